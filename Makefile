@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine with Python 3.11 and make:
+#   make example    environment, then the example study to results/example/report.html
+#   make test       environment, then all tests
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Bytecode makes every start three times faster; a shell that forbids it would slow each step of a run.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help env example test lint format bench lock clean
+
+help:
+	@echo "make example   set up .venv, run the example study: results/example/report.html"
+	@echo "make test      set up .venv, run all tests"
+	@echo "make lint      ruff, snakefmt and snakemake --lint"
+	@echo "make bench     speed, calibration and power (long); results in benchmarks/"
+	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt"
+
+env: $(STAMP)
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit('prrt-outcomes needs Python 3.11 or newer, found ' + sys.version.split()[0]) if sys.version_info < (3, 11) else None"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile --no-deps -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src
+	@touch $(STAMP)
+
+example: env
+	$(BIN)/prrt-outcomes run studies/example --cores $(CORES)
+
+test: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint --config study=studies/example
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: env
+	$(BIN)/python -m benchmarks
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--group pyproject.toml:dev pyproject.toml -o requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) results build dist

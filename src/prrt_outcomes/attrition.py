@@ -1,0 +1,52 @@
+"""Every loss is counted: a row or a patient that leaves is written with step and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ATTRITION_COLUMNS = ("table", "unit", "step", "reason", "n_before", "n_lost", "n_after")
+
+
+def attrition_row(table: str, unit: str, step: str, reason: str, n_before: int, n_lost: int) -> dict:
+    """Describe one loss.
+
+    Parameters
+    ----------
+    table : table that lost rows or patients
+    unit : ``rows`` or ``patients``
+    step : stage and action, such as ``response: baseline``
+    reason : why, in words for a reader
+    n_before, n_lost : counts before the step and lost by it; what remains is their difference
+
+    Raises
+    ------
+    ValueError
+        when more leave than were there, or the unit is neither rows nor patients.
+    """
+    if unit not in ("rows", "patients"):
+        raise ValueError(f"attrition is counted in rows or patients, not in {unit!r}")
+    if not 0 <= n_lost <= n_before:
+        raise ValueError(f"{step}: {n_lost} lost of {n_before}")
+    return {
+        "table": table,
+        "unit": unit,
+        "step": step,
+        "reason": reason,
+        "n_before": int(n_before),
+        "n_lost": int(n_lost),
+        "n_after": int(n_before) - int(n_lost),
+    }
+
+
+def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
+    """Gather rows of `attrition_row` into one table with fixed columns, empty where nothing was counted."""
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows), columns=list(ATTRITION_COLUMNS))
+    text = {name: "string" for name in ("table", "unit", "step", "reason")}
+    counts = {name: "int64" for name in ("n_before", "n_lost", "n_after")}
+    return frame.astype(text | counts)

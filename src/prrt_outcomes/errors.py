@@ -1,0 +1,74 @@
+"""What goes wrong with what a person handed in, told whole: table, row, column, value, fault, expectation."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+PROBLEM_COLUMNS = ("table", "row", "column", "value", "problem", "expected", "severity")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of the input.
+
+    Attributes
+    ----------
+    table : name of the table, or ``study.yaml``
+    row : line of the file that holds the fault (the header of a table is line 1); None where no line applies
+    column : column of the table, or dotted key of ``study.yaml``; empty where the whole table is at fault
+    value : what was found, as written
+    problem : what is wrong
+    expected : the rule, unit or allowed values, and what to do
+    severity : ``error`` stops the run, ``warning`` does not
+    """
+
+    table: str
+    row: int | None
+    column: str
+    value: str
+    problem: str
+    expected: str
+    severity: str = "error"
+
+
+class PrrtError(Exception):
+    """A failure that is told to the user in words; ``exit_status`` is that of the command."""
+
+    exit_status = 3
+
+
+class InputError(PrrtError):
+    """The data or the study file have problems; ``problems`` holds all of them."""
+
+    exit_status = 1
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(f"{len(self.problems)} problems in the input")
+
+
+class UsageError(PrrtError):
+    """The command was called in a way that cannot work."""
+
+    exit_status = 2
+
+
+class StepError(PrrtError):
+    """A step of the run failed although its input was sound."""
+
+    exit_status = 3
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str | None:
+    """Return the known name most like `name`, or None where none is near."""
+    near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    if not near:
+        return None
+    return next(k for k in known if k.lower() == near[0])
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Tell whether any of the problems stops the run."""
+    return any(p.severity == "error" for p in problems)

@@ -1,0 +1,73 @@
+"""Section `analysis`: groupings, covariates, horizons, intervals and resampling."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
+
+KNOWN_ONLY_LATER = ("response_group", "best_response", "n_cycles", "cumulative_activity_gbq", "kind")
+
+
+class ConfidenceSettings(Section):
+    """Level and scale of the intervals of survival."""
+
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    type: Literal["log-log", "log", "plain", "logit", "arcsin"] = "log-log"
+
+
+class BootstrapSettings(Section):
+    """Resampling of patients within centre."""
+
+    replicates: Annotated[int, Field(ge=0, le=100_000)] = 2000
+    seed: Annotated[int, Field(ge=0)] = 20151122
+
+
+class AnalysisSettings(Section):
+    """What is compared, at which times, with which doubt."""
+
+    group_by: tuple[Name, ...] = ("tumour_group", "tumour_type", "radionuclide")
+    """Groupings known at the start of treatment."""
+    covariates: tuple[Name, ...] = ("age_years", "sex", "tumour_group", "grade")
+    """Covariates of the Cox models."""
+    reference: dict[Name, str] = Field(default_factory=dict)
+    """Reference level of a grouping or covariate; else the most frequent, ties in schema order."""
+    strata: tuple[Name, ...] = ()
+    """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
+    milestones_months: tuple[PositiveMonths, ...] = (12, 24, 60)
+    """Times at which survival is stated."""
+    rmst_months: PositiveMonths = 60
+    """Horizon of the restricted mean survival time."""
+    confidence: ConfidenceSettings = Field(default_factory=ConfidenceSettings)
+    landmark_months: tuple[PositiveMonths, ...] = (3, 6, 12)
+    """Landmarks of the responder analyses."""
+    bootstrap: BootstrapSettings = Field(default_factory=BootstrapSettings)
+    multiple_imputation_sets: Annotated[int, Field(ge=0, le=200)] = 20
+    """Sets of the multiple imputation beside the complete cases; 0 leaves it out."""
+    alpha: Annotated[Share, Field(gt=0, lt=0.5)] = 0.05
+    """Level at which a hazard-crossing warning is given in the report."""
+
+    @field_validator("group_by", "strata", "covariates")
+    @classmethod
+    def check_known_at_start(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is known only after treatment began: such groups live through immortal time."""
+        late = [name for name in names if name in KNOWN_ONLY_LATER]
+        if late:
+            raise ValueError(
+                f"{', '.join(late)} is known only after treatment began; "
+                "such groups are compared by `responders` (landmark, time-dependent), never in group_by"
+            )
+        if len(set(names)) < len(names):
+            raise ValueError("a name stands twice")
+        return names
+
+    @model_validator(mode="after")
+    def check_sorted(self) -> AnalysisSettings:
+        """Milestones and landmarks are rising."""
+        for key in ("milestones_months", "landmark_months"):
+            times = getattr(self, key)
+            if list(times) != sorted(set(times)):
+                raise ValueError(f"{key} must rise and hold no time twice")
+        return self

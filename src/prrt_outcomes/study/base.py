@@ -1,0 +1,18 @@
+"""What all sections of a study file share: frozen, no unknown keys, names that can be file names."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveDays = Annotated[int, Field(gt=0, description="days")]
+PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
+
+
+class Section(BaseModel):
+    """A section of `study.yaml`: every key is known, checked on creation and fixed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -1,0 +1,150 @@
+"""Sections `controls` and `claims`: what the cohort is compared with, and what was published."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
+
+WEIGHTS = ("att", "overlap", "ate", "maic")
+
+
+class Milestone(Section):
+    """Survival at a time, as published."""
+
+    months: PositiveMonths
+    survival: Annotated[float, Field(gt=0, le=1)]
+    low: Share | None = None
+    high: Share | None = None
+
+
+class ControlBase(Section):
+    """What every control has."""
+
+    id: Name
+    endpoint: Name = "pfs"
+    """Endpoint of the cohort that is compared."""
+    primary: bool = False
+    """The one primary comparison; all others are called exploratory."""
+    within: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    """Which of our patients it is compared with: column: levels."""
+
+
+class LibraryControl(ControlBase):
+    """A published arm of the library that comes with the package."""
+
+    kind: Literal["library"]
+    arm: Name
+
+
+class PublishedControl(ControlBase):
+    """A published arm written out in the study file."""
+
+    kind: Literal["published"]
+    n: Annotated[int, Field(gt=0)]
+    median_months: PositiveMonths | None = None
+    median_low: PositiveMonths | None = None
+    median_high: PositiveMonths | None = None
+    events: Annotated[int, Field(ge=0)] | None = None
+    milestones: tuple[Milestone, ...] = ()
+    citation: str = ""
+    population: str = ""
+    line: str = ""
+    tumour_types: str = ""
+    grade: str = ""
+    criterion: str = ""
+    scan_interval_weeks: PositiveMonths | None = None
+    origin: str = ""
+    enrolment_start_year: int | None = None
+    enrolment_end_year: int | None = None
+    progressive_at_entry: str = ""
+
+    @model_validator(mode="after")
+    def check_curve(self) -> PublishedControl:
+        """A median or a milestone is there, milestones rise in time and fall in survival."""
+        if self.median_months is None and not self.milestones:
+            raise ValueError("give median_months, milestones or both")
+        points = [(m.months, m.survival) for m in self.milestones]
+        if self.median_months is not None:
+            points.append((self.median_months, 0.5))
+        points.sort()
+        if any(b[0] == a[0] or b[1] > a[1] for a, b in itertools.pairwise(points)):
+            raise ValueError("median and milestones must rise in time and not rise in survival")
+        return self
+
+
+class CurveControl(ControlBase):
+    """A published curve: points in `control_curves`, numbers at risk in `control_at_risk`."""
+
+    kind: Literal["curve"]
+    arm: Name
+    events: Annotated[int, Field(ge=0)] | None = None
+    published_median_months: PositiveMonths | None = None
+    limit_survival: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest difference of the reconstructed curve from the points that is accepted."""
+    limit_at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest difference of numbers at risk that is accepted, as a share of the arm."""
+    limit_events: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest relative difference of events that is accepted."""
+    limit_median_months: PositiveMonths = 1.0
+    """Largest difference of the median that is accepted."""
+    limit_rmst: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest relative difference of the restricted mean that is accepted."""
+
+
+class PatientsControl(ControlBase):
+    """Individual rows in `control_patients` and `control_outcomes`."""
+
+    kind: Literal["patients"]
+    source: str | None = None
+    """Only rows of control_patients with this source; all rows where it is not named."""
+    covariates: tuple[Name, ...] = ()
+    weights: tuple[Literal["att", "overlap", "ate", "maic"], ...] = ()
+    maic_moments: tuple[Literal["mean", "sd", "median"], ...] = ("mean",)
+    trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Share of extreme propensity scores that is left out at each end."""
+    match_ratio: Annotated[int, Field(ge=0, le=20)] = 0
+    """Controls matched to each patient by propensity score; 0 for no matching."""
+    caliper_sd: Annotated[float, Field(gt=0)] = 0.2
+    """Caliper of the match, in standard deviations of the logit of the propensity score."""
+
+    @model_validator(mode="after")
+    def check_weights(self) -> PatientsControl:
+        """Weights need covariates."""
+        if (self.weights or self.match_ratio) and not self.covariates:
+            raise ValueError("weights and matching need covariates")
+        return self
+
+
+Control = Annotated[
+    LibraryControl | PublishedControl | CurveControl | PatientsControl, Field(discriminator="kind")
+]
+
+
+class Claim(Section):
+    """A published figure that the run holds the cohort against."""
+
+    id: Name
+    quantity: Literal[
+        "disease_control",
+        "objective",
+        "objective_with_mr",
+        "stable_or_minor",
+        "progression",
+        "complete",
+        "partial",
+        "minor",
+        "stable",
+        "median_pfs_months",
+        "median_os_months",
+        "median_ttp_months",
+    ]
+    group: Name = "all"
+    """`all`, or a response group."""
+    published: float
+    relation: Literal["equal", "below", "above"] = "equal"
+    """Whether the publication states a value or a bound."""
+    source: str = ""

@@ -1,0 +1,101 @@
+"""Section `endpoints`: an endpoint is data; presets by name, one model for all of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prrt_outcomes.study.base import Name, Section
+
+Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment"]
+
+
+class ColumnOrigin(Section):
+    """An origin that stands in a date column of `patients` (declared in `extra_columns`)."""
+
+    column: Name
+
+
+class EndpointDefinition(Section):
+    """Origin, events, intercurrent events and end of one time to event."""
+
+    name: Name
+    preset: Name | None = None
+    """The preset that this definition starts from; what is written beside it overrides it."""
+    title: str = ""
+    """Name for readers, such as Progression-free survival."""
+    origin: Origin | ColumnOrigin = "first_cycle"
+    """Where time starts."""
+    progression: Literal["event", "censor", "ignore", "next_therapy"] = "event"
+    """What progression is; `next_therapy` counts only progression on the therapy after PRRT (PFS2)."""
+    death: Literal["event", "competing", "censor"] = "event"
+    """What death is: the event, a competing event (2) at its date, or the end of observation."""
+    new_therapy: Literal["ignore", "censor", "event"] = "ignore"
+    """A new anticancer therapy: ignored, censored at the last adequate assessment before it, or event."""
+    missed_assessments: Literal["ignore", "censor"] = "ignore"
+    """Two or more missed assessments before the event: ignored, or censored before the gap."""
+    retreatment: Literal["ignore", "censor", "event"] = "ignore"
+    """A new PRRT period where it is not in new_anticancer_therapy."""
+    end: Literal["last_adequate_assessment", "last_contact"] = "last_adequate_assessment"
+    """Where a patient without event is censored."""
+    lost: Literal["censor", "event"] = "censor"
+    """Loss to follow-up: censored, or an event at last contact (worst case)."""
+    criterion: Name | None = None
+    """Criterion that progression comes from; the study's primary one where it is not named."""
+    reader: str | None = None
+    """Reader that progression comes from; the study's primary one where it is not named."""
+    confirmed: bool = False
+    """Whether a response that starts the time must be confirmed (the first scan of the pair counts)."""
+    clinical_progression: bool = False
+    """Whether clinical progression counts."""
+    biochemical_progression: bool = False
+    """Whether biochemical progression counts."""
+
+
+PRESETS: dict[str, dict] = {
+    "pfs": {"title": "Progression-free survival"},
+    "pfs_fda": {
+        "title": "Progression-free survival (FDA censoring)",
+        "new_therapy": "censor",
+        "missed_assessments": "censor",
+    },
+    "ttp": {"title": "Time to progression", "death": "competing"},
+    "os": {"title": "Overall survival", "progression": "ignore", "end": "last_contact"},
+    "dor": {"title": "Duration of response", "origin": "first_response"},
+    "ttnt": {
+        "title": "Time to next treatment",
+        "progression": "ignore",
+        "new_therapy": "event",
+        "end": "last_contact",
+    },
+    "pfs_retreatment": {"title": "Progression-free survival after retreatment", "origin": "retreatment"},
+    "pfs2": {
+        "title": "Progression-free survival on the next line",
+        "progression": "next_therapy",
+        "end": "last_contact",
+    },
+}
+
+
+def resolve_endpoint(entry: str | dict) -> dict:
+    """Fill a preset name or a definition with the values of its preset.
+
+    Raises
+    ------
+    ValueError
+        when a name is no preset, or a definition names a preset that does not exist.
+    """
+    if isinstance(entry, str):
+        entry = {"name": entry, "preset": entry}
+    if not isinstance(entry, dict):
+        raise ValueError("an endpoint is the name of a preset or a definition with a name")
+    preset = entry.get("preset")
+    if preset is None and entry.get("name") in PRESETS and len(entry) == 1:
+        preset = entry["name"]
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"no preset is called {preset!r}; presets are {', '.join(PRESETS)}")
+    base = dict(PRESETS[preset]) if preset else {}
+    filled = base | entry | ({"preset": preset} if preset else {})
+    filled.setdefault("title", str(entry.get("name", "")).replace("_", " ").capitalize())
+    if preset and preset != entry.get("name") and "title" not in entry:
+        filled["title"] = f"{base['title']} ({str(entry.get('name', '')).replace('_', ' ')})"
+    return filled

@@ -1,0 +1,132 @@
+"""From what the models refuse to problems that name line, key, value, expectation and nearest key."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from prrt_outcomes.errors import Problem, nearest_name
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+STUDY_FILE = "study.yaml"
+
+
+def describe_faults(
+    error: ValidationError, model: type[BaseModel], lines: Mapping[tuple, int]
+) -> list[Problem]:
+    """Turn each fault of a validation into a `Problem`, in the order of the file."""
+    problems = [_describe(fault, model, lines) for fault in error.errors(include_url=False)]
+    return sorted(problems, key=lambda p: (p.row is None, p.row or 0, p.column))
+
+
+def _describe(fault: dict, model: type[BaseModel], lines: Mapping[tuple, int]) -> Problem:
+    place = _written_place(fault["loc"], lines)
+    column = ".".join(map(str, place))
+    value = "" if fault["type"] == "missing" else _shorten(fault["input"])
+    if fault["type"] == "extra_forbidden":
+        known = known_keys(model, fault["loc"][:-1])
+        near = nearest_name(str(fault["loc"][-1]), known)
+        expected = (f"did you mean {near}? " if near else "") + f"known keys: {', '.join(known)}"
+        return Problem(STUDY_FILE, _line(place, lines), column, value, "unknown key", expected)
+    if fault["type"] == "missing":
+        return Problem(STUDY_FILE, _line(place, lines), column, "", "this key is missing", "a value")
+    if fault["type"] in ("literal_error", "enum"):
+        allowed = _allowed(fault)
+        near = nearest_name(str(fault["input"]), allowed)
+        expected = (f"did you mean {near}? " if near else "") + f"one of {', '.join(allowed)}"
+        return Problem(STUDY_FILE, _line(place, lines), column, value, "not an allowed value", expected)
+    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        allowed = fault.get("ctx", {}).get("expected_tags", "").replace("'", "")
+        return Problem(
+            STUDY_FILE,
+            _line(place, lines),
+            f"{column}.kind",
+            value,
+            "not an allowed kind",
+            f"one of {allowed}",
+        )
+    if fault["type"] == "value_error":
+        message = str(fault["ctx"]["error"])
+        return Problem(STUDY_FILE, _line(place, lines), column, value, message, "see the message")
+    if fault["type"] == "string_pattern_mismatch":
+        expected = "a name of small letters, digits and _ that begins with a letter"
+        return Problem(STUDY_FILE, _line(place, lines), column, value, "not a valid name", expected)
+    expected = fault["msg"].replace("Input should be ", "").replace("Field required", "a value")
+    return Problem(STUDY_FILE, _line(place, lines), column, value, "not a valid value", expected)
+
+
+def _allowed(fault: dict) -> list[str]:
+    text = fault.get("ctx", {}).get("expected", "")
+    return [part.strip().strip("'") for part in text.replace(" or ", ", ").split(",") if part.strip()]
+
+
+def _written_place(location: tuple, lines: Mapping[tuple, int]) -> tuple:
+    """The path of a fault as written in the file: without the tags that unions put into it."""
+    place: tuple = ()
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if (*place, part) in lines or is_last or isinstance(part, int):
+            place = (*place, part)
+    return place
+
+
+def _line(place: tuple, lines: Mapping[tuple, int]) -> int | None:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place)
+
+
+def _shorten(value: Any) -> str:
+    if isinstance(value, dict | list | tuple) and len(str(value)) > 60:
+        return ""
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def known_keys(model: type[BaseModel], location: Iterable) -> list[str]:
+    """Names of the keys that stand at a place of the model, walking through lists, mappings and unions."""
+    candidates: list[Any] = [model]
+    for part in location:
+        candidates = [found for candidate in candidates for found in _enter(candidate, part)]
+    models = [m for c in candidates for m in _models(c)]
+    return list(dict.fromkeys(name for m in models for name in m.model_fields))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _models(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [m for arg in get_args(annotation) for m in _models(arg)]
+    return []
+
+
+def _enter(annotation: Any, part: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _enter(get_args(annotation)[0], part)
+    if origin in (Union, types.UnionType):
+        tagged = [m for m in _models(annotation) if part in _tags(m)]
+        return tagged or [found for arg in get_args(annotation) for found in _enter(arg, part)]
+    if origin in (tuple, list):
+        return [get_args(annotation)[0]] if isinstance(part, int) else []
+    if origin is dict:
+        return [get_args(annotation)[1]]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(part))
+        if field is not None:
+            return [field.annotation]
+        return [annotation] if part == annotation.__name__ else []
+    return []
+
+
+def _tags(model: type[BaseModel]) -> tuple:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind is not None and get_origin(kind.annotation) is Literal else ()

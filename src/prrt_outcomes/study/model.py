@@ -1,0 +1,159 @@
+"""The whole study file as one frozen model."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.base import Name, Section
+from prrt_outcomes.study.controls import Claim, Control
+from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
+from prrt_outcomes.study.outputs import DisclosureSettings, FigureSettings, SafetySettings
+from prrt_outcomes.study.response import ResponseSettings
+from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.treatment import TreatmentSettings
+
+INPUT_TABLES = (
+    "patients",
+    "cycles",
+    "therapies",
+    "assessments",
+    "lesions",
+    "labs",
+    "follow_up",
+    "adverse_events",
+    "reported_outcomes",
+    "control_patients",
+    "control_outcomes",
+    "control_curves",
+    "control_at_risk",
+)
+InputTable = Literal[
+    "patients",
+    "cycles",
+    "therapies",
+    "assessments",
+    "lesions",
+    "labs",
+    "follow_up",
+    "adverse_events",
+    "reported_outcomes",
+    "control_patients",
+    "control_outcomes",
+    "control_curves",
+    "control_at_risk",
+]
+NewTherapy = Literal[
+    "chemotherapy", "targeted", "liver_directed", "external_radiotherapy", "surgery", "prrt", "other"
+]
+
+
+class Study(Section):
+    """Everything scientific about a study."""
+
+    study: Name
+    """Name of the study and of its results folder."""
+    title: str = ""
+    """Title of the report."""
+    synthetic: bool = False
+    """Whether the patients were simulated; stamped on every page and figure."""
+    data_cutoff: date | None = None
+    """Nothing after this date is known; the latest date of the data where it is not named."""
+    tables: dict[InputTable, tuple[TableSource, ...]]
+    """Where each table comes from."""
+    extra_columns: dict[Name, Literal["string", "category", "integer", "number", "boolean", "date"]] = Field(
+        default_factory=dict
+    )
+    """Columns of patients beyond the schema and their types."""
+    treatment: TreatmentSettings = Field(default_factory=TreatmentSettings)
+    response: ResponseSettings = Field(default_factory=ResponseSettings)
+    endpoints: tuple[EndpointDefinition, ...] = Field(
+        default_factory=lambda: tuple(
+            EndpointDefinition(**resolve_endpoint(name)) for name in ("pfs", "os", "ttp")
+        ),
+        min_length=1,
+    )
+    """Preset names or full definitions; the first is primary."""
+    assessment_interval_days: Annotated[int, Field(gt=0)] | None = None
+    """Planned interval between scans; needed where missed assessments censor."""
+    assessment_window_days: Annotated[int, Field(ge=0)] = 14
+    """How late a scan may be."""
+    partial_dates: Literal["first", "middle", "last"] = "middle"
+    """How a date without day or month is resolved."""
+    new_anticancer_therapy: tuple[NewTherapy, ...] = (
+        "chemotherapy",
+        "targeted",
+        "liver_directed",
+        "external_radiotherapy",
+        "surgery",
+        "prrt",
+    )
+    """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
+    analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
+    controls: tuple[Control, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    safety: SafetySettings = Field(default_factory=SafetySettings)
+    figures: FigureSettings = Field(default_factory=FigureSettings)
+    disclosure: DisclosureSettings = Field(default_factory=DisclosureSettings)
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def expand_sources(cls, tables: Any) -> Any:
+        """A path is a mapping with a file, one mapping is a list of one."""
+        if not isinstance(tables, dict):
+            return tables
+
+        def expand(source: Any) -> Any:
+            return {"file": source} if isinstance(source, str) else source
+
+        return {
+            name: [expand(s) for s in source] if isinstance(source, list) else [expand(source)]
+            for name, source in tables.items()
+        }
+
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def expand_presets(cls, endpoints: Any) -> Any:
+        """The name of a preset becomes its definition."""
+        if not isinstance(endpoints, list | tuple):
+            return endpoints
+        return [e if isinstance(e, EndpointDefinition) else resolve_endpoint(e) for e in endpoints]
+
+    @field_validator("tables")
+    @classmethod
+    def check_required_tables(cls, tables: dict) -> dict:
+        """patients is needed, and one of follow_up and reported_outcomes."""
+        if "patients" not in tables:
+            raise ValueError("the table patients is required")
+        if "follow_up" not in tables and "reported_outcomes" not in tables:
+            raise ValueError("one of the tables follow_up and reported_outcomes is required")
+        return tables
+
+    @model_validator(mode="after")
+    def check_endpoints(self) -> Study:
+        """Names stand once, and censoring at missed assessments knows the planned interval."""
+        names = [e.name for e in self.endpoints]
+        if len(set(names)) < len(names):
+            raise ValueError("endpoints: a name stands twice")
+        needing = [e.name for e in self.endpoints if e.missed_assessments == "censor"]
+        if needing and self.assessment_interval_days is None:
+            raise ValueError(f"endpoints: {', '.join(needing)} needs assessment_interval_days")
+        return self
+
+    @model_validator(mode="after")
+    def check_controls(self) -> Study:
+        """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
+        for key in ("controls", "claims"):
+            names = [item.id for item in getattr(self, key)]
+            if len(set(names)) < len(names):
+                raise ValueError(f"{key}: an id stands twice")
+        if sum(c.primary for c in self.controls) > 1:
+            raise ValueError("controls: only one comparison can be primary")
+        known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}
+        unknown = sorted({c.endpoint for c in self.controls} - known)
+        if unknown:
+            raise ValueError(f"controls: endpoint {', '.join(unknown)} is not among the study's endpoints")
+        return self

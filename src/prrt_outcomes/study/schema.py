@@ -1,0 +1,33 @@
+"""The JSON schema of `study.yaml`, so that an editor completes and checks it."""
+
+from __future__ import annotations
+
+import json
+
+
+def build_study_schema() -> dict:
+    """Return the JSON schema of a study file as a person writes it: with short forms of tables and endpoints."""
+    from prrt_outcomes.study.endpoints import PRESETS
+    from prrt_outcomes.study.model import INPUT_TABLES, Study
+
+    schema = Study.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "study.yaml of prrt-outcomes"
+    source = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/TableSource"}]}
+    entry = {"anyOf": [*source["anyOf"], {"type": "array", "items": source, "minItems": 1}]}
+    schema["properties"]["tables"] = {
+        "description": "Where each table comes from: a path, a mapping, or a list of mappings that are stacked.",
+        "type": "object",
+        "properties": dict.fromkeys(INPUT_TABLES, entry),
+        "required": ["patients"],
+        "additionalProperties": False,
+    }
+    endpoints = schema["properties"]["endpoints"]
+    endpoints.pop("default", None)
+    endpoints["items"] = {"anyOf": [{"enum": list(PRESETS)}, {"$ref": "#/$defs/EndpointDefinition"}]}
+    return schema
+
+
+def format_study_schema() -> str:
+    """The schema as text that is the same whenever it is written."""
+    return json.dumps(build_study_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

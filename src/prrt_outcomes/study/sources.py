@@ -1,0 +1,40 @@
+"""Where a table comes from and how a foreign file is read as one of ours."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from prrt_outcomes.study.base import Section
+
+Scalar = str | bool | int | float
+
+
+class TableSource(Section):
+    """One file that is read as (a part of) one of our tables; the file itself is never edited."""
+
+    file: str
+    """Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet."""
+    sheet: str | None = None
+    """Sheet of a workbook; the first where it is not named."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """Delimiter of a text file; found from the header where it is not named."""
+    encoding: str = "utf-8"
+    """Encoding of a text file."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of numbers in the file."""
+    date_format: str | None = None
+    """Format of dates as in strptime, such as %m/%d/%Y; ISO 8601 where it is not named."""
+    columns: dict[str, str | tuple[str, ...] | None] = Field(default_factory=dict)
+    """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
+    constants: dict[str, Scalar] = Field(default_factory=dict)
+    """Our column: one value for all rows."""
+    time_unit: Literal["days", "weeks", "months", "years"] = "days"
+    """Unit of time and entry_time in the file; they become days."""
+    values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
+    """Our column: the file's value: our value."""
+    missing: tuple[str, ...] = ("",)
+    """Texts that mean missing, besides the empty cell."""
+    filter: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The file's column: the values of the rows that are read; the other rows are counted as left out."""

@@ -138,10 +138,10 @@ def agreement_page() -> list[Agreement]:
 
 @pytest.fixture(scope="session")
 def agree() -> Callable[..., None]:
-    """Assert that our number is the reference within the tolerance, and record it for docs/agreement.md.
+    """Assert that our number is the reference within the tolerance, and record it for the page.
 
-    ``agree(id, what, ours, reference, tolerance, source, relative=True)``; `ours` and `reference` are numbers,
-    or sequences of the same length (recorded as ``id.1``, ``id.2``, ...); None, NA and nan are "does not exist".
+    ``agree(id, what, ours, reference, tolerance, source, relative=True)``; `ours` and `reference` are
+    numbers, or sequences of one length (recorded as ``id.1``, ``id.2``, ...); None, NA and nan do not exist.
     """
 
     def agree_(

@@ -15,14 +15,18 @@ class ConfidenceSettings(Section):
     """Level and scale of the intervals of survival."""
 
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Level of the intervals."""
     type: Literal["log-log", "log", "plain", "logit", "arcsin"] = "log-log"
+    """Scale of the intervals of survival."""
 
 
 class BootstrapSettings(Section):
     """Resampling of patients within centre."""
 
     replicates: Annotated[int, Field(ge=0, le=100_000)] = 2000
+    """Number of replicates; 0 leaves the bootstrap out."""
     seed: Annotated[int, Field(ge=0)] = 20151122
+    """Seed of the random numbers."""
 
 
 class AnalysisSettings(Section):
@@ -41,9 +45,11 @@ class AnalysisSettings(Section):
     rmst_months: PositiveMonths = 60
     """Horizon of the restricted mean survival time."""
     confidence: ConfidenceSettings = Field(default_factory=ConfidenceSettings)
+    """Intervals of survival."""
     landmark_months: tuple[PositiveMonths, ...] = (3, 6, 12)
     """Landmarks of the responder analyses."""
     bootstrap: BootstrapSettings = Field(default_factory=BootstrapSettings)
+    """Resampling of patients within centre."""
     multiple_imputation_sets: Annotated[int, Field(ge=0, le=200)] = 20
     """Sets of the multiple imputation beside the complete cases; 0 leaves it out."""
     alpha: Annotated[Share, Field(gt=0, lt=0.5)] = 0.05

@@ -17,14 +17,18 @@ class Milestone(Section):
 
     months: PositiveMonths
     survival: Annotated[float, Field(gt=0, le=1)]
+    """Survival at that time."""
     low: Share | None = None
+    """Lower end of its interval."""
     high: Share | None = None
+    """Upper end of its interval."""
 
 
 class ControlBase(Section):
     """What every control has."""
 
     id: Name
+    """Name, used in tables and file names."""
     endpoint: Name = "pfs"
     """Endpoint of the cohort that is compared."""
     primary: bool = False
@@ -37,30 +41,50 @@ class LibraryControl(ControlBase):
     """A published arm of the library that comes with the package."""
 
     kind: Literal["library"]
+    """A published arm of the library."""
     arm: Name
+    """Name of the arm."""
 
 
 class PublishedControl(ControlBase):
     """A published arm written out in the study file."""
 
     kind: Literal["published"]
+    """A published arm written out here."""
     n: Annotated[int, Field(gt=0)]
+    """Patients in the arm."""
     median_months: PositiveMonths | None = None
+    """Median of the endpoint."""
     median_low: PositiveMonths | None = None
+    """Lower end of its interval."""
     median_high: PositiveMonths | None = None
+    """Upper end of its interval."""
     events: Annotated[int, Field(ge=0)] | None = None
+    """Events in the arm, where published."""
     milestones: tuple[Milestone, ...] = ()
+    """Published survival at given months."""
     citation: str = ""
+    """Where it was published."""
     population: str = ""
+    """Population in words."""
     line: str = ""
+    """Line of treatment."""
     tumour_types: str = ""
+    """Tumour types in words."""
     grade: str = ""
+    """Grades in words."""
     criterion: str = ""
+    """Response criterion."""
     scan_interval_weeks: PositiveMonths | None = None
+    """Planned interval between scans."""
     origin: str = ""
+    """Where time starts."""
     enrolment_start_year: int | None = None
+    """First year of enrolment."""
     enrolment_end_year: int | None = None
+    """Last year of enrolment."""
     progressive_at_entry: str = ""
+    """Whether progression at entry was required: yes, no or a share."""
 
     @model_validator(mode="after")
     def check_curve(self) -> PublishedControl:
@@ -80,9 +104,13 @@ class CurveControl(ControlBase):
     """A published curve: points in `control_curves`, numbers at risk in `control_at_risk`."""
 
     kind: Literal["curve"]
+    """A published curve."""
     arm: Name
+    """Name of the arm."""
     events: Annotated[int, Field(ge=0)] | None = None
+    """Events in the arm, where published."""
     published_median_months: PositiveMonths | None = None
+    """Published median, which the reconstruction must meet."""
     limit_survival: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Largest difference of the reconstructed curve from the points that is accepted."""
     limit_at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.05
@@ -99,11 +127,15 @@ class PatientsControl(ControlBase):
     """Individual rows in `control_patients` and `control_outcomes`."""
 
     kind: Literal["patients"]
+    """Individual patients."""
     source: str | None = None
     """Only rows of control_patients with this source; all rows where it is not named."""
     covariates: tuple[Name, ...] = ()
+    """Baseline columns that both sides have and the weights balance."""
     weights: tuple[Literal["att", "overlap", "ate", "maic"], ...] = ()
+    """Weightings beside the unweighted comparison, which is always there."""
     maic_moments: tuple[Literal["mean", "sd", "median"], ...] = ("mean",)
+    """Moments of the covariates that MAIC matches."""
     trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Share of extreme propensity scores that is left out at each end."""
     match_ratio: Annotated[int, Field(ge=0, le=20)] = 0
@@ -128,6 +160,7 @@ class Claim(Section):
     """A published figure that the run holds the cohort against."""
 
     id: Name
+    """Name, used in tables and file names."""
     quantity: Literal[
         "disease_control",
         "objective",
@@ -142,9 +175,12 @@ class Claim(Section):
         "median_os_months",
         "median_ttp_months",
     ]
+    """What was published."""
     group: Name = "all"
     """`all`, or a response group."""
     published: float
+    """The published value: a share, or months."""
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
     source: str = ""
+    """Citation."""

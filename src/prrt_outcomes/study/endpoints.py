@@ -13,12 +13,14 @@ class ColumnOrigin(Section):
     """An origin that stands in a date column of `patients` (declared in `extra_columns`)."""
 
     column: Name
+    """The date column."""
 
 
 class EndpointDefinition(Section):
     """Origin, events, intercurrent events and end of one time to event."""
 
     name: Name
+    """Name, used in tables and file names."""
     preset: Name | None = None
     """The preset that this definition starts from; what is written beside it overrides it."""
     title: str = ""

@@ -25,7 +25,7 @@ def describe_faults(
 
 
 def _describe(fault: dict, model: type[BaseModel], lines: Mapping[tuple, int]) -> Problem:
-    place = _written_place(fault["loc"], lines)
+    place = _written_place(tuple(part for part in fault["loc"] if part != "[key]"), lines)
     column = ".".join(map(str, place))
     value = "" if fault["type"] == "missing" else _shorten(fault["input"])
     if fault["type"] == "extra_forbidden":
@@ -42,17 +42,13 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[tuple, int]) -
         return Problem(STUDY_FILE, _line(place, lines), column, value, "not an allowed value", expected)
     if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
         allowed = fault.get("ctx", {}).get("expected_tags", "").replace("'", "")
-        return Problem(
-            STUDY_FILE,
-            _line(place, lines),
-            f"{column}.kind",
-            value,
-            "not an allowed kind",
-            f"one of {allowed}",
-        )
+        line = _line((*place, "kind"), lines)
+        return Problem(STUDY_FILE, line, f"{column}.kind", value, "not an allowed kind", f"one of {allowed}")
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])
-        return Problem(STUDY_FILE, _line(place, lines), column, value, message, "see the message")
+        return Problem(
+            STUDY_FILE, _line(place, lines), column, value, message, "a setting that fits the others"
+        )
     if fault["type"] == "string_pattern_mismatch":
         expected = "a name of small letters, digits and _ that begins with a letter"
         return Problem(STUDY_FILE, _line(place, lines), column, value, "not a valid name", expected)

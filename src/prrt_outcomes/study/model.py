@@ -69,7 +69,9 @@ class Study(Section):
     )
     """Columns of patients beyond the schema and their types."""
     treatment: TreatmentSettings = Field(default_factory=TreatmentSettings)
+    """What the regimen asks."""
     response: ResponseSettings = Field(default_factory=ResponseSettings)
+    """Criteria, best response and groups."""
     endpoints: tuple[EndpointDefinition, ...] = Field(
         default_factory=lambda: tuple(
             EndpointDefinition(**resolve_endpoint(name)) for name in ("pfs", "os", "ttp")
@@ -93,11 +95,17 @@ class Study(Section):
     )
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
+    """Groupings, covariates, horizons, intervals, resampling."""
     controls: tuple[Control, ...] = ()
+    """What the cohort is compared with."""
     claims: tuple[Claim, ...] = ()
+    """Published figures that the cohort is held against."""
     safety: SafetySettings = Field(default_factory=SafetySettings)
+    """Phases of laboratory follow-up."""
     figures: FigureSettings = Field(default_factory=FigureSettings)
+    """Formats and style of the figures."""
     disclosure: DisclosureSettings = Field(default_factory=DisclosureSettings)
+    """What a release may show."""
 
     @field_validator("tables", mode="before")
     @classmethod

@@ -13,14 +13,18 @@ class FigureSettings(Section):
     """Formats, resolution and style of the figures."""
 
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
+    """File formats of each figure."""
     dpi: Annotated[int, Field(ge=72, le=1200)] = 600
+    """Resolution of png."""
     style: Literal["manuscript", "slides"] = "manuscript"
+    """Sizes of text and figure."""
 
 
 class DisclosureSettings(Section):
     """What a release may show."""
 
     minimum_count: Annotated[int, Field(ge=0)] = 5
+    """Cells with fewer patients are suppressed in a release."""
 
 
 class SafetySettings(Section):

@@ -6,7 +6,7 @@ import json
 
 
 def build_study_schema() -> dict:
-    """Return the JSON schema of a study file as a person writes it: with short forms of tables and endpoints."""
+    """Return the JSON schema of a study file as a person writes it, short forms included."""
     from prrt_outcomes.study.endpoints import PRESETS
     from prrt_outcomes.study.model import INPUT_TABLES, Study
 
@@ -16,7 +16,7 @@ def build_study_schema() -> dict:
     source = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/TableSource"}]}
     entry = {"anyOf": [*source["anyOf"], {"type": "array", "items": source, "minItems": 1}]}
     schema["properties"]["tables"] = {
-        "description": "Where each table comes from: a path, a mapping, or a list of mappings that are stacked.",
+        "description": "Where each table comes from: a path, a mapping, or a list that is stacked.",
         "type": "object",
         "properties": dict.fromkeys(INPUT_TABLES, entry),
         "required": ["patients"],
@@ -31,3 +31,9 @@ def build_study_schema() -> dict:
 def format_study_schema() -> str:
     """The schema as text that is the same whenever it is written."""
     return json.dumps(build_study_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path("data_schema/study.schema.json").write_text(format_study_schema(), encoding="utf-8")

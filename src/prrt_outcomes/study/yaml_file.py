@@ -1,0 +1,115 @@
+"""YAML read safely: plain values only, with the line of each key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prrt_outcomes.errors import InputError, Problem
+
+STUDY_FILE = "study.yaml"
+MAXIMUM_BYTES = 1_000_000
+PLAIN_ONLY = "plain values only; tags that build objects are refused"
+PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
+    """Read a YAML mapping safely.
+
+    Parameters
+    ----------
+    path : the file
+
+    Returns
+    -------
+    data : the mapping as plain values
+    lines : line of each key by its path, for messages
+
+    Raises
+    ------
+    InputError
+        when it is no YAML, no mapping, names a key twice, is too large, holds aliases, or asks for code.
+    """
+    text = _read_text(path)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[tuple, int] = {}
+        problems = sorted(_walk(node, lines), key=lambda p: p.row or 0)
+        data = {} if problems else yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or "cannot be read"
+        line = mark.line + 1 if mark else None
+        raise _refusal(path, line, f"not YAML: {what}", "valid YAML: indents, colons, quotes") from None
+    except (RecursionError, ValueError) as error:
+        raise _refusal(path, None, f"cannot be read: {error}", "valid YAML with plain values") from None
+    if problems:
+        raise InputError(problems)
+    if not isinstance(data, dict):
+        raise _refusal(path, 1, "holds no keys", "a mapping with study, tables and settings")
+    return data, lines
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAXIMUM_BYTES + 1).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _refusal(path, None, "not a text file in UTF-8", "a YAML file in UTF-8") from None
+    except OSError as error:
+        raise _refusal(path, None, f"cannot be opened: {error.strerror}", "a file that can be read") from None
+    if len(text) > MAXIMUM_BYTES:
+        raise _refusal(path, None, "larger than 1 MB", "a study file of a few kilobytes")
+    return text
+
+
+def _walk(root: yaml.Node | None, lines: dict[tuple, int]) -> Iterator[Problem]:
+    """Note the line of each key; tell of doubled keys, aliases and tags that are not plain."""
+    stack = [(root, ())] if root is not None else []
+    seen: set[int] = set()
+    while stack:
+        node, place = stack.pop()
+        line = node.start_mark.line + 1
+        lines.setdefault(place, line)
+        if node.tag not in PLAIN_TAGS:
+            yield _problem(line, place, "this tag would build an object", PLAIN_ONLY, node.tag)
+            continue
+        if id(node) in seen:
+            yield _problem(line, place, "an alias (*) stands here", "values written out")
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield from _walk_keys(node, place, lines)
+            stack.extend((value, (*place, _key(key))) for key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend((item, (*place, index)) for index, item in enumerate(node.value))
+
+
+def _walk_keys(node: yaml.MappingNode, place: tuple, lines: dict[tuple, int]) -> Iterator[Problem]:
+    keys: set = set()
+    for key_node, _ in node.value:
+        key, line = _key(key_node), key_node.start_mark.line + 1
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            yield _problem(line, (*place, key), "a merge (<<) stands here", "values written out")
+        if key in keys:
+            yield _problem(line, (*place, key), "this key stands twice", "each key once")
+        keys.add(key)
+        lines[(*place, key)] = line
+
+
+def _key(node: yaml.Node) -> str:
+    return node.value if isinstance(node, yaml.ScalarNode) else str(node.start_mark.line)
+
+
+def _problem(line: int, place: tuple, problem: str, expected: str, value: str = "") -> Problem:
+    return Problem(STUDY_FILE, line, ".".join(map(str, place)), value, problem, expected)
+
+
+def _refusal(path: Path, line: int | None, problem: str, expected: str) -> InputError:
+    return InputError([Problem(STUDY_FILE, line, "", path.name, problem, expected)])

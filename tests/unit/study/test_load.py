@@ -1,0 +1,183 @@
+"""Every fault of a study file is told with its line, key, value and expectation, all at once."""
+
+import datetime
+
+import pytest
+
+from prrt_outcomes.errors import InputError, UsageError
+from prrt_outcomes.study.load import load_study
+
+SMALL = """\
+study: small
+tables:
+  patients: data/patients.csv
+  follow_up: data/follow_up.csv
+"""
+
+
+def write_study(folder, text):
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def faults_of(folder, text):
+    with pytest.raises(InputError) as caught:
+        load_study(write_study(folder, text))
+    return caught.value.problems
+
+
+def test_a_small_study_gets_the_documented_defaults(tmp_path):
+    study = load_study(write_study(tmp_path, SMALL))
+    assert study.tables["patients"][0].file == "data/patients.csv"
+    assert [e.name for e in study.endpoints] == ["pfs", "os", "ttp"]
+    assert study.response.criteria == ("recist_1_1",)
+    assert study.response.confirmation_days == 28
+    assert study.response.minimum_stable_days == 42
+    assert study.treatment.retreatment_gap_weeks == 26
+    assert study.analysis.confidence.type == "log-log"
+    assert study.analysis.bootstrap.seed == 20151122
+    assert study.disclosure.minimum_count == 5
+    assert study.data_cutoff is None
+
+
+def test_the_study_file_itself_may_be_named(tmp_path):
+    folder = write_study(tmp_path, SMALL + "data_cutoff: 2021-12-31\n")
+    assert load_study(folder / "study.yaml").data_cutoff == datetime.date(2021, 12, 31)
+
+
+def test_a_table_is_a_path_a_mapping_or_a_list_of_mappings(tmp_path):
+    text = (
+        SMALL
+        + """\
+  reported_outcomes:
+    - {file: a.csv, columns: {patient_id: null, time: t}, time_unit: months, constants: {endpoint: pfs}}
+    - {file: b.csv, values: {event: {dead: 1}}, missing: ["", "NA"]}
+"""
+    )
+    first, second = load_study(write_study(tmp_path, text)).tables["reported_outcomes"]
+    assert first.columns == {"patient_id": None, "time": "t"}
+    assert first.time_unit == "months"
+    assert second.values == {"event": {"dead": 1}}
+
+
+def test_an_endpoint_definition_starts_from_its_preset(tmp_path):
+    text = SMALL + "endpoints: [pfs, {name: pfs_clinical, preset: pfs, clinical_progression: true}]\n"
+    pfs, clinical = load_study(write_study(tmp_path, text)).endpoints
+    assert not pfs.clinical_progression
+    assert clinical.clinical_progression
+    assert clinical.title != pfs.title
+
+
+def test_nothing_can_be_changed_afterwards(tmp_path):
+    study = load_study(write_study(tmp_path, SMALL))
+    with pytest.raises(ValueError, match="frozen"):
+        study.title = "other"
+
+
+def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
+    text = (
+        SMALL
+        + """\
+titel: x
+response: {confirmation_days: many}
+analysis:
+  confidence: {level: 95, type: loglog}
+controls:
+  - {id: netter1, kind: library, am: x}
+  - {id: q, kind: nonsense}
+"""
+    )
+    found = {(p.row, p.column, p.problem) for p in faults_of(tmp_path, text)}
+    assert found == {
+        (5, "titel", "unknown key"),
+        (6, "response.confirmation_days", "not a valid value"),
+        (8, "analysis.confidence.level", "not a valid value"),
+        (8, "analysis.confidence.type", "not an allowed value"),
+        (10, "controls.0.am", "unknown key"),
+        (10, "controls.0.arm", "this key is missing"),
+        (11, "controls.1.kind", "not an allowed kind"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("titel: x", "did you mean title?"),
+        ("analysis: {landmark_month: [3]}", "did you mean landmark_months?"),
+        ("response: {criteria: [recist_1_1], grups: {}}", "did you mean groups?"),
+        ("partial_dates: midle", "did you mean middle?"),
+        ("controls: [{id: a, kind: library, am: x, arm: y}]", "did you mean arm?"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest_one(tmp_path, line, hint):
+    assert any(hint in p.expected for p in faults_of(tmp_path, SMALL + line + "\n"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "analysis: {group_by: [best_response]}",
+        "analysis: {group_by: [response_group]}",
+        "analysis: {covariates: [n_cycles]}",
+        "analysis: {strata: [cumulative_activity_gbq]}",
+    ],
+)
+def test_what_is_known_only_later_cannot_group(tmp_path, line):
+    (fault,) = faults_of(tmp_path, SMALL + line + "\n")
+    assert "known only after treatment began" in fault.problem
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("endpoints: [pfs_fda]", "assessment_interval_days"),
+        ("endpoints: [pfs, pfs]", "twice"),
+        ("endpoints: [progression]", "no preset"),
+        ("response: {groups: {a: [CR], b: [CR, PR]}}", "more than one group"),
+        ("analysis: {landmark_months: [6, 3]}", "must rise"),
+        (
+            "claims: [{id: a, quantity: objective, published: 1}, {id: a, quantity: objective, published: 1}]",
+            "twice",
+        ),
+        ("controls: [{id: a, kind: published, n: 10}]", "median_months, milestones"),
+        ("controls: [{id: a, kind: patients, weights: [att]}]", "need covariates"),
+        ("controls: [{id: a, kind: library, arm: b, endpoint: dfs}]", "not among the study's endpoints"),
+    ],
+)
+def test_settings_that_contradict_are_refused(tmp_path, line, part):
+    assert any(part in p.problem for p in faults_of(tmp_path, SMALL + line + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("study: !!python/object/apply:os.system ['true']\n", "would build an object"),
+        ("study: !custom x\n", "would build an object"),
+        ("study: a\nstudy: b\n", "stands twice"),
+        ("study: &a x\ntitle: *a\n", "alias"),
+        ("study: [a\n", "not YAML"),
+        ("", "holds no keys"),
+        ("- a\n- b\n", "holds no keys"),
+        ("study: 2021-13-45\n", "cannot be read"),
+    ],
+)
+def test_yaml_that_is_not_plain_is_refused_with_words(tmp_path, text, part):
+    assert any(part in p.problem for p in faults_of(tmp_path, text))
+
+
+def test_code_in_yaml_is_never_run(tmp_path):
+    mark = tmp_path / "ran"
+    faults_of(tmp_path, f"study: !!python/object/apply:pathlib.Path.touch [{mark}]\n")
+    assert not mark.exists()
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "study.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError) as caught:
+        load_study(tmp_path)
+    assert "not a text file" in caught.value.problems[0].problem
+
+
+def test_a_place_without_a_study_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="no study file"):
+        load_study(tmp_path / "nowhere")

@@ -1,0 +1,70 @@
+"""Tables between the steps: parquet for what is computed on, csv for what a person reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.tables.frames import conform_table, typed_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_table(path: Path | str, name: str) -> pd.DataFrame:
+    """Read a table that a step wrote, typed as its schema says.
+
+    Parameters
+    ----------
+    path : a parquet or csv file written by `write_table`
+    name : table of `data_schema/`; columns beyond it keep the type they have in the file
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return conform_table(name, pq.read_table(path).to_pandas())
+    header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
+    number = [c for c, dtype in typed_columns(name).items() if dtype == "float64"]
+    known = set(typed_columns(name))
+    types = {c: "float64" if c in number else "string" for c in header if c in known}
+    frame = pd.read_csv(
+        path, dtype=types, keep_default_na=False, na_values=[""], float_precision="round_trip", encoding="utf-8"
+    )
+    return conform_table(name, frame)
+
+
+def write_table(
+    path: Path | str, name: str, frame: pd.DataFrame, extra_columns: Mapping[str, str] | None = None
+) -> None:
+    """Write a table as its schema says, parquet or csv by the suffix; the file appears whole or not at all.
+
+    A csv holds full precision, ISO dates, true and false, and nothing where a value is missing.
+
+    Raises
+    ------
+    ValueError
+        when the frame does not fit the schema (see `conform_table`).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    typed = conform_table(name, frame, extra_columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
+    else:
+        _as_text(typed).to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n")
+    os.replace(unfinished, path)
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Booleans as true and false, as the input tables write them."""
+    flags = [c for c in frame.columns if str(frame[c].dtype) in ("boolean", "bool")]
+    return frame.assign(**{c: frame[c].astype("boolean").map({True: "true", False: "false"}) for c in flags})

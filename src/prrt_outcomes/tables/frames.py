@@ -1,0 +1,151 @@
+"""Typed frames: every table with the columns, order and types that its schema states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.tables.schema import Field, load_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRECISIONS = ("year", "month", "day")
+EXTRA_TYPES = ("string", "category", "integer", "number", "boolean", "date")
+
+
+def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Columns of the typed frame of a table, in order, with their pandas types.
+
+    Parameters
+    ----------
+    name : table of `data_schema/`
+    extra_columns : column to type (string, category, integer, number, boolean, date); heeded where the
+        schema allows extra columns, such as in patients
+
+    Returns
+    -------
+    dict of column to dtype; a category of unknown levels is the text ``category``.
+    """
+    import pandas as pd
+
+    schema = load_schema(name)
+    types: dict[str, object] = {}
+    for field in schema.fields:
+        types[field.name] = _dtype(field)
+        if field.type == "partial":
+            types[precision_column(field.name)] = pd.CategoricalDtype(list(PRECISIONS), ordered=True)
+    if schema.extra_columns:
+        for column, kind in (extra_columns or {}).items():
+            types.setdefault(column, _plain_dtype(kind))
+    return types
+
+
+def precision_column(column: str) -> str:
+    """Name of the column that holds the precision of a partial date."""
+    return f"{column}_precision"
+
+
+def _dtype(field: Field) -> object:
+    import pandas as pd
+
+    if field.type == "code":
+        return pd.CategoricalDtype(list(field.codes), ordered=True)
+    return _plain_dtype("string" if field.type == "partial" else field.type)
+
+
+def _plain_dtype(kind: str) -> object:
+    import pandas as pd
+
+    return {
+        "string": pd.StringDtype("python"),
+        "category": "category",
+        "integer": pd.Int64Dtype(),
+        "number": "float64",
+        "boolean": pd.BooleanDtype(),
+        "date": "datetime64[ns]",
+    }[kind]
+
+
+def empty_table(name: str, extra_columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return a table of `data_schema/` without rows, typed."""
+    import pandas as pd
+
+    types = typed_columns(name, extra_columns)
+    return pd.DataFrame({column: pd.Series([], dtype=dtype) for column, dtype in types.items()})
+
+
+def conform_table(
+    name: str, frame: pd.DataFrame, extra_columns: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return `frame` with the columns of its schema, typed and in order; `frame` itself is not changed.
+
+    Missing columns are added empty; a missing precision of a partial date follows from its text. Columns
+    beyond the schema are kept behind it as they are (typed where `extra_columns` says how).
+
+    Raises
+    ------
+    ValueError
+        when a value cannot be of its type, a number is infinite, or a code is not one of its column: such a
+        value comes from our own code, since `prrt_outcomes.cohort` refuses it in a file.
+    """
+    import pandas as pd
+
+    types = typed_columns(name, extra_columns)
+    columns = {}
+    for column, dtype in types.items():
+        if column in frame.columns:
+            columns[column] = _convert(name, column, frame[column], dtype)
+        elif column.removesuffix("_precision") in frame.columns and column.endswith("_precision"):
+            columns[column] = derive_precision(columns[column.removesuffix("_precision")])
+        else:
+            columns[column] = pd.Series(index=frame.index, dtype=_empty_dtype(dtype))
+    columns |= {column: frame[column] for column in frame.columns if column not in types}
+    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+
+
+def derive_precision(text: pd.Series) -> pd.Series:
+    """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
+    import pandas as pd
+
+    by_length = {4: "year", 7: "month", 10: "day"}
+    precision = text.str.len().map(by_length)
+    return precision.astype(pd.CategoricalDtype(list(PRECISIONS), ordered=True))
+
+
+def _empty_dtype(dtype: object) -> object:
+    import pandas as pd
+
+    return pd.CategoricalDtype([]) if isinstance(dtype, str) and dtype == "category" else dtype
+
+
+def _convert(table: str, column: str, values: pd.Series, dtype: object) -> pd.Series:
+    import numpy as np
+    import pandas as pd
+
+    place = f"{table}.{column}"
+    if isinstance(dtype, str) and dtype == "category":
+        return values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("category")
+    if values.dtype == dtype and dtype != "float64":
+        return values
+    try:
+        if isinstance(dtype, pd.CategoricalDtype):
+            converted = values.astype(pd.StringDtype("python")).astype(dtype)
+            lost = sorted(set(values[converted.isna() & values.notna()].astype(str)))
+            if lost:
+                raise ValueError(f"not a code of the column: {', '.join(lost[:5])}")
+        elif dtype == "float64":
+            converted = pd.to_numeric(values).astype("Float64").astype("float64")
+            if np.isinf(converted.to_numpy()).any():
+                raise ValueError("infinite")
+        elif dtype == "datetime64[ns]":
+            converted = pd.to_datetime(values).astype("datetime64[ns]")
+        elif isinstance(dtype, pd.Int64Dtype):
+            converted = pd.to_numeric(values).astype(dtype)
+        elif isinstance(dtype, pd.BooleanDtype):
+            converted = values.astype(object).replace({"true": True, "false": False}).astype(dtype)
+        else:
+            converted = values.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from error
+    return converted

@@ -1,0 +1,169 @@
+"""The contract of `data_schema/` as frozen objects: names, types, units, codes and labels of every column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+KINDS = ("input", "derived", "results")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name, title, description, unit : as in the schema; ``unit`` is empty where the column has none
+    type : ``string``, ``code``, ``partial``, ``integer``, ``number``, ``boolean`` or ``date``
+    codes : allowed values in schema order; empty where any value is allowed
+    labels : words for a reader, one for each code, in the same order
+    required : whether the column must be there and filled
+    minimum, maximum : bounds (numbers, or ISO dates as text); None where there is none
+    plausible : bounds beyond which a value is a warning, or None
+    pattern : regular expression that the whole text must match, or None
+    key_default : value that fills an absent key column, or None
+    """
+
+    name: str
+    type: str
+    title: str
+    description: str
+    unit: str = ""
+    codes: tuple = ()
+    labels: tuple[str, ...] = ()
+    required: bool = False
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    plausible: tuple[float, float] | None = None
+    pattern: str | None = None
+    key_default: str | int | None = None
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns of a table that must be found in another table."""
+
+    columns: tuple[str, ...]
+    table: str
+    reference: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table of the contract; ``kind`` is input, derived or results."""
+
+    name: str
+    kind: str
+    title: str
+    description: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    required: bool = False
+    extra_columns: bool = False
+    empty_without: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order, as they stand in a file."""
+        return tuple(field.name for field in self.fields)
+
+    def field(self, name: str) -> Field:
+        """Return one column; KeyError names the table where it has no such column."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"table {self.name} has no column {name}")
+
+
+def schema_folder() -> Path:
+    """Folder `data_schema`: inside an installed wheel, else in the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_workflow" / "data_schema"
+    return installed if installed.is_dir() else package.parents[1] / "data_schema"
+
+
+@lru_cache(maxsize=1)
+def _schema_paths() -> dict[str, Path]:
+    root = schema_folder()
+    return {path.stem: path for kind in KINDS for path in sorted((root / kind).glob("*.yaml"))}
+
+
+def list_tables(kind: str) -> tuple[str, ...]:
+    """Names of all tables of one kind (input, derived, results), sorted."""
+    return tuple(name for name, path in _schema_paths().items() if path.parent.name == kind)
+
+
+@cache
+def load_schema(name: str) -> TableSchema:
+    """Return the schema of one table.
+
+    Raises
+    ------
+    KeyError
+        when `data_schema/` holds no table of that name.
+    """
+    import yaml
+
+    if name not in _schema_paths():
+        raise KeyError(f"data_schema holds no table {name}")
+    path = _schema_paths()[name]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    keys = tuple(
+        ForeignKey(tuple(k["fields"]), k["reference"]["resource"], tuple(k["reference"]["fields"]))
+        for k in raw.get("foreignKeys", [])
+    )
+    return TableSchema(
+        name=name,
+        kind=path.parent.name,
+        title=raw["title"],
+        description=raw["description"],
+        key=tuple(raw["primaryKey"]),
+        fields=tuple(_read_field(field) for field in raw["fields"]),
+        foreign_keys=keys,
+        required=raw.get("required", False),
+        extra_columns=raw.get("extraColumns", False),
+        empty_without=tuple(raw.get("emptyWithout", ())),
+    )
+
+
+def _read_field(raw: dict) -> Field:
+    """One field of a YAML file; `code` and `partial` are our refinements of a Table Schema string."""
+    constraints = raw.get("constraints", {})
+    codes = tuple(constraints.get("enum", ()))
+    kind = raw["type"]
+    if raw.get("partial"):
+        kind = "partial"
+    elif codes and kind == "string":
+        kind = "code"
+    bounds = raw.get("plausible")
+    return Field(
+        name=raw["name"],
+        type=kind,
+        title=raw["title"],
+        description=raw["description"],
+        unit=raw.get("unit", ""),
+        codes=codes,
+        labels=tuple(raw.get("labels", {}).get(str(code), str(code)) for code in codes),
+        required=constraints.get("required", False),
+        minimum=constraints.get("minimum", raw.get("earliest")),
+        maximum=constraints.get("maximum", raw.get("latest")),
+        plausible=(bounds["minimum"], bounds["maximum"]) if bounds else None,
+        pattern=None if kind == "partial" else constraints.get("pattern"),
+        key_default=raw.get("keyDefault"),
+    )
+
+
+def label_for(table: str, column: str, code: object = None) -> str:
+    """Words for a reader: the label of a code, or the title of the column where no code is given.
+
+    A value that is no code of the column is returned as text, so that names from a study file pass through.
+    """
+    field = load_schema(table).field(column)
+    if code is None:
+        return field.title
+    labels = {str(known): label for known, label in zip(field.codes, field.labels, strict=True)}
+    return labels.get(str(code), str(code))

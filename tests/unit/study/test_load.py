@@ -135,10 +135,7 @@ def test_what_is_known_only_later_cannot_group(tmp_path, line):
         ("endpoints: [progression]", "no preset"),
         ("response: {groups: {a: [CR], b: [CR, PR]}}", "more than one group"),
         ("analysis: {landmark_months: [6, 3]}", "must rise"),
-        (
-            "claims: [{id: a, quantity: objective, published: 1}, {id: a, quantity: objective, published: 1}]",
-            "twice",
-        ),
+        ("controls: [{id: a, kind: library, arm: b}, {id: a, kind: library, arm: c}]", "twice"),
         ("controls: [{id: a, kind: published, n: 10}]", "median_months, milestones"),
         ("controls: [{id: a, kind: patients, weights: [att]}]", "need covariates"),
         ("controls: [{id: a, kind: library, arm: b, endpoint: dfs}]", "not among the study's endpoints"),

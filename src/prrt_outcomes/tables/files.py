@@ -33,7 +33,12 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
     known = set(typed_columns(name))
     types = {c: "float64" if c in number else "string" for c in header if c in known}
     frame = pd.read_csv(
-        path, dtype=types, keep_default_na=False, na_values=[""], float_precision="round_trip", encoding="utf-8"
+        path,
+        dtype=types,
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",
+        encoding="utf-8",
     )
     return conform_table(name, frame)
 

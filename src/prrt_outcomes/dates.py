@@ -1,0 +1,117 @@
+"""Partial dates: what a year or a month can mean, and which day it becomes by a stated rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+RULES = ("first", "middle", "last")
+MIDDLE_DAY_OF_MONTH = 15
+MIDDLE_OF_YEAR = "-07-01"
+
+
+def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """First and last day that a partial date can mean.
+
+    Parameters
+    ----------
+    text : ISO text of year (``2014``), month (``2014-05``) or day (``2014-05-07``); missing allowed, shape (n,)
+
+    Returns
+    -------
+    earliest, latest : datetime64[ns], shape (n,), index of `text`; equal for a full date, NaT where missing.
+
+    Raises
+    ------
+    ValueError
+        when a text is none of the three; `prrt_outcomes.cohort` refuses such a text in a file.
+
+    Examples
+    --------
+    >>> earliest, latest = compute_date_range(pd.Series(["2016-02", "2014"]))
+    >>> list(latest.dt.strftime("%Y-%m-%d"))
+    ['2016-02-29', '2014-12-31']
+    """
+    codes, unique = pd.factorize(text)
+    unique = pd.Series(np.asarray(unique, dtype=object), dtype="string")
+    length = unique.str.len()
+    padded = unique + length.map({4: "-01-01", 7: "-01", 10: ""}).astype("string")
+    if padded.isna().any():
+        raise ValueError(f"not an ISO date, month or year: {unique[padded.isna()].iloc[0]}")
+    earliest = pd.to_datetime(padded, format="%Y-%m-%d").to_numpy("datetime64[D]")
+    month_end = (earliest.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
+    year_end = (earliest.astype("datetime64[Y]") + 1).astype("datetime64[D]") - 1
+    length = length.to_numpy(int) if len(length) else np.array([], int)
+    latest = np.select([length == 4, length == 7], [year_end, month_end], earliest)
+    return _spread(earliest, codes, text.index), _spread(latest, codes, text.index)
+
+
+def resolve_partial_dates(
+    text: pd.Series,
+    precision: pd.Series | None,
+    rule: str,
+    lower: pd.Series | pd.Timestamp | None = None,
+    upper: pd.Series | pd.Timestamp | None = None,
+) -> pd.Series:
+    """Day that stands for each partial date.
+
+    Parameters
+    ----------
+    text : ISO text of year, month or day; missing allowed, shape (n,)
+    precision : year, month or day for each, as typed frames hold it, or None; a day is never moved
+    rule : ``first``, ``middle`` (the 15th; 1 July of a year) or ``last`` day
+    lower, upper : dates that the result shall not pass (one for all, or shape (n,) with the index of
+        `text`); NaT binds nothing
+
+    Returns
+    -------
+    datetime64[ns], shape (n,), NaT where missing. The result always lies within the month or year that was
+    written: where a bound lies outside, the nearest day inside is taken, and the contradiction stays visible.
+
+    Raises
+    ------
+    ValueError
+        when the rule is none of the three.
+
+    Examples
+    --------
+    >>> death = pd.Series(["2014-05"])
+    >>> cycle = pd.Series(pd.to_datetime(["2014-05-20"]))
+    >>> str(resolve_partial_dates(death, None, "middle", lower=cycle)[0].date())
+    '2014-05-20'
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule of partial dates is one of {', '.join(RULES)}, not {rule}")
+    earliest, latest = compute_date_range(text)
+    point = {"first": earliest, "last": latest, "middle": _middle(text, precision, earliest)}[rule]
+    low = _tighten(earliest, lower, latest, smaller=False)
+    high = _tighten(latest, upper, earliest, smaller=True)
+    point = point.where(~(point < low), low)
+    return point.where(~(point > high), high)
+
+
+def _middle(text: pd.Series, precision: pd.Series | None, earliest: pd.Series) -> pd.Series:
+    length = text.str.len() if precision is None else precision.map({"year": 4, "month": 7, "day": 10})
+    length = length.astype("float64")
+    month = earliest + pd.Timedelta(days=MIDDLE_DAY_OF_MONTH - 1)
+    year = pd.to_datetime(text.where(length == 4).str.slice(0, 4) + MIDDLE_OF_YEAR, format="%Y-%m-%d")
+    return earliest.where(length != 7, month).where(length != 4, year.astype("datetime64[ns]"))
+
+
+def _tighten(edge: pd.Series, bound: object, far_edge: pd.Series, *, smaller: bool) -> pd.Series:
+    """Move one edge of the range to the bound, yet never beyond the other edge."""
+    if bound is None:
+        return edge
+    bound = bound if isinstance(bound, pd.Series) else pd.Series(pd.Timestamp(bound), index=edge.index)
+    if smaller:
+        moved = edge.where(~(bound < edge), bound)
+        return moved.where(~(moved < far_edge), far_edge)
+    moved = edge.where(~(bound > edge), bound)
+    return moved.where(~(moved > far_edge), far_edge)
+
+
+def _spread(unique: np.ndarray, codes: np.ndarray, index: pd.Index) -> pd.Series:
+    values = np.full(len(codes), np.datetime64("NaT"), dtype="datetime64[ns]")
+    known = codes >= 0
+    values[known] = unique.astype("datetime64[ns]")[codes[known]]
+    return pd.Series(values, index=index)

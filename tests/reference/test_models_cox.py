@@ -1,0 +1,255 @@
+"""Cox models against R's survival: fits, robust variances, proportional-hazards tests, concordance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.statistics.models.concordance import compute_concordance, compute_cox_concordance
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.models.partial_likelihood import (
+    compute_partial_likelihood,
+    compute_score_residuals,
+    derive_tied_events,
+)
+from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
+
+FOLDER = Path(__file__).parent / "r" / "models"
+NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")
+SOURCE = FOLDER.joinpath("cox.csv").read_text().splitlines()[0].removeprefix("# ").split(";")[1].strip()
+REGISTRY = pd.read_csv(FOLDER / "registry.csv")
+COUNTING = pd.read_csv(FOLDER / "counting.csv")
+COVARIATES = ["age", "grade", "treated"]
+FIRST = {"grade": "G1", "sex": "f"}
+
+
+def reference(model: str, quantity: str) -> np.ndarray:
+    rows = NUMBERS[(NUMBERS["model"] == model) & (NUMBERS["quantity"] == quantity)]
+    assert len(rows), f"{model} {quantity} is not in cox.csv"
+    return rows.sort_values("position")["value"].to_numpy()
+
+
+def registry(covariates=COVARIATES, **options):
+    d = REGISTRY
+    references = {k: v for k, v in FIRST.items() if k in covariates}
+    return fit_cox(d["time"], d["event"], d[covariates], references=references, **options)
+
+
+def counting(covariates, **options):
+    d = COUNTING
+    references = {k: v for k, v in FIRST.items() if k in covariates}
+    return fit_cox(
+        d["stop"],
+        d["event"],
+        d[covariates],
+        entry=d["start"],
+        identifier=d["patient"],
+        references=references,
+        **options,
+    )
+
+
+def lung():
+    from lifelines.datasets import load_lung
+
+    d = load_lung()
+    return fit_cox(d["time"], d["status"], d[["age", "sex", "ph.ecog"]])
+
+
+def veteran(covariates, references, strata=None):
+    from sksurv.datasets import load_veterans_lung_cancer
+
+    x, y = load_veterans_lung_cancer()
+    d = pd.DataFrame(
+        {
+            "trt": (x["Treatment"] == "test").astype(float),
+            "celltype": x["Celltype"].astype(str).to_numpy(),
+            "karno": x["Karnofsky_score"].astype(float),
+            "diagtime": x["Months_from_Diagnosis"].astype(float),
+            "age": x["Age_in_years"].astype(float),
+            "prior": (x["Prior_therapy"] == "yes") * 10.0,
+        }
+    )
+    # R's factor runs squamous, smallcell, adeno, large.
+    d["celltype"] = pd.Categorical(d["celltype"], ["squamous", "smallcell", "adeno", "large"])
+    return fit_cox(
+        y["Survival_in_days"],
+        y["Status"],
+        d[covariates],
+        references=references,
+        strata=d[strata] if strata else None,
+    )
+
+
+W, C, S = REGISTRY["weight"], REGISTRY["cluster"], REGISTRY["centre"]
+MODELS = {
+    "lung": lung,
+    "veteran": lambda: veteran(
+        ["trt", "celltype", "karno", "diagtime", "age", "prior"], {"celltype": "squamous"}
+    ),
+    "veteran_strata": lambda: veteran(["trt", "karno"], {}, strata="celltype"),
+    "efron": registry,
+    "breslow": lambda: registry(ties="breslow"),
+    "robust": lambda: registry(robust=True),
+    "cluster": lambda: registry(cluster=C),
+    "weights": lambda: registry(weights=W),
+    "weights_cluster_strata": lambda: registry(weights=W, cluster=C, strata=S),
+    "late": lambda: registry(entry=REGISTRY["entry"]),
+    "late_strata": lambda: registry(entry=REGISTRY["entry"], strata=S),
+    "late_weights": lambda: registry(entry=REGISTRY["entry"], weights=W),
+    "late_breslow": lambda: registry(
+        ["age", "treated"], entry=REGISTRY["entry"], weights=W, ties="breslow", cluster=REGISTRY["patient"]
+    ),
+    "counting_model": lambda: counting(["responding", "size", "sex"], robust=False),
+    "counting_robust": lambda: counting(["responding", "size", "sex"]),
+    "counting_strata": lambda: counting(["responding", "size"], strata=COUNTING["sex"]),
+}
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def model(request):
+    return request.param, MODELS[request.param]()
+
+
+def test_fit_equals_coxph(model, agree):
+    name, fit = model
+    quantities = {
+        "coefficient": fit.coefficients,
+        "std_error": fit.table["std_error"].to_numpy(),
+        "log_likelihood": np.array([fit.log_likelihood, fit.log_likelihood_null]),
+        "wald": np.array([fit.wald.statistic]),
+        "score": np.array([fit.score.statistic]),
+    }
+    for quantity, ours in quantities.items():
+        agree(
+            f"cox_{name}_{quantity}",
+            f"Cox model {name}: {quantity}",
+            ours,
+            reference(name, quantity),
+            1e-6,
+            SOURCE,
+        )
+    np.testing.assert_allclose(
+        fit.covariance[0], reference(name, "covariance_first_row"), rtol=1e-6, atol=1e-12
+    )
+
+
+def test_concordance_equals_r(model, agree):
+    name, fit = model
+    result = compute_cox_concordance(fit)
+    if name == "counting_model":
+        # R is not told there that rows share a patient, so its standard error is another one.
+        theirs = reference(name, "concordance")[:1]
+        agree(
+            "cox_counting_model_concordance",
+            "Harrell's concordance",
+            [result.concordance],
+            theirs,
+            1e-6,
+            SOURCE,
+        )
+        return
+    agree(
+        f"cox_{name}_concordance",
+        f"Cox model {name}: Harrell's concordance, SE",
+        np.array([result.concordance, result.std_error]),
+        reference(name, "concordance"),
+        1e-6,
+        SOURCE,
+    )
+
+
+def test_proportional_hazards_test_equals_cox_zph(model, agree):
+    name, fit = model
+    for transform in ("km", "identity", "rank", "log"):
+        table = fit_proportional_hazards_test(fit, transform=transform).table
+        theirs = reference(name, f"zph_{transform}")
+        agree(
+            f"zph_{name}_{transform}",
+            f"Cox model {name}: cox.zph chi2 by term and global, {transform}",
+            table["chi_squared"].to_numpy(),
+            theirs,
+            1e-6,
+            SOURCE,
+        )
+    table = fit_proportional_hazards_test(fit).table
+    np.testing.assert_allclose(table["p_value"], reference(name, "zph_p"), rtol=1e-5)
+    assert table["degrees_of_freedom"].tolist() == reference(name, "zph_df").astype(int).tolist()
+
+
+def test_scaled_schoenfeld_residuals_equal_cox_zph(model):
+    name, fit = model
+    result = fit_proportional_hazards_test(fit)
+    x = result.residuals["transformed_time"].to_numpy()
+    y = result.residuals.drop(columns=["time", "transformed_time", "stratum"]).to_numpy()
+    np.testing.assert_allclose([x.sum(), (x**2).sum()], reference(name, "zph_x_sum"), rtol=1e-9)
+    np.testing.assert_allclose(
+        np.nansum(y * x[:, None], axis=0), reference(name, "zph_y_weighted_sums"), rtol=1e-5
+    )
+    np.testing.assert_allclose(np.nansum(y**2, axis=0), reference(name, "zph_y_square_sums"), rtol=1e-6)
+    np.testing.assert_allclose(np.diag(result.covariance), reference(name, "zph_var"), rtol=1e-6)
+
+
+def test_score_residuals_and_dfbeta_equal_r(model):
+    name, fit = model
+    tied = derive_tied_events(fit.rows, fit.ties)
+    matrix = fit.design.matrix - fit.design.matrix.mean(axis=0)
+    at = compute_partial_likelihood(matrix, fit.rows, tied, fit.coefficients)
+    residuals = compute_score_residuals(matrix, fit.rows, tied, at)
+    np.testing.assert_allclose(
+        (residuals**2).sum(axis=0), reference(name, "score_residual_squares"), rtol=1e-6
+    )
+    dfbeta = (residuals * fit.rows.weights[:, None]) @ fit.model_covariance
+    np.testing.assert_allclose((dfbeta**3).sum(axis=0), reference(name, "dfbeta_cubes"), rtol=1e-5)
+
+
+@pytest.mark.parametrize("horizon", [24, 48])
+def test_uno_concordance_equals_r(horizon, agree):
+    d = REGISTRY
+    result = compute_concordance(d["time"], d["event"], d["uptake"], method="uno", horizon=horizon)
+    agree(
+        f"uno_{horizon}",
+        f"Uno's concordance up to {horizon}, SE",
+        np.array([result.concordance, result.std_error]),
+        reference(f"uno_{horizon}", "concordance"),
+        1e-6,
+        SOURCE,
+    )
+
+
+@pytest.mark.parametrize("name", ["harrell_weights", "harrell_late_cluster", "harrell_strata"])
+def test_harrell_concordance_equals_r(name, agree):
+    d = REGISTRY
+    options = {
+        "harrell_weights": {"score": d["uptake"], "weights": W},
+        "harrell_late_cluster": {"score": d["age"], "weights": W, "entry": d["entry"], "cluster": C},
+        "harrell_strata": {"score": d["age"], "strata": S},
+    }[name]
+    result = compute_concordance(d["time"], d["event"], **options)
+    agree(
+        f"{name}",
+        f"{name}: concordance, SE",
+        np.array([result.concordance, result.std_error]),
+        reference(name, "concordance"),
+        1e-6,
+        SOURCE,
+    )
+    if name != "harrell_strata":
+        counts = reference(name, "counts")[:3]
+        np.testing.assert_allclose([result.concordant, result.discordant, result.tied], counts, rtol=1e-9)
+
+
+def test_closed_form_of_ties(agree):
+    # time 9 3 1 1 6 6 8; status 1 NA 1 0 1 1 0; x 0 2 1 1 1 0 0: the row without status is not an
+    # observation.
+    time, event, x = [9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [0.0, 1, 1, 1, 0, 0]
+    source = "survival vignettes/validate.Rnw"
+    breslow = fit_cox(time, event, np.array(x), ties="breslow").coefficients[0]
+    agree(
+        "cox_breslow_closed_form", "Cox beta, Breslow", breslow, np.log((3 + np.sqrt(33)) / 2), 1e-6, source
+    )
+    efron = fit_cox(time, event, np.array(x)).coefficients[0]
+    agree("cox_efron_closed_form", "Cox beta, Efron", efron, 1.676857, 1e-6, source)

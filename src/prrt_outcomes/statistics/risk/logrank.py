@@ -1,0 +1,296 @@
+"""Weighted log-rank tests: two or more groups, strata, late entry, trend, pairwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, ndtr
+
+from prrt_outcomes.statistics.risk.table import RiskTable
+
+TestWeight = Literal["logrank", "gehan", "tarone_ware", "peto", "fleming_harrington"]
+TEST_WEIGHTS: tuple[str, ...] = ("logrank", "gehan", "tarone_ware", "peto", "fleming_harrington")
+
+
+@dataclass(frozen=True, eq=False)
+class LogRank:
+    """A weighted log-rank test.
+
+    Attributes
+    ----------
+    weight, rho, gamma : the weight function
+    groups : labels
+    n, observed, expected : per group: ends of observation, events and expected events, unweighted by the
+        test's
+        weight function
+    score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
+    statistic, degrees_of_freedom, p_value : chi-square; nan where it cannot be had
+    z : signed root of the statistic for two groups, positive where the last group has more events than
+        expected;
+        nan for more groups
+    status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
+    """
+
+    weight: str
+    rho: float
+    gamma: float
+    groups: tuple
+    n: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    score: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    z: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A test for trend over ordered groups: `z` and two-sided `p_value`; `scores` as used."""
+
+    weight: str
+    scores: tuple[float, ...]
+    z: float
+    statistic: float
+    p_value: float
+    status: str
+
+
+@dataclass(frozen=True)
+class PairwiseTest:
+    """A test of two of several groups; `p_value_holm` is adjusted over all pairs that could be tested."""
+
+    first: object
+    second: object
+    statistic: float
+    p_value: float
+    p_value_holm: float
+    status: str
+
+
+def compute_test_weights(
+    table: RiskTable, weight: TestWeight = "logrank", rho: float = 0.0, gamma: float = 0.0
+) -> NDArray[np.float64]:
+    """Compute the weight function of a log-rank test at each row of the risk table.
+
+    Parameters
+    ----------
+    table : risk table of all groups
+    weight : ``logrank`` 1, ``gehan`` n, ``tarone_ware`` sqrt(n), ``peto`` the product of 1 - d / (n + 1)
+        up to and
+        including t, ``fleming_harrington`` S(t-)^rho (1 - S(t-))^gamma of the pooled curve
+    rho, gamma : 0 or more, used by ``fleming_harrington`` only
+
+    Returns
+    -------
+    weights, shape (n_times,), pooled over groups, within each stratum
+
+    Raises
+    ------
+    ValueError : unknown weight, negative rho or gamma, or rho or gamma given to another weight
+    """
+    if weight not in TEST_WEIGHTS:
+        raise ValueError(f"weight must be one of {', '.join(TEST_WEIGHTS)}, not {weight!r}")
+    if rho < 0 or gamma < 0:
+        raise ValueError(f"rho and gamma must be 0 or more, not {rho} and {gamma}")
+    if weight != "fleming_harrington" and (rho or gamma):
+        raise ValueError(f"rho and gamma belong to fleming_harrington, not to {weight}")
+    at_risk, events = table.weighted.at_risk.sum(axis=1), table.weighted.events.sum(axis=1)
+    if weight == "logrank":
+        return np.ones(len(table.time))
+    if weight == "gehan":
+        return at_risk
+    if weight == "tarone_ware":
+        return np.sqrt(at_risk)
+    if weight == "peto":
+        return _product_by_stratum(1.0 - events / (at_risk + 1.0), table.stratum)
+    kept = 1.0 - np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    after = _product_by_stratum(np.maximum(kept, 0.0), table.stratum)
+    first = np.concatenate(([True], table.stratum[1:] != table.stratum[:-1]))
+    before = np.where(first, 1.0, np.concatenate(([1.0], after[:-1])))
+    return before**rho * (1.0 - before) ** gamma
+
+
+def _product_by_stratum(factors: NDArray[np.float64], stratum: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the running product within each stratum; rows are sorted by stratum."""
+    bounds = np.searchsorted(stratum, np.arange(stratum[-1] + 2))
+    return np.concatenate([np.cumprod(factors[a:b]) for a, b in pairwise(bounds)])
+
+
+def compute_score(
+    table: RiskTable, weights: Sequence[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute scores and covariances of log-rank tests with the given weight functions.
+
+    Parameters
+    ----------
+    table : risk table; strata are added up
+    weights : one array a test, shape (n_times,)
+
+    Returns
+    -------
+    score : weighted observed minus expected, shape (n_tests, n_groups)
+    covariance : hypergeometric, shape (n_tests, n_tests, n_groups, n_groups)
+    """
+    happening = np.flatnonzero(table.weighted.events.sum(axis=1) > 0)
+    at_risk, events = table.weighted.at_risk[happening], table.weighted.events[happening]
+    n, d = at_risk.sum(axis=1), events.sum(axis=1)
+    w = np.stack([weight[happening] for weight in weights])
+    share = at_risk / n[:, None]
+    score = w @ (events - d[:, None] * share)
+    spread = np.divide(d * (n - d), n - 1.0, out=np.zeros_like(n), where=n > 1.0)
+    k, g = len(weights), at_risk.shape[1]
+    covariance = np.empty((k, k, g, g))
+    for i in range(k):
+        for j in range(i, k):
+            factor = w[i] * w[j] * spread
+            weighted_share = share * factor[:, None]
+            block = np.diag(weighted_share.sum(axis=0)) - weighted_share.T @ share
+            covariance[i, j] = covariance[j, i] = block
+    return score, covariance
+
+
+def compute_logrank(
+    table: RiskTable, weight: TestWeight = "logrank", *, rho: float = 0.0, gamma: float = 0.0
+) -> LogRank:
+    """Test whether the hazards of two or more groups are the same.
+
+    Parameters
+    ----------
+    table : risk table with the groups; strata make the test stratified, entries make it respect late entry;
+        weights count as numbers of patients
+    weight, rho, gamma : as `compute_test_weights`
+
+    Returns
+    -------
+    LogRank; groups that are never at risk when an event happens do not count as a degree of freedom
+
+    Raises
+    ------
+    ValueError : as `compute_test_weights`
+
+    References
+    ----------
+    Fleming and Harrington 1991, chapter 7; Tarone and Ware 1977; Peto and Peto 1972; R survival ``survdiff``.
+    """
+    weights = compute_test_weights(table, weight, rho, gamma)
+    (score,), covariance = compute_score(table, [weights])
+    variance = covariance[0, 0]
+    observed = table.weighted.events.sum(axis=0)
+    expected = observed - compute_score(table, [np.ones(len(table.time))])[0][0]
+    ends = table.weighted.events + table.weighted.competing + table.weighted.censored
+    statistic, freedom, status = compute_quadratic_form(score, variance, expected > 0)
+    if observed.sum() == 0:
+        status = "no_events"
+    z = float("nan")
+    if status == "ok" and len(table.groups) == 2:
+        z = float(score[-1] / np.sqrt(variance[-1, -1]))
+    p_value = float(chdtrc(freedom, statistic)) if status == "ok" else float("nan")
+    return LogRank(
+        weight=weight,
+        rho=rho,
+        gamma=gamma,
+        groups=table.groups,
+        n=ends.sum(axis=0),
+        observed=observed,
+        expected=expected,
+        score=score,
+        variance=variance,
+        statistic=statistic if status == "ok" else float("nan"),
+        degrees_of_freedom=freedom,
+        p_value=p_value,
+        z=z,
+        status=status,
+    )
+
+
+def compute_quadratic_form(
+    score: NDArray[np.float64], variance: NDArray[np.float64], used: NDArray[np.bool_]
+) -> tuple[float, int, str]:
+    """Return chi-square, its degrees of freedom and status of scores that sum to 0 over the used groups."""
+    chosen = np.flatnonzero(used)[:-1]
+    if len(chosen) == 0:
+        return float("nan"), 0, "too_few"
+    block = variance[np.ix_(chosen, chosen)]
+    scale = float(np.max(np.abs(block)))
+    rank = int(np.linalg.matrix_rank(block, tol=1e-10 * scale)) if scale > 0 else 0
+    if rank < len(chosen):
+        return float("nan"), rank, "too_few"
+    return float(score[chosen] @ np.linalg.solve(block, score[chosen])), len(chosen), "ok"
+
+
+def compute_trend(
+    table: RiskTable,
+    scores: Sequence[float] | None = None,
+    weight: TestWeight = "logrank",
+    *,
+    rho: float = 0.0,
+    gamma: float = 0.0,
+) -> Trend:
+    """Test for trend over ordered groups.
+
+    Parameters
+    ----------
+    table : risk table, groups in their order
+    scores : one number a group; default 1, 2, 3, ...
+    weight, rho, gamma : as `compute_test_weights`
+
+    Returns
+    -------
+    Trend; `z` is positive where later groups have more events than expected
+
+    Raises
+    ------
+    ValueError : not one score a group
+
+    References
+    ----------
+    Tarone 1975, Biometrika 62:679; Klein and Moeschberger 2003, section 7.4.
+    """
+    a = np.arange(1.0, len(table.groups) + 1.0) if scores is None else np.asarray(scores, dtype=np.float64)
+    if len(a) != len(table.groups):
+        raise ValueError(f"{len(a)} scores for {len(table.groups)} groups")
+    (score,), covariance = compute_score(table, [compute_test_weights(table, weight, rho, gamma)])
+    variance = float(a @ covariance[0, 0] @ a)
+    status = "ok" if variance > 1e-12 else ("too_few" if table.weighted.events.sum() else "no_events")
+    z = float(a @ score) / np.sqrt(variance) if status == "ok" else float("nan")
+    p_value = float(2.0 * ndtr(-abs(z))) if status == "ok" else float("nan")
+    return Trend(weight, tuple(a.tolist()), float(z), float(z * z), p_value, status)
+
+
+def compute_pairwise(
+    table: RiskTable, weight: TestWeight = "logrank", *, rho: float = 0.0, gamma: float = 0.0
+) -> tuple[PairwiseTest, ...]:
+    """Test every pair of groups on its own data, with Holm's adjustment over the pairs that could be tested.
+
+    Parameters as `compute_logrank`; one result a pair, in the order of the groups.
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6:65.
+    """
+    pairs = list(combinations(range(len(table.groups)), 2))
+    tests = [compute_logrank(table.select_groups(pair), weight, rho=rho, gamma=gamma) for pair in pairs]
+    holm = compute_holm(np.array([test.p_value for test in tests]))
+    return tuple(
+        PairwiseTest(table.groups[i], table.groups[j], t.statistic, t.p_value, float(p), t.status)
+        for (i, j), t, p in zip(pairs, tests, holm, strict=True)
+    )
+
+
+def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjust p-values by Holm's step-down method; nan stays nan and does not count."""
+    adjusted = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * factors))
+    return adjusted

@@ -1,0 +1,120 @@
+"""Worst grades after treatment: counts by baseline grade, and rates with exact intervals by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.cohort.grouping import WHOLE, compute_group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+HAEMATOLOGICAL = ("haemoglobin", "platelets", "leukocytes", "neutrophils", "lymphocytes")
+RENAL = ("creatinine", "egfr")
+HEPATIC = ("alt", "ast", "bilirubin")
+ORGAN_GROUPS = {"any_haematological": HAEMATOLOGICAL, "any_renal": RENAL, "any_hepatic": HEPATIC}
+GRADE_FLOORS = (1, 2, 3, 4)
+
+
+def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
+    """Worst grade of each patient, period, analyte and phase.
+
+    Parameters
+    ----------
+    graded : columns patient_id, period, analyte, phase, grade, baseline_grade
+
+    Returns
+    -------
+    One row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
+    baseline_grade and worst_grade; samples without a grade do not count.
+    """
+    import pandas as pd
+
+    after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade"].notna()]
+    after = after.assign(phase=after["phase"].astype("string"))
+    stacked = pd.concat([after, after.assign(phase="any")])
+    keys = ["patient_id", "period", "analyte", "phase"]
+    worst = stacked.groupby(keys, observed=True, as_index=False).agg(
+        baseline_grade=("baseline_grade", "first"), worst_grade=("grade", "max")
+    )
+    return worst
+
+
+def summarise_safety_grades(worst: pd.DataFrame) -> pd.DataFrame:
+    """Count worst grades of the first period by analyte, phase and baseline grade.
+
+    Parameters
+    ----------
+    worst : result of `summarise_worst_grades`
+
+    Returns
+    -------
+    Columns of result table `safety_grades`; `total` is the number of patients with a graded sample of the
+    analyte in the phase. A baseline that was not graded is a row with an empty baseline_grade.
+    """
+    first = worst.loc[worst["period"].eq(1)]
+    counts = (
+        first.groupby(["analyte", "phase", "baseline_grade", "worst_grade"], observed=True, dropna=False)
+        .size()
+        .rename("n")
+        .reset_index()
+    )
+    totals = first.groupby(["analyte", "phase"], observed=True).size().rename("total").reset_index()
+    table = counts.merge(totals, on=["analyte", "phase"], how="left")
+    return table.sort_values(
+        ["analyte", "phase", "baseline_grade", "worst_grade"], na_position="last"
+    ).reset_index(drop=True)
+
+
+def summarise_safety_rates(
+    worst: pd.DataFrame, patients: pd.DataFrame, group_by: Sequence[str], level: float
+) -> pd.DataFrame:
+    """Share of patients at or over each grade, by analyte, organ and group, with Clopper-Pearson intervals.
+
+    Parameters
+    ----------
+    worst : result of `summarise_worst_grades`
+    patients : one row a patient: patient_id and the groupings, labels as text
+    group_by : columns of `patients`; ``all`` is always there
+    level : level of the intervals
+
+    Returns
+    -------
+    Columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group, grade_at_least,
+    n, total, proportion, proportion_low, proportion_high; first treatment period.
+    """
+    import pandas as pd
+
+    from prrt_outcomes.statistics.proportions import compute_clopper_pearson
+
+    first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", "worst_grade"]]
+    organs = [
+        first.loc[first["analyte"].isin(members)]
+        .groupby(["patient_id", "phase"], observed=True, as_index=False)["worst_grade"]
+        .max()
+        .assign(analyte=organ)
+        for organ, members in ORGAN_GROUPS.items()
+    ]
+    grades = pd.concat([first, *organs]).merge(patients, on="patient_id", how="left")
+    parts = []
+    for column in (WHOLE, *group_by):
+        groups = grades.assign(
+            group="all" if column == "all" else grades[column].astype("string").fillna("unknown")
+        )
+        for floor in GRADE_FLOORS:
+            table = (
+                groups.assign(hit=groups["worst_grade"].ge(floor).astype("int64"))
+                .groupby(["analyte", "phase", "group"], observed=True)["hit"]
+                .agg(n="sum", total="size")
+                .reset_index()
+            )
+            parts.append(table.assign(group_by=column, grade_at_least=floor))
+    rates = pd.concat(parts, ignore_index=True)
+    low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level=level)
+    rates = rates.assign(proportion=rates["n"] / rates["total"], proportion_low=low, proportion_high=high)
+    order = ["analyte", "phase", "group_by", "group", "grade_at_least"]
+    return rates[[*order, "n", "total", "proportion", "proportion_low", "proportion_high"]].reset_index(
+        drop=True
+    )

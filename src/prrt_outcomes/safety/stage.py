@@ -1,0 +1,114 @@
+"""Safety: laboratory values graded by CTCAE, worst grades by phase and baseline, rates by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.safety.grading import GRADED_ANALYTES, compute_grades
+from prrt_outcomes.safety.rates import (
+    summarise_safety_grades,
+    summarise_safety_rates,
+    summarise_worst_grades,
+)
+from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
+from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.model import Study
+
+INPUTS = ("patients", "labs", "treatment_periods", "analysis_set")
+OUTPUTS = ("lab_grades", "safety_grades", "safety_rates")
+SETTINGS = ("safety", "analysis", "data_cutoff")
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Grade the laboratory values of all treated patients.
+
+    Parameters
+    ----------
+    tables : patients, labs, treatment_periods, analysis_set (groupings)
+    study : settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`
+
+    Returns
+    -------
+    lab_grades, safety_grades, safety_rates, attrition, stages
+    """
+    labs, periods = tables["labs"], tables["treatment_periods"]
+    if labs.empty:
+        return _skip("no laboratory values")
+    if periods.empty:
+        return _skip("no cycles: laboratory values have no baseline")
+    graded, losses = derive_lab_grades(labs, tables["patients"], periods, study)
+    worst = summarise_worst_grades(graded)
+    groups = tables["analysis_set"].drop_duplicates("patient_id")
+    known = [name for name in study.analysis.group_by if name in groups.columns]
+    rates = summarise_safety_rates(
+        worst, groups[["patient_id", *known]], known, study.analysis.confidence.level
+    )
+    return {
+        "lab_grades": conform_table("lab_grades", graded),
+        "safety_grades": conform_table("safety_grades", summarise_safety_grades(worst)),
+        "safety_rates": conform_table("safety_rates", rates),
+        "attrition": attrition_frame(losses),
+        "stages": stage_frame("safety", "done"),
+    }
+
+
+def derive_lab_grades(
+    labs: pd.DataFrame, patients: pd.DataFrame, periods: pd.DataFrame, study: Study
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Grade each laboratory value of treated patients; count what cannot be graded.
+
+    Returns
+    -------
+    graded : one row a sample and analyte with the columns of derived table `lab_grades`
+    attrition : losses in order: cut-off, patients without a cycle, units, limits
+    """
+    import pandas as pd
+
+    losses = []
+    if study.data_cutoff is not None:
+        keep = labs["sample_date"].le(pd.Timestamp(study.data_cutoff))
+        losses.append(
+            attrition_row("labs", "rows", STEP, "after the data cut-off", len(labs), int((~keep).sum()))
+        )
+        labs = labs.loc[keep]
+    treated = labs["patient_id"].isin(periods["patient_id"])
+    losses.append(
+        attrition_row("labs", "rows", STEP, "patient without a cycle", len(labs), int((~treated).sum()))
+    )
+    samples, unit_losses = derive_si_values(labs.loc[treated])
+    first_cycles = periods.groupby("patient_id", observed=True)["first_cycle"].min()
+    samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles)
+    phased = derive_phases(samples, periods, study)
+    phased = _derive_grades(phased)
+    has_term = phased["analyte"].isin(GRADED_ANALYTES)
+    ungraded = int((has_term & phased["grade"].isna()).sum())
+    reason = "no grade: the laboratory gave no limit"
+    losses += [*unit_losses, *rate_losses]
+    losses.append(
+        attrition_row("lab_grades", "rows", "safety: grades", reason, int(has_term.sum()), ungraded)
+    )
+    order = ["patient_id", "period", "sample_date", "analyte", "sequence"]
+    return phased.sort_values(order).reset_index(drop=True), losses
+
+
+def _derive_grades(phased: pd.DataFrame) -> pd.DataFrame:
+    """Add `grade` and `baseline_grade`; a baseline itself is graded against the limits of the laboratory."""
+    import pandas as pd
+
+    is_baseline = phased["phase"].eq("baseline")
+    grade = compute_grades(phased.assign(baseline_si=phased["baseline_si"].mask(is_baseline)))
+    keys = ["patient_id", "analyte", "period"]
+    known = pd.Series(grade[is_baseline].array, index=pd.MultiIndex.from_frame(phased.loc[is_baseline, keys]))
+    baseline_grade = known.reindex(pd.MultiIndex.from_frame(phased[keys])).array
+    return phased.assign(grade=grade, baseline_grade=baseline_grade)
+
+
+def _skip(reason: str) -> dict[str, pd.DataFrame]:
+    empty = {name: empty_table(name) for name in OUTPUTS}
+    return empty | {"attrition": attrition_frame([]), "stages": stage_frame("safety", "skipped", reason)}

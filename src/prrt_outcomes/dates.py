@@ -15,7 +15,7 @@ def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
 
     Parameters
     ----------
-    text : ISO text of year (``2014``), month (``2014-05``) or day (``2014-05-07``); missing allowed, shape (n,)
+    text : ISO text of year (``2014``), month (``2014-05``) or day (``2014-05-07``), or missing, shape (n,)
 
     Returns
     -------

@@ -1,0 +1,188 @@
+"""Checks of one typed table: filled, in the list of codes, in range, plausible, and one row a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.errors import nearest_name
+from prrt_outcomes.tables.faults import CellFaults
+from prrt_outcomes.tables.schema import Field, load_schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+CODE, LOW, HIGH, FILLED, PATTERN = "codes", "minimum", "maximum", "not_nullable", "pattern"
+GROUP_COLUMNS = ("centre_id",)
+
+
+def check_values(
+    fields: Sequence[Field],
+    frame: pd.DataFrame,
+    failed: Mapping[str, np.ndarray],
+    written: Mapping[str, pa.Array],
+) -> list[CellFaults]:
+    """List the cells that are empty but required, no code of their column, out of range or implausible.
+
+    Parameters
+    ----------
+    fields : fields of the table (`prrt_outcomes.tables.parse.parsed_fields`)
+    frame : parsed values, codes still as text; index 0 to n - 1
+    failed : for each column the rows whose text could not be read: told already, not told again as empty
+    written : for each column of the file its cells as they stand there
+
+    Returns
+    -------
+    Faults with the value as written; severity ``warning`` where a value is only implausible.
+    """
+    failures = _run_pandera(fields, frame)
+    faults = []
+    for field in fields:
+        for check, positions in failures.get(field.name, {}).items():
+            if check == FILLED and field.name in failed:
+                positions = positions[~failed[field.name][positions]]
+            if len(positions):
+                found = _written_values(field, frame, written, positions)
+                faults.append(_describe(field, check, positions, found))
+        positions = _find_implausible(field, frame[field.name])
+        if len(positions):
+            found = _written_values(field, frame, written, positions)
+            expected = _range(field, *field.plausible)
+            faults.append(CellFaults(field.name, positions, found, "implausible", expected, "warning"))
+    return faults
+
+
+def _written_values(
+    field: Field, frame: pd.DataFrame, written: Mapping[str, pa.Array], positions: np.ndarray
+) -> list[str]:
+    if field.name in written:
+        return written[field.name].take(positions).to_pylist()
+    return frame[field.name].iloc[positions].astype("string").fillna("").tolist()
+
+
+def _run_pandera(fields: Sequence[Field], frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """Rows that fail, by column and check."""
+    import numpy as np
+    import pandera.pandas as pa
+
+    columns = {field.name: pa.Column(nullable=not field.required, checks=_checks(field)) for field in fields}
+    try:
+        pa.DataFrameSchema(columns).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases.dropna(subset=["index"])
+        return {
+            column: {
+                check: np.unique(rows["index"].to_numpy().astype(np.int64))
+                for check, rows in found.groupby("check")
+            }
+            for column, found in cases.groupby("column")
+        }
+    return {}
+
+
+def _checks(field: Field) -> list:
+    import pandera.pandas as pa
+
+    checks = []
+    low, high = _bounds(field)
+    if field.codes:
+        checks.append(pa.Check.isin(list(field.codes), name=CODE, error=CODE))
+    if low is not None:
+        checks.append(pa.Check.ge(low, name=LOW, error=LOW))
+    if high is not None:
+        checks.append(pa.Check.le(high, name=HIGH, error=HIGH))
+    if field.pattern:
+        checks.append(pa.Check.str_matches(f"^(?:{field.pattern})$", name=PATTERN, error=PATTERN))
+    return checks
+
+
+def _bounds(field: Field) -> tuple:
+    """Bounds in the type of the column; ISO texts of partial dates compare in the order of time."""
+    import pandas as pd
+
+    if field.type == "date" and field.minimum is not None:
+        return pd.Timestamp(field.minimum), pd.Timestamp(field.maximum)
+    if field.type == "partial" and field.minimum is not None:
+        return str(field.minimum)[:4], str(field.maximum)
+    return field.minimum, field.maximum
+
+
+def _describe(field: Field, check: str, positions: np.ndarray, found: list[str]) -> CellFaults:
+    if check == CODE:
+        allowed = _nearest_codes(field, found)
+        return CellFaults(field.name, positions, found, "not in the list of codes", allowed)
+    if check == PATTERN:
+        expected = "a name of small letters, digits and _ that begins with a letter"
+        return CellFaults(field.name, positions, found, "not a valid name", expected)
+    if check == FILLED:
+        return CellFaults(field.name, positions, found, "empty", f"a value: {field.description}")
+    expected = _range(field, field.minimum, field.maximum)
+    return CellFaults(field.name, positions, found, "out of range", expected)
+
+
+def _range(field: Field, low: float | str | None, high: float | str | None) -> str:
+    unit = f" {field.unit}" if field.unit else ""
+    low, high = (b if b is None or isinstance(b, str) else f"{b:.10g}" for b in (low, high))
+    return f"at least {low}{unit}" if high is None else f"{low} to {high}{unit}"
+
+
+def _nearest_codes(field: Field, found: Sequence[str]) -> list[str]:
+    """Allowed codes, led by the one that was probably meant; the nearest is sought once a distinct value."""
+    codes = [str(code) for code in field.codes]
+    allowed = f"one of {', '.join(codes)}"
+    near = {value: nearest_name(value.strip().replace(" ", "_"), codes) for value in set(found)}
+    return [f"did you mean {near[value]}? {allowed}" if near[value] else allowed for value in found]
+
+
+def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
+    """Rows beyond the plausible bounds, yet within the range, which is told as an error."""
+    import numpy as np
+
+    if field.plausible is None:
+        return np.array([], dtype=int)
+    numbers = values.astype("Float64").to_numpy("float64", na_value=np.nan)
+    inside = (numbers >= field.minimum) & (numbers <= field.maximum)
+    low, high = field.plausible
+    return np.flatnonzero(inside & ((numbers < low) | (numbers > high)))
+
+
+def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> list[CellFaults]:
+    """List the cells that would name a group `all`, which is the name of the whole cohort."""
+    import numpy as np
+
+    texts = [name for name, kind in extra_columns.items() if kind in ("string", "category")]
+    faults = []
+    for column in (*GROUP_COLUMNS, *texts):
+        if column in frame:
+            positions = np.flatnonzero((frame[column] == "all").fillna(False).to_numpy(bool))
+            if len(positions):
+                expected = "another name: all means the whole cohort"
+                found = ["all"] * len(positions)
+                faults.append(CellFaults(column, positions, found, "reserved name", expected))
+    return faults
+
+
+def check_keys(table: str, frame: pd.DataFrame, places: Sequence[str]) -> list[CellFaults]:
+    """List the rows whose key stands in an earlier row already; a key with an empty part is told elsewhere.
+
+    Parameters
+    ----------
+    table : name of the table
+    frame : values, index 0 to n - 1
+    places : where each row stands, in words such as ``row 12``, length n
+    """
+    import numpy as np
+
+    key = list(load_schema(table).key)
+    whole = frame[key].dropna()
+    repeated = whole.index[whole.duplicated(keep="first")].to_numpy()
+    if not len(repeated):
+        return []
+    number = whole.groupby(key, sort=False, observed=True).ngroup()
+    first = number.index.to_numpy()[np.unique(number.to_numpy(), return_index=True)[1]]
+    firsts = first[number.loc[repeated].to_numpy()]
+    found = whole.loc[repeated].astype("string").agg(", ".join, axis=1).tolist()
+    expected = [f"one row for each {', '.join(key)}; the same is in {places[i]}" for i in firsts]
+    return [CellFaults(", ".join(key), repeated, found, "duplicate key", expected)]

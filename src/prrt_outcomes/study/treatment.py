@@ -22,6 +22,8 @@ class TreatmentSettings(Section):
     """A long-acting somatostatin analogue is given at least this many days before a cycle."""
     ssa_short_acting_days: Annotated[int, Field(ge=0)] = 1
     """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
+    eligibility_days: Annotated[int, Field(gt=0)] = 60
+    """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
 
     @model_validator(mode="after")
     def check_interval(self) -> TreatmentSettings:

@@ -143,7 +143,8 @@ def _convert(table: str, column: str, values: pd.Series, dtype: object) -> pd.Se
         elif isinstance(dtype, pd.Int64Dtype):
             converted = pd.to_numeric(values).astype(dtype)
         elif isinstance(dtype, pd.BooleanDtype):
-            converted = values.astype(object).replace({"true": True, "false": False}).astype(dtype)
+            words = {"true": True, "false": False}
+            converted = values.astype(object).map(lambda v: words.get(v, v), na_action="ignore").astype(dtype)
         else:
             converted = values.astype(dtype)
     except (TypeError, ValueError) as error:

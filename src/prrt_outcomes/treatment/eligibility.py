@@ -1,0 +1,153 @@
+"""Eligibility at baseline: the thresholds are rows of data, the classifier only reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.treatment.baseline_labs import derive_baseline_labs
+
+CITATION = (
+    "Bodei L et al. The joint IAEA, EANM, and SNMMI practical guidance on peptide receptor radionuclide therapy "
+    "(PRRNT) in neuroendocrine tumours. Eur J Nucl Med Mol Imaging 2013;40:800-816"
+)
+STATES = ("met", "not met", "unknown")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """One condition of eligibility.
+
+    Attributes
+    ----------
+    item : what is judged
+    source : `patients` (column of the table) or `labs` (analyte)
+    column : name of the column or analyte
+    minimum, maximum : inclusive bounds; None for none
+    unit : unit of the bounds
+    radionuclide : the condition holds for this radionuclide only; empty for all
+    citation : where the bound comes from
+    verified : whether a person has checked the bound against the citation
+    """
+
+    item: str
+    source: str
+    column: str
+    minimum: float | None
+    maximum: float | None
+    unit: str
+    radionuclide: str = ""
+    citation: str = CITATION
+    verified: bool = False
+
+
+THRESHOLDS = (
+    Threshold("receptor_uptake", "patients", "krenning_score", 2, None, "score"),
+    Threshold("performance", "patients", "ecog", None, 2, "score"),
+    Threshold("leukocytes", "labs", "leukocytes", 3.0, None, "10^9/L"),
+    Threshold("neutrophils", "labs", "neutrophils", 1.0, None, "10^9/L"),
+    Threshold("platelets", "labs", "platelets", 75.0, None, "10^9/L", "177Lu"),
+    Threshold("platelets", "labs", "platelets", 90.0, None, "10^9/L", "90Y"),
+    Threshold("renal_function", "labs", "egfr", 50.0, None, "mL/min"),
+)
+KARNOFSKY_BY_ECOG = {90: 0, 70: 1, 50: 2, 30: 3, 0: 4}
+
+
+def format_thresholds(thresholds: tuple[Threshold, ...] = THRESHOLDS) -> pd.DataFrame:
+    """One row a threshold, with citation and whether a person has checked it."""
+    return pd.DataFrame([vars(threshold) for threshold in thresholds])
+
+
+def derive_eligibility(
+    patients: pd.DataFrame,
+    labs: pd.DataFrame,
+    first_cycles: pd.DataFrame,
+    eligibility_days: int,
+    thresholds: tuple[Threshold, ...] = THRESHOLDS,
+) -> pd.DataFrame:
+    """Judge each treated patient by each condition.
+
+    Parameters
+    ----------
+    patients : table `patients`
+    labs : table `labs`; values in any unit that is known, others are unknown
+    first_cycles : one row a treated patient: patient_id, first_cycle, radionuclide
+    eligibility_days : oldest laboratory value that counts, in days before the first cycle
+    thresholds : the conditions
+
+    Returns
+    -------
+    DataFrame
+        one row a treated patient and item, and one with item `eligible` (met where all are met, not met where one
+        is not met): patient_id, item, value, unit, minimum, maximum, eligibility (met, not met, unknown).
+
+    Notes
+    -----
+    Bounds are inclusive. ECOG is read from Karnofsky (Oken 1982, Am J Clin Oncol 5:649) where only that is known.
+    Renal function is the reported eGFR, else CKD-EPI 2021 from creatinine: a stand-in for creatinine clearance. A
+    patient treated with another radionuclide has no platelet threshold: unknown.
+    """
+    base = first_cycles.merge(patients.drop(columns=["radionuclide"], errors="ignore"), on="patient_id")
+    values = pd.concat(
+        [
+            derive_baseline_labs(base, labs, eligibility_days),
+            base[["patient_id"]].assign(
+                column="krenning_score", value=base["krenning_score"].astype("float64")
+            ),
+            base[["patient_id"]].assign(column="ecog", value=_ecog(base)),
+        ],
+        ignore_index=True,
+    )
+    items = format_thresholds(thresholds)
+    every = base[["patient_id", "radionuclide"]].merge(
+        items[["item", "column"]].drop_duplicates(), how="cross"
+    )
+    bounds = items[["item", "radionuclide", "minimum", "maximum", "unit"]]
+    anywhere = every.merge(bounds[bounds["radionuclide"] == ""].drop(columns="radionuclide"), on="item")
+    every["radionuclide"] = every["radionuclide"].astype("string").fillna("other")
+    bound_items = bounds.loc[bounds["radionuclide"] != "", "item"].unique()
+    by_nuclide = every[every["item"].isin(bound_items)].merge(bounds, on=["item", "radionuclide"], how="left")
+    judged = pd.concat([anywhere, by_nuclide], ignore_index=True).merge(
+        values, on=["patient_id", "column"], how="left"
+    )
+    judged["unit"] = judged["unit"].fillna(judged["item"].map(items.groupby("item")["unit"].first()))
+    judged["eligibility"] = _judge(judged)
+    table = pd.concat([judged, _judge_patients(judged)], ignore_index=True)
+    order = pd.CategoricalDtype([*dict.fromkeys(t.item for t in thresholds), "eligible"], ordered=True)
+    table = table.assign(
+        patient_id=table["patient_id"].astype("string"),
+        item=table["item"].astype(order),
+        unit=table["unit"].astype("string"),
+        eligibility=table["eligibility"].astype(pd.CategoricalDtype(STATES, ordered=True)),
+    ).sort_values(["patient_id", "item"], kind="stable", ignore_index=True)
+    table["item"] = table["item"].astype("string")
+    return table[["patient_id", "item", "value", "unit", "minimum", "maximum", "eligibility"]]
+
+
+def _judge(judged: pd.DataFrame) -> np.ndarray:
+    """Bounds are inclusive; no value or no bound is unknown."""
+    value, low, high = (judged[name].to_numpy("float64") for name in ("value", "minimum", "maximum"))
+    unknown = np.isnan(value) | (np.isnan(low) & np.isnan(high))
+    below = value < np.where(np.isnan(low), -np.inf, low)
+    above = value > np.where(np.isnan(high), np.inf, high)
+    return np.select([unknown, below | above], ["unknown", "not met"], "met")
+
+
+def _judge_patients(judged: pd.DataFrame) -> pd.DataFrame:
+    """Met where all items are met, not met where one is not met."""
+    by_patient = judged["eligibility"].groupby(judged["patient_id"])
+    broken = by_patient.agg(lambda states: (states == "not met").any())
+    complete = by_patient.agg(lambda states: (states == "met").all())
+    state = np.select([broken, complete], ["not met", "met"], "unknown")
+    return pd.DataFrame({"patient_id": broken.index, "item": "eligible", "eligibility": state})
+
+
+def _ecog(base: pd.DataFrame) -> pd.Series:
+    """ECOG as registered, else from Karnofsky: 90-100 is 0, 70-80 is 1, 50-60 is 2, 30-40 is 3, below is 4."""
+    karnofsky = base["karnofsky"].astype("float64")
+    steps = sorted(KARNOFSKY_BY_ECOG)
+    place = np.searchsorted(steps, karnofsky.fillna(0).to_numpy(), side="right") - 1
+    read = pd.Series([KARNOFSKY_BY_ECOG[steps[i]] for i in place], index=base.index, dtype="float64")
+    return base["ecog"].astype("float64").fillna(read.where(karnofsky.notna()))

@@ -1,0 +1,140 @@
+"""Cycles to treatment periods: a long gap starts a new one, progression never does."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from prrt_outcomes.study.treatment import TreatmentSettings
+from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS, compute_radionuclide
+from prrt_outcomes.units import DAYS_PER_WEEK
+
+KIND_LEVELS = ("initial", "retreatment")
+
+
+def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
+    """Two radiopharmaceuticals given on one day are one cycle.
+
+    Parameters
+    ----------
+    cycles : table `cycles`
+
+    Returns
+    -------
+    DataFrame
+        one row a patient and day, in order of date: patient_id, cycle_date, radionuclide (`other` where two
+        nuclides were given that day), n_radionuclides, activity_gbq (empty where one product lacks it),
+        amino_acids (true where any product of the day says so).
+    """
+    rows = cycles.assign(
+        nuclide=compute_radionuclide(cycles["radiopharmaceutical"]).astype("string"),
+        given=cycles["amino_acids"].astype("Float64"),
+    )
+    days = rows.groupby(["patient_id", "cycle_date"], observed=True, sort=True).agg(
+        radionuclide=("nuclide", "first"),
+        n_radionuclides=("nuclide", "nunique"),
+        activity_gbq=("activity_gbq", "sum"),
+        n_products=("nuclide", "size"),
+        n_known=("activity_gbq", "count"),
+        amino_acids=("given", "max"),
+    )
+    days = days.reset_index()
+    kind = pd.CategoricalDtype(RADIONUCLIDE_LEVELS, ordered=True)
+    return days.assign(
+        patient_id=days["patient_id"].astype("string"),
+        radionuclide=days["radionuclide"].where(days["n_radionuclides"] <= 1, "other").astype(kind),
+        activity_gbq=days["activity_gbq"].where(days["n_known"] == days["n_products"]).astype("float64"),
+        amino_acids=days["amino_acids"].astype("boolean"),
+    ).drop(columns=["n_products", "n_known"])
+
+
+def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFrame:
+    """Add the treatment period and the interval to the cycle before.
+
+    Parameters
+    ----------
+    days : from `summarise_cycle_days`
+    settings : `retreatment_gap_weeks` and the window of intervals, in weeks
+
+    Returns
+    -------
+    DataFrame
+        the same rows with `period` (1, 2, ...), `interval_weeks` (empty for the first cycle of a period) and
+        `interval_kept` (boolean, inclusive at both ends of the window).
+
+    Notes
+    -----
+    A gap of exactly `retreatment_gap_weeks` is no new period; one day more is.
+    """
+    days = days.sort_values(["patient_id", "cycle_date"], kind="stable")
+    gap_weeks = days.groupby("patient_id")["cycle_date"].diff().dt.days / DAYS_PER_WEEK
+    starts = gap_weeks.isna() | (gap_weeks > settings.retreatment_gap_weeks)
+    period = starts.groupby(days["patient_id"]).cumsum().astype("Int64")
+    interval = gap_weeks.where(~starts)
+    kept = interval.between(settings.cycle_interval_minimum_weeks, settings.cycle_interval_maximum_weeks)
+    return days.assign(
+        period=period,
+        interval_weeks=interval,
+        interval_kept=kept.astype("boolean").where(interval.notna()),
+    )
+
+
+def summarise_periods(days: pd.DataFrame) -> pd.DataFrame:
+    """One row a patient and period: the columns of `treatment_periods`.
+
+    Parameters
+    ----------
+    days : from `derive_periods` and `derive_analogue_windows`: one row a patient and cycle day
+
+    Returns
+    -------
+    DataFrame
+        cumulative activity is empty where one cycle lacks it; the radionuclide is that of the first cycle.
+    """
+    counts = days.assign(
+        kept=(days["interval_kept"] == True).fillna(False),  # noqa: E712
+        broken=(days["interval_kept"] == False).fillna(False),  # noqa: E712
+        given=(days["amino_acids"] == True).fillna(False),  # noqa: E712
+        omitted=(days["amino_acids"] == False).fillna(False),  # noqa: E712
+        amino_unknown=days["amino_acids"].isna(),
+        **{
+            f"{kind}_{state}": days[f"{kind}_window"] == state
+            for kind in ("long_acting", "short_acting")
+            for state in ("kept", "broken", "unknown")
+        },
+    )
+    names = {
+        "intervals_kept": "kept",
+        "intervals_broken": "broken",
+        **{
+            f"{kind}_windows_{state}": f"{kind}_{state}"
+            for kind in ("long_acting", "short_acting")
+            for state in ("kept", "broken", "unknown")
+        },
+        "amino_acids_given": "given",
+        "amino_acids_omitted": "omitted",
+        "amino_acids_unknown": "amino_unknown",
+    }
+    table = (
+        counts.groupby(["patient_id", "period"], sort=True)
+        .agg(
+            first_cycle=("cycle_date", "min"),
+            last_cycle=("cycle_date", "max"),
+            n_cycles=("cycle_date", "size"),
+            cumulative_activity_gbq=("activity_gbq", "sum"),
+            n_activities=("activity_gbq", "count"),
+            radionuclide=("radionuclide", "first"),
+            n_radionuclides=("n_radionuclides", "max"),
+            **{name: (column, "sum") for name, column in names.items()},
+        )
+        .reset_index()
+    )
+    nuclides = counts.groupby(["patient_id", "period"], sort=True)["radionuclide"].nunique().to_numpy()
+    complete = table["n_activities"] == table["n_cycles"]
+    kind = pd.Series(KIND_LEVELS[0], index=table.index).where(table["period"] == 1, KIND_LEVELS[1])
+    return table.assign(
+        patient_id=table["patient_id"].astype("string"),
+        cumulative_activity_gbq=table["cumulative_activity_gbq"].where(complete),
+        several_radionuclides=((table["n_radionuclides"] > 1) | (nuclides > 1)).astype("boolean"),
+        kind=kind.astype(pd.CategoricalDtype(KIND_LEVELS, ordered=True)),
+        **{name: table[name].astype("Int64") for name in ("n_cycles", *names)},
+    ).drop(columns=["n_activities", "n_radionuclides"])

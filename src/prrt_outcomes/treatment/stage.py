@@ -1,0 +1,78 @@
+"""Stage `treatment`: cycles to periods, what the regimen asks, and whether it was kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.treatment.delivery import summarise_delivery
+from prrt_outcomes.treatment.eligibility import derive_eligibility
+from prrt_outcomes.treatment.groups import derive_tumour_group
+from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
+from prrt_outcomes.treatment.windows import derive_analogue_windows
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
+
+INPUTS = ("patients", "cycles", "therapies", "labs")
+OUTPUTS = ("treatment_periods", "eligibility", "treatment_delivery")
+SETTINGS = ("treatment", "analysis")
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Derive periods, eligibility and delivery.
+
+    Parameters
+    ----------
+    tables : `patients`, `cycles`, `therapies`, `labs` as typed frames
+    study : its `treatment` and `analysis` (groupings, confidence level)
+
+    Returns
+    -------
+    dict
+        `treatment_periods` (one row a patient and period), `eligibility` (one row a treated patient and item),
+        `treatment_delivery`, `attrition`, `stages`. Without cycles all are empty and the stage is `skipped`.
+    """
+    patients, cycles = tables["patients"], tables["cycles"]
+    if cycles.empty:
+        reason = "there is no table of cycles, so periods, intervals and activity are unknown"
+        empty = {name: empty_table(name) for name in OUTPUTS}
+        return empty | {"attrition": attrition_frame([]), "stages": _stage_row("skipped", reason)}
+    days = derive_periods(summarise_cycle_days(cycles), study.treatment)
+    days = derive_analogue_windows(days, tables["therapies"], study.treatment)
+    periods = summarise_periods(days)
+    first = periods.loc[periods["period"] == 1, ["patient_id", "first_cycle", "radionuclide"]]
+    eligibility = derive_eligibility(patients, tables["labs"], first, study.treatment.eligibility_days)
+    own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
+    groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
+    by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by)))
+    delivery = summarise_delivery(days, periods, eligibility, groups, by, study.analysis.confidence.level)
+    return {
+        "treatment_periods": conform_table("treatment_periods", periods),
+        "eligibility": conform_table("eligibility", eligibility),
+        "treatment_delivery": conform_table("treatment_delivery", delivery),
+        "attrition": _count_losses(patients, cycles, days),
+        "stages": _stage_row("done", ""),
+    }
+
+
+def _count_losses(patients: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """Patients without a cycle, and products that share a day with another."""
+    treated = patients["patient_id"].isin(days["patient_id"]).sum()
+    step = "treatment: periods"
+    return attrition_frame(
+        [
+            attrition_row(
+                "cycles", "rows", step, "second product on the same day", len(cycles), len(cycles) - len(days)
+            ),
+            attrition_row("patients", "patients", step, "no cycle", len(patients), len(patients) - treated),
+        ]
+    )
+
+
+def _stage_row(status: str, reason: str) -> pd.DataFrame:
+    """The row of this stage in `stages`."""
+    return pd.DataFrame({"stage": ["treatment"], "status": [status], "reason": [reason]}, dtype="string")

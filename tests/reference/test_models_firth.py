@@ -1,0 +1,79 @@
+"""Firth's Cox model against coxphf and the closed form of two patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.models.design import derive_design_matrix
+from prrt_outcomes.statistics.models.firth import fit_firth_beside, fit_firth_cox, fit_firth_rows
+from prrt_outcomes.statistics.models.survival_rows import derive_survival_rows
+
+SOURCE = "coxphf, printed in firthmodels tests/test_cox.py"
+
+
+@pytest.fixture(scope="module")
+def separated():
+    # The generator of firthmodels' tests, draw by draw, so that its printed numbers of coxphf apply.
+    rng = np.random.default_rng(42)
+    n = 100
+    separator = rng.choice([0, 1], n, p=[0.35, 0.65])
+    x1, x2 = rng.standard_normal(n), rng.uniform(-1, 1, n)
+    x3 = rng.choice([0, 1], n, p=[0.6, 0.4])
+    x = np.column_stack([separator, x1, x2, x3])
+    survival = rng.exponential(1 / (0.1 * np.exp(x @ [0.0, 0.5, -0.3, 0.7])))
+    censoring = rng.exponential(scale=15.0, size=n)
+    return x, np.minimum(survival, censoring), (survival <= censoring) & (separator == 1)
+
+
+@pytest.mark.parametrize("engine", ["firthmodels", "newton"])
+def test_separated_data_equal_coxphf(separated, engine, agree):
+    x, time, event = separated
+    design, rows = derive_design_matrix(x), derive_survival_rows(time, event)
+    fit = fit_firth_rows(design, rows, engine=engine)
+    assert fit.status == "ok"
+    expected = {
+        "coefficient": [3.8815800583, 0.6042066427, -0.4202139201, 1.0415063080],
+        "std_error": [1.4430190269, 0.1599607483, 0.2541800107, 0.3128784410],
+        "p_value": [7.318984974e-09, 1.686334002e-04, 9.295083722e-02, 8.463066114e-04],
+        "lower": np.exp([1.9343469272, 0.2921186188, -0.9217200647, 0.4348431279]),
+        "upper": np.exp([8.7215676015, 0.9164270978, 0.0699415336, 1.6550461482]),
+    }
+    for quantity, values in expected.items():
+        name = (
+            "firth" if quantity == "coefficient" and engine == "firthmodels" else f"firth_{engine}_{quantity}"
+        )
+        # A hazard ratio's relative error is the absolute error of its logarithm, 8.7 for the largest bound.
+        tolerance = 1e-5 if quantity in ("lower", "upper") else 1e-6
+        agree(
+            name,
+            f"Firth Cox {quantity} ({engine})",
+            fit.table[quantity].to_numpy(),
+            values,
+            tolerance,
+            SOURCE,
+        )
+    ratio = 2 * (fit.log_likelihood - fit.log_likelihood_null)
+    agree(f"firth_{engine}_likelihood_ratio", "penalised likelihood ratio", ratio, 57.6071, 1e-6, SOURCE)
+
+
+def test_cox_says_separation_and_firth_stands_beside(separated):
+    x, time, event = separated
+    fit = fit_cox(time, event, x)
+    assert fit.status == "separation"
+    assert fit.table["status"].tolist() == ["separation", "ok", "ok", "ok"]
+    beside = fit_firth_beside(fit)
+    np.testing.assert_allclose(beside.table["coefficient"].iloc[0], 3.8815800583, rtol=1e-6)
+
+
+def test_two_patients_have_a_hazard_ratio_of_three(agree):
+    fit = fit_firth_cox([1.0, 2.0], [1, 0], [[1.0], [0.0]])
+    agree(
+        "firth_two_patients",
+        "Firth hazard ratio of two patients, one event",
+        fit.table["hazard_ratio"].iloc[0],
+        3.0,
+        1e-6,
+        "Heinze and Schemper 2001, section 2",
+    )

@@ -1,0 +1,152 @@
+"""The one place where numbers become text, for figures and report alike."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+DASH = "\u2013"  # en dash
+NOT_ESTIMABLE = "not estimable"
+STATUS_WORDS = {
+    "ok": "",
+    "not_reached": "not reached",
+    "no_events": "no events",
+    "separation": "not estimable (all events in one group)",
+    "too_few": "too few patients or too short a follow-up",
+    "few_events": "few events: fewer than 10 a parameter",
+    "competing_censored": "competing events taken as censored",
+    "suppressed": "suppressed (small count)",
+}
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a cell of a table is empty."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA refuses to be a truth value
+        return True
+
+
+def format_count(value: object) -> str:
+    """Whole number with a thin space between thousands; empty for a missing one."""
+    return "" if is_missing(value) else f"{round(float(value)):,}".replace(",", "\u2009")
+
+
+def format_number(value: object, digits: int = 1) -> str:
+    """Number with fixed decimals and a true minus sign; empty for a missing one, never `-0.0`."""
+    if is_missing(value) or math.isinf(float(value)):
+        return ""
+    text = f"{float(value):.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\u2212")
+
+
+def format_months(value: object) -> str:
+    """Months with one decimal, without the unit."""
+    return format_number(value, 1)
+
+
+def format_percent(proportion: object, digits: int = 0) -> str:
+    """Per cent of a proportion between 0 and 1, so rounded that a share is never shown as 0 or 100 by rounding.
+
+    Notes
+    -----
+    0.001 is `<1%` and 0.999 `>99%`: neither is nobody nor everybody.
+    """
+    if is_missing(proportion):
+        return ""
+    share = float(proportion)
+    smallest = 10.0**-digits
+    rounded = round(100 * share, digits)
+    if share > 0 and rounded == 0:
+        return f"<{smallest:.{digits}f}%"
+    if share < 1 and rounded == 100:
+        return f">{100 - smallest:.{digits}f}%"
+    return f"{format_number(rounded, digits)}%"
+
+
+def format_p_value(value: object, *, name: str = "") -> str:
+    """p-value as journals print it: `<0.001`, three decimals below 0.1, two above, `>0.99` near one.
+
+    Parameters
+    ----------
+    value : p-value, or missing
+    name : symbol in front, such as `p`; then `p = 0.012`, `p < 0.001`
+    """
+    if is_missing(value):
+        return ""
+    p = float(value)
+    if p < 0.001:
+        sign, text = "<", "0.001"
+    elif p > 0.99:
+        sign, text = ">", "0.99"
+    else:
+        sign, text = "=", f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+    if name:
+        return f"{name} {sign} {text}"
+    return text if sign == "=" else f"{sign}{text}"
+
+
+def format_ratio(value: object) -> str:
+    """Hazard ratio or its like: two decimals, fewer for large ones, three significant below 0.1."""
+    if is_missing(value) or math.isinf(float(value)):
+        return ""
+    number = float(value)
+    if number >= 99.95:
+        return f"{number:.0f}" if number < 1000 else ">1000"
+    if number >= 9.995:
+        return f"{number:.1f}"
+    if 0 < number < 0.001:
+        return "<0.001"
+    return f"{number:.2f}" if number >= 0.0995 else f"{number:.3f}"
+
+
+def format_range(low: object, high: object, formatter=format_months, *, open_end: str = "NR") -> str:
+    """`20.0-28.9` with an en dash; an end that is not reached is `NR`; `to` where a minus sign would meet the dash."""
+    low_text = formatter(low) or open_end
+    high_text = formatter(high) or open_end
+    if low_text == open_end and high_text == open_end:
+        return ""
+    between = " to " if "\u2212" in low_text + high_text else DASH
+    return f"{low_text}{between}{high_text}"
+
+
+def format_interval(
+    value: object, low: object, high: object, formatter=format_months, *, status: object = "ok"
+):
+    """`24.1 (20.0-28.9)` with an en dash, or in words why there is no value.
+
+    Parameters
+    ----------
+    value, low, high : estimate and limits
+    formatter : how one number is written
+    status : code of the table's status column
+    """
+    text = formatter(value)
+    if not text:
+        words = describe_status(status) or NOT_ESTIMABLE
+        reach = format_range(low, high, formatter)
+        return f"{words} ({reach})" if reach else words
+    reach = format_range(low, high, formatter)
+    return f"{text} ({reach})" if reach else text
+
+
+def describe_status(status: object) -> str:
+    """Words for a status code; nothing for `ok` and for a missing one."""
+    return "" if is_missing(status) else STATUS_WORDS.get(str(status), str(status).replace("_", " "))
+
+
+def format_level(level: object) -> str:
+    """`95%` from 0.95, `97.5%` from 0.975."""
+    return f"{100 * float(level):g}%"
+
+
+def format_date(day: object) -> str:
+    """`31 December 2021`; empty where there is none."""
+    if is_missing(day):
+        return ""
+    known = day if isinstance(day, date) else date.fromisoformat(str(day)[:10])
+    return f"{known.day} {known:%B %Y}"

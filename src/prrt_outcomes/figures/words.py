@@ -1,0 +1,117 @@
+"""Words for the codes of statistics, and the way to the words of the data schema for all others."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from prrt_outcomes.figures.numbers import is_missing
+
+TERMS = {
+    "all": "All patients",
+    "pfs": "Progression-free survival",
+    "os": "Overall survival",
+    "ttp": "Time to progression",
+    "unknown": "Unknown",
+    "responder": "Responders",
+    "non_responder": "Non-responders",
+    "stable": "Stable",
+    "progressive": "Progressive",
+    "objective": "Objective response (CR + PR)",
+    "objective_with_mr": "Objective response with MR",
+    "disease_control": "Disease control",
+    "univariable": "Univariable",
+    "multivariable": "Multivariable",
+    "multivariable_stratified": "Multivariable, stratified",
+    "logrank": "Log-rank",
+    "gehan": "Gehan",
+    "tarone_ware": "Tarone-Ware",
+    "peto": "Peto",
+    "maxcombo": "MaxCombo",
+    "gray": "Gray",
+    "naive": "Naive (biased)",
+    "landmark": "Landmark",
+    "mantel_byar": "Mantel-Byar",
+    "time_dependent_cox": "Time-dependent Cox",
+    "simon_makuch": "Simon-Makuch",
+    "one_sample_logrank": "One-sample log-rank",
+    "rate_ratio": "Rate ratio",
+    "cox": "Cox model",
+    "kaplan_meier": "Kaplan-Meier",
+    "rmst": "Restricted mean",
+    "standardised": "Standardised",
+    "power_prior": "Power prior",
+    "robust_mixture": "Robust mixture prior",
+    "e_value": "E-value",
+    "tipping_point": "Tipping point",
+    "none": "Unweighted",
+    "att": "Weighted to the cohort (ATT)",
+    "overlap": "Overlap weights",
+    "ate": "Weighted to both (ATE)",
+    "maic": "Matching-adjusted (MAIC)",
+    "hazard_ratio": "Hazard ratio",
+    "smr": "Observed over expected",
+    "recist_1_1": "RECIST 1.1",
+    "recist_1_0": "RECIST 1.0",
+    "recist_mr": "RECIST 1.1 with minor response",
+    "swog": "SWOG",
+    "swog_mr": "SWOG with minor response",
+    "who": "WHO",
+    "death": "Death",
+    "progression": "Progression",
+    "event": "Event",
+    "competing": "Competing event",
+    "true": "Yes",
+    "false": "No",
+}
+COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
+
+
+@lru_cache(maxsize=4096)
+def name_column(column: str) -> str:
+    """Title of a grouping or covariate: that of the schema, else the name as words."""
+    from prrt_outcomes.tables.schema import label_for
+
+    for table in COHORT_TABLES:
+        try:
+            return label_for(table, column)
+        except (KeyError, ValueError):
+            continue
+    return TERMS.get(column, spell_name(column))
+
+
+@lru_cache(maxsize=4096)
+def name_code(column: str, code: str) -> str:
+    """Words for a level of a grouping or covariate: those of the schema, else the code as it stands."""
+    from prrt_outcomes.tables.schema import label_for
+
+    if code in ("all", "unknown"):
+        return TERMS[code]
+    for table in COHORT_TABLES:
+        try:
+            label = label_for(table, column, code)
+        except (KeyError, ValueError):
+            continue
+        if label != code:
+            return label
+    return TERMS.get(code.lower(), code) if code.lower() in ("true", "false") else code
+
+
+def name_term(code: object) -> str:
+    """Words for a statistics term, an endpoint preset, a criterion or a method."""
+    return "" if is_missing(code) else TERMS.get(str(code), spell_name(str(code)))
+
+
+def spell_name(name: str) -> str:
+    """`arm_of_trial` as `Arm of trial`; a text that is no name stays as it is."""
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def name_endpoint(endpoint: str, titles: dict[str, str] | None = None) -> str:
+    """Title of an endpoint: that of the study, else of the preset."""
+    return (titles or {}).get(endpoint) or name_term(endpoint)
+
+
+def endpoint_titles(study) -> dict[str, str]:
+    """Titles of the study's endpoints by name."""
+    return {e.name: e.title or name_term(e.name) for e in study.endpoints}

@@ -31,6 +31,7 @@ from prrt_outcomes.statistics.models.partial_likelihood import (
 from prrt_outcomes.statistics.models.survival_rows import TIE_TOLERANCE, SurvivalRows, derive_survival_rows
 
 EVENTS_PER_PARAMETER = 10
+LIFELINES_MAX_ROWS = 50_000
 
 
 def fit_cox(
@@ -65,8 +66,9 @@ def fit_cox(
         patient has more than one event
     ties : ``efron`` or ``breslow``
     engine : ``lifelines`` or ``newton``. Default: lifelines for one unweighted row a patient under Efron
-        without strata or delayed entry, our Newton method for what lifelines cannot do. Either is brought
-        to machine precision by the same last steps, so the numbers are the same.
+        without strata or delayed entry, up to 50,000 rows; our Newton method for what lifelines cannot do or
+        takes long over. Either is brought to machine precision by the same last steps, so the numbers are
+        the same.
 
     Returns
     -------
@@ -217,7 +219,8 @@ def _maximise(matrix, rows: SurvivalRows, tied, ties: str, engine: str | None) -
         raise ValueError(
             "lifelines fits one unweighted row a patient, Efron ties, no strata, no delayed entry"
         )
-    start = _fit_by_lifelines(matrix, rows) if simple and engine != "newton" else None
+    wanted = engine == "lifelines" or (engine is None and rows.n <= LIFELINES_MAX_ROWS)
+    start = _fit_by_lifelines(matrix, rows) if simple and wanted else None
     fit = fit_newton(matrix, rows, tied, start=start)
     return fit if fit.converged or start is None else fit_newton(matrix, rows, tied)
 

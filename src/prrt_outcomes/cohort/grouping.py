@@ -38,10 +38,12 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         order = [str(level) for level in values.cat.categories]
     elif isinstance(values.dtype, pd.BooleanDtype):
-        order = ["False", "True"]
+        order = ["false", "true"]
     else:
         order = sorted(str(value) for value in values.dropna().unique())
     text = values.astype("string").fillna(UNKNOWN)
+    if isinstance(values.dtype, pd.BooleanDtype):
+        text = text.str.lower()
     present = set(text.unique())
     levels = [level for level in order if level in present and level != UNKNOWN]
     if UNKNOWN in present:

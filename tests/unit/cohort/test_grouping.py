@@ -20,7 +20,7 @@ def test_text_and_booleans_are_sorted():
     frame = pd.DataFrame({"centre_id": ["b", "a", None], "functioning": [True, None, False]})
     frame = frame.astype({"centre_id": "string", "functioning": "boolean"})
     assert compute_group(frame, "centre_id").cat.categories.tolist() == ["a", "b", "unknown"]
-    assert compute_group(frame, "functioning").tolist() == ["True", "unknown", "False"]
+    assert compute_group(frame, "functioning").tolist() == ["true", "unknown", "false"]
 
 
 def test_the_whole_cohort_is_one_group():

@@ -1,0 +1,171 @@
+"""The Cox models a study asks for: each covariate alone, all together, and stratified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.statistics.models.concordance import compute_cox_concordance
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.models.firth import fit_firth_cox
+from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
+from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from prrt_outcomes.statistics.models.cox_result import CoxResult
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+MODEL_TABLES = ("cox", "cox_diagnostics", "cox_fit")
+GLOBAL = "global"
+
+
+def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
+    """Fit the models of one endpoint.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint; competing events are censored (cause-specific hazards)
+    settings : covariates, group_by (univariable too), strata, reference, confidence.level
+
+    Returns
+    -------
+    Result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
+    one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate,
+    named by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind
+    it the penalised fit that stands beside a model with few events or a monotone likelihood.
+    """
+    import pandas as pd
+
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in MODEL_TABLES}
+    every = _covariates(rows.frame, settings)
+    constant = [name for name in every.columns if every[name].dropna().nunique() < 2]
+    if constant:
+        parts["cox"].append(_tabulate_constant(rows, every[constant]))
+    for model, label, covariates, strata in _plan(rows.frame, every.drop(columns=constant), settings):
+        if covariates.dropna().empty:
+            continue
+        fit = fit_cox(**_model_input(rows, covariates, strata, settings))
+        parts["cox"].append(_tabulate_coefficients(fit.table, model))
+        parts["cox_diagnostics"].append(_tabulate_diagnostics(fit, model))
+        parts["cox_fit"].append(_tabulate_fit(fit, label))
+        if fit.status in ("separation", "too_few"):
+            penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
+            parts["cox"].append(_tabulate_coefficients(penalised.table, f"{model}_firth"))
+    return {
+        name: pd.concat(tables, ignore_index=True).assign(endpoint=rows.endpoint)
+        for name, tables in parts.items()
+        if tables
+    }
+
+
+def _covariates(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    names = tuple(dict.fromkeys((*settings.covariates, *settings.group_by)))
+    return derive_covariates(frame, tuple(name for name in names if name in frame.columns))
+
+
+def _plan(
+    frame: pd.DataFrame, varying: pd.DataFrame, settings: AnalysisSettings
+) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame | None]]:
+    """Model, its name in `cox_fit`, covariates and strata."""
+    import pandas as pd
+
+    for name in varying.columns:
+        yield "univariable", f"univariable: {name}", varying[[name]], None
+    together = [name for name in settings.covariates if name in varying.columns]
+    if together:
+        yield "multivariable", "multivariable", varying[together], None
+    inner = [name for name in together if name not in settings.strata]
+    if inner and settings.strata:
+        strata = pd.DataFrame({name: compute_group(frame, name).astype(str) for name in settings.strata})
+        yield "multivariable_stratified", "multivariable_stratified", varying[inner], strata
+
+
+def _model_input(
+    rows: EndpointRows, covariates: pd.DataFrame, strata: pd.DataFrame | None, settings: AnalysisSettings
+) -> dict:
+    return {
+        "time": rows.time_months,
+        "event": (rows.event == 1).astype(float),
+        "covariates": covariates,
+        "references": choose_references(covariates, settings.reference),
+        "entry": rows.entry_months,
+        "strata": strata,
+        "confidence": settings.confidence.level,
+    }
+
+
+def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataFrame:
+    """One empty row for each covariate that has the same value in all patients."""
+    import pandas as pd
+
+    known = covariates.notna()
+    return pd.DataFrame(
+        {
+            "model": "univariable",
+            "term": list(covariates.columns),
+            "n": known.sum().to_numpy(),
+            "events": known.loc[rows.event == 1].sum().to_numpy(),
+            "status": "not_estimable",
+        }
+    )
+
+
+def _tabulate_coefficients(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    names = {
+        "n_events": "events",
+        "coefficient": "log_hazard_ratio",
+        "lower": "hazard_ratio_low",
+        "upper": "hazard_ratio_high",
+    }
+    kept = [
+        "term",
+        "level",
+        "reference",
+        "n",
+        "events",
+        "log_hazard_ratio",
+        "std_error",
+        "hazard_ratio",
+        "hazard_ratio_low",
+        "hazard_ratio_high",
+        "p_value",
+        "status",
+    ]
+    return table.rename(columns=names)[kept].assign(model=model)
+
+
+def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
+    test = fit_proportional_hazards_test(fit).table
+    table = test.rename(columns={"chi_squared": "statistic", "degrees_of_freedom": "df"})
+    table["term"] = table["term"].replace("GLOBAL", GLOBAL)
+    if model == "univariable":
+        table = table.loc[table["term"] != GLOBAL]
+    return table[["term", "statistic", "df", "p_value", "status"]].assign(model=model)
+
+
+def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
+    import pandas as pd
+
+    estimated = bool(fit.estimated.any())
+    concordance = compute_cox_concordance(fit).concordance if estimated else np.nan
+    return pd.DataFrame(
+        [
+            {
+                "model": label,
+                "n": fit.n_patients,
+                "events": fit.n_events,
+                "log_likelihood_null": fit.log_likelihood_null,
+                "log_likelihood": fit.log_likelihood,
+                "concordance": concordance,
+                "ties": fit.ties,
+                "status": fit.status,
+            }
+        ]
+    )

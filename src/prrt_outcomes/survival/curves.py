@@ -1,0 +1,165 @@
+"""Kaplan-Meier tables of an endpoint: curve, summary, numbers at risk at the axis ticks, milestones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.risk.milestone import compute_milestones
+from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.risk.rmst import compute_rmst
+from prrt_outcomes.statistics.risk.table import compute_numbers_at_risk, compute_risk_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+CURVE_TABLES = ("km_curve", "km_summary", "km_at_risk", "milestones")
+TICK_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
+MAXIMUM_TICKS = 10
+
+
+def summarise_curves(
+    rows: EndpointRows, group_by: str, settings: AnalysisSettings
+) -> dict[str, pd.DataFrame]:
+    """Fit a curve to each group and write what readers look up in it.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    group_by : column of the analysis set, or ``all``
+    settings : confidence, milestones_months, rmst_months
+
+    Returns
+    -------
+    Result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`, `km_at_risk` (axis ticks,
+    counted just before the tick) and `milestones`, one or several rows a group, groups in schema order.
+    """
+    import pandas as pd
+
+    group = compute_group(rows.frame, group_by)
+    ticks = choose_ticks(float(rows.time_months.max()))
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in CURVE_TABLES}
+    for label in group.cat.categories:
+        part = rows.select((group == label).to_numpy())
+        if not len(part.time_months):
+            continue
+        curve = fit_kaplan_meier(
+            part.time_months,
+            part.event,
+            entry=part.entry_months,
+            interval=settings.confidence.type,
+            confidence=settings.confidence.level,
+            group=label,
+        )
+        made = {
+            "km_curve": _tabulate_curve(curve, part),
+            "km_summary": _summarise_curve(curve, part, settings),
+            "km_at_risk": _count_at_ticks(part, ticks),
+            "milestones": _tabulate_milestones(curve, settings),
+        }
+        for name, table in made.items():
+            parts[name].append(table.assign(endpoint=rows.endpoint, group_by=group_by, group=label))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def choose_ticks(longest_months: float) -> np.ndarray:
+    """Ticks of a time axis from 0 to the longest time: whole steps a reader counts in, ten at most."""
+    step = next((s for s in TICK_STEPS_MONTHS if longest_months / s < MAXIMUM_TICKS), None)
+    step = step or float(np.ceil(longest_months / (MAXIMUM_TICKS - 1) / 120) * 120)
+    return np.arange(0.0, longest_months + 1e-9, step)
+
+
+def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
+    """One row at 0, where survival is 1 by definition, and one at each distinct time."""
+    import pandas as pd
+
+    at_start = len(part.time_months) if part.entry_months is None else int((part.entry_months <= 0).sum())
+    status = np.where(
+        np.isfinite(curve.lower), "ok", np.where(curve.survival == 1.0, "no_events", "too_few")
+    ).astype(object)
+    if curve.status == "competing_censored":
+        status[:] = curve.status
+
+    def with_start(first: float, values: np.ndarray) -> np.ndarray:
+        return np.concatenate(([first], values))
+
+    return pd.DataFrame(
+        {
+            "time_months": with_start(0.0, curve.time),
+            "n_at_risk": with_start(at_start, curve.at_risk).astype("int64"),
+            "n_event": with_start(0, curve.events).astype("int64"),
+            "n_censored": with_start(0, curve.censored).astype("int64"),
+            "survival": with_start(1.0, curve.survival),
+            "std_error": with_start(0.0, curve.std_error),
+            "survival_low": with_start(1.0, curve.lower),
+            "survival_high": with_start(1.0, curve.upper),
+            "status": np.concatenate((["ok"], status)),
+        }
+    )
+
+
+def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
+    import pandas as pd
+
+    median = compute_quantile(curve, 0.5)
+    mean = compute_rmst(curve, settings.rmst_months)
+    reverse = fit_reverse_kaplan_meier(part.time_months, part.event, entry=part.entry_months)
+    own = [curve.status, median.status]
+    return pd.DataFrame(
+        [
+            {
+                "n": curve.n,
+                "events": curve.n_events,
+                "median_months": median.time,
+                "median_low": median.lower,
+                "median_high": median.upper,
+                "follow_up_months": compute_quantile(reverse, 0.5).time,
+                "rmst_months": mean.rmst,
+                "rmst_std_error": mean.std_error,
+                "rmst_horizon_months": float(settings.rmst_months),
+                "status": next((status for status in own if status != "ok"), "ok"),
+                "median_status": median.status,
+                "rmst_status": mean.status,
+            }
+        ]
+    )
+
+
+def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
+    import pandas as pd
+
+    table = compute_risk_table(part.time_months, part.event, entry=part.entry_months)
+    limit = 1e-8 * max(1.0, float(part.time_months.max()))
+    before = part.time_months[None, :] < ticks[:, None] - limit
+    happened = part.event == 1
+    return pd.DataFrame(
+        {
+            "time_months": ticks,
+            "n_at_risk": compute_numbers_at_risk(table, ticks)[:, 0].astype("int64"),
+            "n_events_before": (before & happened).sum(axis=1),
+            "n_censored_before": (before & ~happened).sum(axis=1),
+        }
+    )
+
+
+def _tabulate_milestones(curve: KaplanMeier, settings: AnalysisSettings) -> pd.DataFrame:
+    import pandas as pd
+
+    found = compute_milestones(curve, np.asarray(settings.milestones_months, dtype=float))
+    return pd.DataFrame(
+        {
+            "time_months": found.time,
+            "n_at_risk": found.at_risk.astype("int64"),
+            "survival": found.survival,
+            "survival_low": found.lower,
+            "survival_high": found.upper,
+            "status": list(found.status),
+        }
+    )

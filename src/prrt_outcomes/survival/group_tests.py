@@ -1,0 +1,187 @@
+"""Tests between the groups of an endpoint: log-rank and its relatives, MaxCombo, difference of means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.risk.logrank import compute_holm, compute_logrank
+from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.survival.endpoint_rows import choose_reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.statistics.risk.table import RiskTable
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+TESTS: dict[str, dict] = {
+    "logrank": {"weight": "logrank"},
+    "gehan": {"weight": "gehan"},
+    "tarone_ware": {"weight": "tarone_ware"},
+    "peto": {"weight": "peto"},
+    "fh_1_0": {"weight": "fleming_harrington", "rho": 1.0, "gamma": 0.0},
+    "fh_0_1": {"weight": "fleming_harrington", "rho": 0.0, "gamma": 1.0},
+    "fh_1_1": {"weight": "fleming_harrington", "rho": 1.0, "gamma": 1.0},
+}
+MAXCOMBO = "maxcombo"
+
+
+def summarise_group_tests(
+    rows: EndpointRows, group_by: str, settings: AnalysisSettings
+) -> pd.DataFrame | None:
+    """Test whether the groups differ, over all groups and pair by pair.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    group_by : column of the analysis set
+    settings : strata (adds the stratified tests), reference
+
+    Returns
+    -------
+    Result table `logrank`: with all groups, one row a test (`group` and `reference` empty); with three or
+    more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of a test. None where there
+    are fewer than two groups. Patients whose group is not known are left out.
+
+    Notes
+    -----
+    MaxCombo compares two groups: with more it is written for the pairs only. Its statistic is the largest
+    absolute z and has no degrees of freedom.
+    """
+    import pandas as pd
+
+    known = select_known(rows, group_by)
+    if known is None:
+        return None
+    part, group = known
+    tables = [("", None)]
+    if settings.strata:
+        tables.append(("+".join(settings.strata), _stratum(part.frame, settings.strata)))
+    written = []
+    for strata, stratum in tables:
+        table = compute_risk_table(
+            part.time_months, part.event, entry=part.entry_months, group=group, stratum=stratum
+        )
+        written.append(_test_all(table).assign(strata=strata))
+        if len(table.groups) > 2:
+            reference = choose_reference(group, settings.reference.get(group_by))
+            written.append(_test_pairs(table, list(table.groups), reference).assign(strata=strata))
+    return pd.concat(written, ignore_index=True).assign(endpoint=rows.endpoint, group_by=group_by)
+
+
+def select_known(rows: EndpointRows, group_by: str) -> tuple[EndpointRows, pd.Series] | None:
+    """Patients whose group is known, with the group; None where they form fewer than two groups."""
+    group = compute_group(rows.frame, group_by)
+    keep = group.ne(UNKNOWN).to_numpy()
+    group = group[keep].cat.remove_unused_categories()
+    if len(group.cat.categories) < 2:
+        return None
+    return rows.select(keep), group
+
+
+def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
+    labels = [compute_group(frame, name).astype(str) for name in strata]
+    joined = labels[0]
+    for label in labels[1:]:
+        joined = joined + " / " + label
+    return joined.to_numpy()
+
+
+def _test(table: RiskTable, name: str) -> dict:
+    if name == MAXCOMBO:
+        combo = compute_maxcombo(table)
+        return {
+            "test": name,
+            "statistic": abs(combo.statistic),
+            "df": np.nan,
+            "p_value": combo.p_value,
+            "status": combo.status,
+        }
+    result = compute_logrank(table, **TESTS[name])
+    df = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
+    return {
+        "test": name,
+        "statistic": result.statistic,
+        "df": df,
+        "p_value": result.p_value,
+        "status": result.status,
+    }
+
+
+def _test_all(table: RiskTable) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
+    return pd.DataFrame([_test(table, name) for name in names]).assign(
+        group="", reference="", p_adjusted=np.nan
+    )
+
+
+def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> pd.DataFrame:
+    """One row a test and pair; a pair with the reference names it second, other pairs the earlier group."""
+    import pandas as pd
+
+    written = []
+    for name in [*TESTS, MAXCOMBO]:
+        pairs = []
+        for later in range(1, len(labels)):
+            for earlier in range(later):
+                first, second = labels[later], labels[earlier]
+                if first == reference:
+                    first, second = second, first
+                columns = [table.groups.index(second), table.groups.index(first)]
+                pairs.append(
+                    _test(table.select_groups(columns), name) | {"group": first, "reference": second}
+                )
+        frame = pd.DataFrame(pairs)
+        written.append(frame.assign(p_adjusted=compute_holm(frame["p_value"].to_numpy(dtype=float))))
+    return pd.concat(written, ignore_index=True)
+
+
+def summarise_rmst_differences(
+    rows: EndpointRows, group_by: str, settings: AnalysisSettings
+) -> pd.DataFrame | None:
+    """Difference of restricted mean survival time of each group and the reference group.
+
+    Returns
+    -------
+    Result table `rmst_difference`, one row a group other than the reference; None with fewer than two groups.
+    """
+    import pandas as pd
+
+    known = select_known(rows, group_by)
+    if known is None:
+        return None
+    part, group = known
+    reference = choose_reference(group, settings.reference.get(group_by))
+    curves = {}
+    for label in group.cat.categories:
+        own = part.select((group == label).to_numpy())
+        curves[label] = fit_kaplan_meier(own.time_months, own.event, entry=own.entry_months)
+    written = []
+    for label in group.cat.categories:
+        if label == reference:
+            continue
+        found = compute_rmst_difference(
+            curves[label], curves[reference], settings.rmst_months, settings.confidence.level
+        )
+        written.append(
+            {
+                "group": label,
+                "reference": reference,
+                "horizon_months": float(settings.rmst_months),
+                "difference_months": found.difference,
+                "low": found.lower,
+                "high": found.upper,
+                "p_value": found.p_value,
+                "status": found.status,
+            }
+        )
+    return pd.DataFrame(written).assign(endpoint=rows.endpoint, group_by=group_by)

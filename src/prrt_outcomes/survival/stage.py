@@ -1,0 +1,91 @@
+"""Survival: which curves, tests and models a study asks for, as result tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
+from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.survival.cox_models import MODEL_TABLES, summarise_cox_models
+from prrt_outcomes.survival.curves import CURVE_TABLES, summarise_curves
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
+from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.model import Study
+
+INPUTS = ("endpoints", "analysis_set")
+OUTPUTS = (*CURVE_TABLES, "logrank", "rmst_difference", *MODEL_TABLES)
+SETTINGS = ("analysis", "endpoints")
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Describe and compare survival for every endpoint and grouping of the study.
+
+    Parameters
+    ----------
+    tables : derived tables `endpoints` and `analysis_set`
+    study : section `analysis`, names of the endpoints
+
+    Returns
+    -------
+    Result tables named in OUTPUTS, `attrition` and `stages`
+    """
+    import pandas as pd
+
+    made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
+    losses: list[dict] = []
+    absent = []
+    for definition in study.endpoints:
+        rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], definition.name)
+        if rows is None:
+            absent.append(definition.name)
+            continue
+        for name, table in _summarise_endpoint(rows, study.analysis):
+            made[name].append(table)
+        losses += _count_losses(rows, study.analysis)
+    if len(absent) == len(study.endpoints):
+        status = stage_frame("survival", "skipped", "no times to event")
+    elif absent:
+        status = stage_frame("survival", "partial", f"no times to event for {', '.join(absent)}")
+    else:
+        status = stage_frame("survival", "done")
+    results = {
+        name: conform_table(name, pd.concat(parts, ignore_index=True)) if parts else empty_table(name)
+        for name, parts in made.items()
+    }
+    return results | {"attrition": attrition_frame(losses), "stages": status}
+
+
+def _summarise_endpoint(rows: EndpointRows, settings: AnalysisSettings):
+    groupings = [name for name in settings.group_by if name in rows.frame.columns]
+    for group_by in (WHOLE, *groupings):
+        yield from summarise_curves(rows, group_by, settings).items()
+    for group_by in groupings:
+        tests = summarise_group_tests(rows, group_by, settings)
+        if tests is not None:
+            yield "logrank", tests
+            yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
+    yield from summarise_cox_models(rows, settings).items()
+
+
+def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
+    """Patients that a comparison or a model leaves out because a group or covariate is not known."""
+    n = len(rows.frame)
+    losses = []
+    for group_by in settings.group_by:
+        if group_by in rows.frame.columns:
+            unknown = int(compute_group(rows.frame, group_by).eq(UNKNOWN).sum())
+            step = f"survival: {rows.endpoint} by {group_by}"
+            losses.append(attrition_row("endpoints", "patients", step, "group not known", n, unknown))
+    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
+    if names:
+        incomplete = int(derive_covariates(rows.frame, names).isna().any(axis=1).sum())
+        step = f"survival: {rows.endpoint}, multivariable model"
+        losses.append(attrition_row("endpoints", "patients", step, "covariate missing", n, incomplete))
+    return losses

@@ -1,0 +1,195 @@
+"""What a study asks of survival, on data whose numbers R and others have printed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines.datasets import load_lung
+
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.curves import choose_ticks
+from prrt_outcomes.survival.stage import run
+from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.units import DAYS_PER_MONTH
+
+
+def study(**analysis):
+    settings = {"group_by": ["sex"], "covariates": ["sex", "age_years"], "milestones_months": [12]} | analysis
+    files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
+    return Study(study="lung", tables=files, endpoints=["os"], analysis=settings)
+
+
+def lung_tables():
+    lung = load_lung()
+    ids = [f"p{i:03d}" for i in range(len(lung))]
+    endpoints = pd.DataFrame(
+        {
+            "patient_id": ids,
+            "endpoint": "os",
+            "time_days": lung["time"].astype(float),
+            "event": lung["status"].to_numpy(),
+        }
+    )
+    people = pd.DataFrame(
+        {
+            "patient_id": ids,
+            "sex": lung["sex"].map({1: "male", 2: "female"}),
+            "age_years": lung["age"].astype(float),
+            "ecog": lung["ph.ecog"],
+            "centre_id": lung["inst"].map(lambda i: None if pd.isna(i) else f"c{int(i)}"),
+        }
+    )
+    return {
+        "endpoints": conform_table("endpoints", endpoints),
+        "analysis_set": conform_table("analysis_set", people),
+    }
+
+
+@pytest.fixture(scope="module")
+def lung():
+    return run(lung_tables(), study())
+
+
+def days(months):
+    return round(months * DAYS_PER_MONTH, 6)
+
+
+def test_medians_and_follow_up_of_lung(lung):
+    summary = lung["km_summary"].set_index(["group_by", "group"])
+    whole = summary.loc[("all", "all")]
+    assert (whole["n"], whole["events"]) == (228, 165)
+    assert [days(whole[c]) for c in ("median_months", "median_low", "median_high")] == [310, 284, 361]
+    assert days(summary.loc[("sex", "male"), "median_months"]) == 270
+    assert days(summary.loc[("sex", "female"), "median_months"]) == 426
+    assert days(summary.loc[("sex", "male"), "follow_up_months"]) == 840
+    assert days(summary.loc[("sex", "female"), "follow_up_months"]) == 529
+
+
+def test_log_rank_family_of_lung(lung):
+    tests = lung["logrank"].set_index("test")["statistic"]
+    assert tests["logrank"] == pytest.approx(10.3267, abs=1e-4)
+    assert tests["fh_1_0"] == pytest.approx(12.7142, abs=1e-4)
+    assert tests["fh_0_1"] == pytest.approx(3.4600, abs=1e-4)
+    assert tests["fh_1_1"] == pytest.approx(7.6648, abs=1e-4)
+    assert set(tests.index) == {
+        "logrank", "gehan", "tarone_ware", "peto", "fh_1_0", "fh_0_1", "fh_1_1", "maxcombo",
+    }  # fmt: skip
+
+
+def test_cox_of_lung_is_that_of_r(lung):
+    """R survival 3.5: coxph(Surv(time, status) ~ sex) and ~ sex + age, Efron."""
+    cox = lung["cox"].set_index(["model", "term"])
+    assert cox.loc[("univariable", "sex"), ["level", "reference"]].tolist() == ["female", "male"]
+    assert cox.loc[("univariable", "sex"), "log_hazard_ratio"] == pytest.approx(-0.5310235, abs=1e-7)
+    assert cox.loc[("univariable", "sex"), "std_error"] == pytest.approx(0.1671786, abs=1e-7)
+    assert cox.loc[("multivariable", "sex"), "log_hazard_ratio"] == pytest.approx(-0.513218, abs=1e-6)
+    assert cox.loc[("multivariable", "age_years"), "log_hazard_ratio"] == pytest.approx(0.017045, abs=1e-6)
+    assert set(lung["cox_diagnostics"]["term"]) == {"sex", "age_years", "global"}
+    fit = lung["cox_fit"].set_index("model").loc["multivariable"]
+    assert fit["concordance"] == pytest.approx(0.6029, abs=1e-4)
+    assert fit["ties"] == "efron"
+
+
+def test_the_curve_begins_at_zero_and_has_every_distinct_time(lung):
+    curve = lung["km_curve"].query("group_by == 'all'")
+    first = curve.iloc[0]
+    assert first[["time_months", "n_at_risk", "n_event", "survival"]].tolist() == [0, 228, 0, 1]
+    assert len(curve) == 1 + load_lung()["time"].nunique()
+    left = curve["n_event"] + curve["n_censored"]
+    assert (curve["n_at_risk"].iloc[1:-1] - left.iloc[1:-1]).tolist() == curve["n_at_risk"].iloc[2:].tolist()
+
+
+def test_numbers_at_risk_before_the_tick_add_up(lung):
+    table = lung["km_at_risk"].query("group_by == 'all'")
+    total = table[["n_at_risk", "n_events_before", "n_censored_before"]].sum(axis=1)
+    assert total.eq(228).all()
+    times = load_lung()["time"] / DAYS_PER_MONTH
+    assert table["n_at_risk"].tolist() == [(times >= tick).sum() for tick in table["time_months"]]
+
+
+def test_milestones_carry_numbers_at_risk_and_status(lung):
+    row = lung["milestones"].query("group_by == 'all'").iloc[0]
+    times = load_lung()["time"] / DAYS_PER_MONTH
+    assert row["n_at_risk"] == (times >= 12).sum()
+    assert row["status"] == "ok"
+    assert 0.33 < row["survival_low"] < row["survival"] < row["survival_high"] < 0.48
+
+
+def test_three_groups_are_also_tested_in_pairs_with_holm():
+    out = run(lung_tables(), study(group_by=["ecog"], covariates=["age_years"]))
+    pairs = out["logrank"].query("test == 'logrank' and group != ''")
+    levels = load_lung()["ph.ecog"].nunique()
+    assert len(pairs) == levels * (levels - 1) / 2
+    assert (pairs["p_adjusted"].dropna() >= pairs["p_value"][pairs["p_adjusted"].notna()]).all()
+    whole = out["logrank"].query("test == 'logrank' and group == ''").iloc[0]
+    assert whole["df"] == levels - 1
+    lost = out["attrition"].query("reason == 'group not known'")
+    assert lost["n_lost"].tolist() == [int(load_lung()["ph.ecog"].isna().sum())]
+
+
+def test_strata_add_the_stratified_test_and_model():
+    out = run(lung_tables(), study(strata=["ecog"]))
+    stratified = out["logrank"].query("test == 'logrank' and strata == 'ecog'")["statistic"].iloc[0]
+    plain = out["logrank"].query("test == 'logrank' and strata == ''")["statistic"].iloc[0]
+    assert stratified != plain
+    assert "multivariable_stratified" in set(out["cox"]["model"])
+
+
+def test_the_reference_level_is_the_named_one():
+    out = run(lung_tables(), study(reference={"sex": "female"}))
+    row = out["cox"].query("model == 'univariable' and term == 'sex'").iloc[0]
+    assert (row["level"], row["reference"]) == ("male", "female")
+    assert row["log_hazard_ratio"] == pytest.approx(0.5310235, abs=1e-7)
+    assert out["rmst_difference"][["group", "reference"]].to_numpy().tolist() == [["male", "female"]]
+
+
+def test_few_events_get_the_penalised_fit_beside():
+    tables = lung_tables()
+    keep = tables["endpoints"]["patient_id"].iloc[:15]
+    tables["endpoints"] = tables["endpoints"].loc[tables["endpoints"]["patient_id"].isin(keep)]
+    out = run(tables, study())
+    models = set(out["cox"]["model"])
+    assert {"multivariable", "multivariable_firth"} <= models
+    assert "too_few" in set(out["cox"]["status"])
+
+
+def test_a_covariate_with_one_value_is_said_to_be_not_estimable():
+    tables = lung_tables()
+    tables["analysis_set"]["sex"] = tables["analysis_set"]["sex"].where(lambda s: s == "male", "male")
+    out = run(tables, study())
+    row = out["cox"].query("term == 'sex'").iloc[0]
+    assert row["status"] == "not_estimable"
+    assert np.isnan(row["hazard_ratio"])
+
+
+def test_without_events_nothing_is_estimated_and_each_row_says_so():
+    tables = lung_tables()
+    tables["endpoints"]["event"] = 0
+    out = run(tables, study())
+    assert set(out["km_summary"]["median_status"]) == {"no_events"}
+    assert set(out["logrank"]["status"]) == {"no_events"}
+    assert set(out["cox"]["status"]) == {"no_events"}
+    assert not np.isinf(out["cox"].select_dtypes("float64").to_numpy()).any()
+
+
+def test_a_competing_event_is_censored_and_said():
+    tables = lung_tables()
+    tables["endpoints"].loc[:9, "event"] = 2
+    out = run(tables, study())
+    assert set(out["km_summary"].query("group_by == 'all'")["status"]) == {"competing_censored"}
+
+
+def test_without_times_the_stage_is_skipped():
+    tables = {"endpoints": empty_table("endpoints"), "analysis_set": empty_table("analysis_set")}
+    out = run(tables, study())
+    assert out["stages"][["status", "reason"]].to_numpy().tolist() == [["skipped", "no times to event"]]
+    assert out["km_summary"].empty
+
+
+@pytest.mark.parametrize(
+    ("longest", "step", "count"),
+    [(9, 1, 10), (10, 2, 6), (33.6, 6, 6), (60, 12, 6), (119, 12, 10), (2000, 240, 9)],
+)
+def test_ticks_are_whole_steps(longest, step, count):
+    ticks = choose_ticks(longest)
+    assert ticks[1] - ticks[0] == step
+    assert len(ticks) == count

@@ -1,0 +1,60 @@
+"""Columns of tables from arrays: dates from days, partial dates, missing cells, identifiers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def derive_dates(entry_day: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Dates from days since the first cycle; missing where the day is not finite.
+
+    Parameters
+    ----------
+    entry_day : day of the first cycle, counted from 1970-01-01
+    days : days from the first cycle
+    """
+    days = np.asarray(days, dtype=float)
+    known = np.isfinite(days)
+    total = entry_day + np.where(known, days, 0).astype(np.int64)
+    dates = total.astype("datetime64[D]").astype("datetime64[ns]")
+    return np.where(known, dates, np.datetime64("NaT", "ns"))
+
+
+def format_partial_dates(
+    dates: np.ndarray, rng: np.random.Generator | None = None, share: float = 0.0
+) -> np.ndarray:
+    """ISO text of dates; a `share` of them without day, and a third of those without month.
+
+    Returns an object array whose missing entries are None.
+    """
+    dates = np.asarray(dates, dtype="datetime64[ns]")
+    known = ~np.isnat(dates)
+    text = np.datetime_as_string(np.where(known, dates, np.datetime64("2000-01-01", "ns")), unit="D")
+    if rng is not None and share > 0:
+        uniform = rng.random(len(text))
+        text = np.where(uniform < share, text.astype("U7"), text)
+        text = np.where(uniform < share / 3, text.astype("U4"), text)
+    result = text.astype(object)
+    result[~known] = None
+    return result
+
+
+def hide_values(values: np.ndarray, hidden: np.ndarray) -> pd.Series:
+    """The values with missing cells; integers and booleans keep their type."""
+    series = pd.Series(values)
+    if series.dtype == bool:
+        series = series.astype("boolean")
+    elif pd.api.types.is_integer_dtype(series):
+        series = series.astype("Int64")
+    return series.mask(pd.Series(hidden))
+
+
+def select_ids(ids: np.ndarray, rows: np.ndarray) -> pd.Series:
+    """Identifier of each row as a category, so that millions of rows stay small."""
+    return pd.Series(pd.Categorical.from_codes(rows, categories=ids))
+
+
+def select_codes(names: tuple[str, ...] | np.ndarray, codes: np.ndarray) -> pd.Series:
+    """Name of each code as a category; negative codes are missing."""
+    return pd.Series(pd.Categorical.from_codes(np.maximum(codes, -1), categories=list(names)))

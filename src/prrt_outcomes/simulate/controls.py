@@ -1,0 +1,164 @@
+"""Historical controls: individual patients, and a published-like curve from an independent draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.baseline import draw_baseline
+from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
+from prrt_outcomes.simulate.history import format_patient_ids, open_stream
+from prrt_outcomes.simulate.patient_tables import derive_covariates
+from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
+
+CURVE_CONTROL = "published_curve"
+CURVE_ARM = "analogue_alone"
+CONTROL_LOST_PER_YEAR = 0.03
+FIRST_SCAN_DAYS = 273
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Historical controls; days from their entry.
+
+    Attributes
+    ----------
+    baseline : as `draw_baseline` returns it
+    outcomes : pfs_days, pfs_event, os_days, os_event, progression_days, death_days (the last two latent)
+    """
+
+    baseline: pd.DataFrame
+    outcomes: pd.DataFrame
+
+
+def draw_controls(
+    settings: SimulationSettings, patients: int, rng: np.random.Generator, *, like_cohort: bool = False
+) -> Controls:
+    """Draw patients who did not have PRRT.
+
+    Their hazards are those of the cohort's model without response, divided by
+    `effects.treatment_progression_hazard_ratio` and `effects.treatment_death_hazard_ratio`. Their scans lie on
+    the grid of the cohort, without missed ones. They are followed for up to ten years.
+
+    Parameters
+    ----------
+    settings, patients, rng : settings, number and source of chance
+    like_cohort : covariates (also the hidden one) as in the cohort: what would have become of the treated
+    """
+    effects = settings.effects
+    baseline = draw_baseline(settings, patients, rng, historical=not like_cohort)
+    never = np.full(patients, np.inf)
+    log_progression = compute_log_hazard(baseline, settings, death=False)
+    log_progression = log_progression - np.log(effects.treatment_progression_hazard_ratio)
+    log_death = compute_log_hazard(baseline, settings, death=True) - np.log(effects.treatment_death_hazard_ratio)
+    progression = draw_progression_days(log_progression, never, settings, rng)
+    death = np.ceil(np.clip(draw_death_days(log_death, progression, never, settings, rng), 3.0, 1e6))
+    end = np.minimum(
+        rng.integers(5 * 365, 10 * 365, patients),
+        60 + rng.exponential(DAYS_PER_YEAR / CONTROL_LOST_PER_YEAR, patients),
+    )
+    end = np.floor(end)
+    interval, delay = settings.scans.interval_days, settings.scans.delay_mean_days
+    since = np.maximum(progression - FIRST_SCAN_DAYS, 0.0)
+    seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval) + np.round(rng.exponential(delay, patients))
+    prompted = progression + rng.integers(10, 41, patients)
+    seen = np.where(rng.random(patients) < settings.scans.prompted_share, np.minimum(seen, prompted), seen)
+    seen = np.ceil(seen)
+    last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
+    event_day = np.minimum(seen, death)
+    event = event_day <= end
+    pfs = np.where(event, event_day, np.where(last_scan >= FIRST_SCAN_DAYS, last_scan, 0.5))
+    dead = death <= end
+    outcomes = pd.DataFrame(
+        {
+            "pfs_days": pfs,
+            "pfs_event": event.astype(int),
+            "os_days": np.where(dead, death, end),
+            "os_event": dead.astype(int),
+            "progression_days": progression,
+            "death_days": death,
+        }
+    )
+    return Controls(baseline=baseline, outcomes=outcomes)
+
+
+def derive_control_tables(settings: SimulationSettings, seed: int) -> tuple[dict[str, pd.DataFrame], Controls]:
+    """Tables `control_patients`, `control_outcomes`, `control_curves` and `control_at_risk`.
+
+    Returns
+    -------
+    tuple
+        the tables, and the controls with their latent times for the truth.
+    """
+    rng = open_stream(seed, "controls")
+    controls = draw_controls(settings, settings.controls.patients, rng)
+    ids = format_patient_ids(settings.controls.patients, prefix="H")
+    ecog = controls.baseline["ecog"].to_numpy()
+    prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (ecog > 0)), 5)
+    patients = derive_covariates(controls.baseline, ids, prior_lines, settings, rng)
+    patients = patients.assign(source=settings.controls.source)
+    outcomes = controls.outcomes
+    long = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "patient_id": ids,
+                    "endpoint": endpoint,
+                    "time": outcomes[f"{endpoint}_days"],
+                    "event": outcomes[f"{endpoint}_event"],
+                }
+            )
+            for endpoint in ("pfs", "os")
+        ],
+        ignore_index=True,
+    )
+    curve, at_risk = derive_published_curve(settings, open_stream(seed, "curve"))
+    tables = {
+        "control_patients": patients,
+        "control_outcomes": long.sort_values(["patient_id", "endpoint"], ignore_index=True),
+        "control_curves": curve,
+        "control_at_risk": at_risk,
+    }
+    return tables, controls
+
+
+def derive_published_curve(
+    settings: SimulationSettings, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A published-like arm: points of its Kaplan-Meier curve as read by eye, and numbers at risk every 6 months.
+
+    Points lie within 0.002 of the curve and never rise; numbers at risk are exact.
+    """
+    drawn = draw_controls(settings, settings.controls.curve_patients, rng).outcomes
+    months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
+    event = drawn["pfs_event"].to_numpy() == 1
+    horizon = settings.controls.curve_months
+    times, survival = compute_kaplan_meier(months, event)
+    inside = times <= horizon
+    times, survival = times[inside], survival[inside]
+    before = np.concatenate([[1.0], survival[:-1]])
+    grid = np.concatenate([[0.0], np.repeat(times, 2), [horizon]])
+    points = np.concatenate([[1.0], np.column_stack([before, survival]).ravel(), survival[-1:]])
+    grid = np.concatenate([grid[:1], grid[1:] + np.tile([0.0, 0.01], len(grid) // 2)[: len(grid) - 1]])
+    read = np.minimum.accumulate(np.clip(points + rng.uniform(-0.002, 0.002, len(points)), 0.0, 1.0))
+    read[0] = 1.0
+    curve = pd.DataFrame({"time_months": grid.round(3), "survival": read.round(4)})
+    curve = curve.drop_duplicates("time_months", keep="last").sort_values("time_months", ignore_index=True)
+    ticks = np.arange(0.0, horizon + 0.1, 6.0)
+    n_at_risk = (months[:, None] >= ticks).sum(axis=0)
+    name = {"control": CURVE_CONTROL, "arm": CURVE_ARM, "endpoint": "pfs"}
+    at_risk = pd.DataFrame({**name, "time_months": ticks, "n_at_risk": n_at_risk})
+    return curve.assign(**name)[["control", "arm", "endpoint", "time_months", "survival"]], at_risk
+
+
+def compute_kaplan_meier(time: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kaplan-Meier curve: distinct times of events and survival just after each."""
+    times, index = np.unique(time, return_inverse=True)
+    deaths = np.bincount(index, weights=event, minlength=len(times))
+    leaving = np.bincount(index, minlength=len(times))
+    at_risk = len(time) - np.concatenate([[0], leaving.cumsum()[:-1]])
+    survival = np.cumprod(1.0 - deaths / at_risk)
+    return times[deaths > 0], survival[deaths > 0]

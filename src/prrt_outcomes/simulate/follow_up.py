@@ -1,0 +1,129 @@
+"""When the tumour is looked at, and how long a patient is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.lesions import MOST_TARGETS, Lesions
+from prrt_outcomes.simulate.regimen import Regimen
+from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.units import DAYS_PER_YEAR
+
+
+@dataclass(frozen=True)
+class ScanGrid:
+    """Planned scans; column 0 is the baseline scan.
+
+    Attributes
+    ----------
+    days : (patients, scans) day of each scan from the first cycle, rising along a row
+    taken : (patients, scans) whether the scan takes place while the patient is followed
+    unseen : (patients, 5, scans) target lesions that the scan does not show
+    noise : (patients, 5, scans) logarithm of the error of measurement
+    pre_baseline_days : (patients,) day of an earlier scan, 0 where there is none
+    """
+
+    days: np.ndarray
+    taken: np.ndarray
+    unseen: np.ndarray
+    noise: np.ndarray
+    pre_baseline_days: np.ndarray
+
+
+@dataclass(frozen=True)
+class Observation:
+    """How long each patient is known; arrays of whole days from the first cycle.
+
+    Attributes
+    ----------
+    cutoff_days : data cut-off
+    end_days : last contact, which is death for the dead
+    dead, lost : state at the last contact
+    """
+
+    cutoff_days: np.ndarray
+    end_days: np.ndarray
+    dead: np.ndarray
+    lost: np.ndarray
+
+
+def draw_scan_grid(
+    baseline: pd.DataFrame,
+    regimen: Regimen,
+    lesions: Lesions,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
+) -> ScanGrid:
+    """Draw the scans of each patient: baseline, after the planned course, then at the interval, with delays.
+
+    The first restaging follows the last *planned* cycle, so that the grid knows nothing of the course of the
+    disease.
+    """
+    scans = settings.scans
+    patients = len(baseline)
+    rows = np.arange(patients)
+    first = regimen.days[rows, regimen.planned - 1] + scans.first_after_last_cycle_days
+    longest = int((compute_cutoff_days(baseline, settings) - first).max())
+    number = max(longest, 0) // scans.interval_days + 2
+    delay = rng.exponential(scans.delay_mean_days, (patients, number)).round().astype(int)
+    delay = np.minimum(delay, scans.interval_days // 2 - 1)
+    later = first[:, None] + scans.interval_days * np.arange(number) + delay
+    start = -rng.integers(3, 50, (patients, 1))
+    days = np.concatenate([start, later], axis=1)
+    taken = rng.random(days.shape) >= scans.missed_share
+    taken[:, 0] = rng.random(patients) >= scans.no_baseline_share
+    hidden = rng.random(days.shape) < scans.not_evaluable_share
+    hidden[:, 0] = False
+    which = rng.integers(0, MOST_TARGETS, days.shape) % np.maximum(lesions.present.sum(axis=1), 1)[:, None]
+    unseen = hidden[:, None, :] & (which[:, None, :] == np.arange(MOST_TARGETS)[None, :, None])
+    earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < scans.pre_baseline_share)
+    noise = settings.lesions.measurement_sd * rng.normal(size=unseen.shape)
+    return ScanGrid(days=days, taken=taken, unseen=unseen, noise=noise, pre_baseline_days=earlier)
+
+
+def derive_prompted_scans(
+    grid: ScanGrid, progression_days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> ScanGrid:
+    """Bring the next scan forward where symptoms of progression ask for it; earlier scans stay as they are."""
+    patients = len(progression_days)
+    later = grid.days >= progression_days[:, None]
+    following = later.argmax(axis=1)
+    rows = np.arange(patients)
+    wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + rng.integers(10, 41, patients)
+    prompted = rng.random(patients) < settings.scans.prompted_share
+    prompted &= later.any(axis=1) & (following > 0) & (wanted < grid.days[rows, following])
+    days, taken = grid.days.copy(), grid.taken.copy()
+    days[rows[prompted], following[prompted]] = wanted[prompted]
+    taken[rows[prompted], following[prompted]] = True
+    return replace(grid, days=days, taken=taken)
+
+
+def draw_observation(
+    baseline: pd.DataFrame, death_days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> Observation:
+    """Draw loss to follow-up and the last contact of the living, both independent of the disease.
+
+    A death counts as known when it comes before the day of the last contact that was drawn for the patient,
+    so the vital status of the dead is not known longer than that of the living.
+    """
+    follow_up = settings.follow_up
+    patients = len(baseline)
+    cutoff = compute_cutoff_days(baseline, settings)
+    lag = rng.integers(0, follow_up.contact_lag_days + 1, patients)
+    rate = max(follow_up.lost_per_year, 1e-9) / DAYS_PER_YEAR
+    loss = np.ceil(np.minimum(30.0 + rng.exponential(1.0 / rate, patients), 1e6)).astype(int)
+    contact = np.maximum(cutoff - lag, 1)
+    death = np.ceil(np.clip(death_days, 3.0, 1e6)).astype(int)
+    known = np.minimum(contact, loss)
+    dead = death <= known
+    end = np.where(dead, death, known)
+    return Observation(cutoff_days=cutoff, end_days=end, dead=dead, lost=~dead & (loss < contact))
+
+
+def compute_cutoff_days(baseline: pd.DataFrame, settings: SimulationSettings) -> np.ndarray:
+    """Days from the first cycle to the data cut-off."""
+    cutoff = np.datetime64(settings.cohort.data_cutoff).astype("datetime64[D]").astype(int)
+    return cutoff - baseline["entry_day"].to_numpy()

@@ -1,0 +1,297 @@
+"""The life of each synthetic patient from baseline to last contact, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.baseline import draw_baseline, draw_categories
+from prrt_outcomes.simulate.evaluation import (
+    CR,
+    NE,
+    PD,
+    PR,
+    Readings,
+    compute_sums,
+    derive_best_response,
+    evaluate_readings,
+    find_first,
+)
+from prrt_outcomes.simulate.follow_up import (
+    Observation,
+    ScanGrid,
+    derive_prompted_scans,
+    draw_observation,
+    draw_scan_grid,
+)
+from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
+from prrt_outcomes.simulate.lesions import (
+    ABSENT,
+    Lesions,
+    compute_shrunken_sizes,
+    draw_lesions,
+    measure_lesions,
+)
+from prrt_outcomes.simulate.progression import (
+    BY_NEW_LESION,
+    BY_NON_TARGET,
+    BY_TARGET,
+    SecondCourse,
+    apply_progression,
+    apply_second_course,
+    draw_second_course,
+)
+from prrt_outcomes.simulate.regimen import Regimen, derive_given_cycles, draw_regimen
+from prrt_outcomes.simulate.settings import SimulationSettings
+
+STREAMS = ("baseline", "regimen", "lesions", "scans", "progression", "death", "observation", "given", "growth")
+LATER_STREAMS = (
+    "prompted",
+    "retreatment",
+    "early_therapy",
+    "therapies",
+    "clinical",
+    "laboratory",
+    "records",
+    "events",
+    "controls",
+    "curve",
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything that happens to the patients; arrays have one row a patient, days count from the first cycle.
+
+    Attributes
+    ----------
+    baseline, regimen, lesions, grid, observation : as their modules describe them
+    log_hazard_progression, log_hazard_death : against the reference patient
+    response_days : scan that first shows a response where progression does not intervene; infinite if none
+    progression_days, death_days : latent times
+    route : how the progression shows (`BY_TARGET`, `BY_NEW_LESION`, `BY_NON_TARGET`)
+    clinical_only : progression is followed by no scan
+    second : second course
+    readings : all scans as measured, `state` the state of each target
+    response : overall response of each scan of the first course
+    detected : column of the first scan with PD, -1 where there is none
+    early_therapy_days : another anticancer therapy before progression; infinite if none
+    """
+
+    baseline: pd.DataFrame
+    regimen: Regimen
+    lesions: Lesions
+    grid: ScanGrid
+    observation: Observation
+    log_hazard_progression: np.ndarray
+    log_hazard_death: np.ndarray
+    response_days: np.ndarray
+    progression_days: np.ndarray
+    death_days: np.ndarray
+    route: np.ndarray
+    clinical_only: np.ndarray
+    second: SecondCourse
+    readings: Readings
+    state: np.ndarray
+    response: np.ndarray
+    detected: np.ndarray
+    early_therapy_days: np.ndarray
+
+    @property
+    def detection_days(self) -> np.ndarray:
+        """Day of the first scan with PD, infinite where there is none."""
+        rows = np.arange(len(self.detected))
+        return np.where(self.detected >= 0, self.readings.days[rows, self.detected], np.inf)
+
+
+def open_stream(seed: int, name: str) -> np.random.Generator:
+    """Source of chance of one part of the model, so that a changed effect does not stir the other parts."""
+    return np.random.default_rng([seed, (*STREAMS, *LATER_STREAMS).index(name)])
+
+
+def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:
+    """Draw the whole course of all patients.
+
+    Response comes first, from sizes without progression; then progression, whose hazard may depend on the
+    response seen so far; then death; then the sizes are changed from progression on, and the scans are read.
+
+    Parameters
+    ----------
+    settings : settings of the simulation
+    patients : number of patients
+    seed : every array follows from it
+    """
+    baseline = draw_baseline(settings, patients, open_stream(seed, "baseline"))
+    planned = draw_regimen(baseline, settings, open_stream(seed, "regimen"))
+    lesions = draw_lesions(baseline, planned.starts_with_y90, settings, open_stream(seed, "lesions"))
+    grid = draw_scan_grid(baseline, planned, lesions, settings, open_stream(seed, "scans"))
+    response_days = derive_response_days(lesions, grid, settings)
+
+    y90 = planned.starts_with_y90
+    log_progression = compute_log_hazard(baseline, settings, death=False, y90=y90)
+    log_death = compute_log_hazard(baseline, settings, death=True, y90=y90)
+    rng = open_stream(seed, "progression")
+    progression = draw_progression_days(log_progression, response_days, settings, rng)
+    route, clinical_only = draw_route(lesions, settings, rng)
+    grid = derive_prompted_scans(grid, progression, settings, open_stream(seed, "prompted"))
+    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
+    death = draw_death_days(log_death, progression, response_days, settings, open_stream(seed, "death"))
+    observation = draw_observation(baseline, death, settings, open_stream(seed, "observation"))
+    given = derive_given_cycles(
+        planned, progression, observation.end_days, observation.dead, settings, open_stream(seed, "given")
+    )
+    attended = grid.taken & (grid.days < observation.end_days[:, None])
+    attended &= ~(clinical_only[:, None] & (grid.days >= progression[:, None]))
+
+    rng = open_stream(seed, "growth")
+    unseen = grid.unseen & (grid.days < progression[:, None])[:, None, :]
+    value, state = measure_lesions(sizes, grid.noise, unseen, lesions)
+    value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, settings, rng)
+    readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
+    response = evaluate_readings(readings, lesions.present)
+    detected = find_first(response == PD)
+
+    rng = open_stream(seed, "retreatment")
+    second = draw_second_course(grid, given, lesions, detected, response, observation.end_days, settings, rng)
+    readings, state = apply_second_course(readings, state, grid, second, detected, lesions, settings, rng)
+    early = _draw_early_therapy(grid, detected, observation, settings, open_stream(seed, "early_therapy"))
+    before_second = readings.attended & (readings.days < second.days[:, :1])
+    return History(
+        baseline=baseline,
+        regimen=given,
+        lesions=lesions,
+        grid=grid,
+        observation=observation,
+        log_hazard_progression=log_progression,
+        log_hazard_death=log_death,
+        response_days=response_days,
+        progression_days=progression,
+        death_days=death,
+        route=route,
+        clinical_only=clinical_only,
+        second=second,
+        readings=readings,
+        state=state,
+        response=np.where(before_second, response, -1),
+        detected=detected,
+        early_therapy_days=early,
+    )
+
+
+def derive_response_days(lesions: Lesions, grid: ScanGrid, settings: SimulationSettings) -> np.ndarray:
+    """Day of the first scan that would show a fall of 30 % or more; infinite where none does."""
+    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
+    value, _ = measure_lesions(sizes, grid.noise, grid.unseen, lesions)
+    sums, whole = compute_sums(value, lesions.present)
+    shown = grid.taken & whole & (sums <= 0.7 * sums[:, :1] + 1e-6)
+    shown[:, 0] = False
+    shown &= (lesions.has_targets & grid.taken[:, 0])[:, None]
+    first = find_first(shown)
+    return np.where(first >= 0, grid.days[np.arange(len(first)), first], np.inf).astype(float)
+
+
+def draw_route(
+    lesions: Lesions, settings: SimulationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How a progression shows, and whether it stays clinical; neither depends on the shrinkage."""
+    disease = settings.disease
+    patients = len(lesions.complete)
+    rest = max(1.0 - disease.target_share - disease.new_lesion_share, 0.0)
+    shares = [disease.target_share, disease.new_lesion_share, rest]
+    route = draw_categories(rng, np.tile(shares, (patients, 1)))
+    impossible = (route == BY_TARGET) & (lesions.complete | ~lesions.has_targets)
+    impossible |= (route == BY_NON_TARGET) & ~lesions.non_target
+    clinical = rng.random(patients) < settings.scans.clinical_progression_share
+    return np.where(impossible, BY_NEW_LESION, route), clinical
+
+
+def derive_outcomes(history: History) -> pd.DataFrame:
+    """What a perfect reader of the registry would derive: one row a patient.
+
+    Returns
+    -------
+    DataFrame
+        patient_id, pfs_days, pfs_event, os_days, os_event, ttp_event (2 death without progression),
+        response_days (first scan with CR or PR, missing if none), best_response (code into `RESPONSES`),
+        target_change (best change of the sum on days that count, missing without one). Times of 0 are half a
+        day.
+    """
+    readings, response = history.readings, history.response
+    observation = history.observation
+    rows = np.arange(len(history.detected))
+    detection = history.detection_days
+    death = np.where(observation.dead, observation.end_days, np.inf)
+    adequate = (response >= CR) & (response != NE)
+    last = np.where(adequate, readings.days, 0).max(axis=1)
+    event = np.isfinite(detection) | observation.dead
+    pfs = np.where(event, np.minimum(detection, death), last)
+    before = readings.days <= np.minimum(detection, history.early_therapy_days)[:, None]
+    responders = np.isin(response, (CR, PR)) & (readings.days < detection[:, None])
+    first = find_first(responders)
+    sums, whole = compute_sums(readings.value_mm, history.lesions.present)
+    counted = adequate & before & whole & history.lesions.has_targets[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.where(counted, sums / sums[:, :1] - 1.0, np.inf).min(axis=1)
+    return pd.DataFrame(
+        {
+            "patient_id": format_patient_ids(len(rows)),
+            "pfs_days": np.maximum(pfs, 0.5),
+            "pfs_event": event.astype(int),
+            "os_days": np.maximum(observation.end_days, 0.5),
+            "os_event": observation.dead.astype(int),
+            "ttp_event": np.select([np.isfinite(detection), observation.dead], [1, 2], 0),
+            "response_days": np.where(first >= 0, readings.days[rows, first], np.nan),
+            "best_response": derive_best_response(response, readings.days, history.early_therapy_days),
+            "target_change": np.where(np.isfinite(change), change, np.nan),
+        }
+    )
+
+
+def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:
+    """Pseudonyms P0001, P0002, ..., as wide as needed."""
+    width = max(4, len(str(patients)))
+    return np.char.add(prefix, np.char.zfill(np.arange(1, patients + 1).astype(str), width)).astype(object)
+
+
+def _gather_readings(
+    value: np.ndarray,
+    state: np.ndarray,
+    attended: np.ndarray,
+    grid: ScanGrid,
+    progression: np.ndarray,
+    route: np.ndarray,
+    lesions: Lesions,
+) -> Readings:
+    """Scans of the first course with what was seen besides the targets."""
+    progressed = grid.days >= progression[:, None]
+    small_node = lesions.node[:, :, None] & (value < 10.0)
+    gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
+    non_target_pd = progressed & (route == BY_NON_TARGET)[:, None]
+    return Readings(
+        days=grid.days,
+        attended=attended,
+        value_mm=value,
+        target_gone=gone.all(axis=1) & lesions.has_targets[:, None],
+        non_target_pd=non_target_pd,
+        non_target_cr=lesions.complete[:, None] & (grid.days > 100) & ~non_target_pd,
+        new_lesion=progressed & (route == BY_NEW_LESION)[:, None],
+        has_targets=lesions.has_targets,
+        has_non_target=lesions.non_target,
+    )
+
+
+def _draw_early_therapy(
+    grid: ScanGrid,
+    detected: np.ndarray,
+    observation: Observation,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Day of another anticancer therapy without progression, infinite for nearly all."""
+    patients = len(detected)
+    day = grid.days[:, 1] + rng.integers(20, 200, patients)
+    detection = np.where(detected >= 0, grid.days[np.arange(patients), detected], np.inf)
+    chosen = rng.random(patients) < settings.follow_up.early_therapy_share
+    return np.where(chosen & (day < detection) & (day < observation.end_days), day, np.inf)

@@ -1,0 +1,178 @@
+"""Tables `assessments` and `lesions` of a synthetic registry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.columns import derive_dates, hide_values, select_codes, select_ids
+from prrt_outcomes.simulate.evaluation import CR, NE, PR, RESPONSES, SD
+from prrt_outcomes.simulate.history import History
+from prrt_outcomes.simulate.lesions import (
+    MEASURED,
+    ORGANS,
+    STATES,
+    compute_shrunken_sizes,
+    measure_lesions,
+)
+from prrt_outcomes.simulate.settings import SimulationSettings
+
+NON_TARGET = ("none", "CR", "non_CR_non_PD", "PD", "NE")
+TARGET_IDS = ("T1", "T2", "T3", "T4", "T5")
+
+
+def derive_assessments(
+    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Table `assessments`: one row a scan, with the response that the local reader reported.
+
+    The reported response is that of the lesions but for a share of errors between neighbouring categories;
+    scans of a second course carry none.
+    """
+    readings = history.readings
+    rows, column = np.nonzero(readings.attended)
+    first = column == 0
+    response = history.response[rows, column]
+    wrong = rng.random(len(rows)) < settings.records.report_error_share
+    neighbour = np.array([PR, SD, PR, NE, SD, NE, -1])[response]
+    reported = np.where(wrong, neighbour, response)
+    has_non_target = readings.has_non_target[rows]
+    non_target = np.select(
+        [
+            ~has_non_target,
+            first,
+            readings.non_target_pd[rows, column],
+            readings.non_target_cr[rows, column],
+        ],
+        [0, -1, 3, 1],
+        2,
+    )
+    frame = pd.DataFrame(
+        {
+            "row": rows,
+            "day": readings.days[rows, column],
+            "non_target": select_codes(NON_TARGET, non_target),
+            "new_lesion": hide_values(readings.new_lesion[rows, column], first),
+            "reported_response": select_codes(RESPONSES, np.where(first, -1, reported)),
+        }
+    )
+    earlier = np.flatnonzero(history.grid.pre_baseline_days < 0)
+    before = pd.DataFrame({"row": earlier, "day": history.grid.pre_baseline_days[earlier]})
+    frame = pd.concat([before, frame], ignore_index=True).sort_values(["row", "day"], ignore_index=True)
+    magnetic = rng.random(len(ids)) < 0.25
+    row = frame["row"].to_numpy()
+    return pd.DataFrame(
+        {
+            "patient_id": select_ids(ids, row),
+            "assessment_date": derive_dates(
+                history.baseline["entry_day"].to_numpy()[row], frame["day"].to_numpy()
+            ),
+            "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
+            "reported_criterion": select_codes(("recist_1_1",), np.zeros(len(frame), dtype=int)),
+            "modality": select_codes(("CT", "MRI"), magnetic[row].astype(int)),
+            "non_target": frame["non_target"],
+            "new_lesion": frame["new_lesion"].astype("boolean"),
+            "reported_response": frame["reported_response"],
+        }
+    )
+
+
+def derive_lesions(
+    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Table `lesions`: targets at every scan with two diameters, and new lesions from the scan that found them."""
+    readings, lesions = history.readings, history.lesions
+    seen = readings.attended[:, None, :] & lesions.present[:, :, None]
+    row, target, column = np.nonzero(seen)
+    parts = [
+        _target_rows(
+            history,
+            row,
+            target,
+            readings.days[row, column],
+            readings.value_mm[row, target, column],
+            history.state[row, target, column],
+        ),
+        _earlier_rows(history, settings, rng),
+        _new_rows(history, settings),
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    frame = frame.sort_values(["row", "day", "lesion"], kind="stable", ignore_index=True)
+    row = frame["row"].to_numpy()
+    return pd.DataFrame(
+        {
+            "patient_id": select_ids(ids, row),
+            "assessment_date": derive_dates(
+                history.baseline["entry_day"].to_numpy()[row], frame["day"].to_numpy()
+            ),
+            "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
+            "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
+            "role": select_codes(("target", "new"), (frame["lesion"].to_numpy() >= len(TARGET_IDS)).astype(int)),
+            "organ": select_codes(ORGANS, frame["organ"].to_numpy()),
+            "lymph_node": frame["node"].to_numpy(),
+            "longest_mm": frame["longest"].to_numpy(),
+            "perpendicular_mm": frame["perpendicular"].to_numpy(),
+            "state": select_codes(STATES, frame["state"].to_numpy()),
+        }
+    )
+
+
+def _target_rows(
+    history: History,
+    row: np.ndarray,
+    target: np.ndarray,
+    days: np.ndarray,
+    value: np.ndarray,
+    state: np.ndarray,
+) -> pd.DataFrame:
+    """Rows of target lesions; only measured ones carry diameters."""
+    lesions = history.lesions
+    node = lesions.node[row, target]
+    other = np.round(value * lesions.aspect[row, target])
+    measured = state == MEASURED
+    return pd.DataFrame(
+        {
+            "row": row,
+            "day": days,
+            "lesion": target,
+            "organ": lesions.organ[row, target],
+            "node": node,
+            "longest": np.where(measured, np.where(node, other, value), np.nan),
+            "perpendicular": np.where(measured, np.where(node, value, other), np.nan),
+            "state": state,
+        }
+    )
+
+
+def _earlier_rows(history: History, settings: SimulationSettings, rng: np.random.Generator) -> pd.DataFrame:
+    """Targets at the scan before the baseline scan."""
+    lesions, days = history.lesions, history.grid.pre_baseline_days
+    sizes = compute_shrunken_sizes(lesions, days[:, None], settings)
+    noise = settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
+    value, state = measure_lesions(sizes, noise, np.zeros(sizes.shape, dtype=bool), lesions)
+    row, target = np.nonzero(lesions.present & (days < 0)[:, None])
+    return _target_rows(history, row, target, days[row], value[row, target, 0], state[row, target, 0])
+
+
+def _new_rows(history: History, settings: SimulationSettings) -> pd.DataFrame:
+    """New lesions: of 12 mm at progression, growing from there on."""
+    readings = history.readings
+    row, column = np.nonzero(readings.attended & readings.new_lesion)
+    days = readings.days[row, column]
+    second = days >= history.second.days[row, 0]
+    start = np.where(second, history.second.progression_days[row], history.progression_days[row])
+    growth = np.minimum(settings.lesions.growth_per_year * (days - start) / 365.25, 1.2)
+    longest = np.round(12.0 * np.exp(growth))
+    liver = history.baseline["liver"].to_numpy()[row]
+    return pd.DataFrame(
+        {
+            "row": row,
+            "day": days,
+            "lesion": len(TARGET_IDS) + second,
+            "organ": np.where(liver, ORGANS.index("liver"), ORGANS.index("bone")),
+            "node": False,
+            "longest": longest,
+            "perpendicular": np.round(longest * 0.8),
+            "state": MEASURED,
+        }
+    )

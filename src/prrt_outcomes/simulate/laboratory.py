@@ -1,0 +1,221 @@
+"""Table `labs`: renal decline and marrow nadirs by radionuclide, in the units of each centre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.columns import derive_dates, select_codes, select_ids
+from prrt_outcomes.simulate.history import History
+from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
+from prrt_outcomes.units import DAYS_PER_YEAR
+
+NADIR_DAYS = 33.0
+LAST_SAMPLE_DAYS = 1500
+DECLINE_YEARS = 6.0
+
+
+@dataclass(frozen=True)
+class Analyte:
+    """How one analyte behaves, in SI units.
+
+    Attributes
+    ----------
+    name : code of the schema
+    mean, log_sd : median and spread of the logarithm between patients before treatment
+    noise : spread of the logarithm between samples of a patient
+    lower, upper : limits of the reference range; missing where there is none
+    nadir : fall of the logarithm after a cycle, as a share of `effects.platelet_nadir`
+    units : (unit, factor from SI, digits) in turn for the centres
+    frequent : also taken around every cycle
+    """
+
+    name: str
+    mean: float
+    log_sd: float
+    noise: float
+    lower: float
+    upper: float
+    nadir: float
+    units: tuple[tuple[str, float, int], ...]
+    frequent: bool
+
+
+CELLS = (("10^9/L", 1.0, 1), ("10^9/L", 1.0, 2), ("10^3/uL", 1.0, 1))
+ANALYTES = (
+    Analyte("creatinine", 78, 0.20, 0.06, 45, 104, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 88.42, 2)), True),
+    Analyte(
+        "haemoglobin",
+        130,
+        0.09,
+        0.035,
+        120,
+        160,
+        0.35,
+        (("g/L", 1, 0), ("g/dL", 0.1, 1), ("mmol/L", 1 / 16.114, 1)),
+        True,
+    ),
+    Analyte("platelets", 245, 0.24, 0.09, 150, 400, 1.0, (("10^9/L", 1, 0), ("10^3/uL", 1, 0)), True),
+    Analyte("leukocytes", 6.6, 0.22, 0.13, 4.0, 10.0, 0.9, CELLS, True),
+    Analyte("neutrophils", 4.0, 0.26, 0.17, 1.8, 7.5, 0.8, CELLS, True),
+    Analyte("lymphocytes", 1.6, 0.26, 0.15, 1.0, 4.0, 1.7, CELLS, True),
+    Analyte("alt", 26, 0.42, 0.20, np.nan, 45, 0, (("U/L", 1, 0),), False),
+    Analyte("ast", 27, 0.36, 0.18, np.nan, 40, 0, (("U/L", 1, 0),), False),
+    Analyte("bilirubin", 9.5, 0.40, 0.18, np.nan, 21, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 17.104, 2)), False),
+    Analyte("chromogranin_a", 380, 1.20, 0.20, np.nan, 100, 0, (("ug/L", 1, 0), ("ng/mL", 1, 0)), False),
+)
+
+
+def derive_labs(
+    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Table `labs`.
+
+    Samples are taken before the first cycle, four to five weeks after each cycle, before each further cycle
+    and with the scans of the first four years; liver values and chromogranin A only before treatment and with
+    scans. Blood counts fall after each cycle, most after `NADIR_DAYS`, and do not quite recover; filtration
+    falls by `effects.egfr_decline_per_year` for six years at most, and creatinine rises by its power -1/1.2
+    (CKD-EPI 2021).
+    """
+    days, around_cycle = _draw_visits(history, rng)
+    cycles = compute_cycle_days(history)
+    depth = _draw_depth(history, settings, rng)
+    fall = _compute_fall(days, cycles, depth)
+    decline = _compute_decline(history, days, settings, rng)
+    bulk = _compute_tumour_bulk(history, days)
+    rows, visit = np.nonzero(np.isfinite(days))
+    parts = []
+    for number, analyte in enumerate(ANALYTES):
+        patient = analyte.log_sd * rng.normal(size=len(ids))
+        kept = np.ones(len(rows), dtype=bool) if analyte.frequent else ~around_cycle[visit]
+        kept &= rng.random(len(rows)) >= settings.records.missing_share
+        row, column = rows[kept], visit[kept]
+        log_value = patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
+        if analyte.name == "creatinine":
+            log_value = log_value + decline[row, column]
+        elif analyte.name == "chromogranin_a":
+            log_value = log_value + bulk[row, column]
+        parts.append(_format_analyte(history, number, row, days[row, column], log_value))
+    frame = pd.concat(parts, ignore_index=True)
+    frame = frame.sort_values(["row", "day", "analyte"], kind="stable", ignore_index=True)
+    row = frame["row"].to_numpy()
+    entry = history.baseline["entry_day"].to_numpy()[row]
+    return pd.DataFrame(
+        {
+            "patient_id": select_ids(ids, row),
+            "sample_date": derive_dates(entry, frame["day"].to_numpy()),
+            "analyte": select_codes(tuple(a.name for a in ANALYTES), frame["analyte"].to_numpy()),
+            "sequence": np.ones(len(frame), dtype=int),
+            "value": frame["value"].to_numpy(),
+            "unit": select_codes(_list_units(), frame["unit"].to_numpy()),
+            "lower_limit": frame["lower"].to_numpy(),
+            "upper_limit": frame["upper"].to_numpy(),
+        }
+    )
+
+
+def _draw_visits(history: History, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Days of samples, (patients, visits), infinite where there is none, and which visits go with cycles."""
+    cycles = compute_cycle_days(history)
+    patients = len(cycles)
+    before_first = -rng.integers(1, 15, (patients, 1)).astype(float)
+    nadir = cycles + rng.integers(26, 40, cycles.shape)
+    before_next = cycles[:, 1:] - rng.integers(0, 4, (patients, cycles.shape[1] - 1))
+    readings = history.readings
+    scans = np.where(
+        readings.attended & (readings.days > 0) & (readings.days <= LAST_SAMPLE_DAYS), readings.days, np.inf
+    )
+    scans = scans[:, : max(int(np.isfinite(scans).any(axis=0).nonzero()[0].max(initial=0)) + 1, 1)]
+    days = np.concatenate([before_first, scans, nadir, before_next], axis=1)
+    around = np.arange(days.shape[1]) >= 1 + scans.shape[1]
+    days = np.where(days <= history.observation.end_days[:, None], days, np.inf)
+    order = np.argsort(days, axis=1, kind="stable")
+    in_order = np.take_along_axis(days, order, axis=1)
+    repeated = np.zeros(days.shape, dtype=bool)
+    same = np.concatenate([np.zeros((patients, 1), dtype=bool), in_order[:, 1:] == in_order[:, :-1]], axis=1)
+    np.put_along_axis(repeated, order, same, axis=1)
+    return np.where(repeated, np.inf, days), around
+
+
+def _draw_depth(history: History, settings: SimulationSettings, rng: np.random.Generator) -> np.ndarray:
+    """Depth of the nadir after each cycle, (patients, 7): by radionuclide, with a factor of the patient."""
+    nadir = settings.effects.platelet_nadir
+    y90 = np.column_stack([history.regimen.y90, np.zeros((len(history.detected), 2), dtype=bool)])
+    factor = np.exp(0.45 * rng.normal(size=(len(y90), 1)))
+    return np.minimum(np.where(y90, nadir.y90, nadir.lu177) * factor, 1.6)
+
+
+def _compute_fall(days: np.ndarray, cycles: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Fall of the logarithm of platelets: a wave after each cycle and a tenth of it for good."""
+    fall = np.zeros(days.shape)
+    for number in range(cycles.shape[1]):
+        with np.errstate(invalid="ignore"):
+            since = np.where(np.isfinite(days), days, 0.0) - cycles[:, [number]]
+        after = since > 0
+        part = np.where(after, since, 0.0) / NADIR_DAYS
+        wave = part**2 * np.exp(2.0 * (1.0 - part))
+        fall += np.where(after, depth[:, [number]] * (wave + 0.1 * np.minimum(part, 1.0)), 0.0)
+    return fall
+
+
+def _compute_decline(
+    history: History, days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Rise of the logarithm of creatinine."""
+    decline = settings.effects.egfr_decline_per_year
+    mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
+    slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
+    years = np.clip(np.where(np.isfinite(days), days, 0.0) / DAYS_PER_YEAR, 0.0, DECLINE_YEARS)
+    return -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2
+
+
+def _compute_tumour_bulk(history: History, days: np.ndarray) -> np.ndarray:
+    """Logarithm of chromogranin A: down with treatment, up after progression."""
+    known = np.where(np.isfinite(days), days, 0.0)
+    down = 0.5 * (1.0 - np.exp(-np.maximum(known, 0.0) / 150.0))
+    since = np.maximum(known - history.progression_days[:, None], 0.0)
+    return np.minimum(since / DAYS_PER_YEAR * 0.8, 2.0) - down
+
+
+def _list_units() -> tuple[str, ...]:
+    """All units in use, each once."""
+    return tuple(dict.fromkeys(unit for analyte in ANALYTES for unit, _, _ in analyte.units))
+
+
+def _format_analyte(
+    history: History, number: int, row: np.ndarray, days: np.ndarray, log_value: np.ndarray
+) -> pd.DataFrame:
+    """Values and limits of one analyte, rounded in the unit of the centre."""
+    analyte = ANALYTES[number]
+    units = _list_units()
+    centre = history.baseline["centre"].to_numpy()[row] % len(analyte.units)
+    factor = np.array([u[1] for u in analyte.units])[centre]
+    scale = 10.0 ** np.array([u[2] for u in analyte.units])[centre]
+
+    def convert(value: np.ndarray | float) -> np.ndarray:
+        return np.round(value * factor * scale) / scale
+
+    female = history.baseline["female"].to_numpy()[row]
+    lower = np.full(len(row), analyte.lower)
+    upper = np.full(len(row), analyte.upper)
+    centre_value = np.full(len(row), analyte.mean)
+    if analyte.name in ("haemoglobin", "creatinine"):
+        ratio = 135.0 / 120.0 if analyte.name == "haemoglobin" else 1.18
+        lower, upper = (np.where(female, limit, limit * ratio) for limit in (lower, upper))
+        centre_value = np.where(female, centre_value * 0.96, centre_value * 1.06)
+        if analyte.name == "creatinine":
+            centre_value = np.where(female, analyte.mean * 0.9, analyte.mean * 1.1)
+    return pd.DataFrame(
+        {
+            "row": row,
+            "day": days,
+            "analyte": number,
+            "value": np.maximum(convert(centre_value * np.exp(log_value)), 1.0 / scale),
+            "unit": np.array([units.index(u[0]) for u in analyte.units])[centre],
+            "lower": convert(lower),
+            "upper": convert(upper),
+        }
+    )

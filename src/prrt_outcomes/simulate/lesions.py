@@ -1,0 +1,131 @@
+"""Target lesions: number, organ, size, shrinkage, and what a reader measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.baseline import draw_categories
+from prrt_outcomes.simulate.settings import SimulationSettings
+
+MOST_TARGETS = 5
+ORGANS = ("liver", "lymph node", "peritoneum", "lung", "pancreas", "bone", "adrenal")
+STATES = ("measured", "absent", "too_small", "not_evaluated")
+MEASURED, ABSENT, TOO_SMALL, NOT_EVALUATED = range(4)
+TOO_SMALL_MM = 5.0
+NORMAL_NODE_MM = 10.0
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """Target lesions before anything happens to them; arrays are (patients, 5) unless said otherwise.
+
+    Attributes
+    ----------
+    present : whether the patient has this target
+    organ : code into `ORGANS`; `node` marks lymph nodes, which are followed by their short axis
+    size_mm : true diameter at baseline (short axis of a node)
+    log_shrinkage : logarithm of baseline over final size, if progression does not intervene
+    aspect : the other diameter over the followed one (below 1; above 1 for a node)
+    complete : (patients,) whether all disease goes away
+    non_target : (patients,) whether there is non-target disease
+    """
+
+    present: np.ndarray
+    organ: np.ndarray
+    size_mm: np.ndarray
+    log_shrinkage: np.ndarray
+    aspect: np.ndarray
+    complete: np.ndarray
+    non_target: np.ndarray
+
+    @property
+    def node(self) -> np.ndarray:
+        """Whether the lesion is a lymph node."""
+        return self.organ == ORGANS.index("lymph node")
+
+    @property
+    def has_targets(self) -> np.ndarray:
+        """Whether the patient has any target lesion."""
+        return self.present.any(axis=1)
+
+
+def draw_lesions(
+    baseline: pd.DataFrame, y90: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> Lesions:
+    """Draw the target lesions of each patient and how much each will shrink.
+
+    Shrinkage has a mean, a random effect of the patient, one of the lesion, and the radionuclide's gain or
+    loss by size (`effects.radionuclide_size_interaction`). It knows nothing about the hazard of progression.
+    Its logarithm is bent so that a lesion without response stays within a few per cent of its size.
+    """
+    model = settings.lesions
+    patients = len(baseline)
+    shape = (patients, MOST_TARGETS)
+    number = 1 + draw_categories(rng, np.tile(model.number_shares, (patients, 1)))
+    only_non_target = rng.random(patients) < model.non_target_only_share
+    number = np.where(only_non_target, 0, number)
+    present = np.arange(MOST_TARGETS) < number[:, None]
+    with_liver, without_liver = np.array([0, 0, 1, 2, 3]), np.array([1, 1, 4, 2, 3])
+    organ = np.where(baseline["liver"].to_numpy()[:, None], with_liver, without_liver)
+    node = organ == ORGANS.index("lymph node")
+    size = model.median_diameter_mm * np.exp(model.diameter_log_sd * rng.normal(size=shape))
+    size = np.where(node, np.clip(size * 0.8, 16.0, 60.0), np.clip(size, 11.0, 140.0))
+    doublings = np.log2(size / 25.0)
+    sign = np.where(y90, 1.0, -1.0)[:, None]
+    raw = model.shrinkage_log_mean + settings.effects.radionuclide_size_interaction * doublings * sign
+    raw = raw + model.shrinkage_patient_sd * rng.normal(size=(patients, 1))
+    raw = raw + model.shrinkage_lesion_sd * rng.normal(size=shape)
+    bend = 0.05
+    shrinkage = bend * np.logaddexp(0.0, raw / bend) - bend
+    complete = rng.random(patients) < model.complete_response_share
+    gone = np.where(node, np.log(size / 7.0), np.log(size / 0.8))
+    aspect = np.clip(rng.normal(0.76, 0.1, shape), 0.45, 0.98)
+    return Lesions(
+        present=present,
+        organ=organ,
+        size_mm=size,
+        log_shrinkage=np.where(complete[:, None], gone, shrinkage),
+        aspect=np.where(node, 1.0 / aspect, aspect),
+        complete=complete,
+        non_target=only_non_target | (rng.random(patients) < 0.75),
+    )
+
+
+def compute_shrunken_sizes(lesions: Lesions, days: np.ndarray, settings: SimulationSettings) -> np.ndarray:
+    """True diameters without progression: (patients, 5, scans), mm.
+
+    Before day 0 lesions grow at `lesions.growth_per_year`, after it they approach their final size with the
+    time constant `lesions.shrinkage_days`.
+    """
+    after = 1.0 - np.exp(-np.maximum(days, 0) / settings.lesions.shrinkage_days)
+    before = np.minimum(days, 0) * settings.lesions.growth_per_year / 365.25
+    log_size = np.log(lesions.size_mm)[:, :, None] - lesions.log_shrinkage[:, :, None] * after[:, None, :]
+    return np.exp(log_size + before[:, None, :])
+
+
+def measure_lesions(
+    size_mm: np.ndarray, noise: np.ndarray, unseen: np.ndarray, lesions: Lesions
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a reader writes down: whole millimetres and a state.
+
+    Parameters
+    ----------
+    size_mm, noise : (patients, 5, scans) true diameters and the logarithm of the error
+    unseen : (patients, 5, scans) lesions that this scan did not show
+    lesions : the lesions; only those of complete responders vanish
+
+    Returns
+    -------
+    tuple
+        millimetres (0 absent, 5 too small, missing where not evaluated) and codes into `STATES`.
+    """
+    read = np.round(size_mm * np.exp(noise))
+    node = lesions.node[:, :, None]
+    small = ~node & (read < TOO_SMALL_MM)
+    gone = ~node & lesions.complete[:, None, None] & (size_mm < 4.0)
+    state = np.where(unseen, NOT_EVALUATED, np.where(gone, ABSENT, np.where(small, TOO_SMALL, MEASURED)))
+    value = np.select([state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, TOO_SMALL_MM, read], np.nan)
+    return value, state

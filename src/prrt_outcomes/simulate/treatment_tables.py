@@ -1,0 +1,247 @@
+"""Tables `cycles` and `therapies` of a synthetic registry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.baseline import draw_categories
+from prrt_outcomes.simulate.columns import (
+    derive_dates,
+    format_partial_dates,
+    hide_values,
+    select_codes,
+    select_ids,
+)
+from prrt_outcomes.simulate.history import History
+from prrt_outcomes.simulate.settings import SimulationSettings
+
+PRODUCTS = ("177Lu-DOTATATE", "177Lu-DOTATOC", "90Y-DOTATOC", "90Y-DOTATATE")
+KINDS = (
+    "ssa_long_acting",
+    "ssa_short_acting",
+    "surgery",
+    "chemotherapy",
+    "targeted",
+    "liver_directed",
+    "external_radiotherapy",
+    "other",
+)
+DRUGS = (
+    "octreotide LAR",
+    "octreotide sc",
+    "resection",
+    "capecitabine and temozolomide",
+    "everolimus",
+    "transarterial embolisation",
+    "external beam",
+    "interferon alfa",
+)
+SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(2, 8)
+PRIOR_SHARES = {SURGERY: 0.5, CHEMOTHERAPY: 0.2, TARGETED: 0.12, LIVER: 0.15, EXTERNAL: 0.06}
+NEXT_SHARES = np.array([0, 0, 0.03, 0.32, 0.36, 0.14, 0.10, 0.05])
+DOSES_MG = np.array([30.0, 0.3, np.nan, np.nan, 10.0, np.nan, np.nan, np.nan])
+
+
+def compute_cycle_days(history: History) -> np.ndarray:
+    """Days of all cycles of both courses, (patients, 7), infinite where none was given."""
+    first = history.regimen
+    given = np.arange(first.days.shape[1]) < first.given[:, None]
+    return np.column_stack([np.where(given, first.days, np.inf), history.second.days])
+
+
+def derive_cycles(
+    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Table `cycles`: product by radionuclide and centre, activity, amino acids, absorbed doses.
+
+    Doses are known for about half of the patients: 0.65 and 1.9 Gy/GBq to the kidneys, 0.03 and 0.06 to the
+    marrow (177Lu, 90Y), with a factor of the patient.
+    """
+    days = compute_cycle_days(history)
+    patients = len(days)
+    y90 = np.column_stack([history.regimen.y90, np.zeros((patients, 2), dtype=bool)])
+    rows, column = np.nonzero(np.isfinite(days))
+    is_y90 = y90[rows, column]
+    odd = history.baseline["centre"].to_numpy()[rows] % 2 == 1
+    size = len(rows)
+    activity = np.where(is_y90, rng.normal(3.7, 0.4, size), rng.normal(7.4, 0.3, size)).clip(1.5, 9.5)
+    activity = activity.round(2)
+    measured = (rng.random(patients) < 0.55)[rows]
+    kidney = np.exp(0.25 * rng.normal(size=patients))[rows] * np.exp(0.08 * rng.normal(size=size))
+    marrow = np.exp(0.3 * rng.normal(size=patients))[rows] * np.exp(0.1 * rng.normal(size=size))
+    hidden = rng.random((3, size)) < settings.records.missing_share / 2
+    return pd.DataFrame(
+        {
+            "patient_id": select_ids(ids, rows),
+            "cycle_date": derive_dates(history.baseline["entry_day"].to_numpy()[rows], days[rows, column]),
+            "radiopharmaceutical": select_codes(
+                PRODUCTS, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
+            ),
+            "activity_gbq": hide_values(activity, hidden[0]),
+            "amino_acids": hide_values(rng.random(size) < 0.985, hidden[1]),
+            "kidney_dose_gy": hide_values(
+                (activity * np.where(is_y90, 1.9, 0.65) * kidney).round(2), ~measured | hidden[2]
+            ),
+            "marrow_dose_gy": hide_values(
+                (activity * np.where(is_y90, 0.06, 0.03) * marrow).round(3), ~measured | hidden[2]
+            ),
+        }
+    )
+
+
+def draw_therapies(
+    history: History,
+    diagnosis_days: np.ndarray,
+    known_progression: np.ndarray,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Draw all other therapies as days: one row a therapy with row (of the patient), kind, start, end, palliative.
+
+    Parameters
+    ----------
+    diagnosis_days : day of diagnosis; earlier therapies lie between it and the first cycle
+    known_progression : day on which progression was known, infinite for others
+    """
+    users = rng.random(len(known_progression)) < settings.treatment.analogue_share
+    parts = [
+        _draw_prior(diagnosis_days, rng),
+        _draw_long_acting(history, users, settings, rng),
+        _draw_short_acting(history, users, settings, rng),
+        _draw_next(history, known_progression, settings, rng),
+    ]
+    early = np.flatnonzero(np.isfinite(history.early_therapy_days))
+    kind = np.where(rng.random(len(early)) < 0.5, SURGERY, LIVER)
+    day = history.early_therapy_days[early]
+    parts.append(_rows(early, kind, day, day))
+    drawn = pd.concat(parts, ignore_index=True)
+    ends = history.observation.end_days[drawn["row"]]
+    drawn = drawn[(drawn["start"] <= ends).to_numpy()]
+    ends = history.observation.end_days[drawn["row"]]
+    drawn = drawn.assign(end=drawn["end"].where((drawn["end"] <= ends).to_numpy(), np.inf))
+    return drawn.sort_values(["row", "start", "kind"], kind="stable").reset_index(drop=True)
+
+
+def count_prior_lines(drawn: pd.DataFrame, patients: int) -> np.ndarray:
+    """Lines before the first cycle: analogue, chemotherapy, targeted, liver-directed and external therapy."""
+    prior = drawn[(drawn["start"] < 0) & (drawn["kind"] != SURGERY)]
+    prior = prior[["row", "kind"]].replace({"kind": {1: 0}}).drop_duplicates()
+    return np.bincount(prior["row"], minlength=patients)
+
+
+def derive_therapies(
+    history: History,
+    ids: np.ndarray,
+    drawn: pd.DataFrame,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Table `therapies` from what was drawn; some of the earlier therapies have partial dates."""
+    row = drawn["row"].to_numpy()
+    kind = drawn["kind"].to_numpy()
+    entry = history.baseline["entry_day"].to_numpy()[row]
+    prior = (drawn["start"].to_numpy() < 0) & (kind >= SURGERY)
+    starts = derive_dates(entry, drawn["start"].to_numpy())
+    start = format_partial_dates(starts)
+    partial = format_partial_dates(starts, rng, settings.records.partial_date_share)
+    start = np.where(prior, partial, start)
+    end = format_partial_dates(derive_dates(entry, drawn["end"].to_numpy()))
+    end[prior & (np.char.str_len(start.astype(str)) < 10)] = None
+    frame = pd.DataFrame(
+        {
+            "patient_id": select_ids(ids, row),
+            "start_date": start,
+            "kind": select_codes(KINDS, kind),
+            "drug": select_codes(DRUGS, kind),
+            "end_date": end,
+            "dose_mg": DOSES_MG[kind],
+            "intent": select_codes(("palliative",), np.where(drawn["palliative"], 0, -1)),
+        }
+    )
+    key = ["patient_id", "start_date", "kind", "drug"]
+    sequence = frame.groupby(key, observed=True, sort=False).cumcount() + 1
+    frame.insert(4, "sequence", sequence)
+    return frame
+
+
+def draw_diagnosis_days(baseline: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Day of diagnosis, before the first cycle by 200 days or more."""
+    waiting = np.minimum(200 + rng.exponential(900.0, len(baseline)), 365.25 * (baseline["age_years"] - 12))
+    return -np.floor(waiting.to_numpy())
+
+
+def _rows(row: np.ndarray, kind: np.ndarray, start: np.ndarray, end: np.ndarray) -> pd.DataFrame:
+    """Therapies in days."""
+    frame = pd.DataFrame({"row": row, "kind": kind, "start": start, "end": end})
+    return frame.assign(palliative=False)
+
+
+def _draw_prior(diagnosis_days: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Therapies between diagnosis and the first cycle; operations soon after diagnosis, the others any time."""
+    patients = len(diagnosis_days)
+    parts = []
+    for kind, share in PRIOR_SHARES.items():
+        row = np.flatnonzero(rng.random(patients) < share)
+        room = -diagnosis_days[row] - 110.0
+        start = diagnosis_days[row] + 10.0 + np.floor(room * rng.random(len(row)) ** (3 if kind == SURGERY else 1))
+        drug = kind in (CHEMOTHERAPY, TARGETED)
+        length = np.floor(rng.exponential(90.0, len(row))) + 14.0 if drug else np.zeros(len(row))
+        parts.append(_rows(row, np.full(len(row), kind), start, np.minimum(start + length, -29.0)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _draw_long_acting(
+    history: History, users: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Injections: one before the first cycle, two after each, the last four weeks or more before the next."""
+    cycles = np.where(users[:, None], compute_cycle_days(history), np.inf)
+    following = np.column_stack([cycles[:, 1:], np.full(len(cycles), np.inf)])
+    followed = np.isfinite(following)
+    following = np.where(followed, following, 1e7)
+    kept = rng.random(cycles.shape) < settings.treatment.analogue_window_kept_share
+    before = rng.integers(29, 43, len(cycles))
+    before = np.where(kept[:, -1], before, rng.integers(10, 27, len(cycles)))
+    row = np.flatnonzero(users)
+    parts = [_rows(row, np.zeros(len(row), dtype=int), -before[row].astype(float), np.full(len(row), np.inf))]
+    soon = cycles + rng.integers(1, 5, cycles.shape)
+    later = np.where(kept | ~followed, soon + 28, following - rng.integers(8, 27, cycles.shape))
+    too_late = kept & (later > following - 28)
+    too_soon = later < np.where(np.isfinite(soon), soon, 0.0) + 14
+    later = np.where(too_late | too_soon | ~np.isfinite(cycles), np.inf, later)
+    for days in (soon, later):
+        row, column = np.nonzero(np.isfinite(days))
+        start = days[row, column]
+        parts.append(_rows(row, np.zeros(len(row), dtype=int), start, np.full(len(row), np.inf)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _draw_short_acting(
+    history: History, users: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Daily injections in the last weeks before a cycle, mostly stopped a day before it."""
+    bridged = users & (rng.random(len(users)) < 0.4)
+    cycles = np.where(bridged[:, None], compute_cycle_days(history), np.inf)
+    broken = rng.random(cycles.shape) >= settings.treatment.analogue_window_kept_share
+    row, column = np.nonzero(np.isfinite(cycles))
+    day = cycles[row, column]
+    end = day - np.where(broken[row, column], 0, rng.integers(1, 3, len(row)))
+    return _rows(row, np.ones(len(row), dtype=int), day - rng.integers(18, 26, len(row)), end)
+
+
+def _draw_next(
+    history: History,
+    known_progression: np.ndarray,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Anticancer therapy after progression, for those not treated again with PRRT."""
+    patients = len(known_progression)
+    chosen = rng.random(patients) < settings.follow_up.new_therapy_share
+    start = known_progression + 14 + np.floor(rng.exponential(60.0, patients))
+    kind = draw_categories(rng, np.tile(NEXT_SHARES, (patients, 1)))
+    length = np.where(np.isin(kind, (CHEMOTHERAPY, TARGETED, OTHER)), rng.exponential(200.0, patients), 5.0)
+    palliative = (kind == EXTERNAL) & (rng.random(patients) < 0.5)
+    row = np.flatnonzero(chosen & np.isfinite(start) & ~history.second.given)
+    drawn = _rows(row, kind[row], start[row], start[row] + np.floor(length[row]))
+    return drawn.assign(palliative=palliative[row])

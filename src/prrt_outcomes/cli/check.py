@@ -1,0 +1,43 @@
+"""Command `check`: every problem of a study and its tables, at once."""
+
+from __future__ import annotations
+
+import argparse
+
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
+from prrt_outcomes.cohort.read import read_cohort
+from prrt_outcomes.cohort.settings import check_settings
+from prrt_outcomes.errors import InputError, Problem, has_errors
+from prrt_outcomes.study.load import find_study_file, load_study
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the problems of a study; with `--out` also write them.
+
+    Returns
+    -------
+    1 where a problem stops a run, else 0; warnings stop none.
+    """
+    study_file = find_study_file(arguments.study)
+    try:
+        study = load_study(study_file)
+    except InputError as error:
+        problems, sizes = error.problems, {}
+    else:
+        cohort = read_cohort(study, study_file.parent)
+        problems = (*check_settings(study, study_file), *cohort.problems)
+        sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
+    if arguments.out is not None:
+        write_problems(arguments.out / PROBLEMS_FILE, problems)
+    return _tell(problems, sizes)
+
+
+def _tell(problems: tuple[Problem, ...], sizes: dict[str, int]) -> int:
+    """Print problems, or what was found to be sound."""
+    if problems:
+        print(format_problems(problems))
+    if has_errors(problems):
+        return 1
+    rows = ", ".join(f"{name} {size}" for name, size in sizes.items())
+    print(f"no problems that stop a run; rows: {rows}")
+    return 0

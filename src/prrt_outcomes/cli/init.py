@@ -1,0 +1,144 @@
+"""Command `init`: an empty study, made from the contract, so that it is never older than the code."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from prrt_outcomes.errors import UsageError
+from prrt_outcomes.study.load import STUDY_FILE
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.schema import Field, load_schema
+
+DICTIONARY_FILE = "data_dictionary.csv"
+DICTIONARY_COLUMNS = ("table", "column", "type", "needed", "unit", "allowed", "title", "description")
+REGISTRY_TABLES = (
+    "patients",
+    "cycles",
+    "therapies",
+    "assessments",
+    "lesions",
+    "labs",
+    "follow_up",
+    "adverse_events",
+)
+OTHER_TABLES = (
+    "reported_outcomes",
+    "control_patients",
+    "control_outcomes",
+    "control_curves",
+    "control_at_risk",
+)
+WRITTEN_OUT = ("study", "title", "synthetic", "tables")
+COMMENT_COLUMN = 48
+HEADER = """\
+## A study of prrt-outcomes. Fill the tables in data/ (data_dictionary.csv explains every column), then
+##   prrt-outcomes check {folder}
+##   prrt-outcomes run {folder}
+## A column that you do not have may be deleted, and so may a table, here and in data/; patients and one of
+## follow_up and reported_outcomes are needed. Dates are written 2014-05-07; a missing value is an empty cell.
+study: {name}
+title: ""
+synthetic: false
+
+tables:
+"""
+SETTINGS_HEADER = """
+## Settings. Each is shown with its default; to change one, take away the "# " before it and before its section.
+"""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Write a study folder: study file, empty tables and data dictionary.
+
+    Raises
+    ------
+    UsageError
+        when one of the files is already there; nothing is written then.
+    """
+    folder = arguments.folder
+    files = build_files(folder)
+    there = [str(path) for path in files if path.exists()]
+    if there:
+        raise UsageError(f"nothing is overwritten, and these are already there: {', '.join(there)}")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    print(f"{folder / STUDY_FILE}: name the study and its tables, then fill {folder / 'data'}")
+    print(f"{folder / DICTIONARY_FILE}: what each column holds")
+    return 0
+
+
+def build_files(folder: Path) -> dict[Path, str]:
+    """Return the files of an empty study and their text."""
+    name = re.sub(r"[^a-z0-9]+", "_", folder.absolute().name.lower()).strip("_")
+    name = name if re.match("[a-z]", name) else "study"
+    files = {
+        folder / STUDY_FILE: format_study_file(name, folder),
+        folder / DICTIONARY_FILE: format_dictionary(),
+    }
+    tables = (*REGISTRY_TABLES, *OTHER_TABLES)
+    headers = {folder / "data" / f"{t}.csv": ",".join(load_schema(t).names) + "\n" for t in tables}
+    return files | headers
+
+
+def format_study_file(name: str, folder: Path) -> str:
+    """Text of a study file with every setting, its default and what it means."""
+    lines = [
+        *(f"  {table}: data/{table}.csv" for table in REGISTRY_TABLES),
+        *(f"#   {table}: data/{table}.csv" for table in OTHER_TABLES),
+    ]
+    text = HEADER.format(name=name, folder=folder) + "\n".join(lines) + "\n" + SETTINGS_HEADER
+    settings = {key: field for key, field in Study.model_fields.items() if key not in WRITTEN_OUT}
+    return (
+        text + "\n".join(line for key, field in settings.items() for line in _describe(key, field, 0)) + "\n"
+    )
+
+
+def _describe(key: str, field: FieldInfo, depth: int) -> list[str]:
+    """Lines of one setting, or of a section and its settings, as comments."""
+    indent = "#" + "  " * depth + " "
+    default = field.get_default(call_default_factory=True)
+    about = f"  # {field.description}" if field.description else ""
+    if isinstance(default, BaseModel):
+        inner = type(default).model_fields.items()
+        lines = [line for name, value in inner for line in _describe(name, value, depth + 1)]
+        return [f"{indent}{key}:".ljust(COMMENT_COLUMN) + about, *lines]
+    return [f"{indent}{key}: {_format_value(key, default)}".ljust(COMMENT_COLUMN) + about]
+
+
+def _format_value(key: str, value: object) -> str:
+    """A default as YAML on one line; endpoints by the names of their presets."""
+    if key == "endpoints":
+        value = [endpoint.name for endpoint in value]
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return re.sub(r'"([A-Za-z][A-Za-z0-9_]*)"', r"\1", text) if value not in ("no", "yes") else text
+
+
+def format_dictionary() -> str:
+    """Text of the data dictionary: one row a column of an input table."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(DICTIONARY_COLUMNS)
+    for table in (*REGISTRY_TABLES, *OTHER_TABLES):
+        schema = load_schema(table)
+        writer.writerows(_dictionary_row(table, field) for field in schema.fields)
+    return buffer.getvalue()
+
+
+def _dictionary_row(table: str, field: Field) -> tuple[str, ...]:
+    """One column of a table, in words."""
+    kind = {"code": "code", "partial": "date, month or year"}.get(field.type, field.type)
+    needed = "yes" if field.required else "no"
+    if field.key_default is not None:
+        needed = f"no; {field.key_default} where absent"
+    bounds = [str(bound) for bound in (field.minimum, field.maximum) if bound is not None]
+    allowed = ", ".join(map(str, field.codes)) or " to ".join(bounds)
+    return (table, field.name, kind, needed, field.unit, allowed, field.title, field.description)

@@ -1,0 +1,94 @@
+"""Problems of the input as a table for a reader and as `problems.csv` for a program."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem
+
+PROBLEMS_FILE = "problems.csv"
+SHOWN_OF_A_KIND = 5
+WIDEST = 40
+HEADINGS = ("table", "row", "column", "value", "what is wrong", "what is expected")
+
+
+def format_problems(problems: Sequence[Problem]) -> str:
+    """Format problems as an aligned table.
+
+    Parameters
+    ----------
+    problems : in the order in which they are shown; errors come before warnings
+
+    Returns
+    -------
+    Text. Of the same fault in the same column the first five are shown and the rest counted.
+    """
+    lines = []
+    for severity, heading in (("error", "problems"), ("warning", "warnings")):
+        chosen = [problem for problem in problems if problem.severity == severity]
+        if chosen:
+            one = heading.removesuffix("s")
+            lines.append(f"{len(chosen)} {heading if len(chosen) > 1 else one}:")
+            lines.extend(_align([HEADINGS, *_shorten(chosen)]))
+    return "\n".join(lines)
+
+
+def write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    """Write every problem to a csv file, which appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PROBLEM_COLUMNS)
+        writer.writerows([getattr(problem, column) for column in PROBLEM_COLUMNS] for problem in problems)
+    os.replace(unfinished, path)
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """Read problems back from `problems.csv`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Problem(**{**row, "row": int(row["row"]) if row["row"] else None}) for row in csv.DictReader(file)
+        ]
+
+
+def _shorten(problems: Sequence[Problem]) -> list[tuple[str, ...]]:
+    """Rows of the table, with the repetitions of a fault counted."""
+    kinds: dict[tuple, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        kinds[problem.table, problem.column, problem.problem, problem.expected].append(problem)
+    rows = []
+    for (table, column, _, _), members in kinds.items():
+        rows.extend(_cells(member) for member in members[:SHOWN_OF_A_KIND])
+        hidden = len(members) - SHOWN_OF_A_KIND
+        if hidden > 0:
+            rows.append(
+                (table, "...", column, "...", f"the same in {hidden} more", f"all are in {PROBLEMS_FILE}")
+            )
+    return rows
+
+
+def _cells(problem: Problem) -> tuple[str, ...]:
+    """One problem as texts without line breaks or control characters."""
+    row = "" if problem.row is None else str(problem.row)
+    value = _printable(problem.value)
+    value = value if len(value) <= WIDEST else value[: WIDEST - 3] + "..."
+    words = (_printable(text) for text in (problem.problem, problem.expected))
+    return (problem.table, row, _printable(problem.column), value, *words)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Pad cells to columns; the last column is not padded."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(HEADINGS) - 1)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    ]

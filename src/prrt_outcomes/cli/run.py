@@ -1,0 +1,230 @@
+"""Command `run`: Snakemake as a process, under a lock, followed in words."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
+from prrt_outcomes.cli.progress import Progress
+from prrt_outcomes.cohort.settings import load_checked_study
+from prrt_outcomes.errors import InputError, StepError, UsageError
+from prrt_outcomes.provenance import find_home
+from prrt_outcomes.study.load import find_study_file
+from prrt_outcomes.study.yaml_file import read_yaml
+
+LOCK_FILE = ".lock"
+PAGE = "report.html"
+REFUSED = ("#", ": ", "{", "}")
+STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
+SECONDS_BETWEEN_LOOKS = 0.05
+SECONDS_TO_END = 10
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run a study to its report.
+
+    Returns
+    -------
+    0 when all is done; 1 when the study or its tables have problems, which stand in `problems.csv`.
+
+    Raises
+    ------
+    InputError
+        when the study file has problems.
+    UsageError
+        when a path cannot be used, or another run writes to the same folder.
+    StepError
+        when a step failed although the input was sound.
+    """
+    study_file = find_study_file(arguments.study)
+    check_path(study_file)
+    results = choose_results(study_file, arguments.out)
+    with lock_results(results) as lock:
+        (results / PROBLEMS_FILE).unlink(missing_ok=True)
+        try:
+            study = load_checked_study(study_file)
+        except InputError as error:
+            write_problems(results / PROBLEMS_FILE, error.problems)
+            raise
+        print(f"{study.study}: {study.title or 'no title'}, results in {_short(results)}", flush=True)
+        command = build_command(study_file, results, arguments.cores, arguments.profile)
+        progress = Progress()
+        if follow(command, results, lock, progress) != 0:
+            return _tell_failure(results, progress)
+        _tell_success(results, progress)
+    return 0
+
+
+def check_path(study_file: Path) -> None:
+    """Refuse a path that Snakemake would misread; no quoting helps.
+
+    Raises
+    ------
+    UsageError
+        naming what stands in the path.
+    """
+    found = [mark for mark in REFUSED if mark in str(study_file)]
+    if found or not str(study_file).isprintable():
+        marks = ", ".join(repr(mark) for mark in found) or "characters that cannot be printed"
+        raise UsageError(f"the path of the study holds {marks}: {str(study_file)!r}; rename the folder")
+
+
+def choose_results(study_file: Path, out: Path | None) -> Path:
+    """Return the absolute results folder: `out`, or `results/<study>` where the command is called.
+
+    Raises
+    ------
+    InputError
+        when no folder is named and the study file does not say its name.
+    UsageError
+        when the folder is a file, or the folder of the study itself.
+    """
+    if out is None:
+        name = str(read_yaml(study_file)[0].get("study", ""))
+        name = name if STUDY_NAME.fullmatch(name) else study_file.parent.name
+        out = Path("results") / name
+    results = out.absolute()
+    if results.exists() and not results.is_dir():
+        raise UsageError(f"{results} is a file; name a folder for the results")
+    if results.resolve() == study_file.parent.resolve():
+        raise UsageError("the results cannot go into the folder of the study; name another with --out")
+    return results
+
+
+@contextmanager
+def lock_results(results: Path) -> Iterator[int]:
+    """Hold the lock of a results folder; the file descriptor is for a child that shall hold it too.
+
+    Raises
+    ------
+    UsageError
+        when another run holds it.
+    """
+    import fcntl
+
+    results.mkdir(parents=True, exist_ok=True)
+    lock = os.open(results / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"another run is writing to {_short(results)}; wait for its end, or name another folder with --out"
+            ) from None
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def build_command(study_file: Path, results: Path, cores: int | None, profile: str) -> list[str]:
+    """Return the call of Snakemake.
+
+    Raises
+    ------
+    UsageError
+        when there is no such profile.
+    """
+    home = find_home()
+    named = home / "workflow" / "profiles" / profile
+    folder = named if named.is_dir() else Path(profile).absolute()
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in named.parent.iterdir()))
+        raise UsageError(f"no profile {profile}: name one of {known}, or a folder with a config.yaml")
+    return [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(home / "Snakefile")),
+        *("--directory", str(results)),
+        *("--profile", str(folder)),
+        *("--cores", str(cores or "all")),
+        *("--nolock", "--rerun-incomplete"),
+        *("--runtime-source-cache-path", str(results / ".snakemake" / "source-cache")),
+        *("--config", f"study={study_file}"),
+    ]
+
+
+def follow(command: list[str], results: Path, lock: int, progress: Progress) -> int:
+    """Run a command to its end and tell its progress; what it says goes to `logs/snakemake.log`.
+
+    The command writes to a file and not to us, so that it ends its work should we be killed.
+    """
+    log = _log_path(results)
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, pass_fds=(lock,)
+        )
+    try:
+        with log.open(encoding="utf-8", errors="replace") as text:
+            while True:
+                status = process.poll()
+                for line in progress.read(text.read()):
+                    print(line, flush=True)
+                if status is not None:
+                    return status
+                _wait(process, SECONDS_BETWEEN_LOOKS)
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _wait(process: subprocess.Popen, seconds: float) -> None:
+    """Wait for a process, but not longer than some seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Let a process that was interrupted with us come to its end, and then end it."""
+    _wait(process, SECONDS_TO_END)
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+
+
+def _tell_failure(results: Path, progress: Progress) -> int:
+    """Say what failed, and that what stands in the results folder is older."""
+    if (results / PAGE).exists():
+        print(f"{_short(results / PAGE)} is of an earlier run and not of these tables and settings")
+    problems = results / PROBLEMS_FILE
+    if problems.exists():
+        print(format_problems(read_problems(problems)), file=sys.stderr)
+        print(f"all of them: {_short(problems)}", file=sys.stderr)
+        return InputError.exit_status
+    if not progress.failed:
+        raise StepError(f"the workflow failed: {progress.last_words}; log: {_short(_log_path(results))}")
+    lines = [f"{rule} failed: {_last_words(results, rule)}" for rule in progress.failed]
+    raise StepError("; ".join(lines))
+
+
+def _last_words(results: Path, rule: str) -> str:
+    """Last line of the log of a rule, with the place of the log."""
+    log = results / "logs" / f"{rule}.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    words = next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
+    return f"{words.removeprefix('prrt-outcomes: ')} (log: {_short(log)})"
+
+
+def _tell_success(results: Path, progress: Progress) -> None:
+    """Say where the report is."""
+    if not progress.done:
+        print("nothing to do: everything is up to date")
+    print(f"report: {_short(results / PAGE)}")
+
+
+def _log_path(results: Path) -> Path:
+    return results / "logs" / "snakemake.log"
+
+
+def _short(path: Path) -> str:
+    """A path as a person would type it here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

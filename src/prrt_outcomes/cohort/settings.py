@@ -1,0 +1,195 @@
+"""Settings of a study held against the columns of its patients, before any table is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prrt_outcomes.errors import InputError, Problem, nearest_name
+from prrt_outcomes.study.load import STUDY_FILE, find_study_file, load_study
+from prrt_outcomes.tables.schema import load_schema
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
+
+COHORT_SETTINGS = ("tables", "extra_columns", "data_cutoff", "partial_dates")
+DERIVED_COLUMNS = ("tumour_group", "radionuclide")
+LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
+COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
+WHOLE = "all"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a setting can know of a column of patients: its type, and its levels where the schema fixes them."""
+
+    type: str
+    levels: tuple[str, ...] = ()
+
+
+def load_checked_study(place: str | Path) -> Study:
+    """Read a study file and hold its settings against the columns that patients can have.
+
+    Parameters
+    ----------
+    place : a study folder, or its `study.yaml`
+
+    Raises
+    ------
+    InputError
+        with every fault of the file, or every setting that names what is not there.
+    """
+    study_file = find_study_file(place)
+    study = load_study(study_file)
+    problems = check_settings(study, study_file)
+    if problems:
+        raise InputError(problems)
+    return study
+
+
+def list_columns(study: Study) -> dict[str, Column]:
+    """Columns of patients that a study can name: of the schema, derived ones and its own."""
+    schema = load_schema("patients")
+    derived = [load_schema("analysis_set").field(name) for name in DERIVED_COLUMNS]
+    fields = (*schema.fields, *derived)
+    columns = {field.name: Column(field.type, tuple(map(str, field.codes))) for field in fields}
+    columns |= {name: Column(kind) for name, kind in study.extra_columns.items()}
+    return {name: column for name, column in columns.items() if name not in schema.key}
+
+
+def check_settings(study: Study, study_file: Path) -> tuple[Problem, ...]:
+    """Find settings that name columns, levels or criteria which are not there.
+
+    Parameters
+    ----------
+    study : the study
+    study_file : its file, for the lines of the keys
+
+    Returns
+    -------
+    Problems in the order of the file, each with the nearest known name; empty where all is well.
+    """
+    columns = list_columns(study)
+    found = [
+        *_check_extra_columns(study),
+        *_check_analysis(study, columns),
+        *_check_controls(study, columns),
+        *_check_endpoints(study, columns),
+        *_check_claims(study),
+    ]
+    if not found:
+        return ()
+    from prrt_outcomes.study.yaml_file import read_yaml
+
+    lines = read_yaml(study_file)[1]
+    problems = [
+        Problem(STUDY_FILE, _line(place, lines), ".".join(map(str, place)), str(value), problem, expected)
+        for place, value, problem, expected in found
+    ]
+    return tuple(sorted(problems, key=lambda problem: (problem.row or 0, problem.column)))
+
+
+Fault = tuple[tuple, Any, str, str]
+
+
+def _check_extra_columns(study: Study) -> Iterator[Fault]:
+    """A column of one's own has a name that the schema does not use."""
+    known = load_schema("patients").names
+    for name in study.extra_columns:
+        if name in known:
+            yield ("extra_columns", name), name, "patients has this column already", "a name of its own"
+
+
+def _check_analysis(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+    """Groupings, covariates, strata and reference levels name columns of patients."""
+    analysis = study.analysis
+    for key, types in (
+        ("group_by", LEVELLED_TYPES),
+        ("strata", LEVELLED_TYPES),
+        ("covariates", COVARIATE_TYPES),
+    ):
+        names = getattr(analysis, key)
+        yield from _check_names(("analysis", key), names, columns, types)
+    for name, level in analysis.reference.items():
+        place = ("analysis", "reference", name)
+        yield from _check_names(place, (name,), columns, LEVELLED_TYPES, numbered=False)
+        yield from _check_levels(place, name, (level,), columns, numbered=False)
+
+
+def _check_controls(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+    """Comparisons are within columns of patients and adjust for them."""
+    for index, control in enumerate(study.controls):
+        for name, levels in control.within.items():
+            place = ("controls", index, "within", name)
+            yield from _check_names(place, (name,), columns, LEVELLED_TYPES, numbered=False)
+            yield from _check_levels(place, name, levels, columns)
+        place = ("controls", index, "covariates")
+        yield from _check_names(place, getattr(control, "covariates", ()), columns, COVARIATE_TYPES)
+
+
+def _check_endpoints(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+    """Endpoints name criteria that the study derives and origins that are dates of patients."""
+    criteria = study.response.criteria
+    for index, endpoint in enumerate(study.endpoints):
+        if endpoint.criterion is not None and endpoint.criterion not in criteria:
+            place = ("endpoints", index, "criterion")
+            expected = _suggest(endpoint.criterion, criteria, "response.criteria")
+            yield place, endpoint.criterion, "the study does not derive this criterion", expected
+        column = getattr(endpoint.origin, "column", None)
+        if column is not None:
+            place = ("endpoints", index, "origin", "column")
+            yield from _check_names(place, (column,), columns, ("date", "partial"), numbered=False)
+
+
+def _check_claims(study: Study) -> Iterator[Fault]:
+    """Claims are about the whole cohort or one of its response groups."""
+    known = (WHOLE, *study.response.groups)
+    for index, claim in enumerate(study.claims):
+        if claim.group not in known:
+            expected = _suggest(claim.group, known, "groups")
+            yield ("claims", index, "group"), claim.group, "no response group has this name", expected
+
+
+def _check_names(
+    place: tuple,
+    names: Sequence[str],
+    columns: dict[str, Column],
+    types: Sequence[str],
+    *,
+    numbered: bool = True,
+) -> Iterator[Fault]:
+    """Each name is a column of patients of a type that can be used there."""
+    usable = [name for name, column in columns.items() if column.type in types]
+    for index, name in enumerate(names):
+        here = (*place, index) if numbered else place
+        if name not in columns:
+            yield here, name, "patients has no column of this name", _suggest(name, usable, "columns")
+        elif columns[name].type not in types:
+            problem = f"a column of type {columns[name].type} cannot be used here"
+            yield here, name, problem, _suggest(name, usable, "columns")
+
+
+def _check_levels(
+    place: tuple, name: str, levels: Sequence[str], columns: dict[str, Column], *, numbered: bool = True
+) -> Iterator[Fault]:
+    """Each level is one that the column can have, where the schema fixes them."""
+    known = columns[name].levels if name in columns else ()
+    for index, level in enumerate(levels):
+        if known and level not in (*known, "unknown"):
+            here = (*place, index) if numbered else place
+            yield here, level, f"{name} has no level of this name", _suggest(level, known, "levels")
+
+
+def _suggest(name: str, known: Sequence[str], what: str) -> str:
+    """The nearest known name, and all of them."""
+    near = nearest_name(name, known)
+    return (f"did you mean {near}? " if near else "") + f"{what}: {', '.join(known)}"
+
+
+def _line(place: tuple, lines: dict[tuple, int]) -> int | None:
+    """Line of a key, or of the nearest key above it that stands in the file."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place)

@@ -1,0 +1,215 @@
+"""The steps of a run: each reads its tables, calls its stage and writes what comes back; only here they meet disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.attrition import ATTRITION_COLUMNS, attrition_frame
+from prrt_outcomes.errors import InputError, Problem, StepError, has_errors
+from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.tables.files import read_table, write_table
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import list_tables, load_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.model import Study
+
+STAGES = (
+    "cohort",
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+)
+CHAPTERS = ("response", "survival", "responders", "controls", "safety")
+NOT_BUILT = {
+    "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
+    "survival": (
+        "km_curve",
+        "km_summary",
+        "km_at_risk",
+        "milestones",
+        "logrank",
+        "rmst_difference",
+        "cox",
+        "cox_diagnostics",
+        "cox_fit",
+        "competing_risks",
+        "competing_tests",
+        "fine_gray",
+    ),
+    "responders": ("responders", "responder_curves"),
+    "controls": (
+        "controls",
+        "control_balance",
+        "control_comparability",
+        "reconstruction_quality",
+        "claims",
+    ),
+    "safety": ("lab_grades", "safety_grades"),
+}
+FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
+
+
+def table_path(name: str) -> Path:
+    """Path of a table inside a results folder; its kind decides folder and format."""
+    folder, suffix = FOLDERS[load_schema(name).kind]
+    return Path(folder) / f"{name}.{suffix}"
+
+
+def read_tables(names: tuple[str, ...], results: Path) -> dict[str, pd.DataFrame]:
+    """Read tables of a results folder by name."""
+    return {name: read_table(results / table_path(name), name) for name in names}
+
+
+def is_built(stage: str) -> bool:
+    """Tell whether this version has the stage; one that it has not writes empty tables and says so."""
+    return (Path(__file__).parent / stage / "stage.py").is_file()
+
+
+def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, ...]:
+    """Read, check and write all input tables, empty where the study has none.
+
+    Returns
+    -------
+    What was doubtful but does not stop a run.
+
+    Raises
+    ------
+    InputError
+        with every fault of the data; nothing is written then.
+    """
+    from prrt_outcomes.cohort.read import read_cohort
+
+    cohort = read_cohort(study, study_file.parent)
+    if has_errors(cohort.problems):
+        raise InputError(cohort.problems)
+    for name in list_tables("input"):
+        write_table(results / table_path(name), name, cohort.tables[name], study.extra_columns)
+    absent = [name for name in list_tables("input") if cohort.tables[name].empty]
+    reason = f"no rows in {', '.join(absent)}" if absent else ""
+    _write_accounts("cohort", cohort.attrition, stage_frame("cohort", "done", reason), results)
+    return cohort.problems
+
+
+def run_stage(stage: str, study: Study, results: Path) -> None:
+    """Run one stage after the cohort: read its inputs, call it, write its outputs, losses and status.
+
+    Parameters
+    ----------
+    stage : name of the stage, one of `STAGES`
+    study : settings
+    results : results folder that holds the inputs and takes the outputs
+
+    Raises
+    ------
+    StepError
+        when an input is absent, or the stage gives back other tables than it declares.
+    """
+    if not is_built(stage):
+        produced = {name: empty_table(name, study.extra_columns) for name in NOT_BUILT[stage]}
+        reason = "this version does not have this stage yet"
+        produced |= {"attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}
+        outputs = NOT_BUILT[stage]
+    else:
+        module = import_module(f"prrt_outcomes.{stage}.stage")
+        outputs = module.OUTPUTS
+        try:
+            inputs = read_tables(module.INPUTS, results)
+        except FileNotFoundError as error:
+            raise StepError(f"{stage}: {error.filename} is absent; the steps before it come first") from None
+        produced = module.run(inputs, study)
+    expected = {*outputs, "attrition", "stages"}
+    if set(produced) != expected:
+        odd = ", ".join(sorted(set(produced) ^ expected))
+        raise StepError(f"{stage}: tables made and tables declared differ: {odd}")
+    for name in outputs:
+        write_table(results / table_path(name), name, produced[name], study.extra_columns)
+    _write_accounts(stage, produced["attrition"], produced["stages"], results)
+
+
+def draw_figures(chapter: str, study: Study, results: Path) -> None:
+    """Draw the figures of a chapter and save each in all formats of the study.
+
+    The folder of the chapter appears whole or not at all; it is empty where there is nothing to draw.
+    """
+    from prrt_outcomes.figures.chapters import CHAPTER_INPUTS, draw_chapter
+    from prrt_outcomes.figures.save import save_figures
+
+    folder = results / "figures" / chapter
+    unfinished = results / "figures" / f".{chapter}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    if chapter in CHAPTER_INPUTS:
+        plots = draw_chapter(chapter, read_tables(CHAPTER_INPUTS[chapter], results), study)
+        save_figures(plots, unfinished, study.figures.formats, study.figures.dpi)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(unfinished, folder)
+
+
+def write_page(study: Study, results: Path) -> None:
+    """Write `report.html` from the tables and figures of a results folder."""
+    from prrt_outcomes.report.write import write_report
+
+    write_report(results, study)
+
+
+def join_accounts(results: Path) -> None:
+    """Join losses and statuses of all stages to `tables/attrition.csv` and `tables/stages.csv`.
+
+    Raises
+    ------
+    StepError
+        when a count does not add up: in = out + lost.
+    """
+    import pandas as pd
+
+    losses = [_read_account("attrition", stage, results) for stage in STAGES]
+    rows = [_read_account("stages", stage, results) for stage in STAGES]
+    attrition = pd.concat(losses, ignore_index=True)
+    check_balance(attrition)
+    write_table(results / table_path("attrition"), "attrition", attrition)
+    write_table(results / table_path("stages"), "stages", pd.concat(rows, ignore_index=True))
+
+
+def check_balance(attrition: pd.DataFrame) -> None:
+    """Hold each count of `attrition` against in = out + lost.
+
+    Raises
+    ------
+    StepError
+        naming every row that does not add up.
+    """
+    counts = attrition[["n_before", "n_lost", "n_after"]]
+    wrong = (
+        counts.isna().any(axis=1)
+        | counts.lt(0).any(axis=1)
+        | (counts["n_before"] != counts["n_after"] + counts["n_lost"])
+    ).fillna(True)
+    if wrong.any():
+        faults = attrition.loc[wrong].astype(str).agg(", ".join, axis=1)
+        raise StepError("in is not out plus lost: " + "; ".join(faults))
+
+
+def _account_path(account: str, stage: str, results: Path) -> Path:
+    return results / "derived" / account / f"{stage}.csv"
+
+
+def _write_accounts(stage: str, attrition: pd.DataFrame, status: pd.DataFrame, results: Path) -> None:
+    """Write the losses and the status of one stage."""
+    write_table(_account_path("attrition", stage, results), "attrition", attrition[list(ATTRITION_COLUMNS)])
+    write_table(_account_path("stages", stage, results), "stages", status)
+
+
+def _read_account(account: str, stage: str, results: Path) -> pd.DataFrame:
+    return read_table(_account_path(account, stage, results), account)

@@ -1,0 +1,117 @@
+# Figures: one rule a chapter; each figure is drawn once and saved in all formats of the study.
+rule figures_response:
+    input:
+        study=ancient(STUDY_PATH),
+        response_rates="tables/response_rates.csv",
+        response_concordance="tables/response_concordance.csv",
+        waterfall="tables/waterfall.csv",
+    output:
+        figures=report(
+            directory("figures/response"),
+            patterns=["{name}.svg"],
+            caption="../captions/response.rst",
+            category="Response",
+        ),
+    log:
+        "logs/figures_response.log",
+    benchmark:
+        "benchmarks/figures_response.tsv"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=chapter_code("response"),
+    shell:
+        "prrt-outcomes step figures --chapter response --study {input.study:q} > {log:q} 2>&1"
+
+
+rule figures_survival:
+    input:
+        study=ancient(STUDY_PATH),
+        km_curve="tables/km_curve.csv",
+        km_summary="tables/km_summary.csv",
+        km_at_risk="tables/km_at_risk.csv",
+        cox="tables/cox.csv",
+    output:
+        figures=report(
+            directory("figures/survival"),
+            patterns=["{name}.svg"],
+            caption="../captions/survival.rst",
+            category="Survival",
+        ),
+    log:
+        "logs/figures_survival.log",
+    benchmark:
+        "benchmarks/figures_survival.tsv"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=chapter_code("survival"),
+    shell:
+        "prrt-outcomes step figures --chapter survival --study {input.study:q} > {log:q} 2>&1"
+
+
+rule figures_responders:
+    input:
+        study=ancient(STUDY_PATH),
+        responders="tables/responders.csv",
+        responder_curves="tables/responder_curves.csv",
+    output:
+        figures=report(
+            directory("figures/responders"),
+            patterns=["{name}.svg"],
+            caption="../captions/responders.rst",
+            category="Responders",
+        ),
+    log:
+        "logs/figures_responders.log",
+    benchmark:
+        "benchmarks/figures_responders.tsv"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=chapter_code("responders"),
+    shell:
+        "prrt-outcomes step figures --chapter responders --study {input.study:q} > {log:q} 2>&1"
+
+
+rule figures_controls:
+    input:
+        study=ancient(STUDY_PATH),
+        controls="tables/controls.csv",
+        control_balance="tables/control_balance.csv",
+        control_comparability="tables/control_comparability.csv",
+    output:
+        figures=report(
+            directory("figures/controls"),
+            patterns=["{name}.svg"],
+            caption="../captions/controls.rst",
+            category="Historical controls",
+        ),
+    log:
+        "logs/figures_controls.log",
+    benchmark:
+        "benchmarks/figures_controls.tsv"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=chapter_code("controls"),
+    shell:
+        "prrt-outcomes step figures --chapter controls --study {input.study:q} > {log:q} 2>&1"
+
+
+rule figures_safety:
+    input:
+        study=ancient(STUDY_PATH),
+        safety_grades="tables/safety_grades.csv",
+    output:
+        figures=report(
+            directory("figures/safety"),
+            patterns=["{name}.svg"],
+            caption="../captions/safety.rst",
+            category="Safety",
+        ),
+    log:
+        "logs/figures_safety.log",
+    benchmark:
+        "benchmarks/figures_safety.tsv"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=chapter_code("safety"),
+    shell:
+        "prrt-outcomes step figures --chapter safety --study {input.study:q} > {log:q} 2>&1"

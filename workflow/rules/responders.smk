@@ -1,0 +1,22 @@
+# Responders: naive, landmark and time-dependent, always together.
+rule responders:
+    input:
+        study=ancient(STUDY_PATH),
+        endpoints="derived/endpoints.parquet",
+        analysis_set="derived/analysis_set.parquet",
+        best_responses="derived/best_responses.parquet",
+        responses="derived/responses.parquet",
+    output:
+        responders="tables/responders.csv",
+        responder_curves="tables/responder_curves.csv",
+        attrition="derived/attrition/responders.csv",
+        status="derived/stages/responders.csv",
+    log:
+        "logs/responders.log",
+    benchmark:
+        "benchmarks/responders.tsv"
+    params:
+        settings=stage_settings("responders"),
+        code=stage_code("responders"),
+    shell:
+        "prrt-outcomes step responders --study {input.study:q} > {log:q} 2>&1"

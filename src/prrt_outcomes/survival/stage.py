@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.survival.cox_models import MODEL_TABLES, summarise_cox_models
-from prrt_outcomes.survival.curves import CURVE_TABLES, summarise_curves
+from prrt_outcomes.survival.cox_models import summarise_cox_models
+from prrt_outcomes.survival.curves import summarise_curves
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 INPUTS = ("endpoints", "analysis_set")
-OUTPUTS = (*CURVE_TABLES, "logrank", "rmst_difference", *MODEL_TABLES)
+OUTPUTS = (
+    "km_curve",
+    "km_summary",
+    "km_at_risk",
+    "milestones",
+    "logrank",
+    "rmst_difference",
+    "cox",
+    "cox_diagnostics",
+    "cox_fit",
+)
 SETTINGS = ("analysis", "endpoints")
 
 

@@ -41,8 +41,8 @@ def check_values(
     faults = []
     for field in fields:
         for check, positions in failures.get(field.name, {}).items():
-            if check == FILLED and field.name in failed:
-                positions = positions[~failed[field.name][positions]]
+            if check == FILLED:
+                positions = _find_empty(field.name, positions, failed)
             if len(positions):
                 found = _written_values(field, frame, written, positions)
                 faults.append(_describe(field, check, positions, found))
@@ -52,6 +52,11 @@ def check_values(
             expected = _range(field, *field.plausible)
             faults.append(CellFaults(field.name, positions, found, "implausible", expected, "warning"))
     return faults
+
+
+def _find_empty(column: str, positions: np.ndarray, failed: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Empty cells of a column that the file has; what it lacks, or could not be read, is told elsewhere."""
+    return positions[~failed[column][positions]] if column in failed else positions[:0]
 
 
 def _written_values(

@@ -36,23 +36,27 @@ class CellFaults:
     severity: str = "error"
 
 
-def list_problems(table: str, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
+def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
     """Tell faults as problems, in the order of the lines of the file.
 
     Parameters
     ----------
-    table : name to be told
+    tables : name of the table to be told for every row of the frame, shape (rows,)
     faults : faults of this table
     lines : line of the file for every row of the frame, shape (rows,)
     """
     problems = [
         Problem(table, line, fault.column, _shorten(value), fault.problem, expected, fault.severity)
         for fault in faults
-        for line, value, expected in zip(
-            lines[fault.positions].tolist(), fault.values, _each(fault), strict=True
+        for table, line, value, expected in zip(
+            tables[fault.positions].tolist(),
+            lines[fault.positions].tolist(),
+            fault.values,
+            _each(fault),
+            strict=True,
         )
     ]
-    return sorted(problems, key=lambda problem: problem.row)
+    return sorted(problems, key=lambda problem: (problem.table, problem.row))
 
 
 def _each(fault: CellFaults) -> Sequence[str]:

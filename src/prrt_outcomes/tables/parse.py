@@ -37,7 +37,7 @@ class ParsedTable:
     """Typed columns of one file, with the faults of its cells.
 
     ``frame`` holds codes and categories still as strings, for the checks that come next; ``failed`` says for
-    each column which rows hold a text that could not be read.
+    each column which rows hold a text that could not be read, and has a key for each column that the file gives.
     """
 
     frame: pd.DataFrame

@@ -1,0 +1,233 @@
+"""One table of the cohort: its files read, mapped, parsed, checked and stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, map_table
+from prrt_outcomes.cohort.raw import SourceResult
+from prrt_outcomes.errors import Problem
+from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
+from prrt_outcomes.tables.faults import CellFaults, list_problems
+from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.tables.parse import ParsedTable, TextColumn, parse_columns, parsed_fields
+from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.units import TIME_UNIT_DAYS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from prrt_outcomes.study.sources import TableSource
+
+TIME_COLUMNS = ("time", "entry_time")
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """One table with the place of each of its rows.
+
+    Attributes
+    ----------
+    frame : typed; a value that is an error is missing
+    lines : line of the file for each row, shape (n,)
+    labels : name of the table to be told for each row, with the file where there are several, shape (n,)
+    problems : faults of files, cells and keys
+    attrition : rows of attrition
+    used : for each file that was read, the columns that went into the table
+    """
+
+    frame: pd.DataFrame
+    lines: np.ndarray
+    labels: np.ndarray
+    problems: tuple[Problem, ...]
+    attrition: tuple[dict, ...]
+    used: tuple[tuple[str, frozenset[str]], ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    frame: pd.DataFrame
+    lines: np.ndarray
+    labels: np.ndarray
+    problems: list[Problem]
+
+
+def assemble_table(
+    table: str,
+    sources: Sequence[TableSource],
+    read: Callable[[str, TableSource], SourceResult],
+    prefixes: Mapping[str, str],
+    extra_columns: Mapping[str, str],
+) -> CohortTable | None:
+    """Read all sources of a table and stack them; None of the faults of one hides those of another.
+
+    Parameters
+    ----------
+    table : name of an input table
+    sources : mappings of the study, in order
+    read : reads one source as text
+    prefixes : for each file and sheet (`source_key`) what numbered rows are called after
+    extra_columns : declared columns beyond the schema and their types
+
+    Returns
+    -------
+    CohortTable; its frame is empty where nothing could be read.
+    """
+    import numpy as np
+
+    fields = parsed_fields(table, extra_columns)
+    n_files = len({source.file for source in sources})
+    parts, problems, used = [], [], []
+    n_rows = n_filtered = n_empty = 0
+    for source in sources:
+        label = table if n_files == 1 else f"{table} ({source.file})"
+        result = read(label, source)
+        problems += result.problems
+        if result.raw is None:
+            continue
+        mapped = map_table(table, result.raw, source, fields, prefixes[source_key(source)])
+        used.append((source_key(source), mapped.used))
+        n_rows += result.raw.n_rows
+        n_filtered += mapped.n_filtered
+        mapped, n_left = _filter_empty(table, mapped)
+        n_empty += n_left
+        parts.append(_parse_part(table, label, mapped, source, extra_columns))
+        problems += _relabel(mapped.problems, table, label) + parts[-1].problems
+    if not parts:
+        return CohortTable(
+            conform_table(table, _no_rows(table, extra_columns), extra_columns),
+            np.array([], dtype=np.int64),
+            np.array([], dtype=object),
+            tuple(dict.fromkeys(problems)),
+            (),
+            tuple(used),
+        )
+    stacked = _stack(parts)
+    problems += _check_stacked(table, stacked, n_files)
+    frame = conform_table(table, stacked.frame, extra_columns)
+    attrition = _count_losses(table, n_rows, n_filtered, n_empty)
+    return CohortTable(
+        frame,
+        stacked.lines,
+        stacked.labels,
+        tuple(dict.fromkeys(problems)),
+        tuple(attrition),
+        tuple(used),
+    )
+
+
+def source_key(source: TableSource) -> str:
+    """What tells one file from another: the path, and the sheet of a workbook."""
+    return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
+
+
+def _no_rows(table: str, extra_columns: Mapping[str, str]) -> pd.DataFrame:
+    from prrt_outcomes.tables.frames import empty_table
+
+    return empty_table(table, extra_columns)
+
+
+def _relabel(problems: Sequence[Problem], table: str, label: str) -> list[Problem]:
+    from dataclasses import replace
+
+    return [replace(p, table=label) if p.table == table else p for p in problems]
+
+
+def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
+    """Leave out rows that hold nothing but a key, as a wide file has for patients without this endpoint."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    telling = load_schema(table).empty_without
+    if not telling or any(name not in mapped.columns for name in telling):
+        return mapped, 0
+    nulls = [mapped.columns[name].texts.is_null().to_numpy(zero_copy_only=False) for name in telling]
+    is_empty = np.logical_and.reduce(nulls)
+    if not is_empty.any():
+        return mapped, 0
+    kept = np.flatnonzero(~is_empty)
+    columns = {
+        name: TextColumn(column.texts.take(kept), column.written.take(kept), column.format)
+        for name, column in mapped.columns.items()
+    }
+    return replace(mapped, columns=columns, lines=mapped.lines[kept]), int(is_empty.sum())
+
+
+def _parse_part(
+    table: str, label: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
+) -> _Part:
+    import numpy as np
+
+    n_rows = len(mapped.lines)
+    parsed = parse_columns(table, mapped.columns, n_rows, extra_columns)
+    parsed = _convert_times(table, parsed, source)
+    written = {name: column.written for name, column in mapped.columns.items()}
+    faults = list(parsed.faults)
+    faults += check_values(parsed_fields(table, extra_columns), parsed.frame, parsed.failed, written)
+    if load_schema(table).extra_columns:
+        faults += check_group_names(parsed.frame, extra_columns)
+    labels = np.full(n_rows, label, dtype=object)
+    problems = list_problems(labels, faults, mapped.lines)
+    return _Part(_mask_errors(parsed.frame, faults), mapped.lines, labels, problems)
+
+
+def _convert_times(table: str, parsed: ParsedTable, source: TableSource) -> ParsedTable:
+    """Times in days, whatever unit the file has."""
+    from dataclasses import replace
+
+    factor = TIME_UNIT_DAYS[source.time_unit]
+    if table not in TIMED_TABLES or factor == 1:
+        return parsed
+    times = {name: parsed.frame[name] * factor for name in TIME_COLUMNS}
+    return replace(parsed, frame=parsed.frame.assign(**times))
+
+
+def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:
+    """Make every cell that is an error missing, so that the rest of the table can still be checked."""
+    import numpy as np
+
+    masked = {}
+    for fault in faults:
+        if fault.severity == "error":
+            is_wrong = np.zeros(len(frame), dtype=bool)
+            is_wrong[fault.positions] = True
+            masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
+    return frame.assign(**masked)
+
+
+def _stack(parts: Sequence[_Part]) -> _Part:
+    import numpy as np
+    import pandas as pd
+
+    if len(parts) == 1:
+        return parts[0]
+    filled = [part.frame for part in parts if len(part.frame)] or [parts[0].frame]
+    return _Part(
+        pd.concat(filled, ignore_index=True),
+        np.concatenate([part.lines for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        [],
+    )
+
+
+def _check_stacked(table: str, stacked: _Part, n_files: int) -> list[Problem]:
+    rows = zip(stacked.labels.tolist(), stacked.lines.tolist(), strict=True)
+    places = [f"row {line}" + (f" of {label}" if n_files > 1 else "") for label, line in rows]
+    faults = check_keys(table, stacked.frame, places)
+    return list_problems(stacked.labels, faults, stacked.lines)
+
+
+def _count_losses(table: str, n_rows: int, n_filtered: int, n_empty: int) -> list[dict]:
+    """What came in, and what the filter and the lack of any content left out."""
+    losses = [attrition_row(table, "rows", "cohort: filter", "not chosen by the filter", n_rows, n_filtered)]
+    if n_empty:
+        reason = "neither time nor event"
+        losses.append(
+            attrition_row(table, "rows", "cohort: empty outcomes", reason, n_rows - n_filtered, n_empty)
+        )
+    return losses

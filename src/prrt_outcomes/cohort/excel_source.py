@@ -1,0 +1,97 @@
+"""Workbooks (xlsx): typed cells to text, dates as ISO or in the format that the study states."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.cohort.raw import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.errors import Problem, nearest_name
+
+if TYPE_CHECKING:
+    from openpyxl.workbook import Workbook
+
+    from prrt_outcomes.study.sources import TableSource
+
+
+def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:
+    """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError):
+        expected = "a workbook saved as xlsx, or a csv"
+        return SourceResult(None, (Problem(table, None, "", path.name, "the file is no workbook", expected),))
+    try:
+        return _read_sheet(book, path, table, source)
+    finally:
+        book.close()
+
+
+def _read_sheet(book: Workbook, path: Path, table: str, source: TableSource) -> SourceResult:
+    name = source.sheet or book.sheetnames[0]
+    if name not in book.sheetnames:
+        near = nearest_name(name, book.sheetnames)
+        expected = (f"did you mean {near}? " if near else "") + f"sheets: {', '.join(book.sheetnames)}"
+        return SourceResult(
+            None, (Problem(table, None, "", name, "the workbook has no such sheet", expected),)
+        )
+    sheet = book[name]
+    sheet.reset_dimensions()
+    rows = [
+        (line, [_as_text(cell, source) for cell in cells])
+        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1)
+        if any(cell is not None and cell != "" for cell in cells)
+    ]
+    if not rows:
+        expected = "a header and rows"
+        return SourceResult(None, (Problem(table, None, "", name, "the sheet is empty", expected),))
+    return _gather(rows, table)
+
+
+def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
+    import numpy as np
+    import pyarrow as pa
+
+    header_line, header = rows[0]
+    while header and not header[-1]:
+        header = header[:-1]
+    width = len(header)
+    problems = check_header(table, header, header_line)
+    body = []
+    for line, cells in rows[1:]:
+        if any(cells[width:]):
+            expected = f"{width} cells, as the header"
+            problem = "the row has cells beyond the header"
+            problems.append(Problem(table, line, "", f"{len(cells)} cells", problem, expected))
+        else:
+            body.append((line, cells[:width] + [""] * (width - len(cells))))
+    cells = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
+    lines = np.array([line for line, _ in body], dtype=np.int64)
+    return SourceResult(gather_raw_table(header, cells, lines), tuple(problems))
+
+
+def _as_text(cell: object, source: TableSource) -> str:
+    """The text that a csv of the same table would hold."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, dt.datetime):
+        return format_date(cell, source.date_format)
+    if isinstance(cell, float):
+        text = repr(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return text.replace(".", source.decimal)
+    return str(cell)
+
+
+def format_date(moment: dt.datetime, date_format: str | None) -> str:
+    """A date cell as the parser will read it: a day in the stated format, a time of day kept to be refused."""
+    is_day = (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
+    if not is_day:
+        return moment.isoformat(sep=" ")
+    return moment.strftime(date_format) if date_format else moment.date().isoformat()

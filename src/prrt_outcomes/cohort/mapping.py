@@ -1,0 +1,240 @@
+"""A foreign file read as one of our tables: columns, constants, values, missing texts, filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.cohort.raw import RawTable
+from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.tables.parse import TextColumn
+from prrt_outcomes.tables.scalars import TextFormat
+from prrt_outcomes.tables.schema import Field
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from prrt_outcomes.study.sources import TableSource
+
+TIMED_TABLES = ("reported_outcomes", "control_outcomes")
+BLANK = r"^\s*$"
+
+
+@dataclass(frozen=True)
+class MappedTable:
+    """Text of our columns, ready to be parsed.
+
+    Attributes
+    ----------
+    columns : our column to its text, each of length n
+    lines : line of the file for each row, shape (n,)
+    used : columns of the file that were read
+    n_filtered : rows that the filter left out
+    problems : what does not fit between file, mapping and table
+    """
+
+    columns: Mapping[str, TextColumn]
+    lines: np.ndarray
+    used: frozenset[str]
+    n_filtered: int
+    problems: tuple[Problem, ...]
+
+
+def map_table(
+    table: str, raw: RawTable, source: TableSource, fields: Sequence[Field], prefix: str
+) -> MappedTable:
+    """Read a raw table as one of ours.
+
+    A column that the mapping does not name keeps its name; a constant goes before a column of that name.
+    Rows are numbered (``columns: {patient_id: null}``) before the filter, as ``<prefix>-000001``, so that one
+    file numbered for two tables gives the same patients.
+
+    Parameters
+    ----------
+    table : name of our table
+    raw : the file
+    source : the mapping
+    fields : fields that our table may hold, declared extra columns included
+    prefix : what the number of a row follows; the same for the same file and sheet, another for another
+    """
+    problems = _check_mapping(table, source, fields) + _check_columns(table, raw, source, fields)
+    kept, filter_problems = _filter_rows(table, raw, source)
+    columns: dict[str, TextColumn] = {}
+    used: set[str] = set(source.filter)
+    for field in fields:
+        read = _read_column(raw, source, field, prefix)
+        if read is not None:
+            column, names = read
+            used |= set(names)
+            if len(kept) < raw.n_rows:
+                column = TextColumn(column.texts.take(kept), column.written.take(kept), column.format)
+            columns[field.name] = column
+    return MappedTable(
+        columns,
+        raw.lines[kept],
+        frozenset(used & set(raw.columns)),
+        raw.n_rows - len(kept),
+        tuple(problems + filter_problems),
+    )
+
+
+def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List keys of the mapping that name no column of ours, or the same column twice."""
+    names = [field.name for field in fields]
+    problems = []
+    for section in ("columns", "constants", "values"):
+        for key in getattr(source, section):
+            if key not in names:
+                near = nearest_name(key, names)
+                hint = f"did you mean {near}? " if near else ""
+                place = f"tables.{table}.{section}.{key}"
+                expected = f"{hint}columns of {table}: {', '.join(names)}"
+                problems.append(
+                    Problem("study.yaml", None, place, key, "not a column of the table", expected)
+                )
+    for key in sorted(set(source.columns) & set(source.constants)):
+        place = f"tables.{table}.constants.{key}"
+        expected = "a column of the file or a constant, not both"
+        problems.append(Problem("study.yaml", None, place, key, "the column is given twice", expected))
+    if source.time_unit != "days" and table not in TIMED_TABLES:
+        place = f"tables.{table}.time_unit"
+        expected = f"only {' and '.join(TIMED_TABLES)} have times with a unit"
+        problems.append(Problem("study.yaml", None, place, source.time_unit, "no such unit here", expected))
+    return problems
+
+
+def _check_columns(table: str, raw: RawTable, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List columns that the mapping asks for and the file lacks, and required columns that nobody gives."""
+    found = list(raw.columns)
+    problems = []
+    for ours, theirs in source.columns.items():
+        for name in _names(theirs):
+            if name not in raw.columns:
+                problems.append(
+                    Problem(
+                        table, 1, name, "", f"the file has no such column (for {ours})", _nearest(name, found)
+                    )
+                )
+    for field in fields:
+        is_given = field.name in source.columns or field.name in source.constants or field.name in raw.columns
+        if field.required and field.key_default is None and not is_given:
+            expected = f"{field.description}. {_nearest(field.name, found)}"
+            problems.append(Problem(table, 1, field.name, "", "a required column is missing", expected))
+    return problems
+
+
+def _nearest(name: str, found: Sequence[str]) -> str:
+    near = nearest_name(name, [f for f in found if f])
+    hint = f"did you mean {near}? Then map it under columns in study.yaml. " if near else ""
+    shown = ", ".join(f for f in found[:40] if f) + (", ..." if len(found) > 40 else "")
+    return f"{hint}The file has {shown}"
+
+
+def _names(theirs: str | Sequence[str] | None) -> tuple[str, ...]:
+    if theirs is None:
+        return ()
+    return (theirs,) if isinstance(theirs, str) else tuple(theirs)
+
+
+def _filter_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndarray, list[Problem]]:
+    """Rows of the file whose values are among those that the filter names."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kept = np.ones(raw.n_rows, dtype=bool)
+    problems = []
+    for name, values in source.filter.items():
+        if name not in raw.columns:
+            expected = _nearest(name, list(raw.columns))
+            problems.append(Problem(table, 1, name, "", "the file has no such column (for filter)", expected))
+            continue
+        chosen = pc.is_in(raw.columns[name], value_set=pa.array(list(values), pa.string()))
+        kept &= chosen.to_numpy(zero_copy_only=False).astype(bool)
+    if source.filter and not problems and raw.n_rows and not kept.any():
+        words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
+        place = f"tables.{table}.filter"
+        expected = "values that stand in the file, as written there"
+        problems.append(Problem("study.yaml", None, place, words, "the filter leaves no row", expected))
+    return np.flatnonzero(kept), problems
+
+
+def _read_column(
+    raw: RawTable, source: TableSource, field: Field, prefix: str
+) -> tuple[TextColumn, tuple[str, ...]] | None:
+    """Text of one of our columns and the names it was read from; None where nothing gives it."""
+    text_format = TextFormat(source.decimal, source.date_format)
+    name = field.name
+    if name in source.constants:
+        return _repeat(format_scalar(source.constants[name]), raw.n_rows), ()
+    if name in source.columns and source.columns[name] is None:
+        return _number_rows(raw.n_rows, field, prefix), ()
+    names = _names(source.columns[name]) if name in source.columns else (name,)
+    names = tuple(n for n in names if n in raw.columns)
+    if not names:
+        return None
+    texts, written = _coalesce([raw.columns[n] for n in names], source.missing)
+    if name in source.values:
+        texts = _translate(texts, source.values[name], source, field)
+    return TextColumn(texts, written, text_format), names
+
+
+def format_scalar(value: object) -> str:
+    """A value of the study file as a table would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _repeat(text: str, n_rows: int) -> TextColumn:
+    import pyarrow as pa
+
+    values = pa.array([text], pa.string()).take(pa.array([0] * n_rows, pa.int32()))
+    texts = values if text else pa.nulls(n_rows, pa.string())
+    return TextColumn(texts, values, TextFormat())
+
+
+def _number_rows(n_rows: int, field: Field, prefix: str) -> TextColumn:
+    import pyarrow as pa
+
+    is_text = field.type in ("string", "code")
+    numbers = [f"{prefix}-{i:06d}" if is_text else str(i) for i in range(1, n_rows + 1)]
+    values = pa.array(numbers, pa.string())
+    return TextColumn(values, values, TextFormat())
+
+
+def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
+    """First text that is not missing, and what stands there; missing texts become null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pa.array([text for text in missing if text], pa.string())
+    filled = []
+    for values in columns:
+        is_missing = pc.match_substring_regex(values, BLANK)
+        if len(known):
+            is_missing = pc.or_(is_missing, pc.is_in(values, value_set=known))
+        filled.append(pc.if_else(is_missing, pa.scalar(None, pa.string()), values))
+    if len(filled) == 1:
+        return filled[0], columns[0]
+    texts = pc.coalesce(*filled)
+    return texts, texts.fill_null("")
+
+
+def _translate(texts: pa.Array, values: Mapping[str, object], source: TableSource, field: Field) -> pa.Array:
+    """The file's values in our words; a value that the mapping does not name stays as it is."""
+    import pyarrow as pa
+
+    encoded = texts.dictionary_encode()
+    known = {
+        theirs: None
+        if ours is None
+        else format_scalar(ours).replace(".", source.decimal)
+        if field.type in ("number", "integer")
+        else format_scalar(ours)
+        for theirs, ours in values.items()
+    }
+    translated = [known.get(text, text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(translated, pa.string()).take(encoded.indices)

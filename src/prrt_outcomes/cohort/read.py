@@ -1,0 +1,195 @@
+"""The tables of a study, read and checked together: all faults of all tables at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
+from prrt_outcomes.cohort.chronology import check_order_of_dates
+from prrt_outcomes.cohort.consistency import check_consistency
+from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
+from prrt_outcomes.cohort.raw import RawTable, SourceResult
+from prrt_outcomes.cohort.references import check_references
+from prrt_outcomes.cohort.sources import read_source
+from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.errors import Problem, has_errors, nearest_name
+from prrt_outcomes.tables.faults import list_problems
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import list_tables, load_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.model import Study
+    from prrt_outcomes.study.sources import TableSource
+
+PATIENT_TABLES = ("patients", "control_patients")
+OUTCOME_TABLES = ("follow_up", "reported_outcomes")
+DERIVED_COLUMNS = ("tumour_group", "radionuclide")
+
+
+@dataclass(frozen=True)
+class CohortResult:
+    """What came of reading a study.
+
+    Attributes
+    ----------
+    tables : every input table by name, typed, empty where absent; `patients` and `control_patients` carry
+        `tumour_group` behind their columns. With errors among the problems they are not fit for use.
+    problems : all faults, errors and warnings
+    attrition : one row a loss (columns of the result table `attrition`)
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    problems: tuple[Problem, ...]
+    attrition: pd.DataFrame
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a problem stops the run."""
+        return has_errors(self.problems)
+
+
+class _Reader:
+    """Reads each file once for all the tables that are mapped from it; ``columns`` are those of each file."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._known: dict[tuple, RawTable] = {}
+        self.columns: dict[str, set[str]] = {}
+
+    def read(self, label: str, source: TableSource) -> SourceResult:
+        key = (source_key(source), source.delimiter, source.encoding, source.decimal, source.date_format)
+        if key in self._known:
+            return SourceResult(self._known[key])
+        result = read_source(self._folder, label, source)
+        if result.raw is not None:
+            self.columns.setdefault(key[0], set()).update(result.raw.columns)
+            if not result.problems:
+                self._known[key] = result.raw
+        return result
+
+
+def read_cohort(study: Study, folder: Path) -> CohortResult:
+    """Read, map, parse and check all tables of a study.
+
+    Parameters
+    ----------
+    study : the study file as a model
+    folder : folder of the study, which all paths in it are relative to
+
+    Returns
+    -------
+    CohortResult; faults of the data are listed in it, never raised.
+    """
+    reader = _Reader(Path(folder))
+    prefixes = name_numbered_rows(study)
+    extra = dict(study.extra_columns)
+    read: dict[str, CohortTable] = {
+        table: assemble_table(table, study.tables[table], reader.read, prefixes, extra)
+        for table in list_tables("input")
+        if table in study.tables
+    }
+    problems = _check_extra_columns(study, read)
+    for table in read.values():
+        problems += table.problems
+    problems += _find_unknown_columns(study, read, reader)
+    problems += _find_empty_tables(read)
+    problems += _check_together(study, read)
+    tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
+    problems += late
+    tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
+    tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
+    rows = [row for table in read.values() for row in table.attrition] + lost
+    return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows))
+
+
+def name_numbered_rows(study: Study) -> dict[str, str]:
+    """For each file and sheet the word before the number of a row: the stem, with its folder where two share it."""
+    keys = {source_key(s): s for sources in study.tables.values() for s in sources}
+    stems: dict[str, list[str]] = {}
+    for key, source in keys.items():
+        stems.setdefault(_stem(source), []).append(key)
+    return {
+        key: stem if len(shared) == 1 else f"{PurePosixPath(keys[key].file).parent.name}-{stem}-{i}"
+        for stem, shared in stems.items()
+        for i, key in enumerate(sorted(shared), start=1)
+    }
+
+
+def _stem(source: TableSource) -> str:
+    stem = PurePosixPath(source.file.replace("\\", "/")).name.split(".")[0]
+    return stem if source.sheet is None else f"{stem}-{source.sheet}"
+
+
+def _check_extra_columns(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
+    """List declared columns that are ours already, or that patients does not hold."""
+    known = {*load_schema("patients").names, *DERIVED_COLUMNS}
+    problems = []
+    used = {name for _, names in read["patients"].used for name in names} if "patients" in read else set()
+    renamed = {name for s in study.tables.get("patients", ()) for name in (*s.columns, *s.constants)}
+    for name in study.extra_columns:
+        place = f"extra_columns.{name}"
+        if name in known:
+            expected = "a name that is no column of patients"
+            problems.append(Problem("study.yaml", None, place, name, "the column exists already", expected))
+        elif used and name not in used | renamed:
+            near = nearest_name(name, sorted(used))
+            expected = f"a column of patients{f'; did you mean {near}?' if near else ''}"
+            problems.append(Problem("patients", 1, name, "", "a declared extra column is missing", expected))
+    return problems
+
+
+def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader: _Reader) -> list[Problem]:
+    """Warn of columns that no table takes from their file; the nearest known name may be what was meant."""
+    used: dict[str, set[str]] = {}
+    tables: dict[str, str] = {}
+    for name, table in read.items():
+        for file, columns in table.used:
+            used.setdefault(file, set()).update(columns)
+            tables.setdefault(file, name)
+    problems = []
+    for file, columns in reader.columns.items():
+        table = tables.get(file)
+        if table is None:
+            continue
+        own = [*load_schema(table).names, *study.extra_columns]
+        for column in sorted(columns - used[file]):
+            near = nearest_name(column, [name for name in own if name not in used[file]])
+            hint = f"did you mean {near}? " if near else ""
+            expected = f"{hint}a column of {table}, or a mapping of it in study.yaml"
+            shown = column or "(column without a name)"
+            problem = "unknown column, left out"
+            problems.append(Problem(table, 1, shown, "", problem, expected, "warning"))
+    return problems
+
+
+def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:
+    """Tables that were read but hold no row: an error where nothing can be done without them."""
+    empty = [n for n, t in read.items() if not len(t.frame) and t.used and not has_errors(t.problems)]
+    no_outcome = all(not len(read[n].frame) for n in OUTCOME_TABLES if n in read)
+    problems = []
+    for name in empty:
+        is_needed = name == "patients" or (name in OUTCOME_TABLES and no_outcome)
+        severity = "error" if is_needed else "warning"
+        expected = f"at least one row below the header{'' if is_needed else ', or no such table'}"
+        problems.append(Problem(name, None, "", "", "the table has no rows", expected, severity))
+    return problems
+
+
+def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
+    """References, order of dates and consistency of the tables that could be read."""
+    frames = {name: table.frame for name, table in read.items() if len(table.frame)}
+    found = [check_references(frames), check_order_of_dates(frames), check_consistency(frames)]
+    if "follow_up" in frames:
+        late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
+        found.append({"follow_up": late})
+    problems = []
+    for name in frames:
+        faults = [fault for faults in found for fault in faults.get(name, [])]
+        problems += list_problems(read[name].labels, faults, read[name].lines)
+    return problems

@@ -1,0 +1,167 @@
+"""Delimited text (csv, tsv, csv.gz): bytes to text cells, with every ragged row and its line."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.cohort.raw import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.errors import Problem
+
+if TYPE_CHECKING:
+    from prrt_outcomes.cohort.text_lines import RecordScan
+    from prrt_outcomes.study.sources import TableSource
+
+DELIMITERS = (",", ";", "\t", "|")
+BLOCK_BYTES = 1 << 24
+SIGNATURES = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (xls)",
+    b"PAR1": "a parquet file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+}
+
+
+def read_text_table(path: Path, table: str, source: TableSource) -> SourceResult:
+    """Read a delimited text as text cells.
+
+    Blank lines are passed over. A row with more or fewer fields than the header is told with its line and
+    left out; whatever else is wrong with the table can be told beside it.
+    """
+    text, problem = _read_utf8(path, table, source.encoding)
+    if problem is not None:
+        return SourceResult(None, (problem,))
+    if not text.strip():
+        return SourceResult(None, (_refuse(table, path, "the file is empty", "a header and rows"),))
+    delimiter = source.delimiter or _find_delimiter(text, path)
+    try:
+        return _parse(text, table, delimiter, path)
+    except csv.Error:
+        return SourceResult(None, (_unclosed(table, path),))
+
+
+def _refuse(table: str, path: Path, problem: str, expected: str, line: int | None = None) -> Problem:
+    return Problem(table, line, "", path.name, problem, expected)
+
+
+def _unclosed(table: str, path: Path) -> Problem:
+    expected = "quotation marks in pairs, those inside a field doubled"
+    return _refuse(table, path, "a quotation mark is never closed", expected)
+
+
+def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | None]:
+    """The text as UTF-8 bytes without byte order mark, newlines as line feeds."""
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        return b"", _refuse(table, path, "the file cannot be read", f"a readable file ({error})")
+    for signature, kind in SIGNATURES.items():
+        if data.startswith(signature):
+            expected = "a table: csv, tsv, csv.gz, xlsx or parquet, with the fitting suffix"
+            return b"", _refuse(table, path, f"the file is {kind}, not a text", expected)
+    try:
+        is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+    except LookupError:
+        expected = "an encoding such as utf-8, latin-1 or utf-16"
+        return b"", Problem("study.yaml", None, f"tables.{table}.encoding", encoding, "unknown", expected)
+    try:
+        decoded = data.decode("utf-8-sig" if is_utf8 else encoding)
+    except UnicodeError as error:
+        return b"", _undecodable(table, path, data, encoding, error)
+    text = (
+        decoded.removeprefix("\ufeff").encode("utf-8") if not is_utf8 else data.removeprefix(b"\xef\xbb\xbf")
+    )
+    if b"\x00" in text:
+        return b"", _refuse(table, path, "the file is no text (it holds zero bytes)", _text_advice(data))
+    if b"\r" in text and b"\n" not in text:
+        text = text.replace(b"\r", b"\n")
+    return text, None
+
+
+def _text_advice(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "set encoding: utf-16 for this table in study.yaml"
+    return "a table: csv, tsv, csv.gz, xlsx or parquet"
+
+
+def _undecodable(table: str, path: Path, data: bytes, encoding: str, error: UnicodeError) -> Problem:
+    if b"\x00" in data[:65536]:
+        return _refuse(table, path, "the file is no text (it holds zero bytes)", _text_advice(data))
+    start = getattr(error, "start", 0)
+    line = data.count(b"\n", 0, start) + 1
+    expected = "the encoding of the file, set for this table in study.yaml, such as encoding: latin-1"
+    return _refuse(table, path, f"the file is not {encoding}", expected, line)
+
+
+def _find_delimiter(text: bytes, path: Path) -> str:
+    """Delimiter that stands most often in the header, outside quotes; a comma (a tab in tsv) where none does."""
+    header = text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8")
+    bare = "".join(header.split('"')[::2])
+    counts = {mark: bare.count(mark) for mark in DELIMITERS}
+    best = max(counts, key=counts.get)
+    if counts[best]:
+        return best
+    return "\t" if ".tsv" in path.suffixes else ","
+
+
+def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    header = next(csv.reader([_header_text(text)], delimiter=delimiter))
+    n_skipped = 0
+
+    def skip(row: object) -> str:
+        nonlocal n_skipped
+        n_skipped += 1
+        return "skip"
+
+    names = [f"column_{i}" for i in range(len(header))]
+    try:
+        cells = arrow_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=b'"' in text, invalid_row_handler=skip
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return SourceResult(None, (_unclosed(table, path),))
+    scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped)
+    is_whole = scan.n_fields[1:] == len(header)
+    problems = check_header(table, header, int(scan.lines[0])) + _tell_ragged(table, scan, is_whole)
+    raw = gather_raw_table(header, cells.columns, scan.lines[1:][is_whole])
+    return SourceResult(raw, tuple(problems))
+
+
+def _header_text(text: bytes) -> str:
+    return text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
+
+
+def _scan(text: bytes, delimiter: str, n_records: int) -> RecordScan:
+    from prrt_outcomes.cohort.text_lines import scan_records, walk_records
+
+    scan = scan_records(text, delimiter)
+    return scan if len(scan.lines) == n_records else walk_records(text, delimiter)
+
+
+def _tell_ragged(table: str, scan: RecordScan, is_whole: object) -> list[Problem]:
+    n_expected = int(scan.n_fields[0])
+    lines, counts = scan.lines[1:][~is_whole].tolist(), scan.n_fields[1:][~is_whole].tolist()
+    expected = f"{n_expected} fields, as the header"
+    return [
+        Problem(table, line, "", f"{count} fields", "the row has too many or too few fields", expected)
+        for line, count in zip(lines, counts, strict=True)
+    ]

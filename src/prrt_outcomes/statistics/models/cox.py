@@ -221,8 +221,13 @@ def _maximise(matrix, rows: SurvivalRows, tied, ties: str, engine: str | None) -
         )
     wanted = engine == "lifelines" or (engine is None and rows.n <= LIFELINES_MAX_ROWS)
     start = _fit_by_lifelines(matrix, rows) if simple and wanted else None
-    fit = fit_newton(matrix, rows, tied, start=start)
-    return fit if fit.converged or start is None else fit_newton(matrix, rows, tied)
+
+    def evaluate(beta: np.ndarray):
+        return compute_partial_likelihood(matrix, rows, tied, beta)
+
+    zero = np.zeros(matrix.shape[1])
+    fit = fit_newton(evaluate, zero if start is None else start)
+    return fit if fit.converged or start is None else fit_newton(evaluate, zero)
 
 
 def _fit_by_lifelines(matrix: np.ndarray, rows: SurvivalRows) -> np.ndarray | None:

@@ -10,7 +10,9 @@ at t, each of the d terms has weight W/d and leaves k/d of the events' risk out 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -65,6 +67,14 @@ class LikelihoodAt:
     term_hazard: np.ndarray
 
 
+class Likelihood(Protocol):
+    """What Newton's method needs to know at one coefficient vector."""
+
+    log_likelihood: float
+    score: np.ndarray
+    information: np.ndarray
+
+
 @dataclass(frozen=True)
 class NewtonFit:
     """Where Newton's method came to rest.
@@ -78,7 +88,7 @@ class NewtonFit:
     """
 
     coefficients: np.ndarray
-    at: LikelihoodAt
+    at: Likelihood
     converged: bool
     iterations: int
 
@@ -137,33 +147,31 @@ def compute_partial_likelihood(
 
 
 def fit_newton(
-    matrix: np.ndarray,
-    rows: SurvivalRows,
-    tied: TiedEvents,
+    evaluate: Callable[[np.ndarray], Likelihood],
+    start: np.ndarray,
     *,
-    start: np.ndarray | None = None,
     max_iterations: int = MAX_ITERATIONS,
 ) -> NewtonFit:
-    """Maximise the partial likelihood by Newton's method with step halving.
+    """Maximise a log likelihood by Newton's method with step halving.
 
-    `matrix` should have columns of comparable scale; the step tolerance is absolute on the linear predictor's
-    coefficients. Not converged means that some direction still moved after `max_iterations` steps: the mark
-    of a monotone likelihood.
+    Covariates should be of comparable scale; the step tolerance is absolute on the coefficients. Not
+    converged means that some direction still moved after `max_iterations` steps: the mark of a monotone
+    likelihood.
     """
-    beta = np.zeros(matrix.shape[1]) if start is None else np.array(start, dtype=float)
-    at = compute_partial_likelihood(matrix, rows, tied, beta)
+    beta = np.array(start, dtype=float)
+    at = evaluate(beta)
     for iteration in range(1, max_iterations + 1):
         step = _newton_step(at)
         if step is None:
             return NewtonFit(beta, at, False, iteration)
         if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
             return NewtonFit(beta, at, True, iteration)
-        following = compute_partial_likelihood(matrix, rows, tied, beta + step)
+        following = evaluate(beta + step)
         slack = LOG_LIKELIHOOD_TOLERANCE * (1.0 + abs(at.log_likelihood))
         halvings = 0
         while not following.log_likelihood >= at.log_likelihood - slack and halvings < 20:
             step = step / 2
-            following = compute_partial_likelihood(matrix, rows, tied, beta + step)
+            following = evaluate(beta + step)
             halvings += 1
         beta, at = beta + step, following
     return NewtonFit(beta, at, False, max_iterations)
@@ -231,7 +239,7 @@ def _cumulative_hazard(hazard: np.ndarray, rows: SurvivalRows, tied: TiedEvents)
     return out
 
 
-def _newton_step(at: LikelihoodAt) -> np.ndarray | None:
+def _newton_step(at: Likelihood) -> np.ndarray | None:
     """Newton's step, or None where the information can no longer be inverted."""
     scale = np.sqrt(np.clip(np.diag(at.information), 0, None))
     if not np.isfinite(at.log_likelihood) or (scale <= 0).any():

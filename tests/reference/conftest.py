@@ -178,3 +178,20 @@ def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("outside data absent: ../shared/data beside the checkout")
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def r_risk(agree) -> Callable[..., None]:
+    """Hold our number, or a sequence of them, against the row (``id`` or ``id.1``, ``id.2``, ...) of risk.R."""
+    stamp, *_ = (HERE / "r" / "risk" / "r_numbers.csv").read_text(encoding="utf-8").splitlines()
+    numbers = pd.read_csv(HERE / "r" / "risk" / "r_numbers.csv", comment="#", float_precision="round_trip")
+    values = dict(zip(numbers["id"], numbers["value"], strict=True))
+    source = f"r/risk/risk.R, {stamp.removeprefix('# R version ').replace('; ', ', ')}"
+
+    def held(id: str, what: str, ours: object, tolerance: float = 1e-8, relative: bool = True) -> None:
+        several = np.ndim(ours) > 0
+        expected = [values[f"{id}.{k + 1}"] for k in range(len(ours))] if several else values[id]
+        assert f"{id}.{len(ours) + 1 if several else 1}" not in values, f"{id}: R has more numbers than ours"
+        agree(f"risk_{id}", what, ours, expected, tolerance, f"R {source}", relative)
+
+    return held

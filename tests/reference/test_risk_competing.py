@@ -1,0 +1,71 @@
+"""Cumulative incidence and Gray's test against cmprsk and R's survival; Turnbull against R's survival."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import sksurv.datasets
+
+from prrt_outcomes.statistics.risk.cumulative_incidence import (
+    compute_incidence_milestones,
+    fit_cumulative_incidence,
+    fit_cumulative_incidence_by_group,
+)
+from prrt_outcomes.statistics.risk.gray import compute_gray_test
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+
+GENERATED = pd.read_csv(Path(__file__).parent / "r" / "risk" / "generated.csv")
+
+
+def hold_gray(r_risk, id, what, test_one, test_two):
+    ours = [test_one.statistic, test_one.p_value, test_two.statistic, test_two.p_value]
+    r_risk(f"{id}_gray", f"Gray's test, {what}: chi-square and p of both causes", ours)
+
+
+def gray_tests(time, g, group="group", stratum=None, rho=0.0):
+    by = {"group": g[group], "stratum": None if stratum is None else g[stratum]}
+    return [compute_gray_test(compute_risk_table(time, g.status, cause=cause, **by), rho) for cause in (1, 2)]
+
+
+def hold_incidence(r_risk, id, what, time, g, group, times):
+    for label, curve in fit_cumulative_incidence_by_group(time, g.status, g[group]).items():
+        at = compute_incidence_milestones(curve, times)
+        r_risk(f"{id}_{label}_incidence", f"cumulative incidence, {what}", at.incidence)
+        r_risk(f"{id}_{label}_variance", f"cumulative incidence, {what}: variance (cuminc)", at.std_error**2)
+
+
+def test_gray_and_cuminc(r_risk):
+    g = GENERATED
+    hold_gray(r_risk, "generated", "three groups", *gray_tests(g.time, g))
+    hold_gray(r_risk, "generated_months", "ties by month", *gray_tests(g.months, g))
+    hold_gray(r_risk, "generated_strata", "stratified", *gray_tests(g.time, g, stratum="stratum"))
+    hold_gray(r_risk, "generated_rho1", "rho = 1", *gray_tests(g.time, g, rho=1.0))
+    hold_gray(
+        r_risk, "generated_months_strata", "months, stratified", *gray_tests(g.months, g, stratum="stratum")
+    )
+    hold_incidence(r_risk, "generated", "three groups", g.time, g, "group", [60, 200, 500])
+    hold_incidence(r_risk, "generated_months", "ties by month", g.months, g, "group", [2, 7, 16])
+
+
+def test_bone_marrow_transplants(r_risk):
+    x, y = sksurv.datasets.load_bmt()
+    d = pd.DataFrame({"time": y["ftime"], "status": y["status"], "dis": x["dis"].astype(str).to_numpy()})
+    hold_gray(r_risk, "bmt", "bone marrow transplants", *gray_tests(d.time, d, "dis"))
+    hold_incidence(r_risk, "bmt", "bone marrow transplants", d.time, d, "dis", [6, 12, 24])
+    hold_robust(r_risk, "bmt_aj", "bone marrow transplants", [6, 12, 24], d.time, d.status)
+
+
+def hold_robust(r_risk, id, what, times, time, status, **optional):
+    at = compute_incidence_milestones(fit_cumulative_incidence(time, status, robust=True, **optional), times)
+    r_risk(f"{id}_incidence", f"Aalen-Johansen, {what}", at.incidence)
+    r_risk(f"{id}_std_error", f"Aalen-Johansen, {what}: robust standard error (survfit)", at.std_error)
+
+
+def test_robust_variance(r_risk):
+    g, times = GENERATED, [60, 200, 600]
+    hold_robust(r_risk, "generated_aj", "generated", times, g.time, g.status)
+    hold_robust(r_risk, "generated_aj_weighted", "weighted", times, g.time, g.status, weights=g.weight)
+    by_centre = {"weights": g.weight, "cluster": g.centre}
+    hold_robust(r_risk, "generated_aj_cluster", "weighted, by centre", times, g.time, g.status, **by_centre)
+    hold_robust(r_risk, "generated_aj_entry", "late entry", times, g.time, g.status, entry=g.entry)

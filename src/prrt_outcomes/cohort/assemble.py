@@ -107,7 +107,7 @@ def assemble_table(
             tuple(used),
         )
     stacked = _stack(parts)
-    problems += _check_stacked(table, stacked, n_files)
+    problems += _check_stacked(table, stacked)
     frame = conform_table(table, stacked.frame, extra_columns)
     attrition = _count_losses(table, n_rows, n_filtered, n_empty)
     return CohortTable(
@@ -215,10 +215,8 @@ def _stack(parts: Sequence[_Part]) -> _Part:
     )
 
 
-def _check_stacked(table: str, stacked: _Part, n_files: int) -> list[Problem]:
-    rows = zip(stacked.labels.tolist(), stacked.lines.tolist(), strict=True)
-    places = [f"row {line}" + (f" of {label}" if n_files > 1 else "") for label, line in rows]
-    faults = check_keys(table, stacked.frame, places)
+def _check_stacked(table: str, stacked: _Part) -> list[Problem]:
+    faults = check_keys(table, stacked.frame, stacked.lines, stacked.labels)
     return list_problems(stacked.labels, faults, stacked.lines)
 
 

@@ -69,12 +69,17 @@ def _written_values(
 
 def _run_pandera(fields: Sequence[Field], frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """Rows that fail, by column and check."""
+    import warnings
+
     import numpy as np
     import pandera.pandas as pa
 
     columns = {field.name: pa.Column(nullable=not field.required, checks=_checks(field)) for field in fields}
     try:
-        pa.DataFrameSchema(columns).validate(frame, lazy=True)
+        with warnings.catch_warnings():
+            # pandera stacks the failures of columns of several types, which pandas 2.3 announces as a change.
+            warnings.simplefilter("ignore", FutureWarning)
+            pa.DataFrameSchema(columns).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.dropna(subset=["index"])
         return {
@@ -169,14 +174,15 @@ def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> 
     return faults
 
 
-def check_keys(table: str, frame: pd.DataFrame, places: Sequence[str]) -> list[CellFaults]:
+def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.ndarray) -> list[CellFaults]:
     """List the rows whose key stands in an earlier row already; a key with an empty part is told elsewhere.
 
     Parameters
     ----------
     table : name of the table
     frame : values, index 0 to n - 1
-    places : where each row stands, in words such as ``row 12``, length n
+    lines : line of the file for each row, shape (n,)
+    labels : table, or table and file, of each row, shape (n,); told where it differs from the table
     """
     import numpy as np
 
@@ -189,5 +195,9 @@ def check_keys(table: str, frame: pd.DataFrame, places: Sequence[str]) -> list[C
     first = number.index.to_numpy()[np.unique(number.to_numpy(), return_index=True)[1]]
     firsts = first[number.loc[repeated].to_numpy()]
     found = whole.loc[repeated].astype("string").agg(", ".join, axis=1).tolist()
-    expected = [f"one row for each {', '.join(key)}; the same is in {places[i]}" for i in firsts]
+    places = [
+        f"row {line}" + (f" of {label}" if label != table else "")
+        for line, label in zip(lines[firsts].tolist(), labels[firsts].tolist(), strict=True)
+    ]
+    expected = [f"one row for each {', '.join(key)}; the same is in {place}" for place in places]
     return [CellFaults(", ".join(key), repeated, found, "duplicate key", expected)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,21 +34,15 @@ STAGES = (
 )
 CHAPTERS = ("response", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
-    "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
-    "survival": (
-        "km_curve",
-        "km_summary",
-        "km_at_risk",
-        "milestones",
-        "logrank",
-        "rmst_difference",
-        "cox",
-        "cox_diagnostics",
-        "cox_fit",
-        "competing_risks",
-        "competing_tests",
-        "fine_gray",
+    "response": (
+        "responses",
+        "best_responses",
+        "response_rates",
+        "response_concordance",
+        "waterfall",
     ),
+    "endpoints": ("endpoints", "analysis_set"),
+    "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
     "responders": ("responders", "responder_curves"),
     "controls": (
         "controls",
@@ -56,7 +51,6 @@ NOT_BUILT = {
         "reconstruction_quality",
         "claims",
     ),
-    "safety": ("lab_grades", "safety_grades"),
 }
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 
@@ -67,7 +61,7 @@ def table_path(name: str) -> Path:
     return Path(folder) / f"{name}.{suffix}"
 
 
-def read_tables(names: tuple[str, ...], results: Path) -> dict[str, pd.DataFrame]:
+def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
     """Read tables of a results folder by name."""
     return {name: read_table(results / table_path(name), name) for name in names}
 
@@ -89,16 +83,12 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     InputError
         with every fault of the data; nothing is written then.
     """
-    from prrt_outcomes.cohort.read import read_cohort
+    from prrt_outcomes.cohort.stage import check_cohort, gather_outputs
 
-    cohort = read_cohort(study, study_file.parent)
+    cohort = check_cohort(study, study_file.parent)
     if has_errors(cohort.problems):
         raise InputError(cohort.problems)
-    for name in list_tables("input"):
-        write_table(results / table_path(name), name, cohort.tables[name], study.extra_columns)
-    absent = [name for name in list_tables("input") if cohort.tables[name].empty]
-    reason = f"no rows in {', '.join(absent)}" if absent else ""
-    _write_accounts("cohort", cohort.attrition, stage_frame("cohort", "done", reason), results)
+    _write_produced("cohort", list_tables("input"), gather_outputs(cohort), study, results)
     return cohort.problems
 
 
@@ -129,13 +119,7 @@ def run_stage(stage: str, study: Study, results: Path) -> None:
         except FileNotFoundError as error:
             raise StepError(f"{stage}: {error.filename} is absent; the steps before it come first") from None
         produced = module.run(inputs, study)
-    expected = {*outputs, "attrition", "stages"}
-    if set(produced) != expected:
-        odd = ", ".join(sorted(set(produced) ^ expected))
-        raise StepError(f"{stage}: tables made and tables declared differ: {odd}")
-    for name in outputs:
-        write_table(results / table_path(name), name, produced[name], study.extra_columns)
-    _write_accounts(stage, produced["attrition"], produced["stages"], results)
+    _write_produced(stage, outputs, produced, study, results)
 
 
 def draw_figures(chapter: str, study: Study, results: Path) -> None:
@@ -205,10 +189,18 @@ def _account_path(account: str, stage: str, results: Path) -> Path:
     return results / "derived" / account / f"{stage}.csv"
 
 
-def _write_accounts(stage: str, attrition: pd.DataFrame, status: pd.DataFrame, results: Path) -> None:
-    """Write the losses and the status of one stage."""
-    write_table(_account_path("attrition", stage, results), "attrition", attrition[list(ATTRITION_COLUMNS)])
-    write_table(_account_path("stages", stage, results), "stages", status)
+def _write_produced(
+    stage: str, outputs: Sequence[str], produced: Mapping[str, pd.DataFrame], study: Study, results: Path
+) -> None:
+    """Write the tables of a stage, its losses and its status; they are what it declares, or nothing is written."""
+    odd = set(produced) ^ {*outputs, "attrition", "stages"}
+    if odd:
+        raise StepError(f"{stage}: tables made and tables declared differ: {', '.join(sorted(odd))}")
+    for name in outputs:
+        write_table(results / table_path(name), name, produced[name], study.extra_columns)
+    losses = produced["attrition"][list(ATTRITION_COLUMNS)]
+    write_table(_account_path("attrition", stage, results), "attrition", losses)
+    write_table(_account_path("stages", stage, results), "stages", produced["stages"])
 
 
 def _read_account(account: str, stage: str, results: Path) -> pd.DataFrame:

@@ -25,7 +25,7 @@ rule cohort:
     benchmark:
         "benchmarks/cohort.tsv"
     params:
-        settings=settings(*COHORT_SETTINGS),
+        settings=stage_settings("cohort"),
         code=cohort_code(),
     shell:
         "prrt-outcomes step cohort --study {input.study:q} > {log:q} 2>&1"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from prrt_outcomes.cli.problems import format_problems
-from prrt_outcomes.cohort.settings import COHORT_SETTINGS, load_checked_study
+from prrt_outcomes.cohort.settings import load_checked_study
 from prrt_outcomes.errors import InputError, PrrtError
 from prrt_outcomes.provenance import (
     fingerprint_code,
@@ -82,7 +82,7 @@ def stage_code(stage):
 def cohort_code():
     """Fingerprint of reading and checking; the contract of all input tables belongs to it."""
     return fingerprint_code(
-        ["prrt_outcomes.steps", "prrt_outcomes.cohort.read"], list_tables("input")
+        ["prrt_outcomes.steps", "prrt_outcomes.cohort.stage"], list_tables("input")
     )
 
 

@@ -6,6 +6,8 @@ rule endpoints:
         cycles="cohort/cycles.parquet",
         therapies="cohort/therapies.parquet",
         assessments="cohort/assessments.parquet",
+        labs="cohort/labs.parquet",
+        adverse_events="cohort/adverse_events.parquet",
         follow_up="cohort/follow_up.parquet",
         reported_outcomes="cohort/reported_outcomes.parquet",
         treatment_periods="derived/treatment_periods.parquet",
@@ -13,6 +15,8 @@ rule endpoints:
         best_responses="derived/best_responses.parquet",
     output:
         endpoints="derived/endpoints.parquet",
+        endpoint_exclusions="derived/endpoint_exclusions.parquet",
+        reported_differences="derived/reported_differences.parquet",
         analysis_set="derived/analysis_set.parquet",
         attrition="derived/attrition/endpoints.csv",
         status="derived/stages/endpoints.csv",

@@ -9,6 +9,7 @@ rule safety:
     output:
         lab_grades="derived/lab_grades.parquet",
         safety_grades="tables/safety_grades.csv",
+        safety_rates="tables/safety_rates.csv",
         attrition="derived/attrition/safety.csv",
         status="derived/stages/safety.csv",
     log:

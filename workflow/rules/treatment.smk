@@ -8,6 +8,7 @@ rule treatment:
         labs="cohort/labs.parquet",
     output:
         treatment_periods="derived/treatment_periods.parquet",
+        eligibility="derived/eligibility.parquet",
         treatment_delivery="tables/treatment_delivery.csv",
         attrition="derived/attrition/treatment.csv",
         status="derived/stages/treatment.csv",

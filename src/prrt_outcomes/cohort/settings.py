@@ -14,7 +14,6 @@ from prrt_outcomes.tables.schema import load_schema
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-COHORT_SETTINGS = ("tables", "extra_columns", "data_cutoff", "partial_dates")
 DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
@@ -73,7 +72,6 @@ def check_settings(study: Study, study_file: Path) -> tuple[Problem, ...]:
     """
     columns = list_columns(study)
     found = [
-        *_check_extra_columns(study),
         *_check_analysis(study, columns),
         *_check_controls(study, columns),
         *_check_endpoints(study, columns),
@@ -92,14 +90,6 @@ def check_settings(study: Study, study_file: Path) -> tuple[Problem, ...]:
 
 
 Fault = tuple[tuple, Any, str, str]
-
-
-def _check_extra_columns(study: Study) -> Iterator[Fault]:
-    """A column of one's own has a name that the schema does not use."""
-    known = load_schema("patients").names
-    for name in study.extra_columns:
-        if name in known:
-            yield ("extra_columns", name), name, "patients has this column already", "a name of its own"
 
 
 def _check_analysis(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, map_table
-from prrt_outcomes.cohort.raw import SourceResult
+from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
 from prrt_outcomes.tables.faults import CellFaults, list_problems

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.raw import RawTable
+from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.scalars import TextFormat

@@ -12,9 +12,9 @@ from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_ke
 from prrt_outcomes.cohort.chronology import check_order_of_dates
 from prrt_outcomes.cohort.consistency import check_consistency
 from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
-from prrt_outcomes.cohort.raw import RawTable, SourceResult
 from prrt_outcomes.cohort.references import check_references
-from prrt_outcomes.cohort.sources import read_source
+from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
+from prrt_outcomes.cohort.sources.read_source import read_source
 from prrt_outcomes.cohort.tumours import derive_tumour_group
 from prrt_outcomes.errors import Problem, has_errors, nearest_name
 from prrt_outcomes.tables.faults import list_problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.raw import SourceResult
+from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem, nearest_name
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
         return SourceResult(None, (problem,))
     name = path.name.lower()
     if name.endswith(EXCEL_SUFFIXES):
-        from prrt_outcomes.cohort.excel_source import read_excel_table as read
+        from prrt_outcomes.cohort.sources.excel import read_excel_table as read
     elif name.endswith(PARQUET_SUFFIXES):
-        from prrt_outcomes.cohort.parquet_source import read_parquet_table as read
+        from prrt_outcomes.cohort.sources.parquet import read_parquet_table as read
     else:
-        from prrt_outcomes.cohort.text_source import read_text_table as read
+        from prrt_outcomes.cohort.sources.text import read_text_table as read
     return read(path, table, source)
 
 

@@ -9,11 +9,11 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.raw import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table
 from prrt_outcomes.errors import Problem
 
 if TYPE_CHECKING:
-    from prrt_outcomes.cohort.text_lines import RecordScan
+    from prrt_outcomes.cohort.sources.text_lines import RecordScan
     from prrt_outcomes.study.sources import TableSource
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -151,7 +151,7 @@ def _header_text(text: bytes) -> str:
 
 
 def _scan(text: bytes, delimiter: str, n_records: int) -> RecordScan:
-    from prrt_outcomes.cohort.text_lines import scan_records, walk_records
+    from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
 
     scan = scan_records(text, delimiter)
     return scan if len(scan.lines) == n_records else walk_records(text, delimiter)

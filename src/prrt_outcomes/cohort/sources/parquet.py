@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.raw import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table
 from prrt_outcomes.errors import Problem
 
 if TYPE_CHECKING:

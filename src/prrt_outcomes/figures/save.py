@@ -47,14 +47,13 @@ def save_figures(
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     with ThreadPoolExecutor(1) as pool:
-        waiting: list[Future] = []
+        compressing: list[Future] = []
         for name, plot in plots.items():
-            for place in waiting:
-                place.result()
-            written, waiting = _save_figure(plot, folder, name, tuple(formats), dpi, pool)
-            paths += written
-        for place in waiting:
-            place.result()
+            if len(compressing) > 1:  # no more than two sheets of pixels wait in memory
+                compressing.pop(0).result()
+            paths += _save_figure(plot, folder, name, tuple(formats), dpi, pool, compressing)
+        for unfinished in compressing:
+            unfinished.result()
     keep = set(paths)
     for kind in NO_DATE:
         for old in folder.glob(f"*.{kind}"):
@@ -63,11 +62,11 @@ def save_figures(
     return paths
 
 
-def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool: ThreadPoolExecutor):
+def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool, compressing: list):
     """Write the vector formats now; compress the png beside the drawing of the next figure."""
     import matplotlib.pyplot as plt
 
-    paths, waiting = [], []
+    paths = []
     with plt.rc_context(FIXED):
         figure = plot.draw()
         try:
@@ -75,27 +74,27 @@ def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: i
                 path = folder / f"{name}.{kind}"
                 paths.append(path)
                 if kind == "png":
-                    waiting.append(pool.submit(_write_png, _draw_pixels(figure, dpi), path, dpi))
+                    compressing.append(pool.submit(_write_png, _draw_pixels(figure, dpi), path, dpi))
                 else:
                     figure.savefig(path, format=kind, dpi=72, metadata=NO_DATE[kind])
         finally:
             plt.close(figure)
-    return paths, waiting
+    return paths
 
 
 def _draw_pixels(figure, dpi: int):
-    """Pixels of a figure, without transparency."""
-    import numpy as np
+    """Canvas of a figure with its pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    return canvas
 
 
-def _write_png(pixels, path: Path, dpi: int) -> None:
+def _write_png(canvas, path: Path, dpi: int) -> None:
     """Light compression: the highest costs three times as much for a tenth of the size."""
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, format="png", dpi=(dpi, dpi), compress_level=2)
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    image.convert("RGB").save(path, format="png", dpi=(dpi, dpi), compress_level=2)

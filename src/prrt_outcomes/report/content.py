@@ -1,0 +1,131 @@
+"""What a page is made of: numbers that know their row, tables, figures, chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+
+@dataclass(frozen=True)
+class Number:
+    """A formatted number and the row of the result table that it stands in.
+
+    Attributes
+    ----------
+    text : as the reader sees it
+    table : name of the result table
+    key : columns and values that find the row
+    """
+
+    text: str
+    table: str
+    key: tuple[tuple[str, str], ...] = ()
+
+    def __html__(self) -> str:
+        """Link to the table; the row is named in the title."""
+        return str(
+            Markup('<a class="number" href="tables/{0}.csv" title="{1}">{2}</a>').format(
+                self.table, describe_row(self.table, self.key), self.text
+            )
+        )
+
+
+def describe_row(table: str, key: tuple[tuple[str, str], ...]) -> str:
+    """`tables/km_summary.csv: endpoint = pfs, group = all`."""
+    row = ", ".join(f"{column} = {value}" for column, value in key if value)
+    return f"tables/{table}.csv" + (f": {row}" if row else "")
+
+
+def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:
+    """Make a number of a text and the row it was taken from, named by its key columns."""
+    key = tuple((c, "" if pd.isna(row[c]) else str(row[c])) for c in columns)
+    return Number(text, table, key)
+
+
+def say(sentence: str, **parts: object) -> Markup:
+    """Fill a sentence; what is put in is escaped unless it is a number with its source."""
+    return Markup(sentence).format(**parts)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table on the page.
+
+    Attributes
+    ----------
+    title : heading
+    show : row (a dict) to text
+    numeric : set flush right
+    """
+
+    title: str
+    show: Callable[[dict], str]
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table on the page with the file it comes from."""
+
+    title: str
+    source: str
+    columns: tuple[Column, ...]
+    rows: tuple[dict, ...]
+    key: tuple[str, ...]
+    note: str = ""
+
+    def cells(self) -> list[tuple[str, list[str]]]:
+        """Text of every row, with the words that find it in the file."""
+        return [
+            (
+                describe_row(
+                    self.source, tuple((c, "" if pd.isna(r.get(c)) else str(r.get(c))) for c in self.key)
+                ),
+                [column.show(r) for column in self.columns],
+            )
+            for r in self.rows
+        ]
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure on the page; `source` is empty where only a pdf was drawn."""
+
+    name: str
+    caption: str
+    alt: str
+    image: str
+    file: str
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter: paragraphs, figures and tables, or why there is nothing to say."""
+
+    name: str
+    title: str
+    paragraphs: tuple[Markup | str, ...] = ()
+    figures: tuple[PageFigure, ...] = ()
+    tables: tuple[PageTable, ...] = ()
+    methods: tuple[str, ...] = ()
+    skipped: str = ""
+    remarks: tuple[str, ...] = field(default=())
+
+
+def page_table(
+    title: str, source: str, frame: pd.DataFrame, columns: list[Column], key: tuple[str, ...], note: str = ""
+) -> PageTable:
+    """Make a table for the page from rows of a result table."""
+    return PageTable(title, source, tuple(columns), tuple(frame.to_dict("records")), key, note)
+
+
+def join_words(words: list[object]) -> Markup:
+    """`a, b and c`, each escaped."""
+    parts = [escape(w) for w in words]
+    if len(parts) < 2:
+        return Markup("").join(parts)
+    return Markup(", ").join(parts[:-1]) + Markup(" and ") + parts[-1]

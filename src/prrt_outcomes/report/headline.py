@@ -1,0 +1,205 @@
+"""The first paragraph: who was treated, how many respond, how long it holds, against history, at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from prrt_outcomes.figures.numbers import (
+    describe_status,
+    format_count,
+    format_level,
+    format_number,
+    format_percent,
+    format_range,
+    format_ratio,
+)
+from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.figures.words import endpoint_titles, name_code, name_endpoint, name_term
+from prrt_outcomes.report.content import join_words, say, trace
+
+RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
+KM_KEY = ("endpoint", "group_by", "group")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One large number of the headline with what it is."""
+
+    question: str
+    number: object
+    words: Markup | str
+
+
+def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
+    """Tiles in the order of the questions; one whose table has no rows is left out."""
+    tiles = [
+        _who(tables["km_summary"], study),
+        _respond(tables["response_rates"], study),
+        _hold(tables, study),
+        _history(tables["controls"], study),
+        *_price(tables["safety_rates"], study),
+    ]
+    return [tile for tile in tiles if tile is not None]
+
+
+def _who(summary: pd.DataFrame, study) -> Tile | None:
+    first = study.endpoints[0].name
+    whole = pick_rows(summary, endpoint=first, group_by="all").to_dict("records")
+    if not whole:
+        return None
+    row = whole[0]
+    parts = []
+    for group_by in study.analysis.group_by[:1]:
+        for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
+            count = trace(format_count(part["n"]), "km_summary", part, *KM_KEY)
+            parts.append(say("{n} {group}", n=count, group=_inside(name_code(group_by, str(part["group"])))))
+    words = say("patients") + (say(": {parts}", parts=join_words(parts)) if parts else Markup(""))
+    follow = trace(format_number(row["follow_up_months"]), "km_summary", row, *KM_KEY)
+    if follow.text:
+        words += say("; median follow-up {f} months", f=follow)
+    return Tile("Who", trace(format_count(row["n"]), "km_summary", row, *KM_KEY), words)
+
+
+def _inside(name: str) -> str:
+    """A label inside a sentence: small first letter, unless it is an abbreviation."""
+    return name if len(name) < 2 or name[1].isupper() or name[1].isdigit() else name[0].lower() + name[1:]
+
+
+def _respond(rates: pd.DataFrame, study) -> Tile | None:
+    if not has_rows(rates):
+        return None
+    criterion = study.response.criteria[0]
+    confirmed = study.response.primary_rate == "confirmed"
+    rows = pick_rows(rates, criterion=criterion, group_by="all")
+    rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
+    found = {str(r["category"]): r for r in rows.to_dict("records")}
+    if "objective" not in found:
+        return None
+    level = format_level(study.analysis.confidence.level)
+
+    def rate(category):
+        return trace(
+            format_percent(found[category]["proportion"]), "response_rates", found[category], *RATE_KEY
+        )
+
+    row = found["objective"]
+    words = say(
+        "objective response by {c} ({n} of {t} patients, {level} CI {ci})",
+        c=name_term(criterion),
+        n=format_count(row["n"]),
+        t=format_count(row["total"]),
+        level=level,
+        ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
+    )
+    if "disease_control" in found:
+        words += say("; disease control {d}", d=rate("disease_control"))
+    if "PD" in found:
+        words += say("; progression {p}", p=rate("PD"))
+    return Tile("How many respond", rate("objective"), words)
+
+
+def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+    first = study.endpoints[0].name
+    rows = pick_rows(tables["km_summary"], endpoint=first, group_by="all").to_dict("records")
+    if not rows:
+        return None
+    row, level = rows[0], format_level(study.analysis.confidence.level)
+    name = name_endpoint(first, endpoint_titles(study)).lower()
+    reach = format_range(row["median_low"], row["median_high"])
+    if pd.isna(row["median_months"]):
+        words = say("{s}: median {name}", s=describe_status(row["median_status"]) or "not reached", name=name)
+        number = trace("NR", "km_summary", row, *KM_KEY)
+    else:
+        number = trace(f"{format_number(row['median_months'])} months", "km_summary", row, *KM_KEY)
+        words = say("median {name}", name=name)
+    if reach:
+        words += say(" ({level} CI {ci})", level=level, ci=reach)
+    stones = pick_rows(tables["milestones"], endpoint=first, group_by="all").to_dict("records")
+    parts = [
+        say(
+            "{p} at {m} months",
+            p=trace(format_percent(s["survival"]), "milestones", s, *KM_KEY, "time_months"),
+            m=format_number(s["time_months"], 0),
+        )
+        for s in stones
+        if pd.notna(s["survival"])
+    ]
+    if parts:
+        words += say("; {parts}", parts=join_words(parts))
+    return Tile("How long it holds", number, words)
+
+
+def _history(controls: pd.DataFrame, study) -> Tile | None:
+    primary = [c for c in study.controls if c.primary] or list(study.controls[:1])
+    if not primary or not has_rows(controls):
+        return None
+    row = primary_estimate(controls, primary[0].id)
+    if row is None:
+        return None
+    level = format_level(study.analysis.confidence.level)
+    number = trace(
+        format_ratio(row["value"]), "controls", row, "control", "endpoint", "method", "weights", "estimate"
+    )
+    words = say(
+        "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
+        estimate=name_term(row["estimate"]).lower(),
+        control=name_term(row["control"]),
+        method=name_term(row["method"]),
+        weights="" if str(row["weights"]) in ("none", "<NA>", "nan") else f", {name_term(row['weights'])}",
+        level=level,
+        ci=format_range(row["low"], row["high"], format_ratio),
+    )
+    if not primary[0].primary:
+        words += say("; exploratory, the study names no primary comparison")
+    return Tile("Against history", number, words)
+
+
+def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
+    """The estimate that a control is quoted by: weighted Cox, else Cox, else rate ratio, else observed/expected."""
+    rows = pick_rows(controls, control=control)
+    rows = rows[rows["value"].notna()]
+    wanted = (
+        ("cox", "att"), ("cox", "overlap"), ("cox", "maic"), ("cox", "ate"), ("cox", "none"),
+        ("rate_ratio", ""), ("one_sample_logrank", ""),
+    )  # fmt: skip
+    for method, weights in wanted:
+        found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
+        found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
+        if len(found):
+            return found.iloc[0].to_dict()
+    return None
+
+
+def _price(rates: pd.DataFrame, study) -> list[Tile]:
+    """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
+    tiles = []
+    names = {"any_haematological": "Price to the marrow", "any_renal": "Price to the kidney"}
+    level = format_level(study.analysis.confidence.level)
+    for analyte, question in names.items():
+        rows = pick_rows(rates, analyte=analyte, phase="any", group_by="all", grade_at_least="3").to_dict(
+            "records"
+        )
+        if rows:
+            row = rows[0]
+            number = trace(
+                format_percent(row["proportion"]),
+                "safety_rates",
+                row,
+                "analyte",
+                "phase",
+                "group",
+                "grade_at_least",
+            )
+            words = say(
+                "grade 3 or worse ({n} of {t} patients, {level} CI {ci})",
+                n=format_count(row["n"]),
+                t=format_count(row["total"]),
+                level=level,
+                ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
+            )
+            tiles.append(Tile(question, number, words))
+    return tiles

@@ -1,0 +1,49 @@
+"""Figures of a chapter as they lie on disk, made part of the page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+LARGEST_SVG = 700_000
+NUMBER = re.compile(r"(?<![\w.#])-?\d+\.\d{3,}")
+
+
+def list_figures(folder: Path) -> list[str]:
+    """Names of the figures of a chapter, each once whatever its formats."""
+    if not folder.is_dir():
+        return []
+    return sorted({p.stem for p in folder.iterdir() if p.suffix in (".svg", ".png", ".pdf")})
+
+
+def inline_figure(folder: Path, name: str) -> tuple[str, str]:
+    """Read a figure for the page.
+
+    Returns
+    -------
+    image : a data address, the svg where it is not too large, else the png; empty where only a pdf was drawn
+    file : name of the file in the folder that the page links to
+    """
+    svg, png, pdf = (folder / f"{name}.{kind}" for kind in ("svg", "png", "pdf"))
+    best = pdf if pdf.is_file() else svg if svg.is_file() else png
+    if svg.is_file():
+        text = shorten_svg(svg.read_text(encoding="utf-8"))
+        if len(text) <= LARGEST_SVG or not png.is_file():
+            return _data_address("image/svg+xml", text.encode()), best.name
+    if png.is_file():
+        return _data_address("image/png", png.read_bytes()), best.name
+    return "", best.name
+
+
+def shorten_svg(text: str) -> str:
+    """Round coordinates to a hundredth of a point and drop what only a person reading the file needs."""
+    text = text[text.index("<svg") :] if "<svg" in text else text
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = NUMBER.sub(lambda m: f"{float(m.group()):.2f}".rstrip("0").rstrip("."), text)
+    return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _data_address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,135 @@
+"""Methods in words, with their citations, as far as a run used them."""
+
+from __future__ import annotations
+
+from prrt_outcomes.figures.numbers import format_level
+from prrt_outcomes.figures.words import name_term
+
+CITATIONS = {
+    "recist_1_1": "Eisenhauer EA et al. Eur J Cancer 2009;45:228-247",
+    "recist_1_0": "Therasse P et al. J Natl Cancer Inst 2000;92:205-216",
+    "recist_mr": "van Vliet EI et al. Neuroendocrinology 2013;97:74-85",
+    "swog": "Green S, Weiss GR. Invest New Drugs 1992;10:239-253",
+    "swog_mr": "Kwekkeboom DJ et al. J Clin Oncol 2005;23:2754-2762",
+    "who": "Miller AB et al. Cancer 1981;47:207-214",
+    "clopper_pearson": "Clopper CJ, Pearson ES. Biometrika 1934;26:404-413",
+    "kaplan_meier": "Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481",
+    "follow_up": "Schemper M, Smith TL. Control Clin Trials 1996;17:343-346",
+    "cox": "Cox DR. J R Stat Soc B 1972;34:187-202",
+    "efron": "Efron B. J Am Stat Assoc 1977;72:557-565",
+    "firth": "Heinze G, Schemper M. Biometrics 2001;57:114-119",
+    "ph_test": "Grambsch PM, Therneau TM. Biometrika 1994;81:515-526",
+    "gray": "Gray RJ. Ann Stat 1988;16:1141-1154",
+    "fine_gray": "Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496-509",
+    "guarantee": "Anderson JR et al. J Clin Oncol 1983;1:710-719",
+    "mantel_byar": "Mantel N, Byar DP. J Am Stat Assoc 1974;69:81-86",
+    "simon_makuch": "Simon R, Makuch RW. Stat Med 1984;3:35-44",
+    "wu": "Wu J. Pharm Stat 2015;14:26-33",
+    "guyot": "Guyot P et al. BMC Med Res Methodol 2012;12:9",
+    "maic": "Signorovitch JE et al. Value Health 2012;15:940-947",
+    "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
+    "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
+    "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
+    "estimand": "ICH E9(R1), EMA/CHMP/ICH/436221/2017",
+}
+
+
+def methods_treatment(study) -> tuple[str, ...]:
+    """How treatment periods and windows are counted."""
+    weeks = study.treatment.retreatment_gap_weeks
+    return (
+        f"A treatment period is a run of cycles; a gap of more than {weeks:g} weeks starts a new one. Shares are of "
+        f"cycles with exact intervals ({CITATIONS['clopper_pearson']}); quantities are medians with quartiles.",
+    )
+
+
+def methods_response(study) -> tuple[str, ...]:
+    """How response was judged."""
+    settings = study.response
+    criteria = "; ".join(
+        f"{name_term(c)} ({CITATIONS[c]})" if c in CITATIONS else name_term(c) for c in settings.criteria
+    )
+    rate = "confirmed" if settings.primary_rate == "confirmed" else "unconfirmed"
+    return (
+        f"Response was judged by {criteria}. The baseline scan lies at most {settings.baseline_days} days before the "
+        f"first cycle; stable disease lasts at least {settings.minimum_stable_days} days; a response is confirmed by "
+        f"a second one at least {settings.confirmation_days} days later. The rates quoted are {rate}.",
+        "Every treated patient is in the denominator: a patient without an evaluable scan after baseline counts as "
+        f"not evaluable. Intervals are exact ({CITATIONS['clopper_pearson']}).",
+    )
+
+
+def methods_endpoints(study) -> tuple[str, ...]:
+    """What each endpoint counts as an event and where it is censored."""
+    words = {"event": "an event", "competing": "a competing event", "censor": "censored", "ignore": "ignored"}
+    lines = []
+    for e in study.endpoints:
+        origin = e.origin if isinstance(e.origin, str) else e.origin.column
+        progression = words.get(e.progression, "counted on the next therapy only")
+        lines.append(
+            f"{e.title or name_term(e.name)}: from {origin.replace('_', ' ')}; progression is {progression}, death is "
+            f"{words[e.death]}, a new anticancer therapy is {words[e.new_therapy]}; without an event censored at the "
+            f"{e.end.replace('_', ' ')}."
+        )
+    reported = "reported_outcomes" in study.tables and "follow_up" not in study.tables
+    if reported:
+        return ("Times to event were taken as the registry reports them; dates were not available.",)
+    return (
+        f"Endpoints are defined as estimands ({CITATIONS['estimand']}). A month is 30.4375 days.",
+        *lines,
+    )
+
+
+def methods_survival(study) -> tuple[str, ...]:
+    """How curves, tests and models were made."""
+    confidence = study.analysis.confidence
+    covariates = ", ".join(name.replace("_", " ") for name in study.analysis.covariates)
+    return (
+        f"Survival is by Kaplan-Meier ({CITATIONS['kaplan_meier']}) with {format_level(confidence.level)} intervals on "
+        f"the {confidence.type} scale; follow-up by the reverse method ({CITATIONS['follow_up']}). Groups are compared "
+        "by the log-rank test; pairs are adjusted after Holm.",
+        f"Cox models ({CITATIONS['cox']}) handle ties after Efron ({CITATIONS['efron']}) with Wald intervals. "
+        f"Covariates of the multivariable model: {covariates}. Proportional hazards are tested on scaled Schoenfeld "
+        f"residuals ({CITATIONS['ph_test']}).",
+        f"With competing events, cumulative incidence is by Aalen-Johansen, compared by Gray's test "
+        f"({CITATIONS['gray']}).",
+    )
+
+
+def methods_responders(study) -> tuple[str, ...]:
+    """Why the naive comparison never stands alone."""
+    months = ", ".join(f"{m:g}" for m in study.analysis.landmark_months)
+    return (
+        f"Guarantee-time bias: {CITATIONS['guarantee']}. Landmarks at {months} months. Mantel-Byar test: "
+        f"{CITATIONS['mantel_byar']}. Simon-Makuch curves: {CITATIONS['simon_makuch']}.",
+    )
+
+
+def methods_controls(study) -> tuple[str, ...]:
+    """How history was compared."""
+    return (
+        "A published arm is compared by the one-sample log-rank test with an exact Poisson interval of observed over "
+        f"expected events ({CITATIONS['wu']}), a published curve after reconstruction of its patients "
+        f"({CITATIONS['guyot']}), individual controls after weighting ({CITATIONS['maic']} for MAIC). E-value: "
+        f"{CITATIONS['e_value']}.",
+    )
+
+
+def methods_safety(study) -> tuple[str, ...]:
+    """How laboratory values were graded."""
+    return (
+        f"Laboratory values were graded by CTCAE ({CITATIONS['ctcae']}); renal function by CKD-EPI 2021 "
+        f"({CITATIONS['ckd_epi']}). Baseline is the last sample at most {study.safety.baseline_days} days before the "
+        f"first cycle; samples later than {study.safety.late_after_days} days after the last cycle are late.",
+    )
+
+
+METHODS = {
+    "treatment": methods_treatment,
+    "response": methods_response,
+    "endpoints": methods_endpoints,
+    "survival": methods_survival,
+    "responders": methods_responders,
+    "controls": methods_controls,
+    "safety": methods_safety,
+}

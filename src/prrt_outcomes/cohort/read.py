@@ -159,7 +159,7 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
             continue
         own = [*load_schema(table).names, *study.extra_columns]
         for column in sorted(columns - used[file]):
-            near = nearest_name(column, [name for name in own if name not in used[file]])
+            near = nearest_name(column, [name for name in own if name not in {*used[file], column}])
             hint = f"did you mean {near}? " if near else ""
             expected = f"{hint}a column of {table}, or a mapping of it in study.yaml"
             shown = column or "(column without a name)"

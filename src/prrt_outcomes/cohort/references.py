@@ -17,7 +17,7 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
 
     Parameters
     ----------
-    tables : typed tables that could be read; a table whose parent is not among them is not checked
+    tables : typed tables that could be read; a table whose parent holds no key is not checked
 
     Returns
     -------
@@ -27,8 +27,9 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
     for name, frame in tables.items():
         for foreign in load_schema(name).foreign_keys:
             if foreign.table in tables and foreign.columns[0] in frame:
-                parent = tables[foreign.table][foreign.reference[0]]
-                faults[name] += _find_orphans(frame[foreign.columns[0]], parent, foreign.table)
+                parent = tables[foreign.table][foreign.reference[0]].dropna()
+                if len(parent):
+                    faults[name] += _find_orphans(frame[foreign.columns[0]], parent, foreign.table)
     if "patients" in tables:
         faults["patients"] += _find_incomplete(tables)
     if "lesions" in tables and "assessments" in tables:
@@ -39,11 +40,11 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
 def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellFaults]:
     import numpy as np
 
-    positions = np.flatnonzero((child.notna() & ~child.isin(parent.dropna())).to_numpy(bool))
+    positions = np.flatnonzero((child.notna() & ~child.isin(parent)).to_numpy(bool))
     if not len(positions):
         return []
     found = child.iloc[positions].tolist()
-    near = dict(zip(_fold(parent.dropna()), parent.dropna(), strict=True))
+    near = dict(zip(_fold(parent), parent, strict=True))
     folded = _fold(child.iloc[positions])
     expected = [
         (f"did you mean {near[key]}? " if key in near else "") + f"a {child.name} that stands in {table}"

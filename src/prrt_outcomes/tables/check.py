@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import nearest_name
 from prrt_outcomes.tables.faults import CellFaults
+from prrt_outcomes.tables.scalars import MISSING_WORDS
 from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:
@@ -51,7 +52,25 @@ def check_values(
             found = _written_values(field, frame, written, positions)
             expected = _range(field, *field.plausible)
             faults.append(CellFaults(field.name, positions, found, "implausible", expected, "warning"))
+        faults += _find_missing_words(field, frame[field.name])
     return faults
+
+
+def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
+    """Texts such as NA in a column of free text: taken as they stand, yet hardly meant so."""
+    import numpy as np
+    import pandas as pd
+
+    if field.type != "string":
+        return []
+    codes, unique = pd.factorize(values)
+    is_word = np.array([text.strip().lower() in MISSING_WORDS for text in unique] + [False], dtype=bool)
+    positions = np.flatnonzero(is_word[codes])
+    if not len(positions):
+        return []
+    found = values.iloc[positions].tolist()
+    expected = "nothing where it is missing, or the text listed under missing in study.yaml"
+    return [CellFaults(field.name, positions, found, "looks like a missing value", expected, "warning")]
 
 
 def _find_empty(column: str, positions: np.ndarray, failed: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -121,7 +140,12 @@ def _bounds(field: Field) -> tuple:
 
 def _describe(field: Field, check: str, positions: np.ndarray, found: list[str]) -> CellFaults:
     if check == CODE:
-        allowed = _nearest_codes(field, found)
+        allowed = [
+            f"{text}; list {value.strip()} under missing in study.yaml if it means missing"
+            if value.strip().lower() in MISSING_WORDS
+            else text
+            for text, value in zip(_nearest_codes(field, found), found, strict=True)
+        ]
         return CellFaults(field.name, positions, found, "not in the list of codes", allowed)
     if check == PATTERN:
         expected = "a name of small letters, digits and _ that begins with a letter"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.tables.faults import CellFaults
 from prrt_outcomes.tables.frames import typed_columns
-from prrt_outcomes.tables.scalars import TextFormat, parse_texts
+from prrt_outcomes.tables.scalars import MISSING_WORDS, TextFormat, parse_texts
 from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:
@@ -127,5 +127,11 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
         if len(positions):
             bad |= is_faulty
             written = column.written.take(positions).to_pylist()
-            faults.append(CellFaults(field.name, positions, written, problem, expected))
+            wanted = [f"{expected}{_hint_missing(text)}" for text in written]
+            faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
+
+
+def _hint_missing(text: str) -> str:
+    is_word = text.strip().lower() in MISSING_WORDS
+    return "; if it means missing, list it under missing in study.yaml" if is_word else ""

@@ -20,6 +20,9 @@ FALSE = ("false", "no", "0", "0.0")
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
+MISSING_WORDS = frozenset(
+    {"na", "n/a", "nan", "null", "none", ".", "-", "[not available]", "#n/a", "missing"}
+)
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
 

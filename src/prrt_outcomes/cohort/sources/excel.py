@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import zipfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError):
-        expected = "a workbook saved as xlsx, or a csv"
+        with warnings.catch_warnings():
+            # openpyxl warns of styles and validations that it passes over; no cell depends on them.
+            warnings.simplefilter("ignore", UserWarning)
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                return _read_sheet(book, table, source)
+            finally:
+                book.close()
+    except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
+        expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
         return SourceResult(None, (Problem(table, None, "", path.name, "the file is no workbook", expected),))
-    try:
-        return _read_sheet(book, path, table, source)
-    finally:
-        book.close()
 
 
-def _read_sheet(book: Workbook, path: Path, table: str, source: TableSource) -> SourceResult:
+def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         near = nearest_name(name, book.sheetnames)

@@ -50,8 +50,8 @@ def _refuse(table: str, path: Path, problem: str, expected: str, line: int | Non
 
 
 def _unclosed(table: str, path: Path) -> Problem:
-    expected = "quotation marks in pairs, those inside a field doubled"
-    return _refuse(table, path, "a quotation mark is never closed", expected)
+    expected = "quotation marks in pairs around a whole field, those inside it doubled"
+    return _refuse(table, path, "a quotation mark that is not closed or stands inside a field", expected)
 
 
 def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | None]:
@@ -139,7 +139,7 @@ def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
         )
     except pa.ArrowInvalid:
         return SourceResult(None, (_unclosed(table, path),))
-    scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped)
+    scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
     problems = check_header(table, header, int(scan.lines[0])) + _tell_ragged(table, scan, is_whole)
     raw = gather_raw_table(header, cells.columns, scan.lines[1:][is_whole])
@@ -150,11 +150,20 @@ def _header_text(text: bytes) -> str:
     return text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
 
 
-def _scan(text: bytes, delimiter: str, n_records: int) -> RecordScan:
+def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:
+    """Lines and fields of the records, which must be as many as the reader found; else the quotes are wrong."""
     from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
 
+    def agrees(scan: RecordScan) -> bool:
+        is_whole = scan.n_fields[1:] == scan.n_fields[0]
+        return len(scan.lines) == n_records and int(is_whole.sum()) == n_whole
+
     scan = scan_records(text, delimiter)
-    return scan if len(scan.lines) == n_records else walk_records(text, delimiter)
+    if not (scan.is_certain and agrees(scan)):
+        scan = walk_records(text, delimiter)
+        if not agrees(scan):
+            raise csv.Error("quotes are read in two ways")
+    return scan
 
 
 def _tell_ragged(table: str, scan: RecordScan, is_whole: object) -> list[Problem]:

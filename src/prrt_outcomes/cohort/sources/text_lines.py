@@ -19,10 +19,12 @@ class RecordScan:
     ----------
     lines : line where each record begins, counted from 1, shape (n,)
     n_fields : fields of each record, shape (n,)
+    is_certain : False where a quoted field spans lines or is not closed, so that only a walk can tell
     """
 
     lines: np.ndarray
     n_fields: np.ndarray
+    is_certain: bool = True
 
 
 def scan_records(text: bytes, delimiter: str) -> RecordScan:
@@ -46,16 +48,17 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
     starts, ends = starts[filled], ends[filled]
     lines = np.searchsorted(all_newlines, starts) + 1
     n_fields = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
-    return RecordScan(lines, n_fields)
+    is_certain = len(quotes) % 2 == 0 and len(newlines) == len(all_newlines)
+    return RecordScan(lines, n_fields, is_certain)
 
 
 def walk_records(text: bytes, delimiter: str) -> RecordScan:
-    """The same by walking through the text, for files with quotes inside unquoted fields.
+    """The same by walking through the text, strictly: a stray quote must not swallow the rows behind it.
 
     Raises
     ------
     csv.Error
-        when a quoted field is never closed.
+        when a quoted field is never closed, or goes on behind its closing quote.
     """
     reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter, strict=True)
     lines, n_fields, before = [], [], 0

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Name, Section
+from prrt_outcomes.study.base import Name, Section, Share
 
 ResponseCode = Literal["CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE"]
-NAMED_CRITERIA = ("recist_1_1", "recist_1_0", "recist_mr", "swog", "swog_mr", "who")
+NAMED_CRITERIA = ("recist_1_1", "recist_1_0", "recist_mr", "swog", "swog_mr", "who", "chromogranin_a")
 DEFAULT_GROUPS: dict[str, tuple[str, ...]] = {
     "responder": ("CR", "PR"),
     "stable": ("MR", "SD"),
@@ -17,11 +17,75 @@ DEFAULT_GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
+class CriterionDefinition(Section):
+    """A response criterion as data: what is measured, against what, and where the thresholds lie."""
+
+    name: Name
+    """Name by which results speak of the criterion."""
+    title: str = ""
+    """Name for readers."""
+    source: str = ""
+    """Citation, with the section or table."""
+    measure: Literal["diameter", "product", "marker"]
+    """Sum of longest diameters (mm), sum of products of two diameters (mm2), or a laboratory value."""
+    analyte: Literal["chromogranin_a"] | None = None
+    """The laboratory value that is measured; only for the measure `marker`."""
+    node_short_axis: bool = False
+    """Whether a lymph node counts by its short axis instead of its longest diameter."""
+    node_normal_mm: Annotated[float, Field(ge=0)] = 0.0
+    """A node with a short axis below this is normal: it counts as gone, and reappears only from here on."""
+    node_target_minimum_mm: Annotated[float, Field(ge=0)] = 0.0
+    """A nodal target below this short axis at baseline is a warning."""
+    target_minimum_mm: Annotated[float, Field(ge=0)] = 10.0
+    """A target with a shorter longest diameter at baseline is a warning."""
+    targets_maximum: Annotated[int, Field(gt=0)] | None = None
+    """More targets are a warning."""
+    targets_maximum_organ: Annotated[int, Field(gt=0)] | None = None
+    """More targets in one organ are a warning."""
+    too_small_mm: Annotated[float, Field(ge=0)] = 5.0
+    """Diameter of a lesion that is there but too small to measure (both diameters of a product)."""
+    partial_fall: Annotated[Share, Field(gt=0)]
+    """PR: the sum fell by at least this share of the baseline."""
+    minor_fall: Annotated[Share, Field(gt=0)] | None = None
+    """MR: the sum fell by at least this share of the baseline, but not to a PR; none: no such category."""
+    progression_rise: Annotated[float, Field(gt=0)]
+    """PD: a rise by at least this share of the reference."""
+    progression_absolute: Annotated[float, Field(gt=0)] | None = None
+    """PD: a rise by at least this many mm (diameter), mm2 (product) or units of the marker."""
+    progression_combine: Literal["both", "either"] = "both"
+    """Whether the relative and the absolute rise must both be reached, or the smaller one suffices."""
+    progression_reference: Literal["nadir", "baseline"] = "nadir"
+    """What a rise is measured from."""
+    progression_unit: Literal["sum", "lesion"] = "sum"
+    """Whether the sum rises, or any single lesion over its own reference."""
+    reappearance: Literal["after_complete", "any_lesion"] = "after_complete"
+    """Which reappearance is PD: after a complete response, or of any lesion that had gone."""
+    overall_table: Literal["recist", "swog", "marker"] = "recist"
+    """Table that combines targets, non-targets and new lesions."""
+    confirmation: bool = True
+    """Whether the source asks that CR and PR be confirmed in a non-randomised study."""
+
+    @model_validator(mode="after")
+    def check_definition(self) -> CriterionDefinition:
+        """Minor lies below partial, and a marker names its analyte."""
+        if self.minor_fall is not None and self.minor_fall >= self.partial_fall:
+            raise ValueError("minor_fall must be below partial_fall")
+        if (self.measure == "marker") != (self.analyte is not None):
+            raise ValueError("the measure marker, and no other, names an analyte")
+        if (self.measure == "marker") != (self.overall_table == "marker"):
+            raise ValueError("the measure marker, and no other, has the overall_table marker")
+        if self.measure == "product" and self.node_short_axis:
+            raise ValueError("node_short_axis goes with the measure diameter")
+        return self
+
+
 class ResponseSettings(Section):
     """Criteria, confirmation, minimum duration of stable disease and the groups made from best response."""
 
-    criteria: tuple[Name, ...] = ("recist_1_1",)
-    """Criteria by name; the first is primary."""
+    criteria: tuple[Name | CriterionDefinition, ...] = ("recist_1_1",)
+    """Criteria by name or by full definition; the first is primary. Once read, these are names."""
+    definitions: tuple[CriterionDefinition, ...] = ()
+    """Definitions of the criteria that the study made itself; those written in `criteria` are kept here."""
     confirmation_days: Annotated[int, Field(ge=0)] = 28
     """A second CR or PR at least this many days later confirms the first."""
     primary_rate: Literal["unconfirmed", "confirmed"] = "unconfirmed"
@@ -35,21 +99,44 @@ class ResponseSettings(Section):
     confirmation_max_not_evaluable: Annotated[int, Field(ge=0)] = 1
     """How many NE may stand between a response and its confirmation."""
     confirmation_accept_stable: bool = False
-    """Whether SD may stand between a PR and its confirmation."""
+    """Whether one SD may stand between a PR and its confirmation."""
     new_modality_lesion_is_progression: bool = False
     """Whether a lesion first seen because the modality changed counts as PD; else it is flagged."""
     reader: str | None = None
     """The primary reader where there are several; else `local`, or the only one."""
+    adjudicator: str | None = None
+    """The reader whose reading replaces the primary one in the treatment periods that he read."""
     groups: dict[Name, tuple[ResponseCode, ...]] = Field(default_factory=lambda: dict(DEFAULT_GROUPS))
     """Response groups and the best responses that make them."""
 
     @model_validator(mode="after")
     def check_groups(self) -> ResponseSettings:
-        """No best response stands in two groups, no criterion is named twice."""
+        """No best response stands in two groups."""
         codes = [code for group in self.groups.values() for code in group]
         twice = sorted({code for code in codes if codes.count(code) > 1})
         if twice:
             raise ValueError(f"groups: {', '.join(twice)} stand in more than one group")
-        if not self.criteria or len(set(self.criteria)) < len(self.criteria):
+        return self
+
+    @model_validator(mode="after")
+    def gather_definitions(self) -> ResponseSettings:
+        """Keep the names in `criteria` and the definitions beside them; each name is known and stands once."""
+        written = tuple(c for c in self.criteria if isinstance(c, CriterionDefinition))
+        names = tuple(c.name if isinstance(c, CriterionDefinition) else c for c in self.criteria)
+        definitions = (*self.definitions, *written)
+        own = [d.name for d in definitions]
+        if not names or len(set(names)) < len(names) or len(set(own)) < len(own):
             raise ValueError("criteria: name at least one criterion, and each once")
+        shadowing = sorted(set(own) & set(NAMED_CRITERIA))
+        if shadowing:
+            raise ValueError(f"criteria: {', '.join(shadowing)} is taken; give your criterion its own name")
+        unknown = [name for name in names if name not in NAMED_CRITERIA and name not in own]
+        if unknown:
+            raise ValueError(
+                f"criteria: {', '.join(unknown)} is unknown; known are {', '.join(NAMED_CRITERIA)}, "
+                "or write a full definition"
+            )
+        # The model is frozen; this is the one moment at which its parts are put in their places.
+        object.__setattr__(self, "criteria", names)
+        object.__setattr__(self, "definitions", definitions)
         return self

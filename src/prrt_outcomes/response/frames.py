@@ -1,0 +1,186 @@
+"""From arrays to the tables of the contract: `responses` and `best_responses`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.response.best import (
+    AT_PROGRESSION,
+    AT_RESPONSE,
+    AT_STABLE,
+    AT_UNCONFIRMED,
+    NOT_ASSESSED,
+    NOT_EVALUABLE,
+    TOO_EARLY,
+    UNCONFIRMED_TOO_EARLY,
+    convert_positions_to_days,
+)
+from prrt_outcomes.response.classify import Classified
+from prrt_outcomes.response.codes import (
+    BASES,
+    DERIVED,
+    NON_TARGETS,
+    REPORTED,
+    RESPONSES,
+    convert_to_category,
+    convert_to_dates,
+)
+from prrt_outcomes.response.course import Course
+from prrt_outcomes.response.non_targets import NEW_BY_MODALITY, NEW_COUNTED
+from prrt_outcomes.response.readers import ADJUDICATED, select_adjudicated_units
+from prrt_outcomes.response.reasons import format_reasons
+from prrt_outcomes.response.wording import convert_to_strings, format_distinct, gather_texts, join_words
+from prrt_outcomes.study.response import ResponseSettings
+
+_BEST_WORDS = {
+    AT_RESPONSE: "seen",
+    AT_STABLE: "seen late enough",
+    AT_PROGRESSION: "progression came first",
+    AT_UNCONFIRMED: "a response was not confirmed",
+    TOO_EARLY: "stable only before {days} days after the first cycle",
+    UNCONFIRMED_TOO_EARLY: "a response was not confirmed, and it was seen before {days} days",
+    NOT_EVALUABLE: "no assessment could be evaluated",
+    NOT_ASSESSED: "not assessed",
+}
+
+
+def derive_responses_table(
+    course: Course, classified: Classified, settings: ResponseSettings
+) -> pd.DataFrame:
+    """Table `responses` under one criterion: one row a patient, period, follow-up scan and reader."""
+    timeline, targets = course.timeline, classified.targets
+    visits = classified.followed
+    unit = timeline.visit_unit[visits]
+    reader = unit % len(timeline.readers)
+    total, base, nadir = targets.sum[visits], targets.baseline_sum[visits], targets.nadir[visits]
+    comparable = targets.complete[visits]
+    change = np.where(comparable & (base > 0), total / np.where(base > 0, base, 1) - 1, np.nan)
+    over = np.where(comparable & (nadir > 0), total / np.where(nadir > 0, nadir, 1) - 1, np.nan)
+    has_base = ~np.isnan(base)
+    period = unit // len(timeline.readers)
+    table = pd.DataFrame(
+        {
+            **_keys(course, period),
+            "assessment_date": convert_to_dates(timeline.visit_day[visits]),
+            "reader": _take_labels(timeline.readers, reader),
+            "criterion": _repeat(classified.criterion.name, len(visits)),
+            "target_sum": np.where(has_base & comparable, total, np.nan),
+            "baseline_sum": base,
+            "nadir_sum": np.where(has_base, nadir, np.nan),
+            "change_from_baseline": change,
+            "change_from_nadir": np.where(has_base, over, np.nan),
+            "target_response": convert_to_category(targets.response[visits], RESPONSES),
+            "non_target_response": convert_to_category(classified.non_target[visits], NON_TARGETS),
+            "new_lesion": pd.array(classified.new_lesion[visits] == NEW_COUNTED, dtype="boolean"),
+            "overall_response": convert_to_category(classified.overall.response[visits], RESPONSES),
+            "reason": convert_to_strings(format_reasons(course, classified, visits)),
+            "basis": convert_to_category(classified.overall.basis[visits], BASES),
+            "counted": pd.array(classified.counted, dtype="boolean"),
+            "new_lesion_by_modality": pd.array(
+                classified.new_lesion[visits] == NEW_BY_MODALITY, dtype="boolean"
+            ),
+        }
+    )
+    if settings.adjudicator is None:
+        return table
+    source = _adjudicated_source(course, settings)
+    chosen = table[np.isin(unit, source)].assign(reader=ADJUDICATED)
+    return pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
+
+
+def derive_best_table(
+    course: Course, classified: Classified, settings: ResponseSettings, *, confirmed: bool
+) -> pd.DataFrame:
+    """Table `best_responses` under one criterion: one row a treated patient, period and reader.
+
+    Columns beyond the contract: `confirmation_date` (the confirming scan; from it on a patient is a responder
+    where confirmation is asked), `complete_then_partial` (a PR follows a CR: to be looked at), `reason`.
+    """
+    timeline = course.timeline
+    best = classified.best[confirmed]
+    day = timeline.visit_day[classified.counted_visits]
+    units = np.arange(timeline.n_units)
+    labels = np.array(timeline.readers, dtype=object)
+    readers = labels[units % len(timeline.readers)]
+    if settings.adjudicator is not None:
+        source = _adjudicated_source(course, settings)
+        units = np.concatenate([units, source])
+        readers = np.concatenate([readers, np.full(len(source), ADJUDICATED, dtype=object)])
+    group_of = {code: name for name, codes in settings.groups.items() for code in codes}
+    groups = pd.Series([group_of.get(code) for code in RESPONSES], dtype="string")
+    response = best.response[units]
+    return pd.DataFrame(
+        {
+            **_keys(course, units // len(timeline.readers)),
+            "criterion": _repeat(classified.criterion.name, len(units)),
+            "reader": pd.array(readers, dtype="string"),
+            "confirmed": pd.array(np.full(len(units), confirmed), dtype="boolean"),
+            "best_response": convert_to_category(response, RESPONSES),
+            "best_response_date": convert_to_dates(convert_positions_to_days(day, best.position)[units]),
+            "response_group": groups.take(response).to_numpy(),
+            "basis": convert_to_category(_best_basis(course, classified, confirmed)[units], BASES),
+            "confirmation_date": convert_to_dates(convert_positions_to_days(day, best.confirmed_at)[units]),
+            "complete_then_partial": pd.array(best.complete_then_partial[units], dtype="boolean"),
+            "reason": convert_to_strings(_best_reasons(course, classified, settings, confirmed).take(units)),
+        }
+    ).astype({"response_group": "string"})
+
+
+def _best_basis(course: Course, classified: Classified, confirmed: bool) -> np.ndarray:
+    """Basis of the scan that showed the best response; without one, whether the unit has lesions at all."""
+    timeline, best = course.timeline, classified.best[confirmed]
+    with_lesions = np.zeros(timeline.n_units, dtype=bool)
+    with_lesions[timeline.visit_unit[course.has_lesions]] = True
+    basis = np.where(with_lesions, DERIVED, REPORTED).astype(np.int8)
+    seen = best.position >= 0
+    basis[seen] = classified.overall.basis[classified.counted_visits[best.position[seen]]]
+    return basis
+
+
+def _best_reasons(course: Course, classified: Classified, settings: ResponseSettings, confirmed: bool):
+    """Why the best response is what it is: the rule, and what was seen at the scan that decided."""
+    best = classified.best[confirmed]
+    seen = np.flatnonzero(best.position >= 0)
+    unseen = np.flatnonzero(best.position < 0)
+    words = {code: text.format(days=settings.minimum_stable_days) for code, text in _BEST_WORDS.items()}
+    visits = classified.counted_visits[best.position[seen]]
+    dates = format_distinct(course.timeline.visit_day[visits], lambda d: str(np.datetime64(int(d), "D")))
+    code = format_distinct(best.response, lambda c: RESPONSES[int(c)])
+    why = format_distinct(best.why, lambda w: words[int(w)])
+    detail = join_words(len(seen), " (", dates, " ", format_reasons(course, classified, visits), ")")
+    none = join_words(len(unseen), "")
+    return join_words(
+        len(best.position),
+        code,
+        ": ",
+        why,
+        gather_texts(len(best.position), [(seen, detail), (unseen, none)]),
+    )
+
+
+def _keys(course: Course, period_row: np.ndarray) -> dict[str, object]:
+    """Columns patient_id and period of rows of the treatment periods."""
+    periods = course.timeline.periods
+    return {
+        "patient_id": pd.array(periods.patients.to_numpy()[periods.patient[period_row]], dtype="string"),
+        "period": pd.array(periods.period[period_row], dtype="Int64"),
+    }
+
+
+def _take_labels(labels: tuple[str, ...], codes: np.ndarray):
+    """A text column from labels and codes."""
+    return pd.array(np.array(labels, dtype=object)[codes], dtype="string")
+
+
+def _repeat(text: str, n: int):
+    """A text column that is the same in every row."""
+    return pd.array(np.full(n, text, dtype=object), dtype="string")
+
+
+def _adjudicated_source(course: Course, settings: ResponseSettings) -> np.ndarray:
+    """Unit whose reading stands for each treatment period after adjudication."""
+    timeline = course.timeline
+    followed = np.zeros(timeline.n_units, dtype=bool)
+    followed[timeline.visit_unit[course.follow_up]] = True
+    return select_adjudicated_units(timeline.periods.size, timeline.readers, followed, settings)

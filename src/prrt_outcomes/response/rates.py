@@ -1,0 +1,129 @@
+"""Response rates with exact intervals, for the whole cohort and by what is known at the start of treatment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.response.codes import RESPONSES
+from prrt_outcomes.treatment.groups import derive_tumour_group
+
+COMPOSITES = {
+    "objective": ("CR", "PR"),
+    "objective_with_mr": ("CR", "PR", "MR"),
+    "disease_control": ("CR", "PR", "MR", "SD", "NON-CR/NON-PD"),
+}
+CATEGORIES = (*RESPONSES, *COMPOSITES)
+UNKNOWN = "unknown"
+
+
+def derive_groupings(
+    best_responses: pd.DataFrame,
+    patients: pd.DataFrame,
+    treatment_periods: pd.DataFrame,
+    group_by: tuple[str, ...],
+) -> pd.DataFrame:
+    """Join the groupings of a study to rows of `best_responses`, same rows.
+
+    Parameters
+    ----------
+    group_by : columns of `treatment_periods` (such as radionuclide, known at the first cycle) or of `patients`;
+        `tumour_group` is derived from `tumour_type`
+
+    Returns
+    -------
+    The rows with one category column a grouping; empty and `unknown` are one level `unknown`, the last one.
+    A name that neither table has gives `unknown` throughout.
+    """
+    joined = best_responses.copy()
+    by_patient = derive_tumour_group(patients).set_index("patient_id")
+    by_period = treatment_periods.set_index(["patient_id", "period"])
+    keys = pd.MultiIndex.from_frame(joined[["patient_id", "period"]])
+    for name in group_by:
+        if name == "radionuclide" or (name in by_period.columns and name not in by_patient.columns):
+            values = by_period[name].reindex(keys)
+        elif name in by_patient.columns:
+            values = by_patient[name].reindex(joined["patient_id"])
+        else:
+            values = pd.Series(pd.NA, index=joined.index, dtype="string")
+        joined[name] = _join_unknown(values).array
+    return joined
+
+
+def _join_unknown(values: pd.Series) -> pd.Series:
+    """Category with empty and `unknown` as one last level; levels in schema order, else sorted."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = [str(level) for level in values.cat.categories]
+    elif pd.api.types.is_bool_dtype(values.dtype):
+        values, levels = values.map({True: "yes", False: "no"}).astype("string"), ["yes", "no"]
+    else:
+        levels = [str(level) for level in sorted(values.dropna().unique())]
+    levels = [level for level in levels if level != UNKNOWN] + [UNKNOWN]
+    text = values.astype("string").fillna(UNKNOWN)
+    return text.astype(pd.CategoricalDtype(levels, ordered=True))
+
+
+def summarise_response_rates(
+    best: pd.DataFrame, group_by: tuple[str, ...], *, level: float = 0.95
+) -> pd.DataFrame:
+    """Number and share of every best response and of the composite rates, a row a group and category.
+
+    Parameters
+    ----------
+    best : rows of `best_responses` of the primary reader and the initial period, with the groupings
+    group_by : grouping columns of `best`; the whole cohort (all, all) comes first
+    level : of the exact (Clopper-Pearson) interval
+
+    Returns
+    -------
+    Result table `response_rates`; all treated patients of the group are the denominator.
+    """
+    frames = [_count_categories(best.assign(all="all"), "all")]
+    frames += [_count_categories(best, name) for name in group_by]
+    table = pd.concat(frames, ignore_index=True)
+    table["group"] = table["group"].astype("string")
+    low, high = compute_exact_interval(table["n"].to_numpy(), table["total"].to_numpy(), level)
+    table["proportion"] = table["n"] / table["total"]
+    table["proportion_low"], table["proportion_high"] = low, high
+    table["status"] = "ok"
+    order = {name: place for place, name in enumerate(("all", *group_by))}
+    table["place"] = table["group_by"].map(order)
+    criteria = {name: place for place, name in enumerate(best["criterion"].unique())}
+    table["criterion_place"] = table["criterion"].map(criteria)
+    ordered = table.sort_values(["criterion_place", "confirmed", "place"], kind="stable")
+    return ordered.drop(columns=["place", "criterion_place"]).reset_index(drop=True)
+
+
+def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Counts of one grouping, long over categories."""
+    keys = ["criterion", "confirmed", name]
+    counts = best.groupby([*keys, "best_response"], observed=False, sort=True).size().unstack("best_response")  # noqa: PD010
+    counts = counts.reindex(columns=list(RESPONSES), fill_value=0)
+    counts.columns = list(RESPONSES)
+    total = counts.sum(axis=1)
+    for composite, parts in COMPOSITES.items():
+        counts[composite] = counts[list(parts)].sum(axis=1)
+    counts["total"] = total
+    counts = counts[counts["total"] > 0].reset_index().rename(columns={name: "group"})
+    long = counts.melt(
+        id_vars=["criterion", "confirmed", "group", "total"],
+        value_vars=list(CATEGORIES),
+        var_name="category",
+        value_name="n",
+    )
+    long["category"] = pd.Categorical(long["category"], categories=list(CATEGORIES), ordered=True)
+    long = long.sort_values(["criterion", "confirmed", "group", "category"], kind="stable")
+    long["group_by"] = name
+    columns = ["criterion", "confirmed", "group_by", "group", "category", "n", "total"]
+    return long[columns].astype({"group": "object"})
+
+
+def compute_exact_interval(n: np.ndarray, total: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Clopper-Pearson limits of n / total."""
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    n, total = np.asarray(n, dtype=float), np.asarray(total, dtype=float)
+    low = np.where(n > 0, betaincinv(np.maximum(n, 1), total - n + 1, tail), 0.0)
+    high = np.where(n < total, betaincinv(n + 1, np.maximum(total - n, 1), 1 - tail), 1.0)
+    return low, high

@@ -1,0 +1,106 @@
+"""The stage from typed frames to tables, on a handful of patients written out here."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+
+from prrt_outcomes.response.stage import INPUTS, OUTPUTS, run
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+LESIONS = """patient_id,assessment_date,lesion_id,role,longest_mm,perpendicular_mm,state
+A,2020-01-01,T1,target,30,20,measured
+A,2020-01-01,T2,target,20,20,measured
+A,2020-04-01,T1,target,20,20,measured
+A,2020-04-01,T2,target,15,20,measured
+A,2020-08-01,T1,target,30,20,measured
+A,2020-08-01,T2,target,15,20,measured
+B,2020-01-01,T1,target,30,20,measured
+B,2020-04-01,T1,target,30,20,measured
+B,2020-08-01,T1,target,,,not_evaluated
+B,2020-10-01,N1,new,12,,measured
+C,2020-01-01,T1,target,30,20,measured
+C,2020-04-01,T1,target,0,,absent
+C,2020-08-01,T1,target,,,too_small
+X,2020-01-01,T1,target,30,20,measured
+"""
+
+
+@pytest.fixture
+def study():
+    return Study.model_validate(
+        {
+            "study": "small",
+            "tables": {"patients": "p.csv", "follow_up": "f.csv"},
+            "response": {"criteria": ["recist_1_1", "swog_mr", "who"]},
+            "analysis": {"group_by": ["tumour_group", "radionuclide"]},
+        }
+    )
+
+
+@pytest.fixture
+def tables():
+    frames = {name: empty_table(name) for name in INPUTS}
+    lesions = pd.read_csv(io.StringIO(LESIONS)).assign(reader="local")
+    frames["lesions"] = conform_table("lesions", lesions)
+    kinds = ["gep_pancreas", "lung", "gep_other", None, "lung"]
+    patients = pd.DataFrame({"patient_id": list("ABCDX"), "tumour_type": kinds})
+    frames["patients"] = conform_table("patients", patients)
+    day = pd.Timestamp("2020-01-10")
+    periods = pd.DataFrame({"patient_id": list("ABCD"), "period": 1, "first_cycle": day, "last_cycle": day})
+    frames["treatment_periods"] = conform_table("treatment_periods", periods.assign(radionuclide="177Lu"))
+    return frames
+
+
+def test_every_output_is_there_and_has_its_rows(tables, study):
+    out = run(tables, study)
+    assert set(OUTPUTS) | {"attrition", "stages"} == set(out)
+    assert len(out["responses"]) == 3 * 7
+    assert len(out["best_responses"]) == 4 * 3 * 2
+    assert out["stages"].loc[0, "status"] == "done"
+
+
+def test_each_criterion_reads_the_same_lesions_its_own_way(tables, study):
+    responses = run(tables, study)["responses"]
+    of_a = responses[responses["patient_id"] == "A"].groupby("criterion")["overall_response"].agg(list)
+    assert of_a.to_dict() == {"recist_1_1": ["PR", "PD"], "swog_mr": ["MR", "SD"], "who": ["SD", "PD"]}
+
+
+def test_a_patient_without_scans_stays_in_the_denominator(tables, study):
+    out = run(tables, study)
+    best = out["best_responses"]
+    assert best.loc[best["patient_id"] == "D", "best_response"].eq("NE").all()
+    assert best.loc[best["patient_id"] == "D", "reason"].eq("NE: not assessed").all()
+    rates = out["response_rates"]
+    whole = rates[(rates["group_by"] == "all") & (rates["criterion"] == "recist_1_1") & ~rates["confirmed"]]
+    assert whole.set_index("category")["n"].to_dict()["objective"] == 2
+    assert whole["total"].eq(4).all()
+    assert whole.loc[whole["category"] != "objective_with_mr", "n"].iloc[:7].sum() == 4
+
+
+def test_groupings_hold_one_level_unknown(tables, study):
+    rates = run(tables, study)["response_rates"]
+    groups = rates[(rates["group_by"] == "tumour_group")]["group"].unique()
+    assert list(groups) == ["gep", "lung", "unknown"]
+
+
+def test_losses_are_counted(tables, study):
+    attrition = run(tables, study)["attrition"].set_index("reason")
+    assert attrition.loc["the patient has no cycle of treatment", "n_lost"] == 1
+    assert attrition.loc["no assessment after the first cycle", "n_lost"] == 1
+
+
+def test_without_cycles_the_stage_is_skipped(tables, study):
+    out = run(tables | {"treatment_periods": empty_table("treatment_periods")}, study)
+    assert out["stages"].loc[0, "status"] == "skipped"
+    assert all(out[name].empty for name in OUTPUTS)
+
+
+def test_inputs_are_left_as_they_were(tables, study):
+    before = {name: frame.copy() for name, frame in tables.items()}
+    run(tables, study)
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(frame, tables[name])

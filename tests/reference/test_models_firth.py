@@ -8,7 +8,7 @@ import pytest
 from prrt_outcomes.statistics.models.cox import fit_cox
 from prrt_outcomes.statistics.models.design import derive_design_matrix
 from prrt_outcomes.statistics.models.firth import fit_firth_beside, fit_firth_cox, fit_firth_rows
-from prrt_outcomes.statistics.models.survival_rows import derive_survival_rows
+from prrt_outcomes.statistics.models.model_rows import derive_model_rows
 
 SOURCE = "coxphf, printed in firthmodels tests/test_cox.py"
 
@@ -30,7 +30,7 @@ def separated():
 @pytest.mark.parametrize("engine", ["firthmodels", "newton"])
 def test_separated_data_equal_coxphf(separated, engine, agree):
     x, time, event = separated
-    design, rows = derive_design_matrix(x), derive_survival_rows(time, event)
+    design, rows = derive_design_matrix(x), derive_model_rows(time, event)
     fit = fit_firth_rows(design, rows, engine=engine)
     assert fit.status == "ok"
     expected = {

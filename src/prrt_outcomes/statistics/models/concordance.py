@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from prrt_outcomes.statistics.models.cox_result import CoxResult
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows, derive_survival_rows
+from prrt_outcomes.statistics.models.model_rows import ModelRows, derive_model_rows
 
 SAME_SCORE = 1e-12
 
@@ -72,7 +72,7 @@ def compute_concordance(
     score = np.asarray(score, dtype=float).ravel()
     if not np.isfinite(score).all():
         raise ValueError(f"{int((~np.isfinite(score)).sum())} missing or infinite scores")
-    rows = derive_survival_rows(
+    rows = derive_model_rows(
         time, event, entry=entry, weights=weights, strata=strata, cluster=cluster, identifier=identifier
     )
     if len(score) != len(rows.kept):
@@ -87,7 +87,7 @@ def compute_cox_concordance(
     return _summarise(fit.rows, fit.linear_predictor, method, horizon, confidence)
 
 
-def _summarise(rows: SurvivalRows, score, method: str, horizon, confidence: float) -> ConcordanceResult:
+def _summarise(rows: ModelRows, score, method: str, horizon, confidence: float) -> ConcordanceResult:
     """Count pairs by stratum and add up."""
     if method not in ("harrell", "uno"):
         raise ValueError(f"method {method!r}: expected 'harrell' or 'uno'")
@@ -121,7 +121,7 @@ def _summarise(rows: SurvivalRows, score, method: str, horizon, confidence: floa
     )
 
 
-def _count_pairs(rows: SurvivalRows, own: np.ndarray, rank: np.ndarray, method: str, horizon) -> np.ndarray:
+def _count_pairs(rows: ModelRows, own: np.ndarray, rank: np.ndarray, method: str, horizon) -> np.ndarray:
     """Weights of concordant, discordant and tied partners of each row of one stratum: (n, 3)."""
     time, event = rows.time[own], rows.event[own]
     weight = rows.weights[own]

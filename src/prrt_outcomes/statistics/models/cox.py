@@ -21,6 +21,7 @@ from prrt_outcomes.statistics.models.estimability import (
     find_estimable_columns,
     find_separated_columns,
 )
+from prrt_outcomes.statistics.models.model_rows import TIE_TOLERANCE, ModelRows, derive_model_rows
 from prrt_outcomes.statistics.models.partial_likelihood import (
     NewtonFit,
     compute_partial_likelihood,
@@ -28,7 +29,6 @@ from prrt_outcomes.statistics.models.partial_likelihood import (
     derive_tied_events,
     fit_newton,
 )
-from prrt_outcomes.statistics.models.survival_rows import TIE_TOLERANCE, SurvivalRows, derive_survival_rows
 
 EVENTS_PER_PARAMETER = 10
 LIFELINES_MAX_ROWS = 50_000
@@ -77,7 +77,7 @@ def fit_cox(
     Raises
     ------
     ValueError
-        for input that cannot be meant: see `derive_survival_rows` and `derive_design_matrix`; for a robust
+        for input that cannot be meant: see `derive_model_rows` and `derive_design_matrix`; for a robust
         variance of a single cluster.
 
     Notes
@@ -94,7 +94,7 @@ def fit_cox(
     (1.676857, 'too_few')
     """
     design = derive_design_matrix(covariates, references=references)
-    rows = derive_survival_rows(
+    rows = derive_model_rows(
         time,
         event,
         entry=entry,
@@ -114,7 +114,7 @@ def fit_cox(
 
 def fit_cox_rows(
     design: Design,
-    rows: SurvivalRows,
+    rows: ModelRows,
     *,
     robust: bool = False,
     ties: str = "efron",
@@ -191,7 +191,7 @@ def fit_cox_rows(
     )
 
 
-def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: SurvivalRows) -> np.ndarray:
+def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Robust covariance (p, p): squared weighted dfbeta, summed over the rows of a cluster first."""
     influence = (residuals * rows.weights[:, None]) @ model_covariance
     n_clusters = int(rows.cluster.max()) + 1
@@ -204,7 +204,7 @@ def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: 
     return influence.T @ influence
 
 
-def _maximise(matrix, rows: SurvivalRows, tied, ties: str, engine: str | None) -> NewtonFit:
+def _maximise(matrix, rows: ModelRows, tied, ties: str, engine: str | None) -> NewtonFit:
     """Maximum of the partial likelihood; lifelines brings simple data near it, Newton's method home."""
     if engine not in (None, "lifelines", "newton"):
         raise ValueError(f"engine {engine!r}: expected 'lifelines' or 'newton'")
@@ -230,7 +230,7 @@ def _maximise(matrix, rows: SurvivalRows, tied, ties: str, engine: str | None) -
     return fit if fit.converged or start is None else fit_newton(evaluate, zero)
 
 
-def _fit_by_lifelines(matrix: np.ndarray, rows: SurvivalRows) -> np.ndarray | None:
+def _fit_by_lifelines(matrix: np.ndarray, rows: ModelRows) -> np.ndarray | None:
     """Coefficients from lifelines, or None where it gives up (a collinear or monotone case judged later)."""
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError

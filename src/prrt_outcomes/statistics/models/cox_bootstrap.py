@@ -12,7 +12,7 @@ import numpy as np
 
 from prrt_outcomes.statistics.models.cox import fit_cox_rows
 from prrt_outcomes.statistics.models.design import Design, derive_design_matrix
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows, derive_survival_rows
+from prrt_outcomes.statistics.models.model_rows import ModelRows, derive_model_rows
 
 BLOCK_ELEMENTS = 1 << 16
 MAX_ITERATIONS = 25
@@ -102,7 +102,7 @@ def bootstrap_cox_log_hazard_ratio(
     R's case weights. Rows with a missing covariate are left out of all replicates.
     """
     design = derive_design_matrix(covariates, references=references)
-    rows = derive_survival_rows(
+    rows = derive_model_rows(
         time, event, entry=entry, strata=strata, identifier=identifier, keep=design.complete
     )
     weights_matrix = np.asarray(weights_matrix)
@@ -131,7 +131,7 @@ def bootstrap_cox_log_hazard_ratio(
     return CoxBootstrapResult(coefficients / scale, status.astype(str), int((status != "ok").sum()), names)
 
 
-def _lay_out(design: Design, rows: SurvivalRows, scale: np.ndarray) -> _Layout:
+def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
     """Order rows once for all replicates."""
     order = np.lexsort((-rows.last, rows.stratum))
     matrix = ((design.matrix - design.matrix.mean(axis=0)) / scale)[order]

@@ -10,7 +10,7 @@ from scipy.special import chdtrc
 
 from prrt_outcomes.statistics.models.coefficient_table import format_coefficient_table
 from prrt_outcomes.statistics.models.design import Design
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows
+from prrt_outcomes.statistics.models.model_rows import ModelRows
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class CoxResult:
     confidence: float
     ties: str
     design: Design
-    rows: SurvivalRows
+    rows: ModelRows
 
     @property
     def coefficients(self) -> np.ndarray:
@@ -78,6 +78,13 @@ class CoxResult:
     def estimated(self) -> np.ndarray:
         """The p flags: True where the coefficient is not empty."""
         return np.isfinite(self.coefficients)
+
+    def compare(self, smaller: CoxResult) -> ChiSquaredTest:
+        """Likelihood-ratio test against a model with fewer columns of the same rows."""
+        more = self.likelihood_ratio.degrees_of_freedom - smaller.likelihood_ratio.degrees_of_freedom
+        if more < 1 or not np.isfinite(self.log_likelihood):
+            return NO_TEST
+        return compute_chi_squared_test(2 * (self.log_likelihood - smaller.log_likelihood), more)
 
     @property
     def linear_predictor(self) -> np.ndarray:
@@ -102,7 +109,7 @@ def compute_quadratic_test(vector: np.ndarray, matrix: np.ndarray) -> ChiSquared
 
 
 def empty_cox_result(
-    design: Design, rows: SurvivalRows, robust: bool, ties: str, confidence: float
+    design: Design, rows: ModelRows, robust: bool, ties: str, confidence: float
 ) -> CoxResult:
     """A model without events: everything empty, with its status."""
     p = len(design.columns)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from prrt_outcomes.statistics.models.model_rows import ModelRows
 from prrt_outcomes.statistics.models.partial_likelihood import NewtonFit
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows
 
 COLLINEAR = 1e-10
 FLAT = 1e-7
 
 
-def find_estimable_columns(information: np.ndarray, rows: SurvivalRows) -> np.ndarray:
+def find_estimable_columns(information: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Flag the columns that carry information beyond the columns before them: (p,).
 
     `information` is that at coefficients 0 of columns of unit variance. A column that is constant within

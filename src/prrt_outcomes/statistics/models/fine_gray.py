@@ -18,8 +18,8 @@ from prrt_outcomes.statistics.models.cox_result import (
 )
 from prrt_outcomes.statistics.models.design import derive_design_matrix
 from prrt_outcomes.statistics.models.estimability import find_estimable_columns, find_separated_columns
+from prrt_outcomes.statistics.models.model_rows import derive_model_rows
 from prrt_outcomes.statistics.models.partial_likelihood import fit_newton
-from prrt_outcomes.statistics.models.survival_rows import derive_survival_rows
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def fit_fine_gray(
         raise ValueError(f"{int(labels.isna().sum())} missing causes")
     event = (labels == event_of_interest).to_numpy()
     is_censored = (labels == censored).to_numpy()
-    checked = derive_survival_rows(time, event, keep=design.complete)
+    checked = derive_model_rows(time, event, keep=design.complete)
     is_censored = is_censored[checked.kept]
     centre, scale = design.matrix.mean(axis=0), design.matrix.std(axis=0)
     scale = np.where(scale > 1e-12 * np.abs(design.matrix).max(axis=0, initial=1e-300), scale, 1.0)

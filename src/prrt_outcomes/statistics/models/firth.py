@@ -14,13 +14,13 @@ from prrt_outcomes.statistics.models.coefficient_table import format_coefficient
 from prrt_outcomes.statistics.models.cox_result import CoxResult
 from prrt_outcomes.statistics.models.design import Design, derive_design_matrix
 from prrt_outcomes.statistics.models.estimability import find_estimable_columns
+from prrt_outcomes.statistics.models.model_rows import ModelRows, derive_model_rows
 from prrt_outcomes.statistics.models.partial_likelihood import compute_partial_likelihood, derive_tied_events
 from prrt_outcomes.statistics.models.penalised_likelihood import (
     PenalisedFit,
     find_profile_bound,
     fit_penalised,
 )
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows, derive_survival_rows
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def fit_firth_cox(
     2001, Biometrics 57:114.
     """
     design = derive_design_matrix(covariates, references=references)
-    rows = derive_survival_rows(
+    rows = derive_model_rows(
         time, event, entry=entry, weights=weights, strata=strata, identifier=identifier, keep=design.complete
     )
     design = replace(design, matrix=design.matrix[rows.kept[design.complete]])
@@ -94,7 +94,7 @@ def fit_firth_beside(fit: CoxResult) -> FirthResult | None:
 
 
 def fit_firth_rows(
-    design: Design, rows: SurvivalRows, *, confidence: float = 0.95, engine: str | None = None
+    design: Design, rows: ModelRows, *, confidence: float = 0.95, engine: str | None = None
 ) -> FirthResult:
     """Penalised fit of checked rows; `engine` (``firthmodels`` or ``newton``) overrides the choice of route."""
     p = len(design.columns)
@@ -130,7 +130,7 @@ def fit_firth_rows(
     return _gather(design, rows, statuses, fit, full, tests, confidence)
 
 
-def _by_firthmodels(matrix: np.ndarray, rows: SurvivalRows, confidence: float):
+def _by_firthmodels(matrix: np.ndarray, rows: ModelRows, confidence: float):
     """Fit, bounds and p-values from the library; its warnings are read off the result instead."""
     from firthmodels import FirthCoxPH
 
@@ -151,7 +151,7 @@ def _by_firthmodels(matrix: np.ndarray, rows: SurvivalRows, confidence: float):
     return PenalisedFit(model.coef_, model.bse_, float(model.loglik_), null, True), bounds, p_values
 
 
-def _by_newton(matrix: np.ndarray, rows: SurvivalRows, confidence: float):
+def _by_newton(matrix: np.ndarray, rows: ModelRows, confidence: float):
     """Fit, bounds and p-values on our own likelihood."""
     p = matrix.shape[1]
     fit = fit_penalised(matrix, rows)

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from prrt_outcomes.statistics.models.survival_rows import (
-    SurvivalRows,
+from prrt_outcomes.statistics.models.model_rows import (
+    ModelRows,
     compute_risk_set_sums,
     compute_sums_over_time_at_risk,
 )
@@ -93,7 +93,7 @@ class NewtonFit:
     iterations: int
 
 
-def derive_tied_events(rows: SurvivalRows, ties: str) -> TiedEvents:
+def derive_tied_events(rows: ModelRows, ties: str) -> TiedEvents:
     """Number the tied events of every cell."""
     if ties not in ("efron", "breslow"):
         raise ValueError(f"ties {ties!r}: expected 'efron' or 'breslow'")
@@ -108,7 +108,7 @@ def derive_tied_events(rows: SurvivalRows, ties: str) -> TiedEvents:
 
 def compute_partial_likelihood(
     matrix: np.ndarray,
-    rows: SurvivalRows,
+    rows: ModelRows,
     tied: TiedEvents,
     coefficients: np.ndarray,
     *,
@@ -178,7 +178,7 @@ def fit_newton(
 
 
 def compute_score_residuals(
-    matrix: np.ndarray, rows: SurvivalRows, tied: TiedEvents, at: LikelihoodAt
+    matrix: np.ndarray, rows: ModelRows, tied: TiedEvents, at: LikelihoodAt
 ) -> np.ndarray:
     """Score residuals (n, p), unweighted, under Efron's ties as R's `residuals(fit, "score")`.
 
@@ -206,7 +206,7 @@ def compute_score_residuals(
 
 
 def compute_schoenfeld_residuals(
-    matrix: np.ndarray, rows: SurvivalRows, tied: TiedEvents, at: LikelihoodAt
+    matrix: np.ndarray, rows: ModelRows, tied: TiedEvents, at: LikelihoodAt
 ) -> np.ndarray:
     """Schoenfeld residuals (number of events, p) in row order, as `cox.zph` takes them.
 
@@ -217,21 +217,21 @@ def compute_schoenfeld_residuals(
     return matrix[rows.event] - mean_of_means[rows.event_cell]
 
 
-def sum_over_events(values: np.ndarray, rows: SurvivalRows) -> np.ndarray:
+def sum_over_events(values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum `values` (number of events, p) over the events of each cell: (G, p)."""
     return np.column_stack(
         [np.bincount(rows.event_cell, weights=v, minlength=rows.n_cells) for v in values.T]
     )
 
 
-def _sum_over_terms(values: np.ndarray, rows: SurvivalRows, tied: TiedEvents) -> np.ndarray:
+def _sum_over_terms(values: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
     """Sum (D,) or (D, p) over the terms of each cell."""
     if values.ndim == 1:
         return np.bincount(tied.cell, weights=values, minlength=rows.n_cells)
     return np.column_stack([np.bincount(tied.cell, weights=v, minlength=rows.n_cells) for v in values.T])
 
 
-def _cumulative_hazard(hazard: np.ndarray, rows: SurvivalRows, tied: TiedEvents) -> np.ndarray:
+def _cumulative_hazard(hazard: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
     """Hazard that each row lived through, with Efron's share for tied events."""
     out = compute_sums_over_time_at_risk(_sum_over_terms(hazard, rows, tied), rows)
     if tied.left_out.any():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows, compute_risk_set_sums
+from prrt_outcomes.statistics.models.model_rows import ModelRows, compute_risk_set_sums
 
 MAX_ITERATIONS = 200
 STEP_LIMIT = 2.0
@@ -31,7 +31,7 @@ class PenalisedFit:
     converged: bool
 
 
-def compute_penalised_likelihood(matrix: np.ndarray, rows: SurvivalRows, beta: np.ndarray):
+def compute_penalised_likelihood(matrix: np.ndarray, rows: ModelRows, beta: np.ndarray):
     """Penalised log likelihood, its score (p,), and the information (p, p).
 
     The derivative of log |I| is the trace of I^-1 dI; the third moments of the covariates in a risk set are
@@ -69,7 +69,7 @@ def compute_penalised_likelihood(matrix: np.ndarray, rows: SurvivalRows, beta: n
 
 def fit_penalised(
     matrix: np.ndarray,
-    rows: SurvivalRows,
+    rows: ModelRows,
     *,
     free: np.ndarray | None = None,
     start: np.ndarray | None = None,
@@ -104,7 +104,7 @@ def fit_penalised(
 
 
 def find_profile_bound(
-    matrix: np.ndarray, rows: SurvivalRows, fit: PenalisedFit, column: int, side: int, drop: float
+    matrix: np.ndarray, rows: ModelRows, fit: PenalisedFit, column: int, side: int, drop: float
 ) -> float:
     """Value of one coefficient at which the profile penalised log likelihood lies `drop` below its maximum.
 

@@ -9,12 +9,12 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from prrt_outcomes.statistics.models.cox_result import CoxResult
+from prrt_outcomes.statistics.models.model_rows import ModelRows
 from prrt_outcomes.statistics.models.partial_likelihood import (
     compute_partial_likelihood,
     compute_schoenfeld_residuals,
     derive_tied_events,
 )
-from prrt_outcomes.statistics.models.survival_rows import SurvivalRows
 
 GLOBAL = "GLOBAL"
 TRANSFORMS = ("km", "identity", "rank", "log")
@@ -107,7 +107,7 @@ def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> P
     )
 
 
-def compute_transformed_time(rows: SurvivalRows, transform: str) -> np.ndarray:
+def compute_transformed_time(rows: ModelRows, transform: str) -> np.ndarray:
     """g(t) at each cell: (G,)."""
     if transform == "identity":
         return rows.cell_time.copy()
@@ -157,7 +157,7 @@ def _quadratic_form(matrix: np.ndarray, vector: np.ndarray) -> float:
     return float(max((vector / scale) @ np.linalg.solve(correlation, vector / scale), 0.0))
 
 
-def _scale_residuals(schoenfeld, information, matrix, beta, scale, terms, rows: SurvivalRows):
+def _scale_residuals(schoenfeld, information, matrix, beta, scale, terms, rows: ModelRows):
     """Scaled residuals (events, terms) plus coefficients, and their covariance, on the own scale."""
     names = list(dict.fromkeys(terms))
     events_used = _events_where_varying(matrix, terms, rows)
@@ -186,7 +186,7 @@ def _scale_residuals(schoenfeld, information, matrix, beta, scale, terms, rows: 
     return out + np.where(several, 1.0, own_scale), np.linalg.pinv(mean_information, hermitian=True)
 
 
-def _events_where_varying(matrix: np.ndarray, terms: list[str], rows: SurvivalRows) -> np.ndarray:
+def _events_where_varying(matrix: np.ndarray, terms: list[str], rows: ModelRows) -> np.ndarray:
     """Events of each stratum (strata, p), 0 where the term does not vary within the stratum."""
     n_strata = int(rows.stratum.max()) + 1
     n_events = np.bincount(rows.stratum[rows.event], minlength=n_strata)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-TIE_TOLERANCE = 1.5e-8
+from prrt_outcomes.statistics.risk.rows import TIE_TOLERANCE, merge_near_times
 
 
 @dataclass(frozen=True)
-class SurvivalRows:
+class ModelRows:
     """Checked rows and the risk sets that they belong to.
 
     A *cell* is a distinct event time of a stratum; cells run by stratum, then time. A row is at risk in the
@@ -66,7 +66,7 @@ class SurvivalRows:
         return len(self.cell_time)
 
 
-def derive_survival_rows(
+def derive_model_rows(
     time,
     event,
     *,
@@ -77,7 +77,7 @@ def derive_survival_rows(
     identifier=None,
     keep=None,
     tie_tolerance: float = TIE_TOLERANCE,
-) -> SurvivalRows:
+) -> ModelRows:
     """Check rows and find the risk sets they belong to.
 
     Parameters
@@ -97,6 +97,8 @@ def derive_survival_rows(
     """
     time = _numbers(time, "time")
     n = len(time)
+    if n == 0:
+        raise ValueError("no rows: a model needs at least one observation")
     event = _events(event, n)
     late = entry is not None
     entry = _numbers(entry, "entry", n) if late else np.full(n, -np.inf)
@@ -105,7 +107,8 @@ def derive_survival_rows(
         raise ValueError(f"{int((time < 0).sum())} negative times (rows {_first(time < 0)})")
     if (weights < 0).any():
         raise ValueError(f"{int((weights < 0).sum())} negative weights (rows {_first(weights < 0)})")
-    time, entry = merge_tied_times(time, entry, tolerance=tie_tolerance)
+    distinct, position = merge_near_times(np.concatenate([time, entry]) if late else time, tie_tolerance)
+    time, entry = distinct[position[:n]], distinct[position[n:]] if late else entry
     if (entry >= time).any():
         wrong = entry >= time
         raise ValueError(f"{int(wrong.sum())} rows enter at or after they end (rows {_first(wrong)})")
@@ -130,29 +133,7 @@ def derive_survival_rows(
     )
 
 
-def merge_tied_times(*times: np.ndarray, tolerance: float = TIE_TOLERANCE) -> tuple[np.ndarray, ...]:
-    """Make times that differ by no more than the tolerance one time, as R's `timefix`.
-
-    The tolerance is absolute or relative to the mean of the distinct absolute times; the earliest time of a
-    run of near ties is kept. Infinite values pass unchanged. Source: survival::aeqSurv.
-    """
-    distinct = np.unique(np.concatenate([t[np.isfinite(t)] for t in times]))
-    if len(distinct) < 2:
-        return times
-    gaps = np.diff(distinct)
-    near = (gaps <= tolerance) | (gaps <= tolerance * np.abs(distinct).mean())
-    if not near.any():
-        return times
-    cuts = distinct[np.concatenate(([True], ~near))]
-
-    def snap(values: np.ndarray) -> np.ndarray:
-        snapped = cuts[np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, None)]
-        return np.where(np.isfinite(values), snapped, values)
-
-    return tuple(snap(t) for t in times)
-
-
-def compute_risk_set_sums(values: np.ndarray, rows: SurvivalRows) -> np.ndarray:
+def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum `values` (n,) or (n, p) over the risk set of each cell: (G,) or (G, p)."""
     columns = values.reshape(len(values), -1)
     out = np.empty((rows.n_cells, columns.shape[1]))
@@ -168,14 +149,14 @@ def compute_risk_set_sums(values: np.ndarray, rows: SurvivalRows) -> np.ndarray:
     return out.reshape((rows.n_cells, *values.shape[1:]))
 
 
-def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: SurvivalRows) -> np.ndarray:
+def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum (G,) or (G, p) over the cells in which each row is at risk: (n,) or (n, p)."""
     zero = np.zeros((1, *cell_values.shape[1:]))
     total = np.concatenate([zero, np.cumsum(cell_values, axis=0)])
     return total[rows.last] - total[rows.first]
 
 
-def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -> SurvivalRows:
+def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -> ModelRows:
     """Build the rows with cells and ranges of cells."""
     stratum = np.unique(stratum, return_inverse=True)[1] if len(stratum) else stratum
     distinct, rank = np.unique(time, return_inverse=True)
@@ -190,7 +171,7 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         np.bincount(patient[event]) if patient is not None and event.any() else np.array([int(event.any())])
     )
     n_patients = len(np.unique(patient)) if patient is not None else len(time)
-    return SurvivalRows(
+    return ModelRows(
         time=time,
         entry=entry,
         event=event,
@@ -210,7 +191,7 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
     )
 
 
-def replace_weights(rows: SurvivalRows, weights: np.ndarray) -> SurvivalRows:
+def replace_weights(rows: ModelRows, weights: np.ndarray) -> ModelRows:
     """The same rows with other weights (positive, one a row)."""
     return replace(rows, weights=np.asarray(weights, dtype=float))
 

@@ -44,9 +44,7 @@ def derive_adverse_events(
         if TERMS[number] == "alopecia":
             grade = np.minimum(grade, 2)
         last = onset + np.floor(rng.exponential(9.0, len(row)))
-        parts.append(
-            pd.DataFrame({"row": row, "term": number, "onset": onset, "last": last, "grade": grade})
-        )
+        parts.append(pd.DataFrame({"row": row, "term": number, "onset": onset, "last": last, "grade": grade}))
     row = np.flatnonzero(neoplasm <= end)
     leukaemia = rng.random(len(row)) < 0.3
     parts.append(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.baseline import draw_baseline
+from prrt_outcomes.simulate.curves import compute_kaplan_meier
 from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
 from prrt_outcomes.simulate.history import format_patient_ids, open_stream
 from prrt_outcomes.simulate.patient_tables import derive_covariates
@@ -53,7 +54,9 @@ def draw_controls(
     never = np.full(patients, np.inf)
     log_progression = compute_log_hazard(baseline, settings, death=False)
     log_progression = log_progression - np.log(effects.treatment_progression_hazard_ratio)
-    log_death = compute_log_hazard(baseline, settings, death=True) - np.log(effects.treatment_death_hazard_ratio)
+    log_death = compute_log_hazard(baseline, settings, death=True) - np.log(
+        effects.treatment_death_hazard_ratio
+    )
     progression = draw_progression_days(log_progression, never, settings, rng)
     death = np.ceil(np.clip(draw_death_days(log_death, progression, never, settings, rng), 3.0, 1e6))
     end = np.minimum(
@@ -64,7 +67,8 @@ def draw_controls(
     interval, delay = settings.scans.interval_days, settings.scans.delay_mean_days
     since = np.maximum(progression - FIRST_SCAN_DAYS, 0.0)
     seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval) + np.round(rng.exponential(delay, patients))
-    prompted = progression + rng.integers(10, 41, patients)
+    scans = settings.scans
+    prompted = progression + rng.integers(scans.prompted_first_day, scans.prompted_last_day + 1, patients)
     seen = np.where(rng.random(patients) < settings.scans.prompted_share, np.minimum(seen, prompted), seen)
     seen = np.ceil(seen)
     last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
@@ -85,13 +89,15 @@ def draw_controls(
     return Controls(baseline=baseline, outcomes=outcomes)
 
 
-def derive_control_tables(settings: SimulationSettings, seed: int) -> tuple[dict[str, pd.DataFrame], Controls]:
+def derive_control_tables(
+    settings: SimulationSettings, seed: int
+) -> tuple[dict[str, pd.DataFrame], Controls, int]:
     """Tables `control_patients`, `control_outcomes`, `control_curves` and `control_at_risk`.
 
     Returns
     -------
     tuple
-        the tables, and the controls with their latent times for the truth.
+        the tables, the controls with their latent times for the truth, and the events of the published arm.
     """
     rng = open_stream(seed, "controls")
     controls = draw_controls(settings, settings.controls.patients, rng)
@@ -115,22 +121,23 @@ def derive_control_tables(settings: SimulationSettings, seed: int) -> tuple[dict
         ],
         ignore_index=True,
     )
-    curve, at_risk = derive_published_curve(settings, open_stream(seed, "curve"))
+    curve, at_risk, events = derive_published_curve(settings, open_stream(seed, "curve"))
     tables = {
         "control_patients": patients,
         "control_outcomes": long.sort_values(["patient_id", "endpoint"], ignore_index=True),
         "control_curves": curve,
         "control_at_risk": at_risk,
     }
-    return tables, controls
+    return tables, controls, events
 
 
 def derive_published_curve(
     settings: SimulationSettings, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """A published-like arm: points of its Kaplan-Meier curve as read by eye, and numbers at risk every 6 months.
 
-    Points lie within 0.002 of the curve and never rise; numbers at risk are exact.
+    Points lie within 0.002 of the curve and never rise; numbers at risk are exact. The number of events is
+    that up to the end of the figure (`controls.curve_months`).
     """
     drawn = draw_controls(settings, settings.controls.curve_patients, rng).outcomes
     months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
@@ -151,14 +158,5 @@ def derive_published_curve(
     n_at_risk = (months[:, None] >= ticks).sum(axis=0)
     name = {"control": CURVE_CONTROL, "arm": CURVE_ARM, "endpoint": "pfs"}
     at_risk = pd.DataFrame({**name, "time_months": ticks, "n_at_risk": n_at_risk})
-    return curve.assign(**name)[["control", "arm", "endpoint", "time_months", "survival"]], at_risk
-
-
-def compute_kaplan_meier(time: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Kaplan-Meier curve: distinct times of events and survival just after each."""
-    times, index = np.unique(time, return_inverse=True)
-    deaths = np.bincount(index, weights=event, minlength=len(times))
-    leaving = np.bincount(index, minlength=len(times))
-    at_risk = len(time) - np.concatenate([[0], leaving.cumsum()[:-1]])
-    survival = np.cumprod(1.0 - deaths / at_risk)
-    return times[deaths > 0], survival[deaths > 0]
+    curve = curve.assign(**name)[["control", "arm", "endpoint", "time_months", "survival"]]
+    return curve, at_risk, int((event & (months <= horizon)).sum())

@@ -92,7 +92,8 @@ def derive_prompted_scans(
     later = grid.days >= progression_days[:, None]
     following = later.argmax(axis=1)
     rows = np.arange(patients)
-    wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + rng.integers(10, 41, patients)
+    first, last = settings.scans.prompted_first_day, settings.scans.prompted_last_day
+    wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + rng.integers(first, last + 1, patients)
     prompted = rng.random(patients) < settings.scans.prompted_share
     prompted &= later.any(axis=1) & (following > 0) & (wanted < grid.days[rows, following])
     days, taken = grid.days.copy(), grid.taken.copy()

@@ -84,7 +84,9 @@ def draw_death_days(
     return _invert_pieces(rng.exponential(size=len(log_hazard)), rates, first, second)
 
 
-def _invert_pieces(target: np.ndarray, rates: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _invert_pieces(
+    target: np.ndarray, rates: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
     """Time at which a cumulative hazard of three constant pieces reaches its target."""
     to_first = rates[:, 0] * first
     to_second = to_first + rates[:, 1] * (second - first)

@@ -46,7 +46,17 @@ from prrt_outcomes.simulate.progression import (
 from prrt_outcomes.simulate.regimen import Regimen, derive_given_cycles, draw_regimen
 from prrt_outcomes.simulate.settings import SimulationSettings
 
-STREAMS = ("baseline", "regimen", "lesions", "scans", "progression", "death", "observation", "given", "growth")
+STREAMS = (
+    "baseline",
+    "regimen",
+    "lesions",
+    "scans",
+    "progression",
+    "death",
+    "observation",
+    "given",
+    "growth",
+)
 LATER_STREAMS = (
     "prompted",
     "retreatment",

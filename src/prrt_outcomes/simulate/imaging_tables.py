@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.columns import derive_dates, hide_values, select_codes, select_ids
-from prrt_outcomes.simulate.evaluation import CR, NE, PR, RESPONSES, SD
+from prrt_outcomes.simulate.evaluation import NE, PR, RESPONSES, SD
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.lesions import (
     MEASURED,
@@ -107,7 +107,9 @@ def derive_lesions(
             ),
             "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
             "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
-            "role": select_codes(("target", "new"), (frame["lesion"].to_numpy() >= len(TARGET_IDS)).astype(int)),
+            "role": select_codes(
+                ("target", "new"), (frame["lesion"].to_numpy() >= len(TARGET_IDS)).astype(int)
+            ),
             "organ": select_codes(ORGANS, frame["organ"].to_numpy()),
             "lymph_node": frame["node"].to_numpy(),
             "longest_mm": frame["longest"].to_numpy(),

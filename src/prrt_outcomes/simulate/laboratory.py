@@ -93,7 +93,9 @@ def derive_labs(
         kept = np.ones(len(rows), dtype=bool) if analyte.frequent else ~around_cycle[visit]
         kept &= rng.random(len(rows)) >= settings.records.missing_share
         row, column = rows[kept], visit[kept]
-        log_value = patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
+        log_value = (
+            patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
+        )
         if analyte.name == "creatinine":
             log_value = log_value + decline[row, column]
         elif analyte.name == "chromogranin_a":

@@ -127,5 +127,7 @@ def measure_lesions(
     small = ~node & (read < TOO_SMALL_MM)
     gone = ~node & lesions.complete[:, None, None] & (size_mm < 4.0)
     state = np.where(unseen, NOT_EVALUATED, np.where(gone, ABSENT, np.where(small, TOO_SMALL, MEASURED)))
-    value = np.select([state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, TOO_SMALL_MM, read], np.nan)
+    value = np.select(
+        [state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, TOO_SMALL_MM, read], np.nan
+    )
     return value, state

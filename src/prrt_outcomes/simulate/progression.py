@@ -135,9 +135,7 @@ def apply_second_course(
     value = _shrink_again(readings.value_mm, grid, second, detected, lesions, settings, rng)
     from_found = (column >= np.maximum(detected, 0)[:, None]) & readings.attended
     grows = second.given & ~second.new_lesion
-    value = apply_progression(
-        value, from_found, grid, second.progression_days, grows, lesions, settings, rng
-    )
+    value = apply_progression(value, from_found, grid, second.progression_days, grows, lesions, settings, rng)
     progressed = days >= second.progression_days[:, None]
     second_seen = find_first(progressed & readings.attended)
     beyond_second = (second_seen >= 0)[:, None] & (column > second_seen[:, None])

@@ -40,11 +40,13 @@ class Simulation:
     tables : input tables by name
     history : what happened to the patients
     controls : the historical controls with their latent times
+    curve_events : events of the published-like arm, as a publication would state them
     """
 
     tables: dict[str, pd.DataFrame]
     history: History
     controls: Controls
+    curve_events: int
 
 
 def simulate_registry(settings: SimulationSettings, patients: int, seed: int) -> dict[str, pd.DataFrame]:
@@ -93,10 +95,10 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
     clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
     known_progression = np.minimum(history.detection_days, clinical_days)
     rng = open_stream(seed, "therapies")
-    diagnosis_days = draw_diagnosis_days(history.baseline, rng)
+    diagnosis_days = draw_diagnosis_days(history, rng)
     drawn = draw_therapies(history, diagnosis_days, known_progression, settings, rng)
     records = open_stream(seed, "records")
-    control_tables, controls = derive_control_tables(settings, seed)
+    control_tables, controls, curve_events = derive_control_tables(settings, seed)
     prior_lines = count_prior_lines(drawn, patients)
     tables = {
         "patients": derive_patients(history, ids, diagnosis_days, prior_lines, settings, records),
@@ -109,7 +111,7 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "adverse_events": derive_adverse_events(history, ids, settings, open_stream(seed, "events")),
         **control_tables,
     }
-    return Simulation(tables=tables, history=history, controls=controls)
+    return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)
 
 
 def derive_clinical_progression(history: History, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Section, Share
+from prrt_outcomes.study.base import Name, Section, Share
 
 Ratio = Annotated[float, Field(gt=0, le=100)]
 Positive = Annotated[float, Field(gt=0)]
@@ -74,12 +74,16 @@ class Effects(Section):
     177Lu by as much; 0: size does not matter."""
     radionuclide_hazard_ratio: Ratio = 1.0
     """Hazard ratio of progression and of death of 90Y against 177Lu."""
-    egfr_decline_per_year: NuclideValues = Field(default_factory=lambda: NuclideValues(lu177=0.035, y90=0.075))
+    egfr_decline_per_year: NuclideValues = Field(
+        default_factory=lambda: NuclideValues(lu177=0.035, y90=0.075)
+    )
     """Share of filtration lost a year after treatment (177Lu, 90Y); equal values: no effect of the radionuclide."""
     platelet_nadir: NuclideValues = Field(default_factory=lambda: NuclideValues(lu177=0.22, y90=0.38))
     """Depth of the logarithm of platelets four to five weeks after a cycle; white cells and haemoglobin in
     proportion."""
-    myeloid_neoplasm_per_year: NuclideValues = Field(default_factory=lambda: NuclideValues(lu177=0.004, y90=0.006))
+    myeloid_neoplasm_per_year: NuclideValues = Field(
+        default_factory=lambda: NuclideValues(lu177=0.004, y90=0.006)
+    )
     """Rate of therapy-related myeloid neoplasm a year."""
     treatment_progression_hazard_ratio: Ratio = 0.40
     """Hazard ratio of progression of the treated against the historical controls, all else equal."""
@@ -145,7 +149,9 @@ class DiseaseSettings(Section):
 class LesionSettings(Section):
     """Target lesions: number, size, shrinkage, error of measurement."""
 
-    number_shares: tuple[Share, ...] = Field(default=(0.15, 0.25, 0.30, 0.18, 0.12), min_length=5, max_length=5)
+    number_shares: tuple[Share, ...] = Field(
+        default=(0.15, 0.25, 0.30, 0.18, 0.12), min_length=5, max_length=5
+    )
     """Shares of patients with 1 to 5 target lesions."""
     non_target_only_share: Share = 0.02
     median_diameter_mm: Positive = 28.0
@@ -195,7 +201,17 @@ class ScanSettings(Section):
     clinical_progression_share: Share = 0.025
     """Share of progressions that are clinical only: no scan follows."""
     prompted_share: Share = 0.4
-    """Share of progressions whose symptoms bring the next scan forward, to 10 to 40 days after."""
+    """Share of progressions whose symptoms bring the next scan forward."""
+    prompted_first_day: Annotated[int, Field(ge=0)] = 10
+    prompted_last_day: Annotated[int, Field(ge=0)] = 40
+    """Such a scan follows the progression by this many days, drawn evenly between the two."""
+
+    @model_validator(mode="after")
+    def check_prompted_days(self) -> ScanSettings:
+        """The first day does not follow the last."""
+        if self.prompted_first_day > self.prompted_last_day:
+            raise ValueError("prompted_first_day must not exceed prompted_last_day")
+        return self
 
 
 class FollowUpSettings(Section):
@@ -225,9 +241,9 @@ class ControlSettings(Section):
     """The historical controls."""
 
     patients: Annotated[int, Field(ge=0)] = 160
-    source: str = "registry_1995"
-    first_year: int = 1995
-    last_year: int = 2003
+    source: Name = "registry_1995"
+    first_year: Annotated[int, Field(ge=1950, le=2100)] = 1995
+    last_year: Annotated[int, Field(ge=1950, le=2100)] = 2003
     curve_patients: Annotated[int, Field(ge=10)] = 120
     curve_months: Positive = 36.0
 

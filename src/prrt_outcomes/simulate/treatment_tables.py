@@ -165,10 +165,10 @@ def derive_therapies(
     return frame
 
 
-def draw_diagnosis_days(baseline: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Day of diagnosis, before the first cycle by 200 days or more."""
-    waiting = np.minimum(200 + rng.exponential(900.0, len(baseline)), 365.25 * (baseline["age_years"] - 12))
-    return -np.floor(waiting.to_numpy())
+def draw_diagnosis_days(history: History, rng: np.random.Generator) -> np.ndarray:
+    """Day of diagnosis, before the first cycle by 200 days or more and before the first scan."""
+    least = np.maximum(200, 20 - history.grid.pre_baseline_days)
+    return -np.floor(least + np.minimum(rng.exponential(900.0, len(least)), 5000.0))
 
 
 def _rows(row: np.ndarray, kind: np.ndarray, start: np.ndarray, end: np.ndarray) -> pd.DataFrame:
@@ -184,7 +184,11 @@ def _draw_prior(diagnosis_days: np.ndarray, rng: np.random.Generator) -> pd.Data
     for kind, share in PRIOR_SHARES.items():
         row = np.flatnonzero(rng.random(patients) < share)
         room = -diagnosis_days[row] - 110.0
-        start = diagnosis_days[row] + 10.0 + np.floor(room * rng.random(len(row)) ** (3 if kind == SURGERY else 1))
+        start = (
+            diagnosis_days[row]
+            + 10.0
+            + np.floor(room * rng.random(len(row)) ** (3 if kind == SURGERY else 1))
+        )
         drug = kind in (CHEMOTHERAPY, TARGETED)
         length = np.floor(rng.exponential(90.0, len(row))) + 14.0 if drug else np.zeros(len(row))
         parts.append(_rows(row, np.full(len(row), kind), start, np.minimum(start + length, -29.0)))

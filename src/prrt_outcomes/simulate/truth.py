@@ -1,0 +1,182 @@
+"""What a very large registry from the same model would show: the truth that estimates are held against."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.simulate.baseline import GRADES, TUMOUR_GROUPS
+from prrt_outcomes.simulate.controls import draw_controls
+from prrt_outcomes.simulate.curves import (
+    compute_kaplan_meier,
+    compute_median,
+    compute_restricted_mean,
+    compute_state_hazard_ratio,
+    compute_survival_at,
+)
+from prrt_outcomes.simulate.evaluation import RESPONSES
+from prrt_outcomes.simulate.registry import simulate_outcomes
+from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.units import DAYS_PER_MONTH
+
+TRUTH_SEED = 20151122
+CHUNK = 20_000
+MILESTONES_MONTHS = (12, 24, 60)
+RMST_MONTHS = 60
+LANDMARK_MONTHS = (12, 18, 24)
+RESPONSE_GROUPS = {"CR": "responder", "PR": "responder", "SD": "stable", "PD": "progressive"}
+COX_TERMS = {"tumour_group": TUMOUR_GROUPS[1:], "grade": GRADES[1:]}
+
+
+def compute_truth(
+    settings: SimulationSettings, patients: int = 200_000, seed: int = TRUTH_SEED
+) -> dict[str, object]:
+    """Draw a large independent registry and compute what reports estimate.
+
+    The draw has the same entry, follow-up, scans and losses as a registry, so that quantities that depend on
+    them (progression seen at scans, hazard ratios of proportional-hazards models that do not quite hold) are
+    those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of
+    a rate 0.001, that of the logarithm of a hazard ratio 0.01.
+
+    Parameters
+    ----------
+    settings : settings of the simulation
+    patients : size of the draw
+    seed : seed of the draw, another one than that of any registry
+
+    Returns
+    -------
+    dict
+        patients; response_rates (recist_1_1, unconfirmed; of all patients and by radionuclide);
+        survival[endpoint][group_by][group] with median_months, rmst_months and milestones;
+        cox[endpoint][model][term][level] hazard ratios against gep and G1;
+        responders[endpoint] hazard ratios: naive, time_dependent, landmark by months;
+        controls[endpoint] hazard ratios of the cohort against the controls: unadjusted, att.
+        What cannot be estimated is None. All numbers are plain floats, ready for YAML.
+    """
+    drawn = _draw_large(settings, patients, seed)
+    return {
+        "patients": patients,
+        "seed": seed,
+        "response_rates": _summarise_response(drawn),
+        "survival": {name: _summarise_survival(drawn, name) for name in ("pfs", "os")},
+        "cox": {name: _summarise_cox(drawn, name) for name in ("pfs", "os")},
+        "responders": {name: _summarise_responders(drawn, name) for name in ("pfs", "os")},
+        "controls": _summarise_controls(drawn, settings, seed),
+    }
+
+
+def _draw_large(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
+    """Outcomes of many patients, drawn in parts that fit into memory, with the groupings of the report."""
+    parts = -(-patients // CHUNK)
+    seeds = np.random.SeedSequence(seed).generate_state(parts)
+    sizes = np.full(parts, CHUNK)
+    sizes[-1] = patients - CHUNK * (parts - 1)
+    drawn = pd.concat(
+        [simulate_outcomes(settings, int(n), int(s)) for n, s in zip(sizes, seeds, strict=True)],
+        ignore_index=True,
+    )
+    response = pd.Series(np.array(RESPONSES)[drawn["best_response"]])
+    return drawn.assign(
+        tumour_group=np.array(TUMOUR_GROUPS)[drawn["tumour_group"]],
+        grade=np.array(GRADES)[drawn["grade"]],
+        radionuclide=np.where(drawn["y90"], "90Y", "177Lu"),
+        response=response,
+        response_group=response.map(RESPONSE_GROUPS),
+    )
+
+
+def _summarise_response(drawn: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Shares of best responses of all patients and by radionuclide."""
+
+    def shares(response: pd.Series) -> dict[str, float]:
+        found = {name: float((response == name).mean()) for name in RESPONSES}
+        found["objective"] = found["CR"] + found["PR"]
+        found["disease_control"] = found["objective"] + found["SD"] + found["NON-CR/NON-PD"]
+        found["change_mean"] = float(drawn.loc[response.index, "target_change"].mean())
+        return found
+
+    by_nuclide = {name: shares(part["response"]) for name, part in drawn.groupby("radionuclide")}
+    return {"all": shares(drawn["response"]), **by_nuclide}
+
+
+def _summarise_survival(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict[str, dict]]:
+    """Median, restricted mean and milestones of the whole and of groups."""
+
+    def curve(part: pd.DataFrame) -> dict[str, object]:
+        months = part[f"{endpoint}_days"].to_numpy(dtype=float) / DAYS_PER_MONTH
+        times, survival = compute_kaplan_meier(months, part[f"{endpoint}_event"].to_numpy())
+        return {
+            "median_months": compute_median(times, survival),
+            "rmst_months": compute_restricted_mean(times, survival, RMST_MONTHS),
+            "milestones": {m: compute_survival_at(times, survival, m) for m in MILESTONES_MONTHS},
+        }
+
+    groups = {"all": {"all": curve(drawn)}}
+    for name in ("tumour_group", "grade", "radionuclide", "response_group"):
+        groups[name] = {str(level): curve(part) for level, part in drawn.groupby(name)}
+    return groups
+
+
+def _summarise_cox(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict]:
+    """Hazard ratios of tumour group and grade, alone and together with age and sex."""
+    columns = {
+        f"{term}:{level}": (drawn[term] == level).astype(float)
+        for term, levels in COX_TERMS.items()
+        for level in levels
+    }
+    outcome = {"time": drawn[f"{endpoint}_days"], "event": drawn[f"{endpoint}_event"]}
+    together = {**columns, "age_years": drawn["age_years"], "sex:male": (~drawn["female"]).astype(float)}
+    models = {"multivariable": _fit_hazard_ratios(together, outcome)}
+    alone: dict[str, float] = {}
+    for term in COX_TERMS:
+        alone |= _fit_hazard_ratios({k: v for k, v in columns.items() if k.startswith(f"{term}:")}, outcome)
+    return {"univariable": alone, **models}
+
+
+def _fit_hazard_ratios(columns: dict[str, pd.Series], outcome: dict[str, pd.Series]) -> dict[str, float]:
+    """Hazard ratios of a Cox model with Efron ties; columns without variation are left out."""
+    from lifelines import CoxPHFitter
+
+    varying = {name: values for name, values in columns.items() if values.nunique() > 1}
+    fitted = CoxPHFitter().fit(pd.DataFrame({**varying, **outcome}), "time", "event")
+    return {name: float(np.exp(value)) for name, value in fitted.params_.items()}
+
+
+def _summarise_responders(drawn: pd.DataFrame, endpoint: str) -> dict[str, object]:
+    """Hazard ratios of responders: the biased one, the time-dependent one, and from landmarks on."""
+    time = drawn[f"{endpoint}_days"].to_numpy(dtype=float)
+    event = drawn[f"{endpoint}_event"].to_numpy() == 1
+    start = drawn["response_days"].fillna(np.inf).to_numpy()
+    none = np.zeros(len(time))
+    ever = np.where(np.isfinite(start), 0.0, np.inf)
+    landmarks = {}
+    for months in LANDMARK_MONTHS:
+        day = months * DAYS_PER_MONTH
+        still = time > day
+        state = np.where(start[still] <= day, 0.0, np.inf)
+        landmarks[months] = compute_state_hazard_ratio(
+            time[still], event[still], np.full(still.sum(), day), state
+        )
+    return {
+        "naive": compute_state_hazard_ratio(time, event, none, ever),
+        "time_dependent": compute_state_hazard_ratio(time, event, none, start),
+        "landmark": landmarks,
+    }
+
+
+def _summarise_controls(
+    drawn: pd.DataFrame, settings: SimulationSettings, seed: int
+) -> dict[str, dict[str, float | None]]:
+    """Hazard ratios against the controls as they are, and against what would have become of the treated."""
+    patients = len(drawn)
+    found: dict[str, dict[str, float | None]] = {"pfs": {}, "os": {}}
+    for name, like_cohort in (("unadjusted", False), ("att", True)):
+        rng = np.random.default_rng([seed, int(like_cohort)])
+        controls = draw_controls(settings, patients, rng, like_cohort=like_cohort).outcomes
+        for endpoint in found:
+            time = np.concatenate([drawn[f"{endpoint}_days"], controls[f"{endpoint}_days"]]).astype(float)
+            event = np.concatenate([drawn[f"{endpoint}_event"], controls[f"{endpoint}_event"]]) == 1
+            treated = np.repeat([0.0, np.inf], patients)
+            found[endpoint][name] = compute_state_hazard_ratio(time, event, np.zeros(len(time)), treated)
+    return found

@@ -1,0 +1,293 @@
+"""Proportions and their differences with intervals, and agreement beyond chance (Cohen's kappa)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtr, ndtri
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share of patients with its interval; all nan and status ``too_few`` where the denominator is 0."""
+
+    events: int
+    n: int
+    proportion: float
+    lower: float
+    upper: float
+    method: str
+    confidence: float
+    status: str
+
+
+@dataclass(frozen=True)
+class ProportionDifference:
+    """First minus second proportion with its interval; nan and ``too_few`` where a denominator is 0.
+
+    `p_value` is that of the score test of no difference (Miettinen-Nurminen), nan for Newcombe.
+    """
+
+    difference: float
+    lower: float
+    upper: float
+    p_value: float
+    method: str
+    confidence: float
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class Kappa:
+    """Cohen's kappa.
+
+    Attributes
+    ----------
+    categories : in the order of the rows and columns of `table`
+    table : counts, first rater by second
+    n, observed, expected : pairs, share of agreement, share expected by chance
+    kappa, std_error, lower, upper : estimate and its large-sample interval, cut to -1..1
+    weights : ``none``, ``linear`` or ``quadratic``
+    status : ``ok``; ``too_few`` where there are no pairs, or both raters use one category only
+    """
+
+    categories: tuple
+    table: NDArray[np.int64]
+    n: int
+    observed: float
+    expected: float
+    kappa: float
+    std_error: float
+    lower: float
+    upper: float
+    weights: str
+    status: str
+
+
+def _check_counts(events: int, n: int, confidence: float) -> None:
+    """Refuse counts that are no counts."""
+    if events != int(events) or n != int(n) or not 0 <= events <= n:
+        raise ValueError(f"expected whole numbers with 0 <= events <= n, not {events} of {n}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+
+
+def compute_proportion(
+    events: int,
+    n: int,
+    method: Literal["clopper_pearson", "wilson"] = "clopper_pearson",
+    confidence: float = 0.95,
+) -> Proportion:
+    """Compute a proportion with its exact (Clopper-Pearson) or score (Wilson) interval.
+
+    Parameters
+    ----------
+    events, n : whole numbers, 0 <= events <= n
+    method : ``clopper_pearson`` never covers less than asked, ``wilson`` about as much as asked
+    confidence : two-sided
+
+    Returns
+    -------
+    Proportion; n = 0 has status ``too_few``
+
+    Raises
+    ------
+    ValueError : counts that are no counts, unknown method
+
+    References
+    ----------
+    Clopper and Pearson 1934, Biometrika 26:404; Wilson 1927, JASA 22:209.
+    """
+    _check_counts(events, n, confidence)
+    if method not in ("clopper_pearson", "wilson"):
+        raise ValueError(f"method must be clopper_pearson or wilson, not {method!r}")
+    if n == 0:
+        return Proportion(0, 0, NAN, NAN, NAN, method, confidence, "too_few")
+    tail = (1.0 - confidence) / 2.0
+    if method == "clopper_pearson":
+        lower = float(betaincinv(events, n - events + 1, tail)) if events > 0 else 0.0
+        upper = float(betaincinv(events + 1, n - events, 1.0 - tail)) if events < n else 1.0
+    else:
+        lower, upper = _wilson(events, n, confidence)
+    return Proportion(int(events), int(n), events / n, lower, upper, method, confidence, "ok")
+
+
+def _wilson(events: int, n: int, confidence: float) -> tuple[float, float]:
+    z = float(ndtri(0.5 + confidence / 2.0))
+    p = events / n
+    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    lower = 0.0 if events == 0 else float((centre - half) / scale)
+    return lower, 1.0 if events == n else float((centre + half) / scale)
+
+
+def compute_proportion_difference(
+    events_first: int,
+    n_first: int,
+    events_second: int,
+    n_second: int,
+    method: Literal["newcombe", "miettinen_nurminen"] = "newcombe",
+    confidence: float = 0.95,
+) -> ProportionDifference:
+    """Compute the difference of two independent proportions, first minus second.
+
+    Parameters
+    ----------
+    events_first, n_first, events_second, n_second : whole numbers
+    method : ``newcombe`` (hybrid of Wilson intervals, his method 10) or ``miettinen_nurminen`` (score)
+    confidence : two-sided
+
+    Returns
+    -------
+    ProportionDifference
+
+    Raises
+    ------
+    ValueError : counts that are no counts, unknown method
+
+    References
+    ----------
+    Newcombe 1998, Statistics in Medicine 17:873; Miettinen and Nurminen 1985, Statistics in Medicine 4:213.
+    """
+    _check_counts(events_first, n_first, confidence)
+    _check_counts(events_second, n_second, confidence)
+    if method not in ("newcombe", "miettinen_nurminen"):
+        raise ValueError(f"method must be newcombe or miettinen_nurminen, not {method!r}")
+    if n_first == 0 or n_second == 0:
+        return ProportionDifference(NAN, NAN, NAN, NAN, method, confidence, "too_few")
+    p1, p2 = events_first / n_first, events_second / n_second
+    d = p1 - p2
+    if method == "newcombe":
+        low1, high1 = _wilson(events_first, n_first, confidence)
+        low2, high2 = _wilson(events_second, n_second, confidence)
+        lower = d - float(np.hypot(p1 - low1, high2 - p2))
+        upper = d + float(np.hypot(high1 - p1, p2 - low2))
+        return ProportionDifference(d, max(lower, -1.0), min(upper, 1.0), NAN, method, confidence, "ok")
+    counts = (events_first, n_first, events_second, n_second)
+    lower, upper = _score_limits(counts, confidence)
+    z = _score(counts, 0.0)
+    p_value = float(2.0 * ndtr(-abs(z))) if np.isfinite(z) else 1.0
+    return ProportionDifference(d, lower, upper, p_value, method, confidence, "ok")
+
+
+def _score(counts: tuple[int, int, int, int], delta: float) -> float:
+    """Return the score statistic of p1 - p2 = delta, its variance at the constrained estimates."""
+    x1, n1, x2, n2 = counts
+    observed = x1 / n1 - x2 / n2 - delta
+    p1, p2 = _constrained(counts, delta)
+    n = n1 + n2
+    variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * n / (n - 1)
+    if variance <= 0:
+        return 0.0 if abs(observed) < 1e-12 else float(np.copysign(np.inf, observed))
+    return float(observed / np.sqrt(variance))
+
+
+def _constrained(counts: tuple[int, int, int, int], delta: float) -> tuple[float, float]:
+    """Return the maximum-likelihood proportions with p1 - p2 = delta: the root of a cubic in p2."""
+    x1, n1, x2, n2 = counts
+    n, x = n1 + n2, x1 + x2
+    third = n
+    second = (n1 + 2 * n2) * delta - n - x
+    first = (n2 * delta - n - 2 * x2) * delta + x
+    constant = x2 * delta * (1 - delta)
+    v = (second / (3 * third)) ** 3 - second * first / (6 * third**2) + constant / (2 * third)
+    root = max((second / (3 * third)) ** 2 - first / (3 * third), 0.0)
+    u = np.copysign(np.sqrt(root), v)
+    ratio = 0.0 if u == 0 else float(np.clip(v / u**3, -1.0, 1.0))
+    angle = (np.pi + np.arccos(ratio)) / 3
+    p2 = float(2 * u * np.cos(angle) - second / (3 * third))
+    p2 = min(max(p2, 0.0, -delta), 1.0, 1.0 - delta)
+    return min(max(p2 + delta, 0.0), 1.0), p2
+
+
+def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple[float, float]:
+    """Return where the score statistic crosses the normal quantile on both sides."""
+    z = float(ndtri(0.5 + confidence / 2.0))
+    observed = counts[0] / counts[1] - counts[2] / counts[3]
+
+    def crossing(inner: float, outer: float, level: float) -> float:
+        for _ in range(200):
+            middle = (inner + outer) / 2.0
+            if abs(_score(counts, middle)) < level:
+                inner = middle
+            else:
+                outer = middle
+        return inner
+
+    edge = 1.0 - 1e-15
+    lower = -1.0 if observed <= -1.0 else crossing(observed, -edge, z)
+    upper = 1.0 if observed >= 1.0 else crossing(observed, edge, z)
+    return lower, upper
+
+
+def compute_kappa(
+    first: ArrayLike,
+    second: ArrayLike,
+    categories: tuple | None = None,
+    weights: Literal["none", "linear", "quadratic"] = "none",
+    confidence: float = 0.95,
+) -> Kappa:
+    """Compute the agreement of two raters beyond chance.
+
+    Parameters
+    ----------
+    first, second : one category a patient, no missing values, shape (n,)
+    categories : all categories in their order (needed for weights); default those that occur, sorted
+    weights : ``none``; ``linear`` or ``quadratic`` for ordered categories
+    confidence : of the large-sample interval
+
+    Returns
+    -------
+    Kappa
+
+    Raises
+    ------
+    ValueError : unequal lengths, missing values, a category that is not in `categories`, unknown weights
+
+    References
+    ----------
+    Cohen 1960, 1968; standard error of Fleiss, Cohen and Everitt 1969, Psychological Bulletin 72:323.
+    """
+    table, labels = _cross_table(first, second, categories)
+    k = len(labels)
+    distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) / max(k - 1, 1)
+    schemes = {"none": (distance == 0).astype(float), "linear": 1 - distance, "quadratic": 1 - distance**2}
+    if weights not in schemes:
+        raise ValueError(f"weights must be none, linear or quadratic, not {weights!r}")
+    w, n = schemes[weights], int(table.sum())
+    if n == 0:
+        return Kappa(labels, table, 0, NAN, NAN, NAN, NAN, NAN, NAN, weights, "too_few")
+    p = table / n
+    row, column = p.sum(axis=1), p.sum(axis=0)
+    observed, expected = float(np.sum(w * p)), float(row @ w @ column)
+    if expected >= 1.0 - 1e-12:
+        return Kappa(labels, table, n, observed, expected, NAN, NAN, NAN, NAN, weights, "too_few")
+    kappa = (observed - expected) / (1 - expected)
+    mean = (w @ column)[:, None] + (w.T @ row)[None, :]
+    spread = np.sum(p * (w - mean * (1 - kappa)) ** 2) - (kappa - expected * (1 - kappa)) ** 2
+    std_error = float(np.sqrt(max(spread, 0.0) / n) / (1 - expected))
+    half = float(ndtri(0.5 + confidence / 2.0)) * std_error
+    limits = (max(kappa - half, -1.0), min(kappa + half, 1.0))
+    return Kappa(labels, table, n, observed, expected, float(kappa), std_error, *limits, weights, "ok")
+
+
+def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) -> tuple[NDArray, tuple]:
+    """Count pairs of categories."""
+    one, two = (list(np.asarray(values, dtype=object)) for values in (first, second))
+    if len(one) != len(two):
+        raise ValueError(f"first has {len(one)} patients, second {len(two)}")
+    if any(value is None or value != value for value in (*one, *two)):
+        raise ValueError("missing categories: drop and count them first")
+    labels = tuple(categories) if categories is not None else tuple(sorted(set(one) | set(two), key=str))
+    position = {label: k for k, label in enumerate(labels)}
+    unknown = sorted({str(value) for value in (*one, *two) if value not in position})
+    if unknown:
+        raise ValueError(f"categories not among {labels}: {', '.join(unknown)}")
+    table = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(table, ([position[v] for v in one], [position[v] for v in two]), 1)
+    return table, labels

@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
 #   make example    environment, then the example study to results/example/report.html
 #   make test       environment, then all tests
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin

@@ -34,15 +34,8 @@ STAGES = (
 )
 CHAPTERS = ("response", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
-    "response": (
-        "responses",
-        "best_responses",
-        "response_rates",
-        "response_concordance",
-        "waterfall",
-    ),
-    "endpoints": ("endpoints", "analysis_set"),
     "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
+    "survival": ("competing_risks", "competing_tests", "fine_gray"),
     "responders": ("responders", "responder_curves"),
     "controls": (
         "controls",
@@ -64,11 +57,6 @@ def table_path(name: str) -> Path:
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
     """Read tables of a results folder by name."""
     return {name: read_table(results / table_path(name), name) for name in names}
-
-
-def is_built(stage: str) -> bool:
-    """Tell whether this version has the stage; one that it has not writes empty tables and says so."""
-    return (Path(__file__).parent / stage / "stage.py").is_file()
 
 
 def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, ...]:
@@ -106,12 +94,9 @@ def run_stage(stage: str, study: Study, results: Path) -> None:
     StepError
         when an input is absent, or the stage gives back other tables than it declares.
     """
-    if not is_built(stage):
-        produced = {name: empty_table(name, study.extra_columns) for name in NOT_BUILT[stage]}
-        reason = "this version does not have this stage yet"
-        produced |= {"attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}
-        outputs = NOT_BUILT[stage]
-    else:
+    produced: dict[str, pd.DataFrame] = {}
+    outputs: tuple[str, ...] = ()
+    if (Path(__file__).parent / stage / "stage.py").is_file():
         module = import_module(f"prrt_outcomes.{stage}.stage")
         outputs = module.OUTPUTS
         try:
@@ -119,7 +104,24 @@ def run_stage(stage: str, study: Study, results: Path) -> None:
         except FileNotFoundError as error:
             raise StepError(f"{stage}: {error.filename} is absent; the steps before it come first") from None
         produced = module.run(inputs, study)
-    _write_produced(stage, outputs, produced, study, results)
+    absent = [name for name in NOT_BUILT.get(stage, ()) if name not in outputs]
+    if absent:
+        produced = _add_absent(stage, absent, produced)
+    _write_produced(stage, (*outputs, *absent), produced, study, results)
+
+
+def _add_absent(
+    stage: str, absent: Sequence[str], produced: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Add the tables that this version cannot make yet, empty, and say so in the status."""
+    reason = f"this version does not make {', '.join(absent)} yet"
+    empty = {name: empty_table(name) for name in absent}
+    if not produced:
+        return {**empty, "attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}
+    status, words = produced["stages"].loc[0, ["status", "reason"]]
+    reasons = "; ".join([words, reason] if words else [reason])
+    status = "skipped" if status == "skipped" else "partial"
+    return {**produced, **empty, "stages": stage_frame(stage, status, reasons)}
 
 
 def draw_figures(chapter: str, study: Study, results: Path) -> None:

@@ -20,6 +20,8 @@ rule accounts:
         "logs/accounts.log",
     benchmark:
         "benchmarks/accounts.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
         code=accounts_code(),

@@ -24,6 +24,8 @@ rule cohort:
         "logs/cohort.log",
     benchmark:
         "benchmarks/cohort.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("cohort"),
         code=cohort_code(),

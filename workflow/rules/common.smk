@@ -20,7 +20,10 @@ from prrt_outcomes.tables.schema import list_tables
 from snakemake.exceptions import WorkflowError
 
 # Without it a step is not found from a shell in which the environment is not activated.
-shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(
+        f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+    )
 
 if "study" not in config:
     raise WorkflowError("name a study: --config study=studies/example")

@@ -21,6 +21,8 @@ rule controls:
         "logs/controls.log",
     benchmark:
         "benchmarks/controls.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("controls"),
         code=stage_code("controls"),

@@ -24,6 +24,8 @@ rule endpoints:
         "logs/endpoints.log",
     benchmark:
         "benchmarks/endpoints.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("endpoints"),
         code=stage_code("endpoints"),

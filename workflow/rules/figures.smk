@@ -2,9 +2,7 @@
 rule figures_response:
     input:
         study=ancient(STUDY_PATH),
-        response_rates="tables/response_rates.csv",
-        response_concordance="tables/response_concordance.csv",
-        waterfall="tables/waterfall.csv",
+        status="derived/stages/response.csv",
     output:
         figures=report(
             directory("figures/response"),
@@ -16,6 +14,8 @@ rule figures_response:
         "logs/figures_response.log",
     benchmark:
         "benchmarks/figures_response.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
         code=chapter_code("response"),
@@ -27,9 +27,12 @@ rule figures_survival:
     input:
         study=ancient(STUDY_PATH),
         km_curve="tables/km_curve.csv",
-        km_summary="tables/km_summary.csv",
         km_at_risk="tables/km_at_risk.csv",
+        km_summary="tables/km_summary.csv",
+        logrank="tables/logrank.csv",
         cox="tables/cox.csv",
+        competing_risks="tables/competing_risks.csv",
+        competing_tests="tables/competing_tests.csv",
     output:
         figures=report(
             directory("figures/survival"),
@@ -41,6 +44,8 @@ rule figures_survival:
         "logs/figures_survival.log",
     benchmark:
         "benchmarks/figures_survival.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
         code=chapter_code("survival"),
@@ -51,8 +56,7 @@ rule figures_survival:
 rule figures_responders:
     input:
         study=ancient(STUDY_PATH),
-        responders="tables/responders.csv",
-        responder_curves="tables/responder_curves.csv",
+        status="derived/stages/responders.csv",
     output:
         figures=report(
             directory("figures/responders"),
@@ -64,6 +68,8 @@ rule figures_responders:
         "logs/figures_responders.log",
     benchmark:
         "benchmarks/figures_responders.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
         code=chapter_code("responders"),
@@ -74,9 +80,7 @@ rule figures_responders:
 rule figures_controls:
     input:
         study=ancient(STUDY_PATH),
-        controls="tables/controls.csv",
-        control_balance="tables/control_balance.csv",
-        control_comparability="tables/control_comparability.csv",
+        status="derived/stages/controls.csv",
     output:
         figures=report(
             directory("figures/controls"),
@@ -88,6 +92,8 @@ rule figures_controls:
         "logs/figures_controls.log",
     benchmark:
         "benchmarks/figures_controls.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
         code=chapter_code("controls"),
@@ -98,7 +104,7 @@ rule figures_controls:
 rule figures_safety:
     input:
         study=ancient(STUDY_PATH),
-        safety_grades="tables/safety_grades.csv",
+        status="derived/stages/safety.csv",
     output:
         figures=report(
             directory("figures/safety"),
@@ -110,6 +116,8 @@ rule figures_safety:
         "logs/figures_safety.log",
     benchmark:
         "benchmarks/figures_safety.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
         code=chapter_code("safety"),

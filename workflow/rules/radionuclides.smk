@@ -15,6 +15,8 @@ rule radionuclides:
         "logs/radionuclides.log",
     benchmark:
         "benchmarks/radionuclides.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("radionuclides"),
         code=stage_code("radionuclides"),

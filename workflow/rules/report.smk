@@ -22,6 +22,8 @@ rule report:
         "logs/report.log",
     benchmark:
         "benchmarks/report.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
         code=report_code(),

@@ -4,17 +4,21 @@ rule responders:
         study=ancient(STUDY_PATH),
         endpoints="derived/endpoints.parquet",
         analysis_set="derived/analysis_set.parquet",
-        best_responses="derived/best_responses.parquet",
         responses="derived/responses.parquet",
+        treatment_periods="derived/treatment_periods.parquet",
+        therapies="cohort/therapies.parquet",
     output:
         responders="tables/responders.csv",
         responder_curves="tables/responder_curves.csv",
+        responder_bias="tables/responder_bias.csv",
         attrition="derived/attrition/responders.csv",
         status="derived/stages/responders.csv",
     log:
         "logs/responders.log",
     benchmark:
         "benchmarks/responders.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("responders"),
         code=stage_code("responders"),

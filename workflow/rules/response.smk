@@ -3,15 +3,16 @@ rule response:
     input:
         study=ancient(STUDY_PATH),
         patients="cohort/patients.parquet",
+        therapies="cohort/therapies.parquet",
         assessments="cohort/assessments.parquet",
         lesions="cohort/lesions.parquet",
-        therapies="cohort/therapies.parquet",
+        labs="cohort/labs.parquet",
+        follow_up="cohort/follow_up.parquet",
         treatment_periods="derived/treatment_periods.parquet",
     output:
         responses="derived/responses.parquet",
         best_responses="derived/best_responses.parquet",
         response_rates="tables/response_rates.csv",
-        response_concordance="tables/response_concordance.csv",
         waterfall="tables/waterfall.csv",
         attrition="derived/attrition/response.csv",
         status="derived/stages/response.csv",
@@ -19,6 +20,8 @@ rule response:
         "logs/response.log",
     benchmark:
         "benchmarks/response.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("response"),
         code=stage_code("response"),

@@ -16,6 +16,8 @@ rule safety:
         "logs/safety.log",
     benchmark:
         "benchmarks/safety.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("safety"),
         code=stage_code("safety"),

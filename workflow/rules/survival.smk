@@ -14,12 +14,17 @@ rule survival:
         cox="tables/cox.csv",
         cox_diagnostics="tables/cox_diagnostics.csv",
         cox_fit="tables/cox_fit.csv",
+        competing_risks="tables/competing_risks.csv",
+        competing_tests="tables/competing_tests.csv",
+        fine_gray="tables/fine_gray.csv",
         attrition="derived/attrition/survival.csv",
         status="derived/stages/survival.csv",
     log:
         "logs/survival.log",
     benchmark:
         "benchmarks/survival.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("survival"),
         code=stage_code("survival"),

@@ -16,6 +16,8 @@ rule treatment:
         "logs/treatment.log",
     benchmark:
         "benchmarks/treatment.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("treatment"),
         code=stage_code("treatment"),

@@ -1,0 +1,205 @@
+"""The house keeps its shape: imports run one way, what starts often starts light, rooms stay small."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prrt_outcomes import provenance
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "prrt_outcomes"
+STAGES = (
+    "cohort",
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+)
+GROUND = ("errors", "units", "attrition", "dates", "stage_status")
+ORDER = (
+    *GROUND,
+    "statistics",
+    "study",
+    "tables",
+    "provenance",
+    *STAGES,
+    "figures",
+    "report",
+    "simulate",
+    "steps",
+    "cli",
+)
+STRANGERS = {
+    ("statistics", "study"),
+    ("statistics", "tables"),
+    ("study", "statistics"),
+    ("tables", "statistics"),
+}
+ONLY_IN = {
+    "plotnine": "figures",
+    "matplotlib": "figures",
+    "mizani": "figures",
+    "jinja2": "report",
+    "docx": "report",
+    "weasyprint": "report",
+    "pandera": "tables",
+}
+HEAVY = (
+    "pandas",
+    "numpy",
+    "scipy",
+    "lifelines",
+    "statsmodels",
+    "plotnine",
+    "matplotlib",
+    "pyarrow",
+    "pandera",
+)
+LONGEST_MODULE = 400
+WRITING = {
+    "write_text",
+    "write_bytes",
+    "to_csv",
+    "to_parquet",
+    "to_excel",
+    "savefig",
+    "mkdir",
+    "unlink",
+    "rmtree",
+}
+WRITERS = (
+    "tables/files.py",
+    "study/schema.py",
+    "figures/save.py",
+    "report/",
+    "steps.py",
+    "provenance.py",
+    "simulate/",
+    "cli/",
+)
+
+
+def room(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+def modules():
+    return [name for name in provenance.list_modules() if "." in name]
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {room(name) for name in modules()} <= set(ORDER)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_run_one_way(module):
+    here = room(module)
+    for name in provenance.list_imports(module):
+        if not name.startswith("prrt_outcomes."):
+            continue
+        there = room(name)
+        assert ORDER.index(there) <= ORDER.index(here), f"{module} imports {name}: an arrow that runs back"
+        assert (here, there) not in STRANGERS, f"{module} imports {name}: these rooms do not know each other"
+
+
+def test_ground_floor_imports_nothing_of_ours_above_it():
+    for module in modules():
+        if room(module) in GROUND:
+            ours = {room(n) for n in provenance.list_imports(module) if n.startswith("prrt_outcomes.")}
+            assert ours <= set(GROUND), module
+
+
+def test_nobody_but_the_command_line_knows_the_simulation():
+    for module in modules():
+        if room(module) not in ("simulate", "cli"):
+            assert not any(
+                name.startswith("prrt_outcomes.simulate") for name in provenance.list_imports(module)
+            )
+
+
+def test_libraries_stay_in_their_rooms():
+    for module in modules():
+        for name in provenance.list_imports(module):
+            assert ONLY_IN.get(name, room(module)) == room(module), f"{module} imports {name}"
+            assert name != "snakemake", f"{module} imports snakemake; it is called as a process"
+
+
+def test_only_the_rooms_that_may_write_do():
+    for path in SOURCE.rglob("*.py"):
+        place = path.relative_to(SOURCE).as_posix()
+        if not place.startswith(WRITERS):
+            names = {
+                n.attr for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Attribute)
+            }
+            assert not names & WRITING, f"{place} writes to disk"
+
+
+def test_every_init_is_empty():
+    inits = list(SOURCE.rglob("__init__.py"))
+    assert inits
+    assert [path for path in inits if path.read_text("utf-8").strip()] == []
+
+
+def test_every_package_has_an_init():
+    folders = {path.parent for path in SOURCE.rglob("*.py")}
+    assert sorted(folder.name for folder in folders if not (folder / "__init__.py").exists()) == []
+
+
+def test_modules_are_read_in_one_sitting():
+    paths = [*SOURCE.rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in paths
+        if (n := len(p.read_text("utf-8").splitlines())) > LONGEST_MODULE
+    }
+    assert long == {}
+
+
+def test_names_say_what_lives_there():
+    vague = {"utils", "util", "helpers", "helper", "misc", "common_functions"}
+    assert [str(p) for p in SOURCE.rglob("*.py") if p.stem in vague] == []
+
+
+def loaded_modules(code):
+    """Names of the modules that a fresh Python holds after some code."""
+    program = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split("\n")}
+
+
+def test_help_loads_nothing_heavy():
+    loaded = loaded_modules(
+        "from prrt_outcomes.cli.main import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    )
+    assert loaded & {*HEAVY, "pydantic", "yaml", "snakemake", "importlib_metadata"} == set()
+    assert len(loaded) < 130
+
+
+def test_what_starts_often_starts_light():
+    loaded = loaded_modules(
+        "import prrt_outcomes.provenance, prrt_outcomes.study.load, prrt_outcomes.cohort.settings, "
+        "prrt_outcomes.study.model, prrt_outcomes.steps, prrt_outcomes.cli.run"
+    )
+    assert loaded & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_the_same_name_everywhere(stage):
+    assert (ROOT / "workflow" / "rules" / f"{stage}.smk").is_file()
+    if (SOURCE / stage / "stage.py").is_file():
+        assert (ROOT / "tests" / "unit" / stage).is_dir()
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if (SOURCE / name / "stage.py").is_file()])
+def test_a_stage_declares_its_tables_as_plain_tuples(stage):
+    names = ("SETTINGS",) if stage == "cohort" else ("INPUTS", "OUTPUTS", "SETTINGS")
+    for name in names:
+        declared = provenance.read_declaration(f"prrt_outcomes.{stage}.stage", name)
+        assert len(set(declared)) == len(declared)

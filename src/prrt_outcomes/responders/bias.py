@@ -1,0 +1,203 @@
+"""How large the guarantee-time bias is: naive minus time-dependent, and what naive would claim under the null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.responders.comparisons import STATE
+from prrt_outcomes.responders.states import derive_state_rows
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.models.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.risk.logrank import compute_logrank
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+
+if TYPE_CHECKING:
+    from prrt_outcomes.responders.states import StateHistory
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class GuaranteeTimeBias:
+    """Difference of the naive and the time-dependent log hazard ratio.
+
+    Attributes
+    ----------
+    naive, time_dependent : log hazard ratios of responders
+    bias : naive minus time-dependent; below 0 the naive comparison flatters responders
+    low, high : percentile interval of the bootstrap of patients; nan without replicates
+    n_replicates : replicates in which both could be estimated
+    status : ``ok``, or the status of the fit that failed
+    """
+
+    naive: float
+    time_dependent: float
+    bias: float
+    low: float
+    high: float
+    n_replicates: int
+    status: str
+
+
+@dataclass(frozen=True)
+class NullClaims:
+    """What each method claims when response does nothing.
+
+    Attributes
+    ----------
+    n_simulations : simulated cohorts
+    naive_rejected, mantel_byar_rejected : share of cohorts with p below 0.05
+    naive_hazard_ratio : geometric mean of the naive hazard ratio
+    responders : mean number of responders
+    """
+
+    n_simulations: int
+    naive_rejected: float
+    mantel_byar_rejected: float
+    naive_hazard_ratio: float
+    responders: float
+
+
+def compute_guarantee_time_bias(
+    rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, confidence: float
+) -> GuaranteeTimeBias:
+    """Measure the bias of the naive comparison on the study's own patients.
+
+    Parameters
+    ----------
+    rows : times of one endpoint
+    history : binary states of the same patients
+    weights : (R, n) bootstrap weights of patients, or None
+    confidence : level of the percentile interval
+
+    Returns
+    -------
+    GuaranteeTimeBias
+    """
+    event = (rows.event == 1).astype(float)
+    state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
+    fixed = {
+        "time": rows.time_months,
+        "event": event,
+        "covariates": _frame(history.final),
+        "entry": rows.entry_months,
+    }
+    moving = {
+        "time": state_rows.stop,
+        "event": (state_rows.event == 1).astype(float),
+        "covariates": _frame(state_rows.state),
+        "entry": state_rows.start,
+    }
+    nothing = float("nan")
+    if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
+        return GuaranteeTimeBias(*[nothing] * 5, n_replicates=0, status="too_few")
+    fits = [fit_cox(**part) for part in (fixed, moving)]
+    values = [float(fit.coefficients[0]) for fit in fits]
+    failed = next((fit.status for fit in fits if not np.isfinite(fit.coefficients[0])), None)
+    if failed is not None:
+        return GuaranteeTimeBias(*values, *[nothing] * 3, n_replicates=0, status=failed)
+    bias = values[0] - values[1]
+    if weights is None or not len(weights):
+        return GuaranteeTimeBias(*values, bias, nothing, nothing, n_replicates=0, status="ok")
+    naive = bootstrap_cox_log_hazard_ratio(**fixed, weights_matrix=weights)
+    dependent = bootstrap_cox_log_hazard_ratio(**moving, weights_matrix=weights[:, state_rows.patient])
+    difference = naive.coefficients[:, 0] - dependent.coefficients[:, 0]
+    known = difference[np.isfinite(difference)]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (nothing, nothing)
+    return GuaranteeTimeBias(*values, bias, float(low), float(high), n_replicates=len(known), status="ok")
+
+
+def _frame(state: np.ndarray):
+    import pandas as pd
+
+    return pd.DataFrame({STATE: state.astype(float)})
+
+
+def simulate_null_claims(
+    rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int
+) -> NullClaims | None:
+    """Simulate what the comparisons would claim on this study's times if response did nothing.
+
+    Parameters
+    ----------
+    rows : times of one endpoint
+    history : binary states of the same patients
+    simulations : number of cohorts
+    seed : of the random numbers
+
+    Returns
+    -------
+    NullClaims, or None where nobody responds or nobody has the event.
+
+    Notes
+    -----
+    Pairs of end and event are drawn with replacement from all patients, responders or not. Response times
+    are drawn independently of them, from the Kaplan-Meier distribution of the time to response in which the
+    end of observation censors; who has not responded when observation ends never does. So response and
+    outcome are independent, and every claim of a difference is the method's own.
+    """
+    onset = np.full(len(rows.time_months), np.inf)
+    onset[history.patient] = history.month
+    observed = onset < rows.time_months
+    if not observed.any() or not (rows.event == 1).any():
+        return None
+    times, mass = _response_distribution(np.minimum(onset, rows.time_months), observed)
+    generator = np.random.default_rng(seed)
+    n = len(rows.time_months)
+    naive, dependent, ratios, counts = [], [], [], []
+    for _ in range(simulations):
+        drawn = generator.integers(0, n, n)
+        time, event = rows.time_months[drawn], (rows.event[drawn] == 1).astype(float)
+        response = generator.choice(times, size=n, p=mass)
+        responds = response < time
+        counts.append(int(responds.sum()))
+        if not 0 < responds.sum() < n or not event.any():
+            continue
+        test = compute_logrank(compute_risk_table(time, event, group=responds.astype(int)))
+        naive.append(test.p_value < LEVEL)
+        if test.status == "ok" and (test.observed > 0).all():
+            ratios.append(_log_ratio(test))
+        start, stop, happened, state, patient = _split(time, event, response)
+        dependent.append(compute_mantel_byar(start, stop, happened, state, patient).p_value < LEVEL)
+    if not naive:
+        return None
+    return NullClaims(
+        n_simulations=len(naive),
+        naive_rejected=float(np.mean(naive)),
+        mantel_byar_rejected=float(np.mean(dependent)),
+        naive_hazard_ratio=float(np.exp(np.mean(ratios))) if ratios else float("nan"),
+        responders=float(np.mean(counts)),
+    )
+
+
+def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times to response and their probabilities; the last entry, inf, is never."""
+    from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+
+    curve = fit_kaplan_meier(np.maximum(time, 1e-9), responded)
+    survival = np.concatenate(([1.0], curve.survival))
+    mass = np.append(-np.diff(survival), survival[-1])
+    return np.append(curve.time, np.inf), mass / mass.sum()
+
+
+def _log_ratio(test) -> float:
+    """Log hazard ratio from a log-rank test: observed over expected of responders and others (Peto)."""
+    observed, expected = test.observed, test.expected
+    return float(np.log(observed[1] / expected[1]) - np.log(observed[0] / expected[0]))
+
+
+def _split(time: np.ndarray, event: np.ndarray, response: np.ndarray):
+    """Counting-process rows of two states for patients who respond before they end."""
+    responds = response < time
+    patient = np.arange(len(time))
+    start = np.concatenate([np.zeros(len(time)), response[responds]])
+    stop = np.concatenate([np.where(responds, response, time), time[responds]])
+    happened = np.concatenate([np.where(responds, 0.0, event), event[responds]])
+    state = np.concatenate([np.zeros(len(time), dtype=int), np.ones(int(responds.sum()), dtype=int)])
+    return start, stop, happened, state, np.concatenate([patient, patient[responds]])

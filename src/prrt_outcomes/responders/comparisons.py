@@ -1,0 +1,239 @@
+"""One comparison by every method: naive never without landmark, Mantel-Byar and time-dependent Cox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.responders.states import StateHistory, StateRows, compute_state_at, derive_state_rows
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.risk.logrank import compute_logrank
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+STATE = "response_state"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A state held against a reference state.
+
+    Attributes
+    ----------
+    state, reference : names of states of `history`
+    history : changes of state of the patients of `rows`
+    rows : times of one endpoint
+    covariates : baseline covariates of the same patients for the adjusted models; None for none
+    references : reference level of each categorical covariate
+    confidence : level of the intervals
+    """
+
+    state: str
+    reference: str
+    history: StateHistory
+    rows: EndpointRows
+    covariates: pd.DataFrame | None
+    references: Mapping[str, str]
+    confidence: float
+
+    @property
+    def name(self) -> str:
+        """`state:reference`, as result tables have it."""
+        return f"{self.state}:{self.reference}"
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Positions of reference and state among the states."""
+        return self.history.states.index(self.reference), self.history.states.index(self.state)
+
+
+def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[float]) -> list[dict]:
+    """Compare two states by every method.
+
+    Parameters
+    ----------
+    comparison : states, histories, times and covariates
+    landmark_months : landmarks
+
+    Returns
+    -------
+    One row a method, landmark and adjustment with the columns of result table `responders` but for endpoint
+    and criterion: the naive comparison always stands with the three that are free of its bias.
+
+    References
+    ----------
+    Anderson, Cain and Gelber 1983, Journal of Clinical Oncology 1:710.
+    """
+    state_rows = derive_state_rows(
+        comparison.history, comparison.rows.time_months, comparison.rows.event, comparison.rows.entry_months
+    )
+    found = _compare_fixed(comparison, comparison.history.final, 0.0, "naive")
+    for month in landmark_months:
+        state = compute_state_at(comparison.history, month)
+        found += _compare_fixed(comparison, state, float(month), "landmark")
+    found.append(_compare_mantel_byar(comparison, state_rows))
+    found += _compare_time_dependent(comparison, state_rows)
+    return found
+
+
+def select_landmark(
+    comparison: Comparison, state: np.ndarray, month: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Patients still at risk after the landmark (time > landmark) and in one of the two states.
+
+    Returns
+    -------
+    chosen : (n,) flags
+    time : times from the landmark, of the chosen
+    entry : late entries from the landmark, or None
+    """
+    rows = comparison.rows
+    limit = month + 1e-8 * max(1.0, month) if month > 0 else 0.0
+    chosen = (rows.time_months > limit) & np.isin(state, comparison.positions)
+    entry = None if rows.entry_months is None else np.maximum(rows.entry_months[chosen] - month, 0.0)
+    return chosen, rows.time_months[chosen] - month, entry
+
+
+def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float, method: str) -> list[dict]:
+    """Groups fixed at a time (naive: at the end, as if known at the start)."""
+    chosen, time, entry = select_landmark(comparison, state, month)
+    event = (comparison.rows.event[chosen] == 1).astype(float)
+    inside = (state[chosen] == comparison.positions[1]).astype(float)
+    landmark = {"landmark_months": month} if method == "landmark" else {"landmark_months": np.nan}
+    counts = {
+        "method": method,
+        "comparison": comparison.name,
+        "n": int(chosen.sum()),
+        "excluded": int((~chosen).sum()),
+        "events": int(event.sum()),
+    } | landmark
+    both = 0 < inside.sum() < len(inside)
+    statistic, p_value, status = np.nan, np.nan, "too_few"
+    if both:
+        test = compute_logrank(compute_risk_table(time, event, entry=entry, group=inside))
+        statistic, p_value, status = test.statistic, test.p_value, test.status
+    plain = counts | {"adjusted": False, "statistic": statistic, "p_value": p_value}
+    if not both:
+        return [plain | _empty_ratio("too_few")]
+    ratio = _fit_ratio(comparison, time, event, inside, entry, None, adjusted=False)
+    written = [plain | {key: value for key, value in ratio.items() if key != "p_value"}]
+    if status != "ok":
+        written[0]["status"] = status
+    if comparison.covariates is not None:
+        adjusted = _fit_ratio(comparison, time, event, inside, entry, np.flatnonzero(chosen), adjusted=True)
+        written.append(counts | {"adjusted": True, "statistic": np.nan} | adjusted)
+    return written
+
+
+def _select_states(comparison: Comparison, rows: StateRows) -> StateRows:
+    used = np.isin(rows.state, comparison.positions)
+    return replace(
+        rows,
+        patient=rows.patient[used],
+        start=rows.start[used],
+        stop=rows.stop[used],
+        event=rows.event[used],
+        state=rows.state[used],
+    )
+
+
+def _count_rows(comparison: Comparison, rows: StateRows) -> dict:
+    n = len(np.unique(rows.patient))
+    return {
+        "comparison": comparison.name,
+        "landmark_months": np.nan,
+        "n": n,
+        "excluded": len(comparison.rows.time_months) - n,
+        "events": int((rows.event == 1).sum()),
+    }
+
+
+def _compare_mantel_byar(comparison: Comparison, state_rows: StateRows) -> dict:
+    """Log-rank statistic on counting-process rows; patients in other states are not at risk meanwhile."""
+    rows = _select_states(comparison, state_rows)
+    base = _count_rows(comparison, rows) | {"method": "mantel_byar", "adjusted": False}
+    inside = rows.state == comparison.positions[1]
+    if not (0 < inside.sum() < len(inside)):
+        return base | {"statistic": np.nan, "p_value": np.nan} | _empty_ratio("too_few")
+    test = compute_mantel_byar(rows.start, rows.stop, rows.event == 1, inside.astype(int), rows.patient)
+    return base | _empty_ratio(test.status) | {"statistic": test.statistic, "p_value": test.p_value}
+
+
+def _compare_time_dependent(comparison: Comparison, state_rows: StateRows) -> list[dict]:
+    rows = _select_states(comparison, state_rows)
+    base = _count_rows(comparison, rows) | {"method": "time_dependent_cox"}
+    inside = (rows.state == comparison.positions[1]).astype(float)
+    if not (0 < inside.sum() < len(inside)):
+        return [base | {"adjusted": False, "statistic": np.nan, "p_value": np.nan} | _empty_ratio("too_few")]
+    event = (rows.event == 1).astype(float)
+    written = []
+    for adjusted in (False, True):
+        if adjusted and comparison.covariates is None:
+            continue
+        patient = rows.patient if adjusted else None
+        ratio = _fit_ratio(comparison, rows.stop, event, inside, rows.start, patient, adjusted=adjusted)
+        z = ratio["log_hazard_ratio"] / ratio["std_error"]
+        written.append(base | {"adjusted": adjusted, "statistic": z * z} | ratio)
+    return written
+
+
+def _fit_ratio(
+    comparison: Comparison,
+    time: np.ndarray,
+    event: np.ndarray,
+    inside: np.ndarray,
+    entry: np.ndarray | None,
+    patient: np.ndarray | None,
+    *,
+    adjusted: bool,
+) -> dict:
+    """Hazard ratio of the state, alone or beside the baseline covariates of the patient of each row."""
+    import pandas as pd
+
+    covariates = pd.DataFrame({STATE: inside})
+    references = {}
+    if adjusted:
+        baseline = comparison.covariates.iloc[patient].reset_index(drop=True)
+        complete = baseline.notna().all(axis=1)
+        varying = [name for name in baseline.columns if baseline.loc[complete, name].nunique() > 1]
+        covariates = pd.concat([covariates, baseline[varying]], axis=1)
+        references = _occurring(baseline.loc[complete], comparison.references, varying)
+    if covariates.dropna()[STATE].nunique() < 2:
+        return _empty_ratio("too_few") | {"p_value": np.nan}
+    fit = fit_cox(
+        time, event, covariates, references=references, entry=entry, confidence=comparison.confidence
+    )
+    row = fit.table.loc[fit.table["term"] == STATE].iloc[0]
+    return {
+        "log_hazard_ratio": row["coefficient"],
+        "std_error": row["std_error"],
+        "hazard_ratio": row["hazard_ratio"],
+        "hazard_ratio_low": row["lower"],
+        "hazard_ratio_high": row["upper"],
+        "p_value": row["p_value"],
+        "status": row["status"],
+    }
+
+
+def _occurring(
+    baseline: pd.DataFrame, references: Mapping[str, str], varying: Sequence[str]
+) -> dict[str, str]:
+    return {
+        name: level
+        for name, level in references.items()
+        if name in varying and level in set(baseline[name].dropna().astype(str))
+    }
+
+
+def _empty_ratio(status: str) -> dict:
+    names = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+    return dict.fromkeys(names, np.nan) | {"status": status}

@@ -117,15 +117,14 @@ def _reference_group(states: tuple[str, ...]) -> str:
 def _measure_bias(rows: EndpointRows, histories: CriterionHistories, study: Study) -> pd.DataFrame:
     import pandas as pd
 
-    from prrt_outcomes.statistics.resampling import draw_bootstrap_weights
+    from prrt_outcomes.statistics.resampling import draw_weights
 
     bootstrap = study.analysis.bootstrap
     weights = None
     if bootstrap.replicates:
         centre = rows.frame["centre_id"].astype("string").fillna("unknown").to_numpy()
-        weights = draw_bootstrap_weights(
-            len(centre), bootstrap.replicates, seed=bootstrap.seed, stratum=centre
-        )
+        drawn = draw_weights(len(centre), bootstrap.replicates, seed=bootstrap.seed, stratum=centre)
+        weights = np.concatenate(list(drawn))
     bias = compute_guarantee_time_bias(rows, histories.binary, weights, study.analysis.confidence.level)
     claims = simulate_null_claims(rows, histories.binary, simulations=NULL_SIMULATIONS, seed=bootstrap.seed)
     return pd.DataFrame(

@@ -100,9 +100,7 @@ def summarise_safety_rates(
     grades = pd.concat([first, *organs]).merge(patients, on="patient_id", how="left")
     parts = []
     for column in (WHOLE, *group_by):
-        groups = grades.assign(
-            group="all" if column == "all" else grades[column].astype("string").fillna("unknown")
-        )
+        groups = grades.assign(group=compute_group(grades, column).astype("string"))
         for floor in GRADE_FLOORS:
             table = (
                 groups.assign(hit=groups["worst_grade"].ge(floor).astype("int64"))
@@ -112,7 +110,7 @@ def summarise_safety_rates(
             )
             parts.append(table.assign(group_by=column, grade_at_least=floor))
     rates = pd.concat(parts, ignore_index=True)
-    low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level=level)
+    low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level)
     rates = rates.assign(proportion=rates["n"] / rates["total"], proportion_low=low, proportion_high=high)
     order = ["analyte", "phase", "group_by", "group", "grade_at_least"]
     return rates[[*order, "n", "total", "proportion", "proportion_low", "proportion_high"]].reset_index(

@@ -108,13 +108,43 @@ def compute_proportion(
         raise ValueError(f"method must be clopper_pearson or wilson, not {method!r}")
     if n == 0:
         return Proportion(0, 0, NAN, NAN, NAN, method, confidence, "too_few")
-    tail = (1.0 - confidence) / 2.0
     if method == "clopper_pearson":
-        lower = float(betaincinv(events, n - events + 1, tail)) if events > 0 else 0.0
-        upper = float(betaincinv(events + 1, n - events, 1.0 - tail)) if events < n else 1.0
+        lower, upper = (float(limit) for limit in compute_clopper_pearson(events, n, confidence))
     else:
         lower, upper = _wilson(events, n, confidence)
     return Proportion(int(events), int(n), events / n, lower, upper, method, confidence, "ok")
+
+
+def compute_clopper_pearson(
+    events: ArrayLike, n: ArrayLike, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute exact intervals of many proportions at once.
+
+    Parameters
+    ----------
+    events, n : counts of the same shape, 0 <= events <= n
+    confidence : two-sided
+
+    Returns
+    -------
+    lower, upper : shape as given; nan where n is 0
+
+    Raises
+    ------
+    ValueError : counts that are no counts
+
+    References
+    ----------
+    Clopper and Pearson 1934, Biometrika 26:404.
+    """
+    k, total = np.broadcast_arrays(np.asarray(events, dtype=float), np.asarray(n, dtype=float))
+    if (k < 0).any() or (k > total).any() or not 0 < confidence < 1:
+        raise ValueError("expected 0 <= events <= n and confidence between 0 and 1")
+    tail = (1.0 - confidence) / 2.0
+    some, spared = np.maximum(k, 1.0), np.maximum(total - k, 1.0)
+    lower = np.where(k > 0, betaincinv(some, total - k + 1.0, tail), 0.0)
+    upper = np.where(k < total, betaincinv(k + 1.0, spared, 1.0 - tail), 1.0)
+    return np.where(total > 0, lower, NAN), np.where(total > 0, upper, NAN)
 
 
 def _wilson(events: int, n: int, confidence: float) -> tuple[float, float]:

@@ -45,7 +45,7 @@ def test_the_simulation_shows_what_each_method_would_have_claimed():
 
 
 def test_without_responders_there_is_nothing_to_compare():
-    rows, history = cohort_without_effect(50)
+    rows, _ = cohort_without_effect(50)
     nobody = np.array([], dtype=int)
     none = StateHistory(BINARY, nobody, nobody.astype(float), nobody, np.zeros(50, dtype=int))
     assert compute_guarantee_time_bias(rows, none, None, 0.95).status == "too_few"

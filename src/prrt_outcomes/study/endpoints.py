@@ -33,20 +33,25 @@ class EndpointDefinition(Section):
     """What death is: the event, a competing event (2) at its date, or the end of observation."""
     new_therapy: Literal["ignore", "censor", "event"] = "ignore"
     """A new anticancer therapy: ignored, censored at the last adequate assessment before it, or event."""
-    missed_assessments: Literal["ignore", "censor"] = "ignore"
-    """Two or more missed assessments before the event: ignored, or censored before the gap."""
-    retreatment: Literal["ignore", "censor", "event"] = "ignore"
-    """A new PRRT period where it is not in new_anticancer_therapy."""
+    missed_assessments: Literal["ignore", "censor", "event"] = "ignore"
+    """Two or more missed assessments before the event: ignored, censored before the gap, or the event is dated
+    at the first missed assessment."""
+    retreatment: Literal["as_new_therapy", "ignore", "censor", "event"] = "as_new_therapy"
+    """A new PRRT period: as a new therapy where new_anticancer_therapy names prrt (else ignored), or its own rule."""
+    data_cutoff: Literal["censor", "ignore"] = "censor"
+    """Nothing after the data cut-off is known, or all that the tables hold is used."""
     end: Literal["last_adequate_assessment", "last_contact"] = "last_adequate_assessment"
     """Where a patient without event is censored."""
-    lost: Literal["censor", "event"] = "censor"
-    """Loss to follow-up: censored, or an event at last contact (worst case)."""
+    lost: Literal["censor", "event", "ignore"] = "censor"
+    """Loss to follow-up: censored, an event at last contact (worst case), or ignored: as if seen without event
+    until the data cut-off (best case)."""
     criterion: Name | None = None
     """Criterion that progression comes from; the study's primary one where it is not named."""
     reader: str | None = None
     """Reader that progression comes from; the study's primary one where it is not named."""
-    confirmed: bool = False
-    """Whether a response that starts the time must be confirmed (the first scan of the pair counts)."""
+    confirmed: bool | None = None
+    """Whether a response that starts the time must be confirmed (the first scan of the pair counts); as
+    response.primary_rate where it is not named."""
     clinical_progression: bool = False
     """Whether clinical progression counts."""
     biochemical_progression: bool = False

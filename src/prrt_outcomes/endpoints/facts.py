@@ -1,0 +1,286 @@
+"""What is known of each patient by the data cut-off, with every partial date resolved: the ground of all endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from prrt_outcomes.dates import resolve_partial_dates
+
+DATE_COLUMNS = {
+    "cycles": ("cycle_date",),
+    "assessments": ("assessment_date",),
+    "responses": ("assessment_date",),
+    "lesions": ("assessment_date",),
+    "labs": ("sample_date",),
+    "adverse_events": ("onset_date", "end_date"),
+    "therapies": ("start_date", "end_date"),
+    "follow_up": ("last_contact_date", "death_date", "progression_date"),
+}
+
+THERAPY_TYPES = {
+    "patient_id": "string",
+    "date": "datetime64[ns]",
+    "kind": "string",
+    "basis": "string",
+    "sequence": "Int64",
+    "partial": "bool",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known by the cut-off.
+
+    Attributes
+    ----------
+    patients : one row a patient, index patient_id: first_cycle, retreatment_start, retreatment_period, death_date,
+        death_column, last_contact_date, last_contact_after_cutoff, lost, in_follow_up, progression_date,
+        progression_basis, diagnosis_date, and <column> of origins; `<name>_partial` says that a date was resolved
+    assessments : one row a response: patient_id, period, assessment_date, reader, criterion, overall_response,
+        sequence (number of the row within its patient)
+    therapies : one row a start of new anticancer therapy: patient_id, date, kind (`prrt` for a new period),
+        basis, sequence, partial
+    cutoff : last day that is known
+    cutoff_stated : whether the study states it
+    scans_recorded : whether the study records assessments at all
+    lines : table (patients, follow_up) to patient to line of the file, for messages
+    """
+
+    patients: pd.DataFrame
+    assessments: pd.DataFrame
+    therapies: pd.DataFrame
+    cutoff: pd.Timestamp
+    cutoff_stated: bool
+    scans_recorded: bool
+    lines: dict[str, dict[str, int]]
+
+
+def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timestamp:
+    """Latest date in the data: the cut-off of a study that states none; NaT where there is no date."""
+    latest = pd.NaT
+    for name, columns in DATE_COLUMNS.items():
+        for column in columns:
+            if name in tables and column in tables[name] and len(tables[name]):
+                values = tables[name][column]
+                if f"{column}_precision" in tables[name]:
+                    values = resolve_partial_dates(values, tables[name][f"{column}_precision"], rule)
+                latest = max((d for d in (latest, values.max()) if pd.notna(d)), default=pd.NaT)
+    return latest
+
+
+def derive_facts(
+    tables: dict[str, pd.DataFrame],
+    *,
+    rule: str,
+    new_anticancer_therapy: tuple[str, ...],
+    cutoff: pd.Timestamp | None = None,
+    origin_columns: tuple[str, ...] = (),
+) -> Facts:
+    """Gather what is known by the cut-off.
+
+    Parameters
+    ----------
+    tables : patients, cycles, treatment_periods, therapies, assessments, responses, follow_up (and those that only
+        speak for the latest date)
+    rule : of partial dates: first, middle, last
+    new_anticancer_therapy : kinds of `therapies` that count; `prrt` for a new period
+    cutoff : data cut-off; None for the latest date in the data
+    origin_columns : date columns of `patients` from which an endpoint counts
+
+    Returns
+    -------
+    Facts
+
+    Notes
+    -----
+    Bounds of partial dates: diagnosis <= first cycle <= last scan or cycle <= last contact and death; first cycle <=
+    progression <= death or last contact. A date outside its bounds stays as the text states it.
+    """
+    stated = cutoff is not None
+    cutoff = pd.Timestamp(cutoff) if stated else compute_latest_date(tables, rule)
+    patients = _derive_patients(tables, rule, origin_columns)
+    treatments = _derive_treatments(tables["treatment_periods"], cutoff)
+    patients = patients.join(treatments)
+    patients = patients.join(_resolve_follow_up(tables, patients, rule))
+    patients["diagnosis_date"], patients["diagnosis_partial"] = _resolve(
+        tables["patients"], "diagnosis_date", patients.index, rule, upper=patients["first_cycle"]
+    )
+    therapies = _derive_new_therapies(tables, patients, rule, new_anticancer_therapy)
+    return Facts(
+        patients=_apply_cutoff(patients, cutoff),
+        assessments=_derive_assessments(tables["responses"], cutoff),
+        therapies=therapies[~(therapies["date"] > cutoff)],
+        cutoff=cutoff,
+        cutoff_stated=stated,
+        scans_recorded=not (tables["assessments"].empty and tables["responses"].empty),
+        lines={name: _lines(tables[name]) for name in ("patients", "follow_up")},
+    )
+
+
+def _lines(table: pd.DataFrame) -> dict[str, int]:
+    """Line of each patient where the table came from one file with a header."""
+    return {patient: line for line, patient in enumerate(table["patient_id"], start=2)}
+
+
+def _derive_patients(tables: dict, rule: str, origin_columns: tuple[str, ...]) -> pd.DataFrame:
+    """One row a patient with the date columns that an origin names."""
+    source = tables["patients"]
+    index = pd.Index(source["patient_id"].astype("string"), name="patient_id")
+    columns = {}
+    for name in origin_columns:
+        if name not in source:
+            columns[name] = pd.Series(pd.NaT, index=index, dtype="datetime64[ns]")
+        elif f"{name}_precision" in source:
+            columns[name] = resolve_partial_dates(source[name], source[f"{name}_precision"], rule).set_axis(
+                index
+            )
+        else:
+            columns[name] = pd.to_datetime(source[name]).set_axis(index)
+    return pd.DataFrame(columns, index=index)
+
+
+def _derive_treatments(periods: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """First cycle and start of the first retreatment of each patient."""
+    periods = periods.assign(period=periods["period"].astype("int64")).sort_values(["patient_id", "period"])
+    starts = periods[periods["period"] == 1].set_index("patient_id")["first_cycle"]
+    again = (
+        periods[(periods["period"] > 1) & ~(periods["first_cycle"] > cutoff)].groupby("patient_id").first()
+    )
+    return pd.DataFrame({"first_cycle": starts}).join(
+        again[["first_cycle", "period"]].rename(
+            columns={"first_cycle": "retreatment_start", "period": "retreatment_period"}
+        )
+    )
+
+
+def _resolve(table, column, index, rule, lower=None, upper=None):
+    """A partial date of a table with one row a patient, on the index of all patients, and whether it was partial."""
+    rows = table.drop_duplicates("patient_id").set_index("patient_id")
+    text = rows[column].reindex(index)
+    precision = rows[f"{column}_precision"].reindex(index)
+    return resolve_partial_dates(text, precision, rule, lower, upper), precision.isin(["year", "month"])
+
+
+def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """Last contact, death and progression, each bounded by what is known of the order of dates."""
+    source, index = tables["follow_up"], patients.index
+    rows = source.drop_duplicates("patient_id").set_index("patient_id")
+    seen = _last_seen(tables, index)
+    dead = (rows["vital_status"].reindex(index) == "dead") | rows["death_date"].reindex(index).notna()
+    contact_exact = rows["last_contact_date_precision"].reindex(index) == "day"
+    contact, contact_partial = _resolve(source, "last_contact_date", index, rule, lower=seen)
+    lower = contact.where(contact_exact & ~(contact < seen), seen)
+    death, death_partial = _resolve(source, "death_date", index, rule, lower=lower)
+    named = death.notna()
+    bounded, _ = _resolve(source, "last_contact_date", index, rule, lower=seen, upper=death)
+    contact = contact.where(~named, bounded)
+    death = death.where(named | ~dead, contact)
+    last = death.fillna(contact)
+    progression, progression_partial = _resolve(
+        source, "progression_date", index, rule, lower=patients["first_cycle"], upper=last
+    )
+    return pd.DataFrame(
+        {
+            "in_follow_up": index.isin(rows.index),
+            "last_contact_date": contact,
+            "last_contact_partial": contact_partial,
+            "lost": (rows["vital_status"].reindex(index) == "lost").to_numpy(),
+            "death_date": death,
+            "death_column": pd.Series("death_date", index=index).where(named, "last_contact_date"),
+            "death_partial": death_partial.where(named, contact_partial) & dead,
+            "progression_date": progression,
+            "progression_partial": progression_partial,
+            "progression_basis": rows["progression_basis"]
+            .reindex(index)
+            .astype("string")
+            .fillna("radiological"),
+        },
+        index=index,
+    )
+
+
+def _last_seen(tables: dict, index: pd.Index) -> pd.Series:
+    """Last cycle or scan: the patient was alive then."""
+    days = [
+        tables[name][["patient_id", column]].rename(columns={column: "date"})
+        for name, column in (("cycles", "cycle_date"), ("assessments", "assessment_date"))
+    ]
+    seen = pd.concat(days, ignore_index=True).groupby("patient_id")["date"].max()
+    return seen.reindex(index).astype("datetime64[ns]")
+
+
+def _derive_new_therapies(
+    tables: dict, patients: pd.DataFrame, rule: str, kinds: tuple[str, ...]
+) -> pd.DataFrame:
+    """Starts of anticancer therapy after the first cycle and of new PRRT periods, all with kind and source."""
+    source = tables["therapies"]
+    position = source.groupby("patient_id").cumcount() + 1
+    last = patients["death_date"].fillna(patients["last_contact_date"])
+    upper = source["patient_id"].map(last).astype("datetime64[ns]")
+    date = resolve_partial_dates(source["start_date"], source["start_date_precision"], rule, upper=upper)
+    local = source["kind"].isin(["liver_directed", "external_radiotherapy", "surgery"])
+    palliative = (source["intent"].astype("string").str.strip().str.lower() == "palliative").fillna(False)
+    rows = pd.DataFrame(
+        {
+            "patient_id": source["patient_id"].astype("string"),
+            "date": date,
+            "kind": source["kind"].astype("string"),
+            "basis": "therapies.start_date",
+            "sequence": position,
+            "partial": source["start_date_precision"].isin(["year", "month"]),
+        }
+    )[source["kind"].isin([kind for kind in kinds if kind != "prrt"]) & ~(local & palliative)]
+    first = rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")
+    rows = rows[rows["date"] > first]
+    periods = tables["treatment_periods"]
+    again = periods[periods["period"] > 1]
+    new_periods = pd.DataFrame(
+        {
+            "patient_id": again["patient_id"].astype("string"),
+            "date": again["first_cycle"],
+            "kind": "prrt",
+            "basis": "cycles.cycle_date",
+            "sequence": _cycle_number(tables["cycles"], again),
+            "partial": False,
+        }
+    )
+    return pd.concat(
+        [rows.astype(THERAPY_TYPES), new_periods.astype(THERAPY_TYPES)], ignore_index=True
+    ).sort_values(["patient_id", "date", "kind"], kind="stable", ignore_index=True)
+
+
+def _cycle_number(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
+    """Number of the cycle row, within its patient, that begins each period."""
+    rows = cycles.assign(number=cycles.groupby("patient_id").cumcount() + 1).drop_duplicates(
+        ["patient_id", "cycle_date"]
+    )
+    keys = periods[["patient_id", "first_cycle"]].rename(columns={"first_cycle": "cycle_date"})
+    return keys.merge(rows, on=["patient_id", "cycle_date"], how="left")["number"].set_axis(periods.index)
+
+
+def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """Responses known by the cut-off, numbered within their patient."""
+    columns = ["patient_id", "period", "assessment_date", "reader", "criterion", "overall_response"]
+    rows = responses[columns].assign(
+        patient_id=responses["patient_id"].astype("string"),
+        period=responses["period"].astype("int64"),
+        sequence=responses.groupby("patient_id").cumcount() + 1,
+    )
+    return rows[~(rows["assessment_date"] > cutoff)]
+
+
+def _apply_cutoff(patients: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """Nothing after the cut-off is known; a contact or a death after it is a contact at it."""
+    contact_late = patients["last_contact_date"] > cutoff
+    death_late = patients["death_date"] > cutoff
+    late = contact_late | death_late
+    return patients.assign(
+        last_contact_date=patients["last_contact_date"].mask(late, cutoff),
+        last_contact_after_cutoff=late,
+        last_contact_partial=patients["last_contact_partial"] & ~late,
+        lost=patients["lost"] & ~late,
+        death_date=patients["death_date"].mask(death_late),
+        progression_date=patients["progression_date"].mask(patients["progression_date"] > cutoff),
+    )

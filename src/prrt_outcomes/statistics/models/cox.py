@@ -16,7 +16,12 @@ from prrt_outcomes.statistics.models.cox_result import (
     compute_quadratic_test,
     empty_cox_result,
 )
-from prrt_outcomes.statistics.models.design import Design, DesignColumn, derive_design_matrix
+from prrt_outcomes.statistics.models.design import (
+    Design,
+    DesignColumn,
+    compute_centre_and_scale,
+    derive_design_matrix,
+)
 from prrt_outcomes.statistics.models.estimability import (
     find_estimable_columns,
     find_separated_columns,
@@ -126,10 +131,10 @@ def fit_cox_rows(
     p = len(design.columns)
     if rows.n_events == 0:
         return empty_cox_result(design, rows, robust, ties, confidence)
-    centre, scale = _centre_and_scale(design.matrix)
+    centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
     null = compute_partial_likelihood(matrix, rows, tied, np.zeros(p))
-    used = find_estimable_columns(null.information, rows)
+    used = find_estimable_columns(null.information, rows.weights[rows.event].sum())
     statuses = np.where(used, "ok", "not_estimable").astype(object)
     if not used.any():
         empty = empty_cox_result(design, rows, robust, ties, confidence)
@@ -244,13 +249,6 @@ def _fit_by_lifelines(matrix: np.ndarray, rows: ModelRows) -> np.ndarray | None:
             return CoxPHFitter().fit(frame, "time", "event").params_[names].to_numpy()
         except (ConvergenceError, ValueError, np.linalg.LinAlgError):
             return None
-
-
-def _centre_and_scale(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of columns; 1 for a column that does not vary."""
-    scale = matrix.std(axis=0)
-    negligible = scale <= 1e-12 * np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-300)
-    return matrix.mean(axis=0), np.where(negligible, 1.0, scale)
 
 
 def _invert(information: np.ndarray, keep: np.ndarray) -> np.ndarray:

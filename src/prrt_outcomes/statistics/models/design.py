@@ -107,6 +107,35 @@ def derive_design_matrix(
     return Design(matrix, tuple(columns), complete, int((~complete).sum()))
 
 
+def derive_indicator_matrix(covariates: pd.DataFrame) -> tuple[np.ndarray, tuple[DesignColumn, ...]]:
+    """Numbers, and one 0/1 column for every level of a category, none left out; nan where a value is missing.
+
+    For describing groups (balance, targets), not for a model.
+    """
+    frame = _as_frame(covariates)
+    parts, columns = [], []
+    for term in frame.columns:
+        column = frame[term]
+        known = column.notna().to_numpy()
+        if not _is_categorical(column):
+            parts.append(column.to_numpy(dtype=float, na_value=np.nan)[:, None])
+            columns.append(DesignColumn(term, "", ""))
+            continue
+        codes, levels = _levels(column)
+        block = (codes[:, None] == np.arange(len(levels))[None, :]).astype(float)
+        block[~known] = np.nan
+        parts.append(block)
+        columns.extend(DesignColumn(term, level, "") for level in levels)
+    return np.column_stack(parts), tuple(columns)
+
+
+def compute_centre_and_scale(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of columns; 1 for a column that does not vary."""
+    scale = matrix.std(axis=0)
+    negligible = scale <= 1e-12 * np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-300)
+    return matrix.mean(axis=0), np.where(negligible, 1.0, scale)
+
+
 def _as_frame(covariates) -> pd.DataFrame:
     """A frame with unique text names and a fresh index."""
     if isinstance(covariates, pd.Series):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from prrt_outcomes.statistics.models.model_rows import ModelRows
 from prrt_outcomes.statistics.models.partial_likelihood import NewtonFit
 
 COLLINEAR = 1e-10
 FLAT = 1e-7
 
 
-def find_estimable_columns(information: np.ndarray, rows: ModelRows) -> np.ndarray:
+def find_estimable_columns(information: np.ndarray, total: float) -> np.ndarray:
     """Flag the columns that carry information beyond the columns before them: (p,).
 
-    `information` is that at coefficients 0 of columns of unit variance. A column that is constant within
+    `information` is that at coefficients 0 of columns of unit variance, `total` its order of magnitude (the
+    weight of the events). A column that is constant within
     every risk set has none; of collinear columns the later ones have none left (R gives these NA).
     """
     p = len(information)
     keep = np.zeros(p, dtype=bool)
-    total = rows.weights[rows.event].sum()
     for j in range(p):
         own = information[j, j]
         if own <= COLLINEAR * total:

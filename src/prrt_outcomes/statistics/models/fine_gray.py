@@ -16,7 +16,7 @@ from prrt_outcomes.statistics.models.cox_result import (
     compute_chi_squared_test,
     compute_quadratic_test,
 )
-from prrt_outcomes.statistics.models.design import derive_design_matrix
+from prrt_outcomes.statistics.models.design import compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.models.estimability import find_estimable_columns, find_separated_columns
 from prrt_outcomes.statistics.models.model_rows import derive_model_rows
 from prrt_outcomes.statistics.models.partial_likelihood import fit_newton
@@ -131,8 +131,7 @@ def fit_fine_gray(
     is_censored = (labels == censored).to_numpy()
     checked = derive_model_rows(time, event, keep=design.complete)
     is_censored = is_censored[checked.kept]
-    centre, scale = design.matrix.mean(axis=0), design.matrix.std(axis=0)
-    scale = np.where(scale > 1e-12 * np.abs(design.matrix).max(axis=0, initial=1e-300), scale, 1.0)
+    centre, scale = compute_centre_and_scale(design.matrix)
     rows = _arrange(checked.time, checked.event, is_censored, (design.matrix - centre) / scale)
     p = len(design.columns)
     statuses = np.full(p, "no_events", dtype=object)
@@ -140,7 +139,7 @@ def fit_fine_gray(
     log_likelihoods, wald = (np.nan, np.nan), NO_TEST
     if checked.n_events:
         null = _evaluate(rows, rows.matrix, np.zeros(p))
-        used = find_estimable_columns(null.information, checked)
+        used = find_estimable_columns(null.information, checked.weights[checked.event].sum())
         statuses = np.where(used, "ok", "not_estimable").astype(object)
         log_likelihoods = (null.log_likelihood, null.log_likelihood)
         if used.any():

@@ -12,7 +12,7 @@ from scipy.special import chdtrc, chdtri
 
 from prrt_outcomes.statistics.models.coefficient_table import format_coefficient_table
 from prrt_outcomes.statistics.models.cox_result import CoxResult
-from prrt_outcomes.statistics.models.design import Design, derive_design_matrix
+from prrt_outcomes.statistics.models.design import Design, compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.models.estimability import find_estimable_columns
 from prrt_outcomes.statistics.models.model_rows import ModelRows, derive_model_rows
 from prrt_outcomes.statistics.models.partial_likelihood import compute_partial_likelihood, derive_tied_events
@@ -100,12 +100,12 @@ def fit_firth_rows(
     p = len(design.columns)
     if rows.n_events == 0:
         return _gather(design, rows, np.full(p, "no_events", dtype=object), None, None, None, confidence)
-    centre, scale = design.matrix.mean(axis=0), design.matrix.std(axis=0)
-    scale = np.where(scale > 1e-12 * np.abs(design.matrix).max(axis=0, initial=1e-300), scale, 1.0)
+    centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
     tied = derive_tied_events(rows, "breslow")
     used = find_estimable_columns(
-        compute_partial_likelihood(matrix, rows, tied, np.zeros(p)).information, rows
+        compute_partial_likelihood(matrix, rows, tied, np.zeros(p)).information,
+        rows.weights[rows.event].sum(),
     )
     statuses = np.where(used, "ok", "not_estimable").astype(object)
     if not used.any():

@@ -1,0 +1,154 @@
+"""Text to types: a fault per cell, none hiding another."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
+from prrt_outcomes.tables.faults import CellFaults, list_problems
+from prrt_outcomes.tables.parse import TextColumn, parse_columns, parsed_fields
+from prrt_outcomes.tables.scalars import TextFormat
+
+
+def text_columns(columns, text_format=None):
+    form = text_format or TextFormat()
+    return {
+        name: TextColumn(
+            pa.array([c or None for c in cells], pa.string()), pa.array(cells, pa.string()), form
+        )
+        for name, cells in columns.items()
+    }
+
+
+def faults_of(table, columns, text_format=None, extra=None):
+    """(position, column, value, problem) of all faults of cells."""
+    text = text_columns(columns, text_format)
+    n_rows = len(next(iter(columns.values())))
+    parsed = parse_columns(table, text, n_rows, extra)
+    written = {name: column.written for name, column in text.items()}
+    faults = [
+        *parsed.faults,
+        *check_values(parsed_fields(table, extra), parsed.frame, parsed.failed, written),
+    ]
+    labels = np.full(n_rows, table, dtype=object)
+    problems = list_problems(labels, faults, np.arange(n_rows))
+    return [(p.row, p.column, p.value, p.problem) for p in problems]
+
+
+def test_all_faults_of_a_row_are_told_together():
+    found = faults_of(
+        "lesions",
+        {
+            "patient_id": ["P1"],
+            "assessment_date": ["2014-02-30"],
+            "lesion_id": [""],
+            "role": ["Target"],
+            "longest_mm": ["-3"],
+            "perpendicular_mm": ["inf"],
+            "lymph_node": ["perhaps"],
+            "state": ["measured"],
+        },
+    )
+    assert found == [
+        (0, "assessment_date", "2014-02-30", "a date that does not exist"),
+        (0, "lymph_node", "perhaps", "not a truth value"),
+        (0, "perpendicular_mm", "inf", "not a finite number"),
+        (0, "lesion_id", "", "empty"),
+        (0, "role", "Target", "not in the list of codes"),
+        (0, "longest_mm", "-3", "out of range"),
+    ]
+
+
+def test_a_column_that_is_not_there_is_not_told_as_empty_cells():
+    assert faults_of("cycles", {"patient_id": ["P1", "P2"]}) == []
+
+
+def test_absent_key_columns_and_empty_cells_of_them_are_filled():
+    parsed = parse_columns(
+        "therapies", text_columns({"patient_id": ["P1", "P2"], "drug": ["lanreotide", ""]}), 2
+    )
+    assert parsed.frame["drug"].tolist() == ["lanreotide", "unspecified"]
+    assert parsed.frame["sequence"].tolist() == [1, 1]
+    assert parsed.faults == ()
+
+
+def test_a_faulty_key_is_not_filled_with_the_default():
+    found = faults_of("therapies", {"patient_id": ["P1"], "sequence": ["first"]})
+    assert found == [(0, "sequence", "first", "not a whole number")]
+    parsed = parse_columns("therapies", text_columns({"patient_id": ["P1"], "sequence": ["first"]}), 1)
+    assert parsed.frame["sequence"].isna().all()
+
+
+def test_decimal_comma():
+    comma = TextFormat(decimal=",")
+    parsed = parse_columns("cycles", text_columns({"activity_gbq": ["7,4", "7"]}, comma), 2)
+    assert parsed.frame["activity_gbq"].tolist() == [7.4, 7.0]
+    assert faults_of("cycles", {"activity_gbq": ["7.4", "1.234,5"]}, comma) == [
+        (0, "activity_gbq", "7.4", "not a number"),
+        (1, "activity_gbq", "1.234,5", "not a number"),
+    ]
+
+
+def test_whole_numbers_may_carry_a_point_and_zeros():
+    parsed = parse_columns("patients", text_columns({"ecog": ["1.0", "2.", "3"]}), 3)
+    assert parsed.frame["ecog"].tolist() == [1, 2, 3]
+    assert [f[3] for f in faults_of("patients", {"ecog": ["1.5", "1e0"]})] == ["not a whole number"] * 2
+
+
+def test_date_format_of_the_file_and_partial_dates_beside_it():
+    us = TextFormat(date_format="%m/%d/%Y")
+    parsed = parse_columns("follow_up", text_columns({"death_date": ["2/3/2006", "2006", "2006-05"]}, us), 3)
+    assert parsed.frame["death_date"].tolist() == ["2006-02-03", "2006", "2006-05"]
+    assert faults_of("follow_up", {"death_date": ["13/1/2006", "2006-05-01", "2/30/2006"]}, us) == [
+        (0, "death_date", "13/1/2006", "not a date"),
+        (1, "death_date", "2006-05-01", "not a date"),
+        (2, "death_date", "2/30/2006", "not a date"),
+    ]
+
+
+def test_an_extra_column_is_typed_as_declared():
+    extra = {"arm": "category", "visits": "integer"}
+    parsed = parse_columns("patients", text_columns({"arm": ["a"], "visits": ["3"]}), 1, extra)
+    assert parsed.frame[["arm", "visits"]].iloc[0].tolist() == ["a", 3]
+    assert faults_of("patients", {"visits": ["many"]}, extra=extra) == [
+        (0, "visits", "many", "not a whole number")
+    ]
+
+
+def test_all_is_no_name_of_a_group():
+    frame = pd.DataFrame({"centre_id": ["all", "c1"], "arm": ["a", "all"]}, dtype="string")
+    faults = check_group_names(frame, {"arm": "category"})
+    assert [(f.column, f.positions.tolist(), f.problem) for f in faults] == [
+        ("centre_id", [0], "reserved name"),
+        ("arm", [1], "reserved name"),
+    ]
+
+
+def test_a_key_that_stands_twice_names_the_first_row():
+    frame = pd.DataFrame({"patient_id": ["b", "a", "a", None, None, "a", "b"]}, dtype="string")
+    lines = np.arange(2, 9)
+    faults = check_keys("patients", frame, lines, np.full(7, "patients", dtype=object))
+    problems = list_problems(np.full(7, "patients", dtype=object), faults, lines)
+    assert [(p.row, p.value, p.expected.split("; ")[1]) for p in problems] == [
+        (4, "a", "the same is in row 3"),
+        (7, "a", "the same is in row 3"),
+        (8, "b", "the same is in row 2"),
+    ]
+
+
+def test_long_values_are_shortened_in_problems():
+    fault = CellFaults("organ", np.array([0]), ["x" * 500], "problem", "expected")
+    (problem,) = list_problems(np.array(["lesions"], dtype=object), [fault], np.array([2]))
+    assert len(problem.value) == 60
+    assert problem.value.endswith("...")
+
+
+@pytest.mark.parametrize("text", ["NA", "n/a", ".", "NULL"])
+def test_a_word_for_missing_is_hinted_at(text):
+    text_column = text_columns({"age_years": [text]})
+    (fault,) = parse_columns("patients", text_column, 1).faults
+    assert "list it under missing" in fault.expected[0]
+    assert faults_of("patients", {"centre_id": [text]}) == [
+        (0, "centre_id", text, "looks like a missing value")
+    ]

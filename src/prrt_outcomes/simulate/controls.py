@@ -69,7 +69,8 @@ def draw_controls(
     seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval) + np.round(rng.exponential(delay, patients))
     scans = settings.scans
     prompted = progression + rng.integers(scans.prompted_first_day, scans.prompted_last_day + 1, patients)
-    seen = np.where(rng.random(patients) < settings.scans.prompted_share, np.minimum(seen, prompted), seen)
+    share = np.where(death < seen, scans.fatal_prompted_share, scans.prompted_share)
+    seen = np.where(rng.random(patients) < share, np.minimum(seen, prompted), seen)
     seen = np.ceil(seen)
     last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
     event_day = np.minimum(seen, death)

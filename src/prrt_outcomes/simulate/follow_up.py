@@ -85,17 +85,27 @@ def draw_scan_grid(
 
 
 def derive_prompted_scans(
-    grid: ScanGrid, progression_days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+    grid: ScanGrid,
+    progression_days: np.ndarray,
+    death_days: np.ndarray,
+    settings: SimulationSettings,
+    rng: np.random.Generator,
 ) -> ScanGrid:
-    """Bring the next scan forward where symptoms of progression ask for it; earlier scans stay as they are."""
+    """Bring the next scan forward where symptoms of progression ask for it; earlier scans stay as they are.
+
+    Symptoms are commoner where death is near: before the next planned scan.
+    """
+    scans = settings.scans
     patients = len(progression_days)
+    rows = np.arange(patients)
     later = grid.days >= progression_days[:, None]
     following = later.argmax(axis=1)
-    rows = np.arange(patients)
-    first, last = settings.scans.prompted_first_day, settings.scans.prompted_last_day
-    wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + rng.integers(first, last + 1, patients)
-    prompted = rng.random(patients) < settings.scans.prompted_share
-    prompted &= later.any(axis=1) & (following > 0) & (wanted < grid.days[rows, following])
+    planned = grid.days[rows, following]
+    delay = rng.integers(scans.prompted_first_day, scans.prompted_last_day + 1, patients)
+    wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + delay
+    share = np.where(death_days < planned, scans.fatal_prompted_share, scans.prompted_share)
+    prompted = rng.random(patients) < share
+    prompted &= later.any(axis=1) & (following > 0) & (wanted < planned)
     days, taken = grid.days.copy(), grid.taken.copy()
     days[rows[prompted], following[prompted]] = wanted[prompted]
     taken[rows[prompted], following[prompted]] = True

@@ -145,9 +145,9 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     rng = open_stream(seed, "progression")
     progression = draw_progression_days(log_progression, response_days, settings, rng)
     route, clinical_only = draw_route(lesions, settings, rng)
-    grid = derive_prompted_scans(grid, progression, settings, open_stream(seed, "prompted"))
-    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
     death = draw_death_days(log_death, progression, response_days, settings, open_stream(seed, "death"))
+    grid = derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
+    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
     observation = draw_observation(baseline, death, settings, open_stream(seed, "observation"))
     given = derive_given_cycles(
         planned, progression, observation.end_days, observation.dead, settings, open_stream(seed, "given")

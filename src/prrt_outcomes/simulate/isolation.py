@@ -20,6 +20,7 @@ PLAIN_HAZARDS = (
 )
 EXACT_PROGRESSION = (
     "scans.prompted_share=1",
+    "scans.fatal_prompted_share=1",
     "scans.prompted_first_day=0",
     "scans.prompted_last_day=0",
     "scans.clinical_progression_share=0",

@@ -78,7 +78,7 @@ def draw_lesions(
     raw = model.shrinkage_log_mean + settings.effects.radionuclide_size_interaction * doublings * sign
     raw = raw + model.shrinkage_patient_sd * rng.normal(size=(patients, 1))
     raw = raw + model.shrinkage_lesion_sd * rng.normal(size=shape)
-    bend = 0.05
+    bend = 0.04
     shrinkage = bend * np.logaddexp(0.0, raw / bend) - bend
     complete = rng.random(patients) < model.complete_response_share
     gone = np.where(node, np.log(size / 7.0), np.log(size / 0.8))

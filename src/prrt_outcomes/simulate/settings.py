@@ -134,11 +134,11 @@ class CohortSettings(Section):
 class DiseaseSettings(Section):
     """Latent progression and death of the reference patient: gep, G1, stable before, ECOG 0, 60 years, 177Lu."""
 
-    progression_median_months: Positive = 48.0
-    progression_shape: Positive = 1.1
+    progression_median_months: Positive = 49.0
+    progression_shape: Positive = 1.15
     """Shape of the Weibull distribution of latent progression; 1 is exponential."""
     death_per_year_before_progression: NonNegative = 0.008
-    death_per_year_after_progression: Positive = 0.18
+    death_per_year_after_progression: Positive = 0.19
     early_progression_exponent: NonNegative = 0.15
     """Death after a progression at t months is faster by (24 / t) to this power, at most 4; 0: as after any."""
     target_share: Share = 0.5
@@ -202,6 +202,8 @@ class ScanSettings(Section):
     """Share of progressions that are clinical only: no scan follows."""
     prompted_share: Share = 0.4
     """Share of progressions whose symptoms bring the next scan forward."""
+    fatal_prompted_share: Share = 0.7
+    """The same share where death would come before the next planned scan."""
     prompted_first_day: Annotated[int, Field(ge=0)] = 10
     prompted_last_day: Annotated[int, Field(ge=0)] = 40
     """Such a scan follows the progression by this many days, drawn evenly between the two."""

@@ -54,11 +54,23 @@ def convert_to_flags(column: pd.Series) -> np.ndarray:
     return column.astype("boolean").fillna(False).to_numpy(dtype=bool)
 
 
+def factorize_runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and distinct values, as `pandas.factorize`; tables come sorted, so each run is looked up once."""
+    if len(values) < 2:
+        codes, uniques = pd.factorize(values)
+        return codes.astype(np.int32), uniques
+    begins = np.ones(len(values), dtype=bool)
+    begins[1:] = values[1:] != values[:-1]
+    codes, uniques = pd.factorize(values[begins])
+    lengths = np.diff(np.append(np.flatnonzero(begins), len(values)))
+    return np.repeat(codes.astype(np.int32), lengths), uniques
+
+
 def encode_labels(column: pd.Series, labels: pd.Index) -> np.ndarray:
     """Position of each value among `labels`; -1 where it is not among them."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         places = labels.get_indexer(pd.Index(column.cat.categories, dtype=object))
         return np.append(places, MISSING)[column.cat.codes.to_numpy()].astype(np.int32)
-    codes, uniques = pd.factorize(column)
-    places = np.append(labels.get_indexer(pd.Index(uniques, dtype=object)), MISSING)
-    return places[codes].astype(np.int32)
+    codes, uniques = factorize_runs(column.to_numpy(dtype=object, na_value=None))
+    places = np.append(labels.get_indexer(pd.Index(uniques, dtype=object)), MISSING).astype(np.int32)
+    return places[codes]

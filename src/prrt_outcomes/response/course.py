@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import MISSING, RESPONSES, convert_to_codes, convert_to_days, encode_labels
+from prrt_outcomes.response.codes import (
+    MISSING,
+    RESPONSES,
+    convert_to_codes,
+    convert_to_days,
+    encode_labels,
+    factorize_runs,
+)
 from prrt_outcomes.response.lesions import LesionRows, UnitFaults, order_lesions
 from prrt_outcomes.response.new_therapy import find_stop_days
 from prrt_outcomes.response.non_targets import ScanFacts, gather_scan_facts
@@ -107,11 +114,11 @@ def _scan_keys(table: pd.DataFrame, periods: Periods, readers: tuple[str, ...]) 
 
 def _number_scans(*keys: np.ndarray) -> tuple[np.ndarray, ...]:
     """All scans in order, and the number of the scan of each row of each table; -1 for rows without scan."""
-    codes, found = zip(*(pd.factorize(key) for key in keys), strict=True)
-    scans = np.unique(np.concatenate(found))
-    scans = scans[scans >= 0]
+    codes, found = zip(*(factorize_runs(key) for key in keys), strict=True)
+    scans = np.sort(np.concatenate(found))
+    scans = scans[np.concatenate([[True], scans[1:] != scans[:-1]]) & (scans >= 0)] if len(scans) else scans
     numbers = []
     for code, uniques in zip(codes, found, strict=True):
-        place = np.where(uniques >= 0, np.searchsorted(scans, uniques), MISSING)
-        numbers.append(place[code] if len(uniques) else code.astype(np.int64))
+        place = np.where(uniques >= 0, np.searchsorted(scans, uniques), MISSING).astype(np.int32)
+        numbers.append(place[code] if len(uniques) else code)
     return scans, *numbers

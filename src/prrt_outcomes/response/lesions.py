@@ -18,6 +18,7 @@ from prrt_outcomes.response.codes import (
     TOO_SMALL,
     convert_to_codes,
     convert_to_flags,
+    factorize_runs,
 )
 from prrt_outcomes.response.split_merge import resolve_split_and_merged
 from prrt_outcomes.response.timeline import BASELINE, FOLLOW_UP, Timeline
@@ -80,18 +81,18 @@ def order_lesions(
     scan : number of the scan of each row, shape (n,); -1 where the row belongs to no treated patient
     """
     row, visit = timeline.expand_rows(scan)
-    lesion_codes, names = pd.factorize(lesions["lesion_id"])
+    lesion_codes, names = pd.factorize(lesions["lesion_id"].to_numpy(dtype=object, na_value=None))
     columns = {
         "role": convert_to_codes(lesions["role"], ROLES)[row],
         "node": convert_to_flags(lesions["lymph_node"])[row],
         "longest_mm": lesions["longest_mm"].to_numpy(dtype=float)[row],
         "perpendicular_mm": lesions["perpendicular_mm"].to_numpy(dtype=float)[row],
         "state": convert_to_codes(lesions["state"], STATES)[row],
-        "organ": pd.factorize(lesions["organ"])[0].astype(np.int32)[row],
+        "organ": factorize_runs(lesions["organ"].to_numpy(dtype=object, na_value=None))[0][row],
         "whole": np.ones(len(row), dtype=bool),
     }
     names = pd.Index(names, dtype=object)
-    lesion = lesion_codes[row].astype(np.int64)
+    lesion = lesion_codes.astype(np.int32)[row]
     visit, lesion, columns = resolve_split_and_merged(visit, lesion, names, columns, timeline)
     order, series = _sort_series(visit, lesion, timeline)
     visit, lesion = visit[order], lesion[order]
@@ -126,13 +127,17 @@ def _sort_series(visit: np.ndarray, lesion: np.ndarray, timeline: Timeline) -> t
     if not len(visit):
         return np.array([], dtype=np.int64), np.array([], dtype=np.int64)
     unit = timeline.visit_unit[visit]
-    series_key = unit * (int(lesion.max()) + 1) + lesion
+    key = unit * (int(lesion.max()) + 1) + lesion
     first_visit = np.searchsorted(timeline.visit_unit, np.arange(timeline.n_units), side="left")
     rank = visit - first_visit[unit]
-    order = np.argsort(series_key * (int(rank.max()) + 1) + rank, kind="stable")
-    key = series_key[order]
-    series = np.concatenate([[0], np.cumsum(key[1:] != key[:-1])])
-    return order, series
+    span = int(rank.max()) + 1
+    key *= span
+    key += rank
+    order = np.argsort(key).astype(np.int32)
+    key = key[order] // span
+    begins = np.zeros(len(key), dtype=np.int32)
+    begins[1:] = key[1:] != key[:-1]
+    return order, np.cumsum(begins, dtype=np.int32)
 
 
 def _begins_as_new(series: np.ndarray, follow_up: np.ndarray, role: np.ndarray, n_series: int) -> np.ndarray:

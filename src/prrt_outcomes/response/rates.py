@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.codes import RESPONSES
+from prrt_outcomes.statistics.proportions import compute_proportion
 from prrt_outcomes.treatment.groups import derive_tumour_group
 
 COMPOSITES = {
@@ -82,10 +82,12 @@ def summarise_response_rates(
     frames += [_count_categories(best, name) for name in group_by]
     table = pd.concat(frames, ignore_index=True)
     table["group"] = table["group"].astype("string")
-    low, high = compute_exact_interval(table["n"].to_numpy(), table["total"].to_numpy(), level)
-    table["proportion"] = table["n"] / table["total"]
-    table["proportion_low"], table["proportion_high"] = low, high
-    table["status"] = "ok"
+    counts = zip(table["n"], table["total"], strict=True)
+    exact = [compute_proportion(n, total, confidence=level) for n, total in counts]
+    table["proportion"] = [p.proportion for p in exact]
+    table["proportion_low"] = [p.lower for p in exact]
+    table["proportion_high"] = [p.upper for p in exact]
+    table["status"] = [p.status for p in exact]
     order = {name: place for place, name in enumerate(("all", *group_by))}
     table["place"] = table["group_by"].map(order)
     criteria = {name: place for place, name in enumerate(best["criterion"].unique())}
@@ -116,14 +118,3 @@ def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
     long["group_by"] = name
     columns = ["criterion", "confirmed", "group_by", "group", "category", "n", "total"]
     return long[columns].astype({"group": "object"})
-
-
-def compute_exact_interval(n: np.ndarray, total: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper-Pearson limits of n / total."""
-    from scipy.special import betaincinv
-
-    tail = (1 - level) / 2
-    n, total = np.asarray(n, dtype=float), np.asarray(total, dtype=float)
-    low = np.where(n > 0, betaincinv(np.maximum(n, 1), total - n + 1, tail), 0.0)
-    high = np.where(n < total, betaincinv(n + 1, np.maximum(total - n, 1), 1 - tail), 1.0)
-    return low, high

@@ -59,8 +59,8 @@ class Timeline:
         for kind in (FOLLOW_UP, BASELINE, PRIOR):
             visit = np.where(scan >= 0, self.scan_visit[kind][scan], -1)
             row = np.flatnonzero(visit >= 0)
-            rows.append(row)
-            visits.append(visit[row])
+            rows.append(row.astype(np.int32))
+            visits.append(visit[row].astype(np.int32))
         return np.concatenate(rows), np.concatenate(visits)
 
 

@@ -24,12 +24,10 @@ class Number:
     table: str
     key: tuple[tuple[str, str], ...] = ()
 
-    def __html__(self) -> str:
+    def __html__(self) -> Markup:
         """Link to the table; the row is named in the title."""
-        return str(
-            Markup('<a class="number" href="tables/{0}.csv" title="{1}">{2}</a>').format(
-                self.table, describe_row(self.table, self.key), self.text
-            )
+        return Markup('<a class="number" href="tables/{0}.csv" title="{1}">{2}</a>').format(
+            self.table, describe_row(self.table, self.key), self.text
         )
 
 

@@ -137,9 +137,9 @@ def test_worst_grades_and_rates_add_up():
     assert grades.loc[("platelets", "treatment", 2), ["baseline_grade", "n", "total"]].tolist() == [0, 1, 2]
     assert grades.loc[("platelets", "any", 3), "n"] == 1
     assert (
-        grades.groupby(level=["analyte", "phase"])["n"]
+        grades.groupby(level=["analyte", "phase"], observed=True)["n"]
         .sum()
-        .eq(grades.groupby(level=["analyte", "phase"])["total"].first())
+        .eq(grades.groupby(level=["analyte", "phase"], observed=True)["total"].first())
         .all()
     )
     rates = out["safety_rates"].set_index(["analyte", "phase", "group_by", "group", "grade_at_least"])

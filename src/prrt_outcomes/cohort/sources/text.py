@@ -13,6 +13,8 @@ from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, g
 from prrt_outcomes.errors import Problem
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from prrt_outcomes.cohort.sources.text_lines import RecordScan
     from prrt_outcomes.study.sources import TableSource
 
@@ -115,6 +117,9 @@ def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
+    bare = text.lstrip(b"\r\n")
+    n_blank = text[: len(text) - len(bare)].count(b"\n")
+    text = bare
     header = next(csv.reader([_header_text(text)], delimiter=delimiter))
     n_skipped = 0
 
@@ -141,13 +146,14 @@ def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
         return SourceResult(None, (_unclosed(table, path),))
     scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
-    problems = check_header(table, header, int(scan.lines[0])) + _tell_ragged(table, scan, is_whole)
-    raw = gather_raw_table(header, cells.columns, scan.lines[1:][is_whole])
+    lines = scan.lines + n_blank
+    problems = check_header(table, header, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
+    raw = gather_raw_table(header, cells.columns, lines[1:][is_whole])
     return SourceResult(raw, tuple(problems))
 
 
 def _header_text(text: bytes) -> str:
-    return text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
+    return text.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
 
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:
@@ -166,11 +172,11 @@ def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordSc
     return scan
 
 
-def _tell_ragged(table: str, scan: RecordScan, is_whole: object) -> list[Problem]:
+def _tell_ragged(table: str, scan: RecordScan, lines: np.ndarray, is_whole: np.ndarray) -> list[Problem]:
     n_expected = int(scan.n_fields[0])
-    lines, counts = scan.lines[1:][~is_whole].tolist(), scan.n_fields[1:][~is_whole].tolist()
+    counts = scan.n_fields[1:][~is_whole].tolist()
     expected = f"{n_expected} fields, as the header"
     return [
         Problem(table, line, "", f"{count} fields", "the row has too many or too few fields", expected)
-        for line, count in zip(lines, counts, strict=True)
+        for line, count in zip(lines[1:][~is_whole].tolist(), counts, strict=True)
     ]

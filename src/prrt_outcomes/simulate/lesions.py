@@ -115,7 +115,7 @@ def measure_lesions(
     ----------
     size_mm, noise : (patients, 5, scans) true diameters and the logarithm of the error
     unseen : (patients, 5, scans) lesions that this scan did not show
-    lesions : the lesions; only those of complete responders vanish
+    lesions : the lesions; only those of complete responders vanish, or become normal nodes
 
     Returns
     -------
@@ -124,6 +124,9 @@ def measure_lesions(
     """
     read = np.round(size_mm * np.exp(noise))
     node = lesions.node[:, :, None]
+    # A node that swings about 10 mm would be a complete response and its reappearance in turn.
+    stays = node & ~lesions.complete[:, None, None]
+    read = np.where(stays, np.maximum(read, NORMAL_NODE_MM), read)
     small = ~node & (read < TOO_SMALL_MM)
     gone = ~node & lesions.complete[:, None, None] & (size_mm < 4.0)
     state = np.where(unseen, NOT_EVALUATED, np.where(gone, ABSENT, np.where(small, TOO_SMALL, MEASURED)))

@@ -16,8 +16,8 @@ from prrt_outcomes.endpoints.candidates import (
 from prrt_outcomes.endpoints.contradictions import check_order
 from prrt_outcomes.endpoints.facts import Facts
 from prrt_outcomes.endpoints.origin import derive_origin, find_primary_reader, select_assessments
-from prrt_outcomes.endpoints.response_dates import ConfirmationRule
 from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.study.response import ResponseSettings
 
 HALF_DAY = 0.5
 MISSED = 2
@@ -29,18 +29,12 @@ class EndpointSettings:
 
     Attributes
     ----------
-    criterion : primary criterion
-    reader : primary reader, or None for `local` or the only one
-    confirmation : rule of confirmed responses
-    confirmed : whether the study quotes the confirmed rate
+    response : criteria, reader, confirmation, the rate that is quoted
     interval_days, window_days : planned interval of scans (or None) and how late a scan may be
     therapies : kinds of new anticancer therapy, `prrt` for a new period
     """
 
-    criterion: str
-    reader: str | None
-    confirmation: ConfirmationRule
-    confirmed: bool
+    response: ResponseSettings
     interval_days: int | None
     window_days: int
     therapies: tuple[str, ...]
@@ -72,14 +66,12 @@ def derive_endpoint(facts: Facts, definition: EndpointDefinition, settings: Endp
     on its day. A time that ends on the day of entry counts as half a day. Where the study records no scans, or the
     end is last contact, a new therapy that censors does so on its own date.
     """
-    criterion = definition.criterion or settings.criterion
-    reader = definition.reader or find_primary_reader(facts, settings.reader)
+    criterion = definition.criterion or settings.response.criteria[0]
+    reader = definition.reader or find_primary_reader(facts, settings.response, criterion)
     scans = select_assessments(facts, criterion, reader)
-    first_therapy = _first_therapy(facts, settings.therapies, facts.patients["first_cycle"])
-    confirmed = settings.confirmed if definition.confirmed is None else definition.confirmed
-    frame = derive_origin(
-        facts, definition, scans, settings.confirmation if confirmed else None, first_therapy
-    )
+    therapy = find_first_therapy(facts, settings.therapies)
+    confirmation = settings.response if is_confirmed(definition, settings) else None
+    frame = derive_origin(facts, definition, scans, confirmation, therapy)
     scans = filter_after_origin(scans, frame)
     frame = derive_candidates(frame, facts, definition, settings.therapies, scans)
     check_order(frame, facts, definition)
@@ -93,11 +85,18 @@ def derive_endpoint(facts: Facts, definition: EndpointDefinition, settings: Endp
     return _format_rows(frame, definition)
 
 
-def _first_therapy(facts: Facts, kinds: tuple[str, ...], after: pd.Series) -> pd.Series:
-    """Start of the first new anticancer therapy after a date, by patient."""
+def is_confirmed(definition: EndpointDefinition, settings: EndpointSettings) -> bool:
+    """Whether a response that starts the time must be confirmed: by the endpoint, else by the rate that is quoted."""
+    if definition.confirmed is not None:
+        return definition.confirmed
+    return settings.response.primary_rate == "confirmed"
+
+
+def find_first_therapy(facts: Facts, kinds: tuple[str, ...]) -> pd.Series:
+    """Start of the first new anticancer therapy after the first cycle, by patient."""
     rows = facts.therapies[facts.therapies["kind"].isin(kinds)]
-    rows = rows[rows["date"] > rows["patient_id"].map(after).astype("datetime64[ns]")]
-    return rows.groupby("patient_id")["date"].min()
+    first_cycle = rows["patient_id"].map(facts.patients["first_cycle"]).astype("datetime64[ns]")
+    return rows[rows["date"] > first_cycle].groupby("patient_id")["date"].min()
 
 
 def _derive_event(frame: pd.DataFrame, definition: EndpointDefinition) -> pd.DataFrame:

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.endpoints.facts import Facts
-from prrt_outcomes.endpoints.response_dates import ConfirmationRule, derive_first_response
+from prrt_outcomes.endpoints.response_dates import derive_first_response
+from prrt_outcomes.response.readers import LABORATORY
+from prrt_outcomes.response.readers import find_primary_reader as find_reader
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
+from prrt_outcomes.study.response import ResponseSettings
 
 REFERRAL_COLUMN = "referral_date"
 
@@ -19,21 +22,20 @@ def select_assessments(facts: Facts, criterion: str, reader: str) -> pd.DataFram
     return rows.sort_values(["patient_id", "assessment_date", "period"], kind="stable")
 
 
-def find_primary_reader(facts: Facts, named: str | None) -> str:
-    """The reader that the study names; else `local`, or the only one, or the first by name."""
-    readers = sorted(facts.assessments["reader"].dropna().astype(str).unique())
-    if named is not None:
-        return named
-    if "local" in readers or not readers:
-        return "local"
-    return readers[0]
+def find_primary_reader(facts: Facts, settings: ResponseSettings, criterion: str) -> str:
+    """The reader whose responses by a criterion are the study's; a marker is read by the laboratory."""
+    rows = facts.assessments
+    readers = rows.loc[rows["criterion"] == criterion, "reader"].dropna().unique()
+    if set(readers) == {LABORATORY}:
+        return LABORATORY
+    return find_reader(rows["reader"].dropna().unique(), settings)
 
 
 def derive_origin(
     facts: Facts,
     definition: EndpointDefinition,
     assessments: pd.DataFrame,
-    confirmation: ConfirmationRule | None,
+    confirmation: ResponseSettings | None,
     new_therapy: pd.Series,
 ) -> pd.DataFrame:
     """Origin and entry of each patient, or the reason why there is none.
@@ -43,7 +45,7 @@ def derive_origin(
     facts : what is known by the cut-off
     definition : the endpoint
     assessments : from `select_assessments`
-    confirmation : rule of confirmed responses where the origin is a confirmed response; None for unconfirmed
+    confirmation : settings of the study where the origin is a confirmed response; None for unconfirmed
     new_therapy : start of the first new anticancer therapy after the first cycle, by patient: no response counts
         after it
 
@@ -72,7 +74,7 @@ def derive_origin(
             missing="no_retreatment",
         )
     elif origin == "first_response":
-        response = derive_first_response(assessments, facts, confirmation, new_therapy)
+        response = derive_first_response(assessments, patients["first_cycle"], new_therapy, confirmation)
         frame = frame.assign(origin_date=response.reindex(frame.index), missing="no_response")
     elif origin == "diagnosis":
         frame = frame.assign(

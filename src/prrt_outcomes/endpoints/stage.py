@@ -13,8 +13,8 @@ from prrt_outcomes.endpoints.facts import Facts, derive_facts
 from prrt_outcomes.endpoints.origin import find_primary_reader, origin_columns
 from prrt_outcomes.endpoints.reasons import EXCLUSION_REASONS
 from prrt_outcomes.endpoints.reported import combine_reported, derive_reported, stack_frames
-from prrt_outcomes.endpoints.response_dates import ConfirmationRule
 from prrt_outcomes.errors import InputError
+from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.tables.frames import conform_table
 
@@ -76,7 +76,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         reason=excluded["exclusion"], description=excluded["exclusion"].map(EXCLUSION_REASONS)
     )
     known = next(iter(facts.values()))
-    reader = find_primary_reader(known, settings.reader)
+    reader = find_primary_reader(known, study.response, study.response.criteria[0])
     analysis = derive_analysis_set(
         tables["patients"],
         tables["treatment_periods"],
@@ -99,16 +99,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
 def endpoint_settings(study: Study) -> EndpointSettings:
     """Gather the settings that all endpoints share."""
-    response = study.response
     return EndpointSettings(
-        criterion=response.criteria[0],
-        reader=response.reader,
-        confirmation=ConfirmationRule(
-            response.confirmation_days,
-            response.confirmation_max_not_evaluable,
-            response.confirmation_accept_stable,
-        ),
-        confirmed=response.primary_rate == "confirmed",
+        response=study.response,
         interval_days=study.assessment_interval_days,
         window_days=study.assessment_window_days,
         therapies=study.new_anticancer_therapy,
@@ -190,4 +182,4 @@ def _stage_row(kept: pd.DataFrame, study: Study) -> pd.DataFrame:
         status, reason = "skipped", "no patient has a time for any endpoint"
     else:
         status, reason = "partial", f"no patient has a time for {', '.join(without)}"
-    return pd.DataFrame({"stage": ["endpoints"], "status": [status], "reason": [reason]}, dtype="string")
+    return stage_frame("endpoints", status, reason)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import compute_group
+
 DELIVERY_COLUMNS = ("item", "group_by", "group", "n", "total", "value", "low", "high", "status")
 
 
@@ -43,7 +45,7 @@ def summarise_delivery(
     for column in ("all", *[name for name in group_by if name in groups]):
         level = _levels(groups, column)
         rows = facts.merge(level, on="patient_id", how="inner")
-        table = rows.groupby(["item", "kind", "group"], sort=False, observed=True)["value"].agg(
+        table = rows.groupby(["item", "kind", "group", "place"], sort=False)["value"].agg(
             n_known="count",
             total_rows="size",
             hits="sum",
@@ -54,35 +56,16 @@ def summarise_delivery(
         tables.append(_format_rows(table.reset_index(), confidence_level).assign(group_by=column))
     order = {name: place for place, name in enumerate(facts["item"].unique())}
     result = pd.concat(tables, ignore_index=True)
-    result = result.assign(order=result["item"].map(order), level=_level_order(result, groups))
-    result = result.sort_values(["order", "level"], kind="stable", ignore_index=True)
+    columns = {name: place for place, name in enumerate(result["group_by"].unique())}
+    result = result.assign(order=result["item"].map(order), column=result["group_by"].map(columns))
+    result = result.sort_values(["order", "column", "place"], kind="stable", ignore_index=True)
     return result[list(DELIVERY_COLUMNS)]
 
 
 def _levels(groups: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The group of each patient by one column; empty is unknown."""
-    if column == "all":
-        return groups[["patient_id"]].assign(group="all")
-    level = groups[column].astype("string").fillna("unknown")
-    return groups[["patient_id"]].assign(group=level)
-
-
-def _level_order(result: pd.DataFrame, groups: pd.DataFrame) -> pd.Series:
-    """Place of a row in the order of groupings and of the schema's levels."""
-    place: dict[tuple[str, str], int] = {}
-    for column in dict.fromkeys(result["group_by"]):
-        values = groups.get(column)
-        known = (
-            list(values.cat.categories)
-            if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-            else []
-        )
-        found = result.loc[result["group_by"] == column, "group"]
-        for level in [*map(str, known), *sorted(set(found))]:
-            place.setdefault((column, level), len(place))
-    return pd.Series(
-        [place[key] for key in zip(result["group_by"], result["group"], strict=True)], index=result.index
-    )
+    """The group of each patient by one column."""
+    level = compute_group(groups, column)
+    return groups[["patient_id"]].assign(group=level.astype("string"), place=level.cat.codes)
 
 
 def _facts_of_cycles(days: pd.DataFrame) -> pd.DataFrame:
@@ -169,6 +152,7 @@ def _format_rows(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
         {
             "item": table["item"].astype("string"),
             "group": table["group"].astype("string"),
+            "place": table["place"],
             "n": np.where(share, table["hits"], table["n_known"]).astype("int64"),
             "total": table["total_rows"].astype("int64"),
             "value": np.where(share, hits / total, table["median"]),

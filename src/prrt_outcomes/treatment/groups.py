@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from prrt_outcomes.cohort.tumours import GROUP_OF_TYPE
+
 TUMOUR_GROUP_LEVELS = ("gep", "lung", "neuroectodermal", "other")
 RADIONUCLIDE_LEVELS = ("177Lu", "90Y", "other")
-TUMOUR_GROUPS = {
-    "gep_pancreas": "gep",
-    "gep_small_intestine": "gep",
-    "gep_large_intestine": "gep",
-    "gep_stomach_duodenum": "gep",
-    "gep_other": "gep",
-    "gep_unknown_primary": "gep",
-    "lung": "lung",
-    "paraganglioma": "neuroectodermal",
-    "phaeochromocytoma": "neuroectodermal",
-    "other": "other",
-}
 
 
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +25,7 @@ def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     """
     kind = pd.CategoricalDtype(TUMOUR_GROUP_LEVELS, ordered=True)
     if "tumour_type" in patients:
-        derived = patients["tumour_type"].astype("string").map(TUMOUR_GROUPS)
+        derived = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE)
     else:
         derived = pd.Series(pd.NA, index=patients.index, dtype="string")
     if "tumour_group" in patients:

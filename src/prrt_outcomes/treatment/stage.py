@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.delivery import summarise_delivery
 from prrt_outcomes.treatment.eligibility import derive_eligibility
@@ -40,7 +41,10 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     if cycles.empty:
         reason = "there is no table of cycles, so periods, intervals and activity are unknown"
         empty = {name: empty_table(name) for name in OUTPUTS}
-        return empty | {"attrition": attrition_frame([]), "stages": _stage_row("skipped", reason)}
+        return empty | {
+            "attrition": attrition_frame([]),
+            "stages": stage_frame("treatment", "skipped", reason),
+        }
     days = derive_periods(summarise_cycle_days(cycles), study.treatment)
     days = derive_analogue_windows(days, tables["therapies"], study.treatment)
     periods = summarise_periods(days)
@@ -55,7 +59,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "eligibility": conform_table("eligibility", eligibility),
         "treatment_delivery": conform_table("treatment_delivery", delivery),
         "attrition": _count_losses(patients, cycles, days),
-        "stages": _stage_row("done", ""),
+        "stages": stage_frame("treatment", "done"),
     }
 
 
@@ -71,8 +75,3 @@ def _count_losses(patients: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFra
             attrition_row("patients", "patients", step, "no cycle", len(patients), len(patients) - treated),
         ]
     )
-
-
-def _stage_row(status: str, reason: str) -> pd.DataFrame:
-    """The row of this stage in `stages`."""
-    return pd.DataFrame({"stage": ["treatment"], "status": [status], "reason": [reason]}, dtype="string")

@@ -23,7 +23,8 @@ from prrt_outcomes.statistics.models.model_rows import (
 )
 
 MAX_ITERATIONS = 30
-STEP_TOLERANCE = 1e-9
+# A step below this is the last: by quadratic convergence what is left is of the order of its square.
+STEP_TOLERANCE = 1e-6
 LOG_LIKELIHOOD_TOLERANCE = 1e-12
 
 
@@ -165,7 +166,7 @@ def fit_newton(
         if step is None:
             return NewtonFit(beta, at, False, iteration)
         if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
-            return NewtonFit(beta, at, True, iteration)
+            return NewtonFit(beta + step, evaluate(beta + step), True, iteration)
         following = evaluate(beta + step)
         slack = LOG_LIKELIHOOD_TOLERANCE * (1.0 + abs(at.log_likelihood))
         halvings = 0

@@ -210,7 +210,13 @@ def _fit_ratio(
     if covariates.dropna()[STATE].nunique() < 2:
         return _empty_ratio("too_few") | {"p_value": np.nan}
     fit = fit_cox(
-        time, event, covariates, references=references, entry=entry, confidence=comparison.confidence
+        time,
+        event,
+        covariates,
+        references=references,
+        entry=entry,
+        confidence=comparison.confidence,
+        engine="newton",
     )
     row = fit.table.loc[fit.table["term"] == STATE].iloc[0]
     return {

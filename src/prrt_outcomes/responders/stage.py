@@ -28,7 +28,7 @@ INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods", "therap
 OUTPUTS = ("responders", "responder_curves", "responder_bias")
 SETTINGS = ("analysis", "endpoints", "response", "new_anticancer_therapy", "partial_dates")
 ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
-NULL_SIMULATIONS = 500
+NULL_SIMULATIONS = 200
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

@@ -52,8 +52,8 @@ def summarise_group_tests(
 
     Notes
     -----
-    MaxCombo compares two groups: with more it is written for the pairs only. Its statistic is the largest
-    absolute z and has no degrees of freedom.
+    MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has
+    no degrees of freedom.
     """
     import pandas as pd
 
@@ -129,7 +129,7 @@ def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> p
     import pandas as pd
 
     written = []
-    for name in [*TESTS, MAXCOMBO]:
+    for name in TESTS:
         pairs = []
         for later in range(1, len(labels)):
             for earlier in range(later):

@@ -94,7 +94,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
         for table in list_tables("input")
         if table in study.tables
     }
-    problems = _check_extra_columns(study, read)
+    problems = _check_extra_columns(study, reader)
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
@@ -126,20 +126,21 @@ def _stem(source: TableSource) -> str:
     return stem if source.sheet is None else f"{stem}-{source.sheet}"
 
 
-def _check_extra_columns(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
-    """List declared columns that are ours already, or that patients does not hold."""
+def _check_extra_columns(study: Study, reader: _Reader) -> list[Problem]:
+    """List declared columns that are ours already, or that no file of patients holds."""
     known = {*load_schema("patients").names, *DERIVED_COLUMNS}
+    sources = study.tables.get("patients", ())
+    found = {name for source in sources for name in reader.columns.get(source_key(source), ())}
+    given = found | {name for source in sources for name in (*source.columns, *source.constants)}
     problems = []
-    used = {name for _, names in read["patients"].used for name in names} if "patients" in read else set()
-    renamed = {name for s in study.tables.get("patients", ()) for name in (*s.columns, *s.constants)}
     for name in study.extra_columns:
-        place = f"extra_columns.{name}"
         if name in known:
+            place = f"extra_columns.{name}"
             expected = "a name that is no column of patients"
             problems.append(Problem("study.yaml", None, place, name, "the column exists already", expected))
-        elif used and name not in used | renamed:
-            near = nearest_name(name, sorted(used))
-            expected = f"a column of patients{f'; did you mean {near}?' if near else ''}"
+        elif found and name not in given:
+            near = nearest_name(name, sorted(found))
+            expected = f"{f'did you mean {near}? ' if near else ''}a column of the file"
             problems.append(Problem("patients", 1, name, "", "a declared extra column is missing", expected))
     return problems
 

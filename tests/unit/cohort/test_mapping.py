@@ -1,0 +1,237 @@
+"""A foreign file read as one of our tables."""
+
+import pytest
+
+PATIENTS = "patient_id,sex\nP1,male\nP2,female\n"
+FOLLOW_UP = "patient_id,last_contact_date,vital_status\nP1,2015-01-01,alive\nP2,2015-01-01,alive\n"
+WIDE = "id,gender,OS,OS.time,PFS,PFS.time,arm\nA,M,1,12,1,6,x\nB,F,0,24,.,.,y\nC,M,0.0,0,1,3.5,x\n"
+
+
+def wide_study(read_study, write, **outcome):
+    write("wide.csv", WIDE)
+    ids = {"patient_id": "id"}
+    return read_study(
+        {},
+        extra_columns={"arm": "category"},
+        sources={
+            "patients": {
+                "file": "wide.csv",
+                "columns": {**ids, "sex": "gender"},
+                "values": {"sex": {"M": "male", "F": "female"}},
+            },
+            "reported_outcomes": [
+                {
+                    "file": "wide.csv",
+                    "columns": {**ids, "time": f"{name}.time", "event": name},
+                    "constants": {"endpoint": name.lower()},
+                    "missing": ["", "."],
+                    **outcome,
+                }
+                for name in ("OS", "PFS")
+            ],
+        },
+    )
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name, text, encoding="utf-8"):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+
+    return write_file
+
+
+def test_a_wide_file_is_stacked_by_a_list_of_mappings(read_study, write):
+    result = wide_study(read_study, write, time_unit="months")
+    assert result.problems == ()
+    assert result.tables["patients"][["patient_id", "sex", "arm"]].to_numpy().tolist() == [
+        ["A", "male", "x"],
+        ["B", "female", "y"],
+        ["C", "male", "x"],
+    ]
+    outcomes = result.tables["reported_outcomes"]
+    assert outcomes[["patient_id", "endpoint", "time", "event"]].to_numpy().tolist() == [
+        ["A", "os", 12 * 30.4375, 1],
+        ["B", "os", 24 * 30.4375, 0],
+        ["C", "os", 0.0, 0],
+        ["A", "pfs", 6 * 30.4375, 1],
+        ["C", "pfs", 3.5 * 30.4375, 1],
+    ]
+
+
+def test_a_row_without_time_and_event_is_left_out_and_counted(read_study, write):
+    attrition = wide_study(read_study, write).attrition
+    row = attrition[attrition["step"] == "cohort: empty outcomes"].iloc[0]
+    assert row[["table", "reason", "n_before", "n_lost", "n_after"]].tolist() == [
+        "reported_outcomes",
+        "neither time nor event",
+        6,
+        1,
+        5,
+    ]
+
+
+def test_a_time_without_an_event_is_an_error(read_study):
+    result = read_study(
+        {"patients": PATIENTS, "reported_outcomes": "patient_id,endpoint,time,event\nP1,os,5,\nP2,os,,1\n"}
+    )
+    assert [(p.row, p.column, p.problem) for p in result.problems] == [
+        (2, "event", "empty"),
+        (3, "time", "empty"),
+    ]
+
+
+def test_the_filter_chooses_rows_and_counts_the_others(read_study, write):
+    write("trial.csv", "time,event,arm\n1,1,a\n2,0,b\n3,1,a\n")
+    ids = {"patient_id": None}
+    outcome = {"file": "trial.csv", "columns": ids, "constants": {"endpoint": "pfs"}, "time_unit": "weeks"}
+    result = read_study(
+        {},
+        sources={
+            "patients": {"file": "trial.csv", "columns": ids, "filter": {"arm": ["a"]}},
+            "reported_outcomes": {**outcome, "filter": {"arm": ["a"]}},
+            "control_patients": {
+                "file": "trial.csv",
+                "columns": ids,
+                "constants": {"source": "b"},
+                "filter": {"arm": ["b"]},
+            },
+            "control_outcomes": {**outcome, "filter": {"arm": ["b"]}},
+        },
+    )
+    assert result.problems == ()
+    assert result.tables["patients"]["patient_id"].tolist() == ["trial-000001", "trial-000003"]
+    assert result.tables["reported_outcomes"]["time"].tolist() == [7.0, 21.0]
+    assert result.tables["control_patients"][["patient_id", "source"]].to_numpy().tolist() == [
+        ["trial-000002", "b"]
+    ]
+    assert result.tables["control_outcomes"]["patient_id"].tolist() == ["trial-000002"]
+    lost = result.attrition.set_index("table")["n_lost"].to_dict()
+    assert lost == {"patients": 1, "reported_outcomes": 1, "control_patients": 2, "control_outcomes": 2}
+
+
+def test_rows_of_another_file_get_other_numbers(read_study, write):
+    write("pfs.csv", "time,event\n1,1\n")
+    write("os.csv", "time,event\n1,1\n")
+    ids = {"patient_id": None}
+    outcome = {"columns": ids, "constants": {"endpoint": "os"}}
+    result = read_study(
+        {},
+        sources={
+            "patients": {"file": "pfs.csv", "columns": ids},
+            "reported_outcomes": {"file": "os.csv", **outcome},
+        },
+    )
+    assert [(p.column, p.value, p.problem) for p in result.problems if p.severity == "error"] == [
+        ("patient_id", "os-000001", "unknown patient")
+    ]
+
+
+def test_the_first_column_that_is_not_empty(read_study, write):
+    write("f.csv", "patient_id,death,seen\nP1,2015-02-01,\nP2,,2015-03-01\n")
+    source = {
+        "file": "f.csv",
+        "columns": {"last_contact_date": ["death", "seen"], "death_date": "death", "vital_status": "death"},
+        "values": {"vital_status": {"2015-02-01": "dead"}},
+    }
+    problems = read_study({"patients": PATIENTS}, sources={"follow_up": source}).problems
+    assert [(p.row, p.column, p.value, p.problem) for p in problems] == [(3, "vital_status", "", "empty")]
+    source |= {"columns": {**source["columns"], "vital_status": ["death", "seen"]}}
+    source |= {"values": {"vital_status": {"2015-02-01": "dead", "2015-03-01": "alive"}}}
+    result = read_study({"patients": PATIENTS}, sources={"follow_up": source})
+    assert result.problems == ()
+    assert result.tables["follow_up"]["last_contact_date"].tolist() == ["2015-02-01", "2015-03-01"]
+
+
+def test_values_may_become_missing_and_numbers_keep_the_decimal_mark(read_study, write):
+    write("p.csv", "patient_id;ki67_percent;sex\nP1;<2;?\nP2;3,5;male\n")
+    source = {
+        "file": "p.csv",
+        "decimal": ",",
+        "values": {"ki67_percent": {"<2": 1.5}, "sex": {"?": None}},
+    }
+    result = read_study({"follow_up": FOLLOW_UP}, sources={"patients": source})
+    assert result.problems == ()
+    assert result.tables["patients"]["ki67_percent"].tolist() == [1.5, 3.5]
+    assert result.tables["patients"]["sex"].isna().tolist() == [True, False]
+
+
+def test_encoding_and_delimiter(read_study, write):
+    write("p.csv", "patient_id#centre_id\nP1#Zürich\nP2#Genève\n", "latin-1")
+    source = {"file": "p.csv", "encoding": "latin-1", "delimiter": "#"}
+    result = read_study({"follow_up": FOLLOW_UP}, sources={"patients": source})
+    assert result.problems == ()
+    assert result.tables["patients"]["centre_id"].tolist() == ["Zürich", "Genève"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "place", "problem", "hint"),
+    [
+        ({"columns": {"sxe": "sex"}}, "tables.patients.columns.sxe", "not a column of the table", "sex?"),
+        ({"constants": {"ages": 5}}, "tables.patients.constants.ages", "not a column of the table", "age_"),
+        ({"values": {"Sex": {}}}, "tables.patients.values.Sex", "not a column of the table", "sex?"),
+        ({"time_unit": "months"}, "tables.patients.time_unit", "no such unit here", "reported_outcomes"),
+        ({"filter": {"sex": ["Male"]}}, "tables.patients.filter", "the filter leaves no row", "as written"),
+        ({"encoding": "klingon"}, "tables.patients.encoding", "unknown", "latin-1"),
+        (
+            {"columns": {"sex": "sex"}, "constants": {"sex": "male"}},
+            "tables.patients.constants.sex",
+            "the column is given twice",
+            "not both",
+        ),
+        ({"columns": {"sex": "gender"}}, "gender", "the file has no such column (for sex)", "The file has"),
+        ({"filter": {"sax": ["male"]}}, "sax", "the file has no such column (for filter)", "sex?"),
+    ],
+)
+def test_faults_of_a_mapping(read_study, write, mapping, place, problem, hint):
+    write("p.csv", PATIENTS)
+    result = read_study({"follow_up": FOLLOW_UP}, sources={"patients": {"file": "p.csv", **mapping}})
+    (told,) = (p for p in result.problems if p.problem == problem)
+    assert told.column == place
+    assert hint in told.expected
+    assert told.severity == "error"
+
+
+def test_unknown_columns_are_left_out_with_a_warning_once_for_each_file(read_study, write):
+    write(
+        "wide.csv",
+        WIDE.replace("id,", "id,colour,")
+        .replace("\nA", "\nA,red")
+        .replace("\nB", "\nB,")
+        .replace("\nC", "\nC,"),
+    )
+    outcome = {"columns": {"patient_id": "id", "time": "OS.time", "event": "OS"}}
+    result = read_study(
+        {},
+        sources={
+            "patients": {"file": "wide.csv", "columns": {"patient_id": "id"}},
+            "reported_outcomes": {"file": "wide.csv", "constants": {"endpoint": "os"}, **outcome},
+        },
+    )
+    told = {p.column for p in result.problems}
+    assert told == {"colour", "gender", "PFS", "PFS.time", "arm"}
+    assert {p.severity for p in result.problems} == {"warning"}
+    assert "colour" not in result.tables["patients"]
+
+
+def test_a_misspelt_column_names_the_nearest(read_study):
+    result = read_study({"patients": "patient_id,tumor_type\nP1,lung\nP2,lung\n", "follow_up": FOLLOW_UP})
+    (told,) = result.problems
+    assert (told.column, told.problem, told.row) == ("tumor_type", "unknown column, left out", 1)
+    assert told.expected.startswith("did you mean tumour_type?")
+
+
+def test_extra_columns_are_typed_and_must_be_there(read_study):
+    patients = "patient_id,arm,visits,noted\nP1,x,3,2015-01-01\nP2,y,,\n"
+    extra = {"arm": "category", "visits": "integer", "noted": "date"}
+    result = read_study({"patients": patients, "follow_up": FOLLOW_UP}, extra_columns=extra)
+    assert result.problems == ()
+    assert [str(result.tables["patients"][c].dtype) for c in extra] == ["category", "Int64", "datetime64[ns]"]
+    result = read_study({"patients": patients, "follow_up": FOLLOW_UP}, extra_columns={"arms": "category"})
+    (error,) = (p for p in result.problems if p.severity == "error")
+    assert (error.table, error.column, error.problem) == (
+        "patients",
+        "arms",
+        "a declared extra column is missing",
+    )
+    assert "did you mean arm?" in error.expected

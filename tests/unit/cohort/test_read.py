@@ -1,0 +1,146 @@
+# ruff: noqa: E501
+"""All tables of a study together: references, consistency, cut-off, what the stage hands on."""
+
+import datetime as dt
+
+import pytest
+
+from prrt_outcomes.cohort.stage import OUTPUTS, gather_outputs
+from prrt_outcomes.tables.frames import typed_columns
+
+TABLES = {
+    "patients": "patient_id,tumour_type,age_years,birth_year\nP1,lung,61,1953\nP2,paraganglioma,40,\n",
+    "cycles": "patient_id,cycle_date,radiopharmaceutical\nP1,2014-01-01,other\nP2,2014-03-01,177Lu-DOTATATE\n"
+    "P2,2016-03-01,177Lu-DOTATATE\n",
+    "follow_up": "patient_id,last_contact_date,vital_status,death_date\nP1,2017,dead,2017\nP2,2018-01-01,alive,\n",
+    "labs": "patient_id,sample_date,analyte,value,unit\nP1,2014-01-01,alt,20,U/L\nP1,2016-01-01,alt,20,U/L\n",
+}
+
+
+def told(result, severity="error"):
+    return [(p.table, p.row, p.column, p.problem) for p in result.problems if p.severity == severity]
+
+
+def test_every_input_table_is_handed_on_typed(read_study):
+    tables = {name: TABLES[name] for name in ("patients", "cycles", "follow_up")}
+    result = read_study(tables)
+    assert result.problems == ()
+    assert set(result.tables) == set(OUTPUTS)
+    for name, frame in result.tables.items():
+        assert list(frame.columns)[: len(typed_columns(name))] == list(typed_columns(name)), name
+    assert len(result.tables["lesions"]) == 0
+    outputs = gather_outputs(result)
+    assert set(outputs) == {*OUTPUTS, "attrition", "stages"}
+    assert outputs["stages"].iloc[0].tolist() == ["cohort", "done", ""]
+
+
+def test_tumour_group_stands_behind_the_columns_of_patients(read_study):
+    patients = read_study({n: TABLES[n] for n in ("patients", "follow_up")}).tables["patients"]
+    assert patients.columns[-1] == "tumour_group"
+    assert patients["tumour_group"].tolist() == ["lung", "neuroectodermal"]
+    assert list(patients["tumour_group"].cat.categories) == ["gep", "lung", "neuroectodermal", "other"]
+
+
+def test_unknown_patients_are_told_in_every_table_with_the_nearest(read_study):
+    result = read_study(TABLES | {"labs": TABLES["labs"].replace("P1,2016", "p-01,2016")})
+    assert told(result) == [("labs", 3, "patient_id", "unknown patient")]
+    (problem,) = (p for p in result.problems if p.problem == "unknown patient")
+    assert problem.value == "p-01"
+    assert problem.expected == "did you mean P1? a patient_id that stands in patients"
+
+
+def test_patients_without_outcome_or_cycle_are_a_warning(read_study):
+    result = read_study(
+        TABLES
+        | {"patients": TABLES["patients"] + "P3,,,\n", "labs": "patient_id,sample_date,analyte,value,unit\n"}
+    )
+    assert told(result) == []
+    assert told(result, "warning") == [
+        ("labs", None, "", "the table has no rows"),
+        ("patients", 4, "patient_id", "no outcome"),
+        ("patients", 4, "patient_id", "no cycle of treatment"),
+    ]
+
+
+def test_rows_after_the_cutoff_leave_and_are_counted(read_study):
+    result = read_study(TABLES, data_cutoff=dt.date(2015, 6, 1))
+    assert told(result) == []
+    assert told(result, "warning") == [
+        ("follow_up", 2, "last_contact_date", "after the data cut-off"),
+        ("follow_up", 2, "death_date", "after the data cut-off"),
+        ("follow_up", 3, "last_contact_date", "after the data cut-off"),
+        ("cycles", None, "cycle_date", "rows after the data cut-off, left out"),
+        ("labs", None, "sample_date", "rows after the data cut-off, left out"),
+    ]
+    assert len(result.tables["cycles"]) == 2
+    assert result.tables["follow_up"]["last_contact_date"].tolist() == ["2017", "2018-01-01"]
+    lost = result.attrition[result.attrition["step"] == "cohort: data cut-off"]
+    assert lost[["table", "n_before", "n_lost", "n_after"]].to_numpy().tolist() == [
+        ["cycles", 3, 1, 2],
+        ["labs", 2, 1, 1],
+    ]
+
+
+def test_a_row_on_the_day_of_the_cutoff_stays(read_study):
+    assert len(read_study(TABLES, data_cutoff=dt.date(2016, 3, 1)).tables["cycles"]) == 3
+    assert len(read_study(TABLES, data_cutoff=dt.date(2016, 2, 29)).tables["cycles"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "column", "problem", "severity"),
+    [
+        ("P1,2015,alive,2015", "death_date", "a date of death although not dead", "error"),
+        ("P1,2015,lost,2015", "death_date", "a date of death although not dead", "error"),
+        ("P1,2015,dead,", "death_date", "dead without a date of death", "warning"),
+    ],
+)
+def test_vital_status_and_death(read_study, follow_up, column, problem, severity):
+    header = "patient_id,last_contact_date,vital_status,death_date\n"
+    text = header + follow_up + "\nP2,2018-01-01,alive,\n"
+    result = read_study({"patients": TABLES["patients"], "follow_up": text})
+    assert told(result, severity) == [("follow_up", 2, column, problem)]
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "column", "problem", "severity"),
+    [
+        ("labs", "patient_id,sample_date,analyte,value,unit,lower_limit,upper_limit\nP1,2014-01-01,alt,1,U/L,9,3\n", "lower_limit", "above the upper limit", "error"),
+        ("reported_outcomes", "patient_id,endpoint,time,event,entry_time\nP1,os,10,1,10\n", "entry_time", "entry not before the end of follow-up", "error"),
+        ("lesions", "patient_id,assessment_date,lesion_id,role,state\nP1,2014-01-01,1,target,measured\n", "longest_mm", "measured, yet without a diameter", "warning"),
+        ("lesions", "patient_id,assessment_date,lesion_id,role,state,longest_mm,perpendicular_mm\nP1,2014-01-01,1,target,measured,9,10\n", "perpendicular_mm", "longer than the longest diameter", "warning"),
+    ],
+)  # fmt: skip
+def test_columns_of_one_row_that_contradict(read_study, table, text, column, problem, severity):
+    tables = {n: TABLES[n] for n in ("patients", "follow_up")}
+    assert told(read_study(tables | {table: text}), severity) == [(table, 2, column, problem)]
+
+
+def test_an_age_that_does_not_fit_the_year_of_birth(read_study):
+    tables = TABLES | {"patients": "patient_id,age_years,birth_year\nP1,61,1953\nP2,40,1980\n"}
+    assert told(read_study(tables), "warning") == [("patients", 3, "age_years", "does not fit birth_year")]
+
+
+def test_a_lesion_without_its_scan(read_study):
+    lesions = "patient_id,assessment_date,lesion_id,role,state\nP1,2014-06-01,1,non_target,absent\nP1,2014-07-01,1,non_target,absent\n"
+    scans = "patient_id,assessment_date\nP1,2014-06-01\n"
+    result = read_study(TABLES | {"lesions": lesions, "assessments": scans})
+    assert told(result, "warning") == [("lesions", 3, "assessment_date", "no assessment on that day")]
+
+
+def test_a_stack_of_files_names_the_file_of_each_fault(read_study, tmp_path):
+    (tmp_path / "a.csv").write_text("patient_id,sex\nP1,Male\n")
+    (tmp_path / "b.csv").write_text("patient_id,sex\nP1,male\nP2,x\n")
+    result = read_study({"follow_up": TABLES["follow_up"]}, sources={"patients": ["a.csv", "b.csv"]})
+    assert told(result) == [
+        ("patients (a.csv)", 2, "sex", "not in the list of codes"),
+        ("patients (b.csv)", 3, "sex", "not in the list of codes"),
+        ("patients (b.csv)", 2, "patient_id", "duplicate key"),
+    ]
+    assert "the same is in row 2 of patients (a.csv)" in result.problems[2].expected
+
+
+def test_no_outcome_at_all_is_an_error(read_study):
+    result = read_study(
+        {"patients": TABLES["patients"], "follow_up": "patient_id,last_contact_date,vital_status\n"}
+    )
+    assert told(result) == [("follow_up", None, "", "the table has no rows")]

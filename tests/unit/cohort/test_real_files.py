@@ -1,0 +1,139 @@
+"""Files of others, read raw: a trial with times in months, a wide registry table, dates of the United States."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from prrt_outcomes.cohort.stage import check_cohort
+from prrt_outcomes.study.model import Study
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+IDS = {"patient_id": None}
+
+
+def read_real(file, tables, **settings):
+    if not (DATA / file).exists():
+        pytest.skip(f"{file} is not there: data of others, beside the checkout in shared/data")
+    result = check_cohort(Study(study="real", tables=tables, **settings), DATA)
+    assert not [p for p in result.problems if p.severity == "error"]
+    return result
+
+
+def radiant(arm):
+    return {"file": "radiant4/pfs.csv", "columns": IDS, "filter": {"arm": [arm]}}
+
+
+def test_a_trial_without_patient_numbers_in_months():
+    source = {"file": "radiant4/pfs.csv", "columns": IDS}
+    outcome = {**source, "constants": {"endpoint": "pfs"}, "time_unit": "months"}
+    result = read_real(
+        "radiant4/pfs.csv",
+        {"patients": source, "reported_outcomes": outcome},
+        extra_columns={"arm": "category"},
+    )
+    assert result.problems == ()
+    assert result.tables["patients"]["arm"].value_counts().to_dict() == {"everolimus": 205, "placebo": 97}
+    outcomes = result.tables["reported_outcomes"]
+    raw = pd.read_csv(DATA / "radiant4/pfs.csv")
+    assert outcomes["patient_id"].tolist() == result.tables["patients"]["patient_id"].tolist()
+    assert (outcomes["time"] / 30.4375).tolist() == pytest.approx(raw["time"].tolist(), rel=1e-12)
+    assert outcomes["event"].tolist() == raw["event"].tolist()
+
+
+def test_its_placebo_arm_as_controls():
+    timed = {"constants": {"endpoint": "pfs"}, "time_unit": "months"}
+    result = read_real(
+        "radiant4/pfs.csv",
+        {
+            "patients": radiant("everolimus"),
+            "reported_outcomes": radiant("everolimus") | timed,
+            "control_patients": radiant("placebo") | {"constants": {"source": "radiant4"}},
+            "control_outcomes": radiant("placebo") | timed,
+        },
+    )
+    sizes = {name: len(frame) for name, frame in result.tables.items() if len(frame)}
+    assert sizes == {
+        "patients": 205,
+        "reported_outcomes": 205,
+        "control_patients": 97,
+        "control_outcomes": 97,
+    }
+    assert not set(result.tables["patients"]["patient_id"]) & set(
+        result.tables["control_patients"]["patient_id"]
+    )
+
+
+def test_a_wide_registry_table_with_four_outcomes():
+    file = "tcga_pcpg/clinical.csv"
+    barcode = {"patient_id": "bcr_patient_barcode"}
+    result = read_real(
+        file,
+        {
+            "patients": {
+                "file": file,
+                "columns": {
+                    **barcode,
+                    "age_years": "age_at_initial_pathologic_diagnosis",
+                    "sex": "gender",
+                    "tumour_type": "histological_type",
+                    "grade": "histological_grade",
+                },
+                "values": {
+                    "sex": {"MALE": "male", "FEMALE": "female"},
+                    "tumour_type": {
+                        "Pheochromocytoma": "phaeochromocytoma",
+                        "Paraganglioma": "paraganglioma",
+                        "Paraganglioma; Extra-adrenal Pheochromocytoma": "paraganglioma",
+                    },
+                },
+                "missing": ["", "[Not Available]"],
+            },
+            "reported_outcomes": [
+                {
+                    "file": file,
+                    "columns": {**barcode, "time": f"{name}.time", "event": name},
+                    "constants": {"endpoint": name.lower()},
+                }
+                for name in ("OS", "DSS", "DFI", "PFI")
+            ],
+        },
+    )
+    patients = result.tables["patients"]
+    assert patients["tumour_type"].value_counts()[["phaeochromocytoma", "paraganglioma"]].tolist() == [
+        148,
+        31,
+    ]
+    assert set(patients["tumour_group"]) == {"neuroectodermal"}
+    assert patients["grade"].isna().all()
+    outcomes = result.tables["reported_outcomes"].groupby("endpoint")["event"]
+    assert outcomes.size().to_dict() == {"dfi": 160, "dss": 179, "os": 179, "pfi": 179}
+    assert outcomes.sum().to_dict() == {"dfi": 4, "dss": 4, "os": 6, "pfi": 21}
+    empty = result.attrition[result.attrition["step"] == "cohort: empty outcomes"]
+    assert empty["n_lost"].tolist() == [19]
+
+
+def test_dates_of_the_united_states():
+    source = {
+        "file": "pancreatic/dates.csv",
+        "date_format": "%m/%d/%Y",
+        "missing": ["", "."],
+    }
+    follow_up = {"progression_date": "progression", "death_date": "death", "last_contact_date": "death"}
+    result = read_real(
+        "pancreatic/dates.csv",
+        {
+            "patients": source | {"columns": IDS},
+            "cycles": source
+            | {"columns": {**IDS, "cycle_date": "onstudy"}, "constants": {"radiopharmaceutical": "other"}},
+            "follow_up": source | {"columns": IDS | follow_up, "constants": {"vital_status": "dead"}},
+        },
+        extra_columns={"stage": "category"},
+    )
+    assert result.problems == ()
+    entry = result.tables["cycles"]["cycle_date"]
+    dates = result.tables["follow_up"][["progression_date", "death_date"]].apply(pd.to_datetime)
+    derived = pd.read_csv(DATA / "pancreatic/derived.csv")
+    assert (dates.min(axis=1) - entry).dt.days.tolist() == derived["pfs"].tolist()
+    assert (dates["death_date"] - entry).dt.days.tolist() == derived["os"].tolist()
+    assert result.tables["patients"]["stage"].tolist() == derived["stage"].tolist()

@@ -1,0 +1,127 @@
+"""Workbooks and parquet files become the text that a csv of the same table would hold."""
+
+import datetime as dt
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from prrt_outcomes.cohort.sources.read_source import read_source
+from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
+from prrt_outcomes.study.sources import TableSource
+
+
+def cells(result):
+    assert result.problems == ()
+    return {name: values.to_pylist() for name, values in result.raw.columns.items()}
+
+
+def write_book(path, rows, sheet="Sheet"):
+    book = openpyxl.Workbook()
+    book.active.title = "notes"
+    page = book.create_sheet(sheet)
+    for row in rows:
+        page.append(row)
+    book.save(path)
+
+
+def test_workbook(tmp_path):
+    rows = [
+        [None, None],
+        ["patient_id", "born", "n", "x", "flag", "when", None],
+        ["P1", dt.date(1950, 2, 3), 3, 1.5, True, dt.datetime(2014, 5, 7), None],
+        [],
+        ["P2", None, 4.0, None, False, dt.datetime(2014, 5, 7, 10, 30), None],
+    ]
+    write_book(tmp_path / "t.xlsx", rows, "data")
+    result = read_source(tmp_path, "patients", TableSource(file="t.xlsx", sheet="data"))
+    assert cells(result) == {
+        "patient_id": ["P1", "P2"],
+        "born": ["1950-02-03", ""],
+        "n": ["3", "4"],
+        "x": ["1.5", ""],
+        "flag": ["true", "false"],
+        "when": ["2014-05-07", "2014-05-07 10:30:00"],
+    }
+    assert result.raw.lines.tolist() == [3, 5]
+
+
+def test_workbook_in_the_dress_that_the_study_states(tmp_path):
+    write_book(tmp_path / "t.xlsx", [["x", "d"], [1.5, dt.datetime(2014, 5, 7)], ["2,5", "08.05.2014"]])
+    source = TableSource(file="t.xlsx", sheet="Sheet", decimal=",", date_format="%d.%m.%Y")
+    assert cells(read_source(tmp_path, "t", source)) == {
+        "x": ["1,5", "2,5"],
+        "d": ["07.05.2014", "08.05.2014"],
+    }
+
+
+def test_workbook_with_cells_beyond_the_header_or_a_wrong_sheet(tmp_path):
+    write_book(tmp_path / "t.xlsx", [["a", "b"], [1, 2], [1, 2, 3], [4]])
+    result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))
+    assert [(p.row, p.problem) for p in result.problems] == [(3, "the row has cells beyond the header")]
+    assert result.raw.columns["b"].to_pylist() == ["2", ""]
+    (told,) = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheat")).problems
+    assert told.problem == "the workbook has no such sheet"
+    assert told.expected.startswith("did you mean Sheet?")
+    (told,) = read_source(tmp_path, "t", TableSource(file="t.xlsx")).problems
+    assert told.problem == "the sheet is empty"
+
+
+def test_parquet(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "text": ["a", None],
+            "kind": pd.Categorical(["u", "v"]),
+            "whole": pd.array([1, None], dtype="Int64"),
+            "number": [0.1, np.nan],
+            "infinite": [np.inf, 1e-7],
+            "flag": pd.array([True, None], dtype="boolean"),
+            "day": [dt.date(2014, 5, 7), None],
+            "moment": pd.to_datetime(["2014-05-07 00:00", "2014-05-07 10:30"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet", index=False)
+    result = read_source(tmp_path, "t", TableSource(file="t.parquet"))
+    assert cells(result) == {
+        "text": ["a", ""],
+        "kind": ["u", "v"],
+        "whole": ["1", ""],
+        "number": ["0.1", ""],
+        "infinite": ["inf", "1e-7"],
+        "flag": ["true", ""],
+        "day": ["2014-05-07", ""],
+        "moment": ["2014-05-07", "2014-05-07 10:30:00"],
+    }
+    assert result.raw.lines.tolist() == [2, 3]
+
+
+def test_parquet_with_nested_values(tmp_path):
+    pq.write_table(pa.table({"a": [[1], [2]], "b": ["x", "y"]}), tmp_path / "t.parquet")
+    result = read_source(tmp_path, "t", TableSource(file="t.parquet"))
+    assert [(p.column, p.problem) for p in result.problems] == [("a", "a column of nested values")]
+    assert list(result.raw.columns) == ["b"]
+
+
+def test_the_suffix_in_capitals(tmp_path):
+    (tmp_path / "T.CSV").write_text("a\n1\n")
+    assert cells(read_source(tmp_path, "t", TableSource(file="T.CSV"))) == {"a": ["1"]}
+
+
+@pytest.mark.parametrize("scan", [scan_records, walk_records])
+@pytest.mark.parametrize(
+    ("text", "lines", "n_fields"),
+    [
+        (b"a,b\n1,2\n3,4\n", [1, 2, 3], [2, 2, 2]),
+        (b"a,b\r\n\r\n1,2\r\n3,4", [1, 3, 4], [2, 2, 2]),
+        (b'a,b\n"x\ny",2\n3,4\n', [1, 2, 4], [2, 2, 2]),
+        (b'a,b\n"x,""y""",2\n3,4,5\n6\n', [1, 2, 3, 4], [2, 2, 3, 1]),
+        (b"a\n", [1], [1]),
+    ],
+)
+def test_lines_of_records(scan, text, lines, n_fields):
+    found = scan(text, ",")
+    assert found.lines.tolist() == lines
+    assert found.n_fields.tolist() == n_fields

@@ -15,9 +15,15 @@ rule endpoints:
         best_responses="derived/best_responses.parquet",
     output:
         endpoints="derived/endpoints.parquet",
+        endpoint_variants="derived/endpoint_variants.parquet",
         endpoint_exclusions="derived/endpoint_exclusions.parquet",
+        endpoint_changes="derived/endpoint_changes.parquet",
+        estimands="tables/estimands.csv",
         reported_differences="derived/reported_differences.parquet",
+        treatment_course="derived/treatment_course.parquet",
         analysis_set="derived/analysis_set.parquet",
+        adtte="derived/adtte.parquet",
+        adrs="derived/adrs.parquet",
         attrition="derived/attrition/endpoints.csv",
         status="derived/stages/endpoints.csv",
     log:

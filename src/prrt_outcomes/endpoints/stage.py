@@ -8,14 +8,20 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set
-from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
-from prrt_outcomes.endpoints.facts import Facts, derive_facts
-from prrt_outcomes.endpoints.origin import find_primary_reader, origin_columns
+from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
+from prrt_outcomes.endpoints.changes import derive_changes
+from prrt_outcomes.endpoints.course import derive_course
+from prrt_outcomes.endpoints.estimands import summarise_estimands
+from prrt_outcomes.endpoints.origin import find_primary_reader
 from prrt_outcomes.endpoints.reasons import EXCLUSION_REASONS
-from prrt_outcomes.endpoints.reported import combine_reported, derive_reported, stack_frames
-from prrt_outcomes.errors import InputError
+from prrt_outcomes.endpoints.reported import stack_frames
+from prrt_outcomes.endpoints.study_endpoints import (
+    Derived,
+    derive_study_endpoints,
+    derive_study_facts,
+    gather_settings,
+)
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.tables.frames import conform_table
 
 if TYPE_CHECKING:
@@ -34,8 +40,20 @@ INPUTS = (
     "responses",
     "best_responses",
 )
-OUTPUTS = ("endpoints", "endpoint_exclusions", "reported_differences", "analysis_set")
+OUTPUTS = (
+    "endpoints",
+    "endpoint_variants",
+    "endpoint_exclusions",
+    "endpoint_changes",
+    "estimands",
+    "reported_differences",
+    "treatment_course",
+    "analysis_set",
+    "adtte",
+    "adrs",
+)
 SETTINGS = (
+    "study",
     "data_cutoff",
     "response",
     "endpoints",
@@ -48,7 +66,7 @@ SETTINGS = (
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Derive every endpoint of the study and the analysis set.
+    """Derive every endpoint of the study, its variants and the analysis set.
 
     Parameters
     ----------
@@ -65,99 +83,62 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     InputError
         with every date that lies before its origin.
     """
-    settings = endpoint_settings(study)
+    settings = gather_settings(study)
     facts = derive_study_facts(tables, study)
-    frames, differences, losses = derive_endpoints(tables["reported_outcomes"], study, settings, facts)
-    rows = stack_frames(frames)
-    losses += _count_unused(tables["reported_outcomes"], study)
-    kept = rows[rows["exclusion"] == ""]
-    excluded = rows[rows["exclusion"] != ""]
-    excluded = excluded[["patient_id", "endpoint"]].assign(
-        reason=excluded["exclusion"], description=excluded["exclusion"].map(EXCLUSION_REASONS)
-    )
+    derived = derive_study_endpoints(tables, study, settings, facts)
+    rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(facts.values()))
     reader = find_primary_reader(known, study.response, study.response.criteria[0])
+    course = derive_course(known, tables["treatment_periods"], settings)
+    progression = course.set_index("patient_id")["progression_date"]
+    after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
     analysis = derive_analysis_set(
         tables["patients"],
         tables["treatment_periods"],
         tables["best_responses"],
         study.response,
         reader,
-        compute_cycles_after(
-            tables["cycles"], tables["treatment_periods"], _first_progression(known, settings)
+        after,
+    )
+    made = {
+        "endpoints": derived.endpoints,
+        "endpoint_variants": derived.variants,
+        "endpoint_exclusions": derived.exclusions,
+        "endpoint_changes": derive_changes(rows, derived.definitions),
+        "estimands": summarise_estimands(
+            rows, derived.definitions, settings, scans_recorded=known.scans_recorded, cutoff=known.cutoff
         ),
-    )
-    return {
-        "endpoints": conform_table("endpoints", kept.drop(columns="exclusion")),
-        "endpoint_exclusions": conform_table("endpoint_exclusions", excluded),
-        "reported_differences": conform_table("reported_differences", differences),
-        "analysis_set": conform_table("analysis_set", analysis),
-        "attrition": attrition_frame(losses),
-        "stages": _stage_row(kept, study),
+        "reported_differences": derived.differences,
+        "treatment_course": course,
+        "analysis_set": analysis,
+        "adtte": format_adtte(derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study),
+        "adrs": format_adrs(
+            tables["responses"], tables["best_responses"], known.patients["first_cycle"], study.study
+        ),
     }
+    result = {name: conform_table(name, made[name]) for name in OUTPUTS}
+    losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study)]
+    return result | {"attrition": attrition_frame(losses), "stages": _state(derived, study)}
 
 
-def endpoint_settings(study: Study) -> EndpointSettings:
-    """Gather the settings that all endpoints share."""
-    return EndpointSettings(
-        response=study.response,
-        interval_days=study.assessment_interval_days,
-        window_days=study.assessment_window_days,
-        therapies=study.new_anticancer_therapy,
-    )
-
-
-def derive_study_facts(
-    tables: dict[str, pd.DataFrame], study: Study, rule: str | None = None
-) -> dict[str, Facts]:
-    """What is known, by what the endpoints of the study do with the data cut-off (`censor`, `ignore`)."""
-    return {
-        key: derive_facts(
-            tables,
-            rule=rule or study.partial_dates,
-            new_anticancer_therapy=study.new_anticancer_therapy,
-            cutoff=None if key == "ignore" else study.data_cutoff,
-            origin_columns=origin_columns(study.endpoints),
-        )
-        for key in dict.fromkeys(definition.data_cutoff for definition in study.endpoints)
-    }
-
-
-def derive_endpoints(
-    reported: pd.DataFrame, study: Study, settings: EndpointSettings, facts: dict[str, Facts]
-) -> tuple[list[pd.DataFrame], pd.DataFrame, list[dict]]:
-    """All endpoints of the study, derived or as reported, with what differs and what is lost."""
-    frames, differences, losses, problems = [], [], [], []
-    for definition in study.endpoints:
-        try:
-            derived = derive_endpoint(facts[definition.data_cutoff], definition, settings)
-        except InputError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-            continue
-        rows, differ = combine_reported(derived, derive_reported(reported, definition.name))
-        frames.append(rows)
-        differences.append(differ)
-        losses += _count_losses(rows, definition.name)
-    if problems:
-        raise InputError(problems)
-    return frames, stack_frames(differences), losses
-
-
-def _count_losses(rows: pd.DataFrame, endpoint: str) -> list[dict]:
+def _count_losses(derived: Derived, study: Study, n_patients: int) -> list[dict]:
     """Patients without a time for an endpoint, by reason."""
-    counted, before = [], len(rows)
-    for code, words in EXCLUSION_REASONS.items():
-        lost = int((rows["exclusion"] == code).sum())
-        if lost:
-            counted.append(
-                attrition_row("endpoints", "patients", f"endpoints: {endpoint}", words, before, lost)
-            )
-            before -= lost
+    counted = []
+    for definition in study.endpoints:
+        before = n_patients
+        reasons = derived.exclusions.loc[derived.exclusions["endpoint"] == definition.name, "reason"]
+        for code, words in EXCLUSION_REASONS.items():
+            lost = int((reasons == code).sum())
+            if lost:
+                step = f"endpoints: {definition.name}"
+                counted.append(attrition_row("endpoints", "patients", step, words, before, lost))
+                before -= lost
     return counted
 
 
-def _count_unused(reported: pd.DataFrame, study: Study) -> list[dict]:
+def _count_unused(tables: dict[str, pd.DataFrame], study: Study) -> list[dict]:
     """Reported outcomes of endpoints that the study does not name."""
+    reported = tables["reported_outcomes"]
     named = reported["endpoint"].isin([definition.name for definition in study.endpoints])
     lost = int((~named).sum())
     if not lost:
@@ -166,20 +147,12 @@ def _count_unused(reported: pd.DataFrame, study: Study) -> list[dict]:
     return [attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, len(reported), lost)]
 
 
-def _first_progression(facts: Facts, settings: EndpointSettings) -> pd.Series:
-    """First PD by the primary criterion and reader, or the recorded progression of patients without scans."""
-    definition = EndpointDefinition(name="progression", end="last_contact", death="censor")
-    rows = derive_endpoint(facts, definition, settings)
-    return rows.set_index("patient_id")["progression_date"]
-
-
-def _stage_row(kept: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The row of this stage in `stages`: partial where an endpoint has no patient."""
-    without = [d.name for d in study.endpoints if not (kept["endpoint"] == d.name).any()]
+def _state(derived: Derived, study: Study) -> pd.DataFrame:
+    """Done, or partial where an endpoint has no patient."""
+    have = set(derived.endpoints["endpoint"])
+    without = [definition.name for definition in study.endpoints if definition.name not in have]
     if not without:
-        status, reason = "done", ""
-    elif len(without) == len(study.endpoints):
-        status, reason = "skipped", "no patient has a time for any endpoint"
-    else:
-        status, reason = "partial", f"no patient has a time for {', '.join(without)}"
-    return stage_frame("endpoints", status, reason)
+        return stage_frame("endpoints", "done")
+    if len(without) == len(study.endpoints):
+        return stage_frame("endpoints", "skipped", "no patient has a time for any endpoint")
+    return stage_frame("endpoints", "partial", f"no patient has a time for {', '.join(without)}")

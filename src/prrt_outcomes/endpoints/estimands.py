@@ -1,0 +1,200 @@
+"""Each endpoint as an estimand in one sentence (ICH E9(R1)), and in its five attributes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from prrt_outcomes.endpoints.derivation import EndpointSettings, definition_rule, is_confirmed
+from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
+
+ORIGIN_WORDS = {
+    "first_cycle": "the first cycle",
+    "diagnosis": "diagnosis, observed from the first cycle on",
+    "referral": "referral, observed from the first cycle on",
+    "first_response": "the first complete or partial response",
+    "retreatment": "the first cycle of retreatment",
+}
+POPULATION_WORDS = {
+    "first_response": "treated patients with a complete or partial response",
+    "retreatment": "patients who were treated again with PRRT",
+}
+THERAPY_WORDS = {
+    "chemotherapy": "chemotherapy",
+    "targeted": "targeted therapy",
+    "liver_directed": "liver-directed therapy",
+    "external_radiotherapy": "external radiotherapy",
+    "surgery": "surgery",
+    "prrt": "a new PRRT period",
+    "other": "other therapy",
+}
+
+
+def format_estimand(
+    definition: EndpointDefinition, settings: EndpointSettings, *, scans_recorded: bool
+) -> dict[str, str]:
+    """Describe one endpoint.
+
+    Parameters
+    ----------
+    definition : the endpoint
+    settings : what all endpoints of the study share
+    scans_recorded : whether the study records assessments
+
+    Returns
+    -------
+    dict
+        population, treatment, variable, intercurrent_events, censoring, summary, and `sentence` that joins them.
+    """
+    origin = definition.origin
+    words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
+    if origin == "first_response" and is_confirmed(definition, settings):
+        words += f" that a second scan confirmed at least {settings.response.confirmation_days} days later"
+    population = POPULATION_WORDS.get(origin, "all patients with at least one cycle")
+    treatment = "retreatment with PRRT" if origin == "retreatment" else "PRRT as given"
+    variable = f"time from {words} to {_event_words(definition, settings)}"
+    intercurrent = _intercurrent_words(definition, settings)
+    censoring = _censoring_words(definition, scans_recorded)
+    summary = (
+        "cumulative incidence with death as a competing event"
+        if definition.death == "competing"
+        else "survival function by Kaplan-Meier, its median and values at the milestones"
+    )
+    sentence = (
+        f"{definition.title}: the {summary} of the {variable}, in {population}, under {treatment}; "
+        f"{intercurrent}; {censoring}."
+    )
+    return {
+        "population": population,
+        "treatment": treatment,
+        "variable": variable,
+        "intercurrent_events": intercurrent,
+        "censoring": censoring,
+        "summary": summary,
+        "sentence": sentence,
+    }
+
+
+def _event_words(definition: EndpointDefinition, settings: EndpointSettings) -> str:
+    """The events of an endpoint, joined by or."""
+    events = []
+    if definition.progression == "event":
+        criterion = definition.criterion or settings.response.criteria[0]
+        words = f"progression by {criterion}"
+        reader = definition.reader or settings.response.reader
+        words += f" as {reader} read it" if reader else ""
+        also = [kind for kind in ("clinical", "biochemical") if getattr(definition, f"{kind}_progression")]
+        events.append(f"{words}, {' or '.join(also)} progression" if also else words)
+    if definition.progression == "next_therapy":
+        events.append("progression on the next anticancer therapy")
+    if definition.new_therapy == "event":
+        events.append(f"a new anticancer therapy ({_therapy_words(settings)})")
+    if definition_rule(definition, "retreatment") == "event":
+        events.append("retreatment with PRRT")
+    if definition.death == "event":
+        events.append("death from any cause")
+    if definition.lost == "event":
+        events.append("loss to follow-up")
+    return " or ".join(events) or "no event"
+
+
+def _therapy_words(settings: EndpointSettings) -> str:
+    """The kinds of new anticancer therapy."""
+    return ", ".join(THERAPY_WORDS[kind] for kind in settings.therapies)
+
+
+def _intercurrent_words(definition: EndpointDefinition, settings: EndpointSettings) -> str:
+    """What each intercurrent event does."""
+    parts = []
+    therapy = {
+        "ignore": "new anticancer therapy is disregarded (treatment policy)",
+        "censor": "observation ends before a new anticancer therapy (hypothetical)",
+        "event": "a new anticancer therapy is part of the event (composite)",
+    }
+    parts.append(therapy[definition.new_therapy])
+    again = definition.retreatment
+    if again != "as_new_therapy":
+        words = {
+            "ignore": "is disregarded",
+            "censor": "ends the observation",
+            "event": "is part of the event",
+        }
+        parts.append(f"retreatment {words[again]}")
+    elif "prrt" not in settings.therapies:
+        parts.append("retreatment is disregarded")
+    late = f"an event more than {_gap_words(settings)} days after the last adequate assessment"
+    missed = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
+    if definition.missed_assessments in missed:
+        parts.append(missed[definition.missed_assessments])
+    elif definition.progression == "event":
+        parts.append("missed assessments are disregarded")
+    deaths = {
+        "competing": "death before it is a competing event",
+        "censor": "death ends the observation",
+    }
+    if definition.death in deaths:
+        parts.append(deaths[definition.death])
+    if definition.progression == "censor":
+        parts.append("progression ends the observation")
+    return "; ".join(parts)
+
+
+def _gap_words(settings: EndpointSettings) -> str:
+    """Days after which two assessments are missed."""
+    return str(2 * (settings.interval_days or 0) + settings.window_days)
+
+
+def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:
+    """Where a patient without event is censored."""
+    if definition.end == "last_contact":
+        words = "without event censored at last contact"
+    elif scans_recorded:
+        words = "without event censored at the last adequate assessment, or at the start where there is none"
+    else:
+        words = "without event censored at last contact, since the study records no assessments"
+    if definition.lost == "ignore":
+        words += "; those lost are taken as event-free to the data cut-off"
+    if definition.data_cutoff == "ignore":
+        words += "; data after the cut-off are used"
+    return words
+
+
+def summarise_estimands(
+    rows: pd.DataFrame,
+    definitions: list[tuple[EndpointDefinition, str]],
+    settings: EndpointSettings,
+    *,
+    scans_recorded: bool,
+    cutoff: pd.Timestamp,
+) -> pd.DataFrame:
+    """One row an endpoint and variant: the estimand, and how many patients and events it has.
+
+    Parameters
+    ----------
+    rows : tables `endpoints` and `endpoint_variants` with a column `variant`, empty for the endpoint itself
+    definitions : endpoint and name of the variant, empty for the endpoint itself
+    settings, scans_recorded, cutoff : of the study
+    """
+    counts = (
+        rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2)
+        .groupby(["endpoint", "variant"])
+        .agg(n=("hit", "size"), events=("hit", "sum"), competing_events=("competing", "sum"))
+    )
+    table = []
+    for definition, variant in definitions:
+        words = format_estimand(definition, settings, scans_recorded=scans_recorded)
+        key = (definition.name, variant)
+        found = counts.loc[key] if key in counts.index else {"n": 0, "events": 0, "competing_events": 0}
+        table.append(
+            {
+                "endpoint": definition.name,
+                "variant": variant,
+                "title": definition.title,
+                "preset": definition.preset,
+                **words,
+                "criterion": definition.criterion or settings.response.criteria[0],
+                "reader": definition.reader or settings.response.reader,
+                "data_cutoff": cutoff,
+                **{name: int(found[name]) for name in ("n", "events", "competing_events")},
+            }
+        )
+    return pd.DataFrame(table)

@@ -89,6 +89,7 @@ NAMED: dict[str, CriterionDefinition] = {
             target_minimum_mm=0.0,
             partial_fall=0.50,
             progression_rise=0.25,
+            reappearance="never",
             overall_table="marker",
             confirmation=False,
         ),

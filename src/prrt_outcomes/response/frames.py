@@ -61,10 +61,10 @@ def derive_responses_table(
     period = unit // len(timeline.readers)
     table = pd.DataFrame(
         {
-            **_keys(course, period),
+            **derive_keys(course, period),
             "assessment_date": convert_to_dates(timeline.visit_day[visits]),
-            "reader": _take_labels(timeline.readers, reader),
-            "criterion": _repeat(classified.criterion.name, len(visits)),
+            "reader": take_labels(timeline.readers, reader),
+            "criterion": repeat_text(classified.criterion.name, len(visits)),
             "target_sum": np.where(has_base & comparable, total, np.nan),
             "baseline_sum": base,
             "nadir_sum": np.where(has_base, nadir, np.nan),
@@ -112,8 +112,8 @@ def derive_best_table(
     response = best.response[units]
     return pd.DataFrame(
         {
-            **_keys(course, units // len(timeline.readers)),
-            "criterion": _repeat(classified.criterion.name, len(units)),
+            **derive_keys(course, units // len(timeline.readers)),
+            "criterion": repeat_text(classified.criterion.name, len(units)),
             "reader": pd.array(readers, dtype="string"),
             "confirmed": pd.array(np.full(len(units), confirmed), dtype="boolean"),
             "best_response": convert_to_category(response, RESPONSES),
@@ -159,7 +159,7 @@ def _best_reasons(course: Course, classified: Classified, settings: ResponseSett
     )
 
 
-def _keys(course: Course, period_row: np.ndarray) -> dict[str, object]:
+def derive_keys(course: Course, period_row: np.ndarray) -> dict[str, object]:
     """Columns patient_id and period of rows of the treatment periods."""
     periods = course.timeline.periods
     return {
@@ -168,12 +168,12 @@ def _keys(course: Course, period_row: np.ndarray) -> dict[str, object]:
     }
 
 
-def _take_labels(labels: tuple[str, ...], codes: np.ndarray):
+def take_labels(labels: tuple[str, ...], codes: np.ndarray):
     """A text column from labels and codes."""
     return pd.array(np.array(labels, dtype=object)[codes], dtype="string")
 
 
-def _repeat(text: str, n: int):
+def repeat_text(text: str, n: int):
     """A text column that is the same in every row."""
     return pd.array(np.full(n, text, dtype=object), dtype="string")
 

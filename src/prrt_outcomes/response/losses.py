@@ -10,6 +10,7 @@ from prrt_outcomes.response.best import NOT_ASSESSED, TOO_EARLY, UNCONFIRMED_TOO
 from prrt_outcomes.response.classify import Classified
 from prrt_outcomes.response.codes import NE
 from prrt_outcomes.response.course import Course
+from prrt_outcomes.response.passes import Pass, filter_known
 from prrt_outcomes.response.readers import find_first_reader
 from prrt_outcomes.study.model import Study
 
@@ -22,10 +23,8 @@ REASONS = (
 )
 
 
-def count_losses(
-    tables: dict[str, pd.DataFrame], course: Course, classified: list[Classified], study: Study
-) -> list[dict]:
-    """Attrition rows: assessments and lesions of patients never treated, and patients NE by reason.
+def count_losses(tables: dict[str, pd.DataFrame], passes: list[Pass], study: Study) -> list[dict]:
+    """Attrition rows: assessments and lesions never read, and patients NE by reason.
 
     Patients are counted for the primary criterion, unconfirmed, before adjudication, initial period. They stay
     in the denominator of the rates; the rows say why their best response is NE.
@@ -34,12 +33,20 @@ def count_losses(
     treated = tables["treatment_periods"]["patient_id"].unique()
     for name in ("assessments", "lesions"):
         table = tables[name]
-        lost = int((~table["patient_id"].isin(treated)).sum())
-        if lost:
+        known = filter_known(table, "assessment_date", study)
+        late, foreign = len(table) - len(known), int((~known["patient_id"].isin(treated)).sum())
+        if late:
+            rows.append(
+                attrition_row(name, "rows", "response: cut-off", "after the data cut-off", len(table), late)
+            )
+        if foreign:
             reason = "the patient has no cycle of treatment"
-            rows.append(attrition_row(name, "rows", "response: treated", reason, len(table), lost))
+            rows.append(attrition_row(name, "rows", "response: treated", reason, len(known), foreign))
+    primary = study.response.criteria[0]
+    which = next(p for p in passes if primary in [c.criterion.name for c in p.classified])
+    course, classified = which.course, which.classified
     timeline = course.timeline
-    reader = timeline.readers.index(find_first_reader(timeline.readers, study.response))
+    reader = timeline.readers.index(find_first_reader(timeline.readers, which.settings))
     units = np.flatnonzero(timeline.periods.period == 1) * len(timeline.readers) + reader
     why = classify_losses(course, classified[0])[units]
     left = len(units)

@@ -39,7 +39,8 @@ def compute_sizes(rows: LesionRows, criterion: CriterionDefinition) -> Sizes:
     Sizes
         mm for diameters, mm2 for products. A lesion that is too small counts `too_small_mm` (squared for
         products); one that is absent counts 0; a row with a fault or not evaluated counts nothing (nan).
-        A node under the normal limit has gone and still adds its short axis to the sum.
+        A node under the normal limit has gone and still adds its short axis to the sum. For a marker the first
+        diameter is the value, the second the upper limit of the laboratory: at or under it the value is normal.
     """
     longest, perpendicular, state = rows.longest_mm, rows.perpendicular_mm, rows.state
     short_axis = rows.node & criterion.node_short_axis
@@ -53,8 +54,11 @@ def compute_sizes(rows: LesionRows, criterion: CriterionDefinition) -> Sizes:
     size = np.where(measured, size, np.where(state == TOO_SMALL, floor, 0.0))
     fault = _find_faults(rows, criterion, size, short_axis)
     size[(fault != SOUND) | (state == NOT_EVALUATED)] = np.nan
-    limit = np.where(rows.node & (criterion.node_normal_mm > 0), criterion.node_normal_mm, 0.0)
-    gone = (size == 0) | (size < limit - TOLERANCE * limit)
+    if criterion.measure == "marker":
+        gone = size <= perpendicular * (1 + TOLERANCE)
+    else:
+        limit = np.where(rows.node & (criterion.node_normal_mm > 0), criterion.node_normal_mm, 0.0)
+        gone = (size == 0) | (size < limit - TOLERANCE * limit)
     return Sizes(size=size, gone=gone, fault=fault)
 
 

@@ -35,19 +35,43 @@ def derive_groupings(
     The rows with one category column a grouping; empty and `unknown` are one level `unknown`, the last one.
     A name that neither table has gives `unknown` throughout.
     """
-    joined = best_responses.copy()
+    columns = _gather_columns(best_responses, patients, treatment_periods, group_by)
+    return best_responses.assign(**{name: _join_unknown(values).array for name, values in columns.items()})
+
+
+def derive_covariates(
+    best_responses: pd.DataFrame,
+    patients: pd.DataFrame,
+    treatment_periods: pd.DataFrame,
+    names: tuple[str, ...],
+) -> pd.DataFrame:
+    """Covariates of the rows of `best_responses`: numbers as they are, all else categories, `unknown` missing."""
+    columns = {}
+    for name, values in _gather_columns(best_responses, patients, treatment_periods, names).items():
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+            columns[name] = values.astype("Float64").astype("float64").array
+        else:
+            known = _join_unknown(values).cat.remove_categories([UNKNOWN])
+            columns[name] = known.cat.remove_unused_categories().array
+    return pd.DataFrame(columns, index=best_responses.index)
+
+
+def _gather_columns(
+    rows: pd.DataFrame, patients: pd.DataFrame, treatment_periods: pd.DataFrame, names: tuple[str, ...]
+) -> dict[str, pd.Series]:
+    """Columns of patients, or of their treatment periods, for each row; empty where neither table has them."""
     by_patient = derive_tumour_group(patients).set_index("patient_id")
     by_period = treatment_periods.set_index(["patient_id", "period"])
-    keys = pd.MultiIndex.from_frame(joined[["patient_id", "period"]])
-    for name in group_by:
-        if name == "radionuclide" or (name in by_period.columns and name not in by_patient.columns):
-            values = by_period[name].reindex(keys)
+    keys = pd.MultiIndex.from_frame(rows[["patient_id", "period"]])
+    columns = {}
+    for name in names:
+        if name == "radionuclide":
+            columns[name] = by_period[name].reindex(keys)
         elif name in by_patient.columns:
-            values = by_patient[name].reindex(joined["patient_id"])
+            columns[name] = by_patient[name].reindex(rows["patient_id"])
         else:
-            values = pd.Series(pd.NA, index=joined.index, dtype="string")
-        joined[name] = _join_unknown(values).array
-    return joined
+            columns[name] = pd.Series(pd.NA, index=rows.index, dtype="string")
+    return columns
 
 
 def _join_unknown(values: pd.Series) -> pd.Series:

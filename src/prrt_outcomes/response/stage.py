@@ -1,4 +1,4 @@
-"""Stage `response`: overall and best response of every treated patient by every criterion, rates, waterfall."""
+"""Stage `response`: overall and best response of every treated patient by every criterion, and what follows."""
 
 from __future__ import annotations
 
@@ -7,22 +7,42 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame
-from prrt_outcomes.response.classify import Classified, classify_course
-from prrt_outcomes.response.course import Course, build_course
+from prrt_outcomes.response.agreement import (
+    filter_disagreements,
+    pair_criteria,
+    pair_readers,
+    pair_reported,
+    summarise_concordance,
+)
 from prrt_outcomes.response.criteria import resolve_criteria
-from prrt_outcomes.response.depth import summarise_waterfall
+from prrt_outcomes.response.depth import derive_depth_table, summarise_waterfall
+from prrt_outcomes.response.differences import summarise_rate_differences
 from prrt_outcomes.response.frames import derive_best_table, derive_responses_table
+from prrt_outcomes.response.logistic import summarise_response_models
 from prrt_outcomes.response.losses import count_losses
-from prrt_outcomes.response.rates import derive_groupings, summarise_response_rates
-from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.response.passes import Pass, classify_study
+from prrt_outcomes.response.rates import derive_covariates, derive_groupings, summarise_response_rates
+from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
+from prrt_outcomes.response.warnings_table import list_warnings
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-INPUTS = ("patients", "therapies", "assessments", "lesions", "labs", "follow_up", "treatment_periods")
-OUTPUTS = ("responses", "best_responses", "response_rates", "waterfall")
+INPUTS = ("patients", "therapies", "assessments", "lesions", "labs", "treatment_periods")
+OUTPUTS = (
+    "responses",
+    "best_responses",
+    "response_depth",
+    "response_disagreements",
+    "response_warnings",
+    "response_rates",
+    "response_differences",
+    "response_model",
+    "response_concordance",
+    "waterfall",
+)
 SETTINGS = ("response", "analysis", "partial_dates", "new_anticancer_therapy", "data_cutoff")
 
 
@@ -37,39 +57,22 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     Returns
     -------
     dict
-        the tables of `OUTPUTS`, `attrition` and `stages`. Rates and waterfall speak of the primary reader and
-        the initial treatment period.
+        the tables of `OUTPUTS`, `attrition` and `stages`. Rates, differences, models, waterfall and concordance
+        speak of the primary reader and the initial treatment period.
     """
     if tables["treatment_periods"].empty:
         return _skip("there are no cycles of treatment, so a response has no beginning")
-    if tables["assessments"].empty and tables["lesions"].empty and tables["labs"].empty:
-        return _skip("there are neither assessments nor lesions")
-    tables = tables | {name: _cut(tables[name], study) for name in ("assessments", "lesions")}
-    course = build_course(tables, study)
-    settings = study.response
-    classified = [classify_course(course, criterion, settings) for criterion in resolve_criteria(settings)]
-    responses = pd.concat(
-        [derive_responses_table(course, c, settings) for c in classified], ignore_index=True
-    )
-    best = pd.concat(
-        [derive_best_table(course, c, settings, confirmed=k) for c in classified for k in (False, True)],
-        ignore_index=True,
-    )
-    group_by = study.analysis.group_by
-    primary = find_primary_reader(course.timeline.readers, settings)
-    ours = best[(best["reader"] == primary) & (best["period"] == 1)]
-    ours = derive_groupings(ours, tables["patients"], tables["treatment_periods"], group_by)
-    chosen = responses[(responses["reader"] == primary) & (responses["period"] == 1)]
-    rates = summarise_response_rates(ours, group_by, level=study.analysis.confidence.level)
+    criteria = resolve_criteria(study.response)
+    needed = {"labs"} if all(c.measure == "marker" for c in criteria) else {"assessments", "lesions"}
+    if all(tables[name].empty for name in needed):
+        return _skip(f"nothing to read a response from: {' and '.join(sorted(needed))} are empty")
+    passes = classify_study(tables, study, criteria)
+    out = _tabulate_patients(passes, study)
+    out |= _summarise(out, passes, tables, study)
     return {
-        "responses": conform_table("responses", responses),
-        "best_responses": conform_table("best_responses", best),
-        "response_rates": conform_table("response_rates", rates),
-        "waterfall": conform_table(
-            "waterfall", summarise_waterfall(chosen, ours[~ours["confirmed"]], group_by)
-        ),
-        "attrition": attrition_frame(count_losses(tables, course, classified, study)),
-        "stages": _state(course, classified, study),
+        **{name: conform_table(name, out[name]) for name in OUTPUTS},
+        "attrition": attrition_frame(count_losses(tables, passes, study)),
+        "stages": _state(passes, study),
     }
 
 
@@ -79,23 +82,63 @@ def _skip(reason: str) -> dict[str, pd.DataFrame]:
     return empty | {"attrition": attrition_frame([]), "stages": stage_frame("response", "skipped", reason)}
 
 
-def _cut(table: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Nothing after the data cut-off is known."""
-    if study.data_cutoff is None:
-        return table
-    return table[~(table["assessment_date"] > pd.Timestamp(study.data_cutoff))]
+def _tabulate_patients(passes: list[Pass], study: Study) -> dict[str, pd.DataFrame]:
+    """Tables with rows of patients: every criterion, reader and period."""
+    pairs = [(p.course, c, p.settings) for p in passes for c in p.classified]
+    best = [derive_best_table(*pair, confirmed=confirmed) for pair in pairs for confirmed in (False, True)]
+    tables = {
+        "responses": [derive_responses_table(*pair) for pair in pairs],
+        "best_responses": best,
+        "response_depth": [derive_depth_table(course, one) for course, one, _ in pairs],
+        "response_warnings": [list_warnings(p.course, p.classified) for p in passes],
+    }
+    order = {name: place for place, name in enumerate(study.response.criteria)}
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
+    place = joined["best_responses"]["criterion"].map(order)
+    joined["best_responses"] = joined["best_responses"].loc[place.sort_values(kind="stable").index]
+    return joined
 
 
-def _state(course: Course, classified: list[Classified], study: Study) -> pd.DataFrame:
+def _summarise(
+    out: dict[str, pd.DataFrame], passes: list[Pass], tables: dict[str, pd.DataFrame], study: Study
+) -> dict[str, pd.DataFrame]:
+    """Tables of numbers, of the primary reader and the initial period."""
+    analysis, settings = study.analysis, study.response
+    level = analysis.confidence.level
+    readers = {p.primary for p in passes}
+    chosen, best = (
+        table[table["reader"].isin(readers) & (table["period"] == 1)].reset_index(drop=True)
+        for table in (out["responses"], out["best_responses"])
+    )
+    best = derive_groupings(best, tables["patients"], tables["treatment_periods"], analysis.group_by)
+    covariates = derive_covariates(best, tables["patients"], tables["treatment_periods"], analysis.covariates)
+    rates = summarise_response_rates(best, analysis.group_by, level=level)
+    pairs = pair_criteria(best[best["confirmed"] == (settings.primary_rate == "confirmed")])
+    for one in passes:
+        if not one.is_marker:
+            reader = find_first_reader(one.course.timeline.readers, settings)
+            pairs += pair_reported(one.course, one.classified, settings, reader)
+            pairs += pair_readers(one.course, one.classified[0])
+    return {
+        "response_rates": rates,
+        "response_differences": summarise_rate_differences(rates, analysis.reference, level=level),
+        "response_model": summarise_response_models(best, covariates, analysis.reference, level=level),
+        "response_concordance": summarise_concordance(pairs, level=level),
+        "response_disagreements": filter_disagreements(pairs),
+        "waterfall": summarise_waterfall(chosen, best[~best["confirmed"]], analysis.group_by),
+    }
+
+
+def _state(passes: list[Pass], study: Study) -> pd.DataFrame:
     """Done, or partial where the primary reader had to be guessed."""
-    settings, readers = study.response, course.timeline.readers
-    if (
-        settings.reader is None
-        and settings.adjudicator is None
-        and len(readers) > 1
-        and "local" not in readers
-    ):
-        primary = find_primary_reader(readers, settings)
-        reason = f"several readers and none named primary: {primary} was taken; name one in response.reader"
-        return stage_frame("response", "partial", reason)
+    settings = study.response
+    for one in passes:
+        readers = one.course.timeline.readers
+        guessed = settings.reader is None and settings.adjudicator is None and DEFAULT_READER not in readers
+        if guessed and len(readers) > 1 and not one.is_marker:
+            primary = find_primary_reader(readers, settings)
+            reason = (
+                f"several readers and none named primary: {primary} was taken; name one in response.reader"
+            )
+            return stage_frame("response", "partial", reason)
     return stage_frame("response", "done")

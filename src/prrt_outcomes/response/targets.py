@@ -93,8 +93,9 @@ def derive_target_responses(
         rules[usable & (n_measured > 0) & _exceeds(total, reference, criterion)] = BY_SUM
     if criterion.progression_unit == "lesion" or criterion.reappearance == "any_lesion":
         _mark_lesions(timeline, rows, sizes, criterion, usable, rules, lesion_row)
-    was_gone = _ever_before(unit, all_gone & usable)
-    rules[usable & was_gone & (n_measured > n_gone)] = BY_REAPPEARANCE_AFTER_CR
+    if criterion.reappearance != "never":
+        was_gone = _ever_before(unit, all_gone & usable)
+        rules[usable & was_gone & (n_measured > n_gone)] = BY_REAPPEARANCE_AFTER_CR
 
     response = np.where(rules != BY_NOTHING, PD, NE).astype(np.int8)
     _classify_falls(response, rules, usable & complete, total, baseline_sum, criterion)

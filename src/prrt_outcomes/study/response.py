@@ -58,8 +58,8 @@ class CriterionDefinition(Section):
     """What a rise is measured from."""
     progression_unit: Literal["sum", "lesion"] = "sum"
     """Whether the sum rises, or any single lesion over its own reference."""
-    reappearance: Literal["after_complete", "any_lesion"] = "after_complete"
-    """Which reappearance is PD: after a complete response, or of any lesion that had gone."""
+    reappearance: Literal["after_complete", "any_lesion", "never"] = "after_complete"
+    """Which reappearance is PD: after a complete response, of any lesion that had gone as well, or none."""
     overall_table: Literal["recist", "swog", "marker"] = "recist"
     """Table that combines targets, non-targets and new lesions."""
     confirmation: bool = True

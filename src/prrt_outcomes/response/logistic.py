@@ -1,0 +1,152 @@
+"""Logistic model of objective response; with Firth's penalty beside it where the likelihood is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+
+def summarise_response_models(
+    best: pd.DataFrame,
+    covariates: pd.DataFrame,
+    references: Mapping[str, str],
+    *,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Result table `response_model`: logistic models of objective response (CR or PR).
+
+    Parameters
+    ----------
+    best : rows of `best_responses` of the primary reader and the initial period
+    covariates : one row a row of `best`, numbers and categories; missing values are left out (complete cases)
+    references : wanted reference level by covariate
+
+    Returns
+    -------
+    One row a criterion, confirmation rule, model and coefficient. Models: `univariable`, `multivariable`, and
+    where the likelihood has no maximum or there are under 10 events a parameter, the same with Firth's
+    penalty (`_firth`; profile-likelihood bounds).
+    """
+    frames = []
+    for (criterion, confirmed), part in best.groupby(["criterion", "confirmed"], sort=False):
+        event = part["best_response"].isin(["CR", "PR"]).to_numpy(dtype=float)
+        own = covariates.loc[part.index]
+        plans = [("univariable", [name]) for name in own.columns]
+        if own.shape[1] > 1:
+            plans.append(("multivariable", list(own.columns)))
+        for model, names in plans:
+            table = fit_response_model(event, own[names], references, level=level)
+            table["model"] = model + table.pop("suffix")
+            frames.append(table.assign(criterion=criterion, confirmed=confirmed))
+    columns = ["criterion", "confirmed", "model", *COEFFICIENT_COLUMNS]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+COEFFICIENT_COLUMNS = (
+    "term", "level", "reference", "n", "events", "log_odds_ratio", "std_error", "odds_ratio", "odds_ratio_low",
+    "odds_ratio_high", "p_value", "status",
+)  # fmt: skip
+EVENTS_A_PARAMETER = 10
+
+
+def fit_response_model(
+    event: np.ndarray, covariates: pd.DataFrame, references: Mapping[str, str], *, level: float = 0.95
+) -> pd.DataFrame:
+    """Logistic regression of a 0/1 outcome: one row a coefficient, the intercept left out.
+
+    Returns
+    -------
+    Columns as `response_model` without criterion and confirmed; `suffix` is empty or ``_firth``. Status:
+    `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear columns),
+    `separation`, `few_events`, `ok`. Events are those of the rarer outcome.
+    """
+    from prrt_outcomes.statistics.models.design import derive_design_matrix
+
+    complete = ~covariates.isna().any(axis=1)
+    used = {
+        name: str(references[name])
+        for name in covariates.columns
+        if name in references
+        and (covariates.loc[complete, name].astype("string") == str(references[name])).any()
+        and not pd.api.types.is_numeric_dtype(covariates[name])
+    }
+    design = derive_design_matrix(covariates, references=used)
+    y = event[design.complete]
+    n, events = len(y), int(y.sum())
+    head = pd.DataFrame(
+        {
+            "term": [c.term for c in design.columns],
+            "level": [c.level for c in design.columns],
+            "reference": [c.reference for c in design.columns],
+            "n": n,
+            "events": events,
+            "suffix": "",
+        }
+    )
+    full = np.column_stack([np.ones(n), design.matrix])
+    if min(events, n - events) == 0:
+        return _fill(head, None, level, "too_few" if n == 0 or events == n else "no_events")
+    if np.linalg.matrix_rank(full) < full.shape[1]:
+        return _fill(head, None, level, "not_estimable")
+    few = min(events, n - events) < EVENTS_A_PARAMETER * design.matrix.shape[1]
+    if _is_separated(design.matrix, y):
+        status, plain = "separation", None
+    else:
+        status, plain = ("few_events" if few else "ok"), _fit_plain(full, y)
+    table = _fill(head, plain, level, status)
+    if status == "ok":
+        return table
+    firth = _fit_firth(design.matrix, y, level)
+    return pd.concat([table, _fill(head.assign(suffix="_firth"), firth, level, "ok")], ignore_index=True)
+
+
+def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
+    """Whether some combination of the columns tells the outcomes apart without error."""
+    from firthmodels import detect_separation
+
+    scale = matrix.std(axis=0)
+    return bool(
+        detect_separation((matrix - matrix.mean(axis=0)) / np.where(scale > 0, scale, 1), y).separation
+    )
+
+
+def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Maximum likelihood: coefficient, standard error and Wald p-value of each column after the intercept."""
+    import statsmodels.api as sm
+
+    fit = sm.Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
+    return fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None
+
+
+def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, ...]:
+    """Firth's penalty: coefficient, standard error, likelihood-ratio p-value, profile-likelihood bounds."""
+    from firthmodels import FirthLogisticRegression
+
+    features = list(range(matrix.shape[1]))
+    fit = FirthLogisticRegression(backend="numpy", max_iter=500, gtol=1e-8, xtol=1e-8).fit(matrix, y)
+    fit.lrt(features=features)
+    bounds = fit.conf_int(alpha=1 - level, method="pl", features=features, max_iter=200)
+    k = matrix.shape[1]
+    return fit.coef_, fit.bse_[:k], fit.lrt_pvalues_[:k], bounds[:k, 0], bounds[:k, 1]
+
+
+def _fill(head: pd.DataFrame, fit: tuple | None, level: float, status: str) -> pd.DataFrame:
+    """Coefficients beside their names; empty where nothing could be fitted."""
+    from scipy.special import ndtri
+
+    empty = np.full(len(head), np.nan)
+    coefficient, std_error, p_value, low, high = fit if fit is not None else (empty,) * 5
+    if low is None:
+        half = ndtri(0.5 + level / 2) * std_error
+        low, high = coefficient - half, coefficient + half
+    return head.assign(
+        log_odds_ratio=coefficient,
+        std_error=std_error,
+        odds_ratio=np.exp(coefficient),
+        odds_ratio_low=np.exp(low),
+        odds_ratio_high=np.exp(high),
+        p_value=p_value,
+        status=status,
+    )

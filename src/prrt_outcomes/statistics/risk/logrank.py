@@ -103,9 +103,9 @@ def compute_test_weights(
         raise ValueError(f"rho and gamma must be 0 or more, not {rho} and {gamma}")
     if weight != "fleming_harrington" and (rho or gamma):
         raise ValueError(f"rho and gamma belong to fleming_harrington, not to {weight}")
-    at_risk, events = table.weighted.at_risk.sum(axis=1), table.weighted.events.sum(axis=1)
     if weight == "logrank":
         return np.ones(len(table.time))
+    at_risk, events = sum_over_groups(table.weighted.at_risk), sum_over_groups(table.weighted.events)
     if weight == "gehan":
         return at_risk
     if weight == "tarone_ware":
@@ -125,6 +125,23 @@ def _product_by_stratum(factors: NDArray[np.float64], stratum: NDArray[np.int64]
     return np.concatenate([np.cumprod(factors[a:b]) for a, b in pairwise(bounds)])
 
 
+def sum_over_groups(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return row sums; a product is several times faster than a sum along few columns."""
+    return values @ np.ones(values.shape[1])
+
+
+def select_event_rows(table: RiskTable) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rows with events, and who is at risk and has the event there, per group."""
+    happening = np.flatnonzero(sum_over_groups(table.weighted.events) > 0)
+    return happening, table.weighted.at_risk[happening], table.weighted.events[happening]
+
+
+def compute_expected(table: RiskTable) -> NDArray[np.float64]:
+    """Return the events that each group would have under equal hazards, shape (n_groups,)."""
+    _, at_risk, events = select_event_rows(table)
+    return (sum_over_groups(events) / sum_over_groups(at_risk)) @ at_risk
+
+
 def compute_score(
     table: RiskTable, weights: Sequence[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -140,9 +157,8 @@ def compute_score(
     score : weighted observed minus expected, shape (n_tests, n_groups)
     covariance : hypergeometric, shape (n_tests, n_tests, n_groups, n_groups)
     """
-    happening = np.flatnonzero(table.weighted.events.sum(axis=1) > 0)
-    at_risk, events = table.weighted.at_risk[happening], table.weighted.events[happening]
-    n, d = at_risk.sum(axis=1), events.sum(axis=1)
+    happening, at_risk, events = select_event_rows(table)
+    n, d = sum_over_groups(at_risk), sum_over_groups(events)
     w = np.stack([weight[happening] for weight in weights])
     share = at_risk / n[:, None]
     score = w @ (events - d[:, None] * share)
@@ -153,7 +169,7 @@ def compute_score(
         for j in range(i, k):
             factor = w[i] * w[j] * spread
             weighted_share = share * factor[:, None]
-            block = np.diag(weighted_share.sum(axis=0)) - weighted_share.T @ share
+            block = np.diag(factor @ share) - weighted_share.T @ share
             covariance[i, j] = covariance[j, i] = block
     return score, covariance
 
@@ -185,7 +201,7 @@ def compute_logrank(
     (score,), covariance = compute_score(table, [weights])
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
-    expected = observed - compute_score(table, [np.ones(len(table.time))])[0][0]
+    expected = compute_expected(table)
     ends = table.weighted.events + table.weighted.competing + table.weighted.censored
     statistic, freedom, status = compute_quadratic_form(score, variance, expected > 0)
     if observed.sum() == 0:

@@ -110,7 +110,7 @@ def _numbers(values: ArrayLike, name: str, n: int | None = None) -> NDArray[np.f
 
 def merge_near_times(values: NDArray[np.float64], tolerance: float) -> tuple[NDArray, NDArray[np.int64]]:
     """Return sorted distinct values and where each value stands; near ones become the first of them."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     ordered = values[order]
     step = np.diff(ordered)
     exact = ordered[np.concatenate(([True], step > 0))]

@@ -1,0 +1,97 @@
+"""Level of tests: how often each rejects at 5 % when there is no difference."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+
+import numpy as np
+
+from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate, simulate_competing
+from benchmarks.results_page import format_table, write_section
+from prrt_outcomes.statistics.risk.gray import compute_gray_test
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier_by_group
+from prrt_outcomes.statistics.risk.logrank import compute_logrank, compute_trend
+from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.risk.milestone import compute_milestone_difference
+from prrt_outcomes.statistics.risk.one_sample import compute_one_sample_logrank
+from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+
+COHORTS = 2_000
+FH = "fleming_harrington"
+
+
+def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, float]:
+    """Return the p-values of all tests on one cohort without any effect."""
+    time, event = simulate(scenario, rng)
+    two, three = rng.permutation(np.arange(scenario.n) % 2), rng.permutation(np.arange(scenario.n) % 3)
+    table = compute_risk_table(time, event, group=two)
+    p = {w: compute_logrank(table, w).p_value for w in ("logrank", "gehan", "tarone_ware", "peto")}
+    p["FH(0,1)"] = compute_logrank(table, FH, gamma=1).p_value
+    p["MaxCombo"] = compute_maxcombo(table).p_value
+    strata = rng.integers(0, 3, scenario.n)
+    p["stratified"] = compute_logrank(compute_risk_table(time, event, group=two, stratum=strata)).p_value
+    by_three = compute_risk_table(time, event, group=three)
+    p["three groups"], p["trend"] = compute_logrank(by_three).p_value, compute_trend(by_three).p_value
+    curves = list(fit_kaplan_meier_by_group(time, event, two).values())
+    p["milestone difference"] = compute_milestone_difference(*curves, 480.0).p_value
+    p["RMST difference"] = compute_rmst_difference(*curves, 480.0).p_value
+    time_c, status = simulate_competing(scenario, rng)
+    p["Gray"] = compute_gray_test(compute_risk_table(time_c, status, group=two)).p_value
+    p |= compute_one_sample(scenario, time, event)
+    p["Mantel-Byar"] = compute_mantel_byar_p(time, event, rng, scenario.step)
+    return p
+
+
+def compute_one_sample(scenario: Scenario, time, event) -> dict[str, float]:
+    """Return the one-sample tests against the true curve of the recorded times (a step on the grid)."""
+    jump = 1.0 - np.exp(-HAZARD * scenario.step)
+    test = compute_one_sample_logrank(time, event, lambda t: t / scenario.step * jump)
+    return {"one-sample": test.p_value, "one-sample Wu": test.p_value_wu}
+
+
+def compute_mantel_byar_p(time, event, rng: np.random.Generator, step: float) -> float:
+    """Let patients respond at random times without effect, and test response by its state."""
+    response = np.ceil(rng.exponential(400.0, len(time)) / step) * step
+    responds = response < time
+    ids = np.arange(len(time))
+    start = np.concatenate((np.zeros(len(time)), response[responds]))
+    stop = np.concatenate((np.where(responds, response, time), time[responds]))
+    events = np.concatenate((np.where(responds, 0, event), event[responds]))
+    state = np.concatenate((np.zeros(len(time)), np.ones(responds.sum())))
+    return compute_mantel_byar(start, stop, events, state, np.concatenate((ids, ids[responds]))).p_value
+
+
+def main(cohorts: int = COHORTS) -> None:
+    limit = 1.96 * np.sqrt(0.05 * 0.95 / cohorts)
+    rows, names = [], []
+    for k, scenario in enumerate(SCENARIOS):
+        rng = np.random.default_rng([19, k])
+        found = defaultdict(list)
+        for _ in range(cohorts):
+            for name, p in compute_p_values(scenario, rng).items():
+                found[name].append(p)
+        names = list(found)
+        cells = []
+        for name in names:
+            known = np.array(found[name])[~np.isnan(found[name])]
+            level = float(np.mean(known < 0.05))
+            mark = "" if abs(level - 0.05) <= limit else " *"
+            lost = cohorts - len(known)
+            cells.append(f"{100 * level:.1f}{mark}" + (f" ({lost} none)" if lost else ""))
+        rows.append([scenario.n, scenario.censoring, scenario.grid, *cells])
+        print(*rows[-1], flush=True)
+    body = (
+        f"Rejections in per cent at the 5 % level over {cohorts:,} cohorts without any effect (n in all, two or three "
+        f"groups); `*` lies outside 5 +/- {100 * limit:.2f}, the Monte Carlo error. One test in twenty bears a star "
+        "by chance. `none`: the test could not be had. Milestone and RMST differences at 480 days.\n\n"
+    )
+    write_section(
+        "calibration", "Level of tests", body + format_table(["n", "censoring", "grid", *names], rows)
+    )
+
+
+if __name__ == "__main__":
+    main(*[int(a) for a in sys.argv[1:]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prrt_outcomes import provenance
+from prrt_outcomes import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "prrt_outcomes"
@@ -22,7 +22,7 @@ STAGES = (
     "controls",
     "safety",
 )
-GROUND = ("errors", "units", "attrition", "dates", "stage_status")
+GROUND = ("errors", "units", "attrition", "dates", "stage_status", "fingerprint")
 ORDER = (
     *GROUND,
     "statistics",
@@ -80,10 +80,19 @@ WRITERS = (
     "figures/save.py",
     "report/",
     "steps.py",
+    "fingerprint.py",
     "provenance.py",
     "simulate/",
     "cli/",
 )
+
+
+CODE = fingerprint.Code()
+
+
+def list_imports(module):
+    """Names that a module imports at run time: ours and foreign."""
+    return (*CODE.module(module).ours, *CODE.module(module).foreign)
 
 
 def room(module):
@@ -91,7 +100,7 @@ def room(module):
 
 
 def modules():
-    return [name for name in provenance.list_modules() if "." in name]
+    return [name for name in fingerprint.list_modules() if "." in name]
 
 
 def test_every_room_has_its_place_in_the_order():
@@ -101,7 +110,7 @@ def test_every_room_has_its_place_in_the_order():
 @pytest.mark.parametrize("module", modules())
 def test_imports_run_one_way(module):
     here = room(module)
-    for name in provenance.list_imports(module):
+    for name in list_imports(module):
         if not name.startswith("prrt_outcomes."):
             continue
         there = room(name)
@@ -112,21 +121,19 @@ def test_imports_run_one_way(module):
 def test_ground_floor_imports_nothing_of_ours_above_it():
     for module in modules():
         if room(module) in GROUND:
-            ours = {room(n) for n in provenance.list_imports(module) if n.startswith("prrt_outcomes.")}
+            ours = {room(n) for n in list_imports(module) if n.startswith("prrt_outcomes.")}
             assert ours <= set(GROUND), module
 
 
 def test_nobody_but_the_command_line_knows_the_simulation():
     for module in modules():
         if room(module) not in ("simulate", "cli"):
-            assert not any(
-                name.startswith("prrt_outcomes.simulate") for name in provenance.list_imports(module)
-            )
+            assert not any(name.startswith("prrt_outcomes.simulate") for name in list_imports(module))
 
 
 def test_libraries_stay_in_their_rooms():
     for module in modules():
-        for name in provenance.list_imports(module):
+        for name in list_imports(module):
             assert ONLY_IN.get(name, room(module)) == room(module), f"{module} imports {name}"
             assert name != "snakemake", f"{module} imports snakemake; it is called as a process"
 
@@ -201,5 +208,5 @@ def test_a_stage_has_the_same_name_everywhere(stage):
 def test_a_stage_declares_its_tables_as_plain_tuples(stage):
     names = ("SETTINGS",) if stage == "cohort" else ("INPUTS", "OUTPUTS", "SETTINGS")
     for name in names:
-        declared = provenance.read_declaration(f"prrt_outcomes.{stage}.stage", name)
+        declared = fingerprint.read_declaration(f"prrt_outcomes.{stage}.stage", name)
         assert len(set(declared)) == len(declared)

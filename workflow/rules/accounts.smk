@@ -24,6 +24,6 @@ rule accounts:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
-        code=accounts_code(),
+        code=ALL_CODE,
     shell:
         "prrt-outcomes step accounts --study {input.study:q} > {log:q} 2>&1"

@@ -28,6 +28,6 @@ rule cohort:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("cohort"),
-        code=cohort_code(),
+        code=code("cohort.stage", tables=list_tables("input")),
     shell:
         "prrt-outcomes step cohort --study {input.study:q} > {log:q} 2>&1"

@@ -5,18 +5,18 @@ import shlex
 import sys
 from pathlib import Path
 
-from prrt_outcomes.cli.problems import format_problems
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
 from prrt_outcomes.cohort.settings import load_checked_study
 from prrt_outcomes.errors import InputError, PrrtError
-from prrt_outcomes.provenance import (
-    fingerprint_code,
-    has_module,
-    list_data_files,
+from prrt_outcomes.fingerprint import (
+    Code,
+    find_module,
     list_run_modules,
     read_declaration,
 )
+from prrt_outcomes.provenance import list_data_files
 from prrt_outcomes.study.load import find_study_file
-from prrt_outcomes.tables.schema import list_tables
+from prrt_outcomes.tables.schema import list_tables, schema_path
 from snakemake.exceptions import WorkflowError
 
 # Without it a step is not found from a shell in which the environment is not activated.
@@ -31,22 +31,18 @@ try:
     STUDY_FILE = find_study_file(Path(workflow.workdir_init) / str(config["study"]))
     STUDY = load_checked_study(STUDY_FILE)
 except InputError as error:
+    if workflow.overwrite_workdir:
+        write_problems(Path(workflow.overwrite_workdir) / PROBLEMS_FILE, error.problems)
     raise WorkflowError(format_problems(error.problems))
 except PrrtError as error:
     raise WorkflowError(str(error))
 
-RESULTS = os.path.realpath(
+RESULTS = Path(
     workflow.overwrite_workdir or Path(workflow.workdir_init) / "results" / STUDY.study
-)
-
-
-def relative(path):
-    """A path as seen from the results folder, so that moving the whole project reruns nothing."""
-    return os.path.relpath(
-        os.path.join(os.path.realpath(path.parent), path.name), RESULTS
-    )
-
-
+).resolve()
+CODE = Code(RESULTS / ".snakemake" / "code.json")
+ALL_CODE = CODE.fingerprint(list_run_modules())
+CODE.write_book()
 FIGURE_SETTINGS = (
     "title",
     "synthetic",
@@ -57,6 +53,13 @@ FIGURE_SETTINGS = (
     "disclosure",
 )
 ALL_SETTINGS = tuple(type(STUDY).model_fields)
+
+
+def relative(path):
+    """A path as seen from the results folder, so that moving the whole project reruns nothing."""
+    return os.path.relpath(path.parent.resolve() / path.name, RESULTS)
+
+
 STUDY_PATH = relative(STUDY_FILE)
 DATA_FILES = [relative(path) for path in list_data_files(STUDY, STUDY_FILE)]
 
@@ -67,38 +70,24 @@ def settings(*keys):
     return lambda wildcards: text
 
 
+def code(*entries, tables=()):
+    """Fingerprint of what a step imports, and of the schemas of its tables."""
+    names = [f"prrt_outcomes.{entry}" for entry in ("steps", *entries)]
+    return CODE.fingerprint(names, [schema_path(table) for table in tables])
+
+
 def stage_settings(stage):
     """Settings that a stage declares; one that is not built uses none."""
     entry = f"prrt_outcomes.{stage}.stage"
-    return settings(*read_declaration(entry, "SETTINGS") if has_module(entry) else ())
-
-
-def stage_code(stage):
-    """Fingerprint of a stage: what it imports, and the schemas of its tables."""
-    entry = f"prrt_outcomes.{stage}.stage"
-    if not has_module(entry):
-        return fingerprint_code(["prrt_outcomes.steps"])
-    tables = [*read_declaration(entry, "INPUTS"), *read_declaration(entry, "OUTPUTS")]
-    return fingerprint_code(["prrt_outcomes.steps", entry], tables)
-
-
-def cohort_code():
-    """Fingerprint of reading and checking; the contract of all input tables belongs to it."""
-    return fingerprint_code(
-        ["prrt_outcomes.steps", "prrt_outcomes.cohort.stage"], list_tables("input")
+    return settings(
+        *(read_declaration(entry, "SETTINGS") if find_module(entry) else ())
     )
 
 
-def chapter_code(chapter):
-    """Fingerprint of drawing, with the schemas of the tables that the chapter draws."""
-    return fingerprint_code(["prrt_outcomes.steps", "prrt_outcomes.figures.chapters"])
-
-
-def accounts_code():
-    """Fingerprint of the closing step; it describes all code."""
-    return fingerprint_code(list_run_modules())
-
-
-def report_code():
-    """Fingerprint of the page."""
-    return fingerprint_code(["prrt_outcomes.steps", "prrt_outcomes.report.write"])
+def stage_code(stage):
+    """Fingerprint of a stage."""
+    entry = f"prrt_outcomes.{stage}.stage"
+    if not find_module(entry):
+        return code()
+    tables = [*read_declaration(entry, "INPUTS"), *read_declaration(entry, "OUTPUTS")]
+    return code(f"{stage}.stage", tables=tables)

@@ -2,7 +2,12 @@
 rule figures_response:
     input:
         study=ancient(STUDY_PATH),
-        status="derived/stages/response.csv",
+        response_rates="tables/response_rates.csv",
+        waterfall="tables/waterfall.csv",
+        responses="derived/responses.parquet",
+        best_responses="derived/best_responses.parquet",
+        treatment_periods="derived/treatment_periods.parquet",
+        endpoints="derived/endpoints.parquet",
     output:
         figures=report(
             directory("figures/response"),
@@ -18,7 +23,7 @@ rule figures_response:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
-        code=chapter_code("response"),
+        code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter response --study {input.study:q} > {log:q} 2>&1"
 
@@ -48,7 +53,7 @@ rule figures_survival:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
-        code=chapter_code("survival"),
+        code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter survival --study {input.study:q} > {log:q} 2>&1"
 
@@ -56,7 +61,8 @@ rule figures_survival:
 rule figures_responders:
     input:
         study=ancient(STUDY_PATH),
-        status="derived/stages/responders.csv",
+        responders="tables/responders.csv",
+        responder_curves="tables/responder_curves.csv",
     output:
         figures=report(
             directory("figures/responders"),
@@ -72,7 +78,7 @@ rule figures_responders:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
-        code=chapter_code("responders"),
+        code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter responders --study {input.study:q} > {log:q} 2>&1"
 
@@ -80,7 +86,8 @@ rule figures_responders:
 rule figures_controls:
     input:
         study=ancient(STUDY_PATH),
-        status="derived/stages/controls.csv",
+        controls="tables/controls.csv",
+        control_balance="tables/control_balance.csv",
     output:
         figures=report(
             directory("figures/controls"),
@@ -96,7 +103,7 @@ rule figures_controls:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
-        code=chapter_code("controls"),
+        code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter controls --study {input.study:q} > {log:q} 2>&1"
 
@@ -104,7 +111,8 @@ rule figures_controls:
 rule figures_safety:
     input:
         study=ancient(STUDY_PATH),
-        status="derived/stages/safety.csv",
+        safety_grades="tables/safety_grades.csv",
+        safety_rates="tables/safety_rates.csv",
     output:
         figures=report(
             directory("figures/safety"),
@@ -120,6 +128,6 @@ rule figures_safety:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*FIGURE_SETTINGS),
-        code=chapter_code("safety"),
+        code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter safety --study {input.study:q} > {log:q} 2>&1"

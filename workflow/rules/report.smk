@@ -26,6 +26,6 @@ rule report:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
-        code=report_code(),
+        code=code("report.write"),
     shell:
         "prrt-outcomes step report --study {input.study:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ import time
 
 STARTED = re.compile(r"^(?:local)?rule (\w+):")
 FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)")
-FAILED = re.compile(r"^Error in rule (\w+)[,:]")
+FAILED = re.compile(r"^(?:Error|MissingOutputException) in rule (\w+)")
 TOTAL = re.compile(r"^total\s+(\d+)")
 WITHOUT_WORK = frozenset({"all"})
 
@@ -42,7 +42,7 @@ class Progress:
             self._total = max(int(match[1]) - len(WITHOUT_WORK), 0)
         elif match := STARTED.match(line):
             self._started[match[1]] = time.monotonic()
-        elif match := FAILED.match(line):
+        elif (match := FAILED.match(line)) and match[1] not in self.failed:
             self.failed.append(match[1])
         elif (match := FINISHED.match(line)) and match[1] not in WITHOUT_WORK:
             return self._finish(match[1])

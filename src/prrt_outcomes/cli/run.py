@@ -13,7 +13,6 @@ from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
 from prrt_outcomes.cli.progress import Progress
-from prrt_outcomes.cohort.settings import load_checked_study
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.provenance import find_home
 from prrt_outcomes.study.load import find_study_file
@@ -46,15 +45,15 @@ def main(arguments: argparse.Namespace) -> int:
     study_file = find_study_file(arguments.study)
     check_path(study_file)
     results = choose_results(study_file, arguments.out)
+    command = build_command(study_file, results, arguments.cores, arguments.profile)
     with lock_results(results) as lock:
         (results / PROBLEMS_FILE).unlink(missing_ok=True)
         try:
-            study = load_checked_study(study_file)
+            title = read_yaml(study_file)[0].get("title")
         except InputError as error:
             write_problems(results / PROBLEMS_FILE, error.problems)
             raise
-        print(f"{study.study}: {study.title or 'no title'}, results in {_short(results)}", flush=True)
-        command = build_command(study_file, results, arguments.cores, arguments.profile)
+        print(f"{title or study_file.parent.name}: results in {_short(results)}", flush=True)
         progress = Progress()
         if follow(command, results, lock, progress) != 0:
             return _tell_failure(results, progress)
@@ -79,17 +78,19 @@ def check_path(study_file: Path) -> None:
 def choose_results(study_file: Path, out: Path | None) -> Path:
     """Return the absolute results folder: `out`, or `results/<study>` where the command is called.
 
+    A study file that does not say its name leaves its problems under the name of its folder.
+
     Raises
     ------
-    InputError
-        when no folder is named and the study file does not say its name.
     UsageError
         when the folder is a file, or the folder of the study itself.
     """
     if out is None:
-        name = str(read_yaml(study_file)[0].get("study", ""))
-        name = name if STUDY_NAME.fullmatch(name) else study_file.parent.name
-        out = Path("results") / name
+        try:
+            name = str(read_yaml(study_file)[0].get("study", ""))
+        except InputError:
+            name = ""
+        out = Path("results") / (name if STUDY_NAME.fullmatch(name) else study_file.parent.name)
     results = out.absolute()
     if results.exists() and not results.is_dir():
         raise UsageError(f"{results} is a file; name a folder for the results")
@@ -144,7 +145,6 @@ def build_command(study_file: Path, results: Path, cores: int | None, profile: s
         *("--profile", str(folder)),
         *("--cores", str(cores or "all")),
         *("--nolock", "--rerun-incomplete"),
-        *("--runtime-source-cache-path", str(results / ".snakemake" / "source-cache")),
         *("--config", f"study={study_file}"),
     ]
 

@@ -96,6 +96,19 @@ def list_tables(kind: str) -> tuple[str, ...]:
     return tuple(name for name, path in _schema_paths().items() if path.parent.name == kind)
 
 
+def schema_path(name: str) -> Path:
+    """File of the schema of one table.
+
+    Raises
+    ------
+    KeyError
+        when `data_schema/` holds no table of that name.
+    """
+    if name not in _schema_paths():
+        raise KeyError(f"data_schema holds no table {name}")
+    return _schema_paths()[name]
+
+
 @cache
 def load_schema(name: str) -> TableSchema:
     """Return the schema of one table.
@@ -107,9 +120,7 @@ def load_schema(name: str) -> TableSchema:
     """
     import yaml
 
-    if name not in _schema_paths():
-        raise KeyError(f"data_schema holds no table {name}")
-    path = _schema_paths()[name]
+    path = schema_path(name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     keys = tuple(

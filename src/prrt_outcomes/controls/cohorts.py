@@ -1,0 +1,135 @@
+"""The two sides of a comparison: our patients that a control speaks of, and the control's own rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
+from prrt_outcomes.units import convert_days_to_months
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.controls import ControlBase, PatientsControl
+
+
+@dataclass(frozen=True)
+class TwoSamples:
+    """Cohort and control stacked, one element a patient, the cohort first.
+
+    Attributes
+    ----------
+    time_months, event : end of observation and 0/1 (competing events are censored)
+    entry_months : late entry, or None where nobody enters late
+    in_cohort : True for our patients
+    covariates : baseline covariates that both sides have; no columns where the control names none
+    """
+
+    time_months: np.ndarray
+    event: np.ndarray
+    entry_months: np.ndarray | None
+    in_cohort: np.ndarray
+    covariates: pd.DataFrame
+
+    def select(self, rows: np.ndarray) -> TwoSamples:
+        """The patients where `rows` is true."""
+        entry = None if self.entry_months is None else self.entry_months[rows]
+        return TwoSamples(
+            self.time_months[rows],
+            self.event[rows],
+            entry,
+            self.in_cohort[rows],
+            self.covariates.loc[rows].reset_index(drop=True),
+        )
+
+
+def select_cohort(
+    tables: dict[str, pd.DataFrame], control: ControlBase
+) -> tuple[EndpointRows | None, list[dict]]:
+    """Our patients whom a control is compared with.
+
+    Parameters
+    ----------
+    tables : endpoints, analysis_set
+    control : `endpoint`, and `within` (column: levels)
+
+    Returns
+    -------
+    rows : None where nobody is left
+    attrition : one row a column of `within`
+    """
+    rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], control.endpoint)
+    losses: list[dict] = []
+    if rows is None:
+        return None, losses
+    for column, levels in control.within.items():
+        inside = compute_group(rows.frame, column).astype(str).isin(levels).to_numpy()
+        step = f"controls: {control.id}"
+        reason = f"{column} is not {' or '.join(levels)}"
+        losses.append(attrition_row("endpoints", "patients", step, reason, len(inside), int((~inside).sum())))
+        rows = rows.select(inside)
+    return (rows if len(rows.time_months) else None), losses
+
+
+def stack_samples(
+    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl
+) -> tuple[TwoSamples | None, list[dict]]:
+    """Stack our patients and the rows of a control with individual patients.
+
+    Parameters
+    ----------
+    tables : control_patients, control_outcomes
+    cohort : our patients
+    control : `source`, `endpoint`, `covariates`
+
+    Returns
+    -------
+    samples : None where the control has no row for the endpoint
+    attrition : control patients of another source, and without a time for the endpoint
+    """
+    import pandas as pd
+
+    people, outcomes = tables["control_patients"], tables["control_outcomes"]
+    step, losses = f"controls: {control.id}", []
+    if control.source is not None:
+        inside = people["source"].eq(control.source).fillna(False)
+        reason = f"source is not {control.source}"
+        losses.append(
+            attrition_row("control_patients", "patients", step, reason, len(people), int((~inside).sum()))
+        )
+        people = people.loc[inside]
+    own = outcomes.loc[outcomes["endpoint"].eq(control.endpoint)]
+    joined = people.merge(own, on="patient_id", how="inner", validate="one_to_one")
+    reason = f"no {control.endpoint} in control_outcomes"
+    missing = len(people) - len(joined)
+    losses.append(attrition_row("control_patients", "patients", step, reason, len(people), missing))
+    if joined.empty:
+        return None, losses
+    entry_days = joined["entry_time"].to_numpy(dtype=float, na_value=np.nan)
+    entry = convert_days_to_months(np.nan_to_num(entry_days))
+    ours = np.zeros(len(cohort.time_months)) if cohort.entry_months is None else cohort.entry_months
+    entries = np.concatenate([ours, entry])
+    days = joined["time"].to_numpy(dtype=float)
+    times = convert_days_to_months(np.where(days == 0, 0.5, days))
+    names = control.covariates
+    covariates = pd.concat([cohort.frame[list(names)], joined[list(names)]], ignore_index=True)
+    return (
+        TwoSamples(
+            time_months=np.concatenate([cohort.time_months, times]),
+            event=np.concatenate([cohort.event, joined["event"].to_numpy(dtype="int64")]) == 1,
+            entry_months=entries if (entries > 0).any() else None,
+            in_cohort=np.arange(len(entries)) < len(ours),
+            covariates=derive_covariates(_align(covariates, cohort.frame), names),
+        ),
+        losses,
+    )
+
+
+def _align(stacked: pd.DataFrame, template: pd.DataFrame) -> pd.DataFrame:
+    """Give stacked columns the types of our side: concatenating two categories may have made text of them."""
+    return stacked.astype({name: template[name].dtype for name in stacked.columns})

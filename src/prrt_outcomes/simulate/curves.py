@@ -78,3 +78,38 @@ def compute_state_hazard_ratio(
 def _count_at_risk(at: np.ndarray, entry: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Number of intervals (entry, end] that hold each time."""
     return np.searchsorted(np.sort(entry), at, side="left") - np.searchsorted(np.sort(end), at, side="left")
+
+
+def compute_hazard_ratios(time: np.ndarray, event: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+    """Hazard ratios of a Cox model by Newton's method on sums over the risk sets (Breslow ties).
+
+    Made for very many patients, where a library that walks over the distinct times is slow and ties matter
+    little: with 30 events a day among 100,000 at risk Breslow and Efron agree to four digits.
+
+    Parameters
+    ----------
+    time, event : end of observation and whether it is an event
+    covariates : (patients, terms), no term constant
+    """
+    order = np.argsort(-time, kind="stable")
+    times, happened = time[order], np.asarray(event, dtype=bool)[order]
+    x = covariates[order] - covariates.mean(axis=0)
+    terms = x.shape[1]
+    last_of_time = np.searchsorted(-times, -times[happened], side="right") - 1
+    first, second = np.triu_indices(terms)
+    products = x[:, first] * x[:, second]
+    beta = np.zeros(terms)
+    for _ in range(30):
+        weight = np.exp(x @ beta)
+        total = weight.cumsum()[last_of_time]
+        mean = (weight[:, None] * x).cumsum(axis=0)[last_of_time] / total[:, None]
+        square = (weight[:, None] * products).cumsum(axis=0)[last_of_time] / total[:, None]
+        score = (x[happened] - mean).sum(axis=0)
+        information = np.zeros((terms, terms))
+        information[first, second] = (square - mean[:, first] * mean[:, second]).sum(axis=0)
+        information = information + np.triu(information, 1).T
+        step = np.clip(np.linalg.solve(information, score), -1.0, 1.0)
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            break
+    return np.exp(beta)

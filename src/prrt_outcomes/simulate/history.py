@@ -262,7 +262,8 @@ def derive_outcomes(history: History) -> pd.DataFrame:
 def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:
     """Pseudonyms P0001, P0002, ..., as wide as needed."""
     width = max(4, len(str(patients)))
-    return np.char.add(prefix, np.char.zfill(np.arange(1, patients + 1).astype(str), width)).astype(object)
+    numbers = np.arange(1, patients + 1).astype(f"U{width}")
+    return np.char.add(prefix, np.char.rjust(numbers, width, "0")).astype(object)
 
 
 def _gather_readings(

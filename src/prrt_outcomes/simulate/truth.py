@@ -8,6 +8,7 @@ import pandas as pd
 from prrt_outcomes.simulate.baseline import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.controls import draw_controls
 from prrt_outcomes.simulate.curves import (
+    compute_hazard_ratios,
     compute_kaplan_meier,
     compute_median,
     compute_restricted_mean,
@@ -20,7 +21,7 @@ from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 TRUTH_SEED = 20151122
-CHUNK = 20_000
+CHUNK = 2_000
 MILESTONES_MONTHS = (12, 24, 60)
 RMST_MONTHS = 60
 LANDMARK_MONTHS = (12, 18, 24)
@@ -67,7 +68,7 @@ def compute_truth(
 
 
 def _draw_large(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
-    """Outcomes of many patients, drawn in parts that fit into memory, with the groupings of the report."""
+    """Outcomes of many patients, drawn in parts that fit into the cache, with the groupings of the report."""
     parts = -(-patients // CHUNK)
     seeds = np.random.SeedSequence(seed).generate_state(parts)
     sizes = np.full(parts, CHUNK)
@@ -135,12 +136,14 @@ def _summarise_cox(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict]:
 
 
 def _fit_hazard_ratios(columns: dict[str, pd.Series], outcome: dict[str, pd.Series]) -> dict[str, float]:
-    """Hazard ratios of a Cox model with Efron ties; columns without variation are left out."""
-    from lifelines import CoxPHFitter
-
+    """Hazard ratios of a Cox model; columns without variation are left out."""
     varying = {name: values for name, values in columns.items() if values.nunique() > 1}
-    fitted = CoxPHFitter().fit(pd.DataFrame({**varying, **outcome}), "time", "event")
-    return {name: float(np.exp(value)) for name, value in fitted.params_.items()}
+    ratios = compute_hazard_ratios(
+        outcome["time"].to_numpy(dtype=float),
+        outcome["event"].to_numpy(),
+        np.column_stack([values.to_numpy(dtype=float) for values in varying.values()]),
+    )
+    return dict(zip(varying, ratios.tolist(), strict=True))
 
 
 def _summarise_responders(drawn: pd.DataFrame, endpoint: str) -> dict[str, object]:

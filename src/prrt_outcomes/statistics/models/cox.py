@@ -36,7 +36,7 @@ from prrt_outcomes.statistics.models.partial_likelihood import (
 )
 
 EVENTS_PER_PARAMETER = 10
-LIFELINES_MAX_ROWS = 50_000
+LIFELINES_MAX_ROWS = 5_000
 
 
 def fit_cox(
@@ -71,7 +71,7 @@ def fit_cox(
         patient has more than one event
     ties : ``efron`` or ``breslow``
     engine : ``lifelines`` or ``newton``. Default: lifelines for one unweighted row a patient under Efron
-        without strata or delayed entry, up to 50,000 rows; our Newton method for what lifelines cannot do or
+        without strata or delayed entry, up to 5,000 rows; our Newton method for what lifelines cannot do or
         takes long over. Either is brought to machine precision by the same last steps, so the numbers are
         the same.
 

@@ -262,8 +262,8 @@ def derive_outcomes(history: History) -> pd.DataFrame:
 def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:
     """Pseudonyms P0001, P0002, ..., as wide as needed."""
     width = max(4, len(str(patients)))
-    numbers = np.arange(1, patients + 1).astype(f"U{width}")
-    return np.char.add(prefix, np.char.rjust(numbers, width, "0")).astype(object)
+    numbers = pd.Series(np.arange(1, patients + 1)).astype("str").str.zfill(width)
+    return (prefix + numbers).to_numpy(dtype=object)
 
 
 def _gather_readings(

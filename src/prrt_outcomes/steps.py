@@ -36,14 +36,7 @@ CHAPTERS = ("response", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
     "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
     "survival": ("competing_risks", "competing_tests", "fine_gray"),
-    "responders": ("responders", "responder_curves"),
-    "controls": (
-        "controls",
-        "control_balance",
-        "control_comparability",
-        "reconstruction_quality",
-        "claims",
-    ),
+    "controls": ("control_comparability", "reconstruction_quality", "claims"),
 }
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 
@@ -55,7 +48,16 @@ def table_path(name: str) -> Path:
 
 
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
-    """Read tables of a results folder by name."""
+    """Read tables of a results folder by name.
+
+    Raises
+    ------
+    StepError
+        naming those that are not there.
+    """
+    absent = [str(table_path(name)) for name in names if not (results / table_path(name)).is_file()]
+    if absent:
+        raise StepError(f"{', '.join(absent)} must be made first, by the steps before this one")
     return {name: read_table(results / table_path(name), name) for name in names}
 
 
@@ -92,18 +94,14 @@ def run_stage(stage: str, study: Study, results: Path) -> None:
     Raises
     ------
     StepError
-        when an input is absent, or the stage gives back other tables than it declares.
+        when an input is not there, or the stage gives back other tables than it declares.
     """
     produced: dict[str, pd.DataFrame] = {}
     outputs: tuple[str, ...] = ()
     if (Path(__file__).parent / stage / "stage.py").is_file():
         module = import_module(f"prrt_outcomes.{stage}.stage")
         outputs = module.OUTPUTS
-        try:
-            inputs = read_tables(module.INPUTS, results)
-        except FileNotFoundError as error:
-            raise StepError(f"{stage}: {error.filename} is absent; the steps before it come first") from None
-        produced = module.run(inputs, study)
+        produced = module.run(read_tables(module.INPUTS, results), study)
     absent = [name for name in NOT_BUILT.get(stage, ()) if name not in outputs]
     if absent:
         produced = _add_absent(stage, absent, produced)

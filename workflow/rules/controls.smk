@@ -4,11 +4,8 @@ rule controls:
         study=ancient(STUDY_PATH),
         endpoints="derived/endpoints.parquet",
         analysis_set="derived/analysis_set.parquet",
-        best_responses="derived/best_responses.parquet",
         control_patients="cohort/control_patients.parquet",
         control_outcomes="cohort/control_outcomes.parquet",
-        control_curves="cohort/control_curves.parquet",
-        control_at_risk="cohort/control_at_risk.parquet",
     output:
         controls="tables/controls.csv",
         control_balance="tables/control_balance.csv",

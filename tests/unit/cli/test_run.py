@@ -1,0 +1,91 @@
+"""Paths that a run refuses, folders that it chooses, the lock that it takes, the call that it makes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from prrt_outcomes.cli import run
+from prrt_outcomes.errors import UsageError
+
+STUDY = "study: mine\ntables: {patients: p.csv, follow_up: f.csv}\n"
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "folder" / "study.yaml"
+    path.parent.mkdir()
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a#b", "a: b", "a{b", "a}b", "a\nb", "a\tb"])
+def test_a_path_that_snakemake_misreads_is_refused(name):
+    with pytest.raises(UsageError, match="rename the folder"):
+        run.check_path(Path("/studies") / name / "study.yaml")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a'b", 'a"b', "a(b)", "ä", "a:b", "a=b", "a,b", "$a", "a&b", "[a]", "a*b"]
+)
+def test_any_other_path_is_fine(name):
+    assert run.check_path(Path("/studies") / name / "study.yaml") is None
+
+
+def test_results_go_to_the_name_of_the_study_where_the_command_is_called(study_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run.choose_results(study_file, None) == tmp_path / "results" / "mine"
+    assert run.choose_results(study_file, Path("out")) == tmp_path / "out"
+    assert run.choose_results(study_file, tmp_path / "x" / "y") == tmp_path / "x" / "y"
+
+
+@pytest.mark.parametrize("text", ["study: [", "study: ../../x\n", "title: no name\n", ""])
+def test_a_study_without_a_good_name_goes_to_that_of_its_folder(study_file, tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    study_file.write_text(text)
+    assert run.choose_results(study_file, None) == tmp_path / "results" / "folder"
+
+
+def test_a_file_and_the_folder_of_the_study_are_no_place_for_results(study_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        run.choose_results(study_file, tmp_path / "file")
+    with pytest.raises(UsageError, match="folder of the study"):
+        run.choose_results(study_file, study_file.parent)
+
+
+def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
+    with run.lock_results(tmp_path / "out"):
+        with pytest.raises(UsageError, match="another run is writing"), run.lock_results(tmp_path / "out"):
+            pass
+        with run.lock_results(tmp_path / "other"):
+            pass
+    with run.lock_results(tmp_path / "out"):
+        pass
+
+
+def test_the_call_of_snakemake(study_file, tmp_path):
+    command = run.build_command(study_file, tmp_path / "out", 3, "local")
+    assert command[:3] == [sys.executable, "-m", "snakemake"]
+    options = dict(zip(command[3::2], command[4::2], strict=False))
+    assert options["--directory"] == str(tmp_path / "out")
+    assert options["--cores"] == "3"
+    assert Path(options["--snakefile"]).is_file()
+    assert (Path(options["--profile"]) / "config.yaml").is_file()
+    assert command[-2:] == ["--config", f"study={study_file}"]
+    assert "--nolock" in command
+    assert "--rerun-incomplete" in command
+
+
+def test_all_cores_unless_told_otherwise(study_file, tmp_path):
+    command = run.build_command(study_file, tmp_path / "out", None, "local")
+    assert command[command.index("--cores") + 1] == "all"
+
+
+def test_a_profile_is_named_or_a_folder(study_file, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    assert str(mine) in run.build_command(study_file, tmp_path / "out", 1, str(mine))
+    assert any("slurm" in part for part in run.build_command(study_file, tmp_path / "out", 1, "slurm"))
+    with pytest.raises(UsageError, match="local, slurm"):
+        run.build_command(study_file, tmp_path / "out", 1, "cloud")

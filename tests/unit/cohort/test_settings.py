@@ -1,0 +1,119 @@
+"""Settings that name what is not there are found before a table is read, with line and nearest name."""
+
+import pytest
+
+from prrt_outcomes.cohort.settings import check_settings, load_checked_study
+from prrt_outcomes.errors import InputError
+
+HEAD = """study: s
+tables: {patients: p.csv, follow_up: f.csv}
+extra_columns: {arm: category, started: date, weight_kg: number}
+"""
+
+
+def check(tmp_path, text):
+    """Problems of a study as (line, key, value, expectation)."""
+    (tmp_path / "study.yaml").write_text(HEAD + text)
+    try:
+        load_checked_study(tmp_path)
+    except InputError as error:
+        return [(p.row, p.column, p.value, p.expected) for p in error.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "analysis: {group_by: [arm, tumour_group, radionuclide, functioning, ecog, centre_id]}",
+        "analysis: {covariates: [age_years, weight_kg, arm, krenning_score]}",
+        "analysis: {strata: [centre_id, arm], reference: {tumour_group: gep, arm: placebo, sex: female}}",
+        "analysis: {reference: {grade: unknown}}",
+        "endpoints: [{name: mine, origin: {column: started}}]",
+        "endpoints: [{name: mine, origin: {column: diagnosis_date}}]",
+        "response: {criteria: [recist_1_1, swog]}\nendpoints: [{name: pfs_swog, preset: pfs, criterion: swog}]",
+        "controls:\n- {id: a, kind: library, arm: x, within: {tumour_type: [lung], arm: [new]}}",
+        "controls:\n- {id: a, kind: patients, covariates: [age_years, arm], weights: [att]}",
+        "claims:\n- {id: a, quantity: objective, group: responder, published: 0.2}",
+    ],
+)
+def test_settings_that_name_what_is_there(tmp_path, text):
+    assert check(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "value", "hint"),
+    [
+        ("analysis:\n  group_by: [arn]", 5, "analysis.group_by.0", "arn", "did you mean arm?"),
+        ("analysis:\n  group_by: [age_years]", 5, "analysis.group_by.0", "age_years", "columns: "),
+        ("analysis:\n  group_by: [patient_id]", 5, "analysis.group_by.0", "patient_id", "columns: "),
+        ("analysis:\n  covariates: [age]", 5, "analysis.covariates.0", "age", "age_years"),
+        ("analysis:\n  covariates: [started]", 5, "analysis.covariates.0", "started", "columns: "),
+        ("analysis:\n  strata: [centre]", 5, "analysis.strata.0", "centre", "did you mean centre_id?"),
+        (
+            "analysis:\n  reference:\n    sexx: male",
+            6,
+            "analysis.reference.sexx",
+            "sexx",
+            "did you mean sex?",
+        ),
+        ("analysis:\n  reference:\n    sex: mal", 6, "analysis.reference.sex", "mal", "did you mean male?"),
+        (
+            "endpoints:\n- {name: mine, origin: {column: start}}",
+            5,
+            "endpoints.0.origin.column",
+            "start",
+            "did you mean started?",
+        ),
+        (
+            "endpoints:\n- {name: mine, preset: pfs, criterion: swog}",
+            5,
+            "endpoints.0.criterion",
+            "swog",
+            "response.criteria: recist_1_1",
+        ),
+        (
+            "controls:\n- {id: a, kind: library, arm: x, within: {tumor_type: [lung]}}",
+            5,
+            "controls.0.within.tumor_type",
+            "tumor_type",
+            "did you mean tumour_type?",
+        ),
+        (
+            "controls:\n- {id: a, kind: library, arm: x, within: {tumour_type: [lungs]}}",
+            5,
+            "controls.0.within.tumour_type.0",
+            "lungs",
+            "did you mean lung?",
+        ),
+        (
+            "controls:\n- {id: a, kind: patients, covariates: [agee]}",
+            5,
+            "controls.0.covariates.0",
+            "agee",
+            "age_years",
+        ),
+        (
+            "claims:\n- {id: a, quantity: objective, group: respond, published: 0.2}",
+            5,
+            "claims.0.group",
+            "respond",
+            "did you mean responder?",
+        ),
+    ],
+)
+def test_a_setting_that_names_what_is_not_there(tmp_path, text, line, key, value, hint):
+    found = check(tmp_path, text)
+    assert [problem[:3] for problem in found] == [(line, key, value)]
+    assert hint in found[0][3]
+
+
+def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path):
+    text = "analysis:\n  covariates: [agee]\n  group_by: [arn, arm]\n  strata: [x]\n"
+    assert [row for row, *_ in check(tmp_path, text)] == [5, 6, 7]
+
+
+def test_the_check_itself_reads_no_table(tmp_path):
+    (tmp_path / "study.yaml").write_text(HEAD)
+    study = load_checked_study(tmp_path)
+    assert check_settings(study, tmp_path / "study.yaml") == ()

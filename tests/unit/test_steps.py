@@ -1,0 +1,157 @@
+"""Steps read, call and write: whole tables or none, every loss counted, every stage with its status."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from prrt_outcomes import steps
+from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.errors import InputError, StepError
+from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.files import read_table
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import list_tables
+
+STUDY = Study.model_validate({"study": "s", "tables": {"patients": "p.csv", "follow_up": "f.csv"}})
+
+
+def loss(n_before, n_lost, n_after):
+    row = attrition_row("patients", "rows", "stage: step", "reason", n_before, n_lost)
+    return row | {"n_after": n_after}
+
+
+@pytest.fixture
+def stage(monkeypatch, tmp_path):
+    """A stage `safety` that gives back what the test says; its one input is there."""
+    produced = {
+        "safety_grades": empty_table("safety_grades"),
+        "attrition": attrition_frame([attrition_row("labs", "rows", "safety: baseline", "none", 10, 4)]),
+        "stages": stage_frame("safety", "done"),
+    }
+    module = SimpleNamespace(INPUTS=("labs",), OUTPUTS=("safety_grades",), run=lambda tables, study: produced)
+    monkeypatch.setattr(steps, "import_module", lambda name: module)
+    monkeypatch.setattr(steps, "NOT_BUILT", {})
+    steps.write_table(tmp_path / "cohort" / "labs.parquet", "labs", empty_table("labs"))
+    return produced
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_kind_of_a_table_is_its_place():
+    assert steps.table_path("labs") == Path("cohort/labs.parquet")
+    assert steps.table_path("endpoints") == Path("derived/endpoints.parquet")
+    assert steps.table_path("km_curve") == Path("tables/km_curve.csv")
+
+
+def test_a_stage_writes_its_tables_losses_and_status(stage, tmp_path):
+    steps.run_stage("safety", STUDY, tmp_path)
+    assert files(tmp_path) == {
+        "cohort/labs.parquet",
+        "tables/safety_grades.csv",
+        "derived/attrition/safety.csv",
+        "derived/stages/safety.csv",
+    }
+    assert read_table(tmp_path / "derived/attrition/safety.csv", "attrition")["n_after"].tolist() == [6]
+
+
+@pytest.mark.parametrize("change", ["forgets", "invents"])
+def test_a_stage_that_gives_other_tables_than_it_declares_writes_none(stage, tmp_path, change):
+    if change == "forgets":
+        del stage["safety_grades"]
+    else:
+        stage["cox"] = empty_table("cox")
+    with pytest.raises(StepError, match="safety_grades" if change == "forgets" else "cox"):
+        steps.run_stage("safety", STUDY, tmp_path)
+    assert files(tmp_path) == {"cohort/labs.parquet"}
+
+
+def test_an_input_that_is_not_there_is_named(stage, tmp_path):
+    (tmp_path / "cohort" / "labs.parquet").unlink()
+    with pytest.raises(StepError, match=r"cohort/labs\.parquet must be made first"):
+        steps.run_stage("safety", STUDY, tmp_path)
+
+
+def test_tables_that_are_not_built_are_empty_and_the_status_says_so(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "NOT_BUILT", {"safety": ("safety_rates",)})
+    steps.run_stage("safety", STUDY, tmp_path)
+    assert read_table(tmp_path / "tables/safety_rates.csv", "safety_rates").empty
+    status = read_table(tmp_path / "derived/stages/safety.csv", "stages").iloc[0]
+    assert (status["status"], status["reason"]) == ("partial", "this version does not make safety_rates yet")
+
+
+def test_what_a_stage_makes_is_not_taken_for_not_built(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "NOT_BUILT", {"safety": ("safety_grades",)})
+    steps.run_stage("safety", STUDY, tmp_path)
+    assert read_table(tmp_path / "derived/stages/safety.csv", "stages")["status"].tolist() == ["done"]
+
+
+def test_nothing_that_a_stage_makes_stands_among_what_is_not_built():
+    for stage, tables in steps.NOT_BUILT.items():
+        if (Path(steps.__file__).parent / stage / "stage.py").is_file():
+            module = steps.import_module(f"prrt_outcomes.{stage}.stage")
+            assert not set(tables) & set(module.OUTPUTS), f"{stage} is built: take it out of NOT_BUILT"
+
+
+def study_on_disk(folder, patients):
+    (folder / "study.yaml").write_text("study: s\ntables: {patients: p.csv, follow_up: f.csv}\n")
+    (folder / "p.csv").write_text(patients)
+    (folder / "f.csv").write_text("patient_id,last_contact_date,vital_status\np1,2015-01-01,alive\n")
+    return folder / "study.yaml"
+
+
+def test_the_cohort_holds_every_input_table(tmp_path):
+    study_file = study_on_disk(tmp_path, "patient_id,sex\np1,female\n")
+    assert steps.run_cohort(STUDY, study_file, tmp_path / "out") == ()
+    names = {path.stem for path in (tmp_path / "out" / "cohort").iterdir()}
+    assert names == set(list_tables("input"))
+    assert len(read_table(tmp_path / "out/cohort/patients.parquet", "patients")) == 1
+    assert read_table(tmp_path / "out/cohort/lesions.parquet", "lesions").empty
+
+
+def test_a_cohort_with_problems_is_not_written(tmp_path):
+    study_file = study_on_disk(tmp_path, "patient_id,sex,ecog\np1,femle,9\n")
+    with pytest.raises(InputError) as caught:
+        steps.run_cohort(STUDY, study_file, tmp_path / "out")
+    assert {problem.column for problem in caught.value.problems} == {"sex", "ecog"}
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("counts", [(10, 3, 8), (10, 0, 9), (10, 11, -1), (-1, 0, -1)])
+def test_a_count_that_does_not_add_up_is_named(counts):
+    frame = pd.DataFrame(
+        [loss(10, 3, 7), loss(10, 3, 7) | dict(zip(("n_before", "n_lost", "n_after"), counts, strict=True))]
+    )
+    with pytest.raises(StepError, match="stage: step") as caught:
+        steps.check_balance(frame)
+    assert str(caught.value).count("stage: step") == 1
+
+
+def test_counts_that_add_up_pass_and_so_does_no_loss():
+    assert steps.check_balance(pd.DataFrame([loss(10, 3, 7), loss(0, 0, 0)])) is None
+    assert steps.check_balance(empty_table("attrition")) is None
+
+
+def test_a_count_that_is_missing_does_not_add_up():
+    frame = pd.concat([empty_table("attrition"), pd.DataFrame([loss(5, 1, 4)])]).assign(n_lost=pd.NA)
+    with pytest.raises(StepError, match="in is not out plus lost"):
+        steps.check_balance(frame)
+
+
+def test_accounts_of_all_stages_are_joined_in_order(tmp_path):
+    for number, stage in enumerate(steps.STAGES):
+        rows = attrition_frame([attrition_row("labs", "rows", f"{stage}: step", "reason", 10, number)])
+        steps.write_table(tmp_path / f"derived/attrition/{stage}.csv", "attrition", rows)
+        status = (
+            stage_frame(stage, "done") if number else stage_frame(stage, "skipped", "a reason, with comma")
+        )
+        steps.write_table(tmp_path / f"derived/stages/{stage}.csv", "stages", status)
+    steps.join_accounts(tmp_path)
+    stages = read_table(tmp_path / "tables/stages.csv", "stages")
+    assert stages["stage"].tolist() == list(steps.STAGES)
+    assert stages["reason"].fillna("").tolist()[0] == "a reason, with comma"
+    assert read_table(tmp_path / "tables/attrition.csv", "attrition")["n_lost"].tolist() == list(range(9))

@@ -13,6 +13,23 @@ from prrt_outcomes.figures.words import spell_name
 MOST_STEPS = 12
 
 
+BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoints")
+
+
+def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
+    """Losses on the way to the analysis of one endpoint; those of the other analyses stand in the table only.
+
+    Parameters
+    ----------
+    attrition : result table `attrition`
+    primary : name of the primary endpoint
+    """
+    step = attrition["step"].astype(str)
+    stage = step.str.split(":").str[0]
+    own = step.str.match(rf"survival: {primary}(?: |,|$)")
+    return attrition[stage.isin(BEFORE_ANALYSIS) | own]
+
+
 def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
     """Steps that lost patients, in order.
 

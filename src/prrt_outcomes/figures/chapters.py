@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.figures.controls_figures import CONTROLS_INPUTS, draw_controls
+from prrt_outcomes.figures.endpoints_figures import ENDPOINTS_INPUTS, draw_endpoints
+from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_responders
+from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
+from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
 from prrt_outcomes.figures.survival_figures import SURVIVAL_INPUTS, draw_survival
+from prrt_outcomes.figures.treatment_figures import TREATMENT_INPUTS, draw_treatment
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
+    "treatment": (TREATMENT_INPUTS, draw_treatment),
+    "response": (RESPONSE_INPUTS, draw_response),
+    "endpoints": (ENDPOINTS_INPUTS, draw_endpoints),
     "survival": (SURVIVAL_INPUTS, draw_survival),
+    "responders": (RESPONDERS_INPUTS, draw_responders),
+    "controls": (CONTROLS_INPUTS, draw_controls),
+    "safety": (SAFETY_INPUTS, draw_safety),
 }
 CHAPTER_INPUTS: dict[str, tuple[str, ...]] = {name: inputs for name, (inputs, _) in CHAPTERS.items()}
 

@@ -46,8 +46,8 @@ def plot_control_forest(
     rows = list_comparisons(controls, primary)
     scale, small = style.scale, style.small
     names_in = min(2.9 * scale, max(measure_text_in(n, small, "bold") for n in rows["name"]) + 0.25)
-    texts = [t for t in rows["text"] if t]
-    text_in = min(1.6 * scale, max([measure_text_in(t, small) for t in [*texts, "Ratio (95% CI)"]]))
+    texts = rows.loc[rows["value"].notna(), "text"].tolist()
+    text_in = min(1.6 * scale, max([measure_text_in(t, small) for t in [*texts, "Ratio (97.5% CI)"]]))
     ess_in, p_in = 0.95 * scale, 0.5 * scale
     width = style.width_in - names_in - text_in - ess_in - p_in - 0.45
     rows["label"] = [

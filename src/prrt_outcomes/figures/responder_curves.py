@@ -66,8 +66,7 @@ def plot_responder_curves(
         row, column = divmod(i, columns)
         bottom = sheet.height_in - head - row * (head_in + height + below) - head_in - height
         part = _rows_of(curves, method, landmark)
-        last = float(part["time_months"].max())
-        ticks = _few(month_ticks(max(last, 1.0), width * 0.8, style))
+        ticks = _few(month_ticks(max(float(curves["time_months"].max()), 1.0), width * 0.8, style))
         panel = Panel(left + column * (width + gap_x), bottom, width, height, 0.0, max(ticks[-1], 1.0))
         _draw_part_head(sheet, panel, method, landmark, ratios)
         draw_percent_axis(sheet, panel, numbers=column == 0)
@@ -89,13 +88,19 @@ def plot_responder_curves(
 
 
 def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:
-    """Panels in order: naive, each landmark, Simon-Makuch from each start."""
+    """Panels in order: naive, each landmark, Simon-Makuch from the first landmark (from 0 where there is no other).
+
+    From 0 the first risk sets of responders are tiny; later starts stand in the table.
+    """
     found = curves.assign(method=curves["method"].astype(str))[
         ["method", "landmark_months"]
     ].drop_duplicates()
     order = {"naive": 0, "landmark": 1, "simon_makuch": 2}
     rows = [(m, np.nan if pd.isna(t) else float(t)) for m, t in found.itertuples(index=False, name=None)]
-    return sorted(rows, key=lambda r: (order.get(r[0], 3), -1.0 if np.isnan(r[1]) else r[1]))
+    rows = sorted(rows, key=lambda r: (order.get(r[0], 3), -1.0 if np.isnan(r[1]) else r[1]))
+    starts = [r for r in rows if r[0] == "simon_makuch"]
+    chosen = [r for r in starts if r[1] > 0][:1] or starts[:1]
+    return [r for r in rows if r[0] != "simon_makuch"] + chosen
 
 
 def _rows_of(curves, method, landmark):

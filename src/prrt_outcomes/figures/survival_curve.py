@@ -14,6 +14,8 @@ from prrt_outcomes.figures.words import name_code, name_column, name_term
 
 MOST_BANDS = 5
 MOST_TICKS = 11
+LEAST_TICKS = 4
+LEAST_SHARE = 0.03  # the axis ends at the first tick with fewer of the patients at risk than this
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def plot_survival_curve(
     Returns
     -------
     plotnine.ggplot
-        bands are left out above five groups, where they would hide the curves.
+        bands are left out above five groups, where they would hide the curves; the axis ends at the first tick
+        with fewer than 3 per cent of the patients at risk.
 
     Notes
     -----
@@ -135,9 +138,13 @@ def _cut_at(curve: pd.DataFrame, last: float) -> pd.DataFrame:
 
 
 def _axis_ticks(curve: pd.DataFrame, at_risk: pd.DataFrame) -> list[float]:
-    times = sorted(set(at_risk["time_months"].astype(float)))
+    counts = at_risk.groupby(at_risk["time_months"].astype(float))["n_at_risk"].sum()
+    times = list(counts.index)
     if len(times) < 2:
-        times = [0.0, max(1.0, float(np.ceil(curve["time_months"].max())))]
+        return [0.0, max(1.0, float(np.ceil(curve["time_months"].max())))]
+    few = np.flatnonzero(counts.to_numpy(float) < LEAST_SHARE * float(counts.iloc[0]))
+    if len(few):
+        times = times[: max(int(few[0]) + 1, min(LEAST_TICKS, len(times)))]
     return thin_ticks(times)
 
 

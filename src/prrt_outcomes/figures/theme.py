@@ -15,7 +15,7 @@ WARNING = "#B34A00"
 
 # Okabe and Ito 2008 (yellow left out: unreadable on white), told apart with any common colour blindness.
 FEW_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-# Tol 2021, muted scheme, for more than five groups.
+# Tol 2021, muted scheme, for more than five groups; three more beyond nine.
 MANY_COLOURS = (
     "#332288",
     "#CC6677",
@@ -26,6 +26,9 @@ MANY_COLOURS = (
     "#44AA99",
     "#882255",
     "#DDCC77",
+    "#000000",
+    "#8A5A3C",
+    "#4477AA",
 )
 UNKNOWN_COLOUR = "#8C8C8C"
 LINETYPES = ("solid", "dashed", "dashdot", "dotted")
@@ -103,4 +106,4 @@ def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
     """Line type of each group: all solid up to five, else in turn, so that colour is never the only key."""
     if len(groups) <= len(FEW_COLOURS):
         return dict.fromkeys(groups, "solid")
-    return {g: LINETYPES[i % 3] for i, g in enumerate(groups)}
+    return {g: LINETYPES[(i + i // 9) % 3] for i, g in enumerate(groups)}

@@ -11,19 +11,25 @@ from prrt_outcomes.figures.theme import GRADE_COLOURS, GRID, QUIET, FigureStyle
 from prrt_outcomes.figures.words import name_code, spell_name
 
 
-def plot_worst_grades(grades: pd.DataFrame, style: FigureStyle, title: str):
+def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the share of patients with each worst grade, one bar an analyte.
 
     Parameters
     ----------
     grades : rows of `safety_grades` of one phase; the counts of all baseline grades are laid end to end
+    rates : rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed
     style : sizes
     title : what is shown
     """
     import plotnine as p9
 
+    names = list_analytes(grades.dropna(subset=["worst_grade"]))
     counted = grades.dropna(subset=["worst_grade"]).assign(analyte=grades["analyte"].astype(str))
-    names = list(dict.fromkeys(counted["analyte"]))
+    severe = {
+        str(r["analyte"]): format_percent(r["proportion"])
+        for r in rates.to_dict("records")
+        if r["grade_at_least"] == 3
+    }
     totals = counted.groupby("analyte", sort=False)["total"].first()
     labels = [
         wrap_text(
@@ -55,8 +61,7 @@ def plot_worst_grades(grades: pd.DataFrame, style: FigureStyle, title: str):
         own = counted[counted["analyte"] == name].sort_values("worst_grade", kind="stable")
         ends = own["n"].cumsum().to_numpy(float) / float(totals[name])
         starts = ends - own["n"].to_numpy(float) / float(totals[name])
-        severe = own.loc[own["worst_grade"].ge(3), "n"].sum() / float(totals[name])
-        sheet.add_text(panel.left + panel.width + 0.1, y, format_percent(severe), size=style.small)
+        sheet.add_text(panel.left + panel.width + 0.1, y, severe.get(name, ""), size=style.small)
         bars.append(
             pd.DataFrame(
                 {
@@ -149,6 +154,14 @@ def _empty_grid(panel: Panel) -> pd.DataFrame:
             "colour": ["#FFFFFF" if x != y else "#F4F4F4" for x, y in grid],
         }
     )
+
+
+def list_analytes(grades: pd.DataFrame) -> list[str]:
+    """Analytes that have rows, in the order of the schema where the column knows it."""
+    present = set(grades["analyte"].astype(str))
+    if isinstance(grades["analyte"].dtype, pd.CategoricalDtype):
+        return [str(c) for c in grades["analyte"].cat.categories if str(c) in present]
+    return list(dict.fromkeys(grades["analyte"].astype(str)))
 
 
 def phase_words(phase: str) -> str:

@@ -5,19 +5,95 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from prrt_outcomes.figures.words import name_code, name_column, name_endpoint, name_term
+from prrt_outcomes.figures.words import name_column, name_endpoint, name_term
+from prrt_outcomes.figures.worst_grades import phase_words
 
 PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         r"kaplan_meier_(?P<endpoint>{endpoints})_all",
-        "{endpoint}, all patients. Band: confidence interval; ticks: censored patients; below: patients at risk.",
+        "{endpoint}, all patients. Band: confidence interval; ticks: censored patients; below: patients at risk. The "
+        "axis ends where fewer than 3% of the patients are at risk.",
         ("km_curve", "km_at_risk", "km_summary"),
     ),
     (
         r"kaplan_meier_(?P<endpoint>{endpoints})_(?P<column>.+)",
         "{endpoint} by {column}. Bands (left out above five groups): confidence intervals; ticks: censored patients; "
-        "below: patients at risk.",
+        "below: patients at risk. The axis ends where fewer than 3% of the patients are at risk.",
         ("km_curve", "km_at_risk", "km_summary", "logrank"),
+    ),
+    (
+        r"cumulative_incidence_(?P<endpoint>{endpoints})_all",
+        "{endpoint}: cumulative incidence of each cause; a patient who has one can no longer have the other.",
+        ("competing_risks",),
+    ),
+    (
+        r"cumulative_incidence_(?P<endpoint>{endpoints})_(?P<column>.+)",
+        "{endpoint}: cumulative incidence of the event by {column}, with death as a competing event.",
+        ("competing_risks", "competing_tests"),
+    ),
+    (
+        r"curves_(?P<endpoint>{endpoints})",
+        "{endpoint} of responders and others, three ways. The naive panel is biased: papers show it, so it stands "
+        "here, never alone.",
+        ("responder_curves", "responders"),
+    ),
+    (
+        r"landmark_ratio_(?P<endpoint>{endpoints})",
+        "{endpoint}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and "
+        "the time-dependent one. Logarithmic axis.",
+        ("responders",),
+    ),
+    (
+        r"bars_(?P<criterion>recist_1_1|recist_1_0|recist_mr|swog_mr|swog|who|chromogranin_a|.+?)_(?P<column>.+)",
+        "Best response by {criterion} and {column}. Every treated patient is counted; shares under 5% have no number.",
+        ("response_rates",),
+    ),
+    (
+        r"waterfall_(?P<criterion>.+)",
+        "Waterfall by {criterion}: one bar a patient, coloured by best response; dashed: thresholds (a rise counts "
+        "from the smallest sum, so a bar below the line can still be progression). Bars above +100% are cut and crossed.",
+        ("waterfall",),
+    ),
+    (
+        r"swimmer",
+        "Course of single patients from the first cycle. Of more than 50 patients every k-th by length of follow-up is "
+        "drawn, the same ones every time.",
+        (),
+    ),
+    (
+        r"delivery",
+        "Share of cycles and patients in whom the regimen was kept, with exact intervals.",
+        ("treatment_delivery",),
+    ),
+    (
+        r"eligibility",
+        "Share of patients who did not meet a condition of the guidance at baseline, with exact intervals.",
+        ("treatment_delivery",),
+    ),
+    (
+        r"attrition_flow",
+        "Flow of patients to the analysis of the primary endpoint: steps that lost patients, and why.",
+        ("attrition",),
+    ),
+    (
+        r"worst_grades_(?P<phase>.+)",
+        "Worst CTCAE grade of each laboratory value, {phase}.",
+        ("safety_grades", "safety_rates"),
+    ),
+    (
+        r"grade_shift",
+        "Grade at baseline against the worst grade afterwards; numbers are patients.",
+        ("safety_grades",),
+    ),
+    (
+        r"love_(?P<control>.+)",
+        "Balance of covariates against {control}, before and after weighting.",
+        ("control_balance",),
+    ),
+    (
+        r"forest",
+        "The cohort against every control by every method on one logarithmic axis; below 1 favours the cohort.",
+        ("controls",),
     ),
     (
         r"forest_(?P<endpoint>{endpoints})",
@@ -47,11 +123,44 @@ def describe_figure(name: str, titles: Mapping[str, str]) -> tuple[str, str, tup
     return text, f"Figure: {text}", ()
 
 
+def order_figure(name: str, titles: Mapping[str, str]) -> tuple[int, int, str]:
+    """Place of a figure in its chapter: by endpoint as the study lists them, then by kind, then by name."""
+    endpoints = "|".join(sorted(map(re.escape, titles), key=len, reverse=True)) or "[a-z0-9_]+"
+    for place, (pattern, _, _) in enumerate(PATTERNS):
+        found = re.fullmatch(pattern.replace("{endpoints}", endpoints), name)
+        if found:
+            endpoint = found.groupdict().get("endpoint", "")
+            return (list(titles).index(endpoint) if endpoint in titles else 0, place, name)
+    return (len(titles), len(PATTERNS), name)
+
+
+def is_leading(name: str, study) -> bool:
+    """Tell whether a figure stands on the page itself; the others are linked.
+
+    The page shows whole-cohort curves of every endpoint, groups of the primary endpoint and of overall survival, the
+    primary criterion, and laboratory grades over the whole time.
+    """
+    titles = {e.name: e.title for e in study.endpoints}
+    primary, criterion = study.endpoints[0].name, study.response.criteria[0]
+    endpoints = "|".join(sorted(map(re.escape, titles), key=len, reverse=True))
+    found = re.fullmatch(rf"([a-z_]+?)_({endpoints})(?:_(.+))?", name)
+    if found:
+        kind, endpoint, column = found.groups()
+        if kind in ("curves", "landmark_ratio"):
+            return endpoint == primary
+        return column == "all" or (kind != "cumulative_incidence" and endpoint in (primary, "os"))
+    if name.startswith(("bars_", "waterfall_")):
+        own = name.removeprefix("bars_").removeprefix("waterfall_")
+        named = [c for c in study.response.criteria if own == c or own.startswith(f"{c}_")]
+        return max(named, key=len, default="") == criterion
+    return name not in ("worst_grades_treatment", "worst_grades_late")
+
+
 def _spell(key: str, value: str, titles: Mapping[str, str]) -> str:
     if key == "endpoint":
         return name_endpoint(value, dict(titles))
     if key == "column":
         return name_column(value).lower()
-    if key == "radionuclide":
-        return name_code("radionuclide", value)
+    if key == "phase":
+        return phase_words(value)
     return name_term(value)

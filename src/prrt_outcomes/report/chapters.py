@@ -8,8 +8,13 @@ import pandas as pd
 
 from prrt_outcomes.report.account import partial_reason, skip_reason
 from prrt_outcomes.report.content import Chapter, PageFigure
+from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.methods import METHODS
+from prrt_outcomes.report.responders_chapter import write_responders
+from prrt_outcomes.report.response_chapter import write_response
+from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.survival_chapter import write_survival
+from prrt_outcomes.report.treatment_chapter import write_treatment
 
 REPORT_CHAPTERS: dict[str, str] = {
     "treatment": "Treatment",
@@ -20,7 +25,14 @@ REPORT_CHAPTERS: dict[str, str] = {
     "controls": "Against history",
     "safety": "Safety",
 }
-WRITERS: dict[str, Callable] = {"survival": write_survival}
+WRITERS: dict[str, Callable] = {
+    "treatment": write_treatment,
+    "response": write_response,
+    "survival": write_survival,
+    "responders": write_responders,
+    "controls": write_controls,
+    "safety": write_safety,
+}
 
 
 def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[PageFigure], study) -> Chapter:
@@ -43,8 +55,9 @@ def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[P
         name,
         title,
         tuple(paragraphs),
-        tuple(figures),
+        tuple(f for f in figures if f.leading),
         tuple(shown),
         METHODS[name](study),
+        further=tuple(f for f in figures if not f.leading),
         remarks=(remark,) if remark else (),
     )

@@ -90,7 +90,16 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure on the page; `source` is empty where only a pdf was drawn."""
+    """A figure of a chapter.
+
+    Attributes
+    ----------
+    name, caption, alt : file name without format, words below it, words in its place
+    image : data address; empty where only a pdf was drawn, or where the figure is only linked
+    file : path from the results folder
+    tables : result tables that its dots stand in
+    leading : whether it stands on the page; else it is linked
+    """
 
     name: str
     caption: str
@@ -98,6 +107,7 @@ class PageFigure:
     image: str
     file: str
     tables: tuple[str, ...] = ()
+    leading: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ class Chapter:
     figures: tuple[PageFigure, ...] = ()
     tables: tuple[PageTable, ...] = ()
     methods: tuple[str, ...] = ()
+    further: tuple[PageFigure, ...] = ()
     skipped: str = ""
     remarks: tuple[str, ...] = field(default=())
 

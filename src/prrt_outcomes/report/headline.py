@@ -23,6 +23,7 @@ from prrt_outcomes.report.content import join_words, say, trace
 
 RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
 KM_KEY = ("endpoint", "group_by", "group")
+CONTROL_KEY = ("control", "endpoint", "method", "weights", "estimate")
 
 
 @dataclass(frozen=True)
@@ -140,22 +141,36 @@ def _history(controls: pd.DataFrame, study) -> Tile | None:
     row = primary_estimate(controls, primary[0].id)
     if row is None:
         return None
-    level = format_level(study.analysis.confidence.level)
-    number = trace(
-        format_ratio(row["value"]), "controls", row, "control", "endpoint", "method", "weights", "estimate"
-    )
-    words = say(
+    number = trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY)
+    words = _ratio_words(row, format_level(study.analysis.confidence.level))
+    if not primary[0].primary:
+        words += say("; exploratory, the study names no primary comparison")
+    return Tile("Against history", number, words)
+
+
+def _ratio_words(row: dict, level: str) -> Markup:
+    plain = str(row["weights"]) in ("none", "<NA>", "nan", "None", "")
+    return say(
         "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
         estimate=name_term(row["estimate"]).lower(),
         control=name_term(row["control"]),
         method=name_term(row["method"]),
-        weights="" if str(row["weights"]) in ("none", "<NA>", "nan") else f", {name_term(row['weights'])}",
+        weights="" if plain else say(", {w}", w=name_term(row["weights"]).lower()),
         level=level,
         ci=format_range(row["low"], row["high"], format_ratio),
     )
-    if not primary[0].primary:
-        words += say("; exploratory, the study names no primary comparison")
-    return Tile("Against history", number, words)
+
+
+def describe_primary(controls: pd.DataFrame, control: str, level: str) -> Markup | None:
+    """The estimate that a control is quoted by, in words; None where there is none."""
+    row = primary_estimate(controls, control)
+    if row is None:
+        return None
+    return (
+        trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY).__html__()
+        + " "
+        + _ratio_words(row, level)
+    )
 
 
 def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:

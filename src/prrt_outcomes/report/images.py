@@ -7,6 +7,10 @@ import re
 from pathlib import Path
 
 LARGEST_SVG = 700_000
+SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
+IDLE = re.compile(
+    r' id="(?:figure|axes|patch|text|line2d|matplotlib|Line|Path|Poly|Fill|Quad)[A-Za-z]*_[\w.]+"|stroke-linejoin: miter; ?'
+)
 NUMBER = re.compile(r"(?<![\w.#])-?\d+\.\d{3,}")
 
 
@@ -41,6 +45,9 @@ def shorten_svg(text: str) -> str:
     text = text[text.index("<svg") :] if "<svg" in text else text
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    for long, short in SHORTER:
+        text = text.replace(long, short)
+    text = IDLE.sub("", text)
     text = NUMBER.sub(lambda m: f"{float(m.group()):.2f}".rstrip("0").rstrip("."), text)
     return re.sub(r"\s*\n\s*", "\n", text)
 

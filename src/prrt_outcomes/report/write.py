@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.figures.words import endpoint_titles
 from prrt_outcomes.report.account import attrition_table, stage_table
-from prrt_outcomes.report.captions import describe_figure
+from prrt_outcomes.report.captions import describe_figure, is_leading, order_figure
 from prrt_outcomes.report.chapters import REPORT_CHAPTERS, build_chapter
 from prrt_outcomes.report.content import PageFigure
 from prrt_outcomes.report.headline import build_headline
@@ -32,6 +32,7 @@ REPORT_INPUTS = (
     "competing_risks",
     "competing_tests",
     "responders",
+    "responder_bias",
     "controls",
     "control_balance",
     "control_comparability",
@@ -84,10 +85,12 @@ def read_figures(folder: Path, study) -> dict[str, list[PageFigure]]:
     chapters = {}
     for chapter in REPORT_CHAPTERS:
         figures = []
-        for name in list_figures(folder / chapter):
+        for name in sorted(list_figures(folder / chapter), key=lambda n: order_figure(n, titles)):
+            leading = is_leading(name, study)
             image, file = inline_figure(folder / chapter, name)
             caption, alt, tables = describe_figure(name, titles)
-            figures.append(PageFigure(name, caption, alt, image, f"figures/{chapter}/{file}", tables))
+            place = f"figures/{chapter}/{file}"
+            figures.append(PageFigure(name, caption, alt, image if leading else "", place, tables, leading))
         chapters[chapter] = figures
     return chapters
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from prrt_outcomes.statistics.models.model_rows import ModelRows, compute_risk_set_sums
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 60
 STEP_LIMIT = 2.0
 STEP_TOLERANCE = 1e-9
+GRADIENT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,30 @@ def fit_penalised(
             trial = compute_penalised_likelihood(matrix, rows, beta + step)
             halvings += 1
         beta, (value, score, information) = beta + step, trial
+    if not converged:
+        beta, converged = _search(matrix, rows, beta, free)
+        value, score, information = compute_penalised_likelihood(matrix, rows, beta)
     variance = np.diag(np.linalg.pinv(information))
     return PenalisedFit(beta, np.sqrt(np.clip(variance, 0, None)), value, null, converged)
+
+
+def _search(
+    matrix: np.ndarray, rows: ModelRows, beta: np.ndarray, free: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Quasi-Newton search, for data so few that the information is a poor guide to the curvature."""
+    from scipy.optimize import minimize
+
+    def loss(inner: np.ndarray) -> tuple[float, np.ndarray]:
+        full = beta.copy()
+        full[free] = inner
+        value, score, _ = compute_penalised_likelihood(matrix, rows, full)
+        return (-value, -score[free]) if np.isfinite(value) else (1e10, np.zeros(int(free.sum())))
+
+    fit = minimize(loss, beta[free], jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 500})
+    out = beta.copy()
+    out[free] = fit.x
+    at_rest = np.abs(fit.jac).max() < GRADIENT_TOLERANCE and fit.fun < 1e10
+    return out, bool(at_rest)
 
 
 def find_profile_bound(
@@ -121,7 +144,7 @@ def find_profile_bound(
         start = warm["start"].copy()
         start[column] = best + side * distance
         profile = fit_penalised(matrix, rows, free=free, start=start)
-        warm["start"] = profile.coefficients
+        warm["start"], warm["converged"] = profile.coefficients, profile.converged
         return profile.log_likelihood - (fit.log_likelihood - drop)
 
     step = 2.0 * fit.std_errors[column]
@@ -131,4 +154,6 @@ def find_profile_bound(
         if far > 30 * step or not np.isfinite(far):
             return np.nan
     warm["start"] = fit.coefficients.copy()
-    return float(best + side * brentq(above, 0.0, far, xtol=1e-10, rtol=1e-12))
+    distance = float(brentq(above, 0.0, far, xtol=1e-10, rtol=1e-12))
+    above(distance)
+    return best + side * distance if warm["converged"] else np.nan

@@ -15,10 +15,15 @@ SIDE_COLUMNS = ("time_days", "event", "reason")
 def find_comparable(
     definitions: list[tuple[EndpointDefinition, str]],
 ) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    """Pairs of estimands that answer one question: the same origin, and both or neither count progression."""
+    """Pairs of estimands that answer one question.
+
+    Two endpoints with the same origin that both, or neither, count progression; and each endpoint with its variants.
+    """
     pairs = []
     for (a, variant_a), (b, variant_b) in combinations(definitions, 2):
-        if a.origin == b.origin and a.progression == b.progression:
+        own_variant = a.name == b.name and "" in (variant_a, variant_b)
+        alike = a.origin == b.origin and a.progression == b.progression and not (variant_a or variant_b)
+        if own_variant or alike:
             pairs.append(((a.name, variant_a), (b.name, variant_b)))
     return pairs
 

@@ -82,6 +82,8 @@ def derive_endpoint(facts: Facts, definition: EndpointDefinition, settings: Endp
     if facts.scans_recorded and settings.interval_days is not None:
         frame = _derive_missed(frame, definition, settings, adequate)
     frame = _derive_stops(frame, definition, adequate, by_scan=by_scan)
+    before = find_last_adequate(adequate, frame["end_date"] - pd.Timedelta(days=1))
+    frame = frame.assign(previous_assessment_date=before["date"])
     return _format_rows(frame, definition)
 
 
@@ -264,7 +266,8 @@ def _format_rows(frame: pd.DataFrame, definition: EndpointDefinition) -> pd.Data
         note=note,
         source_sequence=frame["sequence"].astype("Int64"),
     )
-    dates = ["progression_date", "death_date", "new_therapy_date", "last_adequate_date", "last_contact_date"]
+    dates = ["progression_date", "death_date", "new_therapy_date", "last_adequate_date"]
+    dates += ["previous_assessment_date", "last_contact_date"]
     columns = [
         "endpoint",
         "origin_date",

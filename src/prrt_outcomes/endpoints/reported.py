@@ -44,6 +44,7 @@ def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
             "death_date": none,
             "new_therapy_date": none,
             "last_adequate_date": none,
+            "previous_assessment_date": none,
             "last_contact_date": none,
             "source_sequence": pd.array(np.arange(1, len(rows) + 1), "Int64"),
             "exclusion": np.where(time < entry, "not_at_risk", ""),

@@ -1,0 +1,243 @@
+"""Estimands side by side, and the course of treatment: medians and hazard ratios under every reading of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, choose_reference, select_endpoint_rows
+from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.units import convert_days_to_months
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.model import Study
+
+ESTIMAND_INPUTS = ("endpoints", "endpoint_variants", "treatment_course", "analysis_set")
+ESTIMAND_OUTPUTS = ("estimand_comparison", "course_summary")
+INTERVALS = {
+    "time_to_response": "time_to_response_days",
+    "time_to_confirmed_response": "time_to_confirmed_response_days",
+    "treatment_free_interval": "treatment_free_days",
+}
+TIMES = {"duration_of_response": False, "pfs_first": True, "pfs_retreatment": True}
+
+
+def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Medians and hazard ratios of all estimands of a run, and the times of the course of treatment.
+
+    Parameters
+    ----------
+    tables : the tables of `ESTIMAND_INPUTS`
+    study : endpoints and analysis
+
+    Returns
+    -------
+    dict
+        the result tables of `ESTIMAND_OUTPUTS`.
+    """
+    settings = study.analysis
+    groupings = list_groupings(tables["analysis_set"], settings)
+    analysis_set = tables["analysis_set"][["patient_id", *groupings[1:]]]
+    compared = []
+    for name, variant, table in split_estimands(tables, study):
+        rows = select_endpoint_rows(table, analysis_set, name)
+        if rows is not None:
+            compared += [
+                compare_groups(rows, group_by, settings).assign(endpoint=name, variant=variant)
+                for group_by in groupings
+            ]
+    course = summarise_course(tables["treatment_course"], analysis_set, settings)
+    return {
+        "estimand_comparison": stack_tables("estimand_comparison", compared),
+        "course_summary": course,
+    }
+
+
+def stack_tables(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """One typed table of `data_schema/` from its parts; without rows where there are none."""
+    import pandas as pd
+
+    typed = [conform_table(name, part) for part in parts if len(part)]
+    return pd.concat(typed, ignore_index=True) if typed else empty_table(name)
+
+
+def list_groupings(analysis_set: pd.DataFrame, settings: AnalysisSettings) -> tuple[str, ...]:
+    """`all` and the groupings of the study that the analysis set holds."""
+    return (WHOLE, *[name for name in settings.group_by if name in analysis_set.columns])
+
+
+def split_estimands(tables: dict[str, pd.DataFrame], study: Study) -> list[tuple[str, str, pd.DataFrame]]:
+    """Name, variant (empty for the endpoint itself) and rows of each estimand of a run."""
+    variants = tables["endpoint_variants"]
+    parts = []
+    for definition in study.endpoints:
+        parts.append((definition.name, "", tables["endpoints"]))
+        own = variants[variants["endpoint"] == definition.name]
+        for variant in own["variant"].cat.categories:
+            chosen = own[own["variant"] == variant]
+            if len(chosen):
+                parts.append((definition.name, str(variant), chosen))
+    return parts
+
+
+def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame:
+    """Median of each group and its hazard ratio against the reference.
+
+    Parameters
+    ----------
+    rows : patients of one estimand; competing events are censored (status `competing_censored`)
+    group_by : column of the analysis set, or ``all``
+    settings : reference and confidence
+
+    Returns
+    -------
+    DataFrame
+        one row a group: group_by, group, reference, n, events, median_months, median_low, median_high,
+        hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status, hazard_ratio_status. Patients whose group
+        is not known have a median and no hazard ratio.
+    """
+    import pandas as pd
+
+    group = compute_group(rows.frame, group_by)
+    table = pd.DataFrame(
+        [
+            _describe(rows.select((group == level).to_numpy()), level, settings)
+            for level in group.cat.categories
+        ]
+    )
+    ratios = _fit_ratios(rows, group, group_by, settings) if group_by != WHOLE else None
+    if ratios is None:
+        empty = dict.fromkeys(("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value"), np.nan)
+        return table.assign(group_by=group_by, reference=None, hazard_ratio_status=None, **empty)
+    return table.merge(ratios, on="group", how="left").assign(group_by=group_by)
+
+
+def _describe(part: EndpointRows, level: str, settings: AnalysisSettings) -> dict:
+    """Number, events and median of one group."""
+    curve = fit_kaplan_meier(
+        part.time_months,
+        part.event,
+        entry=part.entry_months,
+        interval=settings.confidence.type,
+        confidence=settings.confidence.level,
+    )
+    median = compute_quantile(curve, 0.5)
+    return {
+        "group": str(level),
+        "n": curve.n,
+        "events": curve.n_events,
+        "median_months": median.time,
+        "median_low": median.lower,
+        "median_high": median.upper,
+        "status": next((status for status in (curve.status, median.status) if status != "ok"), "ok"),
+    }
+
+
+def _fit_ratios(
+    rows: EndpointRows, group: pd.Series, group_by: str, settings: AnalysisSettings
+) -> pd.DataFrame | None:
+    """Hazard ratios of a univariable Cox model, one row a level; None with fewer than two known groups."""
+    import pandas as pd
+
+    keep = group.ne(UNKNOWN).to_numpy()
+    known = group[keep].cat.remove_unused_categories()
+    reference = choose_reference(group, settings.reference.get(group_by))
+    if len(known.cat.categories) < 2:
+        return None
+    part = rows.select(keep)
+    fit = fit_cox(
+        part.time_months,
+        (part.event == 1).astype(float),
+        pd.DataFrame({group_by: known.cat.set_categories(known.cat.categories, ordered=False)}),
+        references={group_by: reference},
+        entry=part.entry_months,
+        confidence=settings.confidence.level,
+        engine="newton",
+    )
+    table = fit.table.rename(
+        columns={
+            "level": "group",
+            "lower": "hazard_ratio_low",
+            "upper": "hazard_ratio_high",
+            "status": "hazard_ratio_status",
+        }
+    )
+    columns = [
+        "group",
+        "hazard_ratio",
+        "hazard_ratio_low",
+        "hazard_ratio_high",
+        "p_value",
+        "hazard_ratio_status",
+    ]
+    return table[columns].assign(group=table["group"].astype(str), reference=reference)
+
+
+def summarise_course(
+    course: pd.DataFrame, analysis_set: pd.DataFrame, settings: AnalysisSettings
+) -> pd.DataFrame:
+    """Time to response, treatment-free interval, duration of response, first and second PFS of the same patients.
+
+    Parameters
+    ----------
+    course : table `treatment_course`
+    analysis_set : for the groupings
+    settings : groupings and confidence
+
+    Returns
+    -------
+    DataFrame
+        the columns of result table `course_summary`. Retreated patients had to live long enough to be retreated: the
+        row `pfs_first` describes them, not the cohort.
+    """
+    import pandas as pd
+
+    joined = course.merge(analysis_set, on="patient_id", how="left", suffixes=("", "_patient"))
+    parts = []
+    for group_by in list_groupings(joined, settings):
+        group = compute_group(joined, group_by)
+        for level in group.cat.categories:
+            members = joined[(group == level).to_numpy()]
+            rows = [_quartiles(members, name, column) for name, column in INTERVALS.items()]
+            rows += [_kaplan_meier(members, name, settings, again=again) for name, again in TIMES.items()]
+            parts.append(pd.DataFrame(rows).assign(group_by=group_by, group=str(level), total=len(members)))
+    return stack_tables("course_summary", parts)
+
+
+def _quartiles(members: pd.DataFrame, name: str, column: str) -> dict:
+    """Median and quartiles of an interval that is complete in those who have it."""
+    months = convert_days_to_months(members[column].dropna().astype(float))
+    low, median, high = months.quantile([0.25, 0.5, 0.75]) if len(months) else (np.nan,) * 3
+    row = {"quantity": name, "n": len(months), "median_months": median, "low": low, "high": high}
+    return row | {"spread": "quartiles", "status": "ok" if len(months) else "too_few"}
+
+
+def _kaplan_meier(members: pd.DataFrame, name: str, settings: AnalysisSettings, *, again: bool) -> dict:
+    """Median of a time to event by Kaplan-Meier; `again` keeps the retreated only."""
+    chosen = members[members["retreated"].fillna(False).astype(bool)] if again else members
+    chosen = chosen[chosen[f"{name}_days"].notna()]
+    row = {"quantity": name, "n": len(chosen), "spread": "interval"}
+    if chosen.empty:
+        return row | {"status": "too_few"}
+    curve = fit_kaplan_meier(
+        convert_days_to_months(chosen[f"{name}_days"].to_numpy(float)),
+        chosen[f"{name}_event"].to_numpy(int),
+        interval=settings.confidence.type,
+        confidence=settings.confidence.level,
+    )
+    median = compute_quantile(curve, 0.5)
+    return row | {
+        "events": curve.n_events,
+        "median_months": median.time,
+        "low": median.lower,
+        "high": median.upper,
+        "status": median.status,
+    }

@@ -1,0 +1,242 @@
+"""Sensitivity of the primary endpoint: interval censoring, informative censoring, the lost, partial dates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.cohort.grouping import WHOLE, compute_group
+from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.statistics.risk.turnbull import fit_turnbull
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
+from prrt_outcomes.survival.estimands import compare_groups, list_groupings, stack_tables
+from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals
+from prrt_outcomes.survival.tipping import find_tipping_points
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.units import convert_days_to_months
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
+
+SENSITIVITY_INPUTS = ("endpoints", "endpoint_variants", "estimands", "responses", "analysis_set")
+SENSITIVITY_OUTPUTS = ("sensitivity", "interval_censored_curve", "scan_intervals", "scan_interval_test")
+INFORMATIVE = (
+    "new_therapy",
+    "retreatment",
+    "missed_assessments",
+    "lost_to_follow_up",
+    "no_adequate_assessment",
+)
+SILENT_DAYS = 180
+SAME_DAYS = 0.5
+NO_PROBABILITY = 1e-9
+VARIANTS = (
+    "lost_as_event",
+    "lost_event_free",
+    "partial_dates_first",
+    "partial_dates_middle",
+    "partial_dates_last",
+)
+
+
+def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Analyse the primary endpoint again under every assumption that could carry its result.
+
+    Parameters
+    ----------
+    tables : the tables of `SENSITIVITY_INPUTS`
+    study : its first endpoint is primary; analysis, planned scan interval
+
+    Returns
+    -------
+    dict
+        the result tables of `SENSITIVITY_OUTPUTS`; empty where nobody has a time for the primary endpoint.
+    """
+    name = study.endpoints[0].name
+    rows = tables["endpoints"][tables["endpoints"]["endpoint"] == name].reset_index(drop=True)
+    if rows.empty:
+        return {table: empty_table(table) for table in SENSITIVITY_OUTPUTS}
+    groupings = list_groupings(tables["analysis_set"], study.analysis)
+    analysis_set = tables["analysis_set"][["patient_id", "first_cycle", *groupings[1:]]]
+    cutoff = find_cutoff(tables["estimands"], name)
+    analyses = list_analyses(rows, tables["endpoint_variants"], cutoff, study)
+    parts = [
+        _analyse(analysis, changed, rows, eligible, groupings, analysis_set, study)
+        for analysis, changed, eligible in analyses
+    ]
+    counts = study.endpoints[0].progression == "event"
+    curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
+    tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
+    criterion = study.endpoints[0].criterion or study.response.criteria[0]
+    reader = study.endpoints[0].reader or find_primary_reader(
+        tables["responses"]["reader"].dropna().unique(), study.response
+    )
+    intervals = derive_scan_intervals(tables["responses"], rows, analysis_set, criterion, reader)
+    scan_table, scan_test = summarise_scan_intervals(intervals, groupings, study)
+    return {
+        "sensitivity": stack_tables(
+            "sensitivity", [part.assign(endpoint=name) for part in (*parts, medians, tipping)]
+        ),
+        "interval_censored_curve": stack_tables("interval_censored_curve", [curve.assign(endpoint=name)]),
+        "scan_intervals": stack_tables("scan_intervals", [scan_table]),
+        "scan_interval_test": stack_tables("scan_interval_test", [scan_test]),
+    }
+
+
+def find_cutoff(estimands: pd.DataFrame, endpoint: str) -> pd.Timestamp:
+    """Data cut-off that the endpoint was derived under; NaT where it has no dates."""
+    own = estimands[(estimands["endpoint"] == endpoint) & (estimands["variant"].fillna("") == "")]
+    return pd.Timestamp(own["data_cutoff"].iloc[0]) if len(own) else pd.NaT
+
+
+def list_analyses(
+    rows: pd.DataFrame, variants: pd.DataFrame, cutoff: pd.Timestamp, study: Study
+) -> list[tuple[str, pd.DataFrame, int]]:
+    """Each analysis with its rows and the number of patients that could change.
+
+    Notes
+    -----
+    `censored_as_events`: everybody censored before the cut-off had the event there and then.
+    `early_censored_as_events`: only those whose censoring may tell of their prognosis: for a therapy, missed
+    assessments, loss, no assessment, or last seen more than one planned interval and window (180 days where none is
+    planned) before the cut-off. `censored_event_free`: they all went on without event to the cut-off.
+    """
+    censored = rows["event"] == 0
+    before = censored & ~(rows["end_date"] >= cutoff)
+    silent = pd.Timedelta(days=(study.assessment_interval_days or SILENT_DAYS) + study.assessment_window_days)
+    seen = rows[["end_date", "last_contact_date"]].max(axis=1)
+    early = before & (rows["reason"].isin(INFORMATIVE) | (seen + silent < cutoff))
+    analyses = [
+        ("primary", rows, 0),
+        ("censored_as_events", _as_events(rows, before), int(before.sum())),
+        ("early_censored_as_events", _as_events(rows, early), int(early.sum())),
+    ]
+    dated = before & rows["origin_date"].notna()
+    if dated.any() and pd.notna(cutoff):
+        days = (cutoff - rows["origin_date"]).dt.days.astype("float64")
+        longer = rows["time_days"].mask(dated & (days > rows["time_days"]), days)
+        analyses.append(("censored_event_free", rows.assign(time_days=longer), int(dated.sum())))
+    own = variants[variants["endpoint"] == study.endpoints[0].name]
+    for name in VARIANTS:
+        chosen = own[own["variant"] == name].reset_index(drop=True)
+        if len(chosen):
+            analyses.append((name, chosen, int(censored.sum()) if name.startswith("lost") else len(rows)))
+    return analyses
+
+
+def _as_events(rows: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
+    """The same times, censorings turned into events."""
+    return rows.assign(event=rows["event"].mask(where, 1))
+
+
+def _analyse(
+    analysis: str,
+    changed: pd.DataFrame,
+    rows: pd.DataFrame,
+    eligible: int,
+    groupings: tuple[str, ...],
+    analysis_set: pd.DataFrame,
+    study: Study,
+) -> pd.DataFrame:
+    """Medians and hazard ratios of one analysis, with the number of patients it changes."""
+    both = rows[["patient_id", "time_days", "event"]].merge(
+        changed[["patient_id", "time_days", "event"]], on="patient_id", how="left", suffixes=("", "_new")
+    )
+    differs = ((both["time_days"] - both["time_days_new"]).abs() > SAME_DAYS) | (
+        both["event"] != both["event_new"]
+    )
+    patients = select_endpoint_rows(changed, analysis_set, study.endpoints[0].name)
+    parts = []
+    for group_by in groupings:
+        table = compare_groups(patients, group_by, study.analysis)
+        whole = group_by == WHOLE
+        parts.append(
+            table.assign(
+                analysis=analysis,
+                n_changed=int(differs.sum()) if whole else None,
+                n_eligible=eligible if whole else None,
+            )
+        )
+    return stack_tables("sensitivity", parts)
+
+
+def derive_event_bounds(rows: pd.DataFrame, *, counts_progression: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds in months between which each event lies.
+
+    Parameters
+    ----------
+    rows : one endpoint
+    counts_progression : whether progression is an event of it
+
+    Returns
+    -------
+    left, right : months, shape (n,)
+        a progression that a scan showed lies after the last adequate scan before it, or after the start. So does a
+        death without it where progression counts and scans are recorded: the patient may have progressed unseen. Every
+        other event happened on its day; a competing event and a censoring leave the time open (right is infinite).
+    """
+    time = rows["time_days"].to_numpy(float)
+    event = rows["event"] == 1
+    hidden = event & (rows["basis"] == "responses.assessment_date")
+    if counts_progression and rows["last_adequate_date"].notna().any():
+        hidden |= event & (rows["reason"] == "death")
+    before = (rows["previous_assessment_date"] - rows["origin_date"]).dt.days.astype("float64")
+    start = np.fmax(before.to_numpy(float), rows["entry_days"].fillna(0.0).to_numpy(float))
+    left = np.where(hidden, start, time)
+    right = np.where(event, time, np.inf)
+    return convert_days_to_months(left), convert_days_to_months(right)
+
+
+def summarise_turnbull(
+    rows: pd.DataFrame, groupings: tuple[str, ...], analysis_set: pd.DataFrame, *, counts_progression: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Turnbull's curve by group, and the interval in which its median lies.
+
+    Returns
+    -------
+    curve : DataFrame
+        the columns of result table `interval_censored_curve` but `endpoint`.
+    medians : DataFrame
+        rows of table `sensitivity`: median_low and median_high are the ends of the interval that holds the median (no
+        confidence limits), median_months its middle. The curve knows no delayed entry: a group with it has the status
+        `delayed_entry` and no curve.
+    """
+    left, right = derive_event_bounds(rows, counts_progression=counts_progression)
+    joined = rows[["patient_id", "event", "entry_days"]].merge(analysis_set, on="patient_id", how="left")
+    curves, medians = [], []
+    for group_by in groupings:
+        group = compute_group(joined, group_by)
+        for level in group.cat.categories:
+            chosen = (group == level).to_numpy()
+            key = {"group_by": group_by, "group": str(level)}
+            row = {"analysis": "interval_censored", "n": int(chosen.sum()), **key}
+            row["events"] = int((joined["event"].to_numpy() == 1)[chosen].sum())
+            if (joined["entry_days"].to_numpy(float)[chosen] > 0).any():
+                medians.append(row | {"status": "delayed_entry"})
+                continue
+            fit = fit_turnbull(left[chosen], right[chosen])
+            held = fit.probability > NO_PROBABILITY
+            curves.append(
+                pd.DataFrame(
+                    {
+                        "time_low_months": fit.left[held],
+                        "time_high_months": np.where(np.isfinite(fit.right), fit.right, np.nan)[held],
+                        "probability": fit.probability[held],
+                        "survival": fit.survival[held],
+                    }
+                ).assign(status=fit.status, **key)
+            )
+            medians.append(row | _find_median(fit.left, fit.right, fit.survival, fit.status))
+    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
+    return curve, pd.DataFrame(medians)
+
+
+def _find_median(left: np.ndarray, right: np.ndarray, survival: np.ndarray, status: str) -> dict:
+    """The first interval after which survival is at most one half."""
+    below = np.flatnonzero(survival <= 0.5 + 1.5e-8)
+    if not len(below) or not np.isfinite(right[below[0]]):
+        return {"median_months": np.nan, "status": "not_reached"}
+    low, high = left[below[0]], right[below[0]]
+    return {"median_months": (low + high) / 2, "median_low": low, "median_high": high, "status": status}

@@ -11,6 +11,15 @@ from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
 KNOWN_ONLY_LATER = ("response_group", "best_response", "n_cycles", "cumulative_activity_gbq", "kind")
 
 
+def _refuse_late(names: tuple[str, ...]) -> None:
+    late = [name for name in names if name in KNOWN_ONLY_LATER]
+    if late:
+        raise ValueError(
+            f"{', '.join(late)} is known only after treatment began; "
+            "such groups are compared by `responders` (landmark, time-dependent), never in group_by"
+        )
+
+
 class ConfidenceSettings(Section):
     """Level and scale of the intervals of survival."""
 
@@ -29,6 +38,22 @@ class BootstrapSettings(Section):
     """Seed of the random numbers."""
 
 
+class SubgroupSettings(Section):
+    """Which effect is looked at within which baseline columns."""
+
+    effect: Name
+    """Column whose hazard ratio is estimated within subgroups, such as radionuclide."""
+    within: tuple[Name, ...] = Field(min_length=1)
+    """Columns whose levels are the subgroups; categories."""
+
+    @field_validator("effect", "within")
+    @classmethod
+    def check_known_at_start(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Refuse what is known only after treatment began."""
+        _refuse_late((names,) if isinstance(names, str) else names)
+        return names
+
+
 class AnalysisSettings(Section):
     """What is compared, at which times, with which doubt."""
 
@@ -40,6 +65,8 @@ class AnalysisSettings(Section):
     """Reference level of a grouping or covariate; else the most frequent, ties in schema order."""
     strata: tuple[Name, ...] = ()
     """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
+    subgroups: SubgroupSettings | None = None
+    """An effect looked at within subgroups, with interaction tests; none where it is not named."""
     milestones_months: tuple[PositiveMonths, ...] = (12, 24, 60)
     """Times at which survival is stated."""
     rmst_months: PositiveMonths = 60
@@ -59,12 +86,7 @@ class AnalysisSettings(Section):
     @classmethod
     def check_known_at_start(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Refuse what is known only after treatment began: such groups live through immortal time."""
-        late = [name for name in names if name in KNOWN_ONLY_LATER]
-        if late:
-            raise ValueError(
-                f"{', '.join(late)} is known only after treatment began; "
-                "such groups are compared by `responders` (landmark, time-dependent), never in group_by"
-            )
+        _refuse_late(names)
         if len(set(names)) < len(names):
             raise ValueError("a name stands twice")
         return names

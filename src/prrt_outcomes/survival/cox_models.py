@@ -12,6 +12,7 @@ from prrt_outcomes.statistics.models.cox import fit_cox
 from prrt_outcomes.statistics.models.firth import fit_firth_cox
 from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
 from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
+from prrt_outcomes.survival.imputed_model import summarise_imputed_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,8 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
     Result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
     one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate,
     named by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind
-    it the penalised fit that stands beside a model with few events or a monotone likelihood.
+    it the penalised fit that stands beside a model with few events or a monotone likelihood;
+    ``multivariable_imputed`` where covariates are missing.
     """
     import pandas as pd
 
@@ -58,6 +60,10 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
         if fit.status in ("separation", "too_few"):
             penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
             parts["cox"].append(_tabulate_coefficients(penalised.table, f"{model}_firth"))
+    together = [name for name in settings.covariates if name in every.columns and name not in constant]
+    if together:
+        imputed = summarise_imputed_model(rows, every[together], settings)
+        parts["cox"] += [] if imputed is None else [imputed]
     return {
         name: pd.concat(tables, ignore_index=True).assign(endpoint=rows.endpoint)
         for name, tables in parts.items()

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
+from prrt_outcomes.survival.effects import summarise_periods, summarise_subgroups
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
 
 INPUTS = ("endpoints", "analysis_set")
@@ -30,6 +35,11 @@ OUTPUTS = (
     "cox",
     "cox_diagnostics",
     "cox_fit",
+    "hazard_ratio_periods",
+    "subgroups",
+    "competing_risks",
+    "competing_tests",
+    "fine_gray",
 )
 SETTINGS = ("analysis", "endpoints")
 
@@ -56,8 +66,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         if rows is None:
             absent.append(definition.name)
             continue
-        for name, table in _summarise_endpoint(rows, study.analysis):
-            made[name].append(table)
+        for name, table in _summarise_endpoint(rows, definition, study.analysis):
+            if table is not None:
+                made[name].append(table)
         losses += _count_losses(rows, study.analysis)
     if len(absent) == len(study.endpoints):
         status = stage_frame("survival", "skipped", "no times to event")
@@ -72,16 +83,21 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     return results | {"attrition": attrition_frame(losses), "stages": status}
 
 
-def _summarise_endpoint(rows: EndpointRows, settings: AnalysisSettings):
+def _summarise_endpoint(
+    rows: EndpointRows, definition: EndpointDefinition, settings: AnalysisSettings
+) -> Iterator[tuple[str, pd.DataFrame | None]]:
     groupings = [name for name in settings.group_by if name in rows.frame.columns]
     for group_by in (WHOLE, *groupings):
         yield from summarise_curves(rows, group_by, settings).items()
     for group_by in groupings:
-        tests = summarise_group_tests(rows, group_by, settings)
-        if tests is not None:
-            yield "logrank", tests
-            yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
+        yield "logrank", summarise_group_tests(rows, group_by, settings)
+        yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
+        yield "hazard_ratio_periods", summarise_periods(rows, group_by, settings)
     yield from summarise_cox_models(rows, settings).items()
+    yield "subgroups", summarise_subgroups(rows, settings)
+    if rows.has_competing_events:
+        causes = name_causes(definition)
+        yield from summarise_competing_risks(rows, groupings, causes, settings).items()
 
 
 def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:

@@ -193,3 +193,49 @@ def test_ticks_are_whole_steps(longest, step, count):
     ticks = choose_ticks(longest)
     assert ticks[1] - ticks[0] == step
     assert len(ticks) == count
+
+
+def test_both_causes_of_a_competing_endpoint_are_described():
+    tables = lung_tables()
+    event = tables["endpoints"]["event"].to_numpy().copy()
+    event[(event == 1) & (np.arange(len(event)) % 3 == 0)] = 2
+    tables["endpoints"]["event"] = event
+    out = run(tables, study())
+    incidence = out["competing_risks"]
+    assert set(incidence["cause"]) == {"event", "competing_event"}
+    whole = incidence.loc[incidence["group_by"] == "all"].groupby("cause")["cumulative_incidence"].max()
+    assert whole.sum() <= 1
+    assert set(out["competing_tests"]["test"]) == {"gray"}
+    assert set(out["fine_gray"]["term"]) == {"sex", "age_years"}
+
+
+def test_the_hazard_ratio_by_period_stands_beside_the_single_one(lung):
+    periods = lung["hazard_ratio_periods"]
+    assert periods[["level", "start_months"]].to_numpy().tolist() == [["female", 0.0], ["female", 12.0]]
+    assert periods["events"].sum() == 165
+    assert 0 < periods["equality_p_value"].iloc[0] < 1
+
+
+def test_subgroups_of_a_named_effect_have_interaction_tests():
+    subgroups = {"effect": "sex", "within": ["ecog"]}
+    tables = lung_tables()
+    ecog = tables["analysis_set"]["ecog"].astype("string")
+    tables["analysis_set"]["ecog"] = ecog.astype("category")
+    out = run(tables, study(subgroups=subgroups))["subgroups"]
+    assert out["subgroup"].tolist()[0] == "overall"
+    assert out.loc[0, "log_hazard_ratio"] == pytest.approx(-0.5310235, abs=1e-7)
+    assert out.loc[out["subgroup"] == "ecog", "interaction_p_value"].between(0, 1).all()
+
+
+def test_imputation_stands_beside_the_complete_cases():
+    tables = lung_tables()
+    tables["analysis_set"].loc[:60, "age_years"] = np.nan
+    out = run(tables, study())
+    cox = out["cox"].set_index(["model", "term"])
+    complete, imputed = cox.loc[("multivariable", "sex")], cox.loc[("multivariable_imputed", "sex")]
+    assert imputed["n"] == 228
+    assert complete["n"] < 228
+    assert imputed["std_error"] < complete["std_error"]
+    assert imputed["log_hazard_ratio"] == pytest.approx(-0.513, abs=0.03)
+    again = run(tables, study())["cox"].set_index(["model", "term"])
+    assert again.loc[("multivariable_imputed", "sex"), "log_hazard_ratio"] == imputed["log_hazard_ratio"]

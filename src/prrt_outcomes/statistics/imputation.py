@@ -1,0 +1,216 @@
+"""Multiple imputation by chained equations, and Rubin's rules to pool what is estimated from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DONORS = 5
+RIDGE = 1e-3
+ITERATIONS = 5
+
+
+@dataclass(frozen=True)
+class PooledEstimate:
+    """Estimates over imputed sets, pooled by Rubin's rules; arrays have one element a coefficient.
+
+    Attributes
+    ----------
+    estimate : mean over the sets
+    std_error : root of within plus (1 + 1/m) between variance
+    degrees_of_freedom : Barnard and Rubin's, for the t distribution
+    lower, upper, p_value : from that t distribution
+    fraction_missing : share of the variance that is due to what is missing
+    """
+
+    estimate: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    degrees_of_freedom: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    fraction_missing: NDArray[np.float64]
+
+
+def impute_chained(
+    covariates: pd.DataFrame,
+    auxiliary: ArrayLike,
+    *,
+    sets: int,
+    seed: int,
+    iterations: int = ITERATIONS,
+) -> list[pd.DataFrame]:
+    """Fill missing covariates several times, each time as uncertain as they are.
+
+    Parameters
+    ----------
+    covariates : numbers (float64) and ordered or unordered categories; at least two observed values a column
+    auxiliary : (n, q) complete predictors that are not imputed: the outcome as event indicator and cumulative
+        hazard
+    sets : number of completed frames
+    seed : of the random numbers
+    iterations : rounds through the columns
+
+    Returns
+    -------
+    `sets` completed frames with the columns and types of `covariates`
+
+    Notes
+    -----
+    Numbers: predictive mean matching with 5 donors from a linear model; categories: draws from a multinomial
+    logistic model with a small ridge. Each model is fitted to a bootstrap of the rows in which the column is
+    observed, so that its own uncertainty enters. White, Royston and Wood 2011, Statistics in Medicine 30:377;
+    White and Royston 2009, Statistics in Medicine 28:1982 (event and cumulative hazard as predictors).
+    """
+    import pandas as pd
+
+    generator = np.random.default_rng(seed)
+    outcome = _standardise(np.asarray(auxiliary, dtype=float).reshape(len(covariates), -1))
+    incomplete = [name for name in covariates.columns if covariates[name].isna().any()]
+    order = sorted(incomplete, key=lambda name: int(covariates[name].isna().sum()))
+    completed = []
+    for _ in range(sets):
+        frame = _fill_at_random(covariates, order, generator)
+        for _ in range(iterations if len(order) > 1 else 1):
+            for name in order:
+                others = _predictors(frame.drop(columns=name), outcome)
+                missing = covariates[name].isna().to_numpy()
+                frame[name] = _impute_column(frame[name], missing, others, generator)
+        completed.append(pd.DataFrame(frame))
+    return completed
+
+
+def _fill_at_random(covariates: pd.DataFrame, order: list[str], generator) -> pd.DataFrame:
+    frame = covariates.copy()
+    for name in order:
+        missing = frame[name].isna().to_numpy()
+        observed = np.flatnonzero(~missing)
+        frame.loc[missing, name] = frame[name].to_numpy()[generator.choice(observed, int(missing.sum()))]
+    return frame
+
+
+def _standardise(matrix: NDArray) -> NDArray:
+    scale = matrix.std(axis=0)
+    return (matrix - matrix.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+
+
+def _predictors(frame: pd.DataFrame, outcome: NDArray) -> NDArray:
+    """Intercept, outcome, numbers and level indicators (all but the first), standardised."""
+    import pandas as pd
+
+    parts = [outcome]
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            codes = frame[name].cat.codes.to_numpy()
+            parts.append((codes[:, None] == np.arange(1, len(frame[name].cat.categories))).astype(float))
+        else:
+            parts.append(frame[name].to_numpy(dtype=float)[:, None])
+    return np.column_stack([np.ones(len(frame)), _standardise(np.column_stack(parts))])
+
+
+def _impute_column(column: pd.Series, missing: NDArray, predictors: NDArray, generator) -> pd.Series:
+    import pandas as pd
+
+    observed = np.flatnonzero(~missing)
+    drawn = generator.choice(observed, len(observed))
+    filled = column.copy()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        coefficients = _fit_multinomial(predictors[drawn], codes[drawn], len(column.cat.categories))
+        probability = _softmax(predictors[missing] @ coefficients)
+        picked = (generator.random((len(probability), 1)) > probability.cumsum(axis=1)[:, :-1]).sum(axis=1)
+        filled.loc[missing] = column.cat.categories.to_numpy()[picked]
+        return filled
+    values = column.to_numpy(dtype=float)
+    coefficients = _fit_linear(predictors[drawn], values[drawn])
+    ours, theirs = predictors[missing] @ coefficients, predictors[observed] @ coefficients
+    donors = min(DONORS, len(observed))
+    nearest = np.argpartition(np.abs(ours[:, None] - theirs[None, :]), donors - 1, axis=1)[:, :donors]
+    chosen = nearest[np.arange(len(ours)), generator.integers(0, donors, len(ours))]
+    filled.loc[missing] = values[observed[chosen]]
+    return filled
+
+
+def _fit_linear(matrix: NDArray, values: NDArray) -> NDArray:
+    gram = matrix.T @ matrix
+    return np.linalg.solve(gram + RIDGE * len(matrix) * np.eye(len(gram)), matrix.T @ values)
+
+
+def _softmax(scores: NDArray) -> NDArray:
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:
+    """Coefficients (p, levels) of a multinomial logistic model; the first level's are 0."""
+    from scipy.optimize import minimize
+
+    n, p = matrix.shape
+    indicator = codes[:, None] == np.arange(levels)
+    penalty = np.full((p, levels - 1), RIDGE * n)
+    penalty[0] = RIDGE
+
+    def evaluate(flat: NDArray) -> tuple[float, NDArray]:
+        inner = flat.reshape(p, levels - 1)
+        probability = _softmax(np.column_stack([np.zeros(n), matrix @ inner]))
+        likelihood = np.log(np.maximum(probability[indicator], 1e-300)).sum()
+        gradient = matrix.T @ (probability - indicator)[:, 1:] + penalty * inner
+        return float(0.5 * (penalty * inner**2).sum() - likelihood), gradient.ravel()
+
+    found = minimize(evaluate, np.zeros(p * (levels - 1)), jac=True, method="L-BFGS-B", tol=1e-5)
+    return np.column_stack([np.zeros(p), found.x.reshape(p, levels - 1)])
+
+
+def pool_estimates(
+    estimates: ArrayLike,
+    variances: ArrayLike,
+    *,
+    complete_degrees_of_freedom: float,
+    confidence: float = 0.95,
+) -> PooledEstimate:
+    """Pool estimates of several imputed sets by Rubin's rules.
+
+    Parameters
+    ----------
+    estimates, variances : (m, p) of each set
+    complete_degrees_of_freedom : what a complete data set would have had (events minus coefficients)
+    confidence : level of the interval
+
+    Returns
+    -------
+    PooledEstimate
+
+    Raises
+    ------
+    ValueError
+        for fewer than two sets or shapes that differ.
+
+    References
+    ----------
+    Rubin 1987, chapter 3; Barnard and Rubin 1999, Biometrika 86:948.
+    """
+    values, within_each = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
+    if values.ndim != 2 or values.shape != within_each.shape or len(values) < 2:
+        raise ValueError("expected estimates and variances of at least two sets, (m, p) each")
+    m = len(values)
+    estimate, within = values.mean(axis=0), within_each.mean(axis=0)
+    between = values.var(axis=0, ddof=1)
+    total = within + (1 + 1 / m) * between
+    share = np.divide((1 + 1 / m) * between, total, out=np.zeros_like(total), where=total > 0)
+    with np.errstate(divide="ignore"):
+        rubin = (m - 1) / share**2
+    complete = max(complete_degrees_of_freedom, 1.0)
+    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    freedom = 1 / (1 / rubin + 1 / observed)
+    error = np.sqrt(total)
+    half = stdtrit(freedom, 0.5 + confidence / 2) * error
+    statistic = np.divide(estimate, error, out=np.full_like(error, np.nan), where=error > 0)
+    p_value = 2 * stdtr(freedom, -np.abs(statistic))
+    return PooledEstimate(estimate, error, freedom, estimate - half, estimate + half, p_value, share)

@@ -1,0 +1,160 @@
+"""Endpoints with a competing event: cumulative incidence, Gray's test and Fine-Gray for each cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.cohort.grouping import WHOLE, compute_group
+from prrt_outcomes.statistics.models.fine_gray import fit_fine_gray
+from prrt_outcomes.statistics.risk.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.risk.gray import compute_gray_test
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
+from prrt_outcomes.survival.group_tests import select_known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.endpoints import EndpointDefinition
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+COMPETING_TABLES = ("competing_risks", "competing_tests", "fine_gray")
+FEW_PATIENTS = "too_few"
+
+
+def name_causes(definition: EndpointDefinition) -> dict[int, str]:
+    """Names of the event codes 1 and 2 of an endpoint."""
+    if definition.progression == "event" and definition.death == "competing":
+        return {1: "progression", 2: "death"}
+    return {1: "event", 2: "competing_event"}
+
+
+def summarise_competing_risks(
+    rows: EndpointRows, groupings: Sequence[str], causes: dict[int, str], settings: AnalysisSettings
+) -> dict[str, pd.DataFrame]:
+    """Describe and compare both causes of an endpoint with competing events.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint, events coded 0, 1, 2
+    groupings : columns of the analysis set
+    causes : name of each event code
+    settings : section `analysis`
+
+    Returns
+    -------
+    `competing_risks` (a row at 0 and at every distinct time, each cause and group), `competing_tests` (Gray)
+    and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
+    left out.
+    """
+    import pandas as pd
+
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPETING_TABLES}
+    for code, cause in causes.items():
+        for group_by in (WHOLE, *groupings):
+            parts["competing_risks"].append(
+                _tabulate_incidence(rows, group_by, code, settings).assign(cause=cause)
+            )
+        if rows.entry_months is not None:
+            continue
+        tests = [_test_groups(rows, group_by, code) for group_by in groupings]
+        parts["competing_tests"] += [test.assign(cause=cause) for test in tests if test is not None]
+        model = _fit_subdistribution(rows, code, settings)
+        if model is not None:
+            parts["fine_gray"].append(model.assign(cause=cause))
+    return {
+        name: pd.concat(tables, ignore_index=True).assign(endpoint=rows.endpoint)
+        for name, tables in parts.items()
+        if tables
+    }
+
+
+def _tabulate_incidence(
+    rows: EndpointRows, group_by: str, code: int, settings: AnalysisSettings
+) -> pd.DataFrame:
+    import pandas as pd
+
+    group = compute_group(rows.frame, group_by)
+    tables = []
+    for label in group.cat.categories:
+        part = rows.select((group == label).to_numpy())
+        if not len(part.time_months):
+            continue
+        curve = fit_cumulative_incidence(
+            part.time_months,
+            part.event,
+            cause=code,
+            entry=part.entry_months,
+            interval=settings.confidence.type,
+            confidence=settings.confidence.level,
+        )
+        known = np.isfinite(curve.lower)
+        status = np.where(known, "ok", np.where(curve.incidence == 0, "no_events", FEW_PATIENTS))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "group_by": group_by,
+                    "group": label,
+                    "time_months": np.concatenate(([0.0], curve.time)),
+                    "cumulative_incidence": np.concatenate(([0.0], curve.incidence)),
+                    "low": np.concatenate(([0.0], curve.lower)),
+                    "high": np.concatenate(([0.0], curve.upper)),
+                    "status": np.concatenate((["ok"], status)),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame | None:
+    import pandas as pd
+
+    known = select_known(rows, group_by)
+    if known is None:
+        return None
+    part, group = known
+    test = compute_gray_test(compute_risk_table(part.time_months, part.event, group=group, cause=code))
+    ok = test.status == "ok"
+    return pd.DataFrame(
+        [
+            {
+                "group_by": group_by,
+                "test": "gray",
+                "statistic": test.statistic,
+                "df": float(test.degrees_of_freedom) if ok else np.nan,
+                "p_value": test.p_value,
+                "status": test.status,
+            }
+        ]
+    )
+
+
+def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:
+    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
+    covariates = derive_covariates(rows.frame, names)
+    varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
+    if varying.dropna().empty or not len(varying.columns):
+        return None
+    fit = fit_fine_gray(
+        rows.time_months,
+        rows.event,
+        varying,
+        references=choose_references(varying, settings.reference),
+        event_of_interest=code,
+        confidence=settings.confidence.level,
+    )
+    names_of = {
+        "coefficient": "log_hazard_ratio",
+        "subdistribution_hazard_ratio": "hazard_ratio",
+        "lower": "hazard_ratio_low",
+        "upper": "hazard_ratio_high",
+    }
+    table = fit.table.rename(columns=names_of)
+    return table[
+        ["term", "level", "reference", *(v for v in names_of.values()), "std_error", "p_value", "status"]
+    ]

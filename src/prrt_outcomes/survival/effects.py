@@ -1,0 +1,101 @@
+"""Where one hazard ratio does not tell all: by period of follow-up, and by subgroup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.statistics.models.piecewise import fit_piecewise_hazard_ratio
+from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
+from prrt_outcomes.statistics.models.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+RATIO_COLUMNS = {
+    "n_events": "events",
+    "coefficient": "log_hazard_ratio",
+    "lower": "hazard_ratio_low",
+    "upper": "hazard_ratio_high",
+}
+RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
+
+
+def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame | None:
+    """Hazard ratio of each group by period between the milestones, beside the single one.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    group_by : column of the analysis set
+    settings : milestones_months are the cuts, as far as events follow them; reference
+
+    Returns
+    -------
+    Result table `hazard_ratio_periods`, one row a group and period, with the test that the ratio is the same
+    in all periods and the proportional-hazards test of the single model; None with fewer than two groups or
+    no milestone between events.
+    """
+    groups = derive_covariates(rows.frame, (group_by,))
+    happened = rows.time_months[rows.event == 1]
+    cuts = [m for m in settings.milestones_months if len(happened) and happened.min() <= m < happened.max()]
+    if groups[group_by].dropna().nunique() < 2 or not cuts:
+        return None
+    fit = fit_piecewise_hazard_ratio(
+        rows.time_months,
+        (rows.event == 1).astype(float),
+        groups[group_by],
+        cuts,
+        references=choose_references(groups, settings.reference),
+        entry=rows.entry_months,
+        confidence=settings.confidence.level,
+    )
+    proportional = fit_proportional_hazards_test(fit.single).table["p_value"].iloc[-1]
+    table = fit.table.rename(
+        columns=RATIO_COLUMNS | {"period_start": "start_months", "period_stop": "stop_months"}
+    )
+    kept = ["level", "reference", "start_months", "stop_months", "n_at_risk", "events", *RATIO, "status"]
+    return table[kept].assign(
+        endpoint=rows.endpoint,
+        group_by=group_by,
+        equality_p_value=fit.equality.p_value,
+        proportional_p_value=proportional,
+    )
+
+
+def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame | None:
+    """Hazard ratio of one effect within the levels of other baseline columns, with interaction tests.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    settings : `subgroups`: the effect and the columns within whose levels it is estimated
+
+    Returns
+    -------
+    Result table `subgroups`, ``overall`` first; None where the study names no effect or it does not vary.
+    """
+    wanted = settings.subgroups
+    if wanted is None or wanted.effect not in rows.frame.columns:
+        return None
+    effect = derive_covariates(rows.frame, (wanted.effect,))
+    names = tuple(name for name in wanted.within if name in rows.frame.columns)
+    if effect[wanted.effect].dropna().nunique() < 2 or not names:
+        return None
+    within = derive_covariates(rows.frame, names)
+    varying = [name for name in within.columns if within[name].dropna().nunique() > 1]
+    found = fit_subgroup_hazard_ratios(
+        rows.time_months,
+        (rows.event == 1).astype(float),
+        effect[wanted.effect],
+        within[varying],
+        references=choose_references(effect, settings.reference),
+        entry=rows.entry_months,
+        confidence=settings.confidence.level,
+    )
+    table = found.table.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})
+    kept = ["subgroup", "subgroup_level", "term", "level", "reference", "n", "events", *RATIO]
+    return table[[*kept, "interaction_p_value", "status"]].assign(endpoint=rows.endpoint)

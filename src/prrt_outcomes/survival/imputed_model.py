@@ -1,0 +1,89 @@
+"""The multivariable model once more with missing covariates imputed, beside the complete cases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
+from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.survival.endpoint_rows import choose_references
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+MODEL = "multivariable_imputed"
+
+
+def summarise_imputed_model(
+    rows: EndpointRows, covariates: pd.DataFrame, settings: AnalysisSettings
+) -> pd.DataFrame | None:
+    """Fit the multivariable model to several imputed sets and pool it.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    covariates : of the multivariable model, with missing values
+    settings : multiple_imputation_sets, bootstrap.seed, reference, confidence.level
+
+    Returns
+    -------
+    Rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
+    set is asked for, or where a set cannot be fitted.
+    """
+    sets = settings.multiple_imputation_sets
+    if sets < 2 or not covariates.isna().to_numpy().any() or covariates.isna().all().any():
+        return None
+    event = (rows.event == 1).astype(float)
+    auxiliary = np.column_stack([event, compute_cumulative_hazard(rows)])
+    references = choose_references(covariates, settings.reference)
+    completed = impute_chained(
+        covariates.reset_index(drop=True), auxiliary, sets=sets, seed=settings.bootstrap.seed
+    )
+    fits = [
+        fit_cox(
+            rows.time_months,
+            event,
+            frame,
+            references=references,
+            entry=rows.entry_months,
+            confidence=settings.confidence.level,
+            engine="newton",
+        )
+        for frame in completed
+    ]
+    first = fits[0].table
+    names = ["term", "level"]
+    if any(fit.status not in ("ok", "too_few") or not fit.table[names].equals(first[names]) for fit in fits):
+        return None
+    pooled = pool_estimates(
+        np.stack([fit.coefficients for fit in fits]),
+        np.stack([np.diag(fit.covariance) for fit in fits]),
+        complete_degrees_of_freedom=float(event.sum()) - len(first),
+        confidence=settings.confidence.level,
+    )
+    return first[["term", "level", "reference", "status"]].assign(
+        model=MODEL,
+        n=len(event),
+        events=int(event.sum()),
+        log_hazard_ratio=pooled.estimate,
+        std_error=pooled.std_error,
+        hazard_ratio=np.exp(pooled.estimate),
+        hazard_ratio_low=np.exp(pooled.lower),
+        hazard_ratio_high=np.exp(pooled.upper),
+        p_value=pooled.p_value,
+    )
+
+
+def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
+    """Nelson-Aalen cumulative hazard at each patient's own time."""
+    table = compute_risk_table(rows.time_months, rows.event, entry=rows.entry_months)
+    at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
+    steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    place = np.searchsorted(table.time, rows.time_months * (1 + 1e-9), side="right")
+    return np.concatenate(([0.0], np.cumsum(steps)))[place]

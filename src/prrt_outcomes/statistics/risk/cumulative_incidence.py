@@ -25,11 +25,11 @@ class CumulativeIncidence:
     at_risk, events, competing, censored : numbers of patients
     incidence : F(t)
     event_free : S(t) of any event
-    std_error, lower, upper : of F(t); lower and upper nan where F is 0
+    std_error, lower, upper : of F(t); lower and upper nan where F is 0 or 1
     cause : event code; `group` : label; `n`, `n_events`, `n_competing` : patients and events
     interval, confidence, variance : ``aalen`` (as cmprsk) or ``robust`` (infinitesimal jackknife, as R's
         survfit)
-    status : ``ok`` or ``no_events``
+    status : ``ok``, ``no_events`` or ``too_few`` (one cluster: no variance)
     """
 
     time: NDArray[np.float64]
@@ -126,7 +126,8 @@ def fit_cumulative_incidence(
     parts = [getattr(flows, name)[place, 0] for name in ("at_risk", "events", "competing")]
     variance = influence.compute_incidence_variance(*parts, curve.incidence, curve.event_free)
     errors = _errors(curve.incidence, variance, interval, confidence)
-    return replace(curve, group=group, variance="robust", influence=influence, **errors)
+    status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
+    return replace(curve, group=group, variance="robust", influence=influence, status=status, **errors)
 
 
 def fit_cumulative_incidence_by_group(
@@ -203,10 +204,10 @@ def _aalen_variance(n, d1, d2, before, after, incidence) -> NDArray[np.float64]:
 
 
 def _errors(incidence: NDArray, variance: NDArray, interval: str, confidence: float) -> dict:
-    """Return standard error and interval; no interval where F is 0."""
+    """Return standard error and interval; no interval where F is 0 or 1."""
     std_error = np.sqrt(variance)
     lower, upper = compute_interval(incidence, std_error, interval, confidence)
-    known = incidence > 0
+    known = (incidence > 0) & (incidence < 1)
     lower, upper = np.where(known, lower, np.nan), np.where(known, upper, np.nan)
     return {"std_error": std_error, "lower": lower, "upper": upper}
 

@@ -30,6 +30,11 @@ class InfluenceRows:
     weight: NDArray[np.float64]
     cluster: NDArray[np.int64]
 
+    @property
+    def n_units(self) -> int:
+        """Number of patients or clusters; below 2 there is no variance (nan)."""
+        return len(np.unique(self.cluster))
+
     def compute_relative_variance(
         self, at_risk: NDArray[np.float64], events: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -48,7 +53,7 @@ class InfluenceRows:
         paths = [self._path(jump, drift), self._path(None, None)]
         (aa, ar), (_, rr) = self._products(paths, len(at_risk))
         h = drift[1:]
-        return np.maximum(aa - 2 * h * ar + h * h * rr, 0.0)
+        return self._settle(aa - 2 * h * ar + h * h * rr, aa + h * h * rr)
 
     def compute_incidence_variance(
         self, at_risk, events, competing, incidence, event_free
@@ -75,8 +80,14 @@ class InfluenceRows:
         paths = [self._path(jump_p, a), self._path(jump_q, b), self._path(None, None)]
         (pp, pq, pr), (_, qq, qr), (_, _, rr) = self._products(paths, len(at_risk))
         g = a[1:] - incidence * b[1:]
-        variance = pp + incidence**2 * qq + g * g * rr
-        return np.maximum(variance - 2 * incidence * pq - 2 * g * pr + 2 * incidence * g * qr, 0.0)
+        squares = pp + incidence**2 * qq + g * g * rr
+        return self._settle(squares - 2 * incidence * pq - 2 * g * pr + 2 * incidence * g * qr, squares)
+
+    def _settle(self, variance: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the variance, 0 where it is only what rounding left of its squares."""
+        if self.n_units < 2:
+            return np.full_like(variance, np.nan)
+        return np.where(variance > 1e-13 * squares, variance, 0.0)
 
     def _path(self, jump, drift) -> NDArray[np.float64]:
         """Return the steps of a cluster sum at each row's entry and end; without arguments the weight at risk."""
@@ -107,7 +118,7 @@ class InfluenceRows:
         jump = np.where(self.event, per_event[np.maximum(self.last - 1, 0)], 0.0)
         influence = self.weight * (jump - (drift[self.last] - drift[self.first]))
         totals = np.bincount(self.cluster, weights=influence)
-        return float(np.sum(totals**2))
+        return float(np.sum(totals**2)) if self.n_units > 1 else float("nan")
 
 
 def _inverse(values: NDArray[np.float64]) -> NDArray[np.float64]:

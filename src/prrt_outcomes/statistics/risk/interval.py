@@ -39,9 +39,7 @@ def compute_interval(
 
     Returns
     -------
-    lower, upper : nan where the scale has no interval: p = 0 (all but plain) and p = 1 (log-log, logit,
-        arcsin
-        where p is exactly 1)
+    lower, upper : nan where the scale has no interval: p = 0 (all but plain), p = 1 (log-log, logit, arcsin)
 
     Raises
     ------
@@ -56,7 +54,7 @@ def compute_interval(
     z = compute_normal_quantile(confidence) if quantile is None else quantile
     p = np.asarray(probability, dtype=np.float64)
     se = np.asarray(std_error, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if interval == "plain":
             lower, upper = p - z * se, p + z * se
         elif interval == "log":
@@ -73,4 +71,5 @@ def compute_interval(
             upper = np.sin(np.minimum(np.pi / 2, angle + half)) ** 2
         lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
     undefined = ~(np.isfinite(lower) & np.isfinite(upper) & np.isfinite(se))
+    undefined |= (p == 1.0) & (interval not in ("plain", "log"))
     return np.where(undefined, np.nan, lower), np.where(undefined, np.nan, upper)

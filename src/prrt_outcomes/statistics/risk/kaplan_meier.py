@@ -31,9 +31,8 @@ class KaplanMeier:
     interval, confidence : how `lower` and `upper` were made
     variance : ``greenwood`` or ``robust`` (infinitesimal jackknife)
     delayed_entry : whether patients enter late
-    status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` where the risk set ran empty
-        early (late
-        entry) so that S is 0 from there on although patients follow
+    status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` (late entry let the risk set run empty,
+        so that S is 0 from there on although patients follow; or a single cluster, which has no robust variance)
     """
 
     time: NDArray[np.float64]
@@ -115,6 +114,8 @@ def fit_kaplan_meier(
         variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
         changes |= {"variance": "robust", "influence": influence}
         changes |= _errors(curve.survival, variance, interval, confidence)
+        if influence.n_units < 2 and curve.status == "ok":
+            changes["status"] = "too_few"
     return replace(curve, **changes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,10 +124,16 @@ def _pivoted_factor(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)[order]
 
 
+@cache
+def _gauss_legendre(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nodes and weights on -1 to 1; finding them costs more than using them."""
+    return np.polynomial.legendre.leggauss(count)
+
+
 def _probability_inside(maximum: float, factor: NDArray[np.float64]) -> float:
     """Return P(|factor @ x| <= maximum in every row) of independent standard normals x."""
     rank = factor.shape[1]
-    node, node_weight = np.polynomial.legendre.leggauss({1: 1, 2: 500, 3: 200, 4: 80}[rank])
+    node, node_weight = _gauss_legendre({1: 1, 2: 500, 3: 200, 4: 80}[rank])
     x, weight = np.zeros((1, 0)), np.ones(1)
     for j in range(rank - 1):
         centre = x @ factor[j, :j]

@@ -19,11 +19,10 @@ class RestrictedMean:
     Attributes
     ----------
     horizon : the horizon, in the curve's unit
-    rmst, std_error, lower, upper : estimate with normal interval; nan unless status is ``ok`` or
-        ``no_events``
-    status : ``ok``; ``no_events`` (everybody lives to the horizon: no interval); ``too_few`` (the horizon
-        lies
-        beyond the last time of a curve that ends censored: never a silent extension)
+    rmst, std_error, lower, upper : estimate with normal interval
+    status : ``ok``; ``no_events`` (everybody lives to the horizon: no standard error); ``too_few`` (the horizon
+        lies beyond the last time of a curve that ends censored, never a silent extension: all nan; or all have
+        the event at once: no standard error)
     """
 
     horizon: float
@@ -75,8 +74,9 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
         gradient = np.zeros(len(curve.time))
         gradient[: len(time)] = np.divide(beyond * at_risk, spared, out=np.zeros_like(spared), where=whole)
         variance = curve.influence.compute_variance(gradient, curve.weighted_at_risk, curve.weighted_events)
-    if variance <= 0:
-        return RestrictedMean(horizon, rmst, 0.0, float("nan"), float("nan"), "no_events")
+    if not variance > 0:
+        status = "too_few" if events.sum() > 0 else "no_events"
+        return RestrictedMean(horizon, rmst, *[float("nan")] * 3, status=status)
     std_error = float(np.sqrt(variance))
     half = compute_normal_quantile(curve.confidence) * std_error
     return RestrictedMean(horizon, rmst, std_error, rmst - half, rmst + half, "ok")

@@ -127,8 +127,7 @@ def _covariance(s: _Stratum, slope, path, ratio, d1, total) -> NDArray:
     """Return the covariance: events of the cause and competing events add a quadratic form a group each.
 
     The influence of an event at t in group k on score i is slope - kept * path(t) + kept * path(end) for
-    events of
-    the cause, with kept = 1 - ratio, and ratio * path(t) - ratio * path(end) for competing ones.
+    events of the cause, with kept = 1 - ratio, and ratio * path(t) - ratio * path(end) for competing ones.
     """
     end = path[-1][None]
     kept = np.where(s.free_after > 0, 1.0 - ratio, 1.0)

@@ -63,8 +63,7 @@ class InfluenceRows:
         Notes
         -----
         With F the incidence, a cluster's influence at t is P(t) - F(t) Q(t) minus what its rows at risk
-        owe so
-        far, (a(t) - F(t) b(t)) R(t); P, Q and R step only where a row enters or ends.
+        owe so far, (a(t) - F(t) b(t)) R(t); P, Q and R step only where a row enters or ends.
         """
         before = np.concatenate(([1.0], event_free[:-1]))
         freed = _inverse(np.maximum(at_risk - events - competing, 0.0))

@@ -85,8 +85,7 @@ def compute_test_weights(
     ----------
     table : risk table of all groups
     weight : ``logrank`` 1, ``gehan`` n, ``tarone_ware`` sqrt(n), ``peto`` the product of 1 - d / (n + 1)
-        up to and
-        including t, ``fleming_harrington`` S(t-)^rho (1 - S(t-))^gamma of the pooled curve
+        up to and including t, ``fleming_harrington`` S(t-)^rho (1 - S(t-))^gamma of the pooled curve
     rho, gamma : 0 or more, used by ``fleming_harrington`` only
 
     Returns

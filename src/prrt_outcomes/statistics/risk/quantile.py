@@ -51,8 +51,8 @@ def compute_quantile(curve: KaplanMeier, probability: float = 0.5) -> Quantile:
     Notes
     -----
     S is compared with a tolerance of 1.5e-8, so that 0.5 + 1e-16 is 0.5. A flat stretch that lasts to the
-    end of
-    the curve takes the midpoint up to the last time (R's ``quantile.survfit``; SAS calls it not estimable).
+    end of the curve takes the midpoint up to the last time (R's ``quantile.survfit``; SAS calls it not
+    estimable).
     """
     if not 0.0 < probability < 1.0:
         raise ValueError(f"probability must lie between 0 and 1, not {probability}")

@@ -105,8 +105,7 @@ def fit_simon_makuch(
     ----------
     start, stop, event, state, row_id : as `compute_mantel_byar`
     landmark : curves start here with those still at risk (stop > landmark); from 0 the first risk sets of
-        a late
-        state are tiny, and one early event can take its curve to 0 (status ``too_few``)
+        a late state are tiny, and one early event can take its curve to 0 (status ``too_few``)
 
     Returns
     -------

@@ -110,6 +110,8 @@ def format_range(low: object, high: object, formatter=format_months, *, open_end
     high_text = formatter(high) or open_end
     if low_text == open_end and high_text == open_end:
         return ""
+    if low_text.endswith("%") and high_text.endswith("%"):
+        low_text = low_text[:-1]
     between = " to " if "\u2212" in low_text + high_text else DASH
     return f"{low_text}{between}{high_text}"
 

@@ -101,6 +101,11 @@ def name_term(code: object) -> str:
     return "" if is_missing(code) else TERMS.get(str(code), spell_name(str(code)))
 
 
+def inside_sentence(name: str) -> str:
+    """A label inside a sentence: small first letter, unless it is an abbreviation (`RECIST 1.1` stays)."""
+    return name if len(name) < 2 or not name[1].islower() else name[0].lower() + name[1:]
+
+
 def spell_name(name: str) -> str:
     """`arm_of_trial` as `Arm of trial`; a text that is no name stays as it is."""
     text = name.replace("_", " ")

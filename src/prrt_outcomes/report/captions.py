@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from prrt_outcomes.figures.words import name_column, name_endpoint, name_term
+from prrt_outcomes.figures.words import inside_sentence, name_column, name_endpoint, name_term
 from prrt_outcomes.figures.worst_grades import phase_words
 
 PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -51,7 +51,8 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         r"waterfall_(?P<criterion>.+)",
         "Waterfall by {criterion}: one bar a patient, coloured by best response; dashed: thresholds (a rise counts "
-        "from the smallest sum, so a bar below the line can still be progression). Bars above +100% are cut and crossed.",
+        "from the smallest sum, so a bar below the line can still be progression). Bars above +100% are cut and "
+        "crossed.",
         ("waterfall",),
     ),
     (
@@ -160,7 +161,7 @@ def _spell(key: str, value: str, titles: Mapping[str, str]) -> str:
     if key == "endpoint":
         return name_endpoint(value, dict(titles))
     if key == "column":
-        return name_column(value).lower()
+        return inside_sentence(name_column(value))
     if key == "phase":
         return phase_words(value)
     return name_term(value)

@@ -18,11 +18,12 @@ from prrt_outcomes.figures.numbers import (
     format_ratio,
 )
 from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.figures.words import endpoint_titles, name_code, name_endpoint, name_term
+from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_code, name_endpoint, name_term
 from prrt_outcomes.report.content import join_words, say, trace
 
 RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
 KM_KEY = ("endpoint", "group_by", "group")
+SAFETY_KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
 CONTROL_KEY = ("control", "endpoint", "method", "weights", "estimate")
 
 
@@ -57,17 +58,14 @@ def _who(summary: pd.DataFrame, study) -> Tile | None:
     for group_by in study.analysis.group_by[:1]:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
             count = trace(format_count(part["n"]), "km_summary", part, *KM_KEY)
-            parts.append(say("{n} {group}", n=count, group=_inside(name_code(group_by, str(part["group"])))))
+            parts.append(
+                say("{n} {group}", n=count, group=inside_sentence(name_code(group_by, str(part["group"]))))
+            )
     words = say("patients") + (say(": {parts}", parts=join_words(parts)) if parts else Markup(""))
     follow = trace(format_number(row["follow_up_months"]), "km_summary", row, *KM_KEY)
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
     return Tile("Who", trace(format_count(row["n"]), "km_summary", row, *KM_KEY), words)
-
-
-def _inside(name: str) -> str:
-    """A label inside a sentence: small first letter, unless it is an abbreviation."""
-    return name if len(name) < 2 or name[1].isupper() or name[1].isdigit() else name[0].lower() + name[1:]
 
 
 def _respond(rates: pd.DataFrame, study) -> Tile | None:
@@ -109,7 +107,7 @@ def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     if not rows:
         return None
     row, level = rows[0], format_level(study.analysis.confidence.level)
-    name = name_endpoint(first, endpoint_titles(study)).lower()
+    name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
     reach = format_range(row["median_low"], row["median_high"])
     if pd.isna(row["median_months"]):
         words = say("{s}: median {name}", s=describe_status(row["median_status"]) or "not reached", name=name)
@@ -152,10 +150,10 @@ def _ratio_words(row: dict, level: str) -> Markup:
     plain = str(row["weights"]) in ("none", "<NA>", "nan", "None", "")
     return say(
         "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
-        estimate=name_term(row["estimate"]).lower(),
+        estimate=inside_sentence(name_term(row["estimate"])),
         control=name_term(row["control"]),
         method=name_term(row["method"]),
-        weights="" if plain else say(", {w}", w=name_term(row["weights"]).lower()),
+        weights="" if plain else say(", {w}", w=inside_sentence(name_term(row["weights"]))),
         level=level,
         ci=format_range(row["low"], row["high"], format_ratio),
     )
@@ -189,32 +187,40 @@ def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
     return None
 
 
+PRICES = (
+    ("any_haematological", "Price to the marrow", ("platelets", "neutrophils", "lymphocytes")),
+    ("any_renal", "Price to the kidney", ()),
+)
+
+
 def _price(rates: pd.DataFrame, study) -> list[Tile]:
     """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
     tiles = []
-    names = {"any_haematological": "Price to the marrow", "any_renal": "Price to the kidney"}
     level = format_level(study.analysis.confidence.level)
-    for analyte, question in names.items():
-        rows = pick_rows(rates, analyte=analyte, phase="any", group_by="all", grade_at_least="3").to_dict(
-            "records"
+    whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3") if has_rows(rates) else rates
+    found = {str(r["analyte"]): r for r in whole.to_dict("records")}
+
+    def share(analyte):
+        row = found[analyte]
+        return trace(format_percent(row["proportion"]), "safety_rates", row, *SAFETY_KEY)
+
+    for analyte, question, members in PRICES:
+        if analyte not in found:
+            continue
+        row = found[analyte]
+        words = say(
+            "grade 3 or worse ({n} of {t} patients, {level} CI {ci})",
+            n=format_count(row["n"]),
+            t=format_count(row["total"]),
+            level=level,
+            ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
         )
-        if rows:
-            row = rows[0]
-            number = trace(
-                format_percent(row["proportion"]),
-                "safety_rates",
-                row,
-                "analyte",
-                "phase",
-                "group",
-                "grade_at_least",
-            )
-            words = say(
-                "grade 3 or worse ({n} of {t} patients, {level} CI {ci})",
-                n=format_count(row["n"]),
-                t=format_count(row["total"]),
-                level=level,
-                ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
-            )
-            tiles.append(Tile(question, number, words))
+        parts = [
+            say("{a} {p}", a=inside_sentence(name_code("analyte", m)), p=share(m))
+            for m in members
+            if m in found
+        ]
+        if parts:
+            words += say("; {parts}", parts=join_words(parts))
+        tiles.append(Tile(question, share(analyte), words))
     return tiles

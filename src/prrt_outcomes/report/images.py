@@ -8,10 +8,8 @@ from pathlib import Path
 
 LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
-IDLE = re.compile(
-    r' id="(?:figure|axes|patch|text|line2d|matplotlib|Line|Path|Poly|Fill|Quad)[A-Za-z]*_[\w.]+"|stroke-linejoin: miter; ?'
-)
-NUMBER = re.compile(r"(?<![\w.#])-?\d+\.\d{3,}")
+IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
+NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
 
 
 def list_figures(folder: Path) -> list[str]:
@@ -48,8 +46,14 @@ def shorten_svg(text: str) -> str:
     for long, short in SHORTER:
         text = text.replace(long, short)
     text = IDLE.sub("", text)
-    text = NUMBER.sub(lambda m: f"{float(m.group()):.2f}".rstrip("0").rstrip("."), text)
+    text = NUMBER.sub(_round_coordinate, text)
     return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _round_coordinate(found: re.Match) -> str:
+    """Two decimals; the scale of letters keeps all."""
+    text = found.group()
+    return text if text.startswith("scale") else f"{float(text):.2f}".rstrip("0").rstrip(".")
 
 
 def _data_address(kind: str, content: bytes) -> str:

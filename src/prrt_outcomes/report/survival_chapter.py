@@ -18,8 +18,15 @@ from prrt_outcomes.figures.numbers import (
     format_ratio,
 )
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.words import endpoint_titles, name_code, name_column, name_endpoint, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.figures.words import (
+    endpoint_titles,
+    inside_sentence,
+    name_code,
+    name_column,
+    name_endpoint,
+    name_term,
+)
+from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
 
 KM_KEY = ("endpoint", "group_by", "group")
 
@@ -38,7 +45,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     whole = pick_rows(tables["km_summary"], group_by="all")
     for row in whole.to_dict("records"):
         paragraphs.append(describe_median(row, titles, level))
-    paragraphs += [p for row in _overall_tests(tables["logrank"]) if (p := _describe_test(row, titles))]
+    paragraphs += _describe_tests(tables["logrank"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     if has_rows(tables["km_summary"]):
         shown.append(_median_table(tables["km_summary"], titles, level))
@@ -53,7 +60,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 def describe_median(row: dict, titles: dict[str, str], level: str):
     """`Median progression-free survival was 24.1 months (95% CI 20.0-28.9), with 231 events in 400 patients.`"""
-    name = name_endpoint(row["endpoint"], titles).lower()
+    name = inside_sentence(name_endpoint(row["endpoint"], titles))
     events = trace(format_count(row["events"]), "km_summary", row, *KM_KEY)
     n = trace(format_count(row["n"]), "km_summary", row, *KM_KEY)
     follow = trace(format_number(row["follow_up_months"]), "km_summary", row, *KM_KEY)
@@ -76,27 +83,30 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     )  # fmt: skip
 
 
-def _overall_tests(logrank: pd.DataFrame) -> list[dict]:
+def _describe_tests(logrank: pd.DataFrame, titles: dict[str, str]) -> list:
+    """One sentence an endpoint with the log-rank test of every grouping."""
     if not has_rows(logrank):
         return []
-    rows = logrank[logrank["group"].isna() & logrank["test"].astype("string").eq("logrank")]
-    return rows.to_dict("records")
+    overall = logrank[logrank["group"].isna() & logrank["test"].astype("string").eq("logrank")]
+    sentences = []
+    for (endpoint,), rows in iterate_groupings(overall, "endpoint"):
+        parts = [_test_words(row) for row in rows.to_dict("records") if pd.notna(row["p_value"])]
+        if parts:
+            name = name_endpoint(endpoint, titles)
+            sentences.append(say("{name}, log-rank tests: {parts}.", name=name, parts=join_words(parts)))
+    return sentences
 
 
-def _describe_test(row: dict, titles: dict[str, str]):
-    p = trace(
-        format_p_value(row["p_value"], name="p"), "logrank", row, "endpoint", "group_by", "test", "strata"
-    )
-    if not p.text:
-        return None
+def _test_words(row: dict):
+    """`by tumour group p = 0.012`."""
+    key = ("endpoint", "group_by", "test", "strata")
     strata = "" if pd.isna(row["strata"]) else str(row["strata"])
-    kind = f" stratified by {name_column(strata).lower()}" if strata else ""
+    names = " and ".join(inside_sentence(name_column(s)) for s in strata.split("+")) if strata else ""
     return say(
-        "{endpoint} by {group}: log-rank test{kind} {p}.",
-        endpoint=name_endpoint(row["endpoint"], titles),
-        group=name_column(row["group_by"]).lower(),
-        kind=kind,
-        p=p,
+        "by {group}{kind} {p}",
+        group=inside_sentence(name_column(row["group_by"])),
+        kind=f" (stratified by {names})" if names else "",
+        p=trace(format_p_value(row["p_value"], name="p"), "logrank", row, *key),
     )
 
 
@@ -112,7 +122,7 @@ def _describe_proportionality(diagnostics: pd.DataFrame, titles, alpha: float) -
             "The hazard ratios of the {model} model of {name} change over time (proportional-hazards test {p}): read "
             "them as an average, and the curves and restricted means beside them.",
             model=name_term(row["model"]).lower(),
-            name=name_endpoint(row["endpoint"], titles).lower(),
+            name=inside_sentence(name_endpoint(row["endpoint"], titles)),
             p=trace(
                 format_p_value(row["p_value"], name="p"), "cox_diagnostics", row, "endpoint", "model", "term"
             ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, map_table
+from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, check_date_format, map_table
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
@@ -85,8 +85,9 @@ def assemble_table(
     n_rows = n_filtered = n_empty = 0
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
-        result = read(label, source)
-        problems += result.problems
+        unfit = check_date_format(table, source)
+        result = SourceResult(None) if unfit else read(label, source)
+        problems += [*unfit, *result.problems]
         if result.raw is None:
             continue
         mapped = map_table(table, result.raw, source, fields, prefixes[source_key(source)])

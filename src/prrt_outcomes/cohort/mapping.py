@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.sources import TableSource
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes")
+PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 BLANK = r"^\s*$"
 
 
@@ -78,6 +81,24 @@ def map_table(
         raw.n_rows - len(kept),
         tuple(problems + filter_problems),
     )
+
+
+def check_date_format(table: str, source: TableSource) -> list[Problem]:
+    """List a date format that does not tell day, month and four-digit year, and nothing else."""
+    if source.date_format is None:
+        return []
+    try:
+        is_whole = all(
+            dt.datetime.strptime(day.strftime(source.date_format), source.date_format) == day
+            for day in PROBE_DAYS
+        )
+    except (ValueError, IndexError, re.error):
+        is_whole = False
+    if is_whole:
+        return []
+    place = f"tables.{table}.date_format"
+    expected = "day, month and four-digit year, such as %d.%m.%Y or %m/%d/%Y"
+    return [Problem("study.yaml", None, place, source.date_format, "not a whole date", expected)]
 
 
 def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:

@@ -69,17 +69,16 @@ def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | 
             expected = "a table: csv, tsv, csv.gz, xlsx or parquet, with the fitting suffix"
             return b"", _refuse(table, path, f"the file is {kind}, not a text", expected)
     try:
-        is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+        if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+            data.decode("utf-8-sig")
+            text = data.removeprefix(codecs.BOM_UTF8)
+        else:
+            text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
         expected = "an encoding such as utf-8, latin-1 or utf-16"
         return b"", Problem("study.yaml", None, f"tables.{table}.encoding", encoding, "unknown", expected)
-    try:
-        decoded = data.decode("utf-8-sig" if is_utf8 else encoding)
     except UnicodeError as error:
         return b"", _undecodable(table, path, data, encoding, error)
-    text = (
-        decoded.removeprefix("\ufeff").encode("utf-8") if not is_utf8 else data.removeprefix(b"\xef\xbb\xbf")
-    )
     if b"\x00" in text:
         return b"", _refuse(table, path, "the file is no text (it holds zero bytes)", _text_advice(data))
     if b"\r" in text and b"\n" not in text:

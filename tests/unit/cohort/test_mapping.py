@@ -173,6 +173,11 @@ def test_encoding_and_delimiter(read_study, write):
         ({"time_unit": "months"}, "tables.patients.time_unit", "no such unit here", "reported_outcomes"),
         ({"filter": {"sex": ["Male"]}}, "tables.patients.filter", "the filter leaves no row", "as written"),
         ({"encoding": "klingon"}, "tables.patients.encoding", "unknown", "latin-1"),
+        ({"encoding": "rot13"}, "tables.patients.encoding", "unknown", "latin-1"),
+        ({"date_format": "%d.%m.%y"}, "tables.patients.date_format", "not a whole date", "four-digit year"),
+        ({"date_format": "%m/%Y"}, "tables.patients.date_format", "not a whole date", "day, month"),
+        ({"date_format": "dd.mm.yyyy"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
+        ({"date_format": "%"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         (
             {"columns": {"sex": "sex"}, "constants": {"sex": "male"}},
             "tables.patients.constants.sex",

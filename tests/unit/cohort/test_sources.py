@@ -70,6 +70,14 @@ def test_workbook_with_cells_beyond_the_header_or_a_wrong_sheet(tmp_path):
     assert told.problem == "the sheet is empty"
 
 
+def test_a_formula_that_was_never_computed_is_no_missing_value(tmp_path):
+    write_book(tmp_path / "t.xlsx", [["a", "b"], [1, "=A2*2"], [2, "x"]])
+    result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))
+    assert [(p.row, p.column, p.value, p.problem) for p in result.problems] == [
+        (2, "B", "=A2*2", "a formula without its value")
+    ]
+
+
 def test_parquet(tmp_path):
     frame = pd.DataFrame(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,11 @@ def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResul
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
-                return _read_sheet(book, table, source)
+                result = _read_sheet(book, table, source)
             finally:
                 book.close()
+            uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
+            return SourceResult(result.raw, (*result.problems, *uncomputed))
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
         expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
         return SourceResult(None, (Problem(table, None, "", path.name, "the file is no workbook", expected),))
@@ -53,6 +56,44 @@ def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult
         expected = "a header and rows"
         return SourceResult(None, (Problem(table, None, "", name, "the sheet is empty", expected),))
     return _gather(rows, table)
+
+
+def _holds_formulas(path: Path) -> bool:
+    """Whether any sheet holds a formula, by a look at its XML: a second reading only where it is needed."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        return any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets)
+
+
+def _find_uncomputed(path: Path, table: str, source: TableSource) -> list[Problem]:
+    """List formulas that a program wrote and no spreadsheet has computed: they would be read as missing."""
+    import openpyxl
+    from openpyxl.utils import get_column_letter
+
+    values, formulas = (
+        openpyxl.load_workbook(path, read_only=True, data_only=data_only) for data_only in (True, False)
+    )
+    try:
+        name = source.sheet or values.sheetnames[0]
+        if name not in values.sheetnames:
+            return []
+        expected = "a value: open the workbook once in a spreadsheet, save it, or write the values"
+        return [
+            Problem(table, line, get_column_letter(i), str(formula), "a formula without its value", expected)
+            for line, (row, computed) in enumerate(
+                zip(
+                    formulas[name].iter_rows(values_only=True),
+                    values[name].iter_rows(values_only=True),
+                    strict=True,
+                ),
+                start=1,
+            )
+            for i, (formula, value) in enumerate(zip(row, computed, strict=True), start=1)
+            if value is None and str(formula).startswith("=")
+        ]
+    finally:
+        values.close()
+        formulas.close()
 
 
 def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:

@@ -139,16 +139,19 @@ def _words_rise(course: Course, classified: Classified, visits: np.ndarray) -> p
 
 
 def _words_stable(course: Course, classified: Classified, visits: np.ndarray) -> pa.Array:
-    """Both comparisons: neither fell nor rose enough."""
+    """Both comparisons: neither fell nor rose enough; the nadir is named where it lies below the baseline."""
     targets = classified.targets
     total, nadir = targets.sum[visits], targets.nadir[visits]
-    share = np.where(nadir > 0, (total - nadir) / np.where(nadir > 0, nadir, 1), 0)
-    day = course.timeline.visit_day[targets.nadir_visit[visits]]
+    lower = np.flatnonzero(nadir < targets.baseline_sum[visits])
+    low = np.where(nadir[lower] > 0, nadir[lower], 1)
+    day = course.timeline.visit_day[targets.nadir_visit[visits[lower]]]
     unit = UNITS[classified.criterion.measure]
-    return join_words(
-        len(visits), _words_fall(course, classified, visits), ", ", format_changes(share, "%"), " over nadir ",
-        format_sizes(nadir), f" {unit} of ", format_days(day),
+    over = join_words(
+        len(lower), ", ", format_changes((total[lower] - low) / low, "%"), " over nadir ",
+        format_sizes(nadir[lower]), f" {unit} of ", format_days(day),
     )  # fmt: skip
+    fall = _words_fall(course, classified, visits)
+    return join_words(len(visits), fall, gather_texts(len(visits), [(lower, over)]))
 
 
 def _words_lesion(course: Course, classified: Classified, visits: np.ndarray, words: str) -> pa.Array:
@@ -158,6 +161,23 @@ def _words_lesion(course: Course, classified: Classified, visits: np.ndarray, wo
     size = format_sizes(classified.sizes.size[row])
     unit = UNITS[classified.criterion.measure]
     return join_words(len(visits), "lesion ", names, f" {words} (", size, f" {unit})")
+
+
+def _words_single_lesion(course: Course, classified: Classified, visits: np.ndarray) -> pa.Array:
+    """A lesion that grew by itself, against its smallest size."""
+    row = classified.targets.lesion_row[visits]
+    names = format_labels(course.rows.lesion[row], course.rows.names)
+    size, least = classified.sizes.size[row], classified.targets.lesion_reference[visits]
+    rise = format_changes(np.where(least > 0, size / np.where(least > 0, least, 1) - 1, 0), "%")
+    grown = np.flatnonzero(least > 0)
+    words = [(grown, join_words(len(grown), rise.take(pa.array(grown)), " over "))]
+    again = np.flatnonzero(~(least > 0))
+    words.append((again, join_words(len(again), "there again after ")))
+    unit = UNITS[classified.criterion.measure]
+    return join_words(
+        len(visits), "lesion ", names, " of ", format_sizes(size), f" {unit} is ", gather_texts(len(visits), words),
+        "its smallest ", format_sizes(least), f" {unit}",
+    )  # fmt: skip
 
 
 def _words_not_measured(course: Course, classified: Classified, visits: np.ndarray) -> pa.Array:
@@ -217,7 +237,7 @@ _TARGET_WORDS = {
     rule.BY_REAPPEARED_LESION: lambda course, c, v: _words_lesion(
         course, c, v, "had gone and is there again"
     ),
-    rule.BY_SINGLE_LESION: lambda course, c, v: _words_lesion(course, c, v, "grew over its smallest size"),
+    rule.BY_SINGLE_LESION: _words_single_lesion,
     rule.BY_SUM: _words_rise,
     rule.BY_NOT_MEASURED: _words_not_measured,
     rule.BY_SIZE_FAULT: _words_fault,

@@ -34,11 +34,15 @@ from prrt_outcomes.study.response import CriterionDefinition
 
 @dataclass(frozen=True)
 class TargetResponses:
-    """Target response of each visit, what it rests on, and which rule and lesion decided; one entry a visit."""
+    """Target response of each visit, what it rests on, and which rule and lesion decided; one entry a visit.
+
+    `lesion_reference` is the smallest size of the lesion that decided by itself.
+    """
 
     response: np.ndarray
     rule: np.ndarray
     lesion_row: np.ndarray
+    lesion_reference: np.ndarray
     sum: np.ndarray
     complete: np.ndarray
     baseline_sum: np.ndarray
@@ -88,11 +92,12 @@ def derive_target_responses(
 
     rules = np.zeros(n, dtype=np.int8)
     lesion_row = np.full(n, -1, dtype=np.int64)
+    lesion_reference = np.full(n, np.nan)
     reference = nadir if criterion.progression_reference == "nadir" else baseline_sum
     if criterion.progression_unit == "sum":
         rules[usable & (n_measured > 0) & _exceeds(total, reference, criterion)] = BY_SUM
     if criterion.progression_unit == "lesion" or criterion.reappearance == "any_lesion":
-        _mark_lesions(timeline, rows, sizes, criterion, usable, rules, lesion_row)
+        _mark_lesions(timeline, rows, sizes, criterion, usable, rules, lesion_row, lesion_reference)
     if criterion.reappearance != "never":
         was_gone = _ever_before(unit, all_gone & usable)
         rules[usable & was_gone & (n_measured > n_gone)] = BY_REAPPEARANCE_AFTER_CR
@@ -111,6 +116,7 @@ def derive_target_responses(
         response=response,
         rule=rules,
         lesion_row=lesion_row,
+        lesion_reference=lesion_reference,
         sum=np.where(n_measured > 0, total, np.nan),
         complete=complete,
         baseline_sum=baseline_sum,
@@ -210,6 +216,7 @@ def _mark_lesions(
     usable: np.ndarray,
     rules: np.ndarray,
     lesion_row: np.ndarray,
+    lesion_reference: np.ndarray,
 ) -> None:
     """PD by a single lesion: it rose over its own reference, or it had gone and is there again."""
     kind = timeline.visit_kind[rows.visit]
@@ -224,7 +231,9 @@ def _mark_lesions(
             else grouped.transform("first")
         ).to_numpy()
         grown = follow_up & rows.is_target & rows.whole & _exceeds(sizes.size, reference, criterion)
-        _mark(rows, np.flatnonzero(grown), BY_SINGLE_LESION, rules, lesion_row)
+        at = np.flatnonzero(grown)
+        _mark(rows, at, BY_SINGLE_LESION, rules, lesion_row)
+        lesion_reference[rows.visit[at[::-1]]] = reference[at[::-1]]
     if criterion.reappearance == "any_lesion":
         was_gone = count_before(rows.series, seen & sizes.gone & (kind == FOLLOW_UP)) > 0
         known = (rows.base_role == TARGET) | (rows.base_role == NON_TARGET)

@@ -32,7 +32,7 @@ def format_changes(values: np.ndarray, unit: str) -> pa.Array:
     """
     scaled = np.nan_to_num(values) * (1000 if unit == "%" else 10)
     tenths = np.trunc(scaled + np.sign(scaled) * 1e-6).astype(np.int64)
-    return format_distinct(tenths, lambda t: f"{t / 10:+.1f}".removesuffix(".0") + f" {unit}")
+    return format_distinct(tenths, lambda t: (f"{t / 10:+.1f}".removesuffix(".0") if t else "0") + f" {unit}")
 
 
 def format_days(days: np.ndarray) -> pa.Array:
@@ -59,7 +59,7 @@ def gather_texts(n: int, pieces: list[tuple[np.ndarray, pa.Array]]) -> pa.Array:
     """One column of `n` texts from pieces: (positions, texts); positions without a piece are empty."""
     place = np.zeros(n, dtype=np.int64)
     texts = [pa.array([""], type=pa.large_string())]
-    offset = 1
+    offset = 1  # Place 0 is the empty text.
     for positions, words in pieces:
         place[positions] = np.arange(offset, offset + len(positions))
         offset += len(positions)

@@ -1,0 +1,161 @@
+"""The course of one patient as a table: cycles, therapies, lesions, sums with their thresholds, responses in words.
+
+Made on request for a tumour board; it holds one patient's dates and is never part of shared output.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.response.criteria import NAMED
+from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
+
+ITEMS = ("cycle", "therapy", "lesion", "sum", "best")
+COLUMNS = (
+    "patient_id", "item", "date", "time_days", "period", "reader", "criterion", "lesion_id", "role", "state",
+    "value", "unit", "baseline_sum", "nadir_sum", "response_threshold", "progression_threshold", "response",
+    "words",
+)  # fmt: skip
+SUM_UNITS = {"diameter": "mm", "product": "mm2", "marker": ""}
+
+
+def summarise_patient_course(
+    tables: dict[str, pd.DataFrame], patient_id: str, settings: ResponseSettings | None = None
+) -> pd.DataFrame:
+    """Everything that a page on one patient shows, one row an item.
+
+    Parameters
+    ----------
+    tables : typed frames `treatment_periods`, `cycles`, `therapies`, `lesions`, `responses`, `best_responses`
+    patient_id : the patient
+    settings : section `response` of the study; needed for thresholds of criteria that the study defined
+
+    Returns
+    -------
+    DataFrame
+        sorted by date and item, with `COLUMNS`. `item` is cycle (value: activity in GBq), therapy, lesion
+        (value: longest diameter in mm), sum (value: target sum, with the sum at or under which it is PR and the
+        one at or over which it is PD; `words`: the reason) or best (unconfirmed, then confirmed, in `words`).
+        `time_days` counts from the first cycle. Partial dates of therapies stand for their first day.
+
+    Raises
+    ------
+    KeyError
+        when the patient has no treatment period.
+    """
+    own = {name: table[table["patient_id"] == patient_id] for name, table in tables.items()}
+    if own["treatment_periods"].empty:
+        raise KeyError(f"patient {patient_id} has no treatment period")
+    parts = [
+        _list_cycles(own["cycles"]),
+        _list_therapies(own["therapies"]),
+        _list_lesions(own["lesions"]),
+        _list_sums(own["responses"], settings or ResponseSettings()),
+        _list_best(own["best_responses"]),
+    ]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    table = table.reindex(columns=list(COLUMNS)).assign(patient_id=patient_id)
+    origin = own["treatment_periods"]["first_cycle"].min()
+    table["date"] = pd.to_datetime(table["date"])
+    table["time_days"] = (table["date"] - origin).dt.days.astype("Int64")
+    table["item"] = pd.Categorical(table["item"], categories=list(ITEMS), ordered=True)
+    numbers = ["value", "baseline_sum", "nadir_sum", "response_threshold", "progression_threshold"]
+    table[numbers] = table[numbers].astype("float64")
+    keys = ["date", "item", "criterion", "reader", "lesion_id"]
+    return table.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _list_cycles(cycles: pd.DataFrame) -> pd.DataFrame:
+    words = cycles["radiopharmaceutical"].astype("string")
+    return pd.DataFrame(
+        {
+            "item": "cycle",
+            "date": cycles["cycle_date"],
+            "value": cycles["activity_gbq"],
+            "unit": "GBq",
+            "words": words,
+        }
+    )
+
+
+def _list_therapies(therapies: pd.DataFrame) -> pd.DataFrame:
+    start = therapies["start_date"].astype("string")
+    padded = start + start.str.len().map({4: "-01-01", 7: "-01", 10: ""}).astype("string")
+    words = therapies["kind"].astype("string") + ": " + therapies["drug"].astype("string")
+    return pd.DataFrame({"item": "therapy", "date": pd.to_datetime(padded), "words": words})
+
+
+def _list_lesions(lesions: pd.DataFrame) -> pd.DataFrame:
+    absent = lesions["state"].astype("string") == "absent"
+    table = pd.DataFrame(
+        {
+            "item": "lesion",
+            "date": lesions["assessment_date"],
+            "reader": lesions["reader"],
+            "lesion_id": lesions["lesion_id"],
+            "role": lesions["role"].astype("string"),
+            "state": lesions["state"].astype("string"),
+            "value": lesions["longest_mm"].mask(absent.fillna(False).to_numpy(dtype=bool), 0.0),
+            "unit": "mm",
+            "words": lesions["organ"],
+        }
+    )
+    return table
+
+
+def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFrame:
+    own = {definition.name: definition for definition in settings.definitions}
+    parts = []
+    for name, rows in responses.groupby("criterion", sort=False):
+        criterion = own.get(str(name)) or NAMED[str(name)]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "item": "sum",
+                    "date": rows["assessment_date"],
+                    "period": rows["period"],
+                    "reader": rows["reader"],
+                    "criterion": name,
+                    "value": rows["target_sum"],
+                    "unit": SUM_UNITS[criterion.measure],
+                    "baseline_sum": rows["baseline_sum"],
+                    "nadir_sum": rows["nadir_sum"],
+                    "response_threshold": rows["baseline_sum"] * (1 - criterion.partial_fall),
+                    "progression_threshold": compute_progression_threshold(rows, criterion),
+                    "response": rows["overall_response"].astype("string"),
+                    "words": rows["reason"].astype("string"),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def compute_progression_threshold(responses: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
+    """Sum at or over which a scan is PD; empty where single lesions decide."""
+    reference = responses[
+        "nadir_sum" if criterion.progression_reference == "nadir" else "baseline_sum"
+    ].to_numpy()
+    if criterion.progression_unit == "lesion":
+        return np.full(len(reference), np.nan)
+    by_share = reference * (1 + criterion.progression_rise)
+    if criterion.progression_absolute is None:
+        return by_share
+    by_amount = reference + criterion.progression_absolute
+    combine = np.maximum if criterion.progression_combine == "both" else np.minimum
+    return combine(by_share, by_amount)
+
+
+def _list_best(best: pd.DataFrame) -> pd.DataFrame:
+    kind = np.where(best["confirmed"].fillna(False).to_numpy(dtype=bool), "confirmed ", "unconfirmed ")
+    return pd.DataFrame(
+        {
+            "item": "best",
+            "date": best["best_response_date"],
+            "period": best["period"],
+            "reader": best["reader"],
+            "criterion": best["criterion"],
+            "response": best["best_response"].astype("string"),
+            "words": pd.Series(kind, index=best.index, dtype="string") + best["reason"].astype("string"),
+        }
+    )

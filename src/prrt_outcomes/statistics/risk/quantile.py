@@ -72,15 +72,18 @@ def _crossing(time: NDArray[np.float64], failed: NDArray[np.float64], probabilit
     known = np.isfinite(failed)
     if not known.any():
         return float("nan")
-    order = np.argsort(failed[known], kind="stable")
-    level, when = failed[known][order], time[known][order]
-    first = np.concatenate(([True], level[1:] != level[:-1]))
-    level, when = level[first], when[first]
-    reached = int(np.searchsorted(level, probability - TIE_TOLERANCE))
-    passed = int(np.searchsorted(level, probability + TIE_TOLERANCE))
-    if reached == len(level):
+    level, when = failed[known], time[known]
+    above = level[level >= probability - TIE_TOLERANCE]
+    beyond = level[level >= probability + TIE_TOLERANCE]
+    if len(above) == 0:
         return float("nan")
+    reached = _first_time(level, when, above.min())
     ends_flat = known[-1] and abs(failed[-1] - probability) < TIE_TOLERANCE
-    if ends_flat or passed == len(level):
-        return float((when[reached] + time[-1]) / 2.0)
-    return float((when[reached] + when[passed]) / 2.0)
+    if ends_flat or len(beyond) == 0:
+        return float((reached + time[-1]) / 2.0)
+    return float((reached + _first_time(level, when, beyond.min())) / 2.0)
+
+
+def _first_time(level: NDArray[np.float64], when: NDArray[np.float64], value: float) -> float:
+    """Return the first time at a level; a flat stretch may carry rounding noise."""
+    return float(when[np.argmax(np.abs(level - value) <= TIE_TOLERANCE)])

@@ -23,5 +23,19 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        "report.html",
-        "provenance.json",
+        rules.cohort.output,
+        rules.treatment.output,
+        rules.response.output,
+        rules.radionuclides.output,
+        rules.endpoints.output,
+        rules.survival.output,
+        rules.responders.output,
+        rules.controls.output,
+        rules.safety.output,
+        rules.figures_response.output,
+        rules.figures_survival.output,
+        rules.figures_responders.output,
+        rules.figures_controls.output,
+        rules.figures_safety.output,
+        rules.accounts.output,
+        rules.report.output,

@@ -14,6 +14,8 @@ rule survival:
         cox="tables/cox.csv",
         cox_diagnostics="tables/cox_diagnostics.csv",
         cox_fit="tables/cox_fit.csv",
+        hazard_ratio_periods="tables/hazard_ratio_periods.csv",
+        subgroups="tables/subgroups.csv",
         competing_risks="tables/competing_risks.csv",
         competing_tests="tables/competing_tests.csv",
         fine_gray="tables/fine_gray.csv",

@@ -1,0 +1,101 @@
+"""An edit reruns what it must and nothing else."""
+
+import pytest
+
+CLOSING = {"accounts", "report"}
+FIGURES = {f"figures_{chapter}" for chapter in ("response", "survival", "responders", "controls", "safety")}
+STAGES = {
+    "cohort",
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+}
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        ("figures: {", "safety: {late_after_days: 77}\nfigures: {", {"safety", "figures_safety"}),
+        ("dpi: 72", "dpi: 80", FIGURES),
+        ("title: Thirty", "title: All thirty", FIGURES),
+        ("study: tiny", "# a comment\nstudy: tiny", set()),
+        ("synthetic: true", "synthetic:   true", set()),
+        ("figures: {", "assessment_window_days: 14\nfigures: {", set()),
+    ],
+    ids=["safety", "figures", "title", "comment", "layout", "default written out"],
+)
+def test_an_edited_setting_reruns_what_uses_it(project, old, new, rules):
+    edit(project.study("tiny") / "study.yaml", old, new)
+    assert project.would_run("tiny") == (rules | CLOSING if rules else set())
+
+
+def test_an_edited_mapping_reruns_everything(project):
+    edit(
+        project.study("tiny") / "study.yaml", "extra_columns: {arm: category}", "extra_columns: {arm: string}"
+    )
+    assert project.would_run("tiny") == STAGES | FIGURES | CLOSING
+
+
+def test_edited_data_reruns_everything_and_changes_the_numbers(project):
+    before = (project.results("tiny") / "tables" / "km_curve.csv").read_text()
+    edit(project.study("tiny") / "data" / "reported_outcomes.csv", "T01,pfs,", "T01,pfs,9")
+    assert project.would_run("tiny") == STAGES | FIGURES | CLOSING
+    done = project.call("run", "studies/tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.results("tiny") / "tables" / "km_curve.csv").read_text() != before
+    assert project.would_run("tiny") == set()
+
+
+def test_data_written_anew_without_a_change_reruns_nothing(project):
+    path = project.study("tiny") / "data" / "patients.csv"
+    path.write_bytes(path.read_bytes())
+    assert project.would_run("tiny") == set()
+
+
+def test_an_edited_line_of_code_reruns_its_stage(project):
+    path = project.code / "safety" / "stage.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n\nLATE_EDIT = 1\n", encoding="utf-8")
+    assert project.would_run("tiny") == {"safety", "figures_safety"} | CLOSING
+
+
+def test_an_edited_comment_or_docstring_reruns_nothing(project):
+    for path in (project.code / "safety" / "stage.py", project.code / "tables" / "files.py"):
+        text = path.read_text(encoding="utf-8")
+        first_line, rest = text.split("\n", 1)
+        assert first_line.startswith('"""')
+        path.write_text(f'"""Other words."""\n# a comment\n{rest}', encoding="utf-8")
+    assert project.would_run("tiny") == set()
+
+
+def test_edited_code_of_all_stages_reruns_all(project):
+    path = project.code / "tables" / "files.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n\nLATE_EDIT = 1\n", encoding="utf-8")
+    assert project.would_run("tiny") == STAGES | FIGURES | CLOSING
+
+
+def test_an_edited_schema_reruns_the_stages_of_its_table(project):
+    edit(project.folder / "data_schema" / "results" / "safety_grades.yaml", "title: ", "title: All ")
+    assert project.would_run("tiny") == {"safety", "figures_safety"} | CLOSING
+
+
+def test_an_edited_command_reruns_nothing(project):
+    path = project.code / "cli" / "check.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n\nLATE_EDIT = 1\n", encoding="utf-8")
+    assert project.would_run("tiny") == set()
+
+
+def test_an_output_that_was_removed_is_made_again(project):
+    (project.results("tiny") / "tables" / "safety_grades.csv").unlink()
+    assert "safety" in project.would_run("tiny")
+    assert not project.would_run("tiny") & {"cohort", "survival", "endpoints"}

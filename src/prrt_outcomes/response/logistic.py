@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.statistics.models.design import compute_centre_and_scale, derive_design_matrix
+
 
 def summarise_response_models(
     best: pd.DataFrame,
@@ -60,10 +62,8 @@ def fit_response_model(
     -------
     Columns as `response_model` without criterion and confirmed; `suffix` is empty or ``_firth``. Status:
     `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear columns),
-    `separation`, `few_events`, `ok`. Events are those of the rarer outcome.
+    `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer outcome.
     """
-    from prrt_outcomes.statistics.models.design import derive_design_matrix
-
     complete = ~covariates.isna().any(axis=1)
     used = {
         name: str(references[name])
@@ -99,7 +99,10 @@ def fit_response_model(
     if status == "ok":
         return table
     firth = _fit_firth(design.matrix, y, level)
-    return pd.concat([table, _fill(head.assign(suffix="_firth"), firth, level, "ok")], ignore_index=True)
+    penalised = _fill(
+        head.assign(suffix="_firth"), firth, level, "ok" if firth is not None else "not_converged"
+    )
+    return pd.concat([table, penalised], ignore_index=True)
 
 
 def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
@@ -120,16 +123,29 @@ def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
     return fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None
 
 
-def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, ...]:
-    """Firth's penalty: coefficient, standard error, likelihood-ratio p-value, profile-likelihood bounds."""
+def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, ...] | None:
+    """Firth's penalty: coefficient, standard error, likelihood-ratio p-value, profile-likelihood bounds.
+
+    None where the penalised likelihood does not converge. Columns are centred and scaled while they are fitted.
+    """
+    import warnings
+
     from firthmodels import FirthLogisticRegression
 
-    features = list(range(matrix.shape[1]))
-    fit = FirthLogisticRegression(backend="numpy", max_iter=500, gtol=1e-8, xtol=1e-8).fit(matrix, y)
-    fit.lrt(features=features)
-    bounds = fit.conf_int(alpha=1 - level, method="pl", features=features, max_iter=200)
+    centre, scale = compute_centre_and_scale(matrix)
     k = matrix.shape[1]
-    return fit.coef_, fit.bse_[:k], fit.lrt_pvalues_[:k], bounds[:k, 0], bounds[:k, 1]
+    features = list(range(k))
+    scaled = (matrix - centre) / scale
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            fit = FirthLogisticRegression(backend="numpy", max_iter=500, gtol=1e-6, xtol=1e-6).fit(scaled, y)
+            fit.lrt(features=features)
+            bounds = fit.conf_int(alpha=1 - level, method="pl", features=features, max_iter=200)
+        except (Warning, np.linalg.LinAlgError):
+            return None
+    low, high = bounds[:k, 0] / scale, bounds[:k, 1] / scale
+    return fit.coef_ / scale, fit.bse_[:k] / scale, fit.lrt_pvalues_[:k], low, high
 
 
 def _fill(head: pd.DataFrame, fit: tuple | None, level: float, status: str) -> pd.DataFrame:

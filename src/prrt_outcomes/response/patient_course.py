@@ -17,6 +17,7 @@ COLUMNS = (
     "value", "unit", "baseline_sum", "nadir_sum", "response_threshold", "progression_threshold", "response",
     "words",
 )  # fmt: skip
+SHOWN = ("treatment_periods", "cycles", "therapies", "lesions", "responses", "best_responses")
 SUM_UNITS = {"diameter": "mm", "product": "mm2", "marker": ""}
 
 
@@ -27,7 +28,7 @@ def summarise_patient_course(
 
     Parameters
     ----------
-    tables : typed frames `treatment_periods`, `cycles`, `therapies`, `lesions`, `responses`, `best_responses`
+    tables : typed frames, those of `SHOWN` among them
     patient_id : the patient
     settings : section `response` of the study; needed for thresholds of criteria that the study defined
 
@@ -44,7 +45,7 @@ def summarise_patient_course(
     KeyError
         when the patient has no treatment period.
     """
-    own = {name: table[table["patient_id"] == patient_id] for name, table in tables.items()}
+    own = {name: tables[name][tables[name]["patient_id"] == patient_id] for name in SHOWN}
     if own["treatment_periods"].empty:
         raise KeyError(f"patient {patient_id} has no treatment period")
     parts = [

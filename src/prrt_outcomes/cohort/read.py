@@ -12,7 +12,7 @@ from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_ke
 from prrt_outcomes.cohort.chronology import check_order_of_dates
 from prrt_outcomes.cohort.consistency import check_consistency
 from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
-from prrt_outcomes.cohort.references import check_references
+from prrt_outcomes.cohort.references import check_references, find_missing_parents
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.cohort.sources.read_source import read_source
 from prrt_outcomes.cohort.tumours import derive_tumour_group
@@ -98,7 +98,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
-    problems += _find_empty_tables(read)
+    problems += _find_empty_tables(read) + find_missing_parents(study.tables)
     problems += _check_together(study, read)
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.faults import CellFaults
 from prrt_outcomes.tables.schema import load_schema
 
@@ -35,6 +36,22 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
     if "lesions" in tables and "assessments" in tables:
         faults["lesions"] += _find_lesions_without_scan(tables["lesions"], tables["assessments"])
     return faults
+
+
+def find_missing_parents(names: Iterable[str]) -> list[Problem]:
+    """List the tables whose rows belong to a table that the study does not name.
+
+    Parameters
+    ----------
+    names : tables of the study
+    """
+    given = set(names)
+    return [
+        Problem(name, None, "", "", f"the table {foreign.table} is missing", f"a table {foreign.table}")
+        for name in sorted(given)
+        for foreign in load_schema(name).foreign_keys
+        if foreign.table not in given
+    ]
 
 
 def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellFaults]:

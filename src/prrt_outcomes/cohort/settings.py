@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prrt_outcomes.errors import InputError, Problem, nearest_name
-from prrt_outcomes.study.load import STUDY_FILE, find_study_file, load_study
+from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
@@ -28,26 +28,6 @@ class Column:
     levels: tuple[str, ...] = ()
 
 
-def load_checked_study(place: str | Path) -> Study:
-    """Read a study file and hold its settings against the columns that patients can have.
-
-    Parameters
-    ----------
-    place : a study folder, or its `study.yaml`
-
-    Raises
-    ------
-    InputError
-        with every fault of the file, or every setting that names what is not there.
-    """
-    study_file = find_study_file(place)
-    study = load_study(study_file)
-    problems = check_settings(study, study_file)
-    if problems:
-        raise InputError(problems)
-    return study
-
-
 def list_columns(study: Study) -> dict[str, Column]:
     """Columns of patients that a study can name: of the schema, derived ones and its own."""
     schema = load_schema("patients")
@@ -58,35 +38,35 @@ def list_columns(study: Study) -> dict[str, Column]:
     return {name: column for name, column in columns.items() if name not in schema.key}
 
 
-def check_settings(study: Study, study_file: Path) -> tuple[Problem, ...]:
+def check_settings(study: Study) -> tuple[Problem, ...]:
     """Find settings that name columns, levels or criteria which are not there.
-
-    Parameters
-    ----------
-    study : the study
-    study_file : its file, for the lines of the keys
 
     Returns
     -------
-    Problems in the order of the file, each with the nearest known name; empty where all is well.
+    Problems whose column is the dotted key, each with the nearest known name; empty where all is well.
     """
     columns = list_columns(study)
-    found = [
+    found = (
         *_check_analysis(study, columns),
         *_check_controls(study, columns),
         *_check_endpoints(study, columns),
         *_check_claims(study),
-    ]
-    if not found:
+    )
+    return tuple(
+        Problem(STUDY_FILE, None, ".".join(map(str, place)), str(value), problem, expected)
+        for place, value, problem, expected in found
+    )
+
+
+def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
+    """Give problems of a study file the lines of their keys, and order them as the file does."""
+    if not problems:
         return ()
     from prrt_outcomes.study.yaml_file import read_yaml
 
-    lines = read_yaml(study_file)[1]
-    problems = [
-        Problem(STUDY_FILE, _line(place, lines), ".".join(map(str, place)), str(value), problem, expected)
-        for place, value, problem, expected in found
-    ]
-    return tuple(sorted(problems, key=lambda problem: (problem.row or 0, problem.column)))
+    lines = {".".join(map(str, place)): line for place, line in read_yaml(study_file)[1].items()}
+    placed = [replace(problem, row=_line(problem.column, lines)) for problem in problems]
+    return tuple(sorted(placed, key=lambda problem: (problem.row or 0, problem.column)))
 
 
 Fault = tuple[tuple, Any, str, str]
@@ -178,8 +158,8 @@ def _suggest(name: str, known: Sequence[str], what: str) -> str:
     return (f"did you mean {near}? " if near else "") + f"{what}: {', '.join(known)}"
 
 
-def _line(place: tuple, lines: dict[tuple, int]) -> int | None:
-    """Line of a key, or of the nearest key above it that stands in the file."""
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place)
+def _line(key: str, lines: Mapping[str, int]) -> int | None:
+    """Line of a dotted key, or of the nearest key above it that stands in the file."""
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return lines.get(key)

@@ -144,3 +144,10 @@ def test_no_outcome_at_all_is_an_error(read_study):
         {"patients": TABLES["patients"], "follow_up": "patient_id,last_contact_date,vital_status\n"}
     )
     assert told(result) == [("follow_up", None, "", "the table has no rows")]
+
+
+def test_outcomes_of_controls_need_their_patients(read_study):
+    tables = {name: TABLES[name] for name in ("patients", "follow_up")}
+    outcomes = "patient_id,endpoint,time,event\nC1,pfs,10,1\n"
+    result = read_study(tables | {"control_outcomes": outcomes})
+    assert told(result) == [("control_outcomes", None, "", "the table control_patients is missing")]

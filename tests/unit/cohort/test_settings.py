@@ -2,8 +2,8 @@
 
 import pytest
 
-from prrt_outcomes.cohort.settings import check_settings, load_checked_study
-from prrt_outcomes.errors import InputError
+from prrt_outcomes.cohort.settings import add_lines, check_settings
+from prrt_outcomes.study.load import load_study
 
 HEAD = """study: s
 tables: {patients: p.csv, follow_up: f.csv}
@@ -14,11 +14,8 @@ extra_columns: {arm: category, started: date, weight_kg: number}
 def check(tmp_path, text):
     """Problems of a study as (line, key, value, expectation)."""
     (tmp_path / "study.yaml").write_text(HEAD + text)
-    try:
-        load_checked_study(tmp_path)
-    except InputError as error:
-        return [(p.row, p.column, p.value, p.expected) for p in error.problems]
-    return []
+    problems = add_lines(check_settings(load_study(tmp_path)), tmp_path / "study.yaml")
+    return [(p.row, p.column, p.value, p.expected) for p in problems]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +108,3 @@ def test_a_setting_that_names_what_is_not_there(tmp_path, text, line, key, value
 def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path):
     text = "analysis:\n  covariates: [agee]\n  group_by: [arn, arm]\n  strata: [x]\n"
     assert [row for row, *_ in check(tmp_path, text)] == [5, 6, 7]
-
-
-def test_the_check_itself_reads_no_table(tmp_path):
-    (tmp_path / "study.yaml").write_text(HEAD)
-    study = load_checked_study(tmp_path)
-    assert check_settings(study, tmp_path / "study.yaml") == ()

@@ -98,7 +98,11 @@ def name_code(column: str, code: str) -> str:
 
 def name_term(code: object) -> str:
     """Words for a statistics term, an endpoint preset, a criterion or a method."""
-    return "" if is_missing(code) else TERMS.get(str(code), spell_name(str(code)))
+    text = "" if is_missing(code) else str(code)
+    for ending in ("_as_reported", " as reported"):
+        if text.endswith(ending):
+            return f"{name_term(text.removesuffix(ending))} as reported"
+    return TERMS.get(text) or spell_name(text)
 
 
 def inside_sentence(name: str) -> str:

@@ -89,10 +89,9 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
     """
     import plotnine as p9
 
-    known = grades.dropna(subset=["baseline_grade", "worst_grade"]).assign(
-        analyte=grades["analyte"].astype(str)
-    )
-    names = list(dict.fromkeys(known["analyte"]))
+    known = grades.dropna(subset=["baseline_grade", "worst_grade"])
+    names = list_analytes(known)
+    known = known.assign(analyte=known["analyte"].astype(str))
     subtitle = (
         "Patients by grade at baseline (across) and worst grade afterwards (up); above the diagonal: worse"
     )

@@ -74,6 +74,7 @@ class PageTable:
     rows: tuple[dict, ...]
     key: tuple[str, ...]
     note: str = ""
+    open: bool = True
 
     def cells(self) -> list[tuple[str, list[str]]]:
         """Text of every row, with the words that find it in the file."""
@@ -126,10 +127,18 @@ class Chapter:
 
 
 def page_table(
-    title: str, source: str, frame: pd.DataFrame, columns: list[Column], key: tuple[str, ...], note: str = ""
+    title: str,
+    source: str,
+    frame: pd.DataFrame,
+    columns: list[Column],
+    key: tuple[str, ...],
+    note: str = "",
+    *,
+    most_open: int = 30,
 ) -> PageTable:
-    """Make a table for the page from rows of a result table."""
-    return PageTable(title, source, tuple(columns), tuple(frame.to_dict("records")), key, note)
+    """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded."""
+    rows = tuple(frame.to_dict("records"))
+    return PageTable(title, source, tuple(columns), rows, key, note, 0 < len(rows) <= most_open)
 
 
 def join_words(words: list[object]) -> Markup:

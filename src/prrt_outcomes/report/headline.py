@@ -133,16 +133,19 @@ def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
 
 
 def _history(controls: pd.DataFrame, study) -> Tile | None:
-    primary = [c for c in study.controls if c.primary] or list(study.controls[:1])
-    if not primary or not has_rows(controls):
+    if not study.controls or not has_rows(controls):
         return None
-    row = primary_estimate(controls, primary[0].id)
-    if row is None:
+    ordered = sorted(study.controls, key=lambda c: not c.primary)
+    found = [(c, row) for c in ordered if (row := primary_estimate(controls, c.id)) is not None]
+    if not found:
         return None
+    control, row = found[0]
     number = trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY)
     words = _ratio_words(row, format_level(study.analysis.confidence.level))
-    if not primary[0].primary:
-        words += say("; exploratory, the study names no primary comparison")
+    if not control.primary:
+        named = any(c.primary for c in study.controls)
+        why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
+        words += say("; exploratory: {why}", why=why)
     return Tile("Against history", number, words)
 
 

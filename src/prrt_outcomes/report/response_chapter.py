@@ -121,5 +121,5 @@ def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
         ]
         key = ("criterion_a", "criterion_b", "response_a", "response_b")
         filled = rows[rows["n"].fillna(0).gt(0)]
-        shown.append(page_table(title, "response_concordance", filled, columns, key))
+        shown.append(page_table(title, "response_concordance", filled, columns, key, most_open=0))
     return shown

@@ -1,0 +1,184 @@
+"""Nothing overlaps and nothing is cut: response, responders, history, safety, treatment and flow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.figures.attrition_flow import plot_attrition_flow
+from prrt_outcomes.figures.control_forest import plot_control_forest
+from prrt_outcomes.figures.delivery import plot_delivery
+from prrt_outcomes.figures.landmark_ratio import plot_landmark_ratio
+from prrt_outcomes.figures.love import plot_love
+from prrt_outcomes.figures.responder_curves import plot_responder_curves
+from prrt_outcomes.figures.response_bars import plot_response_bars
+from prrt_outcomes.figures.swimmer import plot_swimmer
+from prrt_outcomes.figures.waterfall import plot_waterfall
+from prrt_outcomes.figures.worst_grades import plot_grade_shift, plot_worst_grades
+
+CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
+ANALYTES = ("creatinine", "haemoglobin", "platelets", "lymphocytes", "alt", "egfr", "bilirubin")
+
+
+def make_rates(group_by, levels):
+    shares = dict(zip(CODES, (0.02, 0.2, 0.13, 0.4, 0.05, 0.15, 0.05), strict=True))
+    shares |= {"objective": 0.22, "disease_control": 0.8}
+    return pd.DataFrame(
+        [
+            {"group_by": group_by, "group": level, "category": code, "n": 100 * share, "total": 100}
+            | {"proportion": share, "proportion_low": 0.8 * share, "proportion_high": min(1, 1.2 * share)}
+            for level in levels
+            for code, share in shares.items()
+        ]
+    )
+
+
+def make_ratios():
+    rows = [("naive", np.nan, 0.4), ("time_dependent_cox", np.nan, 0.8)]
+    rows += [("landmark", float(m), 0.6 + 0.01 * m) for m in (3, 4, 6, 9, 12, 18, 24)]
+    return pd.DataFrame(
+        [
+            {
+                "method": method,
+                "landmark_months": month,
+                "hazard_ratio": ratio,
+                "p_value": 0.03,
+                "excluded": 12,
+            }
+            | {"hazard_ratio_low": 0.6 * ratio, "hazard_ratio_high": 1.5 * ratio}
+            for method, month, ratio in rows
+        ]
+    )
+
+
+def make_curves(survival_tables):
+    parts = []
+    for method, month in (("naive", np.nan), ("landmark", 3.0), ("landmark", 12.0), ("simon_makuch", 3.0)):
+        curve, _, _ = survival_tables("x", ["responder", "non_responder"])
+        parts.append(curve.assign(method=method, landmark_months=month))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_controls():
+    nothing = {"ess": np.nan, "ess_control": np.nan, "assumption": None, "status": "ok", "p_value": 0.01}
+    rows = [
+        {"control": "netter1_octreotide", "method": "one_sample_logrank", "weights": None, "estimate": "smr"}
+        | nothing
+        | {
+            "value": 0.3,
+            "low": 0.2,
+            "high": 0.45,
+            "assumption": "piecewise exponential through the milestones",
+        }
+    ]
+    for weights in ("none", "att", "overlap", "ate", "maic"):
+        rows.append(
+            {"control": "before_prrt", "method": "cox", "weights": weights, "estimate": "hazard_ratio"}
+            | nothing
+            | {"value": 0.6, "low": 0.4, "high": 0.9, "ess": 300.4, "ess_control": 81.2}
+        )
+    lost = {"value": np.nan, "low": np.nan, "high": np.nan, "status": "too_few"}
+    rows.append(rows[-1] | lost)
+    return pd.DataFrame(rows).assign(endpoint="pfs", n=400, n_control=180)
+
+
+def make_grades():
+    counts = [(0, 0, 200), (0, 1, 60), (0, 3, 20), (1, 1, 50), (1, 2, 40), (2, 4, 10)]
+    return pd.DataFrame(
+        [
+            {"analyte": a, "baseline_grade": b, "worst_grade": w, "n": n, "total": 380}
+            for a in ANALYTES
+            for b, w, n in counts
+        ]
+    )
+
+
+def test_response_bars_have_room(style, groups, look):
+    rates = pd.concat([make_rates("all", ["all"]), make_rates(*groups)])
+    assert (
+        look(plot_response_bars(rates, style, "RECIST 1.1, best response (unconfirmed), by tumour type"))
+        == []
+    )
+
+
+@pytest.mark.parametrize("n", [1, 30, 400])
+def test_waterfalls_have_room(style, n, look):
+    change = np.linspace(1.8, -1.0, n)
+    changes = pd.DataFrame(
+        {
+            "patient_id": [f"p{i:03d}" for i in range(n)],
+            "best_change": change,
+            "best_response": np.where(change <= -0.3, "PR", "PD"),
+        }
+    )
+    thresholds = {"PR": -0.5, "MR": -0.25, "PD": 0.5}
+    assert look(plot_waterfall(changes, thresholds, style, "SWOG with minor response")) == []
+
+
+@pytest.mark.parametrize("n", [1, 12, 400])
+def test_swimmers_have_room(style, n, look):
+    ids = [f"p{i:03d}" for i in range(n)]
+    courses = pd.DataFrame({"patient_id": ids, "end_months": np.linspace(2, 80, n), "best_response": "SD"})
+    marks = courses.assign(time_months=courses["end_months"], mark="death")
+    assert look(plot_swimmer(courses, marks, style, "Course of single patients")) == []
+
+
+def test_responder_curves_have_room(style, survival_tables, look):
+    curves = make_curves(survival_tables)
+    plot = plot_responder_curves(
+        curves, make_ratios(), style, "Progression-free survival", "Months since the first cycle"
+    )
+    assert look(plot) == []
+
+
+def test_landmark_ratios_have_room(style, look):
+    assert look(plot_landmark_ratio(make_ratios(), style, "Progression-free survival")) == []
+
+
+def test_control_forests_have_room(style, look):
+    assert look(plot_control_forest(make_controls(), style, "History", 0.95, "before_prrt")) == []
+
+
+def test_love_plots_have_room(style, look):
+    names = ("age_years", "sex=male", "tumour_type=gep_unknown_primary", "progressive_at_baseline")
+    balance = pd.DataFrame(
+        [
+            {"covariate": name, "weights": weights, "smd": 0.3 - 0.1 * i}
+            for i, weights in enumerate(("none", "att", "overlap", "ate", "maic"))
+            for name in names
+        ]
+    )
+    assert look(plot_love(balance, style, "Balance against before prrt")) == []
+
+
+def test_grades_have_room(style, look):
+    rates = pd.DataFrame({"analyte": ANALYTES, "grade_at_least": 3, "proportion": 0.004})
+    assert look(plot_worst_grades(make_grades(), rates, style, "Laboratory toxicity")) == []
+    assert look(plot_grade_shift(make_grades(), style, "Shift")) == []
+
+
+def test_flow_has_room(style, look):
+    rows = [
+        ("cohort: keys", "no cycle", 420, 12),
+        ("treatment: first cycle", "first cycle after the cut-off", 408, 3),
+        (
+            "treatment: first cycle",
+            "neither radiopharmaceutical nor activity named: what was given is not known",
+            405,
+            5,
+        ),
+        ("response: baseline", "no assessment within 120 days before the first cycle", 400, 31),
+    ]
+    flow = pd.DataFrame(rows, columns=["step", "reason", "n_before", "n_lost"]).assign(unit="patients")
+    flow["n_after"] = flow["n_before"] - flow["n_lost"]
+    assert look(plot_attrition_flow(flow, style, "Flow of patients")) == []
+
+
+def test_delivery_has_room(style, look):
+    items = (
+        "cycle_interval_kept",
+        "long_acting_window_kept",
+        "amino_acids_given",
+        "eligibility_renal_not_met",
+    )
+    delivery = pd.DataFrame({"item": items, "n": 900, "total": 1000, "value": 0.9, "low": 0.88, "high": 0.92})
+    assert look(plot_delivery(delivery.assign(status="ok"), style, "Delivery of treatment")) == []

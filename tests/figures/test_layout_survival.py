@@ -1,0 +1,58 @@
+"""Nothing overlaps and nothing is cut, with 2, 5 and 9 groups and with long names: survival and forests."""
+
+import pandas as pd
+
+from prrt_outcomes.figures.cumulative_incidence import plot_cumulative_incidence
+from prrt_outcomes.figures.forest import plot_cox_forest
+from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
+from prrt_outcomes.figures.words import name_code
+
+TESTS = pd.DataFrame(
+    {
+        "test": ["logrank", "logrank", "gehan"],
+        "group": [None, None, None],
+        "strata": [None, "sex+centre_id", None],
+        "p_value": [0.012, 0.2, 0.5],
+    }
+)
+
+
+def test_survival_curves_have_room_for_everything(style, groups, survival_tables, look):
+    curve, at_risk, summary = survival_tables(*groups)
+    plot = plot_survival_curve(curve, at_risk, summary, TESTS, style, CurveText("Progression-free survival"))
+    assert look(plot) == []
+
+
+def test_the_whole_cohort_has_room_for_everything(style, survival_tables, look):
+    curve, at_risk, summary = survival_tables("all", ["all"])
+    plot = plot_survival_curve(curve, at_risk, summary, None, style, CurveText("Overall survival"))
+    assert look(plot) == []
+
+
+def test_forests_have_room_for_everything(style, groups, cox_table, look):
+    assert look(plot_cox_forest(cox_table(*groups), style, "Progression-free survival")) == []
+
+
+def test_cumulative_incidences_have_room_for_everything(style, groups, survival_tables, look):
+    column, levels = groups
+    curve, _, _ = survival_tables(column, levels)
+    incidence = curve.assign(
+        cumulative_incidence=1 - curve["survival"],
+        low=1 - curve["survival_high"],
+        high=1 - curve["survival_low"],
+    ).drop(columns=["survival", "survival_low", "survival_high"])
+    names = {level: name_code(column, level) for level in levels}
+    text = CurveText("Time to progression: cumulative incidence of progression")
+    assert look(plot_cumulative_incidence(incidence, names, style, text, 0.03)) == []
+
+
+def test_the_eye_sees_overlap_and_clipping(style, look):
+    from prrt_outcomes.figures.canvas import Canvas
+
+    sheet = Canvas(style, 4.0, 2.0)
+    sheet.add_text(1.0, 1.0, "first")
+    sheet.add_text(1.1, 1.0, "second")
+    sheet.add_text(3.9, 0.5, "a text that is too long")
+    found = look(sheet.plot())
+    assert "'first' overlaps 'second'" in found
+    assert "'a text that is too long' leaves the sheet" in found

@@ -1,0 +1,188 @@
+"""What is drawn is what stands in the table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.figures.attrition_flow import list_flow, pick_flow
+from prrt_outcomes.figures.forest import list_rows, plot_cox_forest
+from prrt_outcomes.figures.landmark_ratio import plot_landmark_ratio
+from prrt_outcomes.figures.responder_curves import count_at_risk, list_parts, plot_responder_curves
+from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve, step_band, thin_ticks
+from prrt_outcomes.figures.swimmer import pick_swimmers
+from prrt_outcomes.figures.theme import FigureStyle, pick_colours, pick_linetypes
+from prrt_outcomes.figures.waterfall import plot_waterfall
+
+STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, False)
+MARKED = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
+
+
+def texts_of(plot) -> list[str]:
+    return layer_of(plot, "geom_text")["label"].tolist()
+
+
+def layer_of(plot, name: str) -> pd.DataFrame:
+    return next(layer._data for layer in plot.layers if type(layer.geom).__name__ == name)
+
+
+def test_a_curve_has_a_step_for_every_row_of_the_table(survival_tables):
+    curve, at_risk, summary = survival_tables("sex", ["female", "male"])
+    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    drawn = layer_of(plot, "geom_step")
+    columns = ["group", "time_months", "survival"]
+    pd.testing.assert_frame_equal(
+        drawn[columns].reset_index(drop=True), curve[columns].reset_index(drop=True), check_dtype=False
+    )
+
+
+def test_numbers_at_risk_stand_at_their_ticks(survival_tables):
+    curve, at_risk, summary = survival_tables("all", ["all"])
+    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    texts = layer_of(plot, "geom_text")
+    row = texts[texts["y"] == texts.loc[texts["label"] == "All patients", "y"].item()]
+    row = row[row["label"] != "All patients"]
+    assert row["x"].tolist() == [0, 12, 24, 36, 48, 60, 72]
+    assert row["label"].tolist() == ["100", "50", "25", "12", "6", "3", "2"]
+
+
+def test_censored_patients_have_ticks(survival_tables):
+    curve, at_risk, summary = survival_tables("all", ["all"])
+    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    assert layer_of(plot, "geom_point")["time_months"].tolist() == [0, 9, 18, 27, 36, 45, 54, 63, 72]
+
+
+def test_the_axis_ends_where_few_are_left():
+    ticks = pd.DataFrame(
+        {"time_months": [0.0, 12, 24, 36, 48, 60, 72], "n_at_risk": [200, 100, 50, 20, 5, 4, 1]}
+    )
+    curve = pd.DataFrame(
+        {"group_by": "all", "group": "all", "time_months": [0.0, 30.0, 70.0], "n_censored": 0}
+        | {"survival": [1, 0.5, 0.1]}
+        | {"survival_low": np.nan, "survival_high": np.nan}
+    )
+    summary = pd.DataFrame({"group": ["all"], "n": [200], "events": [90], "median_months": [30.0]})
+    summary = summary.assign(median_low=20.0, median_high=np.nan, median_status="ok")
+    plot = plot_survival_curve(curve, ticks, summary, None, STYLE, CurveText("Overall survival"))
+    assert layer_of(plot, "geom_step")["time_months"].tolist() == [0, 30, 48]
+
+
+def test_a_band_is_a_staircase_and_ends_where_the_limits_end():
+    curve = pd.DataFrame(
+        {
+            "group": "a",
+            "time_months": [0.0, 2.0, 5.0, 6.0],
+            "survival_low": [1.0, 0.6, 0.3, np.nan],
+            "survival_high": [1.0, 0.9, 0.8, np.nan],
+        }
+    )
+    band = step_band(curve)
+    assert band["time_months"].tolist() == [0, 2, 2, 5, 5]
+    assert band["survival_low"].tolist() == [1.0, 1.0, 0.6, 0.6, 0.3]
+
+
+def test_synthetic_data_are_stamped_and_real_data_are_not(survival_tables):
+    tables = survival_tables("all", ["all"])
+    stamp = "Synthetic data: simulated patients"
+    assert stamp in texts_of(plot_survival_curve(*tables, None, MARKED, CurveText("Overall survival")))
+    assert stamp not in texts_of(plot_survival_curve(*tables, None, STYLE, CurveText("Overall survival")))
+
+
+def test_medians_and_tests_are_printed_as_the_tables_have_them(survival_tables):
+    curve, at_risk, summary = survival_tables("sex", ["female", "male"])
+    tests = pd.DataFrame({"test": ["logrank"], "group": [None], "strata": [None], "p_value": [0.0004]})
+    found = texts_of(
+        plot_survival_curve(curve, at_risk, summary, tests, STYLE, CurveText("Overall survival"))
+    )
+    assert "60/100, 12.0 (9.6\u201314.4)" in found
+    assert "60/100, 24.0 (19.2\u2013NR)" in found
+    assert "Log-rank test: p < 0.001" in found
+
+
+def test_ticks_are_thinned_to_what_fits():
+    assert thin_ticks([float(t) for t in range(0, 240, 12)]) == [float(t) for t in range(0, 240, 24)]
+
+
+def test_no_two_of_twelve_groups_look_alike():
+    groups = [f"g{i}" for i in range(12)]
+    assert len(set(pick_colours(groups).values())) == 12
+    assert len({(pick_colours(groups)[g], pick_linetypes(groups)[g]) for g in groups}) == 12
+
+
+def test_a_forest_lists_the_reference_first_under_its_term(cox_table):
+    rows = list_rows(cox_table("sex_at_birth", ["x", "y", "z"]))
+    assert rows["level"].tolist() == ["", "", "female", "male", "", "x", "y", "z"]
+    assert rows["is_reference"].tolist() == [False, False, True, False, False, True, False, False]
+    assert rows["heading"].tolist() == [False, True, False, False, True, False, False, False]
+
+
+def test_a_forest_places_ratios_on_a_logarithmic_axis_and_says_what_cannot_be_estimated(cox_table):
+    plot = plot_cox_forest(cox_table("arm", ["a", "b", "c"]), STYLE, "PFS")
+    points = layer_of(plot, "geom_point")
+    first = points[points["colour"] == points["colour"].iloc[0]].sort_values("y", ascending=False)
+    x = first["x"].to_numpy()
+    ratios = np.array([0.5, 0.9, 1.7])
+    np.testing.assert_allclose(
+        (x[1] - x[0]) / (x[2] - x[0]), np.log(ratios[1] / 0.5) / np.log(ratios[2] / 0.5)
+    )
+    assert texts_of(plot).count("not estimable") == 2
+
+
+def test_waterfall_bars_are_the_changes_from_worst_to_best():
+    changes = pd.DataFrame(
+        {"patient_id": ["a", "b", "c"], "best_change": [-0.5, 0.2, 0.0], "best_response": "SD"}
+    )
+    bars = layer_of(plot_waterfall(changes, {"PR": -0.3}, STYLE, "RECIST 1.1"), "geom_rect")
+    assert bars["patient_id"].tolist() == ["b", "c", "a"]
+    height = (bars["ymax"] - bars["ymin"]).to_numpy()
+    np.testing.assert_allclose(height[2] / height[0], 2.5)
+
+
+def test_swimmers_are_sampled_evenly_and_always_the_same():
+    courses = pd.DataFrame({"patient_id": [f"p{i:03d}" for i in range(400)], "end_months": np.arange(400.0)})
+    picked = pick_swimmers(courses)
+    assert len(picked) == 50
+    assert picked["end_months"].tolist() == [float(t) for t in range(399, -1, -8)]
+    pd.testing.assert_frame_equal(picked, pick_swimmers(courses.sample(frac=1, random_state=1)))
+
+
+def test_numbers_at_risk_are_those_just_before_the_tick():
+    part = pd.DataFrame(
+        {"group": "responder", "time_months": [0.0, 5.0, 6.0, 13.0], "n_at_risk": [9, 9, 8, 3]}
+    )
+    assert count_at_risk(part, "responder", [0.0, 6.0, 12.0, 24.0]) == ["9", "8", "3", "0"]
+
+
+def test_the_naive_comparison_is_never_drawn_alone(survival_tables):
+    curve, _, _ = survival_tables("x", ["responder", "non_responder"])
+    naive = curve.assign(method="naive", landmark_months=np.nan)
+    ratios = pd.DataFrame(
+        {"method": ["naive"], "landmark_months": [np.nan], "hazard_ratio": [0.4], "p_value": [0.01]}
+    )
+    ratios = ratios.assign(hazard_ratio_low=0.3, hazard_ratio_high=0.6, excluded=0)
+    with pytest.raises(ValueError, match="only beside"):
+        plot_responder_curves(naive, ratios, STYLE, "PFS", "Months")
+    with pytest.raises(ValueError, match="only beside"):
+        plot_landmark_ratio(ratios, STYLE, "PFS")
+
+
+def test_of_simon_makuch_the_first_landmark_is_drawn(survival_tables):
+    curve, _, _ = survival_tables("x", ["responder"])
+    curves = pd.concat([curve.assign(method="simon_makuch", landmark_months=m) for m in (12.0, 0.0, 6.0)])
+    assert list_parts(curves) == [("simon_makuch", 6.0)]
+
+
+def test_the_flow_holds_the_losses_on_the_way_to_the_primary_endpoint():
+    rows = [
+        ("cohort: keys", "patients", 10, 2),
+        ("response: baseline", "rows", 8, 1),
+        ("survival: pfs by sex", "patients", 8, 1),
+        ("survival: pfs_fda by sex", "patients", 8, 1),
+        ("survival: os, multivariable model", "patients", 8, 1),
+        ("endpoints: origin", "patients", 8, 0),
+    ]
+    flow = pd.DataFrame(rows, columns=["step", "unit", "n_before", "n_lost"]).assign(reason="x")
+    flow["n_after"] = flow["n_before"] - flow["n_lost"]
+    assert [step for step, *_ in list_flow(pick_flow(flow, "pfs"))] == [
+        "cohort: keys",
+        "survival: pfs by sex",
+    ]

@@ -35,7 +35,6 @@ STAGES = (
 CHAPTERS = ("response", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
     "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
-    "survival": ("competing_risks", "competing_tests", "fine_gray"),
     "controls": ("control_comparability", "reconstruction_quality", "claims"),
 }
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
+from prrt_outcomes.cli.study_check import check_study
 from prrt_outcomes.cohort.read import read_cohort
-from prrt_outcomes.cohort.settings import check_settings
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.study.load import find_study_file, load_study
 
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
         problems, sizes = error.problems, {}
     else:
         cohort = read_cohort(study, study_file.parent)
-        problems = (*check_settings(study, study_file), *cohort.problems)
+        problems = (*check_study(study, study_file), *cohort.problems)
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
     if arguments.out is not None:
         write_problems(arguments.out / PROBLEMS_FILE, problems)

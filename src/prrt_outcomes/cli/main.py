@@ -60,6 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", metavar="S", type=_not_negative, required=True)
     simulate.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study")
 
+    controls = commands.add_parser(
+        "controls", help="list the published arms that a study can name, or explain one"
+    )
+    controls.add_argument("arm", metavar="ARM", nargs="?", help="an arm of the library")
+
     step = commands.add_parser("step")
     step.add_argument("step", metavar="STEP", help="a stage, or figures, accounts, report")
     step.add_argument("--study", metavar="STUDY", type=Path, required=True)

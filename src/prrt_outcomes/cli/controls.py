@@ -1,0 +1,76 @@
+"""Command `controls`: the library of published arms, listed or explained."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+
+from prrt_outcomes.controls.library import PublishedArm, list_arm_names, load_library
+from prrt_outcomes.errors import UsageError, nearest_name
+
+HEADINGS = ("arm", "endpoint", "treatment", "n", "median months", "criterion", "citation")
+WIDEST = 34
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """List the arms of the library, or all that is known of one.
+
+    Raises
+    ------
+    UsageError
+        when the library has no arm of that name.
+    """
+    if arguments.arm is None:
+        print(format_library(load_library()))
+        print("\nprrt-outcomes controls ARM tells all that its source shows, and what it leaves open")
+        return 0
+    chosen = [arm for arm in load_library() if arm.arm == arguments.arm]
+    if not chosen:
+        near = nearest_name(arguments.arm, list_arm_names())
+        hint = f"; did you mean {near}?" if near else ""
+        raise UsageError(f"the library has no arm {arguments.arm}{hint}")
+    print("\n\n".join(format_arm(arm) for arm in chosen))
+    return 0
+
+
+def format_library(arms: Sequence[PublishedArm]) -> str:
+    """One line an arm and endpoint."""
+    rows = [HEADINGS, *(_cells(arm) for arm in arms)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def format_arm(arm: PublishedArm) -> str:
+    """All fields of one arm and endpoint; what the source did not show is called not shown."""
+    values = {field.name: getattr(arm, field.name) for field in fields(arm)}
+    points = (f"{survival:g} at {months:g} months" for months, survival in arm.milestones)
+    values["milestones"] = ", ".join(points)
+    lines = []
+    for name, value in values.items():
+        text = "not shown" if value is None or value == "" else str(value)
+        lines.append(f"{name.replace('_', ' '):<22} {text}")
+    return "\n".join(lines)
+
+
+def _cells(arm: PublishedArm) -> tuple[str, ...]:
+    """The line of one arm."""
+    n = "" if arm.n is None else str(arm.n)
+    criterion, treatment = _shorten(arm.criterion), _shorten(arm.treatment)
+    return (arm.arm, arm.endpoint, treatment, n, _format_median(arm), criterion, arm.citation)
+
+
+def _format_median(arm: PublishedArm) -> str:
+    """Median with its interval; empty where the source shows none."""
+    if arm.median_status == "not_reached":
+        return "not reached"
+    if arm.median_months is None:
+        return ""
+    interval = [f"{bound:g}" for bound in (arm.median_low, arm.median_high) if bound is not None]
+    return f"{arm.median_months:g}" + (f" ({' to '.join(interval)})" if len(interval) == 2 else "")
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."

@@ -19,7 +19,8 @@ class ConcordanceResult:
 
     Attributes
     ----------
-    status : ``ok``; ``no_events`` or ``too_few`` where no pair can be compared
+    status : ``ok``; ``no_events`` or ``too_few`` where no pair can be compared; ``separation`` of a model
+        without a linear predictor
     concordance : (concordant + tied/2) / comparable pairs; nan where there is none
     std_error : infinitesimal jackknife over clusters
     lower, upper : normal interval, within 0 and 1
@@ -83,7 +84,13 @@ def compute_concordance(
 def compute_cox_concordance(
     fit: CoxResult, *, method: str = "harrell", horizon: float | None = None, confidence: float = 0.95
 ) -> ConcordanceResult:
-    """Concordance of a fitted Cox model's linear predictor; see `compute_concordance`."""
+    """Concordance of a fitted Cox model's linear predictor; see `compute_concordance`.
+
+    A separated model has no linear predictor: status ``separation``, empty. Columns that are not estimable
+    do not contribute.
+    """
+    if fit.status == "separation":
+        return ConcordanceResult("separation", np.nan, np.nan, np.nan, np.nan, 0.0, 0.0, 0.0)
     return _summarise(fit.rows, fit.linear_predictor, method, horizon, confidence)
 
 

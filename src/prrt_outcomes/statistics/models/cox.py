@@ -27,6 +27,7 @@ from prrt_outcomes.statistics.models.estimability import (
     find_separated_columns,
 )
 from prrt_outcomes.statistics.models.model_rows import TIE_TOLERANCE, ModelRows, derive_model_rows
+from prrt_outcomes.statistics.models.monotone_limit import fit_monotone_limit
 from prrt_outcomes.statistics.models.partial_likelihood import (
     NewtonFit,
     compute_partial_likelihood,
@@ -146,23 +147,34 @@ def fit_cox_rows(
             log_likelihood=null.log_likelihood,
             log_likelihood_null=null.log_likelihood,
         )
-    fit = _maximise(matrix[:, used], rows, tied, ties, engine)
-    separated = np.zeros(p, dtype=bool)
-    separated[used] = find_separated_columns(fit, null.information[np.ix_(used, used)])
-    statuses[separated] = "separation"
+    fit = _maximise(matrix[:, used], rows, tied, ties, engine, null.information[np.ix_(used, used)])
+    separated, directions = find_separated_columns(fit, null.information[np.ix_(used, used)])
     few = rows.n_events < EVENTS_PER_PARAMETER * used.sum()
-    model_covariance = np.full((p, p), np.nan)
-    finite = used & ~separated
-    inner = finite[used]
-    model_covariance[np.ix_(finite, finite)] = _invert(fit.at.information, inner)
+    fitted, columns = rows, np.arange(int(used.sum()))
+    if separated.any():
+        limit = fit_monotone_limit(matrix[:, used], rows, directions, separated, ties)
+        fit, fitted, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
+    statuses[used] = "not_estimable"
+    statuses[np.flatnonzero(used)[columns]] = "ok"
+    statuses[np.flatnonzero(used)[separated]] = "separation"
+    beta, model_covariance = np.full(p, np.nan), np.full((p, p), np.nan)
     covariance = model_covariance.copy()
-    if robust:
-        residuals = compute_score_residuals(matrix[:, used], rows, tied, fit.at)
-        covariance[np.ix_(finite, finite)] = compute_sandwich(
-            residuals[:, inner], model_covariance[np.ix_(finite, finite)], rows
+    if len(columns):
+        place = np.flatnonzero(used)[columns]
+        beta[place] = fit.coefficients
+        model_covariance[np.ix_(place, place)] = covariance[np.ix_(place, place)] = np.linalg.inv(
+            fit.at.information
         )
-    beta = np.full(p, np.nan)
-    beta[finite] = fit.coefficients[inner]
+        if robust:
+            residuals = compute_score_residuals(
+                matrix[:, place], fitted, derive_tied_events(fitted, ties), fit.at
+            )
+            inverse = model_covariance[np.ix_(place, place)]
+            covariance[np.ix_(place, place)] = compute_sandwich(residuals, inverse, fitted)
+    finite = statuses == "ok"
+    beta[~finite] = np.nan
+    for matrix_ in (covariance, model_covariance):
+        matrix_[~finite], matrix_[:, ~finite] = np.nan, np.nan
     unscale = np.outer(scale, scale)
     statuses[(statuses == "ok") & few] = "too_few"
     order = ("separation", "not_estimable", "too_few")
@@ -209,7 +221,7 @@ def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: 
     return influence.T @ influence
 
 
-def _maximise(matrix, rows: ModelRows, tied, ties: str, engine: str | None) -> NewtonFit:
+def _maximise(matrix, rows: ModelRows, tied, ties: str, engine: str | None, null_information) -> NewtonFit:
     """Maximum of the partial likelihood; lifelines brings simple data near it, Newton's method home."""
     if engine not in (None, "lifelines", "newton"):
         raise ValueError(f"engine {engine!r}: expected 'lifelines' or 'newton'")
@@ -231,8 +243,10 @@ def _maximise(matrix, rows: ModelRows, tied, ties: str, engine: str | None) -> N
         return compute_partial_likelihood(matrix, rows, tied, beta)
 
     zero = np.zeros(matrix.shape[1])
-    fit = fit_newton(evaluate, zero if start is None else start)
-    return fit if fit.converged or start is None else fit_newton(evaluate, zero)
+    fit = fit_newton(evaluate, zero if start is None else start, null_information=null_information)
+    if fit.converged or start is None:
+        return fit
+    return fit_newton(evaluate, zero, null_information=null_information)
 
 
 def _fit_by_lifelines(matrix: np.ndarray, rows: ModelRows) -> np.ndarray | None:
@@ -249,12 +263,6 @@ def _fit_by_lifelines(matrix: np.ndarray, rows: ModelRows) -> np.ndarray | None:
             return CoxPHFitter().fit(frame, "time", "event").params_[names].to_numpy()
         except (ConvergenceError, ValueError, np.linalg.LinAlgError):
             return None
-
-
-def _invert(information: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Inverse information of the kept columns; separated ones have none left and are taken as fixed."""
-    inner = information[np.ix_(keep, keep)]
-    return np.linalg.inv(inner) if inner.size else inner
 
 
 def _reason(columns: tuple[DesignColumn, ...], statuses: np.ndarray, n_events: int) -> str:

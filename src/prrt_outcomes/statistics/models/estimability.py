@@ -8,6 +8,7 @@ from prrt_outcomes.statistics.models.partial_likelihood import NewtonFit
 
 COLLINEAR = 1e-10
 FLAT = 1e-7
+LOADING = 1e-3
 
 
 def find_estimable_columns(information: np.ndarray, total: float) -> np.ndarray:
@@ -32,8 +33,8 @@ def find_estimable_columns(information: np.ndarray, total: float) -> np.ndarray:
     return keep
 
 
-def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> np.ndarray:
-    """Flag the columns whose coefficient runs to infinity: (p,).
+def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Flag the columns whose coefficient runs to infinity: (p,), with the directions in which it does: (p, k).
 
     Along a direction in which the likelihood is monotone, Newton's method never rests and the information
     melts away; compared with the information at 0, its generalised eigenvalue there tends to 0. A fit that
@@ -43,7 +44,8 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> np.n
 
     shares, directions = eigh(fit.at.information, null_information)
     if fit.converged and shares[0] > FLAT:
-        return np.zeros(len(shares), dtype=bool)
-    flat = shares <= max(FLAT, shares[0] * 1.001)
-    loading = np.abs(directions[:, flat]).max(axis=1)
-    return loading > 1e-3 * loading.max()
+        return np.zeros(len(shares), dtype=bool), np.empty((len(shares), 0))
+    flat = directions[:, shares <= max(FLAT, shares[0] * 1.001)]
+    loading = np.abs(flat).max(axis=1)
+    separated = loading > LOADING * loading.max()
+    return separated, np.where(separated[:, None], flat, 0.0)

@@ -145,7 +145,7 @@ def fit_fine_gray(
         if used.any():
             inner = rows.matrix[:, used]
             fit = fit_newton(lambda b: _evaluate(rows, inner, b), np.zeros(int(used.sum())))
-            separated = find_separated_columns(fit, null.information[np.ix_(used, used)])
+            separated, _ = find_separated_columns(fit, null.information[np.ix_(used, used)])
             finite = np.flatnonzero(used)[~separated]
             statuses[np.flatnonzero(used)[separated]] = "separation"
             few = checked.n_events < EVENTS_PER_PARAMETER * used.sum()

@@ -26,6 +26,8 @@ MAX_ITERATIONS = 30
 # A step below this is the last: by quadratic convergence what is left is of the order of its square.
 STEP_TOLERANCE = 1e-6
 LOG_LIKELIHOOD_TOLERANCE = 1e-12
+SMALLEST = 1e-300
+MELTED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class LikelihoodAt:
     log_likelihood : value
     score : (p,)
     information : (p, p)
-    risk : (n,) weight times exp(linear predictor), up to one common factor
+    risk : (n,) weight times exp(linear predictor), up to one factor a stratum
     term_mean : (D, p) mean covariate over the risk set of each term
     term_hazard : (D,) hazard increment of each term, on the scale of `risk`
     """
@@ -123,22 +125,25 @@ def compute_partial_likelihood(
     cell_weight : (G,) factor by which each event time counts (1 when absent); used by tests that weigh the
         information by a function of time
     """
-    eta = matrix @ coefficients
-    eta = eta - eta.max(initial=-np.inf) if len(eta) else eta
+    eta = compute_shifted_predictor(matrix @ coefficients, rows)
     risk = rows.weights * np.exp(eta)
-    at_risk = compute_risk_set_sums(np.column_stack([risk, matrix * risk[:, None]]), rows)
+    risks = np.column_stack([risk, matrix * risk[:, None]])
+    of_events = sum_over_events(risks[rows.event], rows)
+    at_risk = compute_risk_set_sums(risks, rows)
+    # Differences of cumulative sums may lose what is tiny beside the rest; the events themselves are always
+    # there.
+    at_risk[:, 0] = np.maximum(at_risk[:, 0], np.maximum(of_events[:, 0], SMALLEST))
     sums = at_risk[tied.cell]
     if tied.left_out.any():
-        sums = (
-            sums
-            - tied.left_out[:, None]
-            * sum_over_events(np.column_stack([risk, matrix * risk[:, None]])[rows.event], rows)[tied.cell]
-        )
+        sums = sums - tied.left_out[:, None] * of_events[tied.cell]
+        sums[:, 0] = np.maximum(sums[:, 0], SMALLEST)
     weight = tied.weight if cell_weight is None else tied.weight * cell_weight[tied.cell]
     event_weight = rows.weights[rows.event]
     if cell_weight is not None:
         event_weight = event_weight * cell_weight[rows.event_cell]
-    mean = sums[:, 1:] / sums[:, :1]
+    with np.errstate(over="ignore"):
+        # A mean lies within its column, whatever rounding has left of the sums.
+        mean = np.clip(sums[:, 1:] / sums[:, :1], matrix.min(axis=0), matrix.max(axis=0))
     hazard = weight / sums[:, 0]
     log_likelihood = event_weight @ eta[rows.event] - weight @ np.log(sums[:, 0])
     score = event_weight @ matrix[rows.event] - weight @ mean
@@ -147,10 +152,23 @@ def compute_partial_likelihood(
     return LikelihoodAt(float(log_likelihood), score, information, risk, mean, hazard)
 
 
+def compute_shifted_predictor(eta: np.ndarray, rows: ModelRows) -> np.ndarray:
+    """Linear predictor with the largest of each stratum at 0: its exponential cannot overflow.
+
+    The partial likelihood does not change, since risk sets are formed within strata.
+    """
+    if not rows.stratum.any():
+        return eta - eta.max()
+    largest = np.full(int(rows.stratum.max()) + 1, -np.inf)
+    np.maximum.at(largest, rows.stratum, eta)
+    return eta - largest[rows.stratum]
+
+
 def fit_newton(
     evaluate: Callable[[np.ndarray], Likelihood],
     start: np.ndarray,
     *,
+    null_information: np.ndarray | None = None,
     max_iterations: int = MAX_ITERATIONS,
 ) -> NewtonFit:
     """Maximise a log likelihood by Newton's method with step halving.
@@ -163,7 +181,7 @@ def fit_newton(
     at = evaluate(beta)
     for iteration in range(1, max_iterations + 1):
         step = _newton_step(at)
-        if step is None:
+        if step is None or _has_melted(at.information, null_information):
             return NewtonFit(beta, at, False, iteration)
         if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
             return NewtonFit(beta + step, evaluate(beta + step), True, iteration)
@@ -238,6 +256,15 @@ def _cumulative_hazard(hazard: np.ndarray, rows: ModelRows, tied: TiedEvents) ->
     if tied.left_out.any():
         out[rows.event] -= _sum_over_terms(hazard * tied.left_out, rows, tied)[rows.event_cell]
     return out
+
+
+def _has_melted(information: np.ndarray, null_information: np.ndarray | None) -> bool:
+    """Tell whether a direction has lost its information; going on there would only add rounding errors."""
+    if null_information is None or not len(information):
+        return False
+    from scipy.linalg import eigh
+
+    return bool(eigh(information, null_information, eigvals_only=True)[0] < MELTED)
 
 
 def _newton_step(at: Likelihood) -> np.ndarray | None:

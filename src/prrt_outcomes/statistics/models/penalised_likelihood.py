@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prrt_outcomes.statistics.models.model_rows import ModelRows, compute_risk_set_sums
+from prrt_outcomes.statistics.models.partial_likelihood import SMALLEST, compute_shifted_predictor
 
 MAX_ITERATIONS = 60
 STEP_LIMIT = 2.0
@@ -39,14 +40,16 @@ def compute_penalised_likelihood(matrix: np.ndarray, rows: ModelRows, beta: np.n
     contracted with I^-1 first, so that nothing larger than (G, p, p) is kept.
     """
     p = matrix.shape[1]
-    eta = matrix @ beta
-    eta = eta - eta.max()
+    eta = compute_shifted_predictor(matrix @ beta, rows)
     risk = rows.weights * np.exp(eta)
     squares = (matrix[:, :, None] * matrix[:, None, :]).reshape(-1, p * p)
     sums = compute_risk_set_sums(
         np.column_stack([risk, matrix * risk[:, None], squares * risk[:, None]]), rows
     )
-    total = sums[:, 0]
+    # As in the plain likelihood: differences of cumulative sums must not reach 0.
+    total = np.maximum(
+        sums[:, 0], np.maximum(np.bincount(rows.event_cell, risk[rows.event], rows.n_cells), SMALLEST)
+    )
     mean = sums[:, 1 : p + 1] / total[:, None]
     spread = sums[:, p + 1 :].reshape(-1, p, p) / total[:, None, None] - mean[:, :, None] * mean[:, None, :]
     event_weight = rows.weights[rows.event]

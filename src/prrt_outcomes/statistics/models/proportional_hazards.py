@@ -73,7 +73,8 @@ def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> P
     if transform not in TRANSFORMS:
         raise ValueError(f"transform {transform!r}: expected one of {', '.join(TRANSFORMS)}")
     used = fit.estimated
-    if not used.any():
+    # Where a coefficient has run to infinity the score of the others is not 0 in these risk sets.
+    if not used.any() or fit.status == "separation":
         return _empty_result(fit, transform)
     rows = fit.rows
     tied = derive_tied_events(rows, fit.ties)

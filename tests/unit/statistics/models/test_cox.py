@@ -140,3 +140,39 @@ def test_counts_of_levels(cohort):
     female = (x["sex"] == "f").to_numpy()
     assert (row["level"], row["reference"]) == ("f", "m")
     assert (row["n"], row["n_events"]) == (female.sum(), (female & event).sum())
+
+
+def test_in_the_limit_of_separation_events_meet_only_their_equals():
+    # Nobody with spared = 1 has an event, and of the rest the late entrants meet nobody but themselves.
+    rng = np.random.default_rng(17)
+    n = 150
+    x = pd.DataFrame(
+        {"age": rng.normal(size=n), "spared": rng.integers(0, 2, n), "arm": rng.choice(["a", "b"], n)}
+    )
+    time = np.ceil(rng.exponential(12, n) * np.exp(-0.5 * x["age"])) + 1
+    entry = np.floor(rng.random(n) * time / 2)
+    event = (rng.random(n) < 0.8) & (x["spared"] == 0)
+    strata = rng.integers(0, 2, n)
+    options = {"entry": entry, "strata": strata, "weights": rng.exponential(1, n), "references": {"arm": "a"}}
+    fit = fit_cox(time, event, x, **options)
+    assert fit.table["status"].tolist() == ["ok", "separation", "ok"]
+    rest = (x["spared"] == 0).to_numpy()
+    inside = {k: v[rest] if k != "references" else v for k, v in options.items()}
+    without = fit_cox(time[rest], event[rest], x.loc[rest, ["age", "arm"]], **inside)
+    numbers = ["coefficient", "std_error"]
+    np.testing.assert_allclose(fit.table[numbers].iloc[[0, 2]], without.table[numbers], rtol=1e-8)
+    assert fit.log_likelihood == pytest.approx(without.log_likelihood, rel=1e-9)
+
+
+def test_coefficients_that_run_to_infinity_together_leave_the_others_alone():
+    # One group fails first, one last: age is compared within the groups only.
+    time = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    first = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    last = np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
+    age = np.array([3.0, 1, 2, 5, 2, 4, 1, 3, 2, 4, 1, 5])
+    fit = fit_cox(time, np.ones(12), np.column_stack([age, first, last]))
+    assert fit.table["status"].tolist() == ["too_few", "separation", "separation"]
+    group = first + 2 * last
+    alone = fit_cox(time, np.ones(12), age, strata=group)
+    assert fit.coefficients[0] == pytest.approx(alone.coefficients[0], rel=1e-8)
+    assert fit.log_likelihood == pytest.approx(alone.log_likelihood, rel=1e-8)

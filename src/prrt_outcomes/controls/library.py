@@ -1,0 +1,159 @@
+"""The library of published arms: facts with their citation, and what their source did not show left empty."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.study.controls import LibraryControl, Milestone, PublishedControl
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
+
+STUDY_FILE = "study.yaml"
+
+
+@dataclass(frozen=True)
+class PublishedArm:
+    """One endpoint of one arm, as its source shows it.
+
+    Attributes
+    ----------
+    arm, endpoint : the key; an arm may have several endpoints
+    study, treatment, role, radionuclide : what was given; role is placebo, ssa, everolimus, sunitinib,
+        cabozantinib, surufatinib, prrt or other
+    citation, pmid, doi : source
+    n, events : patients and events; None where not shown
+    population, tumour_group, tumour_types, grade, line, criterion, origin : in the source's words; empty
+        where not shown
+    progressive_at_entry, central_review : yes, no, mixed or unknown
+    scan_interval_weeks, enrolment_start_year, enrolment_end_year : None where not shown
+    median_months, median_low, median_high : None where not shown; median_status ``ok`` or ``not_reached``
+    milestones : (months, survival)
+    source_population : arms with the same value share patients; one of them stands in a summary
+    evidence : ``abstract_seen`` or ``secondary_seen``
+    source_seen, note : where it was seen, and its doubts
+    """
+
+    arm: str
+    endpoint: str
+    study: str
+    treatment: str
+    role: str
+    radionuclide: str
+    citation: str
+    pmid: str
+    doi: str
+    n: int | None
+    events: int | None
+    population: str
+    tumour_group: str
+    tumour_types: str
+    grade: str
+    line: str
+    progressive_at_entry: str
+    criterion: str
+    central_review: str
+    scan_interval_weeks: float | None
+    origin: str
+    enrolment_start_year: int | None
+    enrolment_end_year: int | None
+    median_months: float | None
+    median_low: float | None
+    median_high: float | None
+    median_status: str
+    milestones: tuple[tuple[float, float], ...]
+    source_population: str
+    evidence: str
+    source_seen: str
+    note: str
+
+
+@lru_cache(maxsize=1)
+def load_library() -> tuple[PublishedArm, ...]:
+    """All arms of the library, in the order of the file."""
+    text = files("prrt_outcomes.controls").joinpath("library.csv").read_text(encoding="utf-8")
+    return tuple(_read_row(row) for row in csv.DictReader(text.splitlines()))
+
+
+def _read_row(row: dict[str, str]) -> PublishedArm:
+    whole = ("n", "events", "enrolment_start_year", "enrolment_end_year")
+    numbers = ("scan_interval_weeks", "median_months", "median_low", "median_high")
+    values: dict = dict(row)
+    values |= {name: int(row[name]) if row[name] else None for name in whole}
+    values |= {name: float(row[name]) if row[name] else None for name in numbers}
+    points = [point.split(":") for point in row["milestones"].split(";") if point]
+    values["milestones"] = tuple((float(months), float(survival)) for months, survival in points)
+    return PublishedArm(**values)
+
+
+def find_arm(arm: str, endpoint: str) -> PublishedArm | None:
+    """The arm's entry for an endpoint, or None where the library has none."""
+    return next((a for a in load_library() if (a.arm, a.endpoint) == (arm, endpoint)), None)
+
+
+def list_arm_names() -> tuple[str, ...]:
+    """Names of all arms, each once."""
+    return tuple(dict.fromkeys(a.arm for a in load_library()))
+
+
+def list_endpoints(arm: str) -> tuple[str, ...]:
+    """Endpoints that the library has for an arm."""
+    return tuple(a.endpoint for a in load_library() if a.arm == arm)
+
+
+def convert_arm_to_control(control: LibraryControl, arm: PublishedArm) -> PublishedControl | None:
+    """A library arm in the form in which a study writes an arm out; None where it has no point of a curve."""
+    if arm.n is None or (arm.median_months is None and not arm.milestones):
+        return None
+    return PublishedControl(
+        id=control.id,
+        kind="published",
+        endpoint=control.endpoint,
+        primary=control.primary,
+        within=control.within,
+        n=arm.n,
+        events=arm.events,
+        median_months=arm.median_months,
+        median_low=arm.median_low,
+        median_high=arm.median_high,
+        milestones=tuple(Milestone(months=m, survival=s) for m, s in arm.milestones),
+        citation=arm.citation,
+        population=arm.population,
+        line=arm.line,
+        tumour_types=arm.tumour_types,
+        grade=arm.grade,
+        criterion=arm.criterion,
+        scan_interval_weeks=arm.scan_interval_weeks,
+        origin=arm.origin,
+        enrolment_start_year=arm.enrolment_start_year,
+        enrolment_end_year=arm.enrolment_end_year,
+        progressive_at_entry=arm.progressive_at_entry,
+    )
+
+
+def check_library_controls(study: Study) -> list[Problem]:
+    """Name every library control whose arm, or whose endpoint, the library does not have."""
+    problems = []
+    for position, control in enumerate(study.controls):
+        if not isinstance(control, LibraryControl):
+            continue
+        endpoints = list_endpoints(control.arm)
+        place = f"controls.{position}"
+        if not endpoints:
+            near = nearest_name(control.arm, list_arm_names())
+            expected = (f"did you mean {near}? " if near else "") + "`prrt-outcomes controls` lists the arms"
+            problems.append(
+                Problem(STUDY_FILE, None, f"{place}.arm", control.arm, "no arm of the library", expected)
+            )
+        elif control.endpoint not in endpoints:
+            expected = f"one of {', '.join(endpoints)}"
+            problem = f"the library has no {control.endpoint} for {control.arm}"
+            problems.append(
+                Problem(STUDY_FILE, None, f"{place}.endpoint", control.endpoint, problem, expected)
+            )
+    return problems

@@ -220,13 +220,13 @@ tables:
 {tables}
 extra_columns: {{stop_reason: category}}
 response:
-  criteria: [recist_1_1, recist_mr, swog_mr]
-endpoints: [pfs, os, ttp, pfs_fda]
+  criteria: [recist_1_1, swog_mr]
+endpoints: [pfs, os, ttp]
 # The first restaging follows the whole course of cycles, nine months after the first.
 assessment_interval_days: {interval}
 assessment_window_days: 14
 analysis:
-  group_by: [tumour_group, tumour_type, radionuclide, grade]
+  group_by: [tumour_group, tumour_type, radionuclide]
   covariates: [age_years, sex, tumour_group, grade]
   reference: {{tumour_group: gep, grade: G1}}
   milestones_months: [12, 24, 60]

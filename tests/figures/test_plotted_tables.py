@@ -55,6 +55,7 @@ def test_the_axis_ends_where_few_are_left():
     ticks = pd.DataFrame(
         {"time_months": [0.0, 12, 24, 36, 48, 60, 72], "n_at_risk": [200, 100, 50, 20, 5, 4, 1]}
     )
+    ticks = ticks.assign(group="all")
     curve = pd.DataFrame(
         {"group_by": "all", "group": "all", "time_months": [0.0, 30.0, 70.0], "n_censored": 0}
         | {"survival": [1, 0.5, 0.1]}

@@ -14,6 +14,9 @@ STATUS_WORDS = {
     "separation": "not estimable (all events in one group)",
     "too_few": "too few patients or too short a follow-up",
     "few_events": "few events: fewer than 10 a parameter",
+    "not_estimable": "not estimable",
+    "not_converged": "not estimable (the fit did not converge)",
+    "no_bound": "no limit found",
     "competing_censored": "competing events taken as censored",
     "suppressed": "suppressed (small count)",
 }

@@ -1,0 +1,50 @@
+"""Files of figures: every format, the same bytes each time, nothing left of an earlier run."""
+
+import struct
+
+import pytest
+
+from prrt_outcomes.figures.canvas import Canvas
+from prrt_outcomes.figures.save import save_figures
+from prrt_outcomes.figures.theme import FigureStyle
+
+STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
+
+
+def make_plots():
+    """A plot keeps the figure it was drawn on, so each drawing has its own."""
+    sheet = Canvas(STYLE, 3.0, 1.5)
+    sheet.add_text(0.2, 0.7, "Überleben $5 & <b>")
+    sheet.add_line(0.1, 0.3, 2.9, 0.3)
+    return {"one": sheet.plot()}
+
+
+@pytest.fixture
+def plots():
+    return make_plots()
+
+
+def test_figures_are_the_same_bytes_each_time(tmp_path):
+    formats = ("pdf", "svg", "png")
+    first = save_figures(make_plots(), tmp_path / "a", formats, 150)
+    second = save_figures(make_plots(), tmp_path / "b", formats, 150)
+    assert [p.name for p in first] == ["one.pdf", "one.svg", "one.png"]
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_a_png_has_the_dots_that_were_asked_for(plots, tmp_path):
+    (path,) = save_figures(plots, tmp_path, ("png",), 200)
+    assert struct.unpack(">II", path.read_bytes()[16:24]) == (600, 300)
+
+
+def test_figures_of_an_earlier_run_are_removed_and_other_files_stay(plots, tmp_path):
+    (tmp_path / "old.svg").write_text("<svg/>")
+    (tmp_path / "notes.txt").write_text("mine")
+    save_figures(plots, tmp_path, ("svg",), 72)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "one.svg"]
+
+
+def test_files_hold_no_date(plots, tmp_path):
+    pdf, svg = save_figures(plots, tmp_path, ("pdf", "svg"), 72)
+    assert b"CreationDate" not in pdf.read_bytes()
+    assert "dc:date" not in svg.read_text(encoding="utf-8")

@@ -1,0 +1,198 @@
+"""The page: self-contained, every number with its row, skipped stages say so."""
+
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from prrt_outcomes.figures.canvas import Canvas
+from prrt_outcomes.figures.save import save_figures
+from prrt_outcomes.figures.theme import figure_style
+from prrt_outcomes.report.content import Number, join_words, say
+from prrt_outcomes.report.images import shorten_svg
+from prrt_outcomes.report.write import write_report
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.files import write_table
+
+STAGES = ("cohort", "treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study.model_validate(
+        {
+            "study": "trial",
+            "title": "A trial & its <placebo>",
+            "synthetic": True,
+            "tables": {"patients": "p.csv", "reported_outcomes": "o.csv"},
+            "extra_columns": {"arm": "category"},
+            "endpoints": ["pfs"],
+            "analysis": {"group_by": ["arm"], "covariates": ["arm"], "milestones_months": [12]},
+        }
+    )
+
+
+@pytest.fixture
+def results(tmp_path, study):
+    """A trial that holds times only: no cycles, no scans, no laboratory values."""
+    done = {"cohort", "endpoints", "survival"}
+    stages = [(s, "done", None) if s in done else (s, "skipped", "no cycles") for s in STAGES]
+    same = {"endpoint": "pfs", "group_by": "arm"}
+    tables = {
+        "stages": pd.DataFrame(stages, columns=["stage", "status", "reason"]),
+        "attrition": pd.DataFrame(
+            [("patients", "patients", "cohort: keys", "no time <b>known</b>", 12, 2, 10)],
+            columns=["table", "unit", "step", "reason", "n_before", "n_lost", "n_after"],
+        ),
+        "km_summary": pd.DataFrame(
+            [
+                {
+                    "endpoint": "pfs",
+                    "group_by": "all",
+                    "group": "all",
+                    "n": 10,
+                    "events": 4,
+                    "median_months": 11.34,
+                }
+                | {"median_low": 9.0, "follow_up_months": 20.0, "status": "ok", "median_status": "ok"},
+                same
+                | {
+                    "group": "everolimus",
+                    "n": 6,
+                    "events": 1,
+                    "status": "ok",
+                    "median_status": "not_reached",
+                },
+                same
+                | {"group": "placebo", "n": 4, "events": 3, "median_months": 4.01, "median_status": "ok"},
+            ]
+        ),
+        "cox": pd.DataFrame(
+            [
+                {
+                    "endpoint": "pfs",
+                    "model": "univariable",
+                    "term": "arm",
+                    "level": "everolimus",
+                    "n": 6,
+                    "events": 1,
+                }
+                | {
+                    "reference": "placebo",
+                    "hazard_ratio": 0.558,
+                    "hazard_ratio_low": 0.4,
+                    "hazard_ratio_high": 0.77,
+                }
+                | {"p_value": 0.0004, "status": "few_events"}
+            ]
+        ),
+        "logrank": pd.DataFrame([same | {"test": "logrank", "p_value": 0.0004, "df": 1, "status": "ok"}]),
+    }
+    for name, table in tables.items():
+        write_table(tmp_path / "tables" / f"{name}.csv", name, table)
+    sheet = Canvas(figure_style(study), 3.0, 1.5)
+    sheet.add_text(0.2, 0.7, "A curve")
+    plots = {"kaplan_meier_pfs_all": sheet.plot()}
+    save_figures(plots, tmp_path / "figures" / "survival", ("svg",), 72)
+    return tmp_path
+
+
+def test_a_trial_without_cycles_gives_a_sensible_page(results, study):
+    page = write_report(results, study).read_text(encoding="utf-8")
+    assert "11.3 months" in page
+    assert page.count("Not in this report: no cycles.") == 5
+    assert "not reached" in page
+    assert "0.56 (0.40\u20130.77)" in page
+    assert "few events: fewer than 10 a parameter" in page
+    assert "p &lt; 0.001" in page
+    assert "Synthetic data: these patients were simulated" in page
+
+
+def test_what_comes_from_data_is_escaped(results, study):
+    page = write_report(results, study).read_text(encoding="utf-8")
+    assert "A trial &amp; its &lt;placebo&gt;" in page
+    assert "no time &lt;b&gt;known&lt;/b&gt;" in page
+    assert "<b>known" not in page
+
+
+def test_every_number_names_its_row(results, study):
+    page = write_report(results, study).read_text(encoding="utf-8")
+    assert (
+        'href="tables/km_summary.csv" title="tables/km_summary.csv: endpoint = pfs, group_by = all, group = all"'
+        in page
+    )
+    assert "tables/cox.csv: endpoint = pfs, model = univariable, term = arm, level = everolimus" in page
+    linked = set(re.findall(r'href="(tables/[^"]+)"', page))
+    assert {p for p in linked if not (results / p).is_file()} == {
+        "tables/km_curve.csv",
+        "tables/km_at_risk.csv",
+    }
+
+
+def test_the_page_needs_nothing_from_outside(results, study):
+    page = write_report(results, study).read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    assert not re.search(r"@import|url\((?!data:)", page)
+    sources = re.findall(r'<img src="([^"]{0,30})', page)
+    assert len(sources) == 1
+    assert sources[0].startswith("data:image/svg+xml;base64,")
+    assert re.search(r'<img [^>]*alt="Figure: Progression-free survival, all patients', page)
+
+
+def test_the_same_input_gives_the_same_page(results, study):
+    assert write_report(results, study).read_bytes() == write_report(results, study).read_bytes()
+
+
+def test_an_empty_results_folder_gives_a_page(tmp_path, study):
+    page = write_report(tmp_path, study).read_text(encoding="utf-8")
+    assert "The tables of this run hold no result yet." in page
+    assert page.count("Not in this report") == 7
+
+
+def test_the_page_opens_in_a_browser_without_a_complaint(results, study, tmp_path):
+    browser = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    page = write_report(results, study)
+    probe = tmp_path / "probe.html"
+    script = (
+        "<script>window.addEventListener('load', () => { const images = [...document.images]; const bad = "
+        "images.filter(i => { i.loading = 'eager'; return i.complete && i.naturalWidth === 0; }).length; "
+        "document.title = `images ${images.length} missing ${bad} wide ${document.body.scrollWidth}`; });</script>"
+    )
+    probe.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", script + "</body>"), encoding="utf-8"
+    )
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command += [
+        "--window-size=500,3000",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=3000",
+    ]
+    done = subprocess.run(
+        [*command, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert "CONSOLE" not in done.stderr
+    found = re.search(r"<title>images (\d+) missing (\d+) wide (\d+)</title>", done.stdout)
+    assert found, done.stdout[:300]
+    images, missing, wide = map(int, found.groups())
+    assert (images, missing) == (1, 0)
+    assert wide <= 500
+
+
+def test_a_number_is_escaped_and_links_to_its_table():
+    number = Number("<1%", "safety_rates", (("group", 'a"b'), ("phase", "")))
+    assert str(say("{n} of them", n=number)) == (
+        '<a class="number" href="tables/safety_rates.csv" title="tables/safety_rates.csv: group = a&#34;b">&lt;1%</a>'
+        " of them"
+    )
+    assert str(join_words(["a", "<b>", number]))[:18] == "a, &lt;b&gt; and <"
+
+
+def test_a_shortened_svg_keeps_the_scale_of_its_letters():
+    svg = '<?xml version="1.0"?>\n<svg>\n  <!-- A -->\n '
+    svg += '<path transform="scale(0.015625)" d="M 1.23456 -7.0001 L 2 3"/>\n</svg>'
+    assert shorten_svg(svg) == '<svg>\n<path transform="scale(0.015625)" d="M 1.23 -7 L 2 3"/>\n</svg>'

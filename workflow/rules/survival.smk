@@ -4,6 +4,10 @@ rule survival:
         study=ancient(STUDY_PATH),
         endpoints="derived/endpoints.parquet",
         analysis_set="derived/analysis_set.parquet",
+        endpoint_variants="derived/endpoint_variants.parquet",
+        estimands="tables/estimands.csv",
+        treatment_course="derived/treatment_course.parquet",
+        responses="derived/responses.parquet",
     output:
         km_curve="tables/km_curve.csv",
         km_summary="tables/km_summary.csv",
@@ -19,6 +23,12 @@ rule survival:
         competing_risks="tables/competing_risks.csv",
         competing_tests="tables/competing_tests.csv",
         fine_gray="tables/fine_gray.csv",
+        estimand_comparison="tables/estimand_comparison.csv",
+        course_summary="tables/course_summary.csv",
+        sensitivity="tables/sensitivity.csv",
+        interval_censored_curve="tables/interval_censored_curve.csv",
+        scan_intervals="tables/scan_intervals.csv",
+        scan_interval_test="tables/scan_interval_test.csv",
         attrition="derived/attrition/survival.csv",
         status="derived/stages/survival.csv",
     log:

@@ -103,7 +103,7 @@ def list_analyses(
     assessments, loss, no assessment, or last seen more than one planned interval and window (180 days where none is
     planned) before the cut-off. `censored_event_free`: they all went on without event to the cut-off.
     """
-    censored = rows["event"] == 0
+    censored = pd.Series(rows["event"].to_numpy("int64") == 0, index=rows.index)
     before = censored & ~(rows["end_date"] >= cutoff)
     silent = pd.Timedelta(days=(study.assessment_interval_days or SILENT_DAYS) + study.assessment_window_days)
     seen = rows[["end_date", "last_contact_date"]].max(axis=1)
@@ -178,10 +178,10 @@ def derive_event_bounds(rows: pd.DataFrame, *, counts_progression: bool) -> tupl
         other event happened on its day; a competing event and a censoring leave the time open (right is infinite).
     """
     time = rows["time_days"].to_numpy(float)
-    event = rows["event"] == 1
-    hidden = event & (rows["basis"] == "responses.assessment_date")
+    event = rows["event"].to_numpy("int64") == 1
+    hidden = event & rows["basis"].eq("responses.assessment_date").fillna(False).to_numpy(bool)
     if counts_progression and rows["last_adequate_date"].notna().any():
-        hidden |= event & (rows["reason"] == "death")
+        hidden |= event & rows["reason"].eq("death").fillna(False).to_numpy(bool)
     before = (rows["previous_assessment_date"] - rows["origin_date"]).dt.days.astype("float64")
     start = np.fmax(before.to_numpy(float), rows["entry_days"].fillna(0.0).to_numpy(float))
     left = np.where(hidden, start, time)

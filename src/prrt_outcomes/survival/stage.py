@@ -12,7 +12,9 @@ from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
 from prrt_outcomes.survival.effects import summarise_periods, summarise_subgroups
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
+from prrt_outcomes.survival.estimands import summarise_estimand_tables
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
+from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
 
-INPUTS = ("endpoints", "analysis_set")
+INPUTS = ("endpoints", "analysis_set", "endpoint_variants", "estimands", "treatment_course", "responses")
 OUTPUTS = (
     "km_curve",
     "km_summary",
@@ -40,8 +42,14 @@ OUTPUTS = (
     "competing_risks",
     "competing_tests",
     "fine_gray",
+    "estimand_comparison",
+    "course_summary",
+    "sensitivity",
+    "interval_censored_curve",
+    "scan_intervals",
+    "scan_interval_test",
 )
-SETTINGS = ("analysis", "endpoints")
+SETTINGS = ("analysis", "endpoints", "response", "assessment_interval_days", "assessment_window_days")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
@@ -49,8 +57,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
     Parameters
     ----------
-    tables : derived tables `endpoints` and `analysis_set`
-    study : section `analysis`, names of the endpoints
+    tables : derived tables `endpoints` and `analysis_set`; `endpoint_variants`, `estimands`, `treatment_course` and
+        `responses`, which may be absent, for the estimands side by side and the sensitivity analyses
+    study : section `analysis`, endpoints, planned scan interval
 
     Returns
     -------
@@ -80,6 +89,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         name: conform_table(name, pd.concat(parts, ignore_index=True)) if parts else empty_table(name)
         for name, parts in made.items()
     }
+    every = {name: tables[name] if name in tables else empty_table(name) for name in INPUTS}
+    results |= summarise_estimand_tables(every, study) | summarise_sensitivity_tables(every, study)
     return results | {"attrition": attrition_frame(losses), "stages": status}
 
 

@@ -83,7 +83,7 @@ def summarise_safety_rates(
     Returns
     -------
     Columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group, grade_at_least,
-    n, total, proportion, proportion_low, proportion_high; first treatment period.
+    n, total, proportion, proportion_low, proportion_high, status; first treatment period.
     """
     import pandas as pd
 
@@ -111,8 +111,10 @@ def summarise_safety_rates(
             parts.append(table.assign(group_by=column, grade_at_least=floor))
     rates = pd.concat(parts, ignore_index=True)
     low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level)
-    rates = rates.assign(proportion=rates["n"] / rates["total"], proportion_low=low, proportion_high=high)
-    order = ["analyte", "phase", "group_by", "group", "grade_at_least"]
-    return rates[[*order, "n", "total", "proportion", "proportion_low", "proportion_high"]].reset_index(
-        drop=True
+    rates = rates.assign(
+        proportion=rates["n"] / rates["total"], proportion_low=low, proportion_high=high, status="ok"
     )
+    order = ["analyte", "phase", "group_by", "group", "grade_at_least"]
+    return rates[
+        [*order, "n", "total", "proportion", "proportion_low", "proportion_high", "status"]
+    ].reset_index(drop=True)

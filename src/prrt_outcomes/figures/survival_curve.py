@@ -231,6 +231,9 @@ def _draw_axes(sheet, ticks, text, tests, summary, groups) -> None:
     top = sheet.height_in
     sheet.add_text(sheet.x(0.1), sheet.y(top - 0.1), f"{text.title} (%)", va="top", weight="bold")
     below = _test_text(tests) if len(groups) > 1 else _single_text(summary, text)
+    if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
+        below += "; " if below else ""
+        below += "competing events are censored here: read it with the cumulative incidence"
     sheet.add_text(
         sheet.x(0.1),
         sheet.y(top - 0.14 - 1.15 * style.row_in),

@@ -87,6 +87,11 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("safety_grades",),
     ),
     (
+        r"curve_(?P<control>.+)",
+        "The cohort beside {control}: what was published of the control is drawn as it was published.",
+        ("km_curve", "control_reconstruction"),
+    ),
+    (
         r"love_(?P<control>.+)",
         "Balance of covariates against {control}, before and after weighting.",
         ("control_balance",),

@@ -9,6 +9,7 @@ import pandas as pd
 from prrt_outcomes.report.account import partial_reason, skip_reason
 from prrt_outcomes.report.content import Chapter, PageFigure
 from prrt_outcomes.report.controls_chapter import write_controls
+from prrt_outcomes.report.endpoints_chapter import write_endpoints
 from prrt_outcomes.report.methods import METHODS
 from prrt_outcomes.report.responders_chapter import write_responders
 from prrt_outcomes.report.response_chapter import write_response
@@ -28,6 +29,7 @@ REPORT_CHAPTERS: dict[str, str] = {
 WRITERS: dict[str, Callable] = {
     "treatment": write_treatment,
     "response": write_response,
+    "endpoints": write_endpoints,
     "survival": write_survival,
     "responders": write_responders,
     "controls": write_controls,

@@ -23,6 +23,7 @@ REPORT_INPUTS = (
     "attrition",
     "response_rates",
     "response_concordance",
+    "estimands",
     "km_summary",
     "milestones",
     "logrank",

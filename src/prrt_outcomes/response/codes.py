@@ -38,7 +38,7 @@ def convert_to_category(codes: np.ndarray, levels: tuple[str, ...]) -> pd.Catego
 
 def convert_to_days(dates: pd.Series) -> np.ndarray:
     """Whole days since 1970 as int32; `NO_DAY` where the date is empty."""
-    values = pd.to_datetime(dates).to_numpy(dtype="datetime64[ns]")
+    values = dates.to_numpy(dtype="datetime64[ns]")
     days = (values.view("int64") // NS_PER_DAY).astype(np.int64)
     return np.where(np.isnat(values), NO_DAY, days).astype(np.int32)
 

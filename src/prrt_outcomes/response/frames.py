@@ -101,30 +101,30 @@ def derive_best_table(
     best = classified.best[confirmed]
     day = timeline.visit_day[classified.counted_visits]
     units = np.arange(timeline.n_units)
-    labels = np.array(timeline.readers, dtype=object)
-    readers = labels[units % len(timeline.readers)]
+    labels = (*timeline.readers, ADJUDICATED)
+    reader = units % len(timeline.readers)
     if settings.adjudicator is not None:
         source = _adjudicated_source(course, settings)
         units = np.concatenate([units, source])
-        readers = np.concatenate([readers, np.full(len(source), ADJUDICATED, dtype=object)])
+        reader = np.concatenate([reader, np.full(len(source), len(timeline.readers))])
     group_of = {code: name for name, codes in settings.groups.items() for code in codes}
-    groups = pd.Series([group_of.get(code) for code in RESPONSES], dtype="string")
+    groups = pd.array([group_of.get(code) for code in RESPONSES], dtype="string")
     response = best.response[units]
     return pd.DataFrame(
         {
             **derive_keys(course, units // len(timeline.readers)),
             "criterion": repeat_text(classified.criterion.name, len(units)),
-            "reader": pd.array(readers, dtype="string"),
+            "reader": take_labels(labels, reader),
             "confirmed": pd.array(np.full(len(units), confirmed), dtype="boolean"),
             "best_response": convert_to_category(response, RESPONSES),
             "best_response_date": convert_to_dates(convert_positions_to_days(day, best.position)[units]),
-            "response_group": groups.take(response).to_numpy(),
+            "response_group": groups.take(response),
             "basis": convert_to_category(_best_basis(course, classified, confirmed)[units], BASES),
             "confirmation_date": convert_to_dates(convert_positions_to_days(day, best.confirmed_at)[units]),
             "complete_then_partial": pd.array(best.complete_then_partial[units], dtype="boolean"),
             "reason": convert_to_strings(_best_reasons(course, classified, settings, confirmed).take(units)),
         }
-    ).astype({"response_group": "string"})
+    )
 
 
 def _best_basis(course: Course, classified: Classified, confirmed: bool) -> np.ndarray:
@@ -163,19 +163,19 @@ def derive_keys(course: Course, period_row: np.ndarray) -> dict[str, object]:
     """Columns patient_id and period of rows of the treatment periods."""
     periods = course.timeline.periods
     return {
-        "patient_id": pd.array(periods.patients.to_numpy()[periods.patient[period_row]], dtype="string"),
+        "patient_id": pd.array(periods.patients, dtype="string").take(periods.patient[period_row]),
         "period": pd.array(periods.period[period_row], dtype="Int64"),
     }
 
 
 def take_labels(labels: tuple[str, ...], codes: np.ndarray):
     """A text column from labels and codes."""
-    return pd.array(np.array(labels, dtype=object)[codes], dtype="string")
+    return pd.array(list(labels), dtype="string").take(np.asarray(codes))
 
 
 def repeat_text(text: str, n: int):
     """A text column that is the same in every row."""
-    return pd.array(np.full(n, text, dtype=object), dtype="string")
+    return pd.array([text], dtype="string").take(np.zeros(n, dtype=np.int64))
 
 
 def _adjudicated_source(course: Course, settings: ResponseSettings) -> np.ndarray:

@@ -147,7 +147,7 @@ def _words_stable(course: Course, classified: Classified, visits: np.ndarray) ->
     day = course.timeline.visit_day[targets.nadir_visit[visits[lower]]]
     unit = UNITS[classified.criterion.measure]
     over = join_words(
-        len(lower), ", ", format_changes((total[lower] - low) / low, "%"), " over nadir ",
+        len(lower), ", ", format_changes((total[lower] - low) / low, "%"), " from nadir ",
         format_sizes(nadir[lower]), f" {unit} of ", format_days(day),
     )  # fmt: skip
     fall = _words_fall(course, classified, visits)

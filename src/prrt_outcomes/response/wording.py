@@ -1,4 +1,4 @@
-"""Columns of words from columns of numbers: each distinct value is written once, then joined by Arrow."""
+"""Columns of words from columns of numbers, written and joined by Arrow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ def format_distinct(values: np.ndarray, write: Callable[[object], str]) -> pa.Ar
     return words.take(pa.array(codes)) if len(codes) else pa.array([], type=pa.large_string())
 
 
+_DECIMALS = pa.array(["", *(f".{digit}" for digit in range(1, 10))], type=pa.large_string())
+_SIGNS = pa.array(["-", "", "+"], type=pa.large_string())
+
+
+def _format_tenths(tenths: np.ndarray) -> tuple[pa.Array, pa.Array]:
+    """Whole number and decimal (nothing for .0) of absolute tenths."""
+    whole, digit = np.divmod(np.abs(tenths), 10)
+    return pa.array(whole).cast(pa.large_string()), _DECIMALS.take(pa.array(digit))
+
+
 def format_sizes(values: np.ndarray) -> pa.Array:
     """Sizes with at most one decimal: 50, 12.5."""
     tenths = np.round(np.nan_to_num(values) * 10).astype(np.int64)
-    return format_distinct(tenths, lambda t: f"{t / 10:.1f}".removesuffix(".0"))
+    return join_words(len(tenths), *_format_tenths(tenths))
 
 
 def format_changes(values: np.ndarray, unit: str) -> pa.Array:
@@ -32,7 +42,8 @@ def format_changes(values: np.ndarray, unit: str) -> pa.Array:
     """
     scaled = np.nan_to_num(values) * (1000 if unit == "%" else 10)
     tenths = np.trunc(scaled + np.sign(scaled) * 1e-6).astype(np.int64)
-    return format_distinct(tenths, lambda t: (f"{t / 10:+.1f}".removesuffix(".0") if t else "0") + f" {unit}")
+    sign = _SIGNS.take(pa.array(np.sign(tenths) + 1))
+    return join_words(len(tenths), sign, *_format_tenths(tenths), f" {unit}")
 
 
 def format_days(days: np.ndarray) -> pa.Array:

@@ -32,10 +32,10 @@ STAGES = (
     "controls",
     "safety",
 )
-CHAPTERS = ("response", "survival", "responders", "controls", "safety")
+CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
     "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
-    "controls": ("control_comparability", "reconstruction_quality", "claims"),
+    "controls": ("control_comparability", "claims"),
 }
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 

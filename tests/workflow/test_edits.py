@@ -2,8 +2,9 @@
 
 import pytest
 
-CLOSING = {"accounts", "report"}
-FIGURES = {f"figures_{chapter}" for chapter in ("response", "survival", "responders", "controls", "safety")}
+CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
+FIGURES = {f"figures_{chapter}" for chapter in CHAPTERS}
+CLOSING = {"accounts", "figures_endpoints", "report"}
 STAGES = {
     "cohort",
     "treatment",

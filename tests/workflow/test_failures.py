@@ -58,21 +58,17 @@ def test_old_results_are_called_old(project):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("old", "new", "words"),
     [
-        ("studdy: x\n", "did you mean study?"),
-        ("analysis: {group_by: [armm]}\n", "did you mean arm?"),
-        ("figures: [\n", "not YAML"),
-        ("title: !!python/object/apply:os.system [exit]\n", "study.yaml"),
+        ("study: tiny", "study: tiny\nstuddy: x", "did you mean study?"),
+        ("group_by: [arm]", "group_by: [armm]", "did you mean arm?"),
+        ("figures: {", "figures: [{", "not YAML"),
+        ("title: Thirty", "title: !!python/object/apply:os.system [exit] # Thirty", "study.yaml"),
     ],
     ids=["unknown key", "unknown column", "broken", "code"],
 )
-def test_a_faulty_study_file_is_status_1(project, tmp_path, text, words):
-    study_file = project.study("tiny") / "study.yaml"
-    kept = [
-        line for line in study_file.read_text().splitlines(keepends=True) if not line.startswith(text[:6])
-    ]
-    study_file.write_text("".join(kept) + text)
+def test_a_faulty_study_file_is_status_1(project, tmp_path, old, new, words):
+    edit(project.study("tiny") / "study.yaml", old, new)
     done = project.call("run", "studies/tiny", "--out", tmp_path / "out")
     assert done.returncode == 1, said(done)
     assert words in said(done)

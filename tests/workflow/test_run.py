@@ -14,7 +14,7 @@ STAGES = (
     "controls",
     "safety",
 )
-CHAPTERS = ("response", "survival", "responders", "controls", "safety")
+CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 RULES = {*STAGES, *(f"figures_{chapter}" for chapter in CHAPTERS), "accounts", "report"}
 
 

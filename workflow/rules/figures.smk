@@ -1,4 +1,28 @@
 # Figures: one rule a chapter; each figure is drawn once and saved in all formats of the study.
+rule figures_treatment:
+    input:
+        study=ancient(STUDY_PATH),
+        treatment_delivery="tables/treatment_delivery.csv",
+    output:
+        figures=report(
+            directory("figures/treatment"),
+            patterns=["{name}.svg"],
+            caption="../captions/treatment.rst",
+            category="Treatment",
+        ),
+    log:
+        "logs/figures_treatment.log",
+    benchmark:
+        "benchmarks/figures_treatment.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=code("figures.chapters"),
+    shell:
+        "prrt-outcomes step figures --chapter treatment --study {input.study:q} > {log:q} 2>&1"
+
+
 rule figures_response:
     input:
         study=ancient(STUDY_PATH),
@@ -26,6 +50,30 @@ rule figures_response:
         code=code("figures.chapters"),
     shell:
         "prrt-outcomes step figures --chapter response --study {input.study:q} > {log:q} 2>&1"
+
+
+rule figures_endpoints:
+    input:
+        study=ancient(STUDY_PATH),
+        attrition="tables/attrition.csv",
+    output:
+        figures=report(
+            directory("figures/endpoints"),
+            patterns=["{name}.svg"],
+            caption="../captions/endpoints.rst",
+            category="Patients and endpoints",
+        ),
+    log:
+        "logs/figures_endpoints.log",
+    benchmark:
+        "benchmarks/figures_endpoints.tsv"
+    conda:
+        "../envs/prrt-outcomes.yaml"
+    params:
+        settings=settings(*FIGURE_SETTINGS),
+        code=code("figures.chapters"),
+    shell:
+        "prrt-outcomes step figures --chapter endpoints --study {input.study:q} > {log:q} 2>&1"
 
 
 rule figures_survival:
@@ -88,6 +136,8 @@ rule figures_controls:
         study=ancient(STUDY_PATH),
         controls="tables/controls.csv",
         control_balance="tables/control_balance.csv",
+        km_curve="tables/km_curve.csv",
+        control_reconstruction="tables/control_reconstruction.csv",
     output:
         figures=report(
             directory("figures/controls"),

@@ -11,6 +11,12 @@ rule responders:
         responders="tables/responders.csv",
         responder_curves="tables/responder_curves.csv",
         responder_bias="tables/responder_bias.csv",
+        responder_landmarks="tables/responder_landmarks.csv",
+        responder_states="tables/responder_states.csv",
+        responder_state_means="tables/responder_state_means.csv",
+        responder_predictors="tables/responder_predictors.csv",
+        responder_depth="tables/responder_depth.csv",
+        responder_balance="tables/responder_balance.csv",
         attrition="derived/attrition/responders.csv",
         status="derived/stages/responders.csv",
     log:

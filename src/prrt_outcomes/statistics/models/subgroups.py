@@ -207,5 +207,6 @@ def _test_interaction(given, effect, column, adjust, references, optional, known
     else:
         plain = fit_cox_rows(Design(design.matrix[used], design.columns, design.complete, 0), rows)
         test = fit.compare(plain)
-    status = fit.status if np.isfinite(test.p_value) or fit.status != "ok" else "not_estimable"
-    return test, status
+    found = fit.table.loc[interaction, "status"].tolist()
+    order = ("no_events", "separation", "not_estimable", "too_few")
+    return test, next((s for s in order if s in found), "ok")

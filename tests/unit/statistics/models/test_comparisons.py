@@ -68,6 +68,18 @@ def test_weighted_subgroups_use_a_wald_interaction(trial):
     )
 
 
+def test_interaction_status_is_that_of_the_interaction(trial):
+    time, event, arm, groups = trial
+    stratified = fit_subgroup_hazard_ratios(time, event, arm, groups[["site"]], strata=groups["site"]).table
+    assert stratified["interaction_status"].tolist() == ["", "ok", "ok"]
+    few = event & (np.cumsum(event) <= 20)
+    table = fit_subgroup_hazard_ratios(time, few, arm, groups[["site"]]).table
+    assert table["interaction_status"].iloc[1] == "too_few"
+    none = fit_subgroup_hazard_ratios(time, np.zeros(300), arm, groups[["site"]]).table
+    assert none["interaction_status"].iloc[1] == "no_events"
+    assert none["interaction_p_value"].isna().all()
+
+
 def test_numeric_subgroups_are_refused(trial):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cut it into categories"):

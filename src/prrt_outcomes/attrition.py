@@ -47,6 +47,6 @@ def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(list(rows), columns=list(ATTRITION_COLUMNS))
-    text = {name: "string" for name in ("table", "unit", "step", "reason")}
-    counts = {name: "int64" for name in ("n_before", "n_lost", "n_after")}
+    text = dict.fromkeys(("table", "unit", "step", "reason"), "string")
+    counts = dict.fromkeys(("n_before", "n_lost", "n_after"), "int64")
     return frame.astype(text | counts)

@@ -82,7 +82,7 @@ def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[flo
         found += _compare_fixed(comparison, state, float(month), "landmark")
     found.append(_compare_mantel_byar(comparison, state_rows))
     found += _compare_time_dependent(comparison, state_rows)
-    return found
+    return [row | {"weighted": False} for row in found]
 
 
 def select_landmark(

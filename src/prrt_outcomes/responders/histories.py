@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.responders.depth import DepthHistory
 from prrt_outcomes.responders.sequences import ScanSequences, derive_scan_sequences
 from prrt_outcomes.responders.states import (
     RESPONDER,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INITIAL = 1
+FOLLOWED = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD")
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ class CriterionHistories:
     ----------
     binary : responder or not, absorbing
     groups : group of the best response so far, progression followed
+    categories : best response so far itself (SD, MR, PR, CR), progression followed
+    depth : smallest change from baseline so far
     """
 
     binary: StateHistory
     groups: StateHistory
+    categories: StateHistory
+    depth: DepthHistory
 
 
 def derive_histories(
@@ -65,24 +71,64 @@ def derive_histories(
     codes = study.response.groups.get(RESPONDER, ("CR", "PR"))
     binary = derive_binary_history(sequences, patients, codes, study.response)
     groups = derive_group_history(sequences, patients, study.response.groups, study.response)
-    return CriterionHistories(*(replace(h, month=h.month + shift[h.patient]) for h in (binary, groups)))
+    each = {code: (code,) for code in FOLLOWED}
+    categories = derive_group_history(sequences, patients, each, study.response)
+    depth = derive_depth_history(select_responses(tables, criterion, study), first_cycles, patients)
+    moved = [replace(h, month=h.month + shift[h.patient]) for h in (binary, groups, categories, depth)]
+    return CriterionHistories(*moved)
+
+
+def derive_depth_history(
+    responses: pd.DataFrame, first_cycles: pd.Series, patients: list[str]
+) -> DepthHistory:
+    """Smallest change from baseline so far, at each scan after the first cycle at which it fell.
+
+    Parameters
+    ----------
+    responses : responses that count; change_from_baseline is a share
+    first_cycles : date of the first cycle by patient_id
+    patients : patients of the endpoint, in order
+    """
+    import pandas as pd
+
+    frame = responses.loc[responses["change_from_baseline"].notna()].copy()
+    frame["day"] = (frame["assessment_date"] - frame["patient_id"].map(first_cycles)).dt.days
+    frame = frame.loc[frame["day"].gt(0)].sort_values(["patient_id", "day"])
+    smallest = frame.groupby("patient_id")["change_from_baseline"].cummin()
+    before = smallest.groupby(frame["patient_id"]).shift(1)
+    frame = frame.assign(smallest=smallest).loc[before.isna() | (smallest < before)]
+    patient = pd.Index(patients).get_indexer(pd.Index(frame["patient_id"]))
+    known = patient >= 0
+    return DepthHistory(
+        patient[known],
+        convert_days_to_months(frame["day"].to_numpy(dtype=float)[known]),
+        frame["smallest"].to_numpy(dtype=float)[known],
+    )
 
 
 def select_sequences(
     tables: dict[str, pd.DataFrame], criterion: str, study: Study
 ) -> tuple[ScanSequences, pd.Series]:
     """Scans of the first treatment period that count, and the first cycle of each patient."""
+    own = select_responses(tables, criterion, study)
+    return derive_scan_sequences(own, _first_cycles(tables)), _first_cycles(tables)
+
+
+def _first_cycles(tables: dict[str, pd.DataFrame]) -> pd.Series:
+    periods = tables["treatment_periods"]
+    return periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
+
+
+def select_responses(tables: dict[str, pd.DataFrame], criterion: str, study: Study) -> pd.DataFrame:
+    """Responses of the first period, of the primary reader, up to a new anticancer therapy."""
     responses = tables["responses"]
     own = responses.loc[responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL)]
     reader = find_primary_reader(own["reader"].dropna().unique(), study.response)
     readers = set(own["reader"].dropna())
     own = own.loc[own["reader"].eq(reader)] if len(readers) > 1 else own
-    periods = tables["treatment_periods"]
-    first_cycles = periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
-    stop = _first_new_therapy(tables["therapies"], first_cycles, study)
+    stop = _first_new_therapy(tables["therapies"], _first_cycles(tables), study)
     limit = own["patient_id"].map(stop)
-    own = own.loc[limit.isna() | (own["assessment_date"] <= limit)]
-    return derive_scan_sequences(own, first_cycles), first_cycles
+    return own.loc[limit.isna() | (own["assessment_date"] <= limit)]
 
 
 def _first_new_therapy(therapies: pd.DataFrame, first_cycles: pd.Series, study: Study) -> pd.Series:

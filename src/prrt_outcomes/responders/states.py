@@ -35,7 +35,7 @@ class StateHistory:
     patient : position of the patient of each change
     month : time of the change since the origin
     state : position in `states` that is entered
-    final : (n,) last state that each patient entered, whenever that was (what a naive comparison looks up)
+    final : (n,) state of the best response of all, whenever it came (what a naive comparison looks up)
     """
 
     states: tuple[str, ...]
@@ -105,9 +105,10 @@ def derive_group_history(
     patient = _place(sequences.patient_id, patients)
     used = patient[row] >= 0
     row, column = row[used], column[used]
-    final = np.zeros(len(patients), dtype=int)
-    final[patient[row]] = state[row, column]
     months = convert_days_to_months(sequences.day[row, column])
+    ranks = np.where(evaluable, effective, NE).min(axis=1)
+    final = np.zeros(len(patients), dtype=int)
+    final[patient[patient >= 0]] = np.where(ranks < NE, group_of[ranks], 0)[patient >= 0]
     return StateHistory(states, patient[row], months, state[row, column], final)
 
 

@@ -75,6 +75,8 @@ class AnalysisSettings(Section):
     """Intervals of survival."""
     landmark_months: tuple[PositiveMonths, ...] = (3, 6, 12)
     """Landmarks of the responder analyses."""
+    weight_landmarks: bool = False
+    """Whether landmark analyses are also weighted for reaching the landmark, given the covariates."""
     bootstrap: BootstrapSettings = Field(default_factory=BootstrapSettings)
     """Resampling of patients within centre."""
     multiple_imputation_sets: Annotated[int, Field(ge=0, le=200)] = 20

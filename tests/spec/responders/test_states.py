@@ -71,3 +71,27 @@ def test_a_response_on_the_landmark_day_counts():
         BINARY, np.array([0, 1]), np.array([3.0, 3.1]), np.array([1, 1]), np.array([1, 1, 0])
     )
     assert compute_state_at(history, 3.0).tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("scans", "group"),
+    [
+        ([(60, "SD"), (120, "PR"), (240, "PD")], "responder"),
+        ([(60, "PR"), (120, "SD")], "responder"),
+        ([(60, "SD"), (120, "PD")], "stable"),
+        ([(60, "PD")], "progressive"),
+        ([(60, "NE")], "unclassified"),
+    ],
+)
+def test_the_naive_group_is_that_of_the_best_response_of_all(scans, group):
+    settings, first = ResponseSettings(), pd.Timestamp("2010-01-01")
+    responses = pd.DataFrame(
+        {
+            "patient_id": ["a"] * len(scans),
+            "assessment_date": [first + pd.Timedelta(days=day) for day, _ in scans],
+            "overall_response": [code for _, code in scans],
+        }
+    )
+    sequences = derive_scan_sequences(responses, pd.Series({"a": first}))
+    history = derive_group_history(sequences, ["z", "a"], settings.groups, settings)
+    assert [history.states[state] for state in history.final] == ["unclassified", group]

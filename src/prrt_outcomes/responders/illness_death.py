@@ -1,0 +1,123 @@
+"""Where patients are over time: without response, in response, after the event; and for how many months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prrt_outcomes.responders.states import StateRows
+
+STATES = ("without_response", "in_response", "after_event")
+
+
+@dataclass(frozen=True)
+class StateOccupation:
+    """Probabilities of the three states.
+
+    Attributes
+    ----------
+    time : (k,) distinct times, from 0
+    probability : (k, 3) in the order of STATES; rows add up to 1
+    """
+
+    time: NDArray[np.float64]
+    probability: NDArray[np.float64]
+
+
+def fit_state_occupation(rows: StateRows) -> StateOccupation:
+    """Aalen-Johansen estimate of the illness-death model of response and event.
+
+    Parameters
+    ----------
+    rows : counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends
+
+    Returns
+    -------
+    StateOccupation
+
+    Notes
+    -----
+    Everybody starts without response. The probabilities are the product over distinct times of I + dA, dA the
+    increments of the three transitions (response, event without, event in response). Andersen, Borgan, Gill
+    and Keiding 1993, section IV.4.
+    """
+    time, counts = _lay_out(rows)
+    weights = np.ones((1, int(rows.patient.max()) + 1))
+    return StateOccupation(np.concatenate(([0.0], time)), _occupy(counts, weights)[0])
+
+
+def compute_expected_months(occupation: StateOccupation, horizon_months: float) -> NDArray[np.float64]:
+    """Months expected in each state up to a horizon: areas under the occupation probabilities; shape (3,)."""
+    return _areas(occupation.time, occupation.probability[None], horizon_months)[0]
+
+
+def bootstrap_expected_months(
+    rows: StateRows, weights: NDArray[np.float64], horizon_months: float
+) -> NDArray[np.float64]:
+    """Expected months in each state for each row of a matrix of patient weights.
+
+    Parameters
+    ----------
+    rows : as `fit_state_occupation`
+    weights : (R, n) how often each patient was drawn
+    horizon_months : horizon
+
+    Returns
+    -------
+    (R, 3)
+    """
+    time, counts = _lay_out(rows)
+    grid = np.concatenate(([0.0], time))
+    return _areas(grid, _occupy(counts, weights), horizon_months)
+
+
+def _lay_out(rows: StateRows) -> tuple[NDArray, dict[str, NDArray]]:
+    """Distinct times at which a state ends, and for each patient and time who is at risk and who moves.
+
+    Matrices (n, k): at risk without and in response, response, event without and in response.
+    """
+    time = np.unique(rows.stop)
+    n = int(rows.patient.max()) + 1
+    counts = {name: np.zeros((n, len(time))) for name in ("y0", "y1", "respond", "end0", "end1")}
+    first, last = np.searchsorted(time, rows.start, side="right"), np.searchsorted(time, rows.stop)
+    for state, name in ((0, "y0"), (1, "y1")):
+        own = rows.state == state
+        edges = np.zeros((n, len(time) + 1))
+        np.add.at(edges, (rows.patient[own], first[own]), 1.0)
+        np.add.at(edges, (rows.patient[own], last[own] + 1), -1.0)
+        counts[name] = np.cumsum(edges, axis=1)[:, :-1]
+        ended = own & (rows.event > 0)
+        np.add.at(counts[f"end{state}"], (rows.patient[ended], last[ended]), 1.0)
+    follows = np.append((rows.patient[1:] == rows.patient[:-1]) & (rows.state[1:] == 1), False)
+    moves = follows & (rows.state == 0)
+    np.add.at(counts["respond"], (rows.patient[moves], last[moves]), 1.0)
+    return time, counts
+
+
+def _occupy(counts: dict[str, NDArray], weights: NDArray) -> NDArray:
+    """Occupation probabilities (R, k + 1, 3) under each row of weights."""
+    sums = {name: weights @ matrix for name, matrix in counts.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = {
+            "respond": np.where(sums["y0"] > 0, sums["respond"] / sums["y0"], 0.0),
+            "end0": np.where(sums["y0"] > 0, sums["end0"] / sums["y0"], 0.0),
+            "end1": np.where(sums["y1"] > 0, sums["end1"] / sums["y1"], 0.0),
+        }
+    steps = rates["respond"].shape[1]
+    probability = np.zeros((len(weights), steps + 1, 3))
+    probability[:, 0, 0] = 1.0
+    without, inside = np.ones(len(weights)), np.zeros(len(weights))
+    for k in range(steps):
+        moved = without * rates["respond"][:, k]
+        without = without - moved - without * rates["end0"][:, k]
+        inside = inside * (1 - rates["end1"][:, k]) + moved
+        probability[:, k + 1, 0], probability[:, k + 1, 1] = without, inside
+    probability[:, 1:, 2] = 1 - probability[:, 1:, 0] - probability[:, 1:, 1]
+    return probability
+
+
+def _areas(time: NDArray, probability: NDArray, horizon: float) -> NDArray:
+    edges = np.minimum(np.append(time, max(horizon, time[-1])), horizon)
+    return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))

@@ -1,0 +1,92 @@
+"""Who responds, and who never had a chance to be classified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.statistics.models.cox import fit_cox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from prrt_outcomes.responders.states import StateHistory
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+RESPONSE, EARLY = "response", "event_before_first_scan"
+
+
+def summarise_predictors(
+    rows: EndpointRows,
+    binary: StateHistory,
+    groups: StateHistory,
+    covariates: pd.DataFrame,
+    references: Mapping[str, str],
+    confidence: float,
+) -> pd.DataFrame | None:
+    """Baseline predictors of response, and of an event before any scan could be evaluated.
+
+    Parameters
+    ----------
+    rows : times of one endpoint
+    binary : changes to responder
+    groups : changes of response group; the first is the first evaluable scan
+    covariates : baseline covariates
+    references : reference level of each categorical covariate
+    confidence : level of the intervals
+
+    Returns
+    -------
+    One row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response, the
+    event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
+    term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
+    hazard_ratio_high, p_value, status. None without a covariate that varies.
+    """
+    import pandas as pd
+
+    varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
+    if not len(varying.columns) or varying.dropna().empty:
+        return None
+    n = len(rows.time_months)
+    onset, first_scan = np.full(n, np.inf), np.full(n, np.inf)
+    np.minimum.at(onset, binary.patient, binary.month)
+    np.minimum.at(first_scan, groups.patient, groups.month)
+    outcomes = {
+        RESPONSE: (np.minimum(onset, rows.time_months), onset < rows.time_months),
+        EARLY: (
+            np.minimum(first_scan, rows.time_months),
+            (rows.event == 1) & (rows.time_months <= first_scan),
+        ),
+    }
+    parts = []
+    for outcome, (time, event) in outcomes.items():
+        entry = rows.entry_months
+        usable = time > (0.0 if entry is None else entry)
+        own = varying.loc[usable].reset_index(drop=True)
+        complete = own.dropna()
+        kept = [name for name in own.columns if complete[name].nunique() > 1]
+        if not kept:
+            continue
+        known = {k: v for k, v in references.items() if k in kept and v in set(complete[k].astype(str))}
+        fit = fit_cox(
+            time[usable],
+            event[usable].astype(float),
+            own[kept],
+            references=known,
+            entry=None if entry is None else entry[usable],
+            confidence=confidence,
+            engine="newton",
+        )
+        parts.append(fit.table.assign(outcome=outcome))
+    if not parts:
+        return None
+    names = {
+        "n_events": "events",
+        "coefficient": "log_hazard_ratio",
+        "lower": "hazard_ratio_low",
+        "upper": "hazard_ratio_high",
+    }
+    return pd.concat(parts, ignore_index=True).rename(columns=names).drop(columns="z")

@@ -1,0 +1,141 @@
+"""All responder tables of a small cohort: what belongs together comes together."""
+
+import numpy as np
+import pytest
+
+from prrt_outcomes.responders.depth import compute_spline_basis
+from prrt_outcomes.responders.stage import OUTPUTS, run
+from prrt_outcomes.simulate.registry import simulate_registry
+from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import empty_table
+
+
+@pytest.fixture(scope="module")
+def study():
+    analysis = {
+        "group_by": ["tumour_group"],
+        "covariates": ["age_years", "tumour_group"],
+        "bootstrap": {"replicates": 50, "seed": 3},
+        "weight_landmarks": True,
+    }
+    files = {"patients": "p.csv", "follow_up": "f.csv"}
+    return Study(study="small", tables=files, endpoints=["pfs", "os", "dor"], analysis=analysis)
+
+
+@pytest.fixture(scope="module")
+def tables(study):
+    from prrt_outcomes.endpoints import stage as endpoints
+    from prrt_outcomes.response import stage as response
+    from prrt_outcomes.treatment import stage as treatment
+
+    made = dict(simulate_registry(SimulationSettings(), 250, 11))
+    for stage in (treatment, response, endpoints):
+        made |= stage.run({name: made[name] for name in stage.INPUTS}, study)
+    return made
+
+
+@pytest.fixture(scope="module")
+def out(tables, study):
+    from prrt_outcomes.responders import stage
+
+    return run({name: tables[name] for name in stage.INPUTS}, study)
+
+
+def test_the_naive_comparison_never_stands_alone(out):
+    table = out["responders"]
+    for _, part in table.groupby(["endpoint", "criterion", "comparison"]):
+        methods = set(part["method"])
+        assert methods == {"naive", "landmark", "mantel_byar", "time_dependent_cox"}
+    for _, part in out["responder_curves"].groupby("endpoint"):
+        assert set(part["method"]) == {"naive", "landmark", "simon_makuch"}
+
+
+def test_endpoints_that_start_with_response_are_not_compared(out):
+    assert set(out["responders"]["endpoint"]) == {"pfs", "os"}
+
+
+def test_responders_against_all_others_are_always_there(out):
+    comparisons = set(out["responders"]["comparison"])
+    assert {"responder:non_responder", "responder:stable", "progressive:stable", "PR:SD"} <= comparisons
+
+
+def test_the_naive_groups_are_those_of_the_best_response(out, tables):
+    best = tables["best_responses"]
+    best = best.loc[~best["confirmed"] & best["period"].eq(1) & best["criterion"].eq("recist_1_1")]
+    counts = best.drop_duplicates("patient_id")["response_group"].value_counts()
+    table = out["responders"]
+    naive = (table["endpoint"] == "os") & (table["method"] == "naive") & ~table["adjusted"].astype(bool)
+    rows = table.loc[naive].set_index("comparison")
+    assert rows.loc["responder:stable", "n"] == counts["responder"] + counts["stable"]
+
+
+def test_naive_flatters_responders_and_the_bias_is_measured(out):
+    bias = out["responder_bias"].set_index("endpoint").loc["pfs"]
+    assert bias["bias"] == pytest.approx(
+        bias["naive_log_hazard_ratio"] - bias["time_dependent_log_hazard_ratio"]
+    )
+    assert bias["bias"] < 0
+    assert bias["null_naive_rejected"] > bias["null_mantel_byar_rejected"]
+
+
+def test_landmark_patients_add_up(out):
+    landmark = out["responders"].query("method == 'landmark' and comparison == 'responder:non_responder'")
+    plain = landmark.loc[~landmark["weighted"] & ~landmark["adjusted"]]
+    assert (plain["n"] + plain["excluded"]).nunique() == 1
+    weighted = landmark.loc[landmark["weighted"]]
+    assert (weighted["ess"] <= weighted["n"] + 1e-9).all()
+
+
+def test_weights_for_the_landmark_balance_the_covariates(out):
+    balance = out["responder_balance"].query("endpoint == 'pfs' and landmark_months == 12")
+    assert balance["smd_weighted"].abs().max() < max(0.05, balance["smd"].abs().max())
+
+
+def test_every_table_is_there_and_states_add_up(out):
+    assert all(not out[name].empty for name in OUTPUTS)
+    total = out["responder_states"].groupby(["endpoint", "time_months"])["probability"].sum()
+    assert np.allclose(total, 1)
+    months = out["responder_state_means"].groupby("endpoint")["expected_months"].sum()
+    assert np.allclose(months, 60)
+
+
+def test_deeper_response_has_the_lower_hazard(out):
+    depth = out["responder_depth"].query("endpoint == 'os'")
+    if len(depth):
+        assert depth["change"].is_monotonic_increasing
+        assert depth["hazard_ratio"].notna().all()
+
+
+def test_without_responses_the_stage_is_skipped(tables, study):
+    from prrt_outcomes.responders import stage
+
+    inputs = {name: tables[name] for name in stage.INPUTS} | {"responses": empty_table("responses")}
+    skipped = run(inputs, study)
+    assert skipped["stages"]["status"].tolist() == ["skipped"]
+    assert all(skipped[name].empty for name in OUTPUTS)
+
+
+def test_no_function_of_the_package_gives_the_naive_result_alone():
+    """Whoever asks the package for a comparison gets all methods; only private functions give one of them."""
+    import inspect
+
+    from prrt_outcomes.responders import comparisons, curves
+
+    public = [
+        name
+        for module in (comparisons, curves)
+        for name, member in inspect.getmembers(module, inspect.isfunction)
+        if member.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    assert sorted(public) == ["compare_by_all_methods", "select_landmark", "summarise_responder_curves"]
+
+
+def test_the_spline_is_linear_beyond_its_knots():
+    knots = np.array([-0.6, -0.3, -0.1, 0.1])
+    beyond = compute_spline_basis([0.2, 0.3, 0.4], knots)
+    assert np.allclose(np.diff(beyond, n=2, axis=0), 0)
+    before = compute_spline_basis([-0.9, -0.8, -0.7], knots)
+    assert np.allclose(before[:, 1:], 0)
+    inside = compute_spline_basis(np.linspace(-0.6, 0.1, 9), knots)
+    assert not np.allclose(np.diff(inside, n=2, axis=0)[:, 1:], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.endpoints.facts import Facts
+from prrt_outcomes.endpoints.origin import origin_columns
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 
@@ -52,6 +53,35 @@ def check_order(frame: pd.DataFrame, facts: Facts, definition: EndpointDefinitio
             )
             for patient, row in frame[late].iterrows()
         ]
+    if problems:
+        raise InputError(problems)
+
+
+def check_origin_columns(patients: pd.DataFrame, definitions: tuple[EndpointDefinition, ...]) -> None:
+    """Refuse an origin in a column that `patients` does not hold as dates.
+
+    Raises
+    ------
+    InputError
+        with one problem an endpoint.
+    """
+    problems = []
+    for definition in definitions:
+        for column in origin_columns((definition,)):
+            dated = column in patients and (
+                f"{column}_precision" in patients or pd.api.types.is_datetime64_any_dtype(patients[column])
+            )
+            if not dated:
+                problems.append(
+                    Problem(
+                        "study.yaml",
+                        None,
+                        f"endpoints.{definition.name}.origin",
+                        column,
+                        "is no date column of patients",
+                        f"extra_columns: {{{column}: date}} and the column in the table of patients",
+                    )
+                )
     if problems:
         raise InputError(problems)
 

@@ -10,6 +10,7 @@ from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
 from prrt_outcomes.endpoints.changes import derive_changes
+from prrt_outcomes.endpoints.contradictions import check_origin_columns
 from prrt_outcomes.endpoints.course import derive_course
 from prrt_outcomes.endpoints.estimands import summarise_estimands
 from prrt_outcomes.endpoints.origin import find_primary_reader
@@ -81,8 +82,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     Raises
     ------
     InputError
-        with every date that lies before its origin.
+        with every date that lies before its origin, or every origin that is no date column of `patients`.
     """
+    check_origin_columns(tables["patients"], study.endpoints)
     settings = gather_settings(study)
     facts = derive_study_facts(tables, study)
     derived = derive_study_endpoints(tables, study, settings, facts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from prrt_outcomes.study.base import Name, Section
 
 Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment"]
@@ -56,6 +58,16 @@ class EndpointDefinition(Section):
     """Whether clinical progression counts."""
     biochemical_progression: bool = False
     """Whether biochemical progression counts."""
+
+    @model_validator(mode="after")
+    def check_event(self) -> EndpointDefinition:
+        """Something is an event, else everybody is censored."""
+        rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
+        if not {"event", "next_therapy"} & set(rules):
+            raise ValueError(
+                "nothing is an event: name at least one of progression, death, new_therapy, retreatment"
+            )
+        return self
 
 
 PRESETS: dict[str, dict] = {

@@ -146,7 +146,7 @@ class Study(Section):
         names = [e.name for e in self.endpoints]
         if len(set(names)) < len(names):
             raise ValueError("endpoints: a name stands twice")
-        needing = [e.name for e in self.endpoints if e.missed_assessments == "censor"]
+        needing = [e.name for e in self.endpoints if e.missed_assessments != "ignore"]
         if needing and self.assessment_interval_days is None:
             raise ValueError(f"endpoints: {', '.join(needing)} needs assessment_interval_days")
         return self

@@ -109,6 +109,37 @@ def test_contradictions_of_all_endpoints_are_told_once_and_together():
     assert sorted(p.column for p in caught.value.problems) == ["death_date", "progression_date"]
 
 
+@pytest.mark.parametrize("extra", [{}, {"referral_date": "string"}])
+def test_an_origin_that_is_no_date_column_is_refused(extra):
+    rows, cutoff = cases.read_history("contact 10")
+    origin = {"name": "e", "preset": "os", "origin": "referral"}
+    with pytest.raises(InputError) as caught:
+        run_rows(rows, [origin], cutoff, extra_columns=extra)
+    assert [(p.table, p.column, p.value) for p in caught.value.problems] == [
+        ("study.yaml", "endpoints.e.origin", "referral_date")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"endpoints": [{"name": "e", "progression": "ignore", "death": "censor"}]}, "nothing is an event"),
+        ({"endpoints": ["pfs_fda"], "assessment_interval_days": None}, "needs assessment_interval_days"),
+        (
+            {
+                "endpoints": [{"name": "e", "missed_assessments": "event"}],
+                "assessment_interval_days": None,
+            },
+            "needs assessment_interval_days",
+        ),
+        ({"endpoints": [{"name": "e", "preset": "pfss"}]}, "no preset is called"),
+    ],
+)
+def test_a_definition_that_cannot_work_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        cases.make_study(change.pop("endpoints"), **change)
+
+
 def test_every_reason_is_of_the_closed_list():
     text = (Path(__file__).parents[2] / "spec/endpoints/rules.txt").read_text(encoding="utf-8")
     told = {(case.reason, case.event) for case in cases.read_cases(text) if case.event}

@@ -200,7 +200,7 @@ def compute_logrank(
     (score,), covariance = compute_score(table, [weights])
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
-    expected = compute_expected(table)
+    expected = observed - score if weight == "logrank" else compute_expected(table)
     ends = table.weighted.events + table.weighted.competing + table.weighted.censored
     statistic, freedom, status = compute_quadratic_form(score, variance, expected > 0)
     if observed.sum() == 0:

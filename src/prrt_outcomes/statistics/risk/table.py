@@ -197,14 +197,19 @@ def _flows(event, exits, entries, group, weight, goes_on, cause, shape, start) -
 
     left = total(None, cell)
     events = total(event == cause, cell)
+    censored, competing, entered, net = left - events, np.zeros(shape), np.zeros(shape), left
     other = (event > 0) & (event != cause)
-    competing = total(other, cell) if other.any() else np.zeros(shape)
-    censored = left - events - competing
+    if other.any():
+        competing = total(other, cell)
+        censored -= competing
     if goes_on is not None:
-        censored = censored - total(goes_on, cell)
-    entered = np.zeros(shape) if entries is None else total(None, entries * shape[1] + group)
-    net = left - entered
-    return Flows(_sum_from(net, start), events, competing, np.maximum(censored, 0.0), left, entered)
+        censored -= total(goes_on, cell)
+    if weight is not None:
+        np.maximum(censored, 0.0, out=censored)
+    if entries is not None:
+        entered = total(None, entries * shape[1] + group)
+        net = left - entered
+    return Flows(_sum_from(net, start), events, competing, censored, left, entered)
 
 
 def _sum_from(values: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.attrition_flow import plot_attrition_flow
+from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
 from prrt_outcomes.figures.control_forest import plot_control_forest
 from prrt_outcomes.figures.delivery import plot_delivery
 from prrt_outcomes.figures.landmark_ratio import plot_landmark_ratio
@@ -182,3 +183,35 @@ def test_delivery_has_room(style, look):
     )
     delivery = pd.DataFrame({"item": items, "n": 900, "total": 1000, "value": 0.9, "low": 0.88, "high": 0.92})
     assert look(plot_delivery(delivery.assign(status="ok"), style, "Delivery of treatment")) == []
+
+
+def make_published():
+    from prrt_outcomes.study.controls import PublishedControl
+
+    return PublishedControl.model_validate(
+        {
+            "id": "placebo",
+            "kind": "published",
+            "n": 97,
+            "median_months": 4.0,
+            "median_low": 3.6,
+            "median_high": 7.4,
+        }
+        | {"milestones": [{"months": 12, "survival": 0.28, "low": 0.19, "high": 0.38}]}
+    )
+
+
+def test_control_curves_have_room_and_draw_what_was_published(style, survival_tables, look):
+    ours, _, _ = survival_tables("all", ["all"])
+    points = ours[["time_months", "survival"]]
+    known = KnownControl("Octreotide 60 mg, NETTER-1", points, points, list_marks(make_published()))
+    plot = plot_control_curve(ours, known, style, "Progression-free survival against octreotide", "Months")
+    assert look(plot) == []
+
+
+def test_marks_of_a_published_control_are_its_median_and_milestones():
+    marks = list_marks(make_published())
+    assert marks["time_months"].tolist() == [12.0, 4.0]
+    assert marks["survival"].tolist() == [0.28, 0.5]
+    assert marks["time_high"].tolist()[1] == 7.4
+    assert marks["survival_low"].tolist()[0] == 0.19

@@ -33,6 +33,8 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     responders = tables["responders"]
     if not has_rows(responders):
         return [], []
+    if set(responders["method"].astype(str)) <= {"naive"}:
+        return [EXPLANATION], []
     titles, level = endpoint_titles(study), format_level(study.analysis.confidence.level)
     paragraphs: list = [EXPLANATION]
     shown = responders[responders["comparison"].astype(str).eq("responder:non_responder")]

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.figures.numbers import format_date
 from prrt_outcomes.figures.words import endpoint_titles
 from prrt_outcomes.report.account import attrition_table, stage_table
 from prrt_outcomes.report.captions import describe_figure, is_leading, order_figure
@@ -111,6 +112,7 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageF
     return environment.get_template("report.html.j2").render(
         study=study,
         title=study.title or study.study,
+        cutoff=format_date(study.data_cutoff),
         headline=build_headline(tables, study),
         chapters=[build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS],
         losses=attrition_table(tables["attrition"]),

@@ -56,8 +56,7 @@ def pair_reported(
 def pair_readers(course: Course, classified: Classified) -> list[pd.DataFrame]:
     """Best responses by the primary criterion of every two readers, in the patients that both followed."""
     timeline = course.timeline
-    followed = np.zeros(timeline.n_units, dtype=bool)
-    followed[timeline.visit_unit[classified.followed]] = True
+    followed = course.followed_units
     best = classified.best[False].response
     by_reader = {}
     for reader in timeline.readers:

@@ -18,7 +18,8 @@ from prrt_outcomes.study.response import ResponseSettings
     UNCONFIRMED_TOO_EARLY,
     NOT_EVALUABLE,
     NOT_ASSESSED,
-) = range(8)
+    AFTER_NEW_THERAPY,
+) = range(9)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def derive_best_responses(
     settings: ResponseSettings,
     *,
     confirmed: bool,
+    followed: np.ndarray | None = None,
 ) -> BestResponses:
     """Best response of each unit from its counted assessments.
 
@@ -119,6 +121,7 @@ def derive_best_responses(
     sequence : counted assessments (see `find_counted`), sorted by unit and day
     origin_day : first cycle of each unit, shape (n_units,)
     confirmed : whether CR and PR need a confirming scan
+    followed : whether a unit has assessments at all, counted or not; tells why it has none that counts
 
     Notes
     -----
@@ -152,11 +155,16 @@ def derive_best_responses(
     place = np.maximum(at, 0)
     best = np.where(seen, value[place] if len(unit) else NE, NE).astype(np.int8)
     pair = confirmed_at[place] if confirmed and len(unit) else np.full(n_units, -1, dtype=np.int64)
+    unseen = (
+        np.full(n_units, NOT_ASSESSED)
+        if followed is None
+        else np.where(followed, AFTER_NEW_THERAPY, NOT_ASSESSED)
+    )
     return BestResponses(
         response=best,
         position=at,
         confirmed_at=np.where(seen & (best <= PR), pair, -1),
-        why=np.where(seen, why[place] if len(unit) else NOT_ASSESSED, NOT_ASSESSED).astype(np.int8),
+        why=np.where(seen, why[place] if len(unit) else unseen, unseen).astype(np.int8),
         complete_then_partial=find_complete_then_partial(sequence, n_units),
     )
 

@@ -74,5 +74,10 @@ def classify_course(course: Course, criterion: CriterionDefinition, settings: Re
         followed=followed,
         counted=counted,
         counted_visits=followed[counted],
-        best={c: derive_best_responses(inside, origin_day, settings, confirmed=c) for c in (False, True)},
+        best={
+            c: derive_best_responses(
+                inside, origin_day, settings, confirmed=c, followed=course.followed_units
+            )
+            for c in (False, True)
+        },
     )

@@ -66,6 +66,13 @@ class Course:
     def follow_up(self) -> np.ndarray:
         return self.timeline.visit_kind == FOLLOW_UP
 
+    @property
+    def followed_units(self) -> np.ndarray:
+        """Whether a unit has a scan after its first cycle."""
+        followed = np.zeros(self.timeline.n_units, dtype=bool)
+        followed[self.timeline.visit_unit[self.follow_up]] = True
+        return followed
+
 
 def build_course(tables: dict[str, pd.DataFrame], study: Study) -> Course:
     """Lay assessments and lesions of the treated patients along their treatment periods.

@@ -9,8 +9,10 @@ from prrt_outcomes.response.best import convert_positions_to_days
 from prrt_outcomes.response.classify import Classified
 from prrt_outcomes.response.codes import NE, PD, PR, convert_to_dates
 from prrt_outcomes.response.course import Course
-from prrt_outcomes.response.frames import take_labels
+from prrt_outcomes.response.frames import derive_keys, list_adjudicated_units, repeat_text, take_labels
+from prrt_outcomes.response.readers import ADJUDICATED
 from prrt_outcomes.response.timeline import PRIOR
+from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 
@@ -49,7 +51,7 @@ GROWTH_EXPONENT = {"diameter": 3.0, "product": 1.5, "marker": 1.0}
 """Power that turns a change of the sum into one of volume (spheres), by what a criterion measures."""
 
 
-def derive_depth_table(course: Course, classified: Classified) -> pd.DataFrame:
+def derive_depth_table(course: Course, classified: Classified, settings: ResponseSettings) -> pd.DataFrame:
     """Table `response_depth`: one row a patient, period and reader under one criterion.
 
     Columns
@@ -88,14 +90,11 @@ def derive_depth_table(course: Course, classified: Classified) -> pd.DataFrame:
         course, classified, timeline.baseline_visit, _first_complete(course, classified)
     )
     periods, reader = np.divmod(np.arange(n_units), len(timeline.readers))
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "patient_id": pd.array(
-                timeline.periods.patients.to_numpy()[timeline.periods.patient[periods]], dtype="string"
-            ),
-            "period": pd.array(timeline.periods.period[periods], dtype="Int64"),
-            "criterion": pd.array(np.full(n_units, classified.criterion.name, dtype=object), dtype="string"),
-            "reader": pd.array(np.array(timeline.readers, dtype=object)[reader], dtype="string"),
+            **derive_keys(course, periods),
+            "criterion": repeat_text(classified.criterion.name, n_units),
+            "reader": take_labels(timeline.readers, reader),
             "best_change": best_change,
             "best_change_date": convert_to_dates(convert_positions_to_days(day, best_at)),
             "first_response_date": convert_to_dates(convert_positions_to_days(day, first)),
@@ -109,6 +108,10 @@ def derive_depth_table(course: Course, classified: Classified) -> pd.DataFrame:
             "status": take_labels(("no_events", "ok"), responded.astype(int)),
         }
     )
+    if settings.adjudicator is None:
+        return table
+    chosen = table.iloc[list_adjudicated_units(course, settings)]
+    return pd.concat([table, chosen.assign(reader=repeat_text(ADJUDICATED, len(chosen)))], ignore_index=True)
 
 
 def _first_where(unit: np.ndarray, flag: np.ndarray, n_units: int) -> np.ndarray:

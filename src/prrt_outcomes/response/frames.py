@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.best import (
+    AFTER_NEW_THERAPY,
     AT_PROGRESSION,
     AT_RESPONSE,
     AT_STABLE,
@@ -42,6 +43,7 @@ _BEST_WORDS = {
     UNCONFIRMED_TOO_EARLY: "a response was not confirmed, and it was seen before {days} days",
     NOT_EVALUABLE: "no assessment could be evaluated",
     NOT_ASSESSED: "not assessed",
+    AFTER_NEW_THERAPY: "every assessment came after a new anticancer therapy",
 }
 
 
@@ -84,7 +86,7 @@ def derive_responses_table(
     )
     if settings.adjudicator is None:
         return table
-    source = _adjudicated_source(course, settings)
+    source = list_adjudicated_units(course, settings)
     chosen = table[np.isin(unit, source)].assign(reader=ADJUDICATED)
     return pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
 
@@ -104,7 +106,7 @@ def derive_best_table(
     labels = (*timeline.readers, ADJUDICATED)
     reader = units % len(timeline.readers)
     if settings.adjudicator is not None:
-        source = _adjudicated_source(course, settings)
+        source = list_adjudicated_units(course, settings)
         units = np.concatenate([units, source])
         reader = np.concatenate([reader, np.full(len(source), len(timeline.readers))])
     group_of = {code: name for name, codes in settings.groups.items() for code in codes}
@@ -178,9 +180,7 @@ def repeat_text(text: str, n: int):
     return pd.array([text], dtype="string").take(np.zeros(n, dtype=np.int64))
 
 
-def _adjudicated_source(course: Course, settings: ResponseSettings) -> np.ndarray:
+def list_adjudicated_units(course: Course, settings: ResponseSettings) -> np.ndarray:
     """Unit whose reading stands for each treatment period after adjudication."""
     timeline = course.timeline
-    followed = np.zeros(timeline.n_units, dtype=bool)
-    followed[timeline.visit_unit[course.follow_up]] = True
-    return select_adjudicated_units(timeline.periods.size, timeline.readers, followed, settings)
+    return select_adjudicated_units(timeline.periods.size, timeline.readers, course.followed_units, settings)

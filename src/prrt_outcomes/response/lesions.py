@@ -80,9 +80,9 @@ def order_lesions(
     lesions : typed frame `lesions`
     scan : number of the scan of each row, shape (n,); -1 where the row belongs to no treated patient
     """
-    row, visit = timeline.expand_rows(scan)
     # Sorted, so that sums and the lesion that is named do not depend on the order of rows.
     lesion_codes, names = pd.factorize(lesions["lesion_id"].to_numpy(dtype=object, na_value=None), sort=True)
+    row, visit = timeline.expand_rows(np.where(lesion_codes >= 0, scan, MISSING))
     columns = {
         "role": convert_to_codes(lesions["role"], ROLES)[row],
         "node": convert_to_flags(lesions["lymph_node"])[row],

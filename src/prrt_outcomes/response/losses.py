@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.response.best import NOT_ASSESSED, TOO_EARLY, UNCONFIRMED_TOO_EARLY
+from prrt_outcomes.response.best import AFTER_NEW_THERAPY, NOT_ASSESSED, TOO_EARLY, UNCONFIRMED_TOO_EARLY
 from prrt_outcomes.response.classify import Classified
 from prrt_outcomes.response.codes import NE
 from prrt_outcomes.response.course import Course
@@ -20,6 +20,7 @@ REASONS = (
     "lesion rows contradict each other",
     "stable disease or an unconfirmed response too early",
     "no assessment could be evaluated",
+    "every assessment came after a new anticancer therapy",
 )
 
 
@@ -66,5 +67,6 @@ def classify_losses(course: Course, classified: Classified) -> np.ndarray:
     early = np.isin(best.why, (TOO_EARLY, UNCONFIRMED_TOO_EARLY))
     faulty = course.faults.code != 0
     no_baseline = course.timeline.baseline_visit < 0
-    why = np.select([best.why == NOT_ASSESSED, early, faulty, no_baseline], [0, 3, 2, 1], 4)
+    late = best.why == AFTER_NEW_THERAPY
+    why = np.select([best.why == NOT_ASSESSED, late, early, faulty, no_baseline], [0, 5, 3, 2, 1], 4)
     return np.where(best.response == NE, why, -1)

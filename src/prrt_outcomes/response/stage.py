@@ -89,11 +89,13 @@ def _tabulate_patients(passes: list[Pass], study: Study) -> dict[str, pd.DataFra
     tables = {
         "responses": [derive_responses_table(*pair) for pair in pairs],
         "best_responses": best,
-        "response_depth": [derive_depth_table(course, one) for course, one, _ in pairs],
+        "response_depth": [derive_depth_table(*pair) for pair in pairs],
         "response_warnings": [list_warnings(p.course, p.classified) for p in passes],
     }
     order = {name: place for place, name in enumerate(study.response.criteria)}
-    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
+    # Typed first: pandas guesses types where it joins columns that are empty.
+    typed = {name: [conform_table(name, frame) for frame in frames] for name, frames in tables.items()}
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in typed.items()}
     place = joined["best_responses"]["criterion"].map(order)
     joined["best_responses"] = joined["best_responses"].loc[place.sort_values(kind="stable").index]
     return joined

@@ -83,9 +83,13 @@ def derive_target_responses(
         n_measured, n_gone = _count_series(rows, counted, sizes.gone, n)
     n_targets = per_unit[unit]
     complete = (n_measured == n_targets) & (n_targets > 0)
-    base = np.where(has_baseline, timeline.baseline_visit, 0)
-    baseline_ok = has_baseline & complete[base] & (total[base] > 0) & (n_gone[base] < per_unit)
-    baseline_sum = np.where(baseline_ok, total[base], np.nan)[unit]
+    # One entry more than visits: -1, no baseline, finds it.
+    base = timeline.baseline_visit
+    base_complete, base_total, base_gone = (
+        np.append(values, 0)[base] for values in (complete, total, n_gone)
+    )
+    baseline_ok = has_baseline & (base_complete > 0) & (base_total > 0) & (base_gone < per_unit)
+    baseline_sum = np.where(baseline_ok, base_total, np.nan)[unit]
     nadir, nadir_visit = _find_nadir(timeline, np.where(complete, total, np.inf))
     all_gone = complete & (n_gone == n_targets)
     usable = (kind == FOLLOW_UP) & ~np.isnan(baseline_sum)

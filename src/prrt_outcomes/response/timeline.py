@@ -110,9 +110,11 @@ def build_timeline(
     earliest = _earliest_baseline(periods, baseline_days)[unit_period]
     with_lesions = np.flatnonzero(scan_has_lesions)
     baseline, prior = _last_before(unit_key, unit_series, scan_key, with_lesions)
-    in_window = (baseline >= 0) & (day[baseline] >= earliest)
+    # The day after the last is that of no scan, so that -1 finds it.
+    day_of = np.append(day, NO_DAY)
+    in_window = (baseline >= 0) & (day_of[baseline] >= earliest)
     any_scan, _ = _last_before(unit_key, unit_series, scan_key, np.arange(len(scan_key)))
-    any_in_window = (any_scan >= 0) & (day[any_scan] >= earliest)
+    any_in_window = (any_scan >= 0) & (day_of[any_scan] >= earliest)
     baseline = np.where(in_window, baseline, np.where(any_in_window, any_scan, -1))
     prior = np.where(in_window, prior, -1)
 

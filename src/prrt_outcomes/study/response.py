@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from prrt_outcomes.study.base import Name, Section, Share
 
@@ -79,10 +79,21 @@ class CriterionDefinition(Section):
         return self
 
 
+def _tell_apart(entry: object) -> str:
+    """A criterion in `criteria` is a name, or else a definition; faults are then told of the right one."""
+    return "name" if isinstance(entry, str) else "CriterionDefinition"
+
+
+CriterionEntry = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[CriterionDefinition, Tag("CriterionDefinition")],
+    Discriminator(_tell_apart),
+]
+
+
 class ResponseSettings(Section):
     """Criteria, confirmation, minimum duration of stable disease and the groups made from best response."""
 
-    criteria: tuple[Name | CriterionDefinition, ...] = ("recist_1_1",)
+    criteria: tuple[CriterionEntry, ...] = ("recist_1_1",)
     """Criteria by name or by full definition; the first is primary. Once read, these are names."""
     definitions: tuple[CriterionDefinition, ...] = ()
     """Definitions of the criteria that the study made itself; those written in `criteria` are kept here."""

@@ -59,6 +59,13 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--patients", metavar="N", type=_positive, required=True)
     simulate.add_argument("--seed", metavar="S", type=_not_negative, required=True)
     simulate.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study")
+    simulate.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="set an effect or rule of the model, such as effects.objective_response_hazard_ratio=1; repeatable",
+    )
 
     controls = commands.add_parser(
         "controls", help="list the published arms that a study can name, or explain one"

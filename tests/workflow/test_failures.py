@@ -137,8 +137,9 @@ def start(project, out):
     return process
 
 
-def test_after_kill_9_the_next_run_gives_the_same_numbers(project, tmp_path):
-    out = tmp_path / "out"
+def test_after_kill_9_the_next_run_gives_the_numbers_of_a_run_elsewhere(project, tmp_path):
+    out = tmp_path / "out here" / "deeper"
+    first = {path: path.stat().st_mtime_ns for path in project.results("tiny").rglob("*") if path.is_file()}
     process = start(project, out)
     second = project.call("run", "studies/tiny", "--out", out)
     assert second.returncode == 2
@@ -148,10 +149,11 @@ def test_after_kill_9_the_next_run_gives_the_same_numbers(project, tmp_path):
     assert not (out / "report.html").exists()
     done = project.call("run", "studies/tiny", "--out", out)
     assert done.returncode == 0, said(done)
-    for folder in ("tables", "derived"):
+    for folder in ("tables", "derived", "figures"):
         for path in (project.results("tiny") / folder).rglob("*.*"):
             assert (out / path.relative_to(project.results("tiny"))).read_bytes() == path.read_bytes(), path
     assert [path for path in out.rglob("*") if "unfinished" in path.name] == []
+    assert {path: path.stat().st_mtime_ns for path in first} == first
 
 
 def test_an_interrupted_run_says_so(project, tmp_path):

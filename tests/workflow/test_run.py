@@ -105,18 +105,6 @@ def test_it_is_called_from_anywhere(project, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["project"]
 
 
-def test_the_same_study_elsewhere_gives_the_same_numbers_and_leaves_the_first_alone(project, tmp_path):
-    before = snapshot(project.results("tiny"))
-    out = tmp_path / "out here" / "deeper"
-    done = project.call("run", "studies/tiny", "--out", out)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert snapshot(project.results("tiny")) == before
-    again = snapshot(out)
-    same = [name for name in before if name.startswith(("tables/", "derived/", "figures/"))]
-    assert len(same) > 30
-    assert [name for name in same if again[name][0] != before[name][0]] == []
-
-
 def test_studies_run_side_by_side(project):
     before = snapshot(project.results("tiny"))
     shutil.copytree(project.study("tiny"), project.study("other"))

@@ -1,0 +1,88 @@
+"""`check` lists the problems of the study file and of all tables at once."""
+
+import csv
+
+import pytest
+
+from prrt_outcomes.cli.main import main
+
+STUDY = "study: s\ntables: {patients: p.csv, follow_up: f.csv}\n"
+PATIENTS = "patient_id,sex,ecog\np1,female,1\np2,male,0\n"
+FOLLOW_UP = "patient_id,last_contact_date,vital_status\np1,2015-01-01,alive\np2,2015-02-01,lost\n"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A sound study; the test breaks what it wants to be broken."""
+    for name, text in (("study.yaml", STUDY), ("p.csv", PATIENTS), ("f.csv", FOLLOW_UP)):
+        (tmp_path / "study" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "study" / name).write_text(text)
+    return tmp_path / "study"
+
+
+def written(folder):
+    with (folder / "problems.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_sound_study_is_status_0_and_writes_nothing(study, capsys):
+    before = sorted(study.iterdir())
+    assert main(["check", str(study)]) == 0
+    assert "rows: follow_up 2, patients 2" in capsys.readouterr().out
+    assert sorted(study.iterdir()) == before
+
+
+def test_faults_of_settings_and_of_tables_come_together(study, tmp_path, capsys):
+    (study / "study.yaml").write_text(STUDY + "analysis:\n  group_by: [centre]\n")
+    (study / "p.csv").write_text(PATIENTS.replace("male,0", "mal,9"))
+    (study / "f.csv").write_text(FOLLOW_UP.replace("p2", "p9"))
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    found = {(row["table"], row["row"], row["column"]) for row in written(tmp_path / "out")}
+    assert found >= {
+        ("study.yaml", "4", "analysis.group_by.0"),
+        ("patients", "3", "sex"),
+        ("patients", "3", "ecog"),
+        ("follow_up", "3", "patient_id"),
+    }
+    shown = capsys.readouterr().out
+    for part in ("did you mean centre_id?", "mal", "p9", "what is expected"):
+        assert part in shown
+
+
+def test_print_is_short_and_the_file_is_whole(study, tmp_path, capsys):
+    rows = "".join(f"q{number},femle,1\n" for number in range(100))
+    (study / "p.csv").write_text(PATIENTS + rows)
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().out.count("femle") == 5
+    assert sum(row["column"] == "sex" for row in written(tmp_path / "out")) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "table"),
+    [
+        ("study.yaml", b"study: s\n", "study.yaml"),
+        ("study.yaml", b"\xff\xfe\x00", "study.yaml"),
+        ("study.yaml", b"", "study.yaml"),
+        ("p.csv", b"", "patients"),
+        ("p.csv", b"\x89PNG\r\n\x1a\n\x00\x00", "patients"),
+        ("f.csv", None, "follow_up"),
+    ],
+    ids=["keys missing", "no text", "empty study", "empty table", "picture", "no file"],
+)
+def test_a_file_that_cannot_be_read_is_a_problem_and_no_crash(study, tmp_path, capsys, name, content, table):
+    if content is None:
+        (study / name).unlink()
+    else:
+        (study / name).write_bytes(content)
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    assert table in {row["table"] for row in written(tmp_path / "out")}
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    assert "fault of the program" not in said.err
+
+
+def test_an_old_list_of_problems_is_replaced(study, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "problems.csv").write_text("old")
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 0
+    assert written(tmp_path / "out") == []

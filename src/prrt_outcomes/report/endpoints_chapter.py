@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count
+from prrt_outcomes.figures.numbers import format_count, format_level
 from prrt_outcomes.figures.rows import has_rows
+from prrt_outcomes.figures.words import endpoint_titles
 from prrt_outcomes.report.content import Column, PageTable, page_table
+from prrt_outcomes.report.doubt_tables import variant_table
 
 KEY = ("endpoint", "variant")
 
@@ -26,7 +28,11 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         Column("Events", lambda r: format_count(r["events"])),
         Column("Competing", lambda r: format_count(r["competing_events"])),
     ]
-    return [], [page_table("Endpoints as estimands", "estimands", estimands, columns, KEY)]
+    shown = [page_table("Endpoints as estimands", "estimands", estimands, columns, KEY)]
+    if has_rows(tables["estimand_comparison"]):
+        level = format_level(study.analysis.confidence.level)
+        shown.append(variant_table(tables["estimand_comparison"], endpoint_titles(study), level))
+    return [], shown
 
 
 def _text(value) -> str:

@@ -27,6 +27,7 @@ from prrt_outcomes.figures.words import (
     name_term,
 )
 from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
+from prrt_outcomes.report.doubt_tables import sensitivity_table, subgroup_table
 
 KM_KEY = ("endpoint", "group_by", "group")
 
@@ -36,7 +37,8 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
     Parameters
     ----------
-    tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, competing_risks; any may be empty
+    tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, subgroups, sensitivity; any may be
+        empty
     study : titles, confidence level
     """
     titles = endpoint_titles(study)
@@ -55,6 +57,9 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         shown += _cox_tables(tables["cox"], titles, level)
     if has_rows(tables["rmst_difference"]):
         shown.append(_rmst_table(tables["rmst_difference"], titles, level))
+    for name, make in (("subgroups", subgroup_table), ("sensitivity", sensitivity_table)):
+        if has_rows(tables[name]):
+            shown.append(make(tables[name], titles, level))
     return paragraphs, shown
 
 

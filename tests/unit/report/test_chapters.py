@@ -193,3 +193,42 @@ def test_treatment_and_safety_in_words(study, tables):
         plain(paragraphs[0])
         == "Grade 3 or worse haematological toxicity: 0% (0\u201317%) of 20 patients (95% CI)."
     )
+
+
+def test_doubt_stands_in_the_chapters(study, tables):
+    from prrt_outcomes.report.endpoints_chapter import write_endpoints
+    from prrt_outcomes.report.survival_chapter import write_survival
+
+    row = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 40, "events": 9, "median_months": 21.0}
+    row |= {"median_low": 12.0, "status": "ok"}
+    subgroup = {
+        "endpoint": "pfs",
+        "subgroup": "sex",
+        "subgroup_level": "male",
+        "term": "radionuclide",
+        "level": "90Y",
+    }
+    subgroup |= {"reference": "177Lu", "n": 20, "events": 5, "hazard_ratio": 0.7, "interaction_p_value": 0.04}
+    subgroup |= {"hazard_ratio_low": 0.3, "hazard_ratio_high": 1.6, "status": "ok"}
+    given = tables(
+        sensitivity=[row | {"analysis": "worst_case", "n_changed": 3}],
+        subgroups=[subgroup],
+        estimands=[{"endpoint": "pfs", "variant": "primary", "sentence": "In all patients ..."}],
+        estimand_comparison=[row | {"variant": "pfs_fda"}],
+    )
+    _, survival = write_survival(given, study)
+    assert [t.title for t in survival] == ["Subgroups", "Sensitivity analyses"]
+    assert survival[0].cells()[0][1][1:] == [
+        "Sex", "Male", "\u2079\u2070Y", "\u00b9\u2077\u2077Lu", "5/20", "0.70 (0.30\u20131.60)", "0.040"
+    ]  # fmt: skip
+    assert survival[1].cells()[0][1][1:] == [
+        "Worst case",
+        "3",
+        "All patients",
+        "40",
+        "9",
+        "21.0 (12.0\u2013NR)",
+        "",
+    ]
+    _, endpoints = write_endpoints(given, study)
+    assert [t.source for t in endpoints] == ["estimands", "estimand_comparison"]

@@ -50,6 +50,7 @@ FIGURE_SETTINGS = (
     "endpoints",
     "analysis",
     "response",
+    "controls",
     "disclosure",
 )
 ALL_SETTINGS = tuple(type(STUDY).model_fields)

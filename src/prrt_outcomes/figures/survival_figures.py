@@ -10,7 +10,7 @@ from prrt_outcomes.figures.cumulative_incidence import plot_cumulative_incidence
 from prrt_outcomes.figures.forest import plot_cox_forest
 from prrt_outcomes.figures.rows import iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
-from prrt_outcomes.figures.theme import figure_style
+from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
 from prrt_outcomes.figures.words import endpoint_titles, name_code, name_endpoint, name_term
 
 SURVIVAL_INPUTS = (
@@ -32,7 +32,10 @@ ORIGIN_WORDS = {
 
 
 def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw the figures of the chapter: `kaplan_meier_*`, `cumulative_incidence_*` and `forest_*`."""
+    """Draw the figures of the chapter: `kaplan_meier_*`, `cumulative_incidence_*` and `forest_*`.
+
+    A forest holds the univariable, multivariable and stratified models; penalised and imputed ones stand in the table.
+    """
     style = figure_style(study)
     titles = endpoint_titles(study)
     level = study.analysis.confidence.level
@@ -53,7 +56,8 @@ def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object
             tables["competing_risks"], tables.get("competing_tests"), study, style, titles
         )
     if "cox" in tables:
-        for (endpoint,), cox in iterate_groupings(tables["cox"], "endpoint"):
+        drawn = tables["cox"]["model"].astype("string").isin(list(ESTIMATE_COLOURS))
+        for (endpoint,), cox in iterate_groupings(tables["cox"][drawn], "endpoint"):
             plots[f"forest_{endpoint}"] = plot_cox_forest(cox, style, name_endpoint(endpoint, titles), level)
     return plots
 

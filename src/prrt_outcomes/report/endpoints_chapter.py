@@ -20,15 +20,16 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     estimands = tables["estimands"]
     if not has_rows(estimands):
         return [], []
+    plain = estimands["variant"].isna()
     columns = [
         Column("Endpoint", lambda r: _text(r["title"]) or _text(r["endpoint"]), False),
-        Column("Variant", lambda r: _text(r["variant"]), False),
         Column("Estimand", lambda r: _text(r["sentence"]), False),
         Column("Patients", lambda r: format_count(r["n"])),
         Column("Events", lambda r: format_count(r["events"])),
         Column("Competing", lambda r: format_count(r["competing_events"])),
     ]
-    shown = [page_table("Endpoints as estimands", "estimands", estimands, columns, KEY)]
+    note = "Variants of the sensitivity analyses stand in the file."
+    shown = [page_table("Endpoints as estimands", "estimands", estimands[plain], columns, KEY, note)]
     if has_rows(tables["estimand_comparison"]):
         level = format_level(study.analysis.confidence.level)
         shown.append(variant_table(tables["estimand_comparison"], endpoint_titles(study), level))

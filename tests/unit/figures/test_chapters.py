@@ -90,3 +90,26 @@ def test_courses_are_the_rows_of_the_derived_tables():
         ("b", "progression"): 91,
         ("b", "death"): 304,
     }
+
+
+def test_a_forest_holds_the_models_that_are_read_side_by_side(
+    cox_rows=("univariable", "multivariable_imputed"),
+):
+    row = {"endpoint": "pfs", "term": "age_years", "level": None, "reference": None, "n": 9, "events": 5}
+    row |= {
+        "hazard_ratio": 1.1,
+        "hazard_ratio_low": 0.9,
+        "hazard_ratio_high": 1.4,
+        "p_value": 0.3,
+        "status": "ok",
+    }
+    plots = draw_chapter(
+        "survival",
+        {"cox": pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])},
+        make_study(),
+    )
+    texts = next(
+        layer._data for layer in plots["forest_pfs"].layers if type(layer.geom).__name__ == "geom_text"
+    )
+    assert "Univariable" in set(texts["label"])
+    assert "Multivariable, imputed" not in set(texts["label"])

@@ -213,7 +213,7 @@ def test_doubt_stands_in_the_chapters(study, tables):
     given = tables(
         sensitivity=[row | {"analysis": "worst_case", "n_changed": 3}],
         subgroups=[subgroup],
-        estimands=[{"endpoint": "pfs", "variant": "primary", "sentence": "In all patients ..."}],
+        estimands=[{"endpoint": "pfs", "variant": None, "sentence": "In all patients ..."}],
         estimand_comparison=[row | {"variant": "pfs_fda"}],
     )
     _, survival = write_survival(given, study)

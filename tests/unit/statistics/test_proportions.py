@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.proportions import (
+    compute_clopper_pearson,
     compute_kappa,
     compute_proportion,
     compute_proportion_difference,
@@ -81,3 +82,20 @@ def test_kappa_weights_follow_the_given_order():
         compute_kappa(first, ["NE"] * 4, order)
     with pytest.raises(ValueError, match="missing categories"):
         compute_kappa(["a", None], ["a", "a"])
+
+
+def test_many_exact_intervals_at_once_are_those_of_one():
+    events, n = [0, 1, 5, 10, 0], [10, 10, 10, 10, 0]
+    lower, upper = compute_clopper_pearson(events, n)
+    for k in range(4):
+        one = compute_proportion(events[k], n[k])
+        assert (lower[k], upper[k]) == pytest.approx((one.lower, one.upper), abs=1e-12)
+    assert lower[0] == 0
+    assert upper[0] == pytest.approx(1 - 0.025 ** (1 / 10))
+    assert upper[3] == 1
+    assert np.isnan([lower[4], upper[4]]).all()
+
+
+def test_more_events_than_patients_are_refused():
+    with pytest.raises(ValueError, match="events"):
+        compute_clopper_pearson([3], [2])

@@ -187,3 +187,9 @@ def test_the_flow_holds_the_losses_on_the_way_to_the_primary_endpoint():
         "cohort: keys",
         "survival: pfs by sex",
     ]
+
+
+def test_a_waterfall_without_thresholds_has_none():
+    changes = pd.DataFrame({"patient_id": ["a"], "best_change": [-0.5], "best_response": "PR"})
+    plot = plot_waterfall(changes, {}, STYLE, "Own criterion")
+    assert not any("%" in text for text in texts_of(plot) if text.startswith(("PR", "PD")))

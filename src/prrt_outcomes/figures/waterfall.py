@@ -36,7 +36,8 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         f"Best change of the sum of target lesions from baseline (%), {n} patients with a measured change"
     )
     codes = [c for c in RESPONSE_COLOURS if c in set(bars["best_response"].astype(str))]
-    label_in = max(measure_text_in(_threshold_text(k, v), style.small) for k, v in thresholds.items()) + 0.15
+    labels = [_threshold_text(name, value) for name, value in thresholds.items()]
+    label_in = max((measure_text_in(label, style.small) for label in labels), default=0.0) + 0.15
     left = 0.55 * style.scale
     bottom = 0.1 * style.scale + foot_in(style)
     head = title_height_in(style, subtitle, style.width_in)
@@ -81,14 +82,11 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         crosses = cut.assign(x=(cut["xmin"] + cut["xmax"]) / 2, y=cut["ymax"] + 0.05)
         layers.append(p9.geom_point(crosses, p9.aes("x", "y"), shape="x", size=1.2, color=INK))
     right = panel.left + panel.width
-    lines = pd.DataFrame(
-        [{"x": panel.left, "xend": right, "y": panel.py(v), "yend": panel.py(v)} for v in thresholds.values()]
-    )
-    layers.append(
-        p9.geom_segment(
-            lines, p9.aes("x", "y", xend="xend", yend="yend"), linetype="dashed", color=INK, size=0.35
-        )
-    )
+    if thresholds:
+        heights = [float(panel.py(value)) for value in thresholds.values()]
+        lines = pd.DataFrame({"x": panel.left, "xend": right, "y": heights, "yend": heights})
+        segment = p9.aes("x", "y", xend="xend", yend="yend")
+        layers.append(p9.geom_segment(lines, segment, linetype="dashed", color=INK, size=0.35))
     for name, value in thresholds.items():
         sheet.add_text(
             right + 0.06, panel.py(value), _threshold_text(name, value), size=style.small, colour=QUIET

@@ -92,9 +92,7 @@ def test_courses_are_the_rows_of_the_derived_tables():
     }
 
 
-def test_a_forest_holds_the_models_that_are_read_side_by_side(
-    cox_rows=("univariable", "multivariable_imputed"),
-):
+def test_a_forest_holds_the_models_that_are_read_side_by_side():
     row = {"endpoint": "pfs", "term": "age_years", "level": None, "reference": None, "n": 9, "events": 5}
     row |= {
         "hazard_ratio": 1.1,
@@ -103,13 +101,8 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side(
         "p_value": 0.3,
         "status": "ok",
     }
-    plots = draw_chapter(
-        "survival",
-        {"cox": pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])},
-        make_study(),
-    )
-    texts = next(
-        layer._data for layer in plots["forest_pfs"].layers if type(layer.geom).__name__ == "geom_text"
-    )
+    cox = pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])
+    (plot,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
+    texts = next(layer._data for layer in plot.layers if type(layer.geom).__name__ == "geom_text")
     assert "Univariable" in set(texts["label"])
     assert "Multivariable, imputed" not in set(texts["label"])

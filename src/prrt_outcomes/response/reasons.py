@@ -27,8 +27,18 @@ UNITS = {"diameter": "mm", "product": "mm2", "marker": "units"}
 _NON_TARGET_WORDS = tuple(name.replace("non_CR_non_PD", "non-CR/non-PD") for name in NON_TARGETS)
 
 
+CHUNK = 500_000
+"""Visits whose sentences are made at a time: the pieces of a sentence take several times its room."""
+
+
 def format_reasons(course: Course, classified: Classified, visits: np.ndarray) -> pa.Array:
     """One sentence for each of the given visits, beginning with the overall response."""
+    starts = range(0, max(len(visits), 1), CHUNK)
+    return pa.concat_arrays([_format_chunk(course, classified, visits[k : k + CHUNK]) for k in starts])
+
+
+def _format_chunk(course: Course, classified: Classified, visits: np.ndarray) -> pa.Array:
+    """Sentences of some visits."""
     response = classified.overall.response[visits]
     head = format_labels(response, RESPONSES)
     body = gather_texts(len(visits), list(_describe(course, classified, visits)))

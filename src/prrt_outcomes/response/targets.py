@@ -119,16 +119,16 @@ def derive_target_responses(
     return TargetResponses(
         response=response,
         rule=rules,
-        lesion_row=lesion_row,
+        lesion_row=lesion_row.astype(np.int32),
         lesion_reference=lesion_reference,
         sum=np.where(n_measured > 0, total, np.nan),
         complete=complete,
         baseline_sum=baseline_sum,
         nadir=nadir,
-        nadir_visit=nadir_visit,
-        n_targets=n_targets,
-        n_measured=n_measured,
-        n_gone=n_gone,
+        nadir_visit=nadir_visit.astype(np.int32),
+        n_targets=n_targets.astype(np.int16),
+        n_measured=n_measured.astype(np.int16),
+        n_gone=n_gone.astype(np.int16),
     )
 
 

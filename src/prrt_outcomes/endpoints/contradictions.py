@@ -28,13 +28,10 @@ def check_order(frame: pd.DataFrame, facts: Facts, definition: EndpointDefinitio
     start = origin.where(~(first > origin), first)
     words = _origin_words(definition)
     problems = _tell(frame[here & (frame["death_date"] < start)], facts, "death_date", start, words)
-    problems += _tell(
-        frame[here & (frame["last_contact_date"] < start) & frame["death_date"].isna()],
-        facts,
-        "last_contact_date",
-        start,
-        words,
-    )
+    # A response or a retreatment after the last contact is a doubt, told by the cohort, and no contradiction.
+    if definition.origin not in ("first_response", "retreatment"):
+        early_contact = here & (frame["last_contact_date"] < start) & frame["death_date"].isna()
+        problems += _tell(frame[early_contact], facts, "last_contact_date", start, words)
     recorded = frame["progression_recorded"].rename("progression_date")
     early = here & (recorded < first)
     problems += _tell(

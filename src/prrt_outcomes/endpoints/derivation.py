@@ -169,13 +169,16 @@ def _derive_censoring(
         reason = np.where(frame["lost"], "data_cutoff", reason)
         basis = np.where(frame["lost"], "data_cutoff", basis)
     open_ = frame["event"] == 0
+    here = open_ & (frame["exclusion"] == "")
     return frame.assign(
         end_date=frame["end_date"].mask(open_, end),
         reason=frame["reason"].mask(open_, pd.Series(reason, index=frame.index)),
         basis=frame["basis"].mask(open_, pd.Series(basis, index=frame.index)),
         sequence=frame["sequence"].mask(open_, sequence),
         last_adequate_date=last["date"],
-        exclusion=frame["exclusion"].mask(open_ & end.isna() & (frame["exclusion"] == ""), "no_follow_up"),
+        exclusion=frame["exclusion"]
+        .mask(here & end.isna(), "no_follow_up")
+        .mask(here & (end < frame["entry_date"]), "contact_before_origin"),
     )
 
 

@@ -34,6 +34,7 @@ EXCLUSION_REASONS = {
     "no_retreatment": "no retreatment",
     "origin_after_cutoff": "the time would start after the data cut-off",
     "no_follow_up": "no date of last contact",
+    "contact_before_origin": "the last contact lies before the time begins",
     "not_reported": "no reported outcome",
     "not_at_risk": "reported time ends before the patient came under observation",
 }

@@ -99,6 +99,8 @@ def derive_study_endpoints(
             continue
         reported = derive_reported(tables["reported_outcomes"], definition.name)
         rows, differ = combine_reported(derived, reported)
+        if tables["treatment_periods"].empty and len(tables["reported_outcomes"]):
+            rows = rows.assign(exclusion=rows["exclusion"].replace("no_first_cycle", "not_reported"))
         endpoints.append(rows)
         differences.append(differ)
         if not (derived["exclusion"] == "").any():

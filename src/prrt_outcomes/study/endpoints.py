@@ -41,7 +41,8 @@ class EndpointDefinition(Section):
     retreatment: Literal["as_new_therapy", "ignore", "censor", "event"] = "as_new_therapy"
     """A new PRRT period: as a new therapy where new_anticancer_therapy names prrt (else ignored), or its own rule."""
     data_cutoff: Literal["censor", "ignore"] = "censor"
-    """Nothing after the data cut-off is known, or all that the tables hold is used."""
+    """Nothing after the data cut-off is known, or the follow-up after it is used; rows of the other tables after it
+    never reach an analysis."""
     end: Literal["last_adequate_assessment", "last_contact"] = "last_adequate_assessment"
     """Where a patient without event is censored."""
     lost: Literal["censor", "event", "ignore"] = "censor"

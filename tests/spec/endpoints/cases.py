@@ -15,6 +15,10 @@ import pandas as pd
 import yaml
 
 from prrt_outcomes.endpoints import stage
+from prrt_outcomes.endpoints.derivation import derive_endpoint
+from prrt_outcomes.endpoints.facts import derive_facts
+from prrt_outcomes.endpoints.origin import origin_columns
+from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
@@ -141,25 +145,33 @@ def run_history(history: str, endpoint, **changes) -> dict[str, pd.DataFrame]:
     return stage.run(make_tables(rows, study), study)
 
 
-def run_cases(cases: list[Case]) -> dict[Case, dict[str, pd.DataFrame]]:
-    """Run cases that share endpoint, cut-off and whether scans are recorded as the patients of one study."""
+def run_cases(cases: list[Case]) -> dict[Case, pd.Series]:
+    """Derive cases that share cut-off and whether scans are recorded as the patients of one study."""
     groups: dict[tuple, list[tuple[Case, dict]]] = {}
     for case in cases:
         rows, cutoff = read_history(case.history)
-        key = (case.endpoint, cutoff, bool({"responses", "assessments"} & rows.keys()))
+        key = (cutoff, bool({"responses", "assessments"} & rows.keys()))
         groups.setdefault(key, []).append((case, rows))
     results = {}
-    for (endpoint, cutoff, _), members in groups.items():
-        study = make_study([yaml.safe_load(endpoint)], cutoff)
+    for (cutoff, _), members in groups.items():
+        study = make_study(["os"], cutoff)
         together: dict[str, list[dict]] = {}
         for number, (_, rows) in enumerate(members):
             for name, content in rows.items():
                 own = [row | {"patient_id": f"p{number}"} for row in content]
                 together.setdefault(name, []).extend(own)
-        output = stage.run(make_tables(together, study), study)
-        for number, (case, _) in enumerate(members):
-            results[case] = {
-                name: output[name][output[name]["patient_id"] == f"p{number}"]
-                for name in ("endpoints", "endpoint_exclusions")
-            }
+        tables = make_tables(together, study)
+        for endpoint in dict.fromkeys(case.endpoint for case, _ in members):
+            definition = make_study([yaml.safe_load(endpoint)], cutoff).endpoints[0]
+            facts = derive_facts(
+                tables,
+                rule="middle",
+                new_anticancer_therapy=study.new_anticancer_therapy,
+                cutoff=None if definition.data_cutoff == "ignore" else study.data_cutoff,
+                origin_columns=origin_columns((definition,)),
+            )
+            table = derive_endpoint(facts, definition, gather_settings(study)).set_index("patient_id")
+            for number, (case, _) in enumerate(members):
+                if case.endpoint == endpoint:
+                    results[case] = table.loc[f"p{number}"]
     return results

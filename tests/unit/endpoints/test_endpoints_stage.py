@@ -47,12 +47,12 @@ def test_reported_times_alone_make_endpoints_and_the_rest_is_counted():
     assert table["origin_date"].isna().all()
     lost = result["attrition"].set_index("reason")["n_lost"].to_dict()
     assert lost == {
-        "no cycle is recorded": 1,
+        "no reported outcome": 1,
         "reported time ends before the patient came under observation": 1,
         "endpoint is not named in the study": 1,
     }
     excluded = result["endpoint_exclusions"].set_index("patient_id")["reason"].to_dict()
-    assert excluded == {"c": "not_at_risk", "d": "no_first_cycle"}
+    assert excluded == {"c": "not_at_risk", "d": "not_reported"}
     assert len(result["analysis_set"]) == 4
 
 

@@ -35,7 +35,6 @@ STAGES = (
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 NOT_BUILT = {
     "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
-    "controls": ("control_comparability", "claims"),
 }
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ class TwoSamples:
     entry_months : late entry, or None where nobody enters late
     in_cohort : True for our patients
     covariates : baseline covariates that both sides have; no columns where the control names none
+    centre : side and centre of each patient, within which patients are resampled
     """
 
     time_months: np.ndarray
@@ -35,6 +36,7 @@ class TwoSamples:
     entry_months: np.ndarray | None
     in_cohort: np.ndarray
     covariates: pd.DataFrame
+    centre: np.ndarray
 
     def select(self, rows: np.ndarray) -> TwoSamples:
         """The patients where `rows` is true."""
@@ -45,7 +47,21 @@ class TwoSamples:
             entry,
             self.in_cohort[rows],
             self.covariates.loc[rows].reset_index(drop=True),
+            self.centre[rows],
         )
+
+    def start_at(self, months: float) -> TwoSamples:
+        """Those still observed after some months, who enter observation then at the earliest."""
+        entry = np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
+        late = replace(self, entry_months=np.maximum(entry, months))
+        return late.select(self.time_months > late.entry_months)
+
+
+def label_centres(frame: pd.DataFrame, side: str) -> np.ndarray:
+    """Side and centre of each row; one centre where the table names none."""
+    if "centre_id" not in frame.columns:
+        return np.full(len(frame), side, dtype=object)
+    return (side + ":" + frame["centre_id"].astype("string").fillna("")).to_numpy(dtype=object)
 
 
 def select_cohort(
@@ -77,7 +93,7 @@ def select_cohort(
 
 
 def stack_samples(
-    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl
+    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl, endpoint: str = ""
 ) -> tuple[TwoSamples | None, list[dict]]:
     """Stack our patients and the rows of a control with individual patients.
 
@@ -86,6 +102,7 @@ def stack_samples(
     tables : control_patients, control_outcomes
     cohort : our patients
     control : `source`, `endpoint`, `covariates`
+    endpoint : another endpoint of the control's patients, where it is not the control's
 
     Returns
     -------
@@ -95,6 +112,7 @@ def stack_samples(
     import pandas as pd
 
     people, outcomes = tables["control_patients"], tables["control_outcomes"]
+    endpoint = endpoint or control.endpoint
     step, losses = f"controls: {control.id}", []
     if control.source is not None:
         inside = people["source"].eq(control.source).fillna(False)
@@ -103,9 +121,9 @@ def stack_samples(
             attrition_row("control_patients", "patients", step, reason, len(people), int((~inside).sum()))
         )
         people = people.loc[inside]
-    own = outcomes.loc[outcomes["endpoint"].eq(control.endpoint)]
+    own = outcomes.loc[outcomes["endpoint"].eq(endpoint)]
     joined = people.merge(own, on="patient_id", how="inner", validate="one_to_one")
-    reason = f"no {control.endpoint} in control_outcomes"
+    reason = f"no {endpoint} in control_outcomes"
     missing = len(people) - len(joined)
     losses.append(attrition_row("control_patients", "patients", step, reason, len(people), missing))
     if joined.empty:
@@ -125,6 +143,7 @@ def stack_samples(
             entry_months=entries if (entries > 0).any() else None,
             in_cohort=np.arange(len(entries)) < len(ours),
             covariates=derive_covariates(_align(covariates, cohort.frame), names),
+            centre=np.concatenate([label_centres(cohort.frame, "cohort"), label_centres(joined, "control")]),
         ),
         losses,
     )

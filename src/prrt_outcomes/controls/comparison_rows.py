@@ -25,6 +25,7 @@ COLUMNS = (
     "std_error",
     "p_value",
     "status",
+    "note",
 )
 
 
@@ -46,7 +47,7 @@ def comparison_row(
     unknown = sorted(set(numbers) - set(COLUMNS))
     if unknown:
         raise ValueError(f"no columns of controls: {', '.join(unknown)}")
-    row = dict.fromkeys(COLUMNS, np.nan) | {"assumption": ""}
+    row = dict.fromkeys(COLUMNS, np.nan) | {"assumption": "", "note": ""}
     row |= {"method": method, "estimate": estimate, "weights": weights, "status": status}
     for name, value in numbers.items():
         row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.controls.cohorts import TwoSamples
-from prrt_outcomes.controls.digitised import clean_digitised_curve
+from prrt_outcomes.controls.cohorts import TwoSamples, label_centres
+from prrt_outcomes.controls.digitised import clean_digitised_curve, clean_points
+from prrt_outcomes.controls.given_curve import compare_with_given_curve
 from prrt_outcomes.controls.reconstruction import Reconstruction, reconstruct_patients
-from prrt_outcomes.controls.reconstruction_quality import is_accepted, measure_quality
-from prrt_outcomes.controls.two_sample import compare_two_samples
+from prrt_outcomes.controls.reconstruction_quality import is_accepted, measure_quality, median_of_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +21,32 @@ if TYPE_CHECKING:
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
-def compare_with_curve(
+@dataclass(frozen=True)
+class CurveComparison:
+    """What a published curve gives.
+
+    Attributes
+    ----------
+    given : rows of `controls` against the curve as it was published; there even where it is not reconstructed
+    found : reconstructed patients, accepted; None where there are none
+    quality : `reconstruction_quality` but for control, arm and endpoint
+    overlay : `control_reconstruction` but for the same: published points and the rebuilt curve
+    median : of the published points, months; nan where they do not reach it
+    reason : why there is no reconstruction; empty where there is
+    """
+
+    given: list[dict]
+    found: Reconstruction | None
+    quality: pd.DataFrame
+    overlay: pd.DataFrame
+    median: float
+    reason: str
+
+
+def reconstruct_curve(
     tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: CurveControl, settings: AnalysisSettings
-) -> tuple[list[dict], pd.DataFrame, pd.DataFrame, str]:
-    """Reconstruct a published curve and compare the cohort with it if the reconstruction is accepted.
+) -> CurveComparison:
+    """Hold the cohort against a published curve as it is, and reconstruct its patients within stated limits.
 
     Parameters
     ----------
@@ -31,21 +54,25 @@ def compare_with_curve(
     cohort : our patients
     control : arm, published events and median, limits of acceptance
     settings : section `analysis`
-
-    Returns
-    -------
-    rows : of `controls`; empty where the curve was refused
-    quality : `reconstruction_quality` but for control, arm and endpoint
-    overlay : `control_reconstruction` but for the same: published points and the rebuilt curve
-    reason : why there is no comparison; empty where there is
     """
     import pandas as pd
 
+    nothing, nan = pd.DataFrame(), float("nan")
     points = _select(tables["control_curves"], control)
     risk = _select(tables["control_at_risk"], control)
-    if points.empty or risk.empty:
-        absent = "points in control_curves" if points.empty else "rows in control_at_risk"
-        return [], pd.DataFrame(), pd.DataFrame(), f"no {absent} for arm {control.arm} and {control.endpoint}"
+    level = settings.confidence.level
+    if points.empty:
+        reason = f"no points in control_curves for arm {control.arm} and {control.endpoint}"
+        return CurveComparison([], None, nothing, nothing, nan, reason)
+    try:
+        bare = clean_points(points["time_months"], points["survival"])
+    except ValueError as error:
+        return CurveComparison([], None, nothing, nothing, nan, f"the curve cannot be used: {error}")
+    median = median_of_points(bare)
+    if risk.empty:
+        reason = f"no rows in control_at_risk for arm {control.arm} and {control.endpoint}: not reconstructed"
+        given = compare_with_given_curve(cohort, bare, level)
+        return CurveComparison(given, None, nothing, nothing, median, reason)
     try:
         curve = clean_digitised_curve(
             points["time_months"],
@@ -54,16 +81,18 @@ def compare_with_curve(
             risk["n_at_risk"].astype("Float64"),
         )
     except ValueError as error:
-        return [], pd.DataFrame(), pd.DataFrame(), f"the curve cannot be used: {error}"
+        given = compare_with_given_curve(cohort, bare, level)
+        return CurveComparison(given, None, nothing, nothing, median, f"the curve cannot be used: {error}")
+    given = compare_with_given_curve(cohort, curve, level, float(curve.at_risk[0]))
     found = reconstruct_patients(curve, control.events)
     measures = measure_quality(curve, found, control)
     quality = pd.DataFrame([vars(measure) for measure in measures])
     overlay = _overlay(curve, found)
-    if not is_accepted(measures):
-        refused = ", ".join(m.measure for m in measures if m.verdict == "refused")
-        return [], quality, overlay, f"the reconstruction is refused: {refused} beyond the limit"
-    samples = _stack(cohort, found)
-    return compare_two_samples(samples, settings), quality, overlay, ""
+    if is_accepted(measures):
+        return CurveComparison(given, found, quality, overlay, median, "")
+    refused = ", ".join(m.measure for m in measures if m.verdict == "refused")
+    reason = f"the reconstruction is refused: {refused} beyond the limit"
+    return CurveComparison(given, None, quality, overlay, median, reason)
 
 
 def _select(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
@@ -71,7 +100,8 @@ def _select(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
     return table.loc[own & table["endpoint"].eq(control.endpoint)]
 
 
-def _stack(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:
+def stack_reconstruction(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:
+    """Our patients, and the reconstructed ones as control; the latter have no covariates."""
     import pandas as pd
 
     ours = np.zeros(len(cohort.time_months)) if cohort.entry_months is None else cohort.entry_months
@@ -83,6 +113,9 @@ def _stack(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:
         entry_months=entry if (entry > 0).any() else None,
         in_cohort=np.arange(len(time)) < len(ours),
         covariates=pd.DataFrame(index=range(len(time))),
+        centre=np.concatenate(
+            [label_centres(cohort.frame, "cohort"), np.full(len(found.time), "control", dtype=object)]
+        ),
     )
 
 

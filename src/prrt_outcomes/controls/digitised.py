@@ -52,6 +52,14 @@ def clean_digitised_curve(
     -----
     Times below 0 become 0, survival above 1 becomes 1, small rises are levelled at the running minimum.
     """
+    points = clean_points(time, survival)
+    notes = list(points.notes)
+    times, numbers = _clean_risk_table(risk_time, at_risk, notes)
+    return DigitisedCurve(points.time, points.survival, times, numbers, tuple(notes))
+
+
+def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
+    """Clean the points of a curve that has no risk table, as `clean_digitised_curve`; the table stays empty."""
     notes: list[str] = []
     t, s = _finite_pairs(time, survival, "points", notes)
     if len(t) < 2:
@@ -85,8 +93,7 @@ def clean_digitised_curve(
     last = np.concatenate((t[1:] > t[:-1], [True]))
     last[0] = True
     t, level = t[last], np.where(t[last] == 0, 1.0, level[last])
-    times, numbers = _clean_risk_table(risk_time, at_risk, notes)
-    return DigitisedCurve(t, level, times, numbers, tuple(notes))
+    return DigitisedCurve(t, level, np.zeros(0), np.zeros(0, dtype=np.int64), tuple(notes))
 
 
 def _finite_pairs(first: ArrayLike, second: ArrayLike, what: str, notes: list[str]):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.controls.arm_words import find_analogue
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.study.controls import LibraryControl, Milestone, PublishedControl
 
@@ -106,6 +107,21 @@ def list_endpoints(arm: str) -> tuple[str, ...]:
     return tuple(a.endpoint for a in load_library() if a.arm == arm)
 
 
+def list_subgroup_arms(arm: str, endpoint: str) -> tuple[str, ...]:
+    """Other arms of the same study, role and endpoint that are this arm by tumour type, named after it."""
+    own = find_arm(arm, endpoint)
+    if own is None:
+        return ()
+    return tuple(
+        other.arm
+        for other in load_library()
+        if other.arm != arm
+        and (other.study, other.role, other.endpoint) == (own.study, own.role, endpoint)
+        and other.tumour_types != own.tumour_types
+        and (other.n or 0) < (own.n or 0)
+    )
+
+
 def convert_arm_to_control(control: LibraryControl, arm: PublishedArm) -> PublishedControl | None:
     """A library arm in the form in which a study writes an arm out; None where it has no point of a curve."""
     if arm.n is None or (arm.median_months is None and not arm.milestones):
@@ -133,6 +149,8 @@ def convert_arm_to_control(control: LibraryControl, arm: PublishedArm) -> Publis
         enrolment_start_year=arm.enrolment_start_year,
         enrolment_end_year=arm.enrolment_end_year,
         progressive_at_entry=arm.progressive_at_entry,
+        analogue_continued=find_analogue(arm.role, arm.treatment),
+        baseline=control.baseline,
     )
 
 

@@ -69,7 +69,7 @@ def measure_quality(
         _judge("events", target, events, abs(events - target) / max(target, 1.0), control.limit_events)
     )
     median = compute_quantile(rebuilt, 0.5).time
-    published = control.published_median_months or _median_of_points(curve)
+    published = control.published_median_months or median_of_points(curve)
     measures.append(_judge("median", published, median, abs(median - published), control.limit_median_months))
     mean, ours = _area(curve.time, curve.survival), _area(curve.time, _value_at(rebuilt, curve.time))
     measures.append(_judge("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst))
@@ -94,7 +94,8 @@ def _value_at(curve: KaplanMeier, time: NDArray) -> NDArray:
     return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, time, side="right")]
 
 
-def _median_of_points(curve: DigitisedCurve) -> float:
+def median_of_points(curve: DigitisedCurve) -> float:
+    """First time at which the published points are at one half or below; nan where they stay above."""
     below = np.flatnonzero(curve.survival <= 0.5)
     return float(curve.time[below[0]]) if len(below) else float("nan")
 

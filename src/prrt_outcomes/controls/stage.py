@@ -1,24 +1,32 @@
-"""Controls: each control gets all the methods that its information allows."""
+"""Controls: each control gets all the methods that its information allows, and how far to believe them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_frame
-from prrt_outcomes.controls.cohorts import select_cohort, stack_samples
-from prrt_outcomes.controls.curve import compare_with_curve
-from prrt_outcomes.controls.individual import compare_individuals
+from prrt_outcomes.controls.against_curve import compare_against_curve
+from prrt_outcomes.controls.against_published import compare_against_published, make_judge, vary_published
+from prrt_outcomes.controls.against_samples import compare_against_patients, vary_patients
+from prrt_outcomes.controls.claims import tabulate_claims
+from prrt_outcomes.controls.cohorts import select_cohort
+from prrt_outcomes.controls.comparability import WITHOUT_SCANS, OwnRules, write_card
+from prrt_outcomes.controls.findings import Findings
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
-from prrt_outcomes.controls.published import compare_with_published
+from prrt_outcomes.controls.meta_view import list_medians, summarise_medians
+from prrt_outcomes.controls.profile import describe_cohort, describe_patients
+from prrt_outcomes.controls.scan_grid import derive_under_criterion, move_to_grid, name_criterion
+from prrt_outcomes.controls.sensitivity import Judge, Sensitivity, compare_negative_control
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.study.controls import CurveControl, LibraryControl, PublishedControl
+from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsControl
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prrt_outcomes.study.controls import Control
+    from prrt_outcomes.study.controls import Control, Description
+    from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -29,27 +37,58 @@ INPUTS = (
     "control_outcomes",
     "control_curves",
     "control_at_risk",
+    "patients",
+    "cycles",
+    "therapies",
+    "assessments",
+    "labs",
+    "adverse_events",
+    "follow_up",
+    "treatment_periods",
+    "responses",
+    "best_responses",
 )
-OUTPUTS = ("controls", "control_balance", "reconstruction_quality", "control_reconstruction")
-SETTINGS = ("analysis", "controls", "endpoints")
-
-
-@dataclass
-class _Findings:
-    """What the controls of a study gave so far, table by table."""
-
-    tables: dict[str, list[pd.DataFrame]]
-    losses: list[dict]
-    left_out: list[str]
+OUTPUTS = (
+    "controls",
+    "control_balance",
+    "control_verdicts",
+    "control_sensitivity",
+    "control_borrowing",
+    "control_power",
+    "control_comparability",
+    "control_target_trial",
+    "control_curves_fitted",
+    "control_fitted_at_risk",
+    "control_overlap",
+    "reconstruction_quality",
+    "control_reconstruction",
+    "control_medians",
+    "control_meta",
+    "claims",
+)
+SETTINGS = (
+    "study",
+    "analysis",
+    "controls",
+    "claims",
+    "endpoints",
+    "response",
+    "data_cutoff",
+    "assessment_interval_days",
+    "assessment_window_days",
+    "partial_dates",
+    "new_anticancer_therapy",
+)
+WITHOUT_ENDPOINT = ("control_balance", "control_comparability", "control_target_trial")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Compare the cohort with every control of the study.
+    """Compare the cohort with every control of the study, and hold its claims against it.
 
     Parameters
     ----------
     tables : the derived and input tables named in INPUTS
-    study : sections `controls` and `analysis`
+    study : sections named in SETTINGS
 
     Returns
     -------
@@ -58,62 +97,150 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     import pandas as pd
 
-    if not study.controls:
-        return _skip("the study names no control")
-    findings = _Findings({name: [] for name in OUTPUTS}, [], [])
+    if not (study.controls or study.claims):
+        return _skip("the study names no control and no claim")
+    if tables["endpoints"].empty:
+        return _skip("no patient has a time for any endpoint")
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
+    losses: list[dict] = []
+    left_out = [] if study.controls else ["the study names no control"]
     for control in study.controls:
-        cohort, lost = select_cohort(tables, control)
-        findings.losses += lost
-        reason = f"no patient of the cohort has {control.endpoint}"
-        if cohort is not None:
-            reason = _compare(tables, cohort, control, study, findings)
-        if reason:
-            findings.left_out.append(f"{control.id}: {reason}")
-    results = {
-        name: conform_table(name, pd.concat(parts, ignore_index=True)) if parts else empty_table(name)
-        for name, parts in findings.tables.items()
-    }
-    reason = "; ".join(findings.left_out)
-    status = "done" if not reason else ("skipped" if results["controls"].empty else "partial")
+        found = _compare(tables, control, study)
+        losses += found.losses
+        if found.reason:
+            left_out.append(f"{control.id}: {found.reason}")
+        for name, table in {"controls": pd.DataFrame(found.rows), **found.tables}.items():
+            if len(table):
+                labels = {"control": control.id}
+                if name not in WITHOUT_ENDPOINT:
+                    labels["endpoint"] = control.endpoint
+                parts[name].append(table.assign(**labels))
+    medians = list_medians(study, tables)
+    parts["control_medians"].append(medians)
+    parts["control_meta"].append(summarise_medians(medians, study.analysis.confidence.level))
+    parts["claims"].append(tabulate_claims(tables, study))
+    results = {name: _join(name, frames) for name, frames in parts.items()}
+    reason = "; ".join(left_out)
+    status = "done" if not reason else "partial"
+    if study.controls and results["controls"].empty and not study.claims:
+        status = "skipped"
     return results | {
-        "attrition": attrition_frame(findings.losses),
+        "attrition": attrition_frame(losses),
         "stages": stage_frame("controls", status, reason),
     }
 
 
-def _compare(
-    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: Control, study: Study, findings: _Findings
-) -> str:
-    """Add what one control gives to the findings; return why it gives nothing, empty where it does."""
+def _join(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """One typed table of all parts, empty ones left out."""
     import pandas as pd
 
-    settings, labels = study.analysis, {"control": control.id, "endpoint": control.endpoint}
-    rows: list[dict] = []
-    reason = ""
-    if isinstance(control, LibraryControl):
-        arm = find_arm(control.arm, control.endpoint)
-        published = None if arm is None else convert_arm_to_control(control, arm)
-        if published is None:
-            return f"the library shows no {control.endpoint} curve for {control.arm}"
-        rows = compare_with_published(cohort, published, settings.confidence.level)
-    elif isinstance(control, PublishedControl):
-        rows = compare_with_published(cohort, control, settings.confidence.level)
-    elif isinstance(control, CurveControl):
-        rows, quality, overlay, reason = compare_with_curve(tables, cohort, control, settings)
-        for name, table in (("reconstruction_quality", quality), ("control_reconstruction", overlay)):
-            if len(table):
-                findings.tables[name].append(table.assign(arm=control.arm, **labels))
+    typed = [conform_table(name, frame) for frame in frames if len(frame)]
+    return conform_table(name, pd.concat(typed, ignore_index=True)) if typed else empty_table(name)
+
+
+def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> Findings:
+    """All that one control gives."""
+    import pandas as pd
+
+    cohort, lost = select_cohort(tables, control)
+    if cohort is None:
+        return Findings(losses=lost, reason=f"no patient of the cohort has {control.endpoint}")
+    definition = next((d for d in study.endpoints if d.name == control.endpoint), None)
+    described: Description | None = None
+    varied: list[Sensitivity] = []
+    judge: Judge | None = None
+    if isinstance(control, CurveControl):
+        described = control
+        found, varied, judge = compare_against_curve(tables, cohort, control, study)
+    elif isinstance(control, PatientsControl):
+        described = control
+        found = compare_against_patients(tables, cohort, control, study, definition)
+        if found.rows:
+            varied, judge = vary_patients(tables, cohort, control, study)
+            if control.negative_control is not None:
+                varied += _negative_control(tables, control, study)
     else:
-        samples, losses = stack_samples(tables, cohort, control)
-        findings.losses += losses
-        if samples is None:
-            return f"no patient of the control has {control.endpoint}"
-        rows, balance, more = compare_individuals(samples, control, settings)
-        findings.losses += more
-        findings.tables["control_balance"] += [table.assign(control=control.id) for table in balance]
-    if rows:
-        findings.tables["controls"].append(pd.DataFrame(rows).assign(**labels))
-    return reason
+        library = control if isinstance(control, LibraryControl) else None
+        arm = None if library is None else find_arm(library.arm, control.endpoint)
+        published = convert_arm_to_control(library, arm) if arm is not None else None
+        published = control if library is None else published
+        if published is None:
+            return Findings(
+                losses=lost, reason=f"the library shows no {control.endpoint} curve for {control.arm}"
+            )
+        described = published
+        found = compare_against_published(cohort, published, study)
+        varied = vary_published(cohort, published, library, study)
+        judge = make_judge(published, study.analysis.confidence.level)
+    if judge is not None:
+        main = Sensitivity("main", "as analysed", judge(cohort, 0.0))
+        varied = [main, *varied, *_rederive(tables, cohort, control, described, definition, judge, study)]
+    card = _write_card(tables, cohort, control, described, definition, study)
+    more = {"control_comparability": card, "control_sensitivity": pd.DataFrame([v.as_row() for v in varied])}
+    return Findings(found.rows, found.tables | more, [*lost, *found.losses], found.reason)
+
+
+def _negative_control(
+    tables: dict[str, pd.DataFrame], control: PatientsControl, study: Study
+) -> list[Sensitivity]:
+    changed = control.model_copy(update={"endpoint": control.negative_control})
+    rows, _ = select_cohort(tables, changed)
+    return [] if rows is None else compare_negative_control(tables, rows, control, study.analysis)
+
+
+def _rules(definition: EndpointDefinition | None, endpoint: str, study: Study) -> OwnRules:
+    """How our endpoint is measured."""
+    if definition is None:
+        return OwnRules(study.response.criteria[0], "", endpoint not in WITHOUT_SCANS)
+    origin = str(getattr(definition.origin, "column", definition.origin))
+    criterion = definition.criterion or study.response.criteria[0]
+    return OwnRules(criterion, origin, definition.progression != "ignore")
+
+
+def _write_card(tables, cohort: EndpointRows, control: Control, described, definition, study: Study):
+    import pandas as pd
+
+    patients = None
+    if isinstance(control, PatientsControl):
+        people = tables["control_patients"]
+        if control.source is not None:
+            people = people.loc[people["source"].eq(control.source).fillna(False)]
+        patients = describe_patients(people)
+    profile = describe_cohort(cohort.frame, tables, study)
+    card = write_card(profile, described, _rules(definition, control.endpoint, study), patients)
+    return pd.DataFrame([asdict(item) for item in card])
+
+
+def _rederive(
+    tables: dict[str, pd.DataFrame],
+    cohort: EndpointRows,
+    control: Control,
+    described: Description,
+    definition: EndpointDefinition | None,
+    judge: Judge,
+    study: Study,
+) -> list[Sensitivity]:
+    """The comparison with our endpoint under the control's criterion, and on the control's grid of scans."""
+    rules = _rules(definition, control.endpoint, study)
+    if not rules.needs_scans:
+        return []
+    found = []
+    theirs = name_criterion(described.criterion)
+    if theirs and theirs != rules.criterion and theirs in study.response.criteria:
+        rows = derive_under_criterion(tables, study, control.endpoint, theirs)
+        chosen = None if rows is None else select_cohort(tables | {"endpoints": rows}, control)[0]
+        if chosen is not None:
+            note = f"our progression by {theirs} instead of {rules.criterion}, as in the control"
+            found.append(Sensitivity("criterion", theirs, judge(chosen, 0.0), note))
+    if described.scan_interval_weeks is not None:
+        own = tables["endpoints"]
+        own = own.loc[own["endpoint"].eq(control.endpoint)]
+        moved = move_to_grid(cohort, own, described.scan_interval_weeks) or {}
+        for bound, rows in moved.items():
+            item = f"every {described.scan_interval_weeks:g} weeks, {bound}"
+            note = f"our progressions dated on the control's grid of scans, {bound} possible date"
+            found.append(Sensitivity("scan_grid", item, judge(rows, 0.0), note))
+    return found
 
 
 def _skip(reason: str) -> dict[str, pd.DataFrame]:

@@ -22,7 +22,12 @@ COHORT = "cohort"
 
 
 def compare_two_samples(
-    samples: TwoSamples, settings: AnalysisSettings, *, weights: np.ndarray | None = None, label: str = "none"
+    samples: TwoSamples,
+    settings: AnalysisSettings,
+    *,
+    weights: np.ndarray | None = None,
+    label: str = "none",
+    cluster: np.ndarray | None = None,
 ) -> list[dict]:
     """Compare cohort and control, weighted or not.
 
@@ -32,6 +37,7 @@ def compare_two_samples(
     settings : confidence, milestones_months, rmst_months
     weights : (n,) balancing weights above 0, or None
     label : code of the weighting for the column `weights`
+    cluster : (n,) matched set of each patient, whose errors go together, or None
 
     Returns
     -------
@@ -43,34 +49,47 @@ def compare_two_samples(
     for name, members in (("ess", group), ("ess_control", ~group)):
         own = np.ones(int(members.sum())) if weights is None else weights[members]
         sizes[name] = compute_effective_sample_size(own)
-    curves = {
-        name: _fit_curve(samples.select(members), None if weights is None else weights[members], settings)
-        for name, members in (("cohort", group), ("control", ~group))
-    }
+    curves = fit_both_curves(samples, settings, weights, cluster)
     shared = sizes | {"weights": label, "observed": float(samples.event[group].sum())}
     return [
-        _compare_hazards(samples, weights, settings, shared),
+        compare_hazards(samples, weights, settings, shared, cluster),
         *_compare_medians(curves, shared),
         *_compare_milestones(curves, settings, shared),
         _compare_means(curves, settings, shared),
     ]
 
 
-def _fit_curve(samples: TwoSamples, weights: np.ndarray | None, settings: AnalysisSettings) -> KaplanMeier:
-    return fit_kaplan_meier(
-        samples.time_months,
-        samples.event,
-        entry=samples.entry_months,
-        weights=weights,
-        robust=weights is not None,
-        interval=settings.confidence.type,
-        confidence=settings.confidence.level,
-    )
+def fit_both_curves(
+    samples: TwoSamples,
+    settings: AnalysisSettings,
+    weights: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+) -> dict[str, KaplanMeier]:
+    """Kaplan-Meier curves of `cohort` and `control`, weighted or not; parameters as `compare_two_samples`."""
+    curves = {}
+    for name, members in (("cohort", samples.in_cohort), ("control", ~samples.in_cohort)):
+        own = samples.select(members)
+        curves[name] = fit_kaplan_meier(
+            own.time_months,
+            own.event,
+            entry=own.entry_months,
+            weights=None if weights is None else weights[members],
+            cluster=None if cluster is None else cluster[members],
+            robust=weights is not None,
+            interval=settings.confidence.type,
+            confidence=settings.confidence.level,
+        )
+    return curves
 
 
-def _compare_hazards(
-    samples: TwoSamples, weights: np.ndarray | None, settings: AnalysisSettings, shared: dict
+def compare_hazards(
+    samples: TwoSamples,
+    weights: np.ndarray | None,
+    settings: AnalysisSettings,
+    shared: dict,
+    cluster: np.ndarray | None = None,
 ) -> dict:
+    """Row of `controls` with the hazard ratio of the cohort; `shared` fills columns of the row."""
     import pandas as pd
 
     fit = fit_cox(
@@ -79,6 +98,7 @@ def _compare_hazards(
         pd.DataFrame({COHORT: samples.in_cohort.astype(float)}),
         entry=samples.entry_months,
         weights=weights,
+        cluster=cluster,
         robust=weights is not None,
         confidence=settings.confidence.level,
     )

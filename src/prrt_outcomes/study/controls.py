@@ -37,32 +37,52 @@ class ControlBase(Section):
     """Which of our patients it is compared with: column: levels."""
 
 
-class LibraryControl(ControlBase):
-    """A published arm of the library that comes with the package."""
+class BaselineSummary(Section):
+    """One number of a published baseline table, which the cohort is weighted to (MAIC)."""
 
-    kind: Literal["library"]
-    """A published arm of the library."""
-    arm: Name
-    """Name of the arm."""
+    covariate: Name
+    """Column of patients."""
+    statistic: Literal["mean", "sd", "median", "share"]
+    """What was published; a standard deviation needs the mean of the same covariate too."""
+    value: float
+    """The published number; a share between 0 and 1."""
+    level: str | None = None
+    """Level whose share it is; for a yes/no column the share of yes needs none."""
+
+    @model_validator(mode="after")
+    def check_level(self) -> BaselineSummary:
+        """Only shares have levels, and lie between 0 and 1."""
+        if self.level is not None and self.statistic != "share":
+            raise ValueError("only a share has a level")
+        if self.statistic == "share" and not 0 < self.value < 1:
+            raise ValueError("a share lies between 0 and 1; leave out levels that nobody or everybody has")
+        if self.statistic == "sd" and not self.value > 0:
+            raise ValueError("a standard deviation is above 0")
+        return self
 
 
-class PublishedControl(ControlBase):
-    """A published arm written out in the study file."""
+class AggregateControl(ControlBase):
+    """A control known by published summaries."""
 
-    kind: Literal["published"]
-    """A published arm written out here."""
-    n: Annotated[int, Field(gt=0)]
-    """Patients in the arm."""
-    median_months: PositiveMonths | None = None
-    """Median of the endpoint."""
-    median_low: PositiveMonths | None = None
-    """Lower end of its interval."""
-    median_high: PositiveMonths | None = None
-    """Upper end of its interval."""
-    events: Annotated[int, Field(ge=0)] | None = None
-    """Events in the arm, where published."""
-    milestones: tuple[Milestone, ...] = ()
-    """Published survival at given months."""
+    baseline: tuple[BaselineSummary, ...] = ()
+    """Published baseline table; where given, the cohort is weighted to it too (MAIC)."""
+
+    @model_validator(mode="after")
+    def check_baseline(self) -> AggregateControl:
+        """A standard deviation comes with its mean, a number stands once."""
+        places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
+        if len(set(places)) < len(places):
+            raise ValueError("baseline: a number stands twice")
+        means = {b.covariate for b in self.baseline if b.statistic == "mean"}
+        alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
+        if alone:
+            raise ValueError(f"baseline: the sd of {', '.join(alone)} needs its mean beside it")
+        return self
+
+
+class Description(Section):
+    """What is known of a control beside its numbers; what stays empty counts as unknown."""
+
     citation: str = ""
     """Where it was published."""
     population: str = ""
@@ -84,7 +104,37 @@ class PublishedControl(ControlBase):
     enrolment_end_year: int | None = None
     """Last year of enrolment."""
     progressive_at_entry: str = ""
-    """Whether progression at entry was required: yes, no or a share."""
+    """Whether progression at entry was required: yes, no or mixed."""
+    analogue_continued: str = ""
+    """Whether a somatostatin analogue was given all along: yes or no."""
+
+
+class LibraryControl(AggregateControl):
+    """A published arm of the library that comes with the package."""
+
+    kind: Literal["library"]
+    """A published arm of the library."""
+    arm: Name
+    """Name of the arm."""
+
+
+class PublishedControl(AggregateControl, Description):
+    """A published arm written out in the study file."""
+
+    kind: Literal["published"]
+    """A published arm written out here."""
+    n: Annotated[int, Field(gt=0)]
+    """Patients in the arm."""
+    median_months: PositiveMonths | None = None
+    """Median of the endpoint."""
+    median_low: PositiveMonths | None = None
+    """Lower end of its interval."""
+    median_high: PositiveMonths | None = None
+    """Upper end of its interval."""
+    events: Annotated[int, Field(ge=0)] | None = None
+    """Events in the arm, where published."""
+    milestones: tuple[Milestone, ...] = ()
+    """Published survival at given months."""
 
     @model_validator(mode="after")
     def check_curve(self) -> PublishedControl:
@@ -100,7 +150,7 @@ class PublishedControl(ControlBase):
         return self
 
 
-class CurveControl(ControlBase):
+class CurveControl(AggregateControl, Description):
     """A published curve: points in `control_curves`, numbers at risk in `control_at_risk`."""
 
     kind: Literal["curve"]
@@ -123,7 +173,7 @@ class CurveControl(ControlBase):
     """Largest relative difference of the restricted mean that is accepted."""
 
 
-class PatientsControl(ControlBase):
+class PatientsControl(ControlBase, Description):
     """Individual rows in `control_patients` and `control_outcomes`."""
 
     kind: Literal["patients"]
@@ -142,6 +192,8 @@ class PatientsControl(ControlBase):
     """Controls matched to each patient by propensity score; 0 for no matching."""
     caliper_sd: Annotated[float, Field(gt=0)] = 0.2
     """Caliper of the match, in standard deviations of the logit of the propensity score."""
+    negative_control: Name | None = None
+    """An endpoint of both sides that treatment cannot change; a difference there shows confounding."""
 
     @model_validator(mode="after")
     def check_weights(self) -> PatientsControl:

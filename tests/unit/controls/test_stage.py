@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.published import compare_with_published, derive_reference_curves
-from prrt_outcomes.controls.stage import run
+from prrt_outcomes.controls.stage import INPUTS, run
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.tables.frames import conform_table, empty_table
 
 
 def study(*controls, **analysis):
     files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
-    settings = {"milestones_months": [12], "rmst_months": 24} | analysis
+    settings = {"milestones_months": [12], "rmst_months": 24, "bootstrap": {"replicates": 50}} | analysis
     return Study(study="small", tables=files, endpoints=["pfs"], controls=controls, analysis=settings)
 
 
@@ -35,7 +35,8 @@ def two_sides(n=120, seed=5):
             }
         )
     cohort, control = sides["cohort"], sides["control"]
-    return {
+    empty = {name: empty_table(name) for name in INPUTS}
+    return empty | {
         "endpoints": conform_table(
             "endpoints",
             cohort.rename(columns={"time": "time_days"})[["patient_id", "time_days", "event"]].assign(

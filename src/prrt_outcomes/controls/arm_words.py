@@ -1,0 +1,102 @@
+"""What the words of a publication mean in our codes: tumour types, grades, line of treatment, yes and no."""
+
+from __future__ import annotations
+
+import re
+
+GEP = (
+    "gep_pancreas",
+    "gep_small_intestine",
+    "gep_large_intestine",
+    "gep_stomach_duodenum",
+    "gep_other",
+    "gep_unknown_primary",
+)
+LUMINAL = tuple(code for code in GEP if code not in ("gep_pancreas", "gep_unknown_primary"))
+EVERY = (*GEP, "lung", "paraganglioma", "phaeochromocytoma", "other")
+TYPES = (
+    (r"\bany\b", EVERY),
+    (r"gastroenteropancreatic|enteropancreatic|\bgep\b", GEP),
+    (r"gastroenteric|gastrointestinal|\bgi\b|\bge\b|non-pancreatic|extrapancreatic", LUMINAL),
+    (r"(?<!non-)(?<!extra)\bpancrea", ("gep_pancreas",)),
+    (r"midgut|small intestine|small bowel|ileum|jejunum", ("gep_small_intestine",)),
+    (r"hindgut|rect|colon|large intestine", ("gep_large_intestine",)),
+    (r"\bgastric\b|stomach|duoden", ("gep_stomach_duodenum",)),
+    (r"lung|bronch|pulmon", ("lung",)),
+    (r"unknown", ("gep_unknown_primary",)),
+    (r"paraganglioma", ("paraganglioma",)),
+    (r"pha?eochromocytoma", ("phaeochromocytoma",)),
+    (r"thymus|\bother\b", ("other",)),
+)
+FIRST, LATER, MIXED = "first", "second or later", "mixed"
+
+
+def name_tumour_types(words: str) -> frozenset[str]:
+    """Our tumour types in a publication's words; empty where none is recognised.
+
+    Examples
+    --------
+    >>> sorted(name_tumour_types("midgut"))
+    ['gep_small_intestine']
+    """
+    text = words.lower()
+    codes = {code for code in EVERY if re.search(rf"\b{code}\b", text)}
+    return frozenset(codes | {code for pattern, found in TYPES if re.search(pattern, text) for code in found})
+
+
+def name_grades(words: str) -> frozenset[str]:
+    """Our grades in a publication's words; empty where they do not tell, as `well-differentiated` does not.
+
+    Examples
+    --------
+    >>> sorted(name_grades("G1-2 (Ki-67<10%)"))
+    ['G1', 'G2']
+    """
+    text = words.lower()
+    found = set()
+    for first, last in re.findall(r"\bg([123])(?:\s*(?:-|to)\s*g?([123]))?", text):
+        found |= {f"G{k}" for k in range(int(first), int(last or first) + 1)}
+    if "low-intermediate" in text or "low to intermediate" in text:
+        found |= {"G1", "G2"}
+    return frozenset(found)
+
+
+def name_line(words: str) -> str:
+    """``first``, ``second or later``, ``mixed``, or empty where the words do not tell."""
+    text = words.strip().lower()
+    if text.startswith(FIRST):
+        return FIRST
+    if re.match(r"second|later|third|after|salvage|median one", text):
+        return LATER
+    return MIXED if text.startswith(MIXED) else ""
+
+
+def name_yes(words: str) -> str:
+    """``yes``, ``no``, ``mixed``, or empty where the words do not tell; a share counts from 90 % and up to 10 %."""
+    text = words.strip().lower()
+    if text in ("yes", "no", MIXED):
+        return text
+    share = re.search(r"(\d+(?:\.\d+)?)\s*%", text)
+    number = float(share.group(1)) / 100 if share else _as_share(text)
+    return "" if number is None else describe_share(number)
+
+
+def describe_share(share: float) -> str:
+    """``yes`` from 90 %, ``no`` up to 10 %, else ``mixed``."""
+    return "yes" if share >= 0.9 else "no" if share <= 0.1 else MIXED
+
+
+def _as_share(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def find_analogue(role: str, treatment: str) -> str:
+    """Whether an arm had a somatostatin analogue all along, by what it was given; empty where that does not tell."""
+    text = treatment.lower()
+    if role == "ssa" or re.search(r"octreotide (lar|autogel)|\+ octreotide|lanreotide", text):
+        return "yes"
+    return "no" if role == "placebo" and "ssa" not in text else ""

@@ -1,0 +1,201 @@
+"""Published figures held against the cohort: compatible, lower or higher, with the interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.statistics.proportions import compute_proportion
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
+from prrt_outcomes.units import convert_days_to_months
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.controls import Claim
+    from prrt_outcomes.study.model import Study
+
+RESPONSES = {
+    "disease_control": ("CR", "PR", "MR", "SD", "NON-CR/NON-PD"),
+    "objective": ("CR", "PR"),
+    "objective_with_mr": ("CR", "PR", "MR"),
+    "stable_or_minor": ("MR", "SD", "NON-CR/NON-PD"),
+    "progression": ("PD",),
+    "complete": ("CR",),
+    "partial": ("PR",),
+    "minor": ("MR",),
+    "stable": ("SD", "NON-CR/NON-PD"),
+}
+MEDIANS = {"median_pfs_months": "pfs", "median_os_months": "os", "median_ttp_months": "ttp"}
+COMPATIBLE, LOWER, HIGHER, NOT_ESTIMABLE = "compatible", "lower", "higher", "not_estimable"
+WHOLE = "all"
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What the cohort shows of one claim."""
+
+    n: int
+    value: float
+    low: float
+    high: float
+    status: str
+    note: str = ""
+
+
+def judge_claim(published: float, relation: str, low: float, high: float) -> str:
+    """Hold a published value, or bound, against an interval.
+
+    Parameters
+    ----------
+    published : the value
+    relation : ``equal``, ``below`` (the publication says: less than this) or ``above``
+    low, high : interval of the cohort; a missing `high` is unbounded, a missing `low` tells nothing
+
+    Returns
+    -------
+    ``compatible``: the interval holds a value that the publication allows; ``lower`` or ``higher``: the cohort
+    lies below or above it; ``not_estimable``: no interval.
+    """
+    if not math.isfinite(low):
+        return NOT_ESTIMABLE
+    top = high if math.isfinite(high) else math.inf
+    if top < published:
+        return COMPATIBLE if relation == "below" else LOWER
+    if low > published:
+        return COMPATIBLE if relation == "above" else HIGHER
+    return COMPATIBLE
+
+
+def tabulate_claims(tables: dict[str, pd.DataFrame], study: Study) -> pd.DataFrame:
+    """Hold the claims of a study against its cohort.
+
+    Parameters
+    ----------
+    tables : endpoints, analysis_set
+    study : claims, analysis, response
+
+    Returns
+    -------
+    Rows of `claims`, one a claim. Shares are of all patients with a best response, NE included (exact
+    interval); the best response is that of the primary criterion, confirmed or not as `response.primary_rate`
+    says. Medians of a response group count from the first cycle, so they carry guarantee time, and say so.
+    """
+    people = tables["analysis_set"]
+    rows = []
+    for claim in study.claims:
+        members = (
+            people if claim.group == WHOLE else people[people["response_group"].eq(claim.group).fillna(False)]
+        )
+        if claim.quantity in RESPONSES:
+            found = _observe_share(members, claim, study)
+        else:
+            found = _observe_median(tables, members, claim, study)
+        known = math.isfinite(found.value) or math.isfinite(found.low)
+        verdict = (
+            judge_claim(claim.published, claim.relation, found.low, found.high) if known else NOT_ESTIMABLE
+        )
+        rows.append(
+            {
+                "claim": claim.id,
+                "source": claim.source,
+                "published": claim.published,
+                "observed": found.value,
+                "low": found.low,
+                "high": found.high,
+                "verdict": verdict,
+                "status": found.status,
+                "quantity": claim.quantity,
+                "group": claim.group,
+                "relation": claim.relation,
+                "n": found.n,
+                "note": found.note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> _Observed:
+    best = members["best_response"].dropna().astype(str)
+    count = int(best.isin(RESPONSES[claim.quantity]).sum())
+    found = compute_proportion(count, len(best), confidence=study.analysis.confidence.level)
+    note = "best responses are grouped by response, so a share within a group is no finding"
+    return _Observed(
+        len(best),
+        found.proportion,
+        found.lower,
+        found.upper,
+        found.status,
+        "" if claim.group == WHOLE else note,
+    )
+
+
+def _observe_median(
+    tables: dict[str, pd.DataFrame], members: pd.DataFrame, claim: Claim, study: Study
+) -> _Observed:
+    rows = _select_members(tables, MEDIANS[claim.quantity], members)
+    if rows is None:
+        nan = math.nan
+        return _Observed(0, nan, nan, nan, "too_few", "no patient of the group has a time for this endpoint")
+    median = _fit_median(rows, study)
+    note = "" if claim.group == WHOLE else _explain_group(tables, members, rows, claim, study)
+    return _Observed(len(rows.time_months), median.time, median.lower, median.upper, median.status, note)
+
+
+def _select_members(
+    tables: dict[str, pd.DataFrame], endpoint: str, members: pd.DataFrame
+) -> EndpointRows | None:
+    rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], endpoint)
+    if rows is None:
+        return None
+    inside = rows.frame["patient_id"].isin(members["patient_id"]).to_numpy()
+    return rows.select(inside) if inside.any() else None
+
+
+def _fit_median(rows: EndpointRows, study: Study):
+    curve = fit_kaplan_meier(
+        rows.time_months,
+        rows.event,
+        entry=rows.entry_months,
+        interval=study.analysis.confidence.type,
+        confidence=study.analysis.confidence.level,
+    )
+    return compute_quantile(curve, 0.5)
+
+
+def _explain_group(
+    tables: dict[str, pd.DataFrame], members: pd.DataFrame, rows: EndpointRows, claim: Claim, study: Study
+) -> str:
+    """What a median by best response hides: the guaranteed time, what is left of it, and overall survival."""
+    endpoint = MEDIANS[claim.quantity]
+    words = [
+        "the group is known only at its best response, so time before it is guaranteed (guarantee-time bias)"
+    ]
+    reached = pd.to_datetime(rows.frame["best_response_date"]) - pd.to_datetime(rows.frame["first_cycle"])
+    wait = convert_days_to_months(reached.dt.days.to_numpy(dtype=float))
+    known = np.isfinite(wait) & (wait >= 0)
+    if known.any():
+        words.append(f"median time to the best response {np.median(wait[known]):.1f} months")
+        left = known & (rows.time_months > wait)
+        if left.any() and endpoint != "os":
+            rest = rows.select(left)
+            shifted = EndpointRows(endpoint, rest.time_months - wait[left], rest.event, None, rest.frame)
+            after = _fit_median(shifted, study)
+            if math.isfinite(after.time):
+                words.append(f"median from the best response on {after.time:.1f} months")
+    if endpoint != "os" and "os" in {d.name for d in study.endpoints}:
+        survival = _select_members(tables, "os", members)
+        if survival is not None:
+            median = _fit_median(survival, study)
+            shown = f"{median.time:.1f} months" if math.isfinite(median.time) else "not reached"
+            words.append(f"median overall survival of the group {shown}")
+    if claim.published >= 48 and endpoint == "pfs" and claim.relation == "equal":
+        words.append(
+            "about 5 years in responders, as quoted, is overall survival or counts guarantee time: "
+            "progression-free survival with objective response was 26 to 30 months (van Vliet 2013)"
+        )
+    return "; ".join(words)

@@ -1,0 +1,130 @@
+"""The curves behind a comparison, weighted as it is, with weighted numbers at risk and the overlap of scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.controls.two_sample import fit_both_curves
+from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier, fit_kaplan_meier
+from prrt_outcomes.survival.curves import choose_ticks
+
+if TYPE_CHECKING:
+    from prrt_outcomes.controls.published import ReferenceCurve
+    from prrt_outcomes.controls.weighing import Weighting
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+BINS = 20
+REFERENCE_STEPS = 200
+COHORT, CONTROL = "cohort", "control"
+
+
+def tabulate_weighted_curves(
+    weighting: Weighting, settings: AnalysisSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curves of both sides and their numbers at risk.
+
+    Returns
+    -------
+    curves : `control_curves_fitted` but for control and endpoint; a row at 0 and at each distinct time
+    at_risk : `control_fitted_at_risk` but for the same; patients, and sums of weights, just before each tick
+    """
+    samples = weighting.samples
+    curves = fit_both_curves(samples, settings, weighting.weights, weighting.cluster)
+    ticks = choose_ticks(float(samples.time_months.max()))
+    parts, counts = [], []
+    for side, members in ((COHORT, samples.in_cohort), (CONTROL, ~samples.in_cohort)):
+        labels = {"weights": weighting.label, "group": side}
+        parts.append(_tabulate(curves[side]).assign(**labels))
+        own = samples.select(members)
+        weights = np.ones(len(own.time_months)) if weighting.weights is None else weighting.weights[members]
+        counts.append(_count_at_ticks(own.time_months, own.entry_months, weights, ticks).assign(**labels))
+    return pd.concat(parts, ignore_index=True), pd.concat(counts, ignore_index=True)
+
+
+def tabulate_reference_curves(
+    rows: EndpointRows, references: list[ReferenceCurve], settings: AnalysisSettings, n_control: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curve of our patients, and the reference curves of a published arm beside it; as `tabulate_weighted_curves`.
+
+    `assumption` tells the reference curves apart; they have no numbers at risk but their size at 0.
+    """
+    curve = fit_kaplan_meier(
+        rows.time_months,
+        rows.event,
+        entry=rows.entry_months,
+        interval=settings.confidence.type,
+        confidence=settings.confidence.level,
+    )
+    end = float(rows.time_months.max())
+    grid = np.linspace(0, end, REFERENCE_STEPS + 1)
+    parts = [_tabulate(curve).assign(weights="none", group=COHORT)]
+    for reference in references:
+        # Cuts are on the grid, so that the kinks of the curve are drawn where they are.
+        times = np.union1d(grid, [c for c in reference.curve.cuts if c <= end])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "time_months": times,
+                    "n_at_risk": np.where(times == 0, float(n_control), np.nan),
+                    "survival": reference.curve.compute_survival(times),
+                    "assumption": reference.assumption,
+                    "weights": "none",
+                    "group": CONTROL,
+                }
+            )
+        )
+    ticks = choose_ticks(end)
+    counts = _count_at_ticks(rows.time_months, rows.entry_months, np.ones(len(rows.time_months)), ticks)
+    return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
+
+
+def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
+    """Propensity scores of both sides in bins of one twentieth: `control_overlap` but for control and endpoint."""
+    samples, parts = weighting.samples, []
+    edges = np.linspace(0, 1, BINS + 1)
+    for side, members in ((COHORT, samples.in_cohort), (CONTROL, ~samples.in_cohort)):
+        counts, _ = np.histogram(weighting.score[members], bins=edges)
+        weighted, _ = np.histogram(weighting.score[members], bins=edges, weights=weighting.weights[members])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "weights": weighting.label,
+                    "group": side,
+                    "score_low": edges[:-1],
+                    "score_high": edges[1:],
+                    "n": counts,
+                    "share": counts / members.sum(),
+                    "share_weighted": weighted / weighting.weights[members].sum(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
+    def start(first: float, values: np.ndarray) -> np.ndarray:
+        return np.concatenate(([first], values))
+
+    return pd.DataFrame(
+        {
+            "time_months": start(0.0, curve.time),
+            "n_at_risk": start(curve.weighted_at_risk[0], curve.weighted_at_risk),
+            "survival": start(1.0, curve.survival),
+            "survival_low": start(np.nan, curve.lower),
+            "survival_high": start(np.nan, curve.upper),
+            "assumption": "",
+        }
+    )
+
+
+def _count_at_ticks(time, entry, weights, ticks: np.ndarray) -> pd.DataFrame:
+    """Patients and weights at risk just before each tick."""
+    entry = np.zeros(len(time)) if entry is None else entry
+    inside = (time[None, :] >= ticks[:, None] - 1e-9) & (entry[None, :] < np.maximum(ticks, 1e-9)[:, None])
+    return pd.DataFrame(
+        {"time_months": ticks, "n_at_risk": inside.sum(axis=1), "weighted_at_risk": inside @ weights}
+    )

@@ -1,0 +1,267 @@
+"""Our cohort among the published arms: medians with intervals, random-effects summaries, our percentile."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from prrt_outcomes.controls.library import PublishedArm, load_library
+from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prrt_outcomes.study.model import Study
+
+SERIES = "prrt"
+CONTROL = "control"
+COHORT = "cohort"
+WHOLE = "all"
+PUBLISHED_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """Random-effects summary on a log scale.
+
+    Attributes
+    ----------
+    k : studies
+    estimate, std_error : pooled log, and its standard error
+    tau_squared, i_squared, q : variance between studies, its share of all variance, Cochran's Q
+    predict_low, predict_high : where a new study lies; nan with fewer than 3
+    """
+
+    k: int
+    estimate: float
+    std_error: float
+    tau_squared: float
+    i_squared: float
+    q: float
+    predict_low: float
+    predict_high: float
+
+
+def fit_random_effects(
+    estimates: Sequence[float], std_errors: Sequence[float], confidence: float = 0.95
+) -> RandomEffects:
+    """Pool estimates with a variance between studies by the method of moments.
+
+    Raises
+    ------
+    ValueError
+        without a study, or for standard errors of 0 or less.
+
+    References
+    ----------
+    DerSimonian and Laird 1986, Controlled Clinical Trials 7:177; prediction interval: Higgins 2009, JRSS A
+    172:137 (t with k - 2 degrees of freedom).
+    """
+    y, se = np.asarray(estimates, dtype=float), np.asarray(std_errors, dtype=float)
+    if not len(y) or not (np.isfinite(y).all() and np.isfinite(se).all() and (se > 0).all()):
+        raise ValueError("expected at least one study, finite estimates and standard errors above 0")
+    w = 1 / se**2
+    k = len(y)
+    q = float(w @ (y - w @ y / w.sum()) ** 2)
+    spread = w.sum() - (w @ w) / w.sum()
+    tau = max(0.0, (q - (k - 1)) / spread) if k > 1 else 0.0
+    w = 1 / (se**2 + tau)
+    pooled, error = float(w @ y / w.sum()), float(1 / np.sqrt(w.sum()))
+    share = max(0.0, (q - (k - 1)) / q) if k > 1 and q > 0 else 0.0
+    low = high = math.nan
+    if k >= 3:
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(k - 2, 0.5 + confidence / 2)) * math.sqrt(tau + error**2)
+        low, high = pooled - half, pooled + half
+    return RandomEffects(k, pooled, error, tau, share, q, low, high)
+
+
+def compute_log_error(arm: PublishedArm) -> tuple[float, str]:
+    """Standard error of the log median, and where it comes from; nan where nothing tells it."""
+    low, high, n = arm.median_low, arm.median_high, arm.n
+    if low and high and high > low:
+        return float(np.log(high / low) / (2 * ndtri(0.5 + PUBLISHED_LEVEL / 2))), "published interval"
+    if arm.events:
+        return 1 / math.sqrt(arm.events), "published events, exponential"
+    if n:
+        return 1 / math.sqrt(n / 2), "half of the patients as events, exponential"
+    return math.nan, ""
+
+
+def list_medians(study: Study, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every library arm with the endpoints of the study, and our cohort whole and by tumour group.
+
+    Parameters
+    ----------
+    study : endpoints, analysis
+    tables : endpoints, analysis_set
+
+    Returns
+    -------
+    Rows of `control_medians`. Of arms whose source populations overlap, the largest with a median stands in the
+    summary; `in_summary` and `note` say so.
+    """
+    endpoints = [d.name for d in study.endpoints]
+    rows = [_arm_row(arm) for arm in load_library() if arm.endpoint in endpoints]
+    _choose_series(rows, ("endpoint", "role"), "in_summary")
+    _choose_series(rows, ("endpoint", "role", "tumour_group"), "in_group_summary")
+    ours = [row for name in endpoints for row in _cohort_rows(study, tables, name)]
+    covered = {row["endpoint"] for row in ours}
+    return pd.DataFrame([*ours, *(row for row in rows if row["endpoint"] in covered)])
+
+
+def _arm_row(arm: PublishedArm) -> dict:
+    error, basis = compute_log_error(arm)
+    known = arm.median_months is not None
+    return {
+        "endpoint": arm.endpoint,
+        "series": SERIES if arm.role == "prrt" else CONTROL,
+        "role": arm.role,
+        "arm": arm.arm,
+        "study": arm.study,
+        "treatment": arm.treatment,
+        "citation": arm.citation,
+        "tumour_group": arm.tumour_group or "unknown",
+        "source_population": arm.source_population,
+        "n": arm.n,
+        "median_months": arm.median_months if known else math.nan,
+        "low": math.nan if arm.median_low is None else arm.median_low,
+        "high": math.nan if arm.median_high is None else arm.median_high,
+        "log_std_error": error if known else math.nan,
+        "basis": basis if known else "",
+        "in_summary": False,
+        "in_group_summary": False,
+        "status": "ok"
+        if known
+        else ("not_reached" if arm.median_status == "not_reached" else "not_estimable"),
+        "note": "" if known else "not in a summary: no median, which makes the summary too short",
+    }
+
+
+def name_populations(text: str) -> frozenset[str]:
+    """Populations that a source covers: its own name and those it says it holds."""
+    return frozenset(re.findall(r"[a-z0-9_]+", text.lower())) - {"may", "include", "and"}
+
+
+def _choose_series(rows: list[dict], keys: tuple[str, ...], flag: str) -> None:
+    """Flag, largest first, the arms of a group whose populations do not overlap with one that is flagged."""
+    taken: dict[tuple, set[str]] = {}
+    for row in sorted(rows, key=lambda r: (-(r["n"] or 0), r["arm"])):
+        if not np.isfinite(row["log_std_error"]):
+            continue
+        place = taken.setdefault(tuple(row[key] for key in keys), set())
+        populations = name_populations(row["source_population"])
+        overlap = populations & place
+        if overlap:
+            row["note"] = f"shares its source with a larger series ({', '.join(sorted(overlap))})"
+            continue
+        place |= populations
+        row[flag] = True
+
+
+def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -> list[dict]:
+    rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], endpoint)
+    if rows is None:
+        return []
+    group = rows.frame["tumour_group"].astype("string").fillna("unknown").to_numpy(dtype=object)
+    found = []
+    for name in (WHOLE, *dict.fromkeys(sorted(set(group) - {"unknown"}))):
+        inside = np.ones(len(group), dtype=bool) if name == WHOLE else group == name
+        part = rows.select(inside)
+        curve = fit_kaplan_meier(
+            part.time_months,
+            part.event,
+            entry=part.entry_months,
+            interval=study.analysis.confidence.type,
+            confidence=study.analysis.confidence.level,
+        )
+        median = compute_quantile(curve, 0.5)
+        found.append(
+            {
+                "endpoint": endpoint,
+                "series": COHORT,
+                "role": COHORT,
+                "arm": study.study,
+                "study": study.study,
+                "treatment": "this cohort",
+                "citation": "",
+                "tumour_group": name,
+                "source_population": study.study,
+                "n": int(inside.sum()),
+                "median_months": median.time,
+                "low": median.lower,
+                "high": median.upper,
+                "log_std_error": math.nan,
+                "basis": "Kaplan-Meier",
+                "in_summary": False,
+                "in_group_summary": False,
+                "status": median.status,
+                "note": "",
+            }
+        )
+    return found
+
+
+def summarise_medians(medians: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Pool the medians of each role, all together and by tumour group, and place our cohort among them.
+
+    Parameters
+    ----------
+    medians : from `list_medians`
+    confidence : level of the intervals
+
+    Returns
+    -------
+    Rows of `control_meta`, one an endpoint, role and tumour group with at least two series in the summary.
+    `cohort_percentile` is the share of these arms with a smaller median than ours of the same tumour group (of
+    all for `all`); empty where ours is not reached.
+    """
+    found = []
+    ours = medians[medians["series"] == COHORT].set_index(["endpoint", "tumour_group"])
+    arms = medians[medians["series"] != COHORT]
+    for (endpoint, role), rows in arms.groupby(["endpoint", "role"], sort=False):
+        for group in (WHOLE, *dict.fromkeys(rows["tumour_group"])):
+            chosen = rows["in_summary"] if group == WHOLE else rows["in_group_summary"]
+            part = rows[chosen.astype(bool)]
+            part = part if group == WHOLE else part[part["tumour_group"] == group]
+            if len(part) < 2:
+                continue
+            pooled = fit_random_effects(np.log(part["median_months"]), part["log_std_error"], confidence)
+            half = float(ndtri(0.5 + confidence / 2)) * pooled.std_error
+            key = (endpoint, group)
+            cohort = float(ours.loc[key, "median_months"]) if key in ours.index else math.nan
+            silent = rows[rows["status"] == "not_reached"]
+            if group != WHOLE:
+                silent = silent[silent["tumour_group"] == group]
+            found.append(
+                {
+                    "endpoint": endpoint,
+                    "role": role,
+                    "tumour_group": group,
+                    "k": pooled.k,
+                    "n": int(part["n"].sum()),
+                    "median_months": math.exp(pooled.estimate),
+                    "low": math.exp(pooled.estimate - half),
+                    "high": math.exp(pooled.estimate + half),
+                    "predict_low": math.exp(pooled.predict_low),
+                    "predict_high": math.exp(pooled.predict_high),
+                    "tau_squared": pooled.tau_squared,
+                    "i_squared": pooled.i_squared,
+                    "n_not_reached": len(silent),
+                    "cohort_median_months": cohort,
+                    "cohort_percentile": float((part["median_months"] < cohort).mean())
+                    if np.isfinite(cohort)
+                    else math.nan,
+                    "status": "ok",
+                }
+            )
+    return pd.DataFrame(found)

@@ -1,0 +1,110 @@
+"""What a weighted comparison is worth, in words: effective size, balance, overlap, and the way it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+
+if TYPE_CHECKING:
+    from prrt_outcomes.controls.weighing import Weighting
+
+SMALLEST_SIZE = 30
+SMALLEST_SHARE = 0.5
+LARGEST_SMD = 0.1
+LARGEST_OUTSIDE = 0.05
+SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
+
+
+def judge_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
+    """Judge one weighting.
+
+    Parameters
+    ----------
+    weighting : patients and weights
+    balance : its rows of `control_balance`; None where there are no covariates
+
+    Returns
+    -------
+    Row of `control_verdicts` but for control and endpoint. ``poor`` where a side has an effective size under 30
+    or under half of its patients, a standardised difference above 0.1, or more than 5 % of the cohort outside
+    the scores of the control; the words say which. The unweighted comparison is judged by the same limits.
+    """
+    if weighting.weights is None and weighting.label != "none":
+        return {
+            "weights": weighting.label,
+            "ess": np.nan,
+            "ess_control": np.nan,
+            "ess_share": np.nan,
+            "largest_smd": np.nan,
+            "outside_share": np.nan,
+            "verdict": NO_COMPARISON,
+            "words": f"no comparison with these weights: {weighting.note or weighting.status}",
+        }
+    sizes, shares = _measure_sizes(weighting)
+    largest, worst = _find_largest_smd(balance)
+    outside = _measure_outside(weighting)
+    faults = []
+    if min(sizes) < SMALLEST_SIZE:
+        faults.append(f"only {min(sizes):.0f} effective patients on one side")
+    if min(shares) < SMALLEST_SHARE:
+        faults.append(f"weights leave {min(shares):.0%} of the information of one side")
+    if largest > LARGEST_SMD:
+        faults.append(f"{worst} stays unbalanced (standardised difference {largest:.2f})")
+    if outside > LARGEST_OUTSIDE:
+        faults.append(f"{outside:.0%} of the cohort have a propensity score that no control has")
+    if balance is None and weighting.label == "none":
+        faults.append("no covariate is compared, so nothing shows that the two sides are alike")
+    good = "covariates are balanced and the effective sizes hold"
+    verdict = POOR if faults else SOUND
+    words = f"{'weak evidence: ' if faults else ''}{'; '.join(faults) if faults else good}"
+    return {
+        "weights": weighting.label,
+        "ess": sizes[0],
+        "ess_control": sizes[1],
+        "ess_share": min(shares),
+        "largest_smd": largest,
+        "outside_share": outside,
+        "verdict": verdict,
+        "words": words,
+    }
+
+
+def judge_published(words: str, *, verdict: str = POOR) -> dict:
+    """Row of a control whose patients are not known one by one: nothing can be balanced, and `words` says what."""
+    empty = dict.fromkeys(("ess", "ess_control", "ess_share", "largest_smd", "outside_share"), np.nan)
+    return {"weights": "none"} | empty | {"verdict": verdict, "words": words}
+
+
+def _measure_sizes(weighting: Weighting) -> tuple[list[float], list[float]]:
+    """Effective size and its share of the patients, cohort and control."""
+    inside, sizes, shares = weighting.samples.in_cohort, [], []
+    for members in (inside, ~inside):
+        n = int(members.sum())
+        size = (
+            float(n)
+            if weighting.weights is None
+            else compute_effective_sample_size(weighting.weights[members])
+        )
+        sizes.append(float(size))
+        shares.append(float(size) / n)
+    return sizes, shares
+
+
+def _find_largest_smd(balance: pd.DataFrame | None) -> tuple[float, str]:
+    if balance is None or not balance["smd"].notna().any():
+        return float("nan"), ""
+    size = balance["smd"].abs()
+    return float(size.max()), str(balance.loc[size.idxmax(), "covariate"])
+
+
+def _measure_outside(weighting: Weighting) -> float:
+    """Share of the cohort whose score lies outside the range of the control's; nan without scores."""
+    if weighting.score is None:
+        return float("nan")
+    inside = weighting.samples.in_cohort
+    theirs, ours = weighting.score[~inside], weighting.score[inside]
+    return float(((ours < theirs.min()) | (ours > theirs.max())).mean())

@@ -1,0 +1,181 @@
+"""Weights that make a control with individual patients comparable: one result a weighting, with its losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.controls.resampled import refit_maic, refit_propensity
+from prrt_outcomes.statistics.weighting.maic import MaicTarget, fit_maic
+from prrt_outcomes.statistics.weighting.matching import fit_matching
+from prrt_outcomes.statistics.weighting.propensity import fit_propensity
+from prrt_outcomes.statistics.weighting.weights import compute_propensity_weights, compute_trimming
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from prrt_outcomes.controls.cohorts import TwoSamples
+    from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
+
+ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
+STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}
+MATCHED = "matched"
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weights of one kind.
+
+    Attributes
+    ----------
+    label : code of the weighting
+    samples : patients who carry a weight, complete cases
+    weights : (n,) above 0; None where there is no solution
+    score : (n,) propensity score; None where the weights need none
+    cluster : (n,) matched set; None where nobody is matched
+    refit : counts (R, n) to weights (R, n) for a bootstrap; None where none is valid
+    status, note : ``ok``, or why there are no weights, in a code and in words
+    """
+
+    label: str
+    samples: TwoSamples
+    weights: np.ndarray | None
+    score: np.ndarray | None = None
+    cluster: np.ndarray | None = None
+    refit: Callable[[np.ndarray], np.ndarray] | None = None
+    status: str = "ok"
+    note: str = ""
+
+
+def list_weightings(control: PatientsControl) -> tuple[str, ...]:
+    """Weightings that a control asks for, matching last."""
+    return (*control.weights, MATCHED) if control.match_ratio else control.weights
+
+
+def weigh_samples(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
+    """Fit the weights of one kind.
+
+    Parameters
+    ----------
+    samples : cohort and control
+    control : covariates, trim, maic_moments, match_ratio, caliper_sd
+    label : att, overlap, ate, maic or matched
+
+    Returns
+    -------
+    weighting : with `status` where there are no weights
+    attrition : patients that are left out, by reason
+    """
+    step = f"controls: {control.id}, {label}"
+    complete = samples.covariates.notna().all(axis=1).to_numpy()
+    lost = int((~complete).sum())
+    losses = [attrition_row("endpoints", "patients", step, "covariate missing", len(complete), lost)]
+    used = samples.select(complete)
+    sides = int(used.in_cohort.sum()), int((~used.in_cohort).sum())
+    if min(sides) < 2:
+        note = f"{sides[0]} patients and {sides[1]} controls have all covariates"
+        return Weighting(label, used, None, status="too_few", note=note), losses
+    if label == "maic":
+        targets = summarise_targets(used.covariates.loc[~used.in_cohort], control.maic_moments)
+        return weigh_to_targets(used, targets), losses
+    fit = fit_propensity(used.in_cohort, used.covariates)
+    if not np.isfinite(fit.score).any():
+        return Weighting(label, used, None, status="separation", note=fit.reason), losses
+    if label == MATCHED:
+        return _match(used, fit.score, control, step, losses)
+    score = fit.score
+    if control.trim > 0:
+        low, high = np.quantile(score, [control.trim, 1 - control.trim])
+        stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
+        reason = f"propensity score among the {control.trim:.0%} most extreme at either end"
+        losses.append(attrition_row("endpoints", "patients", step, reason, len(stay), int((~stay).sum())))
+        used, score = used.select(stay), score[stay]
+        if used.in_cohort.all() or not used.in_cohort.any():
+            note = "trimming leaves one side empty"
+            return Weighting(label, used, None, status="too_few", note=note), losses
+    weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
+    refit = refit_propensity(used, ESTIMANDS[label])
+    return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
+
+
+def weigh_to_targets(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
+    """MAIC weights of the cohort towards summaries of the control; the control keeps weight 1."""
+    inside = samples.in_cohort
+    try:
+        found = fit_maic(samples.covariates.loc[inside].reset_index(drop=True), targets)
+    except ValueError as error:
+        return Weighting("maic", samples, None, status="not_estimable", note=str(error))
+    weights = np.ones(len(inside))
+    weights[inside] = found.weights
+    return Weighting("maic", samples, weights, refit=refit_maic(samples, targets))
+
+
+def _match(
+    samples: TwoSamples, score: np.ndarray, control: PatientsControl, step: str, losses: list[dict]
+) -> tuple[Weighting, list[dict]]:
+    """Optimal 1:k matching within the caliper; the resampling of matched sets is not valid, so none is offered."""
+    found = fit_matching(
+        score, samples.in_cohort, n_controls=control.match_ratio, caliper_sd=control.caliper_sd
+    )
+    kept = found.weights > 0
+    for side, members in (("patient of the cohort", samples.in_cohort), ("control", ~samples.in_cohort)):
+        reason = f"{side} without a partner within {control.caliper_sd:g} standard deviations"
+        lost = int((members & ~kept).sum())
+        losses.append(
+            attrition_row("endpoints", "patients", f"{step}: {side}", reason, int(members.sum()), lost)
+        )
+    if found.status != "ok":
+        note = "no patient has a control within the caliper"
+        return Weighting(MATCHED, samples, None, score, status="too_few", note=note), losses
+    return (
+        Weighting(
+            MATCHED,
+            samples.select(kept),
+            found.weights[kept],
+            score[kept],
+            cluster=found.matched_set[kept],
+            note=f"{found.n_unmatched} patients of the cohort have no partner" if found.n_unmatched else "",
+        ),
+        losses,
+    )
+
+
+def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> list[MaicTarget]:
+    """Summaries of the control that MAIC meets: chosen moments of numbers, shares of all levels but one."""
+    import pandas as pd
+
+    targets = []
+    for name in covariates.columns:
+        values = covariates[name]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            shares = values.value_counts(normalize=True, sort=False)
+            targets += [
+                MaicTarget(name, "share", float(s), str(level)) for level, s in shares.iloc[1:].items()
+            ]
+            continue
+        wanted = ("mean", *moments) if "sd" in moments and "mean" not in moments else moments
+        found = {"mean": values.mean(), "sd": values.std(), "median": values.median()}
+        targets += [MaicTarget(name, STATISTICS[m], float(found[m])) for m in dict.fromkeys(wanted)]
+    return targets
+
+
+def convert_baseline_to_targets(
+    baseline: Sequence[BaselineSummary], covariates: pd.DataFrame
+) -> list[MaicTarget]:
+    """Targets of a published baseline table; the share of a yes/no column is that of `true`."""
+    import pandas as pd
+
+    targets = []
+    for item in baseline:
+        level = item.level or ""
+        column = covariates[item.covariate]
+        if item.statistic == "share" and not level and isinstance(column.dtype, pd.CategoricalDtype):
+            level = "true"
+        targets.append(MaicTarget(item.covariate, STATISTICS[item.statistic], item.value, level))
+    return targets

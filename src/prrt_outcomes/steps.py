@@ -19,6 +19,7 @@ from prrt_outcomes.tables.schema import list_tables, load_schema
 if TYPE_CHECKING:
     import pandas as pd
 
+    from prrt_outcomes.cohort.read import CohortResult
     from prrt_outcomes.study.model import Study
 
 STAGES = (
@@ -74,10 +75,26 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     from prrt_outcomes.cohort.stage import check_cohort, gather_outputs
 
     cohort = check_cohort(study, study_file.parent)
-    if has_errors(cohort.problems):
-        raise InputError(cohort.problems)
+    problems = (*cohort.problems, *check_controls(study, study_file, cohort))
+    if has_errors(problems):
+        raise InputError(problems)
     _write_produced("cohort", list_tables("input"), gather_outputs(cohort), study, results)
-    return cohort.problems
+    return problems
+
+
+def check_controls(study: Study, study_file: Path, cohort: CohortResult) -> tuple[Problem, ...]:
+    """Problems of the tables of controls, those of the study file with their lines; none where tables are unfit."""
+    from prrt_outcomes.cohort.settings import add_lines
+
+    if not study.controls or has_errors(cohort.problems):
+        return ()
+    from prrt_outcomes.controls.checks import check_control_data
+    from prrt_outcomes.study.load import STUDY_FILE
+
+    found = check_control_data(study, cohort.tables, cohort.lines)
+    ours = [problem for problem in found if problem.table == STUDY_FILE]
+    theirs = [problem for problem in found if problem.table != STUDY_FILE]
+    return (*add_lines(ours, study_file), *theirs)
 
 
 def run_stage(stage: str, study: Study, results: Path) -> None:

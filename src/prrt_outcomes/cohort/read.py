@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from prrt_outcomes.study.model import Study
@@ -42,11 +43,13 @@ class CohortResult:
         `tumour_group` behind their columns. With errors among the problems they are not fit for use.
     problems : all faults, errors and warnings
     attrition : one row a loss (columns of the result table `attrition`)
+    lines : line of the file of each row of the tables that were read
     """
 
     tables: Mapping[str, pd.DataFrame]
     problems: tuple[Problem, ...]
     attrition: pd.DataFrame
+    lines: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:
@@ -105,7 +108,8 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     rows = [row for table in read.values() for row in table.attrition] + lost
-    return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows))
+    lines = {name: table.lines for name, table in read.items()}
+    return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), lines)
 
 
 def name_numbered_rows(study: Study) -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 PERCENT_FROM = 1.5
+LARGEST_RISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
     t, s = np.maximum(t, 0.0), np.clip(s, 0.0, 1.0)
     level = np.minimum.accumulate(s)
     rise = s - level
-    if rise.max() > 0.05:
+    if rise.max() > LARGEST_RISE:
         worst = int(rise.argmax())
         raise ValueError(
             f"survival rises by {rise.max():.3g} up to time {t[worst]:.4g}: not a survival curve"
@@ -91,9 +92,19 @@ def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
         notes.append(f"{int((rise > 0).sum())} points that rise were levelled, by {rise.max():.2g} at most")
     t, level = np.concatenate(([0.0], t)), np.concatenate(([1.0], level))
     last = np.concatenate((t[1:] > t[:-1], [True]))
-    last[0] = True
     t, level = t[last], np.where(t[last] == 0, 1.0, level[last])
     return DigitisedCurve(t, level, np.zeros(0), np.zeros(0, dtype=np.int64), tuple(notes))
+
+
+def find_rises(time: NDArray, survival: NDArray) -> NDArray[np.int64]:
+    """Positions of the points that lie above an earlier one by more than is levelled, in order of time."""
+    known = np.flatnonzero(np.isfinite(time) & np.isfinite(survival))
+    if not len(known):
+        return known
+    scale = 100.0 if np.median(survival[known]) > PERCENT_FROM else 1.0
+    order = known[np.lexsort((-survival[known], time[known]))]
+    values = np.clip(survival[order] / scale, 0.0, 1.0)
+    return order[values - np.minimum.accumulate(values) > LARGEST_RISE]
 
 
 def _finite_pairs(first: ArrayLike, second: ArrayLike, what: str, notes: list[str]):

@@ -98,7 +98,8 @@ def _fill_interval(time, survival, part, walk, target, wanted, flat, censored_be
     """Deaths and censorings of one interval of the risk table, and where the walk stands after it.
 
     Where censorings fall within the interval is not published: they are tried spread over time, over the
-    points, and over the points at which the curve is flat; the way that follows the curve best is kept.
+    points, over the points at which the curve is flat, and where the sizes of its steps say that somebody has
+    left; the way that follows the curve best is kept.
     """
     ending = survival[part.stop - 1]
     if target is not None:
@@ -111,13 +112,13 @@ def _fill_interval(time, survival, part, walk, target, wanted, flat, censored_be
     guess = int(np.clip(guess, 0, walk.at_risk))
     found = [
         _meet_target(survival, part, walk, guess, target, wanted, flat, share)
-        for share in _ways_to_spread(time, survival, part, flat)
+        for share in _ways_to_spread(time, survival, part, walk, flat)
     ]
     best = min(found, key=lambda way: way[:2])
     return best[2:]
 
 
-def _ways_to_spread(time, survival, part, flat: float) -> list[NDArray]:
+def _ways_to_spread(time, survival, part, walk: _Walk, flat: float) -> list[NDArray]:
     """Cumulative shares of the censorings at the points of an interval, one array a way, from 0 to 1."""
     points = part.stop - part.start
     edges = np.append(time[part], time[min(part.stop, len(time) - 1)])
@@ -130,7 +131,33 @@ def _ways_to_spread(time, survival, part, flat: float) -> list[NDArray]:
     ways = [by_time, by_point]
     if is_flat.any():
         ways.append(np.concatenate(([0.0], np.cumsum(is_flat) / is_flat.sum())))
+    lost = _losses_by_step_size(edges, before, survival[part], walk, flat)
+    if lost[-1] > 0:
+        ways.append(lost / lost[-1])
     return ways
+
+
+def _losses_by_step_size(edges, before, survival, walk: _Walk, flat: float) -> NDArray:
+    """Censorings up to each point that the steps of the curve imply: d deaths among n make it fall by the share d/n.
+
+    The deaths of a step are those that the number at risk so far asks for; the number at risk then follows from
+    the step and never grows. Between steps, censorings are spread over time.
+    """
+    at_risk, deaths = float(walk.at_risk), 0.0
+    places, lost = [0], [0.0]
+    for k in np.flatnonzero((before - survival > flat) & (survival > 0)):
+        share = 1 - survival[k] / before[k]
+        dead = max(round(at_risk * share), 1)
+        at_risk = min(dead / share, at_risk)
+        places.append(int(k))
+        lost.append(max(walk.at_risk - deaths - at_risk, lost[-1]))
+        at_risk -= dead
+        deaths += dead
+        if at_risk <= 0:
+            break
+    cumulative = np.interp(edges, edges[places], lost)
+    cumulative[0] = 0.0
+    return np.maximum.accumulate(cumulative)
 
 
 def _meet_target(survival, part, walk: _Walk, guess: int, target, wanted, flat: float, share: NDArray):

@@ -97,7 +97,8 @@ reported_outcomes.endpoint     | pfs_2         | pfs_2       |
 reported_outcomes.endpoint     | PFS           |             | not a valid name
 reported_outcomes.endpoint     | 2pfs          |             | not a valid name
 control_curves.survival        | 1.01          | 1.01        |
-control_curves.survival        | 50            |             | out of range
+control_curves.survival        | 99.5          | 99.5        |
+control_curves.survival        | 106           |             | out of range
 adverse_events.grade           | 5             | 5           |
 adverse_events.grade           | 0             |             | out of range
 assessments.reported_response  | NON-CR/NON-PD | NON-CR/NON-PD |

@@ -16,6 +16,7 @@ import pandas as pd
 from prrt_outcomes.figures.theme import FONT, INK, STAMP, FigureStyle
 
 POINTS_PER_INCH = 72.0
+UNITS = 100.0  # letters are measured large, so that rounding to pixels does not count
 HINTING = 1.07  # a raster sets letters on whole pixels, so printed words are wider than their outlines
 LINE_SPACING = 1.2
 
@@ -23,16 +24,25 @@ LINE_SPACING = 1.2
 @lru_cache(maxsize=8192)
 def measure_text_in(text: str, size: float, weight: str = "normal") -> float:
     """Width of the widest line of a text, in inches, with the font that figures are drawn with."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    font = _font(weight)
+    font.set_size(UNITS, POINTS_PER_INCH)
+    widths = [_line_width(font, line) for line in text.split("\n") if line.strip()]
+    return HINTING * max(widths, default=0.0) * size / UNITS / POINTS_PER_INCH
 
-    font = FontProperties(family=FONT, weight=weight)
-    widths = [
-        TextPath((0, 0), line.replace("$", r"\$"), size=size, prop=font).get_extents().x1
-        for line in text.split("\n")
-        if line.strip()
-    ]
-    return HINTING * max(widths, default=0.0) / POINTS_PER_INCH
+
+@lru_cache(maxsize=2)
+def _font(weight: str):
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return get_font(findfont(FontProperties(family=FONT, weight=weight)))
+
+
+def _line_width(font, line: str) -> float:
+    """Width of one line in points at the size that is set."""
+    from matplotlib.ft2font import LoadFlags
+
+    font.set_text(line, 0.0, flags=LoadFlags.NO_HINTING)
+    return font.get_width_height()[0] / 64.0
 
 
 def wrap_text(text: str, width_in: float, size: float, weight: str = "normal") -> str:

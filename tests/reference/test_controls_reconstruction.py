@@ -93,7 +93,15 @@ def test_bonner_hazard_ratio(shared_data, agree):
         parts.append(pd.DataFrame({"time": found.time, "event": found.event, "plus": name == "radioplus"}))
     both = pd.concat(parts)
     row = fit_cox(np.maximum(both.time, 1e-6), both.event, both[["plus"]].astype(float)).table.iloc[0]
-    agree("guyot_bonner", "Bonner: hazard ratio of reconstructed arms", row["hazard_ratio"], 0.68, 0.04, "published 0.68 (0.52-0.89)", False)  # fmt: skip
+    agree(
+        "guyot_bonner",
+        "Bonner: hazard ratio of reconstructed arms",
+        row["hazard_ratio"],
+        0.68,
+        0.04,
+        "published 0.68 (0.52-0.89)",
+        False,
+    )
 
 
 def test_checkmate067_points_and_risk_table(shared_data, agree):
@@ -103,7 +111,23 @@ def test_checkmate067_points_and_risk_table(shared_data, agree):
     curve = clean_digitised_curve(points["T"], points["S"], risk["trisk"], risk["nrisk"])
     found = reconstruct_patients(curve)
     ours = survival_at(found.time, found.event, curve.time)
-    agree("guyot_checkmate067_survival", "CheckMate 067: largest distance from 1,201 points", np.abs(ours - curve.survival).max(), 0, 0.01, "kmdata points", False)  # fmt: skip
+    agree(
+        "guyot_checkmate067_survival",
+        "CheckMate 067: largest distance from 1,201 points",
+        np.abs(ours - curve.survival).max(),
+        0,
+        0.01,
+        "kmdata points",
+        False,
+    )
     distance = np.abs(found.at_risk - curve.at_risk).max() / curve.at_risk[0]
-    agree("guyot_checkmate067_at_risk", "CheckMate 067: largest difference of numbers at risk, share of 80", distance, 0, 0.013, "kmdata risk table", False)  # fmt: skip
+    agree(
+        "guyot_checkmate067_at_risk",
+        "CheckMate 067: largest difference of numbers at risk, share of 80",
+        distance,
+        0,
+        0.013,
+        "kmdata risk table",
+        False,
+    )
     assert count_flat_events(curve, found) == 0

@@ -11,6 +11,7 @@ from prrt_outcomes.errors import UsageError, nearest_name
 
 HEADINGS = ("arm", "endpoint", "treatment", "n", "median months", "criterion", "citation")
 WIDEST = 34
+FILTERS = ("endpoint", "role", "tumour_group")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -19,19 +20,42 @@ def main(arguments: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        when the library has no arm of that name.
+        when the library has no arm of that name, or none that a filter names.
     """
+    wanted = {name: getattr(arguments, name) for name in FILTERS}
+    kept = filter_arms(load_library(), {name: value for name, value in wanted.items() if value is not None})
     if arguments.arm is None:
-        print(format_library(load_library()))
+        print(format_library(kept))
         print("\nprrt-outcomes controls ARM tells all that its source shows, and what it leaves open")
         return 0
-    chosen = [arm for arm in load_library() if arm.arm == arguments.arm]
+    chosen = [arm for arm in kept if arm.arm == arguments.arm]
+    if not chosen and arguments.arm in list_arm_names():
+        raise UsageError(f"{arguments.arm} has no entry with these filters")
     if not chosen:
         near = nearest_name(arguments.arm, list_arm_names())
         hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f"the library has no arm {arguments.arm}{hint}")
     print("\n\n".join(format_arm(arm) for arm in chosen))
     return 0
+
+
+def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[PublishedArm]:
+    """Arms with the wanted values.
+
+    Raises
+    ------
+    UsageError
+        when no arm has a wanted value, with the values that there are.
+    """
+    for name, value in wanted.items():
+        known = sorted({getattr(arm, name) for arm in arms} - {""})
+        if value not in known:
+            near = nearest_name(value, known)
+            hint = f"did you mean {near}? " if near else ""
+            raise UsageError(
+                f"no arm has {name.replace('_', ' ')} {value}; {hint}there are {', '.join(known)}"
+            )
+    return [arm for arm in arms if all(getattr(arm, name) == value for name, value in wanted.items())]
 
 
 def format_library(arms: Sequence[PublishedArm]) -> str:

@@ -71,6 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
         "controls", help="list the published arms that a study can name, or explain one"
     )
     controls.add_argument("arm", metavar="ARM", nargs="?", help="an arm of the library")
+    for name, words in (
+        ("endpoint", "pfs, os, ttp"),
+        ("role", "placebo, ssa, everolimus, sunitinib, prrt and so on"),
+        ("tumour-group", "gep, lung, neuroectodermal, mixed"),
+    ):
+        controls.add_argument(f"--{name}", metavar="NAME", help=f"only arms with this one: {words}")
 
     step = commands.add_parser("step")
     step.add_argument("step", metavar="STEP", help="a stage, or figures, accounts, report")

@@ -37,23 +37,27 @@ def tabulate_power_published(
 
     Notes
     -----
-    With P(h) the chance of an event before censoring when the hazard is h times the reference's, n P(h) events
-    are observed and n P(h) / h expected, so (O - E) / sqrt(E) has mean (h - 1) sqrt(n P(h) / h) and variance
-    about h (Wu 2015, Pharmaceutical Statistics 14:26). The rate ratio has Var(log) = 1 / (n P(h)) + 1 / events.
+    Of each patient count whether there is an event (mean p) and the hazard that the reference had in the time at
+    risk (mean v = p / h when the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth
+    functions of the two means, so their distribution under h is normal by the delta method (as Wu 2015,
+    Pharmaceutical Statistics 14:26); the rate ratio adds 1 / events of the control to its variance.
     """
     n = len(rows.time_months)
-    compute_share = _event_shares(rows, reference)
+    compute_moments = _event_moments(rows, reference)
     z = float(ndtri(0.5 + confidence / 2))
 
     def one_sample(ratio: float) -> tuple[float, float]:
-        events = n * compute_share(ratio)
-        mean = (ratio - 1) * np.sqrt(events / ratio)
-        return float(ndtr((-z - mean) / np.sqrt(ratio))), events
+        p, v, spread = compute_moments(ratio)
+        slope = np.array([1 / np.sqrt(v), -(p + v) / (2 * v**1.5)])
+        mean, error = np.sqrt(n) * (p - v) / np.sqrt(v), np.sqrt(slope @ spread @ slope)
+        return float(ndtr((-z - mean) / error)), n * p
 
     def with_control(ratio: float) -> tuple[float, float]:
-        events = n * compute_share(ratio)
-        error = np.sqrt(1 / max(events, 1e-12) + 1 / max(control_events, 1e-12))
-        return float(ndtr(-np.log(ratio) / error - z)), events
+        p, v, spread = compute_moments(ratio)
+        slope = np.array([1 / p, -1 / v])
+        true = np.sqrt(slope @ spread @ slope / n + 1 / max(control_events, 1e-12))
+        assumed = np.sqrt(1 / (n * p) + 1 / max(control_events, 1e-12))
+        return float(ndtr((-np.log(ratio) - z * assumed) / true)), n * p
 
     return [
         *_rows("one_sample_logrank", reference.assumption, n, one_sample),
@@ -73,19 +77,25 @@ def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> list[d
     return _rows("cox", "events as observed in both", int(samples.in_cohort.sum()), schoenfeld)
 
 
-def _event_shares(rows: EndpointRows, reference: ReferenceCurve):
-    """Share of patients with an event before censoring, as a function of the hazard ratio."""
+def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
+    """Means of event and reference hazard of a patient, and their covariance, as functions of the hazard ratio."""
     censoring = fit_reverse_kaplan_meier(rows.time_months, rows.event)
     edges = np.linspace(0, float(rows.time_months.max()), GRID_POINTS + 1)
+    middle = (edges[:-1] + edges[1:]) / 2
     observed = np.concatenate(([1.0], censoring.survival))[
-        np.searchsorted(censoring.time, (edges[:-1] + edges[1:]) / 2, side="right")
+        np.searchsorted(censoring.time, middle, side="right")
     ]
     hazard = reference.curve.compute_cumulative_hazard(edges)
+    lived = reference.curve.compute_cumulative_hazard(middle)
 
-    def compute_share(ratio: float) -> float:
-        return float(observed @ -np.diff(np.exp(-ratio * hazard)))
+    def compute_moments(ratio: float) -> tuple[float, float, np.ndarray]:
+        seen = observed * -np.diff(np.exp(-ratio * hazard))
+        p, m = float(seen.sum()), float(seen @ lived)
+        v = p / ratio
+        covariance = m - p * v
+        return p, v, np.array([[p * (1 - p), covariance], [covariance, 2 * m / ratio - v**2]])
 
-    return compute_share
+    return compute_moments
 
 
 def _rows(method: str, assumption: str, n: int, compute_power) -> list[dict]:

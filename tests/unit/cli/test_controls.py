@@ -23,3 +23,17 @@ def test_an_arm_is_explained_with_what_its_source_left_open(capsys):
 def test_an_unknown_arm_is_wrong_usage_with_the_nearest_name(capsys):
     assert main(["controls", "promid_octreotid"]) == 2
     assert "did you mean promid_octreotide?" in capsys.readouterr().err
+
+
+def test_filters_leave_what_they_name(capsys):
+    assert main(["controls", "--role", "placebo", "--endpoint", "pfs", "--tumour-group", "lung"]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:] if "  pfs  " in line}
+    assert listed == {
+        a.arm for a in load_library() if (a.role, a.endpoint, a.tumour_group) == ("placebo", "pfs", "lung")
+    }
+    assert listed
+
+
+def test_a_filter_that_nothing_has_is_wrong_usage(capsys):
+    assert main(["controls", "--role", "placebos"]) == 2
+    assert "did you mean placebo?" in capsys.readouterr().err

@@ -1,0 +1,169 @@
+"""The comparability card: same, different, unknown, and what the words of a publication mean."""
+
+import numpy as np
+import pytest
+
+from prrt_outcomes.controls.arm_words import (
+    find_analogue,
+    name_grades,
+    name_line,
+    name_tumour_types,
+    name_yes,
+)
+from prrt_outcomes.controls.comparability import OwnRules, write_card
+from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, load_library
+from prrt_outcomes.controls.profile import Profile
+from prrt_outcomes.controls.scan_grid import name_criterion
+from prrt_outcomes.study.controls import Description, LibraryControl
+
+RULES = OwnRules("recist_1_1", "first_cycle", needs_scans=True)
+ITEMS = [
+    "progression_before_treatment",
+    "analogue_continued",
+    "criterion",
+    "scan_interval",
+    "origin",
+    "era",
+    "line",
+    "tumour_type",
+    "grade",
+]
+
+
+def profile(**changed):
+    values = {
+        "progressive": 0.95,
+        "pretreated": 1.0,
+        "analogue": 0.95,
+        "types": {"gep_small_intestine": 1.0},
+        "grades": {"G1": 0.6, "G2": 0.4},
+        "scan_interval_weeks": 13.0,
+        "years": np.arange(2012, 2018, dtype=float),
+    }
+    return Profile(**(values | changed))
+
+
+def card(control, cohort=None, rules=RULES, patients=None):
+    return {item.item: item for item in write_card(cohort or profile(), control, rules, patients)}
+
+
+def arm(name, endpoint="pfs"):
+    return convert_arm_to_control(LibraryControl(id="a", kind="library", arm=name), find_arm(name, endpoint))
+
+
+def test_netter1_against_a_cohort_like_it():
+    found = card(arm("netter1_octreotide"))
+    assert list(found) == ITEMS
+    verdicts = {name: item.verdict for name, item in found.items()}
+    assert verdicts.pop("origin") == "different"
+    assert set(verdicts.values()) == {"same"}
+
+
+def test_clarinet_is_no_control_for_progressive_patients():
+    item = card(arm("clarinet_placebo"))["progression_before_treatment"]
+    assert item.verdict == "different"
+    assert "no control for progressive patients" in item.consequence
+    stable = card(arm("clarinet_placebo"), profile(progressive=0.02))["progression_before_treatment"]
+    assert stable.verdict == "same"
+
+
+def test_what_is_not_said_is_unknown_never_same():
+    found = card(Description())
+    assert {item.verdict for item in found.values()} == {"unknown"}
+    assert all("not known of the control" in item.consequence for item in found.values())
+    nothing = profile(progressive=np.nan, pretreated=np.nan, analogue=np.nan, types={}, grades={})
+    found = card(arm("netter1_octreotide"), nothing)
+    for name in ("progression_before_treatment", "analogue_continued", "line", "tumour_type", "grade"):
+        assert found[name].verdict == "unknown"
+
+
+def test_differences_say_what_they_do():
+    control = Description(
+        criterion="WHO", scan_interval_weeks=26, enrolment_start_year=1995, enrolment_end_year=2001, line="first",
+        tumour_types="pancreas", grade="G3", progressive_at_entry="no", analogue_continued="no",
+    )  # fmt: skip
+    found = card(control)
+    assert {item.verdict for name, item in found.items() if name != "origin"} == {"different"}
+    assert "the control's patients were scanned more rarely" in found["scan_interval"].consequence
+    assert "0% of our patients" in found["tumour_type"].consequence
+
+
+def test_overall_survival_needs_no_scans():
+    found = card(Description(), rules=OwnRules("recist_1_1", "first_cycle", needs_scans=False))
+    assert found["criterion"].verdict == found["scan_interval"].verdict == "same"
+
+
+def test_patients_of_a_control_speak_before_words():
+    theirs = profile(progressive=0.5, types={"lung": 1.0}, pretreated=0.95)
+    found = card(Description(progressive_at_entry="yes"), patients=theirs)
+    assert found["progression_before_treatment"].verdict == "different"
+    assert found["tumour_type"].verdict == "different"
+    assert found["line"].verdict == "same"
+    assert found["grade"].verdict == "same"
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        ("midgut", {"gep_small_intestine"}),
+        ("pancreas", {"gep_pancreas"}),
+        ("lung TC AC", {"lung"}),
+        ("pheochromocytoma paraganglioma", {"phaeochromocytoma", "paraganglioma"}),
+        ("pancreas midgut hindgut unknown",
+         {"gep_pancreas", "gep_small_intestine", "gep_large_intestine", "gep_unknown_primary"}),
+        ("gep_pancreas lung", {"gep_pancreas", "lung"}),
+        ("", set()),
+    ],
+)  # fmt: skip
+def test_tumour_types_in_words(words, codes):
+    assert name_tumour_types(words) == codes
+
+
+def test_extrapancreatic_is_not_pancreatic():
+    assert "gep_pancreas" not in name_tumour_types("extrapancreatic (GI lung thymus unknown)")
+    assert "gep_pancreas" in name_tumour_types("pancreas 33 non-pancreatic 41")
+
+
+@pytest.mark.parametrize(
+    ("words", "grades"),
+    [("G1-2", {"G1", "G2"}), ("G1-3 well-differentiated", {"G1", "G2", "G3"}), ("well-differentiated", set()),
+     ("low-intermediate", {"G1", "G2"}), ("G2 (Ki-67>=10) 65% - G3 35%", {"G2", "G3"}), ("", set())],
+)  # fmt: skip
+def test_grades_in_words(words, grades):
+    assert name_grades(words) == grades
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("first", "first"),
+        ("second or later (after SSA)", "second or later"),
+        ("mixed (48% prior SSA)", "mixed"),
+        ("", ""),
+    ],
+)
+def test_lines_in_words(words, line):
+    assert name_line(words) == line
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"), [("yes", "yes"), ("96 %", "yes"), ("0.05", "no"), ("unknown", ""), ("", "")]
+)
+def test_yes_in_words(words, answer):
+    assert name_yes(words) == answer
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("RECIST 1.1", "recist_1_1"), ("RECIST 1.0", "recist_1_0"), ("modified RECIST 1.0", ""), ("WHO (trial)", "who"),
+     ("SWOG + minor response", "swog_mr"), ("modified SWOG", ""), ("recist_1_1", "recist_1_1"), ("", "")],
+)  # fmt: skip
+def test_criteria_in_words(words, code):
+    assert name_criterion(words) == code
+
+
+def test_analogues_are_read_off_what_was_given():
+    found = {a.arm: find_analogue(a.role, a.treatment) for a in load_library()}
+    assert found["netter1_lu"] == found["netter1_octreotide"] == "yes"
+    assert found["radiant4_placebo"] == "no"
+    assert found["radiant4_everolimus"] == ""

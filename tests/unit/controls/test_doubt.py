@@ -1,0 +1,90 @@
+"""Tipping points, E-values and power, against their definitions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.controls.comparison_rows import comparison_row
+from prrt_outcomes.controls.doubt import compute_tipping_factor, tabulate_doubt
+from prrt_outcomes.controls.power import tabulate_power_published, tabulate_power_two_samples
+from prrt_outcomes.controls.published import compare_with_published, derive_reference_curves
+from prrt_outcomes.study.controls import PublishedControl
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+
+@pytest.mark.parametrize(("low", "high", "factor"), [(0.3, 0.6, 0.6), (0.8, 1.1, 1.0), (1.5, 2.0, 1.5)])
+def test_tipping_factor(low, high, factor):
+    assert compute_tipping_factor(low, high) == factor
+
+
+def test_a_history_better_by_the_tipping_factor_loses_the_result():
+    rng = np.random.default_rng(2)
+    time = rng.exponential(30, 80)
+    rows = EndpointRows("pfs", time, np.ones(80, dtype=int), None, pd.DataFrame(index=range(80)))
+    control = PublishedControl(id="a", kind="published", n=100, median_months=8, events=70)
+    found = compare_with_published(rows, control, 0.95)
+    doubt = tabulate_doubt(found, event_share=1.0, control_median=8.0)
+    assert [row["estimate"] for row in doubt] == ["e_value", "tipping_factor", "tipping_median"]
+    median = doubt[2]["value"]
+    assert median == pytest.approx(8 / doubt[1]["value"])
+    better = compare_with_published(rows, control.model_copy(update={"median_months": median}), 0.95)[1]
+    assert better["high"] == pytest.approx(1.0)
+    assert "lower for the result to be lost" in doubt[1]["note"]
+
+
+def test_what_has_no_estimate_has_no_doubt():
+    assert tabulate_doubt([comparison_row("cox", "hazard_ratio", status="separation")], event_share=0.5) == []
+
+
+def test_e_value_of_a_rare_event_takes_the_ratio_as_it_is():
+    row = comparison_row("cox", "hazard_ratio", value=0.5, low=0.25, high=0.8)
+    rare, common = (tabulate_doubt([row], event_share=share)[0] for share in (0.1, 0.5))
+    assert rare["value"] == pytest.approx(2 + np.sqrt(2))
+    assert common["value"] < rare["value"]
+
+
+def test_power_of_the_one_sample_test_is_what_happens():
+    """Exponential control with median 10, uniform censoring up to 40 months: 2,000 cohorts of 60."""
+    rng = np.random.default_rng(11)
+    control = PublishedControl(id="a", kind="published", n=100, median_months=10)
+    reference = derive_reference_curves(control)[0]
+    rate, ratio = np.log(2) / 10, 0.6
+    big, limit = rng.exponential(1 / (rate * ratio), 60), np.linspace(0, 40, 60)
+    event = (big < limit).astype(int)
+    rows = EndpointRows("pfs", np.minimum(big, limit), event, None, pd.DataFrame(index=range(60)))
+    table = pd.DataFrame(tabulate_power_published(rows, reference, 50, 0.95))
+    predicted = table.query("method == 'one_sample_logrank' and hazard_ratio == 0.6")["power"].item()
+    times = rng.exponential(1 / (rate * ratio), (2000, 60))
+    censoring = rng.uniform(0, 40, (2000, 60))
+    seen = np.minimum(times, censoring)
+    observed, expected = (times <= censoring).sum(axis=1), rate * seen.sum(axis=1)
+    share = (np.abs(observed - expected) / np.sqrt(expected) > 1.959964).mean()
+    assert predicted == pytest.approx(share, abs=0.04)
+
+
+def test_power_grows_with_the_effect_and_the_detectable_ratio_has_it():
+    rng = np.random.default_rng(5)
+    rows = EndpointRows(
+        "pfs", rng.exponential(20, 60), np.ones(60, dtype=int), None, pd.DataFrame(index=range(60))
+    )
+    control = PublishedControl(id="a", kind="published", n=100, median_months=10)
+    reference = derive_reference_curves(control)[0]
+    table = pd.DataFrame(tabulate_power_published(rows, reference, 50, 0.95))
+    for _, part in table.groupby("method"):
+        grid = part[part["item"] == "grid"].sort_values("hazard_ratio")
+        assert grid["power"].is_monotonic_decreasing
+        ratio = part.loc[part["item"] == "detectable", "hazard_ratio"].item()
+        beside = np.interp(ratio, grid["hazard_ratio"], grid["power"])
+        assert beside == pytest.approx(0.8, abs=0.06)
+    same = table[table["hazard_ratio"] == 0.7].set_index("method")["power"]
+    assert same["rate_ratio"] < same["one_sample_logrank"]
+
+
+def test_schoenfeld():
+    from types import SimpleNamespace
+
+    samples = SimpleNamespace(event=np.ones(100), in_cohort=np.arange(100) < 50)
+    table = pd.DataFrame(tabulate_power_two_samples(samples, 0.95))
+    # 4 (z + z)^2 / D with D = 100 events: log hazard ratio 0.5603
+    ratio = table.loc[table["item"] == "detectable", "hazard_ratio"].item()
+    assert np.log(ratio) == pytest.approx(-2 * (1.959964 + 0.841621) / 10, abs=1e-3)

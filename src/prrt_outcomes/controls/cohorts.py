@@ -107,7 +107,7 @@ def stack_samples(
     Returns
     -------
     samples : None where the control has no row for the endpoint
-    attrition : control patients of another source, and without a time for the endpoint
+    attrition : control patients of another source, without a time for the endpoint, or never under observation
     """
     import pandas as pd
 
@@ -126,6 +126,10 @@ def stack_samples(
     reason = f"no {endpoint} in control_outcomes"
     missing = len(people) - len(joined)
     losses.append(attrition_row("control_patients", "patients", step, reason, len(people), missing))
+    unseen = joined["entry_time"].ge(joined["time"].clip(lower=0.5)).fillna(False).to_numpy(dtype=bool)
+    reason = "comes under observation only at or after the end of it"
+    losses.append(attrition_row("control_patients", "patients", step, reason, len(joined), int(unseen.sum())))
+    joined = joined.loc[~unseen]
     if joined.empty:
         return None, losses
     entry_days = joined["entry_time"].to_numpy(dtype=float, na_value=np.nan)

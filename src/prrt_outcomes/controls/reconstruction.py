@@ -189,10 +189,11 @@ def _walk_points(survival, part, walk: _Walk, lost: NDArray, flat: float):
     deaths = np.zeros(len(lost), dtype=np.int64)
     lost = lost.copy()
     at_risk, rebuilt, distance = walk.at_risk, walk.survival, 0.0
+    level = survival[max(part.start - 1, 0)]
     for k in range(len(lost)):
         here = part.start + k
-        fall = survival[here - 1] - survival[here] if here else 0.0
-        if at_risk > 0 and rebuilt > 0 and fall > flat:
+        if at_risk > 0 and rebuilt > 0 and level - survival[here] > flat:
+            level = survival[here]
             deaths[k] = min(max(round(at_risk * (1 - survival[here] / rebuilt)), 0), at_risk)
             rebuilt *= 1 - deaths[k] / at_risk
         lost[k] = min(lost[k], at_risk - deaths[k])

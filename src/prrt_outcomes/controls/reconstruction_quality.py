@@ -107,10 +107,10 @@ def _area(time: NDArray, survival: NDArray) -> float:
 def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:
     """Events inside stretches of a tenth of the axis or more on which the published curve does not fall.
 
-    A stretch counts as flat where the curve falls by less than a quarter of what one death would make it fall.
+    A stretch counts as flat where the whole of it falls by less than a quarter of what one death would make it fall.
     """
     events = np.sort(found.time[found.event == 1])
-    falls = np.flatnonzero(np.diff(curve.survival) < -0.25 / curve.at_risk[0]) + 1
+    falls = np.array(_find_falls(curve.survival, 0.25 / curve.at_risk[0]), dtype=np.int64)
     edges = np.concatenate(([0], falls, [len(curve.time) - 1]))
     count = 0
     for first, last in pairwise(edges):
@@ -119,3 +119,13 @@ def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:
             end = np.searchsorted(events, inner[1], side="right" if last not in falls else "left")
             count += int(end - np.searchsorted(events, inner[0], side="right"))
     return count
+
+
+def _find_falls(survival: NDArray, least: float) -> list[int]:
+    """Points that lie lower than the last such point by more than `least`, so that a slow slope is no flat stretch."""
+    falls, level = [], survival[0]
+    for place, value in enumerate(survival):
+        if level - value > least:
+            falls.append(place)
+            level = value
+    return falls

@@ -168,7 +168,10 @@ def compute_score(
         for j in range(i, k):
             factor = w[i] * w[j] * spread
             weighted_share = share * factor[:, None]
-            block = np.diag(factor @ share) - weighted_share.T @ share
+            spent = factor @ share
+            block = np.diag(spent) - weighted_share.T @ share
+            # where a group is alone in every stratum the two parts cancel: what is left is rounding, not variance
+            block[np.abs(block) <= 1e-13 * np.max(np.abs(spent), initial=0.0)] = 0.0
             covariance[i, j] = covariance[j, i] = block
     return score, covariance
 

@@ -174,3 +174,13 @@ def test_maxcombo_of_many_components_agrees_with_few():
 def test_maxcombo_compares_two_groups():
     with pytest.raises(ValueError, match="two groups, found 3"):
         compute_maxcombo(compute_risk_table([1, 2, 3], [1, 1, 1], group=[1, 2, 3]))
+
+
+@pytest.mark.parametrize("weight", ["logrank", "gehan", "tarone_ware", "peto"])
+def test_groups_alone_in_their_strata_leave_no_variance_behind(weight):
+    """What rounding leaves of 1 - 1 once passed for a variance, and gave a p-value."""
+    generator = np.random.default_rng(1)
+    time, sex = generator.exponential(10, 300), generator.integers(0, 2, 300)
+    table = compute_risk_table(time, np.ones(300), group=sex, stratum=sex)
+    test = compute_logrank(table, weight)
+    assert (test.status, np.isnan(test.p_value)) == ("too_few", True)

@@ -62,8 +62,10 @@ def summarise_group_tests(
         return None
     part, group = known
     tables = [("", None)]
-    if settings.strata:
-        tables.append(("+".join(settings.strata), _stratum(part.frame, settings.strata)))
+    # a group within strata of itself has nobody to be compared with
+    names = tuple(name for name in settings.strata if name != group_by)
+    if names:
+        tables.append(("+".join(names), _stratum(part.frame, names)))
     written = []
     for strata, stratum in tables:
         table = compute_risk_table(

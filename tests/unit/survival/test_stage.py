@@ -126,6 +126,13 @@ def test_three_groups_are_also_tested_in_pairs_with_holm():
     assert lost["n_lost"].tolist() == [int(load_lung()["ph.ecog"].isna().sum())]
 
 
+def test_a_grouping_is_not_stratified_by_itself():
+    out = run(lung_tables(), study(strata=["sex", "ecog"]))
+    assert set(out["logrank"]["strata"].fillna("")) == {"", "ecog"}
+    out = run(lung_tables(), study(strata=["sex"]))
+    assert set(out["logrank"]["strata"].fillna("")) == {""}
+
+
 def test_strata_add_the_stratified_test_and_model():
     out = run(lung_tables(), study(strata=["ecog"]))
     stratified = out["logrank"].query("test == 'logrank' and strata == 'ecog'")["statistic"].iloc[0]

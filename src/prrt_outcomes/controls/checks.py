@@ -43,6 +43,7 @@ def check_control_data(
     found: list[Problem] = []
     for index, control in enumerate(study.controls):
         if isinstance(control, PatientsControl):
+            found += _check_negative_control(index, control, study)
             found += _check_patients(index, control, tables)
         if isinstance(control, CurveControl):
             found += _check_curve(index, control, tables, lines)
@@ -53,6 +54,14 @@ def check_control_data(
 
 def _study_problem(index: int, key: str, value: str, problem: str, expected: str) -> Problem:
     return Problem(STUDY_FILE, None, f"controls.{index}.{key}", value, problem, expected)
+
+
+def _check_negative_control(index: int, control: PatientsControl, study: Study) -> Iterator[Problem]:
+    known = [definition.name for definition in study.endpoints]
+    name = control.negative_control
+    if name is not None and name not in known:
+        problem = "not among the study's endpoints"
+        yield _study_problem(index, "negative_control", name, problem, _suggest(name, known))
 
 
 def _check_patients(

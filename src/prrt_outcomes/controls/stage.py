@@ -79,6 +79,7 @@ SETTINGS = (
     "partial_dates",
     "new_anticancer_therapy",
 )
+CURVES = ("kaplan_meier", "rmst", "standardised")
 WITHOUT_ENDPOINT = ("control_balance", "control_comparability", "control_target_trial")
 
 
@@ -175,9 +176,18 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
     if judge is not None:
         main = Sensitivity("main", "as analysed", judge(cohort, 0.0))
         varied = [main, *varied, *_rederive(tables, cohort, control, described, definition, judge, study)]
+    rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
     card = _write_card(tables, cohort, control, described, definition, study)
     more = {"control_comparability": card, "control_sensitivity": pd.DataFrame([v.as_row() for v in varied])}
-    return Findings(found.rows, found.tables | more, [*lost, *found.losses], found.reason)
+    return Findings(rows, found.tables | more, [*lost, *found.losses], found.reason)
+
+
+def _mark_competing(rows: list[dict]) -> list[dict]:
+    """Say of each estimate from a survival curve that it takes competing events as censored."""
+    return [
+        row | {"status": "competing_censored"} if row["method"] in CURVES and row["status"] == "ok" else row
+        for row in rows
+    ]
 
 
 def _negative_control(

@@ -236,3 +236,12 @@ class Claim(Section):
     """Whether the publication states a value or a bound."""
     source: str = ""
     """Citation."""
+
+    @model_validator(mode="after")
+    def check_published(self) -> Claim:
+        """Shares lie between 0 and 1, months are 0 or more."""
+        is_share = not self.quantity.endswith("_months")
+        if self.published < 0 or (is_share and self.published > 1):
+            wanted = "a share between 0 and 1" if is_share else "months of 0 or more"
+            raise ValueError(f"published is {self.published:g}: {self.quantity} is {wanted}")
+        return self

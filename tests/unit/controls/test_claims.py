@@ -94,3 +94,8 @@ def test_a_group_without_patients_is_not_estimable():
     entry = {"id": "r", "quantity": "median_ttp_months", "group": "responder", "published": 60}
     row = claims(entry).loc["r"]
     assert (row["verdict"], row["status"], row["n"]) == ("not_estimable", "too_few", 0)
+
+
+def test_per_cent_are_no_share():
+    with pytest.raises(ValueError, match="a share between 0 and 1"):
+        claims({"id": "d", "quantity": "disease_control", "published": 80})

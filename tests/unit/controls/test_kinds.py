@@ -218,3 +218,12 @@ def test_claims_alone_are_enough_and_nothing_is_skipped_in_words():
     out = run(cohort(), study())
     assert out["stages"]["status"].item() == "skipped"
     assert all(out[name].empty for name in OUTPUTS)
+
+
+def test_competing_events_are_censored_and_said():
+    tables = with_patients()
+    tables["endpoints"].loc[:9, "event"] = 2
+    out = run(tables, study(PATIENTS))["controls"]
+    curves = out[out["method"].isin(["kaplan_meier", "rmst"]) & out["value"].notna()]
+    assert set(curves["status"]) == {"competing_censored"}
+    assert set(out.loc[out["method"] == "cox", "status"]) == {"ok"}

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import chdtrc, ndtri
 
 from prrt_outcomes.responders.states import StateHistory, derive_state_rows
+from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
 from prrt_outcomes.statistics.models.cox import fit_cox
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ def summarise_depth(rows: EndpointRows, depth: DepthHistory, confidence: float) 
             "change": grid,
             "log_hazard_ratio": log_ratio,
             "std_error": error,
-            "hazard_ratio": np.exp(log_ratio),
-            "hazard_ratio_low": np.exp(log_ratio - half),
-            "hazard_ratio_high": np.exp(log_ratio + half),
+            "hazard_ratio": compute_ratio(log_ratio),
+            "hazard_ratio_low": compute_ratio(log_ratio - half),
+            "hazard_ratio_high": compute_ratio(log_ratio + half),
             "p_value": fit.wald.p_value,
             "p_value_nonlinear": _wald(fit.coefficients[1:], fit.covariance[1:, 1:]),
             "n": len(event),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
 from prrt_outcomes.statistics.models.design import compute_centre_and_scale, derive_design_matrix
 
 
@@ -160,9 +161,9 @@ def _fill(head: pd.DataFrame, fit: tuple | None, level: float, status: str) -> p
     return head.assign(
         log_odds_ratio=coefficient,
         std_error=std_error,
-        odds_ratio=np.exp(coefficient),
-        odds_ratio_low=np.exp(low),
-        odds_ratio_high=np.exp(high),
+        odds_ratio=compute_ratio(coefficient),
+        odds_ratio_low=compute_ratio(low),
+        odds_ratio_high=compute_ratio(high),
         p_value=p_value,
         status=status,
     )

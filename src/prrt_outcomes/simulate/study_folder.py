@@ -200,7 +200,7 @@ def _check_request(
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
     if (folder / "study.yaml").exists() and not overwrite:
-        raise UsageError(f"{folder} holds a study already: name another folder, or ask to overwrite it")
+        raise UsageError(f"{folder} holds a study already: name another folder")
 
 
 def _write_yaml(content: dict, path: Path) -> None:

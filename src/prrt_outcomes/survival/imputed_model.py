@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
+from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
 from prrt_outcomes.statistics.models.cox import fit_cox
 from prrt_outcomes.statistics.risk.table import compute_risk_table
 from prrt_outcomes.survival.endpoint_rows import choose_references
@@ -34,7 +35,8 @@ def summarise_imputed_model(
     Returns
     -------
     Rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
-    set is asked for, or where a set cannot be fitted.
+    set is asked for, where a set cannot be fitted, or where there are no more events than coefficients (nothing is
+    left then to tell how much the sets differ). A ratio too large to be a number is empty, `not_estimable`.
     """
     sets = settings.multiple_imputation_sets
     if sets < 2 or not covariates.isna().to_numpy().any() or covariates.isna().all().any():
@@ -59,6 +61,8 @@ def summarise_imputed_model(
     ]
     first = fits[0].table
     names = ["term", "level"]
+    if event.sum() <= len(first):
+        return None
     if any(fit.status not in ("ok", "too_few") or not fit.table[names].equals(first[names]) for fit in fits):
         return None
     pooled = pool_estimates(
@@ -67,15 +71,17 @@ def summarise_imputed_model(
         complete_degrees_of_freedom=float(event.sum()) - len(first),
         confidence=settings.confidence.level,
     )
-    return first[["term", "level", "reference", "status"]].assign(
+    high = compute_ratio(pooled.upper)
+    return first[["term", "level", "reference"]].assign(
         model=MODEL,
+        status=first["status"].where(np.isfinite(high), "not_estimable"),
         n=len(event),
         events=int(event.sum()),
         log_hazard_ratio=pooled.estimate,
         std_error=pooled.std_error,
-        hazard_ratio=np.exp(pooled.estimate),
-        hazard_ratio_low=np.exp(pooled.lower),
-        hazard_ratio_high=np.exp(pooled.upper),
+        hazard_ratio=compute_ratio(pooled.estimate),
+        hazard_ratio_low=compute_ratio(pooled.lower),
+        hazard_ratio_high=high,
         p_value=pooled.p_value,
     )
 

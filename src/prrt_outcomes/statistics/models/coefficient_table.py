@@ -45,9 +45,9 @@ def format_coefficient_table(
             "n_events": [int(event[rows].sum()) for rows in of_level],
             "coefficient": coefficients,
             "std_error": std_errors,
-            ratio: _exponential(coefficients),
-            "lower": _exponential(coefficients - half),
-            "upper": _exponential(coefficients + half),
+            ratio: compute_ratio(coefficients),
+            "lower": compute_ratio(coefficients - half),
+            "upper": compute_ratio(coefficients + half),
             "z": z,
             "p_value": 2 * ndtr(-np.abs(z)),
             "status": pd.array([str(s) for s in statuses], dtype="string"),
@@ -55,8 +55,8 @@ def format_coefficient_table(
     )
 
 
-def _exponential(values: np.ndarray) -> np.ndarray:
-    """Ratios from logarithms; one too large to be a number is empty."""
+def compute_ratio(logarithm: np.ndarray) -> np.ndarray:
+    """Ratios from their natural logarithms; one too large to be a number is empty, never infinite."""
     with np.errstate(over="ignore"):
-        ratios = np.exp(values)
+        ratios = np.exp(logarithm)
     return np.where(np.isfinite(ratios), ratios, np.nan)

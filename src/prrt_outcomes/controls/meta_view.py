@@ -26,6 +26,7 @@ CONTROL = "control"
 COHORT = "cohort"
 WHOLE = "all"
 PUBLISHED_LEVEL = 0.95
+FEWEST_TO_PREDICT = 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RandomEffects:
     k : studies
     estimate, std_error : pooled log, and its standard error
     tau_squared, i_squared, q : variance between studies, its share of all variance, Cochran's Q
-    predict_low, predict_high : where a new study lies; nan with fewer than 3
+    predict_low, predict_high : where a new study lies; nan with fewer than 5, where it says nothing
     """
 
     k: int
@@ -77,7 +78,7 @@ def fit_random_effects(
     pooled, error = float(w @ y / w.sum()), float(1 / np.sqrt(w.sum()))
     share = max(0.0, (q - (k - 1)) / q) if k > 1 and q > 0 else 0.0
     low = high = math.nan
-    if k >= 3:
+    if k >= FEWEST_TO_PREDICT:
         from scipy.special import stdtrit
 
         half = float(stdtrit(k - 2, 0.5 + confidence / 2)) * math.sqrt(tau + error**2)

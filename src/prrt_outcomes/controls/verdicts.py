@@ -16,6 +16,7 @@ SMALLEST_SIZE = 30
 SMALLEST_SHARE = 0.5
 LARGEST_SMD = 0.1
 LARGEST_OUTSIDE = 0.05
+EXTRAPOLATING = ("att", "ate")
 SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
 
 
@@ -30,8 +31,9 @@ def judge_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
     Returns
     -------
     Row of `control_verdicts` but for control and endpoint. ``poor`` where a side has an effective size under 30
-    or under half of its patients, a standardised difference above 0.1, or more than 5 % of the cohort outside
-    the scores of the control; the words say which. The unweighted comparison is judged by the same limits.
+    or under half of its patients, a standardised difference above 0.1, or, with weights whose target is the whole
+    cohort (ATT, ATE), more than 5 % of it outside the scores of the control; the words say which. The unweighted
+    comparison is judged by the same limits.
     """
     if weighting.weights is None and weighting.label != "none":
         return {
@@ -54,7 +56,7 @@ def judge_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
         faults.append(f"weights leave {min(shares):.0%} of the information of one side")
     if largest > LARGEST_SMD:
         faults.append(f"{worst} stays unbalanced (standardised difference {largest:.2f})")
-    if outside > LARGEST_OUTSIDE:
+    if outside > LARGEST_OUTSIDE and weighting.label in EXTRAPOLATING:
         faults.append(f"{outside:.0%} of the cohort have a propensity score that no control has")
     if balance is None and weighting.label == "none":
         faults.append("no covariate is compared, so nothing shows that the two sides are alike")

@@ -32,6 +32,8 @@ rule figures_response:
         best_responses="derived/best_responses.parquet",
         treatment_periods="derived/treatment_periods.parquet",
         endpoints="derived/endpoints.parquet",
+        response_concordance="tables/response_concordance.csv",
+        response_model="tables/response_model.csv",
     output:
         figures=report(
             directory("figures/response"),
@@ -56,6 +58,12 @@ rule figures_endpoints:
     input:
         study=ancient(STUDY_PATH),
         attrition="tables/attrition.csv",
+        estimand_comparison="tables/estimand_comparison.csv",
+        sensitivity="tables/sensitivity.csv",
+        interval_censored_curve="tables/interval_censored_curve.csv",
+        km_curve="tables/km_curve.csv",
+        scan_intervals="tables/scan_intervals.csv",
+        scan_interval_test="tables/scan_interval_test.csv",
     output:
         figures=report(
             directory("figures/endpoints"),
@@ -86,6 +94,8 @@ rule figures_survival:
         cox="tables/cox.csv",
         competing_risks="tables/competing_risks.csv",
         competing_tests="tables/competing_tests.csv",
+        subgroups="tables/subgroups.csv",
+        hazard_ratio_periods="tables/hazard_ratio_periods.csv",
     output:
         figures=report(
             directory("figures/survival"),
@@ -111,6 +121,11 @@ rule figures_responders:
         study=ancient(STUDY_PATH),
         responders="tables/responders.csv",
         responder_curves="tables/responder_curves.csv",
+        responder_landmarks="tables/responder_landmarks.csv",
+        responder_states="tables/responder_states.csv",
+        responder_state_means="tables/responder_state_means.csv",
+        responder_depth="tables/responder_depth.csv",
+        responder_predictors="tables/responder_predictors.csv",
     output:
         figures=report(
             directory("figures/responders"),
@@ -138,6 +153,13 @@ rule figures_controls:
         control_balance="tables/control_balance.csv",
         km_curve="tables/km_curve.csv",
         control_reconstruction="tables/control_reconstruction.csv",
+        control_sensitivity="tables/control_sensitivity.csv",
+        control_verdicts="tables/control_verdicts.csv",
+        control_overlap="tables/control_overlap.csv",
+        control_curves_fitted="tables/control_curves_fitted.csv",
+        control_fitted_at_risk="tables/control_fitted_at_risk.csv",
+        control_medians="tables/control_medians.csv",
+        control_meta="tables/control_meta.csv",
     output:
         figures=report(
             directory("figures/controls"),

@@ -8,22 +8,44 @@ import pandas as pd
 
 from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
 from prrt_outcomes.figures.control_forest import RATIOS, plot_control_forest
+from prrt_outcomes.figures.history_forest import plot_all_estimates, plot_medians, plot_worst_cases
 from prrt_outcomes.figures.love import plot_love
+from prrt_outcomes.figures.overlap import plot_overlap
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
+from prrt_outcomes.figures.weighted_curve import plot_weighted_curves
 from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_endpoint, name_term
 
-CONTROLS_INPUTS = ("controls", "control_balance", "km_curve", "control_reconstruction")
+CONTROLS_INPUTS = (
+    "controls",
+    "control_balance",
+    "km_curve",
+    "control_reconstruction",
+    "control_sensitivity",
+    "control_verdicts",
+    "control_overlap",
+    "control_curves_fitted",
+    "control_fitted_at_risk",
+    "control_medians",
+    "control_meta",
+)
 
 
 def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw `forest`, `curve_<control>` and `love_<control>`."""
+    """Draw `forest`, `medians_<endpoint>`, and of each control `estimates_*`, `curve_*`, `love_*`, `overlap_*` and
+    `weighted_*`.
+    """
     style, level = figure_style(study), study.analysis.confidence.level
     primary = next((c.id for c in study.controls if c.primary), "")
     plots: dict[str, object] = {}
     controls = tables.get("controls")
-    if controls is not None and controls["estimate"].astype("string").isin(RATIOS).any():
+    choices = tables.get("control_sensitivity")
+    if controls is not None and has_rows(choices) and choices["value"].notna().any():
+        plots["forest"] = plot_worst_cases(
+            controls, choices, primary, style, "The cohort against history", level
+        )
+    elif controls is not None and controls["estimate"].astype("string").isin(RATIOS).any():
         plots["forest"] = plot_control_forest(controls, style, "The cohort against history", level, primary)
     titles = endpoint_titles(study)
     for control in study.controls:
@@ -38,6 +60,59 @@ def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object
             if balance["smd"].notna().any():
                 title = f"Balance against {inside_sentence(name_term(control))}"
                 plots[f"love_{control}"] = plot_love(balance, style, title)
+    plots |= _draw_patients(tables, study, style)
+    return plots | _draw_doubt(tables, study, style)
+
+
+def _draw_doubt(tables, study, style) -> dict[str, object]:
+    """All estimates of each control with their worst cases, and the cohort among the arms of the library."""
+    plots: dict[str, object] = {}
+    titles, level = endpoint_titles(study), study.analysis.confidence.level
+    choices, verdicts = tables.get("control_sensitivity"), tables.get("control_verdicts")
+    for control in study.controls:
+        own = {"control": control.id, "endpoint": control.endpoint}
+        found = pick_rows(choices, **own)
+        if not has_rows(found):
+            continue
+        rows = pick_rows(verdicts, **own)
+        words = (
+            dict(zip(rows["weights"].astype(str), rows["words"].astype(str), strict=True))
+            if len(rows)
+            else {}
+        )
+        title = f"{name_endpoint(control.endpoint, titles)} against {name_term(control.id)}: every estimate"
+        plot = plot_all_estimates(pick_rows(tables.get("controls"), **own), found, words, style, title, level)
+        if plot is not None:
+            plots[f"estimates_{control.id}"] = plot
+    if "control_medians" in tables:
+        for endpoint in dict.fromkeys((study.endpoints[0].name, "os")):
+            rows = pick_rows(tables["control_medians"], endpoint=endpoint)
+            if has_rows(rows) and rows["series"].astype(str).ne("cohort").any():
+                title = f"{name_endpoint(endpoint, titles)}: the cohort among published series"
+                summary = pick_rows(tables.get("control_meta"), endpoint=endpoint)
+                if summary.empty:
+                    summary = pd.DataFrame(columns=["role", "tumour_group", "median_months"])
+                plots[f"medians_{endpoint}"] = plot_medians(rows, summary, style, title, level)
+    return plots
+
+
+def _draw_patients(tables, study, style) -> dict[str, object]:
+    """Propensity scores and weighted curves of controls whose patients are known one by one."""
+    plots: dict[str, object] = {}
+    titles = endpoint_titles(study)
+    for control in study.controls:
+        own = {"control": control.id, "endpoint": control.endpoint}
+        name = inside_sentence(name_term(control.id))
+        scores = pick_rows(tables.get("control_overlap"), **own)
+        if has_rows(scores):
+            plots[f"overlap_{control.id}"] = plot_overlap(
+                scores, style, f"Propensity scores: cohort and {name}"
+            )
+        curves = pick_rows(tables.get("control_curves_fitted"), **own)
+        at_risk = pick_rows(tables.get("control_fitted_at_risk"), **own)
+        if has_rows(curves) and curves["weights"].astype(str).nunique() > 1 and has_rows(at_risk):
+            title = f"{name_endpoint(control.endpoint, titles)}: cohort and {name}"
+            plots[f"weighted_{control.id}"] = plot_weighted_curves(curves, at_risk, style, title, "Months")
     return plots
 
 

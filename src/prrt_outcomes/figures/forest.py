@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,27 @@ AXIS_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 WIDEST_RATIO = 20.0
 
 
-def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+@dataclass(frozen=True)
+class RatioWords:
+    """What the ratios of a forest are.
+
+    Attributes
+    ----------
+    title : behind the name of the outcome, such as ``hazard ratios``
+    short : heading of the column of numbers
+    below : words under each axis
+    models : title of a model where it is not the term's
+    """
+
+    title: str = "hazard ratios"
+    short: str = "HR"
+    below: str = "lower hazard | higher hazard"
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+def plot_cox_forest(
+    cox: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, words: RatioWords | None = None
+):
     """Draw the hazard ratios of the models of one endpoint, one row a level.
 
     Parameters
@@ -31,6 +52,7 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, level: fl
     style : sizes
     title : name of the endpoint
     level : confidence level of the intervals, between 0 and 1
+    words : what the ratios are; hazard ratios where it is left out
 
     Returns
     -------
@@ -39,9 +61,10 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, level: fl
     """
     import plotnine as p9
 
+    words = words or RatioWords()
     models = list(dict.fromkeys(cox["model"].astype(str)))
     rows = list_rows(cox)
-    block = _text_width(cox, style, level)
+    block = _text_width(cox, style, level, words)
     names_in = min(
         1.75 * style.scale,
         max(measure_text_in(n, style.small, "bold") for n in rows["name"]) + 0.2 * style.scale,
@@ -61,13 +84,13 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, level: fl
     sheet = Canvas(style, width_in, bottom_in + heights.sum() + top_in)
     rows["y"] = bottom_in + heights.sum() - np.cumsum(heights) + heights / 2
     top = sheet.height_in
-    sheet.add_text(0.1, top - 0.1, f"{title}: hazard ratios", va="top", weight="bold")
+    sheet.add_text(0.1, top - 0.1, f"{title}: {words.title}", va="top", weight="bold")
     _draw_names(sheet, rows, names_in, counts_in, top - top_in + 0.1)
     bars, (low, high) = [], _axis_range(cox)
     for i, model in enumerate(models):
         left = 0.1 + names_in + counts_in + i * (axis_in + block)
         place = _Block(left, axis_in, block, bottom_in - 0.04, top - top_in, low, high)
-        _draw_heads(sheet, place, name_term(model), level)
+        _draw_heads(sheet, place, words.models.get(model) or name_term(model), level, words)
         own = cox[cox["model"].astype(str) == model]
         bars.append(_draw_rows(sheet, place, rows, own, ESTIMATE_COLOURS.get(model, INK)))
     bars = pd.concat(bars, ignore_index=True)
@@ -152,17 +175,20 @@ def _ratio_text(row) -> str:
     )
 
 
-def _text_width(cox, style, level) -> float:
+def _text_width(cox, style, level, words) -> float:
     """Width of the text columns of one model: ratio with interval, p-value."""
     texts = [_ratio_text(r) for r in cox.to_dict("records") if pd.notna(r["hazard_ratio"])]
-    widest = max(measure_text_in(t, style.small) for t in [*texts, f"HR ({format_level(level)} CI)"])
+    widest = max(
+        measure_text_in(t, style.small) for t in [*texts, f"{words.short} ({format_level(level)} CI)"]
+    )
     return widest + 0.6 * style.scale
 
 
 def _draw_names(sheet, rows, names_in, counts_in, at) -> None:
     style = sheet.style
     right = 0.1 + names_in + counts_in - 0.12 * style.scale
-    sheet.add_text(right, at, "Events/n", ha="right", size=style.small, colour=QUIET)
+    heading = "Events/n" if rows["events"].notna().any() else "n"
+    sheet.add_text(right, at, heading, ha="right", size=style.small, colour=QUIET)
     for row in rows.to_dict("records"):
         weight = "normal" if row["is_level"] else "bold"
         sheet.add_text(0.1 + row["indent"], row["y"], row["label"], size=style.small, weight=weight)
@@ -196,14 +222,15 @@ class _Block:
         return self.left + self.axis_in * np.log(ratio / self.low) / np.log(self.high / self.low)
 
 
-def _draw_heads(sheet, block: _Block, title: str, level: float) -> None:
+def _draw_heads(sheet, block: _Block, title: str, level: float, words: RatioWords) -> None:
     style = sheet.style
     small, scale = style.small, style.scale
     middle = block.left + (block.axis_in + block.text_in) / 2
     sheet.add_text(middle, block.ceiling + 0.3 * scale, title, ha="center", weight="bold", size=small)
     ratio_at = block.left + block.axis_in + 0.1 * scale
     p_at = block.left + block.axis_in + block.text_in - 0.06 * scale
-    sheet.add_text(ratio_at, block.ceiling + 0.1, f"HR ({format_level(level)} CI)", size=small, colour=QUIET)
+    heading = f"{words.short} ({format_level(level)} CI)"
+    sheet.add_text(ratio_at, block.ceiling + 0.1, heading, size=small, colour=QUIET)
     sheet.add_text(p_at, block.ceiling + 0.1, "p", ha="right", size=small, colour=QUIET)
     sheet.add_line(block.left, block.floor, block.left + block.axis_in, block.floor)
     one = block.place(1)
@@ -212,7 +239,7 @@ def _draw_heads(sheet, block: _Block, title: str, level: float) -> None:
     sheet.add_text(
         block.left + block.axis_in / 2,
         block.floor - 0.32 * scale,
-        "lower hazard | higher hazard",
+        words.below,
         ha="center",
         size=small - 0.5,
         colour=QUIET,

@@ -42,7 +42,7 @@ class Panel:
         return self.bottom + self.height * (values - self.y_low) / (self.y_high - self.y_low)
 
 
-def draw_title(sheet: Canvas, title: str, subtitle: str = "") -> None:
+def draw_title(sheet: Canvas, title: str, subtitle: str = "", colour: str = QUIET) -> None:
     """Title and the line below it, at the upper left."""
     style, top = sheet.style, sheet.y(sheet.height_in - 0.1)
     left = sheet.x(0.1)
@@ -50,7 +50,7 @@ def draw_title(sheet: Canvas, title: str, subtitle: str = "") -> None:
     sheet.add_text(left, top, wrap_text(title, wide, style.text, "bold"), va="top", weight="bold")
     below = sheet.y(sheet.height_in - 0.14 - 1.15 * style.row_in)
     sheet.add_text(
-        left, below, wrap_text(subtitle, wide, style.small), va="top", size=style.small, colour=QUIET
+        left, below, wrap_text(subtitle, wide, style.small), va="top", size=style.small, colour=colour
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
+from prrt_outcomes.figures.movement import plot_movement
 from prrt_outcomes.figures.response_bars import plot_response_bars
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.swimmer import plot_swimmer
@@ -21,11 +23,17 @@ RESPONSE_INPUTS = (
     "best_responses",
     "treatment_periods",
     "endpoints",
+    "response_concordance",
+    "response_model",
 )
+ODDS = RatioWords("odds ratios", "OR", "lower odds | higher odds")
 
 
 def draw_response(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>` and `swimmer`."""
+    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `swimmer`, `movement_*` and `model_<criterion>`.
+
+    Of criteria after the first only the first grouping is drawn; the others stand in the table.
+    """
     from prrt_outcomes.response.criteria import resolve_criteria
 
     style = figure_style(study)
@@ -40,10 +48,39 @@ def draw_response(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object
                 plots[f"waterfall_{criterion}"] = plot_waterfall(
                     rows, list_thresholds(definitions.get(criterion)), style, name
                 )
+    if "response_concordance" in tables:
+        for pair, rows in iterate_groupings(tables["response_concordance"], "criterion_a", "criterion_b"):
+            if rows["n"].fillna(0).gt(0).any():
+                names = tuple(_pair_title(code, definitions) for code in pair)
+                name = "_".join(code.replace(" ", "_") for code in pair)
+                plots[f"movement_{name}"] = plot_movement(rows, names, style)
+    if "response_model" in tables:
+        plots |= _draw_model(tables["response_model"], study, style, definitions)
     courses, marks = derive_courses(tables, study)
     if has_rows(courses):
         plots["swimmer"] = plot_swimmer(courses, marks, style, "Course of single patients")
     return plots
+
+
+def _pair_title(code: str, definitions: Mapping) -> str:
+    return criterion_title(code, definitions) if code in definitions else name_term(code)
+
+
+def _draw_model(model: pd.DataFrame, study, style, definitions) -> dict[str, object]:
+    """Odds of objective response by the primary criterion, univariable beside multivariable."""
+    criterion = study.response.criteria[0]
+    confirmed = study.response.primary_rate == "confirmed"
+    rows = pick_rows(model, criterion=criterion)
+    rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
+    models = rows["model"].astype("string")
+    rows = rows[~models.str.endswith("_firth").fillna(False)]
+    if rows.empty:
+        return {}
+    renamed = {c: c.replace("odds_ratio", "hazard_ratio") for c in rows if c.startswith("odds_ratio")}
+    title = f"Objective response by {criterion_title(criterion, definitions)}"
+    level = study.analysis.confidence.level
+    plot = plot_cox_forest(rows.rename(columns=renamed), style, title, level, ODDS)
+    return {f"model_{criterion}": plot}
 
 
 def criterion_title(criterion: str, definitions: Mapping) -> str:
@@ -71,6 +108,7 @@ def _draw_bars(rates: pd.DataFrame, study, style) -> dict[str, object]:
         kind = "confirmed" if confirmed else "unconfirmed"
         title = f"{name_term(criterion)}, best response ({kind})"
         groupings = [g for g in dict.fromkeys(rows["group_by"].astype(str)) if g != "all"]
+        groupings = groupings if criterion == study.response.criteria[0] else groupings[:1]
         for group_by in groupings:
             part = pd.concat([whole, pick_rows(rows, group_by=group_by)])
             plots[f"bars_{criterion}_{group_by}"] = plot_response_bars(

@@ -174,7 +174,8 @@ def _lay_out(groups, group_by, curve, at_risk, summary, style, text) -> tuple[Ca
     ticks = _axis_ticks(curve, at_risk)
     widest = 1.55 * scale
     names = [wrap_text(name_code(group_by, g), widest, style.small) for g in groups]
-    name_in = max([measure_text_in(n, style.small) for n in names])
+    heading_in = measure_text_in("At risk", style.small, "bold")
+    name_in = max([heading_in, *[measure_text_in(n, style.small) for n in names]])
     left = max(0.5 * scale, name_in + 0.46 * scale)
     right = 0.22 * scale
     legend_in = 0.0

@@ -7,11 +7,19 @@ from collections.abc import Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.cumulative_incidence import plot_cumulative_incidence
-from prrt_outcomes.figures.forest import plot_cox_forest
+from prrt_outcomes.figures.doubt_forest import plot_periods, plot_subgroups
+from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.rows import iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
-from prrt_outcomes.figures.words import endpoint_titles, name_code, name_endpoint, name_term
+from prrt_outcomes.figures.words import (
+    endpoint_titles,
+    inside_sentence,
+    name_code,
+    name_column,
+    name_endpoint,
+    name_term,
+)
 
 SURVIVAL_INPUTS = (
     "km_curve",
@@ -21,7 +29,10 @@ SURVIVAL_INPUTS = (
     "cox",
     "competing_risks",
     "competing_tests",
+    "subgroups",
+    "hazard_ratio_periods",
 )
+IMPUTED = ("multivariable", "multivariable_imputed")
 ORIGIN_WORDS = {
     "first_cycle": "the first cycle",
     "diagnosis": "diagnosis",
@@ -32,45 +43,98 @@ ORIGIN_WORDS = {
 
 
 def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw the figures of the chapter: `kaplan_meier_*`, `cumulative_incidence_*` and `forest_*`.
+    """Draw the figures of the chapter: `kaplan_meier_*`, `cumulative_incidence_*`, `forest_*` and what doubts them.
 
-    A forest holds the univariable, multivariable and stratified models; penalised and imputed ones stand in the table.
+    Groups are drawn for the primary endpoint and overall survival; those of the others stand in the tables. A forest
+    holds the univariable, multivariable and stratified models; `imputed_<endpoint>` the complete cases beside the
+    multiple imputation; `periods_*` is drawn where hazards are not proportional.
     """
     style = figure_style(study)
     titles = endpoint_titles(study)
     level = study.analysis.confidence.level
-    plots: dict[str, object] = {}
-    if {"km_curve", "km_at_risk", "km_summary"} <= set(tables):
-        for (endpoint, group_by), curve in iterate_groupings(tables["km_curve"], "endpoint", "group_by"):
-            words = CurveText(name_endpoint(endpoint, titles), time_title(endpoint, study), level)
-            plots[f"kaplan_meier_{endpoint}_{group_by}"] = plot_survival_curve(
-                curve,
-                pick_rows(tables["km_at_risk"], endpoint=endpoint, group_by=group_by),
-                pick_rows(tables["km_summary"], endpoint=endpoint, group_by=group_by),
-                pick_rows(tables.get("logrank"), endpoint=endpoint, group_by=group_by),
-                style,
-                words,
-            )
+    plots = _draw_curves(tables, study, style, titles)
     if "competing_risks" in tables:
         plots |= _draw_incidences(
             tables["competing_risks"], tables.get("competing_tests"), study, style, titles
         )
     if "cox" in tables:
-        drawn = tables["cox"]["model"].astype("string").isin(list(ESTIMATE_COLOURS))
-        for (endpoint,), cox in iterate_groupings(tables["cox"][drawn], "endpoint"):
-            plots[f"forest_{endpoint}"] = plot_cox_forest(cox, style, name_endpoint(endpoint, titles), level)
+        plots |= _draw_models(tables["cox"], study, style, titles)
+    if "subgroups" in tables:
+        for (endpoint,), rows in iterate_groupings(tables["subgroups"], "endpoint"):
+            title = f"{name_endpoint(endpoint, titles)}: subgroups"
+            plots[f"subgroups_{endpoint}"] = plot_subgroups(rows, style, title, level)
+    if "hazard_ratio_periods" in tables:
+        plots |= _draw_periods(tables["hazard_ratio_periods"], study, style, titles)
     return plots
 
 
-def _draw_incidences(risks, tests, study, style, titles) -> dict[str, object]:
-    """Of each endpoint all causes in one figure, and the first cause by group."""
+def grouped_endpoints(study) -> tuple[str, str]:
+    """Endpoints whose groups are drawn: the primary one and overall survival."""
+    return (study.endpoints[0].name, "os")
+
+
+def _draw_curves(tables, study, style, titles) -> dict[str, object]:
+    plots: dict[str, object] = {}
+    if not {"km_curve", "km_at_risk", "km_summary"} <= set(tables):
+        return plots
+    level = study.analysis.confidence.level
+    for (endpoint, group_by), curve in iterate_groupings(tables["km_curve"], "endpoint", "group_by"):
+        if group_by != "all" and endpoint not in grouped_endpoints(study):
+            continue
+        words = CurveText(name_endpoint(endpoint, titles), time_title(endpoint, study), level)
+        plots[f"kaplan_meier_{endpoint}_{group_by}"] = plot_survival_curve(
+            curve,
+            pick_rows(tables["km_at_risk"], endpoint=endpoint, group_by=group_by),
+            pick_rows(tables["km_summary"], endpoint=endpoint, group_by=group_by),
+            pick_rows(tables.get("logrank"), endpoint=endpoint, group_by=group_by),
+            style,
+            words,
+        )
+    return plots
+
+
+def _draw_models(cox, study, style, titles) -> dict[str, object]:
     plots = {}
     level = study.analysis.confidence.level
+    models = cox["model"].astype("string")
+    drawn = cox[models.isin(list(ESTIMATE_COLOURS)) & cox["endpoint"].isin(grouped_endpoints(study))]
+    for (endpoint,), rows in iterate_groupings(drawn, "endpoint"):
+        plots[f"forest_{endpoint}"] = plot_cox_forest(rows, style, name_endpoint(endpoint, titles), level)
+    rows = pick_rows(cox[models.isin(list(IMPUTED))], endpoint=study.endpoints[0].name)
+    if set(rows["model"].astype(str)) == set(IMPUTED):
+        endpoint = study.endpoints[0].name
+        words = RatioWords("complete cases and multiple imputation", models={IMPUTED[0]: "Complete cases"})
+        title = name_endpoint(endpoint, titles)
+        plots[f"imputed_{endpoint}"] = plot_cox_forest(rows, style, title, level, words)
+    return plots
+
+
+def _draw_periods(periods, study, style, titles) -> dict[str, object]:
+    """Groupings whose hazards are not proportional, of the primary endpoint and overall survival."""
+    plots = {}
+    level = study.analysis.confidence.level
+    for (endpoint, group_by), rows in iterate_groupings(periods, "endpoint", "group_by"):
+        if endpoint in grouped_endpoints(study) and not is_proportional(rows, study.analysis.alpha):
+            title = f"{name_endpoint(endpoint, titles)} by {inside_sentence(name_column(group_by))}"
+            plots[f"periods_{endpoint}_{group_by}"] = plot_periods(rows, style, title, level)
+    return plots
+
+
+def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
+    """Tell whether neither test doubts that the hazard ratios of a grouping stay the same over time."""
+    return not periods[["equality_p_value", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
+
+
+def _draw_incidences(risks, tests, study, style, titles) -> dict[str, object]:
+    """Of each endpoint all causes in one figure, and the first cause by the first grouping."""
+    plots = {}
+    level = study.analysis.confidence.level
+    shown = ("all", *study.analysis.group_by[:1])
     for (endpoint,), rows in iterate_groupings(risks, "endpoint"):
         title, time = name_endpoint(endpoint, titles), time_title(endpoint, study)
         causes = list(dict.fromkeys(rows["cause"].astype(str)))
         words = {c: name_term(c) for c in causes}
-        for (group_by,), part in iterate_groupings(rows, "group_by"):
+        for (group_by,), part in iterate_groupings(rows[rows["group_by"].isin(shown)], "group_by"):
             if group_by == "all":
                 text = CurveText(f"{title}: cumulative incidence", time, level)
                 whole = part.assign(group=part["cause"])

@@ -18,8 +18,8 @@ from prrt_outcomes.figures.theme import INK, QUIET, RESPONSE_COLOURS, FigureStyl
 
 MOST_PATIENTS = 50
 MARKS = {
-    "response": ("o", "CR or PR", RESPONSE_COLOURS["PR"]),
-    "progression": ("D", "Progression", RESPONSE_COLOURS["PD"]),
+    "response": ("o", "First CR or PR", "#003A8C"),
+    "progression": ("D", "First progression", "#C21807"),
     "retreatment": ("^", "Retreatment", "#009E73"),
     "death": ("s", "Death", INK),
     "alive": (">", "Alive at last contact", QUIET),
@@ -69,7 +69,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
         if n == total
         else f"{n} of {total} patients: evenly spaced along the order of follow-up"
     )
-    row_in = (0.105 if n > 25 else 0.15) * style.scale
+    row_in = (0.125 if n > 25 else 0.16) * style.scale
     codes = [c for c in RESPONSE_COLOURS if c in set(shown["best_response"].astype(str))]
     left, right = 0.3 * style.scale, 1.55 * style.scale
     bottom = 0.42 * style.scale + foot_in(style)
@@ -99,7 +99,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
             p9.aes(xmin="xmin", xmax="xmax", ymin="ymin", ymax="ymax", fill="colour"),
             color=QUIET,
             size=0.1,
-            alpha=0.5,
+            alpha=0.35,
         )
     ]
     own = marks[marks["patient_id"].astype(str).isin(place)]
@@ -121,7 +121,9 @@ def _points(points: pd.DataFrame, style: FigureStyle) -> list:
 
     aes = p9.aes("x", "y", fill="colour", shape="shape")
     return (
-        [p9.geom_point(points, aes, color="white", size=2.1 * style.scale, stroke=0.3)] if len(points) else []
+        [p9.geom_point(points, aes, color="white", size=2.9 * style.scale, stroke=0.35)]
+        if len(points)
+        else []
     )
 
 

@@ -65,7 +65,26 @@ TERMS = {
     "competing": "Competing event",
     "true": "Yes",
     "false": "No",
+    "primary": "As defined",
+    "any_progression": "Clinical and biochemical progression count too",
+    "lost_as_event": "Loss to follow-up counted as an event",
+    "lost_event_free": "Lost patients free of the event to the cut-off",
+    "partial_dates_first": "Partial dates: first possible day",
+    "partial_dates_middle": "Partial dates: middle day",
+    "partial_dates_last": "Partial dates: last possible day",
+    "censored_as_events": "Every censored patient counted as an event",
+    "early_censored_as_events": "Patients censored early counted as events",
+    "censored_event_free": "Censored patients free of the event to the cut-off",
+    "interval_censored": "Interval-censored (Turnbull)",
+    "without_response": "Without response",
+    "in_response": "In response",
+    "after_event": "After the event",
+    "response": "Objective response",
+    "event_before_first_scan": "Event before the first scan",
+    "prrt": "PRRT",
+    "ssa": "Somatostatin analogue",
 }
+ACRONYMS = {"prrt": "PRRT", "ssa": "SSA", "net": "NET", "ecog": "ECOG"}
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 
 
@@ -115,7 +134,7 @@ def inside_sentence(name: str) -> str:
 
 def spell_name(name: str) -> str:
     """`arm_of_trial` as `Arm of trial`; a text that is no name stays as it is."""
-    text = name.replace("_", " ")
+    text = " ".join(ACRONYMS.get(word, word) for word in name.replace("_", " ").split(" "))
     return text[:1].upper() + text[1:]
 
 

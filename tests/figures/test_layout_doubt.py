@@ -1,0 +1,166 @@
+"""Nothing overlaps and nothing is cut: forests of doubt, states, depth, intervals of scans, movement, history."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.figures.depth import plot_depth
+from prrt_outcomes.figures.doubt_forest import plot_definitions, plot_periods, plot_subgroups
+from prrt_outcomes.figures.history_forest import plot_all_estimates, plot_medians, plot_worst_cases
+from prrt_outcomes.figures.movement import plot_movement
+from prrt_outcomes.figures.overlap import plot_overlap
+from prrt_outcomes.figures.scan_grid import plot_scan_intervals
+from prrt_outcomes.figures.states import plot_states
+from prrt_outcomes.figures.turnbull import plot_turnbull
+from prrt_outcomes.figures.weighted_curve import plot_weighted_curves
+
+RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}
+CHOICES = ("as analysed", "from 12 months", "without progressive_at_baseline", "every 12 weeks, earliest")
+
+
+def make_definitions(levels):
+    rows = []
+    for variant in (None, "any_progression", "lost_as_event", "partial_dates_first"):
+        for group in ("all", *levels):
+            whole = group == "all"
+            rows.append(
+                {"variant": variant, "group_by": "all" if whole else "arm", "group": group}
+                | {"reference": None if whole or group == levels[0] else levels[0], "n": 400, "events": 322}
+                | {"median_months": 28.9, "median_low": 25.6, "median_high": np.nan}
+                | (RATIO if not whole and group != levels[0] else dict.fromkeys(list(RATIO)[:3], np.nan))
+                | {"status": "ok", "hazard_ratio_status": "ok"}
+            )
+    return pd.DataFrame(rows)
+
+
+def make_choices():
+    kinds = ("main", "start", "leave_one_out", "scan_grid")
+    rows = [
+        {"control": "before_prrt", "endpoint": "pfs", "kind": kind, "item": item, "weights": "att"}
+        | {"n": 400, "n_control": 160, "ess": 335.0, "ess_control": 119.2, "method": "cox"}
+        | {"value": 0.5 + 0.1 * i, "low": 0.001, "high": 40.0, "status": "ok"}
+        for i, (kind, item) in enumerate(zip(kinds, CHOICES, strict=True))
+    ]
+    return pd.DataFrame(rows)
+
+
+def make_controls():
+    rows = make_choices().drop(columns=["kind", "item"]).assign(estimate="hazard_ratio")
+    rows["assumption"] = [None, "exponential of the median", "bootstrap, weights refitted", "a0 = 0.5"]
+    return rows
+
+
+def test_definitions_have_room(style, groups, look):
+    plot = plot_definitions(make_definitions(groups[1]), "variant", style, "Progression-free survival", "arm")
+    assert look(plot) == []
+
+
+def test_one_definition_has_nothing_beside_it(style):
+    rows = make_definitions(("a", "b"))
+    assert plot_definitions(rows[rows["variant"].isna()], "variant", style, "PFS", "arm") is None
+
+
+def test_subgroups_have_room(style, groups, look):
+    group_by, levels = groups
+    rows = [
+        RATIO | {"subgroup": name, "subgroup_level": level, "term": "sex", "level": "male", "reference": "female"}
+        | {"n": 40, "events": 20, "interaction_p_value": 0.03}
+        for name in (group_by, "grade") for level in levels
+    ]  # fmt: skip
+    rows[0] |= {"hazard_ratio": np.nan, "status": "too_few"}
+    assert look(plot_subgroups(pd.DataFrame(rows), style, "Progression-free survival: subgroups")) == []
+
+
+def test_periods_have_room(style, groups, look):
+    group_by, levels = groups
+    rows = [
+        RATIO | {"group_by": group_by, "level": level, "reference": levels[0], "start_months": start}
+        | {"stop_months": stop, "n_at_risk": 40, "events": 20, "equality_p_value": 0.003}
+        for level in levels[1:] for start, stop in ((0, 12), (12, 24), (24, np.nan))
+    ]  # fmt: skip
+    assert look(plot_periods(pd.DataFrame(rows), style, "Overall survival by tumour type")) == []
+
+
+def test_bounds_of_an_interval_censored_curve_have_room(style, survival_tables, look):
+    curve, _, _ = survival_tables("all", ["all"])
+    intervals = pd.DataFrame(
+        {"time_low_months": [1.0, 9.0, 70.0], "time_high_months": [4.0, 12.0, np.nan]}
+        | {"survival": [0.8, 0.3, 0.0]}
+    )
+    assert look(plot_turnbull(intervals, curve, style, "Progression-free survival", "Months")) == []
+
+
+@pytest.mark.parametrize("verdict", ["similar", "differ"])
+def test_scan_intervals_have_room(style, groups, verdict, look):
+    group_by, levels = groups
+    rows = [
+        {"group_by": group_by, "group": level, "scan": str(k), "n": 30, "median_days": 120.0, "planned_days": 165.0}
+        | {"lower_quartile_days": 100.0, "upper_quartile_days": 300.0 if k == 1 else 140.0}
+        for level in levels for k in range(1, 13)
+    ]  # fmt: skip
+    test = pd.DataFrame({"p_value": [0.001], "difference_days": [43.2], "verdict": [verdict]})
+    assert look(plot_scan_intervals(pd.DataFrame(rows), test, style, "Days between scans")) == []
+
+
+@pytest.mark.parametrize("codes", [("PR", "PD"), ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")])
+def test_movements_have_room(style, codes, look):
+    pairs = pd.DataFrame([{"response_a": a, "response_b": b, "n": 1234} for a in codes for b in codes])
+    pairs = pairs.assign(agreement=0.76, n_pairs=400, kappa=0.69, kappa_low=0.64, kappa_high=0.74)
+    assert look(plot_movement(pairs, ("RECIST 1.1", "SWOG with minor response"), style)) == []
+
+
+def test_states_have_room(style, look):
+    times = np.linspace(0, 80, 50)
+    shares = {"without_response": np.exp(-times / 20), "in_response": 0.2 * (1 - np.exp(-times / 10))}
+    shares["after_event"] = 1 - sum(shares.values())
+    states = pd.concat(
+        [pd.DataFrame({"state": s, "time_months": times, "probability": p}) for s, p in shares.items()]
+    )
+    means = pd.DataFrame({"state": list(shares), "horizon_months": 60.0, "expected_months": 24.0})
+    means = means.assign(expected_low=20.0, expected_high=30.0, status="ok")
+    assert look(plot_states(states, means, style, "Progression-free survival", "Months")) == []
+
+
+def test_depths_have_room(style, look):
+    change = np.linspace(-0.9, 0.6, 40)
+    depth = pd.DataFrame({"change": change, "hazard_ratio": np.exp(change), "p_value": 0.01})
+    depth = depth.assign(
+        hazard_ratio_low=np.exp(change - 2), hazard_ratio_high=np.exp(change + 2), p_value_nonlinear=0.5
+    )
+    assert look(plot_depth(depth, style, "Progression-free survival")) == []
+
+
+def test_estimates_with_their_worst_cases_have_room(style, look):
+    verdicts = {"att": "weak evidence: 13% of the cohort have a propensity score that no control has"}
+    assert look(plot_all_estimates(make_controls(), make_choices(), verdicts, style, "Every estimate")) == []
+    assert look(plot_worst_cases(make_controls(), make_choices(), "before_prrt", style, "History")) == []
+
+
+def test_medians_of_the_library_have_room(style, look):
+    row = {"low": 5.0, "high": np.nan, "status": "ok", "n": 1486, "tumour_group": "gep"}
+    arms = [
+        ("cohort", "cohort", "this"),
+        ("control", "placebo", "A trial of a long name"),
+        ("prrt", "prrt", "B"),
+    ]
+    medians = pd.DataFrame(
+        [row | {"series": s, "role": r, "study": t, "treatment": "177Lu-DOTATATE, upfront chemotherapy"}
+         | {"median_months": m} for s, r, t in arms for m in (12.0, 24.0, np.nan)]
+    )  # fmt: skip
+    summary = pd.DataFrame([row | {"role": "prrt", "tumour_group": "all", "k": 14, "median_months": 27.0}])
+    assert look(plot_medians(medians, summary, style, "The cohort among published series")) == []
+
+
+def test_propensity_scores_and_weighted_curves_have_room(style, survival_tables, look):
+    curve, _, _ = survival_tables("x", ["cohort", "control"])
+    kinds = ("none", "att", "overlap", "ate", "maic")
+    curves = pd.concat([curve.assign(weights=k) for k in kinds], ignore_index=True)
+    at_risk = curves[curves["time_months"] % 12 == 0].assign(weighted_at_risk=123.4)
+    assert look(plot_weighted_curves(curves, at_risk, style, "PFS: cohort and before PRRT", "Months")) == []
+    edges = np.arange(0, 1, 0.1)
+    bins = [
+        pd.DataFrame({"score_low": edges, "score_high": edges + 0.1, "share": 0.1, "share_weighted": 0.12})
+        .assign(group=side, weights=k)
+        for side in ("cohort", "control") for k in kinds[1:4]
+    ]  # fmt: skip
+    assert look(plot_overlap(pd.concat(bins), style, "Propensity scores: cohort and before PRRT")) == []

@@ -85,15 +85,17 @@ def derive_depth_history(
 
     Parameters
     ----------
-    responses : responses that count; change_from_baseline is a share
+    responses : overall_response, change_from_baseline (a share); no scan after the first progression counts
     first_cycles : date of the first cycle by patient_id
     patients : patients of the endpoint, in order
     """
     import pandas as pd
 
-    frame = responses.loc[responses["change_from_baseline"].notna()].copy()
-    frame["day"] = (frame["assessment_date"] - frame["patient_id"].map(first_cycles)).dt.days
-    frame = frame.loc[frame["day"].gt(0)].sort_values(["patient_id", "day"])
+    day = (responses["assessment_date"] - responses["patient_id"].map(first_cycles)).dt.days
+    frame = responses.assign(day=day).loc[day.gt(0)].sort_values(["patient_id", "day"])
+    progressed = frame["overall_response"].eq("PD").fillna(False).astype("int64")
+    before = progressed.groupby(frame["patient_id"]).cumsum() - progressed
+    frame = frame.loc[before.eq(0) & frame["change_from_baseline"].notna()]
     smallest = frame.groupby("patient_id")["change_from_baseline"].cummin()
     before = smallest.groupby(frame["patient_id"]).shift(1)
     frame = frame.assign(smallest=smallest).loc[before.isna() | (smallest < before)]

@@ -78,7 +78,8 @@ def analyse_responders(
     if not primary:
         return
     level = settings.confidence.level
-    curves = summarise_responder_curves(rows, histories.binary, settings.landmark_months, level)
+    scale = (level, settings.confidence.type)
+    curves = summarise_responder_curves(rows, histories.binary, settings.landmark_months, *scale)
     yield "responder_curves", curves
     landmarks = summarise_landmark_curve(main)
     if landmarks is not None:

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.responders.states import StateHistory, StateRows
+    from prrt_outcomes.statistics.risk.interval import IntervalType
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
 def summarise_responder_curves(
-    rows: EndpointRows, history: StateHistory, landmark_months: Sequence[float], confidence: float
+    rows: EndpointRows,
+    history: StateHistory,
+    landmark_months: Sequence[float],
+    confidence: float,
+    interval: IntervalType = "log-log",
 ) -> pd.DataFrame:
     """Curves of responders and non-responders by every method.
 
@@ -29,7 +34,7 @@ def summarise_responder_curves(
     rows : times of one endpoint
     history : binary states of the same patients
     landmark_months : landmarks; Simon-Makuch curves start from 0 and from each of them
-    confidence : level of the intervals
+    confidence, interval : level and scale of the intervals
 
     Returns
     -------
@@ -39,10 +44,11 @@ def summarise_responder_curves(
     """
     import pandas as pd
 
-    parts = [_fixed(rows, history.final, history.states, None, confidence)]
+    scale = {"confidence": confidence, "interval": interval}
+    parts = [_fixed(rows, history.final, history.states, None, scale)]
     for month in landmark_months:
         state = compute_state_at(history, month)
-        parts.append(_fixed(rows, state, history.states, float(month), confidence))
+        parts.append(_fixed(rows, state, history.states, float(month), scale))
     state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
     last = rows.time_months.max()
     for month in (0.0, *landmark_months):
@@ -55,7 +61,7 @@ def summarise_responder_curves(
             state_rows.state,
             state_rows.patient,
             landmark=float(month),
-            confidence=confidence,
+            **scale,
         )
         parts += [
             _tabulate(
@@ -71,7 +77,7 @@ def summarise_responder_curves(
 
 
 def _fixed(
-    rows: EndpointRows, state: np.ndarray, states: Sequence[str], month: float | None, confidence: float
+    rows: EndpointRows, state: np.ndarray, states: Sequence[str], month: float | None, scale: dict
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -83,9 +89,7 @@ def _fixed(
         if not chosen.any():
             continue
         entry = None if rows.entry_months is None else np.maximum(rows.entry_months[chosen] - origin, 0.0)
-        curve = fit_kaplan_meier(
-            rows.time_months[chosen] - origin, rows.event[chosen], entry=entry, confidence=confidence
-        )
+        curve = fit_kaplan_meier(rows.time_months[chosen] - origin, rows.event[chosen], entry=entry, **scale)
         at_start = curve.n if entry is None else int((entry <= 0).sum())
         tables.append(_tabulate(curve, name, "naive" if month is None else "landmark", month, at_start))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -139,3 +139,23 @@ def test_the_spline_is_linear_beyond_its_knots():
     assert np.allclose(before[:, 1:], 0)
     inside = compute_spline_basis(np.linspace(-0.6, 0.1, 9), knots)
     assert not np.allclose(np.diff(inside, n=2, axis=0)[:, 1:], 0)
+
+
+def test_curves_have_the_intervals_that_the_study_asks_for(tables, study):
+    from prrt_outcomes.responders import stage
+
+    plain = study.model_copy(
+        update={
+            "analysis": study.analysis.model_copy(
+                update={
+                    "confidence": study.analysis.confidence.model_copy(update={"type": "plain"}),
+                    "bootstrap": study.analysis.bootstrap.model_copy(update={"replicates": 0}),
+                }
+            )
+        }
+    )
+    curves = run({name: tables[name] for name in stage.INPUTS}, plain)["responder_curves"]
+    inside = curves.loc[curves["survival"].between(0.2, 0.8) & curves["survival_high"].lt(1)]
+    middle = (inside["survival_low"] + inside["survival_high"]) / 2
+    assert len(inside) > 50
+    assert middle.to_numpy() == pytest.approx(inside["survival"].to_numpy(), abs=1e-9)

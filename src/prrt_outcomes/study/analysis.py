@@ -8,7 +8,17 @@ from pydantic import Field, field_validator, model_validator
 
 from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
 
-KNOWN_ONLY_LATER = ("response_group", "best_response", "n_cycles", "cumulative_activity_gbq", "kind")
+KNOWN_ONLY_LATER = (
+    "response_group",
+    "best_response",
+    "best_response_date",
+    "n_cycles",
+    "n_cycles_after_progression",
+    "last_cycle",
+    "cumulative_activity_gbq",
+    "several_radionuclides",
+    "kind",
+)
 
 
 def _refuse_late(names: tuple[str, ...]) -> None:
@@ -73,8 +83,8 @@ class AnalysisSettings(Section):
     """Horizon of the restricted mean survival time."""
     confidence: ConfidenceSettings = Field(default_factory=ConfidenceSettings)
     """Intervals of survival."""
-    landmark_months: tuple[PositiveMonths, ...] = (3, 6, 12)
-    """Landmarks of the responder analyses."""
+    landmark_months: tuple[PositiveMonths, ...] = Field(default=(3, 6, 12), min_length=1)
+    """Landmarks of the responder analyses; at least one, since the naive comparison never stands without them."""
     weight_landmarks: bool = False
     """Whether landmark analyses are also weighted for reaching the landmark, given the covariates."""
     bootstrap: BootstrapSettings = Field(default_factory=BootstrapSettings)

@@ -120,11 +120,20 @@ def test_a_misspelt_name_gets_the_nearest_one(tmp_path, line, hint):
         "analysis: {group_by: [response_group]}",
         "analysis: {covariates: [n_cycles]}",
         "analysis: {strata: [cumulative_activity_gbq]}",
+        "analysis: {group_by: [n_cycles_after_progression]}",
+        "analysis: {covariates: [best_response_date]}",
+        "analysis: {group_by: [last_cycle]}",
     ],
 )
 def test_what_is_known_only_later_cannot_group(tmp_path, line):
     (fault,) = faults_of(tmp_path, SMALL + line + "\n")
     assert "known only after treatment began" in fault.problem
+
+
+def test_responders_are_not_compared_without_a_landmark(tmp_path):
+    """Then the naive comparison would stand with fewer than the three that are free of its bias."""
+    (fault,) = faults_of(tmp_path, SMALL + "analysis: {landmark_months: []}\n")
+    assert fault.column == "analysis.landmark_months"
 
 
 @pytest.mark.parametrize(

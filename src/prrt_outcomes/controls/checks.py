@@ -166,7 +166,8 @@ def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Iterator[Pr
     rises = find_rises(points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float))
     if len(rises):
         row = points.iloc[rises[0]]
-        problem = f"survival rises at {len(rises)} points: not a survival curve"
+        places = "1 point" if len(rises) == 1 else f"{len(rises)} points"
+        problem = f"survival rises at {places}: not a survival curve"
         line = _line(lines, points.index[rises[0]])
         yield Problem("control_curves", line, "survival", str(row["survival"]), problem, expected)
         return

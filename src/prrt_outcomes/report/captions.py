@@ -44,6 +44,88 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("responders",),
     ),
     (
+        r"estimands_(?P<endpoint>{endpoints})",
+        "{endpoint} under every definition of the run: median of all patients, and hazard ratio of the largest "
+        "contrast of the first grouping.",
+        ("estimand_comparison",),
+    ),
+    (
+        r"sensitivity_(?P<endpoint>{endpoints})",
+        "{endpoint}: sensitivity analyses. What would the result be if those who were lost had fared worst, or best?",
+        ("sensitivity",),
+    ),
+    (
+        r"interval_censored_(?P<endpoint>{endpoints})",
+        "{endpoint}: what scans can tell of the time of progression (Turnbull), with the Kaplan-Meier curve.",
+        ("interval_censored_curve", "km_curve"),
+    ),
+    (
+        r"scan_intervals_(?P<column>.+)",
+        "Days between scans by {column}: a group that is scanned more rarely seems to progress later.",
+        ("scan_intervals", "scan_interval_test"),
+    ),
+    (
+        r"imputed_(?P<endpoint>{endpoints})",
+        "{endpoint}: the multivariable model of patients without missing values, and of all by multiple imputation.",
+        ("cox",),
+    ),
+    (
+        r"subgroups_(?P<endpoint>{endpoints})",
+        "{endpoint}: the effect within subgroups, with the test of interaction. Subgroups are explored, not proven.",
+        ("subgroups",),
+    ),
+    (
+        r"periods_(?P<endpoint>{endpoints})_(?P<column>.+)",
+        "{endpoint} by {column}: hazard ratios within periods of follow-up, drawn because they change over time.",
+        ("hazard_ratio_periods",),
+    ),
+    (
+        r"states_(?P<endpoint>{endpoints})",
+        "{endpoint}: share of patients without response, in response and after the event, from the first cycle on.",
+        ("responder_states", "responder_state_means"),
+    ),
+    (
+        r"depth_(?P<endpoint>{endpoints})",
+        "{endpoint}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis.",
+        ("responder_depth",),
+    ),
+    (
+        r"predictors_(?P<endpoint>{endpoints})",
+        "{endpoint}: what at baseline goes with a response, and with an event before the first scan (such patients "
+        "never had the chance to be seen as responders).",
+        ("responder_predictors",),
+    ),
+    (
+        r"model_(?P<criterion>.+)",
+        "Odds of an objective response by {criterion}: logistic models.",
+        ("response_model",),
+    ),
+    (
+        r"movement_.+",
+        "Patients by best response under two criteria, or as derived and as reported: off the diagonal they moved.",
+        ("response_concordance",),
+    ),
+    (
+        r"medians_(?P<endpoint>{endpoints})",
+        "{endpoint}: median of the cohort among the published series of the library.",
+        ("control_medians", "control_meta"),
+    ),
+    (
+        r"estimates_(?P<control>.+)",
+        "Every estimate against {control}, and what the quoted one becomes under other choices.",
+        ("controls", "control_sensitivity", "control_verdicts"),
+    ),
+    (
+        r"weighted_(?P<control>.+)",
+        "Cohort and {control} by each weighting, with weighted numbers at risk.",
+        ("control_curves_fitted", "control_fitted_at_risk"),
+    ),
+    (
+        r"overlap_(?P<control>.+)",
+        "Propensity scores of the cohort and {control} before and after weighting.",
+        ("control_overlap",),
+    ),
+    (
         r"bars_(?P<criterion>recist_1_1|recist_1_0|recist_mr|swog_mr|swog|who|chromogranin_a|.+?)_(?P<column>.+)",
         "Best response by {criterion} and {column}. Every treated patient is counted; shares under 5% have no number.",
         ("response_rates",),
@@ -98,8 +180,9 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         r"forest",
-        "The cohort against every control by every method on one logarithmic axis; below 1 favours the cohort.",
-        ("controls",),
+        "The cohort against every control on one logarithmic axis: the estimate that is quoted and the worst cases of "
+        "all others; below 1 favours the cohort.",
+        ("controls", "control_sensitivity"),
     ),
     (
         r"forest_(?P<endpoint>{endpoints})",
@@ -140,11 +223,14 @@ def order_figure(name: str, titles: Mapping[str, str]) -> tuple[int, int, str]:
     return (len(titles), len(PATTERNS), name)
 
 
+OF_PRIMARY = ("curves", "landmark_ratio", "states", "depth", "medians", "estimands", "sensitivity")
+
+
 def is_leading(name: str, study) -> bool:
     """Tell whether a figure stands on the page itself; the others are linked.
 
-    The page shows whole-cohort curves of every endpoint, groups of the primary endpoint and of overall survival, the
-    primary criterion, and laboratory grades over the whole time.
+    The page shows whole-cohort curves of every endpoint, groups of the primary endpoint and of overall survival, what
+    doubts the primary endpoint, the primary criterion and control, and laboratory grades over the whole time.
     """
     titles = {e.name: e.title for e in study.endpoints}
     primary, criterion = study.endpoints[0].name, study.response.criteria[0]
@@ -152,13 +238,16 @@ def is_leading(name: str, study) -> bool:
     found = re.fullmatch(rf"([a-z_]+?)_({endpoints})(?:_(.+))?", name)
     if found:
         kind, endpoint, column = found.groups()
-        if kind in ("curves", "landmark_ratio"):
+        if kind in OF_PRIMARY:
             return endpoint == primary
         return column == "all" or (kind != "cumulative_incidence" and endpoint in (primary, "os"))
     if name.startswith(("bars_", "waterfall_")):
         own = name.removeprefix("bars_").removeprefix("waterfall_")
         named = [c for c in study.response.criteria if own == c or own.startswith(f"{c}_")]
         return max(named, key=len, default="") == criterion
+    if name.startswith("estimates_"):
+        control = next((c.id for c in study.controls if c.primary), "")
+        return name == f"estimates_{control}"
     return name not in ("worst_grades_treatment", "worst_grades_late")
 
 

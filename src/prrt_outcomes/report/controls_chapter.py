@@ -19,7 +19,7 @@ from prrt_outcomes.figures.numbers import (
 from prrt_outcomes.figures.rows import has_rows
 from prrt_outcomes.figures.words import name_column, name_term, spell_name
 from prrt_outcomes.report.content import Column, PageTable, page_table, say
-from prrt_outcomes.report.headline import describe_primary
+from prrt_outcomes.report.headline import describe_primary, describe_worth, primary_estimate
 
 KEY = ("control", "endpoint", "method", "weights", "estimate", "horizon_months", "assumption")
 MONTHS = ("median", "median_control", "rmst_difference")
@@ -37,7 +37,13 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             if text:
                 kind = "primary comparison" if control == primary else "exploratory"
                 paragraphs.append(
-                    say("{name} ({kind}): {text}.", name=name_term(control), kind=kind, text=text)
+                    say(
+                        "{name} ({kind}): {text}{worth}.",
+                        name=name_term(control),
+                        kind=kind,
+                        text=text,
+                        worth=describe_worth(tables, primary_estimate(tables["controls"], control)),
+                    )
                 )
         paragraphs.append(
             "History is not a randomised arm: read each estimate with its comparability card, its balance and the "

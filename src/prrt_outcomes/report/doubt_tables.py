@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count, format_interval, format_p_value, format_ratio
-from prrt_outcomes.figures.words import name_code, name_column, name_endpoint, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table
+from prrt_outcomes.figures.numbers import (
+    format_count,
+    format_interval,
+    format_number,
+    format_p_value,
+    format_ratio,
+)
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings
+from prrt_outcomes.figures.survival_figures import is_proportional
+from prrt_outcomes.figures.words import inside_sentence, name_code, name_column, name_endpoint, name_term
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
 
 
 def variant_table(variants: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
     """Median and hazard ratio of every variant of an endpoint: rows of `estimand_comparison`."""
     columns = [
         Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False),
-        Column("Variant", lambda r: name_term(r["variant"]), False),
+        Column(
+            "Definition", lambda r: name_term("primary" if pd.isna(r["variant"]) else r["variant"]), False
+        ),
         *_result_columns(level),
     ]
     key = ("endpoint", "variant", "group_by", "group")
@@ -47,6 +57,52 @@ def subgroup_table(subgroups: pd.DataFrame, titles: dict[str, str], level: str) 
     ]
     key = ("endpoint", "subgroup", "subgroup_level", "term", "level")
     return page_table("Subgroups", "subgroups", subgroups, columns, key)
+
+
+def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]) -> list:
+    """A sentence for each grouping whose hazard ratios change over time: rows of `hazard_ratio_periods`."""
+    sentences = []
+    if not has_rows(periods):
+        return sentences
+    for (endpoint, group_by), rows in iterate_groupings(periods, "endpoint", "group_by"):
+        if is_proportional(rows, alpha):
+            continue
+        row = rows.iloc[0].to_dict()
+        key = ("endpoint", "group_by")
+        sentences.append(
+            say(
+                "{name} by {group}: the hazards are not proportional (hazard ratio the same in all periods {same}, "
+                "score test {score}), so one hazard ratio does not describe the groups; read the periods, the milestones and "
+                "the restricted means instead.",
+                name=name_endpoint(endpoint, titles),
+                group=inside_sentence(name_column(group_by)),
+                same=trace(_p(row["equality_p_value"]), "hazard_ratio_periods", row, *key),
+                score=trace(_p(row["proportional_p_value"]), "hazard_ratio_periods", row, *key),
+            )
+        )
+    return sentences
+
+
+def period_table(periods: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    """Hazard ratio of each group within periods of follow-up: rows of `hazard_ratio_periods`."""
+    columns = [
+        Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False),
+        Column("Group", lambda r: _code(r["group_by"], r["level"]), False),
+        Column("Against", lambda r: _code(r["group_by"], r["reference"]), False),
+        Column("From month", lambda r: format_number(r["start_months"], 0)),
+        Column("To month", lambda r: format_number(r["stop_months"], 0)),
+        Column("At risk", lambda r: format_count(r["n_at_risk"])),
+        Column("Events", lambda r: format_count(r["events"])),
+        _ratio_column(level, "status"),
+        Column("p, same in all periods", lambda r: format_p_value(r["equality_p_value"])),
+    ]
+    key = ("endpoint", "group_by", "level", "start_months")
+    title = "Hazard ratio within periods of follow-up"
+    return page_table(title, "hazard_ratio_periods", periods, columns, key)
+
+
+def _p(value) -> str:
+    return format_p_value(value, name="p") or "not tested"
 
 
 def _result_columns(level: str) -> list[Column]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count, format_level
+from prrt_outcomes.figures.numbers import format_count, format_level, format_number, format_p_value
 from prrt_outcomes.figures.rows import has_rows
-from prrt_outcomes.figures.words import endpoint_titles
-from prrt_outcomes.report.content import Column, PageTable, page_table
+from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_column, name_term
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
 from prrt_outcomes.report.doubt_tables import variant_table
 
 KEY = ("endpoint", "variant")
@@ -21,19 +22,48 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     if not has_rows(estimands):
         return [], []
     plain = estimands["variant"].isna()
+    titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
     columns = [
         Column("Endpoint", lambda r: _text(r["title"]) or _text(r["endpoint"]), False),
-        Column("Estimand", lambda r: _text(r["sentence"]), False),
+        Column("Estimand", lambda r: name_criteria(_text(r["sentence"]), titles), False),
         Column("Patients", lambda r: format_count(r["n"])),
         Column("Events", lambda r: format_count(r["events"])),
         Column("Competing", lambda r: format_count(r["competing_events"])),
     ]
     note = "Variants of the sensitivity analyses stand in the file."
-    shown = [page_table("Endpoints as estimands", "estimands", estimands[plain], columns, KEY, note)]
+    paragraphs = _describe_scans(tables["scan_interval_test"])
+    shown = [
+        page_table("Endpoints as estimands", "estimands", estimands[plain], columns, KEY, note, most_open=0)
+    ]
     if has_rows(tables["estimand_comparison"]):
         level = format_level(study.analysis.confidence.level)
         shown.append(variant_table(tables["estimand_comparison"], endpoint_titles(study), level))
-    return [], shown
+    return paragraphs, shown
+
+
+def _describe_scans(tests: pd.DataFrame) -> list:
+    """A warning for each grouping whose scans are not equally far apart."""
+    if not has_rows(tests):
+        return []
+    return [
+        say(
+            "Scans are not equally far apart by {group}: medians differ by up to {d} days (Kruskal-Wallis {p}). A "
+            "group that is scanned more rarely seems to progress later: read its progression-free survival so.",
+            group=inside_sentence(name_column(str(row["group_by"]))),
+            d=trace(format_number(row["difference_days"], 0), "scan_interval_test", row, "group_by"),
+            p=trace(format_p_value(row["p_value"], name="p"), "scan_interval_test", row, "group_by"),
+        )
+        for row in tests[tests["verdict"].astype("string").eq("differ").fillna(False)].to_dict("records")
+    ]
+
+
+def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:
+    """Write the title of a criterion where a sentence holds its code: `progression by RECIST 1.1`."""
+    from prrt_outcomes.response.criteria import NAMED
+
+    words = {name: name_term(name) for name in NAMED} | dict(titles)
+    codes = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    return re.sub(rf"\b({codes})\b", lambda found: words[found.group()], sentence)
 
 
 def _text(value) -> str:

@@ -42,7 +42,7 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
         _who(tables["km_summary"], study),
         _respond(tables["response_rates"], study),
         _hold(tables, study),
-        _history(tables["controls"], study),
+        _history(tables, study),
         *_price(tables["safety_rates"], study),
     ]
     return [tile for tile in tiles if tile is not None]
@@ -132,7 +132,9 @@ def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     return Tile("How long it holds", number, words)
 
 
-def _history(controls: pd.DataFrame, study) -> Tile | None:
+def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+    """The primary comparison with what it is worth, or an exploratory one that says so."""
+    controls = tables["controls"]
     if not study.controls or not has_rows(controls):
         return None
     ordered = sorted(study.controls, key=lambda c: not c.primary)
@@ -142,11 +144,41 @@ def _history(controls: pd.DataFrame, study) -> Tile | None:
     control, row = found[0]
     number = trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY)
     words = _ratio_words(row, format_level(study.analysis.confidence.level))
-    if not control.primary:
+    if control.primary:
+        words += Markup("; primary comparison")
+    else:
         named = any(c.primary for c in study.controls)
         why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
         words += say("; exploratory: {why}", why=why)
+    words += describe_worth(tables, row)
     return Tile("Against history", number, words)
+
+
+def describe_worth(tables: Mapping[str, pd.DataFrame], row: dict) -> Markup:
+    """How comparable the sides are and what balance and size are worth: from the card and the verdict of a control."""
+    words = Markup("")
+    card = pick_rows(tables["control_comparability"], control=str(row["control"]))
+    if has_rows(card):
+        verdicts = card["verdict"].astype("string")
+        known = verdicts.isin(["same", "different", "unknown"]) & card["item"].astype("string").ne("overall")
+        different = int(verdicts[known].eq("different").sum())
+        unknown = int(verdicts[known].eq("unknown").sum())
+        words += say(
+            "; comparability: {d} of {n} items differ",
+            d=trace(str(different), "control_comparability", row, "control"),
+            n=int(known.sum()),
+        )
+        words += say(", {u} not known", u=unknown) if unknown else Markup("")
+    weights = "none" if pd.isna(row["weights"]) else str(row["weights"])
+    found = pick_rows(
+        tables["control_verdicts"],
+        control=str(row["control"]),
+        endpoint=str(row["endpoint"]),
+        weights=weights,
+    )
+    if has_rows(found):
+        words += say("; {w}", w=str(found["words"].iloc[0]))
+    return words
 
 
 def _ratio_words(row: dict, level: str) -> Markup:
@@ -191,7 +223,7 @@ def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
 
 
 PRICES = (
-    ("any_haematological", "Price to the marrow", ("platelets", "neutrophils", "lymphocytes")),
+    ("any_haematological", "Price to the marrow", ("platelets", "neutrophils", "haemoglobin")),
     ("any_renal", "Price to the kidney", ()),
 )
 
@@ -218,12 +250,19 @@ def _price(rates: pd.DataFrame, study) -> list[Tile]:
             level=level,
             ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
         )
+        if members and "lymphocytes" in found:
+            part = found["lymphocytes"]
+            words += say(
+                "; <strong>{n} of these {t} by lymphocytes</strong> (with or without another line)",
+                n=trace(format_count(part["n"]), "safety_rates", part, *SAFETY_KEY),
+                t=format_count(row["n"]),
+            )
         parts = [
             say("{a} {p}", a=inside_sentence(name_code("analyte", m)), p=share(m))
             for m in members
             if m in found
         ]
         if parts:
-            words += say("; {parts}", parts=join_words(parts))
+            words += say("; of all patients {parts}", parts=join_words(parts))
         tiles.append(Tile(question, share(analyte), words))
     return tiles

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
+from markupsafe import Markup
 
 from prrt_outcomes.figures.numbers import (
     format_count,
@@ -42,7 +44,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     for endpoint in dict.fromkeys(primary["endpoint"].astype(str)):
         text = _contrast(pick_rows(primary, endpoint=endpoint), name_endpoint(endpoint, titles), level)
         paragraphs += [text] if text else []
-    paragraphs += [_describe_bias(row, titles) for row in _bias_rows(tables.get("responder_bias"))]
+    paragraphs += [_describe_bias(row, titles, level) for row in _bias_rows(tables.get("responder_bias"))]
     columns = [
         Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False),
         Column("Comparison", lambda r: _compare_words(str(r["comparison"])), False),
@@ -100,12 +102,28 @@ def _bias_rows(bias: pd.DataFrame | None) -> list[dict]:
     return bias[bias["null_naive_rejected"].notna()].to_dict("records")
 
 
-def _describe_bias(row: dict, titles):
+def _describe_bias(row: dict, titles, level: str):
+    """How much of the naive ratio is bias, and what the naive test would claim if response did nothing."""
     key = ("endpoint", "criterion", "comparison")
-    return say(
-        "{name}: had response done nothing, with the response times of this very study the naive test would still have "
-        "claimed a difference in {naive} of {n} simulated cohorts, the Mantel-Byar test in {mb}.",
-        name=name_endpoint(row["endpoint"], titles),
+    name = name_endpoint(row["endpoint"], titles)
+    text = Markup("")
+    if pd.notna(row["bias"]):
+        low, high = (
+            math.exp(v) if pd.notna(v) else float("nan") for v in (row["bias_low"], row["bias_high"])
+        )
+        factor = format_interval(math.exp(row["bias"]), low, high, format_ratio)
+        text = say(
+            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI) for no reason but the time "
+            "that a responder had to live through first. ",
+            name=name,
+            factor=trace(factor, "responder_bias", row, *key),
+            level=level,
+        )
+        name = "With these response times"
+    return text + say(
+        "{name}: had response done nothing, the naive test would still have claimed a difference in {naive} of {n} "
+        "simulated cohorts; the Mantel-Byar test, which does not count that time, in {mb} (5% are expected by chance).",
+        name=name,
         naive=trace(format_percent(row["null_naive_rejected"]), "responder_bias", row, *key),
         n=format_count(row["null_simulations"]),
         mb=trace(format_percent(row["null_mantel_byar_rejected"]), "responder_bias", row, *key),

@@ -11,6 +11,7 @@ from prrt_outcomes.figures.numbers import (
     format_interval,
     format_level,
     format_number,
+    format_p_value,
     format_percent,
     format_range,
 )
@@ -18,6 +19,7 @@ from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.words import name_code, name_column, name_term
 from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
 
+METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 KEY = ("criterion", "confirmed", "group_by", "group", "category")
 
 
@@ -26,7 +28,7 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
     Parameters
     ----------
-    tables : response_rates, response_concordance, claims; any may be empty
+    tables : response_rates, response_concordance, response_differences; any may be empty
     study : criteria, which rate is quoted, confidence level
     """
     rates = tables["response_rates"]
@@ -49,6 +51,10 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     ]
     if has_rows(groups):
         shown.append(_rate_table("Rates by group, primary criterion", groups, level, with_group=True))
+    differences = pick_rows(tables["response_differences"], criterion=study.response.criteria[0])
+    if has_rows(differences):
+        flag = differences["confirmed"].astype("boolean").fillna(False)
+        shown.append(_difference_table(differences[flag.eq(confirmed)], level))
     shown += _concordance(tables["response_concordance"])
     return [p for p in paragraphs if p], shown
 
@@ -102,6 +108,32 @@ def _rate_table(title, rates, level, *, with_group: bool) -> PageTable:
         ),
     ]
     return page_table(title, "response_rates", rates, columns, KEY)
+
+
+def _difference_table(differences: pd.DataFrame, level: str) -> PageTable:
+    """Difference of rates between groups with both intervals."""
+    columns = [
+        Column("Grouping", lambda r: name_column(str(r["group_by"])), False),
+        Column("Group", lambda r: name_code(str(r["group_by"]), str(r["group"])), False),
+        Column("Against", lambda r: name_code(str(r["group_by"]), str(r["reference"])), False),
+        Column("Response", lambda r: name_term(r["category"]), False),
+        Column("Interval by", lambda r: METHOD_NAMES.get(str(r["method"]), name_term(r["method"])), False),
+        Column("n", lambda r: f"{format_count(r['n'])}/{format_count(r['total'])}"),
+        Column(
+            "n, reference", lambda r: f"{format_count(r['n_reference'])}/{format_count(r['total_reference'])}"
+        ),
+        Column(
+            f"Difference ({level} CI)",
+            lambda r: format_interval(
+                r["difference"], r["difference_low"], r["difference_high"], format_percent, status=r["status"]
+            ),
+        ),
+        Column("p", lambda r: format_p_value(r["p_value"])),
+    ]
+    key = ("criterion", "confirmed", "group_by", "group", "category", "method")
+    return page_table(
+        "Differences of rates, primary criterion", "response_differences", differences, columns, key
+    )
 
 
 def _concordance(concordance: pd.DataFrame) -> list[PageTable]:

@@ -27,7 +27,12 @@ from prrt_outcomes.figures.words import (
     name_term,
 )
 from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
-from prrt_outcomes.report.doubt_tables import sensitivity_table, subgroup_table
+from prrt_outcomes.report.doubt_tables import (
+    describe_periods,
+    period_table,
+    sensitivity_table,
+    subgroup_table,
+)
 
 KM_KEY = ("endpoint", "group_by", "group")
 
@@ -37,8 +42,8 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
     Parameters
     ----------
-    tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, subgroups, sensitivity; any may be
-        empty
+    tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, subgroups, sensitivity,
+        hazard_ratio_periods; any may be empty
     study : titles, confidence level
     """
     titles = endpoint_titles(study)
@@ -49,6 +54,9 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         paragraphs.append(describe_median(row, titles, level))
     paragraphs += _describe_tests(tables["logrank"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
+    paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
+    if has_rows(tables["hazard_ratio_periods"]):
+        shown.append(period_table(tables["hazard_ratio_periods"], titles, level))
     if has_rows(tables["km_summary"]):
         shown.append(_median_table(tables["km_summary"], titles, level))
     if has_rows(tables["milestones"]):

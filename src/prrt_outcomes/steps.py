@@ -72,10 +72,11 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     InputError
         with every fault of the data; nothing is written then.
     """
+    from prrt_outcomes.cohort.settings import add_lines
     from prrt_outcomes.cohort.stage import check_cohort, gather_outputs
 
     cohort = check_cohort(study, study_file.parent)
-    problems = (*cohort.problems, *check_controls(study, study_file, cohort))
+    problems = add_lines((*cohort.problems, *check_controls(study, study_file, cohort)), study_file)
     if has_errors(problems):
         raise InputError(problems)
     _write_produced("cohort", list_tables("input"), gather_outputs(cohort), study, results)

@@ -7,6 +7,7 @@ import argparse
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
 from prrt_outcomes.cli.study_check import check_study
 from prrt_outcomes.cohort.read import read_cohort
+from prrt_outcomes.cohort.settings import add_lines
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.steps import check_controls
 from prrt_outcomes.study.load import find_study_file, load_study
@@ -26,11 +27,12 @@ def main(arguments: argparse.Namespace) -> int:
         problems, sizes = error.problems, {}
     else:
         cohort = read_cohort(study, study_file.parent)
-        problems = (
+        found = (
             *check_study(study, study_file),
             *cohort.problems,
             *check_controls(study, study_file, cohort),
         )
+        problems = add_lines(found, study_file)
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
     if arguments.out is not None:
         write_problems(arguments.out / PROBLEMS_FILE, problems)

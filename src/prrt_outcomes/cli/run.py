@@ -83,7 +83,7 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
     Raises
     ------
     UsageError
-        when the folder is a file, or the folder of the study itself.
+        when the folder is a file, or holds a study or the tables of this one.
     """
     if out is None:
         try:
@@ -94,9 +94,23 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
     results = out.absolute()
     if results.exists() and not results.is_dir():
         raise UsageError(f"{results} is a file; name a folder for the results")
-    if results.resolve() == study_file.parent.resolve():
-        raise UsageError("the results cannot go into the folder of the study; name another with --out")
+    if (results / study_file.name).exists() or results.resolve() in _folders_of_tables(study_file):
+        raise UsageError(
+            f"{results} holds a study or its tables; results cannot go there, name another with --out"
+        )
     return results
+
+
+def _folders_of_tables(study_file: Path) -> set[Path]:
+    """Folders that hold files of a study; those of a file that cannot be read are told by its problems."""
+    try:
+        tables = read_yaml(study_file)[0].get("tables")
+    except InputError:
+        return set()
+    listed = tables.values() if isinstance(tables, dict) else ()
+    sources = [one for source in listed for one in (source if isinstance(source, list) else [source])]
+    files = [source.get("file") if isinstance(source, dict) else source for source in sources]
+    return {(study_file.parent / file).parent.resolve() for file in files if isinstance(file, str)}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from prrt_outcomes.cohort.chronology import check_order_of_dates
 from prrt_outcomes.cohort.consistency import check_consistency
 from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
 from prrt_outcomes.cohort.references import check_references, find_missing_parents
+from prrt_outcomes.cohort.settings import check_level_counts
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.cohort.sources.read_source import read_source
 from prrt_outcomes.cohort.tumours import derive_tumour_group
@@ -106,6 +107,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
+    problems += check_level_counts(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     rows = [row for table in read.values() for row in table.attrition] + lost
     lines = {name: table.lines for name, table in read.items()}

@@ -12,12 +12,15 @@ from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from prrt_outcomes.study.model import Study
 
 DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 WHOLE = "all"
+MOST_LEVELS = 30
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,37 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
 
 
 def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
-    """Give problems of a study file the lines of their keys, and order them as the file does."""
-    if not problems:
-        return ()
+    """Give problems of the study file the lines of their keys, ordered as the file; those of tables follow."""
+    ours = [problem for problem in problems if problem.table == STUDY_FILE]
+    if not ours:
+        return tuple(problems)
     from prrt_outcomes.study.yaml_file import read_yaml
 
     lines = {".".join(map(str, place)): line for place, line in read_yaml(study_file)[1].items()}
-    placed = [replace(problem, row=_line(problem.column, lines)) for problem in problems]
-    return tuple(sorted(placed, key=lambda problem: (problem.row or 0, problem.column)))
+    placed = [replace(problem, row=_line(problem.column, lines)) for problem in ours]
+    placed = sorted(placed, key=lambda problem: (problem.row or 0, problem.column))
+    return (*placed, *(problem for problem in problems if problem.table != STUDY_FILE))
+
+
+def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
+    """Find groupings and covariates with more levels than can be compared: every pair of them is tested.
+
+    Parameters
+    ----------
+    study : of which `analysis.group_by` and `analysis.covariates` are read
+    patients : typed; columns that it does not have are left to other checks
+    """
+    problems = []
+    for key in ("group_by", "covariates"):
+        for index, name in enumerate(getattr(study.analysis, key)):
+            is_number = key == "covariates" and str(patients.dtypes.get(name)) in ("float64", "Int64")
+            count = patients[name].nunique() if name in patients and not is_number else 0
+            if count > MOST_LEVELS:
+                place = f"analysis.{key}.{index}"
+                hint = "; strata may have more" if key == "covariates" else ""
+                expected = f"a column with at most {MOST_LEVELS} levels: put rare ones together{hint}"
+                problems.append(Problem(STUDY_FILE, None, place, name, f"{count} levels", expected))
+    return problems
 
 
 Fault = tuple[tuple, Any, str, str]

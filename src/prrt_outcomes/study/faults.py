@@ -46,6 +46,10 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[tuple, int]) -
         return Problem(STUDY_FILE, line, f"{column}.kind", value, "not an allowed kind", f"one of {allowed}")
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])
+        key, colon, words = message.partition(": ")
+        if not place and colon and (key,) in lines:
+            place, column, message = (key,), key, words
+            value = ""
         return Problem(
             STUDY_FILE, _line(place, lines), column, value, message, "a setting that fits the others"
         )

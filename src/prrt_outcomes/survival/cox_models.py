@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODEL_TABLES = ("cox", "cox_diagnostics", "cox_fit")
 GLOBAL = "global"
+MOST_PENALISED = 20
 
 
 def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
@@ -40,7 +41,8 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
     Result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
     one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate,
     named by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind
-    it the penalised fit that stands beside a model with few events or a monotone likelihood;
+    it the penalised fit that stands beside a model with few events or a monotone likelihood, where it has
+    fewer coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
     ``multivariable_imputed`` where covariates are missing.
     """
     import pandas as pd
@@ -57,7 +59,8 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
         parts["cox"].append(_tabulate_coefficients(fit.table, model))
         parts["cox_diagnostics"].append(_tabulate_diagnostics(fit, model))
         parts["cox_fit"].append(_tabulate_fit(fit, label))
-        if fit.status in ("separation", "too_few"):
+        few_enough = len(fit.table) <= min(MOST_PENALISED, fit.n_events - 1)
+        if fit.status in ("separation", "too_few") and few_enough:
             penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
             parts["cox"].append(_tabulate_coefficients(penalised.table, f"{model}_firth"))
     together = [name for name in settings.covariates if name in every.columns and name not in constant]

@@ -50,8 +50,26 @@ def test_a_file_and_the_folder_of_the_study_are_no_place_for_results(study_file,
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
         run.choose_results(study_file, tmp_path / "file")
-    with pytest.raises(UsageError, match="folder of the study"):
+    with pytest.raises(UsageError, match="holds a study or its tables"):
         run.choose_results(study_file, study_file.parent)
+
+
+@pytest.mark.parametrize(
+    "tables",
+    ["{patients: data/p.csv}", "{patients: {file: data/p.csv}}", "{os: [{file: a.csv}, {file: data/p.csv}]}"],
+)
+def test_results_never_go_among_the_tables_of_the_study(study_file, tables):
+    study_file.write_text(f"study: mine\ntables: {tables}\n")
+    with pytest.raises(UsageError, match="holds a study or its tables"):
+        run.choose_results(study_file, study_file.parent / "data")
+    assert run.choose_results(study_file, study_file.parent / "out") == study_file.parent / "out"
+
+
+def test_results_never_go_into_the_folder_of_another_study(study_file, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "study.yaml").write_text(STUDY)
+    with pytest.raises(UsageError, match="holds a study or its tables"):
+        run.choose_results(study_file, tmp_path / "other")
 
 
 def test_one_run_at_a_time_writes_to_a_folder(tmp_path):

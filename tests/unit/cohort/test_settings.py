@@ -1,8 +1,10 @@
 """Settings that name what is not there are found before a table is read, with line and nearest name."""
 
+import pandas as pd
 import pytest
 
-from prrt_outcomes.cohort.settings import add_lines, check_settings
+from prrt_outcomes.cohort.settings import add_lines, check_level_counts, check_settings
+from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.load import load_study
 
 HEAD = """study: s
@@ -108,3 +110,26 @@ def test_a_setting_that_names_what_is_not_there(tmp_path, text, line, key, value
 def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path):
     text = "analysis:\n  covariates: [agee]\n  group_by: [arn, arm]\n  strata: [x]\n"
     assert [row for row, *_ in check(tmp_path, text)] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("n_centres", "found"), [(30, []), (31, ["analysis.covariates.0", "analysis.group_by.0"])]
+)
+def test_more_levels_than_can_be_compared(tmp_path, n_centres, found):
+    """Each pair of groups is tested and each level is a coefficient; a number is one, and strata are not compared."""
+    text = "analysis: {covariates: [centre_id, age_years], group_by: [centre_id], strata: [centre_id]}"
+    (tmp_path / "study.yaml").write_text(HEAD + text)
+    centres = [f"C{i:02}" for i in range(n_centres)] * 2
+    patients = pd.DataFrame(
+        {"centre_id": pd.array(centres, dtype="string"), "age_years": 50.0 + pd.RangeIndex(2 * n_centres)}
+    )
+    problems = add_lines(check_level_counts(load_study(tmp_path), patients), tmp_path / "study.yaml")
+    assert [p.column for p in problems] == found
+    assert all(p.row == 4 and p.problem == "31 levels" and p.severity == "error" for p in problems)
+
+
+def test_lines_are_given_to_settings_and_tables_keep_theirs(tmp_path):
+    (tmp_path / "study.yaml").write_text(HEAD)
+    table = Problem("patients", 7, "sex", "x", "p", "e")
+    setting = Problem("study.yaml", None, "extra_columns.arm", "arm", "p", "e")
+    assert [p.row for p in add_lines((table, setting), tmp_path / "study.yaml")] == [3, 7]

@@ -154,6 +154,11 @@ def test_settings_that_contradict_are_refused(tmp_path, line, part):
     assert any(part in p.problem for p in faults_of(tmp_path, SMALL + line + "\n"))
 
 
+def test_settings_that_contradict_are_told_at_the_key_that_says_so(tmp_path):
+    (fault,) = faults_of(tmp_path, SMALL + "title: x\nendpoints: [pfs, pfs]\n")
+    assert (fault.row, fault.column) == (SMALL.count("\n") + 2, "endpoints")
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [

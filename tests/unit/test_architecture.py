@@ -22,7 +22,7 @@ STAGES = (
     "controls",
     "safety",
 )
-GROUND = ("errors", "units", "attrition", "dates", "stage_status", "fingerprint")
+GROUND = ("errors", "units", "laboratory", "attrition", "dates", "stage_status", "fingerprint")
 ORDER = (
     *GROUND,
     "statistics",

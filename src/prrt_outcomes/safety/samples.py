@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.safety.laboratory_units import convert_units_to_si
-from prrt_outcomes.safety.renal import compute_egfr_ckd_epi_2021
+from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 if TYPE_CHECKING:

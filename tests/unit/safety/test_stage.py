@@ -5,8 +5,7 @@ import datetime
 import pandas as pd
 import pytest
 
-from prrt_outcomes.safety.laboratory_units import convert_units_to_si
-from prrt_outcomes.safety.renal import compute_egfr_ckd_epi_2021
+from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
 from prrt_outcomes.safety.stage import derive_lab_grades, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -175,10 +174,12 @@ def test_without_its_tables_the_stage_says_so(empty, reason):
         ("haemoglobin", "g/dl", 10.0),
         ("haemoglobin", "mmol/L", 16.114),
         ("platelets", "10^3/µL", 1.0),
+        ("platelets", "×10⁹/L", 1.0),
+        ("platelets", "10³/mm³", 1.0),
+        ("egfr", "mL/min/1.73 m²", 1.0),
         ("platelets", "/mm3", 1e-3),
         ("leukocytes", "G/L", 1.0),
         ("alt", "µkat/L", 60.0),
-        ("egfr", "mL/min/1.73 m²", 1.0),
         ("egfr", "mL/min/1.73 m2", 1.0),
         ("lymphocytes", "%", None),
         ("chromogranin_a", "nmol/L", None),

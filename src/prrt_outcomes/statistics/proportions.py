@@ -241,7 +241,7 @@ def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple
     observed = counts[0] / counts[1] - counts[2] / counts[3]
 
     def crossing(inner: float, outer: float, level: float) -> float:
-        for _ in range(200):
+        for _ in range(60):
             middle = (inner + outer) / 2.0
             if abs(_score(counts, middle)) < level:
                 inner = middle

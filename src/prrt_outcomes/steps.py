@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import ATTRITION_COLUMNS, attrition_frame
-from prrt_outcomes.errors import InputError, Problem, StepError, has_errors
+from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import empty_table
@@ -162,6 +162,28 @@ def write_page(study: Study, results: Path) -> None:
     from prrt_outcomes.report.write import write_report
 
     write_report(results, study)
+
+
+def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
+    """Write the page of one patient: a chart a criterion, and every scan with its reason.
+
+    Raises
+    ------
+    UsageError
+        when the patient has no treatment period.
+    """
+    from prrt_outcomes.figures.patient_chart import draw_patient_charts
+    from prrt_outcomes.report.patient_page import render_patient_page
+    from prrt_outcomes.response.patient_course import SHOWN, summarise_patient_course
+
+    try:
+        course = summarise_patient_course(read_tables(SHOWN, results), patient, study.response)
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
+    page = render_patient_page(course, draw_patient_charts(course, study), study)
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    unfinished.write_text(page, encoding="utf-8")
+    os.replace(unfinished, out)
 
 
 def join_accounts(results: Path) -> None:

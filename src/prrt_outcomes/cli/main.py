@@ -78,6 +78,16 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         controls.add_argument(f"--{name}", metavar="NAME", help=f"only arms with this one: {words}")
 
+    patient = commands.add_parser(
+        "patient", help="write the page of one patient, for those who treat the patient"
+    )
+    patient.add_argument("study", metavar="STUDY", type=Path)
+    patient.add_argument("patient", metavar="PATIENT_ID")
+    patient.add_argument(
+        "--results", metavar="DIR", type=Path, help="results folder; default results/<study>"
+    )
+    patient.add_argument("--out", metavar="FILE", type=Path, required=True, help="page that is written")
+
     step = commands.add_parser("step")
     step.add_argument("step", metavar="STEP", help="a stage, or figures, accounts, report")
     step.add_argument("--study", metavar="STUDY", type=Path, required=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -64,6 +65,25 @@ def save_figures(
     return paths
 
 
+def draw_svg(plot) -> str:
+    """Text of a plot as svg, for a page that holds it."""
+    from io import BytesIO
+
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    page = BytesIO()
+    with plt.rc_context(FIXED):
+        figure = plot.draw()
+        try:
+            _write_vector(figure, page, "svg")
+        finally:
+            plt.close(figure)
+    return page.getvalue().decode("utf-8")
+
+
 def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool, compressing: list):
     """Write the vector formats now; compress the png beside the drawing of the next figure."""
     import matplotlib.pyplot as plt
@@ -86,7 +106,7 @@ def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: i
     return paths
 
 
-def _write_vector(figure, path: Path, kind: str) -> None:
+def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
     """Write pdf or svg by its canvas: `savefig` would draw everything a second time to find its size."""
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG

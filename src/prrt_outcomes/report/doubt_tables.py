@@ -72,7 +72,7 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
         sentences.append(
             say(
                 "{name} by {group}: the hazards are not proportional (hazard ratio the same in all periods {same}, "
-                "score test {score}), so one hazard ratio does not describe the groups; read the periods, the milestones and "
+                "score test {score}), so one ratio does not describe the groups; read the periods, milestones and "
                 "the restricted means instead.",
                 name=name_endpoint(endpoint, titles),
                 group=inside_sentence(name_column(group_by)),

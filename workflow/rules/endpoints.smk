@@ -22,6 +22,7 @@ rule endpoints:
         reported_differences="derived/reported_differences.parquet",
         treatment_course="derived/treatment_course.parquet",
         analysis_set="derived/analysis_set.parquet",
+        baseline="tables/baseline.csv",
         adtte="derived/adtte.parquet",
         adrs="derived/adrs.parquet",
         attrition="derived/attrition/endpoints.csv",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.cohort.baseline import summarise_baseline
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
 from prrt_outcomes.endpoints.changes import derive_changes
@@ -50,6 +51,7 @@ OUTPUTS = (
     "reported_differences",
     "treatment_course",
     "analysis_set",
+    "baseline",
     "adtte",
     "adrs",
 )
@@ -113,6 +115,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "reported_differences": derived.differences,
         "treatment_course": course,
         "analysis_set": analysis,
+        "baseline": summarise_baseline(analysis),
         "adtte": format_adtte(derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study),
         "adrs": format_adrs(
             tables["responses"], tables["best_responses"], known.patients["first_cycle"], study.study

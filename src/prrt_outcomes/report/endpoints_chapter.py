@@ -7,9 +7,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count, format_level, format_number, format_p_value
+from prrt_outcomes.figures.numbers import (
+    format_count,
+    format_level,
+    format_number,
+    format_p_value,
+    format_percent,
+    format_range,
+)
 from prrt_outcomes.figures.rows import has_rows
-from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_column, name_term
+from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_code, name_column, name_term
 from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
 from prrt_outcomes.report.doubt_tables import variant_table
 
@@ -19,8 +26,9 @@ KEY = ("endpoint", "variant")
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
     estimands = tables["estimands"]
+    who = [baseline_table(tables["baseline"])] if has_rows(tables["baseline"]) else []
     if not has_rows(estimands):
-        return [], []
+        return [], who
     plain = estimands["variant"].isna()
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
     columns = [
@@ -55,6 +63,55 @@ def _describe_scans(tests: pd.DataFrame) -> list:
         )
         for row in tests[tests["verdict"].astype("string").eq("differ").fillna(False)].to_dict("records")
     ]
+
+
+def baseline_table(baseline: pd.DataFrame) -> PageTable:
+    """Who the patients are: a row a term and level, a column for all and for each tumour group."""
+    groups = list(
+        dict.fromkeys(zip(baseline["group_by"].astype(str), baseline["group"].astype(str), strict=True))
+    )
+    totals = {
+        key: baseline.loc[
+            baseline["group_by"].astype(str).eq(key[0]) & baseline["group"].astype(str).eq(key[1]), "total"
+        ].iloc[0]
+        for key in groups
+    }
+    cells: dict[tuple, dict] = {}
+    for row in baseline.to_dict("records"):
+        key = (str(row["term"]), str(row["level"]))
+        line = cells.setdefault(key, {"term": key[0], "level": key[1]})
+        line[f"{row['group_by']}:{row['group']}"] = _baseline_cell(row)
+    columns = [
+        Column("", lambda r: name_column(r["term"]), False),
+        Column("Level", lambda r: _level_words(r["term"], r["level"]), False),
+        *(
+            Column(f"{name_code(*key)} (n = {format_count(totals[key])})", _show(f"{key[0]}:{key[1]}"))
+            for key in groups
+        ),
+    ]
+    note = "Patients (share of all in the column), or median (quartiles)."
+    frame = pd.DataFrame(list(cells.values()))
+    return page_table(
+        "Patients at baseline", "baseline", frame, columns, ("term", "level"), note, most_open=60
+    )
+
+
+def _baseline_cell(row: dict) -> str:
+    if pd.notna(row["median"]):
+        return (
+            f"{format_number(row['median'])} ({format_range(row['lower_quartile'], row['upper_quartile'])})"
+        )
+    return f"{format_count(row['n'])} ({format_percent(row['proportion'])})" if row["total"] else ""
+
+
+def _level_words(term: str, level: str) -> str:
+    if level == "value":
+        return "median (quartiles)"
+    return name_code(term, level)
+
+
+def _show(key: str):
+    return lambda row: str(row.get(key) or "")
 
 
 def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:

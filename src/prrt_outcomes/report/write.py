@@ -25,6 +25,7 @@ REPORT_INPUTS = (
     "response_rates",
     "response_concordance",
     "response_differences",
+    "baseline",
     "estimands",
     "estimand_comparison",
     "subgroups",

@@ -1,0 +1,98 @@
+"""A study of three dozen patients, changed in one respect, through all stages in one process."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from prrt_outcomes import steps
+from prrt_outcomes.study.load import load_study
+from prrt_outcomes.tables.schema import list_tables, load_schema
+
+SMALL = Path(__file__).parents[2] / "workflow" / "studies" / "small"
+NO_NUMBERS = {"inf", "-inf", "nan", "nat", "<na>"}
+NO_STATUS = ("value", "proportion", "survival", "hazard_ratio", "cumulative_incidence", "difference_months")
+ALWAYS_OK = ("proportion", "survival", "cumulative_incidence", "difference_months")
+
+
+@pytest.fixture
+def run_stages(tmp_path):
+    """Write the changed study, read it and run every stage; return the results folder."""
+
+    def run(change):
+        folder, results = tmp_path / "study", tmp_path / "results"
+        tables = {
+            path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
+            for path in (SMALL / "data").glob("*.csv")
+        }
+        settings = yaml.safe_load((SMALL / "study.yaml").read_text(encoding="utf-8"))
+        settings["analysis"]["bootstrap"]["replicates"] = 10
+        change(tables, settings)
+        settings["tables"] = {name: f"data/{name}.csv" for name in tables}
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "data").mkdir(parents=True)
+        for name, table in tables.items():
+            table.to_csv(folder / "data" / f"{name}.csv", index=False)
+        (folder / "study.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+        study = load_study(folder)
+        steps.run_cohort(study, folder / "study.yaml", results)
+        for stage in steps.STAGES[1:]:
+            steps.run_stage(stage, study, results)
+        steps.join_accounts(results)
+        return results
+
+    return run
+
+
+@pytest.fixture
+def faults_of():
+    """What is wrong with the tables of numbers that a run wrote, in words."""
+
+    def check(results):
+        faults = []
+        for name in list_tables("results"):
+            path = results / steps.table_path(name)
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            faults += [f"{name}: {fault}" for fault in _check_table(table, load_schema(name))]
+        return faults
+
+    return check
+
+
+def _check_table(table, schema):
+    own = [column for column in table.columns if column in schema.names]
+    if own != list(schema.names):
+        yield f"columns {own}"
+    if table.duplicated(list(schema.key)).any():
+        yield f"a key stands twice: {table.loc[table.duplicated(list(schema.key)), list(schema.key)].iloc[0].tolist()}"
+    for column in table.columns:
+        if table[column].str.lower().isin(NO_NUMBERS).any():
+            yield f"{column} holds inf or nan"
+    for field in schema.fields:
+        yield from _check_column(table[field.name], field)
+    if "status" in table:
+        if table["status"].eq("").any():
+            yield "a row without status"
+        for column in set(ALWAYS_OK) & set(table.columns):
+            if (table["status"].eq("ok") & table[column].eq("")).any():
+                yield f"{column} is empty and ok"
+    else:
+        for column in set(NO_STATUS) & set(table.columns):
+            if table[column].eq("").any():
+                yield f"{column} is empty and nothing says why"
+
+
+def _check_column(column, field):
+    filled = column[column.ne("")]
+    if field.required and len(filled) < len(column):
+        yield f"{field.name} is required and empty"
+    if field.codes and not set(filled) <= set(map(str, field.codes)):
+        yield f"{field.name} holds {sorted(set(filled) - set(map(str, field.codes)))}"
+    if field.type in ("number", "integer"):
+        number = filled.astype(float)
+        if field.minimum is not None and (number < field.minimum - 1e-9).any():
+            yield f"{field.name} is under {field.minimum}"
+        if field.maximum is not None and (number > field.maximum + 1e-9).any():
+            yield f"{field.name} is over {field.maximum}"

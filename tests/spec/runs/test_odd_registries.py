@@ -1,0 +1,128 @@
+"""Registries that are legal and odd: every stage ends with its status, every table keeps to its schema."""
+
+import pandas as pd
+import pytest
+
+STATUSES = {"done", "partial", "skipped"}
+
+
+def keep(tables, n):
+    ids = set(tables["patients"]["patient_id"].iloc[:n])
+    for name in tables:
+        tables[name] = tables[name][tables[name]["patient_id"].isin(ids)]
+
+
+def one_patient(tables, settings):
+    keep(tables, 1)
+
+
+def two_groups_of_one(tables, settings):
+    keep(tables, 2)
+    tables["patients"]["sex"] = ["male", "female"]
+    settings["analysis"]["group_by"] = ["sex"]
+
+
+def all_censored(tables, settings):
+    for name in ("assessments", "lesions"):
+        del tables[name]
+    tables["follow_up"] = tables["follow_up"][["patient_id", "last_contact_date"]].assign(
+        vital_status="alive"
+    )
+
+
+def one_event(tables, settings):
+    all_censored(tables, settings)
+    follow_up = tables["follow_up"].assign(death_date="")
+    follow_up.loc[0, ["vital_status", "death_date"]] = ["dead", follow_up.loc[0, "last_contact_date"]]
+    tables["follow_up"] = follow_up
+
+
+def outcomes_reported_for_half(tables, settings):
+    ids = tables["patients"]["patient_id"]
+    half = ids.iloc[: len(ids) // 2]
+    for name in [name for name in tables if name != "patients"]:
+        del tables[name]
+    tables["reported_outcomes"] = pd.concat(
+        pd.DataFrame({"patient_id": half, "endpoint": name, "time": range(len(half)), "event": "1"})
+        for name in ("pfs", "os")
+    )
+
+
+def tied_at_the_origin(tables, settings):
+    outcomes_reported_for_half(tables, settings)
+    tables["reported_outcomes"]["time"] = "0"
+    tables["reported_outcomes"].loc[::3, "event"] = "0"
+
+
+def entered_just_before_the_end(tables, settings):
+    outcomes_reported_for_half(tables, settings)
+    time = pd.to_numeric(tables["reported_outcomes"]["time"])
+    tables["reported_outcomes"]["entry_time"] = (time - 1).clip(lower=0).astype(str)
+
+
+def no_patient_known_but_by_name(tables, settings):
+    tables["patients"] = tables["patients"][["patient_id"]]
+
+
+def nothing_evaluable(tables, settings):
+    del tables["lesions"]
+    tables["assessments"] = tables["assessments"].assign(reported_response="NE", non_target="NE")
+
+
+def cutoff_before_all(tables, settings):
+    settings["data_cutoff"] = "1990-01-01"
+
+
+def more_covariates_than_events(tables, settings):
+    patients = tables["patients"]
+    patients["ki67_percent"] = [str(i % 23) if i % 3 else "" for i in range(len(patients))]
+    patients["ecog"] = [str(i % 5) for i in range(len(patients))]
+    patients["prior_lines"] = [str(i % 7) if i % 4 else "" for i in range(len(patients))]
+    settings["analysis"]["covariates"] = ["ki67_percent", "ecog", "prior_lines", "age_years"]
+    one_event(tables, settings)
+
+
+def words_that_break_files(tables, settings):
+    names = ["Zürich, “Süd”", '"quoted"', "{x}: #1; <b>&</b>", "東京", "=1+1"]
+    tables["patients"]["centre_id"] = [names[i % len(names)] for i in range(len(tables["patients"]))]
+    settings["analysis"]["group_by"] = ["centre_id"]
+
+
+CASES = [
+    one_patient,
+    two_groups_of_one,
+    all_censored,
+    one_event,
+    outcomes_reported_for_half,
+    tied_at_the_origin,
+    entered_just_before_the_end,
+    no_patient_known_but_by_name,
+    nothing_evaluable,
+    cutoff_before_all,
+    more_covariates_than_events,
+    words_that_break_files,
+]
+
+
+@pytest.mark.parametrize("change", CASES, ids=lambda case: case.__name__)
+def test_every_stage_ends_with_a_status_and_every_table_keeps_to_its_schema(change, run_stages, faults_of):
+    results = run_stages(change)
+    assert faults_of(results) == []
+    stages = pd.read_csv(results / "tables" / "stages.csv", keep_default_na=False)
+    assert set(stages["status"]) <= STATUSES
+    assert stages.loc[stages["status"] != "done", "reason"].ne("").all()
+    losses = pd.read_csv(results / "tables" / "attrition.csv")
+    assert (losses["n_before"] == losses["n_after"] + losses["n_lost"]).all()
+
+
+def test_a_table_that_does_not_keep_to_its_schema_is_seen(run_stages, faults_of):
+    """What checks the tables sees an infinite number, a missing status, a code that is none and a key twice."""
+    results = run_stages(one_patient)
+    path = results / "tables" / "milestones.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, ["survival_low", "status"]] = ["inf", ""]
+    table.loc[1, "status"] = "fine"
+    pd.concat([table, table.tail(1)]).to_csv(path, index=False)
+    faults = " ".join(faults_of(results))
+    for words in ("inf or nan", "without status", "['fine']", "key stands twice"):
+        assert words in faults

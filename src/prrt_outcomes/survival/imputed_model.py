@@ -87,9 +87,12 @@ def summarise_imputed_model(
 
 
 def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
-    """Nelson-Aalen cumulative hazard at each patient's own time."""
+    """Nelson-Aalen cumulative hazard that each patient lived through: to the end, from a late entry on."""
     table = compute_risk_table(rows.time_months, rows.event, entry=rows.entry_months)
     at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
     steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
-    place = np.searchsorted(table.time, rows.time_months * (1 + 1e-9), side="right")
-    return np.concatenate(([0.0], np.cumsum(steps)))[place]
+    hazard = np.concatenate(([0.0], np.cumsum(steps)))
+    end = hazard[np.searchsorted(table.time, rows.time_months * (1 + 1e-9), side="right")]
+    if rows.entry_months is None:
+        return end
+    return end - hazard[np.searchsorted(table.time, rows.entry_months * (1 + 1e-9), side="right")]

@@ -246,3 +246,13 @@ def test_imputation_stands_beside_the_complete_cases():
     assert imputed["log_hazard_ratio"] == pytest.approx(-0.513, abs=0.03)
     again = run(tables, study())["cox"].set_index(["model", "term"])
     assert again.loc[("multivariable_imputed", "sex"), "log_hazard_ratio"] == imputed["log_hazard_ratio"]
+
+
+def test_late_entry_is_imputed_from_the_hazard_lived_through():
+    """A death among two at risk, then another: the late patient lived through the second only."""
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+    from prrt_outcomes.survival.imputed_model import compute_cumulative_hazard
+
+    entry = np.array([0.0, 0.0, 3.0])
+    rows = EndpointRows("os", np.array([2.0, 5.0, 6.0]), np.array([1, 1, 0]), entry, pd.DataFrame())
+    assert compute_cumulative_hazard(rows).tolist() == [0.5, 1.0, 0.5]

@@ -11,8 +11,3 @@ TIME_UNIT_DAYS = {"days": 1.0, "weeks": DAYS_PER_WEEK, "months": DAYS_PER_MONTH,
 def convert_days_to_months(time_days):
     """Months from days: a month is 30.4375 days, a twelfth of 365.25."""
     return time_days / DAYS_PER_MONTH
-
-
-def convert_months_to_days(time_months):
-    """Days from months of 30.4375 days."""
-    return time_months * DAYS_PER_MONTH

@@ -91,16 +91,6 @@ def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) ->
     )
 
 
-def derive_typed(
-    table: str, frame: pd.DataFrame, extra_columns: Mapping[str, str] | None = None
-) -> pd.DataFrame:
-    """Typed frame of checked values: codes as ordered categories, a precision beside each partial date."""
-    from prrt_outcomes.tables.frames import conform_table
-
-    known = [c for c in frame.columns if c in typed_columns(table, extra_columns)]
-    return conform_table(table, frame[known], extra_columns)
-
-
 def _holding(field: Field, dtypes: Mapping[str, object]) -> object:
     import pandas as pd
 

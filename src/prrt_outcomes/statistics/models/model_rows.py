@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -189,11 +189,6 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         delayed_entry=bool(late and len(cells) and (entry_rank > 0).any()),
         kept=used,
     )
-
-
-def replace_weights(rows: ModelRows, weights: np.ndarray) -> ModelRows:
-    """The same rows with other weights (positive, one a row)."""
-    return replace(rows, weights=np.asarray(weights, dtype=float))
 
 
 def _numbers(values, name: str, n: int | None = None) -> np.ndarray:

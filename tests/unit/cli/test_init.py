@@ -1,8 +1,10 @@
 """An empty study: explained in full, accepted once it is filled, never written over another."""
 
 import csv
+import datetime
 import re
 
+import openpyxl
 import yaml
 
 from prrt_outcomes.cli.main import main
@@ -65,6 +67,44 @@ def test_it_is_accepted_once_it_is_filled(tmp_path, capsys):
     fill(folder, "follow_up", patient_id="p1", last_contact_date="2015-03-01", vital_status="alive")
     assert main(["check", str(folder)]) == 0
     assert "rows: follow_up 1, patients 1" in capsys.readouterr().out
+
+
+def test_a_workbook_can_stand_in_place_of_its_tables(tmp_path, capsys):
+    folder = init(tmp_path)
+    sheets = {
+        "patients": [["patient_id", "age_years", "sex"], ["p1", 60, "male"], ["p2", 61.5, None]],
+        "follow_up": [
+            ["patient_id", "last_contact_date", "vital_status"],
+            ["p1", datetime.date(2015, 3, 1), "alive"],
+            ["p2", datetime.date(2015, 3, 1), "gone"],
+        ],
+    }
+    write_workbook(folder / "data" / "registry.xlsx", sheets)
+    text = (folder / "study.yaml").read_text(encoding="utf-8")
+    for name in sheets:
+        old, new = f"{name}: data/{name}.csv", f"{name}: {{file: data/registry.xlsx, sheet: {name}}}"
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"follow_up +3 +vital_status +gone +not in the list of codes", told)
+    assert told.startswith("1 problem:")
+    sheets["follow_up"][2][2] = "dead"
+    write_workbook(folder / "data" / "registry.xlsx", sheets)
+    main(["check", str(folder)])
+    assert "follow_up 2, patients 2" in capsys.readouterr().out
+
+
+def write_workbook(path, sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
 
 
 def fill(folder, table, **cells):

@@ -11,6 +11,7 @@ from prrt_outcomes.responders.states import compute_state_at
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.skipped import derive_skipped_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     import pandas as pd
 
     if tables["responses"].empty or tables["treatment_periods"].empty:
-        return _skip("no responses by scan: who responds when is not known")
+        return derive_skipped_tables(
+            "responders", OUTPUTS, "no responses by scan: who responds when is not known"
+        )
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     for position, criterion in enumerate(study.response.criteria):
@@ -65,7 +68,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         for name, parts in made.items()
     }
     if results["responders"].empty:
-        return _skip("no endpoint that starts before response has times")
+        return derive_skipped_tables(
+            "responders", OUTPUTS, "no endpoint that starts before response has times"
+        )
     curves = results["responder_curves"].drop(columns="criterion", errors="ignore")
     return results | {
         "responder_curves": curves,
@@ -104,8 +109,3 @@ def _count_losses(
         reason = "no evaluable scan by the landmark (counted as non-responder, in no response group)"
         losses.append(attrition_row("endpoints", "patients", step, reason, n - int(gone.sum()), unknown))
     return losses
-
-
-def _skip(reason: str) -> dict[str, pd.DataFrame]:
-    empty = {name: empty_table(name) for name in OUTPUTS}
-    return empty | {"attrition": attrition_frame([]), "stages": stage_frame("responders", "skipped", reason)}

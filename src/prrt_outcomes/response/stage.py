@@ -25,7 +25,8 @@ from prrt_outcomes.response.rates import derive_covariates, derive_groupings, su
 from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.response.warnings_table import list_warnings
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.tables.skipped import derive_skipped_tables
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -61,11 +62,15 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         speak of the primary reader and the initial treatment period.
     """
     if tables["treatment_periods"].empty:
-        return _skip("there are no cycles of treatment, so a response has no beginning")
+        return derive_skipped_tables(
+            "response", OUTPUTS, "there are no cycles of treatment, so a response has no beginning"
+        )
     criteria = resolve_criteria(study.response)
     needed = {"labs"} if all(c.measure == "marker" for c in criteria) else {"assessments", "lesions"}
     if all(tables[name].empty for name in needed):
-        return _skip(f"nothing to read a response from: {' and '.join(sorted(needed))} are empty")
+        return derive_skipped_tables(
+            "response", OUTPUTS, f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
+        )
     passes = classify_study(tables, study, criteria)
     out = _tabulate_patients(passes, study)
     out |= _summarise(out, passes, tables, study)
@@ -74,12 +79,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "attrition": attrition_frame(count_losses(tables, passes, study)),
         "stages": _state(passes, study),
     }
-
-
-def _skip(reason: str) -> dict[str, pd.DataFrame]:
-    """Empty tables, and why."""
-    empty = {name: empty_table(name) for name in OUTPUTS}
-    return empty | {"attrition": attrition_frame([]), "stages": stage_frame("response", "skipped", reason)}
 
 
 def _tabulate_patients(passes: list[Pass], study: Study) -> dict[str, pd.DataFrame]:

@@ -13,7 +13,8 @@ from prrt_outcomes.safety.rates import (
 )
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.tables.skipped import derive_skipped_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +40,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     labs, periods = tables["labs"], tables["treatment_periods"]
     if labs.empty:
-        return _skip("no laboratory values")
+        return derive_skipped_tables("safety", OUTPUTS, "no laboratory values")
     if periods.empty:
-        return _skip("no cycles: laboratory values have no baseline")
+        return derive_skipped_tables("safety", OUTPUTS, "no cycles: laboratory values have no baseline")
     graded, losses = derive_lab_grades(labs, tables["patients"], periods, study)
     worst = summarise_worst_grades(graded)
     groups = tables["analysis_set"].drop_duplicates("patient_id")
@@ -107,8 +108,3 @@ def _derive_grades(phased: pd.DataFrame) -> pd.DataFrame:
     known = pd.Series(grade[is_baseline].array, index=pd.MultiIndex.from_frame(phased.loc[is_baseline, keys]))
     baseline_grade = known.reindex(pd.MultiIndex.from_frame(phased[keys])).array
     return phased.assign(grade=grade, baseline_grade=baseline_grade)
-
-
-def _skip(reason: str) -> dict[str, pd.DataFrame]:
-    empty = {name: empty_table(name) for name in OUTPUTS}
-    return empty | {"attrition": attrition_frame([]), "stages": stage_frame("safety", "skipped", reason)}

@@ -32,37 +32,10 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("competing_risks", "competing_tests"),
     ),
     (
-        r"curves_(?P<endpoint>{endpoints})",
-        "{endpoint} of responders and others, three ways. The naive panel is biased: papers show it, so it stands "
-        "here, never alone.",
-        ("responder_curves", "responders"),
-    ),
-    (
-        r"landmark_ratio_(?P<endpoint>{endpoints})",
-        "{endpoint}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and "
-        "the time-dependent one. Logarithmic axis.",
-        ("responders",),
-    ),
-    (
-        r"estimands_(?P<endpoint>{endpoints})",
-        "{endpoint} under every definition of the run: median of all patients, and hazard ratio of the largest "
-        "contrast of the first grouping.",
-        ("estimand_comparison",),
-    ),
-    (
-        r"sensitivity_(?P<endpoint>{endpoints})",
-        "{endpoint}: sensitivity analyses. What would the result be if those who were lost had fared worst, or best?",
-        ("sensitivity",),
-    ),
-    (
-        r"interval_censored_(?P<endpoint>{endpoints})",
-        "{endpoint}: what scans can tell of the time of progression (Turnbull), with the Kaplan-Meier curve.",
-        ("interval_censored_curve", "km_curve"),
-    ),
-    (
-        r"scan_intervals_(?P<column>.+)",
-        "Days between scans by {column}: a group that is scanned more rarely seems to progress later.",
-        ("scan_intervals", "scan_interval_test"),
+        r"forest_(?P<endpoint>{endpoints})",
+        "{endpoint}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
+        "goes on.",
+        ("cox",),
     ),
     (
         r"imputed_(?P<endpoint>{endpoints})",
@@ -78,6 +51,18 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         r"periods_(?P<endpoint>{endpoints})_(?P<column>.+)",
         "{endpoint} by {column}: hazard ratios within periods of follow-up, drawn because they change over time.",
         ("hazard_ratio_periods",),
+    ),
+    (
+        r"curves_(?P<endpoint>{endpoints})",
+        "{endpoint} of responders and others, three ways. The naive panel is biased: papers show it, so it stands "
+        "here, never alone.",
+        ("responder_curves", "responders"),
+    ),
+    (
+        r"landmark_ratio_(?P<endpoint>{endpoints})",
+        "{endpoint}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and "
+        "the time-dependent one. Logarithmic axis.",
+        ("responders",),
     ),
     (
         r"states_(?P<endpoint>{endpoints})",
@@ -96,36 +81,6 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("responder_predictors",),
     ),
     (
-        r"model_(?P<criterion>.+)",
-        "Odds of an objective response by {criterion}: logistic models.",
-        ("response_model",),
-    ),
-    (
-        r"movement_.+",
-        "Patients by best response under two criteria, or as derived and as reported: off the diagonal they moved.",
-        ("response_concordance",),
-    ),
-    (
-        r"medians_(?P<endpoint>{endpoints})",
-        "{endpoint}: median of the cohort among the published series of the library.",
-        ("control_medians", "control_meta"),
-    ),
-    (
-        r"estimates_(?P<control>.+)",
-        "Every estimate against {control}, and what the quoted one becomes under other choices.",
-        ("controls", "control_sensitivity", "control_verdicts"),
-    ),
-    (
-        r"weighted_(?P<control>.+)",
-        "Cohort and {control} by each weighting, with weighted numbers at risk.",
-        ("control_curves_fitted", "control_fitted_at_risk"),
-    ),
-    (
-        r"overlap_(?P<control>.+)",
-        "Propensity scores of the cohort and {control} before and after weighting.",
-        ("control_overlap",),
-    ),
-    (
         r"bars_(?P<criterion>recist_1_1|recist_1_0|recist_mr|swog_mr|swog|who|chromogranin_a|.+?)_(?P<column>.+)",
         "Best response by {criterion} and {column}. Every treated patient is counted; shares under 5% have no number.",
         ("response_rates",),
@@ -136,6 +91,16 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "from the smallest sum, so a bar below the line can still be progression). Bars above +100% are cut and "
         "crossed.",
         ("waterfall",),
+    ),
+    (
+        r"model_(?P<criterion>.+)",
+        "Odds of an objective response by {criterion}: logistic models.",
+        ("response_model",),
+    ),
+    (
+        r"movement_.+",
+        "Patients by best response under two criteria, or as derived and as reported: off the diagonal they moved.",
+        ("response_concordance",),
     ),
     (
         r"swimmer",
@@ -159,6 +124,27 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("attrition",),
     ),
     (
+        r"estimands_(?P<endpoint>{endpoints})",
+        "{endpoint} under every definition of the run: median of all patients, and hazard ratio of the largest "
+        "contrast of the first grouping.",
+        ("estimand_comparison",),
+    ),
+    (
+        r"sensitivity_(?P<endpoint>{endpoints})",
+        "{endpoint}: sensitivity analyses. What would the result be if those who were lost had fared worst, or best?",
+        ("sensitivity",),
+    ),
+    (
+        r"interval_censored_(?P<endpoint>{endpoints})",
+        "{endpoint}: what scans can tell of the time of progression (Turnbull), with the Kaplan-Meier curve.",
+        ("interval_censored_curve", "km_curve"),
+    ),
+    (
+        r"scan_intervals_(?P<column>.+)",
+        "Days between scans by {column}: a group that is scanned more rarely seems to progress later.",
+        ("scan_intervals", "scan_interval_test"),
+    ),
+    (
         r"worst_grades_(?P<phase>.+)",
         "Worst CTCAE grade of each laboratory value, {phase}.",
         ("safety_grades", "safety_rates"),
@@ -169,9 +155,30 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("safety_grades",),
     ),
     (
+        r"forest",
+        "The cohort against every control on one logarithmic axis: the estimate that is quoted and the worst cases of "
+        "all others; below 1 favours the cohort.",
+        ("controls", "control_sensitivity"),
+    ),
+    (
+        r"estimates_(?P<control>.+)",
+        "Every estimate against {control}, and what the quoted one becomes under other choices.",
+        ("controls", "control_sensitivity", "control_verdicts"),
+    ),
+    (
         r"curve_(?P<control>.+)",
         "The cohort beside {control}: what was published of the control is drawn as it was published.",
         ("km_curve", "control_reconstruction"),
+    ),
+    (
+        r"weighted_(?P<control>.+)",
+        "Cohort and {control} by each weighting, with weighted numbers at risk.",
+        ("control_curves_fitted", "control_fitted_at_risk"),
+    ),
+    (
+        r"overlap_(?P<control>.+)",
+        "Propensity scores of the cohort and {control} before and after weighting.",
+        ("control_overlap",),
     ),
     (
         r"love_(?P<control>.+)",
@@ -179,16 +186,9 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("control_balance",),
     ),
     (
-        r"forest",
-        "The cohort against every control on one logarithmic axis: the estimate that is quoted and the worst cases of "
-        "all others; below 1 favours the cohort.",
-        ("controls", "control_sensitivity"),
-    ),
-    (
-        r"forest_(?P<endpoint>{endpoints})",
-        "{endpoint}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
-        "goes on.",
-        ("cox",),
+        r"medians_(?P<endpoint>{endpoints})",
+        "{endpoint}: median of the cohort among the published series of the library.",
+        ("control_medians", "control_meta"),
     ),
 )
 

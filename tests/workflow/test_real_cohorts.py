@@ -85,6 +85,7 @@ def test_phaeochromocytoma_and_paraganglioma(run_real):
     assert row["p_value"] == pytest.approx(0.260, abs=1e-3)
 
 
+@pytest.mark.slow  # its endpoints are held in tests/reference/test_pancreatic_endpoints.py, in a second
 def test_dates_of_the_united_states(run_real):
     read = run_real("pancreatic", "pancreatic/dates.csv")
     times = read("endpoints").pivot_table(index="patient_id", columns="endpoint", values="time_days")

@@ -159,3 +159,36 @@ def test_curves_have_the_intervals_that_the_study_asks_for(tables, study):
     middle = (inside["survival_low"] + inside["survival_high"]) / 2
     assert len(inside) > 50
     assert middle.to_numpy() == pytest.approx(inside["survival"].to_numpy(), abs=1e-9)
+
+
+def test_who_ends_on_the_landmark_day_is_lost_and_who_responds_on_it_is_a_responder():
+    import pandas as pd
+
+    from prrt_outcomes.responders.comparisons import Comparison, select_landmark
+    from prrt_outcomes.responders.states import BINARY, StateHistory, compute_state_at
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+    from prrt_outcomes.units import convert_days_to_months
+
+    days = np.array([486.0, 487.0, 488.0, 900.0])
+    rows = EndpointRows("os", convert_days_to_months(days), np.ones(4, dtype=int), None, pd.DataFrame())
+    onset = convert_days_to_months(np.array([487.0, 488.0]))
+    history = StateHistory(BINARY, np.array([2, 3]), onset, np.array([1, 1]), np.array([0, 0, 1, 1]))
+    comparison = Comparison(*BINARY[::-1], history, rows, None, {}, 0.95)
+    state = compute_state_at(history, 16.0)
+    chosen, time, _ = select_landmark(comparison, state, 16.0)
+    assert chosen.tolist() == [False, False, True, True]
+    assert state[chosen].tolist() == [1, 0]
+    assert time * 30.4375 == pytest.approx([1, 413])
+
+
+def test_no_public_function_gives_the_naive_comparison():
+    import importlib
+    import pkgutil
+
+    import prrt_outcomes.responders as room
+
+    names = [m.name for m in pkgutil.iter_modules(room.__path__)]
+    modules = [importlib.import_module(f"prrt_outcomes.responders.{name}") for name in names]
+    public = [n for m in modules for n in vars(m) if callable(getattr(m, n)) and not n.startswith("_")]
+    assert "compare_by_all_methods" in public
+    assert not [name for name in public if "naive" in name.lower()]

@@ -9,6 +9,7 @@ from prrt_outcomes.figures.doubt_forest import plot_definitions, plot_periods, p
 from prrt_outcomes.figures.history_forest import plot_all_estimates, plot_medians, plot_worst_cases
 from prrt_outcomes.figures.movement import plot_movement
 from prrt_outcomes.figures.overlap import plot_overlap
+from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.scan_grid import plot_scan_intervals
 from prrt_outcomes.figures.states import plot_states
 from prrt_outcomes.figures.turnbull import plot_turnbull
@@ -58,6 +59,8 @@ def test_definitions_have_room(style, groups, look):
 def test_one_definition_has_nothing_beside_it(style):
     rows = make_definitions(("a", "b"))
     assert plot_definitions(rows[rows["variant"].isna()], "variant", style, "PFS", "arm") is None
+    nothing = rows.assign(median_low=float("nan"), hazard_ratio=float("nan"))
+    assert plot_definitions(nothing, "variant", style, "PFS", "arm") is None
 
 
 def test_subgroups_have_room(style, groups, look):
@@ -164,3 +167,16 @@ def test_propensity_scores_and_weighted_curves_have_room(style, survival_tables,
         for side in ("cohort", "control") for k in kinds[1:4]
     ]  # fmt: skip
     assert look(plot_overlap(pd.concat(bins), style, "Propensity scores: cohort and before PRRT")) == []
+
+
+@pytest.mark.parametrize("scans", [1, 40])
+def test_charts_of_patients_have_room(style, scans, look):
+    months = np.linspace(3.0, 120.0, scans)
+    sums = pd.DataFrame({"time_months": months, "value": np.linspace(80.0, 200.0, scans)})
+    sums = sums.assign(
+        response="NON-CR/NON-PD", response_threshold=70.0, progression_threshold=120.0, baseline_sum=100.0
+    )
+    marks = pd.DataFrame({"item": ["cycle", "therapy"], "time_months": [0.0, 130.0]})
+    lesions = sums.assign(lesion_id="T1")
+    plot = plot_patient(Course(sums, lesions, marks, "mm2"), style, "SWOG with minor response, reader local")
+    assert look(plot) == []

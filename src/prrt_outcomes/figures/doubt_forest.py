@@ -30,7 +30,7 @@ def plot_definitions(
     Returns
     -------
     plotnine.ggplot or None
-        None where there is only one definition.
+        None where there is only one definition, or none with an interval or a ratio.
     """
     rows = table.assign(choice=table[column].astype("string").fillna("primary"))
     choices = list(dict.fromkeys(rows["choice"]))
@@ -39,6 +39,8 @@ def plot_definitions(
     contrast = pick_contrast(rows, group_by)
     records = [_definition(rows[rows["choice"] == c], c, group_by, contrast) for c in choices]
     records = [r for r in records if pd.notna(r["median_low"]) or pd.notna(r["hazard_ratio"])]
+    if not records:
+        return None
     percent = format_level(level)
     axes = [
         Axis(

@@ -120,7 +120,8 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     _draw_responses(sheet, panel, sums)
     lines, points, rings = _place(course, panel)
     line = p9.aes("x", "y", color="colour", group="line", linetype="dash", size="width")
-    layers = [p9.geom_path(lines, line), p9.geom_point(points, p9.aes("x", "y"), color=INK, size=2.2)]
+    layers = [p9.geom_path(lines, line)] if len(lines) else []
+    layers.append(p9.geom_point(points, p9.aes("x", "y"), color=INK, size=2.2))
     if len(rings):
         layers.append(p9.geom_point(rings, p9.aes("x", "y"), shape="o", fill="none", color=INK, size=4.2))
     return sheet.plot(*layers)
@@ -173,7 +174,8 @@ def _place(course: Course, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame, pd
     values = sums["value"].astype(float)
     points = pd.DataFrame({"x": panel.px(sums["time_months"].astype(float)), "y": panel.py(values)})
     smallest = values.lt(values.cummin().shift(1)).to_numpy()
-    return pd.concat(parts, ignore_index=True), points, points[smallest]
+    lines = [p for p in parts if len(p) > 1]
+    return pd.concat(lines, ignore_index=True) if lines else parts[0].iloc[:0], points, points[smallest]
 
 
 def _line(months, values, panel: Panel, name: str, colour: str, dash: str, width: float) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def _draw_course(tables, endpoint, study, style, titles) -> dict[str, object]:
         means = pick_rows(tables.get("responder_state_means"), **own)
         plots[f"states_{endpoint}"] = plot_states(states, means, style, title, time_title(endpoint, study))
     depth = pick_rows(tables.get("responder_depth"), **own)
-    if has_rows(depth) and depth["hazard_ratio"].notna().any():
+    if has_rows(depth) and depth["hazard_ratio"].notna().sum() > 1:
         plots[f"depth_{endpoint}"] = plot_depth(depth, style, title)
     predictors = pick_rows(tables.get("responder_predictors"), **own)
     if endpoint == study.endpoints[0].name and has_rows(predictors):

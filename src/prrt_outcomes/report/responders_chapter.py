@@ -15,6 +15,7 @@ from prrt_outcomes.figures.numbers import (
     format_number,
     format_p_value,
     format_percent,
+    format_range,
     format_ratio,
 )
 from prrt_outcomes.figures.rows import has_rows, pick_rows
@@ -111,15 +112,16 @@ def _describe_bias(row: dict, titles, level: str):
         low, high = (
             math.exp(v) if pd.notna(v) else float("nan") for v in (row["bias_low"], row["bias_high"])
         )
-        factor = format_interval(math.exp(row["bias"]), low, high, format_ratio)
+        reach = format_range(low, high, format_ratio)
         text = say(
-            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI) for no reason but the time "
-            "that a responder had to live through first. ",
+            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}) for no reason but "
+            "the time that a responder had to live through first. ",
             name=name,
-            factor=trace(factor, "responder_bias", row, *key),
+            factor=trace(format_ratio(math.exp(row["bias"])), "responder_bias", row, *key),
             level=level,
+            reach=reach,
         )
-        name = "With these response times"
+        name = "By the response times of this study"
     return text + say(
         "{name}: had response done nothing, the naive test would still have claimed a difference in {naive} of {n} "
         "simulated cohorts; the Mantel-Byar test, which does not count that time, in {mb} (5% are expected by chance).",

@@ -90,7 +90,7 @@ def test_the_size_of_the_bias_is_told_with_its_interval(tables, study):
     ]
     paragraphs, _ = write_responders(tables(responders=methods, responder_bias=[bias]), study)
     last = plain(paragraphs[-1])
-    assert "multiplies the hazard ratio by 0.80 (0.70\u20130.90)" in last
+    assert "multiplies the hazard ratio by 0.80 (95% CI 0.70\u20130.90)" in last
     assert "in 71% of 200 simulated cohorts" in last
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     """Print rows, seconds and peak memory; fail where a limit is passed at full size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=1_000_000)
-    n_patients = parser.parse_args().patients
+    n_patients = parser.parse_known_args()[0].patients
     tables = draw_tables(n_patients)
     study = Study.model_validate(
         {"study": "large", "tables": {"patients": "p", "follow_up": "f"}, "response": {"criteria": CRITERIA}}

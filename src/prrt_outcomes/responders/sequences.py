@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prrt_outcomes.response.best import Sequence, find_confirmations
+from prrt_outcomes.response.codes import CR, MISSING, MR, NE, NON_CR_NON_PD, PD, PR, RESPONSES, SD
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.study.response import ResponseSettings
 
-RESPONSE_ORDER = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
-CR, PR, MR, SD, NON_CR_NON_PD, PD, NE = range(7)
 NEEDS_MINIMUM_DURATION = (MR, SD, NON_CR_NON_PD)
-ABSENT = -1
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ScanSequences:
     ----------
     patient_id : (n,)
     day : (n, k) days since the first cycle; inf where there is no further scan
-    code : (n, k) position in RESPONSE_ORDER; -1 where there is no further scan
+    code : (n, k) position in RESPONSES; -1 where there is no further scan
     """
 
     patient_id: np.ndarray
@@ -53,7 +53,7 @@ def derive_scan_sequences(responses: pd.DataFrame, first_cycles: pd.Series) -> S
     frame = frame.loc[frame["day"].gt(0) & frame["overall_response"].notna()].sort_values(
         ["patient_id", "day"]
     )
-    code = pd.Categorical(frame["overall_response"].astype("string"), categories=list(RESPONSE_ORDER)).codes
+    code = pd.Categorical(frame["overall_response"].astype("string"), categories=list(RESPONSES)).codes
     frame["code"] = code.astype("int64")
     progressed = frame["code"].eq(PD).astype("int64")
     before = progressed.groupby(frame["patient_id"]).cumsum() - progressed
@@ -62,43 +62,26 @@ def derive_scan_sequences(responses: pd.DataFrame, first_cycles: pd.Series) -> S
     column = frame.groupby("patient_id").cumcount().to_numpy()
     width = int(column.max()) + 1 if len(column) else 1
     day = np.full((len(patients), width), np.inf)
-    codes = np.full((len(patients), width), ABSENT)
+    codes = np.full((len(patients), width), MISSING)
     day[row, column] = frame["day"].to_numpy(dtype=float)
     codes[row, column] = frame["code"].to_numpy()
     return ScanSequences(np.asarray(patients, dtype=object), day, codes)
 
 
-def find_confirmed(
-    sequences: ScanSequences, codes: tuple[int, ...], settings: ResponseSettings
-) -> np.ndarray:
-    """Tell which scans confirm an earlier one of the same codes.
-
-    Parameters
-    ----------
-    sequences : scans
-    codes : responses that confirm each other, such as CR and PR
-    settings : confirmation_days, confirmation_max_not_evaluable, confirmation_accept_stable
+def find_confirmed(sequences: ScanSequences, settings: ResponseSettings) -> np.ndarray:
+    """What each scan confirms, by the rules of the confirmed best response.
 
     Returns
     -------
-    (n, k) flags: the scan has one of the codes, an earlier one had too at least `confirmation_days` before,
-    and between them stood at most the allowed number of NE and nothing else (SD where it is accepted).
+    (n, k) codes: at the scan that confirms an earlier CR or PR that response (CR where it confirms both), else -1.
     """
-    among = np.isin(sequences.code, codes)
-    allowed = among | (sequences.code == NE)
-    if settings.confirmation_accept_stable:
-        allowed |= sequences.code == SD
-    confirmed = np.zeros_like(among)
-    width = among.shape[1]
-    for first in range(width):
-        unbroken = among[:, first].copy()
-        not_evaluable = np.zeros(len(among), dtype=int)
-        for second in range(first + 1, width):
-            late = sequences.day[:, second] - sequences.day[:, first] >= settings.confirmation_days
-            few = not_evaluable <= settings.confirmation_max_not_evaluable
-            confirmed[:, second] |= unbroken & few & late & among[:, second]
-            not_evaluable += sequences.code[:, second] == NE
-            unbroken &= allowed[:, second]
+    row, column = np.nonzero(sequences.code != MISSING)
+    day, code = sequences.day[row, column].astype(np.int64), sequences.code[row, column]
+    at = find_confirmations(Sequence(row, day, code), settings)
+    confirmed = np.full(sequences.code.shape, MISSING)
+    for response in (PR, CR):
+        places = at[(at >= 0) & (code == response)]
+        confirmed[row[places], column[places]] = response
     return confirmed
 
 
@@ -114,10 +97,7 @@ def compute_effective_codes(sequences: ScanSequences, settings: ResponseSettings
     """
     code = sequences.code.copy()
     if settings.primary_rate == "confirmed":
-        complete = find_confirmed(sequences, (CR,), settings)
-        either = find_confirmed(sequences, (CR, PR), settings)
-        response = np.isin(sequences.code, (CR, PR))
-        code = np.where(response & ~either, SD, code)
-        code = np.where(either & (sequences.code == CR) & ~complete, PR, code)
+        confirmed = find_confirmed(sequences, settings)
+        code = np.where(np.isin(code, (CR, PR)), np.where(confirmed == MISSING, SD, confirmed), code)
     early = sequences.day < settings.minimum_stable_days
     return np.where(early & np.isin(code, NEEDS_MINIMUM_DURATION), NE, code)

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.responders.sequences import (
-    NE,
-    PD,
-    RESPONSE_ORDER,
-    ScanSequences,
-    compute_effective_codes,
-)
+from prrt_outcomes.responders.sequences import ScanSequences, compute_effective_codes
+from prrt_outcomes.response.codes import NE, PD, RESPONSES
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
@@ -62,7 +57,7 @@ def derive_binary_history(
     StateHistory with states ``non_responder`` and ``responder``; patients without a scan never respond.
     """
     effective = compute_effective_codes(sequences, settings)
-    inside = np.isin(effective, [RESPONSE_ORDER.index(code) for code in codes])
+    inside = np.isin(effective, [RESPONSES.index(code) for code in codes])
     responds = inside.any(axis=1)
     first = inside.argmax(axis=1)
     day = sequences.day[np.arange(len(first)), first]
@@ -91,9 +86,9 @@ def derive_group_history(
     StateHistory; the first state is ``unclassified`` (no evaluable scan yet, or a response in no group)
     """
     states = (UNCLASSIFIED, *groups)
-    group_of = np.zeros(len(RESPONSE_ORDER) + 1, dtype=int)
+    group_of = np.zeros(len(RESPONSES) + 1, dtype=int)
     for position, codes in enumerate(groups.values(), start=1):
-        group_of[[RESPONSE_ORDER.index(code) for code in codes]] = position
+        group_of[[RESPONSES.index(code) for code in codes]] = position
     effective = compute_effective_codes(sequences, settings)
     evaluable = (effective >= 0) & (effective != NE)
     ranked = np.where(evaluable & (effective != PD), effective, NE)

@@ -75,7 +75,7 @@ TERMS = {
     "censored_as_events": "Every censored patient counted as an event",
     "early_censored_as_events": "Patients censored early counted as events",
     "censored_event_free": "Censored patients free of the event to the cut-off",
-    "interval_censored": "Interval-censored (Turnbull)",
+    "interval_censored": "Interval-censored (Turnbull): the interval that holds the median, no CI",
     "without_response": "Without response",
     "in_response": "In response",
     "after_event": "After the event",

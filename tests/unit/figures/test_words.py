@@ -48,4 +48,4 @@ def test_inside_a_sentence_only_words_become_small(label, inside):
 
 
 def test_the_interval_of_a_turnbull_median_is_not_called_a_confidence_interval():
-    assert name_term("interval_censored").endswith("no CI")
+    assert words.name_term("interval_censored").endswith("no CI")

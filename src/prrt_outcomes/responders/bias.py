@@ -96,7 +96,7 @@ def compute_guarantee_time_bias(
     nothing = float("nan")
     if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
         return GuaranteeTimeBias(*[nothing] * 5, n_replicates=0, status="too_few")
-    fits = [fit_cox(**part, engine="newton") for part in (fixed, moving)]
+    fits = [fit_cox(**part) for part in (fixed, moving)]
     values = [float(fit.coefficients[0]) for fit in fits]
     failed = next((fit.status for fit in fits if not np.isfinite(fit.coefficients[0])), None)
     if failed is not None:

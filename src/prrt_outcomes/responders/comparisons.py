@@ -216,7 +216,6 @@ def _fit_ratio(
         references=references,
         entry=entry,
         confidence=comparison.confidence,
-        engine="newton",
     )
     row = fit.table.loc[fit.table["term"] == STATE].iloc[0]
     return {

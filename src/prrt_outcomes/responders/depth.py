@@ -106,7 +106,6 @@ def summarise_depth(rows: EndpointRows, depth: DepthHistory, confidence: float) 
         (split.event == 1).astype(float),
         pd.DataFrame(basis, columns=names),
         entry=split.start,
-        engine="newton",
     )
     if not fit.estimated.all():
         return None

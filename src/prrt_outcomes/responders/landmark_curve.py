@@ -52,7 +52,6 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
             pd.DataFrame({STATE: inside}),
             entry=entry,
             confidence=comparison.confidence,
-            engine="newton",
         )
         row = fit.table.iloc[0]
         written.append(

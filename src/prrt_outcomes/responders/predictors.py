@@ -78,7 +78,6 @@ def summarise_predictors(
             references=known,
             entry=None if entry is None else entry[usable],
             confidence=confidence,
-            engine="newton",
         )
         parts.append(fit.table.assign(outcome=outcome))
     if not parts:

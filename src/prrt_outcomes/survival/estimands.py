@@ -160,7 +160,6 @@ def _fit_ratios(
         references={group_by: reference},
         entry=part.entry_months,
         confidence=settings.confidence.level,
-        engine="newton",
     )
     table = fit.table.rename(
         columns={

@@ -55,7 +55,6 @@ def summarise_imputed_model(
             references=references,
             entry=rows.entry_months,
             confidence=settings.confidence.level,
-            engine="newton",
         )
         for frame in completed
     ]

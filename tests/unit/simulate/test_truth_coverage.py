@@ -68,7 +68,7 @@ def estimate_hazard_ratios(cohort, truth):
         }
     )
     for endpoint in ("pfs", "os"):
-        fitted = fit_cox(cohort[f"{endpoint}_days"], cohort[f"{endpoint}_event"], x, engine="newton")
+        fitted = fit_cox(cohort[f"{endpoint}_days"], cohort[f"{endpoint}_event"], x)
         frame = fitted.table
         for name, expected in truth["cox"][endpoint]["multivariable"].items():
             row = frame[frame["term"] == name].iloc[0]

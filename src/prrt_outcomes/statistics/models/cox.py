@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,7 +28,6 @@ from prrt_outcomes.statistics.models.estimability import (
 from prrt_outcomes.statistics.models.model_rows import TIE_TOLERANCE, ModelRows, derive_model_rows
 from prrt_outcomes.statistics.models.monotone_limit import fit_monotone_limit
 from prrt_outcomes.statistics.models.partial_likelihood import (
-    NewtonFit,
     compute_partial_likelihood,
     compute_score_residuals,
     derive_tied_events,
@@ -37,7 +35,6 @@ from prrt_outcomes.statistics.models.partial_likelihood import (
 )
 
 EVENTS_PER_PARAMETER = 10
-LIFELINES_MAX_ROWS = 5_000
 
 
 def fit_cox(
@@ -55,7 +52,6 @@ def fit_cox(
     ties: str = "efron",
     confidence: float = 0.95,
     tie_tolerance: float = TIE_TOLERANCE,
-    engine: str | None = None,
 ) -> CoxResult:
     """Fit a Cox model: any covariates, strata, delayed entry, counting-process rows, weights.
 
@@ -71,10 +67,6 @@ def fit_cox(
     robust : sandwich variance. Default: when weights are not counts, when `cluster` is given or when a
         patient has more than one event
     ties : ``efron`` or ``breslow``
-    engine : ``lifelines`` or ``newton``. Default: lifelines for one unweighted row a patient under Efron
-        without strata or delayed entry, up to 5,000 rows; our Newton method for what lifelines cannot do or
-        takes long over. Either is brought to machine precision by the same last steps, so the numbers are
-        the same.
 
     Returns
     -------
@@ -115,7 +107,7 @@ def fit_cox(
     if robust is None:
         counts = bool((rows.weights == np.round(rows.weights)).all())
         robust = not counts or cluster is not None or rows.events_per_patient_max > 1
-    return fit_cox_rows(design, rows, robust=robust, ties=ties, confidence=confidence, engine=engine)
+    return fit_cox_rows(design, rows, robust=robust, ties=ties, confidence=confidence)
 
 
 def fit_cox_rows(
@@ -125,7 +117,6 @@ def fit_cox_rows(
     robust: bool = False,
     ties: str = "efron",
     confidence: float = 0.95,
-    engine: str | None = None,
 ) -> CoxResult:
     """Fit a Cox model to a design and rows that are already checked; see `fit_cox`."""
     tied = derive_tied_events(rows, ties)
@@ -147,8 +138,13 @@ def fit_cox_rows(
             log_likelihood=null.log_likelihood,
             log_likelihood_null=null.log_likelihood,
         )
-    fit = _maximise(matrix[:, used], rows, tied, ties, engine, null.information[np.ix_(used, used)])
-    separated, directions = find_separated_columns(fit, null.information[np.ix_(used, used)])
+    null_information = null.information[np.ix_(used, used)]
+    fit = fit_newton(
+        lambda beta: compute_partial_likelihood(matrix[:, used], rows, tied, beta),
+        np.zeros(int(used.sum())),
+        null_information=null_information,
+    )
+    separated, directions = find_separated_columns(fit, null_information)
     few = rows.n_events < EVENTS_PER_PARAMETER * used.sum()
     fitted, columns = rows, np.arange(int(used.sum()))
     if separated.any():
@@ -219,50 +215,6 @@ def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: 
             [np.bincount(rows.cluster, weights=v, minlength=n_clusters) for v in influence.T]
         )
     return influence.T @ influence
-
-
-def _maximise(matrix, rows: ModelRows, tied, ties: str, engine: str | None, null_information) -> NewtonFit:
-    """Maximum of the partial likelihood; lifelines brings simple data near it, Newton's method home."""
-    if engine not in (None, "lifelines", "newton"):
-        raise ValueError(f"engine {engine!r}: expected 'lifelines' or 'newton'")
-    simple = (
-        ties == "efron"
-        and rows.one_row_per_patient
-        and not rows.delayed_entry
-        and bool((rows.weights == 1).all())
-        and not rows.stratum.any()
-    )
-    if engine == "lifelines" and not simple:
-        raise ValueError(
-            "lifelines fits one unweighted row a patient, Efron ties, no strata, no delayed entry"
-        )
-    wanted = engine == "lifelines" or (engine is None and rows.n <= LIFELINES_MAX_ROWS)
-    start = _fit_by_lifelines(matrix, rows) if simple and wanted else None
-
-    def evaluate(beta: np.ndarray):
-        return compute_partial_likelihood(matrix, rows, tied, beta)
-
-    zero = np.zeros(matrix.shape[1])
-    fit = fit_newton(evaluate, zero if start is None else start, null_information=null_information)
-    if fit.converged or start is None:
-        return fit
-    return fit_newton(evaluate, zero, null_information=null_information)
-
-
-def _fit_by_lifelines(matrix: np.ndarray, rows: ModelRows) -> np.ndarray | None:
-    """Coefficients from lifelines, or None where it gives up (a collinear or monotone case judged later)."""
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError
-
-    names = [f"x{j}" for j in range(matrix.shape[1])]
-    frame = pd.DataFrame(matrix, columns=names).assign(time=rows.time, event=rows.event)
-    with warnings.catch_warnings():
-        # What lifelines warns of (low variance, separation) becomes a status here.
-        warnings.simplefilter("ignore")
-        try:
-            return CoxPHFitter().fit(frame, "time", "event").params_[names].to_numpy()
-        except (ConvergenceError, ValueError, np.linalg.LinAlgError):
-            return None
 
 
 def _reason(columns: tuple[DesignColumn, ...], statuses: np.ndarray, n_events: int) -> str:

@@ -114,7 +114,7 @@ def bootstrap_cox_log_hazard_ratio(
         raise ValueError("weights_matrix holds negative or infinite weights")
     if not rows.kept.all():
         weights_matrix = weights_matrix[:, rows.kept]
-    whole = fit_cox_rows(design, rows, ties=ties, engine="newton")
+    whole = fit_cox_rows(design, rows, ties=ties)
     if not whole.estimated.all():
         raise ValueError(f"the model cannot be resampled: {whole.reason}")
     scale = design.matrix.std(axis=0)

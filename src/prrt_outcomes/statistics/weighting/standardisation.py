@@ -147,7 +147,7 @@ def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones:
 def _predict(matrix, everybody, design: Design, rows: ModelRows, milestones) -> tuple[np.ndarray, bool]:
     """Survival of all rows at the milestones as if in this group, and whether a Cox model gave it."""
     own = Design(matrix, design.columns, np.ones(len(matrix), dtype=bool), 0)
-    fit = fit_cox_rows(own, rows, engine="newton")
+    fit = fit_cox_rows(own, rows)
     usable = fit.estimated
     beta = np.nan_to_num(fit.coefficients)
     centre = matrix.mean(axis=0)

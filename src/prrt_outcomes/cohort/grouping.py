@@ -1,10 +1,16 @@
-"""Groups of patients as results name them: schema order, `unknown` as a level, `all` for the whole cohort."""
+"""Groups, model covariates and reference levels as all results name them.
+
+Levels stand in schema order; `unknown` is the last level of a grouping and missing in a model; `all` is the whole
+cohort.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 WHOLE = "all"
@@ -49,3 +55,55 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     if UNKNOWN in present:
         levels.append(UNKNOWN)
     return pd.Series(pd.Categorical(text, categories=levels, ordered=True), index=frame.index)
+
+
+def choose_reference(group: pd.Series, wanted: str | None) -> str | None:
+    """Reference level of a grouping, as `choose_reference_level`; `unknown` is none."""
+    return choose_reference_level(group[group.ne(UNKNOWN)].value_counts(sort=False), wanted)
+
+
+def choose_reference_level(sizes: pd.Series, wanted: str | None) -> str | None:
+    """Reference among levels of known size: the wanted one where it occurs, else the largest, ties in order.
+
+    Parameters
+    ----------
+    sizes : number of patients by level, levels in schema order
+    wanted : level that the study names (`analysis.reference`), or None
+    """
+    occurring = sizes[sizes > 0]
+    if wanted is not None and str(wanted) in occurring.index:
+        return str(wanted)
+    return None if occurring.empty else str(occurring.idxmax())
+
+
+def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Covariates of a model: numbers as they are, everything else as categories, `unknown` missing.
+
+    A category keeps schema order and only the levels that occur.
+    """
+    import pandas as pd
+
+    columns = {}
+    for name in names:
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values.dtype) and not isinstance(values.dtype, pd.BooleanDtype):
+            columns[name] = values.astype("Float64").astype("float64")
+        else:
+            group = compute_group(frame, name)
+            known = group.cat.remove_categories([UNKNOWN]) if UNKNOWN in group.cat.categories else group
+            columns[name] = known.cat.remove_unused_categories()
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Reference level of each categorical covariate, as `choose_reference`."""
+    import pandas as pd
+
+    references = {}
+    for name in covariates.columns:
+        if isinstance(covariates[name].dtype, pd.CategoricalDtype):
+            complete = covariates.loc[covariates.notna().all(axis=1), name].cat.remove_unused_categories()
+            level = choose_reference(complete, wanted.get(name))
+            if level is not None:
+                references[name] = level
+    return references

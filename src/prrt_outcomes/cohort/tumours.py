@@ -24,9 +24,26 @@ GROUP_OF_TYPE = {
 
 
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
-    """Add `tumour_group` (gep, lung, neuroectodermal, other) behind the columns of patients; same rows."""
+    """Add `tumour_group` where it is absent or empty: tumour types taken together.
+
+    Parameters
+    ----------
+    patients : table `patients` with `tumour_type`
+
+    Returns
+    -------
+    DataFrame
+        the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that stands
+        there already is kept, an empty tumour type stays empty.
+    """
     import pandas as pd
 
-    levels = list(load_schema("analysis_set").field("tumour_group").codes)
-    group = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE)
-    return patients.assign(tumour_group=group.astype(pd.CategoricalDtype(levels, ordered=True)))
+    levels = load_schema("analysis_set").field("tumour_group").codes
+    kind = pd.CategoricalDtype(list(levels), ordered=True)
+    if "tumour_type" in patients:
+        derived = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE)
+    else:
+        derived = pd.Series(pd.NA, index=patients.index, dtype="string")
+    if "tumour_group" in patients:
+        derived = patients["tumour_group"].astype("string").fillna(derived.astype("string"))
+    return patients.assign(tumour_group=derived.astype(kind))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.against_samples import describe_samples, make_judge
 from prrt_outcomes.controls.curve import reconstruct_curve, stack_reconstruction
 from prrt_outcomes.controls.findings import Findings
@@ -16,7 +17,6 @@ from prrt_outcomes.controls.sensitivity import Judge, vary_calendar, vary_start
 from prrt_outcomes.controls.two_sample import compare_two_samples
 from prrt_outcomes.controls.verdicts import judge_published
 from prrt_outcomes.controls.weighing import Weighting, convert_baseline_to_targets, weigh_to_targets
-from prrt_outcomes.survival.endpoint_rows import derive_covariates
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.cohorts import TwoSamples

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.cohort.grouping import compute_group
-from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
+from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:

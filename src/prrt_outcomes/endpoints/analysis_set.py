@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from prrt_outcomes.cohort.tumours import derive_tumour_group
 from prrt_outcomes.study.response import ResponseSettings
-from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS, derive_tumour_group
+from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS
 
 PERIOD_COLUMNS = (
     "period",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.responders.bias import compute_guarantee_time_bias, simulate_null_claims
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.curves import summarise_responder_curves
@@ -21,7 +22,6 @@ from prrt_outcomes.responders.predictors import summarise_predictors
 from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_state_rows
 from prrt_outcomes.responders.weighting import compare_weighted_landmark
 from prrt_outcomes.statistics.resampling import draw_weights
-from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.response.rates import COMPOSITES, UNKNOWN
+from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference_level
+from prrt_outcomes.response.rates import COMPOSITES
 from prrt_outcomes.statistics.proportions import compute_proportion_difference
 
 METHODS = ("miettinen_nurminen", "newcombe")
@@ -40,8 +41,7 @@ def summarise_rate_differences(
         sizes = part.drop_duplicates("group").set_index("group")["total"]
         if len(sizes) < 2:
             continue
-        reference = references.get(group_by)
-        reference = reference if reference in sizes.index else sizes.idxmax()
+        reference = choose_reference_level(sizes, references.get(group_by))
         counts = part.set_index(["group", "category"])[["n", "total"]]
         for group in sizes.index.drop(reference):
             for category in COMPOSITES:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
 from prrt_outcomes.statistics.models.design import compute_centre_and_scale, derive_design_matrix
 
@@ -65,14 +66,7 @@ def fit_response_model(
     `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear columns),
     `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer outcome.
     """
-    complete = ~covariates.isna().any(axis=1)
-    used = {
-        name: str(references[name])
-        for name in covariates.columns
-        if name in references
-        and (covariates.loc[complete, name].astype("string") == str(references[name])).any()
-        and not pd.api.types.is_numeric_dtype(covariates[name])
-    }
+    used = choose_references(covariates, references)
     design = derive_design_matrix(covariates, references=used)
     y = event[design.complete]
     n, events = len(y), int(y.sum())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
+from prrt_outcomes.cohort.tumours import derive_tumour_group
 from prrt_outcomes.response.codes import RESPONSES
 from prrt_outcomes.statistics.proportions import compute_proportion
-from prrt_outcomes.treatment.groups import derive_tumour_group
 
 COMPOSITES = {
     "objective": ("CR", "PR"),
@@ -14,77 +16,36 @@ COMPOSITES = {
     "disease_control": ("CR", "PR", "MR", "SD", "NON-CR/NON-PD"),
 }
 CATEGORIES = (*RESPONSES, *COMPOSITES)
-UNKNOWN = "unknown"
 
 
-def derive_groupings(
+def derive_baseline_columns(
     best_responses: pd.DataFrame,
     patients: pd.DataFrame,
     treatment_periods: pd.DataFrame,
-    group_by: tuple[str, ...],
+    names: Iterable[str],
 ) -> pd.DataFrame:
-    """Join the groupings of a study to rows of `best_responses`, same rows.
+    """Columns known at the start of treatment, one row a row of `best_responses`.
 
     Parameters
     ----------
-    group_by : columns of `treatment_periods` (such as radionuclide, known at the first cycle) or of `patients`;
-        `tumour_group` is derived from `tumour_type`
+    names : columns of `treatment_periods` (radionuclide, known at the first cycle) or of `patients`
 
     Returns
     -------
-    The rows with one category column a grouping; empty and `unknown` are one level `unknown`, the last one.
-    A name that neither table has gives `unknown` throughout.
+    A frame with one column a name, typed as in its table; a name that neither table has is empty throughout.
     """
-    columns = _gather_columns(best_responses, patients, treatment_periods, group_by)
-    return best_responses.assign(**{name: _join_unknown(values).array for name, values in columns.items()})
-
-
-def derive_covariates(
-    best_responses: pd.DataFrame,
-    patients: pd.DataFrame,
-    treatment_periods: pd.DataFrame,
-    names: tuple[str, ...],
-) -> pd.DataFrame:
-    """Covariates of the rows of `best_responses`: numbers as they are, all else categories, `unknown` missing."""
-    columns = {}
-    for name, values in _gather_columns(best_responses, patients, treatment_periods, names).items():
-        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-            columns[name] = values.astype("Float64").astype("float64").array
-        else:
-            known = _join_unknown(values).cat.remove_categories([UNKNOWN])
-            columns[name] = known.cat.remove_unused_categories().array
-    return pd.DataFrame(columns, index=best_responses.index)
-
-
-def _gather_columns(
-    rows: pd.DataFrame, patients: pd.DataFrame, treatment_periods: pd.DataFrame, names: tuple[str, ...]
-) -> dict[str, pd.Series]:
-    """Columns of patients, or of their treatment periods, for each row; empty where neither table has them."""
     by_patient = derive_tumour_group(patients).set_index("patient_id")
     by_period = treatment_periods.set_index(["patient_id", "period"])
-    keys = pd.MultiIndex.from_frame(rows[["patient_id", "period"]])
+    keys = pd.MultiIndex.from_frame(best_responses[["patient_id", "period"]])
     columns = {}
     for name in names:
         if name == "radionuclide":
-            columns[name] = by_period[name].reindex(keys)
+            columns[name] = by_period[name].reindex(keys).array
         elif name in by_patient.columns:
-            columns[name] = by_patient[name].reindex(rows["patient_id"])
+            columns[name] = by_patient[name].reindex(best_responses["patient_id"]).array
         else:
-            columns[name] = pd.Series(pd.NA, index=rows.index, dtype="string")
-    return columns
-
-
-def _join_unknown(values: pd.Series) -> pd.Series:
-    """Category with empty and `unknown` as one last level; levels in schema order, else sorted."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        levels = [str(level) for level in values.cat.categories]
-    elif pd.api.types.is_bool_dtype(values.dtype):
-        values, levels = values.map({True: "yes", False: "no"}).astype("string"), ["yes", "no"]
-    else:
-        levels = [str(level) for level in sorted(values.dropna().unique())]
-    levels = [level for level in levels if level != UNKNOWN] + [UNKNOWN]
-    text = values.astype("string").fillna(UNKNOWN)
-    return text.astype(pd.CategoricalDtype(levels, ordered=True))
+            columns[name] = pd.array([pd.NA] * len(best_responses), dtype="string")
+    return pd.DataFrame(columns, index=best_responses.index)
 
 
 def summarise_response_rates(

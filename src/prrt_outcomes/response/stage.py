@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
 from prrt_outcomes.response.agreement import (
     filter_disagreements,
     pair_criteria,
@@ -21,7 +22,7 @@ from prrt_outcomes.response.frames import derive_best_table, derive_responses_ta
 from prrt_outcomes.response.logistic import summarise_response_models
 from prrt_outcomes.response.losses import count_losses
 from prrt_outcomes.response.passes import Pass, classify_study
-from prrt_outcomes.response.rates import derive_covariates, derive_groupings, summarise_response_rates
+from prrt_outcomes.response.rates import derive_baseline_columns, summarise_response_rates
 from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.response.warnings_table import list_warnings
 from prrt_outcomes.stage_status import stage_frame
@@ -111,8 +112,10 @@ def _summarise(
         table[table["reader"].isin(readers) & (table["period"] == 1)].reset_index(drop=True)
         for table in (out["responses"], out["best_responses"])
     )
-    best = derive_groupings(best, tables["patients"], tables["treatment_periods"], analysis.group_by)
-    covariates = derive_covariates(best, tables["patients"], tables["treatment_periods"], analysis.covariates)
+    names = tuple(dict.fromkeys((*analysis.group_by, *analysis.covariates)))
+    known = derive_baseline_columns(best, tables["patients"], tables["treatment_periods"], names)
+    best = best.assign(**{name: compute_group(known, name) for name in analysis.group_by})
+    covariates = derive_covariates(known, analysis.covariates)
     rates = summarise_response_rates(best, analysis.group_by, level=level)
     pairs = pair_criteria(best[best["confirmed"] == (settings.primary_rate == "confirmed")])
     for one in passes:

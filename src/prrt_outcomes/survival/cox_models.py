@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.models.concordance import compute_cox_concordance
 from prrt_outcomes.statistics.models.cox import fit_cox
 from prrt_outcomes.statistics.models.firth import fit_firth_cox
 from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
-from prrt_outcomes.survival.endpoint_rows import choose_references, derive_covariates
 from prrt_outcomes.survival.imputed_model import summarise_imputed_model
 
 if TYPE_CHECKING:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     import pandas as pd
 
@@ -74,45 +71,3 @@ def select_endpoint_rows(
         entry_months=entry if (entry > 0).any() else None,
         frame=joined.drop(columns=["entry_days", "time_days", "event"]),
     )
-
-
-def choose_reference(group: pd.Series, wanted: str | None) -> str | None:
-    """Reference level of a grouping: the wanted one where it occurs, else the most frequent, ties in order."""
-    counts = group[group.ne(UNKNOWN)].value_counts(sort=False)
-    counts = counts[counts > 0]
-    if wanted is not None and wanted in counts.index:
-        return wanted
-    return None if counts.empty else str(counts.idxmax())
-
-
-def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Covariates of a model: numbers as they are, everything else as categories, `unknown` missing.
-
-    A category keeps schema order and only the levels that occur.
-    """
-    import pandas as pd
-
-    columns = {}
-    for name in names:
-        values = frame[name]
-        if pd.api.types.is_numeric_dtype(values.dtype) and not isinstance(values.dtype, pd.BooleanDtype):
-            columns[name] = values.astype("Float64").astype("float64")
-        else:
-            group = compute_group(frame, name)
-            known = group.cat.remove_categories([UNKNOWN]) if UNKNOWN in group.cat.categories else group
-            columns[name] = known.cat.remove_unused_categories()
-    return pd.DataFrame(columns, index=frame.index)
-
-
-def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Reference level of each categorical covariate, as `choose_reference`."""
-    import pandas as pd
-
-    references = {}
-    for name in covariates.columns:
-        if isinstance(covariates[name].dtype, pd.CategoricalDtype):
-            complete = covariates.loc[covariates.notna().all(axis=1), name].cat.remove_unused_categories()
-            level = choose_reference(complete, wanted.get(name))
-            if level is not None:
-                references[name] = level
-    return references

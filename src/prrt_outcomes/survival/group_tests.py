@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group
+from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference, compute_group
 from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk.logrank import compute_holm, compute_logrank
 from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
 from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
 from prrt_outcomes.statistics.risk.table import compute_risk_table
-from prrt_outcomes.survival.endpoint_rows import choose_reference
 
 if TYPE_CHECKING:
     import pandas as pd

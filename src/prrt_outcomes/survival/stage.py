@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
-from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, derive_covariates
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
 from prrt_outcomes.survival.effects import summarise_periods, summarise_subgroups
-from prrt_outcomes.survival.endpoint_rows import EndpointRows, derive_covariates, select_endpoint_rows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.survival.estimands import summarise_estimand_tables
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.cohort.tumours import derive_tumour_group
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.delivery import summarise_delivery
 from prrt_outcomes.treatment.eligibility import derive_eligibility
-from prrt_outcomes.treatment.groups import derive_tumour_group
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
 from prrt_outcomes.treatment.windows import derive_analogue_windows
 

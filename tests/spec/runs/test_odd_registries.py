@@ -126,3 +126,26 @@ def test_a_table_that_does_not_keep_to_its_schema_is_seen(run_stages, faults_of)
     faults = " ".join(faults_of(results))
     for words in ("inf or nan", "without status", "['fine']", "key stands twice"):
         assert words in faults
+
+
+def test_a_named_reference_holds_in_every_chapter(run_stages, faults_of):
+    def change(tables, settings):
+        tables["patients"]["functioning"] = ["yes", "no", "no"] * 12
+        settings["analysis"] |= {
+            "group_by": ["functioning"],
+            "covariates": ["functioning"],
+            "reference": {"functioning": "true"},
+        }
+
+    results = run_stages(change)
+    pairs = {("false", "true")}
+    for name in ("response_differences", "rmst_difference"):
+        table = pd.read_csv(results / "tables" / f"{name}.csv", dtype=str)
+        assert set(zip(table["group"], table["reference"], strict=True)) == pairs, name
+    for name in ("cox", "response_model"):
+        table = pd.read_csv(results / "tables" / f"{name}.csv", dtype=str)
+        assert set(zip(table["level"], table["reference"], strict=True)) == pairs, name
+    rates = pd.read_csv(results / "tables" / "response_rates.csv", dtype=str)
+    curves = pd.read_csv(results / "tables" / "km_summary.csv", dtype=str)
+    assert set(rates["group"]) == set(curves["group"]) == {"all", "false", "true"}
+    assert faults_of(results) == []

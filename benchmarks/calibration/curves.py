@@ -17,7 +17,6 @@ from benchmarks.calibration.cohorts import (
     simulate_competing,
 )
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.statistics.resampling import fit_bootstrap
 from prrt_outcomes.statistics.risk.cumulative_incidence import (
     compute_incidence_milestones,
     fit_cumulative_incidence,
@@ -26,16 +25,9 @@ from prrt_outcomes.statistics.risk.interval import INTERVAL_TYPES, compute_inter
 from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk.milestone import compute_milestones
 from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.replicates import (
-    compute_replicate_quantiles,
-    compute_replicate_rmst,
-    compute_replicate_rows,
-)
 from prrt_outcomes.statistics.risk.rmst import compute_rmst
 
 COHORTS = 2_000
-BOOTSTRAP_COHORTS = 500
-REPLICATES = 400
 NOMINAL = (0.935, 0.965)
 
 
@@ -68,7 +60,7 @@ def measure(scenario: Scenario, cohorts: int) -> Tally:
     """Return the coverage of every interval in one scenario."""
     rng = np.random.default_rng([20151122, SCENARIOS.index(scenario)])
     truth, tally = compute_truth(scenario), Tally()
-    for cohort in range(cohorts):
+    for _ in range(cohorts):
         time, event = simulate(scenario, rng)
         curve = fit_kaplan_meier(time, event)
         at = compute_milestones(curve, [MILESTONE])
@@ -84,31 +76,12 @@ def measure(scenario: Scenario, cohorts: int) -> Tally:
         time_c, status = simulate_competing(scenario, rng)
         incidence = compute_incidence_milestones(fit_cumulative_incidence(time_c, status), [MILESTONE])
         tally.add("incidence log-log", truth.incidence, incidence.lower[0], incidence.upper[0])
-        if scenario.n <= 200 and cohort < BOOTSTRAP_COHORTS:
-            add_bootstrap(tally, truth, time, event, seed=cohort)
     return tally
-
-
-def add_bootstrap(tally: Tally, truth, time, event, seed: int) -> None:
-    """Add percentile intervals of median and RMST, and the BCa interval of RMST."""
-    rows, n = compute_replicate_rows(time, event), len(time)
-
-    def both(weights: np.ndarray) -> np.ndarray:
-        medians = compute_replicate_quantiles(rows, weights)
-        return np.stack([medians, compute_replicate_rmst(rows, weights, HORIZON)], axis=1)
-
-    found = fit_bootstrap(both, n, seed=seed, replicates=REPLICATES, undefined="high")
-    tally.add("median bootstrap", truth.median, found.lower[0], found.upper[0])
-    tally.add("RMST percentile", truth.rmst, found.lower[1], found.upper[1])
-    bca = fit_bootstrap(
-        lambda w: compute_replicate_rmst(rows, w, HORIZON), n, seed=seed, replicates=REPLICATES, method="bca"
-    )
-    tally.add("RMST bca", truth.rmst, bca.lower[0], bca.upper[0])
 
 
 def main(cohorts: int = COHORTS) -> None:
     names = [f"S(t) {interval}" for interval in INTERVAL_TYPES]
-    names += ["median log-log", "median plain", "median bootstrap", "RMST", "RMST percentile", "RMST bca"]
+    names += ["median log-log", "median plain", "RMST"]
     names += ["incidence log-log"]
     rows = []
     for scenario in SCENARIOS:
@@ -119,8 +92,7 @@ def main(cohorts: int = COHORTS) -> None:
         f"Coverage in per cent of 95 % intervals over {cohorts:,} cohorts a row; exponential times with a median of "
         "600 days, uniform censoring, rounded up to days or months of 30 days; milestone and horizon 720 days. The "
         "truth is that of the rounded times. `*` lies outside 93.5 to 96.5. `none`: cohorts without an interval "
-        "(nobody followed to the milestone, or no limit reached), left out. Bootstrap: "
-        f"{REPLICATES} replicates, the first {BOOTSTRAP_COHORTS} cohorts, n up to 200.\n\n"
+        "(nobody followed to the milestone, or no limit reached), left out.\n\n"
         "What the page shows: with 50 patients the plain and arcsine intervals, the RMST's normal interval and the "
         "plain median fall short of 95 %, the log-log interval does not. By month the interval of the median covers "
         "more than asked, since its limits can only stand on months.\n\n"

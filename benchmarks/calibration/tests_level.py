@@ -11,7 +11,7 @@ from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.risk.gray import compute_gray_test
 from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier_by_group
-from prrt_outcomes.statistics.risk.logrank import compute_logrank, compute_trend
+from prrt_outcomes.statistics.risk.logrank import compute_logrank
 from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
 from prrt_outcomes.statistics.risk.milestone import compute_milestone_difference
 from prrt_outcomes.statistics.risk.one_sample import compute_one_sample_logrank
@@ -34,7 +34,7 @@ def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, 
     strata = rng.integers(0, 3, scenario.n)
     p["stratified"] = compute_logrank(compute_risk_table(time, event, group=two, stratum=strata)).p_value
     by_three = compute_risk_table(time, event, group=three)
-    p["three groups"], p["trend"] = compute_logrank(by_three).p_value, compute_trend(by_three).p_value
+    p["three groups"] = compute_logrank(by_three).p_value
     curves = list(fit_kaplan_meier_by_group(time, event, two).values())
     p["milestone difference"] = compute_milestone_difference(*curves, 480.0).p_value
     p["RMST difference"] = compute_rmst_difference(*curves, 480.0).p_value

@@ -11,19 +11,6 @@ if TYPE_CHECKING:
 
 CREATININE_UMOL_L_PER_MG_DL = 88.42
 
-SI_UNITS = {
-    "creatinine": "µmol/L",
-    "haemoglobin": "g/L",
-    "platelets": "10^9/L",
-    "leukocytes": "10^9/L",
-    "neutrophils": "10^9/L",
-    "lymphocytes": "10^9/L",
-    "alt": "U/L",
-    "ast": "U/L",
-    "bilirubin": "µmol/L",
-    "chromogranin_a": "µg/L",
-    "egfr": "mL/min/1.73 m2",
-}
 
 _CELLS = {
     "10^9/l": 1.0,

@@ -39,7 +39,7 @@ def fit(d, rows=slice(None), **options):
     names = {"entry", "weights", "strata"} & set(options)
     arrays = {k: (d[k] if options[k] is True else options[k])[rows] for k in names}
     rest = {k: v for k, v in options.items() if k not in names}
-    return fit_cox(d["time"][rows], d["event"][rows], d["x"][rows], engine="newton", **arrays, **rest)
+    return fit_cox(d["time"][rows], d["event"][rows], d["x"][rows], **arrays, **rest)
 
 
 @FEW
@@ -98,9 +98,7 @@ def test_cutting_intervals_changes_nothing(d):
     patient = np.concatenate([np.arange(n), np.arange(n)[inside]])
     for robust in (False, True):
         whole = fit(d, entry=True, robust=robust)
-        parts = fit_cox(
-            stop, event, d["x"][patient], entry=start, identifier=patient, robust=robust, engine="newton"
-        )
+        parts = fit_cox(stop, event, d["x"][patient], entry=start, identifier=patient, robust=robust)
         assert (parts.n_patients, parts.n_events) == (n, whole.n_events)
         assume(whole.status in SOUND)
         np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=1e-6, atol=1e-8)

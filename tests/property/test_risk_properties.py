@@ -12,7 +12,7 @@ from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk.logrank import TEST_WEIGHTS, compute_logrank
 from prrt_outcomes.statistics.risk.quantile import compute_quantile
 from prrt_outcomes.statistics.risk.rmst import compute_rmst
-from prrt_outcomes.statistics.risk.table import add_risk_tables, compute_risk_table
+from prrt_outcomes.statistics.risk.table import compute_risk_table
 
 patient = st.tuples(
     st.integers(1, 12), st.integers(0, 2), st.integers(0, 11), st.sampled_from("ab"), st.integers(1, 3)
@@ -98,31 +98,6 @@ def test_swapped_labels_flip_the_sign(cohort):
         )
         assert one.statistic == pytest.approx(two.statistic, nan_ok=True, abs=1e-9)
         assert one.z == pytest.approx(-two.z, nan_ok=True, abs=1e-9)
-
-
-@quick
-@given(cohorts, st.integers(1, 4))
-def test_parts_add_up_to_the_whole(cohort, n_parts):
-    time, event, entry, group, weight = columns(cohort)
-    part = np.arange(len(time)) % n_parts
-    tables = [
-        compute_risk_table(
-            time[part == k],
-            event[part == k],
-            entry=entry[part == k],
-            group=group[part == k],
-            weights=weight[part == k],
-        )
-        for k in range(n_parts)
-        if (part == k).any()
-    ]
-    whole = compute_risk_table(time, event, entry=entry, group=group, weights=weight)
-    total = add_risk_tables(tables)
-    assert total.groups == whole.groups
-    np.testing.assert_allclose(total.time, whole.time)
-    np.testing.assert_allclose(total.weighted.at_risk, whole.weighted.at_risk)
-    np.testing.assert_array_equal(total.counts.events, whole.counts.events)
-    np.testing.assert_array_equal(total.counts.censored, whole.counts.censored)
 
 
 @quick

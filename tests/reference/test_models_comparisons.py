@@ -6,14 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from prrt_outcomes.statistics.models.indirect import (
-    compute_indirect_comparison,
-    compute_std_error_from_interval,
-)
 from prrt_outcomes.statistics.models.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.models.rates import compute_rate_ratio
 from prrt_outcomes.statistics.models.subgroups import fit_subgroup_hazard_ratios
 
 FOLDER = Path(__file__).parent / "r" / "models"
@@ -75,40 +69,3 @@ def test_piecewise_hazard_ratio_equals_surv_split(agree):
     )
     assert result.equality.degrees_of_freedom == 2
     assert result.table["n_events"].sum() == d["event"].sum()
-
-
-def test_rate_ratio_equals_poisson_test(agree):
-    result = compute_rate_ratio(31, 812.5, 44, 690.25)
-    ours = np.array([result.ratio, result.lower, result.upper, result.p_value])
-    agree(
-        "rate_ratio",
-        "rate ratio, exact interval, p",
-        ours,
-        reference("rate_ratio", "estimate"),
-        1e-6,
-        "R poisson.test",
-    )
-
-
-def test_indirect_comparison_equals_maicplus(agree):
-    result = compute_indirect_comparison(np.log(1.1), 0.2, np.log(1.3), 0.18, confidence=0.9)
-    ours = np.array([result.estimate, result.std_error, result.p_value, result.lower, result.upper])
-    theirs = [
-        -0.16705408466316612,
-        0.26907248094147424,
-        0.5346972582218585,
-        -0.6096389308525807,
-        0.27553076152624845,
-    ]
-    agree("bucher", "Bucher: difference, SE, p, interval", ours, theirs, 1e-8, "maicplus test-bucher.R")
-    error = compute_std_error_from_interval(0.55, 0.90)
-    agree(
-        "bucher_std_error",
-        "SE from a published interval",
-        error,
-        0.12563406495792420,
-        1e-8,
-        "maicplus test-bucher.R",
-    )
-    with pytest.raises(ValueError, match="above 0"):
-        compute_indirect_comparison(0.1, 0.0, 0.2, 0.1)

@@ -16,7 +16,6 @@ from prrt_outcomes.statistics.proportions import (
     compute_proportion,
     compute_proportion_difference,
 )
-from prrt_outcomes.statistics.risk.bands import compute_band_critical_value
 from prrt_outcomes.statistics.risk.kaplan_meier import (
     fit_kaplan_meier,
     fit_kaplan_meier_by_group,
@@ -264,18 +263,6 @@ def test_turnbull(r_risk):
     low, high = compute_turnbull_survival(fit_turnbull(d.left, d.right), [10, 20, 30, 40])
     assert (low == high).all()
     r_risk("diabetes_turnbull", "Turnbull, diabetes (R stops at 1e-6)", high, 2e-6)
-
-
-def test_band_critical_values(agree):
-    source = "Klein and Moeschberger 2003, example 4.2 (tables C.3 and C.4)"
-    equal = compute_band_critical_value("equal_precision", 0.1, 0.6)
-    hall = compute_band_critical_value("hall_wellner", 0.1, 0.6)
-    agree("risk_band_equal_precision", "critical value, 0.1 to 0.6", equal, 2.8826, 1e-4, source)
-    agree("risk_band_hall_wellner", "critical value, 0.1 to 0.6", hall, 1.3211, 1e-4, source)
-    whole = compute_band_critical_value("hall_wellner", 1e-9, 1 - 1e-9)
-    agree(
-        "risk_band_kolmogorov", "critical value, 0 to 1", whole, 1.358099, 1e-6, "Kolmogorov's distribution"
-    )
 
 
 def test_proportions(agree):

@@ -13,7 +13,7 @@ import sksurv.compare
 import sksurv.datasets
 from lifelines.statistics import logrank_test
 
-from prrt_outcomes.statistics.risk.logrank import compute_logrank, compute_pairwise, compute_trend
+from prrt_outcomes.statistics.risk.logrank import compute_logrank
 from prrt_outcomes.statistics.risk.one_sample import (
     compute_one_sample_logrank,
     compute_poisson_interval,
@@ -87,9 +87,6 @@ def test_logrank_four_groups(r_risk):
     hold(r_risk, "veteran_logrank", "veteran by cell type", compute_logrank(table))
     rho1 = compute_logrank(table, "fleming_harrington", rho=1)
     r_risk("veteran_rho1_chisq", "veteran by cell type, FH(1, 0)", rho1.statistic)
-    pairs = compute_pairwise(table)
-    r_risk("veteran_pairwise_p", "veteran, pairs: p", [p.p_value for p in pairs])
-    r_risk("veteran_pairwise_holm", "veteran, pairs: Holm", [p.p_value_holm for p in pairs])
 
 
 def test_late_entry(r_risk):
@@ -108,19 +105,6 @@ def test_mantel_byar(r_risk):
     c = COUNTING
     test = compute_mantel_byar(c.start, c.stop, c.event, c.state, c.id)
     r_risk("counting_mantel_byar", "Mantel-Byar, generated rows", test.statistic)
-
-
-def test_trend(r_risk):
-    larynx = lifelines.datasets.load_larynx()
-    stage = 1 + larynx.Stage_II + 2 * larynx.Stage_III + 3 * larynx.Stage_IV
-    trend = compute_trend(compute_risk_table(larynx.time, larynx.death, group=stage))
-    r_risk("larynx_trend", "trend over larynx stages, against the exact Cox score test", trend.statistic)
-    g = GENERATED
-    table = compute_risk_table(g.time, g.status, group=g.group)
-    r_risk("generated_trend", "trend over three groups", compute_trend(table).statistic)
-    r_risk("generated_trend_scores", "trend with scores 0, 1, 5", compute_trend(table, [0, 1, 5]).statistic)
-    table = compute_risk_table(g.time, g.status, group=g.group, stratum=g.stratum)
-    r_risk("generated_trend_strata", "trend, stratified", compute_trend(table).statistic)
 
 
 def test_one_sample(r_risk):

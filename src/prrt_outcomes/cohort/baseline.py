@@ -19,7 +19,6 @@ CATEGORIES = (
     "krenning_score",
     "ecog",
 )
-NUMBERS = ("age_years", "ki67_percent", "karnofsky", "prior_lines")
 ORDER = (
     "age_years", "sex", "tumour_group", "tumour_type", "grade", "ki67_percent", "functioning", "liver_metastases",
     "bone_metastases", "progressive_at_baseline", "krenning_score", "ecog", "karnofsky", "prior_lines", "radionuclide",

@@ -38,14 +38,4 @@ EXCLUSION_REASONS = {
     "not_reported": "no reported outcome",
     "not_at_risk": "reported time ends before the patient came under observation",
 }
-NOTES = {
-    "half_day": "time 0 counts as half a day",
-    "partial_date": "a partial date was resolved",
-    "progression_before_origin": "the only registered progression came before the time began",
-}
 REASONS = tuple(dict.fromkeys((*EVENT_REASONS, *CENSOR_REASONS)))
-
-
-def describe_reason(reason: str, event: int) -> str:
-    """Words for a reason: what the event was, or why the time was censored."""
-    return (EVENT_REASONS if event else CENSOR_REASONS)[reason]

@@ -58,11 +58,6 @@ def wrap_text(text: str, width_in: float, size: float, weight: str = "normal") -
     return "\n".join(wrap(text, 6))
 
 
-def count_lines(text: str) -> int:
-    """Lines of a text."""
-    return text.count("\n") + 1
-
-
 def extra_height_in(text: str, size: float) -> float:
     """Inches by which a text is higher than one line."""
     return text.count("\n") * size * LINE_SPACING / POINTS_PER_INCH

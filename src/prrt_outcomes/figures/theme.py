@@ -8,7 +8,6 @@ from dataclasses import dataclass
 FONT = "DejaVu Sans"
 INK = "#1A1A1A"
 QUIET = "#5A5A5A"
-RULE = "#C8C8C8"
 GRID = "#E8E8E8"
 STAMP = "#B34A00"
 WARNING = "#B34A00"

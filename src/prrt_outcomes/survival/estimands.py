@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.model import Study
 
-ESTIMAND_INPUTS = ("endpoints", "endpoint_variants", "treatment_course", "analysis_set")
-ESTIMAND_OUTPUTS = ("estimand_comparison", "course_summary")
 INTERVALS = {
     "time_to_response": "time_to_response_days",
     "time_to_confirmed_response": "time_to_confirmed_response_days",

@@ -20,7 +20,6 @@ from prrt_outcomes.units import convert_days_to_months
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-SENSITIVITY_INPUTS = ("endpoints", "endpoint_variants", "estimands", "responses", "analysis_set")
 SENSITIVITY_OUTPUTS = ("sensitivity", "interval_censored_curve", "scan_intervals", "scan_interval_test")
 INFORMATIVE = (
     "new_therapy",

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRECISIONS = ("year", "month", "day")
-EXTRA_TYPES = ("string", "category", "integer", "number", "boolean", "date")
 
 
 def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, object]:

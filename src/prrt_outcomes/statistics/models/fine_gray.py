@@ -13,7 +13,6 @@ from prrt_outcomes.statistics.models.cox import EVENTS_PER_PARAMETER
 from prrt_outcomes.statistics.models.cox_result import (
     NO_TEST,
     ChiSquaredTest,
-    compute_chi_squared_test,
     compute_quadratic_test,
 )
 from prrt_outcomes.statistics.models.design import compute_centre_and_scale, derive_design_matrix
@@ -178,14 +177,6 @@ def fit_fine_gray(
         wald=wald,
         confidence=confidence,
     )
-
-
-def compute_likelihood_ratio(fit: FineGrayResult) -> ChiSquaredTest:
-    """Pseudo likelihood-ratio test of all estimable coefficients, as crr's summary prints it."""
-    estimable = int((fit.table["status"] != "not_estimable").sum())
-    if not np.isfinite(fit.log_likelihood) or not estimable:
-        return NO_TEST
-    return compute_chi_squared_test(2 * (fit.log_likelihood - fit.log_likelihood_null), estimable)
 
 
 def _arrange(time, event, censored, matrix) -> _Rows:

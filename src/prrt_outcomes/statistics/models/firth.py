@@ -11,7 +11,6 @@ import pandas as pd
 from scipy.special import chdtrc, chdtri
 
 from prrt_outcomes.statistics.models.coefficient_table import format_coefficient_table
-from prrt_outcomes.statistics.models.cox_result import CoxResult
 from prrt_outcomes.statistics.models.design import Design, compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.models.estimability import find_estimable_columns
 from prrt_outcomes.statistics.models.model_rows import ModelRows, derive_model_rows
@@ -84,13 +83,6 @@ def fit_firth_cox(
     )
     design = replace(design, matrix=design.matrix[rows.kept[design.complete]])
     return fit_firth_rows(design, rows, confidence=confidence)
-
-
-def fit_firth_beside(fit: CoxResult) -> FirthResult | None:
-    """Firth's fit of the same data where a Cox model has too few events or is separated, else None."""
-    if not fit.table["status"].isin(["too_few", "separation"]).any():
-        return None
-    return fit_firth_rows(fit.design, fit.rows, confidence=fit.confidence)
 
 
 def fit_firth_rows(

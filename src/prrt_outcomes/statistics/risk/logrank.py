@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
 from prrt_outcomes.statistics.risk.table import RiskTable
 
@@ -49,30 +49,6 @@ class LogRank:
     degrees_of_freedom: int
     p_value: float
     z: float
-    status: str
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A test for trend over ordered groups: `z` and two-sided `p_value`; `scores` as used."""
-
-    weight: str
-    scores: tuple[float, ...]
-    z: float
-    statistic: float
-    p_value: float
-    status: str
-
-
-@dataclass(frozen=True)
-class PairwiseTest:
-    """A test of two of several groups; `p_value_holm` is adjusted over all pairs that could be tested."""
-
-    first: object
-    second: object
-    statistic: float
-    p_value: float
-    p_value_holm: float
     status: str
 
 
@@ -243,65 +219,6 @@ def compute_quadratic_form(
     if rank < len(chosen):
         return float("nan"), rank, "too_few"
     return float(score[chosen] @ np.linalg.solve(block, score[chosen])), len(chosen), "ok"
-
-
-def compute_trend(
-    table: RiskTable,
-    scores: Sequence[float] | None = None,
-    weight: TestWeight = "logrank",
-    *,
-    rho: float = 0.0,
-    gamma: float = 0.0,
-) -> Trend:
-    """Test for trend over ordered groups.
-
-    Parameters
-    ----------
-    table : risk table, groups in their order
-    scores : one number a group; default 1, 2, 3, ...
-    weight, rho, gamma : as `compute_test_weights`
-
-    Returns
-    -------
-    Trend; `z` is positive where later groups have more events than expected
-
-    Raises
-    ------
-    ValueError : not one score a group
-
-    References
-    ----------
-    Tarone 1975, Biometrika 62:679; Klein and Moeschberger 2003, section 7.4.
-    """
-    a = np.arange(1.0, len(table.groups) + 1.0) if scores is None else np.asarray(scores, dtype=np.float64)
-    if len(a) != len(table.groups):
-        raise ValueError(f"{len(a)} scores for {len(table.groups)} groups")
-    (score,), covariance = compute_score(table, [compute_test_weights(table, weight, rho, gamma)])
-    variance = float(a @ covariance[0, 0] @ a)
-    status = "ok" if variance > 1e-12 else ("too_few" if table.weighted.events.sum() else "no_events")
-    z = float(a @ score) / np.sqrt(variance) if status == "ok" else float("nan")
-    p_value = float(2.0 * ndtr(-abs(z))) if status == "ok" else float("nan")
-    return Trend(weight, tuple(a.tolist()), float(z), float(z * z), p_value, status)
-
-
-def compute_pairwise(
-    table: RiskTable, weight: TestWeight = "logrank", *, rho: float = 0.0, gamma: float = 0.0
-) -> tuple[PairwiseTest, ...]:
-    """Test every pair of groups on its own data, with Holm's adjustment over the pairs that could be tested.
-
-    Parameters as `compute_logrank`; one result a pair, in the order of the groups.
-
-    References
-    ----------
-    Holm 1979, Scandinavian Journal of Statistics 6:65.
-    """
-    pairs = list(combinations(range(len(table.groups)), 2))
-    tests = [compute_logrank(table.select_groups(pair), weight, rho=rho, gamma=gamma) for pair in pairs]
-    holm = compute_holm(np.array([test.p_value for test in tests]))
-    return tuple(
-        PairwiseTest(table.groups[i], table.groups[j], t.statistic, t.p_value, float(p), t.status)
-        for (i, j), t, p in zip(pairs, tests, holm, strict=True)
-    )
 
 
 def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

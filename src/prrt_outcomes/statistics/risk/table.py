@@ -21,7 +21,6 @@ from prrt_outcomes.statistics.risk.rows import (
     SurvivalRows,
     check_rows,
     compute_codes,
-    merge_near_times,
 )
 
 
@@ -229,67 +228,6 @@ def _settle(weighted: Flows, counts: Flows) -> Flows:
     at_risk = np.where(everyone, weighted.events, at_risk)
     censored = np.where(counts.censored == 0, 0.0, weighted.censored)
     return Flows(at_risk, weighted.events, weighted.competing, censored, weighted.left, weighted.entered)
-
-
-def add_risk_tables(tables: Sequence[RiskTable], *, tolerance: float = TIE_TOLERANCE) -> RiskTable:
-    """Add the risk tables of the parts of a cohort (centres) to that of the whole.
-
-    Parameters
-    ----------
-    tables : at least one; groups and strata are matched by label and ordered as they first occur, sorted
-        where
-        they can be
-    tolerance : as `check_rows`
-
-    Returns
-    -------
-    RiskTable, equal to that of the pooled rows (with tied times merged over the parts)
-
-    Raises
-    ------
-    ValueError : no tables
-    """
-    if not tables:
-        raise ValueError("no risk tables to add")
-    groups = _union([table.groups for table in tables])
-    strata = _union([table.strata for table in tables])
-    distinct, position = merge_near_times(np.concatenate([table.time for table in tables]), tolerance)
-    stratum = np.concatenate(
-        [np.array([strata.index(s) for s in table.strata])[table.stratum] for table in tables]
-    )
-    keys, row = np.unique(stratum * len(distinct) + position, return_inverse=True)
-    rows = np.split(row, np.cumsum([len(table.time) for table in tables])[:-1])
-    start = np.searchsorted(keys // len(distinct), np.arange(len(strata) + 1))
-    columns = [[groups.index(g) for g in table.groups] for table in tables]
-
-    def pooled(which: str) -> Flows:
-        sums = {name.name: np.zeros((len(keys), len(groups))) for name in fields(Flows)}
-        for table, place, column in zip(tables, rows, columns, strict=True):
-            for name, total in sums.items():
-                np.add.at(total, np.ix_(place, column), getattr(getattr(table, which), name))
-        sums["at_risk"] = _sum_from(sums["left"] - sums["entered"], start)
-        return Flows(**sums)
-
-    counts = pooled("counts")
-    weighted = any(table.weighted is not table.counts for table in tables)
-    return RiskTable(
-        time=distinct[keys % len(distinct)],
-        stratum=keys // len(distinct),
-        groups=groups,
-        strata=strata,
-        counts=counts,
-        weighted=_settle(pooled("weighted"), counts) if weighted else counts,
-        delayed_entry=any(table.delayed_entry for table in tables),
-        n_at_zero=sum(table.n_at_zero for table in tables),
-    )
-
-
-def _union(labels: Sequence[tuple]) -> tuple:
-    """Return all labels once: in the first table's order, sorted where that order does not hold them all."""
-    every = list(dict.fromkeys(label for part in labels for label in part))
-    if set(every) == set(labels[0]):
-        return labels[0]
-    return tuple(sorted(every, key=lambda label: (str(type(label)), label)))
 
 
 def compute_numbers_at_risk(table: RiskTable, ticks: ArrayLike) -> NDArray[np.float64]:

@@ -3,9 +3,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.indirect import compute_std_error_from_interval
 from prrt_outcomes.statistics.models.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.models.rates import compute_rate_ratio
 from prrt_outcomes.statistics.models.subgroups import fit_subgroup_hazard_ratios
 
 
@@ -118,28 +116,3 @@ def test_cuts_must_rise_above_zero(trial, cuts):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cuts"):
         fit_piecewise_hazard_ratio(time, event, arm, cuts)
-
-
-def test_rates_without_events():
-    none = compute_rate_ratio(0, 10, 0, 20)
-    assert (none.status, np.isnan(none.ratio)) == ("no_events", True)
-    unbounded = compute_rate_ratio(3, 10, 0, 20)
-    assert unbounded.status == "unbounded"
-    assert unbounded.lower > 0
-    assert np.isnan(unbounded.upper)
-    zero = compute_rate_ratio(0, 10, 3, 20)
-    assert (zero.status, zero.ratio, zero.lower) == ("ok", 0.0, 0.0)
-    assert zero.upper > 0
-
-
-@pytest.mark.parametrize("arguments", [(-1, 1, 1, 1), (1.5, 1, 1, 1), (1, 0, 1, 1), (1, 1, 1, np.nan)])
-def test_rates_of_impossible_counts_are_errors(arguments):
-    with pytest.raises(ValueError, match="expected"):
-        compute_rate_ratio(*arguments)
-
-
-def test_published_interval_must_be_in_order():
-    for bounds in ((0.9, 0.5), (-0.1, 0.5)):
-        with pytest.raises(ValueError, match="interval"):
-            compute_std_error_from_interval(*bounds)
-    assert compute_std_error_from_interval(-1.96, 1.96, ratio=False) == pytest.approx(1, rel=1e-4)

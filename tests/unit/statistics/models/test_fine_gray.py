@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.fine_gray import compute_likelihood_ratio, fit_fine_gray
+from prrt_outcomes.statistics.models.fine_gray import fit_fine_gray
 
 
 @pytest.fixture
@@ -39,7 +39,6 @@ def test_causes_may_have_names(competing):
         rtol=1e-12,
     )
     assert ours.n_competing == (cause == 1).sum()
-    assert 0 < compute_likelihood_ratio(ours).p_value < 1
 
 
 def test_degenerate_input_is_a_status():

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.statistics.models.cox import fit_cox
 from prrt_outcomes.statistics.models.design import derive_design_matrix
-from prrt_outcomes.statistics.models.firth import fit_firth_beside, fit_firth_cox, fit_firth_rows
+from prrt_outcomes.statistics.models.firth import fit_firth_cox, fit_firth_rows
 from prrt_outcomes.statistics.models.model_rows import derive_model_rows
 from prrt_outcomes.statistics.models.penalised_likelihood import compute_penalised_likelihood
 
@@ -54,15 +53,6 @@ def test_no_events_and_nothing_to_estimate():
     fit = fit_firth_cox([1, 2, 3], [1, 1, 0], [[1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
     assert fit.status == "not_estimable"
     assert np.isfinite(fit.table["coefficient"]).tolist() == [True, False]
-
-
-def test_firth_stands_beside_only_where_it_is_needed():
-    rng = np.random.default_rng(1)
-    time, x = rng.exponential(1, 60), rng.normal(size=(60, 1))
-    assert fit_firth_beside(fit_cox(time, np.ones(60), x)) is None
-    beside = fit_firth_beside(fit_cox(time, np.arange(60) < 6, x))
-    assert beside.status == "ok"
-    assert beside.n_events == 6
 
 
 def test_unknown_engine_and_library_limits_are_errors(small):

@@ -10,9 +10,7 @@ from prrt_outcomes.statistics.risk.logrank import (
     TEST_WEIGHTS,
     compute_holm,
     compute_logrank,
-    compute_pairwise,
     compute_test_weights,
-    compute_trend,
 )
 from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo, compute_maximum_p_value
 from prrt_outcomes.statistics.risk.table import compute_risk_table
@@ -101,37 +99,6 @@ def test_a_group_never_at_risk_with_an_event_is_no_degree_of_freedom():
 def test_groups_that_never_meet_cannot_be_compared():
     table = compute_risk_table([1, 2, 5, 6], [1, 1, 1, 1], entry=[0, 0, 3, 3], group=["a", "a", "b", "b"])
     assert compute_logrank(table).status == "too_few"
-
-
-def test_trend_of_two_groups_is_the_logrank_test(table):
-    trend = compute_trend(table)
-    assert trend.statistic == pytest.approx(compute_logrank(table).statistic)
-    assert trend.z == pytest.approx(compute_logrank(table).z)
-    assert trend.p_value == pytest.approx(2 * ndtr(-abs(trend.z)))
-
-
-def test_trend_does_not_change_with_the_unit_of_the_scores():
-    table = compute_risk_table([1, 2, 3, 4, 5, 6], [1, 1, 0, 1, 1, 1], group=[1, 1, 2, 3, 2, 3])
-    one, two = compute_trend(table, [1, 2, 4]), compute_trend(table, [10, 20, 40])
-    assert one.z == pytest.approx(two.z)
-    assert compute_trend(table, [1, 1, 1]).status == "too_few"
-    with pytest.raises(ValueError, match="2 scores for 3 groups"):
-        compute_trend(table, [1, 2])
-
-
-def test_pairs_use_their_own_patients_and_holm():
-    time, event = [1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 1, 0, 1, 1, 1, 1, 0, 1]
-    group = ["a", "b", "c"] * 3
-    pairs = compute_pairwise(compute_risk_table(time, event, group=group))
-    assert [(p.first, p.second) for p in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
-    rows = [i for i in range(9) if group[i] != "c"]
-    alone = compute_logrank(
-        compute_risk_table([time[i] for i in rows], [event[i] for i in rows], group=[group[i] for i in rows])
-    )
-    assert pairs[0].p_value == pytest.approx(alone.p_value)
-    np.testing.assert_allclose(
-        [p.p_value_holm for p in pairs], compute_holm(np.array([p.p_value for p in pairs]))
-    )
 
 
 def test_holm_by_hand():

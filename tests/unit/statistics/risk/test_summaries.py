@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prrt_outcomes.statistics.risk.bands import compute_band, compute_band_critical_value
 from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk.milestone import (
     compute_difference,
@@ -112,32 +111,3 @@ def test_rmst_difference_and_its_status():
     d = compute_rmst_difference(one, two, 5)
     assert d.difference == pytest.approx(compute_rmst(one, 5).rmst - compute_rmst(two, 5).rmst)
     assert compute_rmst_difference(one, two, 5.5).status == "too_few"
-
-
-def test_bands_hold_the_pointwise_interval():
-    rng = np.random.default_rng(1)
-    curve = fit_kaplan_meier(rng.exponential(1, 200), rng.random(200) < 0.7)
-    band = compute_band(curve, "equal_precision", time_low=0.2, time_high=1.5)
-    inside = np.isin(curve.time, band.time)
-    assert band.status == "ok"
-    assert (band.lower < curve.lower[inside]).all()
-    assert (band.upper > curve.upper[inside]).all()
-    assert band.critical_value > 2.5
-
-
-def test_bands_need_what_they_assume():
-    weighted = fit_kaplan_meier([1, 2, 3], [1, 1, 0], weights=[0.5, 1, 1])
-    with pytest.raises(ValueError, match="Greenwood"):
-        compute_band(weighted)
-    late = fit_kaplan_meier([1, 2, 3], [1, 1, 0], entry=[0, 0, 1])
-    with pytest.raises(ValueError, match="late entry"):
-        compute_band(late, "hall_wellner")
-    with pytest.raises(ValueError, match="kind must be"):
-        compute_band(late, "nair")
-    assert compute_band(fit_kaplan_meier([1, 2], [0, 0])).status == "too_few"
-
-
-def test_a_band_over_one_point_is_the_pointwise_interval():
-    assert compute_band_critical_value("equal_precision", 0.4, 0.4) == pytest.approx(1.95996, abs=1e-4)
-    bridge = compute_band_critical_value("hall_wellner", 0.4, 0.4)
-    assert bridge == pytest.approx(1.95996 * np.sqrt(0.24), abs=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prrt_outcomes.statistics.risk.table import add_risk_tables, compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.risk.table import compute_numbers_at_risk, compute_risk_table
 
 FLOWS = ("at_risk", "events", "competing", "censored", "left", "entered")
 
@@ -84,40 +84,6 @@ def test_weights_are_summed_and_rows_still_counted():
     assert table.weighted.at_risk[:, 0].tolist() == [2.75, 2.25, 2.25]
     assert table.counts.at_risk[:, 0].tolist() == [2, 1, 1]
     assert table.counts.censored[1, 0] == 0
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_tables_of_centres_add_up_to_the_whole(weighted):
-    rng = np.random.default_rng(5)
-    n = 300
-    time = rng.integers(1, 60, n).astype(float)
-    entry = np.floor(rng.uniform(0, 1, n) * time * (rng.random(n) < 0.5)) * 0.999
-    data = {"entry": entry, "group": rng.choice(["a", "b", "c"], n), "stratum": rng.choice(["s", "t"], n)}
-    if weighted:
-        data["weights"] = rng.uniform(0.1, 3, n)
-    event, centre = rng.integers(0, 3, n), rng.integers(0, 4, n)
-    whole = compute_risk_table(time, event, **data)
-    parts = []
-    for k in range(4):
-        rows = centre == k
-        part = {name: values[rows] for name, values in data.items()}
-        parts.append(compute_risk_table(time[rows], event[rows], **part))
-    same(add_risk_tables(parts), whole, places=9)
-    same(add_risk_tables(parts[::-1]), whole, places=9)
-
-
-def test_a_group_missing_in_one_centre_counts_nobody_there():
-    one = compute_risk_table([1, 2], [1, 1], group=["a", "b"])
-    two = compute_risk_table([1, 3], [1, 0], group=["b", "b"])
-    total = add_risk_tables([one, two])
-    same(total, compute_risk_table([1, 2, 1, 3], [1, 1, 1, 0], group=["a", "b", "b", "b"]))
-
-
-def test_near_times_of_two_centres_are_one_time():
-    total = add_risk_tables([compute_risk_table([1.0], [1]), compute_risk_table([1.0 + 1e-10], [1])])
-    assert total.counts.events.tolist() == [[2]]
-    with pytest.raises(ValueError, match="no risk tables"):
-        add_risk_tables([])
 
 
 def test_numbers_at_risk_just_before_a_tick():

@@ -13,9 +13,9 @@ from prrt_outcomes.controls.borrowing import count_pieces, fit_power_prior
 from prrt_outcomes.controls.cohorts import TwoSamples
 from prrt_outcomes.controls.published import compare_with_published
 from prrt_outcomes.controls.weighing import Weighting, weigh_samples
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import PatientsControl, PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -17,15 +17,12 @@ from benchmarks.calibration.cohorts import (
     simulate_competing,
 )
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.statistics.risk.cumulative_incidence import (
+from prrt_outcomes.statistics.cumulative_incidence import (
     compute_incidence_milestones,
     fit_cumulative_incidence,
 )
-from prrt_outcomes.statistics.risk.interval import INTERVAL_TYPES, compute_interval
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.milestone import compute_milestones
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst
+from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.kaplan_meier import INTERVAL_TYPES, compute_interval, fit_kaplan_meier
 
 COHORTS = 2_000
 NOMINAL = (0.935, 0.965)

@@ -9,15 +9,14 @@ import numpy as np
 
 from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate, simulate_competing
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.statistics.risk.gray import compute_gray_test
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier_by_group
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
-from prrt_outcomes.statistics.risk.milestone import compute_milestone_difference
-from prrt_outcomes.statistics.risk.one_sample import compute_one_sample_logrank
-from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
-from prrt_outcomes.statistics.risk.table import compute_risk_table
-from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+from prrt_outcomes.statistics.curve_summaries import compute_milestone_difference, compute_rmst_difference
+from prrt_outcomes.statistics.gray import compute_gray_test
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.one_sample import compute_one_sample_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 COHORTS = 2_000
 FH = "fleming_harrington"

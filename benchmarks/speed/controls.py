@@ -12,8 +12,8 @@ from prrt_outcomes.controls.cohorts import TwoSamples
 from prrt_outcomes.controls.resampled import bootstrap_hazard_ratio, refit_propensity
 from prrt_outcomes.controls.two_sample import compare_two_samples
 from prrt_outcomes.controls.weighing import ESTIMANDS, summarise_targets, weigh_to_targets
-from prrt_outcomes.statistics.weighting.propensity import fit_propensity
-from prrt_outcomes.statistics.weighting.weights import compute_propensity_weights
+from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.weights import compute_propensity_weights
 from prrt_outcomes.study.analysis import AnalysisSettings
 
 PATIENTS, CONTROLS, REPLICATES = 1000, 500, 2000

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.weighting.maic import MaicTarget, bootstrap_maic
-from prrt_outcomes.statistics.weighting.propensity import bootstrap_propensity
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic
+from prrt_outcomes.statistics.propensity import bootstrap_propensity
 
 HERE = Path(__file__).parent
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.statistics.risk.kaplan_meier import compute_kaplan_meier
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.kaplan_meier import compute_kaplan_meier
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 HERE = Path(__file__).parent
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.statistics.risk.cumulative_incidence import fit_cumulative_incidence
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.logrank import TEST_WEIGHTS, compute_logrank
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.logrank import TEST_WEIGHTS, compute_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 patient = st.tuples(
     st.integers(1, 12), st.integers(0, 2), st.integers(0, 11), st.sampled_from("ab"), st.integers(1, 3)

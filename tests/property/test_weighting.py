@@ -7,11 +7,11 @@ import pandas as pd
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.statistics.weighting.balance import compute_balance
-from prrt_outcomes.statistics.weighting.maic import MaicTarget, fit_maic
-from prrt_outcomes.statistics.weighting.matching import fit_matching
-from prrt_outcomes.statistics.weighting.propensity import fit_propensity
-from prrt_outcomes.statistics.weighting.weights import (
+from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
+from prrt_outcomes.statistics.matching import fit_matching
+from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.weights import (
+    compute_balance,
     compute_effective_sample_size,
     compute_propensity_weights,
 )

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.stage import INPUTS, run
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 

@@ -12,9 +12,9 @@ import pytest
 from prrt_outcomes.controls.digitised import DigitisedCurve, clean_digitised_curve
 from prrt_outcomes.controls.reconstruction import reconstruct_patients
 from prrt_outcomes.controls.reconstruction_quality import count_flat_events, is_accepted, measure_quality
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl
 
 CONTROL = CurveControl(id="a", kind="curve", arm="a")

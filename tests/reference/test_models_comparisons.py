@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.models.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.models.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
+from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.models.concordance import compute_concordance, compute_cox_concordance
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.partial_likelihood import (
+from prrt_outcomes.statistics.concordance import compute_concordance, compute_cox_concordance
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     compute_score_residuals,
     derive_tied_events,
 )
-from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
+from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.models.fine_gray import fit_fine_gray
+from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "crr.csv", comment="#")

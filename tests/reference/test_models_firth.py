@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.design import derive_design_matrix
-from prrt_outcomes.statistics.models.firth import fit_firth_cox, fit_firth_rows
-from prrt_outcomes.statistics.models.model_rows import derive_model_rows
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.design import derive_design_matrix
+from prrt_outcomes.statistics.firth import fit_firth_cox, fit_firth_rows
+from prrt_outcomes.statistics.model_rows import derive_model_rows
 
 SOURCE = "coxphf, printed in firthmodels tests/test_cox.py"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import sksurv.datasets
 
-from prrt_outcomes.statistics.risk.cumulative_incidence import (
+from prrt_outcomes.statistics.cumulative_incidence import (
     compute_incidence_milestones,
     fit_cumulative_incidence,
     fit_cumulative_incidence_by_group,
 )
-from prrt_outcomes.statistics.risk.gray import compute_gray_test
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.gray import compute_gray_test
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 GENERATED = pd.read_csv(Path(__file__).parent / "r" / "risk" / "generated.csv")
 

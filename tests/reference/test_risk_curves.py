@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.risk.kaplan_meier import (
+from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier,
     fit_kaplan_meier_by_group,
     fit_reverse_kaplan_meier,
 )
-from prrt_outcomes.statistics.risk.milestone import compute_milestones
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst
-from prrt_outcomes.statistics.risk.table import compute_numbers_at_risk, compute_risk_table
-from prrt_outcomes.statistics.risk.time_dependent import fit_simon_makuch
+from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
 TYPES = ("log-log", "log", "plain", "logit", "arcsin")
 GENERATED = pd.read_csv(Path(__file__).parent / "r" / "risk" / "generated.csv")

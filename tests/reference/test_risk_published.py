@@ -11,29 +11,32 @@ import pytest
 import sksurv.datasets
 import statsmodels
 
-from prrt_outcomes.statistics.proportions import (
-    compute_kappa,
-    compute_proportion,
-    compute_proportion_difference,
+from prrt_outcomes.statistics.curve_summaries import (
+    compute_milestones,
+    compute_quantile,
+    compute_rmst,
+    compute_rmst_difference,
 )
-from prrt_outcomes.statistics.risk.kaplan_meier import (
+from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier,
     fit_kaplan_meier_by_group,
     fit_reverse_kaplan_meier,
 )
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
-from prrt_outcomes.statistics.risk.milestone import compute_milestones
-from prrt_outcomes.statistics.risk.one_sample import (
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.one_sample import (
     compute_observed_expected,
     compute_one_sample_logrank,
     compute_poisson_interval,
     fit_piecewise_exponential,
 )
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst, compute_rmst_difference
-from prrt_outcomes.statistics.risk.table import compute_risk_table
-from prrt_outcomes.statistics.risk.turnbull import compute_turnbull_survival, fit_turnbull
+from prrt_outcomes.statistics.proportions import (
+    compute_kappa,
+    compute_proportion,
+    compute_proportion_difference,
+)
+from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.statistics.turnbull import compute_turnbull_survival, fit_turnbull
 
 AML_MAINTAINED = ([9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0])
 AML_NOT = ([5, 5, 8, 8, 12, 16, 23, 27, 30, 33, 43, 45], [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.weighting.evalue import compute_e_value
-from prrt_outcomes.statistics.weighting.maic import MaicTarget, fit_maic
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.evalue import compute_e_value
+from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
 
 TARGETS = (
     MaicTarget("AGE", "mean", 51),

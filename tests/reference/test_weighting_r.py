@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.weighting.balance import compute_balance
-from prrt_outcomes.statistics.weighting.propensity import fit_propensity
-from prrt_outcomes.statistics.weighting.standardisation import (
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.standardisation import (
     compute_pseudo_observations,
     fit_standardised_survival,
 )
-from prrt_outcomes.statistics.weighting.weights import (
+from prrt_outcomes.statistics.weights import (
+    compute_balance,
     compute_effective_sample_size,
     compute_propensity_weights,
 )

@@ -13,9 +13,9 @@ from prrt_outcomes.controls.comparison_rows import comparison_row
 from prrt_outcomes.controls.published import derive_reference_curves, estimate_control_events
 from prrt_outcomes.controls.resampled import summarise_replicates
 from prrt_outcomes.controls.weighing import convert_baseline_to_targets
+from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.resampling import draw_weights
-from prrt_outcomes.statistics.weighting.maic import MaicResult, bootstrap_maic, fit_maic
-from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.proportions import compute_proportion
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
 

@@ -123,7 +123,7 @@ def _overlay(curve, found: Reconstruction) -> pd.DataFrame:
     """Published points, and the rebuilt curve at its own times."""
     import pandas as pd
 
-    from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+    from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
     rebuilt = fit_kaplan_meier(np.maximum(found.time, 1e-6), found.event)
     return pd.concat(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.controls.comparison_rows import comparison_row
-from prrt_outcomes.statistics.weighting.evalue import compute_e_value
+from prrt_outcomes.statistics.evalue import compute_e_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.two_sample import fit_both_curves
-from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier, fit_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.survival.curves import choose_ticks
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from prrt_outcomes.controls.comparison_rows import comparison_row
 from prrt_outcomes.controls.resampled import bootstrap_hazard_ratio
 from prrt_outcomes.controls.two_sample import compare_two_samples
 from prrt_outcomes.controls.weighing import ESTIMANDS, Weighting, list_weightings, weigh_samples
-from prrt_outcomes.statistics.weighting.balance import compute_balance
-from prrt_outcomes.statistics.weighting.standardisation import fit_standardised_survival
+from prrt_outcomes.statistics.standardisation import fit_standardised_survival
+from prrt_outcomes.statistics.weights import compute_balance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ import pandas as pd
 from scipy.special import ndtri
 
 from prrt_outcomes.controls.library import PublishedArm, load_library
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.cohorts import TwoSamples

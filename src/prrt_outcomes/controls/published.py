@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from prrt_outcomes.controls.comparison_rows import comparison_row
-from prrt_outcomes.statistics.risk.one_sample import (
+from prrt_outcomes.statistics.one_sample import (
     PiecewiseExponential,
     compute_one_sample_logrank,
     fit_piecewise_exponential,

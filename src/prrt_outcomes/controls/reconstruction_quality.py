@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier, fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.controls.comparison_rows import comparison_row
-from prrt_outcomes.statistics.models.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic
+from prrt_outcomes.statistics.propensity import bootstrap_propensity
 from prrt_outcomes.statistics.resampling import draw_weights
-from prrt_outcomes.statistics.weighting.maic import MaicTarget, bootstrap_maic
-from prrt_outcomes.statistics.weighting.propensity import bootstrap_propensity
-from prrt_outcomes.statistics.weighting.weights import compute_propensity_weights
+from prrt_outcomes.statistics.weights import compute_propensity_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

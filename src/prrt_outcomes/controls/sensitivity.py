@@ -14,8 +14,8 @@ from prrt_outcomes.controls.cohorts import stack_samples
 from prrt_outcomes.controls.given_curve import cut_follow_up
 from prrt_outcomes.controls.two_sample import compare_hazards
 from prrt_outcomes.controls.weighing import weigh_samples
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.cohorts import TwoSamples

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.controls.comparison_rows import comparison_row
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier, fit_kaplan_meier
-from prrt_outcomes.statistics.risk.milestone import compute_milestone_difference
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
-from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.curve_summaries import (
+    compute_milestone_difference,
+    compute_quantile,
+    compute_rmst_difference,
+)
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.cohorts import TwoSamples

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.weighing import Weighting

@@ -10,10 +10,10 @@ import numpy as np
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.controls.resampled import refit_maic, refit_propensity
-from prrt_outcomes.statistics.weighting.maic import MaicTarget, fit_maic
-from prrt_outcomes.statistics.weighting.matching import fit_matching
-from prrt_outcomes.statistics.weighting.propensity import fit_propensity
-from prrt_outcomes.statistics.weighting.weights import compute_propensity_weights, compute_trimming
+from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
+from prrt_outcomes.statistics.matching import fit_matching
+from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ import numpy as np
 
 from prrt_outcomes.responders.comparisons import STATE
 from prrt_outcomes.responders.states import derive_state_rows
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.table import compute_risk_table
-from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 if TYPE_CHECKING:
     from prrt_outcomes.responders.states import StateHistory
@@ -178,7 +178,7 @@ def simulate_null_claims(
 
 def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Times to response and their probabilities; the last entry, inf, is never."""
-    from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+    from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
     curve = fit_kaplan_meier(np.maximum(time, 1e-9), responded)
     survival = np.concatenate(([1.0], curve.survival))

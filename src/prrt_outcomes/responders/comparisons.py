@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.responders.states import StateHistory, StateRows, compute_state_at, derive_state_rows
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.table import compute_risk_table
-from prrt_outcomes.statistics.risk.time_dependent import compute_mantel_byar
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

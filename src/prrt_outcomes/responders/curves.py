@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.responders.states import compute_state_at, derive_state_rows
-from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier, fit_kaplan_meier
-from prrt_outcomes.statistics.risk.time_dependent import fit_simon_makuch
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
+from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.responders.states import StateHistory, StateRows
-    from prrt_outcomes.statistics.risk.interval import IntervalType
+    from prrt_outcomes.statistics.kaplan_meier import IntervalType
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import chdtrc, ndtri
 
 from prrt_outcomes.responders.states import StateHistory, derive_state_rows
-from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
-from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_result import compute_ratio
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ import numpy as np
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
 from prrt_outcomes.responders.states import compute_state_at
-from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.cox import fit_cox
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.cox import fit_cox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

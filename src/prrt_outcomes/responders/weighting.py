@@ -9,10 +9,9 @@ import numpy as np
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
 from prrt_outcomes.responders.states import compute_state_at
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.weighting.balance import compute_balance
-from prrt_outcomes.statistics.weighting.propensity import fit_propensity
-from prrt_outcomes.statistics.weighting.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
-from prrt_outcomes.statistics.models.fine_gray import fit_fine_gray
-from prrt_outcomes.statistics.risk.cumulative_incidence import fit_cumulative_incidence
-from prrt_outcomes.statistics.risk.gray import compute_gray_test
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.fine_gray import fit_fine_gray
+from prrt_outcomes.statistics.gray import compute_gray_test
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.group_tests import select_known
 
 if TYPE_CHECKING:

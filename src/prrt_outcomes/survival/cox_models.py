@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
-from prrt_outcomes.statistics.models.concordance import compute_cox_concordance
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.models.firth import fit_firth_cox
-from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
+from prrt_outcomes.statistics.concordance import compute_cox_concordance
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 from prrt_outcomes.survival.imputed_model import summarise_imputed_model
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from prrt_outcomes.statistics.models.cox_result import CoxResult
+    from prrt_outcomes.statistics.cox_result import CoxResult
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import compute_group
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
-from prrt_outcomes.statistics.risk.milestone import compute_milestones
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
-from prrt_outcomes.statistics.risk.rmst import compute_rmst
-from prrt_outcomes.statistics.risk.table import compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prrt_outcomes.statistics.risk.kaplan_meier import KaplanMeier
+    from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

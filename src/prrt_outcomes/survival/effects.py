@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
-from prrt_outcomes.statistics.models.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.models.proportional_hazards import fit_proportional_hazards_test
-from prrt_outcomes.statistics.models.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
+from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
+from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, choose_reference, compute_group
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.units import convert_days_to_months

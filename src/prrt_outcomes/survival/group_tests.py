@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference, compute_group
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.logrank import compute_holm, compute_logrank
-from prrt_outcomes.statistics.risk.maxcombo import compute_maxcombo
-from prrt_outcomes.statistics.risk.rmst import compute_rmst_difference
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank
+from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prrt_outcomes.statistics.risk.table import RiskTable
+    from prrt_outcomes.statistics.risk_table import RiskTable
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

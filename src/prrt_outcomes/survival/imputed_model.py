@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
-from prrt_outcomes.statistics.models.coefficient_table import compute_ratio
-from prrt_outcomes.statistics.models.cox import fit_cox
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.response.readers import find_primary_reader
-from prrt_outcomes.statistics.risk.turnbull import fit_turnbull
+from prrt_outcomes.statistics.turnbull import fit_turnbull
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.estimands import compare_groups, list_groupings, stack_tables
 from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals

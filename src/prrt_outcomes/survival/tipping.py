@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference
-from prrt_outcomes.statistics.risk.logrank import compute_logrank
-from prrt_outcomes.statistics.risk.table import compute_risk_table
+from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.group_tests import select_known
 

@@ -6,7 +6,7 @@ import pytest
 from prrt_outcomes.controls.digitised import clean_digitised_curve, clean_points
 from prrt_outcomes.controls.reconstruction import reconstruct_patients
 from prrt_outcomes.controls.reconstruction_quality import count_flat_events, is_accepted, measure_quality
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl
 
 CONTROL = CurveControl(id="a", kind="curve", arm="a")

@@ -11,11 +11,10 @@ from prrt_outcomes.simulate.baseline import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.evaluation import RESPONSES
 from prrt_outcomes.simulate.registry import simulate_outcomes
 from prrt_outcomes.simulate.settings import SimulationSettings
-from prrt_outcomes.statistics.models.cox import fit_cox
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
-from prrt_outcomes.statistics.risk.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.risk.milestone import compute_milestones
-from prrt_outcomes.statistics.risk.quantile import compute_quantile
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 COHORTS, PATIENTS = 400, 400

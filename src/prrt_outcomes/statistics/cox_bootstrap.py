@@ -1,0 +1,282 @@
+"""Cox log hazard ratios of thousands of weightings at once: a bootstrap is a matrix of weights.
+
+All replicates share one order of rows, so the sums over risk sets of a block of replicates are cumulative
+sums along a replicate-by-row matrix, and Newton's method runs on the whole block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prrt_outcomes.statistics.cox import fit_cox_rows
+from prrt_outcomes.statistics.design import Design, derive_design_matrix
+from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
+
+BLOCK_ELEMENTS = 1 << 16
+MAX_ITERATIONS = 25
+# The step below this is still taken; by quadratic convergence what is left is of the order of its square.
+STEP_TOLERANCE = 1e-5
+STEP_LIMIT = 2.0
+FLAT = 1e-9
+
+
+@dataclass(frozen=True)
+class CoxBootstrapResult:
+    """Coefficients of every replicate.
+
+    Attributes
+    ----------
+    coefficients : (R, p) log hazard ratios; nan where the replicate has none
+    status : (R,) ``ok``, ``no_events``, ``separation`` (monotone likelihood) or ``not_estimable`` (a
+        covariate does not vary in the replicate)
+    n_failed : replicates that are not ok
+    names : p names of the coefficients
+    """
+
+    coefficients: np.ndarray
+    status: np.ndarray
+    n_failed: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Rows in the one order that all replicates use: by stratum, latest risk set first.
+
+    matrix (n, p) and products (n, p(p+1)/2) of its columns; stop and start give, for each cell, the range
+    of rows that are in the risk set by their end; late_* the same for those not yet entered.
+    """
+
+    order: np.ndarray
+    matrix: np.ndarray
+    products: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    late_order: np.ndarray | None
+    late_start: np.ndarray
+    late_stop: np.ndarray
+    event_rows: np.ndarray
+    event_cell: np.ndarray
+    cell_begin: np.ndarray
+    several_strata: bool
+
+
+def bootstrap_cox_log_hazard_ratio(
+    time,
+    event,
+    covariates,
+    weights_matrix: np.ndarray,
+    *,
+    references=None,
+    entry=None,
+    strata=None,
+    identifier=None,
+    ties: str = "efron",
+) -> CoxBootstrapResult:
+    """Fit the same Cox model under each row of a matrix of weights.
+
+    Parameters
+    ----------
+    time, event, covariates, references, entry, strata, identifier, ties : as `fit_cox`
+    weights_matrix : (R, n) case weights, 0 or more: counts of a bootstrap, or counts times refitted weights
+
+    Returns
+    -------
+    CoxBootstrapResult
+        replicate r equals ``fit_cox(..., weights=weights_matrix[r])``, rows of weight 0 being absent.
+
+    Raises
+    ------
+    ValueError
+        as `fit_cox`; when the matrix does not fit the rows, is negative or not finite; when the model
+        itself (all weights 1) is separated or not estimable, since then the replicates cannot be trusted
+        either.
+
+    Notes
+    -----
+    Under Efron, tied events are those of positive weight in the replicate, each with the mean weight, as
+    R's case weights. Rows with a missing covariate are left out of all replicates.
+    """
+    design = derive_design_matrix(covariates, references=references)
+    rows = derive_model_rows(
+        time, event, entry=entry, strata=strata, identifier=identifier, keep=design.complete
+    )
+    weights_matrix = np.asarray(weights_matrix)
+    if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(rows.kept):
+        raise ValueError(
+            f"weights_matrix has shape {weights_matrix.shape}; expected (replicates, {len(rows.kept)})"
+        )
+    if not (np.isfinite(weights_matrix).all() and (weights_matrix >= 0).all()):
+        raise ValueError("weights_matrix holds negative or infinite weights")
+    if not rows.kept.all():
+        weights_matrix = weights_matrix[:, rows.kept]
+    whole = fit_cox_rows(design, rows, ties=ties)
+    if not whole.estimated.all():
+        raise ValueError(f"the model cannot be resampled: {whole.reason}")
+    scale = design.matrix.std(axis=0)
+    layout = _lay_out(design, rows, scale)
+    size = max(1, BLOCK_ELEMENTS // max(rows.n, 1))
+    coefficients = np.empty((len(weights_matrix), len(scale)))
+    status = np.empty(len(weights_matrix), dtype=object)
+    start = whole.coefficients * scale
+    for begin in range(0, len(weights_matrix), size):
+        block = slice(begin, begin + size)
+        weights = weights_matrix[block][:, layout.order].astype(float)
+        coefficients[block], status[block] = _fit_block(weights, layout, start, ties == "efron")
+    names = tuple(column.name for column in design.columns)
+    return CoxBootstrapResult(coefficients / scale, status.astype(str), int((status != "ok").sum()), names)
+
+
+def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
+    """Order rows once for all replicates."""
+    order = np.lexsort((-rows.last, rows.stratum))
+    matrix = ((design.matrix - design.matrix.mean(axis=0)) / scale)[order]
+    i, j = np.triu_indices(matrix.shape[1])
+    cells = np.arange(rows.n_cells)
+    late_order = np.lexsort((-rows.first, rows.stratum)) if rows.delayed_entry else None
+
+    def ranges(bound: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Within a stratum the bound falls, so stratum and falling bound make one rising key.
+        key = rows.stratum[rank] * (rows.n_cells + 1) + rows.n_cells - bound[rank]
+        begin = np.searchsorted(rows.stratum[rank], rows.cell_stratum, side="left")
+        end = np.searchsorted(key, rows.cell_stratum * (rows.n_cells + 1) + rows.n_cells - cells, side="left")
+        return begin, end
+
+    start, stop = ranges(rows.last, order)
+    late_start, late_stop = ranges(rows.first, late_order) if rows.delayed_entry else (start, start)
+    cell_of_row = np.full(rows.n, -1)
+    cell_of_row[rows.event] = rows.event_cell
+    sorted_cell = cell_of_row[order]
+    event_rows = np.flatnonzero(sorted_cell >= 0)
+    event_rows = event_rows[np.argsort(sorted_cell[event_rows], kind="stable")]
+    event_cell = sorted_cell[event_rows]
+    return _Layout(
+        order=order,
+        matrix=matrix,
+        products=matrix[:, i] * matrix[:, j],
+        first=rows.first[order],
+        last=rows.last[order],
+        start=start,
+        stop=stop,
+        late_order=None if late_order is None else np.argsort(order)[late_order],
+        late_start=late_start,
+        late_stop=late_stop,
+        event_rows=event_rows,
+        event_cell=event_cell,
+        cell_begin=np.searchsorted(event_cell, cells),
+        several_strata=bool(rows.stratum.any()),
+    )
+
+
+def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray, efron: bool):
+    """Newton's method on a block of replicates: coefficients (B, p) and status (B,)."""
+    n_replicates, p = len(weights), len(start)
+    beta = np.tile(start, (n_replicates, 1))
+    status = np.full(n_replicates, "separation", dtype=object)
+    event_weights = weights[:, layout.event_rows]
+    has_events = event_weights.sum(axis=1) > 0
+    status[~has_events] = "no_events"
+    active = np.flatnonzero(has_events)
+    terms = _tied_terms(event_weights, layout, efron)
+    reference = None
+    for _ in range(MAX_ITERATIONS):
+        if not len(active):
+            break
+        part = slice(None) if len(active) == n_replicates else active
+        score, information = _derivatives(weights[part], beta[part], layout, tuple(t[part] for t in terms))
+        diagonal = np.einsum("bii->bi", information)
+        if reference is None:
+            reference = np.zeros((n_replicates, p))
+            reference[part] = diagonal
+        flat = (diagonal <= FLAT * event_weights[part].sum(axis=1)[:, None]).any(axis=1)
+        flat |= ~np.isfinite(np.linalg.cond(information)) if p > 1 else False
+        status[active[flat]] = np.where(
+            (reference[active[flat]] <= FLAT * event_weights[active[flat]].sum(axis=1)[:, None]).any(axis=1),
+            "not_estimable",
+            "separation",
+        )
+        step = np.zeros_like(score)
+        step[~flat] = np.linalg.solve(information[~flat], score[~flat][..., None])[..., 0]
+        largest = np.abs(step).max(axis=1)
+        step *= np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
+        beta[active] += step
+        done = (largest < STEP_TOLERANCE) & ~flat
+        status[active[done]] = "ok"
+        active = active[~done & ~flat]
+    beta[status != "ok"] = np.nan
+    return beta, status
+
+
+def _tied_terms(event_weights: np.ndarray, layout: _Layout, efron: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Weight and left-out share (B, D) of every term; terms beyond a replicate's number of tied events weigh 0."""
+    counts = np.diff(np.append(layout.cell_begin, len(layout.event_cell)))
+    if (counts == 1).all() or not efron:
+        return event_weights, np.zeros((len(event_weights), 0))
+    present = np.add.reduceat(event_weights > 0, layout.cell_begin, axis=1, dtype=float)
+    total = np.add.reduceat(event_weights, layout.cell_begin, axis=1)
+    rank = np.arange(len(layout.event_cell)) - layout.cell_begin[layout.event_cell]
+    share = np.maximum(present, 1.0)
+    number = share[:, layout.event_cell]
+    weight = (total / share)[:, layout.event_cell] * (rank < present[:, layout.event_cell])
+    return weight, np.minimum(rank / number, 1.0)
+
+
+def _derivatives(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms):
+    """Score (B, p) and information (B, p, p) of every replicate at its own coefficients."""
+    term_weight, left_out = terms
+    p = beta.shape[1]
+    risk = beta @ layout.matrix.T
+    np.exp(risk, out=risk)
+    risk *= weights
+    risks = [risk] + [risk * layout.matrix[:, j] for j in range(p)]
+    sums = [_risk_set_sums(r, layout) for r in risks]
+    sums = [s[:, layout.event_cell] for s in sums]
+    if left_out.size:
+        for s, r in zip(sums, risks, strict=True):
+            tied = np.add.reduceat(r[:, layout.event_rows], layout.cell_begin, axis=1)
+            s -= left_out * tied[:, layout.event_cell]
+    # A risk set without weight has no event of weight either: its mean does not matter.
+    hazard = 1.0 / np.maximum(sums[0], 1e-300)
+    means = [s * hazard for s in sums[1:]]
+    hazard *= term_weight
+    score = weights[:, layout.event_rows] @ layout.matrix[layout.event_rows]
+    score -= np.column_stack([np.einsum("bd,bd->b", term_weight, m) for m in means])
+    lived = _hazard_lived(hazard, layout)
+    if left_out.size:
+        spared = np.add.reduceat(hazard * left_out, layout.cell_begin, axis=1)
+        lived[:, layout.event_rows] -= spared[:, layout.event_cell]
+    lived *= risk
+    second = lived @ layout.products
+    information = np.empty((len(beta), p, p))
+    for k, (i, j) in enumerate(zip(*np.triu_indices(p), strict=True)):
+        value = second[:, k] - np.einsum("bd,bd,bd->b", term_weight, means[i], means[j])
+        information[:, i, j] = information[:, j, i] = value
+    return score, information
+
+
+def _risk_set_sums(values: np.ndarray, layout: _Layout) -> np.ndarray:
+    """Sums (B, G) over the risk sets."""
+    total = np.cumsum(values, axis=1)
+    out = total[:, layout.stop - 1]
+    if layout.several_strata:
+        out -= np.where(layout.start > 0, total[:, layout.start - 1], 0.0)
+    if layout.late_order is not None:
+        late = np.zeros((len(values), values.shape[1] + 1))
+        np.cumsum(values[:, layout.late_order], axis=1, out=late[:, 1:])
+        out -= late[:, layout.late_stop] - late[:, layout.late_start]
+    return out
+
+
+def _hazard_lived(hazard: np.ndarray, layout: _Layout) -> np.ndarray:
+    """Cumulative hazard (B, n) over the time that each row was at risk."""
+    by_term = np.zeros((len(hazard), hazard.shape[1] + 1))
+    np.cumsum(hazard, axis=1, out=by_term[:, 1:])
+    ends = np.append(layout.cell_begin, hazard.shape[1])
+    out = by_term[:, ends[layout.last]]
+    if layout.late_order is not None or layout.several_strata:
+        out -= by_term[:, ends[layout.first]]
+    return out

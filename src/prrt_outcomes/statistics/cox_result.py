@@ -1,0 +1,191 @@
+"""The result of a Cox fit: coefficients, tests and their table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc, ndtr, ndtri
+
+from prrt_outcomes.statistics.design import Design
+from prrt_outcomes.statistics.model_rows import ModelRows
+
+
+def format_coefficient_table(
+    design: Design,
+    event: np.ndarray,
+    coefficients: np.ndarray,
+    std_errors: np.ndarray,
+    statuses: np.ndarray,
+    confidence: float,
+    *,
+    ratio: str = "hazard_ratio",
+) -> pd.DataFrame:
+    """Coefficients with ratio, Wald interval and two-sided p-value.
+
+    Returns
+    -------
+    DataFrame
+        one row a coefficient: term, level, reference, n, n_events, coefficient, std_error, `ratio`, lower,
+        upper, z, p_value, status. `n` and `n_events` count the rows of the level (all rows for a number).
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence} is not between 0 and 1")
+    matrix = design.matrix
+    half = ndtri(0.5 + confidence / 2) * std_errors
+    z = np.divide(coefficients, std_errors, out=np.full(len(coefficients), np.nan), where=std_errors > 0)
+    of_level = [
+        matrix[:, j] == 1 if column.level else np.ones(len(matrix), bool)
+        for j, column in enumerate(design.columns)
+    ]
+    return pd.DataFrame(
+        {
+            "term": pd.array([c.term for c in design.columns], dtype="string"),
+            "level": pd.array([c.level for c in design.columns], dtype="string"),
+            "reference": pd.array([c.reference for c in design.columns], dtype="string"),
+            "n": [int(rows.sum()) for rows in of_level],
+            "n_events": [int(event[rows].sum()) for rows in of_level],
+            "coefficient": coefficients,
+            "std_error": std_errors,
+            ratio: compute_ratio(coefficients),
+            "lower": compute_ratio(coefficients - half),
+            "upper": compute_ratio(coefficients + half),
+            "z": z,
+            "p_value": 2 * ndtr(-np.abs(z)),
+            "status": pd.array([str(s) for s in statuses], dtype="string"),
+        }
+    )
+
+
+def compute_ratio(logarithm: np.ndarray) -> np.ndarray:
+    """Ratios from their natural logarithms; one too large to be a number is empty, never infinite."""
+    with np.errstate(over="ignore"):
+        ratios = np.exp(logarithm)
+    return np.where(np.isfinite(ratios), ratios, np.nan)
+
+
+@dataclass(frozen=True)
+class ChiSquaredTest:
+    """A chi-squared test; empty (nan) with the model's status where it does not exist."""
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+
+
+NO_TEST = ChiSquaredTest(np.nan, 0, np.nan)
+
+
+@dataclass(frozen=True)
+class CoxResult:
+    """A fitted Cox model.
+
+    Attributes
+    ----------
+    status : ``ok``; ``too_few`` (under 10 events a parameter: estimates are there, to be read beside
+        Firth's); ``separation`` (monotone likelihood: the terms concerned are empty); ``not_estimable``
+        (constant or collinear columns: those are empty); ``no_events`` (all empty)
+    reason : the status in words; empty when ok
+    table : one row a coefficient: term, level, reference, n, n_events (rows of the level; all rows for a
+        number), coefficient, std_error, hazard_ratio, lower, upper, z, p_value, status
+    covariance : (p, p), robust where `robust`; nan rows and columns where a coefficient is empty
+    model_covariance : (p, p) inverse information
+    robust : True where std_error is the sandwich's
+    n_rows, n_patients, n_events, n_missing, n_clusters : counts; n_missing rows lacked a covariate
+    log_likelihood, log_likelihood_null : partial log likelihoods
+    likelihood_ratio, wald, score : global tests on the estimable coefficients; `wald` uses `covariance`
+    confidence : level of lower and upper
+    ties : ``efron`` or ``breslow``
+    design, rows : what was fitted, for residuals and tests; `design.matrix` has the rows that were used
+    """
+
+    status: str
+    reason: str
+    table: pd.DataFrame
+    covariance: np.ndarray
+    model_covariance: np.ndarray
+    robust: bool
+    n_rows: int
+    n_patients: int
+    n_events: int
+    n_missing: int
+    n_clusters: int
+    log_likelihood: float
+    log_likelihood_null: float
+    likelihood_ratio: ChiSquaredTest
+    wald: ChiSquaredTest
+    score: ChiSquaredTest
+    confidence: float
+    ties: str
+    design: Design
+    rows: ModelRows
+
+    @property
+    def coefficients(self) -> np.ndarray:
+        """The p coefficients, nan where empty."""
+        return self.table["coefficient"].to_numpy()
+
+    @property
+    def estimated(self) -> np.ndarray:
+        """The p flags: True where the coefficient is not empty."""
+        return np.isfinite(self.coefficients)
+
+    def compare(self, smaller: CoxResult) -> ChiSquaredTest:
+        """Likelihood-ratio test against a model with fewer columns of the same rows."""
+        more = self.likelihood_ratio.degrees_of_freedom - smaller.likelihood_ratio.degrees_of_freedom
+        if more < 1 or not np.isfinite(self.log_likelihood):
+            return NO_TEST
+        return compute_chi_squared_test(2 * (self.log_likelihood - smaller.log_likelihood), more)
+
+    @property
+    def linear_predictor(self) -> np.ndarray:
+        """One number a row used: centred covariates times coefficients, empty ones taken as 0."""
+        matrix = self.design.matrix
+        centre = matrix.mean(axis=0) if len(matrix) else 0.0
+        return (matrix - centre) @ np.nan_to_num(self.coefficients)
+
+
+def compute_chi_squared_test(statistic: float, degrees_of_freedom: int) -> ChiSquaredTest:
+    """A chi-squared statistic with its p-value; rounding below 0 is 0."""
+    statistic = max(float(statistic), 0.0)
+    return ChiSquaredTest(statistic, degrees_of_freedom, float(chdtrc(degrees_of_freedom, statistic)))
+
+
+def compute_quadratic_test(vector: np.ndarray, matrix: np.ndarray) -> ChiSquaredTest:
+    """v' M^-1 v; by least squares, since a robust variance of few clusters is not of full rank."""
+    if not len(vector):
+        return NO_TEST
+    solution, _, rank, _ = np.linalg.lstsq(matrix, vector, rcond=1e-12)
+    return compute_chi_squared_test(vector @ solution, int(rank))
+
+
+def empty_cox_result(
+    design: Design, rows: ModelRows, robust: bool, ties: str, confidence: float
+) -> CoxResult:
+    """A model without events: everything empty, with its status."""
+    p = len(design.columns)
+    nothing = np.full(p, np.nan)
+    statuses = np.full(p, "no_events", dtype=object)
+    return CoxResult(
+        status="no_events",
+        reason="no events",
+        covariance=np.full((p, p), np.nan),
+        table=format_coefficient_table(design, rows.event, nothing, nothing, statuses, confidence),
+        model_covariance=np.full((p, p), np.nan),
+        robust=robust,
+        n_rows=rows.n,
+        n_patients=rows.n_patients,
+        n_events=0,
+        n_missing=design.n_missing,
+        n_clusters=len(np.unique(rows.cluster)),
+        log_likelihood=np.nan,
+        log_likelihood_null=np.nan,
+        likelihood_ratio=NO_TEST,
+        wald=NO_TEST,
+        score=NO_TEST,
+        confidence=confidence,
+        ties=ties,
+        design=design,
+        rows=rows,
+    )

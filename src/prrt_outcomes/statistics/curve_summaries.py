@@ -1,0 +1,273 @@
+"""What is read off a survival curve: quantiles, survival at milestones, restricted mean survival time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, compute_interval, compute_normal_quantile
+from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The time by which a share of patients has had the event.
+
+    Attributes
+    ----------
+    probability : the share, 0.5 for the median
+    time : the quantile; nan where it is not reached
+    lower, upper : its interval; nan where the band does not cross (limit not reached)
+    status : ``ok``, ``not_reached`` or ``no_events``; ``ok`` speaks of `time`, a limit may still be nan
+    """
+
+    probability: float
+    time: float
+    lower: float
+    upper: float
+    status: str
+
+
+def compute_quantile(curve: KaplanMeier, probability: float = 0.5) -> Quantile:
+    """Compute the first time with S(t) <= 1 - probability; on a flat stretch exactly there, its midpoint.
+
+    Parameters
+    ----------
+    curve : Kaplan-Meier curve with its interval
+    probability : between 0 and 1, both excluded
+
+    Returns
+    -------
+    Quantile; the interval is that of the times at which the curve's lower and upper limits cross
+    (Brookmeyer and
+    Crowley 1982, generalised to each interval type)
+
+    Raises
+    ------
+    ValueError : probability outside 0 to 1
+
+    Notes
+    -----
+    S is compared with a tolerance of 1.5e-8, so that 0.5 + 1e-16 is 0.5. A flat stretch that lasts to the
+    end of the curve takes the midpoint up to the last time (R's ``quantile.survfit``; SAS calls it not
+    estimable).
+    """
+    if not 0.0 < probability < 1.0:
+        raise ValueError(f"probability must lie between 0 and 1, not {probability}")
+    time = _crossing(curve.time, 1.0 - curve.survival, probability)
+    lower = _crossing(curve.time, 1.0 - curve.lower, probability)
+    upper = _crossing(curve.time, 1.0 - curve.upper, probability)
+    status = "ok" if np.isfinite(time) else ("not_reached" if curve.n_events else "no_events")
+    return Quantile(probability, time, lower, upper, status)
+
+
+def _crossing(time: NDArray[np.float64], failed: NDArray[np.float64], probability: float) -> float:
+    """Return where `failed` (nan where unknown) reaches the probability, by R's midpoint rule.
+
+    A limit need not be monotone: the level next above the probability decides, then the first time it is
+    held.
+    """
+    known = np.isfinite(failed)
+    if not known.any():
+        return float("nan")
+    level, when = failed[known], time[known]
+    above = level[level >= probability - TIE_TOLERANCE]
+    beyond = level[level >= probability + TIE_TOLERANCE]
+    if len(above) == 0:
+        return float("nan")
+    reached = _first_time(level, when, above.min())
+    ends_flat = known[-1] and abs(failed[-1] - probability) < TIE_TOLERANCE
+    if ends_flat or len(beyond) == 0:
+        return float((reached + time[-1]) / 2.0)
+    return float((reached + _first_time(level, when, beyond.min())) / 2.0)
+
+
+def _first_time(level: NDArray[np.float64], when: NDArray[np.float64], value: float) -> float:
+    """Return the first time at a level; a flat stretch may carry rounding noise."""
+    return float(when[np.argmax(np.abs(level - value) <= TIE_TOLERANCE)])
+
+
+@dataclass(frozen=True, eq=False)
+class Milestones:
+    """Survival at given times; arrays have one element a milestone.
+
+    Attributes
+    ----------
+    time : the milestones
+    survival, std_error, lower, upper : estimate and interval of the curve's type
+    at_risk : patients at risk just before the milestone
+    status : ``ok``; ``no_events`` (S = 1 so far, no interval); ``too_few`` (S = 0, no interval; or beyond
+        the last
+        time of a curve that ends censored, where nothing is estimated)
+    """
+
+    time: NDArray[np.float64]
+    survival: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    status: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second of two independent estimates, with a normal interval and two-sided p-value.
+
+    `status` is ``ok`` or ``too_few``; where it is not ok all numbers are nan.
+    """
+
+    difference: float
+    std_error: float
+    lower: float
+    upper: float
+    p_value: float
+    status: str
+
+
+def compute_milestones(curve: KaplanMeier, times: ArrayLike) -> Milestones:
+    """Compute survival at milestones.
+
+    Parameters
+    ----------
+    curve : Kaplan-Meier curve
+    times : milestones in the curve's unit, 0 or more, shape (n,)
+
+    Returns
+    -------
+    Milestones, in the order given
+    """
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
+    place = np.searchsorted(curve.time, wanted + slack, side="right")
+    survival = np.concatenate(([1.0], curve.survival))[place]
+    std_error = np.concatenate(([0.0], curve.std_error))[place]
+    beyond = (wanted > curve.time[-1] + slack) & (survival > 0)
+    survival, std_error = np.where(beyond, np.nan, survival), np.where(beyond, np.nan, std_error)
+    lower, upper = compute_interval(survival, std_error, curve.interval, curve.confidence)
+    no_events = survival == 1.0
+    lower, upper = np.where(no_events, np.nan, lower), np.where(no_events, np.nan, upper)
+    next_time = np.searchsorted(curve.time, wanted - slack)
+    at_risk = np.append(curve.at_risk, 0.0)[next_time]
+    known = np.isfinite(lower) & np.isfinite(upper)
+    status = np.where(known, "ok", np.where(no_events, "no_events", "too_few"))
+    return Milestones(wanted, survival, std_error, lower, upper, at_risk, tuple(status.tolist()))
+
+
+def compute_difference(
+    estimates: tuple[float, float], std_errors: tuple[float, float], confidence: float = 0.95
+) -> Difference:
+    """Compute first minus second of two independent estimates; ``too_few`` where either is unknown."""
+    z = compute_normal_quantile(confidence)
+    value = estimates[0] - estimates[1]
+    std_error = float(np.hypot(*std_errors))
+    if not (np.isfinite(value) and np.isfinite(std_error) and std_error > 0):
+        return Difference(*[float("nan")] * 5, status="too_few")
+    p_value = float(2.0 * ndtr(-abs(value) / std_error))
+    return Difference(
+        float(value), std_error, float(value - z * std_error), float(value + z * std_error), p_value, "ok"
+    )
+
+
+def compute_milestone_difference(
+    first: KaplanMeier, second: KaplanMeier, time: float, confidence: float = 0.95
+) -> Difference:
+    """Compute S_first(time) - S_second(time) of two independent groups, with a plain interval.
+
+    References
+    ----------
+    Klein, Logan, Harhoff and Andersen 2007, Statistics in Medicine 26:4505, section 2.1.
+    """
+    pair = [compute_milestones(curve, [time]) for curve in (first, second)]
+    return compute_difference(
+        (pair[0].survival[0], pair[1].survival[0]), (pair[0].std_error[0], pair[1].std_error[0]), confidence
+    )
+
+
+@dataclass(frozen=True)
+class RestrictedMean:
+    """Mean survival time up to a horizon.
+
+    Attributes
+    ----------
+    horizon : the horizon, in the curve's unit
+    rmst, std_error, lower, upper : estimate with normal interval
+    status : ``ok``; ``no_events`` (everybody lives to the horizon: no standard error); ``too_few`` (the horizon
+        lies beyond the last time of a curve that ends censored, never a silent extension: all nan; or all have
+        the event at once: no standard error)
+    """
+
+    horizon: float
+    rmst: float
+    std_error: float
+    lower: float
+    upper: float
+    status: str
+
+
+def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
+    """Compute the area under the curve up to the horizon.
+
+    Parameters
+    ----------
+    curve : Kaplan-Meier curve; with robust variance the robust variance is used here too
+    horizon : above 0
+
+    Returns
+    -------
+    RestrictedMean; variance = sum of (area beyond t)^2 d / (n (n - d)) over event times t up to the horizon
+
+    Raises
+    ------
+    ValueError : horizon not above 0
+
+    References
+    ----------
+    Klein and Moeschberger 2003, section 4.5.
+    """
+    if not horizon > 0 or not np.isfinite(horizon):
+        raise ValueError(f"horizon must be a number above 0, not {horizon}")
+    slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
+    if horizon > curve.time[-1] + slack and curve.survival[-1] > 0:
+        return RestrictedMean(horizon, *[float("nan")] * 4, status="too_few")
+    used = curve.time <= horizon + slack
+    time, survival = curve.time[used], curve.survival[used]
+    width = np.maximum(np.diff(np.concatenate(([0.0], time, [horizon]))), 0.0)
+    area = width * np.concatenate(([1.0], survival))
+    beyond = np.cumsum(area[::-1])[::-1][1:]
+    rmst = float(np.sum(area))
+    at_risk, events = curve.weighted_at_risk[used], curve.weighted_events[used]
+    spared = np.maximum(at_risk - events, 0.0)
+    whole = spared > 0
+    if curve.influence is None:
+        share = np.divide(events, at_risk * spared, out=np.zeros_like(spared), where=whole)
+        variance = float(np.sum(beyond**2 * share))
+    else:
+        gradient = np.zeros(len(curve.time))
+        gradient[: len(time)] = np.divide(beyond * at_risk, spared, out=np.zeros_like(spared), where=whole)
+        variance = curve.influence.compute_variance(gradient, curve.weighted_at_risk, curve.weighted_events)
+    if not variance > 0:
+        status = "too_few" if events.sum() > 0 else "no_events"
+        return RestrictedMean(horizon, rmst, *[float("nan")] * 3, status=status)
+    std_error = float(np.sqrt(variance))
+    half = compute_normal_quantile(curve.confidence) * std_error
+    return RestrictedMean(horizon, rmst, std_error, rmst - half, rmst + half, "ok")
+
+
+def compute_rmst_difference(
+    first: KaplanMeier, second: KaplanMeier, horizon: float, confidence: float = 0.95
+) -> Difference:
+    """Compute RMST of the first minus that of the second of two independent groups; ``too_few`` as
+    `compute_rmst`.
+
+    References
+    ----------
+    Uno, Claggett, Tian et al. 2014, Journal of Clinical Oncology 32:2380.
+    """
+    pair = [compute_rmst(curve, horizon) for curve in (first, second)]
+    return compute_difference(
+        (pair[0].rmst, pair[1].rmst), (pair[0].std_error, pair[1].std_error), confidence
+    )

@@ -1,0 +1,328 @@
+"""Kaplan-Meier curves: Greenwood or robust variance, late entry, weights, one curve a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
+from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE, check_rows, compute_codes, compute_event_codes
+from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
+
+IntervalType = Literal["log-log", "log", "plain", "logit", "arcsin"]
+INTERVAL_TYPES: tuple[str, ...] = ("log-log", "log", "plain", "logit", "arcsin")
+
+
+def compute_normal_quantile(confidence: float) -> float:
+    """Return the two-sided normal quantile, 1.96 for 0.95."""
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    return float(ndtri(0.5 + confidence / 2.0))
+
+
+def compute_interval(
+    probability: ArrayLike,
+    std_error: ArrayLike,
+    interval: IntervalType = "log-log",
+    confidence: float = 0.95,
+    quantile: float | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute a pointwise interval on one of five scales, cut to 0..1.
+
+    Parameters
+    ----------
+    probability : survival (or cumulative incidence), 0 to 1
+    std_error : its standard error, on the probability scale
+    interval : ``log-log`` log(-log p), ``log`` log p, ``plain`` p, ``logit`` log(p / (1 - p)), ``arcsin``
+        arcsin(sqrt p), as R's ``survfit``
+    confidence : two-sided
+    quantile : in place of the normal quantile (simultaneous bands)
+
+    Returns
+    -------
+    lower, upper : nan where the scale has no interval: p = 0 (all but plain), p = 1 (log-log, logit, arcsin)
+
+    Raises
+    ------
+    ValueError : unknown interval type, confidence outside 0 to 1
+
+    References
+    ----------
+    Kalbfleisch and Prentice 2002, section 1.4; R survival ``survfit.formula``, argument ``conf.type``.
+    """
+    if interval not in INTERVAL_TYPES:
+        raise ValueError(f"interval must be one of {', '.join(INTERVAL_TYPES)}, not {interval!r}")
+    z = compute_normal_quantile(confidence) if quantile is None else quantile
+    p = np.asarray(probability, dtype=np.float64)
+    se = np.asarray(std_error, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if interval == "plain":
+            lower, upper = p - z * se, p + z * se
+        elif interval == "log":
+            lower, upper = p * np.exp(-z * se / p), p * np.exp(z * se / p)
+        elif interval == "log-log":
+            half = z * se / (p * np.log(p))
+            lower, upper = p ** np.exp(-half), p ** np.exp(half)
+        elif interval == "logit":
+            odds, half = np.log(p / (1 - p)), z * se / (p * (1 - p))
+            lower, upper = 1 / (1 + np.exp(half - odds)), 1 / (1 + np.exp(-half - odds))
+        else:
+            angle, half = np.arcsin(np.sqrt(p)), 0.5 * z * se / np.sqrt(p * (1 - p))
+            lower = np.sin(np.maximum(0.0, angle - half)) ** 2
+            upper = np.sin(np.minimum(np.pi / 2, angle + half)) ** 2
+        lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    undefined = ~(np.isfinite(lower) & np.isfinite(upper) & np.isfinite(se))
+    undefined |= (p == 1.0) & (interval not in ("plain", "log"))
+    return np.where(undefined, np.nan, lower), np.where(undefined, np.nan, upper)
+
+
+@dataclass(frozen=True, eq=False)
+class KaplanMeier:
+    """A Kaplan-Meier curve; arrays have one element per distinct time at which somebody leaves.
+
+    Attributes
+    ----------
+    time : distinct times, increasing
+    at_risk, events, censored : numbers of patients (unweighted), competing events counted as censored
+    weighted_at_risk, weighted_events : sums of weights; the same where there are none
+    survival : S(t), from 1 before the first time
+    std_error : of S(t); nan where S is 0
+    relative_variance : variance of log S(t), Greenwood's sum or its robust counterpart; nan where S is 0
+    lower, upper : pointwise interval; nan where its scale has none (S = 1, S = 0)
+    n, n_events, n_competing : patients, events, competing events
+    group : label
+    interval, confidence : how `lower` and `upper` were made
+    variance : ``greenwood`` or ``robust`` (infinitesimal jackknife)
+    delayed_entry : whether patients enter late
+    status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` (late entry let the risk set run empty,
+        so that S is 0 from there on although patients follow; or a single cluster, which has no robust variance)
+    """
+
+    time: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    events: NDArray[np.float64]
+    censored: NDArray[np.float64]
+    weighted_at_risk: NDArray[np.float64]
+    weighted_events: NDArray[np.float64]
+    survival: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    relative_variance: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    n: int
+    n_events: int
+    n_competing: int
+    group: object
+    interval: str
+    confidence: float
+    variance: str
+    delayed_entry: bool
+    status: str
+    influence: InfluenceRows | None = field(default=None, repr=False)
+
+
+def fit_kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    row_id: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    robust: bool | None = None,
+    interval: IntervalType = "log-log",
+    confidence: float = 0.95,
+    cause: int = 1,
+    group: object = "all",
+) -> KaplanMeier:
+    """Fit one Kaplan-Meier curve.
+
+    Parameters
+    ----------
+    time, event, entry, weights : as `check_rows`; event codes other than `cause` are censored (status
+        ``competing_censored``)
+    row_id : whose row it is, for counting-process rows; also the cluster of the robust variance
+    cluster : patients whose errors go together (centre, matched set); implies `robust`
+    robust : infinitesimal-jackknife variance; default: when weights are not whole numbers, or `cluster` is
+        given
+    interval, confidence : as `compute_interval`
+    group : label that the result carries
+
+    Returns
+    -------
+    KaplanMeier
+
+    Raises
+    ------
+    ValueError : as `compute_risk_table`
+
+    References
+    ----------
+    Greenwood 1926; robust variance as R survival's ``survfit(..., robust = TRUE)``.
+    """
+    table = compute_risk_table(
+        time, event, entry=entry, weights=weights, row_id=row_id, cause=cause, tolerance=TIE_TOLERANCE
+    )
+    curve = compute_kaplan_meier(table, interval=interval, confidence=confidence)
+    if robust is None:
+        robust = cluster is not None or (
+            weights is not None and bool(np.any(np.asarray(weights, dtype=float) % 1 != 0))
+        )
+    changes: dict = {"group": group}
+    if robust:
+        rows = check_rows(time, event, entry=entry, weights=weights)
+        member = cluster if cluster is not None else row_id
+        codes = None if member is None else compute_codes(member, len(rows.event), "cluster").code
+        influence = compute_influence_rows(rows, cause, codes, curve.time)
+        variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
+        changes |= {"variance": "robust", "influence": influence}
+        changes |= _errors(curve.survival, variance, interval, confidence)
+        if influence.n_units < 2 and curve.status == "ok":
+            changes["status"] = "too_few"
+    return replace(curve, **changes)
+
+
+def fit_kaplan_meier_by_group(
+    time: ArrayLike,
+    event: ArrayLike,
+    group: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    row_id: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    robust: bool | None = None,
+    interval: IntervalType = "log-log",
+    confidence: float = 0.95,
+    cause: int = 1,
+) -> dict[object, KaplanMeier]:
+    """Fit one curve a group; parameters as `fit_kaplan_meier`, result keyed by label in the groups' order."""
+    times = np.asarray(time, dtype=np.float64)
+    codes = compute_codes(group, len(times), "group")
+    events = compute_event_codes(event)
+    optional = {"entry": entry, "weights": weights, "row_id": row_id, "cluster": cluster}
+    given = {name: np.asarray(values) for name, values in optional.items() if values is not None}
+    curves = {}
+    for code, label in enumerate(codes.labels):
+        rows = codes.code == code
+        part = {name: values[rows] for name, values in given.items()}
+        settings = {"robust": robust, "interval": interval, "confidence": confidence, "cause": cause}
+        curves[label] = fit_kaplan_meier(times[rows], events[rows], group=label, **part, **settings)
+    return curves
+
+
+def compute_kaplan_meier(
+    table: RiskTable,
+    *,
+    group: object = None,
+    interval: IntervalType = "log-log",
+    confidence: float = 0.95,
+) -> KaplanMeier:
+    """Compute the curve of one group of a risk table, with Greenwood's variance.
+
+    Parameters
+    ----------
+    table : risk table without strata (a curve belongs to one stratum)
+    group : label of the group; may be left out where there is one
+    interval, confidence : as `compute_interval`
+
+    Returns
+    -------
+    KaplanMeier
+
+    Raises
+    ------
+    ValueError : strata, an unknown group, or several groups and none named
+    """
+    if len(table.strata) > 1:
+        raise ValueError("the risk table has strata; a curve is computed for each stratum on its own")
+    if group is None and len(table.groups) > 1:
+        raise ValueError(f"name one group of {table.groups}")
+    if group is not None and group not in table.groups:
+        raise ValueError(f"unknown group {group!r}; expected one of {table.groups}")
+    column = 0 if group is None else table.groups.index(group)
+    counts, weighted = table.counts, table.weighted
+    keep = np.flatnonzero((counts.left[:, column] > 0) & (counts.at_risk[:, column] > 0))
+    at_risk, events = counts.at_risk[keep, column], counts.events[keep, column]
+    weighted_at_risk, weighted_events = weighted.at_risk[keep, column], weighted.events[keep, column]
+    competing = counts.competing[keep, column]
+    survival = compute_survival(weighted_at_risk, weighted_events)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greenwood = np.cumsum(weighted_events / (weighted_at_risk * (weighted_at_risk - weighted_events)))
+    emptied = bool(np.any((survival == 0)[:-1])) if len(keep) else False
+    n_events, n_competing = int(events.sum()), int(competing.sum())
+    if emptied:
+        status = "too_few"
+    elif n_competing:
+        status = "competing_censored"
+    else:
+        status = "ok" if n_events else "no_events"
+    return KaplanMeier(
+        time=table.time[keep],
+        at_risk=at_risk,
+        events=events,
+        censored=counts.censored[keep, column] + competing,
+        weighted_at_risk=weighted_at_risk,
+        weighted_events=weighted_events,
+        survival=survival,
+        n=_patients(counts, column),
+        n_events=n_events,
+        n_competing=n_competing,
+        group=table.groups[column],
+        interval=interval,
+        confidence=confidence,
+        variance="greenwood",
+        delayed_entry=table.delayed_entry,
+        status=status,
+        **_errors(survival, greenwood, interval, confidence),
+    )
+
+
+def _patients(counts, column: int) -> int:
+    """Count patients: ends that are an event or a censoring, so that a split row counts once."""
+    ends = counts.events[:, column] + counts.competing[:, column] + counts.censored[:, column]
+    return int(ends.sum())
+
+
+def compute_survival(at_risk: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the product of 1 - events / at_risk, exactly 0 where all at risk have the event."""
+    hazard = np.divide(events, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
+    return np.cumprod(1.0 - np.minimum(hazard, 1.0))
+
+
+def _errors(survival: NDArray, relative_variance: NDArray, interval: str, confidence: float) -> dict:
+    """Return standard errors and interval; nan where S is 0."""
+    variance = np.where(
+        survival > 0, np.where(np.isfinite(relative_variance), relative_variance, np.nan), np.nan
+    )
+    std_error = survival * np.sqrt(variance)
+    lower, upper = compute_interval(survival, std_error, interval, confidence)
+    return {"relative_variance": variance, "std_error": std_error, "lower": lower, "upper": upper}
+
+
+def fit_reverse_kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    interval: IntervalType = "log-log",
+    confidence: float = 0.95,
+    group: object = "all",
+) -> KaplanMeier:
+    """Fit the distribution of follow-up: censoring is the event, every event (competing ones too) censors.
+
+    Parameters and result as `fit_kaplan_meier`.
+
+    References
+    ----------
+    Schemper and Smith 1996, Controlled Clinical Trials 17:343.
+    """
+    censored = compute_event_codes(event) == 0
+    return fit_kaplan_meier(
+        time, censored, entry=entry, weights=weights, interval=interval, confidence=confidence, group=group
+    )

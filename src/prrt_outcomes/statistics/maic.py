@@ -1,0 +1,320 @@
+"""Matching-adjusted indirect comparison: weights that give our patients the baseline of a published arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
+
+STATISTICS = ("mean", "standard_deviation", "median", "share")
+BALANCED = 1e-8
+BLOCK_ELEMENTS = 1 << 16
+MAX_ITERATIONS = 60
+POLISHING_STEPS = 4
+STEP_LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class MaicTarget:
+    """One number of the published baseline table.
+
+    Attributes
+    ----------
+    covariate : column of our data
+    statistic : ``mean``, ``standard_deviation`` (needs a mean of the same covariate), ``median``, or
+        ``share``
+    value : what was published; a share between 0 and 1
+    level : category whose share it is; empty for a 0/1 column
+    """
+
+    covariate: str
+    statistic: str
+    value: float
+    level: str = ""
+
+    @property
+    def name(self) -> str:
+        """The target in words."""
+        return f"{self.statistic.replace('_', ' ')} of {self.covariate}" + (
+            f" = {self.level}" if self.level else ""
+        )
+
+
+@dataclass(frozen=True)
+class MaicResult:
+    """Weights and what they achieve.
+
+    Attributes
+    ----------
+    status : ``ok``
+    weights : (n,) exp(X b), X centred on the targets; nan where a covariate is missing
+    coefficients : b, one a target
+    effective_sample_size : (sum w)^2 / sum w^2
+    n_missing : rows without a weight
+    balance : one row a target: covariate, statistic, level, target, before, after (for a median: the share
+        above it, target 0.5)
+    """
+
+    status: str
+    weights: np.ndarray
+    coefficients: np.ndarray
+    effective_sample_size: float
+    n_missing: int
+    balance: pd.DataFrame
+
+
+def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicResult:
+    """Weigh rows so that their summaries equal the targets (method of moments).
+
+    Parameters
+    ----------
+    covariates : one row a patient
+    targets : summaries of the comparator
+
+    Returns
+    -------
+    MaicResult
+
+    Raises
+    ------
+    ValueError
+        names every target that is malformed, unknown or outside the range of the data; or says that the
+        targets are jointly out of reach although each alone is not. Then there are no weights.
+
+    Notes
+    -----
+    Minimises sum exp(X b), convex, whose gradient is the imbalance (Signorovitch 2010, Pharmacoeconomics
+    28:935; Phillippo 2016, NICE DSU TSD 18). A standard deviation s with mean m becomes the mean of x^2,
+    m^2 + s^2; a median becomes a share of one half above it.
+    """
+    matrix, complete = _centred_on_targets(covariates, targets)
+    inner = matrix[complete]
+    beta = _minimise(inner, targets)
+    weights = np.full(len(matrix), np.nan)
+    weights[complete] = np.exp(inner @ beta)
+    used = weights[complete]
+    balance = pd.DataFrame(
+        {
+            "covariate": [t.covariate for t in targets],
+            "statistic": [t.statistic for t in targets],
+            "level": [t.level for t in targets],
+            "target": [0.5 if t.statistic == "median" else float(t.value) for t in targets],
+            "before": _summaries(covariates[complete], targets, np.ones(len(used))),
+            "after": _summaries(covariates[complete], targets, used),
+        }
+    )
+    size = compute_effective_sample_size(used)
+    return MaicResult("ok", weights, beta, size, int((~complete).sum()), balance)
+
+
+def bootstrap_maic(
+    covariates: pd.DataFrame, targets: Sequence[MaicTarget], weights_matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Refit the weights under each row of a matrix of counts.
+
+    Parameters
+    ----------
+    weights_matrix : (R, n) counts or case weights, 0 or more
+
+    Returns
+    -------
+    weights : (R, n) exp(X b), to be multiplied by the counts; nan rows where the replicate has no solution,
+        nan columns where a covariate is missing
+    status : (R,) ``ok`` or ``no_solution``
+
+    Raises
+    ------
+    ValueError
+        as `fit_maic` on all rows; when the matrix does not fit the rows.
+    """
+    matrix, complete = _centred_on_targets(covariates, targets)
+    weights_matrix = np.asarray(weights_matrix)
+    if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(matrix):
+        raise ValueError(
+            f"weights_matrix has shape {weights_matrix.shape}; expected (replicates, {len(matrix)})"
+        )
+    inner = matrix[complete]
+    start = _minimise(inner, targets)
+    out = np.full(weights_matrix.shape, np.nan)
+    status = np.empty(len(weights_matrix), dtype=object)
+    size = max(1, BLOCK_ELEMENTS // max(len(inner), 1))
+    for begin in range(0, len(weights_matrix), size):
+        block = slice(begin, begin + size)
+        counts = weights_matrix[block][:, complete].astype(float)
+        fitted, status[block] = _fit_block(counts, inner, start)
+        part = np.full((len(counts), len(matrix)), np.nan)
+        part[:, complete] = fitted
+        out[block] = part
+    return out, status.astype(str)
+
+
+def _centred_on_targets(
+    covariates: pd.DataFrame, targets: Sequence[MaicTarget]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns minus targets (n, k), and which rows are complete; all faults of the targets at once."""
+    if not len(targets):
+        raise ValueError("no targets: expected at least one published summary")
+    means = {t.covariate: t.value for t in targets if t.statistic == "mean"}
+    faults, columns = [], []
+    for target in targets:
+        fault = _fault(target, covariates, means)
+        if fault:
+            faults.append(fault)
+            continue
+        x = _values(covariates, target)
+        if target.statistic == "standard_deviation":
+            centred = x**2 - (target.value**2 + means[target.covariate] ** 2)
+        elif target.statistic == "median":
+            centred = np.where(np.isnan(x), np.nan, (x > target.value) - 0.5)
+        else:
+            centred = x - target.value
+        columns.append(centred)
+        if not (np.nanmin(centred) < 0 < np.nanmax(centred)):
+            low, high = _reach(x, target)
+            faults.append(
+                f"{target.name} {target.value:g} is outside the data ({low:g} to {high:g}): no solution"
+            )
+    if faults:
+        raise ValueError("; ".join(faults))
+    matrix = np.column_stack(columns)
+    return matrix, np.isfinite(matrix).all(axis=1)
+
+
+def _fault(target: MaicTarget, covariates: pd.DataFrame, means: dict) -> str:
+    """What is wrong with a target before any number is compared; empty where nothing is."""
+    if target.covariate not in covariates.columns:
+        return f"{target.name}: there is no column {target.covariate}"
+    if target.statistic not in STATISTICS:
+        return f"{target.name}: statistic must be one of {', '.join(STATISTICS)}"
+    if not np.isfinite(target.value):
+        return f"{target.name}: the value is missing"
+    column = covariates[target.covariate].dropna()
+    if not len(column):
+        return f"{target.name}: {target.covariate} is missing in all rows"
+    if target.level:
+        if target.statistic != "share":
+            return f"{target.name}: a level has a share only"
+        levels = sorted(set(column.astype(str)))
+        return (
+            ""
+            if target.level in levels
+            else f"{target.name}: the data have {', '.join(levels)} only: no solution"
+        )
+    if not pd.api.types.is_numeric_dtype(column):
+        return f"{target.name}: {target.covariate} is a category; give the share of a level"
+    if target.statistic == "share" and not column.astype(float).isin([0.0, 1.0]).all():
+        return f"{target.name}: {target.covariate} is not 0/1; give a level or another statistic"
+    if target.statistic == "standard_deviation" and target.covariate not in means:
+        return f"{target.name}: needs the mean of {target.covariate} too"
+    return ""
+
+
+def _values(covariates: pd.DataFrame, target: MaicTarget) -> np.ndarray:
+    """The covariate as numbers; 0/1 for a level; nan where missing."""
+    column = covariates[target.covariate]
+    if target.level:
+        return np.where(column.isna(), np.nan, (column.astype(str) == target.level).astype(float))
+    return column.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _reach(x: np.ndarray, target: MaicTarget) -> tuple[float, float]:
+    """Range that a message shows."""
+    return float(np.nanmin(x)), float(np.nanmax(x))
+
+
+def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
+    """b with balance, by scipy's trust region on log sum exp(X b); or the reason why there is none."""
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp, softmax
+
+    scale = matrix.std(axis=0)
+    scaled = matrix / scale
+    if np.linalg.matrix_rank(scaled - scaled.mean(axis=0), tol=1e-8 * np.sqrt(len(scaled))) < scaled.shape[1]:
+        raise ValueError(
+            "targets repeat each other (all levels of a category, or one number twice): leave one out"
+        )
+
+    def gradient(b: np.ndarray) -> np.ndarray:
+        return softmax(scaled @ b) @ scaled
+
+    def hessian(b: np.ndarray) -> np.ndarray:
+        share = softmax(scaled @ b)
+        mean = share @ scaled
+        return (scaled * share[:, None]).T @ scaled - np.outer(mean, mean)
+
+    zero = np.zeros(scaled.shape[1])
+    fit = minimize(
+        lambda b: logsumexp(scaled @ b),
+        zero,
+        jac=gradient,
+        hess=hessian,
+        method="trust-exact",
+        options={"gtol": 1e-10, "maxiter": 500},
+    )
+    best = fit.x
+    # The search ends where the objective no longer falls by more than rounding; the gradient can still be
+    # improved.
+    for _ in range(POLISHING_STEPS):
+        step = np.linalg.lstsq(hessian(best), gradient(best), rcond=None)[0]
+        if np.abs(step).max() > 1:
+            break
+        best = best - step
+    if not np.abs(gradient(best)).max() < BALANCED:
+        names = ", ".join(t.name for t in targets)
+        raise ValueError(
+            f"no weights meet the targets together, although each alone is within the data: {names}"
+        )
+    return best / scale
+
+
+def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's method with step limits on log sum counts exp(X b): weights (B, n) and status (B,)."""
+    scale = matrix.std(axis=0)
+    scaled = matrix / scale
+    k = scaled.shape[1]
+    i, j = np.triu_indices(k)
+    products = scaled[:, i] * scaled[:, j]
+    beta = np.tile(start * scale, (len(counts), 1))
+    status = np.full(len(counts), "no_solution", dtype=object)
+    active = np.flatnonzero(counts.sum(axis=1) > 0)
+    for _ in range(MAX_ITERATIONS):
+        if not len(active):
+            break
+        eta = beta[active] @ scaled.T
+        share = counts[active] * np.exp(eta - eta.max(axis=1, keepdims=True))
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+        mean = share @ scaled
+        hessian = np.empty((len(active), k, k))
+        hessian[:, i, j] = hessian[:, j, i] = share @ products - mean[:, i] * mean[:, j]
+        done = np.abs(mean).max(axis=1) < BALANCED
+        status[active[done]] = "ok"
+        sound = ~done & (np.linalg.cond(hessian) < 1e13)
+        active, mean, hessian = active[sound], mean[sound], hessian[sound]
+        step = -np.linalg.solve(hessian, mean[..., None])[..., 0]
+        largest = np.abs(step).max(axis=1, initial=0.0)
+        beta[active] += step * np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
+    with np.errstate(over="ignore"):
+        weights = np.exp((beta / scale) @ matrix.T)
+    finite = np.isfinite(weights).all(axis=1)
+    status[~finite] = "no_solution"
+    weights[status != "ok"] = np.nan
+    return weights, status
+
+
+def _summaries(covariates: pd.DataFrame, targets: Sequence[MaicTarget], weights: np.ndarray) -> list[float]:
+    """Weighted summaries, one a target, of complete rows."""
+    share = weights / weights.sum()
+    out = []
+    for target in targets:
+        x = _values(covariates, target)
+        if target.statistic == "standard_deviation":
+            out.append(float(np.sqrt(max(share @ x**2 - (share @ x) ** 2, 0.0))))
+        elif target.statistic == "median":
+            out.append(float(share @ (x > target.value)))
+        else:
+            out.append(float(share @ x))
+    return out

@@ -1,0 +1,278 @@
+"""Cox's partial likelihood, its derivatives and residuals, for any mix of strata, late entry, weights, ties.
+
+Sums over risk sets are cumulative sums over event times, and the information needs no sum of squares per
+event time: the sum over event times of hazard times the risk set's sum of x x' is the sum over rows of x x'
+times the row's expected events. So one evaluation costs a few passes over the rows.
+
+Efron's correction with case weights follows R (`survival` 3, coxfit6.c): with d events of total weight W tied
+at t, each of the d terms has weight W/d and leaves k/d of the events' risk out of the risk set, k = 0 .. d-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from prrt_outcomes.statistics.model_rows import (
+    ModelRows,
+    compute_risk_set_sums,
+    compute_sums_over_time_at_risk,
+)
+
+MAX_ITERATIONS = 30
+# A step below this is the last: by quadratic convergence what is left is of the order of its square.
+STEP_TOLERANCE = 1e-6
+LOG_LIKELIHOOD_TOLERANCE = 1e-12
+SMALLEST = 1e-300
+MELTED = 1e-8
+
+
+@dataclass(frozen=True)
+class TiedEvents:
+    """One entry per term of the likelihood: each event, with the share of its tie that is left out.
+
+    Attributes
+    ----------
+    cell : (D,) cell of the term
+    left_out : (D,) k/d under Efron, 0 under Breslow
+    weight : (D,) mean weight of the tied events
+    n_events : (G,) number of tied events d
+    """
+
+    cell: np.ndarray
+    left_out: np.ndarray
+    weight: np.ndarray
+    n_events: np.ndarray
+
+
+@dataclass(frozen=True)
+class LikelihoodAt:
+    """Everything about the partial likelihood at one coefficient vector.
+
+    Attributes
+    ----------
+    log_likelihood : value
+    score : (p,)
+    information : (p, p)
+    risk : (n,) weight times exp(linear predictor), up to one factor a stratum
+    term_mean : (D, p) mean covariate over the risk set of each term
+    term_hazard : (D,) hazard increment of each term, on the scale of `risk`
+    """
+
+    log_likelihood: float
+    score: np.ndarray
+    information: np.ndarray
+    risk: np.ndarray
+    term_mean: np.ndarray
+    term_hazard: np.ndarray
+
+
+class Likelihood(Protocol):
+    """What Newton's method needs to know at one coefficient vector."""
+
+    log_likelihood: float
+    score: np.ndarray
+    information: np.ndarray
+
+
+@dataclass(frozen=True)
+class NewtonFit:
+    """Where Newton's method came to rest.
+
+    Attributes
+    ----------
+    coefficients : (p,)
+    at : the likelihood there
+    converged : steps became negligible
+    iterations : number of steps
+    """
+
+    coefficients: np.ndarray
+    at: Likelihood
+    converged: bool
+    iterations: int
+
+
+def derive_tied_events(rows: ModelRows, ties: str) -> TiedEvents:
+    """Number the tied events of every cell."""
+    if ties not in ("efron", "breslow"):
+        raise ValueError(f"ties {ties!r}: expected 'efron' or 'breslow'")
+    n_events = np.bincount(rows.event_cell, minlength=rows.n_cells)
+    cell = np.repeat(np.arange(rows.n_cells), n_events)
+    start = np.cumsum(n_events) - n_events
+    order = np.arange(len(cell)) - start[cell]
+    weight = np.bincount(rows.event_cell, weights=rows.weights[rows.event], minlength=rows.n_cells)
+    left_out = order / n_events[cell] if ties == "efron" else np.zeros(len(cell))
+    return TiedEvents(cell, left_out, (weight / np.maximum(n_events, 1))[cell], n_events)
+
+
+def compute_partial_likelihood(
+    matrix: np.ndarray,
+    rows: ModelRows,
+    tied: TiedEvents,
+    coefficients: np.ndarray,
+    *,
+    cell_weight: np.ndarray | None = None,
+) -> LikelihoodAt:
+    """Log likelihood, score and information at `coefficients`.
+
+    Parameters
+    ----------
+    matrix : (n, p); columns centred near 0 keep the information accurate
+    cell_weight : (G,) factor by which each event time counts (1 when absent); used by tests that weigh the
+        information by a function of time
+    """
+    eta = compute_shifted_predictor(matrix @ coefficients, rows)
+    risk = rows.weights * np.exp(eta)
+    risks = np.column_stack([risk, matrix * risk[:, None]])
+    of_events = sum_over_events(risks[rows.event], rows)
+    at_risk = compute_risk_set_sums(risks, rows)
+    # Differences of cumulative sums may lose what is tiny beside the rest; the events themselves are always
+    # there.
+    at_risk[:, 0] = np.maximum(at_risk[:, 0], np.maximum(of_events[:, 0], SMALLEST))
+    sums = at_risk[tied.cell]
+    if tied.left_out.any():
+        sums = sums - tied.left_out[:, None] * of_events[tied.cell]
+        sums[:, 0] = np.maximum(sums[:, 0], SMALLEST)
+    weight = tied.weight if cell_weight is None else tied.weight * cell_weight[tied.cell]
+    event_weight = rows.weights[rows.event]
+    if cell_weight is not None:
+        event_weight = event_weight * cell_weight[rows.event_cell]
+    with np.errstate(over="ignore"):
+        # A mean lies within its column, whatever rounding has left of the sums.
+        mean = np.clip(sums[:, 1:] / sums[:, :1], matrix.min(axis=0), matrix.max(axis=0))
+    hazard = weight / sums[:, 0]
+    log_likelihood = event_weight @ eta[rows.event] - weight @ np.log(sums[:, 0])
+    score = event_weight @ matrix[rows.event] - weight @ mean
+    expected = risk * _cumulative_hazard(hazard, rows, tied)
+    information = (matrix * expected[:, None]).T @ matrix - (mean * weight[:, None]).T @ mean
+    return LikelihoodAt(float(log_likelihood), score, information, risk, mean, hazard)
+
+
+def compute_shifted_predictor(eta: np.ndarray, rows: ModelRows) -> np.ndarray:
+    """Linear predictor with the largest of each stratum at 0: its exponential cannot overflow.
+
+    The partial likelihood does not change, since risk sets are formed within strata.
+    """
+    if not rows.stratum.any():
+        return eta - eta.max()
+    largest = np.full(int(rows.stratum.max()) + 1, -np.inf)
+    np.maximum.at(largest, rows.stratum, eta)
+    return eta - largest[rows.stratum]
+
+
+def fit_newton(
+    evaluate: Callable[[np.ndarray], Likelihood],
+    start: np.ndarray,
+    *,
+    null_information: np.ndarray | None = None,
+    max_iterations: int = MAX_ITERATIONS,
+) -> NewtonFit:
+    """Maximise a log likelihood by Newton's method with step halving.
+
+    Covariates should be of comparable scale; the step tolerance is absolute on the coefficients. Not
+    converged means that some direction still moved after `max_iterations` steps: the mark of a monotone
+    likelihood.
+    """
+    beta = np.array(start, dtype=float)
+    at = evaluate(beta)
+    for iteration in range(1, max_iterations + 1):
+        step = _newton_step(at)
+        if step is None or _has_melted(at.information, null_information):
+            return NewtonFit(beta, at, False, iteration)
+        if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
+            return NewtonFit(beta + step, evaluate(beta + step), True, iteration)
+        following = evaluate(beta + step)
+        slack = LOG_LIKELIHOOD_TOLERANCE * (1.0 + abs(at.log_likelihood))
+        halvings = 0
+        while not following.log_likelihood >= at.log_likelihood - slack and halvings < 20:
+            step = step / 2
+            following = evaluate(beta + step)
+            halvings += 1
+        beta, at = beta + step, following
+    return NewtonFit(beta, at, False, max_iterations)
+
+
+def compute_score_residuals(
+    matrix: np.ndarray, rows: ModelRows, tied: TiedEvents, at: LikelihoodAt
+) -> np.ndarray:
+    """Score residuals (n, p), unweighted, under Efron's ties as R's `residuals(fit, "score")`.
+
+    Every tied event of d is at risk with 1 - k/d in term k, and its own covariate is held against the mean
+    of the d terms' means (Therneau and Grambsch 2000, section 4.2; survival coxscore2.c, agscore3.c).
+    """
+    relative = at.risk / rows.weights
+    hazard = _sum_over_terms(at.term_hazard, rows, tied)
+    hazard_mean = _sum_over_terms(at.term_hazard[:, None] * at.term_mean, rows, tied)
+    expected = relative[:, None] * (
+        matrix * compute_sums_over_time_at_risk(hazard, rows)[:, None]
+        - compute_sums_over_time_at_risk(hazard_mean, rows)
+    )
+    out = -expected
+    if tied.left_out.any():
+        spared = tied.left_out * at.term_hazard
+        spared_hazard = _sum_over_terms(spared, rows, tied)[rows.event_cell]
+        spared_mean = _sum_over_terms(spared[:, None] * at.term_mean, rows, tied)[rows.event_cell]
+        out[rows.event] += relative[rows.event][:, None] * (
+            matrix[rows.event] * spared_hazard[:, None] - spared_mean
+        )
+    mean_of_means = _sum_over_terms(at.term_mean, rows, tied) / np.maximum(tied.n_events, 1)[:, None]
+    out[rows.event] += matrix[rows.event] - mean_of_means[rows.event_cell]
+    return out
+
+
+def compute_schoenfeld_residuals(
+    matrix: np.ndarray, rows: ModelRows, tied: TiedEvents, at: LikelihoodAt
+) -> np.ndarray:
+    """Schoenfeld residuals (number of events, p) in row order, as `cox.zph` takes them.
+
+    `cox.zph` averages the means of terms k = 1 .. d of the backward accumulation, which are the d terms
+    above.
+    """
+    mean_of_means = _sum_over_terms(at.term_mean, rows, tied) / np.maximum(tied.n_events, 1)[:, None]
+    return matrix[rows.event] - mean_of_means[rows.event_cell]
+
+
+def sum_over_events(values: np.ndarray, rows: ModelRows) -> np.ndarray:
+    """Sum `values` (number of events, p) over the events of each cell: (G, p)."""
+    return np.column_stack(
+        [np.bincount(rows.event_cell, weights=v, minlength=rows.n_cells) for v in values.T]
+    )
+
+
+def _sum_over_terms(values: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
+    """Sum (D,) or (D, p) over the terms of each cell."""
+    if values.ndim == 1:
+        return np.bincount(tied.cell, weights=values, minlength=rows.n_cells)
+    return np.column_stack([np.bincount(tied.cell, weights=v, minlength=rows.n_cells) for v in values.T])
+
+
+def _cumulative_hazard(hazard: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
+    """Hazard that each row lived through, with Efron's share for tied events."""
+    out = compute_sums_over_time_at_risk(_sum_over_terms(hazard, rows, tied), rows)
+    if tied.left_out.any():
+        out[rows.event] -= _sum_over_terms(hazard * tied.left_out, rows, tied)[rows.event_cell]
+    return out
+
+
+def _has_melted(information: np.ndarray, null_information: np.ndarray | None) -> bool:
+    """Tell whether a direction has lost its information; going on there would only add rounding errors."""
+    if null_information is None or not len(information):
+        return False
+    from scipy.linalg import eigh
+
+    return bool(eigh(information, null_information, eigvals_only=True)[0] < MELTED)
+
+
+def _newton_step(at: Likelihood) -> np.ndarray | None:
+    """Newton's step, or None where the information can no longer be inverted."""
+    scale = np.sqrt(np.clip(np.diag(at.information), 0, None))
+    if not np.isfinite(at.log_likelihood) or (scale <= 0).any():
+        return None
+    try:
+        return np.linalg.solve(at.information / np.outer(scale, scale), at.score / scale) / scale
+    except np.linalg.LinAlgError:
+        return None

@@ -1,0 +1,212 @@
+"""Hazard ratios in subgroups, with the test that they differ: the numbers of a forest plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.statistics.cox import fit_cox, fit_cox_rows
+from prrt_outcomes.statistics.cox_result import ChiSquaredTest, CoxResult, compute_quadratic_test
+from prrt_outcomes.statistics.design import Design, DesignColumn, derive_design_matrix
+from prrt_outcomes.statistics.model_rows import derive_model_rows
+
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class SubgroupResult:
+    """Forest table.
+
+    Attributes
+    ----------
+    table : one row a subgroup level and coefficient of the effect, ``overall`` first: subgroup,
+        subgroup_level, term, level, reference, n_rows, n_events, coefficient, std_error, hazard_ratio,
+        lower, upper, z, p_value, status, interaction_p_value (of the subgroup's covariate, on each of its
+        rows), interaction_status
+    overall : the model in everybody
+    """
+
+    table: pd.DataFrame
+    overall: CoxResult
+
+
+def fit_subgroup_hazard_ratios(
+    time,
+    event,
+    effect: pd.Series | np.ndarray,
+    subgroups: pd.DataFrame,
+    *,
+    adjust: pd.DataFrame | None = None,
+    references: Mapping[str, object] | None = None,
+    entry=None,
+    weights=None,
+    strata=None,
+    cluster=None,
+    identifier=None,
+    robust: bool | None = None,
+    confidence: float = 0.95,
+) -> SubgroupResult:
+    """Fit the hazard ratio of `effect` in every level of every subgroup covariate.
+
+    Parameters
+    ----------
+    effect : number or category; its reference is the same in all subgroups
+    subgroups : categorical covariates, one column each; rows where one is missing are in none of its levels
+    adjust : covariates adjusted for in every fit
+    others : as `fit_cox`
+
+    Returns
+    -------
+    SubgroupResult
+
+    Raises
+    ------
+    ValueError
+        for a numeric subgroup covariate (give it as a category), and as `fit_cox`.
+
+    Notes
+    -----
+    The interaction is tested in everybody with a known level: likelihood ratio of effect x subgroup (Wald
+    where the variance is robust). It is not corrected for the number of subgroups looked at.
+    """
+    given = {"event": np.asarray(event), "time": np.asarray(time)}
+    effect = pd.Series(effect).reset_index(drop=True)
+    effect.name = effect.name if effect.name is not None else "effect"
+    n = len(effect)
+    subgroups = subgroups.reset_index(drop=True)
+    _check_subgroups(subgroups, str(effect.name))
+    adjust = pd.DataFrame(index=range(n)) if adjust is None else adjust.reset_index(drop=True)
+    references = dict(references or {})
+    references.setdefault(str(effect.name), _reference_of(effect))
+    references = {k: v for k, v in references.items() if v is not None}
+    optional = {
+        "entry": entry,
+        "weights": weights,
+        "strata": strata,
+        "cluster": cluster,
+        "identifier": identifier,
+    }
+    optional = {k: pd.DataFrame(v).reset_index(drop=True) for k, v in optional.items() if v is not None}
+    optional = {k: v if v.shape[1] > 1 else v.iloc[:, 0] for k, v in optional.items()}
+
+    def fit(where: np.ndarray) -> CoxResult:
+        frame = pd.concat([effect, adjust], axis=1)[where]
+        arrays = {k: v[where] for k, v in (given | optional).items()}
+        own = {k: v for k, v in references.items() if k == effect.name or _has_level(frame, k, v)}
+        return fit_cox(covariates=frame, references=own, robust=robust, confidence=confidence, **arrays)
+
+    overall = fit(np.ones(n, dtype=bool))
+    blocks = [_block(OVERALL, "", overall, str(effect.name), None, "")]
+    for name in subgroups.columns:
+        column = subgroups[name]
+        known = column.notna().to_numpy()
+        test, status = _test_interaction(given, effect, column, adjust, references, optional, known, overall)
+        for level in derive_design_levels(column):
+            where = known & (column.astype(str) == level).to_numpy()
+            if not _has_level(effect[where].to_frame(), str(effect.name), references.get(str(effect.name))):
+                blocks.append(_empty_block(name, level, overall, given["event"][where], test, status))
+                continue
+            blocks.append(_block(name, level, fit(where), str(effect.name), test, status))
+    return SubgroupResult(pd.concat(blocks, ignore_index=True), overall)
+
+
+def derive_design_levels(column: pd.Series) -> list[str]:
+    """Levels of a category that occur, in category order, as text."""
+    known = column.dropna()
+    categorical = (
+        known if isinstance(known.dtype, pd.CategoricalDtype) else known.astype(object).astype("category")
+    )
+    return [str(level) for level in categorical.cat.remove_unused_categories().cat.categories]
+
+
+def _check_subgroups(subgroups: pd.DataFrame, effect: str) -> None:
+    """Categories only, and not the effect itself."""
+    for name in subgroups.columns:
+        numeric = pd.api.types.is_numeric_dtype(subgroups[name])
+        if numeric and not pd.api.types.is_bool_dtype(subgroups[name]):
+            raise ValueError(f"subgroup covariate {name} is a number; cut it into categories first")
+        if str(name) == effect:
+            raise ValueError(f"{name} is the effect and cannot be its own subgroup")
+
+
+def _reference_of(effect: pd.Series):
+    """Reference level that the whole data give, so that every subgroup uses the same; None for a number."""
+    return derive_design_matrix(effect.dropna().to_frame()).columns[0].reference or None
+
+
+def _has_level(frame: pd.DataFrame, name: str, level) -> bool:
+    """True where the reference occurs in these rows, or the covariate is a number."""
+    return level is None or (frame[name].dropna().astype(str) == str(level)).any()
+
+
+def _block(subgroup, level, fit: CoxResult, effect: str, test, status: str) -> pd.DataFrame:
+    """Rows of one subgroup level."""
+    rows = fit.table[fit.table["term"] == effect].drop(columns=["n", "n_events"]).reset_index(drop=True)
+    rows.insert(3, "n_events", fit.n_events)
+    rows.insert(3, "n_rows", fit.n_rows)
+    return _label(rows, subgroup, level, test, status)
+
+
+def _empty_block(subgroup, level, overall: CoxResult, event, test, status: str) -> pd.DataFrame:
+    """Rows of a level in which the reference of the effect does not occur."""
+    effect = overall.table["term"].iloc[0]
+    rows = _block(subgroup, level, overall, effect, test, status)
+    numbers = ["coefficient", "std_error", "hazard_ratio", "lower", "upper", "z", "p_value"]
+    rows[numbers] = np.nan
+    rows["status"] = pd.array(["not_estimable"] * len(rows), dtype="string")
+    return rows.assign(n_rows=len(event), n_events=int(event.sum()))
+
+
+def _label(rows: pd.DataFrame, subgroup, level, test: ChiSquaredTest | None, status: str) -> pd.DataFrame:
+    """Name of the subgroup in front, interaction behind."""
+    rows.insert(0, "subgroup_level", pd.array([level] * len(rows), dtype="string"))
+    rows.insert(0, "subgroup", pd.array([str(subgroup)] * len(rows), dtype="string"))
+    rows["interaction_p_value"] = np.nan if test is None else test.p_value
+    rows["interaction_status"] = pd.array([status] * len(rows), dtype="string")
+    return rows
+
+
+def _test_interaction(given, effect, column, adjust, references, optional, known, overall: CoxResult):
+    """Test of effect x subgroup among rows with a known level, and its status."""
+    frame = pd.concat(
+        [effect, column.rename(str(column.name)), adjust.drop(columns=[column.name], errors="ignore")], axis=1
+    )[known]
+    own = {k: v for k, v in references.items() if k in frame.columns and _has_level(frame, k, v)}
+    design = derive_design_matrix(frame, references=own)
+    of_effect = [j for j, c in enumerate(design.columns) if c.term == str(effect.name)]
+    of_group = [j for j, c in enumerate(design.columns) if c.term == str(column.name)]
+    products = [design.matrix[:, i] * design.matrix[:, j] for i in of_effect for j in of_group]
+    names = [
+        DesignColumn(f"{design.columns[i].name} x {design.columns[j].name}", "", "")
+        for i in of_effect
+        for j in of_group
+    ]
+    rows = derive_model_rows(
+        given["time"][known],
+        given["event"][known],
+        keep=design.complete,
+        **{k: v[known] for k, v in optional.items()},
+    )
+    used = rows.kept[design.complete]
+    wide = Design(
+        np.column_stack([design.matrix, *products])[used],
+        (*design.columns, *names),
+        design.complete,
+        design.n_missing,
+    )
+    fit = fit_cox_rows(wide, rows, robust=overall.robust)
+    interaction = np.arange(len(wide.columns)) >= len(design.columns)
+    estimated = interaction & fit.estimated
+    if overall.robust:
+        test = compute_quadratic_test(
+            fit.coefficients[estimated], fit.covariance[np.ix_(estimated, estimated)]
+        )
+    else:
+        plain = fit_cox_rows(Design(design.matrix[used], design.columns, design.complete, 0), rows)
+        test = fit.compare(plain)
+    found = fit.table.loc[interaction, "status"].tolist()
+    order = ("no_events", "separation", "not_estimable", "too_few")
+    return test, next((s for s in order if s in found), "ok")

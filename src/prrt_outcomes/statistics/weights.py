@@ -1,0 +1,212 @@
+"""Weights of a comparison: effective sample size, extremes, and the balance of covariates that they reach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.statistics.design import derive_indicator_matrix
+
+ESTIMANDS = ("ATT", "overlap", "ATE")
+
+
+def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estimand: str) -> np.ndarray:
+    """Weights that make cohort and control comparable, unstabilised and not normalised.
+
+    Parameters
+    ----------
+    score : (n,) or (R, n) probability e of being in the cohort
+    in_cohort : (n,) True for the cohort, False for the control
+    estimand : cohort | control: ``ATT`` 1 | e/(1-e), ``overlap`` 1-e | e, ``ATE`` 1/e | 1/(1-e)
+
+    Returns
+    -------
+    array like `score`, nan where the score is missing
+
+    Raises
+    ------
+    ValueError
+        for an unknown estimand; for scores outside 0 to 1; for a score of exactly 0 or 1 where its weight
+        would be infinite: there is no overlap there, so trim first.
+
+    Notes
+    -----
+    Sources: Rosenbaum 1987 (ATT, ATE); Li, Morgan and Zaslavsky 2018, JASA 113:390 (overlap).
+
+    Examples
+    --------
+    >>> compute_propensity_weights(np.array([0.2, 0.5]), np.array([True, False]), "ATT").tolist()
+    [1.0, 1.0]
+    """
+    score = np.asarray(score, dtype=float)
+    in_cohort = np.asarray(in_cohort, dtype=bool)
+    if estimand not in ESTIMANDS:
+        raise ValueError(f"estimand {estimand!r}: expected one of {', '.join(ESTIMANDS)}")
+    if score.shape[-1] != len(in_cohort):
+        raise ValueError(f"{score.shape[-1]} scores for {len(in_cohort)} rows")
+    known = np.isfinite(score)
+    if ((score < 0) | (score > 1))[known].any():
+        raise ValueError("propensity scores must lie between 0 and 1")
+    infinite = known & ~in_cohort & (score == 1) & (estimand != "overlap")
+    infinite |= known & in_cohort & (score == 0) & (estimand == "ATE")
+    if infinite.any():
+        raise ValueError(
+            f"{int(infinite.sum())} scores of 0 or 1 have infinite weight; trim before weighting"
+        )
+    complement = 1 - score
+    with np.errstate(divide="ignore"):
+        if estimand == "ATT":
+            weights = np.where(in_cohort, 1.0, score / complement)
+        elif estimand == "overlap":
+            weights = np.where(in_cohort, complement, score)
+        else:
+            weights = np.where(in_cohort, 1 / score, 1 / complement)
+    return np.where(known, weights, np.nan)
+
+
+def compute_trimming(
+    score: np.ndarray,
+    in_cohort: np.ndarray,
+    *,
+    bounds: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Flag the rows that stay: (n,).
+
+    Parameters
+    ----------
+    bounds : lowest and highest score kept. Default: common support, from the larger of the two groups'
+        minima to the smaller of their maxima.
+
+    Notes
+    -----
+    Rows without a score do not stay. The population changes with trimming: count what left.
+    """
+    score = np.asarray(score, dtype=float)
+    in_cohort = np.asarray(in_cohort, dtype=bool)
+    known = np.isfinite(score)
+    if bounds is None:
+        groups = [score[known & in_cohort], score[known & ~in_cohort]]
+        if not all(len(g) for g in groups):
+            raise ValueError("common support needs scores in both cohort and control")
+        bounds = max(g.min() for g in groups), min(g.max() for g in groups)
+    low, high = bounds
+    return known & (np.nan_to_num(score, nan=-1.0) >= low) & (np.nan_to_num(score, nan=2.0) <= high)
+
+
+def compute_effective_sample_size(weights: np.ndarray) -> np.ndarray | float:
+    """Kish's (sum w)^2 / sum w^2 along the last axis; 0 where all weights are 0.
+
+    Examples
+    --------
+    >>> compute_effective_sample_size(np.array([1.0, 1.0, 2.0]))
+    2.6666666666666665
+    """
+    weights = np.asarray(weights, dtype=float)
+    square = (weights**2).sum(axis=-1)
+    size = np.divide(weights.sum(axis=-1) ** 2, square, out=np.zeros_like(square), where=square > 0)
+    return float(size) if size.ndim == 0 else size
+
+
+def compute_balance(
+    in_cohort: np.ndarray,
+    covariates: pd.DataFrame,
+    weights: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Standardised mean differences, one row a covariate or level.
+
+    Parameters
+    ----------
+    in_cohort : (n,) True for the cohort
+    covariates : numbers, and categories of which every level is a row
+    weights : (n,) after weighting; without them only the columns before weighting are filled
+
+    Returns
+    -------
+    DataFrame
+        term, level, n_missing, mean_cohort, mean_control, sd_cohort, sd_control, smd, mean_cohort_weighted,
+        mean_control_weighted, smd_weighted, variance_ratio, status. A covariate's rows use what is known of
+        it; a row with a missing value or weight counts in neither mean.
+
+    Raises
+    ------
+    ValueError
+        for lengths that differ or negative weights.
+
+    Notes
+    -----
+    SMD = (cohort - control) / sqrt((s1^2 + s0^2) / 2), unweighted n-1 variances before and after, for 0/1
+    variables too (Austin 2011, Multivar Behav Res 46:399). Where both variances are 0 equal means give 0
+    and unequal ones none: status ``no_variance``. A group of one has no variance: ``too_few``.
+    """
+    in_cohort = np.asarray(in_cohort, dtype=bool)
+    matrix, columns = derive_indicator_matrix(covariates)
+    n = len(matrix)
+    if len(in_cohort) != n:
+        raise ValueError(f"in_cohort has {len(in_cohort)} values for {n} rows")
+    weighted = weights is not None
+    weights = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+    if len(weights) != n or (weights < 0).any():
+        raise ValueError(f"weights: expected {n} values of 0 or more")
+    known = np.isfinite(matrix)
+    values = np.where(known, matrix, 0.0)
+    count, mean, variance = _moments(values, known, in_cohort)
+    usable = known & np.isfinite(weights)[:, None]
+    mean_weighted = (
+        _weighted_means(values, usable, in_cohort, weights) if weighted else np.full_like(mean, np.nan)
+    )
+    pooled = np.sqrt(variance.mean(axis=0))
+    status = np.where((count < 2).any(axis=0), "too_few", "ok").astype(object)
+    gap = np.where(status == "ok", pooled, np.nan)
+    status[(gap == 0) & (mean[0] != mean[1])] = "no_variance"
+    ratio = np.divide(variance[0], variance[1], out=np.full(len(columns), np.nan), where=variance[1] > 0)
+    return pd.DataFrame(
+        {
+            "term": pd.array([c.term for c in columns], dtype="string"),
+            "level": pd.array([c.level for c in columns], dtype="string"),
+            "n_missing": (~known).sum(axis=0),
+            "mean_cohort": mean[0],
+            "mean_control": mean[1],
+            "sd_cohort": np.sqrt(variance[0]),
+            "sd_control": np.sqrt(variance[1]),
+            "smd": _standardise(mean, gap),
+            "mean_cohort_weighted": mean_weighted[0],
+            "mean_control_weighted": mean_weighted[1],
+            "smd_weighted": _standardise(mean_weighted, gap),
+            "variance_ratio": ratio,
+            "status": pd.array(status.tolist(), dtype="string"),
+        }
+    )
+
+
+def _moments(values, known, in_cohort):
+    """Count, mean and n-1 variance of cohort and control: (2, p) each, nan where there is none."""
+    out = []
+    for group in (in_cohort, ~in_cohort):
+        inside = known & group[:, None]
+        count = inside.sum(axis=0)
+        mean = np.divide(
+            (values * inside).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0
+        )
+        squares = (np.where(inside, values - np.nan_to_num(mean), 0.0) ** 2).sum(axis=0)
+        variance = np.divide(squares, count - 1, out=np.full(len(count), np.nan), where=count > 1)
+        out.append((count, mean, variance))
+    return tuple(np.array(part) for part in zip(*out, strict=True))
+
+
+def _weighted_means(values, usable, in_cohort, weights) -> np.ndarray:
+    """Weighted means of cohort and control: (2, p)."""
+    out = []
+    for group in (in_cohort, ~in_cohort):
+        w = np.where(usable & group[:, None], np.nan_to_num(weights)[:, None], 0.0)
+        total = w.sum(axis=0)
+        out.append(
+            np.divide((w * values).sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
+        )
+    return np.array(out)
+
+
+def _standardise(mean: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Difference of means over the pooled deviation; 0 where both are 0."""
+    difference = mean[0] - mean[1]
+    out = np.divide(difference, gap, out=np.full(len(gap), np.nan), where=gap > 0)
+    return np.where((gap == 0) & (difference == 0), 0.0, out)

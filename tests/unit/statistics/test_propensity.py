@@ -1,0 +1,88 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_propensity
+
+
+@pytest.fixture
+def groups():
+    rng = np.random.default_rng(31)
+    n = 150
+    x = pd.DataFrame({"age": rng.normal(60, 8, n), "grade": rng.choice(["G1", "G2"], n)})
+    return rng.random(n) < 1 / (1 + np.exp(-(x["age"] - 60) / 10)), x
+
+
+def test_scores_of_the_cohort_sum_to_its_size(groups):
+    cohort, x = groups
+    fit = fit_propensity(cohort, x)
+    assert fit.status == "ok"
+    assert fit.score.sum() == pytest.approx(cohort.sum(), rel=1e-9)
+    by_hand = fit.intercept + fit.table["coefficient"].iloc[0] * x["age"]
+    by_hand += fit.table["coefficient"].iloc[1] * (x["grade"] == fit.table["level"].iloc[1])
+    np.testing.assert_allclose(fit.score, 1 / (1 + np.exp(-by_hand)), rtol=1e-9)
+
+
+def test_missing_covariates_have_no_score_and_constant_ones_are_left_out(groups):
+    cohort, x = groups
+    x = x.assign(site="Basel")
+    x.loc[4, "age"] = np.nan
+    fit = fit_propensity(cohort, x)
+    assert (fit.status, fit.n_missing) == ("not_estimable", 1)
+    assert "site" in fit.reason
+    assert np.flatnonzero(np.isnan(fit.score)).tolist() == [4]
+
+
+def test_no_overlap_is_a_status_without_a_warning(groups):
+    cohort, x = groups
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for given_away in (cohort.astype(float), np.where(cohort, 5.0, np.arange(len(cohort)) % 3)):
+            fit = fit_propensity(cohort, x.assign(tell=given_away))
+            assert fit.status == "separation"
+            assert np.isnan(fit.score).all()
+            assert fit.table["coefficient"].isna().all()
+
+
+def test_a_covariate_that_only_controls_have_is_quasi_separation(groups):
+    cohort, x = groups
+    fit = fit_propensity(cohort, x.assign(rare=~cohort & (np.arange(len(cohort)) % 5 == 0)))
+    assert fit.status == "separation"
+
+
+def test_one_group_is_a_status(groups):
+    _, x = groups
+    assert fit_propensity(np.ones(len(x)), x).status == "one_group"
+
+
+def test_group_labels_must_be_0_and_1(groups):
+    _, x = groups
+    for labels, message in ((np.full(150, 2), "0 and 1 only"), (np.ones(3), "3 values for 150 rows")):
+        with pytest.raises(ValueError, match=message):
+            fit_propensity(labels, x)
+
+
+def test_every_refit_equals_its_own_fit(groups):
+    cohort, x = groups
+    counts = np.random.default_rng(0).multinomial(150, np.full(150, 1 / 150), size=6)
+    score, status = bootstrap_propensity(cohort, x, counts)
+    assert set(status) == {"ok"}
+    for row, count in zip(score, counts, strict=True):
+        rows = np.repeat(np.arange(150), count)
+        single = fit_propensity(cohort[rows], x.iloc[rows], references={"grade": x["grade"].mode()[0]})
+        np.testing.assert_allclose(row[rows], single.score, rtol=1e-7)
+
+
+def test_refits_without_a_solution_say_why(groups):
+    cohort, x = groups
+    order = np.argsort(x["age"].to_numpy())
+    apart = np.zeros(150, dtype=int)
+    apart[np.concatenate([order[:40][~cohort[order[:40]]], order[-40:][cohort[order[-40:]]]])] = 1
+    score, status = bootstrap_propensity(
+        cohort, x, np.vstack([cohort.astype(int), apart, np.ones(150, dtype=int)])
+    )
+    assert status.tolist() == ["one_group", "separation", "ok"]
+    assert np.isnan(score[:2]).all()
+    assert np.isfinite(score[2]).all()

@@ -14,7 +14,7 @@ from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True)
-SOUND = ("ok", "too_few")
+SOUND = ("ok", "few_events")
 
 
 @st.composite

@@ -89,7 +89,7 @@ def fit_cox(
     --------
     >>> fit = fit_cox([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [[0], [1], [1], [1], [0], [0]])
     >>> round(float(fit.coefficients[0]), 6), fit.status
-    (1.676857, 'too_few')
+    (1.676857, 'few_events')
     """
     design = derive_design_matrix(covariates, references=references)
     rows = derive_model_rows(
@@ -172,8 +172,8 @@ def fit_cox_rows(
     for matrix_ in (covariance, model_covariance):
         matrix_[~finite], matrix_[:, ~finite] = np.nan, np.nan
     unscale = np.outer(scale, scale)
-    statuses[(statuses == "ok") & few] = "too_few"
-    order = ("separation", "not_estimable", "too_few")
+    statuses[(statuses == "ok") & few] = "few_events"
+    order = ("separation", "not_estimable", "few_events")
     status = next((s for s in order if (statuses == s).any()), "ok")
     table = format_coefficient_table(
         design, rows.event, beta / scale, np.sqrt(np.diag(covariance)) / scale, statuses, confidence
@@ -227,7 +227,7 @@ def _reason(columns: tuple[DesignColumn, ...], statuses: np.ndarray, n_events: i
         named = [column.name for column, s in zip(columns, statuses, strict=True) if s == status]
         if named:
             parts.append(f"{words} {', '.join(named)}")
-    if (statuses == "too_few").any():
+    if (statuses == "few_events").any():
         estimable = int((statuses != "not_estimable").sum())
         parts.append(f"{n_events} events for {estimable} parameters, under {EVENTS_PER_PARAMETER} each")
     return "; ".join(parts)

@@ -83,7 +83,7 @@ class CoxResult:
 
     Attributes
     ----------
-    status : ``ok``; ``too_few`` (under 10 events a parameter: estimates are there, to be read beside
+    status : ``ok``; ``few_events`` (under 10 events a parameter: estimates are there, to be read beside
         Firth's); ``separation`` (monotone likelihood: the terms concerned are empty); ``not_estimable``
         (constant or collinear columns: those are empty); ``no_events`` (all empty)
     reason : the status in words; empty when ok

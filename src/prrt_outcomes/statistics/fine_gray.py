@@ -27,7 +27,7 @@ class FineGrayResult:
 
     Attributes
     ----------
-    status : ``ok``, ``too_few``, ``separation``, ``not_estimable`` or ``no_events``, as `CoxResult.status`
+    status : ``ok``, ``few_events``, ``separation``, ``not_estimable`` or ``no_events``, as `CoxResult.status`
     table : one row a coefficient: term, level, reference, n, n_events, coefficient, std_error,
         subdistribution_hazard_ratio, lower, upper, z, p_value, status
     covariance : (p, p), with the estimation of the censoring distribution taken into account
@@ -120,7 +120,7 @@ def fit_fine_gray(
     --------
     >>> fit = fit_fine_gray([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2], [[0], [1], [1], [0], [1], [0]])
     >>> fit.status, fit.n_competing
-    ('too_few', 2)
+    ('few_events', 2)
     """
     design = derive_design_matrix(covariates, references=references)
     labels = pd.Series(np.asarray(cause, dtype=object))
@@ -148,12 +148,12 @@ def fit_fine_gray(
             finite = np.flatnonzero(used)[~separated]
             statuses[np.flatnonzero(used)[separated]] = "separation"
             few = checked.n_events < EVENTS_PER_PARAMETER * used.sum()
-            statuses[finite] = "too_few" if few else "ok"
+            statuses[finite] = "few_events" if few else "ok"
             beta[finite] = fit.coefficients[~separated]
             covariance[np.ix_(finite, finite)] = _compute_covariance(rows, inner, fit.at, ~separated)
             log_likelihoods = (fit.at.log_likelihood, null.log_likelihood)
             wald = compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)])
-    order = ("no_events", "separation", "not_estimable", "too_few")
+    order = ("no_events", "separation", "not_estimable", "few_events")
     table = format_coefficient_table(
         design,
         event[checked.kept],

@@ -208,5 +208,5 @@ def _test_interaction(given, effect, column, adjust, references, optional, known
         plain = fit_cox_rows(Design(design.matrix[used], design.columns, design.complete, 0), rows)
         test = fit.compare(plain)
     found = fit.table.loc[interaction, "status"].tolist()
-    order = ("no_events", "separation", "not_estimable", "too_few")
+    order = ("no_events", "separation", "not_estimable", "few_events", "too_few")
     return test, next((s for s in order if s in found), "ok")

@@ -59,7 +59,7 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
         parts["cox_diagnostics"].append(_tabulate_diagnostics(fit, model))
         parts["cox_fit"].append(_tabulate_fit(fit, label))
         few_enough = len(fit.table) <= min(MOST_PENALISED, fit.n_events - 1)
-        if fit.status in ("separation", "too_few") and few_enough:
+        if fit.status in ("separation", "few_events") and few_enough:
             penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
             parts["cox"].append(_tabulate_coefficients(penalised.table, f"{model}_firth"))
     together = [name for name in settings.covariates if name in every.columns and name not in constant]

@@ -81,11 +81,11 @@ def test_separation_leaves_the_other_terms_their_limit(cohort):
     np.testing.assert_allclose(fit.coefficients[0], without.coefficients[0], rtol=1e-6)
 
 
-def test_under_ten_events_a_parameter_is_too_few_but_estimated(cohort):
+def test_under_ten_events_a_parameter_is_few_events_and_estimated(cohort):
     time, event, x = cohort
     few = event & (np.cumsum(event) <= 19)
     fit = fit_cox(time, few, x)
-    assert fit.status == "too_few"
+    assert fit.status == "few_events"
     assert fit.estimated.all()
     assert fit.reason == "19 events for 2 parameters, under 10 each"
     enough = event & (np.cumsum(event) <= 20)
@@ -172,7 +172,7 @@ def test_coefficients_that_run_to_infinity_together_leave_the_others_alone():
     last = np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
     age = np.array([3.0, 1, 2, 5, 2, 4, 1, 3, 2, 4, 1, 5])
     fit = fit_cox(time, np.ones(12), np.column_stack([age, first, last]))
-    assert fit.table["status"].tolist() == ["too_few", "separation", "separation"]
+    assert fit.table["status"].tolist() == ["few_events", "separation", "separation"]
     group = first + 2 * last
     alone = fit_cox(time, np.ones(12), age, strata=group)
     assert fit.coefficients[0] == pytest.approx(alone.coefficients[0], rel=1e-8)

@@ -72,7 +72,7 @@ def test_interaction_status_is_that_of_the_interaction(trial):
     assert stratified["interaction_status"].tolist() == ["", "ok", "ok"]
     few = event & (np.cumsum(event) <= 20)
     table = fit_subgroup_hazard_ratios(time, few, arm, groups[["site"]]).table
-    assert table["interaction_status"].iloc[1] == "too_few"
+    assert table["interaction_status"].iloc[1] == "few_events"
     none = fit_subgroup_hazard_ratios(time, np.zeros(300), arm, groups[["site"]]).table
     assert none["interaction_status"].iloc[1] == "no_events"
     assert none["interaction_p_value"].isna().all()

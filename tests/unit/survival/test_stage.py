@@ -156,7 +156,7 @@ def test_few_events_get_the_penalised_fit_beside():
     out = run(tables, study())
     models = set(out["cox"]["model"])
     assert {"multivariable", "multivariable_firth"} <= models
-    assert "too_few" in set(out["cox"]["status"])
+    assert "few_events" in set(out["cox"]["status"])
 
 
 def test_a_covariate_with_one_value_is_said_to_be_not_estimable():

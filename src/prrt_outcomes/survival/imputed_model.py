@@ -62,7 +62,9 @@ def summarise_imputed_model(
     names = ["term", "level"]
     if event.sum() <= len(first):
         return None
-    if any(fit.status not in ("ok", "few_events") or not fit.table[names].equals(first[names]) for fit in fits):
+    if any(
+        fit.status not in ("ok", "few_events") or not fit.table[names].equals(first[names]) for fit in fits
+    ):
         return None
     pooled = pool_estimates(
         np.stack([fit.coefficients for fit in fits]),

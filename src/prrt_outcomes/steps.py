@@ -151,8 +151,8 @@ def draw_figures(chapter: str, study: Study, results: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     if chapter in CHAPTER_INPUTS:
-        plots = draw_chapter(chapter, read_tables(CHAPTER_INPUTS[chapter], results), study)
-        save_figures(plots, unfinished, study.figures.formats, study.figures.dpi)
+        figures = draw_chapter(chapter, read_tables(CHAPTER_INPUTS[chapter], results), study)
+        save_figures(figures.values(), unfinished, study.figures.formats, study.figures.dpi)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
 

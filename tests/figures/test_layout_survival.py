@@ -5,7 +5,7 @@ import pandas as pd
 from prrt_outcomes.figures.cumulative_incidence import plot_cumulative_incidence
 from prrt_outcomes.figures.forest import plot_cox_forest
 from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
-from prrt_outcomes.figures.words import name_code
+from prrt_outcomes.wording.terms import name_code
 
 TESTS = pd.DataFrame(
     {

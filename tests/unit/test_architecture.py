@@ -30,6 +30,7 @@ ORDER = (
     "tables",
     "provenance",
     *STAGES,
+    "wording",
     "figures",
     "report",
     "simulate",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, wrap_text
-from prrt_outcomes.figures.numbers import format_count
 from prrt_outcomes.figures.panel import draw_title, foot_in, title_height_in
 from prrt_outcomes.figures.theme import INK, QUIET, FigureStyle
-from prrt_outcomes.figures.words import spell_name
+from prrt_outcomes.wording.numbers import format_count
+from prrt_outcomes.wording.terms import spell_name
 
 MOST_STEPS = 12
 

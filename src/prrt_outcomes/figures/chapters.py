@@ -16,6 +16,8 @@ from prrt_outcomes.figures.treatment_figures import TREATMENT_INPUTS, draw_treat
 if TYPE_CHECKING:
     import pandas as pd
 
+    from prrt_outcomes.figures.figure import Figure
+
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "treatment": (TREATMENT_INPUTS, draw_treatment),
     "response": (RESPONSE_INPUTS, draw_response),
@@ -28,7 +30,7 @@ CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
 CHAPTER_INPUTS: dict[str, tuple[str, ...]] = {name: inputs for name, (inputs, _) in CHAPTERS.items()}
 
 
-def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
+def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dict[str, Figure]:
     """Draw all figures of a chapter that its tables have rows for.
 
     Parameters
@@ -40,9 +42,12 @@ def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dic
     Returns
     -------
     dict
-        plots by name, which is also the file name; empty where the stage was skipped.
+        figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
+    from prrt_outcomes.figures.captions import caption_plots
     from prrt_outcomes.figures.rows import has_rows
 
     inputs, draw = CHAPTERS[chapter]
-    return draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)
+    drawn = draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)
+    figures = caption_plots(drawn, study) if isinstance(drawn, dict) else drawn
+    return {f.name: f for f in figures}

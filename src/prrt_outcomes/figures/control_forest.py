@@ -7,7 +7,9 @@ import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
 from prrt_outcomes.figures.forest import draw_ratio_axis
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.panel import draw_title, foot_in, title_height_in
+from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, FigureStyle
+from prrt_outcomes.wording.numbers import (
     describe_status,
     format_level,
     format_number,
@@ -16,9 +18,7 @@ from prrt_outcomes.figures.numbers import (
     format_ratio,
     is_missing,
 )
-from prrt_outcomes.figures.panel import draw_title, foot_in, title_height_in
-from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.terms import name_term
 
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 RANGE = (0.05, 20.0)

@@ -15,7 +15,7 @@ from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.figures.weighted_curve import plot_weighted_curves
-from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_endpoint, name_term
+from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_endpoint, name_term
 
 CONTROLS_INPUTS = (
     "controls",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_p_value
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key,
@@ -19,6 +18,7 @@ from prrt_outcomes.figures.panel import (
 )
 from prrt_outcomes.figures.survival_curve import MOST_BANDS, CurveText, step_band
 from prrt_outcomes.figures.theme import FigureStyle, pick_colours, pick_linetypes
+from prrt_outcomes.wording.numbers import format_p_value
 
 
 def plot_cumulative_incidence(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.numbers import format_interval, format_level, format_percent
 from prrt_outcomes.figures.panel import Panel, draw_title, draw_x_axis, foot_in, title_height_in
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, QUIET, FigureStyle
-from prrt_outcomes.figures.words import spell_name
+from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
+from prrt_outcomes.wording.terms import spell_name
 
 QUANTITIES = ("_gbq", "_weeks", "cycles_per_patient")
 ITEM_WORDS = {

@@ -7,7 +7,6 @@ import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
 from prrt_outcomes.figures.landmark_ratio import RATIOS
-from prrt_outcomes.figures.numbers import format_p_value
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_title,
@@ -17,6 +16,7 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, FigureStyle
+from prrt_outcomes.wording.numbers import format_p_value
 
 
 def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):

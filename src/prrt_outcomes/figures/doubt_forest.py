@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.interval_forest import Axis, forest_rows, plot_interval_forest
-from prrt_outcomes.figures.numbers import format_count, format_level, format_number, format_p_value
 from prrt_outcomes.figures.rows import pick_rows
 from prrt_outcomes.figures.theme import FEW_COLOURS, FigureStyle
-from prrt_outcomes.figures.words import inside_sentence, name_code, name_column, name_term
+from prrt_outcomes.wording.numbers import format_count, format_level, format_number, format_p_value
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 LOWER = "lower hazard | higher hazard"
 

@@ -13,7 +13,7 @@ from prrt_outcomes.figures.scan_grid import has_intervals, plot_scan_intervals
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.figures.turnbull import plot_turnbull
-from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_column, name_endpoint
+from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_column, name_endpoint
 
 ENDPOINTS_INPUTS = (
     "attrition",

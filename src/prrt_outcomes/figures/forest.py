@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, INK, QUIET, FigureStyle
+from prrt_outcomes.wording.numbers import (
     describe_status,
     format_level,
     format_p_value,
     format_range,
     format_ratio,
 )
-from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, INK, QUIET, FigureStyle
-from prrt_outcomes.figures.words import name_code, name_column, name_term
+from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 AXIS_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 WIDEST_RATIO = 20.0

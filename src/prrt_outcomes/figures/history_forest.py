@@ -6,9 +6,9 @@ import pandas as pd
 
 from prrt_outcomes.figures.control_forest import RATIOS
 from prrt_outcomes.figures.interval_forest import Axis, forest_rows, plot_interval_forest
-from prrt_outcomes.figures.numbers import format_count, format_level, format_number
 from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
-from prrt_outcomes.figures.words import inside_sentence, name_code, name_column, name_term
+from prrt_outcomes.wording.numbers import format_count, format_level, format_number
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 KINDS = {
     "horizon": "Follow-up",

@@ -9,14 +9,14 @@ import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
 from prrt_outcomes.figures.forest import draw_ratio_axis
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.panel import draw_title, foot_in, month_ticks, title_height_in
+from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, FigureStyle
+from prrt_outcomes.wording.numbers import (
     format_interval,
     format_months,
     format_number,
     format_ratio,
 )
-from prrt_outcomes.figures.panel import draw_title, foot_in, month_ticks, title_height_in
-from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, FigureStyle
 
 RATIO_RANGE = (0.05, 20.0)
 WIDEST_NAME = 2.3

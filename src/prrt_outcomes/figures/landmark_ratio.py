@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_range, format_ratio
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key,
@@ -18,7 +17,8 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import METHOD_COLOURS, QUIET, FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.numbers import format_range, format_ratio
+from prrt_outcomes.wording.terms import name_term
 
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 OTHERS = ("naive", "time_dependent_cox")

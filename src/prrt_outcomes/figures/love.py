@@ -15,7 +15,7 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, QUIET, FigureStyle
-from prrt_outcomes.figures.words import name_code, name_column, name_term
+from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 GOOD = 0.1
 SHAPES = {"none": "o", "att": "s", "overlap": "D", "ate": "^", "maic": "v"}

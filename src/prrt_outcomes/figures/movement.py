@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_interval, format_number, format_percent
 from prrt_outcomes.figures.panel import Panel, draw_title, foot_in, title_height_in
 from prrt_outcomes.figures.theme import GRID, QUIET, RESPONSE_COLOURS, FigureStyle
+from prrt_outcomes.wording.numbers import format_interval, format_number, format_percent
 
 AGREE, MOVED, NOBODY = "#9CC5E3", "#F5B28A", "#FFFFFF"
 CODES = tuple(RESPONSE_COLOURS)

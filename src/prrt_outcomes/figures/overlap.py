@@ -14,7 +14,7 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, INK, FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.terms import name_term
 
 SIDES = {"cohort": FEW_COLOURS[0], "control": FEW_COLOURS[1]}
 SUBTITLE = (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.numbers import format_number
 from prrt_outcomes.figures.theme import GRID, QUIET, FigureStyle
+from prrt_outcomes.wording.numbers import format_number
 
 MONTH_STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120)
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_number
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key,
@@ -23,8 +22,9 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import INK, QUIET, RESPONSE_COLOURS, FigureStyle, figure_style
-from prrt_outcomes.figures.words import name_term
 from prrt_outcomes.units import convert_days_to_months
+from prrt_outcomes.wording.numbers import format_number
+from prrt_outcomes.wording.terms import name_term
 
 KEY = (
     ("Target sum", INK, "solid"),

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, wrap_text
-from prrt_outcomes.figures.numbers import format_number, format_p_value, format_range, format_ratio
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key_row,
@@ -18,7 +17,8 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, QUIET, WARNING, FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.numbers import format_number, format_p_value, format_range, format_ratio
+from prrt_outcomes.wording.terms import name_term
 
 GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
 SUBTITLE = (

@@ -14,7 +14,7 @@ from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.states import plot_states
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
 from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.figures.words import endpoint_titles, name_endpoint
+from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint
 
 RESPONDERS_INPUTS = (
     "responders",

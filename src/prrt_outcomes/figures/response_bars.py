@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.numbers import format_interval, format_level, format_percent
 from prrt_outcomes.figures.panel import Panel, draw_key_row, draw_title, draw_x_axis, foot_in, title_height_in
 from prrt_outcomes.figures.theme import QUIET, RESPONSE_COLOURS, FigureStyle
-from prrt_outcomes.figures.words import name_code
+from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
+from prrt_outcomes.wording.terms import name_code
 
 DARK = ("CR", "PR", "PD")
 RATES = (("objective", "Objective"), ("disease_control", "Disease control"))

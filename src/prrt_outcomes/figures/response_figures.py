@@ -13,8 +13,8 @@ from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.swimmer import plot_swimmer
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.figures.waterfall import plot_waterfall
-from prrt_outcomes.figures.words import name_column, name_term
 from prrt_outcomes.units import convert_days_to_months
+from prrt_outcomes.wording.terms import name_column, name_term
 
 RESPONSE_INPUTS = (
     "response_rates",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from prrt_outcomes.figures.figure import INDEX, Figure
 from prrt_outcomes.figures.theme import FONT
 
 FIXED = {
@@ -23,13 +25,13 @@ NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}
 
 
 def save_figures(
-    plots: Mapping[str, object], folder: Path | str, formats: Iterable[str], dpi: int
+    figures: Iterable[Figure], folder: Path | str, formats: Iterable[str], dpi: int
 ) -> list[Path]:
-    """Write plots as `<folder>/<name>.<format>`.
+    """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`.
 
     Parameters
     ----------
-    plots : plotnine plots, or their compositions, by name
+    figures : in the order of the page
     folder : made where it is missing; figures of an earlier run that are no longer drawn are removed
     formats : of `pdf`, `svg`, `png`
     dpi : dots an inch of a png
@@ -37,7 +39,7 @@ def save_figures(
     Returns
     -------
     list of Path
-        the files written, in the order of the plots.
+        the pictures written, in the order of the figures.
 
     Notes
     -----
@@ -48,13 +50,14 @@ def save_figures(
     matplotlib.use("agg")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    figures = list(figures)
     paths: list[Path] = []
     with ThreadPoolExecutor(1) as pool:
         compressing: list[Future] = []
-        for name, plot in plots.items():
+        for figure in figures:
             if len(compressing) > 1:  # no more than two sheets of pixels wait in memory
                 compressing.pop(0).result()
-            paths += _save_figure(plot, folder, name, tuple(formats), dpi, pool, compressing)
+            paths += _save_figure(figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing)
         for unfinished in compressing:
             unfinished.result()
     keep = set(paths)
@@ -62,6 +65,8 @@ def save_figures(
         for old in folder.glob(f"*.{kind}"):
             if old not in keep:
                 old.unlink()
+    index = json.dumps([f.describe() for f in figures], indent=1, ensure_ascii=False)
+    (folder / INDEX).write_text(index + "\n", encoding="utf-8")
     return paths
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_number, format_p_value
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key,
@@ -19,7 +18,8 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import QUIET, WARNING, FigureStyle, pick_colours
-from prrt_outcomes.figures.words import name_code
+from prrt_outcomes.wording.numbers import format_number, format_p_value
+from prrt_outcomes.wording.terms import name_code
 
 MOST_SCANS = 8
 LEAST_INTERVALS = 5

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_interval, format_number
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key,
@@ -19,7 +18,8 @@ from prrt_outcomes.figures.panel import (
     title_height_in,
 )
 from prrt_outcomes.figures.theme import FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.numbers import format_interval, format_number
+from prrt_outcomes.wording.terms import name_term
 
 STATES = {"in_response": "#2171B5", "without_response": "#B9C7D1", "after_event": "#F0E3D8"}
 

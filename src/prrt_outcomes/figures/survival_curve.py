@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.numbers import format_interval, format_number, format_p_value
 from prrt_outcomes.figures.theme import GRID, INK, QUIET, FigureStyle, pick_colours, pick_linetypes
-from prrt_outcomes.figures.words import name_code, name_column, name_term
+from prrt_outcomes.wording.numbers import format_interval, format_number, format_p_value
+from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 MOST_BANDS = 5
 MOST_TICKS = 11

@@ -12,7 +12,7 @@ from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.rows import iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
-from prrt_outcomes.figures.words import (
+from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
     name_code,

@@ -106,3 +106,82 @@ def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
     if len(groups) <= len(FEW_COLOURS):
         return dict.fromkeys(groups, "solid")
     return {g: LINETYPES[(i + i // 9) % 3] for i, g in enumerate(groups)}
+
+
+def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None, legend: str = "top"):
+    """Theme of every figure: white, two axes, text of the style, the synthetic-data caption in the stamp's colour.
+
+    Parameters
+    ----------
+    style : sizes
+    height_in, width_in : size of the figure; the width of the style where it is left out
+    legend : ``top``, ``bottom``, ``right`` or ``none``
+    """
+    import plotnine as p9
+
+    small = p9.element_text(size=style.small, colour=INK)
+    return p9.theme_classic(base_size=style.text, base_family=FONT) + p9.theme(
+        figure_size=(width_in or style.width_in, height_in),
+        plot_title=p9.element_text(size=style.text, weight="bold", ha="left", colour=INK),
+        plot_title_position="plot",
+        plot_subtitle=p9.element_text(size=style.small, ha="left", colour=QUIET),
+        plot_caption=p9.element_text(size=style.small, weight="bold", ha="right", colour=STAMP),
+        plot_caption_position="plot",
+        axis_title=p9.element_text(size=style.text, colour=INK),
+        axis_text=small,
+        axis_line=p9.element_line(size=0.35, colour=INK),
+        axis_ticks=p9.element_line(size=0.35, colour=INK),
+        legend_position=legend,
+        legend_title=p9.element_text(size=style.small, colour=INK),
+        legend_text=small,
+        legend_key_size=style.small * 1.6,
+        strip_background=p9.element_blank(),
+        strip_text=p9.element_text(size=style.small, weight="bold", colour=INK),
+    )
+
+
+def synthetic_caption(style: FigureStyle):
+    """Caption that marks simulated patients; nothing for real data."""
+    import plotnine as p9
+
+    return p9.labs(caption="Synthetic data: simulated patients") if style.synthetic else []
+
+
+def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:
+    """Colour of each level of a grouping: the same in every figure of a study.
+
+    Levels that the data schema lists have the colour of their place in the schema, others that of their place among
+    `groups`.
+    """
+    from prrt_outcomes.wording.terms import list_codes
+
+    codes = [c for c in list_codes(column) if c != "unknown"]
+    known = [g for g in groups if g != "unknown"]
+    if not set(known) <= set(codes):
+        codes = known
+    colours = pick_colours([*codes, "unknown"])
+    return {g: colours[g] for g in groups}
+
+
+def group_scales(
+    groups: Sequence[str], labels: dict[str, str], colours: dict[str, str], title: str = ""
+) -> list:
+    """Colour, fill and line type of the levels of a grouping, with one legend.
+
+    Parameters
+    ----------
+    groups : levels in the order of the legend
+    labels : words of each level
+    colours : colour of each level, as `color_groups` gives them
+    title : title of the legend
+    """
+    import plotnine as p9
+
+    dashes = pick_linetypes(groups)
+    words = [labels[g] for g in groups]
+    breaks = list(groups)
+    return [
+        p9.scale_color_manual(values=[colours[g] for g in groups], breaks=breaks, labels=words, name=title),
+        p9.scale_fill_manual(values=[colours[g] for g in groups], breaks=breaks, labels=words, name=title),
+        p9.scale_linetype_manual(values=[dashes[g] for g in groups], breaks=breaks, labels=words, name=title),
+    ]

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.numbers import format_number
 from prrt_outcomes.figures.panel import (
     Panel,
     draw_key_row,
@@ -18,7 +17,8 @@ from prrt_outcomes.figures.panel import (
 )
 from prrt_outcomes.figures.survival_curve import step_band
 from prrt_outcomes.figures.theme import FEW_COLOURS, FigureStyle
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.numbers import format_number
+from prrt_outcomes.wording.terms import name_term
 
 SIDES = {"cohort": FEW_COLOURS[0], "control": FEW_COLOURS[1]}
 SUBTITLE = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count
-from prrt_outcomes.figures.words import spell_name
 from prrt_outcomes.report.content import Column, PageTable, page_table
+from prrt_outcomes.wording.numbers import format_count
+from prrt_outcomes.wording.terms import spell_name
 
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows
+from prrt_outcomes.report.content import Column, PageTable, page_table, say
+from prrt_outcomes.report.headline import describe_primary, describe_worth, primary_estimate
+from prrt_outcomes.wording.numbers import (
     describe_status,
     format_count,
     format_interval,
@@ -16,10 +19,7 @@ from prrt_outcomes.figures.numbers import (
     format_percent,
     format_ratio,
 )
-from prrt_outcomes.figures.rows import has_rows
-from prrt_outcomes.figures.words import name_column, name_term, spell_name
-from prrt_outcomes.report.content import Column, PageTable, page_table, say
-from prrt_outcomes.report.headline import describe_primary, describe_worth, primary_estimate
+from prrt_outcomes.wording.terms import name_column, name_term, spell_name
 
 KEY = ("control", "endpoint", "method", "weights", "estimate", "horizon_months", "assumption")
 MONTHS = ("median", "median_control", "rmst_difference")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings
+from prrt_outcomes.figures.survival_figures import is_proportional
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.numbers import (
     format_count,
     format_interval,
     format_number,
     format_p_value,
     format_ratio,
 )
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings
-from prrt_outcomes.figures.survival_figures import is_proportional
-from prrt_outcomes.figures.words import inside_sentence, name_code, name_column, name_endpoint, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_endpoint, name_term
 
 
 def variant_table(variants: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:

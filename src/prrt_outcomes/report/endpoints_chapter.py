@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.report.doubt_tables import variant_table
+from prrt_outcomes.wording.numbers import (
     format_count,
     format_level,
     format_number,
@@ -15,10 +18,7 @@ from prrt_outcomes.figures.numbers import (
     format_percent,
     format_range,
 )
-from prrt_outcomes.figures.rows import has_rows
-from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_code, name_column, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
-from prrt_outcomes.report.doubt_tables import variant_table
+from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_column, name_term
 
 KEY = ("endpoint", "variant")
 

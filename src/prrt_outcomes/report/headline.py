@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.report.content import join_words, say, trace
+from prrt_outcomes.wording.numbers import (
     describe_status,
     format_count,
     format_level,
@@ -17,9 +19,7 @@ from prrt_outcomes.figures.numbers import (
     format_range,
     format_ratio,
 )
-from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.figures.words import endpoint_titles, inside_sentence, name_code, name_endpoint, name_term
-from prrt_outcomes.report.content import join_words, say, trace
+from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_endpoint, name_term
 
 RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
 KM_KEY = ("endpoint", "group_by", "group")

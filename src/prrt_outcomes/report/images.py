@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from pathlib import Path
+
+from prrt_outcomes.figures.figure import INDEX
 
 LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
@@ -12,11 +15,10 @@ IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-
 NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
 
 
-def list_figures(folder: Path) -> list[str]:
-    """Names of the figures of a chapter, each once whatever its formats."""
-    if not folder.is_dir():
-        return []
-    return sorted({p.stem for p in folder.iterdir() if p.suffix in (".svg", ".png", ".pdf")})
+def list_figures(folder: Path) -> list[dict]:
+    """Figures of a chapter in the order of the page, with their captions, as `save_figures` wrote them."""
+    index = folder / INDEX
+    return json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
 
 
 def inline_figure(folder: Path, name: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prrt_outcomes.figures.numbers import format_level
-from prrt_outcomes.figures.words import name_term
+from prrt_outcomes.wording.numbers import format_level
+from prrt_outcomes.wording.terms import name_term
 
 CITATIONS = {
     "recist_1_1": "Eisenhauer EA et al. Eur J Cancer 2009;45:228-247",

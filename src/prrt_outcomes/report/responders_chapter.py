@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.numbers import (
     format_count,
     format_interval,
     format_level,
@@ -18,9 +20,7 @@ from prrt_outcomes.figures.numbers import (
     format_range,
     format_ratio,
 )
-from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.figures.words import endpoint_titles, name_endpoint, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint, name_term
 
 KEY = ("endpoint", "criterion", "adjusted", "method", "landmark_months", "comparison")
 EXPLANATION = (

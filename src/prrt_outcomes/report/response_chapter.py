@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.numbers import (
     format_count,
     format_interval,
     format_level,
@@ -15,9 +17,7 @@ from prrt_outcomes.figures.numbers import (
     format_percent,
     format_range,
 )
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.words import name_code, name_column, name_term
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 KEY = ("criterion", "confirmed", "group_by", "group", "category")

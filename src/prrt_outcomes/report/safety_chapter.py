@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import format_count, format_interval, format_level, format_percent
 from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.figures.words import name_code
 from prrt_outcomes.figures.worst_grades import phase_words
 from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.numbers import format_count, format_interval, format_level, format_percent
+from prrt_outcomes.wording.terms import name_code
 
 KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
 ORGANS = {

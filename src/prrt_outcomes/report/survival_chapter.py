@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
+from prrt_outcomes.report.doubt_tables import (
+    describe_periods,
+    period_table,
+    sensitivity_table,
+    subgroup_table,
+)
+from prrt_outcomes.wording.numbers import (
     describe_status,
     format_count,
     format_interval,
@@ -17,21 +25,13 @@ from prrt_outcomes.figures.numbers import (
     format_range,
     format_ratio,
 )
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.words import (
+from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
     name_code,
     name_column,
     name_endpoint,
     name_term,
-)
-from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
-from prrt_outcomes.report.doubt_tables import (
-    describe_periods,
-    period_table,
-    sensitivity_table,
-    subgroup_table,
 )
 
 KM_KEY = ("endpoint", "group_by", "group")

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.delivery import is_share, name_item
-from prrt_outcomes.figures.numbers import (
+from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
+from prrt_outcomes.wording.numbers import (
     format_count,
     format_interval,
     format_number,
     format_percent,
     format_range,
 )
-from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.report.content import Column, PageTable, page_table, say, trace
 
 KEY = ("item", "group_by", "group")
 

@@ -7,14 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.figures.numbers import format_date
-from prrt_outcomes.figures.words import endpoint_titles
 from prrt_outcomes.report.account import attrition_table, stage_table
-from prrt_outcomes.report.captions import describe_figure, is_leading, order_figure
 from prrt_outcomes.report.chapters import REPORT_CHAPTERS, build_chapter
 from prrt_outcomes.report.content import PageFigure
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.images import inline_figure, list_figures
+from prrt_outcomes.wording.numbers import format_date
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +67,7 @@ def write_report(results_folder: Path | str, study) -> Path:
     """
     results = Path(results_folder)
     tables = read_report_tables(results)
-    page = render_report(tables, read_figures(results / "figures", study), study)
+    page = render_report(tables, read_figures(results / "figures"), study)
     path = results / "report.html"
     unfinished = results / ".report.html.unfinished"
     unfinished.write_text(page, encoding="utf-8")
@@ -89,18 +87,24 @@ def read_report_tables(results: Path) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def read_figures(folder: Path, study) -> dict[str, list[PageFigure]]:
+def read_figures(folder: Path) -> dict[str, list[PageFigure]]:
     """Read the figures of every chapter for the page."""
-    titles = endpoint_titles(study)
     chapters = {}
     for chapter in REPORT_CHAPTERS:
         figures = []
-        for name in sorted(list_figures(folder / chapter), key=lambda n: order_figure(n, titles)):
-            leading = is_leading(name, study)
-            image, file = inline_figure(folder / chapter, name)
-            caption, alt, tables = describe_figure(name, titles)
-            place = f"figures/{chapter}/{file}"
-            figures.append(PageFigure(name, caption, alt, image if leading else "", place, tables, leading))
+        for entry in list_figures(folder / chapter):
+            image, file = inline_figure(folder / chapter, entry["name"])
+            figures.append(
+                PageFigure(
+                    entry["name"],
+                    entry["caption"],
+                    entry["alternative_text"],
+                    image if entry["leading"] else "",
+                    f"figures/{chapter}/{file}",
+                    tuple(entry["tables"]),
+                    entry["leading"],
+                )
+            )
         chapters[chapter] = figures
     return chapters
 

@@ -102,7 +102,7 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
         "status": "ok",
     }
     cox = pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])
-    (plot,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
-    texts = next(layer._data for layer in plot.layers if type(layer.geom).__name__ == "geom_text")
+    (figure,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
+    texts = next(layer._data for layer in figure.plot.layers if type(layer.geom).__name__ == "geom_text")
     assert "Univariable" in set(texts["label"])
     assert "Multivariable, imputed" not in set(texts["label"])

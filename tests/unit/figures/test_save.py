@@ -1,11 +1,13 @@
 """Files of figures: every format, the same bytes each time, nothing left of an earlier run."""
 
+import json
 import struct
 
 import numpy as np
 import pytest
 
 from prrt_outcomes.figures.canvas import Canvas
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import index_colours, save_figures
 from prrt_outcomes.figures.theme import FigureStyle
 
@@ -17,7 +19,7 @@ def make_plots():
     sheet = Canvas(STYLE, 3.0, 1.5)
     sheet.add_text(0.2, 0.7, "Überleben $5 & <b>")
     sheet.add_line(0.1, 0.3, 2.9, 0.3)
-    return {"one": sheet.plot()}
+    return [Figure("one", sheet.plot(), "One figure. Two sentences.", ("cox",))]
 
 
 @pytest.fixture
@@ -42,7 +44,15 @@ def test_figures_of_an_earlier_run_are_removed_and_other_files_stay(plots, tmp_p
     (tmp_path / "old.svg").write_text("<svg/>")
     (tmp_path / "notes.txt").write_text("mine")
     save_figures(plots, tmp_path, ("svg",), 72)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "one.svg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures.json", "notes.txt", "one.svg"]
+
+
+def test_captions_are_written_beside_the_pictures(plots, tmp_path):
+    save_figures(plots, tmp_path, ("svg",), 72)
+    (entry,) = json.loads((tmp_path / "figures.json").read_text())
+    assert entry["caption"] == "One figure. Two sentences."
+    assert entry["alternative_text"] == "Figure: One figure."
+    assert (entry["tables"], entry["leading"]) == (["cox"], True)
 
 
 def test_files_hold_no_date(plots, tmp_path):

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from prrt_outcomes.report.captions import describe_figure, is_leading
+from prrt_outcomes.figures.captions import describe_figure, is_leading
 from prrt_outcomes.report.doubt_tables import describe_periods
 from prrt_outcomes.report.endpoints_chapter import name_criteria, write_endpoints
 from prrt_outcomes.report.headline import build_headline, describe_worth

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.canvas import Canvas
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.report.content import Number, join_words, say
@@ -94,8 +95,10 @@ def results(tmp_path, study):
         write_table(tmp_path / "tables" / f"{name}.csv", name, table)
     sheet = Canvas(figure_style(study), 3.0, 1.5)
     sheet.add_text(0.2, 0.7, "A curve")
-    plots = {"kaplan_meier_pfs_all": sheet.plot()}
-    save_figures(plots, tmp_path / "figures" / "survival", ("svg",), 72)
+    figure = Figure(
+        "kaplan_meier_pfs_all", sheet.plot(), "Progression-free survival, all patients. Band: interval."
+    )
+    save_figures([figure], tmp_path / "figures" / "survival", ("svg",), 72)
     return tmp_path
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prrt_outcomes.figures import words
+from prrt_outcomes.wording import terms as words
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from prrt_outcomes.figures.words import inside_sentence, name_column, name_endpoint, name_term
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.worst_grades import phase_words
+from prrt_outcomes.wording.terms import (
+    endpoint_titles,
+    inside_sentence,
+    name_column,
+    name_endpoint,
+    name_term,
+)
 
 PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
@@ -191,6 +198,16 @@ PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("control_medians", "control_meta"),
     ),
 )
+
+
+def caption_plots(plots: Mapping[str, object], study) -> list[Figure]:
+    """Figures of plots that carry no words of their own, in the order of the page."""
+    titles = endpoint_titles(study)
+    figures = []
+    for name in sorted(plots, key=lambda n: order_figure(n, titles)):
+        caption, alternative_text, tables = describe_figure(name, titles)
+        figures.append(Figure(name, plots[name], caption, tables, alternative_text, is_leading(name, study)))
+    return figures
 
 
 def describe_figure(name: str, titles: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from prrt_outcomes.figures.numbers import is_missing
+from prrt_outcomes.wording.numbers import is_missing
 
 TERMS = {
     "all": "All patients",
@@ -116,6 +116,18 @@ def name_code(column: str, code: str) -> str:
         if label != code:
             return label
     return TERMS.get(code.lower(), code) if code.lower() in ("true", "false") else code
+
+
+@lru_cache(maxsize=256)
+def list_codes(column: str) -> tuple[str, ...]:
+    """Levels that the data schema lists for a grouping or covariate, in its order; empty where it lists none."""
+    from prrt_outcomes.tables.schema import load_schema
+
+    for table in COHORT_TABLES:
+        for field in load_schema(table).fields:
+            if field.name == column and field.codes:
+                return tuple(field.codes)
+    return ()
 
 
 def name_term(code: object) -> str:

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures import numbers
+from prrt_outcomes.wording import numbers
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,10 @@ def results(tmp_path, study):
     sheet = Canvas(figure_style(study), 3.0, 1.5)
     sheet.add_text(0.2, 0.7, "A curve")
     figure = Figure(
-        "kaplan_meier_pfs_all", sheet.plot(), "Progression-free survival, all patients. Band: interval."
+        "kaplan_meier_pfs_all",
+        sheet.plot(),
+        "Progression-free survival, all patients. Band: interval.",
+        ("km_curve", "km_at_risk", "km_summary"),
     )
     save_figures([figure], tmp_path / "figures" / "survival", ("svg",), 72)
     return tmp_path

@@ -23,21 +23,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        rules.cohort.output,
-        rules.treatment.output,
-        rules.response.output,
-        rules.radionuclides.output,
-        rules.endpoints.output,
-        rules.survival.output,
-        rules.responders.output,
-        rules.controls.output,
-        rules.safety.output,
-        rules.figures_treatment.output,
-        rules.figures_response.output,
-        rules.figures_endpoints.output,
-        rules.figures_survival.output,
-        rules.figures_responders.output,
-        rules.figures_controls.output,
-        rules.figures_safety.output,
+        [getattr(rules, stage).output for stage in STAGES],
+        [f"figures/{chapter}" for chapter in CHAPTERS],
         rules.accounts.output,
         rules.report.output,

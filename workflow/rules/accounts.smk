@@ -3,15 +3,7 @@ rule accounts:
     input:
         study=ancient(STUDY_PATH),
         data=DATA_FILES,
-        cohort=rules.cohort.output,
-        treatment=rules.treatment.output,
-        response=rules.response.output,
-        radionuclides=rules.radionuclides.output,
-        endpoints=rules.endpoints.output,
-        survival=rules.survival.output,
-        responders=rules.responders.output,
-        controls=rules.controls.output,
-        safety=rules.safety.output,
+        tables=[getattr(rules, stage).output for stage in STAGES],
     output:
         attrition="tables/attrition.csv",
         stages="tables/stages.csv",

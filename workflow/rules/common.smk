@@ -15,6 +15,7 @@ from prrt_outcomes.fingerprint import (
     read_declaration,
 )
 from prrt_outcomes.provenance import list_data_files
+from prrt_outcomes.steps import CHAPTERS, NOT_BUILT, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path
 from snakemake.exceptions import WorkflowError
@@ -92,3 +93,31 @@ def stage_code(stage):
         return code()
     tables = [*read_declaration(entry, "INPUTS"), *read_declaration(entry, "OUTPUTS")]
     return code(f"{stage}.stage", tables=tables)
+
+
+def table_paths(names):
+    """Paths of tables, by name."""
+    return {name: table_path(name).as_posix() for name in names}
+
+
+def stage_inputs(stage):
+    """Tables that a stage declares to read; the patients where it is not built."""
+    entry = f"prrt_outcomes.{stage}.stage"
+    built = find_module(entry)
+    return table_paths(read_declaration(entry, "INPUTS") if built else ["patients"])
+
+
+def stage_outputs(stage):
+    """Tables that a stage declares to write, its losses and its status."""
+    entry = f"prrt_outcomes.{stage}.stage"
+    made = read_declaration(entry, "OUTPUTS") if find_module(entry) else ()
+    return table_paths((*made, *NOT_BUILT.get(stage, ()))) | {
+        "attrition": f"derived/attrition/{stage}.csv",
+        "status": f"derived/stages/{stage}.csv",
+    }
+
+
+def chapter_inputs(chapter):
+    """Tables that the figures of a chapter are drawn from."""
+    entry = f"prrt_outcomes.figures.{chapter}_figures"
+    return table_paths(read_declaration(entry, f"{chapter.upper()}_INPUTS"))

@@ -1,32 +1,10 @@
 # Endpoints: one row a patient and endpoint, and the analysis set.
 rule endpoints:
     input:
+        **stage_inputs("endpoints"),
         study=ancient(STUDY_PATH),
-        patients="cohort/patients.parquet",
-        cycles="cohort/cycles.parquet",
-        therapies="cohort/therapies.parquet",
-        assessments="cohort/assessments.parquet",
-        labs="cohort/labs.parquet",
-        adverse_events="cohort/adverse_events.parquet",
-        follow_up="cohort/follow_up.parquet",
-        reported_outcomes="cohort/reported_outcomes.parquet",
-        treatment_periods="derived/treatment_periods.parquet",
-        responses="derived/responses.parquet",
-        best_responses="derived/best_responses.parquet",
     output:
-        endpoints="derived/endpoints.parquet",
-        endpoint_variants="derived/endpoint_variants.parquet",
-        endpoint_exclusions="derived/endpoint_exclusions.parquet",
-        endpoint_changes="derived/endpoint_changes.parquet",
-        estimands="tables/estimands.csv",
-        reported_differences="derived/reported_differences.parquet",
-        treatment_course="derived/treatment_course.parquet",
-        analysis_set="derived/analysis_set.parquet",
-        baseline="tables/baseline.csv",
-        adtte="derived/adtte.parquet",
-        adrs="derived/adrs.parquet",
-        attrition="derived/attrition/endpoints.csv",
-        status="derived/stages/endpoints.csv",
+        **stage_outputs("endpoints"),
     log:
         "logs/endpoints.log",
     benchmark:

@@ -1,16 +1,10 @@
 # Radionuclides: absorbed fraction, and shrinkage of lesions by radionuclide and size.
 rule radionuclides:
     input:
+        **stage_inputs("radionuclides"),
         study=ancient(STUDY_PATH),
-        lesions="cohort/lesions.parquet",
-        treatment_periods="derived/treatment_periods.parquet",
-        responses="derived/responses.parquet",
     output:
-        lesion_change="tables/lesion_change.csv",
-        lesion_change_test="tables/lesion_change_test.csv",
-        absorbed_fraction="tables/absorbed_fraction.csv",
-        attrition="derived/attrition/radionuclides.csv",
-        status="derived/stages/radionuclides.csv",
+        **stage_outputs("radionuclides"),
     log:
         "logs/radionuclides.log",
     benchmark:

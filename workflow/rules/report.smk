@@ -3,21 +3,8 @@ rule report:
     input:
         study=ancient(STUDY_PATH),
         accounts=rules.accounts.output,
-        treatment=rules.treatment.output,
-        response=rules.response.output,
-        radionuclides=rules.radionuclides.output,
-        endpoints=rules.endpoints.output,
-        survival=rules.survival.output,
-        responders=rules.responders.output,
-        controls=rules.controls.output,
-        safety=rules.safety.output,
-        figures_treatment="figures/treatment",
-        figures_response="figures/response",
-        figures_endpoints="figures/endpoints",
-        figures_survival="figures/survival",
-        figures_responders="figures/responders",
-        figures_controls="figures/controls",
-        figures_safety="figures/safety",
+        tables=[getattr(rules, stage).output for stage in STAGES[1:]],
+        figures=[f"figures/{chapter}" for chapter in CHAPTERS],
     output:
         page=report("report.html", caption="../captions/report.rst", category="Report"),
     log:

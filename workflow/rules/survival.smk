@@ -1,36 +1,10 @@
 # Survival: curves, tests and models of every endpoint.
 rule survival:
     input:
+        **stage_inputs("survival"),
         study=ancient(STUDY_PATH),
-        endpoints="derived/endpoints.parquet",
-        analysis_set="derived/analysis_set.parquet",
-        endpoint_variants="derived/endpoint_variants.parquet",
-        estimands="tables/estimands.csv",
-        treatment_course="derived/treatment_course.parquet",
-        responses="derived/responses.parquet",
     output:
-        km_curve="tables/km_curve.csv",
-        km_summary="tables/km_summary.csv",
-        km_at_risk="tables/km_at_risk.csv",
-        milestones="tables/milestones.csv",
-        logrank="tables/logrank.csv",
-        rmst_difference="tables/rmst_difference.csv",
-        cox="tables/cox.csv",
-        cox_diagnostics="tables/cox_diagnostics.csv",
-        cox_fit="tables/cox_fit.csv",
-        hazard_ratio_periods="tables/hazard_ratio_periods.csv",
-        subgroups="tables/subgroups.csv",
-        competing_risks="tables/competing_risks.csv",
-        competing_tests="tables/competing_tests.csv",
-        fine_gray="tables/fine_gray.csv",
-        estimand_comparison="tables/estimand_comparison.csv",
-        course_summary="tables/course_summary.csv",
-        sensitivity="tables/sensitivity.csv",
-        interval_censored_curve="tables/interval_censored_curve.csv",
-        scan_intervals="tables/scan_intervals.csv",
-        scan_interval_test="tables/scan_interval_test.csv",
-        attrition="derived/attrition/survival.csv",
-        status="derived/stages/survival.csv",
+        **stage_outputs("survival"),
     log:
         "logs/survival.log",
     benchmark:

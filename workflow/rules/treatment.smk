@@ -1,17 +1,10 @@
 # The regimen: periods, cycles, intervals, windows of somatostatin analogues, eligibility.
 rule treatment:
     input:
+        **stage_inputs("treatment"),
         study=ancient(STUDY_PATH),
-        patients="cohort/patients.parquet",
-        cycles="cohort/cycles.parquet",
-        therapies="cohort/therapies.parquet",
-        labs="cohort/labs.parquet",
     output:
-        treatment_periods="derived/treatment_periods.parquet",
-        eligibility="derived/eligibility.parquet",
-        treatment_delivery="tables/treatment_delivery.csv",
-        attrition="derived/attrition/treatment.csv",
-        status="derived/stages/treatment.csv",
+        **stage_outputs("treatment"),
     log:
         "logs/treatment.log",
     benchmark:

@@ -1,8 +1,11 @@
 """The house keeps its shape: imports run one way, what starts often starts light, rooms stay small."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -50,7 +53,6 @@ ONLY_IN = {
     "jinja2": "report",
     "docx": "report",
     "weasyprint": "report",
-    "pandera": "tables",
 }
 HEAVY = (
     "pandas",
@@ -61,7 +63,6 @@ HEAVY = (
     "plotnine",
     "matplotlib",
     "pyarrow",
-    "pandera",
 )
 LONGEST_MODULE = 400
 WRITING = {
@@ -137,6 +138,16 @@ def test_libraries_stay_in_their_rooms():
         for name in list_imports(module):
             assert ONLY_IN.get(name, room(module)) == room(module), f"{module} imports {name}"
             assert name != "snakemake", f"{module} imports snakemake; it is called as a process"
+
+
+def test_every_library_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.match(r"[\w.-]+", text).group().lower() for text in project["dependencies"]}
+    distributions = packages_distributions()
+    foreign = {name for module in modules() for name in list_imports(module)}
+    foreign -= {name for name in foreign if name.startswith("prrt_outcomes")} | set(sys.stdlib_module_names)
+    unknown = {n for n in foreign if not {d.lower() for d in distributions.get(n, ())} & declared}
+    assert unknown == set()
 
 
 def test_only_the_rooms_that_may_write_do():

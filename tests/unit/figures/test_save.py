@@ -2,13 +2,15 @@
 
 import json
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from prrt_outcomes.figures.canvas import Canvas
 from prrt_outcomes.figures.figure import Figure
-from prrt_outcomes.figures.save import index_colours, save_figures
+from prrt_outcomes.figures.save import _write_png, save_figures
 from prrt_outcomes.figures.theme import FigureStyle
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
@@ -61,22 +63,11 @@ def test_files_hold_no_date(plots, tmp_path):
     assert "dc:date" not in svg.read_text(encoding="utf-8")
 
 
-def test_up_to_256_colours_are_kept_exactly():
+def test_up_to_256_colours_are_kept_exactly(tmp_path):
     pixels = np.full((20, 30, 4), 255, np.uint8)
     pixels[3, 4, :3] = (10, 20, 30)
     pixels[5, :17, :3] = np.arange(17)[:, None]
-    index, palette = index_colours(pixels)
-    np.testing.assert_array_equal(palette[index], pixels[..., :3])
-    assert len(palette) == 19
-
-
-def test_of_more_colours_the_rare_ones_take_the_nearest():
-    pixels = np.full((300, 4, 4), 255, np.uint8)
-    pixels[:250, :3, 0] = np.arange(250)[:, None]
-    pixels[250:, 0, 0] = 249
-    pixels[250:, 0, 1] = np.arange(50) * 5
-    index, palette = index_colours(pixels)
-    assert len(palette) == 256
-    np.testing.assert_array_equal(palette[index][:250], pixels[:250, :, :3])
-    off = np.abs(palette[index].astype(int) - pixels[..., :3]).max()
-    assert 0 < off <= 250
+    _write_png(SimpleNamespace(buffer_rgba=lambda: pixels), tmp_path / "sheet.png", 72)
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), pixels[..., :3])

@@ -136,5 +136,7 @@ def _write_png(canvas, path: Path, dpi: int) -> None:
     """Write pixels as a png of at most 256 colours: a third of the bytes, so a third of the time to compress them."""
     from PIL import Image
 
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(256, Image.Quantize.MAXCOVERAGE)
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(
+        256, Image.Quantize.MAXCOVERAGE
+    )
     image.save(path, format="png", dpi=(dpi, dpi), compress_level=2)

@@ -1,6 +1,7 @@
 """The house keeps its shape: imports run one way, what starts often starts light, rooms stay small."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -25,7 +26,7 @@ STAGES = (
     "controls",
     "safety",
 )
-GROUND = ("errors", "units", "laboratory", "attrition", "dates", "stage_status", "fingerprint")
+GROUND = ("errors", "units", "laboratory", "attrition", "dates", "stage_status", "fingerprint", "lazy")
 ORDER = (
     *GROUND,
     "statistics",
@@ -160,10 +161,23 @@ def test_only_the_rooms_that_may_write_do():
             assert not names & WRITING, f"{place} writes to disk"
 
 
-def test_every_init_is_empty():
-    inits = list(SOURCE.rglob("__init__.py"))
-    assert inits
-    assert [path for path in inits if path.read_text("utf-8").strip()] == []
+def test_an_init_states_public_names_and_loads_nothing():
+    for path in SOURCE.rglob("__init__.py"):
+        body = ast.parse(path.read_text("utf-8")).body
+        imported = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert all(getattr(node, "module", None) == "prrt_outcomes.lazy" for node in imported), path
+        others = [
+            node for node in body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr)
+        ]
+        assert others == [], path
+
+
+@pytest.mark.parametrize("package", [name for name in ORDER if (SOURCE / name / "__init__.py").is_file()])
+def test_every_public_name_is_there(package):
+    loaded = importlib.import_module(f"prrt_outcomes.{package}")
+    public = [name for name in dir(loaded) if not name.startswith("_")]
+    assert [name for name in public if not hasattr(loaded, name)] == []
+    assert all(getattr(getattr(loaded, name), "__doc__", None) for name in public)
 
 
 def test_every_package_has_an_init():

@@ -14,28 +14,13 @@ from pydantic.fields import FieldInfo
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.study.load import STUDY_FILE
-from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import INPUT_TABLES, Study
 from prrt_outcomes.tables.schema import Field, load_schema
 
 DICTIONARY_FILE = "data_dictionary.csv"
 DICTIONARY_COLUMNS = ("table", "column", "type", "needed", "unit", "allowed", "title", "description")
-REGISTRY_TABLES = (
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "lesions",
-    "labs",
-    "follow_up",
-    "adverse_events",
-)
-OTHER_TABLES = (
-    "reported_outcomes",
-    "control_patients",
-    "control_outcomes",
-    "control_curves",
-    "control_at_risk",
-)
+OTHER_TABLES = tuple(name for name in INPUT_TABLES if name.startswith(("control_", "reported_")))
+REGISTRY_TABLES = tuple(name for name in INPUT_TABLES if name not in OTHER_TABLES)
 WRITTEN_OUT = ("study", "title", "synthetic", "tables")
 COMMENT_COLUMN = 48
 HEADER = """\
@@ -84,7 +69,7 @@ def build_files(folder: Path) -> dict[Path, str]:
         folder / STUDY_FILE: format_study_file(name, folder),
         folder / DICTIONARY_FILE: format_dictionary(),
     }
-    tables = (*REGISTRY_TABLES, *OTHER_TABLES)
+    tables = INPUT_TABLES
     headers = {folder / "data" / f"{t}.csv": ",".join(load_schema(t).names) + "\n" for t in tables}
     return files | headers
 
@@ -127,7 +112,7 @@ def format_dictionary() -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(DICTIONARY_COLUMNS)
-    for table in (*REGISTRY_TABLES, *OTHER_TABLES):
+    for table in INPUT_TABLES:
         schema = load_schema(table)
         writer.writerows(_dictionary_row(table, field) for field in schema.fields)
     return buffer.getvalue()

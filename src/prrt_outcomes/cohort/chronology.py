@@ -33,7 +33,7 @@ class DateOrder:
     severity: str = "error"
 
 
-_DATED = {
+DATED_ROWS = {
     "cycles": ("cycle_date", "cycle"),
     "therapies": ("start_date", "therapy"),
     "assessments": ("assessment_date", "assessment"),
@@ -73,11 +73,11 @@ ORDERS = (
     ),
     *(
         DateOrder(table, column, "not after", "death", f"{what} after death")
-        for table, (column, what) in _DATED.items()
+        for table, (column, what) in DATED_ROWS.items()
     ),
     *(
         DateOrder(table, column, "not after", "last_contact", f"{what} after the last contact", "warning")
-        for table, (column, what) in _DATED.items()
+        for table, (column, what) in DATED_ROWS.items()
     ),
 )
 

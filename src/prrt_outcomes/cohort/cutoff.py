@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.cohort.chronology import compute_column_range
+from prrt_outcomes.cohort.chronology import DATED_ROWS, compute_column_range
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.faults import CellFaults
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-DATED_ROWS = {
-    "cycles": "cycle_date",
-    "therapies": "start_date",
-    "assessments": "assessment_date",
-    "lesions": "assessment_date",
-    "labs": "sample_date",
-    "adverse_events": "onset_date",
-}
 FOLLOW_UP_DATES = ("last_contact_date", "death_date", "progression_date")
 
 
@@ -44,7 +36,7 @@ def filter_after_cutoff(
 
     kept, problems, attrition = dict(tables), [], []
     limit = np.datetime64(data_cutoff, "ns")
-    for name, column in DATED_ROWS.items():
+    for name, (column, _) in DATED_ROWS.items():
         if name not in tables:
             continue
         earliest, _ = compute_column_range(name, tables[name], column)

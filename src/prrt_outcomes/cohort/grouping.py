@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WHOLE = "all"
 UNKNOWN = "unknown"
+DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 
 
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:

@@ -12,12 +12,14 @@ from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_ke
 from prrt_outcomes.cohort.chronology import check_order_of_dates
 from prrt_outcomes.cohort.consistency import check_consistency
 from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
+from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS
 from prrt_outcomes.cohort.references import check_references, find_missing_parents
 from prrt_outcomes.cohort.settings import check_level_counts
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.cohort.sources.read_source import read_source
 from prrt_outcomes.cohort.tumours import derive_tumour_group
 from prrt_outcomes.errors import Problem, has_errors, nearest_name
+from prrt_outcomes.study.model import OUTCOME_TABLES
 from prrt_outcomes.tables.faults import list_problems
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import list_tables, load_schema
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.sources import TableSource
 
 PATIENT_TABLES = ("patients", "control_patients")
-OUTCOME_TABLES = ("follow_up", "reported_outcomes")
-DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 
 
 @dataclass(frozen=True)

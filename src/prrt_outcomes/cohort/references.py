@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.model import OUTCOME_TABLES
 from prrt_outcomes.tables.faults import CellFaults
 from prrt_outcomes.tables.schema import load_schema
 
@@ -82,7 +83,7 @@ def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
 
     patients = tables["patients"]["patient_id"]
     wanted = {
-        "no outcome": ("follow_up", "reported_outcomes"),
+        "no outcome": OUTCOME_TABLES,
         "no cycle of treatment": ("cycles",),
     }
     faults = []

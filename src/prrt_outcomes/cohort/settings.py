@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.tables.schema import load_schema
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 
     from prrt_outcomes.study.model import Study
 
-DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
-WHOLE = "all"
 MOST_LEVELS = 30
 
 
@@ -173,7 +172,7 @@ def _check_levels(
     """Each level is one that the column can have, where the schema fixes them."""
     known = columns[name].levels if name in columns else ()
     for index, level in enumerate(levels):
-        if known and level not in (*known, "unknown"):
+        if known and level not in (*known, UNKNOWN):
             here = (*place, index) if numbered else place
             yield here, level, f"{name} has no level of this name", _suggest(level, known, "levels")
 

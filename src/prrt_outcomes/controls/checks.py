@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN
 from prrt_outcomes.controls.digitised import LARGEST_RISE, clean_points, find_rises
 from prrt_outcomes.controls.library import STUDY_FILE
 from prrt_outcomes.errors import Problem, nearest_name
@@ -16,10 +17,8 @@ from prrt_outcomes.study.controls import AggregateControl, CurveControl, Patient
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-UNKNOWN = "unknown"
 CURVE_TABLES = ("control_curves", "control_at_risk")
 KEYS = ("control", "arm", "endpoint")
-DERIVED = ("tumour_group", "radionuclide")
 
 
 def check_control_data(
@@ -102,7 +101,7 @@ def _check_covariate(
     levels = []
     for table, frame in (("patients", ours), ("control_patients", theirs)):
         if name not in frame.columns:
-            if table == "control_patients" or name not in DERIVED:
+            if table == "control_patients" or name not in DERIVED_COLUMNS:
                 yield _study_problem(index, key, name, f"{table} has no column {name}", expected)
                 return
             return
@@ -206,7 +205,7 @@ def _check_baseline(index: int, control: AggregateControl, patients: pd.DataFram
     for position, item in enumerate(control.baseline):
         key, name = f"baseline.{position}", item.covariate
         if name not in patients.columns:
-            if name not in DERIVED:
+            if name not in DERIVED_COLUMNS:
                 known = [str(column) for column in patients.columns]
                 yield _study_problem(
                     index,

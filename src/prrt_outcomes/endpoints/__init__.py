@@ -1,0 +1,5 @@
+"""Time to event: origins, events, censoring and the analysis set."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(__name__, format_adtte="cdisc", run="stage")

@@ -1,0 +1,5 @@
+"""Responders against non-responders: naive, landmark and time-dependent."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(__name__, run="stage")

@@ -1,0 +1,5 @@
+"""Laboratory grades, kidney function and bone marrow."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(__name__, compute_grades="grading", run="stage")

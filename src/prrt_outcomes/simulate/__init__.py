@@ -1,0 +1,10 @@
+"""Synthetic registries with their truth."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(
+    __name__,
+    SimulationSettings="settings",
+    simulate_registry="registry",
+    write_simulated_study="study_folder",
+)

@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
 
-WEIGHTS = ("att", "overlap", "ate", "maic")
-
 
 class Milestone(Section):
     """Survival at a time, as published."""

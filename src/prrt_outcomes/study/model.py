@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,21 +16,6 @@ from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.study.treatment import TreatmentSettings
 
-INPUT_TABLES = (
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "lesions",
-    "labs",
-    "follow_up",
-    "adverse_events",
-    "reported_outcomes",
-    "control_patients",
-    "control_outcomes",
-    "control_curves",
-    "control_at_risk",
-)
 InputTable = Literal[
     "patients",
     "cycles",
@@ -46,6 +31,8 @@ InputTable = Literal[
     "control_curves",
     "control_at_risk",
 ]
+INPUT_TABLES: tuple[str, ...] = get_args(InputTable)
+OUTCOME_TABLES = ("follow_up", "reported_outcomes")
 NewTherapy = Literal[
     "chemotherapy", "targeted", "liver_directed", "external_radiotherapy", "surgery", "prrt", "other"
 ]
@@ -85,14 +72,7 @@ class Study(Section):
     """How late a scan may be."""
     partial_dates: Literal["first", "middle", "last"] = "middle"
     """How a date without day or month is resolved."""
-    new_anticancer_therapy: tuple[NewTherapy, ...] = (
-        "chemotherapy",
-        "targeted",
-        "liver_directed",
-        "external_radiotherapy",
-        "surgery",
-        "prrt",
-    )
+    new_anticancer_therapy: tuple[NewTherapy, ...] = get_args(NewTherapy)[:-1]
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     """Groupings, covariates, horizons, intervals, resampling."""
@@ -136,8 +116,8 @@ class Study(Section):
         """patients is needed, and one of follow_up and reported_outcomes."""
         if "patients" not in tables:
             raise ValueError("the table patients is required")
-        if "follow_up" not in tables and "reported_outcomes" not in tables:
-            raise ValueError("one of the tables follow_up and reported_outcomes is required")
+        if not any(name in tables for name in OUTCOME_TABLES):
+            raise ValueError(f"one of the tables {' and '.join(OUTCOME_TABLES)} is required")
         return tables
 
     @model_validator(mode="after")

@@ -1,0 +1,7 @@
+"""Curves, tests and models of the endpoints of a study."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(
+    __name__, run="stage", summarise_cox_models="cox_models", summarise_curves="curves"
+)

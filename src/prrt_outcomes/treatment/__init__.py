@@ -1,0 +1,5 @@
+"""Treatment periods, cycles, eligibility and delivery."""
+
+from prrt_outcomes.lazy import expose
+
+__getattr__, __dir__ = expose(__name__, derive_periods="periods", run="stage")

@@ -1,11 +1,15 @@
 """The committed JSON schema is the one that the models make, and it accepts what the models accept."""
 
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import yaml
 
+from prrt_outcomes.study.model import INPUT_TABLES, NewTherapy
+from prrt_outcomes.study.response import ResponseCode
 from prrt_outcomes.study.schema import build_study_schema, format_study_schema
+from prrt_outcomes.tables.schema import list_tables, load_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,3 +50,9 @@ def test_every_key_has_a_description_or_is_a_section_that_has_one():
         if "description" not in field and "$ref" not in field
     ]
     assert bare == []
+
+
+def test_names_and_codes_of_a_study_are_those_of_the_contract():
+    assert set(INPUT_TABLES) == set(list_tables("input"))
+    assert get_args(ResponseCode) == load_schema("best_responses").field("best_response").codes
+    assert set(get_args(NewTherapy)) <= {*load_schema("therapies").field("kind").codes, "prrt"}

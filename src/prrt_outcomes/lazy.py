@@ -1,0 +1,35 @@
+"""The public names of a package, each loaded when it is first asked for (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def expose(package: str, **places: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a package.
+
+    Parameters
+    ----------
+    package : dotted name of the package
+    places : for each public name the module of the package that defines it
+
+    Notes
+    -----
+    Importing the package loads none of its modules, so that a command which needs one function does not pay
+    for the libraries of all others.
+    """
+
+    def get_name(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{package}.{places[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def list_names() -> list[str]:
+        return sorted(places)
+
+    return get_name, list_names

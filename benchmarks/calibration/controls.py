@@ -10,9 +10,9 @@ import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.controls.borrowing import count_pieces, fit_power_prior
-from prrt_outcomes.controls.cohorts import TwoSamples
-from prrt_outcomes.controls.published import compare_with_published
-from prrt_outcomes.controls.weighing import Weighting, weigh_samples
+from prrt_outcomes.controls.reference_curves import compare_with_published
+from prrt_outcomes.controls.two_samples import TwoSamples
+from prrt_outcomes.controls.weighting import Weighting, fit_weighting
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
@@ -82,7 +82,7 @@ def compute_intervals(samples: TwoSamples) -> dict[str, tuple[float, float, floa
     found = {}
     for label in WEIGHTS:
         weighting = (
-            Weighting("none", samples, None) if label == "none" else weigh_samples(samples, CONTROL, label)[0]
+            Weighting("none", samples, None) if label == "none" else fit_weighting(samples, CONTROL, label)[0]
         )
         if label != "none" and weighting.weights is None:
             continue

@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
-from prrt_outcomes.controls.cohorts import TwoSamples
-from prrt_outcomes.controls.resampled import bootstrap_hazard_ratio, refit_propensity
-from prrt_outcomes.controls.two_sample import compare_two_samples
-from prrt_outcomes.controls.weighing import ESTIMANDS, summarise_targets, weigh_to_targets
+from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples
+from prrt_outcomes.controls.weighting import (
+    ESTIMANDS,
+    bootstrap_hazard_ratio,
+    fit_maic_weighting,
+    refit_propensity,
+    summarise_targets,
+)
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.weights import compute_propensity_weights
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -35,7 +39,7 @@ def main() -> None:
     samples = simulate()
     settings = AnalysisSettings(bootstrap={"replicates": REPLICATES})
     targets = summarise_targets(samples.covariates.loc[~samples.in_cohort], ("mean",))
-    maic = weigh_to_targets(samples, targets)
+    maic = fit_maic_weighting(samples, targets)
     score = fit_propensity(samples.in_cohort, samples.covariates).score
     kinds = {
         "MAIC, 5 means": (maic.weights, maic.refit),

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.digitised import DigitisedCurve, clean_digitised_curve
-from prrt_outcomes.controls.reconstruction import reconstruct_patients
-from prrt_outcomes.controls.reconstruction_quality import count_flat_events, is_accepted, measure_quality
+from prrt_outcomes.controls.reconstruction import (
+    count_flat_events,
+    is_accepted,
+    measure_quality,
+    reconstruct_patients,
+)
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.special import gammaln, logsumexp
+
+from prrt_outcomes.controls.control_results import comparison_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from prrt_outcomes.controls.cohorts import TwoSamples
-    from prrt_outcomes.controls.published import ReferenceCurve
+    from prrt_outcomes.controls.reference_curves import ReferenceCurve
+    from prrt_outcomes.controls.two_samples import TwoSamples
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+SHOWN_DISCOUNT = 0.5
 
 DISCOUNTS = (0.1, 0.25, 0.5, 0.75, 1.0)
 PRIOR_WEIGHT = 0.8
@@ -92,10 +97,10 @@ def _count(samples: TwoSamples, scale: NDArray, cuts: NDArray) -> tuple[NDArray,
     piece = np.searchsorted(cuts, samples.time_months, side="left") - 1
     events = np.bincount(np.maximum(piece, 0), weights=scale * samples.event, minlength=len(cuts))
     entry = np.zeros(len(scale)) if samples.entry_months is None else samples.entry_months
-    return events, scale @ _lived(samples.time_months, entry, cuts)
+    return events, scale @ _time_at_risk(samples.time_months, entry, cuts)
 
 
-def _lived(time: NDArray, entry: NDArray, cuts: NDArray) -> NDArray:
+def _time_at_risk(time: NDArray, entry: NDArray, cuts: NDArray) -> NDArray:
     """Months of each patient in each piece, shape (n, pieces)."""
     ends = np.append(cuts[1:], np.inf)
     until = np.clip(time[:, None], cuts, ends)
@@ -114,7 +119,7 @@ def count_pieces_published(
     entry = np.zeros(len(rows.time_months)) if rows.entry_months is None else rows.entry_months
     piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
     events = np.bincount(piece, weights=(rows.event == 1).astype(float), minlength=len(cuts))
-    months = _lived(rows.time_months, entry, cuts).sum(axis=0)
+    months = _time_at_risk(rows.time_months, entry, cuts).sum(axis=0)
     survival = np.append(reference.curve.compute_survival(cuts), 0.0)
     theirs = control_events * -np.diff(survival)
     falling = hazards > 0
@@ -254,3 +259,64 @@ def _summarise(grid, density, confidence: float, borrowed: float, weight: float)
 def _nothing() -> Borrowing:
     nan = float("nan")
     return Borrowing(nan, nan, nan, nan, nan, nan, nan, "no_events")
+
+
+def tabulate_borrowing(
+    counts: PieceCounts, shared: dict, label: str, confidence: float
+) -> tuple[list[dict], pd.DataFrame]:
+    """Posteriors of a grid of discounts and of the robust mixture.
+
+    Parameters
+    ----------
+    counts : events and months in pieces
+    shared : n, n_control of the rows of `controls`
+    label : code of the weighting
+
+    Returns
+    -------
+    rows : of `controls`: the power prior at a0 = 0.5 and the robust mixture
+    table : `control_borrowing` but for control and endpoint, the whole grid
+    """
+    cuts = "cuts at " + ", ".join(f"{cut:.3g}" for cut in counts.cuts) + " months"
+    conflict = compute_conflict(counts)
+    rows, table = [], []
+    fits = [("power_prior", a0, fit_power_prior(counts, a0, confidence)) for a0 in DISCOUNTS]
+    fits.append(("robust_mixture", PRIOR_WEIGHT, fit_robust_mixture(counts, PRIOR_WEIGHT, confidence)))
+    for method, discount, found in fits:
+        assumption = f"a0 = {discount:g}" if method == "power_prior" else f"prior weight {discount:g}"
+        table.append(
+            {
+                "method": method,
+                "weights": label,
+                "discount": discount,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "std_error": found.std_error,
+                "probability_benefit": found.probability_benefit,
+                "borrowed_events": found.borrowed_events,
+                "control_events": float(counts.control_events.sum()),
+                "posterior_weight": found.posterior_weight,
+                "conflict_p_value": conflict,
+                "pieces": len(counts.cuts),
+                "assumption": cuts,
+                "status": found.status,
+            }
+        )
+        if method == "robust_mixture" or discount == SHOWN_DISCOUNT:
+            rows.append(
+                comparison_row(
+                    method,
+                    "hazard_ratio",
+                    weights=label,
+                    observed=float(counts.events.sum()),
+                    assumption=f"{assumption}; {cuts}",
+                    value=found.value,
+                    low=found.low,
+                    high=found.high,
+                    std_error=found.std_error,
+                    status=found.status,
+                    **shared,
+                )
+            )
+    return rows, pd.DataFrame(table)

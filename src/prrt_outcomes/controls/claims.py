@@ -47,7 +47,7 @@ class _Observed:
     note: str = ""
 
 
-def judge_claim(published: float, relation: str, low: float, high: float) -> str:
+def compare_claim(published: float, relation: str, low: float, high: float) -> str:
     """Hold a published value, or bound, against an interval.
 
     Parameters
@@ -97,7 +97,7 @@ def tabulate_claims(tables: dict[str, pd.DataFrame], study: Study) -> pd.DataFra
             found = _observe_median(tables, members, claim, study)
         known = math.isfinite(found.value) or math.isfinite(found.low)
         verdict = (
-            judge_claim(claim.published, claim.relation, found.low, found.high) if known else NOT_ESTIMABLE
+            compare_claim(claim.published, claim.relation, found.low, found.high) if known else NOT_ESTIMABLE
         )
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""Comparability card: where cohort and control are the same, where they differ, and what that does."""
+"""Comparability table: where cohort and control are the same, where they differ, and what that does."""
 
 from __future__ import annotations
 
@@ -6,19 +6,131 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from prrt_outcomes.controls.arm_words import (
+from prrt_outcomes.controls.vocabulary import (
+    LATER,
+    MIXED,
     describe_share,
+    name_criterion,
     name_grades,
     name_line,
     name_tumour_types,
     name_yes,
 )
-from prrt_outcomes.controls.profile import Profile, describe_line
-from prrt_outcomes.controls.scan_grid import name_criterion
+from prrt_outcomes.dates import resolve_partial_dates
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.controls import Description
+    from prrt_outcomes.study.model import Study
+
+DAYS_A_WEEK = 7
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Shares and medians of a group of patients; nan or empty where nothing is known.
+
+    Attributes
+    ----------
+    progressive : share with progression before treatment
+    pretreated : share with at least one earlier line
+    analogue : share with a long-acting analogue during treatment
+    types, grades : share of each code among those known
+    scan_interval_weeks : median time between scans
+    years : first and last year of treatment, and the years of all patients
+    """
+
+    progressive: float
+    pretreated: float
+    analogue: float
+    types: dict[str, float]
+    grades: dict[str, float]
+    scan_interval_weeks: float
+    years: np.ndarray
+
+
+def describe_patients(frame: pd.DataFrame) -> Profile:
+    """Profile of rows of `analysis_set` or `control_patients`: what these tables hold, all else unknown."""
+    years = np.zeros(0)
+    if "first_cycle" in frame.columns:
+        years = pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float)
+    lines = frame["prior_lines"].astype("Float64")
+    return Profile(
+        progressive=_share(frame["progressive_at_baseline"].astype("Float64")),
+        pretreated=_share((lines > 0).astype("Float64").where(lines.notna())),
+        analogue=float("nan"),
+        types=_count_shares(frame["tumour_type"]),
+        grades=_count_shares(frame["grade"]),
+        scan_interval_weeks=float("nan"),
+        years=years,
+    )
+
+
+def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study: Study) -> Profile:
+    """Profile of our patients, with the scans and analogues that other tables hold.
+
+    Parameters
+    ----------
+    frame : rows of `analysis_set`
+    tables : responses, therapies
+    study : planned scan interval, rule of partial dates
+    """
+    base = describe_patients(frame)
+    interval = measure_scan_interval(frame, tables["responses"])
+    if not np.isfinite(interval) and study.assessment_interval_days is not None:
+        interval = study.assessment_interval_days / DAYS_A_WEEK
+    return Profile(
+        base.progressive,
+        base.pretreated,
+        measure_analogue(frame, tables["therapies"], study.partial_dates),
+        base.types,
+        base.grades,
+        interval,
+        base.years,
+    )
+
+
+def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
+    """Median weeks between successive scans of a patient; nan where nobody has two."""
+    own = responses.loc[responses["patient_id"].isin(frame["patient_id"]), ["patient_id", "assessment_date"]]
+    dates = own.drop_duplicates().sort_values(["patient_id", "assessment_date"])
+    gaps = dates.groupby("patient_id")["assessment_date"].diff().dt.days.dropna()
+    return float(gaps.median() / DAYS_A_WEEK) if len(gaps) else float("nan")
+
+
+def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) -> float:
+    """Share of patients with a long-acting analogue between first and last cycle; nan without therapies."""
+    own = therapies.loc[therapies["kind"].astype("string").eq("ssa_long_acting").fillna(False)]
+    if therapies.empty or frame["first_cycle"].isna().all():
+        return float("nan")
+    start = resolve_partial_dates(own["start_date"], own["start_date_precision"], rule)
+    end = resolve_partial_dates(own["end_date"], own["end_date_precision"], rule)
+    given = pd.DataFrame(
+        {"patient_id": own["patient_id"].to_numpy(), "start": np.asarray(start), "end": np.asarray(end)}
+    )
+    joined = given.merge(frame[["patient_id", "first_cycle", "last_cycle"]], on="patient_id", how="inner")
+    during = (joined["start"] <= joined["last_cycle"]) & (
+        joined["end"].isna() | (joined["end"] >= joined["first_cycle"])
+    )
+    return float(frame["patient_id"].isin(joined.loc[during, "patient_id"]).mean())
+
+
+def describe_line(pretreated: float) -> str:
+    """Line of treatment of a group, in the words of `vocabulary`."""
+    return {"yes": LATER, "no": "first", MIXED: MIXED}[describe_share(pretreated)]
+
+
+def _share(values: pd.Series) -> float:
+    known = values.dropna()
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _count_shares(values: pd.Series) -> dict[str, float]:
+    known = values.dropna().astype(str)
+    known = known[known != "unknown"]
+    return {str(level): float(share) for level, share in known.value_counts(normalize=True).items()}
+
 
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
 CLOSE_SHARE = 0.1
@@ -28,7 +140,7 @@ WITHOUT_SCANS = ("os",)
 
 
 @dataclass(frozen=True)
-class CardItem:
+class ComparabilityItem:
     """One line of the card."""
 
     item: str
@@ -39,7 +151,7 @@ class CardItem:
 
 
 @dataclass(frozen=True)
-class OwnRules:
+class EndpointRules:
     """How our endpoint is measured: response criterion, origin, and whether it needs scans."""
 
     criterion: str
@@ -47,9 +159,9 @@ class OwnRules:
     needs_scans: bool
 
 
-def write_card(
-    cohort: Profile, control: Description, rules: OwnRules, patients: Profile | None = None
-) -> list[CardItem]:
+def compare_descriptions(
+    cohort: Profile, control: Description, rules: EndpointRules, patients: Profile | None = None
+) -> list[ComparabilityItem]:
     """Compare cohort and control item by item.
 
     Parameters
@@ -91,23 +203,23 @@ def write_card(
     ]
 
 
-def _judge(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> CardItem:
+def _judge(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
     """An item; `same` None where one side is unknown."""
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
-        return CardItem(
+        return ComparabilityItem(
             item, ours, theirs, UNKNOWN, f"not known {side}: the result may or may not carry over"
         )
     if same:
-        return CardItem(item, ours, theirs, SAME, "")
-    return CardItem(item, ours, theirs, DIFFERENT, consequence)
+        return ComparabilityItem(item, ours, theirs, SAME, "")
+    return ComparabilityItem(item, ours, theirs, DIFFERENT, consequence)
 
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if np.isfinite(share) else ""
 
 
-def _progression(cohort: Profile, control: Description, patients: Profile | None) -> CardItem:
+def _progression(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
     item, ours = "progression_before_treatment", cohort.progressive
     if patients is not None and np.isfinite(patients.progressive):
         theirs, shown = describe_share(patients.progressive), _percent(patients.progressive)
@@ -121,14 +233,14 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
             "patients of this control were stable at entry: it is no control for progressive patients; "
             "it flatters the control"
         )
-        return CardItem(item, _percent(ours), shown, DIFFERENT, words)
+        return ComparabilityItem(item, _percent(ours), shown, DIFFERENT, words)
     consequence = (
         "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     )
     return _judge(item, _percent(ours), "" if shown == UNKNOWN else shown, same, consequence)
 
 
-def _analogue(cohort: Profile, control: Description) -> CardItem:
+def _analogue(cohort: Profile, control: Description) -> ComparabilityItem:
     theirs = name_yes(control.analogue_continued)
     known = np.isfinite(cohort.analogue) and theirs
     same = describe_share(cohort.analogue) == theirs if known else None
@@ -136,9 +248,9 @@ def _analogue(cohort: Profile, control: Description) -> CardItem:
     return _judge("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
 
 
-def _criterion(control: Description, rules: OwnRules) -> CardItem:
+def _criterion(control: Description, rules: EndpointRules) -> ComparabilityItem:
     if not rules.needs_scans:
-        return CardItem("criterion", "", control.criterion, SAME, "the endpoint needs no scans")
+        return ComparabilityItem("criterion", "", control.criterion, SAME, "the endpoint needs no scans")
     named = name_criterion(control.criterion)
     known = bool(control.criterion) and control.criterion.lower() != UNKNOWN
     words = "progression is called at another size: the same tumours have another time to progression"
@@ -147,11 +259,11 @@ def _criterion(control: Description, rules: OwnRules) -> CardItem:
     )
 
 
-def _scan_interval(cohort: Profile, control: Description, rules: OwnRules) -> CardItem:
+def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) -> ComparabilityItem:
     ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
     shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
     if not rules.needs_scans:
-        return CardItem("scan_interval", *shown, SAME, "the endpoint needs no scans")
+        return ComparabilityItem("scan_interval", *shown, SAME, "the endpoint needs no scans")
     if theirs is None or not np.isfinite(ours):
         return _judge("scan_interval", *shown, None, "")
     rarer = "our" if ours > theirs else "the control's"
@@ -159,7 +271,7 @@ def _scan_interval(cohort: Profile, control: Description, rules: OwnRules) -> Ca
     return _judge("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
 
 
-def _origin(control: Description, rules: OwnRules) -> CardItem:
+def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
     theirs = control.origin.strip().lower().replace(" ", "_")
     theirs = "" if theirs == UNKNOWN else theirs
     words = (
@@ -173,7 +285,7 @@ def _origin(control: Description, rules: OwnRules) -> CardItem:
     return _judge("origin", rules.origin, theirs, same, words)
 
 
-def _era(cohort: Profile, control: Description) -> CardItem:
+def _era(cohort: Profile, control: Description) -> ComparabilityItem:
     years = cohort.years
     ours = f"{years.min():.0f}-{years.max():.0f}" if len(years) else ""
     first, last = control.enrolment_start_year, control.enrolment_end_year
@@ -185,7 +297,7 @@ def _era(cohort: Profile, control: Description) -> CardItem:
     return _judge("era", ours, theirs, same, words)
 
 
-def _line(cohort: Profile, control: Description, patients: Profile | None) -> CardItem:
+def _line(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
     known = np.isfinite(cohort.pretreated)
     ours = f"{describe_line(cohort.pretreated)} ({_percent(cohort.pretreated)} pretreated)" if known else ""
     words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
@@ -205,7 +317,7 @@ def _shares(
     codes: frozenset[str],
     theirs: dict[str, float] | None,
     consequence: str,
-) -> CardItem:
+) -> ComparabilityItem:
     """Shares against shares where both are known, else against the codes that the words allow."""
     shown = _list_shares(ours)
     if theirs:

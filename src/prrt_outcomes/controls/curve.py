@@ -1,24 +1,108 @@
-"""A published curve as control: reconstructed, held against what was published, then compared as two samples."""
+"""A published curve as control: reconstructed, checked against what was published, compared as two samples."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from prrt_outcomes.controls.cohorts import TwoSamples, label_centres
+from prrt_outcomes.cohort.grouping import derive_covariates
+from prrt_outcomes.controls.control_results import ControlResults
 from prrt_outcomes.controls.digitised import clean_digitised_curve, clean_points
-from prrt_outcomes.controls.given_curve import compare_with_given_curve
-from prrt_outcomes.controls.reconstruction import Reconstruction, reconstruct_patients
-from prrt_outcomes.controls.reconstruction_quality import is_accepted, measure_quality, median_of_points
+from prrt_outcomes.controls.rating import rate_published
+from prrt_outcomes.controls.reconstruction import (
+    Reconstruction,
+    is_accepted,
+    measure_quality,
+    median_of_points,
+    reconstruct_patients,
+)
+from prrt_outcomes.controls.reference_curves import compare_with_given_curve
+from prrt_outcomes.controls.sensitivity import Estimate, vary_calendar, vary_start
+from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples, label_centres
+from prrt_outcomes.controls.weighted_comparison import (
+    compare_weighted,
+    describe_samples,
+    make_estimate,
+    tabulate_balance,
+)
+from prrt_outcomes.controls.weighting import Weighting, convert_baseline_to_targets, fit_maic_weighting
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from prrt_outcomes.controls.sensitivity import Sensitivity
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.controls import CurveControl
+    from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+
+def compare_against_curve(
+    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: CurveControl, study: Study
+) -> tuple[ControlResults, list[Sensitivity], Estimate | None]:
+    """Compare our patients with a published curve.
+
+    Returns
+    -------
+    findings : with `reconstruction_quality` and `control_reconstruction`; all else only where the reconstruction
+        is accepted, but for the one-sample test against the curve as given
+    sensitivity : the hazard ratio under other choices
+    estimate : that gave it; None without a reconstruction
+    """
+    compared = reconstruct_curve(tables, cohort, control, study.analysis)
+    quality = {
+        "reconstruction_quality": compared.quality.assign(arm=control.arm),
+        "control_reconstruction": compared.overlay.assign(arm=control.arm),
+    }
+    if compared.found is None:
+        verdict = rate_published(f"no two-sample comparison: {compared.reason}", verdict="no_comparison")
+        quality["control_verdicts"] = pd.DataFrame([verdict])
+        return ControlResults(compared.given, quality, reason=compared.reason), [], None
+    samples = stack_reconstruction(cohort, compared.found)
+    rows = compare_two_samples(samples, study.analysis)
+    weightings = [Weighting("none", samples, None)]
+    balance: list[pd.DataFrame] = []
+    if control.baseline:
+        weighting = _weigh(samples, cohort, control)
+        weightings.append(weighting)
+        rows += compare_weighted(weighting, study.analysis)
+        if weighting.weights is not None:
+            balance.append(_tabulate(weighting, control))
+    found = describe_samples([*rows, *compared.given], weightings, balance, study)
+
+    def restack(part: EndpointRows) -> TwoSamples | None:
+        return stack_reconstruction(part, compared.found) if len(part.time_months) else None
+
+    estimate = make_estimate(restack, None, study)
+    varied = [
+        *vary_start(cohort, estimate, study.analysis),
+        *vary_calendar(cohort, estimate, study.analysis.confidence.level),
+    ]
+    return ControlResults(found.rows, found.tables | quality), varied, estimate
+
+
+def _weigh(samples: TwoSamples, cohort: EndpointRows, control: CurveControl) -> Weighting:
+    """MAIC towards the published baseline; the reconstructed patients have no covariates and keep weight 1."""
+    names = tuple(dict.fromkeys(item.covariate for item in control.baseline))
+    ours = derive_covariates(cohort.frame, names).reset_index(drop=True)
+    targets = convert_baseline_to_targets(control.baseline, ours)
+    padded = ours.reindex(range(len(samples.in_cohort)))
+    kept = ~samples.in_cohort | padded.notna().all(axis=1).to_numpy()
+    return fit_maic_weighting(replace(samples, covariates=padded).select(kept), targets)
+
+
+def _tabulate(weighting: Weighting, control: CurveControl) -> pd.DataFrame:
+    """Balance against the published table: the control's means are the published ones, and have no variance."""
+    table = tabulate_balance(weighting)
+    published = {
+        (item.covariate if not item.level else f"{item.covariate}={item.level}"): item.value
+        for item in control.baseline
+        if item.statistic in ("mean", "share")
+    }
+    return table.assign(
+        mean_control=table["covariate"].map(published).astype(float), smd=np.nan, status="not_estimable"
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.controls.arm_words import find_analogue
+from prrt_outcomes.controls.vocabulary import find_analogue
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.study.controls import LibraryControl, Milestone, PublishedControl
 

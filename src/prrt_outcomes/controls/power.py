@@ -10,8 +10,8 @@ from scipy.special import ndtr, ndtri
 from prrt_outcomes.statistics.kaplan_meier import fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.cohorts import TwoSamples
-    from prrt_outcomes.controls.published import ReferenceCurve
+    from prrt_outcomes.controls.reference_curves import ReferenceCurve
+    from prrt_outcomes.controls.two_samples import TwoSamples
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 HAZARD_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9)

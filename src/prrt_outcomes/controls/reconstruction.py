@@ -1,13 +1,20 @@
-"""Individual times behind a published curve, from its points and numbers at risk (Guyot 2012)."""
+"""Individual times behind a published curve (Guyot 2012), and how well they meet what was published."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prrt_outcomes.controls.digitised import DigitisedCurve
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.controls import CurveControl
 
 MAXIMUM_ROUNDS = 200
 FLAT_SHARE = 0.02
@@ -30,7 +37,7 @@ class Reconstruction:
 
 
 @dataclass
-class _Walk:
+class _State:
     """Where the walk along the curve stands: patients left, and the curve as rebuilt so far."""
 
     at_risk: int
@@ -64,7 +71,7 @@ def reconstruct_patients(curve: DigitisedCurve, events: int | None = None) -> Re
     starts = np.searchsorted(time, curve.risk_time[curve.risk_time <= time[-1]])
     bounds = [*starts.tolist(), len(time)]
     flat = FLAT_SHARE / curve.at_risk[0]
-    walk = _Walk(int(curve.at_risk[0]), 1.0)
+    walk = _State(int(curve.at_risk[0]), 1.0)
     deaths, censored = np.zeros(len(time), dtype=np.int64), np.zeros(len(time), dtype=np.int64)
     reached = [walk.at_risk]
     for interval in range(len(bounds) - 1):
@@ -118,7 +125,7 @@ def _fill_interval(time, survival, part, walk, target, wanted, flat, censored_be
     return best[2:]
 
 
-def _ways_to_spread(time, survival, part, walk: _Walk, flat: float) -> list[NDArray]:
+def _ways_to_spread(time, survival, part, walk: _State, flat: float) -> list[NDArray]:
     """Cumulative shares of the censorings at the points of an interval, one array a way, from 0 to 1."""
     points = part.stop - part.start
     edges = np.append(time[part], time[min(part.stop, len(time) - 1)])
@@ -137,7 +144,7 @@ def _ways_to_spread(time, survival, part, walk: _Walk, flat: float) -> list[NDAr
     return ways
 
 
-def _losses_by_step_size(edges, before, survival, walk: _Walk, flat: float) -> NDArray:
+def _losses_by_step_size(edges, before, survival, walk: _State, flat: float) -> NDArray:
     """Censorings up to each point that the steps of the curve imply: d deaths among n make it fall by the share d/n.
 
     The deaths of a step are those that the number at risk so far asks for; the number at risk then follows from
@@ -160,7 +167,7 @@ def _losses_by_step_size(edges, before, survival, walk: _Walk, flat: float) -> N
     return np.maximum.accumulate(cumulative)
 
 
-def _meet_target(survival, part, walk: _Walk, guess: int, target, wanted, flat: float, share: NDArray):
+def _meet_target(survival, part, walk: _State, guess: int, target, wanted, flat: float, share: NDArray):
     """Change the number of censorings until numbers at risk, or events, are those published.
 
     Returns the size of what is missed, the largest distance from the curve, deaths, censorings, and where the
@@ -184,7 +191,7 @@ def _meet_target(survival, part, walk: _Walk, guess: int, target, wanted, flat: 
     return best
 
 
-def _walk_points(survival, part, walk: _Walk, lost: NDArray, flat: float):
+def _walk_points(survival, part, walk: _State, lost: NDArray, flat: float):
     """Walk along the points: deaths that the fall asks for, censorings as given, nobody below zero."""
     deaths = np.zeros(len(lost), dtype=np.int64)
     lost = lost.copy()
@@ -199,10 +206,10 @@ def _walk_points(survival, part, walk: _Walk, lost: NDArray, flat: float):
         lost[k] = min(lost[k], at_risk - deaths[k])
         at_risk -= deaths[k] + lost[k]
         distance = max(distance, abs(rebuilt - survival[here]))
-    return deaths, lost, _Walk(int(at_risk), float(rebuilt)), distance
+    return deaths, lost, _State(int(at_risk), float(rebuilt)), distance
 
 
-def _censorings_at_earlier_rate(time, part, walk: _Walk, censored: NDArray) -> int:
+def _censorings_at_earlier_rate(time, part, walk: _State, censored: NDArray) -> int:
     before = time[part.start]
     if before <= 0:
         return 0
@@ -218,3 +225,116 @@ def _spread(time: NDArray, censored: NDArray) -> NDArray:
         fractions = np.arange(1, censored[k] + 1) / (censored[k] + 1)
         times.append(time[k] + fractions * (following[k] - time[k]))
     return np.concatenate(times) if times else np.zeros(0)
+
+
+ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
+FLAT_STRETCH = 0.1
+
+
+@dataclass(frozen=True)
+class QualityMeasure:
+    """One measure: what was published, what the reconstruction gives, the limit and the verdict.
+
+    `target` and `reconstructed` are numbers or nan; `limit` is in the measure's own terms (the largest
+    distance, share or number that is accepted).
+    """
+
+    measure: str
+    target: float
+    reconstructed: float
+    limit: float
+    verdict: str
+
+
+def measure_quality(
+    curve: DigitisedCurve, found: Reconstruction, control: CurveControl
+) -> list[QualityMeasure]:
+    """Hold a reconstruction against points, numbers at risk, events, median, mean and flat stretches.
+
+    Parameters
+    ----------
+    curve : cleaned points and numbers at risk, months
+    found : reconstruction of it
+    control : published events and median, and the limits of acceptance
+
+    Returns
+    -------
+    Measures ``survival`` (largest distance of the curves), ``at_risk`` (largest difference as a share of the
+    arm), ``events`` (relative), ``median`` (months), ``rmst`` (relative, to the last point) and
+    ``flat_stretch_events`` (events where the published curve is flat). What was not published is ``unknown``
+    and refuses nothing.
+    """
+    rebuilt = fit_kaplan_meier(found.time, found.event)
+    size = float(curve.at_risk[0])
+    distance = float(np.max(np.abs(_value_at(rebuilt, curve.time) - curve.survival)))
+    at_risk = float(np.max(np.abs(found.at_risk - curve.at_risk))) / size
+    events = float(found.event.sum())
+    measures = [
+        _judge("survival", 0.0, distance, distance, control.limit_survival),
+        _judge("at_risk", 0.0, at_risk, at_risk, control.limit_at_risk),
+    ]
+    target = np.nan if control.events is None else float(control.events)
+    measures.append(
+        _judge("events", target, events, abs(events - target) / max(target, 1.0), control.limit_events)
+    )
+    median = compute_quantile(rebuilt, 0.5).time
+    published = control.published_median_months or median_of_points(curve)
+    measures.append(_judge("median", published, median, abs(median - published), control.limit_median_months))
+    mean, ours = _area(curve.time, curve.survival), _area(curve.time, _value_at(rebuilt, curve.time))
+    measures.append(_judge("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst))
+    invented = float(count_flat_events(curve, found))
+    measures.append(_judge("flat_stretch_events", 0.0, invented, invented, 0.0))
+    return measures
+
+
+def _judge(name: str, target: float, reconstructed: float, difference: float, limit: float) -> QualityMeasure:
+    if not np.isfinite(difference):
+        return QualityMeasure(name, float(target), float(reconstructed), limit, UNKNOWN)
+    verdict = ACCEPTED if difference <= limit + 1e-12 else REFUSED
+    return QualityMeasure(name, float(target), float(reconstructed), limit, verdict)
+
+
+def is_accepted(measures: list[QualityMeasure]) -> bool:
+    """Whether no measure refuses the reconstruction."""
+    return all(measure.verdict != REFUSED for measure in measures)
+
+
+def _value_at(curve: KaplanMeier, time: NDArray) -> NDArray:
+    return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, time, side="right")]
+
+
+def median_of_points(curve: DigitisedCurve) -> float:
+    """First time at which the published points are at one half or below; nan where they stay above."""
+    below = np.flatnonzero(curve.survival <= 0.5)
+    return float(curve.time[below[0]]) if len(below) else float("nan")
+
+
+def _area(time: NDArray, survival: NDArray) -> float:
+    return float(np.sum(np.diff(time) * survival[:-1]))
+
+
+def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:
+    """Events inside stretches of a tenth of the axis or more on which the published curve does not fall.
+
+    A stretch counts as flat where the whole of it falls by less than a quarter of what one death would make it fall.
+    """
+    events = np.sort(found.time[found.event == 1])
+    falls = np.array(_find_falls(curve.survival, 0.25 / curve.at_risk[0]), dtype=np.int64)
+    edges = np.concatenate(([0], falls, [len(curve.time) - 1]))
+    count = 0
+    for first, last in pairwise(edges):
+        inner = curve.time[first], curve.time[last]
+        if inner[1] - inner[0] >= FLAT_STRETCH * curve.time[-1]:
+            end = np.searchsorted(events, inner[1], side="right" if last not in falls else "left")
+            count += int(end - np.searchsorted(events, inner[0], side="right"))
+    return count
+
+
+def _find_falls(survival: NDArray, least: float) -> list[int]:
+    """Points that lie lower than the last such point by more than `least`, so that a slow slope is no flat stretch."""
+    falls, level = [], survival[0]
+    for place, value in enumerate(survival):
+        if level - value > least:
+            falls.append(place)
+            level = value
+    return falls

@@ -6,18 +6,29 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.attrition import attrition_frame
-from prrt_outcomes.controls.against_curve import compare_against_curve
-from prrt_outcomes.controls.against_published import compare_against_published, make_judge, vary_published
-from prrt_outcomes.controls.against_samples import compare_against_patients, vary_patients
 from prrt_outcomes.controls.claims import tabulate_claims
-from prrt_outcomes.controls.cohorts import select_cohort
-from prrt_outcomes.controls.comparability import WITHOUT_SCANS, OwnRules, write_card
-from prrt_outcomes.controls.findings import Findings
+from prrt_outcomes.controls.comparability import (
+    WITHOUT_SCANS,
+    EndpointRules,
+    compare_descriptions,
+    describe_cohort,
+    describe_patients,
+)
+from prrt_outcomes.controls.control_results import ControlResults
+from prrt_outcomes.controls.curve import compare_against_curve
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
-from prrt_outcomes.controls.meta_view import list_medians, summarise_medians
-from prrt_outcomes.controls.profile import describe_cohort, describe_patients
-from prrt_outcomes.controls.scan_grid import derive_under_criterion, move_to_grid, name_criterion
-from prrt_outcomes.controls.sensitivity import Judge, Sensitivity, compare_negative_control
+from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
+from prrt_outcomes.controls.patients import compare_against_patients, vary_patients
+from prrt_outcomes.controls.published import compare_against_published, make_estimate, vary_published
+from prrt_outcomes.controls.sensitivity import (
+    Estimate,
+    Sensitivity,
+    compare_negative_control,
+    derive_under_criterion,
+    move_to_grid,
+)
+from prrt_outcomes.controls.two_samples import select_cohort
+from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsControl
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -139,25 +150,25 @@ def _join(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     return conform_table(name, pd.concat(typed, ignore_index=True)) if typed else empty_table(name)
 
 
-def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> Findings:
+def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> ControlResults:
     """All that one control gives."""
     import pandas as pd
 
     cohort, lost = select_cohort(tables, control)
     if cohort is None:
-        return Findings(losses=lost, reason=f"no patient of the cohort has {control.endpoint}")
+        return ControlResults(losses=lost, reason=f"no patient of the cohort has {control.endpoint}")
     definition = next((d for d in study.endpoints if d.name == control.endpoint), None)
     described: Description | None = None
     varied: list[Sensitivity] = []
-    judge: Judge | None = None
+    estimate: Estimate | None = None
     if isinstance(control, CurveControl):
         described = control
-        found, varied, judge = compare_against_curve(tables, cohort, control, study)
+        found, varied, estimate = compare_against_curve(tables, cohort, control, study)
     elif isinstance(control, PatientsControl):
         described = control
         found = compare_against_patients(tables, cohort, control, study, definition)
         if found.rows:
-            varied, judge = vary_patients(tables, cohort, control, study)
+            varied, estimate = vary_patients(tables, cohort, control, study)
             if control.negative_control is not None:
                 varied += _negative_control(tables, control, study)
     else:
@@ -166,20 +177,20 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
         published = convert_arm_to_control(library, arm) if arm is not None else None
         published = control if library is None else published
         if published is None:
-            return Findings(
+            return ControlResults(
                 losses=lost, reason=f"the library shows no {control.endpoint} curve for {control.arm}"
             )
         described = published
         found = compare_against_published(cohort, published, study)
         varied = vary_published(cohort, published, library, study)
-        judge = make_judge(published, study.analysis.confidence.level)
-    if judge is not None:
-        main = Sensitivity("main", "as analysed", judge(cohort, 0.0))
-        varied = [main, *varied, *_rederive(tables, cohort, control, described, definition, judge, study)]
+        estimate = make_estimate(published, study.analysis.confidence.level)
+    if estimate is not None:
+        main = Sensitivity("main", "as analysed", estimate(cohort, 0.0))
+        varied = [main, *varied, *_rederive(tables, cohort, control, described, definition, estimate, study)]
     rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
     card = _write_card(tables, cohort, control, described, definition, study)
     more = {"control_comparability": card, "control_sensitivity": pd.DataFrame([v.as_row() for v in varied])}
-    return Findings(rows, found.tables | more, [*lost, *found.losses], found.reason)
+    return ControlResults(rows, found.tables | more, [*lost, *found.losses], found.reason)
 
 
 def _mark_competing(rows: list[dict]) -> list[dict]:
@@ -198,13 +209,13 @@ def _negative_control(
     return [] if rows is None else compare_negative_control(tables, rows, control, study.analysis)
 
 
-def _rules(definition: EndpointDefinition | None, endpoint: str, study: Study) -> OwnRules:
+def _rules(definition: EndpointDefinition | None, endpoint: str, study: Study) -> EndpointRules:
     """How our endpoint is measured."""
     if definition is None:
-        return OwnRules(study.response.criteria[0], "", endpoint not in WITHOUT_SCANS)
+        return EndpointRules(study.response.criteria[0], "", endpoint not in WITHOUT_SCANS)
     origin = str(getattr(definition.origin, "column", definition.origin))
     criterion = definition.criterion or study.response.criteria[0]
-    return OwnRules(criterion, origin, definition.progression != "ignore")
+    return EndpointRules(criterion, origin, definition.progression != "ignore")
 
 
 def _write_card(tables, cohort: EndpointRows, control: Control, described, definition, study: Study):
@@ -217,7 +228,7 @@ def _write_card(tables, cohort: EndpointRows, control: Control, described, defin
             people = people.loc[people["source"].eq(control.source).fillna(False)]
         patients = describe_patients(people)
     profile = describe_cohort(cohort.frame, tables, study)
-    card = write_card(profile, described, _rules(definition, control.endpoint, study), patients)
+    card = compare_descriptions(profile, described, _rules(definition, control.endpoint, study), patients)
     return pd.DataFrame([asdict(item) for item in card])
 
 
@@ -227,7 +238,7 @@ def _rederive(
     control: Control,
     described: Description,
     definition: EndpointDefinition | None,
-    judge: Judge,
+    estimate: Estimate,
     study: Study,
 ) -> list[Sensitivity]:
     """The comparison with our endpoint under the control's criterion, and on the control's grid of scans."""
@@ -241,7 +252,7 @@ def _rederive(
         chosen = None if rows is None else select_cohort(tables | {"endpoints": rows}, control)[0]
         if chosen is not None:
             note = f"our progression by {theirs} instead of {rules.criterion}, as in the control"
-            found.append(Sensitivity("criterion", theirs, judge(chosen, 0.0), note))
+            found.append(Sensitivity("criterion", theirs, estimate(chosen, 0.0), note))
     if described.scan_interval_weeks is not None:
         own = tables["endpoints"]
         own = own.loc[own["endpoint"].eq(control.endpoint)]
@@ -249,7 +260,7 @@ def _rederive(
         for bound, rows in moved.items():
             item = f"every {described.scan_interval_weeks:g} weeks, {bound}"
             note = f"our progressions dated on the control's grid of scans, {bound} possible date"
-            found.append(Sensitivity("scan_grid", item, judge(rows, 0.0), note))
+            found.append(Sensitivity("scan_grid", item, estimate(rows, 0.0), note))
     return found
 
 

@@ -13,8 +13,8 @@ from prrt_outcomes.controls.borrowing import (
     fit_power_prior,
     fit_robust_mixture,
 )
-from prrt_outcomes.controls.cohorts import TwoSamples
-from prrt_outcomes.controls.published import derive_reference_curves
+from prrt_outcomes.controls.reference_curves import derive_reference_curves
+from prrt_outcomes.controls.two_samples import TwoSamples
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.claims import judge_claim, tabulate_claims
+from prrt_outcomes.controls.claims import compare_claim, tabulate_claims
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table
 
@@ -29,7 +29,7 @@ NAN = float("nan")
     ],
 )
 def test_verdicts(published, relation, low, high, verdict):
-    assert judge_claim(published, relation, low, high) == verdict
+    assert compare_claim(published, relation, low, high) == verdict
 
 
 def cohort():

@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.controls.arm_words import (
+from prrt_outcomes.controls.comparability import EndpointRules, Profile, compare_descriptions
+from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, load_library
+from prrt_outcomes.controls.vocabulary import (
     find_analogue,
+    name_criterion,
     name_grades,
     name_line,
     name_tumour_types,
     name_yes,
 )
-from prrt_outcomes.controls.comparability import OwnRules, write_card
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, load_library
-from prrt_outcomes.controls.profile import Profile
-from prrt_outcomes.controls.scan_grid import name_criterion
 from prrt_outcomes.study.controls import Description, LibraryControl
 
-RULES = OwnRules("recist_1_1", "first_cycle", needs_scans=True)
+RULES = EndpointRules("recist_1_1", "first_cycle", needs_scans=True)
 ITEMS = [
     "progression_before_treatment",
     "analogue_continued",
@@ -44,7 +43,7 @@ def profile(**changed):
 
 
 def card(control, cohort=None, rules=RULES, patients=None):
-    return {item.item: item for item in write_card(cohort or profile(), control, rules, patients)}
+    return {item.item: item for item in compare_descriptions(cohort or profile(), control, rules, patients)}
 
 
 def arm(name, endpoint="pfs"):
@@ -89,7 +88,7 @@ def test_differences_say_what_they_do():
 
 
 def test_overall_survival_needs_no_scans():
-    found = card(Description(), rules=OwnRules("recist_1_1", "first_cycle", needs_scans=False))
+    found = card(Description(), rules=EndpointRules("recist_1_1", "first_cycle", needs_scans=False))
     assert found["criterion"].verdict == found["scan_interval"].verdict == "same"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from prrt_outcomes.controls import stage as controls
-from prrt_outcomes.controls.scan_grid import derive_under_criterion
+from prrt_outcomes.controls.sensitivity import derive_under_criterion
 from prrt_outcomes.endpoints import stage as endpoints
 from prrt_outcomes.response import stage as response
 from prrt_outcomes.simulate.registry import simulate_registry

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.controls.digitised import clean_digitised_curve, clean_points
-from prrt_outcomes.controls.reconstruction import reconstruct_patients
-from prrt_outcomes.controls.reconstruction_quality import count_flat_events, is_accepted, measure_quality
+from prrt_outcomes.controls.reconstruction import (
+    count_flat_events,
+    is_accepted,
+    measure_quality,
+    reconstruct_patients,
+)
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.given_curve import cut_follow_up
-from prrt_outcomes.controls.scan_grid import move_to_grid
+from prrt_outcomes.controls.reference_curves import cut_follow_up
+from prrt_outcomes.controls.sensitivity import move_to_grid
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 DAY = 30.4375

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.published import compare_with_published, derive_reference_curves
+from prrt_outcomes.controls.reference_curves import compare_with_published, derive_reference_curves
 from prrt_outcomes.controls.stage import INPUTS, run
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.study.model import Study

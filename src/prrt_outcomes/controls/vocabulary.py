@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import re
 
+CRITERIA = (
+    ("recist_1_1", r"^(?!.*modified).*recist[ _]*1[._]1"),
+    ("recist_1_0", r"^(?!.*modified).*recist[ _]*1[._]0"),
+    ("recist_mr", r"^recist_mr$|recist.*minor"),
+    ("swog_mr", r"swog.*(minor|mr)"),
+    ("swog", r"^swog$"),
+    ("who", r"^who\b"),
+)
+
 GEP = (
     "gep_pancreas",
     "gep_small_intestine",
@@ -100,3 +109,9 @@ def find_analogue(role: str, treatment: str) -> str:
     if role == "ssa" or re.search(r"octreotide (lar|autogel)|\+ octreotide|lanreotide", text):
         return "yes"
     return "no" if role == "placebo" and "ssa" not in text else ""
+
+
+def name_criterion(words: str) -> str:
+    """Our code of a criterion in a publication's words; empty where it is none of ours."""
+    text = words.strip().lower()
+    return next((code for code, pattern in CRITERIA if re.search(pattern, text)), "")

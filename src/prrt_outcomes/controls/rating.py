@@ -10,7 +10,7 @@ import pandas as pd
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.weighing import Weighting
+    from prrt_outcomes.controls.weighting import Weighting
 
 SMALLEST_SIZE = 30
 SMALLEST_SHARE = 0.5
@@ -20,8 +20,8 @@ EXTRAPOLATING = ("att", "ate")
 SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
 
 
-def judge_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
-    """Judge one weighting.
+def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
+    """Estimate one weighting.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def judge_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
     }
 
 
-def judge_published(words: str, *, verdict: str = POOR) -> dict:
+def rate_published(words: str, *, verdict: str = POOR) -> dict:
     """Row of a control whose patients are not known one by one: nothing can be balanced, and `words` says what."""
     empty = dict.fromkeys(("ess", "ess_control", "ess_share", "largest_smd", "outside_share"), np.nan)
     return {"weights": "none"} | empty | {"verdict": verdict, "words": words}

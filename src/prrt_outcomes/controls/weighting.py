@@ -1,4 +1,4 @@
-"""Weights that make a control with individual patients comparable: one result a weighting, with its losses."""
+"""Weights that balance cohort and control, and their bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -9,19 +9,116 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.controls.resampled import refit_maic, refit_propensity
-from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
+from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.matching import fit_matching
-from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_propensity
+from prrt_outcomes.statistics.resampling import draw_weights
 from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-    from prrt_outcomes.controls.cohorts import TwoSamples
+    from prrt_outcomes.controls.two_samples import TwoSamples
+    from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
+
+REFITTED = "bootstrap, weights refitted"
+MOST_FAILED = 0.1
+
+
+def refit_propensity(samples: TwoSamples, estimand: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights of each replicate from its own propensity model; rows of nan where it has none."""
+
+    def refit(counts: np.ndarray) -> np.ndarray:
+        score, _ = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
+        certain = ((score <= 0) | (score >= 1)).any(axis=1)
+        score[certain] = np.nan
+        return compute_propensity_weights(score, samples.in_cohort, estimand)
+
+    return refit
+
+
+def refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights of each replicate that meet the targets, which stay as they are; the control's weights are 1."""
+    inside = samples.in_cohort
+    covariates = samples.covariates.loc[inside].reset_index(drop=True)
+
+    def refit(counts: np.ndarray) -> np.ndarray:
+        weights = np.ones(counts.shape)
+        weights[:, inside], _ = bootstrap_maic(covariates, targets, counts[:, inside])
+        return weights
+
+    return refit
+
+
+def bootstrap_hazard_ratio(
+    samples: TwoSamples,
+    refit: Callable[[np.ndarray], np.ndarray],
+    settings: AnalysisSettings,
+    point: dict,
+) -> dict:
+    """Percentile interval of a weighted hazard ratio.
+
+    Parameters
+    ----------
+    samples : complete cases that carry a weight
+    refit : counts (R, n) to weights (R, n), rows of nan where a replicate has none
+    settings : bootstrap, confidence
+    point : the row of `controls` whose interval this is
+
+    Returns
+    -------
+    Row of `controls` with the same estimate and the interval of the replicates; `note` counts the replicates
+    without a value. Above a tenth of them the status is ``not_converged`` and there is no interval.
+    """
+    boot = settings.bootstrap
+    logs = []
+    for counts in draw_weights(
+        len(samples.time_months), boot.replicates, seed=boot.seed, stratum=samples.centre
+    ):
+        weights = refit(counts) * counts
+        known = np.isfinite(weights).all(axis=1)
+        found = np.full(len(counts), np.nan)
+        if known.any():
+            fitted = bootstrap_cox_log_hazard_ratio(
+                samples.time_months,
+                samples.event.astype(float),
+                samples.in_cohort.astype(float)[:, None],
+                weights[known],
+                entry=samples.entry_months,
+            )
+            found[known] = fitted.coefficients[:, 0]
+        logs.append(found)
+    return summarise_replicates(np.concatenate(logs), settings.confidence.level, point)
+
+
+def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> dict:
+    """Row of `controls` from replicates of a log ratio, nan where one has none."""
+    known = logs[np.isfinite(logs)]
+    failed = len(logs) - len(known)
+    keys = ("method", "estimate", "weights", "n", "n_control", "ess", "ess_control", "observed", "expected")
+    shared = {key: point[key] for key in keys}
+    assumption = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED
+    note = f"{failed} of {len(logs)} replicates have no estimate" if failed else ""
+    if len(known) < 2 or failed > MOST_FAILED * len(logs):
+        return comparison_row(
+            **shared, assumption=assumption, value=point["value"], status="not_converged", note=note
+        )
+    low, high = np.exp(np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2]))
+    return comparison_row(
+        **shared,
+        assumption=assumption,
+        value=point["value"],
+        low=float(low),
+        high=float(high),
+        std_error=float(np.std(known, ddof=1)),
+        note=note,
+    )
+
 
 ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
 STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}
@@ -58,7 +155,7 @@ def list_weightings(control: PatientsControl) -> tuple[str, ...]:
     return (*control.weights, MATCHED) if control.match_ratio else control.weights
 
 
-def weigh_samples(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
+def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
     """Fit the weights of one kind.
 
     Parameters
@@ -83,7 +180,7 @@ def weigh_samples(samples: TwoSamples, control: PatientsControl, label: str) -> 
         return Weighting(label, used, None, status="too_few", note=note), losses
     if label == "maic":
         targets = summarise_targets(used.covariates.loc[~used.in_cohort], control.maic_moments)
-        return weigh_to_targets(used, targets), losses
+        return fit_maic_weighting(used, targets), losses
     fit = fit_propensity(used.in_cohort, used.covariates)
     if not np.isfinite(fit.score).any():
         return Weighting(label, used, None, status="separation", note=fit.reason), losses
@@ -104,7 +201,7 @@ def weigh_samples(samples: TwoSamples, control: PatientsControl, label: str) -> 
     return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
 
 
-def weigh_to_targets(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
+def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
     """MAIC weights of the cohort towards summaries of the control; the control keeps weight 1."""
     inside = samples.in_cohort
     try:

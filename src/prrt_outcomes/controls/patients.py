@@ -1,17 +1,30 @@
-"""The trial that a comparison with individual controls imitates, element by element, and where it falls short."""
+"""Individual patients as control: the trial that the comparison emulates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from prrt_outcomes.controls.control_results import ControlResults
+from prrt_outcomes.controls.sensitivity import (
+    Estimate,
+    Sensitivity,
+    vary_calendar,
+    vary_covariates,
+    vary_start,
+)
+from prrt_outcomes.controls.two_samples import TwoSamples, stack_samples
+from prrt_outcomes.controls.weighted_comparison import compare_individuals, describe_samples, make_estimate
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.cohorts import TwoSamples
     from prrt_outcomes.study.controls import PatientsControl
     from prrt_outcomes.study.endpoints import EndpointDefinition
+    from prrt_outcomes.study.model import Study
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-ESTIMANDS = {
+TARGET_PATIENTS = {
     "att": "patients as ours (ATT)",
     "overlap": "patients who could be in either group (overlap)",
     "ate": "both groups together (ATE)",
@@ -44,7 +57,7 @@ def describe_target_trial(
     complete = samples.covariates.notna().all(axis=1).to_numpy()
     missing = [int((~complete & side).sum()) for side in (inside, ~inside)]
     longest = [float(samples.time_months[side].max()) for side in (inside, ~inside)]
-    estimand = "; ".join(ESTIMANDS[w] for w in control.weights) or "none: groups as they are"
+    estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or "none: groups as they are"
     return [
         _element(
             "eligibility",
@@ -105,3 +118,37 @@ def _element(name: str, cohort: str, control_value: str, note: str) -> dict:
 
 def _name_origin(definition: EndpointDefinition) -> str:
     return str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
+
+
+def compare_against_patients(
+    tables: dict[str, pd.DataFrame],
+    cohort: EndpointRows,
+    control: PatientsControl,
+    study: Study,
+    definition: EndpointDefinition | None,
+) -> ControlResults:
+    """Compare our patients with a control whose patients are known one by one."""
+    samples, losses = stack_samples(tables, cohort, control)
+    if samples is None:
+        return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
+    compared = compare_individuals(samples, control, study.analysis)
+    found = describe_samples(compared.rows, compared.weightings, compared.balance, study)
+    found.tables["control_target_trial"] = pd.DataFrame(describe_target_trial(samples, control, definition))
+    return ControlResults(found.rows, found.tables, [*losses, *compared.losses])
+
+
+def vary_patients(
+    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl, study: Study
+) -> tuple[list[Sensitivity], Estimate]:
+    """The weighted hazard ratio under other choices, and the estimate that gave it."""
+
+    def restack(rows: EndpointRows) -> TwoSamples | None:
+        return stack_samples(tables, rows, control)[0] if len(rows.time_months) else None
+
+    estimate = make_estimate(restack, control, study)
+    samples = restack(cohort)
+    found = [*vary_start(cohort, estimate, study.analysis)]
+    found += vary_calendar(cohort, estimate, study.analysis.confidence.level)
+    if samples is not None:
+        found += vary_covariates(samples, control, study.analysis)
+    return found, estimate

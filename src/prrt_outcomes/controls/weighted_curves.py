@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.controls.two_sample import fit_both_curves
+from prrt_outcomes.controls.two_samples import fit_both_curves
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.survival.curves import choose_ticks
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.published import ReferenceCurve
-    from prrt_outcomes.controls.weighing import Weighting
+    from prrt_outcomes.controls.reference_curves import ReferenceCurve
+    from prrt_outcomes.controls.weighting import Weighting
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -1,4 +1,4 @@
-"""A control with individual patients: unweighted always, and every weighting the study asks for."""
+"""Two samples compared unweighted and with every weighting, with balance, borrowing, power and rating."""
 
 from __future__ import annotations
 
@@ -6,20 +6,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from prrt_outcomes.controls.comparison_rows import comparison_row
-from prrt_outcomes.controls.resampled import bootstrap_hazard_ratio
-from prrt_outcomes.controls.two_sample import compare_two_samples
-from prrt_outcomes.controls.weighing import ESTIMANDS, Weighting, list_weightings, weigh_samples
+from prrt_outcomes.controls.borrowing import count_pieces, tabulate_borrowing
+from prrt_outcomes.controls.control_results import ControlResults, comparison_row, stack
+from prrt_outcomes.controls.power import tabulate_power_two_samples
+from prrt_outcomes.controls.rating import rate_weighting
+from prrt_outcomes.controls.sensitivity import (
+    Estimate,
+    estimate_samples,
+    tabulate_bias_sensitivity,
+)
+from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples
+from prrt_outcomes.controls.weighted_curves import tabulate_overlap, tabulate_weighted_curves
+from prrt_outcomes.controls.weighting import (
+    ESTIMANDS,
+    Weighting,
+    bootstrap_hazard_ratio,
+    fit_weighting,
+    list_weightings,
+)
 from prrt_outcomes.statistics.standardisation import fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Callable
 
-    from prrt_outcomes.controls.cohorts import TwoSamples
+    from prrt_outcomes.controls.two_samples import TwoSamples
+    from prrt_outcomes.controls.weighting import Weighting
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.controls import PatientsControl
+    from prrt_outcomes.study.model import Study
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,7 @@ def compare_individuals(
     losses: list[dict] = []
     weightings = [unweighted]
     for label in list_weightings(control):
-        weighting, lost = weigh_samples(samples, control, label)
+        weighting, lost = fit_weighting(samples, control, label)
         losses += lost
         weightings.append(weighting)
         rows += compare_weighted(weighting, settings)
@@ -138,3 +156,82 @@ def tabulate_balance(weighting: Weighting) -> pd.DataFrame:
             "status": found["status"].replace("no_variance", "not_estimable"),
         }
     )
+
+
+BORROWED_WEIGHTS = ("none", "att", "overlap", "maic")
+
+
+def describe_samples(
+    rows: list[dict], weightings: list[Weighting], balance: list[pd.DataFrame], study: Study
+) -> ControlResults:
+    """Add borrowing, doubt, power, curves, overlap and verdicts to the comparison of two samples.
+
+    Parameters
+    ----------
+    rows : of `controls`
+    weightings : unweighted first
+    balance : tables of `control_balance`, one a weighting that has one
+    study : section `analysis`
+    """
+    settings = study.analysis
+    level = settings.confidence.level
+    samples = weightings[0].samples
+    share = float(samples.event.mean())
+    medians = {row["weights"]: row["value"] for row in rows if row["estimate"] == "median_control"}
+    extra: list[dict] = []
+    found: dict[str, list[pd.DataFrame]] = {
+        name: [] for name in ("borrowing", "curves", "at_risk", "overlap")
+    }
+    for weighting in weightings:
+        if weighting.weights is None and weighting.label != "none":
+            continue
+        curves, at_risk = tabulate_weighted_curves(weighting, settings)
+        found["curves"].append(curves)
+        found["at_risk"].append(at_risk)
+        if weighting.score is not None:
+            found["overlap"].append(tabulate_overlap(weighting))
+        if weighting.label in BORROWED_WEIGHTS:
+            inside = weighting.samples.in_cohort
+            shared = {"n": int(inside.sum()), "n_control": int((~inside).sum())}
+            counts = count_pieces(weighting.samples, weighting.weights)
+            borrowed, grid = tabulate_borrowing(counts, shared, weighting.label, level)
+            extra += borrowed
+            found["borrowing"].append(grid)
+    for label in dict.fromkeys(row["weights"] for row in rows):
+        own = [row for row in rows if row["weights"] == label]
+        extra += tabulate_bias_sensitivity(own, event_share=share, control_median=medians.get(label, np.nan))
+    balanced = stack(balance)
+    verdicts = [rate_weighting(w, _pick(balanced, w.label)) for w in weightings]
+    return ControlResults(
+        [*rows, *extra],
+        {
+            "control_balance": balanced,
+            "control_borrowing": stack(found["borrowing"]),
+            "control_power": pd.DataFrame(tabulate_power_two_samples(samples, level)),
+            "control_curves_fitted": stack(found["curves"]),
+            "control_fitted_at_risk": stack(found["at_risk"]),
+            "control_overlap": stack(found["overlap"]),
+            "control_verdicts": pd.DataFrame(verdicts),
+        },
+    )
+
+
+def _pick(balance: pd.DataFrame, label: str) -> pd.DataFrame | None:
+    if balance.empty:
+        return None
+    own = balance[balance["weights"] == label]
+    return own if len(own) else None
+
+
+def make_estimate(
+    restack: Callable[[EndpointRows], TwoSamples | None], control: PatientsControl | None, study: Study
+) -> Estimate:
+    """The hazard ratio by a Cox model, for any of our patients and any start on both sides."""
+
+    def estimate(rows: EndpointRows, start: float) -> dict:
+        samples = restack(rows)
+        if samples is not None and start > 0:
+            samples = samples.start_at(start)
+        return estimate_samples(samples, control, study.analysis)
+
+    return estimate

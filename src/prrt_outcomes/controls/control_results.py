@@ -1,10 +1,16 @@
-"""One row of result table `controls`: what every method writes in the same columns."""
+"""The result tables of one control, and rows of table `controls`."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 COLUMNS = (
     "method",
@@ -52,3 +58,27 @@ def comparison_row(
     for name, value in numbers.items():
         row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan
     return row
+
+
+@dataclass(frozen=True)
+class ControlResults:
+    """Rows of result tables of one control.
+
+    Attributes
+    ----------
+    rows : of `controls`
+    tables : other result tables by name, but for the columns control and endpoint
+    losses : rows of `attrition`
+    reason : why a comparison is not there; empty where all are
+    """
+
+    rows: list[dict] = field(default_factory=list)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    losses: list[dict] = field(default_factory=list)
+    reason: str = ""
+
+
+def stack(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join frames, empty ones left out."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

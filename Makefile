@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make example   set up .venv, run the example study: results/example/report.html"
 	@echo "make test      set up .venv, run all tests"
-	@echo "make lint      ruff, snakefmt and snakemake --lint"
+	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
 	@echo "make bench     speed, calibration and power (long); results in benchmarks/"
 	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt"
 
@@ -39,6 +39,7 @@ test: env
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --config study=studies/example
 

@@ -32,8 +32,8 @@ def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     >>> list(latest.dt.strftime("%Y-%m-%d"))
     ['2016-02-29', '2014-12-31']
     """
-    codes, unique = pd.factorize(text)
-    unique = pd.Series(np.asarray(unique, dtype=object), dtype="string")
+    codes, found = pd.factorize(text)
+    unique = pd.Series(np.asarray(found, dtype=object), dtype="string")
     length = unique.str.len()
     padded = unique + length.map({4: "-01-01", 7: "-01", 10: ""}).astype("string")
     if padded.isna().any():
@@ -41,8 +41,8 @@ def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     earliest = pd.to_datetime(padded, format="%Y-%m-%d").to_numpy("datetime64[D]")
     month_end = (earliest.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
     year_end = (earliest.astype("datetime64[Y]") + 1).astype("datetime64[D]") - 1
-    length = length.to_numpy(int) if len(length) else np.array([], int)
-    latest = np.select([length == 4, length == 7], [year_end, month_end], earliest)
+    size = length.to_numpy(int) if len(length) else np.array([], int)
+    latest = np.select([size == 4, size == 7], [year_end, month_end], earliest)
     return _spread(earliest, codes, text.index), _spread(latest, codes, text.index)
 
 
@@ -91,14 +91,16 @@ def resolve_partial_dates(
 
 
 def _middle(text: pd.Series, precision: pd.Series | None, earliest: pd.Series) -> pd.Series:
-    length = text.str.len() if precision is None else precision.map({"year": 4, "month": 7, "day": 10})
-    length = length.astype("float64")
+    known = text.str.len() if precision is None else precision.map({"year": 4, "month": 7, "day": 10})
+    length = known.astype("float64")
     month = earliest + pd.Timedelta(days=MIDDLE_DAY_OF_MONTH - 1)
     year = pd.to_datetime(text.where(length == 4).str.slice(0, 4) + MIDDLE_OF_YEAR, format="%Y-%m-%d")
     return earliest.where(length != 7, month).where(length != 4, year.astype("datetime64[ns]"))
 
 
-def _tighten(edge: pd.Series, bound: object, far_edge: pd.Series, *, smaller: bool) -> pd.Series:
+def _tighten(
+    edge: pd.Series, bound: pd.Series | pd.Timestamp | None, far_edge: pd.Series, *, smaller: bool
+) -> pd.Series:
     """Move one edge of the range to the bound, yet never beyond the other edge."""
     if bound is None:
         return edge

@@ -74,8 +74,9 @@ class Code:
             status = path.stat()
             stamp = f"{path.name} {status.st_mtime_ns} {status.st_size}"
             known = self._known.get(name)
-            is_current = known is not None and known.stamp == stamp
-            self._current[name] = known if is_current else _parse_module(name, path, stamp)
+            if known is None or known.stamp != stamp:
+                known = _parse_module(name, path, stamp)
+            self._current[name] = known
         return self._current[name]
 
     def close_imports(self, names: Iterable[str]) -> set[str]:
@@ -163,9 +164,11 @@ def read_declaration(name: str, constant: str) -> tuple[str, ...]:
         when the module does not assign a plain tuple of names to it.
     """
     path = find_module(name)
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    nodes = ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body if path else []
+    for node in nodes:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
             return tuple(ast.literal_eval(node.value))
     raise ValueError(f"{name} does not assign a plain tuple to {constant}")

@@ -132,7 +132,7 @@ def _add_absent(
     empty = {name: empty_table(name) for name in absent}
     if not produced:
         return {**empty, "attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}
-    status, words = produced["stages"].loc[0, ["status", "reason"]]
+    status, words = (str(produced["stages"][column].iloc[0]) for column in ("status", "reason"))
     reasons = "; ".join([words, reason] if words else [reason])
     status = "skipped" if status == "skipped" else "partial"
     return {**produced, **empty, "stages": stage_frame(stage, status, reasons)}

@@ -101,7 +101,7 @@ def _describe(key: str, field: FieldInfo, depth: int) -> list[str]:
 
 def _format_value(key: str, value: object) -> str:
     """A default as YAML on one line; endpoints by the names of their presets."""
-    if key == "endpoints":
+    if isinstance(value, tuple) and key == "endpoints":
         value = [endpoint.name for endpoint in value]
     text = json.dumps(value, ensure_ascii=False, default=str)
     return re.sub(r'"([A-Za-z][A-Za-z0-9_]*)"', r"\1", text) if value not in ("no", "yes") else text

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from prrt_outcomes.errors import InputError, PrrtError
 
@@ -21,7 +22,7 @@ EPILOG = """exit status: 0 all well; 1 the data or the study file have problems 
 class _ShowVersion(argparse.Action):
     """Print the version; the metadata of the package are read only when asked for."""
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: Any) -> None:
         from importlib.metadata import version
 
         print(f"prrt-outcomes {version('prrt-outcomes')}")
@@ -138,7 +139,7 @@ def describe_os_error(error: OSError) -> str:
         errno.EISDIR: "a folder stands where a file is needed",
         errno.ENOTDIR: "a file stands where a folder is needed",
     }
-    what = words.get(error.errno, error.strerror or str(error))
+    what = words.get(error.errno or 0, error.strerror or str(error))
     return f"{what}: {error.filename}" if error.filename else what
 
 

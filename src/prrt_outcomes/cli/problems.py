@@ -51,9 +51,8 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
 def read_problems(path: Path) -> list[Problem]:
     """Read problems back from `problems.csv`."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Problem(**{**row, "row": int(row["row"]) if row["row"] else None}) for row in csv.DictReader(file)
-        ]
+        rows = [dict(row) for row in csv.DictReader(file)]
+    return [Problem(row=int(line) if (line := row.pop("row")) else None, **row) for row in rows]
 
 
 def _shorten(problems: Sequence[Problem]) -> list[tuple[str, ...]]:
@@ -61,7 +60,7 @@ def _shorten(problems: Sequence[Problem]) -> list[tuple[str, ...]]:
     kinds: dict[tuple, list[Problem]] = defaultdict(list)
     for problem in problems:
         kinds[problem.table, problem.column, problem.problem, problem.expected].append(problem)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (table, column, _, _), members in kinds.items():
         rows.extend(_cells(member) for member in members[:SHOWN_OF_A_KIND])
         hidden = len(members) - SHOWN_OF_A_KIND

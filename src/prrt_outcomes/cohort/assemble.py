@@ -62,7 +62,7 @@ def assemble_table(
     read: Callable[[str, TableSource], SourceResult],
     prefixes: Mapping[str, str],
     extra_columns: Mapping[str, str],
-) -> CohortTable | None:
+) -> CohortTable:
     """Read all sources of a table and stack them; None of the faults of one hides those of another.
 
     Parameters
@@ -192,7 +192,7 @@ def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFr
     """Make every cell that is an error missing, so that the rest of the table can still be checked."""
     import numpy as np
 
-    masked = {}
+    masked: dict[str, pd.Series] = {}
     for fault in faults:
         if fault.severity == "error":
             is_wrong = np.zeros(len(frame), dtype=bool)

@@ -156,22 +156,21 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
     used: dict[str, set[str]] = {}
     tables: dict[str, str] = {}
     for name, table in read.items():
-        for file, columns in table.used:
-            used.setdefault(file, set()).update(columns)
+        for file, taken in table.used:
+            used.setdefault(file, set()).update(taken)
             tables.setdefault(file, name)
     problems = []
     for file, columns in reader.columns.items():
-        table = tables.get(file)
-        if table is None:
+        if file not in tables:
             continue
-        own = [*load_schema(table).names, *study.extra_columns]
+        own = [*load_schema(tables[file]).names, *study.extra_columns]
         for column in sorted(columns - used[file]):
             near = nearest_name(column, [name for name in own if name not in {*used[file], column}])
             hint = f"did you mean {near}? " if near else ""
-            expected = f"{hint}a column of {table}, or a mapping of it in study.yaml"
+            expected = f"{hint}a column of {tables[file]}, or a mapping of it in study.yaml"
             shown = column or "(column without a name)"
             problem = "unknown column, left out"
-            problems.append(Problem(table, 1, shown, "", problem, expected, "warning"))
+            problems.append(Problem(tables[file], 1, shown, "", problem, expected, "warning"))
     return problems
 
 

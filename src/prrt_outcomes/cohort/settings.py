@@ -120,13 +120,13 @@ def _check_controls(study: Study, columns: dict[str, Column]) -> Iterator[Fault]
             place = ("controls", index, "within", name)
             yield from _check_names(place, (name,), columns, LEVELLED_TYPES, numbered=False)
             yield from _check_levels(place, name, levels, columns)
-        place = ("controls", index, "covariates")
-        yield from _check_names(place, getattr(control, "covariates", ()), columns, COVARIATE_TYPES)
+        adjusted = ("controls", index, "covariates")
+        yield from _check_names(adjusted, getattr(control, "covariates", ()), columns, COVARIATE_TYPES)
 
 
 def _check_endpoints(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
     """Endpoints name criteria that the study derives and origins that are dates of patients."""
-    criteria = study.response.criteria
+    criteria = tuple(map(str, study.response.criteria))
     for index, endpoint in enumerate(study.endpoints):
         if endpoint.criterion is not None and endpoint.criterion not in criteria:
             place = ("endpoints", index, "criterion")
@@ -134,8 +134,8 @@ def _check_endpoints(study: Study, columns: dict[str, Column]) -> Iterator[Fault
             yield place, endpoint.criterion, "the study does not derive this criterion", expected
         column = getattr(endpoint.origin, "column", None)
         if column is not None:
-            place = ("endpoints", index, "origin", "column")
-            yield from _check_names(place, (column,), columns, ("date", "partial"), numbered=False)
+            origin = ("endpoints", index, "origin", "column")
+            yield from _check_names(origin, (column,), columns, ("date", "partial"), numbered=False)
 
 
 def _check_claims(study: Study) -> Iterator[Fault]:

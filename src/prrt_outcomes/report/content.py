@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -141,7 +141,7 @@ def page_table(
     return PageTable(title, source, tuple(columns), rows, key, note, 0 < len(rows) <= most_open)
 
 
-def join_words(words: list[object]) -> Markup:
+def join_words(words: Sequence[object]) -> Markup:
     """`a, b and c`, each escaped."""
     parts = [escape(w) for w in words]
     if len(parts) < 2:

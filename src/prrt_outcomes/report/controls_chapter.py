@@ -28,13 +28,15 @@ SHARES = ("survival_difference",)
 
 def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
-    paragraphs, shown = [], []
+    paragraphs: list = []
+    shown: list[PageTable] = []
     level = format_level(study.analysis.confidence.level)
     if has_rows(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
         for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
             text = describe_primary(tables["controls"], control, level)
-            if text:
+            estimate = primary_estimate(tables["controls"], control)
+            if text and estimate is not None:
                 kind = "primary comparison" if control == primary else "exploratory"
                 paragraphs.append(
                     say(
@@ -42,7 +44,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                         name=name_term(control),
                         kind=kind,
                         text=text,
-                        worth=describe_worth(tables, primary_estimate(tables["controls"], control)),
+                        worth=describe_worth(tables, estimate),
                     )
                 )
         paragraphs.append(

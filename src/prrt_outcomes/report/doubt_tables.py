@@ -61,7 +61,7 @@ def subgroup_table(subgroups: pd.DataFrame, titles: dict[str, str], level: str) 
 
 def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]) -> list:
     """A sentence for each grouping whose hazard ratios change over time: rows of `hazard_ratio_periods`."""
-    sentences = []
+    sentences: list = []
     if not has_rows(periods):
         return sentences
     for (endpoint, group_by), rows in iterate_groupings(periods, "endpoint", "group_by"):

@@ -154,7 +154,7 @@ def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     return Tile("Against history", number, words)
 
 
-def describe_worth(tables: Mapping[str, pd.DataFrame], row: dict) -> Markup:
+def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
     """How comparable the sides are and what balance and size are worth: from the card and the verdict of a control."""
     words = Markup("")
     card = pick_rows(tables["control_comparability"], control=str(row["control"]))

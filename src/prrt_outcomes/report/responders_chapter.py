@@ -45,7 +45,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     for endpoint in dict.fromkeys(primary["endpoint"].astype(str)):
         text = _contrast(pick_rows(primary, endpoint=endpoint), name_endpoint(endpoint, titles), level)
         paragraphs += [text] if text else []
-    paragraphs += [_describe_bias(row, titles, level) for row in _bias_rows(tables.get("responder_bias"))]
+    paragraphs += [_describe_bias(row, titles, level) for row in _bias_rows(tables["responder_bias"])]
     columns = [
         Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False),
         Column("Comparison", lambda r: _compare_words(str(r["comparison"])), False),
@@ -97,8 +97,8 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
     )
 
 
-def _bias_rows(bias: pd.DataFrame | None) -> list[dict]:
-    if not has_rows(bias):
+def _bias_rows(bias: pd.DataFrame) -> list[dict]:
+    if bias.empty:
         return []
     return bias[bias["null_naive_rejected"].notna()].to_dict("records")
 

@@ -43,7 +43,8 @@ class GradeRule:
     default_lower: float | None = None
 
 
-_LIVER = {"times_upper": (1.0, 3.0, 5.0, 20.0), "times_baseline": (1.5, 3.0, 5.0, 20.0)}
+LIVER_TIMES_UPPER = (1.0, 3.0, 5.0, 20.0)
+LIVER_TIMES_BASELINE = (1.5, 3.0, 5.0, 20.0)
 GRADE_RULES: tuple[GradeRule, ...] = (
     GradeRule("haemoglobin", "Anemia", "low", absolute=(100.0, 80.0, None)),
     GradeRule("platelets", "Platelet count decreased", "low", absolute=(75.0, 50.0, 25.0)),
@@ -62,7 +63,8 @@ GRADE_RULES: tuple[GradeRule, ...] = (
         "alt",
         "Alanine aminotransferase increased",
         "high",
-        **_LIVER,
+        times_upper=LIVER_TIMES_UPPER,
+        times_baseline=LIVER_TIMES_BASELINE,
         baseline_replaces=True,
         first_inclusive=True,
     ),
@@ -70,7 +72,8 @@ GRADE_RULES: tuple[GradeRule, ...] = (
         "ast",
         "Aspartate aminotransferase increased",
         "high",
-        **_LIVER,
+        times_upper=LIVER_TIMES_UPPER,
+        times_baseline=LIVER_TIMES_BASELINE,
         baseline_replaces=True,
         first_inclusive=True,
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
+
+Names = TypeVar("Names", str, tuple[str, ...])
 
 KNOWN_ONLY_LATER = (
     "response_group",
@@ -21,13 +23,28 @@ KNOWN_ONLY_LATER = (
 )
 
 
-def _refuse_late(names: tuple[str, ...]) -> None:
+def _refuse_late(value: Names) -> Names:
+    """Refuse what is known only after treatment began: such groups live through immortal time."""
+    names = (value,) if isinstance(value, str) else value
     late = [name for name in names if name in KNOWN_ONLY_LATER]
     if late:
         raise ValueError(
             f"{', '.join(late)} is known only after treatment began; "
             "such groups are compared by `responders` (landmark, time-dependent), never in group_by"
         )
+    return value
+
+
+def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that stands twice."""
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands twice")
+    return names
+
+
+BaselineColumn = Annotated[Name, AfterValidator(_refuse_late)]
+BaselineColumns = Annotated[tuple[Name, ...], AfterValidator(_refuse_late)]
+DistinctColumns = Annotated[BaselineColumns, AfterValidator(_refuse_repeated)]
 
 
 class ConfidenceSettings(Section):
@@ -51,29 +68,22 @@ class BootstrapSettings(Section):
 class SubgroupSettings(Section):
     """Which effect is looked at within which baseline columns."""
 
-    effect: Name
+    effect: BaselineColumn
     """Column whose hazard ratio is estimated within subgroups, such as radionuclide."""
-    within: tuple[Name, ...] = Field(min_length=1)
+    within: BaselineColumns = Field(min_length=1)
     """Columns whose levels are the subgroups; categories."""
-
-    @field_validator("effect", "within")
-    @classmethod
-    def check_known_at_start(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        """Refuse what is known only after treatment began."""
-        _refuse_late((names,) if isinstance(names, str) else names)
-        return names
 
 
 class AnalysisSettings(Section):
     """What is compared, at which times, with which doubt."""
 
-    group_by: tuple[Name, ...] = ("tumour_group", "tumour_type", "radionuclide")
+    group_by: DistinctColumns = ("tumour_group", "tumour_type", "radionuclide")
     """Groupings known at the start of treatment."""
-    covariates: tuple[Name, ...] = ("age_years", "sex", "tumour_group", "grade")
+    covariates: DistinctColumns = ("age_years", "sex", "tumour_group", "grade")
     """Covariates of the Cox models."""
     reference: dict[Name, str] = Field(default_factory=dict)
     """Reference level of a grouping or covariate; else the most frequent, ties in schema order."""
-    strata: tuple[Name, ...] = ()
+    strata: DistinctColumns = ()
     """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
     subgroups: SubgroupSettings | None = None
     """An effect looked at within subgroups, with interaction tests; none where it is not named."""
@@ -93,15 +103,6 @@ class AnalysisSettings(Section):
     """Sets of the multiple imputation beside the complete cases; 0 leaves it out."""
     alpha: Annotated[Share, Field(gt=0, lt=0.5)] = 0.05
     """Level at which a hazard-crossing warning is given in the report."""
-
-    @field_validator("group_by", "strata", "covariates")
-    @classmethod
-    def check_known_at_start(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is known only after treatment began: such groups live through immortal time."""
-        _refuse_late(names)
-        if len(set(names)) < len(names):
-            raise ValueError("a name stands twice")
-        return names
 
     @model_validator(mode="after")
     def check_sorted(self) -> AnalysisSettings:

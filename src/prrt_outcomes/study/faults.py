@@ -20,7 +20,7 @@ def describe_faults(
     error: ValidationError, model: type[BaseModel], lines: Mapping[tuple, int]
 ) -> list[Problem]:
     """Turn each fault of a validation into a `Problem`, in the order of the file."""
-    problems = [_describe(fault, model, lines) for fault in error.errors(include_url=False)]
+    problems = [_describe(dict(fault), model, lines) for fault in error.errors(include_url=False)]
     return sorted(problems, key=lambda p: (p.row is None, p.row or 0, p.column))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.base import Name, Section
@@ -38,6 +38,33 @@ NewTherapy = Literal[
 ]
 
 
+def _expand_sources(tables: Any) -> Any:
+    """A path is a mapping with a file, one mapping is a list of one."""
+    if not isinstance(tables, dict):
+        return tables
+    listed = {name: source if isinstance(source, list) else [source] for name, source in tables.items()}
+    return {
+        name: [{"file": source} if isinstance(source, str) else source for source in sources]
+        for name, sources in listed.items()
+    }
+
+
+def _check_required_tables(tables: dict) -> dict:
+    """Patients are needed, and one of the tables of outcomes."""
+    if "patients" not in tables:
+        raise ValueError("the table patients is required")
+    if not any(name in tables for name in OUTCOME_TABLES):
+        raise ValueError(f"one of the tables {' and '.join(OUTCOME_TABLES)} is required")
+    return tables
+
+
+def _expand_presets(endpoints: Any) -> Any:
+    """The name of a preset becomes its definition."""
+    if not isinstance(endpoints, list | tuple):
+        return endpoints
+    return [e if isinstance(e, EndpointDefinition) else resolve_endpoint(e) for e in endpoints]
+
+
 class Study(Section):
     """Everything scientific about a study."""
 
@@ -49,7 +76,11 @@ class Study(Section):
     """Whether the patients were simulated; stamped on every page and figure."""
     data_cutoff: date | None = None
     """Nothing after this date is known; the latest date of the data where it is not named."""
-    tables: dict[InputTable, tuple[TableSource, ...]]
+    tables: Annotated[
+        dict[InputTable, tuple[TableSource, ...]],
+        BeforeValidator(_expand_sources),
+        AfterValidator(_check_required_tables),
+    ]
     """Where each table comes from."""
     extra_columns: dict[Name, Literal["string", "category", "integer", "number", "boolean", "date"]] = Field(
         default_factory=dict
@@ -59,7 +90,7 @@ class Study(Section):
     """What the regimen asks."""
     response: ResponseSettings = Field(default_factory=ResponseSettings)
     """Criteria, best response and groups."""
-    endpoints: tuple[EndpointDefinition, ...] = Field(
+    endpoints: Annotated[tuple[EndpointDefinition, ...], BeforeValidator(_expand_presets)] = Field(
         default_factory=lambda: tuple(
             EndpointDefinition(**resolve_endpoint(name)) for name in ("pfs", "os", "ttp")
         ),
@@ -86,39 +117,6 @@ class Study(Section):
     """Formats and style of the figures."""
     disclosure: DisclosureSettings = Field(default_factory=DisclosureSettings)
     """What a release may show."""
-
-    @field_validator("tables", mode="before")
-    @classmethod
-    def expand_sources(cls, tables: Any) -> Any:
-        """A path is a mapping with a file, one mapping is a list of one."""
-        if not isinstance(tables, dict):
-            return tables
-
-        def expand(source: Any) -> Any:
-            return {"file": source} if isinstance(source, str) else source
-
-        return {
-            name: [expand(s) for s in source] if isinstance(source, list) else [expand(source)]
-            for name, source in tables.items()
-        }
-
-    @field_validator("endpoints", mode="before")
-    @classmethod
-    def expand_presets(cls, endpoints: Any) -> Any:
-        """The name of a preset becomes its definition."""
-        if not isinstance(endpoints, list | tuple):
-            return endpoints
-        return [e if isinstance(e, EndpointDefinition) else resolve_endpoint(e) for e in endpoints]
-
-    @field_validator("tables")
-    @classmethod
-    def check_required_tables(cls, tables: dict) -> dict:
-        """patients is needed, and one of follow_up and reported_outcomes."""
-        if "patients" not in tables:
-            raise ValueError("the table patients is required")
-        if not any(name in tables for name in OUTCOME_TABLES):
-            raise ValueError(f"one of the tables {' and '.join(OUTCOME_TABLES)} is required")
-        return tables
 
     @model_validator(mode="after")
     def check_endpoints(self) -> Study:

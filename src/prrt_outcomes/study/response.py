@@ -10,7 +10,7 @@ from prrt_outcomes.study.base import Name, Section, Share
 
 ResponseCode = Literal["CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE"]
 NAMED_CRITERIA = ("recist_1_1", "recist_1_0", "recist_mr", "swog", "swog_mr", "who", "chromogranin_a")
-DEFAULT_GROUPS: dict[str, tuple[str, ...]] = {
+DEFAULT_GROUPS: dict[str, tuple[ResponseCode, ...]] = {
     "responder": ("CR", "PR"),
     "stable": ("MR", "SD"),
     "progressive": ("PD",),

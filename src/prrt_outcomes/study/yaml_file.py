@@ -71,7 +71,7 @@ def _read_text(path: Path) -> str:
 
 def _walk(root: yaml.Node | None, lines: dict[tuple, int]) -> Iterator[Problem]:
     """Note the line of each key; tell of doubled keys, aliases and tags that are not plain."""
-    stack = [(root, ())] if root is not None else []
+    stack: list[tuple[yaml.Node, tuple]] = [(root, ())] if root is not None else []
     seen: set[int] = set()
     while stack:
         node, place = stack.pop()

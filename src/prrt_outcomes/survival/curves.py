@@ -69,8 +69,8 @@ def summarise_curves(
 
 def choose_ticks(longest_months: float) -> np.ndarray:
     """Ticks of a time axis from 0 to the longest time: whole steps a reader counts in, ten at most."""
-    step = next((s for s in TICK_STEPS_MONTHS if longest_months / s < MAXIMUM_TICKS), None)
-    step = step or float(np.ceil(longest_months / (MAXIMUM_TICKS - 1) / 120) * 120)
+    rounded = float(np.ceil(longest_months / (MAXIMUM_TICKS - 1) / 120) * 120)
+    step = next((s for s in TICK_STEPS_MONTHS if longest_months / s < MAXIMUM_TICKS), rounded)
     return np.arange(0.0, longest_months + 1e-9, step)
 
 

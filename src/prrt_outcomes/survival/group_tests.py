@@ -60,7 +60,7 @@ def summarise_group_tests(
     if known is None:
         return None
     part, group = known
-    tables = [("", None)]
+    tables: list[tuple[str, np.ndarray | None]] = [("", None)]
     # a group within strata of itself has nobody to be compared with
     names = tuple(name for name in settings.strata if name != group_by)
     if names:

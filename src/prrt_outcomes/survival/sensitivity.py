@@ -68,7 +68,7 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     counts = study.endpoints[0].progression == "event"
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
-    criterion = study.endpoints[0].criterion or study.response.criteria[0]
+    criterion = study.endpoints[0].criterion or str(study.response.criteria[0])
     reader = study.endpoints[0].reader or find_primary_reader(
         tables["responses"]["reader"].dropna().unique(), study.response
     )

@@ -40,7 +40,7 @@ def find_tipping_points(
     patients = select_endpoint_rows(rows, analysis_set, str(rows["endpoint"].iloc[0]))
     found = []
     for group_by in groupings:
-        known = select_known(patients, group_by) if group_by != WHOLE else None
+        known = select_known(patients, group_by) if group_by != WHOLE and patients is not None else None
         if known is None:
             continue
         part, group = known

@@ -49,7 +49,7 @@ def check_values(
         positions = _find_implausible(field, frame[field.name])
         if len(positions):
             found = _written_values(field, frame, written, positions)
-            expected = _range(field, *field.plausible)
+            expected = _range(field, *(field.plausible or (None, None)))
             faults.append(CellFaults(field.name, positions, found, "implausible", expected, "warning"))
         faults += _find_missing_words(field, frame[field.name])
     return faults
@@ -109,7 +109,7 @@ def _bounds(field: Field) -> tuple:
     import pandas as pd
 
     if field.type == "date" and field.minimum is not None:
-        return pd.Timestamp(field.minimum), pd.Timestamp(field.maximum)
+        return pd.Timestamp(str(field.minimum)), pd.Timestamp(str(field.maximum))
     if field.type == "partial" and field.minimum is not None:
         return str(field.minimum)[:4], str(field.maximum)
     return field.minimum, field.maximum
@@ -154,9 +154,9 @@ def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
     if field.plausible is None:
         return np.array([], dtype=int)
     numbers = values.astype("Float64").to_numpy("float64", na_value=np.nan)
-    inside = (numbers >= field.minimum) & (numbers <= field.maximum)
+    lowest, highest = _bounds(field)
     low, high = field.plausible
-    return np.flatnonzero(inside & ((numbers < low) | (numbers > high)))
+    return np.flatnonzero((numbers >= lowest) & (numbers <= highest) & ((numbers < low) | (numbers > high)))
 
 
 def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> list[CellFaults]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.tables.frames import conform_table, typed_columns
 
@@ -29,9 +29,10 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
 
         return conform_table(name, pq.read_table(path).to_pandas())
     header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
-    number = [c for c, dtype in typed_columns(name).items() if dtype == "float64"]
-    known = set(typed_columns(name))
-    types = {c: "float64" if c in number else "string" for c in header if c in known}
+    known = typed_columns(name)
+    types: dict[Hashable, Any] = {
+        c: "float64" if known[c] == "float64" else "string" for c in header if c in known
+    }
     frame = pd.read_csv(
         path,
         dtype=types,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.tables.schema import Field, load_schema
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("year", "month", "day")
 
 
-def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, object]:
+def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Columns of the typed frame of a table, in order, with their pandas types.
 
     Parameters
@@ -29,7 +29,7 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
     import pandas as pd
 
     schema = load_schema(name)
-    types: dict[str, object] = {}
+    types: dict[str, Any] = {}
     for field in schema.fields:
         types[field.name] = _dtype(field)
         if field.type == "partial":
@@ -45,7 +45,7 @@ def precision_column(column: str) -> str:
     return f"{column}_precision"
 
 
-def _dtype(field: Field) -> object:
+def _dtype(field: Field) -> Any:
     import pandas as pd
 
     if field.type == "code":
@@ -53,7 +53,7 @@ def _dtype(field: Field) -> object:
     return _plain_dtype("string" if field.type == "partial" else field.type)
 
 
-def _plain_dtype(kind: str) -> object:
+def _plain_dtype(kind: str) -> Any:
     import pandas as pd
 
     return {
@@ -112,13 +112,13 @@ def derive_precision(text: pd.Series) -> pd.Series:
     return precision.astype(pd.CategoricalDtype(list(PRECISIONS), ordered=True))
 
 
-def _empty_dtype(dtype: object) -> object:
+def _empty_dtype(dtype: Any) -> Any:
     import pandas as pd
 
     return pd.CategoricalDtype([]) if isinstance(dtype, str) and dtype == "category" else dtype
 
 
-def _convert(table: str, column: str, values: pd.Series, dtype: object) -> pd.Series:
+def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Series:
     import numpy as np
     import pandas as pd
 
@@ -127,6 +127,7 @@ def _convert(table: str, column: str, values: pd.Series, dtype: object) -> pd.Se
         return values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("category")
     if values.dtype == dtype and dtype != "float64":
         return values
+    converted: Any
     try:
         if isinstance(dtype, pd.CategoricalDtype):
             converted = values.astype(pd.StringDtype("python")).astype(dtype)

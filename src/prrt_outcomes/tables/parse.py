@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.tables.faults import CellFaults
 from prrt_outcomes.tables.frames import typed_columns
@@ -91,7 +91,7 @@ def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) ->
     )
 
 
-def _holding(field: Field, dtypes: Mapping[str, object]) -> object:
+def _holding(field: Field, dtypes: Mapping[str, Any]) -> Any:
     import pandas as pd
 
     if field.type in ("string", "code", "partial"):

@@ -100,9 +100,7 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
         f"a finite {kind}" + (f" ({field.unit})" if field.unit else "") + ", or nothing where it is missing"
     )
     series = pd.Series(np.where(infinite, np.nan, values))
-    if whole:
-        series = series.astype("Int64")
-    return series, [
+    return series.astype("Int64") if whole else series, [
         ("not a finite number", expected, infinite),
         (f"not a {'whole ' if whole else ''}number", expected, unreadable),
     ]

@@ -120,7 +120,7 @@ def derive_eligibility(
         patient_id=table["patient_id"].astype("string"),
         item=table["item"].astype(order),
         unit=table["unit"].astype("string"),
-        eligibility=table["eligibility"].astype(pd.CategoricalDtype(STATES, ordered=True)),
+        eligibility=table["eligibility"].astype(pd.CategoricalDtype(list(STATES), ordered=True)),
     ).sort_values(["patient_id", "item"], kind="stable", ignore_index=True)
     table["item"] = table["item"].astype("string")
     return table[["patient_id", "item", "value", "unit", "minimum", "maximum", "eligibility"]]

@@ -11,4 +11,4 @@ def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
     """Radionuclide of a radiopharmaceutical by its name: 177Lu, 90Y or other; empty stays empty."""
     text = radiopharmaceutical.astype("string")
     nuclide = text.str.extract(r"^(177Lu|90Y)", expand=False).fillna("other").where(text.notna())
-    return nuclide.astype(pd.CategoricalDtype(RADIONUCLIDE_LEVELS, ordered=True))
+    return nuclide.astype(pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True))

@@ -38,7 +38,7 @@ def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
         amino_acids=("given", "max"),
     )
     days = days.reset_index()
-    kind = pd.CategoricalDtype(RADIONUCLIDE_LEVELS, ordered=True)
+    kind = pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True)
     return days.assign(
         patient_id=days["patient_id"].astype("string"),
         radionuclide=days["radionuclide"].where(days["n_radionuclides"] <= 1, "other").astype(kind),
@@ -135,6 +135,6 @@ def summarise_periods(days: pd.DataFrame) -> pd.DataFrame:
         patient_id=table["patient_id"].astype("string"),
         cumulative_activity_gbq=table["cumulative_activity_gbq"].where(complete),
         several_radionuclides=((table["n_radionuclides"] > 1) | (nuclides > 1)).astype("boolean"),
-        kind=kind.astype(pd.CategoricalDtype(KIND_LEVELS, ordered=True)),
+        kind=kind.astype(pd.CategoricalDtype(list(KIND_LEVELS), ordered=True)),
         **{name: table[name].astype("Int64") for name in ("n_cycles", *names)},
     ).drop(columns=["n_activities", "n_radionuclides"])

@@ -73,7 +73,7 @@ def _classify_windows(
 
 def _exposure_ranges(injections: pd.DataFrame) -> pd.DataFrame:
     """Earliest and latest possible first and last day of each row."""
-    bounds = {}
+    bounds: dict[str, pd.Series] = {}
     for name in ("start", "end"):
         low, high = compute_date_range(injections[f"{name}_date"])
         bounds |= {f"{name}_low": low, f"{name}_high": high}

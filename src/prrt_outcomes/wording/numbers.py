@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from typing import Any
 
 DASH = "\u2013"  # en dash
 NOT_ESTIMABLE = "not estimable"
@@ -22,7 +23,7 @@ STATUS_WORDS = {
 }
 
 
-def is_missing(value: object) -> bool:
+def is_missing(value: Any) -> bool:
     """Tell whether a cell of a table is empty."""
     if value is None:
         return True
@@ -32,12 +33,12 @@ def is_missing(value: object) -> bool:
         return True
 
 
-def format_count(value: object) -> str:
+def format_count(value: Any) -> str:
     """Whole number with a thin space between thousands; empty for a missing one."""
     return "" if is_missing(value) else f"{round(float(value)):,}".replace(",", "\u2009")
 
 
-def format_number(value: object, digits: int = 1) -> str:
+def format_number(value: Any, digits: int = 1) -> str:
     """Number with fixed decimals and a true minus sign; empty for a missing one, never `-0.0`."""
     if is_missing(value) or math.isinf(float(value)):
         return ""
@@ -47,12 +48,12 @@ def format_number(value: object, digits: int = 1) -> str:
     return text.replace("-", "\u2212")
 
 
-def format_months(value: object) -> str:
+def format_months(value: Any) -> str:
     """Months with one decimal, without the unit."""
     return format_number(value, 1)
 
 
-def format_percent(proportion: object, digits: int = 0) -> str:
+def format_percent(proportion: Any, digits: int = 0) -> str:
     """Per cent of a proportion between 0 and 1, so rounded that a share is never shown as 0 or 100 by rounding.
 
     Notes
@@ -71,7 +72,7 @@ def format_percent(proportion: object, digits: int = 0) -> str:
     return f"{format_number(rounded, digits)}%"
 
 
-def format_p_value(value: object, *, name: str = "") -> str:
+def format_p_value(value: Any, *, name: str = "") -> str:
     """p-value as journals print it: `<0.001`, three decimals below 0.1, two above, `>0.99` near one.
 
     Parameters
@@ -93,7 +94,7 @@ def format_p_value(value: object, *, name: str = "") -> str:
     return text if sign == "=" else f"{sign}{text}"
 
 
-def format_ratio(value: object) -> str:
+def format_ratio(value: Any) -> str:
     """Hazard ratio or its like: two decimals, fewer for large ones, three significant below 0.1."""
     if is_missing(value) or math.isinf(float(value)):
         return ""
@@ -107,7 +108,7 @@ def format_ratio(value: object) -> str:
     return f"{number:.2f}" if number >= 0.0995 else f"{number:.3f}"
 
 
-def format_range(low: object, high: object, formatter=format_months, *, open_end: str = "NR") -> str:
+def format_range(low: Any, high: Any, formatter=format_months, *, open_end: str = "NR") -> str:
     """`20.0-28.9` with an en dash; an end that is not reached is `NR`; `to` where a minus sign would meet the dash."""
     low_text = formatter(low) or open_end
     high_text = formatter(high) or open_end
@@ -119,9 +120,7 @@ def format_range(low: object, high: object, formatter=format_months, *, open_end
     return f"{low_text}{between}{high_text}"
 
 
-def format_interval(
-    value: object, low: object, high: object, formatter=format_months, *, status: object = "ok"
-):
+def format_interval(value: Any, low: Any, high: Any, formatter=format_months, *, status: Any = "ok"):
     """`24.1 (20.0-28.9)` with an en dash, or in words why there is no value.
 
     Parameters
@@ -139,17 +138,17 @@ def format_interval(
     return f"{text} ({reach})" if reach else text
 
 
-def describe_status(status: object) -> str:
+def describe_status(status: Any) -> str:
     """Words for a status code; nothing for `ok` and for a missing one."""
     return "" if is_missing(status) else STATUS_WORDS.get(str(status), str(status).replace("_", " "))
 
 
-def format_level(level: object) -> str:
+def format_level(level: Any) -> str:
     """`95%` from 0.95, `97.5%` from 0.975."""
     return f"{100 * float(level):g}%"
 
 
-def format_date(day: object) -> str:
+def format_date(day: Any) -> str:
     """`31 December 2021`; empty where there is none."""
     if is_missing(day):
         return ""

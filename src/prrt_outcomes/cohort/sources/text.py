@@ -106,7 +106,7 @@ def _find_delimiter(text: bytes, path: Path) -> str:
     header = text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8")
     bare = "".join(header.split('"')[::2])
     counts = {mark: bare.count(mark) for mark in DELIMITERS}
-    best = max(counts, key=counts.get)
+    best = max(counts, key=counts.__getitem__)
     if counts[best]:
         return best
     return "\t" if ".tsv" in path.suffixes else ","

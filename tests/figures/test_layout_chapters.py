@@ -8,9 +8,8 @@ from prrt_outcomes.figures.attrition_flow import plot_attrition_flow
 from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
 from prrt_outcomes.figures.control_forest import plot_control_forest
 from prrt_outcomes.figures.delivery import plot_delivery
-from prrt_outcomes.figures.landmark_ratio import plot_landmark_ratio
 from prrt_outcomes.figures.love import plot_love
-from prrt_outcomes.figures.responder_curves import plot_responder_curves
+from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_bars import plot_response_bars
 from prrt_outcomes.figures.swimmer import plot_swimmer
 from prrt_outcomes.figures.waterfall import plot_waterfall

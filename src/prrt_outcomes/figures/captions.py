@@ -17,77 +17,6 @@ from prrt_outcomes.wording.terms import (
 
 PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
-        r"kaplan_meier_(?P<endpoint>{endpoints})_all",
-        "{endpoint}, all patients. Band: confidence interval; ticks: censored patients; below: patients at risk. The "
-        "axis ends where fewer than 3% of the patients are at risk.",
-        ("km_curve", "km_at_risk", "km_summary"),
-    ),
-    (
-        r"kaplan_meier_(?P<endpoint>{endpoints})_(?P<column>.+)",
-        "{endpoint} by {column}. Bands (left out above five groups): confidence intervals; ticks: censored patients; "
-        "below: patients at risk. The axis ends where fewer than 3% of the patients are at risk.",
-        ("km_curve", "km_at_risk", "km_summary", "logrank"),
-    ),
-    (
-        r"cumulative_incidence_(?P<endpoint>{endpoints})_all",
-        "{endpoint}: cumulative incidence of each cause; a patient who has one can no longer have the other.",
-        ("competing_risks",),
-    ),
-    (
-        r"cumulative_incidence_(?P<endpoint>{endpoints})_(?P<column>.+)",
-        "{endpoint}: cumulative incidence of the event by {column}, with death as a competing event.",
-        ("competing_risks", "competing_tests"),
-    ),
-    (
-        r"forest_(?P<endpoint>{endpoints})",
-        "{endpoint}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
-        "goes on.",
-        ("cox",),
-    ),
-    (
-        r"imputed_(?P<endpoint>{endpoints})",
-        "{endpoint}: the multivariable model of patients without missing values, and of all by multiple imputation.",
-        ("cox",),
-    ),
-    (
-        r"subgroups_(?P<endpoint>{endpoints})",
-        "{endpoint}: the effect within subgroups, with the test of interaction. Subgroups are explored, not proven.",
-        ("subgroups",),
-    ),
-    (
-        r"periods_(?P<endpoint>{endpoints})_(?P<column>.+)",
-        "{endpoint} by {column}: hazard ratios within periods of follow-up, drawn because they change over time.",
-        ("hazard_ratio_periods",),
-    ),
-    (
-        r"curves_(?P<endpoint>{endpoints})",
-        "{endpoint} of responders and others, three ways. The naive panel is biased: papers show it, so it stands "
-        "here, never alone.",
-        ("responder_curves", "responders"),
-    ),
-    (
-        r"landmark_ratio_(?P<endpoint>{endpoints})",
-        "{endpoint}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and "
-        "the time-dependent one. Logarithmic axis.",
-        ("responders",),
-    ),
-    (
-        r"states_(?P<endpoint>{endpoints})",
-        "{endpoint}: share of patients without response, in response and after the event, from the first cycle on.",
-        ("responder_states", "responder_state_means"),
-    ),
-    (
-        r"depth_(?P<endpoint>{endpoints})",
-        "{endpoint}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis.",
-        ("responder_depth",),
-    ),
-    (
-        r"predictors_(?P<endpoint>{endpoints})",
-        "{endpoint}: what at baseline goes with a response, and with an event before the first scan (such patients "
-        "never had the chance to be seen as responders).",
-        ("responder_predictors",),
-    ),
-    (
         r"bars_(?P<criterion>recist_1_1|recist_1_0|recist_mr|swog_mr|swog|who|chromogranin_a|.+?)_(?P<column>.+)",
         "Best response by {criterion} and {column}. Every treated patient is counted; shares under 5% have no number.",
         ("response_rates",),
@@ -240,7 +169,7 @@ def order_figure(name: str, titles: Mapping[str, str]) -> tuple[int, int, str]:
     return (len(titles), len(PATTERNS), name)
 
 
-OF_PRIMARY = ("curves", "landmark_ratio", "states", "depth", "medians", "estimands", "sensitivity")
+OF_PRIMARY = ("medians", "estimands", "sensitivity")
 
 
 def is_leading(name: str, study) -> bool:

@@ -1,29 +1,28 @@
-"""The cohort's curve beside what is known of a control: points of its curve, or its median and milestones."""
+"""The cohort's curve beside a control: what was published of it, or patients of its own under each weighting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.panel import (
-    Panel,
-    draw_key,
-    draw_percent_axis,
-    draw_title,
-    draw_x_axis,
-    foot_in,
-    key_width_in,
+from prrt_outcomes.figures.curves import (
+    CURVE,
+    PANEL_LETTERS,
+    Curves,
+    as_parts,
+    count_at_risk,
     month_ticks,
-    title_height_in,
+    plot_curves,
+    thin_ticks,
 )
-from prrt_outcomes.figures.responder_curves import count_at_risk
-from prrt_outcomes.figures.survival_curve import step_band
 from prrt_outcomes.figures.theme import FEW_COLOURS, FigureStyle
+from prrt_outcomes.wording.terms import name_term
 
 OURS, THEIRS, REBUILT = FEW_COLOURS[0], FEW_COLOURS[1], FEW_COLOURS[2]
+SIDES = {"cohort": OURS, "control": THEIRS}
 MARKS = ["time_months", "survival", "time_low", "time_high", "survival_low", "survival_high"]
 
 
@@ -33,7 +32,7 @@ class KnownControl:
 
     Attributes
     ----------
-    name : words for the key
+    name : words for the legend
     points : published curve: time_months, survival; empty where none was digitised
     rebuilt : reconstructed curve: time_months, survival; empty where there is none
     marks : median and milestones: time_months, survival, and limits along either axis where published
@@ -77,88 +76,77 @@ def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureS
     The control's points are those published; nothing is fitted here. The axis ends where fewer than 3 per cent of
     our patients are at risk, or with the control's last point if that is later.
     """
-    import plotnine as p9
-
-    scale = style.scale
-    entries = [("Cohort", OURS, "solid")]
-    entries += [(f"{control.name}, published curve", THEIRS, "solid")] if len(control.points) else []
-    entries += [(f"{control.name}, reconstructed", REBUILT, "dashed")] if len(control.rebuilt) else []
-    entries += (
-        [(f"{control.name}, published median or milestone", THEIRS, "solid")] if len(control.marks) else []
+    ticks = month_ticks(_last_time(ours, control))
+    known = {"Cohort": ours}
+    known |= {f"{control.name}, published curve": control.points} if len(control.points) else {}
+    known |= {f"{control.name}, reconstructed": control.rebuilt} if len(control.rebuilt) else {}
+    colours = {label: REBUILT if "reconstructed" in label else THEIRS for label in known} | {"Cohort": OURS}
+    marks = f"{control.name}, published median or milestone"
+    if len(control.marks):
+        colours[marks] = THEIRS
+    columns = ["time_months", "survival", "survival_low", "survival_high"]
+    steps = pd.concat([part.reindex(columns=columns).assign(group=g) for g, part in known.items()])
+    counts = count_at_risk(ours.assign(group="Cohort"), ticks)
+    plot = plot_curves(
+        Curves(steps, ticks, {g: g for g in colours}, colours, title, "", time, at_risk=counts), style
     )
-    right = key_width_in([e[0] for e in entries], style, 1.6)
-    left, top = 0.75 * scale, title_height_in(style, "", style.width_in) + 0.12
-    bottom = 0.5 * scale + 2.6 * style.row_in + foot_in(style)
-    width, height = style.width_in - left - right, 2.7 * scale
-    sheet = Canvas(style, style.width_in, bottom + height + top)
-    last = _last_time(ours, control)
-    ticks = month_ticks(last, width, style)
-    panel = Panel(left, bottom, width, height, 0.0, ticks[-1])
-    draw_title(sheet, f"{title} (%)")
-    draw_percent_axis(sheet, panel)
-    draw_x_axis(sheet, panel, ticks, time)
-    key_in = right - 0.2 * scale
-    draw_key(sheet, left + width + 0.16 * scale, bottom + height - 0.05, entries, width_in=key_in)
-    at = bottom - 0.25 * scale - 2.3 * style.row_in
-    sheet.add_text(left - 0.18 * scale, at, "At risk", ha="right", size=style.small, weight="bold")
-    for tick, label in zip(ticks, count_at_risk(ours.assign(group="all"), "all", ticks), strict=True):
-        sheet.add_text(panel.px(tick), at, label, ha="center", size=style.small)
-    shown = ours[ours["time_months"].le(ticks[-1])]
-    layers = [
-        p9.geom_ribbon(
-            _place(step_band(shown), panel), p9.aes("x", ymin="low", ymax="high"), fill=OURS, alpha=0.13
+    return plot + _mark_layers(control.marks, marks, ticks[-1], style)
+
+
+def plot_weighted_curves(
+    curves: pd.DataFrame, at_risk: pd.DataFrame, style: FigureStyle, title: str, time: str
+):
+    """Draw a panel a weighting with the curves of cohort and control.
+
+    Parameters
+    ----------
+    curves : rows of `control_curves_fitted` of one control and endpoint
+    at_risk : the same of `control_fitted_at_risk`
+    style, title, time : sizes, what is shown, title of the time axis
+    """
+    kinds = list(dict.fromkeys(curves["weights"].astype(str)))
+    letters = PANEL_LETTERS if len(kinds) < 4 else PANEL_LETTERS // 2
+    heads = {k: fill(name_term(k), letters) for k in kinds}
+    last = float(curves.loc[curves["group"].astype(str).eq("control"), "time_months"].max())
+    ticks = sorted(t for t in at_risk["time_months"].astype(float).unique() if t <= last)
+    ticks = thin_ticks(ticks, 5 if len(kinds) < 4 else 3) if len(ticks) > 1 else [0.0, max(last, 1.0)]
+    steps = curves.assign(panel=curves["weights"].astype(str).map(heads))
+    counts = at_risk.assign(panel=at_risk["weights"].astype(str).map(heads))
+    return plot_curves(
+        Curves(
+            steps,
+            ticks,
+            {side: name_term(side).capitalize() for side in SIDES},
+            SIDES,
+            title,
+            "Unweighted, and weighted so that cohort and control are alike in the covariates; the numbers at risk are "
+            "weighted too.",
+            time,
+            at_risk=counts.drop(columns="n_at_risk").rename(columns={"weighted_at_risk": "n_at_risk"}),
         ),
-        p9.geom_step(_place(shown, panel), p9.aes("x", "y"), color=OURS, size=style.line),
-    ]
-    for curve, colour, dash in ((control.points, THEIRS, "solid"), (control.rebuilt, REBUILT, "dashed")):
-        part = curve[curve["time_months"].le(ticks[-1])] if len(curve) else curve
-        if len(part):
-            layers.append(
-                p9.geom_step(
-                    _place(part, panel), p9.aes("x", "y"), color=colour, linetype=dash, size=style.line * 0.8
-                )
-            )
-    return sheet.plot(*layers, *_mark_layers(control.marks, panel, style))
+        style,
+    )
 
 
-def _place(curve: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    """Positions of a curve and its limits on the sheet."""
-    placed = curve.assign(x=panel.px(curve["time_months"]), y=panel.py(curve["survival"]))
-    if "survival_low" in curve:
-        placed = placed.assign(low=panel.py(curve["survival_low"]), high=panel.py(curve["survival_high"]))
-    return placed
-
-
-def _mark_layers(marks: pd.DataFrame, panel: Panel, style: FigureStyle) -> list:
+def _mark_layers(marks: pd.DataFrame, group: str, end: float, style: FigureStyle) -> list:
     """Points of the published numbers with their intervals."""
     import plotnine as p9
 
     if marks.empty:
         return []
-    end = panel.x_high
-    bars = pd.concat(
-        [
-            marks.dropna(subset=["time_low"]).assign(
-                x=lambda d: panel.px(d["time_low"]),
-                xend=lambda d: panel.px(d["time_high"].fillna(end).clip(upper=end)),
-                y=lambda d: panel.py(d["survival"]),
-                yend=lambda d: panel.py(d["survival"]),
-            ),
-            marks.dropna(subset=["survival_low", "survival_high"]).assign(
-                x=lambda d: panel.px(d["time_months"]),
-                xend=lambda d: panel.px(d["time_months"]),
-                y=lambda d: panel.py(d["survival_low"]),
-                yend=lambda d: panel.py(d["survival_high"]),
-            ),
-        ]
+    marks = marks.assign(group=group, part=as_parts([CURVE] * len(marks)))
+    across = marks.dropna(subset=["time_low"])
+    across = across.assign(
+        x=across["time_low"], xend=across["time_high"].fillna(end).clip(upper=end), y=across["survival"]
     )
-    points = _place(marks[["time_months", "survival"]], panel)
-    layers = [
-        p9.geom_point(points, p9.aes("x", "y"), color=THEIRS, shape="D", size=2.0 * style.scale, stroke=0)
-    ]
+    along = marks.dropna(subset=["survival_low", "survival_high"])
+    along = along.assign(x=along["time_months"], xend=along["time_months"], y=along["survival_low"])
+    bars = pd.concat([across.assign(yend=across["survival"]), along.assign(yend=along["survival_high"])])
+    point = p9.aes("time_months", "survival", color="group")
+    layers = [p9.geom_point(marks, point, shape="D", size=2.0 * style.scale, stroke=0, show_legend=False)]
     if len(bars):
-        segment = p9.aes("x", "y", xend="xend", yend="yend")
-        layers.insert(0, p9.geom_segment(bars, segment, color=THEIRS, size=style.line * 0.8))
+        segment = p9.aes("x", "y", xend="xend", yend="yend", color="group")
+        layers.insert(0, p9.geom_segment(bars, segment, size=style.line * 0.8, show_legend=False))
     return layers
 
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
+from prrt_outcomes.figures.control_curve import (
+    KnownControl,
+    list_marks,
+    plot_control_curve,
+    plot_weighted_curves,
+)
 from prrt_outcomes.figures.control_forest import RATIOS, plot_control_forest
 from prrt_outcomes.figures.history_forest import plot_all_estimates, plot_medians, plot_worst_cases
 from prrt_outcomes.figures.love import plot_love
@@ -14,7 +19,6 @@ from prrt_outcomes.figures.overlap import plot_overlap
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.figures.weighted_curve import plot_weighted_curves
 from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_endpoint, name_term
 
 CONTROLS_INPUTS = (

@@ -10,9 +10,9 @@ from prrt_outcomes.figures.attrition_flow import list_flow, pick_flow, plot_attr
 from prrt_outcomes.figures.doubt_forest import plot_definitions
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.scan_grid import has_intervals, plot_scan_intervals
+from prrt_outcomes.figures.survival_curve import plot_turnbull
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.figures.turnbull import plot_turnbull
 from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_column, name_endpoint
 
 ENDPOINTS_INPUTS = (

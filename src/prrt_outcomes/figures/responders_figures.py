@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.depth import plot_depth
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
-from prrt_outcomes.figures.landmark_ratio import plot_landmark_ratio
-from prrt_outcomes.figures.responder_curves import list_parts, plot_responder_curves
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.states import plot_states
+from prrt_outcomes.figures.responder_plots import (
+    list_parts,
+    plot_depth,
+    plot_landmark_ratio,
+    plot_responder_curves,
+    plot_states,
+)
+from prrt_outcomes.figures.rows import has_rows, pick_rows
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint
@@ -32,66 +36,109 @@ OUTCOMES = {
 }
 
 
-def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
+def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw the figures of the primary criterion, for the primary endpoint and overall survival.
 
     `curves_<endpoint>`, `landmark_ratio_<endpoint>`, `states_<endpoint>`, `depth_<endpoint>`, and of the primary
-    endpoint `predictors_<endpoint>`; the other endpoints stand in the tables.
+    endpoint `predictors_<endpoint>`; the other endpoints are in the tables.
     """
-    style, titles = figure_style(study), endpoint_titles(study)
-    criterion, shown = study.response.criteria[0], grouped_endpoints(study)
-    plots: dict[str, object] = {}
-    ratios = pick_rows(tables.get("responders"), comparison=COMPARISON, criterion=criterion)
-    if has_rows(ratios):
-        ratios = ratios[ratios["adjusted"].astype("boolean").eq(False).fillna(True)]
-    if "responder_curves" in tables:
-        for (endpoint,), curves in iterate_groupings(tables["responder_curves"], "endpoint"):
-            if endpoint in shown and [m for m, _ in list_parts(curves)] != ["naive"]:
-                own = pick_rows(ratios, endpoint=endpoint) if has_rows(ratios) else _no_ratios()
-                plots[f"curves_{endpoint}"] = plot_responder_curves(
-                    curves, own, style, name_endpoint(endpoint, titles), time_title(endpoint, study)
-                )
-    if has_rows(ratios):
-        continuous = pick_rows(tables.get("responder_landmarks"), comparison=COMPARISON, criterion=criterion)
-        for (endpoint,), own in iterate_groupings(ratios, "endpoint"):
-            known = own[own["hazard_ratio"].notna()]
-            if endpoint in shown and not set(known["method"].astype(str)) <= {"naive"}:
-                every = pick_rows(continuous, endpoint=endpoint) if has_rows(continuous) else None
-                plots[f"landmark_ratio_{endpoint}"] = plot_landmark_ratio(
-                    own, style, name_endpoint(endpoint, titles), every
-                )
-    for endpoint in dict.fromkeys(shown):
-        plots |= _draw_course(tables, endpoint, study, style, titles)
-    return plots
+    criterion, titles = study.response.criteria[0], endpoint_titles(study)
+    figures: list[Figure] = []
+    for endpoint in dict.fromkeys(grouped_endpoints(study)):
+        own = {
+            name: pick_rows(table, endpoint=endpoint)
+            if name == "responder_curves"
+            else pick_rows(table, endpoint=endpoint, criterion=criterion)
+            for name, table in tables.items()
+        }
+        own = {name: table for name, table in own.items() if has_rows(table)}
+        title = name_endpoint(endpoint, titles)
+        for draw in (_draw_curves, _draw_landmarks, _draw_states, _draw_depth, _draw_predictors):
+            figures += draw(own, endpoint, study, title)
+    return figures
 
 
-def _draw_course(tables, endpoint, study, style, titles) -> dict[str, object]:
-    """States over time and depth of response of one endpoint; predictors of the primary one."""
-    plots: dict[str, object] = {}
-    title, own = (
-        name_endpoint(endpoint, titles),
-        {"endpoint": endpoint, "criterion": study.response.criteria[0]},
+def _unadjusted(tables) -> pd.DataFrame:
+    """Ratios of responders against the others without covariates."""
+    if "responders" not in tables:
+        return _no_ratios()
+    ratios = pick_rows(tables["responders"], comparison=COMPARISON)
+    return ratios[ratios["adjusted"].astype("boolean").eq(False).fillna(True)]
+
+
+def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
+    curves = tables.get("responder_curves")
+    if curves is None or [m for m, _ in list_parts(curves)] == ["naive"]:
+        return
+    plot = plot_responder_curves(
+        curves, _unadjusted(tables), figure_style(study), title, time_title(endpoint, study)
     )
-    states = pick_rows(tables.get("responder_states"), **own)
-    if has_rows(states):
-        means = pick_rows(tables.get("responder_state_means"), **own)
-        plots[f"states_{endpoint}"] = plot_states(states, means, style, title, time_title(endpoint, study))
-    depth = pick_rows(tables.get("responder_depth"), **own)
-    if has_rows(depth) and depth["hazard_ratio"].notna().sum() > 1:
-        plots[f"depth_{endpoint}"] = plot_depth(depth, style, title)
-    predictors = pick_rows(tables.get("responder_predictors"), **own)
-    if endpoint == study.endpoints[0].name and has_rows(predictors):
-        words = RatioWords("predictors at baseline", "HR", "later or never | earlier", OUTCOMES)
-        level = study.analysis.confidence.level
-        # the outcomes have events of their own, which one column cannot show: they stand in the table
-        plots[f"predictors_{endpoint}"] = plot_cox_forest(
-            predictors.assign(model=predictors["outcome"].astype(str), events=float("nan")),
-            style,
-            title,
-            level,
-            words,
-        )
-    return plots
+    caption = (
+        f"{title} of responders and others by three methods. The naive panel is biased; it is shown because "
+        "publications show it, and never alone."
+    )
+    leading = endpoint == study.endpoints[0].name
+    yield Figure(f"curves_{endpoint}", plot, caption, ("responder_curves", "responders"), leading=leading)
+
+
+def _draw_landmarks(tables, endpoint, study, title) -> Iterator[Figure]:
+    ratios = _unadjusted(tables)
+    if set(ratios.loc[ratios["hazard_ratio"].notna(), "method"].astype(str)) <= {"naive"}:
+        return
+    every = tables.get("responder_landmarks")
+    every = pick_rows(every, comparison=COMPARISON) if every is not None else None
+    plot = plot_landmark_ratio(ratios, figure_style(study), title, every)
+    caption = (
+        f"{title}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and the "
+        "time-dependent one. Logarithmic axis."
+    )
+    leading = endpoint == study.endpoints[0].name
+    yield Figure(f"landmark_ratio_{endpoint}", plot, caption, ("responders",), leading=leading)
+
+
+def _draw_states(tables, endpoint, study, title) -> Iterator[Figure]:
+    if "responder_states" not in tables:
+        return
+    means = tables.get("responder_state_means", pd.DataFrame())
+    plot = plot_states(
+        tables["responder_states"], means, figure_style(study), title, time_title(endpoint, study)
+    )
+    caption = f"{title}: share of patients without response, in response and after the event, from the first cycle on."
+    leading = endpoint == study.endpoints[0].name
+    sources = ("responder_states", "responder_state_means")
+    yield Figure(f"states_{endpoint}", plot, caption, sources, leading=leading)
+
+
+def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
+    depth = tables.get("responder_depth")
+    if depth is None or depth["hazard_ratio"].notna().sum() < 2:
+        return
+    plot = plot_depth(depth, figure_style(study), title)
+    caption = (
+        f"{title}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis."
+    )
+    leading = endpoint == study.endpoints[0].name
+    yield Figure(f"depth_{endpoint}", plot, caption, ("responder_depth",), leading=leading)
+
+
+def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
+    if "responder_predictors" not in tables or endpoint != study.endpoints[0].name:
+        return
+    predictors = tables["responder_predictors"]
+    words = RatioWords("predictors at baseline", "HR", "later or never | earlier", OUTCOMES)
+    # the outcomes have events of their own, which one column cannot show: they are in the table
+    plot = plot_cox_forest(
+        predictors.assign(model=predictors["outcome"].astype(str), events=float("nan")),
+        figure_style(study),
+        title,
+        study.analysis.confidence.level,
+        words,
+    )
+    caption = (
+        f"{title}: association of baseline characteristics with a response, and with an event before the first scan "
+        "(such patients cannot be classified as responders)."
+    )
+    yield Figure(f"predictors_{endpoint}", plot, caption, ("responder_predictors",))
 
 
 def _no_ratios() -> pd.DataFrame:

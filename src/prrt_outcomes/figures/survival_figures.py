@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.cumulative_incidence import plot_cumulative_incidence
 from prrt_outcomes.figures.doubt_forest import plot_periods, plot_subgroups
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
-from prrt_outcomes.figures.rows import iterate_groupings, pick_rows
-from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.survival_curve import CurveText, plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -40,32 +40,33 @@ ORIGIN_WORDS = {
     "first_response": "the first response",
     "retreatment": "the first cycle of retreatment",
 }
+CURVE_TABLES = ("km_curve", "km_at_risk", "km_summary")
+AXIS_END = "The axis ends where fewer than 3% of the patients are at risk."
 
 
-def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw the figures of the chapter: `kaplan_meier_*`, `cumulative_incidence_*`, `forest_*` and what doubts them.
+def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
+    """Draw the figures of the chapter, endpoint by endpoint.
 
-    Groups are drawn for the primary endpoint and overall survival; those of the others stand in the tables. A forest
-    holds the univariable, multivariable and stratified models; `imputed_<endpoint>` the complete cases beside the
-    multiple imputation; `periods_*` is drawn where hazards are not proportional.
+    `kaplan_meier_*`, `cumulative_incidence_*`, `forest_*`, `imputed_*`, `subgroups_*`, `periods_*`. Groups are drawn
+    for the primary endpoint and overall survival; those of the others are in the tables. A forest holds the
+    univariable, multivariable and stratified models; `imputed_<endpoint>` the complete cases beside the multiple
+    imputation; `periods_*` is drawn where hazards are not proportional.
     """
-    style = figure_style(study)
     titles = endpoint_titles(study)
-    level = study.analysis.confidence.level
-    plots = _draw_curves(tables, study, style, titles)
-    if "competing_risks" in tables:
-        plots |= _draw_incidences(
-            tables["competing_risks"], tables.get("competing_tests"), study, style, titles
-        )
-    if "cox" in tables:
-        plots |= _draw_models(tables["cox"], study, style, titles)
-    if "subgroups" in tables:
-        for (endpoint,), rows in iterate_groupings(tables["subgroups"], "endpoint"):
-            title = f"{name_endpoint(endpoint, titles)}: subgroups"
-            plots[f"subgroups_{endpoint}"] = plot_subgroups(rows, style, title, level)
-    if "hazard_ratio_periods" in tables:
-        plots |= _draw_periods(tables["hazard_ratio_periods"], study, style, titles)
-    return plots
+    figures: list[Figure] = []
+    for endpoint in [*titles, *({"os"} - set(titles))]:
+        own = {name: pick_rows(table, endpoint=endpoint) for name, table in tables.items()}
+        own = {name: table for name, table in own.items() if has_rows(table)}
+        for draw in (
+            _draw_curves,
+            _draw_incidences,
+            _draw_forests,
+            _draw_imputed,
+            _draw_subgroups,
+            _draw_periods,
+        ):
+            figures += draw(own, endpoint, study, name_endpoint(endpoint, titles))
+    return figures
 
 
 def grouped_endpoints(study) -> tuple[str, str]:
@@ -73,84 +74,130 @@ def grouped_endpoints(study) -> tuple[str, str]:
     return (study.endpoints[0].name, "os")
 
 
-def _draw_curves(tables, study, style, titles) -> dict[str, object]:
-    plots: dict[str, object] = {}
-    if not {"km_curve", "km_at_risk", "km_summary"} <= set(tables):
-        return plots
-    level = study.analysis.confidence.level
-    for (endpoint, group_by), curve in iterate_groupings(tables["km_curve"], "endpoint", "group_by"):
+def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
+    if not set(CURVE_TABLES) <= set(tables):
+        return
+    words = CurveText(title, time_title(endpoint, study), study.analysis.confidence.level)
+    for (group_by,), curve in iterate_groupings(tables["km_curve"], "group_by"):
         if group_by != "all" and endpoint not in grouped_endpoints(study):
             continue
-        words = CurveText(name_endpoint(endpoint, titles), time_title(endpoint, study), level)
-        plots[f"kaplan_meier_{endpoint}_{group_by}"] = plot_survival_curve(
+        plot = plot_survival_curve(
             curve,
-            pick_rows(tables["km_at_risk"], endpoint=endpoint, group_by=group_by),
-            pick_rows(tables["km_summary"], endpoint=endpoint, group_by=group_by),
-            pick_rows(tables.get("logrank"), endpoint=endpoint, group_by=group_by),
-            style,
+            pick_rows(tables["km_at_risk"], group_by=group_by),
+            pick_rows(tables["km_summary"], group_by=group_by),
+            pick_rows(tables["logrank"], group_by=group_by) if "logrank" in tables else None,
+            figure_style(study),
             words,
         )
-    return plots
+        if group_by == "all":
+            caption = (
+                f"{title}, all patients. Band: confidence interval; ticks: censored patients; below: patients at risk. "
+                f"{AXIS_END}"
+            )
+            sources = CURVE_TABLES
+        else:
+            caption = (
+                f"{title} by {inside_sentence(name_column(group_by))}. Bands (left out above five groups): confidence "
+                f"intervals; ticks: censored patients; below: patients at risk. {AXIS_END}"
+            )
+            sources = (*CURVE_TABLES, "logrank")
+        yield Figure(f"kaplan_meier_{endpoint}_{group_by}", plot, caption, sources)
 
 
-def _draw_models(cox, study, style, titles) -> dict[str, object]:
-    plots = {}
-    level = study.analysis.confidence.level
-    models = cox["model"].astype("string")
-    drawn = cox[models.isin(list(ESTIMATE_COLOURS)) & cox["endpoint"].isin(grouped_endpoints(study))]
-    for (endpoint,), rows in iterate_groupings(drawn, "endpoint"):
-        plots[f"forest_{endpoint}"] = plot_cox_forest(rows, style, name_endpoint(endpoint, titles), level)
-    rows = pick_rows(cox[models.isin(list(IMPUTED))], endpoint=study.endpoints[0].name)
+def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
+    """All causes in one figure, and the first cause by the first grouping."""
+    if "competing_risks" not in tables:
+        return
+    risks, style = tables["competing_risks"], figure_style(study)
+    time, level = time_title(endpoint, study), study.analysis.confidence.level
+    causes = list(dict.fromkeys(risks["cause"].astype(str)))
+    words = {c: name_term(c) for c in causes}
+    shown = ("all", *study.analysis.group_by[:1])
+    for (group_by,), part in iterate_groupings(risks[risks["group_by"].isin(shown)], "group_by"):
+        name = f"cumulative_incidence_{endpoint}_{group_by}"
+        if group_by == "all":
+            text = CurveText(f"{title}: cumulative incidence", time, level)
+            plot = plot_cumulative_incidence(part.assign(group=part["cause"]), words, style, text)
+            caption = (
+                f"{title}: cumulative incidence of each cause; a patient who has one can no longer have the "
+                "other."
+            )
+            yield Figure(name, plot, caption, ("competing_risks",))
+            continue
+        first = pick_rows(part, cause=causes[0])
+        names = {g: name_code(group_by, g) for g in dict.fromkeys(first["group"].astype(str))}
+        text = CurveText(f"{title}: cumulative incidence of {words[causes[0]].lower()}", time, level)
+        p_value = _gray_p_value(tables.get("competing_tests"), causes[0], group_by)
+        plot = plot_cumulative_incidence(first, names, style, text, p_value, group_by)
+        caption = (
+            f"{title}: cumulative incidence of the event by {inside_sentence(name_column(group_by))}, with death as a "
+            "competing event."
+        )
+        yield Figure(name, plot, caption, ("competing_risks", "competing_tests"), leading=False)
+
+
+def _gray_p_value(tests: pd.DataFrame | None, cause: str, group_by: str) -> float | None:
+    test = pick_rows(tests, cause=cause, group_by=group_by, test="gray")
+    return test["p_value"].iloc[0] if len(test) and test["p_value"].notna().any() else None
+
+
+def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
+    if "cox" not in tables or endpoint not in grouped_endpoints(study):
+        return
+    rows = tables["cox"][tables["cox"]["model"].astype("string").isin(list(ESTIMATE_COLOURS))]
+    if has_rows(rows):
+        plot = plot_cox_forest(rows, figure_style(study), title, study.analysis.confidence.level)
+        caption = (
+            f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
+            "continues beyond the axis."
+        )
+        yield Figure(f"forest_{endpoint}", plot, caption, ("cox",))
+
+
+def _draw_imputed(tables, endpoint, study, title) -> Iterator[Figure]:
+    if "cox" not in tables or endpoint != study.endpoints[0].name:
+        return
+    rows = tables["cox"][tables["cox"]["model"].astype("string").isin(IMPUTED)]
     if set(rows["model"].astype(str)) == set(IMPUTED):
-        endpoint = study.endpoints[0].name
         words = RatioWords("complete cases and multiple imputation", models={IMPUTED[0]: "Complete cases"})
-        title = name_endpoint(endpoint, titles)
-        plots[f"imputed_{endpoint}"] = plot_cox_forest(rows, style, title, level, words)
-    return plots
+        plot = plot_cox_forest(rows, figure_style(study), title, study.analysis.confidence.level, words)
+        caption = (
+            f"{title}: the multivariable model of patients without missing values, and of all by multiple "
+            "imputation."
+        )
+        yield Figure(f"imputed_{endpoint}", plot, caption, ("cox",))
 
 
-def _draw_periods(periods, study, style, titles) -> dict[str, object]:
+def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
+    if "subgroups" in tables:
+        level = study.analysis.confidence.level
+        plot = plot_subgroups(tables["subgroups"], figure_style(study), f"{title}: subgroups", level)
+        caption = (
+            f"{title}: the effect within subgroups, with the test of interaction. Subgroup analyses are "
+            "exploratory."
+        )
+        leading = endpoint in grouped_endpoints(study)
+        yield Figure(f"subgroups_{endpoint}", plot, caption, ("subgroups",), leading=leading)
+
+
+def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
     """Groupings whose hazards are not proportional, of the primary endpoint and overall survival."""
-    plots = {}
+    if "hazard_ratio_periods" not in tables or endpoint not in grouped_endpoints(study):
+        return
     level = study.analysis.confidence.level
-    for (endpoint, group_by), rows in iterate_groupings(periods, "endpoint", "group_by"):
-        if endpoint in grouped_endpoints(study) and not is_proportional(rows, study.analysis.alpha):
-            title = f"{name_endpoint(endpoint, titles)} by {inside_sentence(name_column(group_by))}"
-            plots[f"periods_{endpoint}_{group_by}"] = plot_periods(rows, style, title, level)
-    return plots
+    for (group_by,), rows in iterate_groupings(tables["hazard_ratio_periods"], "group_by"):
+        if not is_proportional(rows, study.analysis.alpha):
+            what = f"{title} by {inside_sentence(name_column(group_by))}"
+            plot = plot_periods(rows, figure_style(study), what, level)
+            caption = (
+                f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
+            )
+            yield Figure(f"periods_{endpoint}_{group_by}", plot, caption, ("hazard_ratio_periods",))
 
 
 def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
-    """Tell whether neither test doubts that the hazard ratios of a grouping stay the same over time."""
+    """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
     return not periods[["equality_p_value", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
-
-
-def _draw_incidences(risks, tests, study, style, titles) -> dict[str, object]:
-    """Of each endpoint all causes in one figure, and the first cause by the first grouping."""
-    plots = {}
-    level = study.analysis.confidence.level
-    shown = ("all", *study.analysis.group_by[:1])
-    for (endpoint,), rows in iterate_groupings(risks, "endpoint"):
-        title, time = name_endpoint(endpoint, titles), time_title(endpoint, study)
-        causes = list(dict.fromkeys(rows["cause"].astype(str)))
-        words = {c: name_term(c) for c in causes}
-        for (group_by,), part in iterate_groupings(rows[rows["group_by"].isin(shown)], "group_by"):
-            if group_by == "all":
-                text = CurveText(f"{title}: cumulative incidence", time, level)
-                whole = part.assign(group=part["cause"])
-                plots[f"cumulative_incidence_{endpoint}_all"] = plot_cumulative_incidence(
-                    whole, words, style, text
-                )
-                continue
-            first = pick_rows(part, cause=causes[0])
-            names = {g: name_code(group_by, g) for g in dict.fromkeys(first["group"].astype(str))}
-            test = pick_rows(tests, endpoint=endpoint, cause=causes[0], group_by=group_by, test="gray")
-            p_value = test["p_value"].iloc[0] if len(test) and test["p_value"].notna().any() else None
-            text = CurveText(f"{title}: cumulative incidence of {words[causes[0]].lower()}", time, level)
-            plots[f"cumulative_incidence_{endpoint}_{group_by}"] = plot_cumulative_incidence(
-                first, names, style, text, p_value
-            )
-    return plots
 
 
 def time_title(endpoint: str, study) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FONT = "DejaVu Sans"
@@ -131,12 +131,13 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
         axis_text=small,
         axis_line=p9.element_line(size=0.35, colour=INK),
         axis_ticks=p9.element_line(size=0.35, colour=INK),
+        axis_ticks_minor=p9.element_blank(),
         legend_position=legend,
-        legend_title=p9.element_text(size=style.small, colour=INK),
-        legend_text=small,
+        legend_title=p9.element_text(size=style.small, colour=QUIET, multialignment="left"),
+        legend_text=p9.element_text(size=style.small, colour=INK, multialignment="left"),
         legend_key_size=style.small * 1.6,
         strip_background=p9.element_blank(),
-        strip_text=p9.element_text(size=style.small, weight="bold", colour=INK),
+        strip_text=p9.element_text(size=style.small, colour=INK),
     )
 
 
@@ -164,7 +165,11 @@ def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:
 
 
 def group_scales(
-    groups: Sequence[str], labels: dict[str, str], colours: dict[str, str], title: str = ""
+    groups: Sequence[str],
+    labels: Mapping[str, str],
+    colours: Mapping[str, str],
+    title: str = "",
+    fill: bool = False,
 ) -> list:
     """Colour, fill and line type of the levels of a grouping, with one legend.
 
@@ -174,14 +179,15 @@ def group_scales(
     labels : words of each level
     colours : colour of each level, as `color_groups` gives them
     title : title of the legend
+    fill : whether the legend shows the fill
     """
     import plotnine as p9
 
     dashes = pick_linetypes(groups)
-    words = [labels[g] for g in groups]
-    breaks = list(groups)
+    same = {"breaks": list(groups), "labels": [labels[g] for g in groups], "name": title}
+    colour = [colours[g] for g in groups]
     return [
-        p9.scale_color_manual(values=[colours[g] for g in groups], breaks=breaks, labels=words, name=title),
-        p9.scale_fill_manual(values=[colours[g] for g in groups], breaks=breaks, labels=words, name=title),
-        p9.scale_linetype_manual(values=[dashes[g] for g in groups], breaks=breaks, labels=words, name=title),
+        p9.scale_color_manual(values=colour, **same),
+        p9.scale_fill_manual(values=colour, **same, guide="legend" if fill else None),
+        p9.scale_linetype_manual(values=[dashes[g] for g in groups], **same),
     ]

@@ -129,21 +129,17 @@ def test_hazards_that_change_are_told(tables):
 
 def test_the_page_leads_with_the_primary_endpoint_and_control(study):
     leading = (
-        "states_pfs",
         "estimands_pfs",
         "estimates_second",
-        "forest_os",
         "movement_a_b",
-        "periods_os_sex",
     )
-    linked = ("states_os", "medians_os", "estimates_first", "worst_grades_late")
+    linked = ("medians_os", "estimates_first", "worst_grades_late")
     assert [n for n in leading if not is_leading(n, study)] == []
     assert [n for n in linked if is_leading(n, study)] == []
 
 
 def test_every_kind_of_figure_has_a_caption_of_its_own():
-    names = ("estimands_pfs", "sensitivity_pfs", "interval_censored_pfs", "scan_intervals_sex", "imputed_pfs",
-             "subgroups_pfs", "periods_pfs_sex", "states_pfs", "depth_pfs", "predictors_pfs", "model_recist_1_1",
+    names = ("estimands_pfs", "sensitivity_pfs", "interval_censored_pfs", "scan_intervals_sex", "model_recist_1_1",
              "movement_recist_1_1_swog", "medians_pfs", "estimates_x", "weighted_x", "overlap_x", "forest")  # fmt: skip
     found = [describe_figure(n, {"pfs": "PFS"}) for n in names]
     assert all(tables for _, _, tables in found)

@@ -1,0 +1,315 @@
+"""Step curves over time, with the numbers at risk under their ticks: one function for every kind of curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.figures.theme import FigureStyle, group_scales, synthetic_caption, theme_prrt
+from prrt_outcomes.wording.numbers import format_number
+
+MOST_BANDS = 5
+MOST_TICKS = 11
+LEAST_TICKS = 4
+LEAST_SHARE = 0.03  # the axis ends at the first tick with fewer of the patients at risk than this
+NAME_LETTERS = 24
+LEGEND_LETTERS = 26
+PANEL_LETTERS = 30
+CURVE, TABLE = "curve", "at risk"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves of one figure and their words.
+
+    Attributes
+    ----------
+    steps : group, time_months, survival, and where known survival_low, survival_high, n_censored, panel
+    ticks : months at which the axis is labelled; the curves end at the last one
+    labels : words of each group in the legend, in the order of the legend
+    colours : colour of each group
+    title, subtitle, time : what is shown, what to know, title of the time axis
+    at_risk : group, time_months, n_at_risk, and panel where `steps` has one; no table where it is left out
+    names : words of each group in the table; the labels where left out
+    legend_title : title of the legend
+    bands : group, time_months, low, high, and panel; from the limits of `steps` where it is left out
+    """
+
+    steps: pd.DataFrame
+    ticks: Sequence[float]
+    labels: Mapping[str, str]
+    colours: Mapping[str, str]
+    title: str
+    subtitle: str
+    time: str
+    at_risk: pd.DataFrame | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    legend_title: str = ""
+    bands: pd.DataFrame | None = None
+
+
+def plot_curves(curves: Curves, style: FigureStyle):
+    """Draw step curves with bands, ticks for censored patients and an aligned table of numbers at risk.
+
+    Parameters
+    ----------
+    curves : what is drawn
+    style : sizes
+
+    Returns
+    -------
+    plotnine.ggplot
+        the curves and the table are rows of one facet grid, panels are its columns. Bands are left out above five
+        groups, where they would hide the curves.
+    """
+    import plotnine as p9
+
+    last = float(curves.ticks[-1])
+    groups = list(curves.labels)
+    panels = _panel_order(curves.steps)
+    steps = _as_levels(cut_at(curves.steps, last), groups, panels, CURVE)
+    layers = _band_layers(curves, groups, panels, last)
+    layers.append(
+        p9.geom_step(
+            steps, p9.aes("time_months", "survival", color="group", linetype="group"), size=style.line
+        )
+    )
+    if "n_censored" in steps and steps["n_censored"].fillna(0).gt(0).any():
+        layers.append(
+            p9.geom_point(
+                steps[steps["n_censored"].fillna(0).gt(0)],
+                p9.aes("time_months", "survival", color="group"),
+                shape="|",
+                size=1.6,
+                stroke=0.35,
+                show_legend=False,
+            )
+        )
+    wrapped = {g: fill(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
+    table = RiskTable.of(curves, groups, panels)
+    legend = "none" if len(groups) == 1 else "top" if panels else "right"
+    lines = sum(w.count("\n") + 1.4 for w in wrapped.values()) + curves.legend_title.count("\n") + 2
+    height_in = max(
+        (2.1 if panels else 2.9) * style.scale, lines * style.row_in if legend == "right" else 0.0
+    )
+    plot = (
+        p9.ggplot()
+        + layers
+        + table.layers(style)
+        + group_scales(groups, wrapped, curves.colours, curves.legend_title, fill=curves.bands is not None)
+    )
+    plot += _facets(table, panels, height_in / style.row_in)
+    plot += p9.scale_x_continuous(
+        breaks=list(curves.ticks),
+        labels=label_months,
+        limits=(0, last),
+        expand=(0.13 if len(panels) > 3 else 0.035, 0),
+    )
+    plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, expand=(0, 0))
+    subtitle = fill(curves.subtitle, round(style.width_in / style.small * 115)) if curves.subtitle else None
+    above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
+    heads = max((p.count("\n") + 1 for p in panels), default=0)
+    plot += p9.labs(x=curves.time, y="", title=curves.title, subtitle=subtitle)
+    plot += theme_prrt(
+        style, height_in + table.lines * style.row_in + above + heads * style.row_in, legend=legend
+    )
+    plot += p9.theme(strip_text_y=p9.element_blank(), panel_spacing_y=0.015, legend_key_width=style.small * 2)
+    if not curves.legend_title:
+        plot += p9.theme(legend_title=p9.element_blank())
+    return plot + synthetic_caption(style)
+
+
+@dataclass(frozen=True)
+class RiskTable:
+    """Numbers at risk as text in a second row of the facet grid.
+
+    Attributes
+    ----------
+    rows : group, time_months, label, y, and panel
+    places : y of each group's row
+    names : words of each row
+    lines : height of the table in lines of text; 0 where there is none
+    """
+
+    rows: pd.DataFrame
+    places: Mapping[str, float]
+    names: Mapping[str, str]
+    lines: float
+
+    @classmethod
+    def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> RiskTable:
+        """Table of the numbers at the ticks of the axis."""
+        if curves.at_risk is None:
+            return cls(pd.DataFrame(), {}, {}, 0.0)
+        rows = curves.at_risk.assign(group=curves.at_risk["group"].astype(str))
+        rows = rows[rows["time_months"].astype(float).isin(curves.ticks)]
+        counted = [g for g in groups if g in set(rows["group"])]
+        names = {g: fill(curves.names.get(g) or curves.labels[g], NAME_LETTERS) for g in counted}
+        places, at = {}, 1.5
+        for group, words in names.items():
+            height = words.count("\n") + 1
+            places[group] = -(at + height / 2)
+            at += height
+        labels = rows["n_at_risk"].map(lambda n: format_number(n, 0))
+        rows = rows.assign(label=labels, y=rows["group"].map(places))
+        return cls(_as_levels(rows, groups, panels, TABLE), places, names, at + 0.5)
+
+    def layers(self, style: FigureStyle) -> list:
+        """Text of the table, and the room that both rows of the grid need."""
+        import plotnine as p9
+
+        room = pd.DataFrame({"y": [-0.02, 1.03], "part": [CURVE] * 2})
+        if not self.places:
+            return [p9.geom_blank(room, p9.aes(y="y"))]
+        below = pd.DataFrame({"y": [-self.lines, -0.5], "part": [TABLE] * 2})
+        room = pd.concat([room, below])
+        return [
+            p9.geom_blank(room.assign(part=as_parts(room["part"])), p9.aes(y="y")),
+            p9.geom_text(
+                self.rows,
+                p9.aes("time_months", "y", label="label", color="group"),
+                size=style.small,
+                show_legend=False,
+            ),
+        ]
+
+    def breaks(self, limits: tuple[float, float]) -> list[float]:
+        """Ticks of a row of the grid: quarters of a curve, rows of the table."""
+        return [-1.0, *self.places.values()] if limits[0] < -0.4 else [0.0, 0.25, 0.5, 0.75, 1.0]
+
+    def label(self, breaks: Sequence[float]) -> list[str]:
+        """Words of the ticks."""
+        words = {round(place, 6): self.names[g] for g, place in self.places.items()} | {-1.0: "At risk"}
+        return [f"{100 * b:.0f}%" if b >= 0 else words.get(round(b, 6), "") for b in breaks]
+
+
+def _facets(table: RiskTable, panels: Sequence[str], curve_lines: float) -> list:
+    import plotnine as p9
+
+    if not table.places:
+        return [p9.facet_wrap("panel", nrow=1)] if panels else []
+    space = {"y": [curve_lines, table.lines], "x": [1] * max(1, len(panels))}
+    return [p9.facet_grid(f"part ~ {'panel' if panels else '.'}", scales="free_y", space=space)]
+
+
+def _band_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], last: float) -> list:
+    import plotnine as p9
+
+    bands = curves.bands
+    if bands is None:
+        if len(groups) > MOST_BANDS or "survival_low" not in curves.steps:
+            return []
+        bands = step_band(cut_at(curves.steps, last)).rename(
+            columns={"survival_low": "low", "survival_high": "high"}
+        )
+    if bands.empty:
+        return []
+    bands = _as_levels(bands, groups, panels, CURVE)
+    aes = p9.aes("time_months", ymin="low", ymax="high", fill="group")
+    return [p9.geom_ribbon(bands, aes, alpha=0.13, show_legend=curves.bands is not None)]
+
+
+def as_parts(parts: Sequence[str]) -> pd.Categorical:
+    """Rows of the facet grid: the curves, and below them the table."""
+    return pd.Categorical(parts, [CURVE, TABLE])
+
+
+def _as_levels(frame: pd.DataFrame, groups: Sequence[str], panels: Sequence[str], part: str) -> pd.DataFrame:
+    """Groups and panels as ordered levels, and the row of the facet grid."""
+    frame = frame.assign(
+        group=pd.Categorical(frame["group"].astype(str), list(groups)), part=as_parts([part] * len(frame))
+    )
+    if "panel" in frame:
+        frame["panel"] = pd.Categorical(frame["panel"], list(panels))
+    return frame
+
+
+def _panel_order(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["panel"])) if "panel" in frame else []
+
+
+def step_band(curve: pd.DataFrame) -> pd.DataFrame:
+    """Repeat each limit until the next time, so that a ribbon is a staircase; rows without limits are left out."""
+    keys = ["panel", "group"] if "panel" in curve else ["group"]
+    limits = curve.dropna(subset=["survival_low", "survival_high"])
+    held = limits.copy()
+    held["time_months"] = limits.groupby(keys, sort=False, observed=True)["time_months"].shift(-1)
+    return (
+        pd.concat([limits.assign(order=1), held.dropna(subset=["time_months"]).assign(order=0)])
+        .sort_values([*keys, "time_months", "order"], kind="stable")
+        .reset_index(drop=True)
+    )
+
+
+def cut_at(curve: pd.DataFrame, last: float) -> pd.DataFrame:
+    """Rows up to the end of the axis, with the value that holds there where a curve goes on."""
+    keys = ["panel", "group"] if "panel" in curve else ["group"]
+    inside = curve[curve["time_months"] <= last]
+    beyond = curve[curve["time_months"] > last]
+    if beyond.empty:
+        return inside.copy()
+    ends = inside.groupby(keys, sort=False, observed=True).tail(1)
+    goes_on = pd.MultiIndex.from_frame(beyond[keys].astype(str))
+    ends = ends[pd.MultiIndex.from_frame(ends[keys].astype(str)).isin(goes_on)]
+    ends = ends.assign(time_months=last)
+    if "n_censored" in ends:
+        ends["n_censored"] = 0
+    order = pd.concat([inside, ends[ends["time_months"] > 0]])
+    return order.sort_values([*keys, "time_months"], kind="stable")
+
+
+def thin_ticks(times: Sequence[float], most: int = MOST_TICKS) -> list[float]:
+    """Keep every k-th tick where there are more than fit."""
+    step = max(1, int(np.ceil(len(times) / most)))
+    return list(times[::step])
+
+
+def risk_ticks(at_risk: pd.DataFrame, end: float) -> list[float]:
+    """Ticks at the times of a table of numbers at risk, up to the first with fewer than 3% of the patients.
+
+    Parameters
+    ----------
+    at_risk : time_months, n_at_risk
+    end : last month of the curve, for a table of fewer than two times
+    """
+    counts = at_risk.groupby(at_risk["time_months"].astype(float))["n_at_risk"].sum()
+    times = [float(t) for t in counts.index]
+    if len(times) < 2:
+        return [0.0, max(1.0, float(np.ceil(end)))]
+    few = np.flatnonzero(counts.to_numpy(float) < LEAST_SHARE * float(counts.iloc[0]))
+    if len(few):
+        times = times[: max(int(few[0]) + 1, min(LEAST_TICKS, len(times)))]
+    return thin_ticks(times)
+
+
+def month_ticks(last: float, most: int = MOST_TICKS) -> list[float]:
+    """Ticks from 0 to at least `last`, a round number of months apart, at most `most` of them."""
+    if last < 3:
+        return [0.0, 1.0, 2.0, 3.0]
+    steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
+    step = next((s for s in steps if last / s <= most - 1), int(np.ceil(last / (most - 1))))
+    return [float(step * i) for i in range(int(np.ceil(last / step)) + 1)]
+
+
+def count_at_risk(part: pd.DataFrame, ticks: Sequence[float]) -> pd.DataFrame:
+    """Numbers at risk just before each tick, read off the curves: group, time_months, n_at_risk.
+
+    The number is that of the first row at or after the tick; 0 where there is none.
+    """
+    counted = []
+    for group, rows in part.groupby(part["group"].astype(str), sort=False):
+        rows = rows.sort_values("time_months")
+        times, risk = rows["time_months"].to_numpy(float), rows["n_at_risk"].to_numpy(float)
+        place = np.searchsorted(times, np.array(ticks) - 1e-9)
+        known = np.append(risk, 0.0)[np.minimum(place, len(risk))]
+        counted.append(pd.DataFrame({"group": group, "time_months": list(ticks), "n_at_risk": known}))
+    return pd.concat(counted, ignore_index=True)
+
+
+def label_months(breaks: Sequence[float]) -> list[str]:
+    """Months without decimals where they have none."""
+    return [format_number(b, 0 if float(b).is_integer() else 1) for b in breaks]

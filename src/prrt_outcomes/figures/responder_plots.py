@@ -1,0 +1,358 @@
+"""Responders against the others: curves, hazard ratios by landmark, states over time, depth of response."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.figures.curves import (
+    Curves,
+    count_at_risk,
+    label_months,
+    month_ticks,
+    plot_curves,
+)
+from prrt_outcomes.figures.theme import (
+    FEW_COLOURS,
+    METHOD_COLOURS,
+    QUIET,
+    FigureStyle,
+    synthetic_caption,
+    theme_prrt,
+)
+from prrt_outcomes.wording.numbers import (
+    format_interval,
+    format_number,
+    format_p_value,
+    format_range,
+    format_ratio,
+)
+from prrt_outcomes.wording.terms import name_term
+
+GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
+STATES = {"in_response": "#2171B5", "without_response": "#B9C7D1", "after_event": "#F0E3D8"}
+RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+OTHERS = ("naive", "time_dependent_cox")
+
+
+def plot_responder_curves(
+    curves: pd.DataFrame, ratios: pd.DataFrame, style: FigureStyle, title: str, time: str
+):
+    """Draw naive, landmark and Simon-Makuch curves in panels of one figure.
+
+    Parameters
+    ----------
+    curves : rows of `responder_curves` of one endpoint; the naive rows need landmark or Simon-Makuch rows beside them
+    ratios : rows of `responders` of the endpoint and of comparison `responder:non_responder`, unadjusted
+    style : sizes
+    title, time : name of the endpoint, title of the time axis
+
+    Raises
+    ------
+    ValueError
+        when the naive curves would stand alone.
+    """
+    parts = list_parts(curves)
+    if [m for m, _ in parts] == ["naive"]:
+        raise ValueError("naive responder curves are drawn only beside landmark or Simon-Makuch curves")
+    letters = round(96 / len(parts))
+    ticks = month_ticks(max(float(curves["time_months"].max()), 1.0), 6 if len(parts) < 4 else 4)
+    steps, counts = [], []
+    for method, landmark in parts:
+        panel = fill(_part_name(method, landmark), letters)
+        panel += "\n" + _ratio_words(method, landmark, ratios)
+        part = _rows_of(curves, method, landmark).assign(panel=panel)
+        steps.append(part[["panel", "group", "time_months", "survival"]])
+        counts.append(count_at_risk(part, ticks).assign(panel=panel))
+    lines = max(part["panel"].iloc[0].count("\n") for part in steps)
+    panels = {part["panel"].iloc[0]: _pad(part["panel"].iloc[0], lines) for part in steps}
+    return plot_curves(
+        Curves(
+            pd.concat(steps).assign(panel=lambda d: d["panel"].map(panels)),
+            ticks,
+            {g: name_term(g) for g in GROUPS},
+            GROUPS,
+            f"{title} by response",
+            "The naive comparison counts the months in which a responder could not yet fail as an effect of response. "
+            "Landmark and Simon-Makuch do not.",
+            f"{time}; after a landmark, months since the landmark",
+            at_risk=pd.concat(counts).assign(panel=lambda d: d["panel"].map(panels)),
+        ),
+        style,
+    )
+
+
+def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:
+    """Panels in order: naive, each landmark, Simon-Makuch from the first landmark (from 0 where there is no other).
+
+    From 0 the first risk sets of responders are tiny; later starts are in the table.
+    """
+    found = curves.assign(method=curves["method"].astype(str))[
+        ["method", "landmark_months"]
+    ].drop_duplicates()
+    order = {"naive": 0, "landmark": 1, "simon_makuch": 2}
+    rows = [(m, np.nan if pd.isna(t) else float(t)) for m, t in found.itertuples(index=False, name=None)]
+    rows = sorted(rows, key=lambda r: (order.get(r[0], 3), -1.0 if np.isnan(r[1]) else r[1]))
+    starts = [r for r in rows if r[0] == "simon_makuch"]
+    chosen = [r for r in starts if r[1] > 0][:1] or starts[:1]
+    return [r for r in rows if r[0] != "simon_makuch"] + chosen
+
+
+def plot_landmark_ratio(
+    ratios: pd.DataFrame, style: FigureStyle, title: str, continuous: pd.DataFrame | None = None
+):
+    """Draw the hazard ratio of responders against the landmark on a logarithmic axis.
+
+    Parameters
+    ----------
+    ratios : rows of `responders` of one endpoint and comparison, unadjusted: every landmark, naive, time-dependent
+    style : sizes
+    title : name of the endpoint
+    continuous : rows of `responder_landmarks` of the same: the ratio at every landmark, drawn as a band where its
+        standard error is below 0.5
+
+    Raises
+    ------
+    ValueError
+        when there is a naive ratio but no landmark and no time-dependent one.
+    """
+    import plotnine as p9
+
+    known = ratios.dropna(subset=["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"])
+    known = known.assign(method=known["method"].astype(str))
+    marks = known[known["method"].eq("landmark")].sort_values("landmark_months")
+    others = known[known["method"].isin(OTHERS)].drop_duplicates("method")
+    if set(known["method"]) <= {"naive"}:
+        raise ValueError("the naive ratio is drawn only beside landmark or time-dependent ratios")
+    curve = _known_landmarks(continuous)
+    months = [*marks["landmark_months"], *curve["landmark_months"]]
+    span = max([1.0, *months] if months else [12.0])
+    place = {m: span * (1.15 + 0.15 * i) for i, m in enumerate(OTHERS)}
+    points = pd.concat(
+        [marks.assign(x=marks["landmark_months"]), others.assign(x=others["method"].map(place))]
+    )
+    labels = {
+        m: fill(_method_words(m, others), 26) for m in ("landmark", *OTHERS) if m in set(points["method"])
+    }
+    low = float(min(0.5, max(known["hazard_ratio_low"].min(), RATIOS[0])))
+    high = float(max(2.0, min(known["hazard_ratio_high"].max(), RATIOS[-1])))
+    ratio_columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
+    points[ratio_columns] = points[ratio_columns].clip(low, high)
+    plot = p9.ggplot(points, p9.aes("x", "hazard_ratio", color="method", fill="method"))
+    plot += p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
+    if len(curve) > 1:
+        band = curve.assign(x=curve["landmark_months"], method="landmark")
+        band[ratio_columns] = band[ratio_columns].clip(low, high)
+        plot += p9.geom_ribbon(
+            band, p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high"), alpha=0.13, color="none"
+        )
+        plot += p9.geom_line(band, size=style.line * 0.8, show_legend=False)
+    elif len(marks) > 1:
+        plot += p9.geom_line(points[points["method"].eq("landmark")], size=style.line * 0.5, alpha=0.6)
+    plot += p9.geom_linerange(
+        p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high"), size=style.line * 0.7
+    )
+    plot += p9.geom_point(p9.aes(shape="method"), size=2.4 * style.scale, stroke=0)
+    ticks = [t for t in month_ticks(span, 8) if t <= span]
+    colours = [METHOD_COLOURS[m] for m in labels]
+    scale = {"breaks": list(labels), "labels": list(labels.values()), "name": ""}
+    return (
+        plot
+        + p9.scale_color_manual(values=colours, **scale)
+        + p9.scale_fill_manual(values=colours, **scale)
+        + p9.scale_shape_manual(values=["D" if m == "naive" else "o" for m in labels], **scale)
+        + p9.scale_x_continuous(breaks=ticks, labels=label_months)
+        + p9.scale_y_log10(breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios)
+        + p9.labs(
+            title=f"{title}: responders against others",
+            subtitle="Hazard ratio of responders against all others still at risk, by the landmark that defines them",
+            x="Landmark, months",
+            y="Hazard ratio",
+        )
+        + theme_prrt(style, 3.4 * style.scale, legend="right")
+        + p9.theme(legend_title=p9.element_blank())
+        + synthetic_caption(style)
+    )
+
+
+def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, title: str, time: str):
+    """Draw the share of patients in each state, stacked, with the expected months in each in the legend.
+
+    Parameters
+    ----------
+    states : rows of `responder_states` of one endpoint and criterion
+    means : the same of `responder_state_means`; may be empty
+    style, title, time : sizes, name of the endpoint, title of the time axis
+    """
+    import plotnine as p9
+
+    wide = states.assign(state=states["state"].astype(str)).pivot_table(
+        index="time_months", columns="state", values="probability"
+    )
+    shown = [s for s in STATES if s in wide.columns]
+    horizon = means["horizon_months"].dropna() if len(means) else pd.Series(dtype=float)
+    subtitle = "Share of all patients from the first cycle on; nobody is classified by what came later"
+    if len(horizon):
+        subtitle += (
+            f". Legend: expected months in each state within {format_number(horizon.iloc[0], 0)} months"
+        )
+    end = float(horizon.iloc[0]) * 1.2 if len(horizon) else float(wide.index.max())
+    ticks = month_ticks(max(min(end, float(wide.index.max())), 1.0))
+    edges = pd.concat([part.assign(state=s) for s, part in stack_states(wide[shown], ticks[-1]).items()])
+    edges["state"] = pd.Categorical(edges["state"], shown[::-1])
+    return (
+        p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
+        + p9.geom_ribbon()
+        + p9.scale_fill_manual(
+            values=[STATES[s] for s in shown[::-1]],
+            breaks=shown[::-1],
+            labels=[fill(_state_words(s, means), 26) for s in shown[::-1]],
+            name="",
+        )
+        + p9.scale_x_continuous(breaks=ticks, labels=label_months, expand=(0.01, 0))
+        + p9.scale_y_continuous(labels=lambda b: [f"{100 * v:.0f}%" for v in b], expand=(0, 0.01))
+        + p9.labs(title=f"{title}: response and what follows", subtitle=fill(subtitle, 110), x=time, y="")
+        + theme_prrt(style, 3.3 * style.scale, legend="right")
+        + p9.theme(legend_title=p9.element_blank())
+        + synthetic_caption(style)
+    )
+
+
+def stack_states(wide: pd.DataFrame, last: float) -> dict[str, pd.DataFrame]:
+    """Lower and upper edge of each state as staircases: time_months, low, high."""
+    inside = wide[wide.index <= last]
+    times = inside.index.to_numpy(float)
+    held = np.append(times[1:], last)
+    tops = inside.cumsum(axis=1)
+    found = {}
+    for state in inside.columns:
+        high = tops[state].to_numpy(float)
+        low = high - inside[state].to_numpy(float)
+        found[str(state)] = pd.DataFrame(
+            {
+                "time_months": np.column_stack([times, held]).ravel(),
+                "low": np.repeat(low, 2),
+                "high": np.repeat(high, 2),
+            }
+        )
+    return found
+
+
+def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw the hazard at a change of the target sum against that at no change, with its band.
+
+    Parameters
+    ----------
+    depth : rows of `responder_depth` of one endpoint and criterion
+    style, title : sizes and name of the endpoint
+    """
+    import plotnine as p9
+
+    rows = depth.dropna(subset=["hazard_ratio"]).sort_values("change")
+    first = rows.iloc[0]
+    low = float(min(0.5, max(rows["hazard_ratio_low"].min(), RATIOS[0])))
+    high = float(max(2.0, min(rows["hazard_ratio_high"].max(), RATIOS[-1])))
+    columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
+    rows = rows.assign(**{c: rows[c].clip(low, high) for c in columns})
+    steps = [s / 100 for s in range(-100, 201, 10)]
+    steps = [s for s in steps if rows["change"].min() - 1e-9 <= s <= rows["change"].max() + 1e-9]
+    words = (
+        "Hazard at the depth reached so far (time-dependent) against that of no change of the target sum; any effect "
+        f"{format_p_value(first['p_value'], name='p')}, non-linearity "
+        f"{format_p_value(first['p_value_nonlinear'], name='p')}"
+    )
+    return (
+        p9.ggplot(rows, p9.aes("change", "hazard_ratio", ymin="hazard_ratio_low", ymax="hazard_ratio_high"))
+        + p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
+        + p9.geom_ribbon(fill=FEW_COLOURS[0], alpha=0.18)
+        + p9.geom_line(color=FEW_COLOURS[0], size=style.line)
+        + p9.scale_x_continuous(breaks=steps, labels=_label_changes)
+        + p9.scale_y_log10(breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios)
+        + p9.labs(
+            title=f"{title} by depth of response",
+            subtitle=fill(words, 115),
+            x="Change of the target sum from baseline",
+            y="Hazard ratio",
+        )
+        + theme_prrt(style, 3.2 * style.scale)
+        + synthetic_caption(style)
+    )
+
+
+def _label_ratios(breaks) -> list[str]:
+    return [f"{b:g}" for b in breaks]
+
+
+def _label_changes(breaks) -> list[str]:
+    return [f"{100 * b:+.0f}%".replace("-", "\u2212") if abs(b) > 1e-9 else "0" for b in breaks]
+
+
+def _rows_of(curves, method, landmark):
+    same = curves["landmark_months"].isna() if np.isnan(landmark) else curves["landmark_months"].eq(landmark)
+    return curves[curves["method"].astype(str).eq(method) & same]
+
+
+def _pad(words: str, lines: int) -> str:
+    """Empty lines below, so that the heads of all panels start at the same height."""
+    return words + "\n" * (lines - words.count("\n"))
+
+
+def _part_name(method, landmark) -> str:
+    if method == "landmark":
+        return f"Landmark at {landmark:g} months"
+    if method == "simon_makuch" and not np.isnan(landmark):
+        return f"Simon-Makuch from {landmark:g} months"
+    return name_term(method)
+
+
+def _ratio_words(method, landmark, ratios) -> str:
+    """Hazard ratio that belongs to a panel, and how many the landmark leaves out."""
+    wanted = {"simon_makuch": "time_dependent_cox"}.get(method, method)
+    rows = ratios[ratios["method"].astype(str).eq(wanted)]
+    if method == "landmark":
+        rows = rows[rows["landmark_months"].eq(landmark)]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    if pd.isna(row["hazard_ratio"]):
+        words = "HR not estimable"
+    else:
+        reach = format_range(row["hazard_ratio_low"], row["hazard_ratio_high"], format_ratio)
+        words = (
+            f"HR {format_ratio(row['hazard_ratio'])} ({reach})\n{format_p_value(row['p_value'], name='p')}"
+        )
+    if method == "naive":
+        return f"{words}: not an effect"
+    if method == "landmark" and pd.notna(row["excluded"]):
+        return f"{words}\n{row['excluded']:.0f} lost before"
+    return words
+
+
+def _known_landmarks(continuous: pd.DataFrame | None) -> pd.DataFrame:
+    """Landmarks that say something: with an estimate whose standard error is below 0.5, in order."""
+    if continuous is None or continuous.empty:
+        return pd.DataFrame({"landmark_months": pd.Series(dtype=float)})
+    known = continuous[continuous["hazard_ratio"].notna() & continuous["std_error"].lt(0.5)]
+    return known.sort_values("landmark_months", kind="stable")
+
+
+def _method_words(method: str, others: pd.DataFrame) -> str:
+    row = others[others["method"].eq(method)]
+    if row.empty:
+        return "Landmark"
+    first = row.iloc[0]
+    reach = format_range(first["hazard_ratio_low"], first["hazard_ratio_high"], format_ratio)
+    return f"{name_term(method)}: {format_ratio(first['hazard_ratio'])} ({reach})"
+
+
+def _state_words(state: str, means: pd.DataFrame) -> str:
+    rows = means[means["state"].astype(str).eq(state)] if len(means) else means
+    if len(rows) == 0:
+        return name_term(state)
+    row = rows.iloc[0]
+    months = format_interval(
+        row["expected_months"], row["expected_low"], row["expected_high"], status=row["status"]
+    )
+    return f"{name_term(state)}: {months}"

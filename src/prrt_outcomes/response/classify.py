@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prrt_outcomes.response.best import BestResponses, Sequence, derive_best_responses, find_counted
+from prrt_outcomes.response.best import (
+    BestResponses,
+    Sequence,
+    derive_best_responses,
+    find_confirmations,
+    find_counted,
+)
 from prrt_outcomes.response.course import Course
 from prrt_outcomes.response.measure import Sizes, compute_sizes
 from prrt_outcomes.response.non_targets import derive_new_lesions, derive_non_target_responses
@@ -21,7 +27,8 @@ class Classified:
 
     Arrays of `sizes` go with the lesion rows, those of `targets`, `non_target`, `new_lesion` and `overall`
     with the visits; `followed` are the visits after the origin, `counted` says which of them count for best
-    response; `best` holds the best responses by whether confirmation is asked, positions in `counted_visits`.
+    response; `best` holds the best responses by whether confirmation is asked, positions in `counted_visits`;
+    `confirmed_at` is the position of the visit that confirms each counted CR or PR, -1 where none does.
     """
 
     criterion: CriterionDefinition
@@ -35,6 +42,7 @@ class Classified:
     followed: np.ndarray
     counted: np.ndarray
     counted_visits: np.ndarray
+    confirmed_at: np.ndarray
     best: dict[bool, BestResponses]
 
 
@@ -74,6 +82,7 @@ def classify_course(course: Course, criterion: CriterionDefinition, settings: Re
         followed=followed,
         counted=counted,
         counted_visits=followed[counted],
+        confirmed_at=find_confirmations(inside, settings),
         best={
             c: derive_best_responses(
                 inside, origin_day, settings, confirmed=c, followed=course.followed_units

@@ -21,7 +21,10 @@ from prrt_outcomes.response.classify import Classified
 from prrt_outcomes.response.codes import (
     BASES,
     DERIVED,
+    NO_DAY,
     NON_TARGETS,
+    PD,
+    PR,
     REPORTED,
     RESPONSES,
     convert_to_category,
@@ -29,8 +32,9 @@ from prrt_outcomes.response.codes import (
 )
 from prrt_outcomes.response.course import Course
 from prrt_outcomes.response.non_targets import NEW_BY_MODALITY, NEW_COUNTED
-from prrt_outcomes.response.readers import ADJUDICATED, select_adjudicated_units
+from prrt_outcomes.response.readers import ADJUDICATED, find_primary_reader, select_adjudicated_units
 from prrt_outcomes.response.reasons import format_reasons
+from prrt_outcomes.response.timeline import FAR_DAY
 from prrt_outcomes.response.wording import convert_to_strings, format_distinct, gather_texts, join_words
 from prrt_outcomes.study.response import ResponseSettings
 
@@ -79,16 +83,57 @@ def derive_responses_table(
             "reason": convert_to_strings(format_reasons(course, classified, visits)),
             "basis": convert_to_category(classified.overall.basis[visits], BASES),
             "counted": pd.array(classified.counted, dtype="boolean"),
+            "confirmation_date": _confirmation_dates(course, classified),
             "new_lesion_by_modality": pd.array(
                 classified.new_lesion[visits] == NEW_BY_MODALITY, dtype="boolean"
             ),
         }
     )
-    if settings.adjudicator is None:
-        return table
-    source = list_adjudicated_units(course, settings)
-    chosen = table[np.isin(unit, source)].assign(reader=ADJUDICATED)
-    return pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
+    if settings.adjudicator is not None:
+        source = list_adjudicated_units(course, settings)
+        chosen = table[np.isin(unit, source)].assign(reader=ADJUDICATED)
+        table = pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
+    primary = find_primary_reader(timeline.readers, settings)
+    return table.assign(primary_reader=(table["reader"] == primary).astype("boolean"))
+
+
+def _confirmation_dates(course: Course, classified: Classified) -> np.ndarray:
+    """Date of the visit that confirms the CR or PR of each follow-up visit; empty where none does."""
+    day = course.timeline.visit_day[classified.counted_visits]
+    days = np.full(len(classified.followed), NO_DAY, dtype=np.int32)
+    days[classified.counted] = convert_positions_to_days(day, classified.confirmed_at)
+    return convert_to_dates(days)
+
+
+def _first_days(course: Course, visits: np.ndarray, flag: np.ndarray) -> np.ndarray:
+    """Day of the first of the visits of each unit for which the flag is true; `NO_DAY` where there is none."""
+    days = np.full(course.timeline.n_units, NO_DAY, dtype=np.int32)
+    at = visits[flag][::-1]
+    days[course.timeline.visit_unit[at]] = course.timeline.visit_day[at]
+    return days
+
+
+def _derive_date_columns(
+    course: Course, classified: Classified, units: np.ndarray, confirmed: bool
+) -> dict[str, np.ndarray]:
+    """First response with its confirmation, first progression and first new anticancer therapy of the units."""
+    counted, overall = classified.counted_visits, classified.overall.response
+    responded = overall[counted] <= PR
+    if confirmed:
+        responded &= classified.confirmed_at >= 0
+    confirming = np.full(course.timeline.n_units, NO_DAY, dtype=np.int32)
+    at = np.flatnonzero(responded)[::-1] if confirmed else np.array([], dtype=np.int64)
+    confirming[course.timeline.visit_unit[counted[at]]] = course.timeline.visit_day[
+        counted[classified.confirmed_at[at]]
+    ]
+    followed = classified.followed
+    days = {
+        "first_response_date": _first_days(course, counted, responded),
+        "first_confirmation_date": confirming,
+        "progression_date": _first_days(course, followed, overall[followed] == PD),
+        "new_therapy_date": np.where(course.stop_day == FAR_DAY, NO_DAY, course.stop_day),
+    }
+    return {name: convert_to_dates(values[units]) for name, values in days.items()}
 
 
 def derive_best_table(
@@ -97,7 +142,9 @@ def derive_best_table(
     """Table `best_responses` under one criterion: one row a treated patient, period and reader.
 
     Columns beyond the contract: `confirmation_date` (the confirming scan; from it on a patient is a responder
-    where confirmation is asked), `complete_then_partial` (a PR follows a CR: to be looked at), `reason`.
+    where confirmation is asked), `complete_then_partial` (a PR follows a CR: to be looked at), `reason`, the
+    dates of the first response (`confirmed`: of the first that was confirmed), its confirmation, the first
+    progression and the first new anticancer therapy, and `primary_reader`.
     """
     timeline = course.timeline
     best = classified.best[confirmed]
@@ -112,7 +159,7 @@ def derive_best_table(
     group_of = {code: name for name, codes in settings.groups.items() for code in codes}
     groups = pd.array([group_of.get(code) for code in RESPONSES], dtype="string")
     response = best.response[units]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             **derive_keys(course, units // len(timeline.readers)),
             "criterion": repeat_text(classified.criterion.name, len(units)),
@@ -125,8 +172,11 @@ def derive_best_table(
             "confirmation_date": convert_to_dates(convert_positions_to_days(day, best.confirmed_at)[units]),
             "complete_then_partial": pd.array(best.complete_then_partial[units], dtype="boolean"),
             "reason": convert_to_strings(_best_reasons(course, classified, settings, confirmed).take(units)),
+            **_derive_date_columns(course, classified, units, confirmed),
         }
     )
+    primary = find_primary_reader(timeline.readers, settings)
+    return table.assign(primary_reader=(table["reader"] == primary).astype("boolean"))
 
 
 def _best_basis(course: Course, classified: Classified, confirmed: bool) -> np.ndarray:

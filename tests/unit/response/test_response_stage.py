@@ -104,3 +104,26 @@ def test_inputs_are_left_as_they_were(tables, study):
     run(tables, study)
     for name, frame in before.items():
         pd.testing.assert_frame_equal(frame, tables[name])
+
+
+def test_dates_that_later_stages_read_are_written_once(tables, study):
+    tables["therapies"] = conform_table(
+        "therapies",
+        pd.DataFrame({"patient_id": ["A"], "kind": "chemotherapy", "start_date": "2020-07-15", "drug": "x"}),
+    )
+    day = pd.Timestamp("2020-04-01")
+    lesions = tables["lesions"]
+    later = lesions[(lesions["patient_id"] == "A") & (lesions["assessment_date"] == day)]
+    tables["lesions"] = pd.concat([lesions, later.assign(assessment_date=pd.Timestamp("2020-05-20"))])
+    out = run(tables, study)
+    best = (
+        out["best_responses"].query("patient_id == 'A' and criterion == 'recist_1_1'").set_index("confirmed")
+    )
+    columns = ["first_response_date", "first_confirmation_date", "progression_date", "new_therapy_date"]
+    dates = best[columns].astype("string")
+    assert best["primary_reader"].all()
+    assert dates.loc[False].fillna("").tolist() == ["2020-04-01", "", "2020-08-01", "2020-07-15"]
+    assert dates.loc[True].tolist() == ["2020-04-01", "2020-05-20", "2020-08-01", "2020-07-15"]
+    scans = out["responses"].query("patient_id == 'A' and criterion == 'recist_1_1'")
+    assert scans["confirmation_date"].astype("string").fillna("").tolist() == ["2020-05-20", "", ""]
+    assert scans["counted"].tolist() == [True, True, False]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.proportions import compute_proportion
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 RESPONSES = {
-    "disease_control": ("CR", "PR", "MR", "SD", "NON-CR/NON-PD"),
-    "objective": ("CR", "PR"),
-    "objective_with_mr": ("CR", "PR", "MR"),
+    **COMPOSITES,
     "stable_or_minor": ("MR", "SD", "NON-CR/NON-PD"),
     "progression": ("PD",),
     "complete": ("CR",),

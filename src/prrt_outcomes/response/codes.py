@@ -7,6 +7,14 @@ import pandas as pd
 
 RESPONSES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
 CR, PR, MR, SD, NON_CR_NON_PD, PD, NE = range(7)
+OBJECTIVE = ("CR", "PR")
+"""Best responses that are an objective response."""
+COMPOSITES = {
+    "objective": OBJECTIVE,
+    "objective_with_mr": (*OBJECTIVE, "MR"),
+    "disease_control": (*OBJECTIVE, "MR", "SD", "NON-CR/NON-PD"),
+}
+"""Rates made of several best responses."""
 NON_TARGETS = ("none", "CR", "non_CR_non_PD", "PD", "NE")
 NT_NONE, NT_CR, NT_NON, NT_PD, NT_NE = range(5)
 ROLES = ("target", "non_target", "new")

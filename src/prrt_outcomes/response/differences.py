@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference_level
-from prrt_outcomes.response.rates import COMPOSITES
+from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.proportions import compute_proportion_difference
 
 METHODS = ("miettinen_nurminen", "newcombe")

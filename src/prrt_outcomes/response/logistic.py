@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.response.codes import OBJECTIVE
 from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.design import compute_centre_and_scale, derive_design_matrix
 
@@ -35,7 +36,7 @@ def summarise_response_models(
     """
     frames = []
     for (criterion, confirmed), part in best.groupby(["criterion", "confirmed"], sort=False):
-        event = part["best_response"].isin(["CR", "PR"]).to_numpy(dtype=float)
+        event = part["best_response"].isin(OBJECTIVE).to_numpy(dtype=float)
         own = covariates.loc[part.index]
         plans = [("univariable", [name]) for name in own.columns]
         if own.shape[1] > 1:

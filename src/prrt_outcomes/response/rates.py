@@ -7,14 +7,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from prrt_outcomes.cohort.tumours import derive_tumour_group
-from prrt_outcomes.response.codes import RESPONSES
+from prrt_outcomes.response.codes import COMPOSITES, RESPONSES
 from prrt_outcomes.statistics.proportions import compute_proportion
 
-COMPOSITES = {
-    "objective": ("CR", "PR"),
-    "objective_with_mr": ("CR", "PR", "MR"),
-    "disease_control": ("CR", "PR", "MR", "SD", "NON-CR/NON-PD"),
-}
 CATEGORIES = (*RESPONSES, *COMPOSITES)
 
 

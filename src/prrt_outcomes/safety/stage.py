@@ -15,6 +15,7 @@ from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phase
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.tables.skipped import derive_skipped_tables
+from prrt_outcomes.treatment.periods import find_first_cycles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def derive_lab_grades(
         attrition_row("labs", "rows", STEP, "patient without a cycle", len(labs), int((~treated).sum()))
     )
     samples, unit_losses = derive_si_values(labs.loc[treated])
-    first_cycles = periods.groupby("patient_id", observed=True)["first_cycle"].min()
+    first_cycles = find_first_cycles(periods)
     samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles)
     phased = derive_phases(samples, periods, study)
     phased = _derive_grades(phased)

@@ -47,6 +47,11 @@ def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
     ).drop(columns=["n_products", "n_known"])
 
 
+def find_first_cycles(periods: pd.DataFrame) -> pd.Series:
+    """Date of the first cycle of each treated patient, by patient_id, from the table `treatment_periods`."""
+    return periods.loc[periods["period"] == 1].set_index("patient_id")["first_cycle"]
+
+
 def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFrame:
     """Add the treatment period and the interval to the cycle before.
 

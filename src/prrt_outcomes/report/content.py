@@ -8,6 +8,16 @@ from dataclasses import dataclass, field
 import pandas as pd
 from markupsafe import Markup, escape
 
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_interval,
+    format_months,
+    format_number,
+    format_p_value,
+    is_missing,
+)
+from prrt_outcomes.wording.terms import name_code, name_endpoint
+
 
 @dataclass(frozen=True)
 class Number:
@@ -39,8 +49,12 @@ def describe_row(table: str, key: tuple[tuple[str, str], ...]) -> str:
 
 def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:
     """Make a number of a text and the row it was taken from, named by its key columns."""
-    key = tuple((c, "" if pd.isna(row[c]) else str(row[c])) for c in columns)
-    return Number(text, table, key)
+    return Number(text, table, tuple((c, as_text(row[c])) for c in columns))
+
+
+def as_text(value: object) -> str:
+    """A cell as text; empty where it is missing."""
+    return "" if is_missing(value) else str(value)
 
 
 def say(sentence: str, **parts: object) -> Markup:
@@ -80,13 +94,58 @@ class PageTable:
         """Text of every row, with the words that find it in the file."""
         return [
             (
-                describe_row(
-                    self.source, tuple((c, "" if pd.isna(r.get(c)) else str(r.get(c))) for c in self.key)
-                ),
-                [column.show(r) for column in self.columns],
+                describe_row(self.source, tuple((c, as_text(row.get(c))) for c in self.key)),
+                [column.show(row) for column in self.columns],
             )
-            for r in self.rows
+            for row in self.rows
         ]
+
+
+def text_column(title: str, key: str, name: Callable[[str], str] = str) -> Column:
+    """Words of a cell; empty where it is missing."""
+    return Column(title, lambda r: name(as_text(r[key])) if as_text(r[key]) else "", False)
+
+
+def code_column(title: str, column: str, key: str) -> Column:
+    """Words of a level whose column another cell names."""
+    return Column(
+        title, lambda r: "" if is_missing(r[key]) else name_code(str(r[column]), str(r[key])), False
+    )
+
+
+def endpoint_column(titles: dict[str, str]) -> Column:
+    """Title of the endpoint."""
+    return Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False)
+
+
+def count_column(title: str, key: str) -> Column:
+    """Whole number."""
+    return Column(title, lambda r: format_count(r[key]))
+
+
+def number_column(title: str, key: str, digits: int = 1) -> Column:
+    """Number with fixed decimals."""
+    return Column(title, lambda r: format_number(r[key], digits))
+
+
+def fraction_column(title: str, count: str = "n", total: str = "total") -> Column:
+    """Count of a total."""
+    return Column(title, lambda r: f"{format_count(r[count])}/{format_count(r[total])}")
+
+
+def p_column(title: str = "p", key: str = "p_value") -> Column:
+    """P-value."""
+    return Column(title, lambda r: format_p_value(r[key]))
+
+
+def interval_column(
+    title: str, keys: tuple[str, str, str], formatter: Callable = format_months, *, status: str = "status"
+) -> Column:
+    """Estimate with its limits, or why there is none; `keys` are estimate, lower and upper limit."""
+    value, low, high = keys
+    return Column(
+        title, lambda r: format_interval(r[value], r[low], r[high], formatter, status=r.get(status))
+    )
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,38 @@
-"""Chapter against history: estimates with their doubt, comparability and published claims."""
+"""Chapter on historical controls: estimates with their sensitivity, comparability and published claims."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import pandas as pd
+from markupsafe import Markup
 
-from prrt_outcomes.figures.rows import has_rows
-from prrt_outcomes.report.content import Column, PageTable, page_table, say
-from prrt_outcomes.report.headline import describe_primary, describe_worth, primary_estimate
+from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.report.content import (
+    Column,
+    PageTable,
+    as_text,
+    count_column,
+    interval_column,
+    number_column,
+    p_column,
+    page_table,
+    say,
+    text_column,
+    trace,
+)
 from prrt_outcomes.wording.numbers import (
     describe_status,
-    format_count,
     format_interval,
     format_level,
     format_number,
-    format_p_value,
     format_percent,
+    format_range,
     format_ratio,
 )
-from prrt_outcomes.wording.terms import name_column, name_term, spell_name
+from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term, spell_name
 
-KEY = ("control", "endpoint", "method", "weights", "estimate", "horizon_months", "assumption")
+CONTROL_KEY = ("control", "endpoint", "method", "weights", "estimate")
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
 
@@ -29,7 +40,6 @@ SHARES = ("survival_difference",)
 def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
     paragraphs: list = []
-    shown: list[PageTable] = []
     level = format_level(study.analysis.confidence.level)
     if has_rows(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
@@ -51,16 +61,83 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "History is not a randomised arm: read each estimate with its comparability card, its balance and the "
             "effective number of patients that carry it."
         )
-        shown.append(_estimate_table(tables["controls"], level))
-    if has_rows(tables["control_comparability"]):
-        shown.append(_comparability_table(tables["control_comparability"]))
-    if has_rows(tables["control_balance"]):
-        shown.append(_balance_table(tables["control_balance"]))
-    if has_rows(tables["reconstruction_quality"]):
-        shown.append(_quality_table(tables["reconstruction_quality"]))
-    if has_rows(tables["claims"]):
-        shown.append(_claim_table(tables["claims"], level))
+    makers = {
+        "controls": _estimate_table,
+        "control_comparability": _comparability_table,
+        "control_balance": _balance_table,
+        "reconstruction_quality": _quality_table,
+        "claims": _claim_table,
+    }
+    shown = [make(tables[name], level) for name, make in makers.items() if has_rows(tables[name])]
     return paragraphs, shown
+
+
+def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
+    """How comparable the sides are and what balance and size are worth: from the card and the verdict of a control."""
+    words = Markup("")
+    card = pick_rows(tables["control_comparability"], control=str(row["control"]))
+    if has_rows(card):
+        verdicts = card["verdict"].astype("string")
+        known = verdicts.isin(["same", "different", "unknown"]) & card["item"].astype("string").ne("overall")
+        different = int(verdicts[known].eq("different").sum())
+        unknown = int(verdicts[known].eq("unknown").sum())
+        words += say(
+            "; comparability: {d} of {n} items differ",
+            d=trace(str(different), "control_comparability", row, "control"),
+            n=int(known.sum()),
+        )
+        words += say(", {u} not known", u=unknown) if unknown else Markup("")
+    weights = "none" if pd.isna(row["weights"]) else str(row["weights"])
+    found = pick_rows(
+        tables["control_verdicts"],
+        control=str(row["control"]),
+        endpoint=str(row["endpoint"]),
+        weights=weights,
+    )
+    if has_rows(found):
+        words += say("; {w}", w=str(found["words"].iloc[0]))
+    return words
+
+
+def describe_ratio(row: dict, level: str) -> Markup:
+    plain = str(row["weights"]) in ("none", "<NA>", "nan", "None", "")
+    return say(
+        "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
+        estimate=inside_sentence(name_term(row["estimate"])),
+        control=name_term(row["control"]),
+        method=name_term(row["method"]),
+        weights="" if plain else say(", {w}", w=inside_sentence(name_term(row["weights"]))),
+        level=level,
+        ci=format_range(row["low"], row["high"], format_ratio),
+    )
+
+
+def describe_primary(controls: pd.DataFrame, control: str, level: str) -> Markup | None:
+    """The estimate that a control is quoted by, in words; None where there is none."""
+    row = primary_estimate(controls, control)
+    if row is None:
+        return None
+    return (
+        trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY).__html__()
+        + " "
+        + describe_ratio(row, level)
+    )
+
+
+def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
+    """The estimate that a control is quoted by: weighted Cox, else Cox, else rate ratio, else observed/expected."""
+    rows = pick_rows(controls, control=control)
+    rows = rows[rows["value"].notna()]
+    wanted = (
+        ("cox", "att"), ("cox", "overlap"), ("cox", "maic"), ("cox", "ate"), ("cox", "none"),
+        ("rate_ratio", ""), ("one_sample_logrank", ""),
+    )  # fmt: skip
+    for method, weights in wanted:
+        found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
+        found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
+        if len(found):
+            return found.iloc[0].to_dict()
+    return None
 
 
 def show_estimate(row: dict) -> str:
@@ -70,32 +147,32 @@ def show_estimate(row: dict) -> str:
     return format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
-def _estimate_table(controls, level) -> PageTable:
-    def remark(row):
-        parts = ["" if pd.isna(row["assumption"]) else str(row["assumption"]).replace("_", " ")]
-        if pd.notna(row["value"]):
-            parts.append(describe_status(row["status"]))
-        return "; ".join(p for p in parts if p)
-
+def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
     columns = [
-        Column("Control", lambda r: name_term(r["control"]), False),
-        Column("Method", lambda r: name_term(r["method"]), False),
-        Column("Weights", lambda r: "" if pd.isna(r["weights"]) else name_term(r["weights"]), False),
-        Column("n", lambda r: format_count(r["n"])),
-        Column("Control n", lambda r: format_count(r["n_control"])),
-        Column("Effective n", lambda r: _both(r["ess"], r["ess_control"])),
-        Column("Observed/expected", lambda r: _observed(r)),
-        Column("Estimate", lambda r: spell_name(str(r["estimate"])), False),
-        Column("At months", lambda r: format_number(r["horizon_months"], 0)),
+        text_column("Control", "control", name_term),
+        text_column("Method", "method", name_term),
+        text_column("Weights", "weights", name_term),
+        count_column("n", "n"),
+        count_column("Control n", "n_control"),
+        Column("Effective n", _effective_sizes),
+        Column("Observed/expected", _observed),
+        text_column("Estimate", "estimate", spell_name),
+        number_column("At months", "horizon_months", 0),
         Column(f"Value ({level} CI)", show_estimate),
-        Column("p", lambda r: format_p_value(r["p_value"])),
-        Column("Remark", remark, False),
+        p_column(),
+        Column("Remark", _remark, False),
     ]
-    return page_table("Every comparison with history", "controls", controls, columns, KEY)
+    key = (*CONTROL_KEY, "horizon_months", "assumption")
+    return page_table("Every comparison with history", "controls", controls, columns, key)
 
 
-def _both(ours, theirs) -> str:
-    parts = [format_number(v, 0) for v in (ours, theirs)]
+def _remark(row: dict) -> str:
+    status = describe_status(row["status"]) if pd.notna(row["value"]) else ""
+    return "; ".join(part for part in (as_text(row["assumption"]).replace("_", " "), status) if part)
+
+
+def _effective_sizes(row: dict) -> str:
+    parts = [format_number(row[column], 0) for column in ("ess", "ess_control")]
     return " / ".join(p or "\u2013" for p in parts) if any(parts) else ""
 
 
@@ -105,62 +182,54 @@ def _observed(row: dict) -> str:
     return f"{format_number(row['observed'], 0)}/{format_number(row['expected'])}"
 
 
-def _comparability_table(cards) -> PageTable:
+def _comparability_table(cards: pd.DataFrame, _level: str) -> PageTable:
     columns = [
-        Column("Control", lambda r: name_term(r["control"]), False),
-        Column("Item", lambda r: spell_name(str(r["item"])), False),
-        Column("Cohort", lambda r: _text(r["cohort"]), False),
-        Column("Control has", lambda r: _text(r["control_value"]), False),
-        Column("Verdict", lambda r: _text(r["verdict"]), False),
-        Column("Consequence", lambda r: _text(r["consequence"]), False),
+        text_column("Control", "control", name_term),
+        text_column("Item", "item", spell_name),
+        text_column("Cohort", "cohort"),
+        text_column("Control has", "control_value"),
+        text_column("Verdict", "verdict"),
+        text_column("Consequence", "consequence"),
     ]
     return page_table("Comparability", "control_comparability", cards, columns, ("control", "item"))
 
 
-def _balance_table(balance) -> PageTable:
+def _balance_table(balance: pd.DataFrame, _level: str) -> PageTable:
     columns = [
-        Column("Control", lambda r: name_term(r["control"]), False),
-        Column("Covariate", lambda r: name_column(str(r["covariate"])), False),
-        Column("Weights", lambda r: name_term(r["weights"]), False),
-        Column("Cohort mean", lambda r: format_number(r["mean"], 2)),
-        Column("Control mean", lambda r: format_number(r["mean_control"], 2)),
-        Column("Difference (SMD)", lambda r: format_number(r["smd"], 2)),
+        text_column("Control", "control", name_term),
+        text_column("Covariate", "covariate", name_column),
+        text_column("Weights", "weights", name_term),
+        number_column("Cohort mean", "mean", 2),
+        number_column("Control mean", "mean_control", 2),
+        number_column("Difference (SMD)", "smd", 2),
     ]
     key = ("control", "covariate", "weights")
-    return page_table(
-        "Balance of covariates", "control_balance", balance, columns, key, "Within 0.1 is balanced."
-    )
+    note = "Within 0.1 is balanced."
+    return page_table("Balance of covariates", "control_balance", balance, columns, key, note)
 
 
-def _quality_table(quality) -> PageTable:
+def _quality_table(quality: pd.DataFrame, _level: str) -> PageTable:
     columns = [
-        Column("Control", lambda r: name_term(r["control"]), False),
-        Column("Measure", lambda r: spell_name(str(r["measure"])), False),
-        Column("Published", lambda r: format_number(r["target"], 2)),
-        Column("Reconstructed", lambda r: format_number(r["reconstructed"], 2)),
-        Column("Limit", lambda r: format_number(r["limit"], 3)),
-        Column("Verdict", lambda r: _text(r["verdict"]), False),
+        text_column("Control", "control", name_term),
+        text_column("Measure", "measure", spell_name),
+        number_column("Published", "target", 2),
+        number_column("Reconstructed", "reconstructed", 2),
+        number_column("Limit", "limit", 3),
+        text_column("Verdict", "verdict"),
     ]
     key = ("control", "arm", "endpoint", "measure")
     return page_table("Reconstruction of published curves", "reconstruction_quality", quality, columns, key)
 
 
-def _claim_table(claims, level) -> PageTable:
+def _claim_table(claims: pd.DataFrame, level: str) -> PageTable:
     def amount(value):
         return format_percent(value) if pd.notna(value) and value <= 1 else format_number(value)
 
     columns = [
-        Column("Claim", lambda r: spell_name(str(r["claim"])), False),
-        Column("Source", lambda r: _text(r["source"]), False),
+        text_column("Claim", "claim", spell_name),
+        text_column("Source", "source"),
         Column("Published", lambda r: amount(r["published"])),
-        Column(
-            f"Here ({level} CI)",
-            lambda r: format_interval(r["observed"], r["low"], r["high"], amount, status=r["status"]),
-        ),
-        Column("Verdict", lambda r: _text(r["verdict"]), False),
+        interval_column(f"Here ({level} CI)", ("observed", "low", "high"), amount),
+        text_column("Verdict", "verdict"),
     ]
     return page_table("Published figures held against this cohort", "claims", claims, columns, ("claim",))
-
-
-def _text(value) -> str:
-    return "" if pd.isna(value) else str(value)

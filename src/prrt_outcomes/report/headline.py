@@ -10,6 +10,12 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.rows import has_rows, pick_rows
 from prrt_outcomes.report.content import join_words, say, trace
+from prrt_outcomes.report.controls_chapter import (
+    CONTROL_KEY,
+    describe_ratio,
+    describe_worth,
+    primary_estimate,
+)
 from prrt_outcomes.wording.numbers import (
     describe_status,
     format_count,
@@ -24,7 +30,6 @@ from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_c
 RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
 KM_KEY = ("endpoint", "group_by", "group")
 SAFETY_KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
-CONTROL_KEY = ("control", "endpoint", "method", "weights", "estimate")
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
         return None
     control, row = found[0]
     number = trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY)
-    words = _ratio_words(row, format_level(study.analysis.confidence.level))
+    words = describe_ratio(row, format_level(study.analysis.confidence.level))
     if control.primary:
         words += Markup("; primary comparison")
     else:
@@ -152,74 +157,6 @@ def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
         words += say("; exploratory: {why}", why=why)
     words += describe_worth(tables, row)
     return Tile("Against history", number, words)
-
-
-def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
-    """How comparable the sides are and what balance and size are worth: from the card and the verdict of a control."""
-    words = Markup("")
-    card = pick_rows(tables["control_comparability"], control=str(row["control"]))
-    if has_rows(card):
-        verdicts = card["verdict"].astype("string")
-        known = verdicts.isin(["same", "different", "unknown"]) & card["item"].astype("string").ne("overall")
-        different = int(verdicts[known].eq("different").sum())
-        unknown = int(verdicts[known].eq("unknown").sum())
-        words += say(
-            "; comparability: {d} of {n} items differ",
-            d=trace(str(different), "control_comparability", row, "control"),
-            n=int(known.sum()),
-        )
-        words += say(", {u} not known", u=unknown) if unknown else Markup("")
-    weights = "none" if pd.isna(row["weights"]) else str(row["weights"])
-    found = pick_rows(
-        tables["control_verdicts"],
-        control=str(row["control"]),
-        endpoint=str(row["endpoint"]),
-        weights=weights,
-    )
-    if has_rows(found):
-        words += say("; {w}", w=str(found["words"].iloc[0]))
-    return words
-
-
-def _ratio_words(row: dict, level: str) -> Markup:
-    plain = str(row["weights"]) in ("none", "<NA>", "nan", "None", "")
-    return say(
-        "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
-        estimate=inside_sentence(name_term(row["estimate"])),
-        control=name_term(row["control"]),
-        method=name_term(row["method"]),
-        weights="" if plain else say(", {w}", w=inside_sentence(name_term(row["weights"]))),
-        level=level,
-        ci=format_range(row["low"], row["high"], format_ratio),
-    )
-
-
-def describe_primary(controls: pd.DataFrame, control: str, level: str) -> Markup | None:
-    """The estimate that a control is quoted by, in words; None where there is none."""
-    row = primary_estimate(controls, control)
-    if row is None:
-        return None
-    return (
-        trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY).__html__()
-        + " "
-        + _ratio_words(row, level)
-    )
-
-
-def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
-    """The estimate that a control is quoted by: weighted Cox, else Cox, else rate ratio, else observed/expected."""
-    rows = pick_rows(controls, control=control)
-    rows = rows[rows["value"].notna()]
-    wanted = (
-        ("cox", "att"), ("cox", "overlap"), ("cox", "maic"), ("cox", "ate"), ("cox", "none"),
-        ("rate_ratio", ""), ("one_sample_logrank", ""),
-    )  # fmt: skip
-    for method, weights in wanted:
-        found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
-        found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
-        if len(found):
-            return found.iloc[0].to_dict()
-    return None
 
 
 PRICES = (

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.report.images import shorten_svg
+from prrt_outcomes.report.write import shorten_svg
 from prrt_outcomes.tables.schema import label_for
 from prrt_outcomes.wording.numbers import format_date, format_number, is_missing
 from prrt_outcomes.wording.terms import name_term

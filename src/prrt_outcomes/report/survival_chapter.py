@@ -1,4 +1,4 @@
-"""Chapter survival: medians, milestones, comparisons and models in words and tables."""
+"""Chapter survival: medians, milestones, comparisons and models; other definitions, sensitivity, subgroups."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from collections.abc import Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.report.content import Column, PageTable, join_words, page_table, say, trace
-from prrt_outcomes.report.doubt_tables import (
-    describe_periods,
-    period_table,
-    sensitivity_table,
-    subgroup_table,
+from prrt_outcomes.figures.survival_figures import is_proportional
+from prrt_outcomes.report.content import (
+    Column,
+    PageTable,
+    code_column,
+    count_column,
+    endpoint_column,
+    fraction_column,
+    interval_column,
+    join_words,
+    number_column,
+    p_column,
+    page_table,
+    say,
+    text_column,
+    trace,
 )
 from prrt_outcomes.wording.numbers import (
     describe_status,
     format_count,
-    format_interval,
     format_level,
     format_number,
     format_p_value,
@@ -28,13 +37,13 @@ from prrt_outcomes.wording.numbers import (
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
-    name_code,
     name_column,
     name_endpoint,
     name_term,
 )
 
 KM_KEY = ("endpoint", "group_by", "group")
+MEDIAN = ("median_months", "median_low", "median_high")
 
 
 def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -48,26 +57,27 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     """
     titles = endpoint_titles(study)
     level = format_level(study.analysis.confidence.level)
-    paragraphs, shown = [], []
+    paragraphs: list = []
+    shown: list[PageTable] = []
     whole = pick_rows(tables["km_summary"], group_by="all")
     for row in whole.to_dict("records"):
         paragraphs.append(describe_median(row, titles, level))
     paragraphs += _describe_tests(tables["logrank"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
-    if has_rows(tables["hazard_ratio_periods"]):
-        shown.append(period_table(tables["hazard_ratio_periods"], titles, level))
-    if has_rows(tables["km_summary"]):
-        shown.append(_median_table(tables["km_summary"], titles, level))
-    if has_rows(tables["milestones"]):
-        shown.append(_milestone_table(tables["milestones"], titles, level))
-    if has_rows(tables["cox"]):
-        shown += _cox_tables(tables["cox"], titles, level)
-    if has_rows(tables["rmst_difference"]):
-        shown.append(_rmst_table(tables["rmst_difference"], titles, level))
-    for name, make in (("subgroups", subgroup_table), ("sensitivity", sensitivity_table)):
+    makers = {
+        "hazard_ratio_periods": period_table,
+        "km_summary": _median_table,
+        "milestones": _milestone_table,
+        "cox": _cox_tables,
+        "rmst_difference": _rmst_table,
+        "subgroups": subgroup_table,
+        "sensitivity": sensitivity_table,
+    }
+    for name, make in makers.items():
         if has_rows(tables[name]):
-            shown.append(make(tables[name], titles, level))
+            made = make(tables[name], titles, level)
+            shown += made if isinstance(made, list) else [made]
     return paragraphs, shown
 
 
@@ -98,8 +108,6 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
 
 def _describe_tests(logrank: pd.DataFrame, titles: dict[str, str]) -> list:
     """One sentence an endpoint with the log-rank test of every grouping."""
-    if not has_rows(logrank):
-        return []
     overall = logrank[logrank["group"].isna() & logrank["test"].astype("string").eq("logrank")]
     sentences = []
     for (endpoint,), rows in iterate_groupings(overall, "endpoint"):
@@ -125,8 +133,6 @@ def _test_words(row: dict):
 
 def _describe_proportionality(diagnostics: pd.DataFrame, titles, alpha: float) -> list:
     """One warning for each model whose global test doubts proportional hazards."""
-    if not has_rows(diagnostics):
-        return []
     doubtful = diagnostics[
         diagnostics["term"].astype("string").str.lower().eq("global") & diagnostics["p_value"].lt(alpha)
     ]
@@ -144,32 +150,45 @@ def _describe_proportionality(diagnostics: pd.DataFrame, titles, alpha: float) -
     ]
 
 
-def _endpoint(titles):
-    return Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False)
-
-
-def _group() -> list[Column]:
-    return [
-        Column(
-            "Group",
-            lambda r: name_code(str(r["group_by"]), str(r["group"])),
-            False,
+def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]) -> list:
+    """A sentence for each grouping whose hazard ratios change over time: rows of `hazard_ratio_periods`."""
+    sentences = []
+    for (endpoint, group_by), rows in iterate_groupings(periods, "endpoint", "group_by"):
+        if is_proportional(rows, alpha):
+            continue
+        row = rows.iloc[0].to_dict()
+        key = ("endpoint", "group_by")
+        sentences.append(
+            say(
+                "{name} by {group}: the hazards are not proportional (hazard ratio the same in all periods {same}, "
+                "score test {score}), so one ratio does not describe the groups; read the periods, milestones and "
+                "the restricted means instead.",
+                name=name_endpoint(endpoint, titles),
+                group=inside_sentence(name_column(group_by)),
+                same=trace(
+                    format_p_value(row["equality_p_value"], name="p") or "not tested",
+                    "hazard_ratio_periods",
+                    row,
+                    *key,
+                ),
+                score=trace(
+                    format_p_value(row["proportional_p_value"], name="p") or "not tested",
+                    "hazard_ratio_periods",
+                    row,
+                    *key,
+                ),
+            )
         )
-    ]
+    return sentences
 
 
-def _median_table(summary, titles, level) -> PageTable:
+def _median_table(summary: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
     columns = [
-        _endpoint(titles),
-        *_group(),
-        Column("Patients", lambda r: format_count(r["n"])),
-        Column("Events", lambda r: format_count(r["events"])),
-        Column(
-            f"Median, months ({level} CI)",
-            lambda r: format_interval(
-                r["median_months"], r["median_low"], r["median_high"], status=r["median_status"]
-            ),
-        ),
+        endpoint_column(titles),
+        code_column("Group", "group_by", "group"),
+        count_column("Patients", "n"),
+        count_column("Events", "events"),
+        interval_column(f"Median, months ({level} CI)", MEDIAN, status="median_status"),
         Column(
             "Restricted mean, months",
             lambda r: format_number(r["rmst_months"]) or describe_status(r["rmst_status"]),
@@ -177,75 +196,133 @@ def _median_table(summary, titles, level) -> PageTable:
     ]
     horizons = sorted({f"{h:g}" for h in summary["rmst_horizon_months"].dropna()})
     note = f"Restricted mean to {', '.join(horizons)} months. " if horizons else ""
-    return page_table(
-        "Time to event by group", "km_summary", summary, columns, KM_KEY, f"{note}NR: limit not reached."
-    )
+    note += "NR: limit not reached."
+    return page_table("Time to event by group", "km_summary", summary, columns, KM_KEY, note)
 
 
-def _milestone_table(milestones, titles, level) -> PageTable:
+def _milestone_table(milestones: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    limits = ("survival", "survival_low", "survival_high")
     columns = [
-        _endpoint(titles),
-        *_group(),
-        Column("Months", lambda r: format_number(r["time_months"], 0)),
-        Column("At risk", lambda r: format_count(r["n_at_risk"])),
-        Column(
-            f"Free of the event ({level} CI)",
-            lambda r: format_interval(
-                r["survival"], r["survival_low"], r["survival_high"], format_percent, status=r["status"]
-            ),
-        ),
+        endpoint_column(titles),
+        code_column("Group", "group_by", "group"),
+        number_column("Months", "time_months", 0),
+        count_column("At risk", "n_at_risk"),
+        interval_column(f"Free of the event ({level} CI)", limits, format_percent),
     ]
     return page_table("Survival at milestones", "milestones", milestones, columns, (*KM_KEY, "time_months"))
 
 
-def _cox_tables(cox, titles, level) -> list[PageTable]:
-    tables = []
-    for (endpoint,), part in iterate_groupings(cox, "endpoint"):
-        columns = [
-            Column("Model", lambda r: name_term(r["model"]), False),
-            Column("Covariate", lambda r: name_column(str(r["term"])), False),
-            Column(
-                "Level", lambda r: "" if pd.isna(r["level"]) else name_code(r["term"], str(r["level"])), False
-            ),
-            Column(
-                "Against",
-                lambda r: "" if pd.isna(r["reference"]) else name_code(r["term"], str(r["reference"])),
-                False,
-            ),
-            Column("Events/n", lambda r: f"{format_count(r['events'])}/{format_count(r['n'])}"),
-            Column(
-                f"Hazard ratio ({level} CI)",
-                lambda r: format_interval(
-                    r["hazard_ratio"],
-                    r["hazard_ratio_low"],
-                    r["hazard_ratio_high"],
-                    format_ratio,
-                    status=r["status"],
-                ),
-            ),
-            Column("p", lambda r: format_p_value(r["p_value"])),
-            Column(
-                "Remark", lambda r: describe_status(r["status"]) if pd.notna(r["hazard_ratio"]) else "", False
-            ),
-        ]
-        title = f"{name_endpoint(endpoint, titles)}: Cox models"
-        tables.append(page_table(title, "cox", part, columns, ("endpoint", "model", "term", "level")))
-    return tables
-
-
-def _rmst_table(differences, titles, level) -> PageTable:
+def _cox_tables(cox: pd.DataFrame, titles: dict[str, str], level: str) -> list[PageTable]:
     columns = [
-        _endpoint(titles),
-        *_group(),
-        Column("Against", lambda r: name_code(str(r["group_by"]), str(r["reference"])), False),
+        text_column("Model", "model", name_term),
+        text_column("Covariate", "term", name_column),
+        code_column("Level", "term", "level"),
+        code_column("Against", "term", "reference"),
+        fraction_column("Events/n", "events", "n"),
+        _ratio_column(level),
+        p_column(),
         Column(
-            f"Difference, months ({level} CI)",
-            lambda r: format_interval(
-                r["difference_months"], r["low"], r["high"], format_number, status=r["status"]
-            ),
+            "Remark", lambda r: describe_status(r["status"]) if pd.notna(r["hazard_ratio"]) else "", False
         ),
-        Column("p", lambda r: format_p_value(r["p_value"])),
     ]
-    return page_table(
-        "Difference of restricted means", "rmst_difference", differences, columns, (*KM_KEY, "reference")
-    )
+    key = ("endpoint", "model", "term", "level")
+    return [
+        page_table(f"{name_endpoint(endpoint, titles)}: Cox models", "cox", part, columns, key)
+        for (endpoint,), part in iterate_groupings(cox, "endpoint")
+    ]
+
+
+def _rmst_table(differences: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    columns = [
+        endpoint_column(titles),
+        code_column("Group", "group_by", "group"),
+        code_column("Against", "group_by", "reference"),
+        interval_column(f"Difference, months ({level} CI)", ("difference_months", "low", "high")),
+        p_column(),
+    ]
+    key = (*KM_KEY, "reference")
+    return page_table("Difference of restricted means", "rmst_difference", differences, columns, key)
+
+
+def _result_columns(level: str) -> list[Column]:
+    return [
+        code_column("Group", "group_by", "group"),
+        count_column("Patients", "n"),
+        count_column("Events", "events"),
+        interval_column(f"Median, months ({level} CI)", MEDIAN),
+        _ratio_or_nothing(level, "hazard_ratio_status"),
+    ]
+
+
+def _ratio_column(level: str, status: str = "status") -> Column:
+    limits = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+    return interval_column(f"Hazard ratio ({level} CI)", limits, format_ratio, status=status)
+
+
+def _ratio_or_nothing(level: str, status: str = "status") -> Column:
+    """Hazard ratio; nothing in a row that is itself the reference or the whole cohort."""
+    ratio = _ratio_column(level, status)
+
+    def show(row: dict) -> str:
+        is_reference = pd.isna(row[status]) or str(row[status]) == "ok"
+        return "" if pd.isna(row["hazard_ratio"]) and is_reference else ratio.show(row)
+
+    return Column(ratio.title, show)
+
+
+def variant_table(variants: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    """Median and hazard ratio of every variant of an endpoint: rows of `estimand_comparison`."""
+    columns = [
+        endpoint_column(titles),
+        Column("Definition", lambda r: name_term(r["variant"]) or name_term("primary"), False),
+        *_result_columns(level),
+    ]
+    key = ("endpoint", "variant", "group_by", "group")
+    return page_table("Other definitions of the endpoints", "estimand_comparison", variants, columns, key)
+
+
+def sensitivity_table(analyses: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    """Median and hazard ratio of every sensitivity analysis: rows of `sensitivity`."""
+    columns = [
+        endpoint_column(titles),
+        text_column("Analysis", "analysis", name_term),
+        count_column("Changed", "n_changed"),
+        *_result_columns(level),
+    ]
+    key = ("endpoint", "analysis", "group_by", "group")
+    note = "Changed: patients whose time or event differs from the primary analysis."
+    return page_table("Sensitivity analyses", "sensitivity", analyses, columns, key, note)
+
+
+def subgroup_table(subgroups: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    """Effect within the levels of subgroups with the test of interaction: rows of `subgroups`."""
+    columns = [
+        endpoint_column(titles),
+        text_column("Subgroup", "subgroup", name_column),
+        code_column("Level", "subgroup", "subgroup_level"),
+        code_column("Effect of", "term", "level"),
+        code_column("Against", "term", "reference"),
+        fraction_column("Events/n", "events", "n"),
+        _ratio_or_nothing(level),
+        p_column("p of interaction", "interaction_p_value"),
+    ]
+    key = ("endpoint", "subgroup", "subgroup_level", "term", "level")
+    return page_table("Subgroups", "subgroups", subgroups, columns, key)
+
+
+def period_table(periods: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    """Hazard ratio of each group within periods of follow-up: rows of `hazard_ratio_periods`."""
+    columns = [
+        endpoint_column(titles),
+        code_column("Group", "group_by", "level"),
+        code_column("Against", "group_by", "reference"),
+        number_column("From month", "start_months", 0),
+        number_column("To month", "stop_months", 0),
+        count_column("At risk", "n_at_risk"),
+        count_column("Events", "events"),
+        _ratio_or_nothing(level),
+        p_column("p, same in all periods", "equality_p_value"),
+    ]
+    key = ("endpoint", "group_by", "level", "start_months")
+    title = "Hazard ratio within periods of follow-up"
+    return page_table(title, "hazard_ratio_periods", periods, columns, key)

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import re
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prrt_outcomes.report.account import attrition_table, stage_table
-from prrt_outcomes.report.chapters import REPORT_CHAPTERS, build_chapter
-from prrt_outcomes.report.content import PageFigure
+import pandas as pd
+
+from prrt_outcomes.figures.figure import INDEX
+from prrt_outcomes.report.content import (
+    Chapter,
+    PageFigure,
+    PageTable,
+    count_column,
+    page_table,
+    text_column,
+)
+from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
-from prrt_outcomes.report.images import inline_figure, list_figures
+from prrt_outcomes.report.methods import METHODS
+from prrt_outcomes.report.patients_chapters import write_endpoints, write_safety, write_treatment
+from prrt_outcomes.report.response_chapters import write_responders, write_response
+from prrt_outcomes.report.survival_chapter import write_survival
+from prrt_outcomes.tables.files import read_table
+from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.wording.numbers import format_date
+from prrt_outcomes.wording.terms import spell_name
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+LARGEST_SVG = 700_000
+SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
+IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
+NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
 REPORT_INPUTS = (
     "stages",
     "attrition",
@@ -50,6 +69,16 @@ REPORT_INPUTS = (
     "safety_rates",
     "treatment_delivery",
 )
+REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
+    "treatment": ("Treatment", write_treatment),
+    "response": ("Response", write_response),
+    "endpoints": ("Patients and endpoints", write_endpoints),
+    "survival": ("Survival", write_survival),
+    "responders": ("Responders", write_responders),
+    "controls": ("Against history", write_controls),
+    "safety": ("Safety", write_safety),
+}
+STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 
 
 def write_report(results_folder: Path | str, study) -> Path:
@@ -77,9 +106,6 @@ def write_report(results_folder: Path | str, study) -> Path:
 
 def read_report_tables(results: Path) -> dict[str, pd.DataFrame]:
     """Read every table of `REPORT_INPUTS`, empty where it is absent."""
-    from prrt_outcomes.tables.files import read_table
-    from prrt_outcomes.tables.frames import empty_table
-
     tables = {}
     for name in REPORT_INPUTS:
         path = results / "tables" / f"{name}.csv"
@@ -92,7 +118,9 @@ def read_figures(folder: Path) -> dict[str, list[PageFigure]]:
     chapters = {}
     for chapter in REPORT_CHAPTERS:
         figures = []
-        for entry in list_figures(folder / chapter):
+        index = folder / chapter / INDEX
+        entries = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
+        for entry in entries:
             image, file = inline_figure(folder / chapter, entry["name"])
             figures.append(
                 PageFigure(
@@ -131,3 +159,107 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageF
         stages=stage_table(tables["stages"]),
         style=(folder / "report.css").read_text(encoding="utf-8"),
     )
+
+
+def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[PageFigure], study) -> Chapter:
+    """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty.
+
+    Parameters
+    ----------
+    name : one of `REPORT_CHAPTERS`
+    tables : all tables of the report
+    figures : figures of the chapter as they lie on disk
+    study : settings and titles
+    """
+    title, write = REPORT_CHAPTERS[name]
+    paragraphs, shown = write(tables, study)
+    if not paragraphs and not shown and not figures:
+        reason = find_reason(tables["stages"], name, "skipped") or "the tables of this chapter have no rows"
+        return Chapter(name, title, skipped=reason)
+    remark = find_reason(tables["stages"], name, "partial")
+    return Chapter(
+        name,
+        title,
+        tuple(paragraphs),
+        tuple(f for f in figures if f.leading),
+        tuple(shown),
+        METHODS[name](study),
+        further=tuple(f for f in figures if not f.leading),
+        remarks=(remark,) if remark else (),
+    )
+
+
+def find_reason(stages: pd.DataFrame, stage: str, status: str) -> str:
+    """Why a stage has a status; empty where it has another or is not in the table."""
+    for row in stages.to_dict("records"):
+        if str(row["stage"]) == stage and str(row["status"]) == status:
+            known = "no data" if status == "skipped" else ""
+            return known if pd.isna(row["reason"]) else str(row["reason"])
+    return ""
+
+
+def attrition_table(attrition: pd.DataFrame) -> PageTable:
+    """Every loss with its reason; steps that lost nobody are in the file only."""
+    lost = attrition[attrition["n_lost"].fillna(0).gt(0)]
+    columns = [
+        text_column("Step", "step"),
+        text_column("Reason", "reason"),
+        text_column("Table", "table", spell_name),
+        text_column("Unit", "unit"),
+        count_column("Before", "n_before"),
+        count_column("Lost", "n_lost"),
+        count_column("After", "n_after"),
+    ]
+    note = "Steps that lost nothing are left out here and stand in the file."
+    return page_table("Losses", "attrition", lost, columns, ("table", "unit", "step", "reason"), note)
+
+
+def stage_table(stages: pd.DataFrame) -> PageTable:
+    """How far each stage came."""
+    columns = [
+        text_column("Stage", "stage", spell_name),
+        text_column("Status", "status", lambda status: STAGE_WORDS.get(status, status)),
+        text_column("Reason", "reason"),
+    ]
+    return page_table("Stages of the run", "stages", stages, columns, ("stage",))
+
+
+def inline_figure(folder: Path, name: str) -> tuple[str, str]:
+    """Read a figure for the page.
+
+    Returns
+    -------
+    image : a data address, the svg where it is not too large, else the png; empty where only a pdf was drawn
+    file : name of the file in the folder that the page links to
+    """
+    svg, png, pdf = (folder / f"{name}.{kind}" for kind in ("svg", "png", "pdf"))
+    best = pdf if pdf.is_file() else svg if svg.is_file() else png
+    if svg.is_file():
+        text = shorten_svg(svg.read_text(encoding="utf-8"))
+        if len(text) <= LARGEST_SVG or not png.is_file():
+            return _data_address("image/svg+xml", text.encode()), best.name
+    if png.is_file():
+        return _data_address("image/png", png.read_bytes()), best.name
+    return "", best.name
+
+
+def shorten_svg(text: str) -> str:
+    """Round coordinates to a hundredth of a point and drop what only a person reading the file needs."""
+    text = text[text.index("<svg") :] if "<svg" in text else text
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    for long, short in SHORTER:
+        text = text.replace(long, short)
+    text = IDLE.sub("", text)
+    text = NUMBER.sub(_round_coordinate, text)
+    return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _round_coordinate(found: re.Match) -> str:
+    """Two decimals; the scale of letters keeps all."""
+    text = found.group()
+    return text if text.startswith("scale") else f"{float(text):.2f}".rstrip("0").rstrip(".")
+
+
+def _data_address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -7,11 +7,9 @@ import pytest
 
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
-from prrt_outcomes.report.responders_chapter import write_responders
-from prrt_outcomes.report.response_chapter import write_response
-from prrt_outcomes.report.safety_chapter import write_safety
+from prrt_outcomes.report.patients_chapters import write_safety, write_treatment
+from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.survival_chapter import describe_median
-from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.report.write import REPORT_INPUTS
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -196,7 +194,7 @@ def test_treatment_and_safety_in_words(study, tables):
 
 
 def test_doubt_stands_in_the_chapters(study, tables):
-    from prrt_outcomes.report.endpoints_chapter import write_endpoints
+    from prrt_outcomes.report.patients_chapters import write_endpoints
     from prrt_outcomes.report.survival_chapter import write_survival
 
     row = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 40, "events": 9, "median_months": 21.0}

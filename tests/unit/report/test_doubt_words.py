@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.captions import describe_figure, is_leading
-from prrt_outcomes.report.doubt_tables import describe_periods
-from prrt_outcomes.report.endpoints_chapter import name_criteria, write_endpoints
-from prrt_outcomes.report.headline import build_headline, describe_worth
-from prrt_outcomes.report.responders_chapter import write_responders
+from prrt_outcomes.report.controls_chapter import describe_worth
+from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
+from prrt_outcomes.report.response_chapters import write_responders
+from prrt_outcomes.report.survival_chapter import describe_periods
 from prrt_outcomes.report.write import REPORT_INPUTS
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table

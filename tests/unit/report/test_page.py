@@ -12,8 +12,7 @@ from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.report.content import Number, join_words, say
-from prrt_outcomes.report.images import shorten_svg
-from prrt_outcomes.report.write import write_report
+from prrt_outcomes.report.write import shorten_svg, write_report
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import write_table
 

@@ -1,0 +1,254 @@
+"""Chapters response and responders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+from markupsafe import Markup
+
+from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.report.content import (
+    Column,
+    PageTable,
+    code_column,
+    count_column,
+    endpoint_column,
+    fraction_column,
+    interval_column,
+    number_column,
+    p_column,
+    page_table,
+    say,
+    text_column,
+    trace,
+)
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_interval,
+    format_level,
+    format_number,
+    format_percent,
+    format_range,
+    format_ratio,
+)
+from prrt_outcomes.wording.terms import endpoint_titles, name_column, name_endpoint, name_term
+
+METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
+RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
+SHARE = ("proportion", "proportion_low", "proportion_high")
+RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+RESPONDER_KEY = ("endpoint", "criterion", "adjusted", "method", "landmark_months", "comparison")
+EXPLANATION = (
+    "A patient must live long enough without progression to be seen as a responder: until then nothing could go wrong "
+    "for the responders, by definition. Counting from the first cycle credits them with that time, so responders look "
+    "better even if response changed nothing. A landmark (start later, with those still at risk) or a response that "
+    "begins only on the day it was seen (Mantel-Byar, time-dependent Cox) does not."
+)
+
+
+def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
+    """Paragraphs and tables of the chapter.
+
+    Parameters
+    ----------
+    tables : response_rates, response_concordance, response_differences; any may be empty
+    study : criteria, which rate is quoted, confidence level
+    """
+    rates = tables["response_rates"]
+    if not has_rows(rates):
+        return [], []
+    level = format_level(study.analysis.confidence.level)
+    confirmed = study.response.primary_rate == "confirmed"
+    first = study.response.criteria[0]
+    quoted = rates[_is_true(rates["confirmed"]).eq(confirmed)]
+    paragraphs = [
+        _describe_rate(pick_rows(quoted, criterion=c, group_by="all"), c, level)
+        for c in study.response.criteria
+    ]
+    whole = pick_rows(rates, group_by="all")
+    shown = [_rate_table("Best response of all patients", whole, level, with_group=False)]
+    groups = pick_rows(quoted, criterion=first)
+    groups = groups[
+        groups["group_by"].astype(str).ne("all")
+        & groups["category"].astype(str).isin(["objective", "disease_control", "PD", "NE"])
+    ]
+    if has_rows(groups):
+        shown.append(_rate_table("Rates by group, primary criterion", groups, level, with_group=True))
+    differences = pick_rows(tables["response_differences"], criterion=first)
+    if has_rows(differences):
+        own = differences[_is_true(differences["confirmed"]).eq(confirmed)]
+        shown.append(_difference_table(own, level))
+    shown += _concordance(tables["response_concordance"])
+    return [p for p in paragraphs if p], shown
+
+
+def _is_true(values: pd.Series) -> pd.Series:
+    return values.astype("boolean").fillna(False)
+
+
+def _describe_rate(rows: pd.DataFrame, criterion: str, level: str):
+    found = {str(r["category"]): r for r in rows.to_dict("records")}
+    if "objective" not in found:
+        return None
+    row = found["objective"]
+
+    def rate(code):
+        return trace(format_percent(found[code]["proportion"]), "response_rates", found[code], *RATE_KEY)
+
+    text = say(
+        "By {c}, <strong>{p}</strong> of {t} treated patients had an objective response ({level} CI {ci})",
+        c=name_term(criterion),
+        p=rate("objective"),
+        t=format_count(row["total"]),
+        level=level,
+        ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
+    )
+    parts = {"MR": "minor response", "SD": "stable disease", "PD": "progression", "NE": "not evaluable"}
+    for code, words in parts.items():
+        if code in found and found[code]["n"] > 0:
+            text += say("; {w} {p}", w=words, p=rate(code))
+    if "disease_control" in found:
+        text += say("; disease control {p}", p=rate("disease_control"))
+    return text + "."
+
+
+def _rate_table(title: str, rates: pd.DataFrame, level: str, *, with_group: bool) -> PageTable:
+    grouping = [text_column("Grouping", "group_by", name_column), code_column("Group", "group_by", "group")]
+    columns = [
+        *(grouping if with_group else [text_column("Criterion", "criterion", name_term)]),
+        Column("Confirmed", lambda r: "yes" if str(r["confirmed"]) == "True" else "no", False),
+        text_column("Response", "category", name_term),
+        fraction_column("n"),
+        interval_column(f"Share ({level} CI)", SHARE, format_percent),
+    ]
+    return page_table(title, "response_rates", rates, columns, RATE_KEY)
+
+
+def _difference_table(differences: pd.DataFrame, level: str) -> PageTable:
+    """Difference of rates between groups with both intervals."""
+    limits = ("difference", "difference_low", "difference_high")
+    columns = [
+        text_column("Grouping", "group_by", name_column),
+        code_column("Group", "group_by", "group"),
+        code_column("Against", "group_by", "reference"),
+        text_column("Response", "category", name_term),
+        text_column("Interval by", "method", lambda m: METHOD_NAMES.get(m, name_term(m))),
+        fraction_column("n"),
+        fraction_column("n, reference", "n_reference", "total_reference"),
+        interval_column(f"Difference ({level} CI)", limits, format_percent),
+        p_column(),
+    ]
+    title = "Differences of rates, primary criterion"
+    return page_table(title, "response_differences", differences, columns, (*RATE_KEY, "method"))
+
+
+def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
+    """One table a pair of criteria: how often they agree, cell by cell, with kappa in the title."""
+    shown = []
+    for (a, b), rows in iterate_groupings(concordance, "criterion_a", "criterion_b"):
+        kappa = rows["kappa"].dropna()
+        title = f"{name_term(a)} against {name_term(b)}"
+        if len(kappa):
+            title += f": Cohen's kappa {format_number(kappa.iloc[0], 2)}"
+        columns = [
+            text_column(name_term(a), "response_a"),
+            text_column(name_term(b), "response_b"),
+            count_column("Patients", "n"),
+        ]
+        key = ("criterion_a", "criterion_b", "response_a", "response_b")
+        filled = rows[rows["n"].fillna(0).gt(0)]
+        shown.append(page_table(title, "response_concordance", filled, columns, key, most_open=0))
+    return shown
+
+
+def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
+    """Paragraphs and tables of the chapter; the naive number is told only beside the others."""
+    responders = tables["responders"]
+    if not has_rows(responders):
+        return [], []
+    if set(responders["method"].astype(str)) <= {"naive"}:
+        return [EXPLANATION], []
+    titles, level = endpoint_titles(study), format_level(study.analysis.confidence.level)
+    paragraphs: list = [EXPLANATION]
+    primary = pick_rows(
+        responders, comparison="responder:non_responder", criterion=study.response.criteria[0]
+    )
+    for endpoint in dict.fromkeys(primary["endpoint"].astype(str)):
+        text = _contrast(pick_rows(primary, endpoint=endpoint), name_endpoint(endpoint, titles), level)
+        paragraphs += [text] if text else []
+    bias = tables["responder_bias"]
+    bias = bias[bias["null_naive_rejected"].notna()]
+    paragraphs += [_describe_bias(row, titles, level) for row in bias.to_dict("records")]
+    ratio = interval_column("", RATIO, format_ratio)
+    columns = [
+        endpoint_column(titles),
+        text_column("Comparison", "comparison", _compare_words),
+        Column("Adjusted", lambda r: "yes" if str(r["adjusted"]) == "True" else "no", False),
+        text_column("Method", "method", name_term),
+        number_column("Landmark", "landmark_months", 0),
+        count_column("n", "n"),
+        count_column("Lost before", "excluded"),
+        count_column("Events", "events"),
+        Column(f"Hazard ratio ({level} CI)", lambda r: "" if _is_test_only(r) else ratio.show(r)),
+        p_column(),
+    ]
+    note = "The naive rows are biased and stand here only beside the methods that are not."
+    title = "Responders against others, every method"
+    return paragraphs, [page_table(title, "responders", responders, columns, RESPONDER_KEY, note)]
+
+
+def _is_test_only(row: dict) -> bool:
+    return str(row["method"]) == "mantel_byar" and pd.isna(row["hazard_ratio"])
+
+
+def _compare_words(comparison: str) -> str:
+    return " against ".join(name_term(part).lower() for part in comparison.split(":"))
+
+
+def _contrast(rows: pd.DataFrame, name: str, level: str):
+    """Naive beside the time-dependent hazard ratio; nothing where the second is missing."""
+    rows = rows[rows["adjusted"].astype("boolean").eq(False).fillna(True) & rows["hazard_ratio"].notna()]
+    found = {str(r["method"]): r for r in rows.to_dict("records")}
+    if not {"naive", "time_dependent_cox"} <= set(found):
+        return None
+
+    def ratio(method):
+        text = format_interval(*(found[method][column] for column in RATIO), format_ratio)
+        return trace(text, "responders", found[method], *RESPONDER_KEY)
+
+    return say(
+        "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
+        "the day it was seen, and {naive} by the naive count ({level} CI).",
+        name=name,
+        td=ratio("time_dependent_cox"),
+        naive=ratio("naive"),
+        level=level,
+    )
+
+
+def _describe_bias(row: dict, titles: dict[str, str], level: str):
+    """How much of the naive ratio is bias, and what the naive test would claim if response did nothing."""
+    key = ("endpoint", "criterion", "comparison")
+    name = name_endpoint(row["endpoint"], titles)
+    text = Markup("")
+    if pd.notna(row["bias"]):
+        low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
+        text = say(
+            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}) for no reason but "
+            "the time that a responder had to live through first. ",
+            name=name,
+            factor=trace(format_ratio(math.exp(row["bias"])), "responder_bias", row, *key),
+            level=level,
+            reach=format_range(low, high, format_ratio),
+        )
+        name = "By the response times of this study"
+    return text + say(
+        "{name}: had response done nothing, the naive test would still have claimed a difference in {naive} of {n} "
+        "simulated cohorts; the Mantel-Byar test, which does not count that time, in {mb} (5% are expected by chance).",
+        name=name,
+        naive=trace(format_percent(row["null_naive_rejected"]), "responder_bias", row, *key),
+        n=format_count(row["null_simulations"]),
+        mb=trace(format_percent(row["null_mantel_byar_rejected"]), "responder_bias", row, *key),
+    )

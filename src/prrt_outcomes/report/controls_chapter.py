@@ -58,7 +58,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                     )
                 )
         paragraphs.append(
-            "History is not a randomised arm: read each estimate with its comparability card, its balance and the "
+            "History is not a randomised arm: read each estimate with its comparability table, its balance and the "
             "effective number of patients that carry it."
         )
     makers = {
@@ -73,7 +73,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 
 def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
-    """How comparable the sides are and what balance and size are worth: from the card and the verdict of a control."""
+    """How comparable the sides are and what balance and size are worth: from comparability and rating of a control."""
     words = Markup("")
     card = pick_rows(tables["control_comparability"], control=str(row["control"]))
     if has_rows(card):

@@ -98,8 +98,9 @@ def _show_delivery(row: dict) -> str:
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter: the patients, and each endpoint as an estimand in one sentence."""
     estimands = tables["estimands"]
+    shown = [baseline_table(tables["baseline"])] if has_rows(tables["baseline"]) else []
     if not has_rows(estimands):
-        return [], [baseline_table(tables["baseline"])] if has_rows(tables["baseline"]) else []
+        return [], shown
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
     columns = [
         Column("Endpoint", lambda r: as_text(r["title"]) or as_text(r["endpoint"]), False),
@@ -111,7 +112,7 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     note = "Variants of the sensitivity analyses stand in the file."
     plain = estimands[estimands["variant"].isna()]
     key = ("endpoint", "variant")
-    shown = [page_table("Endpoints as estimands", "estimands", plain, columns, key, note, most_open=0)]
+    shown += [page_table("Endpoints as estimands", "estimands", plain, columns, key, note, most_open=0)]
     if has_rows(tables["estimand_comparison"]):
         level = format_level(study.analysis.confidence.level)
         shown.append(variant_table(tables["estimand_comparison"], endpoint_titles(study), level))

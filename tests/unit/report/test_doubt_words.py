@@ -109,6 +109,22 @@ def test_estimands_are_folded(tables, study):
     assert table.cells()[0][1][1] == "time to progression by RECIST 1.1"
 
 
+def test_the_patients_at_baseline_stand_before_the_estimands(tables, study):
+    row = {"endpoint": "pfs", "title": "PFS", "sentence": "time to progression by recist_1_1", "n": 4}
+    term = {
+        "term": "sex",
+        "level": "male",
+        "group_by": "all",
+        "group": "all",
+        "n": 3,
+        "total": 4,
+        "proportion": 0.75,
+    }
+    _, shown = write_endpoints(tables(estimands=[row], baseline=[term]), study)
+    assert [table.source for table in shown] == ["baseline", "estimands"]
+    assert shown[0].cells()[0][1] == ["Sex", "Male", "3 (75%)"]
+
+
 def test_unequal_scans_are_told(tables, study):
     estimand = {"endpoint": "pfs", "title": "PFS", "sentence": "x", "n": 4}
     test = {"group_by": "tumour_group", "p_value": 0.004, "difference_days": 43.4, "verdict": "differ"}

@@ -11,11 +11,11 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.controls.borrowing import count_pieces, fit_power_prior
 from prrt_outcomes.controls.reference_curves import compare_with_published
-from prrt_outcomes.controls.two_samples import TwoSamples
-from prrt_outcomes.controls.weighting import Weighting, fit_weighting
-from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards
+from prrt_outcomes.controls.weighting import fit_weighting
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl, PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -82,21 +82,12 @@ def compute_intervals(samples: TwoSamples) -> dict[str, tuple[float, float, floa
     found = {}
     for label in WEIGHTS:
         weighting = (
-            Weighting("none", samples, None) if label == "none" else fit_weighting(samples, CONTROL, label)[0]
+            Weighting("none", samples) if label == "none" else fit_weighting(samples, CONTROL, label)[0]
         )
-        if label != "none" and weighting.weights is None:
+        if not weighting.is_usable:
             continue
-        used = weighting.samples
-        row = fit_cox(
-            used.time_months,
-            used.event.astype(float),
-            pd.DataFrame({"cohort": used.in_cohort.astype(float)}),
-            weights=weighting.weights,
-            cluster=weighting.cluster,
-            robust=label != "none",
-            engine="newton",
-        ).table.iloc[0]
-        found[label] = (row["hazard_ratio"], row["lower"], row["upper"])
+        row = compare_hazards(weighting, AnalysisSettings(), {})
+        found[label] = (row["value"], row["low"], row["high"])
     prior = fit_power_prior(count_pieces(samples), 0.5)
     found["power prior 0.5"] = (prior.value, prior.low, prior.high)
     return found | compare_as_published(samples)

@@ -10,16 +10,15 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples
 from prrt_outcomes.controls.weighting import (
-    ESTIMANDS,
     bootstrap_hazard_ratio,
     fit_maic_weighting,
-    refit_propensity,
+    fit_weighting,
     summarise_targets,
 )
-from prrt_outcomes.statistics.propensity import fit_propensity
-from prrt_outcomes.statistics.weights import compute_propensity_weights
 from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import PatientsControl
 
+ATT = PatientsControl(id="a", kind="patients", covariates=tuple(f"x{k}" for k in range(5)), weights=("att",))
 PATIENTS, CONTROLS, REPLICATES = 1000, 500, 2000
 
 
@@ -39,20 +38,15 @@ def main() -> None:
     samples = simulate()
     settings = AnalysisSettings(bootstrap={"replicates": REPLICATES})
     targets = summarise_targets(samples.covariates.loc[~samples.in_cohort], ("mean",))
-    maic = fit_maic_weighting(samples, targets)
-    score = fit_propensity(samples.in_cohort, samples.covariates).score
     kinds = {
-        "MAIC, 5 means": (maic.weights, maic.refit),
-        "ATT, 5 covariates": (
-            compute_propensity_weights(score, samples.in_cohort, ESTIMANDS["att"]),
-            refit_propensity(samples, ESTIMANDS["att"]),
-        ),
+        "MAIC, 5 means": fit_maic_weighting(samples, targets),
+        "ATT, 5 covariates": fit_weighting(samples, ATT, "att")[0],
     }
     rows = []
-    for name, (weights, refit) in kinds.items():
-        point = compare_two_samples(samples, settings, weights=weights)[0]
+    for name, weighting in kinds.items():
+        point = compare_two_samples(weighting, settings)[0]
         start = time.perf_counter()
-        found = bootstrap_hazard_ratio(samples, refit, settings, point)
+        found = bootstrap_hazard_ratio(weighting, settings, point)
         seconds = time.perf_counter() - start
         errors = f"{point['std_error']:.4f} | {found['std_error']:.4f}"
         rows.append([name, f"{seconds:.2f}", errors])

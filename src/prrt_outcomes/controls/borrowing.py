@@ -96,8 +96,7 @@ def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCo
 def _count(samples: TwoSamples, scale: NDArray, cuts: NDArray) -> tuple[NDArray, NDArray]:
     piece = np.searchsorted(cuts, samples.time_months, side="left") - 1
     events = np.bincount(np.maximum(piece, 0), weights=scale * samples.event, minlength=len(cuts))
-    entry = np.zeros(len(scale)) if samples.entry_months is None else samples.entry_months
-    return events, scale @ _time_at_risk(samples.time_months, entry, cuts)
+    return events, scale @ _time_at_risk(samples.time_months, samples.entry, cuts)
 
 
 def _time_at_risk(time: NDArray, entry: NDArray, cuts: NDArray) -> NDArray:
@@ -116,10 +115,9 @@ def count_pieces_published(
     The control's events fall to the pieces as its curve falls; its months are events over hazard.
     """
     cuts, hazards = np.array(reference.curve.cuts), np.array(reference.curve.hazards)
-    entry = np.zeros(len(rows.time_months)) if rows.entry_months is None else rows.entry_months
     piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
     events = np.bincount(piece, weights=(rows.event == 1).astype(float), minlength=len(cuts))
-    months = _time_at_risk(rows.time_months, entry, cuts).sum(axis=0)
+    months = _time_at_risk(rows.time_months, rows.entry, cuts).sum(axis=0)
     survival = np.append(reference.curve.compute_survival(cuts), 0.0)
     theirs = control_events * -np.diff(survival)
     falling = hazards > 0

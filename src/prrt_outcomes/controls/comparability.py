@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.controls.vocabulary import (
     LATER,
     MIXED,
@@ -19,12 +20,20 @@ from prrt_outcomes.controls.vocabulary import (
     name_yes,
 )
 from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.study.controls import PatientsControl
 
 if TYPE_CHECKING:
+    from prrt_outcomes.controls.control_results import ComparisonData
     from prrt_outcomes.study.controls import Description
     from prrt_outcomes.study.model import Study
 
 DAYS_A_WEEK = 7
+SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
+CLOSE_SHARE = 0.1
+CLOSE_INTERVAL = 0.25
+MOST = 0.9
+WITHOUT_SCANS = ("os",)
+STARTS = ("first_cycle", "first_dose", "start_of_treatment")
 
 
 @dataclass(frozen=True)
@@ -76,19 +85,11 @@ def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study:
     tables : responses, therapies
     study : planned scan interval, rule of partial dates
     """
-    base = describe_patients(frame)
     interval = measure_scan_interval(frame, tables["responses"])
     if not np.isfinite(interval) and study.assessment_interval_days is not None:
         interval = study.assessment_interval_days / DAYS_A_WEEK
-    return Profile(
-        base.progressive,
-        base.pretreated,
-        measure_analogue(frame, tables["therapies"], study.partial_dates),
-        base.types,
-        base.grades,
-        interval,
-        base.years,
-    )
+    analogue = measure_analogue(frame, tables["therapies"], study.partial_dates)
+    return replace(describe_patients(frame), analogue=analogue, scan_interval_weeks=interval)
 
 
 def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
@@ -128,20 +129,13 @@ def _share(values: pd.Series) -> float:
 
 def _count_shares(values: pd.Series) -> dict[str, float]:
     known = values.dropna().astype(str)
-    known = known[known != "unknown"]
+    known = known[known != UNKNOWN]
     return {str(level): float(share) for level, share in known.value_counts(normalize=True).items()}
-
-
-SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
-CLOSE_SHARE = 0.1
-CLOSE_INTERVAL = 0.25
-MOST = 0.9
-WITHOUT_SCANS = ("os",)
 
 
 @dataclass(frozen=True)
 class ComparabilityItem:
-    """One line of the card."""
+    """One row of the comparability table."""
 
     item: str
     cohort: str
@@ -157,6 +151,25 @@ class EndpointRules:
     criterion: str
     origin: str
     needs_scans: bool
+
+
+def derive_endpoint_rules(data: ComparisonData) -> EndpointRules:
+    """How the endpoint of a comparison is measured on our side."""
+    definition, first = data.definition, data.study.response.criteria[0]
+    if definition is None:
+        return EndpointRules(first, "", data.control.endpoint not in WITHOUT_SCANS)
+    origin = str(getattr(definition.origin, "column", definition.origin))
+    return EndpointRules(definition.criterion or first, origin, definition.progression != "ignore")
+
+
+def tabulate_comparability(data: ComparisonData, described: Description) -> pd.DataFrame:
+    """Rows of `control_comparability` but for the column control; `described` is what is said of the control."""
+    patients = None
+    if isinstance(data.control, PatientsControl):
+        patients = describe_patients(select_source(data.tables["control_patients"], data.control))
+    cohort = describe_cohort(data.cohort.frame, data.tables, data.study)
+    items = compare_descriptions(cohort, described, derive_endpoint_rules(data), patients)
+    return pd.DataFrame([asdict(item) for item in items])
 
 
 def compare_descriptions(
@@ -203,7 +216,7 @@ def compare_descriptions(
     ]
 
 
-def _judge(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
+def _compare(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
     """An item; `same` None where one side is unknown."""
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
@@ -237,7 +250,7 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
     consequence = (
         "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     )
-    return _judge(item, _percent(ours), "" if shown == UNKNOWN else shown, same, consequence)
+    return _compare(item, _percent(ours), "" if shown == UNKNOWN else shown, same, consequence)
 
 
 def _analogue(cohort: Profile, control: Description) -> ComparabilityItem:
@@ -245,7 +258,7 @@ def _analogue(cohort: Profile, control: Description) -> ComparabilityItem:
     known = np.isfinite(cohort.analogue) and theirs
     same = describe_share(cohort.analogue) == theirs if known else None
     words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
-    return _judge("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
+    return _compare("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
 
 
 def _criterion(control: Description, rules: EndpointRules) -> ComparabilityItem:
@@ -254,7 +267,7 @@ def _criterion(control: Description, rules: EndpointRules) -> ComparabilityItem:
     named = name_criterion(control.criterion)
     known = bool(control.criterion) and control.criterion.lower() != UNKNOWN
     words = "progression is called at another size: the same tumours have another time to progression"
-    return _judge(
+    return _compare(
         "criterion", rules.criterion, control.criterion, named == rules.criterion if known else None, words
     )
 
@@ -265,10 +278,10 @@ def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) 
     if not rules.needs_scans:
         return ComparabilityItem("scan_interval", *shown, SAME, "the endpoint needs no scans")
     if theirs is None or not np.isfinite(ours):
-        return _judge("scan_interval", *shown, None, "")
+        return _compare("scan_interval", *shown, None, "")
     rarer = "our" if ours > theirs else "the control's"
     words = f"{rarer} patients were scanned more rarely, so their progression is found later and looks longer"
-    return _judge("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
+    return _compare("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
 
 
 def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
@@ -278,11 +291,10 @@ def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
         f"time starts at {theirs.replace('_', ' ')} there and at {rules.origin.replace('_', ' ')} here: "
         "the time between the two counts for one side only"
     )
-    starts = ("first_cycle", "first_dose", "start_of_treatment")
     same = None
     if theirs:
-        same = theirs == rules.origin or (theirs in starts and rules.origin in starts)
-    return _judge("origin", rules.origin, theirs, same, words)
+        same = theirs == rules.origin or (theirs in STARTS and rules.origin in STARTS)
+    return _compare("origin", rules.origin, theirs, same, words)
 
 
 def _era(cohort: Profile, control: Description) -> ComparabilityItem:
@@ -294,7 +306,7 @@ def _era(cohort: Profile, control: Description) -> ComparabilityItem:
     if len(years) and first is not None and last is not None:
         same = float(((years >= first) & (years <= last)).mean()) >= 0.5
     words = "treated in another era: imaging, later therapies and care have changed, mostly to the newer side's gain"
-    return _judge("era", ours, theirs, same, words)
+    return _compare("era", ours, theirs, same, words)
 
 
 def _line(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
@@ -304,10 +316,10 @@ def _line(cohort: Profile, control: Description, patients: Profile | None) -> Co
     if patients is not None and np.isfinite(patients.pretreated):
         theirs = f"{describe_line(patients.pretreated)} ({_percent(patients.pretreated)} pretreated)"
         same = abs(cohort.pretreated - patients.pretreated) <= CLOSE_SHARE if known else None
-        return _judge("line", ours, theirs, same, words)
+        return _compare("line", ours, theirs, same, words)
     line = name_line(control.line)
     same = describe_line(cohort.pretreated) == line if known and line else None
-    return _judge("line", ours, control.line, same, words)
+    return _compare("line", ours, control.line, same, words)
 
 
 def _shares(
@@ -325,12 +337,12 @@ def _shares(
         if ours:
             keys = set(ours) | set(theirs)
             same = sum(abs(ours.get(k, 0.0) - theirs.get(k, 0.0)) for k in keys) / 2 <= CLOSE_SHARE
-        return _judge(item, shown, _list_shares(theirs), same, consequence)
+        return _compare(item, shown, _list_shares(theirs), same, consequence)
     if not codes or not ours:
-        return _judge(item, shown, words, None, consequence)
+        return _compare(item, shown, words, None, consequence)
     inside = sum(share for code, share in ours.items() if code in codes)
     reason = f"{inside:.0%} of our patients have what the control had; {consequence}"
-    return _judge(item, shown, words, inside >= MOST, reason)
+    return _compare(item, shown, words, inside >= MOST, reason)
 
 
 def _list_shares(shares: dict[str, float]) -> str:

@@ -1,63 +1,60 @@
-"""The result tables of one control, and rows of table `controls`."""
+"""What is compared with a control, what every kind of control can do, and the rows that come of it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.tables.schema import load_schema
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-COLUMNS = (
-    "method",
-    "weights",
-    "n",
-    "n_control",
-    "ess",
-    "ess_control",
-    "observed",
-    "expected",
-    "statistic",
-    "estimate",
-    "horizon_months",
-    "assumption",
-    "value",
-    "low",
-    "high",
-    "std_error",
-    "p_value",
-    "status",
-    "note",
-)
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.controls import Control, Description
+    from prrt_outcomes.study.endpoints import EndpointDefinition
+    from prrt_outcomes.study.model import Study
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+LABELS = ("control", "endpoint")
+TEXTS = {"assumption": "", "note": ""}
 
 
-def comparison_row(
-    method: str, estimate: str, *, weights: str = "none", status: str = "ok", **numbers
-) -> dict:
-    """Fill a row of `controls`; what is not given, or not finite, is empty.
+@dataclass(frozen=True)
+class ComparisonData:
+    """A control of a study and the patients who are compared with it.
 
-    Parameters
+    Attributes
     ----------
-    method, estimate, weights, status : codes of the result table
-    numbers : other columns of `COLUMNS`
-
-    Raises
-    ------
-    ValueError
-        for a name that is no column.
+    tables : inputs of the stage
+    study, control : settings
+    cohort : our patients
     """
-    unknown = sorted(set(numbers) - set(COLUMNS))
-    if unknown:
-        raise ValueError(f"no columns of controls: {', '.join(unknown)}")
-    row = dict.fromkeys(COLUMNS, np.nan) | {"assumption": "", "note": ""}
-    row |= {"method": method, "estimate": estimate, "weights": weights, "status": status}
-    for name, value in numbers.items():
-        row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan
-    return row
+
+    tables: dict[str, pd.DataFrame]
+    study: Study
+    control: Control
+    cohort: EndpointRows
+
+    @property
+    def settings(self) -> AnalysisSettings:
+        """Section `analysis` of the study."""
+        return self.study.analysis
+
+    @property
+    def level(self) -> float:
+        """Confidence level."""
+        return self.study.analysis.confidence.level
+
+    @cached_property
+    def definition(self) -> EndpointDefinition | None:
+        """Definition of the endpoint; None where the study does not define it."""
+        return next((d for d in self.study.endpoints if d.name == self.control.endpoint), None)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,59 @@ class ControlResults:
     reason: str = ""
 
 
-def stack(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+class ControlComparison(Protocol):
+    """What every kind of control can do.
+
+    Attributes
+    ----------
+    data : the control and the patients who are compared with it
+    described : what is known of the control beside its numbers
+    """
+
+    data: ComparisonData
+
+    @property
+    def described(self) -> Description: ...
+
+    def compare(self) -> ControlResults:
+        """All methods that the information on the control allows."""
+        ...
+
+    def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
+        """Row of `controls` with the hazard ratio of any patients, from a start in months on both sides."""
+        ...
+
+    def vary(self) -> list[dict]:
+        """Rows of `control_sensitivity`: the hazard ratio under other choices; none without a comparison."""
+        ...
+
+
+def comparison_row(
+    method: str, estimate: str, *, weights: str = "none", status: str = "ok", **numbers
+) -> dict:
+    """Fill a row of `controls`; what is not given, or not finite, is empty.
+
+    Parameters
+    ----------
+    method, estimate, weights, status : codes of the result table
+    numbers : other columns of `controls` but control and endpoint
+
+    Raises
+    ------
+    ValueError
+        for a name that is no column.
+    """
+    row = {name: np.nan for name in load_schema("controls").names if name not in LABELS} | TEXTS
+    unknown = sorted(set(numbers) - set(row))
+    if unknown:
+        raise ValueError(f"no columns of controls: {', '.join(unknown)}")
+    row |= {"method": method, "estimate": estimate, "weights": weights, "status": status}
+    for name, value in numbers.items():
+        row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan
+    return row
+
+
+def join_frames(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Join frames, empty ones left out."""
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

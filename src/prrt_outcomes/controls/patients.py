@@ -1,27 +1,25 @@
-"""Individual patients as control: the trial that the comparison emulates."""
+"""Individual patients as control: every weighting that the study asks for, and the trial that this emulates."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from prrt_outcomes.controls.control_results import ControlResults
-from prrt_outcomes.controls.sensitivity import (
-    Estimate,
-    Sensitivity,
-    vary_calendar,
-    vary_covariates,
-    vary_start,
-)
-from prrt_outcomes.controls.two_samples import TwoSamples, stack_samples
-from prrt_outcomes.controls.weighted_comparison import compare_individuals, describe_samples, make_estimate
+from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
+from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_calendar, vary_measurement, vary_start
+from prrt_outcomes.controls.two_samples import Weighting, select_cohort, stack_samples, start_at
+from prrt_outcomes.controls.weighted_comparison import compare_weightings, estimate_hazard_ratio
+from prrt_outcomes.controls.weighting import fit_weighting, list_weightings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prrt_outcomes.controls.two_samples import TwoSamples
     from prrt_outcomes.study.controls import PatientsControl
     from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 TARGET_PATIENTS = {
@@ -30,6 +28,81 @@ TARGET_PATIENTS = {
     "ate": "both groups together (ATE)",
     "maic": "patients as the controls (MAIC)",
 }
+
+
+@dataclass(frozen=True)
+class PatientsComparison:
+    """Individual patients as control, as `ControlComparison`."""
+
+    data: ComparisonData
+
+    @property
+    def described(self) -> PatientsControl:
+        """What the study says of the control."""
+        return self.data.control
+
+    @cached_property
+    def stacked(self) -> tuple[TwoSamples | None, list[dict]]:
+        """Both sides, None where the control has nobody, and the patients that are lost."""
+        return stack_samples(self.data.tables, self.data.cohort, self.described)
+
+    def compare(self) -> ControlResults:
+        """Unweighted always, and every weighting that the control asks for."""
+        control, (samples, losses) = self.described, self.stacked
+        if samples is None:
+            return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
+        fitted = [fit_weighting(samples, control, label) for label in list_weightings(control)]
+        weightings = [Weighting("none", samples), *(weighting for weighting, _ in fitted)]
+        found = compare_weightings(weightings, self.data.settings)
+        trial = pd.DataFrame(describe_target_trial(samples, control, self.data.definition))
+        losses = [*losses, *(row for _, lost in fitted for row in lost)]
+        return replace(found, tables=found.tables | {"control_target_trial": trial}, losses=losses)
+
+    def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
+        """Row of `controls` with the hazard ratio by the first weighting, from a start in months on both sides."""
+        samples = None
+        if len(cohort.time_months):
+            samples, _ = stack_samples(self.data.tables, cohort, self.described)
+        if samples is not None:
+            samples = start_at(samples, start)
+        return estimate_hazard_ratio(samples, self.described, self.data.settings)
+
+    def vary(self) -> list[dict]:
+        """The weighted hazard ratio under other choices; none where the control has nobody."""
+        if self.stacked[0] is None:
+            return []
+        data = self.data
+        return [
+            sensitivity_row("main", "as analysed", self.estimate(data.cohort)),
+            *vary_start(data, self.estimate),
+            *vary_calendar(data, self.estimate),
+            *self._vary_covariates(),
+            *self._compare_negative_control(),
+            *vary_measurement(data, self.described, self.estimate),
+        ]
+
+    def _vary_covariates(self) -> Iterator[dict]:
+        """The weighted comparison with each covariate left out of the weights in turn."""
+        control, samples = self.described, self.stacked[0]
+        for name in control.covariates if control.weights and len(control.covariates) > 1 else ():
+            fewer = [other for other in control.covariates if other != name]
+            part = replace(samples, covariates=samples.covariates[fewer])
+            yield sensitivity_row(
+                "leave_one_out", f"without {name}", estimate_hazard_ratio(part, control, self.data.settings)
+            )
+
+    def _compare_negative_control(self) -> Iterator[dict]:
+        """The weighted comparison of an outcome that treatment cannot change."""
+        control, data = self.described, self.data
+        if control.negative_control is None:
+            return
+        changed = control.model_copy(update={"endpoint": control.negative_control})
+        cohort, _ = select_cohort(data.tables, changed)
+        if cohort is not None:
+            samples, _ = stack_samples(data.tables, cohort, changed)
+            row = estimate_hazard_ratio(samples, control, data.settings)
+            note = "treatment cannot change this outcome: a ratio away from 1 is what confounding alone does"
+            yield sensitivity_row("negative_control", control.negative_control, row, note)
 
 
 def describe_target_trial(
@@ -49,8 +122,7 @@ def describe_target_trial(
     not as in a trial; it is empty where nothing is.
     """
     inside = samples.in_cohort
-    entry = np.zeros(len(inside)) if samples.entry_months is None else samples.entry_months
-    late = [int((entry[side] > 0).sum()) for side in (inside, ~inside)]
+    late = [int((samples.entry[side] > 0).sum()) for side in (inside, ~inside)]
     sizes = int(inside.sum()), int((~inside).sum())
     origin = "as reported" if definition is None else _name_origin(definition)
     within = "; ".join(f"{column}: {', '.join(levels)}" for column, levels in control.within.items())
@@ -118,37 +190,3 @@ def _element(name: str, cohort: str, control_value: str, note: str) -> dict:
 
 def _name_origin(definition: EndpointDefinition) -> str:
     return str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
-
-
-def compare_against_patients(
-    tables: dict[str, pd.DataFrame],
-    cohort: EndpointRows,
-    control: PatientsControl,
-    study: Study,
-    definition: EndpointDefinition | None,
-) -> ControlResults:
-    """Compare our patients with a control whose patients are known one by one."""
-    samples, losses = stack_samples(tables, cohort, control)
-    if samples is None:
-        return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
-    compared = compare_individuals(samples, control, study.analysis)
-    found = describe_samples(compared.rows, compared.weightings, compared.balance, study)
-    found.tables["control_target_trial"] = pd.DataFrame(describe_target_trial(samples, control, definition))
-    return ControlResults(found.rows, found.tables, [*losses, *compared.losses])
-
-
-def vary_patients(
-    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl, study: Study
-) -> tuple[list[Sensitivity], Estimate]:
-    """The weighted hazard ratio under other choices, and the estimate that gave it."""
-
-    def restack(rows: EndpointRows) -> TwoSamples | None:
-        return stack_samples(tables, rows, control)[0] if len(rows.time_months) else None
-
-    estimate = make_estimate(restack, control, study)
-    samples = restack(cohort)
-    found = [*vary_start(cohort, estimate, study.analysis)]
-    found += vary_calendar(cohort, estimate, study.analysis.confidence.level)
-    if samples is not None:
-        found += vary_covariates(samples, control, study.analysis)
-    return found, estimate

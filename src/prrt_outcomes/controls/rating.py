@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-
-from prrt_outcomes.statistics.weights import compute_effective_sample_size
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.weighting import Weighting
+    import pandas as pd
+
+    from prrt_outcomes.controls.two_samples import Weighting
 
 SMALLEST_SIZE = 30
 SMALLEST_SHARE = 0.5
@@ -33,20 +32,13 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
     Row of `control_verdicts` but for control and endpoint. ``poor`` where a side has an effective size under 30
     or under half of its patients, a standardised difference above 0.1, or, with weights whose target is the whole
     cohort (ATT, ATE), more than 5 % of it outside the scores of the control; the words say which. The unweighted
-    comparison is judged by the same limits.
+    comparison is rated by the same limits.
     """
-    if weighting.weights is None and weighting.label != "none":
-        return {
-            "weights": weighting.label,
-            "ess": np.nan,
-            "ess_control": np.nan,
-            "ess_share": np.nan,
-            "largest_smd": np.nan,
-            "outside_share": np.nan,
-            "verdict": NO_COMPARISON,
-            "words": f"no comparison with these weights: {weighting.note or weighting.status}",
-        }
-    sizes, shares = _measure_sizes(weighting)
+    if not weighting.is_usable:
+        reason = f"no comparison with these weights: {weighting.note or weighting.status}"
+        return rate_published(reason, verdict=NO_COMPARISON) | {"weights": weighting.label}
+    sizes = list(weighting.effective_sizes.values())
+    shares = [size / n for size, n in zip(sizes, weighting.samples.sizes.values(), strict=True)]
     largest, worst = _find_largest_smd(balance)
     outside = _measure_outside(weighting)
     faults = []
@@ -79,21 +71,6 @@ def rate_published(words: str, *, verdict: str = POOR) -> dict:
     """Row of a control whose patients are not known one by one: nothing can be balanced, and `words` says what."""
     empty = dict.fromkeys(("ess", "ess_control", "ess_share", "largest_smd", "outside_share"), np.nan)
     return {"weights": "none"} | empty | {"verdict": verdict, "words": words}
-
-
-def _measure_sizes(weighting: Weighting) -> tuple[list[float], list[float]]:
-    """Effective size and its share of the patients, cohort and control."""
-    inside, sizes, shares = weighting.samples.in_cohort, [], []
-    for members in (inside, ~inside):
-        n = int(members.sum())
-        size = (
-            float(n)
-            if weighting.weights is None
-            else compute_effective_sample_size(weighting.weights[members])
-        )
-        sizes.append(float(size))
-        shares.append(float(size) / n)
-    return sizes, shares
 
 
 def _find_largest_smd(balance: pd.DataFrame | None) -> tuple[float, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
@@ -22,10 +24,11 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_r
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import ControlBase, PatientsControl
+    from prrt_outcomes.study.controls import Control, PatientsControl
+
+COHORT, CONTROL = "cohort", "control"
+SHORTEST_DAYS, SHORTEST_MONTHS = 0.5, 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,34 +51,87 @@ class TwoSamples:
     covariates: pd.DataFrame
     centre: np.ndarray
 
+    @property
+    def entry(self) -> np.ndarray:
+        """Start of observation of every patient, months; 0 where nobody enters late."""
+        return np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Patients of the cohort and of the control, as columns of `controls`."""
+        return {"n": int(self.in_cohort.sum()), "n_control": int((~self.in_cohort).sum())}
+
+    def sides(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and members of the cohort and of the control."""
+        yield from ((COHORT, self.in_cohort), (CONTROL, ~self.in_cohort))
+
     def select(self, rows: np.ndarray) -> TwoSamples:
         """The patients where `rows` is true."""
-        entry = None if self.entry_months is None else self.entry_months[rows]
         return TwoSamples(
             self.time_months[rows],
             self.event[rows],
-            entry,
+            None if self.entry_months is None else self.entry_months[rows],
             self.in_cohort[rows],
             self.covariates.loc[rows].reset_index(drop=True),
             self.centre[rows],
         )
 
-    def start_at(self, months: float) -> TwoSamples:
-        """Those still observed after some months, who enter observation then at the earliest."""
-        entry = np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
-        late = replace(self, entry_months=np.maximum(entry, months))
-        return late.select(self.time_months > late.entry_months)
+
+Rows = TypeVar("Rows", EndpointRows, TwoSamples)
 
 
-def label_centres(frame: pd.DataFrame, side: str) -> np.ndarray:
-    """Side and centre of each row; one centre where the table names none."""
-    if "centre_id" not in frame.columns:
-        return np.full(len(frame), side, dtype=object)
-    return (side + ":" + frame["centre_id"].astype("string").fillna("")).to_numpy(dtype=object)
+def start_at(rows: Rows, months: float) -> Rows:
+    """Patients still observed after some months, who enter observation then at the earliest."""
+    late = replace(rows, entry_months=np.maximum(rows.entry, months))
+    return late.select(rows.time_months > late.entry) if months > 0 else rows
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Two samples with the weights of one kind.
+
+    Attributes
+    ----------
+    label : code of the weighting
+    samples : patients who carry a weight, complete cases
+    weights : (n,) above 0; None where there is no solution, or nothing is weighted
+    score : (n,) propensity score; None where the weights need none
+    cluster : (n,) matched set; None where nobody is matched
+    refit : counts (R, n) to weights (R, n) for a bootstrap; None where none is valid
+    status, note : ``ok``, or why there are no weights, in a code and in words
+    """
+
+    label: str
+    samples: TwoSamples
+    weights: np.ndarray | None = None
+    score: np.ndarray | None = None
+    cluster: np.ndarray | None = None
+    refit: Callable[[np.ndarray], np.ndarray] | None = None
+    status: str = "ok"
+    note: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there are weights, or none are wanted."""
+        return self.weights is not None or self.label == "none"
+
+    @property
+    def weights_or_ones(self) -> np.ndarray:
+        """(n,) weights, 1 where nothing is weighted."""
+        return np.ones(len(self.samples.time_months)) if self.weights is None else self.weights
+
+    @property
+    def effective_sizes(self) -> dict[str, float]:
+        """Effective sample sizes of the cohort and of the control, as columns of `controls`."""
+        sizes = [
+            compute_effective_sample_size(self.weights_or_ones[members])
+            for _, members in self.samples.sides()
+        ]
+        return {"ess": float(sizes[0]), "ess_control": float(sizes[1])}
 
 
 def select_cohort(
-    tables: dict[str, pd.DataFrame], control: ControlBase
+    tables: dict[str, pd.DataFrame], control: Control
 ) -> tuple[EndpointRows | None, list[dict]]:
     """Our patients whom a control is compared with.
 
@@ -95,15 +151,23 @@ def select_cohort(
         return None, losses
     for column, levels in control.within.items():
         inside = compute_group(rows.frame, column).astype(str).isin(levels).to_numpy()
-        step = f"controls: {control.id}"
         reason = f"{column} is not {' or '.join(levels)}"
-        losses.append(attrition_row("endpoints", "patients", step, reason, len(inside), int((~inside).sum())))
+        losses.append(
+            attrition_row(
+                "endpoints", "patients", f"controls: {control.id}", reason, len(inside), int((~inside).sum())
+            )
+        )
         rows = rows.select(inside)
     return (rows if len(rows.time_months) else None), losses
 
 
+def select_source(people: pd.DataFrame, control: PatientsControl) -> pd.DataFrame:
+    """Rows of `control_patients` of the source that a control names; all where it names none."""
+    return people if control.source is None else people.loc[people["source"].eq(control.source).fillna(False)]
+
+
 def stack_samples(
-    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl, endpoint: str = ""
+    tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl
 ) -> tuple[TwoSamples | None, list[dict]]:
     """Stack our patients and the rows of a control with individual patients.
 
@@ -112,198 +176,147 @@ def stack_samples(
     tables : control_patients, control_outcomes
     cohort : our patients
     control : `source`, `endpoint`, `covariates`
-    endpoint : another endpoint of the control's patients, where it is not the control's
 
     Returns
     -------
     samples : None where the control has no row for the endpoint
     attrition : control patients of another source, without a time for the endpoint, or never under observation
     """
-    import pandas as pd
+    endpoint = control.endpoint
+    everybody, outcomes = tables["control_patients"], tables["control_outcomes"]
+    losses: list[dict] = []
 
-    people, outcomes = tables["control_patients"], tables["control_outcomes"]
-    endpoint = endpoint or control.endpoint
-    step, losses = f"controls: {control.id}", []
+    def lose(reason: str, before: int, after: int) -> None:
+        step = f"controls: {control.id}"
+        losses.append(attrition_row("control_patients", "patients", step, reason, before, before - after))
+
+    people = select_source(everybody, control)
     if control.source is not None:
-        inside = people["source"].eq(control.source).fillna(False)
-        reason = f"source is not {control.source}"
-        losses.append(
-            attrition_row("control_patients", "patients", step, reason, len(people), int((~inside).sum()))
-        )
-        people = people.loc[inside]
+        lose(f"source is not {control.source}", len(everybody), len(people))
     own = outcomes.loc[outcomes["endpoint"].eq(endpoint)]
     joined = people.merge(own, on="patient_id", how="inner", validate="one_to_one")
-    reason = f"no {endpoint} in control_outcomes"
-    missing = len(people) - len(joined)
-    losses.append(attrition_row("control_patients", "patients", step, reason, len(people), missing))
-    unseen = joined["entry_time"].ge(joined["time"].clip(lower=0.5)).fillna(False).to_numpy(dtype=bool)
-    reason = "comes under observation only at or after the end of it"
-    losses.append(attrition_row("control_patients", "patients", step, reason, len(joined), int(unseen.sum())))
-    joined = joined.loc[~unseen]
-    if joined.empty:
+    lose(f"no {endpoint} in control_outcomes", len(people), len(joined))
+    unseen = joined["entry_time"].ge(joined["time"].clip(lower=SHORTEST_DAYS)).fillna(False).to_numpy(bool)
+    seen = joined.loc[~unseen]
+    lose("comes under observation only at or after the end of it", len(joined), len(seen))
+    if seen.empty:
         return None, losses
-    entry_days = joined["entry_time"].to_numpy(dtype=float, na_value=np.nan)
-    entry = convert_days_to_months(np.nan_to_num(entry_days))
-    ours = np.zeros(len(cohort.time_months)) if cohort.entry_months is None else cohort.entry_months
-    entries = np.concatenate([ours, entry])
-    days = joined["time"].to_numpy(dtype=float)
-    times = convert_days_to_months(np.where(days == 0, 0.5, days))
-    names = control.covariates
-    covariates = pd.concat([cohort.frame[list(names)], joined[list(names)]], ignore_index=True)
-    return (
-        TwoSamples(
-            time_months=np.concatenate([cohort.time_months, times]),
-            event=np.concatenate([cohort.event, joined["event"].to_numpy(dtype="int64")]) == 1,
-            entry_months=entries if (entries > 0).any() else None,
-            in_cohort=np.arange(len(entries)) < len(ours),
-            covariates=derive_covariates(_align(covariates, cohort.frame), names),
-            centre=np.concatenate([label_centres(cohort.frame, "cohort"), label_centres(joined, "control")]),
-        ),
-        losses,
+    names = list(control.covariates)
+    stacked = pd.concat([cohort.frame[names], seen[names]], ignore_index=True)
+    # Concatenating two categories may have made text of them.
+    stacked = stacked.astype({name: cohort.frame[name].dtype for name in names})
+    days = seen["time"].to_numpy(dtype=float)
+    entry_days = seen["entry_time"].to_numpy(dtype=float, na_value=np.nan)
+    samples = stack_sides(
+        cohort,
+        convert_days_to_months(np.where(days == 0, SHORTEST_DAYS, days)),
+        seen["event"].to_numpy(dtype="int64"),
+        convert_days_to_months(np.nan_to_num(entry_days)),
+        _label_centres(seen, CONTROL),
+    )
+    return replace(samples, covariates=derive_covariates(stacked, control.covariates)), losses
+
+
+def stack_sides(
+    cohort: EndpointRows, time: np.ndarray, event: np.ndarray, entry: np.ndarray, centre: np.ndarray
+) -> TwoSamples:
+    """Stack our patients and those of a control, without covariates; times in months, events as codes."""
+    entries = np.concatenate([cohort.entry, entry])
+    return TwoSamples(
+        time_months=np.concatenate([cohort.time_months, time]),
+        event=np.concatenate([cohort.event, event]) == 1,
+        entry_months=entries if (entries > 0).any() else None,
+        in_cohort=np.arange(len(entries)) < len(cohort.time_months),
+        covariates=pd.DataFrame(index=range(len(entries))),
+        centre=np.concatenate([_label_centres(cohort.frame, COHORT), centre]),
     )
 
 
-def _align(stacked: pd.DataFrame, template: pd.DataFrame) -> pd.DataFrame:
-    """Give stacked columns the types of our side: concatenating two categories may have made text of them."""
-    return stacked.astype({name: template[name].dtype for name in stacked.columns})
+def _label_centres(frame: pd.DataFrame, side: str) -> np.ndarray:
+    """Side and centre of each row; one centre where the table names none."""
+    if "centre_id" not in frame.columns:
+        return np.full(len(frame), side, dtype=object)
+    return (side + ":" + frame["centre_id"].astype("string").fillna("")).to_numpy(dtype=object)
 
 
-COHORT = "cohort"
-
-
-def compare_two_samples(
-    samples: TwoSamples,
-    settings: AnalysisSettings,
-    *,
-    weights: np.ndarray | None = None,
-    label: str = "none",
-    cluster: np.ndarray | None = None,
-) -> list[dict]:
+def compare_two_samples(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
     """Compare cohort and control, weighted or not.
 
     Parameters
     ----------
-    samples : cohort and control
+    weighting : cohort and control, with weights or without
     settings : confidence, milestones_months, rmst_months
-    weights : (n,) balancing weights above 0, or None
-    label : code of the weighting for the column `weights`
-    cluster : (n,) matched set of each patient, whose errors go together, or None
 
     Returns
     -------
     Rows of `controls`: hazard ratio (Cox, Efron; robust variance when weighted), median of both sides,
     difference of survival at each milestone and of the restricted mean, cohort minus control.
     """
-    group = samples.in_cohort
-    sizes = {"n": int(group.sum()), "n_control": int((~group).sum())}
-    for name, members in (("ess", group), ("ess_control", ~group)):
-        own = np.ones(int(members.sum())) if weights is None else weights[members]
-        sizes[name] = compute_effective_sample_size(own)
-    curves = fit_both_curves(samples, settings, weights, cluster)
-    shared = sizes | {"weights": label, "observed": float(samples.event[group].sum())}
-    return [
-        compare_hazards(samples, weights, settings, shared, cluster),
-        *_compare_medians(curves, shared),
-        *_compare_milestones(curves, settings, shared),
-        _compare_means(curves, settings, shared),
-    ]
+    samples, level = weighting.samples, settings.confidence.level
+    shared = samples.sizes | weighting.effective_sizes
+    shared |= {"weights": weighting.label, "observed": float(samples.event[samples.in_cohort].sum())}
+    curves = fit_both_curves(weighting, settings)
+    rows = [compare_hazards(weighting, settings, shared)]
+    for name, estimate in ((COHORT, "median"), (CONTROL, "median_control")):
+        median = compute_quantile(curves[name], 0.5)
+        numbers = {"value": median.time, "low": median.lower, "high": median.upper, "status": median.status}
+        rows.append(comparison_row("kaplan_meier", estimate, **numbers, **shared))
+    both = curves[COHORT], curves[CONTROL]
+    for month in map(float, settings.milestones_months):
+        found = compute_milestone_difference(*both, month, level)
+        rows.append(_difference_row("kaplan_meier", "survival_difference", found, month, shared))
+    horizon = float(settings.rmst_months)
+    found = compute_rmst_difference(*both, horizon, level)
+    return [*rows, _difference_row("rmst", "rmst_difference", found, horizon, shared)]
 
 
-def fit_both_curves(
-    samples: TwoSamples,
-    settings: AnalysisSettings,
-    weights: np.ndarray | None = None,
-    cluster: np.ndarray | None = None,
-) -> dict[str, KaplanMeier]:
-    """Kaplan-Meier curves of `cohort` and `control`, weighted or not; parameters as `compare_two_samples`."""
+def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[str, KaplanMeier]:
+    """Kaplan-Meier curves of `cohort` and `control`, weighted or not."""
     curves = {}
-    for name, members in (("cohort", samples.in_cohort), ("control", ~samples.in_cohort)):
-        own = samples.select(members)
+    for name, members in weighting.samples.sides():
+        own = weighting.samples.select(members)
         curves[name] = fit_kaplan_meier(
             own.time_months,
             own.event,
             entry=own.entry_months,
-            weights=None if weights is None else weights[members],
-            cluster=None if cluster is None else cluster[members],
-            robust=weights is not None,
+            weights=None if weighting.weights is None else weighting.weights[members],
+            cluster=None if weighting.cluster is None else weighting.cluster[members],
+            robust=weighting.weights is not None,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
         )
     return curves
 
 
-def compare_hazards(
-    samples: TwoSamples,
-    weights: np.ndarray | None,
-    settings: AnalysisSettings,
-    shared: dict,
-    cluster: np.ndarray | None = None,
-) -> dict:
+def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: dict) -> dict:
     """Row of `controls` with the hazard ratio of the cohort; `shared` fills columns of the row."""
-    import pandas as pd
-
+    samples = weighting.samples
     fit = fit_cox(
         samples.time_months,
         samples.event.astype(float),
         pd.DataFrame({COHORT: samples.in_cohort.astype(float)}),
         entry=samples.entry_months,
-        weights=weights,
-        cluster=cluster,
-        robust=weights is not None,
+        weights=weighting.weights,
+        cluster=weighting.cluster,
+        robust=weighting.weights is not None,
         confidence=settings.confidence.level,
     )
-    row = fit.table.iloc[0]
+    return hazard_ratio_row(fit.table.iloc[0], **shared)
+
+
+def hazard_ratio_row(coefficient: pd.Series, **shared) -> dict:
+    """Row of `controls` from a row of the table of a Cox model."""
+    columns = {
+        "value": "hazard_ratio", "low": "lower", "high": "upper", "std_error": "std_error",
+        "statistic": "z", "p_value": "p_value", "status": "status",
+    }  # fmt: skip
     return comparison_row(
-        "cox",
-        "hazard_ratio",
-        value=row["hazard_ratio"],
-        low=row["lower"],
-        high=row["upper"],
-        std_error=row["std_error"],
-        statistic=row["z"],
-        p_value=row["p_value"],
-        status=row["status"],
-        **shared,
+        "cox", "hazard_ratio", **{name: coefficient[own] for name, own in columns.items()}, **shared
     )
-
-
-def _compare_medians(curves: dict[str, KaplanMeier], shared: dict) -> list[dict]:
-    rows = []
-    for name, estimate in (("cohort", "median"), ("control", "median_control")):
-        found = compute_quantile(curves[name], 0.5)
-        rows.append(
-            comparison_row(
-                "kaplan_meier",
-                estimate,
-                value=found.time,
-                low=found.lower,
-                high=found.upper,
-                status=found.status,
-                **shared,
-            )
-        )
-    return rows
-
-
-def _compare_milestones(
-    curves: dict[str, KaplanMeier], settings: AnalysisSettings, shared: dict
-) -> list[dict]:
-    rows = []
-    for month in settings.milestones_months:
-        found = compute_milestone_difference(
-            curves["cohort"], curves["control"], float(month), settings.confidence.level
-        )
-        rows.append(_difference_row("kaplan_meier", "survival_difference", found, float(month), shared))
-    return rows
-
-
-def _compare_means(curves: dict[str, KaplanMeier], settings: AnalysisSettings, shared: dict) -> dict:
-    horizon = float(settings.rmst_months)
-    found = compute_rmst_difference(curves["cohort"], curves["control"], horizon, settings.confidence.level)
-    return _difference_row("rmst", "rmst_difference", found, horizon, shared)
 
 
 def _difference_row(method: str, estimate: str, found, horizon: float, shared: dict) -> dict:
+    """Row of `controls` from a difference, cohort minus control."""
     return comparison_row(
         method,
         estimate,

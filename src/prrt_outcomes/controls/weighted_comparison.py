@@ -2,104 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.borrowing import count_pieces, tabulate_borrowing
-from prrt_outcomes.controls.control_results import ControlResults, comparison_row, stack
+from prrt_outcomes.controls.control_results import ControlResults, comparison_row, join_frames
 from prrt_outcomes.controls.power import tabulate_power_two_samples
 from prrt_outcomes.controls.rating import rate_weighting
-from prrt_outcomes.controls.sensitivity import (
-    Estimate,
-    estimate_samples,
-    tabulate_bias_sensitivity,
-)
-from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples
+from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
+from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards, compare_two_samples
 from prrt_outcomes.controls.weighted_curves import tabulate_overlap, tabulate_weighted_curves
-from prrt_outcomes.controls.weighting import (
-    ESTIMANDS,
-    Weighting,
-    bootstrap_hazard_ratio,
-    fit_weighting,
-    list_weightings,
-)
+from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_hazard_ratio, fit_weighting
 from prrt_outcomes.statistics.standardisation import fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
-    from prrt_outcomes.controls.two_samples import TwoSamples
-    from prrt_outcomes.controls.weighting import Weighting
     from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import PatientsControl
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+    from prrt_outcomes.study.controls import Control
+
+NOT_BORROWED = ("ate", MATCHED)
+FEWEST = 10
 
 
-@dataclass(frozen=True)
-class IndividualComparison:
-    """What a control with individual patients gives.
-
-    Attributes
-    ----------
-    rows : of `controls`, the unweighted comparison first
-    balance : of `control_balance` but for the column control, one table a weighting
-    losses : patients that a weighting leaves out
-    weightings : the weights themselves, unweighted first
-    """
-
-    rows: list[dict]
-    balance: list[pd.DataFrame]
-    losses: list[dict]
-    weightings: list[Weighting]
-
-
-def compare_individuals(
-    samples: TwoSamples, control: PatientsControl, settings: AnalysisSettings
-) -> IndividualComparison:
-    """Compare with a control whose patients are known one by one.
+def compare_weightings(
+    weightings: Sequence[Weighting],
+    settings: AnalysisSettings,
+    *,
+    given: Sequence[dict] = (),
+    published_means: Mapping[str, float] | None = None,
+) -> ControlResults:
+    """Compare two samples with every weighting, and add borrowing, power, curves, overlap and ratings.
 
     Parameters
     ----------
-    samples : cohort and control
-    control : covariates, weights, maic_moments, trim, match_ratio, caliper_sd
+    weightings : unweighted first
     settings : section `analysis`
+    given : further rows of `controls`
+    published_means : means of the control that balance is held against, where its patients have no covariates
     """
-    rows = compare_two_samples(samples, settings)
-    unweighted = Weighting("none", samples, None)
-    balance = [tabulate_balance(unweighted)] if len(samples.covariates.columns) else []
-    losses: list[dict] = []
-    weightings = [unweighted]
-    for label in list_weightings(control):
-        weighting, lost = fit_weighting(samples, control, label)
-        losses += lost
-        weightings.append(weighting)
-        rows += compare_weighted(weighting, settings)
-        if weighting.weights is not None:
-            balance.append(tabulate_balance(weighting))
-    return IndividualComparison(rows, balance, losses, weightings)
+    level, samples = settings.confidence.level, weightings[0].samples
+    usable = [weighting for weighting in weightings if weighting.is_usable]
+    rows = [row for weighting in weightings for row in compare_weighted(weighting, settings)] + [*given]
+    balance = {
+        w.label: tabulate_balance(w, published_means) for w in usable if len(w.samples.covariates.columns)
+    }
+    curves, at_risk = zip(*(tabulate_weighted_curves(w, settings) for w in usable), strict=True)
+    borrowed = [
+        tabulate_borrowing(count_pieces(w.samples, w.weights), w.samples.sizes, w.label, level)
+        for w in usable
+        if w.label not in NOT_BORROWED
+    ]
+    medians = {row["weights"]: row["value"] for row in rows if row["estimate"] == "median_control"}
+    extra = [row for more, _ in borrowed for row in more]
+    for label in dict.fromkeys(row["weights"] for row in rows):
+        extra += tabulate_bias_sensitivity(
+            [row for row in rows if row["weights"] == label],
+            event_share=float(samples.event.mean()),
+            control_median=medians.get(label, np.nan),
+        )
+    tables = {
+        "control_balance": join_frames(balance.values()),
+        "control_borrowing": join_frames(grid for _, grid in borrowed),
+        "control_power": pd.DataFrame(tabulate_power_two_samples(samples, level)),
+        "control_curves_fitted": join_frames(curves),
+        "control_fitted_at_risk": join_frames(at_risk),
+        "control_overlap": join_frames(tabulate_overlap(w) for w in usable if w.score is not None),
+        "control_verdicts": pd.DataFrame([rate_weighting(w, balance.get(w.label)) for w in weightings]),
+    }
+    return ControlResults([*rows, *extra], tables)
 
 
 def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
     """Rows of `controls` of one weighting: robust and bootstrap interval, and what is doubly robust."""
-    label, samples = weighting.label, weighting.samples
-    if weighting.weights is None:
-        return [
-            comparison_row("cox", "hazard_ratio", weights=label, status=weighting.status, note=weighting.note)
-        ]
-    rows = compare_two_samples(
-        samples, settings, weights=weighting.weights, label=label, cluster=weighting.cluster
-    )
+    if not weighting.is_usable:
+        return [_row_without_weights(weighting)]
+    rows = compare_two_samples(weighting, settings)
     rows[0]["note"] = weighting.note
     if weighting.refit is not None and np.isfinite(rows[0]["value"]):
-        rows.append(bootstrap_hazard_ratio(samples, weighting.refit, settings, rows[0]))
-    if label in ESTIMANDS:
+        rows.append(bootstrap_hazard_ratio(weighting, settings, rows[0]))
+    if weighting.label in ESTIMANDS:
         rows += _compare_standardised(weighting, settings)
     return rows
+
+
+def _row_without_weights(weighting: Weighting) -> dict:
+    """Row of `controls` of a weighting that has no solution."""
+    return comparison_row(
+        "cox", "hazard_ratio", weights=weighting.label, status=weighting.status, note=weighting.note
+    )
 
 
 def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
@@ -117,14 +111,12 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
         estimand=ESTIMANDS[weighting.label],
         confidence=settings.confidence.level,
     )
-    inside = samples.in_cohort
     return [
         comparison_row(
             "standardised",
             "survival_difference",
             weights=weighting.label,
-            n=int(inside.sum()),
-            n_control=int((~inside).sum()),
+            **samples.sizes,
             horizon_months=row.time,
             assumption=found.method,
             value=row.difference,
@@ -138,15 +130,15 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
     ]
 
 
-def tabulate_balance(weighting: Weighting) -> pd.DataFrame:
-    """Rows of `control_balance` of one weighting, but for the column control."""
-    import pandas as pd
-
+def tabulate_balance(
+    weighting: Weighting, published_means: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Rows of `control_balance` of one weighting; published means have no variance, so no standardised difference."""
     samples = weighting.samples
     found = compute_balance(samples.in_cohort, samples.covariates, weighting.weights)
     suffix = "" if weighting.weights is None else "_weighted"
     level = found["level"].fillna("")
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "covariate": found["term"].where(level == "", found["term"] + "=" + level),
             "weights": weighting.label,
@@ -156,82 +148,22 @@ def tabulate_balance(weighting: Weighting) -> pd.DataFrame:
             "status": found["status"].replace("no_variance", "not_estimable"),
         }
     )
+    if published_means is None:
+        return table
+    means = table["covariate"].map(published_means).astype(float)
+    return table.assign(mean_control=means, smd=np.nan, status="not_estimable")
 
 
-BORROWED_WEIGHTS = ("none", "att", "overlap", "maic")
-
-
-def describe_samples(
-    rows: list[dict], weightings: list[Weighting], balance: list[pd.DataFrame], study: Study
-) -> ControlResults:
-    """Add borrowing, doubt, power, curves, overlap and verdicts to the comparison of two samples.
-
-    Parameters
-    ----------
-    rows : of `controls`
-    weightings : unweighted first
-    balance : tables of `control_balance`, one a weighting that has one
-    study : section `analysis`
-    """
-    settings = study.analysis
-    level = settings.confidence.level
-    samples = weightings[0].samples
-    share = float(samples.event.mean())
-    medians = {row["weights"]: row["value"] for row in rows if row["estimate"] == "median_control"}
-    extra: list[dict] = []
-    found: dict[str, list[pd.DataFrame]] = {
-        name: [] for name in ("borrowing", "curves", "at_risk", "overlap")
-    }
-    for weighting in weightings:
-        if weighting.weights is None and weighting.label != "none":
-            continue
-        curves, at_risk = tabulate_weighted_curves(weighting, settings)
-        found["curves"].append(curves)
-        found["at_risk"].append(at_risk)
-        if weighting.score is not None:
-            found["overlap"].append(tabulate_overlap(weighting))
-        if weighting.label in BORROWED_WEIGHTS:
-            inside = weighting.samples.in_cohort
-            shared = {"n": int(inside.sum()), "n_control": int((~inside).sum())}
-            counts = count_pieces(weighting.samples, weighting.weights)
-            borrowed, grid = tabulate_borrowing(counts, shared, weighting.label, level)
-            extra += borrowed
-            found["borrowing"].append(grid)
-    for label in dict.fromkeys(row["weights"] for row in rows):
-        own = [row for row in rows if row["weights"] == label]
-        extra += tabulate_bias_sensitivity(own, event_share=share, control_median=medians.get(label, np.nan))
-    balanced = stack(balance)
-    verdicts = [rate_weighting(w, _pick(balanced, w.label)) for w in weightings]
-    return ControlResults(
-        [*rows, *extra],
-        {
-            "control_balance": balanced,
-            "control_borrowing": stack(found["borrowing"]),
-            "control_power": pd.DataFrame(tabulate_power_two_samples(samples, level)),
-            "control_curves_fitted": stack(found["curves"]),
-            "control_fitted_at_risk": stack(found["at_risk"]),
-            "control_overlap": stack(found["overlap"]),
-            "control_verdicts": pd.DataFrame(verdicts),
-        },
-    )
-
-
-def _pick(balance: pd.DataFrame, label: str) -> pd.DataFrame | None:
-    if balance.empty:
-        return None
-    own = balance[balance["weights"] == label]
-    return own if len(own) else None
-
-
-def make_estimate(
-    restack: Callable[[EndpointRows], TwoSamples | None], control: PatientsControl | None, study: Study
-) -> Estimate:
-    """The hazard ratio by a Cox model, for any of our patients and any start on both sides."""
-
-    def estimate(rows: EndpointRows, start: float) -> dict:
-        samples = restack(rows)
-        if samples is not None and start > 0:
-            samples = samples.start_at(start)
-        return estimate_samples(samples, control, study.analysis)
-
-    return estimate
+def estimate_hazard_ratio(samples: TwoSamples | None, control: Control, settings: AnalysisSettings) -> dict:
+    """Cox row of two samples, weighted by the first weighting that a control with individual patients asks for."""
+    label = next(iter(getattr(control, "weights", ())), "none")
+    if samples is None or min(samples.sizes.values()) < FEWEST:
+        return comparison_row("cox", "hazard_ratio", weights=label, status="too_few")
+    weighting = Weighting("none", samples) if label == "none" else fit_weighting(samples, control, label)[0]
+    if not weighting.is_usable:
+        return _row_without_weights(weighting)
+    samples = weighting.samples
+    shared = {"weights": label, "observed": float(samples.event[samples.in_cohort].sum())} | samples.sizes
+    if weighting.weights is not None:
+        shared |= weighting.effective_sizes
+    return compare_hazards(weighting, settings, shared)

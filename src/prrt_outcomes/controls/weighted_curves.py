@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.controls.two_samples import fit_both_curves
+from prrt_outcomes.controls.two_samples import COHORT, CONTROL, fit_both_curves
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.survival.curves import choose_ticks
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.reference_curves import ReferenceCurve
-    from prrt_outcomes.controls.weighting import Weighting
+    from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 BINS = 20
 REFERENCE_STEPS = 200
-COHORT, CONTROL = "cohort", "control"
 
 
 def tabulate_weighted_curves(
@@ -33,15 +32,14 @@ def tabulate_weighted_curves(
     at_risk : `control_fitted_at_risk` but for the same; patients, and sums of weights, just before each tick
     """
     samples = weighting.samples
-    curves = fit_both_curves(samples, settings, weighting.weights, weighting.cluster)
+    curves = fit_both_curves(weighting, settings)
     ticks = choose_ticks(float(samples.time_months.max()))
     parts, counts = [], []
-    for side, members in ((COHORT, samples.in_cohort), (CONTROL, ~samples.in_cohort)):
+    for side, members in samples.sides():
         labels = {"weights": weighting.label, "group": side}
         parts.append(_tabulate(curves[side]).assign(**labels))
-        own = samples.select(members)
-        weights = np.ones(len(own.time_months)) if weighting.weights is None else weighting.weights[members]
-        counts.append(_count_at_ticks(own.time_months, own.entry_months, weights, ticks).assign(**labels))
+        own, weights = samples.select(members), weighting.weights_or_ones[members]
+        counts.append(_count_at_ticks(own, weights, ticks).assign(**labels))
     return pd.concat(parts, ignore_index=True), pd.concat(counts, ignore_index=True)
 
 
@@ -78,7 +76,7 @@ def tabulate_reference_curves(
             )
         )
     ticks = choose_ticks(end)
-    counts = _count_at_ticks(rows.time_months, rows.entry_months, np.ones(len(rows.time_months)), ticks)
+    counts = _count_at_ticks(rows, np.ones(len(rows.time_months)), ticks)
     return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
 
 
@@ -86,7 +84,7 @@ def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
     """Propensity scores of both sides in bins of one twentieth: `control_overlap` but for control and endpoint."""
     samples, parts = weighting.samples, []
     edges = np.linspace(0, 1, BINS + 1)
-    for side, members in ((COHORT, samples.in_cohort), (CONTROL, ~samples.in_cohort)):
+    for side, members in samples.sides():
         counts, _ = np.histogram(weighting.score[members], bins=edges)
         weighted, _ = np.histogram(weighting.score[members], bins=edges, weights=weighting.weights[members])
         parts.append(
@@ -121,10 +119,10 @@ def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
     )
 
 
-def _count_at_ticks(time, entry, weights, ticks: np.ndarray) -> pd.DataFrame:
+def _count_at_ticks(rows: EndpointRows | TwoSamples, weights: np.ndarray, ticks: np.ndarray) -> pd.DataFrame:
     """Patients and weights at risk just before each tick."""
-    entry = np.zeros(len(time)) if entry is None else entry
-    inside = (time[None, :] >= ticks[:, None] - 1e-9) & (entry[None, :] < np.maximum(ticks, 1e-9)[:, None])
+    begun = rows.entry[None, :] < np.maximum(ticks, 1e-9)[:, None]
+    inside = begun & (rows.time_months[None, :] >= ticks[:, None] - 1e-9)
     return pd.DataFrame(
         {"time_months": ticks, "n_at_risk": inside.sum(axis=1), "weighted_at_risk": inside @ weights}
     )

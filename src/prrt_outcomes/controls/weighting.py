@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.controls.two_samples import Weighting
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.matching import fit_matching
@@ -18,16 +20,141 @@ from prrt_outcomes.statistics.resampling import draw_weights
 from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-
     from prrt_outcomes.controls.two_samples import TwoSamples
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
 
+ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
+STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}
+MATCHED = "matched"
 REFITTED = "bootstrap, weights refitted"
 MOST_FAILED = 0.1
+FEWEST = 2
+
+
+def list_weightings(control: PatientsControl) -> tuple[str, ...]:
+    """Weightings that a control asks for, matching last."""
+    return (*control.weights, MATCHED) if control.match_ratio else control.weights
+
+
+def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
+    """Fit the weights of one kind.
+
+    Parameters
+    ----------
+    samples : cohort and control
+    control : covariates, trim, maic_moments, match_ratio, caliper_sd
+    label : att, overlap, ate, maic or matched
+
+    Returns
+    -------
+    weighting : with `status` where there are no weights
+    attrition : patients that are left out, by reason
+    """
+    step = f"controls: {control.id}, {label}"
+    complete = samples.covariates.notna().all(axis=1).to_numpy()
+    losses = [_loss(step, "covariate missing", complete)]
+    used = samples.select(complete)
+    if min(used.sizes.values()) < FEWEST:
+        note = "{n} patients and {n_control} controls have all covariates".format(**used.sizes)
+        return Weighting(label, used, status="too_few", note=note), losses
+    if label == "maic":
+        targets = summarise_targets(used.covariates.loc[~used.in_cohort], control.maic_moments)
+        return fit_maic_weighting(used, targets), losses
+    fit = fit_propensity(used.in_cohort, used.covariates)
+    if not np.isfinite(fit.score).any():
+        return Weighting(label, used, status="separation", note=fit.reason), losses
+    if label == MATCHED:
+        weighting, lost = _match(used, fit.score, control, step)
+        return weighting, losses + lost
+    score = fit.score
+    if control.trim > 0:
+        low, high = np.quantile(score, [control.trim, 1 - control.trim])
+        stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
+        losses.append(
+            _loss(step, f"propensity score among the {control.trim:.0%} most extreme at either end", stay)
+        )
+        used, score = used.select(stay), score[stay]
+        if not min(used.sizes.values()):
+            return Weighting(label, used, status="too_few", note="trimming leaves one side empty"), losses
+    estimand = ESTIMANDS[label]
+    weights = compute_propensity_weights(score, used.in_cohort, estimand)
+    refit = refit_propensity(used, estimand)
+    return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
+
+
+def _loss(step: str, reason: str, stay: np.ndarray) -> dict:
+    """Row of `attrition` of the patients who do not stay."""
+    return attrition_row("endpoints", "patients", step, reason, len(stay), int((~stay).sum()))
+
+
+def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
+    """MAIC weights of the cohort towards summaries of the control; the control keeps weight 1."""
+    inside = samples.in_cohort
+    try:
+        found = fit_maic(samples.covariates.loc[inside].reset_index(drop=True), targets)
+    except ValueError as error:
+        return Weighting("maic", samples, status="not_estimable", note=str(error))
+    weights = np.ones(len(inside))
+    weights[inside] = found.weights
+    return Weighting("maic", samples, weights, refit=refit_maic(samples, targets))
+
+
+def _match(
+    samples: TwoSamples, score: np.ndarray, control: PatientsControl, step: str
+) -> tuple[Weighting, list[dict]]:
+    """Optimal 1:k matching within the caliper; a bootstrap of matched sets is not valid, so none is offered."""
+    found = fit_matching(
+        score, samples.in_cohort, n_controls=control.match_ratio, caliper_sd=control.caliper_sd
+    )
+    kept = found.weights > 0
+    reason = f"{{}} without a partner within {control.caliper_sd:g} standard deviations"
+    losses = [
+        _loss(f"{step}: {side}", reason.format(side), kept[members])
+        for side, members in (("patient of the cohort", samples.in_cohort), ("control", ~samples.in_cohort))
+    ]
+    whole = Weighting(MATCHED, samples, found.weights, score, found.matched_set)
+    if found.status != "ok":
+        note = "no patient has a control within the caliper"
+        return replace(whole, weights=None, cluster=None, status="too_few", note=note), losses
+    note = f"{found.n_unmatched} patients of the cohort have no partner" if found.n_unmatched else ""
+    cluster = found.matched_set[kept]
+    return Weighting(
+        MATCHED, samples.select(kept), found.weights[kept], score[kept], cluster, note=note
+    ), losses
+
+
+def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> list[MaicTarget]:
+    """Summaries of the control that MAIC meets: chosen moments of numbers, shares of all levels but one."""
+    wanted = ("mean", *moments) if "sd" in moments and "mean" not in moments else moments
+    targets = []
+    for name, values in covariates.items():
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            shares = values.value_counts(normalize=True, sort=False).iloc[1:]
+            targets += [MaicTarget(name, "share", float(s), str(level)) for level, s in shares.items()]
+            continue
+        found = {"mean": values.mean(), "sd": values.std(), "median": values.median()}
+        targets += [MaicTarget(name, STATISTICS[m], float(found[m])) for m in dict.fromkeys(wanted)]
+    return targets
+
+
+def convert_baseline_to_targets(
+    baseline: Sequence[BaselineSummary], covariates: pd.DataFrame
+) -> list[MaicTarget]:
+    """Targets of a published baseline table; the share of a yes/no column is that of `true`."""
+    targets = []
+    for item in baseline:
+        level = item.level or ""
+        categorical = isinstance(covariates[item.covariate].dtype, pd.CategoricalDtype)
+        if item.statistic == "share" and not level and categorical:
+            level = "true"
+        targets.append(MaicTarget(item.covariate, STATISTICS[item.statistic], item.value, level))
+    return targets
+
+
+def list_baseline_covariates(baseline: Sequence[BaselineSummary]) -> tuple[str, ...]:
+    """Covariates of a published baseline table, each once."""
+    return tuple(dict.fromkeys(item.covariate for item in baseline))
 
 
 def refit_propensity(samples: TwoSamples, estimand: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -55,32 +182,25 @@ def refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Callable[[
     return refit
 
 
-def bootstrap_hazard_ratio(
-    samples: TwoSamples,
-    refit: Callable[[np.ndarray], np.ndarray],
-    settings: AnalysisSettings,
-    point: dict,
-) -> dict:
+def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> dict:
     """Percentile interval of a weighted hazard ratio.
 
     Parameters
     ----------
-    samples : complete cases that carry a weight
-    refit : counts (R, n) to weights (R, n), rows of nan where a replicate has none
+    weighting : its `refit` gives rows of nan where a replicate has no weights
     settings : bootstrap, confidence
     point : the row of `controls` whose interval this is
 
     Returns
     -------
-    Row of `controls` with the same estimate and the interval of the replicates; `note` counts the replicates
-    without a value. Above a tenth of them the status is ``not_converged`` and there is no interval.
+    Row of `controls`, as `summarise_replicates`.
     """
-    boot = settings.bootstrap
+    samples, boot = weighting.samples, settings.bootstrap
     logs = []
     for counts in draw_weights(
         len(samples.time_months), boot.replicates, seed=boot.seed, stratum=samples.centre
     ):
-        weights = refit(counts) * counts
+        weights = weighting.refit(counts) * counts
         known = np.isfinite(weights).all(axis=1)
         found = np.full(len(counts), np.nan)
         if known.any():
@@ -97,182 +217,30 @@ def bootstrap_hazard_ratio(
 
 
 def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> dict:
-    """Row of `controls` from replicates of a log ratio, nan where one has none."""
+    """Row of `controls` from replicates of a log ratio, nan where one has none.
+
+    The estimate is that of `point`; `note` counts the replicates without a value. Above a tenth of them the
+    status is ``not_converged`` and there is no interval.
+    """
     known = logs[np.isfinite(logs)]
     failed = len(logs) - len(known)
-    keys = ("method", "estimate", "weights", "n", "n_control", "ess", "ess_control", "observed", "expected")
-    shared = {key: point[key] for key in keys}
-    assumption = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED
-    note = f"{failed} of {len(logs)} replicates have no estimate" if failed else ""
-    if len(known) < 2 or failed > MOST_FAILED * len(logs):
-        return comparison_row(
-            **shared, assumption=assumption, value=point["value"], status="not_converged", note=note
-        )
+    keys = (
+        "method",
+        "estimate",
+        "weights",
+        "n",
+        "n_control",
+        "ess",
+        "ess_control",
+        "observed",
+        "expected",
+        "value",
+    )
+    row = {key: point[key] for key in keys}
+    row["assumption"] = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED
+    row["note"] = f"{failed} of {len(logs)} replicates have no estimate" if failed else ""
+    if len(known) < FEWEST or failed > MOST_FAILED * len(logs):
+        return comparison_row(**row, status="not_converged")
     low, high = np.exp(np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2]))
-    return comparison_row(
-        **shared,
-        assumption=assumption,
-        value=point["value"],
-        low=float(low),
-        high=float(high),
-        std_error=float(np.std(known, ddof=1)),
-        note=note,
-    )
-
-
-ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
-STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}
-MATCHED = "matched"
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """Weights of one kind.
-
-    Attributes
-    ----------
-    label : code of the weighting
-    samples : patients who carry a weight, complete cases
-    weights : (n,) above 0; None where there is no solution
-    score : (n,) propensity score; None where the weights need none
-    cluster : (n,) matched set; None where nobody is matched
-    refit : counts (R, n) to weights (R, n) for a bootstrap; None where none is valid
-    status, note : ``ok``, or why there are no weights, in a code and in words
-    """
-
-    label: str
-    samples: TwoSamples
-    weights: np.ndarray | None
-    score: np.ndarray | None = None
-    cluster: np.ndarray | None = None
-    refit: Callable[[np.ndarray], np.ndarray] | None = None
-    status: str = "ok"
-    note: str = ""
-
-
-def list_weightings(control: PatientsControl) -> tuple[str, ...]:
-    """Weightings that a control asks for, matching last."""
-    return (*control.weights, MATCHED) if control.match_ratio else control.weights
-
-
-def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
-    """Fit the weights of one kind.
-
-    Parameters
-    ----------
-    samples : cohort and control
-    control : covariates, trim, maic_moments, match_ratio, caliper_sd
-    label : att, overlap, ate, maic or matched
-
-    Returns
-    -------
-    weighting : with `status` where there are no weights
-    attrition : patients that are left out, by reason
-    """
-    step = f"controls: {control.id}, {label}"
-    complete = samples.covariates.notna().all(axis=1).to_numpy()
-    lost = int((~complete).sum())
-    losses = [attrition_row("endpoints", "patients", step, "covariate missing", len(complete), lost)]
-    used = samples.select(complete)
-    sides = int(used.in_cohort.sum()), int((~used.in_cohort).sum())
-    if min(sides) < 2:
-        note = f"{sides[0]} patients and {sides[1]} controls have all covariates"
-        return Weighting(label, used, None, status="too_few", note=note), losses
-    if label == "maic":
-        targets = summarise_targets(used.covariates.loc[~used.in_cohort], control.maic_moments)
-        return fit_maic_weighting(used, targets), losses
-    fit = fit_propensity(used.in_cohort, used.covariates)
-    if not np.isfinite(fit.score).any():
-        return Weighting(label, used, None, status="separation", note=fit.reason), losses
-    if label == MATCHED:
-        return _match(used, fit.score, control, step, losses)
-    score = fit.score
-    if control.trim > 0:
-        low, high = np.quantile(score, [control.trim, 1 - control.trim])
-        stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
-        reason = f"propensity score among the {control.trim:.0%} most extreme at either end"
-        losses.append(attrition_row("endpoints", "patients", step, reason, len(stay), int((~stay).sum())))
-        used, score = used.select(stay), score[stay]
-        if used.in_cohort.all() or not used.in_cohort.any():
-            note = "trimming leaves one side empty"
-            return Weighting(label, used, None, status="too_few", note=note), losses
-    weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
-    refit = refit_propensity(used, ESTIMANDS[label])
-    return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
-
-
-def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
-    """MAIC weights of the cohort towards summaries of the control; the control keeps weight 1."""
-    inside = samples.in_cohort
-    try:
-        found = fit_maic(samples.covariates.loc[inside].reset_index(drop=True), targets)
-    except ValueError as error:
-        return Weighting("maic", samples, None, status="not_estimable", note=str(error))
-    weights = np.ones(len(inside))
-    weights[inside] = found.weights
-    return Weighting("maic", samples, weights, refit=refit_maic(samples, targets))
-
-
-def _match(
-    samples: TwoSamples, score: np.ndarray, control: PatientsControl, step: str, losses: list[dict]
-) -> tuple[Weighting, list[dict]]:
-    """Optimal 1:k matching within the caliper; the resampling of matched sets is not valid, so none is offered."""
-    found = fit_matching(
-        score, samples.in_cohort, n_controls=control.match_ratio, caliper_sd=control.caliper_sd
-    )
-    kept = found.weights > 0
-    for side, members in (("patient of the cohort", samples.in_cohort), ("control", ~samples.in_cohort)):
-        reason = f"{side} without a partner within {control.caliper_sd:g} standard deviations"
-        lost = int((members & ~kept).sum())
-        losses.append(
-            attrition_row("endpoints", "patients", f"{step}: {side}", reason, int(members.sum()), lost)
-        )
-    if found.status != "ok":
-        note = "no patient has a control within the caliper"
-        return Weighting(MATCHED, samples, None, score, status="too_few", note=note), losses
-    return (
-        Weighting(
-            MATCHED,
-            samples.select(kept),
-            found.weights[kept],
-            score[kept],
-            cluster=found.matched_set[kept],
-            note=f"{found.n_unmatched} patients of the cohort have no partner" if found.n_unmatched else "",
-        ),
-        losses,
-    )
-
-
-def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> list[MaicTarget]:
-    """Summaries of the control that MAIC meets: chosen moments of numbers, shares of all levels but one."""
-    import pandas as pd
-
-    targets = []
-    for name in covariates.columns:
-        values = covariates[name]
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            shares = values.value_counts(normalize=True, sort=False)
-            targets += [
-                MaicTarget(name, "share", float(s), str(level)) for level, s in shares.iloc[1:].items()
-            ]
-            continue
-        wanted = ("mean", *moments) if "sd" in moments and "mean" not in moments else moments
-        found = {"mean": values.mean(), "sd": values.std(), "median": values.median()}
-        targets += [MaicTarget(name, STATISTICS[m], float(found[m])) for m in dict.fromkeys(wanted)]
-    return targets
-
-
-def convert_baseline_to_targets(
-    baseline: Sequence[BaselineSummary], covariates: pd.DataFrame
-) -> list[MaicTarget]:
-    """Targets of a published baseline table; the share of a yes/no column is that of `true`."""
-    import pandas as pd
-
-    targets = []
-    for item in baseline:
-        level = item.level or ""
-        column = covariates[item.covariate]
-        if item.statistic == "share" and not level and isinstance(column.dtype, pd.CategoricalDtype):
-            level = "true"
-        targets.append(MaicTarget(item.covariate, STATISTICS[item.statistic], item.value, level))
-    return targets
+    error = float(np.std(known, ddof=1))
+    return comparison_row(**row, low=float(low), high=float(high), std_error=error)

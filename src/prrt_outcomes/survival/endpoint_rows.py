@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 
@@ -29,6 +30,11 @@ class EndpointRows:
     event: np.ndarray
     entry_months: np.ndarray | None
     frame: pd.DataFrame
+
+    @property
+    def entry(self) -> np.ndarray:
+        """Start of observation of every patient, months; 0 where nobody enters late."""
+        return np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
 
     @property
     def has_competing_events(self) -> bool:

@@ -51,7 +51,7 @@ def test_a_progression_on_the_grid_stays_where_it_is():
 
 def test_without_dates_there_is_no_grid():
     rows = cohort([300], [1])
-    assert move_to_grid(rows, table(rows, [np.nan], [np.nan], [np.nan]), 12) is None
+    assert move_to_grid(rows, table(rows, [np.nan], [np.nan], [np.nan]), 12) == {}
 
 
 def test_follow_up_is_cut_without_events_after_it():

@@ -10,9 +10,7 @@ from prrt_outcomes.figures.control_forest import plot_control_forest
 from prrt_outcomes.figures.delivery import plot_delivery
 from prrt_outcomes.figures.love import plot_love
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
-from prrt_outcomes.figures.response_bars import plot_response_bars
-from prrt_outcomes.figures.swimmer import plot_swimmer
-from prrt_outcomes.figures.waterfall import plot_waterfall
+from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
 from prrt_outcomes.figures.worst_grades import plot_grade_shift, plot_worst_grades
 
 CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")

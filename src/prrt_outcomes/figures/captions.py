@@ -17,34 +17,6 @@ from prrt_outcomes.wording.terms import (
 
 PATTERNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
-        r"bars_(?P<criterion>recist_1_1|recist_1_0|recist_mr|swog_mr|swog|who|chromogranin_a|.+?)_(?P<column>.+)",
-        "Best response by {criterion} and {column}. Every treated patient is counted; shares under 5% have no number.",
-        ("response_rates",),
-    ),
-    (
-        r"waterfall_(?P<criterion>.+)",
-        "Waterfall by {criterion}: one bar a patient, coloured by best response; dashed: thresholds (a rise counts "
-        "from the smallest sum, so a bar below the line can still be progression). Bars above +100% are cut and "
-        "crossed.",
-        ("waterfall",),
-    ),
-    (
-        r"model_(?P<criterion>.+)",
-        "Odds of an objective response by {criterion}: logistic models.",
-        ("response_model",),
-    ),
-    (
-        r"movement_.+",
-        "Patients by best response under two criteria, or as derived and as reported: off the diagonal they moved.",
-        ("response_concordance",),
-    ),
-    (
-        r"swimmer",
-        "Course of single patients from the first cycle. Of more than 50 patients every k-th by length of follow-up is "
-        "drawn, the same ones every time.",
-        (),
-    ),
-    (
         r"delivery",
         "Share of cycles and patients in whom the regimen was kept, with exact intervals.",
         ("treatment_delivery",),
@@ -179,7 +151,7 @@ def is_leading(name: str, study) -> bool:
     doubts the primary endpoint, the primary criterion and control, and laboratory grades over the whole time.
     """
     titles = {e.name: e.title for e in study.endpoints}
-    primary, criterion = study.endpoints[0].name, study.response.criteria[0]
+    primary = study.endpoints[0].name
     endpoints = "|".join(sorted(map(re.escape, titles), key=len, reverse=True))
     found = re.fullmatch(rf"([a-z_]+?)_({endpoints})(?:_(.+))?", name)
     if found:
@@ -187,10 +159,6 @@ def is_leading(name: str, study) -> bool:
         if kind in OF_PRIMARY:
             return endpoint == primary
         return column == "all" or (kind != "cumulative_incidence" and endpoint in (primary, "os"))
-    if name.startswith(("bars_", "waterfall_")):
-        own = name.removeprefix("bars_").removeprefix("waterfall_")
-        named = [c for c in study.response.criteria if own == c or own.startswith(f"{c}_")]
-        return max(named, key=len, default="") == criterion
     if name.startswith("estimates_"):
         control = next((c.id for c in study.controls if c.primary), "")
         return name == f"estimates_{control}"

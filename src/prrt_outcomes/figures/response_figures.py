@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.forest import RatioWords, plot_cox_forest
-from prrt_outcomes.figures.movement import plot_movement
-from prrt_outcomes.figures.response_bars import plot_response_bars
+from prrt_outcomes.figures.response_plots import (
+    plot_movement,
+    plot_response_bars,
+    plot_swimmer,
+    plot_waterfall,
+)
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.swimmer import plot_swimmer
 from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.figures.waterfall import plot_waterfall
+from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.units import convert_days_to_months
-from prrt_outcomes.wording.terms import name_column, name_term
+from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 RESPONSE_INPUTS = (
     "response_rates",
     "waterfall",
-    "responses",
     "best_responses",
     "treatment_periods",
     "endpoints",
@@ -29,58 +32,108 @@ RESPONSE_INPUTS = (
 ODDS = RatioWords("odds ratios", "OR", "lower odds | higher odds")
 
 
-def draw_response(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `swimmer`, `movement_*` and `model_<criterion>`.
+def draw_response(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
+    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `model_<criterion>`, `movement_*` and `swimmer`.
 
-    Of criteria after the first only the first grouping is drawn; the others stand in the table.
+    Of criteria after the first only the first grouping is drawn; the others are in the table.
     """
-    from prrt_outcomes.response.criteria import resolve_criteria
-
-    style = figure_style(study)
     definitions = {c.name: c for c in resolve_criteria(study.response)}
-    plots: dict[str, object] = {}
-    if "response_rates" in tables:
-        plots |= _draw_bars(tables["response_rates"], study, style)
-    if "waterfall" in tables:
-        for (criterion,), rows in iterate_groupings(tables["waterfall"], "criterion"):
-            if rows["best_change"].notna().any():
-                name = criterion_title(criterion, definitions)
-                plots[f"waterfall_{criterion}"] = plot_waterfall(
-                    rows, list_thresholds(definitions.get(criterion)), style, name
-                )
-    if "response_concordance" in tables:
-        for pair, rows in iterate_groupings(tables["response_concordance"], "criterion_a", "criterion_b"):
-            if rows["n"].fillna(0).gt(0).any():
-                names = tuple(_pair_title(code, definitions) for code in pair)
-                name = "_".join(code.replace(" ", "_") for code in pair)
-                plots[f"movement_{name}"] = plot_movement(rows, names, style)
-    if "response_model" in tables:
-        plots |= _draw_model(tables["response_model"], study, style, definitions)
+    figures: list[Figure] = []
+    for draw in (_draw_bars, _draw_waterfalls, _draw_model, _draw_movements, _draw_swimmer):
+        figures += draw(tables, study, definitions)
+    return figures
+
+
+def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
+    if "response_rates" not in tables:
+        return
+    confirmed = study.response.primary_rate == "confirmed"
+    rates = tables["response_rates"]
+    rates = rates[rates["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
+    kind = "confirmed" if confirmed else "unconfirmed"
+    for (criterion,), rows in iterate_groupings(rates, "criterion"):
+        leading = criterion == study.response.criteria[0]
+        named = criterion_title(criterion, definitions)
+        whole = pick_rows(rows, group_by="all")
+        groupings = [g for g in dict.fromkeys(rows["group_by"].astype(str)) if g != "all"]
+        groupings = groupings if leading else groupings[:1]
+        for group_by in groupings or ["all"]:
+            part, by = whole, ""
+            if group_by != "all":
+                part = pd.concat([whole, pick_rows(rows, group_by=group_by)])
+                by = inside_sentence(name_column(group_by))
+            title = f"{named}, best response ({kind})" + (f", by {by}" if by else "")
+            plot = plot_response_bars(part, figure_style(study), title, study.analysis.confidence.level)
+            caption = (
+                f"Best response by {named}{' and ' if by else ''}{by}. Every treated patient is counted; shares under "
+                "5% have no number."
+            )
+            name = f"bars_{criterion}_{group_by}"
+            yield Figure(name, plot, caption, ("response_rates",), leading=leading)
+
+
+def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
+    if "waterfall" not in tables:
+        return
+    for (criterion,), rows in iterate_groupings(tables["waterfall"], "criterion"):
+        if rows["best_change"].notna().any():
+            named = criterion_title(criterion, definitions)
+            thresholds = list_thresholds(definitions.get(criterion))
+            plot = plot_waterfall(rows, thresholds, figure_style(study), named)
+            caption = (
+                f"Waterfall plot by {named}: one bar a patient, coloured by best response; dashed: thresholds (an "
+                "increase counts from the smallest sum, so a bar below the line can still be progression). Bars above "
+                "+100% are cut and marked by a cross."
+            )
+            leading = criterion == study.response.criteria[0]
+            yield Figure(f"waterfall_{criterion}", plot, caption, ("waterfall",), leading=leading)
+
+
+def _draw_model(tables, study, definitions) -> Iterator[Figure]:
+    """Odds of objective response by the primary criterion, univariable beside multivariable."""
+    if "response_model" not in tables:
+        return
+    criterion = study.response.criteria[0]
+    confirmed = study.response.primary_rate == "confirmed"
+    rows = pick_rows(tables["response_model"], criterion=criterion)
+    rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
+    rows = rows[~rows["model"].astype("string").str.endswith("_firth").fillna(False)]
+    if rows.empty:
+        return
+    renamed = {c: c.replace("odds_ratio", "hazard_ratio") for c in rows if c.startswith("odds_ratio")}
+    named = criterion_title(criterion, definitions)
+    level = study.analysis.confidence.level
+    title = f"Objective response by {named}"
+    plot = plot_cox_forest(rows.rename(columns=renamed), figure_style(study), title, level, ODDS)
+    caption = f"Odds of an objective response by {named}: logistic models."
+    yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
+
+
+def _draw_movements(tables, study, definitions) -> Iterator[Figure]:
+    if "response_concordance" not in tables:
+        return
+    for pair, rows in iterate_groupings(tables["response_concordance"], "criterion_a", "criterion_b"):
+        if rows["n"].fillna(0).gt(0).any():
+            names = tuple(_pair_title(code, definitions) for code in pair)
+            name = "_".join(code.replace(" ", "_") for code in pair)
+            caption = f"Patients by best response: {names[0]} against {names[1]}. Off the diagonal the categories differ."
+            plot = plot_movement(rows, names, figure_style(study))
+            yield Figure(f"movement_{name}", plot, caption, ("response_concordance",))
+
+
+def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:
     courses, marks = derive_courses(tables, study)
     if has_rows(courses):
-        plots["swimmer"] = plot_swimmer(courses, marks, style, "Course of single patients")
-    return plots
+        plot = plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
+        caption = (
+            "Course of single patients from the first cycle. Of more than 50 patients every k-th by length of "
+            "follow-up is drawn, the same ones every time."
+        )
+        yield Figure("swimmer", plot, caption)
 
 
 def _pair_title(code: str, definitions: Mapping) -> str:
     return criterion_title(code, definitions) if code in definitions else name_term(code)
-
-
-def _draw_model(model: pd.DataFrame, study, style, definitions) -> dict[str, object]:
-    """Odds of objective response by the primary criterion, univariable beside multivariable."""
-    criterion = study.response.criteria[0]
-    confirmed = study.response.primary_rate == "confirmed"
-    rows = pick_rows(model, criterion=criterion)
-    rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
-    models = rows["model"].astype("string")
-    rows = rows[~models.str.endswith("_firth").fillna(False)]
-    if rows.empty:
-        return {}
-    renamed = {c: c.replace("odds_ratio", "hazard_ratio") for c in rows if c.startswith("odds_ratio")}
-    title = f"Objective response by {criterion_title(criterion, definitions)}"
-    level = study.analysis.confidence.level
-    plot = plot_cox_forest(rows.rename(columns=renamed), style, title, level, ODDS)
-    return {f"model_{criterion}": plot}
 
 
 def criterion_title(criterion: str, definitions: Mapping) -> str:
@@ -96,27 +149,6 @@ def list_thresholds(definition) -> dict[str, float]:
     found = {"PR": -definition.partial_fall, "PD": definition.progression_rise}
     minor = getattr(definition, "minor_fall", None)
     return found | ({"MR": -minor} if minor else {})
-
-
-def _draw_bars(rates: pd.DataFrame, study, style) -> dict[str, object]:
-    confirmed = study.response.primary_rate == "confirmed"
-    rates = rates[rates["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
-    level = study.analysis.confidence.level
-    plots = {}
-    for (criterion,), rows in iterate_groupings(rates, "criterion"):
-        whole = pick_rows(rows, group_by="all")
-        kind = "confirmed" if confirmed else "unconfirmed"
-        title = f"{name_term(criterion)}, best response ({kind})"
-        groupings = [g for g in dict.fromkeys(rows["group_by"].astype(str)) if g != "all"]
-        groupings = groupings if criterion == study.response.criteria[0] else groupings[:1]
-        for group_by in groupings:
-            part = pd.concat([whole, pick_rows(rows, group_by=group_by)])
-            plots[f"bars_{criterion}_{group_by}"] = plot_response_bars(
-                part, style, f"{title}, by {name_column(group_by).lower()}", level
-            )
-        if not groupings:
-            plots[f"bars_{criterion}_all"] = plot_response_bars(whole, style, title, level)
-    return plots
 
 
 def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -142,26 +174,17 @@ def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFr
         }
     )
     best = _primary_rows(tables.get("best_responses"), study)
+    again = periods[periods["period"].eq(2)]
+    dated = [again[["patient_id"]].assign(date=again["first_cycle"], mark="retreatment")]
+    courses["best_response"] = "NE"
     if has_rows(best):
         confirmed = study.response.primary_rate == "confirmed"
         best = best[best["period"].eq(1) & best["confirmed"].astype("boolean").eq(confirmed)]
-        found = best.drop_duplicates("patient_id").set_index("patient_id")["best_response"].astype(str)
+        best = best.drop_duplicates("patient_id")
+        found = best.set_index("patient_id")["best_response"].astype(str)
         courses["best_response"] = courses["patient_id"].map(found).fillna("NE")
-    else:
-        courses["best_response"] = "NE"
-    dated = [
-        periods.loc[periods["period"].eq(2), ["patient_id", "first_cycle"]].set_axis(
-            ["patient_id", "date"], axis=1
-        )
-    ]
-    dated[0] = dated[0].assign(mark="retreatment")
-    scans = _primary_rows(tables.get("responses"), study)
-    if has_rows(scans):
-        overall = scans["overall_response"].astype(str)
-        for mark, codes in (("response", ("CR", "PR")), ("progression", ("PD",))):
-            rows = scans[overall.isin(codes) & scans["period"].eq(1)].sort_values("assessment_date")
-            rows = rows.drop_duplicates("patient_id")[["patient_id", "assessment_date"]]
-            dated.append(rows.set_axis(["patient_id", "date"], axis=1).assign(mark=mark))
+        for mark, column in (("response", "first_response_date"), ("progression", "progression_date")):
+            dated.append(best[["patient_id"]].assign(date=best[column], mark=mark))
     events = pd.concat(dated, ignore_index=True)
     days = (events["date"] - events["patient_id"].map(first)).dt.days
     events = events.assign(time_months=convert_days_to_months(days.astype(float)))
@@ -178,6 +201,4 @@ def _primary_rows(table: pd.DataFrame | None, study) -> pd.DataFrame | None:
     if not has_rows(table):
         return None
     rows = pick_rows(table, criterion=study.response.criteria[0])
-    readers = list(dict.fromkeys(rows["reader"].astype(str)))
-    reader = study.response.reader or ("local" if "local" in readers else next(iter(readers), ""))
-    return pick_rows(rows, reader=reader)
+    return rows[rows["primary_reader"].astype("boolean").fillna(False)]

@@ -71,12 +71,9 @@ def test_courses_are_the_rows_of_the_derived_tables():
         ),
         "best_responses": pd.DataFrame(
             {"patient_id": ["a", "b"], "period": 1, "criterion": "recist_1_1", "reader": "local"}
-            | {"confirmed": False, "best_response": ["PR", "PD"]}
-        ),
-        "responses": pd.DataFrame(
-            {"patient_id": ["a", "a", "b"], "period": 1, "criterion": "recist_1_1", "reader": "local"}
-            | {"assessment_date": pd.to_datetime(["2010-07-01", "2010-04-01", "2010-04-02"])}
-            | {"overall_response": ["PR", "CR", "PD"]}
+            | {"confirmed": False, "best_response": ["PR", "PD"], "primary_reader": True}
+            | {"first_response_date": [day("2010-04-01"), pd.NaT]}
+            | {"progression_date": [pd.NaT, day("2010-04-02")]}
         ),
     }
     courses, marks = derive_courses(tables, make_study())

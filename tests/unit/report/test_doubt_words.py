@@ -148,7 +148,6 @@ def test_the_page_leads_with_the_primary_endpoint_and_control(study):
     leading = (
         "estimands_pfs",
         "estimates_second",
-        "movement_a_b",
     )
     linked = ("medians_os", "estimates_first", "worst_grades_late")
     assert [n for n in leading if not is_leading(n, study)] == []
@@ -156,8 +155,8 @@ def test_the_page_leads_with_the_primary_endpoint_and_control(study):
 
 
 def test_every_kind_of_figure_has_a_caption_of_its_own():
-    names = ("estimands_pfs", "sensitivity_pfs", "interval_censored_pfs", "scan_intervals_sex", "model_recist_1_1",
-             "movement_recist_1_1_swog", "medians_pfs", "estimates_x", "weighted_x", "overlap_x", "forest")  # fmt: skip
+    names = ("estimands_pfs", "sensitivity_pfs", "interval_censored_pfs", "scan_intervals_sex",
+             "medians_pfs", "estimates_x", "weighted_x", "overlap_x", "forest")  # fmt: skip
     found = [describe_figure(n, {"pfs": "PFS"}) for n in names]
     assert all(tables for _, _, tables in found)
     assert len({caption for caption, _, _ in found}) == len(names)

@@ -1,0 +1,337 @@
+"""Best response by group, waterfall, course of single patients, agreement of two criteria."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.figures.curves import label_months, month_ticks
+from prrt_outcomes.figures.theme import (
+    GRID,
+    INK,
+    QUIET,
+    RESPONSE_COLOURS,
+    FigureStyle,
+    synthetic_caption,
+    theme_prrt,
+)
+from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_percent
+from prrt_outcomes.wording.terms import name_code
+
+DARK = ("CR", "PR", "PD")
+RATES = {"objective": "Objective", "disease_control": "Disease control"}
+HIGHEST = 1.0
+MOST_PATIENTS = 50
+MARKS = {
+    "response": ("o", "First CR or PR", "#003A8C"),
+    "progression": ("D", "First progression", "#C21807"),
+    "retreatment": ("^", "Retreatment", "#009E73"),
+    "death": ("s", "Death", INK),
+    "alive": (">", "Alive at last contact", QUIET),
+}
+TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FFFFFF"}
+
+
+def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+    """Draw the shares of best responses of each group, with rates and their intervals beside the bars.
+
+    Parameters
+    ----------
+    rates : rows of `response_rates` of one criterion, one grouping and one of confirmed or not; the rows `all` may
+        be among them and are drawn first
+    style : sizes
+    title : criterion and whether confirmed
+    level : confidence level of the rates at the right
+
+    Notes
+    -----
+    A share under 5 per cent has no number in its bar; it is in the table.
+    """
+    import plotnine as p9
+
+    frame = rates.assign(group=rates["group"].astype(str), category=rates["category"].astype(str))
+    order = frame[["group_by", "group", "total"]].drop_duplicates("group", ignore_index=True)
+    order = order.loc[(order["group"] != "all").sort_values(kind="stable").index]
+    labels = {
+        g: fill(f"{name_code(str(column), g)} (n\u00a0=\u00a0{n:.0f})", 30)
+        for column, g, n in order.itertuples(index=False, name=None)
+    }
+    rows = list(labels)[::-1]
+    columns = ["share"] + [fill(f"{name}, {format_level(level)} CI", 18) for name in RATES.values()]
+    frame["group"] = pd.Categorical(frame["group"], rows)
+    bars = frame[frame["category"].isin(list(RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)].copy()
+    codes = [c for c in RESPONSE_COLOURS if c in set(bars["category"])]
+    bars["category"] = pd.Categorical(bars["category"], codes)
+    bars = bars.sort_values(["group", "category"])
+    end = bars.groupby("group", observed=True)["proportion"].cumsum()
+    bars = bars.assign(x=end - bars["proportion"] / 2, column=pd.Categorical(["share"] * len(bars), columns))
+    numbers = bars[bars["proportion"].ge(0.05)]
+    numbers = numbers.assign(
+        label=[f"{100 * p:.0f}" for p in numbers["proportion"]], dark=numbers["category"].isin(DARK)
+    )
+    texts = frame[frame["category"].isin(list(RATES))]
+    heads = dict(zip(RATES, columns[1:], strict=True))
+    texts = texts.assign(
+        x=10.0,
+        column=pd.Categorical(texts["category"].map(heads), columns),
+        label=[
+            format_interval(r["proportion"], r["proportion_low"], r["proportion_high"], format_percent)
+            for r in texts.to_dict("records")
+        ],
+    )
+    lines = sum(max(2.0, words.count("\n") + 1.3) for words in labels.values())
+    white, ink = numbers[numbers["dark"]], numbers[~numbers["dark"]]
+    layers = [
+        p9.geom_text(part, p9.aes(label="label"), size=style.small, color=colour)
+        for part, colour in ((white, "white"), (ink, INK), (texts, INK))
+        if len(part)
+    ]
+    return (
+        p9.ggplot(bars, p9.aes("x", "group"))
+        + p9.geom_tile(p9.aes(width="proportion", fill="category"), height=0.72, color="white", size=0.25)
+        + layers
+        + p9.facet_grid(
+            ". ~ column",
+            scales="free_x",
+            space={"x": [4.4, 1.15, 1.15], "y": [1]},
+            labeller=p9.labeller(column=lambda head: "" if head == "share" else head),
+        )
+        + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
+        + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
+        + p9.scale_x_continuous(breaks=_share_breaks, labels=lambda b: [f"{100 * v:.0f}%" for v in b])
+        + p9.labs(title=title, subtitle="Share of all treated patients", x="", y="")
+        + theme_prrt(style, lines * style.row_in + 1.35 * style.scale)
+        + p9.theme(
+            legend_title=p9.element_blank(),
+            axis_line_y=p9.element_blank(),
+            axis_ticks_major_y=p9.element_blank(),
+            panel_spacing_x=0.01,
+        )
+        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + synthetic_caption(style)
+    )
+
+
+def _share_breaks(limits: tuple[float, float]) -> list[float]:
+    return [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < 5 else []
+
+
+def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):
+    """Draw one bar a patient, coloured by best response, from worst to best.
+
+    Parameters
+    ----------
+    changes : rows of `waterfall` of one criterion: best_change (share of the baseline sum), best_response
+    thresholds : changes that the criterion names, such as ``{"PR": -0.3, "PD": 0.2}``
+    style : sizes
+    title : criterion
+
+    Notes
+    -----
+    Bars above +100 per cent are cut there and marked by a small cross.
+    """
+    import plotnine as p9
+
+    bars = changes.dropna(subset=["best_change"]).sort_values(
+        ["best_change", "patient_id"], ascending=[False, True], kind="stable"
+    )
+    n = len(bars)
+    high = float(np.clip(bars["best_change"].max(), 0.4, HIGHEST)) if n else 0.4
+    codes = [c for c in RESPONSE_COLOURS if c in set(bars["best_response"].astype(str))]
+    bars = bars.assign(
+        rank=np.arange(1, n + 1),
+        change=bars["best_change"].clip(upper=high),
+        best_response=pd.Categorical(bars["best_response"].astype(str), codes),
+    )
+    cut = bars[bars["best_change"].gt(high)].assign(change=high * 1.04)
+    guides = pd.DataFrame(
+        {"value": list(thresholds.values()), "label": [_threshold_text(*t) for t in thresholds.items()]}
+    )
+    plot = p9.ggplot(bars, p9.aes("rank", "change"))
+    plot += p9.geom_col(p9.aes(fill="best_response"), width=0.84 if n <= 150 else 1.0)
+    if len(cut):
+        plot += p9.geom_point(cut, shape="x", size=1.2, color=INK)
+    if len(guides):
+        line = p9.aes(x="0", xend="end", y="value", yend="value")
+        plot += p9.geom_segment(guides.assign(end=n + 1), line, linetype="dashed", color=INK, size=0.35)
+        plot += p9.geom_text(
+            guides.assign(rank=n + 0.02 * max(n, 10)),
+            p9.aes("rank", "value", label="label"),
+            ha="left",
+            size=style.small,
+            color=QUIET,
+        )
+    ticks = [t for t in (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0) if t <= high + 1e-9]
+    return (
+        plot
+        + p9.geom_hline(yintercept=0, color=INK, size=0.35)
+        + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
+        + p9.scale_x_continuous(breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
+        + p9.scale_y_continuous(breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06))
+        + p9.labs(
+            title=title,
+            subtitle=f"Best change of the sum of target lesions from baseline, {n} patients with a measured change",
+            x="",
+            y="",
+        )
+        + theme_prrt(style, 3.6 * style.scale)
+        + p9.theme(legend_title=p9.element_blank(), axis_line_x=p9.element_blank())
+        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + synthetic_caption(style)
+    )
+
+
+def _threshold_text(name: str, value: float) -> str:
+    return f"{name} {100 * value:+.0f}%".replace("-", "\u2212")
+
+
+def _label_changes(breaks) -> list[str]:
+    return [f"{100 * b:+.0f}%".replace("-", "\u2212") if abs(b) > 1e-9 else "0%" for b in breaks]
+
+
+def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFrame:
+    """Sort patients by length of follow-up and keep every k-th, from the longest on.
+
+    Parameters
+    ----------
+    courses : patient_id, end_months
+    most : patients kept at most
+
+    Notes
+    -----
+    Systematic sampling along the order: the same patients every time, short and long courses in their true share.
+    """
+    ordered = courses.sort_values(["end_months", "patient_id"], ascending=[False, True], kind="stable")
+    n = len(ordered)
+    if n <= most:
+        return ordered.reset_index(drop=True)
+    return ordered.iloc[np.floor(np.arange(most) * n / most).astype(int)].reset_index(drop=True)
+
+
+def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw one bar a patient with what happened on it.
+
+    Parameters
+    ----------
+    courses : one row a patient: patient_id, end_months (last contact or death), best_response
+    marks : one row an event: patient_id, time_months, mark (a key of `MARKS`)
+    style : sizes
+    title : what is shown
+
+    Notes
+    -----
+    Of more than 50 patients every k-th by length of follow-up is drawn; the subtitle says so.
+    """
+    import plotnine as p9
+
+    shown = pick_swimmers(courses)
+    n, total = len(shown), len(courses)
+    row_in = (0.125 if n > 25 else 0.16) * style.scale
+    place = dict(zip(shown["patient_id"].astype(str), n - np.arange(n), strict=True))
+    codes = [c for c in RESPONSE_COLOURS if c in set(shown["best_response"].astype(str))]
+    bars = shown.assign(
+        y=list(place.values()),
+        x=shown["end_months"] / 2,
+        best_response=pd.Categorical(shown["best_response"].astype(str), codes),
+    )
+    own = marks[marks["patient_id"].astype(str).isin(place)]
+    own = own.assign(y=own["patient_id"].astype(str).map(place), mark=own["mark"].astype(str))
+    kinds = [m for m in MARKS if m in set(own["mark"])]
+    scale = {"breaks": kinds, "labels": [MARKS[m][1] for m in kinds], "name": "Event"}
+    ticks = month_ticks(float(max(shown["end_months"].max(), 1.0)))
+    lines = (len(codes) + len(kinds) + 6) * style.row_in * 1.35
+    return (
+        p9.ggplot(bars, p9.aes("x", "y"))
+        + p9.geom_tile(
+            p9.aes(width="end_months", fill="best_response"), height=0.72, color=QUIET, size=0.1, alpha=0.35
+        )
+        + p9.geom_point(
+            own, p9.aes("time_months", "y", shape="mark", color="mark"), size=2.1 * style.scale, stroke=0
+        )
+        + p9.scale_fill_manual(
+            values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="Best response"
+        )
+        + p9.scale_shape_manual(values=[MARKS[m][0] for m in kinds], **scale)
+        + p9.scale_color_manual(values=[MARKS[m][2] for m in kinds], **scale)
+        + p9.scale_x_continuous(breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0))
+        + p9.scale_y_continuous(breaks=[], expand=(0, 0.7))
+        + p9.labs(
+            title=title,
+            subtitle=f"All {total} patients"
+            if n == total
+            else f"{n} of {total} patients: evenly spaced along the order of follow-up",
+            x="Months since the first cycle",
+            y="",
+        )
+        + theme_prrt(style, max(n * row_in, lines) + 1.1 * style.scale, legend="right")
+        + p9.theme(axis_line_y=p9.element_blank())
+        + synthetic_caption(style)
+    )
+
+
+def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyle):
+    """Draw a tile a pair of categories with its patients; the diagonal is agreement.
+
+    Parameters
+    ----------
+    pairs : rows of `response_concordance` of one pair of criteria
+    names : titles of the two criteria: rows, columns
+    style : sizes
+    """
+    import plotnine as p9
+
+    filled = pairs[pairs["n"].fillna(0).gt(0)]
+    seen = set(filled["response_a"].astype(str)) | set(filled["response_b"].astype(str))
+    codes = [c for c in RESPONSE_COLOURS if c in seen] + sorted(seen - set(RESPONSE_COLOURS))
+    first = pairs.iloc[0]
+    kappa = format_interval(
+        first["kappa"], first["kappa_low"], first["kappa_high"], lambda v: format_number(v, 2)
+    )
+    tiles = list_tiles(filled, codes)
+    places = [*codes, "Total"]
+    tiles = tiles.assign(a=pd.Categorical(tiles["a"], places[::-1]), b=pd.Categorical(tiles["b"], places))
+    counts = tiles[tiles["n"].gt(0)].assign(label=lambda d: d["n"].map(lambda n: format_number(n, 0)))
+    wide = min(style.width_in, (1.9 + 0.85 * len(places)) * style.scale)
+    return (
+        p9.ggplot(tiles, p9.aes("b", "a"))
+        + p9.geom_tile(p9.aes(fill="kind"), color=GRID, size=0.4)
+        + p9.geom_text(counts, p9.aes(label="label"), size=style.small, color=INK)
+        + p9.scale_fill_manual(
+            values=list(TILES.values()),
+            limits=list(TILES),
+            breaks=["same", "moved"],
+            labels=["Same category", "Other category"],
+            name="",
+        )
+        + p9.scale_x_discrete(limits=places, labels=[fill(p.replace("/", "/ "), 9) for p in places])
+        + p9.scale_y_discrete(limits=places[::-1])
+        + p9.labs(
+            title=f"{names[0]} against {names[1]}: best response",
+            subtitle=f"Same category in {format_percent(first['agreement'])} of {first['n_pairs']:.0f} patients; "
+            f"Cohen's kappa {kappa}",
+            x=fill(names[1], 50),
+            y=fill(names[0], 24),
+        )
+        + theme_prrt(style, (1.75 + 0.36 * len(places)) * style.scale, wide, legend="top")
+        + p9.theme(
+            legend_title=p9.element_blank(),
+            axis_line=p9.element_blank(),
+            axis_ticks_major=p9.element_blank(),
+        )
+        + synthetic_caption(style)
+    )
+
+
+def list_tiles(pairs: pd.DataFrame, codes: list[str]) -> pd.DataFrame:
+    """One tile a pair of categories and a margin of totals: a, b, n, kind."""
+    table = pairs.assign(a=pairs["response_a"].astype(str), b=pairs["response_b"].astype(str))
+    table = table.pivot_table(index="a", columns="b", values="n", aggfunc="sum")
+    table = table.reindex(index=codes, columns=codes).fillna(0.0)
+    cells = table.reset_index().melt(id_vars="a", var_name="b", value_name="n")
+    same, moved = cells["n"].gt(0) & cells["a"].eq(cells["b"]), cells["n"].gt(0) & cells["a"].ne(cells["b"])
+    cells["kind"] = np.select([same, moved], ["same", "moved"], "none")
+    rows = table.sum(axis=1).rename("n").rename_axis("a").reset_index().assign(b="Total", kind="total")
+    columns = table.sum(axis=0).rename("n").rename_axis("b").reset_index().assign(a="Total", kind="total")
+    return pd.concat([cells, rows, columns], ignore_index=True)[["a", "b", "n", "kind"]]

@@ -116,7 +116,8 @@ def _draw_movements(tables, study, definitions) -> Iterator[Figure]:
         if rows["n"].fillna(0).gt(0).any():
             names = tuple(_pair_title(code, definitions) for code in pair)
             name = "_".join(code.replace(" ", "_") for code in pair)
-            caption = f"Patients by best response: {names[0]} against {names[1]}. Off the diagonal the categories differ."
+            against = f"{names[0]} against {names[1]}"
+            caption = f"Patients by best response: {against}. Off the diagonal the categories differ."
             plot = plot_movement(rows, names, figure_style(study))
             yield Figure(f"movement_{name}", plot, caption, ("response_concordance",))
 

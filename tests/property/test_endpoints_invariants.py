@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from prrt_outcomes.endpoints.derivation import derive_endpoint
-from prrt_outcomes.endpoints.facts import derive_facts
+from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.study.endpoints import PRESETS
 
@@ -81,7 +81,7 @@ def derive(patients, cutoff=3000, shuffle=False, names=NAMES):
     tables = cases.make_tables(to_rows(patients), study)
     if shuffle:
         tables = {name: frame.iloc[::-1].reset_index(drop=True) for name, frame in tables.items()}
-    facts = derive_facts(
+    facts = derive_patient_dates(
         tables,
         rule=study.partial_dates,
         new_anticancer_therapy=study.new_anticancer_therapy,

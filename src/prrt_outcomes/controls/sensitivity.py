@@ -194,15 +194,15 @@ def derive_under_criterion(
     Rows of derived table `endpoints`; None where the endpoint has no progression, or nobody has a time.
     """
     from prrt_outcomes.endpoints.derivation import derive_endpoint
-    from prrt_outcomes.endpoints.facts import derive_facts
     from prrt_outcomes.endpoints.origin import origin_columns
+    from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
     from prrt_outcomes.endpoints.study_endpoints import gather_settings
 
     definition = next((d for d in study.endpoints if d.name == endpoint), None)
     if definition is None or definition.progression == "ignore" or tables["responses"].empty:
         return None
     changed = definition.model_copy(update={"criterion": criterion})
-    facts = derive_facts(
+    facts = derive_patient_dates(
         tables,
         rule=study.partial_dates,
         new_anticancer_therapy=study.new_anticancer_therapy,

@@ -1,13 +1,23 @@
-"""One row a patient: covariates, the initial treatment period, best response and its group."""
+"""One row a patient: covariates, the initial treatment period, best response; and the course of treatment."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
+from prrt_outcomes.endpoints.origin import (
+    derive_first_response,
+    find_first_therapy,
+    find_primary_reader,
+    select_assessments,
+)
+from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS
 
+TIMED = {"duration_of_response": "dor", "pfs_first": "pfs", "pfs_retreatment": "pfs_retreatment"}
 PERIOD_COLUMNS = (
     "period",
     "first_cycle",
@@ -26,7 +36,7 @@ def derive_analysis_set(
     reader: str,
     after_progression: pd.Series,
 ) -> pd.DataFrame:
-    """Join what is known of each patient.
+    """Join the covariates, the initial period and the best response of each patient.
 
     Parameters
     ----------
@@ -48,7 +58,7 @@ def derive_analysis_set(
     kept = [column for column in PERIOD_COLUMNS if column not in table]
     table = table.join(initial[kept], on="patient_id")
     if "radionuclide" not in kept:
-        # A registry that holds no cycles may still say what was given.
+        # A registry without cycles may record what was given.
         derived = table["patient_id"].map(initial["radionuclide"].astype("string"))
         own = table["radionuclide"].astype("string")
         own = own.where(own.isin(RADIONUCLIDE_LEVELS))
@@ -73,3 +83,45 @@ def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progressio
     inside = days["cycle_date"] <= days["patient_id"].map(last)
     after = days["cycle_date"] > days["patient_id"].map(progression)
     return (inside & after).groupby(days["patient_id"].astype("string")).sum()
+
+
+def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: EndpointSettings) -> pd.DataFrame:
+    """Times that every study has, whatever endpoints it names.
+
+    Parameters
+    ----------
+    dates : what is known by the cut-off
+    periods : table `treatment_periods`
+    settings : primary criterion and reader, confirmation
+
+    Returns
+    -------
+    DataFrame
+        one row a treated patient: response_date, time_to_response_days (first CR or PR), confirmed_response_date,
+        time_to_confirmed_response_days (first of the first confirmed pair), treatment_free_days (from the last cycle
+        of the initial period to the first of the next), retreated, progression_date (first after the first cycle),
+        and <name>_days, <name>_event, <name>_reason of duration_of_response, pfs_first, pfs_retreatment.
+    """
+    treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
+    criterion = settings.response.criteria[0]
+    scans = select_assessments(dates, criterion, find_primary_reader(dates, settings.response, criterion))
+    therapy = find_first_therapy(dates, settings.therapies)
+    first = treated["first_cycle"]
+    table = pd.DataFrame({"first_cycle": first})
+    for name, confirmation in (("", None), ("confirmed_", settings.response)):
+        date = derive_first_response(scans, first, therapy, confirmation).reindex(table.index)
+        table[f"{name}response_date"] = date
+        table[f"time_to_{name}response_days"] = (date - first).dt.days.astype("float64")
+    last = periods[periods["period"] == 1].set_index("patient_id")["last_cycle"].reindex(table.index)
+    table["retreated"] = treated["retreatment_start"].notna()
+    table["treatment_free_days"] = (treated["retreatment_start"] - last).dt.days.astype("float64")
+    for name, preset in TIMED.items():
+        definition = EndpointDefinition(name=name, **PRESETS[preset])
+        rows = derive_endpoint(dates, definition, settings)
+        rows = rows[rows["exclusion"] == ""].set_index("patient_id").reindex(table.index)
+        table[f"{name}_days"] = rows["time_days"]
+        table[f"{name}_event"] = rows["event"].astype("Int64")
+        table[f"{name}_reason"] = rows["reason"]
+        if name == "pfs_first":
+            table["progression_date"] = rows["progression_date"]
+    return table.drop(columns="first_cycle").reset_index()

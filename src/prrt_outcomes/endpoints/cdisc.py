@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.reasons import CENSOR_REASONS, EVENT_REASONS
+from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS
 
 CENSORED, COMPETING = 1, 2
 SOURCES = {
@@ -21,6 +21,7 @@ SOURCES = {
     "follow_up.progression_date": ("CE", "CESTDTC"),
     "therapies.start_date": ("CM", "CMSTDTC"),
     "cycles.cycle_date": ("EX", "EXSTDTC"),
+    "adverse_events.onset_date": ("AE", "AESTDTC"),
     "origin": ("EX", "EXSTDTC"),
 }
 RESPONSE_VALUES = {"CR": 1, "PR": 2, "MR": 3, "SD": 4, "NON-CR/NON-PD": 5, "PD": 6, "NE": 7}

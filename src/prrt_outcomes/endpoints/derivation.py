@@ -1,4 +1,4 @@
-"""One derivation for all endpoints: candidate dates, the first event, what ends the observation before it."""
+"""One derivation for all endpoints: the first event, what ends the observation before it, where it ends else."""
 
 from __future__ import annotations
 
@@ -7,20 +7,43 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.candidates import (
-    derive_candidates,
-    filter_adequate,
+from prrt_outcomes.endpoints.origin import (
+    check_order,
+    derive_origin,
     filter_after_origin,
-    find_last_adequate,
+    find_first_therapy,
+    find_primary_reader,
+    is_confirmed,
+    select_assessments,
 )
-from prrt_outcomes.endpoints.contradictions import check_order
-from prrt_outcomes.endpoints.facts import Facts
-from prrt_outcomes.endpoints.origin import derive_origin, find_primary_reader, select_assessments
+from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.endpoints.sources import Source, find_earliest, find_end, find_rows, list_sources
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
 HALF_DAY = 0.5
 MISSED = 2
+ENDPOINT_COLUMNS = (
+    "patient_id",
+    "endpoint",
+    "origin_date",
+    "end_date",
+    "entry_days",
+    "time_days",
+    "event",
+    "reason",
+    "basis",
+    "status",
+    "note",
+    "progression_date",
+    "death_date",
+    "new_therapy_date",
+    "last_adequate_date",
+    "previous_assessment_date",
+    "last_contact_date",
+    "source_sequence",
+    "exclusion",
+)
 
 
 @dataclass(frozen=True)
@@ -40,20 +63,22 @@ class EndpointSettings:
     therapies: tuple[str, ...]
 
 
-def derive_endpoint(facts: Facts, definition: EndpointDefinition, settings: EndpointSettings) -> pd.DataFrame:
+def derive_endpoint(
+    dates: PatientDates, definition: EndpointDefinition, settings: EndpointSettings
+) -> pd.DataFrame:
     """Derive one endpoint for every patient.
 
     Parameters
     ----------
-    facts : what is known by the cut-off
+    dates : what is known by the cut-off
     definition : origin, events, censoring
     settings : what all endpoints share
 
     Returns
     -------
     DataFrame
-        one row a patient: the columns of table `endpoints` and `exclusion`: empty, or a code of
-        `EXCLUSION_REASONS`; then there is no time.
+        one row a patient: `ENDPOINT_COLUMNS`; `exclusion` is empty, or a code of `EXCLUSION_REASONS`; then there
+        is no time.
 
     Raises
     ------
@@ -67,233 +92,166 @@ def derive_endpoint(facts: Facts, definition: EndpointDefinition, settings: Endp
     end is last contact, a new therapy that censors does so on its own date.
     """
     criterion = definition.criterion or settings.response.criteria[0]
-    reader = definition.reader or find_primary_reader(facts, settings.response, criterion)
-    scans = select_assessments(facts, criterion, reader)
-    therapy = find_first_therapy(facts, settings.therapies)
-    confirmation = settings.response if is_confirmed(definition, settings) else None
-    frame = derive_origin(facts, definition, scans, confirmation, therapy)
+    reader = definition.reader or find_primary_reader(dates, settings.response, criterion)
+    scans = select_assessments(dates, criterion, reader)
+    therapy = find_first_therapy(dates, settings.therapies)
+    confirmation = settings.response if is_confirmed(definition, settings.response) else None
+    frame = derive_origin(dates, definition, scans, confirmation, therapy)
     scans = filter_after_origin(scans, frame)
-    frame = derive_candidates(frame, facts, definition, settings.therapies, scans)
-    check_order(frame, facts, definition)
-    adequate = filter_adequate(scans)
-    by_scan = definition.end == "last_adequate_assessment" and facts.scans_recorded
-    frame = _derive_event(frame, definition)
-    frame = _derive_censoring(frame, facts, definition, adequate, by_scan=by_scan)
-    if facts.scans_recorded and settings.interval_days is not None:
-        frame = _derive_missed(frame, definition, settings, adequate)
-    frame = _derive_stops(frame, definition, adequate, by_scan=by_scan)
-    before = find_last_adequate(adequate, frame["end_date"] - pd.Timedelta(days=1))
-    frame = frame.assign(previous_assessment_date=before["date"])
-    return _format_rows(frame, definition)
-
-
-def is_confirmed(definition: EndpointDefinition, settings: EndpointSettings) -> bool:
-    """Whether a response that starts the time must be confirmed: by the endpoint, else by the rate that is quoted."""
-    if definition.confirmed is not None:
-        return definition.confirmed
-    return settings.response.primary_rate == "confirmed"
-
-
-def find_first_therapy(facts: Facts, kinds: tuple[str, ...]) -> pd.Series:
-    """Start of the first new anticancer therapy after the first cycle, by patient."""
-    rows = facts.therapies[facts.therapies["kind"].isin(kinds)]
-    first_cycle = rows["patient_id"].map(facts.patients["first_cycle"]).astype("datetime64[ns]")
-    return rows[rows["date"] > first_cycle].groupby("patient_id")["date"].min()
-
-
-def _derive_event(frame: pd.DataFrame, definition: EndpointDefinition) -> pd.DataFrame:
-    """The first event by date; on one day by the order of the list."""
-    none = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
-    candidates = []
-    if definition.progression in ("event", "next_therapy"):
-        candidates.append(("progression_date", "progression_reason", "progression_basis", 1))
-    for kind in ("new_therapy", "retreatment"):
-        if definition_rule(definition, kind) == "event":
-            candidates.append((f"{kind}_date", kind, f"{kind}_basis", 1))
-    if definition.death in ("event", "competing"):
-        candidates.append(("death_date", "death", "death_basis", 2 if definition.death == "competing" else 1))
-    if definition.lost == "event":
-        lost = frame["last_contact_date"].where(frame["lost"])
-        frame = frame.assign(lost_date=lost.where(~(lost < frame["entry_date"])))
-        candidates.append(("lost_date", "lost_to_follow_up", "last_contact_basis", 1))
-    out = frame.assign(
-        end_date=none, event=0, reason="", basis="", sequence=pd.array([pd.NA] * len(frame), "Int64")
+    tables = gather_source_tables(dates, frame, scans)
+    sources = list_sources(definition, settings.therapies, scans_recorded=dates.scans_recorded)
+    for kind, own in sources.known.items():
+        frame[f"{kind}_date"] = find_earliest(own, tables, frame)["date"]
+    frame["last_contact_date"] = dates.patients["last_contact_date"]
+    check_order(frame, dates, definition)
+    event = find_earliest(sources.events, tables, frame)
+    out = event.where(event["event"] > 0, find_end(sources.ends, tables, frame).assign(event=0))
+    open_ = (event["event"] == 0) & (frame["exclusion"] == "")
+    frame["exclusion"] = (
+        frame["exclusion"]
+        .mask(open_ & out["date"].isna(), "no_follow_up")
+        .mask(open_ & (out["date"] < frame["entry_date"]), "contact_before_origin")
     )
-    for date, reason, basis, code in candidates:
-        earlier = frame[date].notna() & ~(out["end_date"] <= frame[date])
-        words = frame.get(reason, reason)
-        out = out.assign(
-            end_date=out["end_date"].mask(earlier, frame[date]),
-            event=out["event"].mask(earlier, code),
-            reason=out["reason"].mask(earlier, words),
-            basis=out["basis"].mask(earlier, frame[basis]),
-            sequence=out["sequence"].mask(earlier, frame[basis.replace("basis", "sequence")]),
-        )
-    return out.assign(event_date=out["end_date"])
+    frame["event_date"] = event["date"]
+    if dates.scans_recorded and settings.interval_days is not None:
+        out, frame["event_date"] = _derive_missed(out, frame, definition, settings, tables)
+    if sources.censorings:
+        out = _derive_stops(out, frame, sources.censorings, tables)
+    frame["last_adequate_date"] = find_last_adequate(tables, frame)["date"]
+    before = find_last_adequate(tables, frame, out["date"] - pd.Timedelta(days=1))
+    frame["previous_assessment_date"] = before["date"]
+    recorded = dates.patients["progression_date"]
+    early = (recorded < frame["entry_date"]) & ~frame.index.isin(scans["patient_id"])
+    return _format_rows(out, frame.assign(progression_before_origin=early), definition.name)
 
 
-def definition_rule(definition: EndpointDefinition, kind: str) -> str:
-    """What a new therapy or a retreatment does; `as_new_therapy` makes retreatment part of the therapies."""
-    if kind == "new_therapy":
-        return definition.new_therapy
-    return "ignore" if definition.retreatment == "as_new_therapy" else definition.retreatment
+def gather_source_tables(
+    dates: PatientDates, frame: pd.DataFrame, scans: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The tables that sources name, sorted by patient and date.
+
+    Parameters
+    ----------
+    dates : what is known by the cut-off
+    frame : from `derive_origin`
+    scans : from `filter_after_origin`
+
+    Returns
+    -------
+    dict
+        responses (with adequate: the response is known and not NE), follow_up (with scanned: the patient has a scan
+        after the origin), therapies, adverse_events, origins; each with patient_id and sequence.
+    """
+    code = scans["overall_response"].astype("string")
+    origins = frame[["entry_date"]].reset_index()
+    return {
+        "responses": scans.assign(adequate=code.notna() & (code != "NE")),
+        "follow_up": dates.patients.reset_index().assign(
+            scanned=dates.patients.index.isin(scans["patient_id"]),
+            sequence=1,
+            last_contact_date_basis=np.where(
+                dates.patients["contact_after_cutoff"], "data_cutoff", "follow_up.last_contact_date"
+            ),
+            data_cutoff=dates.cutoff,
+            data_cutoff_basis="data_cutoff",
+        ),
+        "therapies": dates.therapies,
+        "adverse_events": dates.adverse_events,
+        "origins": origins.assign(
+            sequence=pd.array([pd.NA] * len(frame), "Int64"), entry_date_basis="origin"
+        ),
+    }
 
 
-def _derive_censoring(
-    frame: pd.DataFrame,
-    facts: Facts,
-    definition: EndpointDefinition,
-    adequate: pd.DataFrame,
-    *,
-    by_scan: bool,
+def find_last_adequate(
+    tables: dict[str, pd.DataFrame], frame: pd.DataFrame, until: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Where a patient without event is censored."""
-    last = find_last_adequate(adequate, pd.Series(facts.cutoff, index=frame.index))
-    contact_reason = np.select(
-        [frame["lost"], frame["last_contact_after_cutoff"]],
-        ["lost_to_follow_up", "data_cutoff"],
-        "last_contact",
-    )
-    if by_scan:
-        scan = last["date"].notna()
-        end = last["date"].fillna(frame["entry_date"])
-        reason = np.where(scan, "last_adequate_assessment", "no_adequate_assessment")
-        basis = np.where(scan, "responses.assessment_date", "origin")
-        sequence = last["sequence"]
-    else:
-        end, reason = frame["last_contact_date"], contact_reason
-        basis = np.where(frame["last_contact_after_cutoff"], "data_cutoff", "follow_up.last_contact_date")
-        sequence = frame["last_contact_sequence"]
-    if definition.lost == "ignore":
-        end = end.mask(frame["lost"], facts.cutoff)
-        reason = np.where(frame["lost"], "data_cutoff", reason)
-        basis = np.where(frame["lost"], "data_cutoff", basis)
-    open_ = frame["event"] == 0
-    here = open_ & (frame["exclusion"] == "")
-    return frame.assign(
-        end_date=frame["end_date"].mask(open_, end),
-        reason=frame["reason"].mask(open_, pd.Series(reason, index=frame.index)),
-        basis=frame["basis"].mask(open_, pd.Series(basis, index=frame.index)),
-        sequence=frame["sequence"].mask(open_, sequence),
-        last_adequate_date=last["date"],
-        exclusion=frame["exclusion"]
-        .mask(here & end.isna(), "no_follow_up")
-        .mask(here & (end < frame["entry_date"]), "contact_before_origin"),
-    )
+    """Last adequate scan of each patient, up to a date where one is given; date, basis, sequence, partial."""
+    source = Source("responses", "assessment_date", "", {"adequate": (True,)})
+    rows = tables["responses"]
+    if until is not None:
+        rows = rows[rows["assessment_date"] <= rows["patient_id"].map(until)]
+    return find_rows(source, {"responses": rows}, frame, last=True)
 
 
 def _derive_missed(
-    frame: pd.DataFrame, definition: EndpointDefinition, settings: EndpointSettings, adequate: pd.DataFrame
-) -> pd.DataFrame:
+    out: pd.DataFrame,
+    frame: pd.DataFrame,
+    definition: EndpointDefinition,
+    settings: EndpointSettings,
+    tables: dict[str, pd.DataFrame],
+) -> tuple[pd.DataFrame, pd.Series]:
     """An event after two or more missed assessments: censored before the gap, or dated at the first of them."""
+    event_date = frame["event_date"]
     if definition.missed_assessments == "ignore":
-        return frame
-    before = find_last_adequate(adequate, frame["event_date"] - pd.Timedelta(days=1))
+        return out, event_date
+    before = find_last_adequate(tables, frame, event_date - pd.Timedelta(days=1))
     reference = before["date"].fillna(frame["entry_date"])
     allowed = pd.Timedelta(days=MISSED * settings.interval_days + settings.window_days)
-    missed = (frame["event"] > 0) & (frame["event_date"] > reference + allowed)
+    missed = (out["event"] > 0) & (event_date > reference + allowed)
     if definition.missed_assessments == "censor":
-        return _censor(frame, missed, before, "missed_assessments")
+        return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
     first_missed = reference + pd.Timedelta(days=settings.interval_days)
-    return frame.assign(
-        end_date=frame["end_date"].mask(missed, first_missed),
-        event_date=frame["event_date"].mask(missed, first_missed),
-        event=frame["event"].mask(missed, 1),
-        reason=frame["reason"].mask(missed, "missed_assessments"),
-        basis=frame["basis"].mask(missed, "assessment_interval_days"),
-        sequence=frame["sequence"].mask(missed, pd.NA),
-    )
+    dated = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
+    dated |= {"basis": "assessment_interval_days", "sequence": pd.NA, "partial": False}
+    out = out.assign(**{name: out[name].mask(missed, value) for name, value in dated.items()})
+    return out, event_date.mask(missed, first_missed)
 
 
 def _derive_stops(
-    frame: pd.DataFrame, definition: EndpointDefinition, adequate: pd.DataFrame, *, by_scan: bool
+    out: pd.DataFrame,
+    frame: pd.DataFrame,
+    censorings: tuple[Source, ...],
+    tables: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """What ends the observation before the event: new therapy, retreatment, progression or death that censor."""
-    rules = [(kind, definition_rule(definition, kind)) for kind in ("new_therapy", "retreatment")]
-    rules += [("progression", definition.progression), ("death", definition.death)]
-    stops = {name: frame[f"{name}_date"] for name, rule in rules if rule == "censor"}
-    if not stops:
-        return frame
-    first = pd.DataFrame(stops).min(axis=1)
-    # On one day the event counts.
-    stopped = first.notna() & ~(frame["event_date"] <= first)
-    before = find_last_adequate(adequate, first)
-    before["basis"] = "responses.assessment_date"
-    name = pd.Series("", index=frame.index)
-    for kind, date in stops.items():
-        here = (date == first) & (name == "")
-        name = name.mask(here, kind)
-        if kind == "progression" or not by_scan:
-            before = before.assign(
-                date=before["date"].mask(here, date),
-                basis=before["basis"].mask(here, frame[f"{kind}_basis"]),
-                sequence=before["sequence"].mask(here, frame[f"{kind}_sequence"]),
-            )
-    return _censor(frame, stopped, before, name)
+    """What ends the observation before the event; on one day the event counts."""
+    stop = find_earliest(censorings, tables, frame)
+    stopped = stop["date"].notna() & ~(frame["event_date"] <= stop["date"])
+    scan = find_last_adequate(tables, frame, stop["date"])
+    names = ["date", "basis", "sequence", "partial"]
+    before = scan.where(stop["at_assessment"], stop[names])
+    return _censor(out, stopped, before, frame["entry_date"], stop["reason"])
 
 
-def _censor(frame: pd.DataFrame, where: pd.Series, before: pd.DataFrame, reason) -> pd.DataFrame:
+def _censor(
+    out: pd.DataFrame, where: pd.Series, before: pd.DataFrame, entry: pd.Series, reason: pd.Series | str
+) -> pd.DataFrame:
     """End the observation at the dates of `before`, or at entry where there is none."""
     none = before["date"].isna()
-    basis = (
-        before["basis"] if "basis" in before else pd.Series("responses.assessment_date", index=frame.index)
-    )
-    return frame.assign(
-        end_date=frame["end_date"].mask(where, before["date"].fillna(frame["entry_date"])),
-        event=frame["event"].mask(where, 0),
-        reason=frame["reason"].mask(where, reason),
-        basis=frame["basis"].mask(where, basis.mask(none, "origin")),
-        sequence=frame["sequence"].mask(where, before["sequence"].mask(none)),
-    )
+    values = {
+        "date": before["date"].fillna(entry),
+        "event": 0,
+        "reason": reason,
+        "basis": before["basis"].mask(none, "origin"),
+        "sequence": before["sequence"].mask(none),
+        "partial": before["partial"].mask(none, False),
+    }
+    return out.assign(**{name: out[name].mask(where, value) for name, value in values.items()})
 
 
-def _format_rows(frame: pd.DataFrame, definition: EndpointDefinition) -> pd.DataFrame:
+def _format_rows(out: pd.DataFrame, frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Days from dates, half a day where the time ends on the day of entry, and notes."""
     entry_days = (frame["entry_date"] - frame["origin_date"]).dt.days.astype("float64")
-    time_days = (frame["end_date"] - frame["origin_date"]).dt.days.astype("float64")
+    time_days = (out["date"] - frame["origin_date"]).dt.days.astype("float64")
     half = time_days == entry_days
-    partial = _is_partial(frame)
     notes = {
         "half_day": half,
-        "partial_date": partial,
+        "partial_date": frame["origin_partial"].astype(bool) | out["partial"].astype(bool),
         "progression_before_origin": frame["progression_before_origin"],
     }
     note = pd.Series("", index=frame.index)
-    for name, where in notes.items():
-        note = note.where(~where, note + np.where(note == "", "", ";") + name)
-    out = frame.assign(
-        endpoint=definition.name,
+    for word, where in notes.items():
+        note = note.where(~where, note + np.where(note == "", "", ";") + word)
+    rows = frame.assign(
+        endpoint=name,
+        end_date=out["date"],
         entry_days=entry_days,
         time_days=time_days + HALF_DAY * half,
+        event=out["event"].astype("int64"),
+        reason=out["reason"],
+        basis=out["basis"],
         status="ok",
         note=note,
-        source_sequence=frame["sequence"].astype("Int64"),
+        source_sequence=out["sequence"].astype("Int64"),
     )
-    dates = ["progression_date", "death_date", "new_therapy_date", "last_adequate_date"]
-    dates += ["previous_assessment_date", "last_contact_date"]
-    columns = [
-        "endpoint",
-        "origin_date",
-        "end_date",
-        "entry_days",
-        "time_days",
-        "event",
-        "reason",
-        "basis",
-        "status",
-    ]
-    columns += ["note", *dates, "source_sequence", "exclusion"]
-    return out.reset_index()[["patient_id", *columns]]
-
-
-def _is_partial(frame: pd.DataFrame) -> pd.Series:
-    """Whether origin or end came from a partial date."""
-    partial = frame["origin_partial"].astype(bool)
-    for basis, column in (
-        ("follow_up.death_date", "death_partial"),
-        ("follow_up.last_contact_date", "last_contact_partial"),
-        ("follow_up.progression_date", "progression_partial"),
-        ("therapies.start_date", "new_therapy_partial"),
-    ):
-        partial |= (frame["basis"] == basis) & frame[column].astype(bool)
-    return partial
+    return rows.reset_index()[list(ENDPOINT_COLUMNS)]

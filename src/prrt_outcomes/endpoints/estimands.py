@@ -1,12 +1,17 @@
-"""Each endpoint as an estimand in one sentence (ICH E9(R1)), and in its five attributes."""
+"""Each endpoint as an estimand in words (ICH E9(R1)), and the patients whose status differs between two of them."""
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pandas as pd
 
-from prrt_outcomes.endpoints.derivation import EndpointSettings, definition_rule, is_confirmed
-from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
+from prrt_outcomes.endpoints.derivation import HALF_DAY, EndpointSettings
+from prrt_outcomes.endpoints.origin import is_confirmed
+from prrt_outcomes.endpoints.sources import find_rule
+from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
 
+SIDE_COLUMNS = ("time_days", "event", "reason")
 ORIGIN_WORDS = {
     "first_cycle": "the first cycle",
     "diagnosis": "diagnosis, observed from the first cycle on",
@@ -47,7 +52,7 @@ def format_estimand(
     """
     origin = definition.origin
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
-    if origin == "first_response" and is_confirmed(definition, settings):
+    if origin == "first_response" and is_confirmed(definition, settings.response):
         words += f" that a second scan confirmed at least {settings.response.confirmation_days} days later"
     population = POPULATION_WORDS.get(origin, "all patients with at least one cycle")
     treatment = "retreatment with PRRT" if origin == "retreatment" else "PRRT as given"
@@ -88,13 +93,21 @@ def _event_words(definition: EndpointDefinition, settings: EndpointSettings) -> 
         events.append("progression on the next anticancer therapy")
     if definition.new_therapy == "event":
         events.append(f"a new anticancer therapy ({_therapy_words(settings)})")
-    if definition_rule(definition, "retreatment") == "event":
+    if find_rule(definition, "retreatment") == "event":
         events.append("retreatment with PRRT")
+    events += [f"an adverse event ({_filter_words(source)})" for source in definition.events]
     if definition.death == "event":
         events.append("death from any cause")
     if definition.lost == "event":
         events.append("loss to follow-up")
     return " or ".join(events) or "no event"
+
+
+def _filter_words(source: EventSource) -> str:
+    """The rows of a source, column by column."""
+    return (
+        "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in source.filter.items()) or "any"
+    )
 
 
 def _therapy_words(settings: EndpointSettings) -> str:
@@ -198,3 +211,63 @@ def summarise_estimands(
             }
         )
     return pd.DataFrame(table)
+
+
+def find_comparable(
+    definitions: list[tuple[EndpointDefinition, str]],
+) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Pairs of estimands that answer one question.
+
+    Two endpoints with the same origin that both, or neither, count progression; and each endpoint with its variants.
+    """
+    pairs = []
+    for (a, variant_a), (b, variant_b) in combinations(definitions, 2):
+        own_variant = a.name == b.name and "" in (variant_a, variant_b)
+        alike = a.origin == b.origin and a.progression == b.progression and not (variant_a or variant_b)
+        if own_variant or alike:
+            pairs.append(((a.name, variant_a), (b.name, variant_b)))
+    return pairs
+
+
+def derive_changes(rows: pd.DataFrame, definitions: list[tuple[EndpointDefinition, str]]) -> pd.DataFrame:
+    """List the patients who differ between two comparable estimands.
+
+    Parameters
+    ----------
+    rows : endpoints and variants: patient_id, endpoint, variant (empty for the endpoint), time_days, event, reason
+    definitions : endpoint and name of the variant
+
+    Returns
+    -------
+    DataFrame
+        one row a patient and pair of estimands whose event differs (`change = status`) or whose time differs by more
+        than half a day (`change = time`): patient_id, endpoint_a, variant_a, endpoint_b, variant_b, time, event and
+        reason of both. A patient who has only one of the two is `change = population`.
+    """
+    by_estimand = dict(list(rows.groupby(["endpoint", "variant"])))
+    tables = []
+    for a, b in find_comparable(definitions):
+        if a not in by_estimand or b not in by_estimand:
+            continue
+        sides = [by_estimand[key].set_index("patient_id")[list(SIDE_COLUMNS)] for key in (a, b)]
+        both = sides[0].join(sides[1], how="outer", lsuffix="_a", rsuffix="_b").reset_index()
+        one_sided = both["event_a"].isna() | both["event_b"].isna()
+        status = (both["event_a"] != both["event_b"]) & ~one_sided
+        time = ((both["time_days_a"] - both["time_days_b"]).abs() > HALF_DAY) & ~status & ~one_sided
+        both = both.assign(
+            change=pd.Series("", index=both.index)
+            .mask(one_sided, "population")
+            .mask(status, "status")
+            .mask(time, "time"),
+            endpoint_a=a[0],
+            variant_a=a[1],
+            endpoint_b=b[0],
+            variant_b=b[1],
+        )
+        tables.append(both[both["change"] != ""])
+    columns = ["patient_id", "endpoint_a", "variant_a", "endpoint_b", "variant_b", "change"]
+    columns += [f"{name}_{side}" for name in SIDE_COLUMNS for side in ("a", "b")]
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(filled, ignore_index=True)[columns]

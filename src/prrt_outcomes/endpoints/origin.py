@@ -1,30 +1,33 @@
-"""Where time starts, from when a patient is observed, and who has no start."""
+"""Where time starts, from when a patient is observed, who has no start, and which dates contradict it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.facts import Facts
-from prrt_outcomes.endpoints.response_dates import derive_first_response
+from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.response.best import Sequence, find_confirmations
+from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
 from prrt_outcomes.response.readers import LABORATORY
 from prrt_outcomes.response.readers import find_primary_reader as find_reader
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
 REFERRAL_COLUMN = "referral_date"
+OBJECTIVE = ("CR", "PR")
 
 
-def select_assessments(facts: Facts, criterion: str, reader: str) -> pd.DataFrame:
+def select_assessments(dates: PatientDates, criterion: str, reader: str) -> pd.DataFrame:
     """Responses by one criterion and reader, in order of patient, date and period."""
-    rows = facts.assessments
+    rows = dates.assessments
     rows = rows[(rows["criterion"] == criterion) & (rows["reader"] == reader)]
     return rows.sort_values(["patient_id", "assessment_date", "period"], kind="stable")
 
 
-def find_primary_reader(facts: Facts, settings: ResponseSettings, criterion: str) -> str:
+def find_primary_reader(dates: PatientDates, settings: ResponseSettings, criterion: str) -> str:
     """The reader whose responses by a criterion are the study's; a marker is read by the laboratory."""
-    rows = facts.assessments
+    rows = dates.assessments
     readers = rows.loc[rows["criterion"] == criterion, "reader"].dropna().unique()
     if set(readers) == {LABORATORY}:
         return LABORATORY
@@ -32,7 +35,7 @@ def find_primary_reader(facts: Facts, settings: ResponseSettings, criterion: str
 
 
 def derive_origin(
-    facts: Facts,
+    dates: PatientDates,
     definition: EndpointDefinition,
     assessments: pd.DataFrame,
     confirmation: ResponseSettings | None,
@@ -42,7 +45,7 @@ def derive_origin(
 
     Parameters
     ----------
-    facts : what is known by the cut-off
+    dates : what is known by the cut-off
     definition : the endpoint
     assessments : from `select_assessments`
     confirmation : settings of the study where the origin is a confirmed response; None for unconfirmed
@@ -55,7 +58,7 @@ def derive_origin(
         index patient_id: origin_date, entry_date (first cycle, where time starts before it), first_cycle, period,
         exclusion (empty, or a code of `EXCLUSION_REASONS`), origin_partial.
     """
-    patients = facts.patients
+    patients = dates.patients
     frame = pd.DataFrame(
         {
             "origin_date": patients["first_cycle"],
@@ -80,13 +83,13 @@ def derive_origin(
         frame = frame.assign(
             origin_date=patients["diagnosis_date"],
             missing="no_origin_date",
-            origin_partial=patients["diagnosis_partial"],
+            origin_partial=patients["diagnosis_date_partial"],
         )
     elif origin != "first_cycle":
         column = origin.column if isinstance(origin, ColumnOrigin) else REFERRAL_COLUMN
         frame = frame.assign(origin_date=patients[column], missing="no_origin_date")
-    after = frame["origin_date"] > facts.cutoff
-    treated_late = frame["first_cycle"] > facts.cutoff
+    after = frame["origin_date"] > dates.cutoff
+    treated_late = frame["first_cycle"] > dates.cutoff
     exclusion = np.select(
         [frame["first_cycle"].isna(), frame["origin_date"].isna(), after | treated_late],
         ["no_first_cycle", frame["missing"], "origin_after_cutoff"],
@@ -105,3 +108,172 @@ def origin_columns(definitions: tuple[EndpointDefinition, ...]) -> tuple[str, ..
         elif definition.origin == "referral":
             names.append(REFERRAL_COLUMN)
     return tuple(dict.fromkeys(names))
+
+
+def filter_after_origin(scans: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Scans after entry: one row a patient and date, the response of the lowest period from that of the origin on.
+
+    Parameters
+    ----------
+    scans : from `select_assessments`
+    frame : from `derive_origin`
+    """
+    after = scans["assessment_date"] > scans["patient_id"].map(frame["entry_date"])
+    rows = scans[after & (scans["period"] >= scans["patient_id"].map(frame["period"]))]
+    return rows.drop_duplicates(["patient_id", "assessment_date"])
+
+
+def is_confirmed(definition: EndpointDefinition, settings: ResponseSettings) -> bool:
+    """Whether a response that starts the time must be confirmed: by the endpoint, else by the rate that is quoted."""
+    if definition.confirmed is not None:
+        return definition.confirmed
+    return settings.primary_rate == "confirmed"
+
+
+def find_first_therapy(dates: PatientDates, kinds: tuple[str, ...]) -> pd.Series:
+    """Start of the first new anticancer therapy after the first cycle, by patient."""
+    rows = dates.therapies[dates.therapies["kind"].isin(kinds)]
+    first_cycle = rows["patient_id"].map(dates.patients["first_cycle"]).astype("datetime64[ns]")
+    return rows[rows["start_date"] > first_cycle].groupby("patient_id")["start_date"].min()
+
+
+def derive_first_response(
+    scans: pd.DataFrame,
+    first_cycle: pd.Series,
+    new_therapy: pd.Series,
+    confirmation: ResponseSettings | None = None,
+) -> pd.Series:
+    """Date of the first CR or PR after the first cycle, before progression and new therapy.
+
+    Parameters
+    ----------
+    scans : responses by one criterion and reader, sorted by patient, date and period
+    first_cycle, new_therapy : by patient_id; no response counts after the new therapy began
+    confirmation : None for unconfirmed; else the settings of the study: the first scan of the first confirmed pair
+
+    Returns
+    -------
+    Series
+        datetime64[ns] by patient_id, only patients with a response.
+    """
+    rows = scans.drop_duplicates(["patient_id", "assessment_date"])
+    rows = rows[rows["assessment_date"] > rows["patient_id"].map(first_cycle)]
+    code = rows["overall_response"].astype("string")
+    progressed = (code == "PD").fillna(False).groupby(rows["patient_id"]).cumsum() > 0
+    late = rows["assessment_date"] > rows["patient_id"].map(new_therapy).astype("datetime64[ns]")
+    rows = rows[~progressed & ~late]
+    hit = rows["overall_response"].isin(OBJECTIVE).to_numpy()
+    if confirmation is not None and len(rows):
+        unit, _ = pd.factorize(rows["patient_id"])
+        codes = convert_to_codes(rows["overall_response"], RESPONSES)
+        # An empty response tells as little as NE.
+        codes[codes < 0] = RESPONSES.index("NE")
+        sequence = Sequence(unit, convert_to_days(rows["assessment_date"]), codes)
+        hit = hit & (find_confirmations(sequence, confirmation) >= 0)
+    return rows[hit].groupby("patient_id")["assessment_date"].min()
+
+
+def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDefinition) -> None:
+    """Refuse a death, a progression or the only last contact before the origin, and an origin that follows treatment.
+
+    Parameters
+    ----------
+    frame : one row a patient: origin_date, first_cycle, exclusion, death_date, last_contact_date
+    dates, definition : as in `derive_endpoint`
+
+    Raises
+    ------
+    InputError
+        with one problem a contradicting date and the line of the patient in `follow_up` or `patients`.
+    """
+    here = frame["exclusion"] == ""
+    origin, first = frame["origin_date"], frame["first_cycle"]
+    start = origin.where(~(first > origin), first)
+    words = _origin_words(definition)
+    problems = _list_problems(frame[here & (frame["death_date"] < start)], dates, "death_date", start, words)
+    # The cohort reports a response or a retreatment after the last contact; it is no contradiction.
+    if definition.origin not in ("first_response", "retreatment"):
+        early_contact = here & (frame["last_contact_date"] < start) & frame["death_date"].isna()
+        problems += _list_problems(frame[early_contact], dates, "last_contact_date", start, words)
+    recorded = dates.patients["progression_date"]
+    early = here & (recorded < first)
+    problems += _list_problems(
+        frame.assign(progression_date=recorded)[early], dates, "progression_date", first, "the first cycle"
+    )
+    if definition.origin == "diagnosis":
+        late = here & (origin > first)
+        problems += [
+            Problem(
+                "patients",
+                dates.lines["patients"].get(patient),
+                "diagnosis_date",
+                f"{patient}: {row.origin_date.date()}",
+                "lies after the first cycle",
+                f"a date on or before {row.first_cycle.date()}",
+            )
+            for patient, row in frame[late].iterrows()
+        ]
+    if problems:
+        raise InputError(problems)
+
+
+def check_columns(tables: dict[str, pd.DataFrame], definitions: tuple[EndpointDefinition, ...]) -> None:
+    """Refuse an origin that `patients` does not hold as dates, and an event filter on a column that is not there.
+
+    Raises
+    ------
+    InputError
+        with one problem a column.
+    """
+    patients = tables["patients"]
+    problems = []
+    for definition in definitions:
+        key = f"endpoints.{definition.name}"
+        for column in origin_columns((definition,)):
+            dated = column in patients and (
+                f"{column}_precision" in patients or pd.api.types.is_datetime64_any_dtype(patients[column])
+            )
+            if not dated:
+                wrong = "is no date column of patients"
+                mend = f"extra_columns: {{{column}: date}} and the column in the table of patients"
+                problems.append(Problem("study.yaml", None, f"{key}.origin", column, wrong, mend))
+        for source in definition.events:
+            held = tables[source.table].columns
+            problems += [
+                Problem(
+                    "study.yaml",
+                    None,
+                    f"{key}.events",
+                    name,
+                    f"is no column of {source.table}",
+                    ", ".join(held),
+                )
+                for name in source.filter
+                if name not in held
+            ]
+    if problems:
+        raise InputError(problems)
+
+
+def _list_problems(
+    rows: pd.DataFrame, dates: PatientDates, column: str, start: pd.Series, words: str
+) -> list[Problem]:
+    """One problem a row of `follow_up`."""
+    return [
+        Problem(
+            "follow_up",
+            dates.lines["follow_up"].get(patient),
+            column,
+            f"{patient}: {value.date()}",
+            f"lies before {words}",
+            f"a date on or after {start[patient].date()}",
+        )
+        for patient, value in rows[column].items()
+    ]
+
+
+def _origin_words(definition: EndpointDefinition) -> str:
+    """The origin in words for a message."""
+    if isinstance(definition.origin, ColumnOrigin):
+        return f"the origin {definition.origin.column} of {definition.name}"
+    return f"the origin ({definition.origin.replace('_', ' ')}) of {definition.name}"

@@ -8,20 +8,17 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.cohort.baseline import summarise_baseline
-from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set
+from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set, derive_course
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
-from prrt_outcomes.endpoints.changes import derive_changes
-from prrt_outcomes.endpoints.contradictions import check_origin_columns
-from prrt_outcomes.endpoints.course import derive_course
-from prrt_outcomes.endpoints.estimands import summarise_estimands
-from prrt_outcomes.endpoints.origin import find_primary_reader
-from prrt_outcomes.endpoints.reasons import EXCLUSION_REASONS
-from prrt_outcomes.endpoints.reported import stack_frames
+from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
+from prrt_outcomes.endpoints.origin import check_columns, find_primary_reader
+from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
 from prrt_outcomes.endpoints.study_endpoints import (
     Derived,
+    derive_study_dates,
     derive_study_endpoints,
-    derive_study_facts,
     gather_settings,
+    stack_frames,
 )
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table
@@ -84,14 +81,14 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     Raises
     ------
     InputError
-        with every date that lies before its origin, or every origin that is no date column of `patients`.
+        with every date that lies before its origin, or every column that an endpoint names and the tables lack.
     """
-    check_origin_columns(tables["patients"], study.endpoints)
+    check_columns(tables, study.endpoints)
     settings = gather_settings(study)
-    facts = derive_study_facts(tables, study)
-    derived = derive_study_endpoints(tables, study, settings, facts)
+    dates = derive_study_dates(tables, study)
+    derived = derive_study_endpoints(tables, study, settings, dates)
     rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
-    known = next(iter(facts.values()))
+    known = next(iter(dates.values()))
     reader = find_primary_reader(known, study.response, study.response.criteria[0])
     course = derive_course(known, tables["treatment_periods"], settings)
     progression = course.set_index("patient_id")["progression_date"]

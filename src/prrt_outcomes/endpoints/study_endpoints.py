@@ -1,30 +1,47 @@
-"""All endpoints that a study names, their variants, and what is reported instead."""
+"""The endpoints of a study, their variants, and reported times where none can be derived."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
-from prrt_outcomes.endpoints.facts import Facts, derive_facts
+from prrt_outcomes.dates import RULES
+from prrt_outcomes.endpoints.derivation import (
+    ENDPOINT_COLUMNS,
+    HALF_DAY,
+    EndpointSettings,
+    derive_endpoint,
+)
 from prrt_outcomes.endpoints.origin import origin_columns
-from prrt_outcomes.endpoints.reasons import EXCLUSION_REASONS
-from prrt_outcomes.endpoints.reported import combine_reported, derive_reported, stack_frames
-from prrt_outcomes.endpoints.variants import list_variants
+from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_patient_dates
+from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.endpoints import EndpointDefinition
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-FactsByRule = dict[tuple[str, str], Facts]
+DatesByRule = dict[tuple[str, str], PatientDates]
+ANY_PROGRESSION = "any_progression"
+LOST_WORST = "lost_as_event"
+LOST_BEST = "lost_event_free"
+PARTIAL_DATES = "partial_dates_"
+VARIANT_WORDS = {
+    ANY_PROGRESSION: "clinical and biochemical progression count too",
+    LOST_WORST: "loss to follow-up is an event",
+    LOST_BEST: "the lost are event-free to the data cut-off",
+    "partial_dates_first": "partial dates are the first day",
+    "partial_dates_middle": "partial dates are the middle day",
+    "partial_dates_last": "partial dates are the last day",
+}
 
 
 @dataclass(frozen=True)
 class Derived:
-    """What a study's endpoints come to.
+    """The times of all endpoints of a study.
 
     Attributes
     ----------
@@ -52,8 +69,8 @@ def gather_settings(study: Study) -> EndpointSettings:
     )
 
 
-def derive_study_facts(tables: dict[str, pd.DataFrame], study: Study) -> FactsByRule:
-    """What is known, by what an endpoint does with the data cut-off and by the rule of partial dates."""
+def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesByRule:
+    """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
     primary = study.endpoints[0]
     wanted = [(definition.data_cutoff, study.partial_dates) for definition in study.endpoints]
     wanted += [
@@ -61,7 +78,7 @@ def derive_study_facts(tables: dict[str, pd.DataFrame], study: Study) -> FactsBy
         for _, _, rule in list_variants(primary, study.partial_dates, primary=True)
     ]
     return {
-        (cutoff, rule): derive_facts(
+        (cutoff, rule): derive_patient_dates(
             tables,
             rule=rule,
             new_anticancer_therapy=study.new_anticancer_therapy,
@@ -73,7 +90,7 @@ def derive_study_facts(tables: dict[str, pd.DataFrame], study: Study) -> FactsBy
 
 
 def derive_study_endpoints(
-    tables: dict[str, pd.DataFrame], study: Study, settings: EndpointSettings, facts: FactsByRule
+    tables: dict[str, pd.DataFrame], study: Study, settings: EndpointSettings, dates: DatesByRule
 ) -> Derived:
     """Derive all endpoints and variants; patients whose time cannot be derived take the reported one.
 
@@ -81,7 +98,7 @@ def derive_study_endpoints(
     ----------
     tables : `reported_outcomes` among them
     study, settings : of the study
-    facts : from `derive_study_facts`
+    dates : from `derive_study_dates`
 
     Raises
     ------
@@ -93,7 +110,7 @@ def derive_study_endpoints(
     definitions: list[tuple[EndpointDefinition, str]] = [(d, "") for d in study.endpoints]
     for number, definition in enumerate(study.endpoints):
         try:
-            derived = derive_endpoint(facts[definition.data_cutoff, rule], definition, settings)
+            derived = derive_endpoint(dates[definition.data_cutoff, rule], definition, settings)
         except InputError as error:
             problems += [problem for problem in error.problems if not _is_known(problem, problems)]
             continue
@@ -106,7 +123,7 @@ def derive_study_endpoints(
         if not (derived["exclusion"] == "").any():
             continue
         for name, changed, used in list_variants(definition, rule, primary=number == 0):
-            other = derive_endpoint(facts[changed.data_cutoff, used], changed, settings)
+            other = derive_endpoint(dates[changed.data_cutoff, used], changed, settings)
             variants.append(other[other["exclusion"] == ""].assign(variant=name))
             definitions.append((changed, name))
     if problems:
@@ -126,6 +143,120 @@ def derive_study_endpoints(
 
 
 def _is_known(problem: Problem, problems: list[Problem]) -> bool:
-    """Whether the same cell was told already, by another endpoint."""
+    """Whether another endpoint reported the same cell."""
     place = (problem.table, problem.column, problem.value)
     return any((other.table, other.column, other.value) == place for other in problems)
+
+
+def list_variants(
+    definition: EndpointDefinition, rule: str, *, primary: bool
+) -> list[tuple[str, EndpointDefinition, str]]:
+    """Variants of an endpoint: name, definition and rule of partial dates.
+
+    Parameters
+    ----------
+    definition : the endpoint
+    rule : the study's rule of partial dates
+    primary : whether it is the primary endpoint, which has the sensitivity variants too
+
+    Notes
+    -----
+    Each variant changes one thing. An endpoint that counts clinical and biochemical progression already has no
+    variant with them.
+    """
+    variants = []
+    everything = {"clinical_progression": True, "biochemical_progression": True}
+    counts = definition.progression in ("event", "next_therapy")
+    if counts and not (definition.clinical_progression and definition.biochemical_progression):
+        variants.append((ANY_PROGRESSION, everything, rule))
+    if primary:
+        if definition.lost != "event":
+            variants.append((LOST_WORST, {"lost": "event"}, rule))
+        if definition.lost != "ignore":
+            variants.append((LOST_BEST, {"lost": "ignore"}, rule))
+        variants += [(f"{PARTIAL_DATES}{other}", {}, other) for other in RULES if other != rule]
+    return [
+        (
+            name,
+            definition.model_copy(update=change | {"title": f"{definition.title}, {VARIANT_WORDS[name]}"}),
+            used,
+        )
+        for name, change, used in variants
+    ]
+
+
+def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
+    """Turn reported outcomes of one endpoint into rows of table `endpoints`.
+
+    Parameters
+    ----------
+    reported : table `reported_outcomes`; `time` and `entry_time` in days
+    endpoint : name of the endpoint
+
+    Returns
+    -------
+    DataFrame
+        one row a patient with that outcome: the columns that `derive_endpoint` gives. A time that equals the entry
+        (0 without delayed entry) counts as half a day more; one before it was never at risk: `exclusion`.
+    """
+    rows = reported[reported["endpoint"] == endpoint].reset_index(drop=True)
+    entry = rows["entry_time"].astype("float64").fillna(0.0)
+    time = rows["time"].astype("float64")
+    half = time == entry
+    none = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[ns]")
+    table = pd.DataFrame({name: none for name in ENDPOINT_COLUMNS if name.endswith("_date")})
+    return table.assign(
+        patient_id=rows["patient_id"].astype("string"),
+        endpoint=endpoint,
+        entry_days=entry,
+        time_days=time + HALF_DAY * half,
+        event=rows["event"].astype("int64"),
+        reason="reported",
+        basis="reported_outcomes.time",
+        status="ok",
+        note=np.where(half, "half_day", ""),
+        source_sequence=pd.array(np.arange(1, len(rows) + 1), "Int64"),
+        exclusion=np.where(time < entry, "not_at_risk", ""),
+    )[list(ENDPOINT_COLUMNS)]
+
+
+def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Stack those frames that hold rows; the first one where none does."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0].reset_index(drop=True)
+
+
+def combine_reported(derived: pd.DataFrame, reported: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Derived rows first; reported ones for patients whose time cannot be derived.
+
+    Parameters
+    ----------
+    derived : from `derive_endpoint`, one row a patient
+    reported : from `derive_reported`
+
+    Returns
+    -------
+    rows : DataFrame
+        one row a patient of `derived`
+    differences : DataFrame
+        one row a patient who has both and differs by more than half a day or in the event: patient_id, endpoint,
+        time_days, event, reason, reported_time_days, reported_event, difference_days.
+    """
+    out = derived["exclusion"] != ""
+    fill = derived["patient_id"].isin(reported["patient_id"]) & out
+    kept = derived[~fill]
+    from_reported = reported[reported["patient_id"].isin(derived.loc[fill, "patient_id"])]
+    rows = stack_frames([kept, from_reported])
+    place = pd.Series(np.arange(len(derived)), index=derived["patient_id"])
+    rows = rows.iloc[rows["patient_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
+    both = kept.merge(
+        reported.rename(columns={"time_days": "reported_time_days", "event": "reported_event"})[
+            ["patient_id", "reported_time_days", "reported_event"]
+        ],
+        on="patient_id",
+    )
+    both["difference_days"] = both["time_days"] - both["reported_time_days"]
+    differ = (both["difference_days"].abs() > HALF_DAY) | (both["event"] != both["reported_event"])
+    columns = ["patient_id", "endpoint", "time_days", "event", "reason"]
+    columns += ["reported_time_days", "reported_event", "difference_days"]
+    return rows, both.loc[differ, columns].reset_index(drop=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from prrt_outcomes.study.base import Name, Section
 
@@ -16,6 +16,19 @@ class ColumnOrigin(Section):
 
     column: Name
     """The date column."""
+
+
+class EventSource(Section):
+    """Rows of a table whose first date is an event of an endpoint, such as adverse events of grade 3 or more."""
+
+    table: Literal["adverse_events"] = "adverse_events"
+    """The table."""
+    filter: dict[Name, tuple[bool | int | str, ...]] = Field(default_factory=dict)
+    """Column and values: a row counts where every column holds one of its values; all rows where none is named."""
+    date: Literal["onset_date"] = "onset_date"
+    """The date of the event."""
+    reason: Literal["adverse_event"] = "adverse_event"
+    """Why the time ends, as the column `reason` says it."""
 
 
 class EndpointDefinition(Section):
@@ -59,14 +72,16 @@ class EndpointDefinition(Section):
     """Whether clinical progression counts."""
     biochemical_progression: bool = False
     """Whether biochemical progression counts."""
+    events: tuple[EventSource, ...] = ()
+    """Further events, such as an adverse event; on or after the start of observation."""
 
     @model_validator(mode="after")
     def check_event(self) -> EndpointDefinition:
         """Something is an event, else everybody is censored."""
         rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
-        if not {"event", "next_therapy"} & set(rules):
+        if not {"event", "next_therapy"} & set(rules) and not self.events:
             raise ValueError(
-                "nothing is an event: name at least one of progression, death, new_therapy, retreatment"
+                "nothing is an event: name at least one of progression, death, new_therapy, retreatment, events"
             )
         return self
 

@@ -16,8 +16,8 @@ import yaml
 
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.derivation import derive_endpoint
-from prrt_outcomes.endpoints.facts import derive_facts
 from prrt_outcomes.endpoints.origin import origin_columns
+from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -163,7 +163,7 @@ def run_cases(cases: list[Case]) -> dict[Case, pd.Series]:
         tables = make_tables(together, study)
         for endpoint in dict.fromkeys(case.endpoint for case, _ in members):
             definition = make_study([yaml.safe_load(endpoint)], cutoff).endpoints[0]
-            facts = derive_facts(
+            facts = derive_patient_dates(
                 tables,
                 rule="middle",
                 new_anticancer_therapy=study.new_anticancer_therapy,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prrt_outcomes.endpoints.reasons import CENSOR_REASONS, EVENT_REASONS, EXCLUSION_REASONS
+from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS, EXCLUSION_REASONS
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ import pytest
 
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.cdisc import compute_paramcd
-from prrt_outcomes.endpoints.reasons import CENSOR_REASONS, EVENT_REASONS
+from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS
 from prrt_outcomes.errors import InputError
 
 spec = importlib.util.spec_from_file_location(

@@ -1,4 +1,4 @@
-"""What is known of each patient by the data cut-off, with every partial date resolved: the ground of all endpoints."""
+"""The dates of each patient that are known by the data cut-off, partial dates resolved."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ DATE_COLUMNS = {
 
 THERAPY_TYPES = {
     "patient_id": "string",
-    "date": "datetime64[ns]",
+    "start_date": "datetime64[ns]",
     "kind": "string",
-    "basis": "string",
+    "start_date_basis": "string",
     "sequence": "Int64",
-    "partial": "bool",
+    "start_date_partial": "bool",
 }
 
 
 @dataclass(frozen=True)
-class Facts:
+class PatientDates:
     """What is known by the cut-off.
 
     Attributes
     ----------
     patients : one row a patient, index patient_id: first_cycle, retreatment_start, retreatment_period, death_date,
-        death_column, last_contact_date, last_contact_after_cutoff, lost, in_follow_up, progression_date,
+        death_date_basis, last_contact_date, contact_after_cutoff, lost, in_follow_up, progression_date,
         progression_basis, diagnosis_date, and <column> of origins; `<name>_partial` says that a date was resolved
     assessments : one row a response: patient_id, period, assessment_date, reader, criterion, overall_response,
         sequence (number of the row within its patient)
-    therapies : one row a start of new anticancer therapy: patient_id, date, kind (`prrt` for a new period),
-        basis, sequence, partial
+    therapies : one row a start of new anticancer therapy: patient_id, start_date, kind (`prrt` for a new period),
+        start_date_basis, sequence, start_date_partial
+    adverse_events : the columns of table `adverse_events` with onset_date resolved, onset_date_partial; `sequence` is
+        the number of the row within its patient
     cutoff : last day that is known
     cutoff_stated : whether the study states it
     scans_recorded : whether the study records assessments at all
@@ -51,6 +53,7 @@ class Facts:
     patients: pd.DataFrame
     assessments: pd.DataFrame
     therapies: pd.DataFrame
+    adverse_events: pd.DataFrame
     cutoff: pd.Timestamp
     cutoff_stated: bool
     scans_recorded: bool
@@ -70,20 +73,20 @@ def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timest
     return latest
 
 
-def derive_facts(
+def derive_patient_dates(
     tables: dict[str, pd.DataFrame],
     *,
     rule: str,
     new_anticancer_therapy: tuple[str, ...],
     cutoff: pd.Timestamp | None = None,
     origin_columns: tuple[str, ...] = (),
-) -> Facts:
+) -> PatientDates:
     """Gather what is known by the cut-off.
 
     Parameters
     ----------
-    tables : patients, cycles, treatment_periods, therapies, assessments, responses, follow_up (and those that only
-        speak for the latest date)
+    tables : patients, cycles, treatment_periods, therapies, assessments, responses, follow_up, adverse_events (and
+        those that only count for the latest date)
     rule : of partial dates: first, middle, last
     new_anticancer_therapy : kinds of `therapies` that count; `prrt` for a new period
     cutoff : data cut-off; None for the latest date in the data
@@ -91,7 +94,7 @@ def derive_facts(
 
     Returns
     -------
-    Facts
+    PatientDates
 
     Notes
     -----
@@ -104,14 +107,15 @@ def derive_facts(
     treatments = _derive_treatments(tables["treatment_periods"], cutoff)
     patients = patients.join(treatments)
     patients = patients.join(_resolve_follow_up(tables, patients, rule))
-    patients["diagnosis_date"], patients["diagnosis_partial"] = _resolve(
+    patients["diagnosis_date"], patients["diagnosis_date_partial"] = _resolve(
         tables["patients"], "diagnosis_date", patients.index, rule, upper=patients["first_cycle"]
     )
     therapies = _derive_new_therapies(tables, patients, rule, new_anticancer_therapy)
-    return Facts(
+    return PatientDates(
         patients=_apply_cutoff(patients, cutoff),
         assessments=_derive_assessments(tables["responses"], cutoff),
-        therapies=therapies[~(therapies["date"] > cutoff)],
+        therapies=therapies[~(therapies["start_date"] > cutoff)],
+        adverse_events=_derive_adverse_events(tables.get("adverse_events"), patients, rule, cutoff),
         cutoff=cutoff,
         cutoff_stated=stated,
         scans_recorded=not (tables["assessments"].empty and tables["responses"].empty),
@@ -185,13 +189,15 @@ def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.Da
         {
             "in_follow_up": index.isin(rows.index),
             "last_contact_date": contact,
-            "last_contact_partial": contact_partial,
+            "last_contact_date_partial": contact_partial,
             "lost": (rows["vital_status"].reindex(index) == "lost").to_numpy(),
             "death_date": death,
-            "death_column": pd.Series("death_date", index=index).where(named, "last_contact_date"),
-            "death_partial": death_partial.where(named, contact_partial) & dead,
+            "death_date_basis": pd.Series("follow_up.death_date", index=index).where(
+                named, "follow_up.last_contact_date"
+            ),
+            "death_date_partial": death_partial.where(named, contact_partial) & dead,
             "progression_date": progression,
-            "progression_partial": progression_partial,
+            "progression_date_partial": progression_partial,
             "progression_basis": rows["progression_basis"]
             .reindex(index)
             .astype("string")
@@ -225,30 +231,30 @@ def _derive_new_therapies(
     rows = pd.DataFrame(
         {
             "patient_id": source["patient_id"].astype("string"),
-            "date": date,
+            "start_date": date,
             "kind": source["kind"].astype("string"),
-            "basis": "therapies.start_date",
+            "start_date_basis": "therapies.start_date",
             "sequence": position,
-            "partial": source["start_date_precision"].isin(["year", "month"]),
+            "start_date_partial": source["start_date_precision"].isin(["year", "month"]),
         }
     )[source["kind"].isin([kind for kind in kinds if kind != "prrt"]) & ~(local & palliative)]
     first = rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")
-    rows = rows[rows["date"] > first]
+    rows = rows[rows["start_date"] > first]
     periods = tables["treatment_periods"]
     again = periods[periods["period"] > 1]
     new_periods = pd.DataFrame(
         {
             "patient_id": again["patient_id"].astype("string"),
-            "date": again["first_cycle"],
+            "start_date": again["first_cycle"],
             "kind": "prrt",
-            "basis": "cycles.cycle_date",
+            "start_date_basis": "cycles.cycle_date",
             "sequence": _cycle_number(tables["cycles"], again),
-            "partial": False,
+            "start_date_partial": False,
         }
     )
     return pd.concat(
         [rows.astype(THERAPY_TYPES), new_periods.astype(THERAPY_TYPES)], ignore_index=True
-    ).sort_values(["patient_id", "date", "kind"], kind="stable", ignore_index=True)
+    ).sort_values(["patient_id", "start_date", "kind"], kind="stable", ignore_index=True)
 
 
 def _cycle_number(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
@@ -271,6 +277,25 @@ def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Dat
     return rows[~(rows["assessment_date"] > cutoff)]
 
 
+def _derive_adverse_events(
+    source: pd.DataFrame | None, patients: pd.DataFrame, rule: str, cutoff: pd.Timestamp
+) -> pd.DataFrame:
+    """Adverse events known by the cut-off, by patient and onset."""
+    if source is None or source.empty:
+        empty = {"patient_id": "string", "onset_date": "datetime64[ns]", "sequence": "Int64"}
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in empty.items()})
+    last = patients["death_date"].fillna(patients["last_contact_date"])
+    upper = source["patient_id"].map(last).astype("datetime64[ns]")
+    precision = source["onset_date_precision"]
+    rows = source.assign(
+        patient_id=source["patient_id"].astype("string"),
+        onset_date=resolve_partial_dates(source["onset_date"], precision, rule, upper=upper),
+        onset_date_partial=precision.isin(["year", "month"]),
+        sequence=source.groupby("patient_id").cumcount() + 1,
+    )
+    return rows[~(rows["onset_date"] > cutoff)].sort_values(["patient_id", "onset_date"], kind="stable")
+
+
 def _apply_cutoff(patients: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Nothing after the cut-off is known; a contact or a death after it is a contact at it."""
     contact_late = patients["last_contact_date"] > cutoff
@@ -278,9 +303,9 @@ def _apply_cutoff(patients: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     late = contact_late | death_late
     return patients.assign(
         last_contact_date=patients["last_contact_date"].mask(late, cutoff),
-        last_contact_after_cutoff=late,
-        last_contact_partial=patients["last_contact_partial"] & ~late,
-        lost=patients["lost"] & ~late,
+        contact_after_cutoff=late.fillna(False).astype(bool),
+        last_contact_date_partial=patients["last_contact_date_partial"] & ~late,
+        lost=(patients["lost"] & ~late).fillna(False).astype(bool),
         death_date=patients["death_date"].mask(death_late),
         progression_date=patients["progression_date"].mask(patients["progression_date"] > cutoff),
     )

@@ -1,0 +1,266 @@
+"""The sources of an endpoint: the rows that are its event, that end the observation before it, or close it.
+
+References
+----------
+pharmaverse/admiral, `derive_param_tte`: event and censoring sources as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from prrt_outcomes.study.endpoints import EndpointDefinition
+
+EVENT_REASONS = {
+    "progression": "Progression by the criterion and reader of the endpoint",
+    "clinical_progression": "Progression recorded as clinical",
+    "biochemical_progression": "Progression recorded as biochemical",
+    "progression_next_therapy": "Progression on the therapy after PRRT",
+    "death": "Death",
+    "new_therapy": "Start of a new anticancer therapy",
+    "retreatment": "Start of a new PRRT period",
+    "adverse_event": "Onset of an adverse event that the endpoint names",
+    "lost_to_follow_up": "Loss to follow-up, taken as an event",
+    "missed_assessments": "Event after two or more missed assessments, dated at the first of them",
+    "reported": "Event as reported",
+}
+CENSOR_REASONS = {
+    "last_adequate_assessment": "Last adequate assessment without event",
+    "no_adequate_assessment": "No adequate assessment after baseline",
+    "last_contact": "Last contact without event",
+    "lost_to_follow_up": "Lost to follow-up",
+    "data_cutoff": "Without event at the data cut-off",
+    "new_therapy": "New anticancer therapy before the event",
+    "retreatment": "New PRRT period before the event",
+    "missed_assessments": "Two or more missed assessments before the event",
+    "death": "Death, which ends the observation",
+    "progression": "Progression, which ends the observation",
+    "reported": "Censored as reported",
+}
+EXCLUSION_REASONS = {
+    "no_first_cycle": "no cycle is recorded",
+    "no_origin_date": "the date from which time counts is missing",
+    "no_response": "no response that could start the time",
+    "no_retreatment": "no retreatment",
+    "origin_after_cutoff": "the time would start after the data cut-off",
+    "no_follow_up": "no date of last contact",
+    "contact_before_origin": "the last contact lies before the time begins",
+    "not_reported": "no reported outcome",
+    "not_at_risk": "reported time ends before the patient came under observation",
+}
+STOPS = ("new_therapy", "retreatment", "progression", "death")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows of a table that can be the event of a time, or end it without one.
+
+    Attributes
+    ----------
+    table : responses, follow_up, therapies, adverse_events or origins (see `gather_source_tables`)
+    date : date column of the table
+    reason : a code of `EVENT_REASONS` or `CENSOR_REASONS`
+    filter : column and values; a row counts where all of them hold
+    after : date of the patient that the row must follow (entry_date, new_therapy_date); None for no bound
+    same_day : whether a row on the day of `after` counts
+    event : 1 for the event, 2 for a competing one
+    at_assessment : whether the observation ends at the last adequate assessment up to the date, not on the date
+    """
+
+    table: str
+    date: str
+    reason: str
+    filter: Mapping[str, tuple] = field(default_factory=dict)
+    after: str | None = None
+    same_day: bool = False
+    event: int = 1
+    at_assessment: bool = False
+
+
+@dataclass(frozen=True)
+class EndpointSources:
+    """Where the dates of one endpoint come from; on one day the earlier in a list comes first.
+
+    Attributes
+    ----------
+    known : new_therapy, retreatment, progression, death: the sources of that date, whatever it does to the time
+    events : the first of them is the event
+    censorings : the first of them ends the observation, unless the event came by then
+    ends : the end of observation without either; the first in the list that the patient has
+    """
+
+    known: Mapping[str, tuple[Source, ...]]
+    events: tuple[Source, ...]
+    censorings: tuple[Source, ...]
+    ends: tuple[Source, ...]
+
+
+def find_rule(definition: EndpointDefinition, kind: str) -> str:
+    """What a date does to the time: event, competing, censor, ignore; `as_new_therapy` has no rule of its own."""
+    rule = getattr(definition, kind)
+    return "ignore" if rule == "as_new_therapy" else rule
+
+
+def list_sources(
+    definition: EndpointDefinition, therapies: tuple[str, ...], *, scans_recorded: bool
+) -> EndpointSources:
+    """Translate the keys of an endpoint in `study.yaml` to its sources.
+
+    Parameters
+    ----------
+    definition : the endpoint
+    therapies : kinds of new anticancer therapy of the study
+    scans_recorded : whether the study records assessments; without them times end at last contact
+    """
+    by_scan = definition.end == "last_adequate_assessment" and scans_recorded
+    kinds = tuple(k for k in therapies if k != "prrt" or definition.retreatment == "as_new_therapy")
+    started = {"table": "therapies", "date": "start_date", "after": "entry_date"}
+    known = {
+        "new_therapy": (Source(reason="new_therapy", filter={"kind": kinds}, **started),),
+        "retreatment": (Source(reason="retreatment", filter={"kind": ("prrt",)}, **started),),
+        "progression": _list_progressions(definition),
+        "death": (Source("follow_up", "death_date", "death"),),
+    }
+    rules = {kind: find_rule(definition, kind) for kind in STOPS}
+    events = [
+        Source(s.table, s.date, s.reason, s.filter, "entry_date", same_day=True) for s in definition.events
+    ]
+    for kind in ("progression", "new_therapy", "retreatment", "death"):
+        if rules[kind] in ("event", "next_therapy", "competing"):
+            code = 2 if rules[kind] == "competing" else 1
+            events += [replace(source, event=code) for source in known[kind]]
+    if definition.lost == "event":
+        lost = {"filter": {"lost": (True,)}, "after": "entry_date", "same_day": True}
+        events.append(Source("follow_up", "last_contact_date", "lost_to_follow_up", **lost))
+    censorings = [
+        replace(source, reason=kind, at_assessment=by_scan and kind != "progression")
+        for kind in STOPS
+        if rules[kind] == "censor"
+        for source in known[kind]
+    ]
+    return EndpointSources(known, tuple(events), tuple(censorings), _list_ends(definition, by_scan=by_scan))
+
+
+def _list_progressions(definition: EndpointDefinition) -> tuple[Source, ...]:
+    """PD by the criterion and reader; the recorded progression where it counts or nobody was scanned."""
+    next_line = definition.progression == "next_therapy"
+    after = "new_therapy_date" if next_line else "entry_date"
+
+    def recorded(basis: str, reason: str, more: dict) -> Source:
+        where = {"progression_basis": (basis,), **more}
+        reason = "progression_next_therapy" if next_line else reason
+        return Source("follow_up", "progression_date", reason, where, after, same_day=not next_line)
+
+    scanned = "progression_next_therapy" if next_line else "progression"
+    sources = [
+        Source("responses", "assessment_date", scanned, {"overall_response": ("PD",)}, after),
+        recorded("radiological", "progression", {"scanned": (False,)}),
+    ]
+    for basis in ("clinical", "biochemical"):
+        if getattr(definition, f"{basis}_progression"):
+            sources.append(recorded(basis, f"{basis}_progression", {}))
+    return tuple(sources)
+
+
+def _list_ends(definition: EndpointDefinition, *, by_scan: bool) -> tuple[Source, ...]:
+    """Where a patient without event is censored."""
+    ends = []
+    if definition.lost == "ignore":
+        ends.append(Source("follow_up", "data_cutoff", "data_cutoff", {"lost": (True,)}))
+    if by_scan:
+        ends += [
+            Source("responses", "assessment_date", "last_adequate_assessment", {"adequate": (True,)}),
+            Source("origins", "entry_date", "no_adequate_assessment"),
+        ]
+    else:
+        ends += [
+            Source("follow_up", "last_contact_date", "lost_to_follow_up", {"lost": (True,)}),
+            Source("follow_up", "last_contact_date", "data_cutoff", {"contact_after_cutoff": (True,)}),
+            Source("follow_up", "last_contact_date", "last_contact"),
+        ]
+    return tuple(ends)
+
+
+def find_rows(
+    source: Source, tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame, *, last: bool = False
+) -> pd.DataFrame:
+    """The first (or last) row of a source for each patient.
+
+    Parameters
+    ----------
+    source : which rows
+    tables : from `gather_source_tables`, sorted by patient and date
+    frame : one row a patient, index patient_id, with the date that `source.after` names
+
+    Returns
+    -------
+    DataFrame
+        index of `frame`: date, basis, sequence, partial; empty where the patient has no such row.
+    """
+    rows = tables[source.table]
+    keep = rows[source.date].notna()
+    for column, values in source.filter.items():
+        keep &= rows[column].isin(values)
+    if source.after is not None:
+        bound = rows["patient_id"].map(frame[source.after])
+        keep &= (rows[source.date] > bound) | ((rows[source.date] == bound) & source.same_day)
+    rows = rows[keep].drop_duplicates("patient_id", keep="last" if last else "first").set_index("patient_id")
+    plain = pd.Series(f"{source.table}.{source.date}", index=rows.index, dtype="string")
+    columns = {
+        "date": rows[source.date].astype("datetime64[ns]"),
+        "basis": rows.get(f"{source.date}_basis", plain),
+        "sequence": rows["sequence"].astype("Int64"),
+        "partial": rows.get(f"{source.date}_partial", False),
+    }
+    found = pd.DataFrame(columns, index=rows.index).reindex(frame.index)
+    return found.assign(partial=found["partial"].eq(True))
+
+
+def find_earliest(
+    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame
+) -> pd.DataFrame:
+    """The earliest row of several sources; on one day that of the earlier source.
+
+    Returns
+    -------
+    DataFrame
+        index of `frame`: date, basis, sequence, partial, reason, event, at_assessment.
+    """
+    return _combine(
+        [find_rows(source, tables, frame) for source in sources], sources, frame.index, first=True
+    )
+
+
+def find_end(
+    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame
+) -> pd.DataFrame:
+    """The last row of the first source that the patient has; columns as `find_earliest`."""
+    found = [find_rows(source, tables, frame, last=True) for source in sources]
+    return _combine(found, sources, frame.index, first=False)
+
+
+def _combine(
+    found: list[pd.DataFrame], sources: tuple[Source, ...], index: pd.Index, *, first: bool
+) -> pd.DataFrame:
+    """Choose among the rows of the sources: the earliest, or those of the first source that has one."""
+    out = pd.DataFrame(
+        {
+            "date": pd.Series(pd.NaT, index=index, dtype="datetime64[ns]"),
+            "basis": pd.Series("", index=index, dtype="string"),
+            "sequence": pd.Series(pd.NA, index=index, dtype="Int64"),
+            "partial": False,
+            "reason": pd.Series("", index=index, dtype="string"),
+            "event": 0,
+            "at_assessment": False,
+        },
+        index=index,
+    )
+    for rows, source in zip(found, sources, strict=True):
+        better = rows["date"].notna() & (~(out["date"] <= rows["date"]) if first else out["date"].isna())
+        fixed = {"reason": source.reason, "event": source.event, "at_assessment": source.at_assessment}
+        rows = rows.assign(**fixed)
+        out = out.assign(**{name: out[name].mask(better, rows[name]) for name in out.columns})
+    return out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln, logsumexp
+from scipy.special import chdtrc, gammaln, logsumexp
 
 from prrt_outcomes.controls.control_results import comparison_row
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 SHOWN_DISCOUNT = 0.5
-
 DISCOUNTS = (0.1, 0.25, 0.5, 0.75, 1.0)
 PRIOR_WEIGHT = 0.8
 WEAK_EVENTS = 1.0
@@ -70,6 +69,9 @@ class Borrowing:
     status: str
 
 
+NO_EVENTS = Borrowing(*[float("nan")] * 7, status="no_events")
+
+
 def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCounts:
     """Events and months of both sides in pieces with about as many events each.
 
@@ -87,16 +89,20 @@ def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCo
     times = samples.time_months[samples.event]
     inner = np.unique(np.quantile(times, np.arange(1, PIECES) / PIECES)) if len(times) else np.zeros(0)
     cuts = np.concatenate(([0.0], inner[inner > 0]))
-    counts = [
-        _count(samples.select(side), scale[side], cuts) for side in (samples.in_cohort, ~samples.in_cohort)
-    ]
-    return PieceCounts(cuts, *counts[0], *counts[1])
+    counts = []
+    for _, members in samples.sides():
+        own = samples.select(members)
+        counts += _count(own, own.event, scale[members], cuts)
+    return PieceCounts(cuts, *counts)
 
 
-def _count(samples: TwoSamples, scale: NDArray, cuts: NDArray) -> tuple[NDArray, NDArray]:
-    piece = np.searchsorted(cuts, samples.time_months, side="left") - 1
-    events = np.bincount(np.maximum(piece, 0), weights=scale * samples.event, minlength=len(cuts))
-    return events, scale @ _time_at_risk(samples.time_months, samples.entry, cuts)
+def _count(
+    rows: TwoSamples | EndpointRows, event: NDArray, scale: NDArray, cuts: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Scaled events and months in each piece, shapes (pieces,)."""
+    piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
+    events = np.bincount(piece, weights=scale * event, minlength=len(cuts))
+    return events, scale @ _time_at_risk(rows.time_months, rows.entry, cuts)
 
 
 def _time_at_risk(time: NDArray, entry: NDArray, cuts: NDArray) -> NDArray:
@@ -115,9 +121,7 @@ def count_pieces_published(
     The control's events fall to the pieces as its curve falls; its months are events over hazard.
     """
     cuts, hazards = np.array(reference.curve.cuts), np.array(reference.curve.hazards)
-    piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
-    events = np.bincount(piece, weights=(rows.event == 1).astype(float), minlength=len(cuts))
-    months = _time_at_risk(rows.time_months, rows.entry, cuts).sum(axis=0)
+    events, months = _count(rows, rows.event == 1, np.ones(len(rows.event)), cuts)
     survival = np.append(reference.curve.compute_survival(cuts), 0.0)
     theirs = control_events * -np.diff(survival)
     falling = hazards > 0
@@ -134,11 +138,11 @@ def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.
     ratio, with a flat prior of its logarithm, is a posterior in one dimension. Source: Ibrahim and Chen 2000,
     Statistical Science 15:46.
     """
+    if not _has_events(counts):
+        return NO_EVENTS
     shape = discount * counts.control_events + VAGUE_SHAPE
     rate = discount * counts.control_months + _vague_rate(counts)
     borrowed = discount * float(counts.control_events.sum())
-    if not _has_events(counts):
-        return _nothing()
     grid = _choose_grid(counts, shape, rate)
     log_density = _posterior(counts, shape, rate, grid)
     return _summarise(grid, np.exp(log_density - logsumexp(log_density)), confidence, borrowed, np.nan)
@@ -155,19 +159,17 @@ def fit_robust_mixture(
     cohort's events over the pieces; the level of the hazard cannot tell the components apart, since the hazard
     ratio is free. Source: Schmidli 2014, Biometrics 70:1023.
     """
+    if not _has_events(counts):
+        return NO_EVENTS
     own = counts.control_events + VAGUE_SHAPE
     months = counts.control_months + _vague_rate(counts)
-    if not _has_events(counts):
-        return _nothing()
     mean = own / months
     weak_shape = np.full(len(mean), WEAK_EVENTS)
     grid = _choose_grid(counts, weak_shape, weak_shape / mean)
-    parts = []
-    for weight, shape, rate in (
-        (prior_weight, own, months),
-        (1 - prior_weight, weak_shape, weak_shape / mean),
-    ):
-        parts.append(np.log(weight) + _posterior(counts, shape, rate, grid))
+    parts = [
+        np.log(prior_weight) + _posterior(counts, own, months, grid),
+        np.log(1 - prior_weight) + _posterior(counts, weak_shape, weak_shape / mean, grid),
+    ]
     evidence = np.array([logsumexp(part) for part in parts])
     shares = np.exp(evidence - logsumexp(evidence))
     density = np.exp(np.logaddexp(*parts) - logsumexp(evidence))
@@ -183,16 +185,12 @@ def compute_conflict(counts: PieceCounts) -> float:
     freedom; nan with one usable piece. Conflict in the level cannot be told from an effect without concurrent
     controls.
     """
-    from scipy.special import chdtrc
-
     usable = (counts.events + counts.control_events > 0) & (counts.months > 0) & (counts.control_months > 0)
-    if usable.sum() < 2:
-        return float("nan")
     d1, t1 = counts.events[usable], counts.months[usable]
     d0, t0 = counts.control_events[usable], counts.control_months[usable]
-    ratio = _common_ratio(d1, t1, d0, t0)
-    if not np.isfinite(ratio):
+    if usable.sum() < 2 or d1.sum() == 0 or d0.sum() == 0:
         return float("nan")
+    ratio = _common_ratio(d1, t1, d0, t0)
     hazard = (d1 + d0) / (ratio * t1 + t0)
 
     def deviance(observed: NDArray, expected: NDArray) -> float:
@@ -204,9 +202,7 @@ def compute_conflict(counts: PieceCounts) -> float:
 
 
 def _common_ratio(d1: NDArray, t1: NDArray, d0: NDArray, t0: NDArray) -> float:
-    """Maximum-likelihood hazard ratio common to all pieces; nan where a side has no event."""
-    if d1.sum() == 0 or d0.sum() == 0:
-        return float("nan")
+    """Maximum-likelihood hazard ratio common to all pieces."""
     from scipy.optimize import brentq
 
     def score(log_ratio: float) -> float:
@@ -218,8 +214,7 @@ def _common_ratio(d1: NDArray, t1: NDArray, d0: NDArray, t0: NDArray) -> float:
 
 def _vague_rate(counts: PieceCounts) -> float:
     """Rate of the vague gamma part: its mean is the overall hazard of the control."""
-    events, months = float(counts.control_events.sum()), float(counts.control_months.sum())
-    return VAGUE_SHAPE * months / events if events > 0 else VAGUE_SHAPE
+    return VAGUE_SHAPE * float(counts.control_months.sum()) / float(counts.control_events.sum())
 
 
 def _has_events(counts: PieceCounts) -> bool:
@@ -254,20 +249,15 @@ def _summarise(grid, density, confidence: float, borrowed: float, weight: float)
     return Borrowing(float(middle), float(low), float(high), spread, benefit, borrowed, weight, "ok")
 
 
-def _nothing() -> Borrowing:
-    nan = float("nan")
-    return Borrowing(nan, nan, nan, nan, nan, nan, nan, "no_events")
-
-
 def tabulate_borrowing(
-    counts: PieceCounts, shared: dict, label: str, confidence: float
+    counts: PieceCounts, sizes: dict, label: str, confidence: float
 ) -> tuple[list[dict], pd.DataFrame]:
     """Posteriors of a grid of discounts and of the robust mixture.
 
     Parameters
     ----------
     counts : events and months in pieces
-    shared : n, n_control of the rows of `controls`
+    sizes : n, n_control of the rows of `controls`
     label : code of the weighting
 
     Returns
@@ -276,45 +266,27 @@ def tabulate_borrowing(
     table : `control_borrowing` but for control and endpoint, the whole grid
     """
     cuts = "cuts at " + ", ".join(f"{cut:.3g}" for cut in counts.cuts) + " months"
-    conflict = compute_conflict(counts)
-    rows, table = [], []
-    fits = [("power_prior", a0, fit_power_prior(counts, a0, confidence)) for a0 in DISCOUNTS]
-    fits.append(("robust_mixture", PRIOR_WEIGHT, fit_robust_mixture(counts, PRIOR_WEIGHT, confidence)))
-    for method, discount, found in fits:
-        assumption = f"a0 = {discount:g}" if method == "power_prior" else f"prior weight {discount:g}"
-        table.append(
-            {
-                "method": method,
-                "weights": label,
-                "discount": discount,
-                "value": found.value,
-                "low": found.low,
-                "high": found.high,
-                "std_error": found.std_error,
-                "probability_benefit": found.probability_benefit,
-                "borrowed_events": found.borrowed_events,
-                "control_events": float(counts.control_events.sum()),
-                "posterior_weight": found.posterior_weight,
-                "conflict_p_value": conflict,
-                "pieces": len(counts.cuts),
-                "assumption": cuts,
-                "status": found.status,
-            }
+    every = {
+        "weights": label,
+        "control_events": float(counts.control_events.sum()),
+        "conflict_p_value": compute_conflict(counts),
+        "pieces": len(counts.cuts),
+        "assumption": cuts,
+    }
+    fits = [("power_prior", a0, f"a0 = {a0:g}", fit_power_prior(counts, a0, confidence)) for a0 in DISCOUNTS]
+    mixture = fit_robust_mixture(counts, PRIOR_WEIGHT, confidence)
+    fits.append(("robust_mixture", PRIOR_WEIGHT, f"prior weight {PRIOR_WEIGHT:g}", mixture))
+    table = [every | {"method": method, "discount": a0} | vars(found) for method, a0, _, found in fits]
+    shared = sizes | {"weights": label, "observed": float(counts.events.sum())}
+    rows = [
+        comparison_row(
+            method,
+            "hazard_ratio",
+            assumption=f"{words}; {cuts}",
+            **{name: getattr(found, name) for name in ("value", "low", "high", "std_error", "status")},
+            **shared,
         )
-        if method == "robust_mixture" or discount == SHOWN_DISCOUNT:
-            rows.append(
-                comparison_row(
-                    method,
-                    "hazard_ratio",
-                    weights=label,
-                    observed=float(counts.events.sum()),
-                    assumption=f"{assumption}; {cuts}",
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
-                    std_error=found.std_error,
-                    status=found.status,
-                    **shared,
-                )
-            )
+        for method, discount, words, found in fits
+        if method == "robust_mixture" or discount == SHOWN_DISCOUNT
+    ]
     return rows, pd.DataFrame(table)

@@ -11,7 +11,13 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
-from prrt_outcomes.controls.digitised import DigitisedCurve, clean_digitised_curve, clean_points
+from prrt_outcomes.controls.digitised import (
+    CURVE_TABLES,
+    DigitisedCurve,
+    clean_digitised_curve,
+    clean_points,
+    select_curve,
+)
 from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
 from prrt_outcomes.controls.reconstruction import (
     REFUSED,
@@ -41,9 +47,6 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 if TYPE_CHECKING:
     from prrt_outcomes.study.controls import CurveControl
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
-
-CURVE_TABLES = ("control_curves", "control_at_risk")
-KEYS = ("control", "arm", "endpoint")
 
 
 @dataclass(frozen=True)
@@ -164,13 +167,6 @@ def read_curve(data: ComparisonData) -> CurveReading:
     refused = ", ".join(m.measure for m in measures if m.verdict == REFUSED)
     reason = f"the reconstruction is refused: {refused} beyond the limit"
     return CurveReading(given, None, quality, overlay, reason)
-
-
-def select_curve(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
-    """Rows of a table of curves that belong to a control; rows keep their labels."""
-    wanted = zip(KEYS, (control.id, control.arm, control.endpoint), strict=True)
-    chosen = pd.concat([table[key].eq(value) for key, value in wanted], axis=1).all(axis=1)
-    return table.loc[chosen.to_numpy(dtype=bool)]
 
 
 def stack_reconstruction(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from prrt_outcomes.study.controls import CurveControl
+
+CURVE_TABLES = ("control_curves", "control_at_risk")
+CURVE_KEYS = ("control", "arm", "endpoint")
 PERCENT_FROM = 1.5
 LARGEST_RISE = 0.05
 
@@ -27,6 +34,13 @@ class DigitisedCurve:
     risk_time: NDArray[np.float64]
     at_risk: NDArray[np.int64]
     notes: tuple[str, ...]
+
+
+def select_curve(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
+    """Rows of a table of curves that belong to a control; rows keep their labels."""
+    wanted = zip(CURVE_KEYS, (control.id, control.arm, control.endpoint), strict=True)
+    chosen = pd.concat([table[key].eq(value) for key, value in wanted], axis=1).all(axis=1)
+    return table.loc[chosen.to_numpy(dtype=bool)]
 
 
 def clean_digitised_curve(
@@ -70,16 +84,15 @@ def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
         notes.append("survival was in percent")
     if (s < -0.05).any():
         raise ValueError(f"survival below 0: {s.min():.3g}")
-    if (np.diff(t) < 0).any():
-        notes.append(f"{int((np.diff(t) < 0).sum())} points were out of order")
+    cleaned = (
+        (np.diff(t) < 0, "points were out of order"),
+        (t < 0, "times below 0 were set to 0"),
+        (s < 0, "values below 0 were set to 0"),
+        (s > 1, "values above 1 were set to 1"),
+    )
+    notes += [f"{int(where.sum())} {words}" for where, words in cleaned if where.any()]
     order = np.lexsort((-s, t))
     t, s = t[order], s[order]
-    if (t < 0).any():
-        notes.append(f"{int((t < 0).sum())} times below 0 were set to 0")
-    if (s < 0).any():
-        notes.append(f"{int((s < 0).sum())} values below 0 were set to 0")
-    if (s > 1).any():
-        notes.append(f"{int((s > 1).sum())} values above 1 were set to 1")
     t, s = np.maximum(t, 0.0), np.clip(s, 0.0, 1.0)
     level = np.minimum.accumulate(s)
     rise = s - level

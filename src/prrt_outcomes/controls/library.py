@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.controls.vocabulary import find_analogue
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.study.controls import LibraryControl, Milestone, PublishedControl
+from prrt_outcomes.study.load import STUDY_FILE
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
-
-STUDY_FILE = "study.yaml"
 
 
 @dataclass(frozen=True)
@@ -126,32 +125,12 @@ def convert_arm_to_control(control: LibraryControl, arm: PublishedArm) -> Publis
     """A library arm in the form in which a study writes an arm out; None where it has no point of a curve."""
     if arm.n is None or (arm.median_months is None and not arm.milestones):
         return None
-    return PublishedControl(
-        id=control.id,
-        kind="published",
-        endpoint=control.endpoint,
-        primary=control.primary,
-        within=control.within,
-        n=arm.n,
-        events=arm.events,
-        median_months=arm.median_months,
-        median_low=arm.median_low,
-        median_high=arm.median_high,
-        milestones=tuple(Milestone(months=m, survival=s) for m, s in arm.milestones),
-        citation=arm.citation,
-        population=arm.population,
-        line=arm.line,
-        tumour_types=arm.tumour_types,
-        grade=arm.grade,
-        criterion=arm.criterion,
-        scan_interval_weeks=arm.scan_interval_weeks,
-        origin=arm.origin,
-        enrolment_start_year=arm.enrolment_start_year,
-        enrolment_end_year=arm.enrolment_end_year,
-        progressive_at_entry=arm.progressive_at_entry,
-        analogue_continued=find_analogue(arm.role, arm.treatment),
-        baseline=control.baseline,
-    )
+    same = {field.name for field in fields(arm)} & set(PublishedControl.model_fields)
+    values = {name: getattr(arm, name) for name in same}
+    values |= {name: getattr(control, name) for name in ("id", "endpoint", "primary", "within", "baseline")}
+    values["milestones"] = tuple(Milestone(months=m, survival=s) for m, s in arm.milestones)
+    analogue = find_analogue(arm.role, arm.treatment)
+    return PublishedControl(kind="published", analogue_continued=analogue, **values)
 
 
 def check_library_controls(study: Study) -> list[Problem]:
@@ -161,17 +140,17 @@ def check_library_controls(study: Study) -> list[Problem]:
         if not isinstance(control, LibraryControl):
             continue
         endpoints = list_endpoints(control.arm)
-        place = f"controls.{position}"
         if not endpoints:
             near = nearest_name(control.arm, list_arm_names())
             expected = (f"did you mean {near}? " if near else "") + "`prrt-outcomes controls` lists the arms"
-            problems.append(
-                Problem(STUDY_FILE, None, f"{place}.arm", control.arm, "no arm of the library", expected)
-            )
+            problems.append(control_problem(position, "arm", control.arm, "no arm of the library", expected))
         elif control.endpoint not in endpoints:
-            expected = f"one of {', '.join(endpoints)}"
             problem = f"the library has no {control.endpoint} for {control.arm}"
-            problems.append(
-                Problem(STUDY_FILE, None, f"{place}.endpoint", control.endpoint, problem, expected)
-            )
+            expected = f"one of {', '.join(endpoints)}"
+            problems.append(control_problem(position, "endpoint", control.endpoint, problem, expected))
     return problems
+
+
+def control_problem(position: int, key: str, value: str, problem: str, expected: str) -> Problem:
+    """A problem of a control in the study file, by its position there."""
+    return Problem(STUDY_FILE, None, f"controls.{position}.{key}", value, problem, expected)

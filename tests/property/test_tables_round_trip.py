@@ -8,13 +8,12 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
+from prrt_outcomes.cohort.sources.text import scan_records, walk_records
 from prrt_outcomes.dates import RULES, compute_date_range, resolve_partial_dates
 from prrt_outcomes.tables.check import check_keys, check_values
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.tables.parse import TextColumn, parse_columns, parsed_fields
-from prrt_outcomes.tables.scalars import TextFormat
+from prrt_outcomes.tables.parse import TextColumn, TextFormat, parse_columns, parsed_fields
 from prrt_outcomes.tables.schema import load_schema
 
 DAYS = st.dates(pd.Timestamp("1900-01-01").date(), pd.Timestamp("2100-12-31").date())

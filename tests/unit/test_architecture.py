@@ -219,7 +219,7 @@ def test_what_starts_often_starts_light():
     loaded = loaded_modules(
         "import prrt_outcomes.provenance, prrt_outcomes.study.load, prrt_outcomes.cohort.settings, "
         "prrt_outcomes.study.model, prrt_outcomes.steps, prrt_outcomes.cli.run, "
-        "prrt_outcomes.cli.study_check"
+        "prrt_outcomes.cli.check"
     )
     assert loaded & set(HEAVY) == set()
 

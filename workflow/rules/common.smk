@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
-from prrt_outcomes.cli.study_check import load_checked_study
+from prrt_outcomes.cli.check import load_checked_study
 from prrt_outcomes.errors import InputError, PrrtError
 from prrt_outcomes.fingerprint import (
     Code,

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, check_date_format, map_table
-from prrt_outcomes.cohort.sources.raw_table import SourceResult
+from prrt_outcomes.cohort.sources.files import SourceResult
 from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
-from prrt_outcomes.tables.faults import CellFaults, list_problems
-from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.tables.parse import ParsedTable, TextColumn, parse_columns, parsed_fields
+from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.parse import (
+    CellFaults,
+    ParsedTable,
+    TextColumn,
+    list_problems,
+    parse_columns,
+    parsed_fields,
+)
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from prrt_outcomes.study.sources import TableSource
 
 TIME_COLUMNS = ("time", "entry_time")
 
@@ -77,8 +80,6 @@ def assemble_table(
     -------
     CohortTable; its frame is empty where nothing could be read.
     """
-    import numpy as np
-
     fields = parsed_fields(table, extra_columns)
     n_files = len({source.file for source in sources})
     parts, problems, used = [], [], []
@@ -127,23 +128,15 @@ def source_key(source: TableSource) -> str:
 
 
 def _no_rows(table: str, extra_columns: Mapping[str, str]) -> pd.DataFrame:
-    from prrt_outcomes.tables.frames import empty_table
-
     return empty_table(table, extra_columns)
 
 
 def _relabel(problems: Sequence[Problem], table: str, label: str) -> list[Problem]:
-    from dataclasses import replace
-
     return [replace(p, table=label) if p.table == table else p for p in problems]
 
 
 def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
     """Leave out rows that hold nothing but a key, as a wide file has for patients without this endpoint."""
-    from dataclasses import replace
-
-    import numpy as np
-
     telling = load_schema(table).empty_without
     if not telling or any(name not in mapped.columns for name in telling):
         return mapped, 0
@@ -162,8 +155,6 @@ def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
 def _parse_part(
     table: str, label: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
 ) -> _Part:
-    import numpy as np
-
     n_rows = len(mapped.lines)
     parsed = parse_columns(table, mapped.columns, n_rows, extra_columns)
     parsed = _convert_times(table, parsed, source)
@@ -179,8 +170,6 @@ def _parse_part(
 
 def _convert_times(table: str, parsed: ParsedTable, source: TableSource) -> ParsedTable:
     """Times in days, whatever unit the file has."""
-    from dataclasses import replace
-
     factor = TIME_UNIT_DAYS[source.time_unit]
     if table not in TIMED_TABLES or factor == 1:
         return parsed
@@ -190,8 +179,6 @@ def _convert_times(table: str, parsed: ParsedTable, source: TableSource) -> Pars
 
 def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:
     """Make every cell that is an error missing, so that the rest of the table can still be checked."""
-    import numpy as np
-
     masked: dict[str, pd.Series] = {}
     for fault in faults:
         if fault.severity == "error":
@@ -202,9 +189,6 @@ def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFr
 
 
 def _stack(parts: Sequence[_Part]) -> _Part:
-    import numpy as np
-    import pandas as pd
-
     if len(parts) == 1:
         return parts[0]
     filled = [part.frame for part in parts if len(part.frame)] or [parts[0].frame]

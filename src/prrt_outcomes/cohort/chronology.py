@@ -1,20 +1,23 @@
-"""Order of dates: what cannot have happened in the order that was written is told, and never moved.
+"""Order of dates and the data cut-off: contradictions are listed, never repaired; later rows are left out and counted.
 
-A partial date contradicts another only where no day that it can mean would keep the order.
+A partial date contradicts another only where no day that it can mean would keep the order. A last contact, a death or
+a progression after the cut-off stays in `follow_up` and is censored at the cut-off by the endpoints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
-from prrt_outcomes.tables.faults import CellFaults
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.dates import compute_date_range
+from prrt_outcomes.errors import Problem
+from prrt_outcomes.tables.parse import CellFaults
 from prrt_outcomes.tables.schema import load_schema
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,6 @@ def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[C
     -------
     Faults by table.
     """
-    import numpy as np
-
     of_patient = _gather_patient_dates(tables)
     faults: dict[str, list[CellFaults]] = {name: [] for name in tables}
     ranges: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
@@ -125,8 +126,6 @@ def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[C
 
 def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
     """First and last day that each date (full, partial, or a year) of a column can mean; NaT where missing."""
-    from prrt_outcomes.dates import compute_date_range
-
     kind = load_schema(table).field(column).type
     if kind == "date":
         days = frame[column].to_numpy("datetime64[ns]")
@@ -155,8 +154,6 @@ def _gather_patient_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple
 
 
 def _by_patient(table: str, frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
-    import pandas as pd
-
     is_first = frame["patient_id"].notna() & ~frame["patient_id"].duplicated()
     index = pd.Index(frame["patient_id"][is_first])
     kept = is_first.to_numpy(bool)
@@ -167,8 +164,6 @@ def _by_patient(table: str, frame: pd.DataFrame, column: str) -> tuple[pd.Series
 def _describe(
     order: DateOrder, frame: pd.DataFrame, positions: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> CellFaults:
-    import pandas as pd
-
     values = frame[order.column].iloc[positions]
     is_date = pd.api.types.is_datetime64_dtype(values.dtype)
     found = (values.dt.strftime("%Y-%m-%d") if is_date else values.astype("string")).tolist()
@@ -177,3 +172,53 @@ def _describe(
     words = WORDS.get(order.reference, order.reference)
     expected = [f"a date {order.relation} {day} ({words})" for day in days]
     return CellFaults(order.column, positions, found, order.problem, expected, order.severity)
+
+
+FOLLOW_UP_DATES = ("last_contact_date", "death_date", "progression_date")
+
+
+def filter_after_cutoff(
+    tables: dict[str, pd.DataFrame], data_cutoff: date | None
+) -> tuple[dict[str, pd.DataFrame], list[Problem], list[dict]]:
+    """Leave out rows that are dated after the data cut-off (a partial date: surely after it).
+
+    Returns
+    -------
+    tables without those rows, one warning for each table that lost some, and rows of attrition.
+    """
+    if data_cutoff is None:
+        return tables, [], []
+    kept, problems, attrition = dict(tables), [], []
+    limit = np.datetime64(data_cutoff, "ns")
+    for name, (column, _) in DATED_ROWS.items():
+        if name not in tables:
+            continue
+        earliest, _ = compute_column_range(name, tables[name], column)
+        is_late = earliest > limit
+        n_lost = int(is_late.sum())
+        if n_lost:
+            kept[name] = tables[name][~is_late].reset_index(drop=True)
+            expected = f"dates up to {data_cutoff}: nothing after the cut-off is known"
+            problem = "rows after the data cut-off, left out"
+            problems.append(Problem(name, None, column, f"{n_lost} rows", problem, expected, "warning"))
+            attrition.append(
+                attrition_row(
+                    name, "rows", "cohort: data cut-off", "dated after the cut-off", len(is_late), n_lost
+                )
+            )
+    return kept, problems, attrition
+
+
+def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | None) -> list[CellFaults]:
+    """List the dates of follow-up after the cut-off, as warnings."""
+    if data_cutoff is None:
+        return []
+    faults = []
+    for column in FOLLOW_UP_DATES:
+        earliest, _ = compute_column_range("follow_up", follow_up, column)
+        positions = np.flatnonzero(earliest > np.datetime64(data_cutoff, "ns"))
+        if len(positions):
+            found = follow_up[column].iloc[positions].tolist()
+            expected = f"censored at the cut-off {data_cutoff}"
+            faults.append(CellFaults(column, positions, found, "after the data cut-off", expected, "warning"))
+    return faults

@@ -1,14 +1,113 @@
-"""What the columns of one row say about each other."""
+"""References between tables, and what the columns of one row say about each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-from prrt_outcomes.tables.faults import CellFaults
+import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.model import OUTCOME_TABLES
+from prrt_outcomes.tables.parse import CellFaults
+from prrt_outcomes.tables.schema import load_schema
+
+
+def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
+    """List the rows whose foreign key is not found, and what belongs together but is not there.
+
+    Parameters
+    ----------
+    tables : typed tables that could be read; a table whose parent holds no key is not checked
+
+    Returns
+    -------
+    Faults by table.
+    """
+    faults: dict[str, list[CellFaults]] = {name: [] for name in tables}
+    for name, frame in tables.items():
+        for foreign in load_schema(name).foreign_keys:
+            if foreign.table in tables and foreign.columns[0] in frame:
+                parent = tables[foreign.table][foreign.reference[0]].dropna()
+                if len(parent):
+                    faults[name] += _find_orphans(frame[foreign.columns[0]], parent, foreign.table)
+    if "patients" in tables:
+        faults["patients"] += _find_incomplete(tables)
+    if "lesions" in tables and "assessments" in tables:
+        faults["lesions"] += _find_lesions_without_scan(tables["lesions"], tables["assessments"])
+    return faults
+
+
+def find_missing_parents(names: Iterable[str]) -> list[Problem]:
+    """List the tables whose rows belong to a table that the study does not name.
+
+    Parameters
+    ----------
+    names : tables of the study
+    """
+    given = set(names)
+    return [
+        Problem(name, None, "", "", f"the table {foreign.table} is missing", f"a table {foreign.table}")
+        for name in sorted(given)
+        for foreign in load_schema(name).foreign_keys
+        if foreign.table not in given
+    ]
+
+
+def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellFaults]:
+    positions = np.flatnonzero((child.notna() & ~child.isin(parent)).to_numpy(bool))
+    if not len(positions):
+        return []
+    found = child.iloc[positions].tolist()
+    near = dict(zip(_fold(parent), parent, strict=True))
+    folded = _fold(child.iloc[positions])
+    expected = [
+        (f"did you mean {near[key]}? " if key in near else "") + f"a {child.name} that stands in {table}"
+        for key in folded
+    ]
+    return [CellFaults(str(child.name), positions, found, "unknown patient", expected)]
+
+
+def _fold(names: pd.Series) -> list[str]:
+    """Names without case, blanks, marks and leading zeros: two that fold alike were meant alike."""
+    text = names.str.casefold().str.replace(r"[\W_]+", "", regex=True)
+    return text.str.replace(r"(?<!\d)0+(?=\d)", "", regex=True).tolist()
+
+
+def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
+    """Patients without any outcome or without a cycle, where such tables were handed in."""
+    patients = tables["patients"]["patient_id"]
+    wanted = {
+        "no outcome": OUTCOME_TABLES,
+        "no cycle of treatment": ("cycles",),
+    }
+    faults = []
+    for problem, names in wanted.items():
+        given = [tables[name]["patient_id"] for name in names if name in tables]
+        if not given:
+            continue
+        is_known = np.logical_or.reduce([patients.isin(ids).to_numpy(bool) for ids in given])
+        positions = np.flatnonzero(~is_known & patients.notna().to_numpy(bool))
+        if len(positions):
+            expected = f"a row in {' or '.join(names)}"
+            found = patients.iloc[positions].tolist()
+            faults.append(CellFaults("patient_id", positions, found, problem, expected, "warning"))
+    return faults
+
+
+def _find_lesions_without_scan(lesions: pd.DataFrame, assessments: pd.DataFrame) -> list[CellFaults]:
+    key = ["patient_id", "assessment_date", "reader"]
+    scans = pd.MultiIndex.from_frame(assessments[key].astype({"assessment_date": "datetime64[ns]"}))
+    own = pd.MultiIndex.from_frame(lesions[key])
+    whole = lesions[key].notna().all(axis=1).to_numpy()
+    positions = np.flatnonzero(whole & ~own.isin(scans))
+    if not len(positions):
+        return []
+    found = lesions["assessment_date"].iloc[positions].dt.strftime("%Y-%m-%d").tolist()
+    expected = "a row in assessments of the same patient, day and reader"
+    problem = "no assessment on that day"
+    return [CellFaults("assessment_date", positions, found, problem, expected, "warning")]
+
 
 AGE_TOLERANCE_YEARS = 1.5
 
@@ -40,8 +139,6 @@ def check_consistency(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cell
 def _fault(
     frame: pd.DataFrame, wrong: pd.Series, column: str, problem: str, expected: str, severity: str = "error"
 ) -> list[CellFaults]:
-    import numpy as np
-
     positions = np.flatnonzero(wrong.fillna(False).to_numpy(bool))
     if not len(positions):
         return []

@@ -1,4 +1,4 @@
-"""Groups, model covariates and reference levels as all results name them.
+"""Groups, tumour groups, model covariates and reference levels as all results name them.
 
 Levels stand in schema order; `unknown` is the last level of a grouping and missing in a model; `all` is the whole
 cohort.
@@ -7,6 +7,8 @@ cohort.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,3 +110,43 @@ def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> di
             if level is not None:
                 references[name] = level
     return references
+
+
+GROUP_OF_TYPE = {
+    "gep_pancreas": "gep",
+    "gep_small_intestine": "gep",
+    "gep_large_intestine": "gep",
+    "gep_stomach_duodenum": "gep",
+    "gep_other": "gep",
+    "gep_unknown_primary": "gep",
+    "lung": "lung",
+    "paraganglioma": "neuroectodermal",
+    "phaeochromocytoma": "neuroectodermal",
+    "other": "other",
+}
+
+
+def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
+    """Add `tumour_group` where it is absent or empty: tumour types taken together.
+
+    Parameters
+    ----------
+    patients : table `patients` with `tumour_type`
+
+    Returns
+    -------
+    DataFrame
+        the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that stands
+        there already is kept, an empty tumour type stays empty.
+    """
+    import pandas as pd
+
+    levels = load_schema("analysis_set").field("tumour_group").codes
+    kind = pd.CategoricalDtype(list(levels), ordered=True)
+    if "tumour_type" in patients:
+        derived = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE)
+    else:
+        derived = pd.Series(pd.NA, index=patients.index, dtype="string")
+    if "tumour_group" in patients:
+        derived = patients["tumour_group"].astype("string").fillna(derived.astype("string"))
+    return patients.assign(tumour_group=derived.astype(kind))

@@ -6,19 +6,16 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.sources.raw_table import RawTable
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.cohort.sources.files import RawTable
 from prrt_outcomes.errors import Problem, nearest_name
-from prrt_outcomes.tables.parse import TextColumn
-from prrt_outcomes.tables.scalars import TextFormat
+from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
-    from prrt_outcomes.study.sources import TableSource
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes")
 PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
@@ -161,10 +158,6 @@ def _names(theirs: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def _filter_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndarray, list[Problem]]:
     """Rows of the file whose values are among those that the filter names."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     kept = np.ones(raw.n_rows, dtype=bool)
     problems = []
     for name, values in source.filter.items():
@@ -210,16 +203,12 @@ def format_scalar(value: object) -> str:
 
 
 def _repeat(text: str, n_rows: int) -> TextColumn:
-    import pyarrow as pa
-
     values = pa.array([text], pa.string()).take(pa.array([0] * n_rows, pa.int32()))
     texts = values if text else pa.nulls(n_rows, pa.string())
     return TextColumn(texts, values, TextFormat())
 
 
 def _number_rows(n_rows: int, field: Field, prefix: str) -> TextColumn:
-    import pyarrow as pa
-
     is_text = field.type in ("string", "code")
     numbers = [f"{prefix}-{i:06d}" if is_text else str(i) for i in range(1, n_rows + 1)]
     values = pa.array(numbers, pa.string())
@@ -228,9 +217,6 @@ def _number_rows(n_rows: int, field: Field, prefix: str) -> TextColumn:
 
 def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
     """First text that is not missing, and what stands there; missing texts become null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     known = pa.array([text for text in missing if text], pa.string())
     filled = []
     for values in columns:
@@ -246,8 +232,6 @@ def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.A
 
 def _translate(texts: pa.Array, values: Mapping[str, object], source: TableSource, field: Field) -> pa.Array:
     """The file's values in our words; a value that the mapping does not name stays as it is."""
-    import pyarrow as pa
-
     encoded = texts.dictionary_encode()
     known = {
         theirs: None

@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
-from prrt_outcomes.cohort.chronology import check_order_of_dates
-from prrt_outcomes.cohort.consistency import check_consistency
-from prrt_outcomes.cohort.cutoff import check_follow_up_after_cutoff, filter_after_cutoff
-from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS
-from prrt_outcomes.cohort.references import check_references, find_missing_parents
+from prrt_outcomes.cohort.chronology import (
+    check_follow_up_after_cutoff,
+    check_order_of_dates,
+    filter_after_cutoff,
+)
+from prrt_outcomes.cohort.consistency import check_consistency, check_references, find_missing_parents
+from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, derive_tumour_group
 from prrt_outcomes.cohort.settings import check_level_counts
-from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
-from prrt_outcomes.cohort.sources.read_source import read_source
-from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.cohort.sources.files import RawTable, SourceResult, read_source
 from prrt_outcomes.errors import Problem, has_errors, nearest_name
-from prrt_outcomes.study.model import OUTCOME_TABLES
-from prrt_outcomes.tables.faults import list_problems
+from prrt_outcomes.study.model import OUTCOME_TABLES, Study
+from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.parse import list_problems
 from prrt_outcomes.tables.schema import list_tables, load_schema
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.study.sources import TableSource
 
 PATIENT_TABLES = ("patients", "control_patients")
 

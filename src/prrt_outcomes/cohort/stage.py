@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from prrt_outcomes.cohort.read import CohortResult, read_cohort
-from prrt_outcomes.study.model import INPUT_TABLES
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import INPUT_TABLES, Study
 
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = INPUT_TABLES
@@ -35,7 +31,5 @@ def check_cohort(study: Study, folder: Path) -> CohortResult:
 
 def gather_outputs(result: CohortResult) -> dict[str, pd.DataFrame]:
     """Tables that the stage writes: every input table, `attrition` and `stages`, as other stages return them."""
-    import pandas as pd
-
     stages = pd.DataFrame({"stage": ["cohort"], "status": ["done"], "reason": [""]}, dtype="string")
     return {**result.tables, "attrition": result.attrition, "stages": stages}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
 from prrt_outcomes.endpoints.origin import (
     derive_first_response,

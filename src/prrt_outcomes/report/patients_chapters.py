@@ -192,7 +192,9 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     paragraphs = []
     for analyte, words in ORGANS.items():
         for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
-            text = format_interval(*(row[column] for column in shares), format_percent)
+            text = format_interval(
+                row["proportion"], row["proportion_low"], row["proportion_high"], format_percent
+            )
             paragraphs.append(
                 say(
                     "Grade 3 or worse {w}: {p} of {t} patients ({level} CI).",

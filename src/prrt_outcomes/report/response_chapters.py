@@ -215,7 +215,8 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
         return None
 
     def ratio(method):
-        text = format_interval(*(found[method][column] for column in RATIO), format_ratio)
+        value, low, high = (found[method][column] for column in RATIO)
+        text = format_interval(value, low, high, format_ratio)
         return trace(text, "responders", found[method], *RESPONDER_KEY)
 
     return say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -65,7 +65,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     paragraphs += _describe_tests(tables["logrank"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
-    makers = {
+    makers: dict[str, Callable] = {
         "hazard_ratio_periods": period_table,
         "km_summary": _median_table,
         "milestones": _milestone_table,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.response.codes import COMPOSITES, RESPONSES
 from prrt_outcomes.statistics.proportions import compute_proportion
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from prrt_outcomes.errors import nearest_name
-from prrt_outcomes.tables.faults import CellFaults
-from prrt_outcomes.tables.scalars import MISSING_WORDS
+from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults
 from prrt_outcomes.tables.schema import Field, load_schema
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
 
 CODE, LOW, HIGH, FILLED, PATTERN = "codes", "minimum", "maximum", "not_nullable", "pattern"
 GROUP_COLUMNS = ("centre_id",)
@@ -57,9 +54,6 @@ def check_values(
 
 def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
     """Texts such as NA in a column of free text: taken as they stand, yet hardly meant so."""
-    import numpy as np
-    import pandas as pd
-
     if field.type != "string":
         return []
     codes, unique = pd.factorize(values)
@@ -87,8 +81,6 @@ def _written_values(
 
 def _find_failures(field: Field, values: pd.Series) -> dict[str, np.ndarray]:
     """Rows that fail each check of a column; an empty cell fails only where the column must be filled."""
-    import numpy as np
-
     low, high = _bounds(field)
     failed = {}
     if field.codes:
@@ -106,8 +98,6 @@ def _find_failures(field: Field, values: pd.Series) -> dict[str, np.ndarray]:
 
 def _bounds(field: Field) -> tuple:
     """Bounds in the type of the column; ISO texts of partial dates compare in the order of time."""
-    import pandas as pd
-
     if field.type == "date" and field.minimum is not None:
         return pd.Timestamp(str(field.minimum)), pd.Timestamp(str(field.maximum))
     if field.type == "partial" and field.minimum is not None:
@@ -149,8 +139,6 @@ def _nearest_codes(field: Field, found: Sequence[str]) -> list[str]:
 
 def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
     """Rows beyond the plausible bounds, yet within the range, which is told as an error."""
-    import numpy as np
-
     if field.plausible is None:
         return np.array([], dtype=int)
     numbers = values.astype("Float64").to_numpy("float64", na_value=np.nan)
@@ -161,8 +149,6 @@ def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
 
 def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> list[CellFaults]:
     """List the cells that would name a group `all`, which is the name of the whole cohort."""
-    import numpy as np
-
     texts = [name for name, kind in extra_columns.items() if kind in ("string", "category")]
     faults = []
     for column in (*GROUP_COLUMNS, *texts):
@@ -185,8 +171,6 @@ def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.nd
     lines : line of the file for each row, shape (n,)
     labels : table, or table and file, of each row, shape (n,); told where it differs from the table
     """
-    import numpy as np
-
     key = list(load_schema(table).key)
     whole = frame[key].dropna()
     repeated = whole.index[whole.duplicated(keep="first")].to_numpy()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
-from prrt_outcomes.cohort.tumours import derive_tumour_group
+from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.delivery import summarise_delivery

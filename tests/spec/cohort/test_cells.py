@@ -5,8 +5,7 @@ import pytest
 
 from prrt_outcomes.tables.check import check_values
 from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.tables.parse import TextColumn, parse_columns, parsed_fields
-from prrt_outcomes.tables.scalars import TextFormat
+from prrt_outcomes.tables.parse import TextColumn, TextFormat, parse_columns, parsed_fields
 
 # column                       | written       | becomes     | problem
 CASES = """

@@ -2,7 +2,7 @@
 
 import re
 
-from prrt_outcomes.cli.progress import Progress
+from prrt_outcomes.cli.run import Progress
 
 JOBS = """Job stats:
 job         count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prrt_outcomes.cli.study_check import load_checked_study
+from prrt_outcomes.cli.check import load_checked_study
 from prrt_outcomes.errors import InputError
 
 HEAD = "study: s\ntables: {patients: p.csv, follow_up: f.csv}\n"

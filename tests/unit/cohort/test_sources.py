@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prrt_outcomes.cohort.sources.read_source import read_source
-from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
+from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.cohort.sources.text import scan_records, walk_records
 from prrt_outcomes.study.sources import TableSource
 
 

@@ -6,9 +6,14 @@ import pyarrow as pa
 import pytest
 
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
-from prrt_outcomes.tables.faults import CellFaults, list_problems
-from prrt_outcomes.tables.parse import TextColumn, parse_columns, parsed_fields
-from prrt_outcomes.tables.scalars import TextFormat
+from prrt_outcomes.tables.parse import (
+    CellFaults,
+    TextColumn,
+    TextFormat,
+    list_problems,
+    parse_columns,
+    parsed_fields,
+)
 
 
 def text_columns(columns, text_format=None):

@@ -1,22 +1,84 @@
-"""Delimited text (csv, tsv, csv.gz): bytes to text cells, with every ragged row and its line."""
+"""Delimited text (csv, tsv, csv.gz): bytes to text cells, with the line of every row and every ragged row."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import gzip
+import io
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
 from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.sources import TableSource
 
-if TYPE_CHECKING:
-    import numpy as np
+QUOTE, NEWLINE, RETURN = 34, 10, 13
 
-    from prrt_outcomes.cohort.sources.text_lines import RecordScan
-    from prrt_outcomes.study.sources import TableSource
+
+@dataclass(frozen=True)
+class RecordScan:
+    """Records of a text that are not blank, the header included.
+
+    Attributes
+    ----------
+    lines : line where each record begins, counted from 1, shape (n,)
+    n_fields : fields of each record, shape (n,)
+    is_certain : False where a quoted field spans lines or is not closed, so that only a walk can tell
+    """
+
+    lines: np.ndarray
+    n_fields: np.ndarray
+    is_certain: bool = True
+
+
+def scan_records(text: bytes, delimiter: str) -> RecordScan:
+    """Find records and count their fields by the positions of quotes, newlines and delimiters.
+
+    A newline or delimiter behind an odd number of quotes stands inside a quoted field. That holds for every
+    file whose quotes follow RFC 4180; `walk_records` reads the others.
+    """
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    newlines = np.flatnonzero(buffer == NEWLINE)
+    delimiters = np.flatnonzero(buffer == ord(delimiter))
+    quotes = np.flatnonzero(buffer == QUOTE)
+    all_newlines = newlines
+    if len(quotes):
+        newlines = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
+        delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
+    starts = np.append(0, newlines + 1)
+    ends = np.append(newlines, len(buffer))
+    has_return = (ends > starts) & (buffer[np.maximum(ends - 1, 0)] == RETURN) if len(buffer) else ends < 0
+    filled = ends - has_return > starts
+    starts, ends = starts[filled], ends[filled]
+    lines = np.searchsorted(all_newlines, starts) + 1
+    n_fields = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
+    is_certain = len(quotes) % 2 == 0 and len(newlines) == len(all_newlines)
+    return RecordScan(lines, n_fields, is_certain)
+
+
+def walk_records(text: bytes, delimiter: str) -> RecordScan:
+    """The same by walking through the text, strictly: a stray quote must not swallow the rows behind it.
+
+    Raises
+    ------
+    csv.Error
+        when a quoted field is never closed, or goes on behind its closing quote.
+    """
+    reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter, strict=True)
+    lines, n_fields, before = [], [], 0
+    for record in reader:
+        if record:
+            lines.append(before + 1)
+            n_fields.append(len(record))
+        before = reader.line_num
+    return RecordScan(np.array(lines, dtype=np.int64), np.array(n_fields, dtype=np.int64))
+
 
 DELIMITERS = (",", ";", "\t", "|")
 BLOCK_BYTES = 1 << 24
@@ -113,9 +175,6 @@ def _find_delimiter(text: bytes, path: Path) -> str:
 
 
 def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
-    import pyarrow as pa
-    import pyarrow.csv as arrow_csv
-
     bare = text.lstrip(b"\r\n")
     n_blank = text[: len(text) - len(bare)].count(b"\n")
     text = bare
@@ -157,7 +216,6 @@ def _header_text(text: bytes) -> str:
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:
     """Lines and fields of the records, which must be as many as the reader found; else the quotes are wrong."""
-    from prrt_outcomes.cohort.sources.text_lines import scan_records, walk_records
 
     def agrees(scan: RecordScan) -> bool:
         is_whole = scan.n_fields[1:] == scan.n_fields[0]

@@ -1,15 +1,73 @@
-"""Files of a study: found, told apart by their suffix, and read as text."""
+"""Files of a study, found, told apart by their suffix and read as text: header, cells and the line of each row."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem, nearest_name
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
     from prrt_outcomes.study.sources import TableSource
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """All cells of a file as text; an empty cell is the empty text.
+
+    Attributes
+    ----------
+    columns : name as in the header to its cells, each of length n
+    lines : line of the file where each row begins, the header being line 1, shape (n,)
+    """
+
+    columns: Mapping[str, pa.Array]
+    lines: np.ndarray
+
+    @property
+    def n_rows(self) -> int:
+        """Rows below the header."""
+        return len(self.lines)
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What came of reading one file: a raw table, or None where nothing could be read, and the problems."""
+
+    raw: RawTable | None
+    problems: tuple[Problem, ...] = ()
+
+
+def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
+    """List names that stand twice in a header; an unnamed column is no name."""
+    seen: set[str] = set()
+    problems = []
+    for name in header:
+        if name and name in seen:
+            expected = "one name for each column"
+            problems.append(Problem(table, line, name, name, "the column is there twice", expected))
+        seen.add(name)
+    return problems
+
+
+def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray) -> RawTable:
+    """Raw table of the named columns; a column without a name is kept only where it holds something."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns: dict[str, pa.Array] = {}
+    for name, values in zip(header, cells, strict=True):
+        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        is_used = bool(name) or pc.any(pc.not_equal(whole, "")).as_py()
+        if is_used:
+            columns.setdefault(name, whole)
+    return RawTable(columns, lines)
+
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
@@ -35,9 +93,9 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
         return SourceResult(None, (problem,))
     name = path.name.lower()
     if name.endswith(EXCEL_SUFFIXES):
-        from prrt_outcomes.cohort.sources.excel import read_excel_table as read
+        from prrt_outcomes.cohort.sources.typed import read_excel_table as read
     elif name.endswith(PARQUET_SUFFIXES):
-        from prrt_outcomes.cohort.sources.parquet import read_parquet_table as read
+        from prrt_outcomes.cohort.sources.typed import read_parquet_table as read
     else:
         from prrt_outcomes.cohort.sources.text import read_text_table as read
     return read(path, table, source)

@@ -1,4 +1,4 @@
-"""Workbooks (xlsx): typed cells to text, dates as ISO or in the format that the study states."""
+"""Workbooks and parquet files: typed cells to the text that a csv of the same table would hold."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import datetime as dt
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from openpyxl.utils import get_column_letter
+from openpyxl.workbook import Workbook
+
+from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
 from prrt_outcomes.errors import Problem, nearest_name
-
-if TYPE_CHECKING:
-    from openpyxl.workbook import Workbook
-
-    from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.sources import TableSource
 
 
 def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
-    import openpyxl
-
     try:
         with warnings.catch_warnings():
             # openpyxl warns of styles and validations that it passes over; no cell depends on them.
@@ -67,9 +69,6 @@ def _holds_formulas(path: Path) -> bool:
 
 def _find_uncomputed(path: Path, table: str, source: TableSource) -> list[Problem]:
     """List formulas that a program wrote and no spreadsheet has computed: they would be read as missing."""
-    import openpyxl
-    from openpyxl.utils import get_column_letter
-
     values, formulas = (
         openpyxl.load_workbook(path, read_only=True, data_only=data_only) for data_only in (True, False)
     )
@@ -97,9 +96,6 @@ def _find_uncomputed(path: Path, table: str, source: TableSource) -> list[Proble
 
 
 def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
-    import numpy as np
-    import pyarrow as pa
-
     header_line, header = rows[0]
     while header and not header[-1]:
         header = header[:-1]
@@ -138,3 +134,58 @@ def format_date(moment: dt.datetime, date_format: str | None) -> str:
     if not is_day:
         return moment.isoformat(sep=" ")
     return moment.strftime(date_format) if date_format else moment.date().isoformat()
+
+
+FIRST_LINE = 2
+
+
+def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceResult:
+    """Read a parquet file as text cells; rows are numbered as lines of a csv, the first being 2."""
+    try:
+        content = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError):
+        expected = "a parquet file, or a csv"
+        return SourceResult(
+            None, (Problem(table, None, "", path.name, "the file is no parquet file", expected),)
+        )
+    problems = check_header(table, content.column_names)
+    names, cells = [], []
+    for name, values in zip(content.column_names, content.columns, strict=True):
+        text = _column_as_text(values, source)
+        if text is None:
+            expected = "texts, numbers, dates or truth values"
+            problems.append(
+                Problem(table, None, name, str(values.type), "a column of nested values", expected)
+            )
+        else:
+            names.append(name)
+            cells.append(text)
+    lines = np.arange(content.num_rows, dtype=np.int64) + FIRST_LINE
+    return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
+
+
+def _column_as_text(values: pa.ChunkedArray, source: TableSource) -> pa.Array | None:
+    values = values.combine_chunks()
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values = values.dictionary_decode()
+        kind = values.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        return None
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return _dates_as_text(values, source)
+    if pa.types.is_floating(kind):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    text = values.cast(pa.string())
+    if pa.types.is_floating(kind) and source.decimal != ".":
+        text = pc.replace_substring(text, ".", source.decimal)
+    return text.fill_null("")
+
+
+def _dates_as_text(values: pa.Array, source: TableSource) -> pa.Array:
+    """Days in the stated format; a time of day is kept, to be refused where a day is expected."""
+    moments = pd.to_datetime(pd.Series(values.to_pandas()))
+    days = moments.dt.strftime(source.date_format or "%Y-%m-%d")
+    with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
+    is_day = moments.isna() | (moments == moments.dt.normalize())
+    return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,14 +26,12 @@ class DigitisedCurve:
     ----------
     time, survival : points in order of time, the first (0, 1), survival not rising
     risk_time, at_risk : numbers at risk; the first at time 0 is the arm's size
-    notes : what was cleaned, in words
     """
 
     time: NDArray[np.float64]
     survival: NDArray[np.float64]
     risk_time: NDArray[np.float64]
     at_risk: NDArray[np.int64]
-    notes: tuple[str, ...]
 
 
 def select_curve(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
@@ -68,68 +66,7 @@ def clean_digitised_curve(
     Times below 0 become 0, survival above 1 becomes 1, small rises are levelled at the running minimum.
     """
     points = clean_points(time, survival)
-    notes = list(points.notes)
-    times, numbers = _clean_risk_table(risk_time, at_risk, notes)
-    return DigitisedCurve(points.time, points.survival, times, numbers, tuple(notes))
-
-
-def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
-    """Clean the points of a curve that has no risk table, as `clean_digitised_curve`; the table stays empty."""
-    notes: list[str] = []
-    t, s = _finite_pairs(time, survival, "points", notes)
-    if len(t) < 2:
-        raise ValueError("fewer than two points of the curve")
-    if np.median(s) > PERCENT_FROM:
-        s = s / 100.0
-        notes.append("survival was in percent")
-    if (s < -0.05).any():
-        raise ValueError(f"survival below 0: {s.min():.3g}")
-    cleaned = (
-        (np.diff(t) < 0, "points were out of order"),
-        (t < 0, "times below 0 were set to 0"),
-        (s < 0, "values below 0 were set to 0"),
-        (s > 1, "values above 1 were set to 1"),
-    )
-    notes += [f"{int(where.sum())} {words}" for where, words in cleaned if where.any()]
-    order = np.lexsort((-s, t))
-    t, s = t[order], s[order]
-    t, s = np.maximum(t, 0.0), np.clip(s, 0.0, 1.0)
-    level = np.minimum.accumulate(s)
-    rise = s - level
-    if rise.max() > LARGEST_RISE:
-        worst = int(rise.argmax())
-        raise ValueError(
-            f"survival rises by {rise.max():.3g} up to time {t[worst]:.4g}: not a survival curve"
-        )
-    if (rise > 0).any():
-        notes.append(f"{int((rise > 0).sum())} points that rise were levelled, by {rise.max():.2g} at most")
-    t, level = np.concatenate(([0.0], t)), np.concatenate(([1.0], level))
-    last = np.concatenate((t[1:] > t[:-1], [True]))
-    t, level = t[last], np.where(t[last] == 0, 1.0, level[last])
-    return DigitisedCurve(t, level, np.zeros(0), np.zeros(0, dtype=np.int64), tuple(notes))
-
-
-def find_rises(time: NDArray, survival: NDArray) -> NDArray[np.int64]:
-    """Positions of the points that lie above an earlier one by more than is levelled, in order of time."""
-    known = np.flatnonzero(np.isfinite(time) & np.isfinite(survival))
-    if not len(known):
-        return known
-    scale = 100.0 if np.median(survival[known]) > PERCENT_FROM else 1.0
-    order = known[np.lexsort((-survival[known], time[known]))]
-    values = np.clip(survival[order] / scale, 0.0, 1.0)
-    return order[values - np.minimum.accumulate(values) > LARGEST_RISE]
-
-
-def _finite_pairs(first: ArrayLike, second: ArrayLike, what: str, notes: list[str]):
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    known = np.isfinite(a) & np.isfinite(b)
-    if not known.all():
-        notes.append(f"{int((~known).sum())} {what} without a number were left out")
-    return a[known], b[known]
-
-
-def _clean_risk_table(risk_time: ArrayLike, at_risk: ArrayLike, notes: list[str]):
-    times, numbers = _finite_pairs(risk_time, at_risk, "rows of the risk table", notes)
+    times, numbers = _known_pairs(risk_time, at_risk)
     order = np.argsort(times, kind="stable")
     times, numbers = times[order], np.round(numbers[order]).astype(np.int64)
     if not len(times) or times[0] != 0:
@@ -137,8 +74,49 @@ def _clean_risk_table(risk_time: ArrayLike, at_risk: ArrayLike, notes: list[str]
     if (np.diff(times) == 0).any():
         raise ValueError(f"the risk table names a time twice: {times[1:][np.diff(times) == 0][0]:g}")
     if (np.diff(numbers) > 0).any():
-        grows = times[1:][np.diff(numbers) > 0]
-        raise ValueError(f"the risk table grows at time {grows[0]:g}")
+        raise ValueError(f"the risk table grows at time {times[1:][np.diff(numbers) > 0][0]:g}")
     if numbers[0] < 1 or (numbers < 0).any():
         raise ValueError("numbers at risk must be 0 or more, and 1 or more at time 0")
-    return times, numbers
+    return replace(points, risk_time=times, at_risk=numbers)
+
+
+def clean_points(time: ArrayLike, survival: ArrayLike) -> DigitisedCurve:
+    """Clean the points of a curve that has no risk table, as `clean_digitised_curve`; the table stays empty."""
+    t, s = _known_pairs(time, survival)
+    if len(t) < 2:
+        raise ValueError("fewer than two points of the curve")
+    t, s, level, _ = _sort_points(t, s)
+    if (s < -0.05).any():
+        raise ValueError(f"survival below 0: {s.min():.3g}")
+    rise = np.clip(s, 0.0, 1.0) - level
+    if rise.max() > LARGEST_RISE:
+        at = t[int(rise.argmax())]
+        raise ValueError(f"survival rises by {rise.max():.3g} up to time {at:.4g}: not a survival curve")
+    t, level = np.append(0.0, np.maximum(t, 0.0)), np.append(1.0, level)
+    last = np.append(t[1:] > t[:-1], True)
+    t, level = t[last], np.where(t[last] == 0, 1.0, level[last])
+    return DigitisedCurve(t, level, np.zeros(0), np.zeros(0, dtype=np.int64))
+
+
+def find_rises(time: NDArray, survival: NDArray) -> NDArray[np.int64]:
+    """Positions of the points that lie above an earlier one by more than is levelled, in order of time."""
+    known = np.flatnonzero(np.isfinite(time) & np.isfinite(survival))
+    if not len(known):
+        return known
+    _, s, level, order = _sort_points(time[known], survival[known])
+    return known[order][np.clip(s, 0.0, 1.0) - level > LARGEST_RISE]
+
+
+def _sort_points(time: NDArray, survival: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Times and survival as a share, in order of time, the running minimum of survival, and the order."""
+    share = survival / 100.0 if np.median(survival) > PERCENT_FROM else survival
+    order = np.lexsort((-share, time))
+    share = share[order]
+    return time[order], share, np.minimum.accumulate(np.clip(share, 0.0, 1.0)), order
+
+
+def _known_pairs(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Pairs of which both numbers are known."""
+    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    known = np.isfinite(a) & np.isfinite(b)
+    return a[known], b[known]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAXIMUM_ROUNDS = 200
 FLAT_SHARE = 0.02
+ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
+FLAT_STRETCH = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,8 @@ class Reconstruction:
     at_risk: NDArray[np.int64]
 
 
-@dataclass
-class _State:
-    """Where the walk along the curve stands: patients left, and the curve as rebuilt so far."""
+class _State(NamedTuple):
+    """Patients at risk, and survival as rebuilt, at some point of the curve."""
 
     at_risk: int
     survival: float
@@ -68,24 +69,22 @@ def reconstruct_patients(curve: DigitisedCurve, events: int | None = None) -> Re
     Guyot, Ades, Ouwens and Welton 2012, BMC Medical Research Methodology 12:9.
     """
     time, survival = _with_risk_times(curve)
-    starts = np.searchsorted(time, curve.risk_time[curve.risk_time <= time[-1]])
-    bounds = [*starts.tolist(), len(time)]
+    starts = np.searchsorted(time, curve.risk_time[curve.risk_time <= time[-1]]).tolist()
     flat = FLAT_SHARE / curve.at_risk[0]
-    walk = _State(int(curve.at_risk[0]), 1.0)
+    state = _State(int(curve.at_risk[0]), 1.0)
     deaths, censored = np.zeros(len(time), dtype=np.int64), np.zeros(len(time), dtype=np.int64)
-    reached = [walk.at_risk]
-    for interval in range(len(bounds) - 1):
-        part = slice(bounds[interval], bounds[interval + 1])
-        is_last = interval == len(bounds) - 2
-        target = None if is_last else int(curve.at_risk[interval + 1])
+    reached = [state.at_risk]
+    for number, (start, stop) in enumerate(pairwise([*starts, len(time)]), start=1):
+        part, is_last = slice(start, stop), number == len(starts)
+        target = None if is_last else int(curve.at_risk[number])
         wanted = None if events is None or not is_last else events - int(deaths.sum())
-        found = _fill_interval(time, survival, part, walk, target, wanted, flat, censored)
-        deaths[part], censored[part], walk = found
+        interval = _Interval(time, survival, part, state, target, wanted, flat)
+        deaths[part], censored[part], state = interval.fill(int(censored[:start].sum()))
         if not is_last:
-            reached.append(walk.at_risk)
-    censored[-1] += walk.at_risk
+            reached.append(state.at_risk)
+    censored[-1] += state.at_risk
     times = np.concatenate([np.repeat(time, deaths), _spread(time, censored)])
-    happened = np.concatenate([np.ones(int(deaths.sum())), np.zeros(int(censored.sum()))]).astype(np.int64)
+    happened = np.repeat([1, 0], [deaths.sum(), censored.sum()]).astype(np.int64)
     order = np.lexsort((1 - happened, times))
     beyond = [0] * (len(curve.risk_time) - len(reached))
     return Reconstruction(times[order], happened[order], np.array([*reached, *beyond], dtype=np.int64))
@@ -101,139 +100,141 @@ def _with_risk_times(curve: DigitisedCurve) -> tuple[NDArray, NDArray]:
     return time[order], survival[order]
 
 
-def _fill_interval(time, survival, part, walk, target, wanted, flat, censored_before):
-    """Deaths and censorings of one interval of the risk table, and where the walk stands after it.
-
-    Where censorings fall within the interval is not published: they are tried spread over time, over the
-    points, over the points at which the curve is flat, and where the sizes of its steps say that somebody has
-    left; the way that follows the curve best is kept.
-    """
-    ending = survival[part.stop - 1]
-    if target is not None:
-        after = survival[part.stop] if part.stop < len(survival) else ending
-        guess = round(walk.at_risk * after / max(walk.survival, 1e-12)) - target
-    elif wanted is not None:
-        guess = max(walk.at_risk - wanted - round(walk.at_risk * ending / max(walk.survival, 1e-12)), 0)
-    else:
-        guess = _censorings_at_earlier_rate(time, part, walk, censored_before)
-    guess = int(np.clip(guess, 0, walk.at_risk))
-    found = [
-        _meet_target(survival, part, walk, guess, target, wanted, flat, share)
-        for share in _ways_to_spread(time, survival, part, walk, flat)
-    ]
-    best = min(found, key=lambda way: way[:2])
-    return best[2:]
-
-
-def _ways_to_spread(time, survival, part, walk: _State, flat: float) -> list[NDArray]:
-    """Cumulative shares of the censorings at the points of an interval, one array a way, from 0 to 1."""
-    points = part.stop - part.start
-    edges = np.append(time[part], time[min(part.stop, len(time) - 1)])
-    width = edges[-1] - edges[0]
-    by_point = np.arange(points + 1) / points
-    by_time = (edges - edges[0]) / width if width > 0 else by_point
-    before = survival[max(part.start - 1, 0) : part.stop - 1]
-    before = before if part.start else np.concatenate(([survival[0]], before))
-    is_flat = before - survival[part] <= flat
-    ways = [by_time, by_point]
-    if is_flat.any():
-        ways.append(np.concatenate(([0.0], np.cumsum(is_flat) / is_flat.sum())))
-    lost = _losses_by_step_size(edges, before, survival[part], walk, flat)
-    if lost[-1] > 0:
-        ways.append(lost / lost[-1])
-    return ways
-
-
-def _losses_by_step_size(edges, before, survival, walk: _State, flat: float) -> NDArray:
-    """Censorings up to each point that the steps of the curve imply: d deaths among n make it fall by the share d/n.
-
-    The deaths of a step are those that the number at risk so far asks for; the number at risk then follows from
-    the step and never grows. Between steps, censorings are spread over time.
-    """
-    at_risk, deaths = float(walk.at_risk), 0.0
-    places, lost = [0], [0.0]
-    for k in np.flatnonzero((before - survival > flat) & (survival > 0)):
-        share = 1 - survival[k] / before[k]
-        dead = max(round(at_risk * share), 1)
-        at_risk = min(dead / share, at_risk)
-        places.append(int(k))
-        lost.append(max(walk.at_risk - deaths - at_risk, lost[-1]))
-        at_risk -= dead
-        deaths += dead
-        if at_risk <= 0:
-            break
-    cumulative = np.interp(edges, edges[places], lost)
-    cumulative[0] = 0.0
-    return np.maximum.accumulate(cumulative)
-
-
-def _meet_target(survival, part, walk: _State, guess: int, target, wanted, flat: float, share: NDArray):
-    """Change the number of censorings until numbers at risk, or events, are those published.
-
-    Returns the size of what is missed, the largest distance from the curve, deaths, censorings, and where the
-    walk stands.
-    """
-    best, tried = None, set()
-    for _ in range(MAXIMUM_ROUNDS):
-        tried.add(guess)
-        lost = np.diff(np.floor(share * guess + 0.5)).astype(np.int64)
-        deaths, lost, end, distance = _walk_points(survival, part, walk, lost, flat)
-        miss = 0
-        if target is not None:
-            miss = end.at_risk - target
-        elif wanted is not None:
-            miss = int(deaths.sum()) - wanted
-        if best is None or (abs(miss), distance) < best[:2]:
-            best = (abs(miss), distance, deaths, lost, end)
-        guess = int(np.clip(guess + miss, 0, walk.at_risk))
-        if miss == 0 or guess in tried:
-            break
-    return best
-
-
-def _walk_points(survival, part, walk: _State, lost: NDArray, flat: float):
-    """Walk along the points: deaths that the fall asks for, censorings as given, nobody below zero."""
-    deaths = np.zeros(len(lost), dtype=np.int64)
-    lost = lost.copy()
-    at_risk, rebuilt, distance = walk.at_risk, walk.survival, 0.0
-    level = survival[max(part.start - 1, 0)]
-    for k in range(len(lost)):
-        here = part.start + k
-        if at_risk > 0 and rebuilt > 0 and level - survival[here] > flat:
-            level = survival[here]
-            deaths[k] = min(max(round(at_risk * (1 - survival[here] / rebuilt)), 0), at_risk)
-            rebuilt *= 1 - deaths[k] / at_risk
-        lost[k] = min(lost[k], at_risk - deaths[k])
-        at_risk -= deaths[k] + lost[k]
-        distance = max(distance, abs(rebuilt - survival[here]))
-    return deaths, lost, _State(int(at_risk), float(rebuilt)), distance
-
-
-def _censorings_at_earlier_rate(time, part, walk: _State, censored: NDArray) -> int:
-    before = time[part.start]
-    if before <= 0:
-        return 0
-    rate = censored[: part.start].sum() / before
-    return int(min(round(rate * (time[part.stop - 1] - before)), walk.at_risk))
-
-
 def _spread(time: NDArray, censored: NDArray) -> NDArray:
     """Times of censorings: between their point and the next, evenly; at the last point on it."""
     following = np.append(time[1:], time[-1])
-    times = []
+    times = [np.zeros(0)]
     for k in np.flatnonzero(censored):
         fractions = np.arange(1, censored[k] + 1) / (censored[k] + 1)
         times.append(time[k] + fractions * (following[k] - time[k]))
-    return np.concatenate(times) if times else np.zeros(0)
+    return np.concatenate(times)
 
 
-ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
-FLAT_STRETCH = 0.1
+@dataclass(frozen=True)
+class _Interval:
+    """One interval of the risk table.
+
+    Attributes
+    ----------
+    time, survival : all points of the curve
+    part : the points of the interval
+    state : before the interval
+    target : number at risk at its end; None after the last row of the table
+    wanted : events after the last row; None where not known
+    flat : fall of the curve up to which nobody has the event
+    """
+
+    time: NDArray
+    survival: NDArray
+    part: slice
+    state: _State
+    target: int | None
+    wanted: int | None
+    flat: float
+
+    def fill(self, censored_before: int) -> tuple[NDArray, NDArray, _State]:
+        """Deaths and censorings at the points, and the state after them.
+
+        Where censorings fall within the interval is not published: they are tried spread over time, over the
+        points, over the points at which the curve is flat, and where the sizes of its steps say that somebody
+        has left; the way that follows the curve best is kept.
+        """
+        stop, at_risk = self.part.stop, self.state.at_risk
+        remain = at_risk / max(self.state.survival, 1e-12)
+        if self.target is not None:
+            guess = round(remain * self.survival[min(stop, len(self.survival) - 1)]) - self.target
+        elif self.wanted is not None:
+            guess = max(at_risk - self.wanted - round(remain * self.survival[stop - 1]), 0)
+        else:
+            since = self.time[self.part.start]
+            guess = round(censored_before / since * (self.time[stop - 1] - since)) if since > 0 else 0
+        guess = int(np.clip(guess, 0, at_risk))
+        return min((self._meet_target(guess, share) for share in self._spreads()), key=lambda way: way[:2])[
+            2:
+        ]
+
+    def _spreads(self) -> list[NDArray]:
+        """Cumulative shares of the censorings at the points, one array a way to spread them, from 0 to 1."""
+        time, survival, part = self.time, self.survival, self.part
+        points = part.stop - part.start
+        edges = np.append(time[part], time[min(part.stop, len(time) - 1)])
+        width = edges[-1] - edges[0]
+        by_point = np.arange(points + 1) / points
+        before = survival[np.maximum(np.arange(part.start, part.stop) - 1, 0)]
+        is_flat = before - survival[part] <= self.flat
+        ways = [(edges - edges[0]) / width if width > 0 else by_point, by_point]
+        if is_flat.any():
+            ways.append(np.append(0.0, np.cumsum(is_flat) / is_flat.sum()))
+        lost = self._losses_by_step_size(edges, before)
+        if lost[-1] > 0:
+            ways.append(lost / lost[-1])
+        return ways
+
+    def _losses_by_step_size(self, edges: NDArray, before: NDArray) -> NDArray:
+        """Censorings up to each point that the steps imply: d deaths among n make the curve fall by the share d/n.
+
+        The deaths of a step are those that the number at risk so far asks for; the number at risk then follows
+        from the step and never grows. Between steps, censorings are spread over time.
+        """
+        survival = self.survival[self.part]
+        at_risk, deaths = float(self.state.at_risk), 0.0
+        places, lost = [0], [0.0]
+        for k in np.flatnonzero((before - survival > self.flat) & (survival > 0)):
+            share = 1 - survival[k] / before[k]
+            dead = max(round(at_risk * share), 1)
+            at_risk = min(dead / share, at_risk)
+            places.append(int(k))
+            lost.append(max(self.state.at_risk - deaths - at_risk, lost[-1]))
+            at_risk -= dead
+            deaths += dead
+            if at_risk <= 0:
+                break
+        cumulative = np.interp(edges, edges[places], lost)
+        cumulative[0] = 0.0
+        return np.maximum.accumulate(cumulative)
+
+    def _meet_target(self, guess: int, share: NDArray) -> tuple:
+        """Change the number of censorings until numbers at risk, or events, are those published.
+
+        Returns the size of what is missed, the largest distance from the curve, deaths, censorings, and the
+        state after them.
+        """
+        best, tried = None, set()
+        for _ in range(MAXIMUM_ROUNDS):
+            tried.add(guess)
+            lost = np.diff(np.floor(share * guess + 0.5)).astype(np.int64)
+            deaths, lost, end, distance = self._place_deaths(lost)
+            miss = 0
+            if self.target is not None:
+                miss = end.at_risk - self.target
+            elif self.wanted is not None:
+                miss = int(deaths.sum()) - self.wanted
+            if best is None or (abs(miss), distance) < best[:2]:
+                best = (abs(miss), distance, deaths, lost, end)
+            guess = int(np.clip(guess + miss, 0, self.state.at_risk))
+            if miss == 0 or guess in tried:
+                break
+        return best
+
+    def _place_deaths(self, lost: NDArray) -> tuple[NDArray, NDArray, _State, float]:
+        """Deaths that the fall asks for, censorings as given, nobody below zero, and the distance from the curve."""
+        deaths, lost = np.zeros(len(lost), dtype=np.int64), lost.copy()
+        (at_risk, rebuilt), distance = self.state, 0.0
+        level = self.survival[max(self.part.start - 1, 0)]
+        for k, here in enumerate(self.survival[self.part]):
+            if at_risk > 0 and rebuilt > 0 and level - here > self.flat:
+                level = here
+                deaths[k] = min(max(round(at_risk * (1 - here / rebuilt)), 0), at_risk)
+                rebuilt *= 1 - deaths[k] / at_risk
+            lost[k] = min(lost[k], at_risk - deaths[k])
+            at_risk -= deaths[k] + lost[k]
+            distance = max(distance, abs(rebuilt - here))
+        return deaths, lost, _State(int(at_risk), float(rebuilt)), distance
 
 
 @dataclass(frozen=True)
 class QualityMeasure:
-    """One measure: what was published, what the reconstruction gives, the limit and the verdict.
+    """One measure: what was published, what the reconstruction gives, the limit and the rating.
 
     `target` and `reconstructed` are numbers or nan; `limit` is in the measure's own terms (the largest
     distance, share or number that is accepted).
@@ -265,32 +266,31 @@ def measure_quality(
     and refuses nothing.
     """
     rebuilt = fit_kaplan_meier(found.time, found.event)
-    size = float(curve.at_risk[0])
-    distance = float(np.max(np.abs(_value_at(rebuilt, curve.time) - curve.survival)))
-    at_risk = float(np.max(np.abs(found.at_risk - curve.at_risk))) / size
+    values = _value_at(rebuilt, curve.time)
+    distance = float(np.max(np.abs(values - curve.survival)))
+    at_risk = float(np.max(np.abs(found.at_risk - curve.at_risk))) / float(curve.at_risk[0])
     events = float(found.event.sum())
-    measures = [
-        _judge("survival", 0.0, distance, distance, control.limit_survival),
-        _judge("at_risk", 0.0, at_risk, at_risk, control.limit_at_risk),
-    ]
-    target = np.nan if control.events is None else float(control.events)
-    measures.append(
-        _judge("events", target, events, abs(events - target) / max(target, 1.0), control.limit_events)
-    )
+    wanted = np.nan if control.events is None else float(control.events)
     median = compute_quantile(rebuilt, 0.5).time
-    published = control.published_median_months or median_of_points(curve)
-    measures.append(_judge("median", published, median, abs(median - published), control.limit_median_months))
-    mean, ours = _area(curve.time, curve.survival), _area(curve.time, _value_at(rebuilt, curve.time))
-    measures.append(_judge("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst))
-    invented = float(count_flat_events(curve, found))
-    measures.append(_judge("flat_stretch_events", 0.0, invented, invented, 0.0))
-    return measures
+    published = control.published_median_months or _median_of_points(curve)
+    mean, ours = _area(curve.time, curve.survival), _area(curve.time, values)
+    flat = float(count_flat_events(curve, found))
+    return [
+        _measure("survival", 0.0, distance, distance, control.limit_survival),
+        _measure("at_risk", 0.0, at_risk, at_risk, control.limit_at_risk),
+        _measure("events", wanted, events, abs(events - wanted) / max(wanted, 1.0), control.limit_events),
+        _measure("median", published, median, abs(median - published), control.limit_median_months),
+        _measure("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst),
+        _measure("flat_stretch_events", 0.0, flat, flat, 0.0),
+    ]
 
 
-def _judge(name: str, target: float, reconstructed: float, difference: float, limit: float) -> QualityMeasure:
-    if not np.isfinite(difference):
-        return QualityMeasure(name, float(target), float(reconstructed), limit, UNKNOWN)
-    verdict = ACCEPTED if difference <= limit + 1e-12 else REFUSED
+def _measure(
+    name: str, target: float, reconstructed: float, difference: float, limit: float
+) -> QualityMeasure:
+    verdict = UNKNOWN
+    if np.isfinite(difference):
+        verdict = ACCEPTED if difference <= limit + 1e-12 else REFUSED
     return QualityMeasure(name, float(target), float(reconstructed), limit, verdict)
 
 
@@ -303,7 +303,7 @@ def _value_at(curve: KaplanMeier, time: NDArray) -> NDArray:
     return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, time, side="right")]
 
 
-def median_of_points(curve: DigitisedCurve) -> float:
+def _median_of_points(curve: DigitisedCurve) -> float:
     """First time at which the published points are at one half or below; nan where they stay above."""
     below = np.flatnonzero(curve.survival <= 0.5)
     return float(curve.time[below[0]]) if len(below) else float("nan")

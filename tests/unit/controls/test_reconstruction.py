@@ -67,13 +67,10 @@ def test_no_death_where_the_curve_is_flat():
     assert found.at_risk.tolist() == [100, 55, 30, 10]
 
 
-def test_points_are_cleaned_and_said():
+def test_points_are_cleaned():
     curve = clean_points([-0.4, 3, 1, 2, 5], [98.9, 70, 90.5, 91, 60])
     assert curve.time.tolist() == [0, 1, 2, 3, 5]
     assert curve.survival.tolist() == pytest.approx([1, 0.905, 0.905, 0.7, 0.6])
-    words = " ".join(curve.notes)
-    for said in ("percent", "out of order", "below 0", "rise"):
-        assert said in words
 
 
 @pytest.mark.parametrize(

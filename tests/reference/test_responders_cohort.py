@@ -50,8 +50,11 @@ def respond(late=False):
             "assessment_date": FIRST + pd.to_timedelta(scans["day"], unit="D"),
             "overall_response": scans["code"],
             "change_from_baseline": scans["change"],
+            "primary_reader": True,
         }
     )
+    progressed = responses["overall_response"].eq("PD").groupby(responses["patient_id"])
+    responses["counted"] = progressed.cumsum() - responses["overall_response"].eq("PD") == 0
     periods = pd.DataFrame({"patient_id": ids, "period": 1, "first_cycle": FIRST})
     made = {
         "endpoints": endpoints,

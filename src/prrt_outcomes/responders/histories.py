@@ -7,27 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.responders.depth import DepthHistory
-from prrt_outcomes.responders.sequences import ScanSequences, derive_scan_sequences
 from prrt_outcomes.responders.states import (
     RESPONDER,
     StateHistory,
     derive_binary_history,
     derive_group_history,
 )
-from prrt_outcomes.response.new_therapy import filter_new_therapies
-from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PR, RESPONSES, SD
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.study.model import Study
+    from prrt_outcomes.study.response import ResponseSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INITIAL = 1
 FOLLOWED = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD")
+NEEDS_MINIMUM_DURATION = (MR, SD, NON_CR_NON_PD)
 
 
 @dataclass(frozen=True)
@@ -55,89 +54,94 @@ def derive_histories(
 
     Parameters
     ----------
-    tables : responses, treatment_periods, therapies, endpoints
+    tables : responses, treatment_periods, endpoints
     rows : patients of the endpoint, in order
     criterion : response criterion
-    study : section `response`, new_anticancer_therapy, partial_dates
+    study : section `response`
 
     Returns
     -------
-    CriterionHistories; months count from the endpoint's origin. Scans of the first treatment period and of the
-    primary reader count, none after progression and none after a new anticancer therapy.
-    """
-    sequences, first_cycles = select_sequences(tables, criterion, study)
-    patients = rows.frame["patient_id"].tolist()
-    shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
-    codes = study.response.groups.get(RESPONDER, ("CR", "PR"))
-    binary = derive_binary_history(sequences, patients, codes, study.response)
-    groups = derive_group_history(sequences, patients, study.response.groups, study.response)
-    each = {code: (code,) for code in FOLLOWED}
-    categories = derive_group_history(sequences, patients, each, study.response)
-    depth = derive_depth_history(select_responses(tables, criterion, study), first_cycles, patients)
-    moved = [replace(h, month=h.month + shift[h.patient]) for h in (binary, groups, categories, depth)]
-    return CriterionHistories(*moved)
-
-
-def derive_depth_history(
-    responses: pd.DataFrame, first_cycles: pd.Series, patients: list[str]
-) -> DepthHistory:
-    """Smallest change from baseline so far, at each scan after the first cycle at which it fell.
-
-    Parameters
-    ----------
-    responses : overall_response, change_from_baseline (a share); no scan after the first progression counts
-    first_cycles : date of the first cycle by patient_id
-    patients : patients of the endpoint, in order
+    CriterionHistories; months count from the endpoint's origin. The scans that count for best response in the first
+    treatment period by the primary reader: none after progression and none after a new anticancer therapy.
     """
     import pandas as pd
 
-    day = (responses["assessment_date"] - responses["patient_id"].map(first_cycles)).dt.days
-    frame = responses.assign(day=day).loc[day.gt(0)].sort_values(["patient_id", "day"])
-    progressed = frame["overall_response"].eq("PD").fillna(False).astype("int64")
-    before = progressed.groupby(frame["patient_id"]).cumsum() - progressed
-    frame = frame.loc[before.eq(0) & frame["change_from_baseline"].notna()]
-    smallest = frame.groupby("patient_id")["change_from_baseline"].cummin()
-    before = smallest.groupby(frame["patient_id"]).shift(1)
-    frame = frame.assign(smallest=smallest).loc[before.isna() | (smallest < before)]
-    patient = pd.Index(patients).get_indexer(pd.Index(frame["patient_id"]))
-    known = patient >= 0
-    return DepthHistory(
-        patient[known],
-        convert_days_to_months(frame["day"].to_numpy(dtype=float)[known]),
-        frame["smallest"].to_numpy(dtype=float)[known],
-    )
-
-
-def select_sequences(
-    tables: dict[str, pd.DataFrame], criterion: str, study: Study
-) -> tuple[ScanSequences, pd.Series]:
-    """Scans of the first treatment period that count, and the first cycle of each patient."""
-    own = select_responses(tables, criterion, study)
-    return derive_scan_sequences(own, _first_cycles(tables)), _first_cycles(tables)
-
-
-def _first_cycles(tables: dict[str, pd.DataFrame]) -> pd.Series:
     periods = tables["treatment_periods"]
-    return periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
+    first_cycles = periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
+    patients = pd.Index(rows.frame["patient_id"])
+    scans = derive_scans(tables["responses"], criterion, first_cycles, patients, study.response)
+    groups = study.response.groups
+    binary = derive_binary_history(scans, len(patients), groups.get(RESPONDER, ("CR", "PR")))
+    grouped = derive_group_history(scans, len(patients), groups)
+    categories = derive_group_history(scans, len(patients), {code: (code,) for code in FOLLOWED})
+    shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
+    made = (binary, grouped, categories, derive_depth_history(scans))
+    return CriterionHistories(*[replace(h, month=h.month + shift[h.patient]) for h in made])
 
 
-def select_responses(tables: dict[str, pd.DataFrame], criterion: str, study: Study) -> pd.DataFrame:
-    """Responses of the first period, of the primary reader, up to a new anticancer therapy."""
-    responses = tables["responses"]
-    own = responses.loc[responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL)]
-    reader = find_primary_reader(own["reader"].dropna().unique(), study.response)
-    readers = set(own["reader"].dropna())
-    own = own.loc[own["reader"].eq(reader)] if len(readers) > 1 else own
-    stop = _first_new_therapy(tables["therapies"], _first_cycles(tables), study)
-    limit = own["patient_id"].map(stop)
-    return own.loc[limit.isna() | (own["assessment_date"] <= limit)]
+def derive_scans(
+    responses: pd.DataFrame,
+    criterion: str,
+    first_cycles: pd.Series,
+    patients: pd.Index,
+    settings: ResponseSettings,
+) -> pd.DataFrame:
+    """The scans that count, with the response as far as it is known on the day of the scan.
+
+    Parameters
+    ----------
+    responses : derived table `responses`
+    criterion : response criterion
+    first_cycles : date of the first cycle by patient_id
+    patients : patients of the endpoint, in order
+    settings : primary_rate, minimum_stable_days
+
+    Returns
+    -------
+    DataFrame
+        by patient and day: patient (position), month since the first cycle, code (position in RESPONSES),
+        change_from_baseline. Stable disease and its like before `minimum_stable_days` are NE. Where the primary rate
+        is the confirmed one, a CR or PR counts from the confirming scan on; until then it is SD if late enough,
+        else NE.
+    """
+    import pandas as pd
+
+    own = responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL)
+    own &= (responses["primary_reader"] & responses["counted"]).fillna(False)
+    scans = responses.loc[own & responses["overall_response"].notna()]
+    day = (scans["assessment_date"] - scans["patient_id"].map(first_cycles)).dt.days
+    code = pd.Categorical(scans["overall_response"].astype("string"), categories=list(RESPONSES)).codes
+    scans = scans.assign(
+        day=day, code=code.astype("int64"), patient=patients.get_indexer(scans["patient_id"])
+    )
+    scans = scans.loc[scans["day"].gt(0) & scans["patient"].ge(0)].sort_values(
+        ["patient", "day"], kind="stable"
+    )
+    code = scans["code"]
+    if settings.primary_rate == "confirmed":
+        by_date = ["patient", "confirmation_date"]
+        confirmed = scans.dropna(subset="confirmation_date").groupby(by_date)["code"].min()
+        here = pd.MultiIndex.from_frame(scans[["patient", "assessment_date"]])
+        known = pd.Series(confirmed.reindex(here).to_numpy(), index=scans.index).fillna(SD)
+        code = code.mask(code.isin((CR, PR)), known).astype("int64")
+    early = scans["day"].lt(settings.minimum_stable_days) & code.isin(NEEDS_MINIMUM_DURATION)
+    month = convert_days_to_months(scans["day"].to_numpy(dtype=float))
+    return scans.assign(code=code.mask(early, NE), month=month)[
+        ["patient", "month", "code", "change_from_baseline"]
+    ]
 
 
-def _first_new_therapy(therapies: pd.DataFrame, first_cycles: pd.Series, study: Study) -> pd.Series:
-    new = filter_new_therapies(therapies, study)
-    start = resolve_partial_dates(new["start_date"], new["start_date_precision"], study.partial_dates)
-    after = start > new["patient_id"].map(first_cycles)
-    return start[after].groupby(new.loc[after, "patient_id"]).min()
+def derive_depth_history(scans: pd.DataFrame) -> DepthHistory:
+    """Smallest change from baseline so far, at each scan at which it fell; `scans` from `derive_scans`."""
+    measured = scans.loc[scans["change_from_baseline"].notna()]
+    smallest = measured.groupby("patient")["change_from_baseline"].cummin()
+    before = smallest.groupby(measured["patient"]).shift(1)
+    fell = before.isna() | (smallest < before)
+    return DepthHistory(
+        measured.loc[fell, "patient"].to_numpy(),
+        measured.loc[fell, "month"].to_numpy(),
+        smallest[fell].to_numpy(dtype=float),
+    )
 
 
 def _months_before_first_cycle(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods", "therapies")
+INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods")
 OUTPUTS = (
     "responders",
     "responder_curves",
@@ -33,7 +33,7 @@ OUTPUTS = (
     "responder_depth",
     "responder_balance",
 )
-SETTINGS = ("analysis", "endpoints", "response", "new_anticancer_therapy", "partial_dates")
+SETTINGS = ("analysis", "endpoints", "response")
 ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
 
 
@@ -42,7 +42,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
     Parameters
     ----------
-    tables : endpoints, analysis_set, responses, treatment_periods, therapies
+    tables : endpoints, analysis_set, responses, treatment_periods
     study : sections `response`, `analysis`; endpoints
 
     Returns

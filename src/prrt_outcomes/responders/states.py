@@ -1,4 +1,4 @@
-"""Which response state a patient is in at each moment: known on its day, never looked up from the future."""
+"""Which response state a patient is in at each moment: as known on that day."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.responders.sequences import ScanSequences, compute_effective_codes
 from prrt_outcomes.response.codes import NE, PD, RESPONSES
-from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prrt_outcomes.study.response import ResponseSettings
+    import pandas as pd
 
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 BINARY = (NON_RESPONDER, RESPONDER)
@@ -40,45 +38,35 @@ class StateHistory:
     final: np.ndarray
 
 
-def derive_binary_history(
-    sequences: ScanSequences, patients: Sequence[str], codes: Sequence[str], settings: ResponseSettings
-) -> StateHistory:
+def derive_binary_history(scans: pd.DataFrame, n_patients: int, codes: Sequence[str]) -> StateHistory:
     """Responder from the first scan in the group on; the state is absorbing.
 
     Parameters
     ----------
-    sequences : scans of one criterion and reader
-    patients : patients of the endpoint, in order
+    scans : from `derive_scans`: patient, month, code, by patient and month
+    n_patients : patients of the endpoint
     codes : responses that make a responder, such as CR and PR
-    settings : primary_rate confirmed or unconfirmed, and the rules of confirmation
 
     Returns
     -------
     StateHistory with states ``non_responder`` and ``responder``; patients without a scan never respond.
     """
-    effective = compute_effective_codes(sequences, settings)
-    inside = np.isin(effective, [RESPONSES.index(code) for code in codes])
-    responds = inside.any(axis=1)
-    first = inside.argmax(axis=1)
-    day = sequences.day[np.arange(len(first)), first]
-    patient = _place(sequences.patient_id, patients)
-    used = responds & (patient >= 0)
-    final = np.zeros(len(patients), dtype=int)
-    final[patient[used]] = 1
-    months = convert_days_to_months(day[used])
-    return StateHistory(BINARY, patient[used], months, np.ones(int(used.sum()), dtype=int), final)
+    inside = scans["code"].isin([RESPONSES.index(code) for code in codes])
+    first = scans.loc[inside].drop_duplicates("patient")
+    patient = first["patient"].to_numpy()
+    final = np.zeros(n_patients, dtype=int)
+    final[patient] = 1
+    return StateHistory(BINARY, patient, first["month"].to_numpy(), np.ones(len(first), dtype=int), final)
 
 
 def derive_group_history(
-    sequences: ScanSequences,
-    patients: Sequence[str],
-    groups: Mapping[str, Sequence[str]],
-    settings: ResponseSettings,
+    scans: pd.DataFrame, n_patients: int, groups: Mapping[str, Sequence[str]]
 ) -> StateHistory:
     """Group of the best response so far; progression leads to the group that holds PD.
 
     Parameters
     ----------
+    scans, n_patients : as `derive_binary_history`
     groups : group to best responses; with one group a response (CR, PR, ...) categories are followed
 
     Returns
@@ -89,28 +77,21 @@ def derive_group_history(
     group_of = np.zeros(len(RESPONSES) + 1, dtype=int)
     for position, codes in enumerate(groups.values(), start=1):
         group_of[[RESPONSES.index(code) for code in codes]] = position
-    effective = compute_effective_codes(sequences, settings)
-    evaluable = (effective >= 0) & (effective != NE)
-    ranked = np.where(evaluable & (effective != PD), effective, NE)
-    best = np.minimum.accumulate(ranked, axis=1)
-    current = np.where(effective == PD, PD, best)
-    state = np.where(effective >= 0, group_of[current], -1)
-    previous = np.column_stack([np.zeros(len(state), dtype=int), state[:, :-1]])
-    row, column = np.nonzero((state >= 0) & (state != previous))
-    patient = _place(sequences.patient_id, patients)
-    used = patient[row] >= 0
-    row, column = row[used], column[used]
-    months = convert_days_to_months(sequences.day[row, column])
-    ranks = np.where(evaluable, effective, NE).min(axis=1)
-    final = np.zeros(len(patients), dtype=int)
-    final[patient[patient >= 0]] = np.where(ranks < NE, group_of[ranks], 0)[patient >= 0]
-    return StateHistory(states, patient[row], months, state[row, column], final)
-
-
-def _place(of: np.ndarray, among: Sequence[str]) -> np.ndarray:
-    import pandas as pd
-
-    return pd.Index(among).get_indexer(pd.Index(of))
+    code, patient = scans["code"], scans["patient"]
+    best = code.where(~code.isin((NE, PD)), NE).groupby(patient).cummin().where(code != PD, PD)
+    state = best.map(lambda one: group_of[one]).astype("int64")
+    changed = state != state.groupby(patient).shift(1, fill_value=0)
+    final = np.zeros(n_patients, dtype=int)
+    rank = code.groupby(patient).min()
+    rank = rank[rank < NE]
+    final[rank.index.to_numpy()] = group_of[rank.to_numpy()]
+    return StateHistory(
+        states,
+        patient[changed].to_numpy(),
+        scans.loc[changed, "month"].to_numpy(),
+        state[changed].to_numpy(),
+        final,
+    )
 
 
 def compute_state_at(history: StateHistory, month: float, tolerance: float = 1e-8) -> np.ndarray:

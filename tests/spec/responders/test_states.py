@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.responders.sequences import derive_scan_sequences
+from prrt_outcomes.responders.histories import derive_scans
 from prrt_outcomes.responders.states import (
     BINARY,
     StateHistory,
@@ -15,10 +15,13 @@ from prrt_outcomes.responders.states import (
     derive_group_history,
     derive_state_rows,
 )
+from prrt_outcomes.response.best import Sequence, find_confirmations, find_counted
+from prrt_outcomes.response.codes import RESPONSES
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 HERE = Path(__file__).parent
+FIRST = pd.Timestamp("2010-01-01")
 
 
 def read_cases(name):
@@ -28,6 +31,33 @@ def read_cases(name):
 
 def split_cell(cell):
     return [] if cell == "-" else [part.strip() for part in cell.split(";")]
+
+
+def read_scans(scans, settings, patients=("a",)):
+    """The scans of patient a as table `responses` holds them, then as the responder stage reads them."""
+    day = np.array([day for day, _ in scans])
+    sequence = Sequence(np.zeros(len(day), dtype=int), day, np.array([RESPONSES.index(c) for _, c in scans]))
+    counted = find_counted(sequence, np.array([10**6]))
+    at = find_confirmations(
+        Sequence(*[values[counted] for values in (sequence.unit, sequence.day, sequence.response)]), settings
+    )
+    dates = pd.Series([FIRST + pd.Timedelta(days=int(d)) for d in day])
+    confirmed = pd.Series(pd.NaT, index=dates.index, dtype="datetime64[ns]")
+    confirmed[counted] = [dates[i] if i >= 0 else pd.NaT for i in at]
+    responses = pd.DataFrame(
+        {
+            "patient_id": pd.Series(["a"] * len(day), dtype="string"),
+            "criterion": "recist_1_1",
+            "period": 1,
+            "assessment_date": dates.astype("datetime64[ns]"),
+            "overall_response": [code for _, code in scans],
+            "counted": counted,
+            "primary_reader": np.ones(len(day), dtype=bool),
+            "confirmation_date": confirmed,
+            "change_from_baseline": np.nan,
+        }
+    )
+    return derive_scans(responses, "recist_1_1", pd.Series({"a": FIRST}), pd.Index(patients), settings)
 
 
 @pytest.mark.parametrize("case", read_cases("state_rows.txt"), ids=lambda case: case[0])
@@ -47,21 +77,13 @@ def test_state_rows(case):
 def test_group_states(case):
     _, primary, scans, changes, onset = case
     settings = ResponseSettings(primary_rate=primary)
-    first = pd.Timestamp("2010-01-01")
     pairs = [scan.split() for scan in split_cell(scans)]
-    responses = pd.DataFrame(
-        {
-            "patient_id": ["a"] * len(pairs),
-            "assessment_date": pd.to_datetime([first + pd.Timedelta(days=int(day)) for day, _ in pairs]),
-            "overall_response": [code for _, code in pairs],
-        }
-    )
-    sequences = derive_scan_sequences(responses, pd.Series({"a": first}))
-    history = derive_group_history(sequences, ["a"], settings.groups, settings)
+    counted = read_scans([(int(day), code) for day, code in pairs], settings)
+    history = derive_group_history(counted, 1, settings.groups)
     days = (history.month * DAYS_PER_MONTH).round().astype(int)
     found = [f"{day} {history.states[state]}" for day, state in zip(days, history.state, strict=True)]
     assert found == split_cell(changes)
-    binary = derive_binary_history(sequences, ["a"], settings.groups["responder"], settings)
+    binary = derive_binary_history(counted, 1, settings.groups["responder"])
     begins = (binary.month * DAYS_PER_MONTH).round().astype(int).tolist()
     assert begins == ([] if onset == "-" else [int(onset)])
 
@@ -84,14 +106,6 @@ def test_a_response_on_the_landmark_day_counts():
     ],
 )
 def test_the_naive_group_is_that_of_the_best_response_of_all(scans, group):
-    settings, first = ResponseSettings(), pd.Timestamp("2010-01-01")
-    responses = pd.DataFrame(
-        {
-            "patient_id": ["a"] * len(scans),
-            "assessment_date": [first + pd.Timedelta(days=day) for day, _ in scans],
-            "overall_response": [code for _, code in scans],
-        }
-    )
-    sequences = derive_scan_sequences(responses, pd.Series({"a": first}))
-    history = derive_group_history(sequences, ["z", "a"], settings.groups, settings)
+    settings = ResponseSettings()
+    history = derive_group_history(read_scans(scans, settings, ["z", "a"]), 2, settings.groups)
     assert [history.states[state] for state in history.final] == ["unclassified", group]

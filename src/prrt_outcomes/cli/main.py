@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,105 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
+def _whole_number(minimum: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers of at least `minimum`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}") from None
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"at least {minimum} is needed, not {number}")
+        return number
+
+    return read
+
+
+def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return names, options
+
+
+SET_HELP = "set an effect or rule of the model, such as effects.objective_response_hazard_ratio=1; repeatable"
+FILTERS = {
+    "endpoint": "pfs, os, ttp",
+    "role": "placebo, ssa, everolimus, sunitinib, prrt and so on",
+    "tumour-group": "gep, lung, neuroectodermal, mixed",
+}
+STUDY = _argument("study", metavar="STUDY", type=Path)
+NEW_FOLDER = "folder that is made; nothing is overwritten"
+COMMANDS: dict[str, tuple[str, str, tuple]] = {
+    "init": (
+        "init:main",
+        "write an empty study: study.yaml, tables to fill, data dictionary",
+        (_argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),),
+    ),
+    "check": (
+        "check:main",
+        "read a study and its tables and list every problem",
+        (STUDY, _argument("--out", metavar="DIR", type=Path, help="also write DIR/problems.csv")),
+    ),
+    "run": (
+        "run:main",
+        "run a study from its tables to its report",
+        (
+            STUDY,
+            _argument("--out", metavar="DIR", type=Path, help="results folder; default results/<study>"),
+            _argument("--cores", metavar="N", type=_whole_number(1), help="cores to use; default all"),
+            _argument("--profile", metavar="P", default="local", help="local (default), slurm, or a folder"),
+        ),
+    ),
+    "simulate": (
+        "commands:simulate",
+        "write a synthetic study that runs, with its truth",
+        (
+            _argument("--patients", metavar="N", type=_whole_number(1), required=True),
+            _argument("--seed", metavar="S", type=_whole_number(0), required=True),
+            _argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study"),
+            _argument(
+                "--set",
+                metavar="NAME=VALUE",
+                action="append",
+                default=[],
+                help=SET_HELP,
+            ),
+        ),
+    ),
+    "controls": (
+        "controls:main",
+        "list the published arms that a study can name, or explain one",
+        (
+            _argument("arm", metavar="ARM", nargs="?", help="an arm of the library"),
+            *(
+                _argument(f"--{name}", metavar="NAME", help=f"only arms with this one: {words}")
+                for name, words in FILTERS.items()
+            ),
+        ),
+    ),
+    "patient": (
+        "commands:write_patient",
+        "write the page of one patient, for those who treat the patient",
+        (
+            STUDY,
+            _argument("patient", metavar="PATIENT_ID"),
+            _argument("--results", metavar="DIR", type=Path, help="results folder; default results/<study>"),
+            _argument("--out", metavar="FILE", type=Path, required=True, help="page that is written"),
+        ),
+    ),
+    "step": (
+        "commands:run_step",
+        "",
+        (
+            _argument("step", metavar="STEP", help="a stage, or figures, accounts, report"),
+            _argument("--study", metavar="STUDY", type=Path, required=True),
+            _argument("--chapter", metavar="CHAPTER", help="chapter of the figures"),
+            _argument("--results", metavar="DIR", type=Path, default=Path(), help="results folder"),
+        ),
+    ),
+}
+"""For each command the function that carries it out, its help (none where it is hidden) and its arguments."""
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -40,60 +139,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    init = commands.add_parser(
-        "init", help="write an empty study: study.yaml, tables to fill, data dictionary"
-    )
-    init.add_argument("folder", metavar="DIR", type=Path, help="folder that is made; nothing is overwritten")
-
-    check = commands.add_parser("check", help="read a study and its tables and list every problem")
-    check.add_argument("study", metavar="STUDY", type=Path)
-    check.add_argument("--out", metavar="DIR", type=Path, help="also write DIR/problems.csv")
-
-    run = commands.add_parser("run", help="run a study from its tables to its report")
-    run.add_argument("study", metavar="STUDY", type=Path)
-    run.add_argument("--out", metavar="DIR", type=Path, help="results folder; default results/<study>")
-    run.add_argument("--cores", metavar="N", type=_positive, help="cores to use; default all")
-    run.add_argument("--profile", metavar="P", default="local", help="local (default), slurm, or a folder")
-
-    simulate = commands.add_parser("simulate", help="write a synthetic study that runs, with its truth")
-    simulate.add_argument("--patients", metavar="N", type=_positive, required=True)
-    simulate.add_argument("--seed", metavar="S", type=_not_negative, required=True)
-    simulate.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study")
-    simulate.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="set an effect or rule of the model, such as effects.objective_response_hazard_ratio=1; repeatable",
-    )
-
-    controls = commands.add_parser(
-        "controls", help="list the published arms that a study can name, or explain one"
-    )
-    controls.add_argument("arm", metavar="ARM", nargs="?", help="an arm of the library")
-    for name, words in (
-        ("endpoint", "pfs, os, ttp"),
-        ("role", "placebo, ssa, everolimus, sunitinib, prrt and so on"),
-        ("tumour-group", "gep, lung, neuroectodermal, mixed"),
-    ):
-        controls.add_argument(f"--{name}", metavar="NAME", help=f"only arms with this one: {words}")
-
-    patient = commands.add_parser(
-        "patient", help="write the page of one patient, for those who treat the patient"
-    )
-    patient.add_argument("study", metavar="STUDY", type=Path)
-    patient.add_argument("patient", metavar="PATIENT_ID")
-    patient.add_argument(
-        "--results", metavar="DIR", type=Path, help="results folder; default results/<study>"
-    )
-    patient.add_argument("--out", metavar="FILE", type=Path, required=True, help="page that is written")
-
-    step = commands.add_parser("step")
-    step.add_argument("step", metavar="STEP", help="a stage, or figures, accounts, report")
-    step.add_argument("--study", metavar="STUDY", type=Path, required=True)
-    step.add_argument("--chapter", metavar="CHAPTER", help="chapter of the figures")
-    step.add_argument("--results", metavar="DIR", type=Path, default=Path(), help="results folder")
+    for name, (_, words, arguments) in COMMANDS.items():
+        command = commands.add_parser(name, help=words) if words else commands.add_parser(name)
+        for flags, options in arguments:
+            command.add_argument(*flags, **options)
     return parser
 
 
@@ -101,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; whatever goes wrong is told in words."""
     parsed = build_parser().parse_args(arguments)
     try:
-        status = import_module(f"prrt_outcomes.cli.{parsed.command}").main(parsed)
+        module, _, function = COMMANDS[parsed.command][0].partition(":")
+        status = getattr(import_module(f"prrt_outcomes.cli.{module}"), function)(parsed)
         sys.stdout.flush()
     except PrrtError as error:
         _tell(error)
@@ -172,25 +222,6 @@ def _write_error_log(parsed: argparse.Namespace) -> Path:
     path = logs / name
     path.write_text(traceback.format_exc(), encoding="utf-8")
     return path
-
-
-def _positive(text: str) -> int:
-    return _whole_number(text, 1)
-
-
-def _not_negative(text: str) -> int:
-    return _whole_number(text, 0)
-
-
-def _whole_number(text: str, minimum: int) -> int:
-    """Read a whole number of at least `minimum`."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}") from None
-    if number < minimum:
-        raise argparse.ArgumentTypeError(f"at least {minimum} is needed, not {number}")
-    return number
 
 
 if __name__ == "__main__":

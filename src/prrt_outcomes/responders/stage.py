@@ -10,8 +10,7 @@ from prrt_outcomes.responders.histories import CriterionHistories, derive_histor
 from prrt_outcomes.responders.states import compute_state_at
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
-from prrt_outcomes.tables.frames import conform_table, empty_table
-from prrt_outcomes.tables.skipped import derive_skipped_tables
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

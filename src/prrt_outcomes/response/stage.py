@@ -26,8 +26,7 @@ from prrt_outcomes.response.rates import derive_baseline_columns, summarise_resp
 from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.response.warnings_table import list_warnings
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.tables.skipped import derive_skipped_tables
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study

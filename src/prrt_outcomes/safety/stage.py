@@ -13,8 +13,7 @@ from prrt_outcomes.safety.rates import (
 )
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.tables.skipped import derive_skipped_tables
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-PositiveDays = Annotated[int, Field(gt=0, description="days")]
 PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
 
 

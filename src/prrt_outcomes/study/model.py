@@ -1,4 +1,4 @@
-"""The whole study file as one frozen model."""
+"""The whole study file as one frozen model, with its small sections."""
 
 from __future__ import annotations
 
@@ -11,10 +11,62 @@ from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.base import Name, Section
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
-from prrt_outcomes.study.outputs import DisclosureSettings, FigureSettings, SafetySettings
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.sources import TableSource
-from prrt_outcomes.study.treatment import TreatmentSettings
+
+
+class TreatmentSettings(Section):
+    """When a gap between cycles starts a new period, and which intervals and windows count as kept."""
+
+    retreatment_gap_weeks: Annotated[float, Field(gt=0)] = 26.0
+    """A gap between cycles longer than this starts a new treatment period (retreatment)."""
+    cycle_interval_minimum_weeks: Annotated[float, Field(ge=0)] = 6.0
+    """Shortest interval between two cycles that counts as kept."""
+    cycle_interval_maximum_weeks: Annotated[float, Field(gt=0)] = 14.0
+    """Longest interval between two cycles that counts as kept."""
+    ssa_long_acting_days: Annotated[int, Field(ge=0)] = 28
+    """A long-acting somatostatin analogue is given at least this many days before a cycle."""
+    ssa_short_acting_days: Annotated[int, Field(ge=0)] = 1
+    """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
+    eligibility_days: Annotated[int, Field(gt=0)] = 60
+    """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
+
+    @model_validator(mode="after")
+    def check_interval(self) -> TreatmentSettings:
+        """The shortest interval lies below the longest, and the longest below the gap of a new period."""
+        if not self.cycle_interval_minimum_weeks < self.cycle_interval_maximum_weeks:
+            raise ValueError("cycle_interval_minimum_weeks must be below cycle_interval_maximum_weeks")
+        if self.cycle_interval_maximum_weeks > self.retreatment_gap_weeks:
+            raise ValueError("cycle_interval_maximum_weeks must not exceed retreatment_gap_weeks")
+        return self
+
+
+class FigureSettings(Section):
+    """Formats, resolution and style of the figures."""
+
+    formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
+    """File formats of each figure."""
+    dpi: Annotated[int, Field(ge=72, le=1200)] = 600
+    """Resolution of png."""
+    style: Literal["manuscript", "slides"] = "manuscript"
+    """Sizes of text and figure."""
+
+
+class DisclosureSettings(Section):
+    """What a release may show."""
+
+    minimum_count: Annotated[int, Field(ge=0)] = 5
+    """Cells with fewer patients are suppressed in a release."""
+
+
+class SafetySettings(Section):
+    """Phases of laboratory follow-up."""
+
+    baseline_days: Annotated[int, Field(gt=0)] = 60
+    """A baseline sample lies at most this many days before the first cycle."""
+    late_after_days: Annotated[int, Field(gt=0)] = 90
+    """Samples later than this after the last cycle of a period are late toxicity."""
+
 
 InputTable = Literal[
     "patients",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:
@@ -150,3 +152,20 @@ def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Serie
     except (TypeError, ValueError) as error:
         raise ValueError(f"{place}: {error}") from error
     return converted
+
+
+def derive_skipped_tables(stage: str, outputs: Iterable[str], reason: str) -> dict[str, pd.DataFrame]:
+    """Empty tables of a stage that was skipped, no losses, and why.
+
+    Parameters
+    ----------
+    stage : name of the stage
+    outputs : names of its tables
+    reason : why, for a reader
+
+    Returns
+    -------
+    Every table of `outputs`, empty and typed, with `attrition` and `stages` (status ``skipped``)
+    """
+    empty = {name: empty_table(name) for name in outputs}
+    return empty | {"attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}

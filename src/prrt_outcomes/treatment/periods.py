@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.study.treatment import TreatmentSettings
+from prrt_outcomes.study.model import TreatmentSettings
 from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS, compute_radionuclide
 from prrt_outcomes.units import DAYS_PER_WEEK
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.dates import compute_date_range
-from prrt_outcomes.study.treatment import TreatmentSettings
+from prrt_outcomes.study.model import TreatmentSettings
 
 ANALOGUES = {"long_acting": "ssa_long_acting", "short_acting": "ssa_short_acting"}
 

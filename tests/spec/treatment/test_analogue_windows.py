@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from prrt_outcomes.study.treatment import TreatmentSettings
+from prrt_outcomes.study.model import TreatmentSettings
 from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.treatment.windows import derive_analogue_windows
 

@@ -8,7 +8,7 @@ import pytest
 
 mpl.use("agg")
 
-from prrt_outcomes.cli.patient import main
+from prrt_outcomes.cli.commands import write_patient
 from prrt_outcomes.errors import StepError, UsageError
 from prrt_outcomes.figures.patient_chart import draw_patient_charts, pick_course, plot_patient
 from prrt_outcomes.figures.theme import figure_style
@@ -95,7 +95,7 @@ def write_study(folder):
 
 
 def ask(study, results, out):
-    return main(argparse.Namespace(study=study, patient="P7", results=results, out=out))
+    return write_patient(argparse.Namespace(study=study, patient="P7", results=results, out=out))
 
 
 def test_a_page_among_the_results_is_refused(tmp_path):

@@ -1,0 +1,95 @@
+"""Commands `simulate` and `patient`, and the hidden command `step` that the rules of the workflow call."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from prrt_outcomes import provenance, steps
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, write_problems
+from prrt_outcomes.cli.run import choose_results
+from prrt_outcomes.errors import InputError, UsageError
+from prrt_outcomes.study.load import find_study_file, load_study
+
+WARNINGS_FILE = Path("cohort") / "warnings.csv"
+
+
+def run_step(arguments: argparse.Namespace) -> int:
+    """Run one step in a results folder.
+
+    Raises
+    ------
+    InputError
+        after its problems were written to `problems.csv` in the results folder.
+    UsageError
+        when no step or chapter has that name.
+    """
+    try:
+        _call_step(arguments.step, arguments.chapter, find_study_file(arguments.study), arguments.results)
+    except InputError as error:
+        write_problems(arguments.results / PROBLEMS_FILE, error.problems)
+        raise
+    return 0
+
+
+def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) -> None:
+    """Find the step by its name and run it."""
+    study = load_study(study_file)
+    if step == "cohort":
+        write_problems(results / WARNINGS_FILE, steps.run_cohort(study, study_file, results))
+    elif step in steps.STAGES:
+        steps.run_stage(step, study, results)
+    elif step == "figures" and chapter in steps.CHAPTERS:
+        steps.draw_figures(chapter, study, results)
+    elif step == "figures":
+        raise UsageError(f"--chapter is one of {', '.join(steps.CHAPTERS)}")
+    elif step == "accounts":
+        steps.join_accounts(results)
+        description = provenance.describe_run(study, study_file, results)
+        provenance.write_provenance(results / "provenance.json", description)
+    elif step == "report":
+        steps.write_page(study, results)
+    else:
+        raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, figures, accounts, report")
+
+
+def write_patient(arguments: argparse.Namespace) -> int:
+    """Write the page of a patient from the tables of a run.
+
+    Raises
+    ------
+    UsageError
+        when the page would lie in the results folder, which is shared, or when the patient has no treatment.
+    StepError
+        when the run has not made the tables.
+    """
+    study_file = find_study_file(arguments.study)
+    results = choose_results(study_file, arguments.results)
+    out = arguments.out.resolve()
+    if out.is_relative_to(results):
+        raise UsageError(
+            f"{arguments.out} lies in the results folder, which is shared; a patient's page goes elsewhere"
+        )
+    steps.write_patient(load_study(study_file), results, arguments.patient, out)
+    print(f"page of patient {arguments.patient}: {arguments.out}")
+    return 0
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    """Write a synthetic study.
+
+    Raises
+    ------
+    UsageError
+        when the folder is a file or holds a study already.
+    """
+    from prrt_outcomes.simulate.overrides import apply_overrides
+    from prrt_outcomes.simulate.settings import SimulationSettings
+    from prrt_outcomes.simulate.study_folder import write_simulated_study
+
+    folder = arguments.out
+    settings = apply_overrides(SimulationSettings(), arguments.set)
+    write_simulated_study(folder, patients=arguments.patients, seed=arguments.seed, settings=settings)
+    print(f"{folder}: {arguments.patients} synthetic patients; their truth is in {folder / 'truth'}")
+    print(f"next: prrt-outcomes run {folder}")
+    return 0

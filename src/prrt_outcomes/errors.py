@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+STUDY_FILE = "study.yaml"
 PROBLEM_COLUMNS = ("table", "row", "column", "value", "problem", "expected", "severity")
 
 
@@ -67,6 +68,17 @@ def nearest_name(name: str, known: Sequence[str]) -> str | None:
     if not near:
         return None
     return next(k for k in known if k.lower() == near[0])
+
+
+def suggest(name: str, known: Sequence[str], expected: str) -> str:
+    """What is expected, led by the nearest known name where one is near."""
+    near = nearest_name(name, known)
+    return f"did you mean {near}? {expected}" if near else expected
+
+
+def study_problem(key: str, value: str, problem: str, expected: str) -> Problem:
+    """One fault of the study file at a dotted key; its line is found later."""
+    return Problem(STUDY_FILE, None, key, value, problem, expected)
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from prrt_outcomes.controls.library import PublishedArm, list_arm_names, load_library
-from prrt_outcomes.errors import UsageError, nearest_name
+from prrt_outcomes.errors import UsageError, nearest_name, suggest
 
 HEADINGS = ("arm", "endpoint", "treatment", "n", "median months", "criterion", "citation")
 WIDEST = 34
@@ -50,11 +50,8 @@ def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[Pu
     for name, value in wanted.items():
         known = sorted({getattr(arm, name) for arm in arms} - {""})
         if value not in known:
-            near = nearest_name(value, known)
-            hint = f"did you mean {near}? " if near else ""
-            raise UsageError(
-                f"no arm has {name.replace('_', ' ')} {value}; {hint}there are {', '.join(known)}"
-            )
+            hint = suggest(value, known, f"there are {', '.join(known)}")
+            raise UsageError(f"no arm has {name.replace('_', ' ')} {value}; {hint}")
     return [arm for arm in arms if all(getattr(arm, name) == value for name, value in wanted.items())]
 
 

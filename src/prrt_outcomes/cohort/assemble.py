@@ -27,6 +27,7 @@ from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
 
 TIME_COLUMNS = ("time", "entry_time")
+_NO_PLACES = (np.array([], dtype=np.int64), np.array([], dtype=object))
 
 
 @dataclass(frozen=True)
@@ -98,41 +99,20 @@ def assemble_table(
         mapped, n_left = _filter_empty(table, mapped)
         n_empty += n_left
         parts.append(_parse_part(table, label, mapped, source, extra_columns))
-        problems += _relabel(mapped.problems, table, label) + parts[-1].problems
-    if not parts:
-        return CohortTable(
-            conform_table(table, _no_rows(table, extra_columns), extra_columns),
-            np.array([], dtype=np.int64),
-            np.array([], dtype=object),
-            tuple(dict.fromkeys(problems)),
-            (),
-            tuple(used),
-        )
-    stacked = _stack(parts)
-    problems += _check_stacked(table, stacked)
+        problems += [replace(p, table=label) if p.table == table else p for p in mapped.problems]
+        problems += parts[-1].problems
+    stacked = _stack(parts) if parts else _Part(empty_table(table, extra_columns), *_NO_PLACES, [])
+    faults = check_keys(table, stacked.frame, stacked.lines, stacked.labels)
+    problems += list_problems(stacked.labels, faults, stacked.lines)
     frame = conform_table(table, stacked.frame, extra_columns)
-    attrition = _count_losses(table, n_rows, n_filtered, n_empty)
-    return CohortTable(
-        frame,
-        stacked.lines,
-        stacked.labels,
-        tuple(dict.fromkeys(problems)),
-        tuple(attrition),
-        tuple(used),
-    )
+    attrition = _count_losses(table, n_rows, n_filtered, n_empty) if parts else []
+    problems = list(dict.fromkeys(problems))
+    return CohortTable(frame, stacked.lines, stacked.labels, tuple(problems), tuple(attrition), tuple(used))
 
 
 def source_key(source: TableSource) -> str:
     """What tells one file from another: the path, and the sheet of a workbook."""
     return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
-
-
-def _no_rows(table: str, extra_columns: Mapping[str, str]) -> pd.DataFrame:
-    return empty_table(table, extra_columns)
-
-
-def _relabel(problems: Sequence[Problem], table: str, label: str) -> list[Problem]:
-    return [replace(p, table=label) if p.table == table else p for p in problems]
 
 
 def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
@@ -198,11 +178,6 @@ def _stack(parts: Sequence[_Part]) -> _Part:
         np.concatenate([part.labels for part in parts]),
         [],
     )
-
-
-def _check_stacked(table: str, stacked: _Part) -> list[Problem]:
-    faults = check_keys(table, stacked.frame, stacked.lines, stacked.labels)
-    return list_problems(stacked.labels, faults, stacked.lines)
 
 
 def _count_losses(table: str, n_rows: int, n_filtered: int, n_empty: int) -> list[dict]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.sources.files import RawTable
-from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
@@ -95,7 +95,7 @@ def check_date_format(table: str, source: TableSource) -> list[Problem]:
         return []
     place = f"tables.{table}.date_format"
     expected = "day, month and four-digit year, such as %d.%m.%Y or %m/%d/%Y"
-    return [Problem("study.yaml", None, place, source.date_format, "not a whole date", expected)]
+    return [study_problem(place, source.date_format, "not a whole date", expected)]
 
 
 def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
@@ -105,21 +105,17 @@ def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> 
     for section in ("columns", "constants", "values"):
         for key in getattr(source, section):
             if key not in names:
-                near = nearest_name(key, names)
-                hint = f"did you mean {near}? " if near else ""
                 place = f"tables.{table}.{section}.{key}"
-                expected = f"{hint}columns of {table}: {', '.join(names)}"
-                problems.append(
-                    Problem("study.yaml", None, place, key, "not a column of the table", expected)
-                )
+                expected = suggest(key, names, f"columns of {table}: {', '.join(names)}")
+                problems.append(study_problem(place, key, "not a column of the table", expected))
     for key in sorted(set(source.columns) & set(source.constants)):
         place = f"tables.{table}.constants.{key}"
         expected = "a column of the file or a constant, not both"
-        problems.append(Problem("study.yaml", None, place, key, "the column is given twice", expected))
+        problems.append(study_problem(place, key, "the column is given twice", expected))
     if source.time_unit != "days" and table not in TIMED_TABLES:
         place = f"tables.{table}.time_unit"
         expected = f"only {' and '.join(TIMED_TABLES)} have times with a unit"
-        problems.append(Problem("study.yaml", None, place, source.time_unit, "no such unit here", expected))
+        problems.append(study_problem(place, source.time_unit, "no such unit here", expected))
     return problems
 
 
@@ -171,7 +167,7 @@ def _filter_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.nda
         words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
         place = f"tables.{table}.filter"
         expected = "values that stand in the file, as written there"
-        problems.append(Problem("study.yaml", None, place, words, "the filter leaves no row", expected))
+        problems.append(study_problem(place, words, "the filter leaves no row", expected))
     return np.flatnonzero(kept), problems
 
 

@@ -20,7 +20,7 @@ from prrt_outcomes.cohort.consistency import check_consistency, check_references
 from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, derive_tumour_group
 from prrt_outcomes.cohort.settings import check_level_counts
 from prrt_outcomes.cohort.sources.files import RawTable, SourceResult, read_source
-from prrt_outcomes.errors import Problem, has_errors, nearest_name
+from prrt_outcomes.errors import Problem, has_errors, study_problem, suggest
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.frames import empty_table
@@ -139,10 +139,9 @@ def _check_extra_columns(study: Study, reader: _Reader) -> list[Problem]:
         if name in known:
             place = f"extra_columns.{name}"
             expected = "a name that is no column of patients"
-            problems.append(Problem("study.yaml", None, place, name, "the column exists already", expected))
+            problems.append(study_problem(place, name, "the column exists already", expected))
         elif found and name not in given:
-            near = nearest_name(name, sorted(found))
-            expected = f"{f'did you mean {near}? ' if near else ''}a column of the file"
+            expected = suggest(name, sorted(found), "a column of the file")
             problems.append(Problem("patients", 1, name, "", "a declared extra column is missing", expected))
     return problems
 
@@ -161,9 +160,8 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
             continue
         own = [*load_schema(tables[file]).names, *study.extra_columns]
         for column in sorted(columns - used[file]):
-            near = nearest_name(column, [name for name in own if name not in {*used[file], column}])
-            hint = f"did you mean {near}? " if near else ""
-            expected = f"{hint}a column of {tables[file]}, or a mapping of it in study.yaml"
+            free = [name for name in own if name not in {*used[file], column}]
+            expected = suggest(column, free, f"a column of {tables[file]}, or a mapping of it in study.yaml")
             shown = column or "(column without a name)"
             problem = "unknown column, left out"
             problems.append(Problem(tables[file], 1, shown, "", problem, expected, "warning"))

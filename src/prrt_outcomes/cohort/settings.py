@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN, WHOLE
-from prrt_outcomes.errors import Problem, nearest_name
-from prrt_outcomes.study.load import STUDY_FILE
+from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
         *_check_claims(study),
     )
     return tuple(
-        Problem(STUDY_FILE, None, ".".join(map(str, place)), str(value), problem, expected)
+        study_problem(".".join(map(str, place)), str(value), problem, expected)
         for place, value, problem, expected in found
     )
 
@@ -90,7 +89,7 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
                 place = f"analysis.{key}.{index}"
                 hint = "; strata may have more" if key == "covariates" else ""
                 expected = f"a column with at most {MOST_LEVELS} levels: put rare ones together{hint}"
-                problems.append(Problem(STUDY_FILE, None, place, name, f"{count} levels", expected))
+                problems.append(study_problem(place, name, f"{count} levels", expected))
     return problems
 
 
@@ -179,8 +178,7 @@ def _check_levels(
 
 def _suggest(name: str, known: Sequence[str], what: str) -> str:
     """The nearest known name, and all of them."""
-    near = nearest_name(name, known)
-    return (f"did you mean {near}? " if near else "") + f"{what}: {', '.join(known)}"
+    return suggest(name, known, f"{what}: {', '.join(known)}")
 
 
 def _line(key: str, lines: Mapping[str, int]) -> int | None:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel
 
-from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.errors import STUDY_FILE, Problem, suggest
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
-
-STUDY_FILE = "study.yaml"
 
 
 def describe_faults(
@@ -26,38 +24,34 @@ def describe_faults(
 
 def _describe(fault: dict, model: type[BaseModel], lines: Mapping[tuple, int]) -> Problem:
     place = _written_place(tuple(part for part in fault["loc"] if part != "[key]"), lines)
-    column = ".".join(map(str, place))
-    value = "" if fault["type"] == "missing" else _shorten(fault["input"])
-    if fault["type"] == "extra_forbidden":
+    kind, value = fault["type"], _shorten(fault["input"])
+    if kind == "extra_forbidden":
         known = known_keys(model, fault["loc"][:-1])
-        near = nearest_name(str(fault["loc"][-1]), known)
-        expected = (f"did you mean {near}? " if near else "") + f"known keys: {', '.join(known)}"
-        return Problem(STUDY_FILE, _line(place, lines), column, value, "unknown key", expected)
-    if fault["type"] == "missing":
-        return Problem(STUDY_FILE, _line(place, lines), column, "", "this key is missing", "a value")
-    if fault["type"] in ("literal_error", "enum"):
+        problem, expected = "unknown key", f"known keys: {', '.join(known)}"
+        expected = suggest(str(fault["loc"][-1]), known, expected)
+    elif kind == "missing":
+        value, problem, expected = "", "this key is missing", "a value"
+    elif kind in ("literal_error", "enum"):
         allowed = _allowed(fault)
-        near = nearest_name(str(fault["input"]), allowed)
-        expected = (f"did you mean {near}? " if near else "") + f"one of {', '.join(allowed)}"
-        return Problem(STUDY_FILE, _line(place, lines), column, value, "not an allowed value", expected)
-    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        allowed = fault.get("ctx", {}).get("expected_tags", "").replace("'", "")
-        line = _line((*place, "kind"), lines)
-        return Problem(STUDY_FILE, line, f"{column}.kind", value, "not an allowed kind", f"one of {allowed}")
-    if fault["type"] == "value_error":
-        message = str(fault["ctx"]["error"])
-        key, colon, words = message.partition(": ")
+        problem = "not an allowed value"
+        expected = suggest(str(fault["input"]), allowed, f"one of {', '.join(allowed)}")
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        place = (*place, "kind")
+        problem = "not an allowed kind"
+        expected = f"one of {fault.get('ctx', {}).get('expected_tags', '').replace(chr(39), '')}"
+    elif kind == "value_error":
+        problem, expected = str(fault["ctx"]["error"]), "a setting that fits the others"
+        key, colon, words = problem.partition(": ")
         if not place and colon and (key,) in lines:
-            place, column, message = (key,), key, words
-            value = ""
-        return Problem(
-            STUDY_FILE, _line(place, lines), column, value, message, "a setting that fits the others"
-        )
-    if fault["type"] == "string_pattern_mismatch":
+            place, value, problem = (key,), "", words
+    elif kind == "string_pattern_mismatch":
+        problem = "not a valid name"
         expected = "a name of small letters, digits and _ that begins with a letter"
-        return Problem(STUDY_FILE, _line(place, lines), column, value, "not a valid name", expected)
-    expected = fault["msg"].replace("Input should be ", "").replace("Field required", "a value")
-    return Problem(STUDY_FILE, _line(place, lines), column, value, "not a valid value", expected)
+    else:
+        problem = "not a valid value"
+        expected = fault["msg"].replace("Input should be ", "").replace("Field required", "a value")
+    column = ".".join(map(str, place))
+    return Problem(STUDY_FILE, _line(place, lines), column, value, problem, expected)
 
 
 def _allowed(fault: dict) -> list[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.errors import InputError, UsageError
+from prrt_outcomes.errors import STUDY_FILE, InputError, UsageError
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
-
-STUDY_FILE = "study.yaml"
 
 
 def find_study_file(place: str | Path) -> Path:

@@ -8,9 +8,8 @@ from typing import Any
 
 import yaml
 
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import STUDY_FILE, InputError, Problem
 
-STUDY_FILE = "study.yaml"
 MAXIMUM_BYTES = 1_000_000
 PLAIN_ONLY = "plain values only; tags that build objects are refused"
 PLAIN_TAGS = frozenset(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.sources import TableSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
@@ -138,7 +138,7 @@ def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | 
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
         expected = "an encoding such as utf-8, latin-1 or utf-16"
-        return b"", Problem("study.yaml", None, f"tables.{table}.encoding", encoding, "unknown", expected)
+        return b"", study_problem(f"tables.{table}.encoding", encoding, "unknown", expected)
     except UnicodeError as error:
         return b"", _undecodable(table, path, data, encoding, error)
     if b"\x00" in text:

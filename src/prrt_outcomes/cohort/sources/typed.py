@@ -17,7 +17,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
 from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
-from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.errors import Problem, suggest
 from prrt_outcomes.study.sources import TableSource
 
 
@@ -42,8 +42,7 @@ def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResul
 def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
-        near = nearest_name(name, book.sheetnames)
-        expected = (f"did you mean {near}? " if near else "") + f"sheets: {', '.join(book.sheetnames)}"
+        expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
         return SourceResult(
             None, (Problem(table, None, "", name, "the workbook has no such sheet", expected),)
         )

@@ -10,8 +10,8 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.study.analysis import AnalysisSettings, BootstrapSettings
+from prrt_outcomes.survival.cox_models import summarise_imputed_model
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed_model import summarise_imputed_model
 
 COHORTS = 300
 PATIENTS = 300

@@ -16,7 +16,7 @@ from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsControl
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     parts["control_medians"].append(medians)
     parts["control_meta"].append(summarise_medians(medians, study.analysis.confidence.level))
     parts["claims"].append(tabulate_claims(tables, study))
-    results = {name: _join(name, frames) for name, frames in parts.items()}
+    results = {name: stack_tables(name, frames) for name, frames in parts.items()}
     reason = "; ".join(left_out)
     status = "done" if not reason else "partial"
     if study.controls and results["controls"].empty and not study.claims:
@@ -123,14 +123,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "attrition": attrition_frame(losses),
         "stages": stage_frame("controls", status, reason),
     }
-
-
-def _join(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """One typed table of all parts, empty ones left out."""
-    import pandas as pd
-
-    typed = [conform_table(name, frame) for frame in frames if len(frame)]
-    return conform_table(name, pd.concat(typed, ignore_index=True)) if typed else empty_table(name)
 
 
 def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> ControlResults:

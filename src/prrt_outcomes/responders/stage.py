@@ -1,4 +1,4 @@
-"""Responders: the comparison everyone publishes beside the ones without its bias."""
+"""Responders: the naive comparison beside those without guarantee-time bias."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prrt_outcomes.responders.histories import CriterionHistories, derive_histor
 from prrt_outcomes.responders.states import compute_state_at
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
-from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
+from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +49,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     `responders` (every method in every comparison), the other tables of OUTPUTS for the primary criterion,
     `attrition`, `stages`
     """
-    import pandas as pd
-
     if tables["responses"].empty or tables["treatment_periods"].empty:
         return derive_skipped_tables(
             "responders", OUTPUTS, "no responses by scan: who responds when is not known"
@@ -62,10 +60,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             for name, table in analyse_responders(rows, histories, study, primary=position == 0):
                 made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
             losses += _count_losses(rows, histories, study, criterion)
-    results = {
-        name: conform_table(name, pd.concat(parts, ignore_index=True)) if parts else empty_table(name)
-        for name, parts in made.items()
-    }
+    results = {name: stack_tables(name, parts) for name, parts in made.items()}
     if results["responders"].empty:
         return derive_skipped_tables(
             "responders", OUTPUTS, "no endpoint that starts before response has times"

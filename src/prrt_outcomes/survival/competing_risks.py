@@ -11,7 +11,8 @@ from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_inciden
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.survival.group_tests import select_known
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
+from prrt_outcomes.survival.endpoint_rows import select_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 COMPETING_TABLES = ("competing_risks", "competing_tests", "fine_gray")
-FEW_PATIENTS = "too_few"
 
 
 def name_causes(definition: EndpointDefinition) -> dict[int, str]:
@@ -80,10 +80,7 @@ def _tabulate_incidence(
 
     group = compute_group(rows.frame, group_by)
     tables = []
-    for label in group.cat.categories:
-        part = rows.select((group == label).to_numpy())
-        if not len(part.time_months):
-            continue
+    for label, part in rows.split(group):
         curve = fit_cumulative_incidence(
             part.time_months,
             part.event,
@@ -93,7 +90,7 @@ def _tabulate_incidence(
             confidence=settings.confidence.level,
         )
         known = np.isfinite(curve.lower)
-        status = np.where(known, "ok", np.where(curve.incidence == 0, "no_events", FEW_PATIENTS))
+        status = np.where(known, "ok", np.where(curve.incidence == 0, "no_events", "too_few"))
         tables.append(
             pd.DataFrame(
                 {
@@ -113,7 +110,7 @@ def _tabulate_incidence(
 def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame | None:
     import pandas as pd
 
-    known = select_known(rows, group_by)
+    known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None
     part, group = known
@@ -147,13 +144,5 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
         event_of_interest=code,
         confidence=settings.confidence.level,
     )
-    names_of = {
-        "coefficient": "log_hazard_ratio",
-        "subdistribution_hazard_ratio": "hazard_ratio",
-        "lower": "hazard_ratio_low",
-        "upper": "hazard_ratio_high",
-    }
-    table = fit.table.rename(columns=names_of)
-    return table[
-        ["term", "level", "reference", *(v for v in names_of.values()), "std_error", "p_value", "status"]
-    ]
+    table = fit.table.rename(columns=RATIO_COLUMNS | {"subdistribution_hazard_ratio": "hazard_ratio"})
+    return table[["term", "level", "reference", *RATIO, "status"]]

@@ -9,9 +9,11 @@ import numpy as np
 from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.concordance import compute_cox_concordance
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
-from prrt_outcomes.survival.imputed_model import summarise_imputed_model
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +24,17 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+RATIO_COLUMNS = {
+    "n_events": "events",
+    "coefficient": "log_hazard_ratio",
+    "lower": "hazard_ratio_low",
+    "upper": "hazard_ratio_high",
+}
+RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
 MODEL_TABLES = ("cox", "cox_diagnostics", "cox_fit")
 GLOBAL = "global"
 MOST_PENALISED = 20
+IMPUTED = "multivariable_imputed"
 
 
 def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
@@ -81,7 +91,7 @@ def _covariates(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame
 def _plan(
     frame: pd.DataFrame, varying: pd.DataFrame, settings: AnalysisSettings
 ) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame | None]]:
-    """Model, its name in `cox_fit`, covariates and strata."""
+    """Each model: kind, name in `cox_fit`, covariates and strata."""
     import pandas as pd
 
     for name in varying.columns:
@@ -126,27 +136,8 @@ def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataF
 
 
 def _tabulate_coefficients(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    names = {
-        "n_events": "events",
-        "coefficient": "log_hazard_ratio",
-        "lower": "hazard_ratio_low",
-        "upper": "hazard_ratio_high",
-    }
-    kept = [
-        "term",
-        "level",
-        "reference",
-        "n",
-        "events",
-        "log_hazard_ratio",
-        "std_error",
-        "hazard_ratio",
-        "hazard_ratio_low",
-        "hazard_ratio_high",
-        "p_value",
-        "status",
-    ]
-    return table.rename(columns=names)[kept].assign(model=model)
+    kept = ["term", "level", "reference", "n", "events", *RATIO, "status"]
+    return table.rename(columns=RATIO_COLUMNS)[kept].assign(model=model)
 
 
 def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
@@ -177,3 +168,75 @@ def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
             }
         ]
     )
+
+
+def summarise_imputed_model(
+    rows: EndpointRows, covariates: pd.DataFrame, settings: AnalysisSettings
+) -> pd.DataFrame | None:
+    """Fit the multivariable model to several imputed sets and pool it.
+
+    Parameters
+    ----------
+    rows : patients of one endpoint
+    covariates : of the multivariable model, with missing values
+    settings : multiple_imputation_sets, bootstrap.seed, reference, confidence.level
+
+    Returns
+    -------
+    Rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
+    set is asked for, where a set cannot be fitted, or where there are no more events than coefficients (the
+    difference between the sets has no degrees of freedom then). A ratio too large to be a number is empty,
+    `not_estimable`.
+    """
+    sets = settings.multiple_imputation_sets
+    if sets < 2 or not covariates.isna().to_numpy().any() or covariates.isna().all().any():
+        return None
+    event = (rows.event == 1).astype(float)
+    auxiliary = np.column_stack([event, compute_cumulative_hazard(rows)])
+    references = choose_references(covariates, settings.reference)
+    completed = impute_chained(
+        covariates.reset_index(drop=True), auxiliary, sets=sets, seed=settings.bootstrap.seed
+    )
+    fits = [
+        fit_cox(**(_model_input(rows, frame, None, settings) | {"references": references}))
+        for frame in completed
+    ]
+    first = fits[0].table
+    names = ["term", "level"]
+    if event.sum() <= len(first):
+        return None
+    if any(
+        fit.status not in ("ok", "few_events") or not fit.table[names].equals(first[names]) for fit in fits
+    ):
+        return None
+    pooled = pool_estimates(
+        np.stack([fit.coefficients for fit in fits]),
+        np.stack([np.diag(fit.covariance) for fit in fits]),
+        complete_degrees_of_freedom=float(event.sum()) - len(first),
+        confidence=settings.confidence.level,
+    )
+    high = compute_ratio(pooled.upper)
+    return first[["term", "level", "reference"]].assign(
+        model=IMPUTED,
+        status=first["status"].where(np.isfinite(high), "not_estimable"),
+        n=len(event),
+        events=int(event.sum()),
+        log_hazard_ratio=pooled.estimate,
+        std_error=pooled.std_error,
+        hazard_ratio=compute_ratio(pooled.estimate),
+        hazard_ratio_low=compute_ratio(pooled.lower),
+        hazard_ratio_high=high,
+        p_value=pooled.p_value,
+    )
+
+
+def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
+    """Nelson-Aalen cumulative hazard of each patient while at risk: from a late entry on, to the end."""
+    table = compute_risk_table(rows.time_months, rows.event, entry=rows.entry_months)
+    at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
+    steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    hazard = np.concatenate(([0.0], np.cumsum(steps)))
+    end = hazard[np.searchsorted(table.time, rows.time_months * (1 + 1e-9), side="right")]
+    if rows.entry_months is None:
+        return end
+    return end - hazard[np.searchsorted(table.time, rows.entry_months * (1 + 1e-9), side="right")]

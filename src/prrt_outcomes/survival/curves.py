@@ -44,18 +44,8 @@ def summarise_curves(
     group = compute_group(rows.frame, group_by)
     ticks = choose_ticks(float(rows.time_months.max()))
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in CURVE_TABLES}
-    for label in group.cat.categories:
-        part = rows.select((group == label).to_numpy())
-        if not len(part.time_months):
-            continue
-        curve = fit_kaplan_meier(
-            part.time_months,
-            part.event,
-            entry=part.entry_months,
-            interval=settings.confidence.type,
-            confidence=settings.confidence.level,
-            group=label,
-        )
+    for label, part in rows.split(group):
+        curve = fit_curve(part, settings)
         made = {
             "km_curve": _tabulate_curve(curve, part),
             "km_summary": _summarise_curve(curve, part, settings),
@@ -65,6 +55,17 @@ def summarise_curves(
         for name, table in made.items():
             parts[name].append(table.assign(endpoint=rows.endpoint, group_by=group_by, group=label))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def fit_curve(rows: EndpointRows, settings: AnalysisSettings) -> KaplanMeier:
+    """Kaplan-Meier curve of the patients, with the intervals that the study asks for."""
+    return fit_kaplan_meier(
+        rows.time_months,
+        rows.event,
+        entry=rows.entry_months,
+        interval=settings.confidence.type,
+        confidence=settings.confidence.level,
+    )
 
 
 def choose_ticks(longest_months: float) -> np.ndarray:

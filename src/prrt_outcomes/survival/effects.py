@@ -1,4 +1,4 @@
-"""Where one hazard ratio does not tell all: by period of follow-up, and by subgroup."""
+"""Hazard ratios by period of follow-up and by subgroup."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
-
-RATIO_COLUMNS = {
-    "n_events": "events",
-    "coefficient": "log_hazard_ratio",
-    "lower": "hazard_ratio_low",
-    "upper": "hazard_ratio_high",
-}
-RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
 
 
 def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame | None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prrt_outcomes.cohort.grouping import UNKNOWN
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 
@@ -47,6 +50,20 @@ class EndpointRows:
         return EndpointRows(
             self.endpoint, self.time_months[rows], self.event[rows], entry, self.frame.loc[rows]
         )
+
+    def split(self, group: pd.Series) -> Iterator[tuple[str, EndpointRows]]:
+        """Each level of a grouping with its patients, in the order of the levels; levels without patients left out."""
+        for level in group.cat.categories:
+            chosen = (group == level).to_numpy()
+            if chosen.any():
+                yield level, self.select(chosen)
+
+
+def select_known(rows: EndpointRows, group: pd.Series) -> tuple[EndpointRows, pd.Series] | None:
+    """Patients whose group is known, with the group; None where they form fewer than two groups."""
+    keep = group.ne(UNKNOWN).to_numpy()
+    known = group[keep].cat.remove_unused_categories()
+    return None if len(known.cat.categories) < 2 else (rows.select(keep), known)
 
 
 def select_endpoint_rows(

@@ -1,4 +1,4 @@
-"""Estimands side by side, and the course of treatment: medians and hazard ratios under every reading of a run."""
+"""Medians and hazard ratios of every estimand of a study, and the times of the course of treatment."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, choose_reference, compute_group
+from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.curves import fit_curve
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
+from prrt_outcomes.tables.frames import stack_tables
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
@@ -29,17 +31,17 @@ TIMES = {"duration_of_response": False, "pfs_first": True, "pfs_retreatment": Tr
 
 
 def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Medians and hazard ratios of all estimands of a run, and the times of the course of treatment.
+    """Compare all estimands of a study, and summarise the course of treatment.
 
     Parameters
     ----------
-    tables : the tables of `ESTIMAND_INPUTS`
+    tables : analysis_set, endpoints, endpoint_variants, treatment_course
     study : endpoints and analysis
 
     Returns
     -------
     dict
-        the result tables of `ESTIMAND_OUTPUTS`.
+        result tables `estimand_comparison` and `course_summary`.
     """
     settings = study.analysis
     groupings = list_groupings(tables["analysis_set"], settings)
@@ -59,21 +61,13 @@ def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> 
     }
 
 
-def stack_tables(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """One typed table of `data_schema/` from its parts; without rows where there are none."""
-    import pandas as pd
-
-    typed = [conform_table(name, part) for part in parts if len(part)]
-    return pd.concat(typed, ignore_index=True) if typed else empty_table(name)
-
-
 def list_groupings(analysis_set: pd.DataFrame, settings: AnalysisSettings) -> tuple[str, ...]:
     """`all` and the groupings of the study that the analysis set holds."""
     return (WHOLE, *[name for name in settings.group_by if name in analysis_set.columns])
 
 
 def split_estimands(tables: dict[str, pd.DataFrame], study: Study) -> list[tuple[str, str, pd.DataFrame]]:
-    """Name, variant (empty for the endpoint itself) and rows of each estimand of a run."""
+    """Name, variant (empty for the endpoint itself) and rows of each estimand."""
     variants = tables["endpoint_variants"]
     parts = []
     for definition in study.endpoints:
@@ -105,12 +99,7 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     import pandas as pd
 
     group = compute_group(rows.frame, group_by)
-    table = pd.DataFrame(
-        [
-            _describe(rows.select((group == level).to_numpy()), level, settings)
-            for level in group.cat.categories
-        ]
-    )
+    table = pd.DataFrame([_describe(part, level, settings) for level, part in rows.split(group)])
     ratios = _fit_ratios(rows, group, group_by, settings) if group_by != WHOLE else None
     if ratios is None:
         empty = dict.fromkeys(("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value"), np.nan)
@@ -120,13 +109,7 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
 
 def _describe(part: EndpointRows, level: str, settings: AnalysisSettings) -> dict:
     """Number, events and median of one group."""
-    curve = fit_kaplan_meier(
-        part.time_months,
-        part.event,
-        entry=part.entry_months,
-        interval=settings.confidence.type,
-        confidence=settings.confidence.level,
-    )
+    curve = fit_curve(part, settings)
     median = compute_quantile(curve, 0.5)
     return {
         "group": str(level),
@@ -145,29 +128,21 @@ def _fit_ratios(
     """Hazard ratios of a univariable Cox model, one row a level; None with fewer than two known groups."""
     import pandas as pd
 
-    keep = group.ne(UNKNOWN).to_numpy()
-    known = group[keep].cat.remove_unused_categories()
-    reference = choose_reference(group, settings.reference.get(group_by))
-    if len(known.cat.categories) < 2:
+    known = select_known(rows, group)
+    if known is None:
         return None
-    part = rows.select(keep)
+    part, members = known
+    reference = choose_reference(group, settings.reference.get(group_by))
     fit = fit_cox(
         part.time_months,
         (part.event == 1).astype(float),
-        pd.DataFrame({group_by: known.cat.set_categories(known.cat.categories, ordered=False)}),
+        pd.DataFrame({group_by: members.cat.set_categories(members.cat.categories, ordered=False)}),
         references={group_by: reference},
         entry=part.entry_months,
         confidence=settings.confidence.level,
     )
-    table = fit.table.rename(
-        columns={
-            "level": "group",
-            "lower": "hazard_ratio_low",
-            "upper": "hazard_ratio_high",
-            "status": "hazard_ratio_status",
-        }
-    )
-    columns = [
+    table = fit.table.rename(columns=RATIO_COLUMNS | {"level": "group", "status": "hazard_ratio_status"})
+    kept = [
         "group",
         "hazard_ratio",
         "hazard_ratio_low",
@@ -175,7 +150,7 @@ def _fit_ratios(
         "p_value",
         "hazard_ratio_status",
     ]
-    return table[columns].assign(group=table["group"].astype(str), reference=reference)
+    return table[kept].assign(group=table["group"].astype(str), reference=reference)
 
 
 def summarise_course(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference, compute_group
+from prrt_outcomes.cohort.grouping import choose_reference, compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank
 from prrt_outcomes.statistics.maxcombo import compute_maxcombo
 from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.survival.endpoint_rows import select_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,12 +57,12 @@ def summarise_group_tests(
     """
     import pandas as pd
 
-    known = select_known(rows, group_by)
+    known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None
     part, group = known
     tables: list[tuple[str, np.ndarray | None]] = [("", None)]
-    # a group within strata of itself has nobody to be compared with
+    # Within strata of the grouping itself there is nothing to compare.
     names = tuple(name for name in settings.strata if name != group_by)
     if names:
         tables.append(("+".join(names), _stratum(part.frame, names)))
@@ -77,16 +78,6 @@ def summarise_group_tests(
     return pd.concat(written, ignore_index=True).assign(endpoint=rows.endpoint, group_by=group_by)
 
 
-def select_known(rows: EndpointRows, group_by: str) -> tuple[EndpointRows, pd.Series] | None:
-    """Patients whose group is known, with the group; None where they form fewer than two groups."""
-    group = compute_group(rows.frame, group_by)
-    keep = group.ne(UNKNOWN).to_numpy()
-    group = group[keep].cat.remove_unused_categories()
-    if len(group.cat.categories) < 2:
-        return None
-    return rows.select(keep), group
-
-
 def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
     labels = [compute_group(frame, name).astype(str) for name in strata]
     joined = labels[0]
@@ -96,21 +87,12 @@ def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
 
 
 def _test(table: RiskTable, name: str) -> dict:
-    if name == MAXCOMBO:
-        combo = compute_maxcombo(table)
-        return {
-            "test": name,
-            "statistic": abs(combo.statistic),
-            "df": np.nan,
-            "p_value": combo.p_value,
-            "status": combo.status,
-        }
-    result = compute_logrank(table, **TESTS[name])
-    df = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
+    result = compute_maxcombo(table) if name == MAXCOMBO else compute_logrank(table, **TESTS[name])
+    known = name != MAXCOMBO and result.status == "ok"
     return {
         "test": name,
-        "statistic": result.statistic,
-        "df": df,
+        "statistic": abs(result.statistic) if name == MAXCOMBO else result.statistic,
+        "df": float(result.degrees_of_freedom) if known else np.nan,
         "p_value": result.p_value,
         "status": result.status,
     }
@@ -157,15 +139,15 @@ def summarise_rmst_differences(
     """
     import pandas as pd
 
-    known = select_known(rows, group_by)
+    known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None
     part, group = known
     reference = choose_reference(group, settings.reference.get(group_by))
-    curves = {}
-    for label in group.cat.categories:
-        own = part.select((group == label).to_numpy())
-        curves[label] = fit_kaplan_meier(own.time_months, own.event, entry=own.entry_months)
+    curves = {
+        label: fit_kaplan_meier(own.time_months, own.event, entry=own.entry_months)
+        for label, own in part.split(group)
+    }
     written = []
     for label in group.cat.categories:
         if label == reference:

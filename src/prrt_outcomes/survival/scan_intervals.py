@@ -1,4 +1,4 @@
-"""How often each group was scanned: groups scanned more rarely seem to progress later."""
+"""Days between scans by group: in a group scanned less often progression is seen later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
-from prrt_outcomes.survival.estimands import stack_tables
+from prrt_outcomes.tables.frames import stack_tables
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study

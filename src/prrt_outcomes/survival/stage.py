@@ -15,7 +15,7 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_r
 from prrt_outcomes.survival.estimands import summarise_estimand_tables
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +65,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     -------
     Result tables named in OUTPUTS, `attrition` and `stages`
     """
-    import pandas as pd
-
-    made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
+    made: dict[str, list[pd.DataFrame | None]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     absent = []
     for definition in study.endpoints:
@@ -76,8 +74,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             absent.append(definition.name)
             continue
         for name, table in _summarise_endpoint(rows, definition, study.analysis):
-            if table is not None:
-                made[name].append(table)
+            made[name].append(table)
         losses += _count_losses(rows, study.analysis)
     if len(absent) == len(study.endpoints):
         status = stage_frame("survival", "skipped", "no times to event")
@@ -85,10 +82,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         status = stage_frame("survival", "partial", f"no times to event for {', '.join(absent)}")
     else:
         status = stage_frame("survival", "done")
-    results = {
-        name: conform_table(name, pd.concat(parts, ignore_index=True)) if parts else empty_table(name)
-        for name, parts in made.items()
-    }
+    results = {name: stack_tables(name, parts) for name, parts in made.items()}
     every = {name: tables[name] if name in tables else empty_table(name) for name in INPUTS}
     results |= summarise_estimand_tables(every, study) | summarise_sensitivity_tables(every, study)
     return results | {"attrition": attrition_frame(losses), "stages": status}

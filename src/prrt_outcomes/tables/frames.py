@@ -105,6 +105,14 @@ def conform_table(
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
 
+def stack_tables(name: str, parts: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
+    """One typed table of `data_schema/` from its parts; without rows where no part has any."""
+    import pandas as pd
+
+    typed = [conform_table(name, part) for part in parts if part is not None and len(part)]
+    return pd.concat(typed, ignore_index=True) if typed else empty_table(name)
+
+
 def derive_precision(text: pd.Series) -> pd.Series:
     """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
     import pandas as pd

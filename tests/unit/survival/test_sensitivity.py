@@ -10,11 +10,11 @@ from prrt_outcomes.survival.estimands import compare_groups, summarise_course, s
 from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals
 from prrt_outcomes.survival.sensitivity import (
     derive_event_bounds,
+    find_tipping_points,
     list_analyses,
     summarise_sensitivity_tables,
     summarise_turnbull,
 )
-from prrt_outcomes.survival.tipping import find_tipping_points
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 MONTH = 30.4375

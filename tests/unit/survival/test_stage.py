@@ -250,8 +250,8 @@ def test_imputation_stands_beside_the_complete_cases():
 
 def test_late_entry_is_imputed_from_the_hazard_lived_through():
     """A death among two at risk, then another: the late patient lived through the second only."""
+    from prrt_outcomes.survival.cox_models import compute_cumulative_hazard
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
-    from prrt_outcomes.survival.imputed_model import compute_cumulative_hazard
 
     entry = np.array([0.0, 0.0, 3.0])
     rows = EndpointRows("os", np.array([2.0, 5.0, 6.0]), np.array([1, 1, 0]), entry, pd.DataFrame())

@@ -6,8 +6,8 @@ import pytest
 
 from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.cox_models import summarise_imputed_model
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed_model import summarise_imputed_model
 
 SETTINGS = AnalysisSettings(multiple_imputation_sets=3)
 

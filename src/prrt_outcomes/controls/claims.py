@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.codes import COMPOSITES
-from prrt_outcomes.statistics.curve_summaries import compute_quantile
-from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.curve_summaries import Quantile, compute_quantile
 from prrt_outcomes.statistics.proportions import compute_proportion
+from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
 
@@ -155,15 +155,8 @@ def _select_members(
     return rows.select(inside) if inside.any() else None
 
 
-def _fit_median(rows: EndpointRows, study: Study):
-    curve = fit_kaplan_meier(
-        rows.time_months,
-        rows.event,
-        entry=rows.entry_months,
-        interval=study.analysis.confidence.type,
-        confidence=study.analysis.confidence.level,
-    )
-    return compute_quantile(curve, 0.5)
+def _fit_median(rows: EndpointRows, study: Study) -> Quantile:
+    return compute_quantile(fit_curve(rows, study.analysis), 0.5)
 
 
 def _explain_group(

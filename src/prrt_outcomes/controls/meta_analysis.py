@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from prrt_outcomes.controls.library import PublishedArm, load_library
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
-from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
+from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ def fit_random_effects(
     share = max(0.0, (q - (k - 1)) / q) if k > 1 and q > 0 else 0.0
     low = high = math.nan
     if k >= FEWEST_TO_PREDICT:
-        from scipy.special import stdtrit
-
         half = float(stdtrit(k - 2, 0.5 + confidence / 2)) * math.sqrt(tau + error**2)
         low, high = pooled - half, pooled + half
     return RandomEffects(k, pooled, error, tau, share, q, low, high)
@@ -123,27 +122,19 @@ def list_medians(study: Study, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _arm_row(arm: PublishedArm) -> dict:
     error, basis = compute_log_error(arm)
     known = arm.median_months is not None
-    return {
-        "endpoint": arm.endpoint,
+    absent = "not_reached" if arm.median_status == "not_reached" else "not_estimable"
+    names = ("endpoint", "role", "arm", "study", "treatment", "citation", "source_population", "n")
+    return {name: getattr(arm, name) for name in names} | {
         "series": SERIES if arm.role == "prrt" else CONTROL,
-        "role": arm.role,
-        "arm": arm.arm,
-        "study": arm.study,
-        "treatment": arm.treatment,
-        "citation": arm.citation,
         "tumour_group": arm.tumour_group or "unknown",
-        "source_population": arm.source_population,
-        "n": arm.n,
-        "median_months": arm.median_months if known else math.nan,
-        "low": math.nan if arm.median_low is None else arm.median_low,
-        "high": math.nan if arm.median_high is None else arm.median_high,
+        "median_months": arm.median_months,
+        "low": arm.median_low,
+        "high": arm.median_high,
         "log_std_error": error if known else math.nan,
         "basis": basis if known else "",
         "in_summary": False,
         "in_group_summary": False,
-        "status": "ok"
-        if known
-        else ("not_reached" if arm.median_status == "not_reached" else "not_estimable"),
+        "status": "ok" if known else absent,
         "note": "" if known else "not in a summary: no median, which makes the summary too short",
     }
 
@@ -174,41 +165,27 @@ def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -
     if rows is None:
         return []
     group = rows.frame["tumour_group"].astype("string").fillna("unknown").to_numpy(dtype=object)
+    shared = {
+        "endpoint": endpoint,
+        "series": COHORT,
+        "role": COHORT,
+        "arm": study.study,
+        "study": study.study,
+        "treatment": "this cohort",
+        "citation": "",
+        "source_population": study.study,
+        "basis": "Kaplan-Meier",
+        "in_summary": False,
+        "in_group_summary": False,
+        "note": "",
+    }
     found = []
-    for name in (WHOLE, *dict.fromkeys(sorted(set(group) - {"unknown"}))):
-        inside = np.ones(len(group), dtype=bool) if name == WHOLE else group == name
-        part = rows.select(inside)
-        curve = fit_kaplan_meier(
-            part.time_months,
-            part.event,
-            entry=part.entry_months,
-            interval=study.analysis.confidence.type,
-            confidence=study.analysis.confidence.level,
-        )
-        median = compute_quantile(curve, 0.5)
-        found.append(
-            {
-                "endpoint": endpoint,
-                "series": COHORT,
-                "role": COHORT,
-                "arm": study.study,
-                "study": study.study,
-                "treatment": "this cohort",
-                "citation": "",
-                "tumour_group": name,
-                "source_population": study.study,
-                "n": int(inside.sum()),
-                "median_months": median.time,
-                "low": median.lower,
-                "high": median.upper,
-                "log_std_error": math.nan,
-                "basis": "Kaplan-Meier",
-                "in_summary": False,
-                "in_group_summary": False,
-                "status": median.status,
-                "note": "",
-            }
-        )
+    for name in (WHOLE, *sorted(set(group) - {"unknown"})):
+        inside = (group == name) | (name == WHOLE)
+        median = compute_quantile(fit_curve(rows.select(inside), study.analysis), 0.5)
+        numbers = {"median_months": median.time, "low": median.lower, "high": median.upper}
+        own = {"tumour_group": name, "n": int(inside.sum()), "status": median.status}
+        found.append(shared | own | numbers)
     return found
 
 
@@ -227,42 +204,40 @@ def summarise_medians(medians: pd.DataFrame, confidence: float = 0.95) -> pd.Dat
     all for `all`); empty where ours is not reached.
     """
     found = []
-    ours = medians[medians["series"] == COHORT].set_index(["endpoint", "tumour_group"])
+    ours = medians[medians["series"] == COHORT].set_index(["endpoint", "tumour_group"])["median_months"]
     arms = medians[medians["series"] != COHORT]
     for (endpoint, role), rows in arms.groupby(["endpoint", "role"], sort=False):
         for group in (WHOLE, *dict.fromkeys(rows["tumour_group"])):
-            chosen = rows["in_summary"] if group == WHOLE else rows["in_group_summary"]
-            part = rows[chosen.astype(bool)]
-            part = part if group == WHOLE else part[part["tumour_group"] == group]
+            own = rows if group == WHOLE else rows[rows["tumour_group"] == group]
+            flag = "in_summary" if group == WHOLE else "in_group_summary"
+            part = own[own[flag].astype(bool)]
             if len(part) < 2:
                 continue
-            pooled = fit_random_effects(np.log(part["median_months"]), part["log_std_error"], confidence)
-            half = float(ndtri(0.5 + confidence / 2)) * pooled.std_error
-            key = (endpoint, group)
-            cohort = float(ours.loc[key, "median_months"]) if key in ours.index else math.nan
-            silent = rows[rows["status"] == "not_reached"]
-            if group != WHOLE:
-                silent = silent[silent["tumour_group"] == group]
-            found.append(
-                {
-                    "endpoint": endpoint,
-                    "role": role,
-                    "tumour_group": group,
-                    "k": pooled.k,
-                    "n": int(part["n"].sum()),
-                    "median_months": math.exp(pooled.estimate),
-                    "low": math.exp(pooled.estimate - half),
-                    "high": math.exp(pooled.estimate + half),
-                    "predict_low": math.exp(pooled.predict_low),
-                    "predict_high": math.exp(pooled.predict_high),
-                    "tau_squared": pooled.tau_squared,
-                    "i_squared": pooled.i_squared,
-                    "n_not_reached": len(silent),
-                    "cohort_median_months": cohort,
-                    "cohort_percentile": float((part["median_months"] < cohort).mean())
-                    if np.isfinite(cohort)
-                    else math.nan,
-                    "status": "ok",
-                }
-            )
+            cohort = float(ours.get((endpoint, group), math.nan))
+            key = {"endpoint": endpoint, "role": role, "tumour_group": group}
+            silent = int((own["status"] == "not_reached").sum())
+            found.append(key | {"n_not_reached": silent} | _pool(part, cohort, confidence))
     return pd.DataFrame(found)
+
+
+def _pool(part: pd.DataFrame, cohort: float, confidence: float) -> dict:
+    """Columns of `control_meta` from the arms of a summary and the median of our cohort."""
+    medians = part["median_months"].astype(float)
+    pooled = fit_random_effects(np.log(medians), part["log_std_error"], confidence)
+    half = compute_normal_quantile(confidence) * pooled.std_error
+    logs = {
+        "median_months": pooled.estimate,
+        "low": pooled.estimate - half,
+        "high": pooled.estimate + half,
+        "predict_low": pooled.predict_low,
+        "predict_high": pooled.predict_high,
+    }
+    return {name: math.exp(value) for name, value in logs.items()} | {
+        "k": pooled.k,
+        "n": int(part["n"].sum()),
+        "tau_squared": pooled.tau_squared,
+        "i_squared": pooled.i_squared,
+        "cohort_median_months": cohort,
+        "cohort_percentile": float((medians < cohort).mean()) if np.isfinite(cohort) else math.nan,
+        "status": "ok",
+    }

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.two_samples import COHORT, CONTROL, fit_both_curves
-from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
-from prrt_outcomes.survival.curves import choose_ticks
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
+from prrt_outcomes.survival.curves import choose_ticks, fit_curve
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.reference_curves import ReferenceCurve
@@ -50,13 +50,7 @@ def tabulate_reference_curves(
 
     `assumption` tells the reference curves apart; they have no numbers at risk but their size at 0.
     """
-    curve = fit_kaplan_meier(
-        rows.time_months,
-        rows.event,
-        entry=rows.entry_months,
-        interval=settings.confidence.type,
-        confidence=settings.confidence.level,
-    )
+    curve = fit_curve(rows, settings)
     end = float(rows.time_months.max())
     grid = np.linspace(0, end, REFERENCE_STEPS + 1)
     parts = [_tabulate(curve).assign(weights="none", group=COHORT)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.controls import Claim
     from prrt_outcomes.study.model import Study
 
-RESPONSES = {
-    **COMPOSITES,
+RESPONSES = COMPOSITES | {
     "stable_or_minor": ("MR", "SD", "NON-CR/NON-PD"),
     "progression": ("PD",),
     "complete": ("CR",),
@@ -32,18 +30,6 @@ RESPONSES = {
 MEDIANS = {"median_pfs_months": "pfs", "median_os_months": "os", "median_ttp_months": "ttp"}
 COMPATIBLE, LOWER, HIGHER, NOT_ESTIMABLE = "compatible", "lower", "higher", "not_estimable"
 WHOLE = "all"
-
-
-@dataclass(frozen=True)
-class _Observed:
-    """What the cohort shows of one claim."""
-
-    n: int
-    value: float
-    low: float
-    high: float
-    status: str
-    note: str = ""
 
 
 def compare_claim(published: float, relation: str, low: float, high: float) -> str:
@@ -87,62 +73,57 @@ def tabulate_claims(tables: dict[str, pd.DataFrame], study: Study) -> pd.DataFra
     people = tables["analysis_set"]
     rows = []
     for claim in study.claims:
-        members = (
-            people if claim.group == WHOLE else people[people["response_group"].eq(claim.group).fillna(False)]
-        )
+        members = people
+        if claim.group != WHOLE:
+            members = people[people["response_group"].eq(claim.group).fillna(False)]
         if claim.quantity in RESPONSES:
             found = _observe_share(members, claim, study)
         else:
             found = _observe_median(tables, members, claim, study)
-        known = math.isfinite(found.value) or math.isfinite(found.low)
-        verdict = (
-            compare_claim(claim.published, claim.relation, found.low, found.high) if known else NOT_ESTIMABLE
-        )
-        rows.append(
-            {
-                "claim": claim.id,
-                "source": claim.source,
-                "published": claim.published,
-                "observed": found.value,
-                "low": found.low,
-                "high": found.high,
-                "verdict": verdict,
-                "status": found.status,
-                "quantity": claim.quantity,
-                "group": claim.group,
-                "relation": claim.relation,
-                "n": found.n,
-                "note": found.note,
-            }
-        )
+        said = {key: getattr(claim, key) for key in ("source", "published", "quantity", "group", "relation")}
+        verdict = compare_claim(claim.published, claim.relation, found["low"], found["high"])
+        rows.append({"claim": claim.id, "verdict": verdict} | said | found)
     return pd.DataFrame(rows)
 
 
-def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> _Observed:
+def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     best = members["best_response"].dropna().astype(str)
     count = int(best.isin(RESPONSES[claim.quantity]).sum())
     found = compute_proportion(count, len(best), confidence=study.analysis.confidence.level)
     note = "best responses are grouped by response, so a share within a group is no finding"
-    return _Observed(
-        len(best),
-        found.proportion,
-        found.lower,
-        found.upper,
-        found.status,
-        "" if claim.group == WHOLE else note,
-    )
+    return {
+        "n": len(best),
+        "observed": found.proportion,
+        "low": found.lower,
+        "high": found.upper,
+        "status": found.status,
+        "note": "" if claim.group == WHOLE else note,
+    }
 
 
 def _observe_median(
     tables: dict[str, pd.DataFrame], members: pd.DataFrame, claim: Claim, study: Study
-) -> _Observed:
+) -> dict:
     rows = _select_members(tables, MEDIANS[claim.quantity], members)
     if rows is None:
-        nan = math.nan
-        return _Observed(0, nan, nan, nan, "too_few", "no patient of the group has a time for this endpoint")
+        note = "no patient of the group has a time for this endpoint"
+        return {
+            "n": 0,
+            "observed": math.nan,
+            "low": math.nan,
+            "high": math.nan,
+            "status": "too_few",
+            "note": note,
+        }
     median = _fit_median(rows, study)
-    note = "" if claim.group == WHOLE else _explain_group(tables, members, rows, claim, study)
-    return _Observed(len(rows.time_months), median.time, median.lower, median.upper, median.status, note)
+    return {
+        "n": len(rows.time_months),
+        "observed": median.time,
+        "low": median.lower,
+        "high": median.upper,
+        "status": median.status,
+        "note": "" if claim.group == WHOLE else _explain_group(tables, members, rows, claim, study),
+    }
 
 
 def _select_members(

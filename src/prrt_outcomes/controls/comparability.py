@@ -10,6 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.controls.vocabulary import (
+    FIRST,
     LATER,
     MIXED,
     describe_share,
@@ -33,7 +34,9 @@ CLOSE_SHARE = 0.1
 CLOSE_INTERVAL = 0.25
 MOST = 0.9
 WITHOUT_SCANS = ("os",)
-STARTS = ("first_cycle", "first_dose", "start_of_treatment")
+STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
+LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
+NO_SCANS = "the endpoint needs no scans"
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,8 @@ def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) ->
     return float(frame["patient_id"].isin(joined.loc[during, "patient_id"]).mean())
 
 
-def describe_line(pretreated: float) -> str:
-    """Line of treatment of a group, in the words of `vocabulary`."""
-    return {"yes": LATER, "no": "first", MIXED: MIXED}[describe_share(pretreated)]
-
-
 def _share(values: pd.Series) -> float:
-    known = values.dropna()
-    return float(known.mean()) if len(known) else float("nan")
+    return float(values.mean()) if values.notna().any() else float("nan")
 
 
 def _count_shares(values: pd.Series) -> dict[str, float]:
@@ -189,6 +186,8 @@ def compare_descriptions(
     One item each: progression_before_treatment, analogue_continued, criterion, scan_interval, origin, era, line,
     tumour_type, grade. What is not known on either side is ``unknown``, never ``same``.
     """
+    types, grades = name_tumour_types(control.tumour_types), name_grades(control.grade)
+    their_types, their_grades = (None, None) if patients is None else (patients.types, patients.grades)
     return [
         _progression(cohort, control, patients),
         _analogue(cohort, control),
@@ -197,104 +196,96 @@ def compare_descriptions(
         _origin(control, rules),
         _era(cohort, control),
         _line(cohort, control, patients),
-        _shares(
+        _compare_shares(
             "tumour_type",
             cohort.types,
-            control.tumour_types,
-            name_tumour_types(control.tumour_types),
-            None if patients is None else patients.types,
+            their_types,
+            (control.tumour_types, types),
             "tumour types have natural courses of their own: compare within tumour types, or weight",
         ),
-        _shares(
+        _compare_shares(
             "grade",
             cohort.grades,
-            control.grade,
-            name_grades(control.grade),
-            None if patients is None else patients.grades,
+            their_grades,
+            (control.grade, grades),
             "a higher grade progresses earlier: the side with more of it is put at a disadvantage",
         ),
     ]
 
 
-def _compare(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
+def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
     """An item; `same` None where one side is unknown."""
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
-        return ComparabilityItem(
-            item, ours, theirs, UNKNOWN, f"not known {side}: the result may or may not carry over"
-        )
-    if same:
-        return ComparabilityItem(item, ours, theirs, SAME, "")
-    return ComparabilityItem(item, ours, theirs, DIFFERENT, consequence)
+        words = f"not known {side}: the result may or may not carry over"
+        return ComparabilityItem(item, ours, theirs, UNKNOWN, words)
+    return ComparabilityItem(item, ours, theirs, SAME if same else DIFFERENT, "" if same else consequence)
 
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if np.isfinite(share) else ""
 
 
+def _is_close(ours: float, theirs: float) -> bool | None:
+    """Whether two shares are close; None where ours is not known."""
+    return abs(ours - theirs) <= CLOSE_SHARE if np.isfinite(ours) else None
+
+
 def _progression(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
     item, ours = "progression_before_treatment", cohort.progressive
     if patients is not None and np.isfinite(patients.progressive):
         theirs, shown = describe_share(patients.progressive), _percent(patients.progressive)
-        same = abs(ours - patients.progressive) <= CLOSE_SHARE if np.isfinite(ours) else None
+        same = _is_close(ours, patients.progressive)
     else:
         theirs, shown = name_yes(control.progressive_at_entry), control.progressive_at_entry
         same = None if not theirs or not np.isfinite(ours) else describe_share(ours) == theirs
-    stable = theirs == "no"
-    if stable and (not np.isfinite(ours) or ours > CLOSE_SHARE):
+    if theirs == "no" and not ours <= CLOSE_SHARE:
         words = (
             "patients of this control were stable at entry: it is no control for progressive patients; "
             "it flatters the control"
         )
         return ComparabilityItem(item, _percent(ours), shown, DIFFERENT, words)
-    consequence = (
-        "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
-    )
-    return _compare(item, _percent(ours), "" if shown == UNKNOWN else shown, same, consequence)
+    words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
+    return _rate(item, _percent(ours), "" if shown == UNKNOWN else shown, same, words)
 
 
 def _analogue(cohort: Profile, control: Description) -> ComparabilityItem:
     theirs = name_yes(control.analogue_continued)
-    known = np.isfinite(cohort.analogue) and theirs
-    same = describe_share(cohort.analogue) == theirs if known else None
+    same = describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
     words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
-    return _compare("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
+    return _rate("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
 
 
 def _criterion(control: Description, rules: EndpointRules) -> ComparabilityItem:
+    theirs = control.criterion
     if not rules.needs_scans:
-        return ComparabilityItem("criterion", "", control.criterion, SAME, "the endpoint needs no scans")
-    named = name_criterion(control.criterion)
-    known = bool(control.criterion) and control.criterion.lower() != UNKNOWN
+        return ComparabilityItem("criterion", "", theirs, SAME, NO_SCANS)
+    same = name_criterion(theirs) == rules.criterion if theirs and theirs.lower() != UNKNOWN else None
     words = "progression is called at another size: the same tumours have another time to progression"
-    return _compare(
-        "criterion", rules.criterion, control.criterion, named == rules.criterion if known else None, words
-    )
+    return _rate("criterion", rules.criterion, theirs, same, words)
 
 
 def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) -> ComparabilityItem:
     ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
     shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
     if not rules.needs_scans:
-        return ComparabilityItem("scan_interval", *shown, SAME, "the endpoint needs no scans")
+        return ComparabilityItem("scan_interval", *shown, SAME, NO_SCANS)
     if theirs is None or not np.isfinite(ours):
-        return _compare("scan_interval", *shown, None, "")
+        return _rate("scan_interval", *shown, None, "")
     rarer = "our" if ours > theirs else "the control's"
     words = f"{rarer} patients were scanned more rarely, so their progression is found later and looks longer"
-    return _compare("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
+    return _rate("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
 
 
 def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
-    theirs = control.origin.strip().lower().replace(" ", "_")
+    theirs, ours = control.origin.strip().lower().replace(" ", "_"), rules.origin
     theirs = "" if theirs == UNKNOWN else theirs
     words = (
-        f"time starts at {theirs.replace('_', ' ')} there and at {rules.origin.replace('_', ' ')} here: "
+        f"time starts at {theirs.replace('_', ' ')} there and at {ours.replace('_', ' ')} here: "
         "the time between the two counts for one side only"
     )
-    same = None
-    if theirs:
-        same = theirs == rules.origin or (theirs in STARTS and rules.origin in STARTS)
-    return _compare("origin", rules.origin, theirs, same, words)
+    same = theirs == ours or {theirs, ours} <= STARTS if theirs else None
+    return _rate("origin", ours, theirs, same, words)
 
 
 def _era(cohort: Profile, control: Description) -> ComparabilityItem:
@@ -306,43 +297,44 @@ def _era(cohort: Profile, control: Description) -> ComparabilityItem:
     if len(years) and first is not None and last is not None:
         same = float(((years >= first) & (years <= last)).mean()) >= 0.5
     words = "treated in another era: imaging, later therapies and care have changed, mostly to the newer side's gain"
-    return _compare("era", ours, theirs, same, words)
+    return _rate("era", ours, theirs, same, words)
 
 
 def _line(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
-    known = np.isfinite(cohort.pretreated)
-    ours = f"{describe_line(cohort.pretreated)} ({_percent(cohort.pretreated)} pretreated)" if known else ""
-    words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
+    ours, theirs = _describe_line(cohort), control.line
     if patients is not None and np.isfinite(patients.pretreated):
-        theirs = f"{describe_line(patients.pretreated)} ({_percent(patients.pretreated)} pretreated)"
-        same = abs(cohort.pretreated - patients.pretreated) <= CLOSE_SHARE if known else None
-        return _compare("line", ours, theirs, same, words)
-    line = name_line(control.line)
-    same = describe_line(cohort.pretreated) == line if known and line else None
-    return _compare("line", ours, control.line, same, words)
+        theirs, same = _describe_line(patients), _is_close(cohort.pretreated, patients.pretreated)
+    else:
+        line = name_line(theirs)
+        same = LINES[describe_share(cohort.pretreated)] == line if ours and line else None
+    words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
+    return _rate("line", ours, theirs, same, words)
 
 
-def _shares(
+def _describe_line(side: Profile) -> str:
+    """Line of treatment of a side, with the share that is pretreated; empty where that is not known."""
+    if not np.isfinite(side.pretreated):
+        return ""
+    return f"{LINES[describe_share(side.pretreated)]} ({_percent(side.pretreated)} pretreated)"
+
+
+def _compare_shares(
     item: str,
     ours: dict[str, float],
-    words: str,
-    codes: frozenset[str],
     theirs: dict[str, float] | None,
+    said: tuple[str, frozenset[str]],
     consequence: str,
 ) -> ComparabilityItem:
-    """Shares against shares where both are known, else against the codes that the words allow."""
-    shown = _list_shares(ours)
+    """Shares against shares where both are known, else against the codes that the words `said` allow."""
+    shown, (words, codes) = _list_shares(ours), said
     if theirs:
-        same = None
-        if ours:
-            keys = set(ours) | set(theirs)
-            same = sum(abs(ours.get(k, 0.0) - theirs.get(k, 0.0)) for k in keys) / 2 <= CLOSE_SHARE
-        return _compare(item, shown, _list_shares(theirs), same, consequence)
+        gap = sum(abs(ours.get(k, 0.0) - theirs.get(k, 0.0)) for k in set(ours) | set(theirs)) / 2
+        return _rate(item, shown, _list_shares(theirs), gap <= CLOSE_SHARE if ours else None, consequence)
     if not codes or not ours:
-        return _compare(item, shown, words, None, consequence)
+        return _rate(item, shown, words, None, consequence)
     inside = sum(share for code, share in ours.items() if code in codes)
     reason = f"{inside:.0%} of our patients have what the control had; {consequence}"
-    return _compare(item, shown, words, inside >= MOST, reason)
+    return _rate(item, shown, words, inside >= MOST, reason)
 
 
 def _list_shares(shares: dict[str, float]) -> str:

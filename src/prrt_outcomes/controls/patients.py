@@ -121,30 +121,34 @@ def describe_target_trial(
     Rows of `control_target_trial` but for the control: element, cohort, control_value, note. A note says what is
     not as in a trial; it is empty where nothing is.
     """
-    inside = samples.in_cohort
-    late = [int((samples.entry[side] > 0).sum()) for side in (inside, ~inside)]
-    sizes = int(inside.sum()), int((~inside).sum())
-    origin = "as reported" if definition is None else _name_origin(definition)
-    within = "; ".join(f"{column}: {', '.join(levels)}" for column, levels in control.within.items())
+    sides = [members for _, members in samples.sides()]
     complete = samples.covariates.notna().all(axis=1).to_numpy()
-    missing = [int((~complete & side).sum()) for side in (inside, ~inside)]
-    longest = [float(samples.time_months[side].max()) for side in (inside, ~inside)]
+    late = [int((samples.entry[side] > 0).sum()) for side in sides]
+    missing = [int((~complete & side).sum()) for side in sides]
+    longest = [float(samples.time_months[side].max()) for side in sides]
+    origin, outcome = "as reported", control.endpoint
+    if definition is not None:
+        origin = str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
+        outcome = definition.title or definition.name
+    within = "; ".join(f"{column}: {', '.join(levels)}" for column, levels in control.within.items())
     estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or "none: groups as they are"
-    return [
-        _element(
+    source = f" of {control.source}" if control.source else ""
+    population = f"; {control.population}" if control.population else ""
+    criterion = f", {control.criterion}" if control.criterion else ""
+    elements = [
+        (
             "eligibility",
-            f"{sizes[0]} patients{f' ({within})' if within else ''}",
-            f"{sizes[1]} patients{f' of {control.source}' if control.source else ''}"
-            f"{f'; {control.population}' if control.population else ''}",
-            "" if control.population else "the control's rules of entry are not stated",
+            f"{samples.sizes['n']} patients" + (f" ({within})" if within else ""),
+            f"{samples.sizes['n_control']} patients{source}{population}",
+            "" if population else "the control's rules of entry are not stated",
         ),
-        _element(
+        (
             "assignment",
             "PRRT as given",
             "as treated there",
             f"not randomised: adjusted for {', '.join(control.covariates) or 'nothing'}; what is not listed is not",
         ),
-        _element(
+        (
             "time_zero",
             origin,
             control.origin or "not stated",
@@ -152,41 +156,29 @@ def describe_target_trial(
             if control.origin
             else "whether time zero is when a patient could have been treated is not known",
         ),
-        _element(
+        (
             "left_truncation",
-            f"{late[0]} enter late",
-            f"{late[1]} enter late",
+            *(f"{count} enter late" for count in late),
             "late entries count as at risk from their entry on" if any(late) else "",
         ),
-        _element(
+        (
             "outcome",
-            control.endpoint if definition is None else definition.title or definition.name,
-            control.endpoint + (f", {control.criterion}" if control.criterion else ""),
-            "" if control.criterion else "how the control's outcome was measured is not stated",
+            outcome,
+            control.endpoint + criterion,
+            "" if criterion else "how the control's outcome was measured is not stated",
         ),
-        _element(
+        (
             "follow_up",
-            f"longest {longest[0]:.1f} months",
-            f"longest {longest[1]:.1f} months",
+            *(f"longest {months:.1f} months" for months in longest),
             "differences beyond the shorter follow-up rest on one side"
             if min(longest) < 0.8 * max(longest)
             else "",
         ),
-        _element(
+        (
             "missing_covariates",
-            f"{missing[0]} patients",
-            f"{missing[1]} patients",
+            *(f"{count} patients" for count in missing),
             "weights use complete cases only" if any(missing) else "",
         ),
-        _element(
-            "estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"
-        ),
+        ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
     ]
-
-
-def _element(name: str, cohort: str, control_value: str, note: str) -> dict:
-    return {"element": name, "cohort": cohort, "control_value": control_value, "note": note}
-
-
-def _name_origin(definition: EndpointDefinition) -> str:
-    return str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
+    return [dict(zip(("element", "cohort", "control_value", "note"), row, strict=True)) for row in elements]

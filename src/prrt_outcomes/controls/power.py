@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from prrt_outcomes.statistics.kaplan_meier import fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile, fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.reference_curves import ReferenceCurve
     from prrt_outcomes.controls.two_samples import TwoSamples
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+Power = Callable[[float], tuple[float, float]]
+"""A hazard ratio to the power to show it, and the events that it brings."""
 
 HAZARD_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9)
 WANTED_POWER = 0.8
@@ -44,7 +48,7 @@ def tabulate_power_published(
     """
     n = len(rows.time_months)
     compute_moments = _event_moments(rows, reference)
-    z = float(ndtri(0.5 + confidence / 2))
+    z = compute_normal_quantile(confidence)
 
     def one_sample(ratio: float) -> tuple[float, float]:
         p, v, spread = compute_moments(ratio)
@@ -69,7 +73,7 @@ def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> list[d
     """Power of the Cox model with the events that there were (Schoenfeld 1981, Biometrika 68:316)."""
     events = float(samples.event.sum())
     share = float(samples.in_cohort.mean())
-    z = float(ndtri(0.5 + confidence / 2))
+    z = compute_normal_quantile(confidence)
 
     def schoenfeld(ratio: float) -> tuple[float, float]:
         return float(ndtr(-np.log(ratio) * np.sqrt(events * share * (1 - share)) - z)), events
@@ -86,11 +90,11 @@ def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
         np.searchsorted(censoring.time, middle, side="right")
     ]
     hazard = reference.curve.compute_cumulative_hazard(edges)
-    lived = reference.curve.compute_cumulative_hazard(middle)
+    at_middle = reference.curve.compute_cumulative_hazard(middle)
 
     def compute_moments(ratio: float) -> tuple[float, float, np.ndarray]:
         seen = observed * -np.diff(np.exp(-ratio * hazard))
-        p, m = float(seen.sum()), float(seen @ lived)
+        p, m = float(seen.sum()), float(seen @ at_middle)
         v = p / ratio
         covariance = m - p * v
         return p, v, np.array([[p * (1 - p), covariance], [covariance, 2 * m / ratio - v**2]])
@@ -98,31 +102,23 @@ def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
     return compute_moments
 
 
-def _rows(method: str, assumption: str, n: int, compute_power) -> list[dict]:
+def _rows(method: str, assumption: str, n: int, compute_power: Power) -> list[dict]:
     """Power at the ratios of the grid, and the ratio that is shown with the wanted power."""
-    shared = {"method": method, "assumption": assumption, "n": n}
     found = []
     for ratio in HAZARD_RATIOS:
         power, events = compute_power(ratio)
         found.append(
-            shared | {"item": "grid", "hazard_ratio": ratio, "events": events, "power": power, "status": "ok"}
+            {"item": "grid", "hazard_ratio": ratio, "events": events, "power": power, "status": "ok"}
         )
-    detectable = _find_detectable(compute_power)
-    known = np.isfinite(detectable)
-    return [
-        *found,
-        shared
-        | {
-            "item": "detectable",
-            "hazard_ratio": detectable,
-            "events": compute_power(detectable)[1] if known else np.nan,
-            "power": WANTED_POWER,
-            "status": "ok" if known else "too_few",
-        },
-    ]
+    ratio = _find_detectable(compute_power)
+    known = np.isfinite(ratio)
+    events, status = (compute_power(ratio)[1], "ok") if known else (np.nan, "too_few")
+    numbers = {"hazard_ratio": ratio, "events": events, "power": WANTED_POWER, "status": status}
+    found.append({"item": "detectable"} | numbers)
+    return [{"method": method, "assumption": assumption, "n": n} | row for row in found]
 
 
-def _find_detectable(compute_power) -> float:
+def _find_detectable(compute_power: Power) -> float:
     """The hazard ratio nearest to 1 that is shown with the wanted power; nan where none above 0.01 is."""
     ratios = np.geomspace(0.01, 0.999, 400)
     power = np.array([compute_power(ratio)[0] for ratio in ratios])
@@ -132,5 +128,5 @@ def _find_detectable(compute_power) -> float:
     last = int(enough[-1])
     if last + 1 == len(ratios):
         return float(ratios[last])
-    share = (power[last] - WANTED_POWER) / (power[last] - power[last + 1])
-    return float(np.exp(np.log(ratios[last]) + share * (np.log(ratios[last + 1]) - np.log(ratios[last]))))
+    around = [last + 1, last]
+    return float(np.exp(np.interp(WANTED_POWER, power[around], np.log(ratios[around]))))

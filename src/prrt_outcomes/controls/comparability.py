@@ -152,7 +152,7 @@ class EndpointRules:
 
 def derive_endpoint_rules(data: ComparisonData) -> EndpointRules:
     """How the endpoint of a comparison is measured on our side."""
-    definition, first = data.definition, data.study.response.criteria[0]
+    definition, first = data.definition, data.study.response.primary_criterion
     if definition is None:
         return EndpointRules(first, "", data.control.endpoint not in WITHOUT_SCANS)
     origin = str(getattr(definition.origin, "column", definition.origin))

@@ -66,7 +66,7 @@ def derive_analysis_set(
         table = table.assign(radionuclide=derived.fillna(own).astype(kind))
     rows = best_responses[
         (best_responses["period"] == 1)
-        & (best_responses["criterion"] == settings.criteria[0])
+        & (best_responses["criterion"] == settings.primary_criterion)
         & (best_responses["reader"] == reader)
         & (best_responses["confirmed"] == (settings.primary_rate == "confirmed"))
     ]
@@ -103,7 +103,7 @@ def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: Endpoint
         and <name>_days, <name>_event, <name>_reason of duration_of_response, pfs_first, pfs_retreatment.
     """
     treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
-    criterion = settings.response.criteria[0]
+    criterion = settings.response.primary_criterion
     scans = select_assessments(dates, criterion, find_primary_reader(dates, settings.response, criterion))
     therapy = find_first_therapy(dates, settings.therapies)
     first = treated["first_cycle"]

@@ -91,7 +91,7 @@ def derive_endpoint(
     on its day. A time that ends on the day of entry counts as half a day. Where the study records no scans, or the
     end is last contact, a new therapy that censors does so on its own date.
     """
-    criterion = definition.criterion or settings.response.criteria[0]
+    criterion = definition.criterion or settings.response.primary_criterion
     reader = definition.reader or find_primary_reader(dates, settings.response, criterion)
     scans = select_assessments(dates, criterion, reader)
     therapy = find_first_therapy(dates, settings.therapies)

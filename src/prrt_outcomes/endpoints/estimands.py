@@ -83,7 +83,7 @@ def _event_words(definition: EndpointDefinition, settings: EndpointSettings) -> 
     """The events of an endpoint, joined by or."""
     events = []
     if definition.progression == "event":
-        criterion = definition.criterion or settings.response.criteria[0]
+        criterion = definition.criterion or settings.response.primary_criterion
         words = f"progression by {criterion}"
         reader = definition.reader or settings.response.reader
         words += f" as {reader} read it" if reader else ""
@@ -204,7 +204,7 @@ def summarise_estimands(
                 "title": definition.title,
                 "preset": definition.preset,
                 **words,
-                "criterion": definition.criterion or settings.response.criteria[0],
+                "criterion": definition.criterion or settings.response.primary_criterion,
                 "reader": definition.reader or settings.response.reader,
                 "data_cutoff": cutoff,
                 **{name: int(found[name]) for name in ("n", "events", "competing_events")},

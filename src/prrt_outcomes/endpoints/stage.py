@@ -89,7 +89,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     derived = derive_study_endpoints(tables, study, settings, dates)
     rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
-    reader = find_primary_reader(known, study.response, study.response.criteria[0])
+    reader = find_primary_reader(known, study.response, study.response.primary_criterion)
     course = derive_course(known, tables["treatment_periods"], settings)
     progression = course.set_index("patient_id")["progression_date"]
     after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)

@@ -42,7 +42,7 @@ def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     `curves_<endpoint>`, `landmark_ratio_<endpoint>`, `states_<endpoint>`, `depth_<endpoint>`, and of the primary
     endpoint `predictors_<endpoint>`; the other endpoints are in the tables.
     """
-    criterion, titles = study.response.criteria[0], endpoint_titles(study)
+    criterion, titles = study.response.primary_criterion, endpoint_titles(study)
     figures: list[Figure] = []
     for endpoint in dict.fromkeys(grouped_endpoints(study)):
         own = {

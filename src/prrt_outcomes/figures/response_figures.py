@@ -52,7 +52,7 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
     rates = rates[rates["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
     kind = "confirmed" if confirmed else "unconfirmed"
     for (criterion,), rows in iterate_groupings(rates, "criterion"):
-        leading = criterion == study.response.criteria[0]
+        leading = criterion == study.response.primary_criterion
         named = criterion_title(criterion, definitions)
         whole = pick_rows(rows, group_by="all")
         groupings = [g for g in dict.fromkeys(rows["group_by"].astype(str)) if g != "all"]
@@ -85,7 +85,7 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
                 "increase counts from the smallest sum, so a bar below the line can still be progression). Bars above "
                 "+100% are cut and marked by a cross."
             )
-            leading = criterion == study.response.criteria[0]
+            leading = criterion == study.response.primary_criterion
             yield Figure(f"waterfall_{criterion}", plot, caption, ("waterfall",), leading=leading)
 
 
@@ -93,7 +93,7 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
     """Odds of objective response by the primary criterion, univariable beside multivariable."""
     if "response_model" not in tables:
         return
-    criterion = study.response.criteria[0]
+    criterion = study.response.primary_criterion
     confirmed = study.response.primary_rate == "confirmed"
     rows = pick_rows(tables["response_model"], criterion=criterion)
     rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
@@ -201,5 +201,5 @@ def _primary_rows(table: pd.DataFrame | None, study) -> pd.DataFrame | None:
     """Rows of the primary criterion and reader."""
     if not has_rows(table):
         return None
-    rows = pick_rows(table, criterion=study.response.criteria[0])
+    rows = pick_rows(table, criterion=study.response.primary_criterion)
     return rows[rows["primary_reader"].astype("boolean").fillna(False)]

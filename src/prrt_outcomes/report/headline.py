@@ -76,7 +76,7 @@ def _who(summary: pd.DataFrame, study) -> Tile | None:
 def _respond(rates: pd.DataFrame, study) -> Tile | None:
     if not has_rows(rates):
         return None
-    criterion = study.response.criteria[0]
+    criterion = study.response.primary_criterion
     confirmed = study.response.primary_rate == "confirmed"
     rows = pick_rows(rates, criterion=criterion, group_by="all")
     rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]

@@ -61,7 +61,7 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         return [], []
     level = format_level(study.analysis.confidence.level)
     confirmed = study.response.primary_rate == "confirmed"
-    first = study.response.criteria[0]
+    first = study.response.primary_criterion
     quoted = rates[_is_true(rates["confirmed"]).eq(confirmed)]
     paragraphs = [
         _describe_rate(pick_rows(quoted, criterion=c, group_by="all"), c, level)
@@ -173,7 +173,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     titles, level = endpoint_titles(study), format_level(study.analysis.confidence.level)
     paragraphs: list = [EXPLANATION]
     primary = pick_rows(
-        responders, comparison="responder:non_responder", criterion=study.response.criteria[0]
+        responders, comparison="responder:non_responder", criterion=study.response.primary_criterion
     )
     for endpoint in dict.fromkeys(primary["endpoint"].astype(str)):
         text = _contrast(pick_rows(primary, endpoint=endpoint), name_endpoint(endpoint, titles), level)

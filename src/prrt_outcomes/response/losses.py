@@ -43,7 +43,7 @@ def count_losses(tables: dict[str, pd.DataFrame], passes: list[Pass], study: Stu
         if foreign:
             reason = "the patient has no cycle of treatment"
             rows.append(attrition_row(name, "rows", "response: treated", reason, len(known), foreign))
-    primary = study.response.criteria[0]
+    primary = study.response.primary_criterion
     which = next(p for p in passes if primary in [c.criterion.name for c in p.classified])
     course, classified = which.course, which.classified
     timeline = course.timeline

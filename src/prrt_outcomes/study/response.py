@@ -120,6 +120,11 @@ class ResponseSettings(Section):
     groups: dict[Name, tuple[ResponseCode, ...]] = Field(default_factory=lambda: dict(DEFAULT_GROUPS))
     """Response groups and the best responses that make them."""
 
+    @property
+    def primary_criterion(self) -> str:
+        """Name of the first criterion, by which the report quotes response and progression."""
+        return str(self.criteria[0])
+
     @model_validator(mode="after")
     def check_groups(self) -> ResponseSettings:
         """No best response stands in two groups."""

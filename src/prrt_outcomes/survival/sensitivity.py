@@ -70,7 +70,7 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     counts = study.endpoints[0].progression == "event"
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
-    criterion = study.endpoints[0].criterion or str(study.response.criteria[0])
+    criterion = study.endpoints[0].criterion or study.response.primary_criterion
     reader = study.endpoints[0].reader or find_primary_reader(
         tables["responses"]["reader"].dropna().unique(), study.response
     )
@@ -89,7 +89,7 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
 def find_cutoff(estimands: pd.DataFrame, endpoint: str) -> pd.Timestamp:
     """Data cut-off that the endpoint was derived under; NaT where it has no dates."""
     own = estimands[(estimands["endpoint"] == endpoint) & (estimands["variant"].fillna("") == "")]
-    return pd.Timestamp(own["data_cutoff"].iloc[0]) if len(own) else pd.NaT
+    return pd.Timestamp(own["data_cutoff"].iloc[0]) if len(own) else pd.Timestamp("NaT")
 
 
 def list_analyses(
@@ -151,6 +151,8 @@ def _analyse(
     patients = select_endpoint_rows(changed, analysis_set, study.endpoints[0].name)
     parts = []
     for group_by in groupings:
+        if patients is None:
+            continue
         table = compare_groups(patients, group_by, study.analysis)
         whole = group_by == WHOLE
         parts.append(

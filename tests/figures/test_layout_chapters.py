@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.attrition_flow import plot_attrition_flow
+from prrt_outcomes.figures.balance_plots import plot_love
 from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
 from prrt_outcomes.figures.control_forest import plot_control_forest
-from prrt_outcomes.figures.delivery import plot_delivery
-from prrt_outcomes.figures.love import plot_love
+from prrt_outcomes.figures.endpoints_plots import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
-from prrt_outcomes.figures.worst_grades import plot_grade_shift, plot_worst_grades
+from prrt_outcomes.figures.safety_figures import plot_grade_shift, plot_worst_grades
+from prrt_outcomes.figures.treatment_figures import plot_delivery
 
 CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
 ANALYTES = ("creatinine", "haemoglobin", "platelets", "lymphocytes", "alt", "egfr", "bilirubin")

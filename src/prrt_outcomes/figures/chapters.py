@@ -44,10 +44,8 @@ def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dic
     dict
         figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
-    from prrt_outcomes.figures.captions import caption_plots
     from prrt_outcomes.figures.rows import has_rows
 
     inputs, draw = CHAPTERS[chapter]
-    drawn = draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)
-    figures = caption_plots(drawn, study) if isinstance(drawn, dict) else drawn
+    figures = draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)
     return {f.name: f for f in figures}

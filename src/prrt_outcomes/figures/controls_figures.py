@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from prrt_outcomes.figures.balance_plots import plot_love, plot_overlap
 from prrt_outcomes.figures.control_curve import (
     KnownControl,
     list_marks,
     plot_control_curve,
     plot_weighted_curves,
 )
-from prrt_outcomes.figures.control_forest import RATIOS, plot_control_forest
-from prrt_outcomes.figures.history_forest import plot_all_estimates, plot_medians, plot_worst_cases
-from prrt_outcomes.figures.love import plot_love
-from prrt_outcomes.figures.overlap import plot_overlap
+from prrt_outcomes.figures.control_forest import (
+    RATIOS,
+    plot_all_estimates,
+    plot_control_forest,
+    plot_medians,
+    plot_worst_cases,
+)
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import figure_style
@@ -36,88 +41,127 @@ CONTROLS_INPUTS = (
 )
 
 
-def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
-    """Draw `forest`, `medians_<endpoint>`, and of each control `estimates_*`, `curve_*`, `love_*`, `overlap_*` and
-    `weighted_*`.
+def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
+    """Draw `forest`, of each control `estimates_*`, `curve_*`, `weighted_*`, `overlap_*`, `love_*`, and
+    `medians_<endpoint>`.
     """
+    figures: list[Figure] = []
+    for draw in (_draw_forest, _draw_estimates, _draw_curves, _draw_weighted, _draw_overlaps, _draw_balances):
+        figures += draw(tables, study)
+    return [*figures, *_draw_medians(tables, study)]
+
+
+def _draw_forest(tables, study) -> Iterator[Figure]:
     style, level = figure_style(study), study.analysis.confidence.level
+    controls, choices = tables.get("controls"), tables.get("control_sensitivity")
     primary = next((c.id for c in study.controls if c.primary), "")
-    plots: dict[str, object] = {}
-    controls = tables.get("controls")
-    choices = tables.get("control_sensitivity")
-    if controls is not None and has_rows(choices) and choices["value"].notna().any():
-        plots["forest"] = plot_worst_cases(
-            controls, choices, primary, style, "The cohort against history", level
-        )
-    elif controls is not None and controls["estimate"].astype("string").isin(RATIOS).any():
-        plots["forest"] = plot_control_forest(controls, style, "The cohort against history", level, primary)
+    title = "The cohort against history"
+    if controls is None:
+        return
+    if has_rows(choices) and choices["value"].notna().any():
+        plot = plot_worst_cases(controls, choices, primary, style, title, level)
+    elif controls["estimate"].astype("string").isin(RATIOS).any():
+        plot = plot_control_forest(controls, style, title, level, primary)
+    else:
+        return
+    caption = (
+        "The cohort against every control on one logarithmic axis: the estimate that is quoted and the extremes of all "
+        "others; below 1 favours the cohort."
+    )
+    yield Figure("forest", plot, caption, ("controls", "control_sensitivity"))
+
+
+def _each_control(study):
+    """Control, its rows in a result table, title of its endpoint, and its name."""
     titles = endpoint_titles(study)
     for control in study.controls:
+        own = {"control": control.id, "endpoint": control.endpoint}
+        yield control, own, name_endpoint(control.endpoint, titles), name_term(control.id)
+
+
+def _draw_estimates(tables, study) -> Iterator[Figure]:
+    """All estimates of each control under all choices."""
+    level, style = study.analysis.confidence.level, figure_style(study)
+    for control, own, endpoint, name in _each_control(study):
+        choices = pick_rows(tables.get("control_sensitivity"), **own)
+        if not has_rows(choices):
+            continue
+        ratings = pick_rows(tables.get("control_verdicts"), **own)
+        words = {}
+        if len(ratings):
+            words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
+        title = f"{endpoint} against {name}: every estimate"
+        rows = pick_rows(tables.get("controls"), **own)
+        plot = plot_all_estimates(rows, choices, words, style, title, level)
+        if plot is not None:
+            caption = f"Every estimate against {name}, and the quoted one under other choices."
+            sources = ("controls", "control_sensitivity", "control_verdicts")
+            yield Figure(f"estimates_{control.id}", plot, caption, sources, leading=bool(control.primary))
+
+
+def _draw_curves(tables, study) -> Iterator[Figure]:
+    for control, _, endpoint, name in _each_control(study):
         ours, known = pick_ours(tables.get("km_curve"), control), find_known(tables, control)
         if has_rows(ours) and known is not None:
-            title = f"{name_endpoint(control.endpoint, titles)} against {known.name}"
-            plots[f"curve_{control.id}"] = plot_control_curve(
-                ours, known, style, title, time_title(control.endpoint, study)
+            time = time_title(control.endpoint, study)
+            plot = plot_control_curve(ours, known, figure_style(study), f"{endpoint} against {name}", time)
+            caption = (
+                f"The cohort beside {name}: what was published of the control is drawn as it was published."
             )
-    if "control_balance" in tables:
-        for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
-            if balance["smd"].notna().any():
-                title = f"Balance against {inside_sentence(name_term(control))}"
-                plots[f"love_{control}"] = plot_love(balance, style, title)
-    plots |= _draw_patients(tables, study, style)
-    return plots | _draw_doubt(tables, study, style)
+            yield Figure(f"curve_{control.id}", plot, caption, ("km_curve", "control_reconstruction"))
 
 
-def _draw_doubt(tables, study, style) -> dict[str, object]:
-    """All estimates of each control with their worst cases, and the cohort among the arms of the library."""
-    plots: dict[str, object] = {}
-    titles, level = endpoint_titles(study), study.analysis.confidence.level
-    choices, verdicts = tables.get("control_sensitivity"), tables.get("control_verdicts")
-    for control in study.controls:
-        own = {"control": control.id, "endpoint": control.endpoint}
-        found = pick_rows(choices, **own)
-        if not has_rows(found):
-            continue
-        rows = pick_rows(verdicts, **own)
-        words = (
-            dict(zip(rows["weights"].astype(str), rows["words"].astype(str), strict=True))
-            if len(rows)
-            else {}
-        )
-        title = f"{name_endpoint(control.endpoint, titles)} against {name_term(control.id)}: every estimate"
-        plot = plot_all_estimates(pick_rows(tables.get("controls"), **own), found, words, style, title, level)
-        if plot is not None:
-            plots[f"estimates_{control.id}"] = plot
-    if "control_medians" in tables:
-        for endpoint in dict.fromkeys((study.endpoints[0].name, "os")):
-            rows = pick_rows(tables["control_medians"], endpoint=endpoint)
-            if has_rows(rows) and rows["series"].astype(str).ne("cohort").any():
-                title = f"{name_endpoint(endpoint, titles)}: the cohort among published series"
-                summary = pick_rows(tables.get("control_meta"), endpoint=endpoint)
-                if summary.empty:
-                    summary = pd.DataFrame(columns=["role", "tumour_group", "median_months"])
-                plots[f"medians_{endpoint}"] = plot_medians(rows, summary, style, title, level)
-    return plots
-
-
-def _draw_patients(tables, study, style) -> dict[str, object]:
-    """Propensity scores and weighted curves of controls whose patients are known one by one."""
-    plots: dict[str, object] = {}
-    titles = endpoint_titles(study)
-    for control in study.controls:
-        own = {"control": control.id, "endpoint": control.endpoint}
-        name = inside_sentence(name_term(control.id))
-        scores = pick_rows(tables.get("control_overlap"), **own)
-        if has_rows(scores):
-            plots[f"overlap_{control.id}"] = plot_overlap(
-                scores, style, f"Propensity scores: cohort and {name}"
-            )
+def _draw_weighted(tables, study) -> Iterator[Figure]:
+    for control, own, endpoint, name in _each_control(study):
         curves = pick_rows(tables.get("control_curves_fitted"), **own)
         at_risk = pick_rows(tables.get("control_fitted_at_risk"), **own)
         if has_rows(curves) and curves["weights"].astype(str).nunique() > 1 and has_rows(at_risk):
-            title = f"{name_endpoint(control.endpoint, titles)}: cohort and {name}"
-            plots[f"weighted_{control.id}"] = plot_weighted_curves(curves, at_risk, style, title, "Months")
-    return plots
+            title = f"{endpoint}: cohort and {inside_sentence(name)}"
+            plot = plot_weighted_curves(curves, at_risk, figure_style(study), title, "Months")
+            caption = f"Cohort and {name} by each weighting, with weighted numbers at risk."
+            sources = ("control_curves_fitted", "control_fitted_at_risk")
+            yield Figure(f"weighted_{control.id}", plot, caption, sources)
+
+
+def _draw_overlaps(tables, study) -> Iterator[Figure]:
+    for control, own, _, name in _each_control(study):
+        scores = pick_rows(tables.get("control_overlap"), **own)
+        if has_rows(scores):
+            title = f"Propensity scores: cohort and {inside_sentence(name)}"
+            plot = plot_overlap(scores, figure_style(study), title)
+            caption = f"Propensity scores of the cohort and {name} before and after weighting."
+            yield Figure(f"overlap_{control.id}", plot, caption, ("control_overlap",))
+
+
+def _draw_balances(tables, study) -> Iterator[Figure]:
+    if "control_balance" not in tables:
+        return
+    for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
+        if balance["smd"].notna().any():
+            name = name_term(control)
+            plot = plot_love(balance, figure_style(study), f"Balance against {inside_sentence(name)}")
+            caption = f"Balance of covariates against {name}, before and after weighting."
+            yield Figure(f"love_{control}", plot, caption, ("control_balance",))
+
+
+def _draw_medians(tables, study) -> Iterator[Figure]:
+    """The cohort among the arms of the library."""
+    if "control_medians" not in tables:
+        return
+    level, titles = study.analysis.confidence.level, endpoint_titles(study)
+    primary = study.endpoints[0].name
+    for endpoint in dict.fromkeys((primary, "os")):
+        rows = pick_rows(tables["control_medians"], endpoint=endpoint)
+        if has_rows(rows) and rows["series"].astype(str).ne("cohort").any():
+            title = name_endpoint(endpoint, titles)
+            summary = pick_rows(tables.get("control_meta"), endpoint=endpoint)
+            if summary.empty:
+                summary = pd.DataFrame(columns=["role", "tumour_group", "median_months"])
+            words = f"{title}: the cohort among published series"
+            plot = plot_medians(rows, summary, figure_style(study), words, level)
+            caption = f"{title}: median of the cohort among the published series of the library."
+            sources = ("control_medians", "control_meta")
+            yield Figure(f"medians_{endpoint}", plot, caption, sources, leading=endpoint == primary)
 
 
 def pick_ours(curves: pd.DataFrame | None, control) -> pd.DataFrame | None:

@@ -209,8 +209,11 @@ def _band_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], l
     if bands.empty:
         return []
     bands = _as_levels(bands, groups, panels, CURVE)
-    aes = p9.aes("time_months", ymin="low", ymax="high", fill="group")
-    return [p9.geom_ribbon(bands, aes, alpha=0.13, show_legend=curves.bands is not None)]
+    if curves.bands is None:
+        aes = p9.aes("time_months", ymin="low", ymax="high", fill="group")
+        return [p9.geom_ribbon(bands, aes, alpha=0.13, show_legend=False)]
+    aes = p9.aes("time_months", ymin="low", ymax="high", fill="group", color="group")
+    return [p9.geom_ribbon(bands, aes, alpha=0.3, size=0.5)]
 
 
 def as_parts(parts: Sequence[str]) -> pd.Categorical:

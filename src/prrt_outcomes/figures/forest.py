@@ -1,305 +1,322 @@
-"""Forest of hazard ratios on a logarithmic axis: one block of columns a model, side by side."""
+"""Forest of estimates with intervals: names, counts, one or more axes with their numbers, aligned row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.canvas import Canvas, extra_height_in, measure_text_in, wrap_text
-from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, INK, QUIET, FigureStyle
+from prrt_outcomes.figures.curves import month_ticks
+from prrt_outcomes.figures.theme import (
+    FEW_COLOURS,
+    INK,
+    QUIET,
+    FigureStyle,
+    synthetic_caption,
+    theme_prrt,
+)
 from prrt_outcomes.wording.numbers import (
-    describe_status,
-    format_level,
-    format_p_value,
-    format_range,
+    format_interval,
+    format_months,
+    format_number,
     format_ratio,
 )
-from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 AXIS_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
-WIDEST_RATIO = 20.0
+RATIO_RANGE = (0.05, 20.0)
+MOST_RATIO_TICKS = 6
+NAME_LETTERS = 38
+TEXT_LETTERS = 24
+APART = 10_000.0  # columns of the grid lie this far apart on the x scale, so that breaks know their column
+LETTER_IN = 0.0080  # width of a letter in inches, per point of its size
 
 
 @dataclass(frozen=True)
-class RatioWords:
-    """What the ratios of a forest are.
+class Axis:
+    """One axis of the forest and the columns of the rows that it shows.
 
     Attributes
     ----------
-    title : behind the name of the outcome, such as ``hazard ratios``
-    short : heading of the column of numbers
-    below : words under each axis
-    models : title of a model where it is not the term's
+    title : heading of its column of numbers
+    value, low, high, status : columns of the rows
+    ratio : logarithmic with a line at 1, else from 0 on
+    below : words at the axis
+    head : heading over the axis
+    text : column with the words of each estimate; written from value, low and high where it is left out
+    p : column with p-values as text; none where it is left out
     """
 
-    title: str = "hazard ratios"
-    short: str = "HR"
-    below: str = "lower hazard | higher hazard"
-    models: Mapping[str, str] = field(default_factory=dict)
+    title: str
+    value: str = "value"
+    low: str = "low"
+    high: str = "high"
+    status: str = "status"
+    ratio: bool = True
+    below: str = ""
+    head: str = ""
+    text: str = ""
+    p: str = ""
+
+    def write(self, row: dict) -> str:
+        """Estimate with interval; nothing for a row that has none on this axis."""
+        if self.text:
+            return str(row[self.text])
+        if pd.isna(row[self.value]) and str(row.get(self.status, "")) in ("", "ok", "nan", "None", "<NA>"):
+            return ""
+        form = format_ratio if self.ratio else format_months
+        words = format_interval(
+            row[self.value], row[self.low], row[self.high], form, status=row.get(self.status)
+        )
+        return words if len(words) <= TEXT_LETTERS else "not estimable"
+
+    def span(self, rows: pd.DataFrame) -> tuple[float, float]:
+        """Lowest and highest value of the axis."""
+        known = pd.concat([rows[c] for c in (self.value, self.low, self.high)]).astype(float)
+        known = known[np.isfinite(known) & ((known > 0) | (not self.ratio))]
+        if self.ratio:
+            low, high = (min(0.5, known.min()), max(2.0, known.max())) if len(known) else (0.5, 2.0)
+            return max(low / 1.1, RATIO_RANGE[0]), min(high * 1.1, RATIO_RANGE[1])
+        high = min(known.max(), 2.5 * rows[self.value].astype(float).max()) if len(known) else 1.0
+        return 0.0, max(float(high), 1.0) * 1.04
+
+    def place(self, values):
+        """Position of values on the x scale of its column."""
+        return np.log(values) if self.ratio else values
+
+    def ticks(self, low: float, high: float) -> list[float]:
+        """Values that are labelled."""
+        if not self.ratio:
+            return [t for t in month_ticks(high, 6) if t <= high]
+        ratios = [r for r in AXIS_RATIOS if low <= r <= high]
+        step = -(-len(ratios) // MOST_RATIO_TICKS)
+        middle = ratios.index(1) if 1 in ratios else 0
+        return [r for i, r in enumerate(ratios) if (i - middle) % step == 0]
 
 
-def plot_cox_forest(
-    cox: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, words: RatioWords | None = None
+@dataclass(frozen=True)
+class _Column:
+    """A column of the grid: an axis, or text; `width` in inches."""
+
+    head: str
+    width: float
+    axis: Axis | None = None
+    span: tuple[float, float] = (0.0, 1.0)
+
+
+def plot_forest(
+    rows: pd.DataFrame,
+    axes: Sequence[Axis],
+    style: FigureStyle,
+    title: str,
+    subtitle: str = "",
+    columns: Mapping[str, str] | None = None,
 ):
-    """Draw the hazard ratios of the models of one endpoint, one row a level.
+    """Draw each row as a point with its interval on every axis that has a value for it.
 
     Parameters
     ----------
-    cox : rows of `cox` of one endpoint; every model gets its own axis and text columns
-    style : sizes
-    title : name of the endpoint
-    level : confidence level of the intervals, between 0 and 1
-    words : what the ratios are; hazard ratios where it is left out
+    rows : name, heading (bold, without numbers), the columns of the axes and of `columns`; optional colour, mark
+        (a matplotlib marker) and indent
+    axes : from left to right
+    style, title, subtitle : sizes and words
+    columns : heading of text columns by column of `rows`, placed after the names
 
     Returns
     -------
     plotnine.ggplot
-        an interval that leaves the axis ends in an arrow; a row without estimate says why.
+        names, text and axes are columns of one facet grid.
+
+    Notes
+    -----
+    An interval that leaves the axis ends at its edge with an arrow head; a row that cannot be estimated says why.
     """
     import plotnine as p9
 
-    words = words or RatioWords()
-    models = list(dict.fromkeys(cox["model"].astype(str)))
-    rows = list_rows(cox)
-    block = _text_width(cox, style, level, words)
-    names_in = min(
-        1.75 * style.scale,
-        max(measure_text_in(n, style.small, "bold") for n in rows["name"]) + 0.2 * style.scale,
-    )
-    counts_in = 0.62 * style.scale
-    axis_in = max(1.15 * style.scale, (style.width_in - 0.2 - names_in - counts_in) / len(models) - block)
-    width_in = 0.2 + names_in + counts_in + len(models) * (axis_in + block)
-    indent = [0.12 * style.scale if is_level else 0.0 for is_level in rows["is_level"]]
-    rows["indent"] = indent
-    rows["label"] = [
-        wrap_text(n, names_in - 0.05 - i, style.small, "normal" if i else "bold")
-        for n, i in zip(rows["name"], indent, strict=True)
-    ]
-    heights = np.array([style.row_in * 1.25 + extra_height_in(n, style.small) for n in rows["label"]])
-    bottom_in = 0.62 * style.scale + (0.15 * style.scale if style.synthetic else 0)
-    top_in = 0.78 * style.scale
-    sheet = Canvas(style, width_in, bottom_in + heights.sum() + top_in)
-    rows["y"] = bottom_in + heights.sum() - np.cumsum(heights) + heights / 2
-    top = sheet.height_in
-    sheet.add_text(0.1, top - 0.1, f"{title}: {words.title}", va="top", weight="bold")
-    _draw_names(sheet, rows, names_in, counts_in, top - top_in + 0.1)
-    bars, (low, high) = [], _axis_range(cox)
-    for i, model in enumerate(models):
-        left = 0.1 + names_in + counts_in + i * (axis_in + block)
-        place = _Block(left, axis_in, block, bottom_in - 0.04, top - top_in, low, high)
-        _draw_heads(sheet, place, words.models.get(model) or name_term(model), level, words)
-        own = cox[cox["model"].astype(str) == model]
-        bars.append(_draw_rows(sheet, place, rows, own, ESTIMATE_COLOURS.get(model, INK)))
-    bars = pd.concat(bars, ignore_index=True)
-    drawn = bars.dropna(subset=["x"])
-    inside = drawn[~drawn["cut_low"] & ~drawn["cut_high"]]
-    layers = [p9.geom_segment(inside, _bar_aes(), size=style.line * 0.8)] if len(inside) else []
-    for side, ends in (("cut_low", "first"), ("cut_high", "last")):
-        part = drawn[drawn[side]]
-        if len(part):
-            head = p9.arrow(length=0.05, type="closed", angle=25, ends=ends)
-            layers.append(p9.geom_segment(part, _bar_aes(), size=style.line * 0.8, arrow=head))
-    points = drawn[drawn["point"]]
-    layers.append(
-        p9.geom_point(points, p9.aes("x", "y", color="colour"), shape="s", size=2.0 * style.scale, stroke=0)
-    )
-    return sheet.plot(*layers)
-
-
-def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the forest: one a term, and under a term with levels one a level, the reference first.
-
-    Returns
-    -------
-    DataFrame
-        term, level, name, heading (a term without numbers), is_level, is_reference, n, events
-    """
-    first = cox.drop_duplicates(["term", "level"])
-    rows = []
-    for term, part in first.groupby("term", sort=False, observed=True):
-        levels = part["level"].astype("string").fillna("")
-        title = name_column(str(term))
-        if (levels == "").all():
-            row = part.iloc[0]
-            rows.append(_row(term, "", title, False, False, row["n"], row["events"]))
-            continue
-        rows.append(_row(term, "", title, True, False, None, None))
-        references = [r for r in dict.fromkeys(part["reference"].dropna().astype(str)) if r]
-        for reference in references:
-            if reference not in set(levels):
-                rows.append(_row(term, reference, name_code(str(term), reference), False, True, None, None))
-        for row, level in zip(part.to_dict("records"), levels, strict=True):
-            is_reference = level in references
-            rows.append(
-                _row(
-                    term,
-                    level,
-                    name_code(str(term), level),
-                    False,
-                    is_reference,
-                    row["n"],
-                    row["events"],
-                )
+    rows = _lay_rows(rows)
+    grid, texts, bars = _lay_columns(rows, axes, columns or {}, style)
+    names = list(grid)
+    lines = float(-rows["y"].min()) + 0.9
+    drawn = _as_columns(pd.concat(bars, ignore_index=True), names)
+    words = _as_columns(pd.concat(texts, ignore_index=True), names)
+    ones = [APART * k for k, c in enumerate(grid.values()) if c.axis is not None and c.axis.ratio]
+    at_one = pd.DataFrame({"x": ones, "column": [names[round(x / APART)] for x in ones]})
+    edges = [(n, APART * k + x) for k, (n, c) in enumerate(grid.items()) for x in _edges(c)]
+    room = _as_columns(pd.DataFrame(edges, columns=["column", "x"]).assign(y=-lines), names)
+    colours = list(dict.fromkeys(drawn["colour"]))
+    plot = p9.ggplot(drawn, p9.aes("x", "y", color="colour"))
+    if ones:
+        one = _as_columns(at_one, names)
+        plot += p9.geom_vline(one, p9.aes(xintercept="x"), linetype="dashed", color=QUIET, size=0.35)
+    plot += _interval_layers(drawn, style)
+    for weight, part in words.groupby("weight", sort=False):
+        for side, own in part.groupby("ha", sort=False):
+            text = p9.aes("x", "y", label="label")
+            plot += p9.geom_text(
+                own, text, size=style.small, ha=side, fontweight=weight, color=INK, inherit_aes=False
             )
-    return pd.DataFrame(rows)
-
-
-def _row(term, level, name, heading, reference, n, events) -> dict:
-    return {
-        "term": str(term),
-        "level": level,
-        "name": name,
-        "heading": heading,
-        "is_level": level != "",
-        "is_reference": reference,
-        "n": np.nan if n is None or pd.isna(n) else float(n),
-        "events": np.nan if events is None or pd.isna(events) else float(events),
-    }
-
-
-def _bar_aes():
-    import plotnine as p9
-
-    return p9.aes(x="x_low", xend="x_high", y="y", yend="y", color="colour")
-
-
-def _ratio_text(row) -> str:
-    if pd.isna(row["hazard_ratio"]):
-        return describe_status(row["status"]) or "not estimable"
+    heads = {n: c.head for n, c in grid.items()}
+    head_lines = max(h.count("\n") + 1 for h in heads.values())
+    width = max(style.width_in, sum(c.width for c in grid.values()) + 0.3)
+    subtitle = fill(subtitle, round(width / style.small / LETTER_IN * 0.92))
+    height = (lines * 1.25 + head_lines + subtitle.count("\n") + 1) * style.row_in + 0.95 * style.scale
     return (
-        f"{format_ratio(row['hazard_ratio'])} "
-        f"({format_range(row['hazard_ratio_low'], row['hazard_ratio_high'], format_ratio)})"
+        plot
+        + p9.geom_blank(room, p9.aes("x", "y"), inherit_aes=False)
+        + p9.facet_grid(
+            ". ~ column",
+            scales="free_x",
+            space={"x": [c.width for c in grid.values()], "y": [1]},
+            labeller=p9.labeller(column=heads.get),
+        )
+        + p9.scale_color_manual(values=dict(zip(colours, colours, strict=True)))
+        + p9.scale_x_continuous(breaks=_Breaks(tuple(grid.values())), labels=_label_with(grid), expand=(0, 0))
+        + p9.scale_y_continuous(breaks=[], limits=(-lines, 0.1), expand=(0, 0))
+        + p9.labs(
+            title=fill(title, round(width / style.text / LETTER_IN * 0.8)), subtitle=subtitle, x="", y=""
+        )
+        + theme_prrt(style, height, width, legend="none")
+        + p9.theme(axis_line_y=p9.element_blank(), axis_title=p9.element_blank(), panel_spacing_x=0.004)
+        + synthetic_caption(style)
     )
-
-
-def _text_width(cox, style, level, words) -> float:
-    """Width of the text columns of one model: ratio with interval, p-value."""
-    texts = [_ratio_text(r) for r in cox.to_dict("records") if pd.notna(r["hazard_ratio"])]
-    widest = max(
-        measure_text_in(t, style.small) for t in [*texts, f"{words.short} ({format_level(level)} CI)"]
-    )
-    return widest + 0.6 * style.scale
-
-
-def _draw_names(sheet, rows, names_in, counts_in, at) -> None:
-    style = sheet.style
-    right = 0.1 + names_in + counts_in - 0.12 * style.scale
-    heading = "Events/n" if rows["events"].notna().any() else "n"
-    sheet.add_text(right, at, heading, ha="right", size=style.small, colour=QUIET)
-    for row in rows.to_dict("records"):
-        weight = "normal" if row["is_level"] else "bold"
-        sheet.add_text(0.1 + row["indent"], row["y"], row["label"], size=style.small, weight=weight)
-        if pd.notna(row["n"]):
-            counts = f"{row['events']:.0f}/{row['n']:.0f}" if pd.notna(row["events"]) else f"{row['n']:.0f}"
-            sheet.add_text(right, row["y"], counts, ha="right", size=style.small)
-
-
-def _axis_range(cox: pd.DataFrame) -> tuple[float, float]:
-    limits = pd.concat([cox["hazard_ratio_low"], cox["hazard_ratio_high"], cox["hazard_ratio"]])
-    limits = limits[np.isfinite(limits) & (limits > 0)]
-    low = min(0.5, limits.min()) if len(limits) else 0.5
-    high = max(2.0, limits.max()) if len(limits) else 2.0
-    return max(low / 1.1, 1 / WIDEST_RATIO), min(high * 1.1, WIDEST_RATIO)
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Where one model stands: inches from the left and lower edges, and the range of its axis."""
+class _Breaks:
+    """Ticks of a column of the grid, which its limits tell."""
 
-    left: float
-    axis_in: float
-    text_in: float
-    floor: float
-    ceiling: float
-    low: float
-    high: float
+    columns: tuple[_Column, ...]
 
-    def place(self, ratio: float) -> float:
-        """Inches from the left edge of a ratio."""
-        return self.left + self.axis_in * np.log(ratio / self.low) / np.log(self.high / self.low)
+    def __call__(self, limits: tuple[float, float]) -> list[float]:
+        k = round((limits[0] + limits[1]) / 2 / APART)
+        column = self.columns[min(max(k, 0), len(self.columns) - 1)]
+        if column.axis is None:
+            return []
+        return [APART * k + float(column.axis.place(t)) for t in column.axis.ticks(*column.span)]
 
 
-def _draw_heads(sheet, block: _Block, title: str, level: float, words: RatioWords) -> None:
-    style = sheet.style
-    small, scale = style.small, style.scale
-    middle = block.left + (block.axis_in + block.text_in) / 2
-    sheet.add_text(middle, block.ceiling + 0.3 * scale, title, ha="center", weight="bold", size=small)
-    ratio_at = block.left + block.axis_in + 0.1 * scale
-    p_at = block.left + block.axis_in + block.text_in - 0.06 * scale
-    heading = f"{words.short} ({format_level(level)} CI)"
-    sheet.add_text(ratio_at, block.ceiling + 0.1, heading, size=small, colour=QUIET)
-    sheet.add_text(p_at, block.ceiling + 0.1, "p", ha="right", size=small, colour=QUIET)
-    sheet.add_line(block.left, block.floor, block.left + block.axis_in, block.floor)
-    one = block.place(1)
-    sheet.add_line(one, block.floor, one, block.ceiling, colour=QUIET, dash="dashed")
-    draw_ratio_axis(sheet, block.place, block.low, block.high, block.floor)
-    sheet.add_text(
-        block.left + block.axis_in / 2,
-        block.floor - 0.32 * scale,
-        words.below,
-        ha="center",
-        size=small - 0.5,
-        colour=QUIET,
+def _label_with(grid: Mapping[str, _Column]):
+    columns = tuple(grid.values())
+
+    def label(breaks: Sequence[float]) -> list[str]:
+        words = []
+        for b in breaks:
+            k = min(max(round(b / APART), 0), len(columns) - 1)
+            axis, value = columns[k].axis, b - APART * k
+            words.append(f"{np.exp(value):.4g}" if axis is None or axis.ratio else format_number(value, 0))
+        return words
+
+    return label
+
+
+def _edges(column: _Column) -> tuple[float, float]:
+    """Limits of a column on its x scale; an axis leaves a little room."""
+    if column.axis is None:
+        return 0.0, 1.0
+    low, high = (float(column.axis.place(v)) for v in column.span)
+    return low - 0.03 * (high - low), high + 0.03 * (high - low)
+
+
+def _lay_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Names broken into lines and the height of each row, from the top down, in lines of text."""
+    rows = rows.reset_index(drop=True).copy()
+    indent = rows["heading"].map({True: 0, False: 2}) if "indent" not in rows else rows["indent"]
+    rows["label"] = [
+        "\n".join(" " * i + line for line in (fill(n, NAME_LETTERS).split("\n")))
+        for n, i in zip(rows["name"], indent, strict=True)
+    ]
+    height = rows["label"].str.count("\n") * 0.85 + 1.0
+    rows["y"] = -(height.cumsum() - height / 2)
+    return rows
+
+
+def _lay_columns(rows, axes, columns, style) -> tuple[dict[str, _Column], list, list]:
+    """Columns of the grid from left to right, their text, and the intervals of the axes."""
+    letter = style.small * LETTER_IN
+    grid, texts, bars = {}, [], []
+
+    def add_text(head: str, words: Sequence[str], ha: str, weight: Sequence[str] | str = "normal") -> None:
+        longest = max([len(line) for w in [*words, head] for line in str(w).split("\n")])
+        k = len(grid)
+        grid[f"c{k:02d}"] = _Column(head, (longest + 2.5) * letter)
+        at = {"left": 0.0, "right": 0.96, "center": 0.5}[ha]
+        part = pd.DataFrame({"x": APART * k + at, "y": rows["y"], "label": list(words), "ha": ha})
+        texts.append(part.assign(column=f"c{k:02d}", weight=weight)[part["label"].ne("")])
+
+    weights = rows["heading"].map({True: "bold", False: "normal"})
+    add_text("", rows["label"].tolist(), "left", weights)
+    for column, head in columns.items():
+        add_text(head, rows[column].astype(str).tolist(), "center")
+    fixed = sum(c.width for c in grid.values())
+    written = [[axis.write(r) for r in rows.to_dict("records")] for axis in axes]
+    for axis, words in zip(axes, written, strict=True):
+        fixed += (max(len(w) for w in [*words, axis.title]) + 2.5 + (8 if axis.p else 0)) * letter
+    longest = max(len(line) for axis in axes for line in (axis.head, axis.below))
+    width = max(1.25 * style.scale, longest * letter, (style.width_in - 0.3 - fixed) / len(axes))
+    for axis, words in zip(axes, written, strict=True):
+        k, span = len(grid), axis.span(rows)
+        head = "\n".join(h for h in (axis.head, axis.below) if h)
+        grid[f"c{k:02d}"] = _Column(head, width, axis, span)
+        bars.append(_place_bars(rows, axis, span, APART * k).assign(column=f"c{k:02d}"))
+        add_text(axis.title, words, "center")
+        if axis.p:
+            add_text("p", rows[axis.p].astype(str).tolist(), "center")
+    return grid, texts, bars
+
+
+def _place_bars(rows: pd.DataFrame, axis: Axis, span: tuple[float, float], origin: float) -> pd.DataFrame:
+    value = rows[axis.value].astype(float)
+    known = rows[value.notna() & ((value > 0) | (not axis.ratio))]
+    value = known[axis.value].astype(float)
+    low, high = (known[c].astype(float).fillna(value) for c in (axis.low, axis.high))
+    return pd.DataFrame(
+        {
+            "x": origin + axis.place(value.clip(*span)),
+            "x_low": origin + axis.place(low.clip(*span)),
+            "x_high": origin + axis.place(high.clip(*span)),
+            "cut_low": low.lt(span[0]),
+            "cut_high": high.gt(span[1]),
+            "y": known["y"],
+            "colour": _given(known, f"colour_{axis.value}", _given(known, "colour", FEW_COLOURS[0])),
+            "mark": _given(known, "mark", "s"),
+        }
     )
 
 
-def _draw_rows(sheet, block: _Block, rows, cox, colour) -> pd.DataFrame:
-    """Text of one model; its bars come back as a table."""
-    style = sheet.style
-    ratio_at = block.left + block.axis_in + 0.1 * style.scale
-    p_at = block.left + block.axis_in + block.text_in - 0.06 * style.scale
-    found = {
-        (str(r["term"]), "" if pd.isna(r["level"]) else str(r["level"])): r for r in cox.to_dict("records")
-    }
-    bars = []
-    for row in rows[~rows["heading"]].to_dict("records"):
-        y, one = row["y"], block.place(1)
-        estimate = found.get((row["term"], row["level"]))
-        if row["is_reference"]:
-            sheet.add_text(ratio_at, y, "reference", size=style.small, colour=QUIET)
-            sheet.add_line(one, y - 0.03, one, y + 0.03, width=0.6)
-        elif estimate is None:
-            sheet.add_text(ratio_at, y, "not in the model", size=style.small, colour=QUIET)
-        else:
-            words = _ratio_text(estimate)
-            fits = measure_text_in(words, style.small) < block.text_in - 0.15
-            sheet.add_text(ratio_at, y, words if fits else "not estimable", size=style.small)
-            sheet.add_text(p_at, y, format_p_value(estimate["p_value"]), ha="right", size=style.small)
-            bars.append(_bar(estimate, y, block, colour))
-    return pd.DataFrame(bars, columns=["x", "x_low", "x_high", "y", "colour", "cut_low", "cut_high", "point"])
+def _given(rows: pd.DataFrame, column: str, default) -> pd.Series:
+    if column not in rows:
+        return default if isinstance(default, pd.Series) else pd.Series(default, index=rows.index)
+    return rows[column].where(rows[column].astype(str).ne("") & rows[column].notna(), default)
 
 
-def draw_ratio_axis(sheet: Canvas, place, low: float, high: float, floor: float) -> None:
-    """Ticks and numbers of a logarithmic axis, as many as do not touch."""
-    style = sheet.style
-    ratios = [r for r in AXIS_RATIOS if low <= r <= high]
-    gap = 0.25 * style.scale
-    shown: list[float] = [1.0]
-    for ratio in sorted(ratios, key=lambda r: abs(np.log(r))):
-        if all(abs(place(ratio) - place(s)) >= gap for s in shown):
-            shown.append(ratio)
-    for ratio in shown:
-        sheet.add_line(place(ratio), floor, place(ratio), floor - 0.04)
-        sheet.add_text(place(ratio), floor - 0.06, f"{ratio:g}", ha="center", va="top", size=style.small)
+def _as_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return frame.assign(column=pd.Categorical(frame["column"], list(names)))
 
 
-def _bar(row, y, block, colour) -> dict:
-    place, low, high = block.place, block.low, block.high
-    ratio, start, end = row["hazard_ratio"], row["hazard_ratio_low"], row["hazard_ratio_high"]
-    if pd.isna(ratio):
-        return {"x": np.nan, "y": y, "colour": colour, "cut_low": False, "cut_high": False, "point": False}
-    start = low if pd.isna(start) else start
-    end = high if pd.isna(end) else end
-    return {
-        "x": place(min(max(ratio, low), high)),
-        "x_low": place(min(max(start, low), high)),
-        "x_high": place(max(min(end, high), low)),
-        "y": y,
-        "colour": colour,
-        "cut_low": bool(start < low),
-        "cut_high": bool(end > high),
-        "point": bool(low <= ratio <= high),
-    }
+def _interval_layers(bars: pd.DataFrame, style: FigureStyle) -> list:
+    import plotnine as p9
+
+    aes = p9.aes(x="x_low", xend="x_high", y="y", yend="y")
+    layers = []
+    ends = {(False, False): "", (True, False): "first", (False, True): "last", (True, True): "both"}
+    for (low, high), end in ends.items():
+        part = bars[bars["cut_low"].eq(low) & bars["cut_high"].eq(high)]
+        if len(part):
+            head = {"arrow": p9.arrow(length=0.05, type="closed", angle=25, ends=end)} if end else {}
+            layers.append(p9.geom_segment(part, aes, size=style.line * 0.8, **head))
+    for mark, part in bars.groupby("mark", sort=False):
+        layers.append(p9.geom_point(part, shape=mark, size=1.9 * style.scale, stroke=0))
+    return layers
+
+
+def forest_rows(records: Sequence[dict]) -> pd.DataFrame:
+    """Rows of a forest from dicts; what a row does not name is empty."""
+    frame = pd.DataFrame(list(records))
+    frame["heading"] = frame["heading"].eq(True) if "heading" in frame else False
+    for column in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]) and column not in ("status", "heading"):
+            words = frame[column].astype("object")
+            frame[column] = words.where(words.notna(), "")
+    return frame

@@ -10,29 +10,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.canvas import Canvas
-from prrt_outcomes.figures.panel import (
-    Panel,
-    draw_key,
-    draw_title,
-    draw_x_axis,
-    draw_y_axis,
-    foot_in,
-    month_ticks,
-    title_height_in,
+from prrt_outcomes.figures.curves import label_months, month_ticks
+from prrt_outcomes.figures.theme import (
+    INK,
+    RESPONSE_COLOURS,
+    FigureStyle,
+    figure_style,
+    synthetic_caption,
+    theme_prrt,
 )
-from prrt_outcomes.figures.theme import INK, QUIET, RESPONSE_COLOURS, FigureStyle, figure_style
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.numbers import format_number
 from prrt_outcomes.wording.terms import name_term
 
-KEY = (
-    ("Target sum", INK, "solid"),
-    ("Single target lesion", "#A9A9A9", "solid"),
-    ("PR at or under", RESPONSE_COLOURS["PR"], "dashed"),
-    ("PD at or over", RESPONSE_COLOURS["PD"], "dashed"),
-)
-SUBTITLE = "Response of each scan above its sum; ring: smallest sum so far; ticks below: cycles (c) and therapies (t)"
+LINES = {  # words, colour, line type and width of each line
+    "sum": ("Target sum", INK, "solid", 1.0),
+    "lesion": ("Single target lesion", "#A9A9A9", "solid", 0.45),
+    "response_threshold": ("PR at or under", RESPONSE_COLOURS["PR"], "dashed", 0.6),
+    "progression_threshold": ("PD at or over", RESPONSE_COLOURS["PD"], "dashed", 0.6),
+}
+ROWS = {"cycle": -0.1, "therapy": -0.2}  # below the axis, as shares of the highest value
+SHORT = {"NON-CR/NON-PD": "NN"}
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 
@@ -95,36 +93,54 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     sums = course.sums
     if sums.empty:
         raise ValueError("this patient has no target sum by this criterion and reader")
-    left, right = 0.6 * style.scale, 1.5 * style.scale
-    bottom = 0.85 * style.scale + foot_in(style)
-    head = title_height_in(style, SUBTITLE, style.width_in) + 0.2
-    width, height = style.width_in - left - right, 2.9 * style.scale
-    sheet = Canvas(style, style.width_in, bottom + height + head)
-    times = pd.concat([sums["time_months"], course.marks["time_months"]]).astype(float)
-    low, high = min(0.0, float(times.min())), max(float(times.max()), 1.0)
     top = _highest(sums)
-    panel = Panel(left, bottom, width, height, low - 0.02 * (high - low), high * 1.03, 0.0, top * 1.12)
-    draw_title(sheet, title, SUBTITLE)
-    step = next((s for s in STEPS if top / s <= 8), STEPS[-1])
-    ticks = list(np.arange(0, top + step, step))
-    ticks = [float(t) for t in ticks if t <= top * 1.12]
-    draw_y_axis(sheet, panel, ticks, [format_number(t, 0) for t in ticks])
+    lines = _list_lines(course)
+    kinds = [k for k in LINES if k in set(lines["kind"])]
+    lines["kind"] = pd.Categorical(lines["kind"], kinds)
+    values = sums["value"].astype(float)
+    smallest = sums[values.lt(values.cummin().shift(1)).to_numpy()]
+    marks = course.marks[course.marks["item"].astype(str).isin(ROWS)]
+    marks = marks.assign(value=marks["item"].astype(str).map(ROWS) * top)
+    times = pd.concat([sums["time_months"], marks["time_months"]]).astype(float)
+    high = max(float(times.max()), 1.0)
+    words = _pick_words(sums, high)
+    rows = {name: ROWS[item] * top for item, name in (("cycle", "Cycles"), ("therapy", "Therapies"))}
     unit = course.unit.replace("mm2", "mm\u00b2")
-    sheet.add_text(left, bottom + height + 0.1, unit, ha="right", size=style.small, colour=QUIET)
-    months = [t for t in month_ticks(high, width, style) if t <= high * 1.03]
-    at = Panel(left, bottom - 0.38 * style.scale, width, height, panel.x_low, panel.x_high)
-    draw_x_axis(sheet, at, months, "Months since the first cycle")
-    entries = [k for k in KEY if len(course.lesions) or k[0] != "Single target lesion"]
-    draw_key(sheet, left + width + 0.15, bottom + height - 0.05, entries, width_in=right - 0.2)
-    _draw_marks(sheet, panel, course.marks)
-    _draw_responses(sheet, panel, sums)
-    lines, points, rings = _place(course, panel)
-    line = p9.aes("x", "y", color="colour", group="line", linetype="dash", size="width")
-    layers = [p9.geom_path(lines, line)] if len(lines) else []
-    layers.append(p9.geom_point(points, p9.aes("x", "y"), color=INK, size=2.2))
-    if len(rings):
-        layers.append(p9.geom_point(rings, p9.aes("x", "y"), shape="o", fill="none", color=INK, size=4.2))
-    return sheet.plot(*layers)
+    same = {"breaks": kinds, "labels": [LINES[k][0] for k in kinds], "name": ""}
+    plot = p9.ggplot(lines, p9.aes("time_months", "value"))
+    if len(lines):
+        plot += p9.geom_line(p9.aes(color="kind", linetype="kind", size="kind", group="line"))
+        for scale, place in (
+            (p9.scale_color_manual, 1),
+            (p9.scale_linetype_manual, 2),
+            (p9.scale_size_manual, 3),
+        ):
+            plot += scale(values=[LINES[k][place] for k in kinds], **same)
+    plot += p9.geom_point(sums, color=INK, size=2.0, stroke=0)
+    if len(smallest):
+        plot += p9.geom_point(smallest, shape="o", fill="none", color=INK, size=4.2)
+    if len(marks):
+        plot += p9.geom_point(marks, shape="|", color=INK, size=2.2, stroke=0.6)
+    if len(words):
+        plot += p9.geom_text(words, p9.aes(label="label"), size=style.small, color=INK, va="bottom")
+    ticks = [t for t in month_ticks(high) if t <= high * 1.03]
+    step = next((s for s in STEPS if top / s <= 8), STEPS[-1])
+    values = [*rows.values(), *np.arange(0, top * 1.12, step)]
+    labels = [*rows, *(format_number(v, 0) for v in values[2:])]
+    return (
+        plot
+        + p9.scale_x_continuous(breaks=ticks, labels=label_months)
+        + p9.scale_y_continuous(breaks=values, labels=labels, limits=(-0.28 * top, top * 1.16))
+        + p9.labs(
+            title=title,
+            subtitle="Response of each scan above its sum; ring: smallest sum so far",
+            x="Months since the first cycle",
+            y=f"Sum, {unit}" if course.unit else "Sum",
+        )
+        + theme_prrt(style, 4.0 * style.scale, legend="right")
+        + p9.theme(legend_title=p9.element_blank())
+        + synthetic_caption(style)
+    )
 
 
 def _highest(sums: pd.DataFrame) -> float:
@@ -132,57 +148,39 @@ def _highest(sums: pd.DataFrame) -> float:
     return max(float(sums[columns].astype(float).max().max()), 1.0)
 
 
-def _draw_marks(sheet: Canvas, panel: Panel, marks: pd.DataFrame) -> None:
-    style = sheet.style
-    for item, letter, row in (("cycle", "c", 0.12), ("therapy", "t", 0.26)):
-        at = panel.bottom - row * style.scale
-        sheet.add_text(panel.left - 0.09, at, letter, ha="right", size=style.small, colour=QUIET)
-        own = marks[marks["item"].astype(str).eq(item)]
-        for month in own["time_months"].dropna():
-            x = float(panel.px(month))
-            if panel.left <= x <= panel.left + panel.width:
-                sheet.add_line(x, at - 0.045, x, at + 0.045, width=0.7)
-
-
-def _draw_responses(sheet: Canvas, panel: Panel, sums: pd.DataFrame) -> None:
-    """Response of each scan, left out where the one before it stands too near."""
-    last = -np.inf
+def _pick_words(sums: pd.DataFrame, high: float) -> pd.DataFrame:
+    """Response of each scan, left out where the one before it is too near."""
+    rows, last = [], -np.inf
     for row in sums.to_dict("records"):
-        x = float(panel.px(row["time_months"]))
-        text = "" if pd.isna(row["response"]) else str(row["response"])
-        text = {"NON-CR/NON-PD": "NN"}.get(text, text)
-        if text and x - last > 0.22 * sheet.style.scale:
-            y = float(panel.py(row["value"])) + 0.13 * sheet.style.scale
-            sheet.add_text(x, y, text, ha="center", size=sheet.style.small, weight="bold",
-                           colour=RESPONSE_COLOURS["PD"] if text == "PD" else INK)  # fmt: skip
-            last = x
+        text = "" if pd.isna(row["response"]) else SHORT.get(str(row["response"]), str(row["response"]))
+        if text and row["time_months"] - last > 0.05 * high:
+            rows.append({"time_months": row["time_months"], "value": row["value"] * 1.02, "label": text})
+            last = row["time_months"]
+    return pd.DataFrame(rows, columns=["time_months", "value", "label"])
 
 
-def _place(course: Course, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Lines, points of the sum, and rings where the sum is the smallest so far, in inches."""
+def _list_lines(course: Course) -> pd.DataFrame:
+    """Lines of the chart: time_months, value, kind (a key of `LINES`), line."""
     sums = course.sums
-    parts = [_line(sums["time_months"], sums["value"], panel, "sum", INK, "solid", 1.0)]
-    for column, colour in (
-        ("response_threshold", RESPONSE_COLOURS["PR"]),
-        ("progression_threshold", RESPONSE_COLOURS["PD"]),
-    ):
-        known = sums.dropna(subset=[column])
-        parts.append(_line(known["time_months"], known[column], panel, column, colour, "dashed", 0.6))
-    for lesion, rows in course.lesions.dropna(subset=["value"]).groupby("lesion_id", sort=False):
-        rows = rows.sort_values("time_months")
-        parts.append(_line(rows["time_months"], rows["value"], panel, str(lesion), "#A9A9A9", "solid", 0.45))
-    values = sums["value"].astype(float)
-    points = pd.DataFrame({"x": panel.px(sums["time_months"].astype(float)), "y": panel.py(values)})
-    smallest = values.lt(values.cummin().shift(1)).to_numpy()
-    lines = [p for p in parts if len(p) > 1]
-    return pd.concat(lines, ignore_index=True) if lines else parts[0].iloc[:0], points, points[smallest]
-
-
-def _line(months, values, panel: Panel, name: str, colour: str, dash: str, width: float) -> pd.DataFrame:
-    x, y = panel.px(months.astype(float)), panel.py(values.astype(float))
-    return pd.DataFrame(
-        {"x": x, "y": y, "line": name, "colour": colour, "dash": dash, "width": width}
-    ).reset_index(drop=True)
+    parts = [sums[["time_months", "value"]].assign(kind="sum", line="sum")]
+    for column in ("response_threshold", "progression_threshold"):
+        if column in sums:
+            known = sums.dropna(subset=[column])
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "time_months": known["time_months"],
+                        "value": known[column],
+                        "kind": column,
+                        "line": column,
+                    }
+                )
+            )
+    lesions = course.lesions.dropna(subset=["value"]).sort_values("time_months")
+    lesions = lesions[["time_months", "value"]].assign(kind="lesion", line=lesions["lesion_id"].astype(str))
+    frame = pd.concat([*parts, lesions], ignore_index=True).astype({"value": float, "time_months": float})
+    several = frame.groupby("line")["value"].transform("size").gt(1)
+    return frame[several]
 
 
 def draw_patient_charts(course: pd.DataFrame, study) -> dict[str, str]:

@@ -3,37 +3,196 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import pandas as pd
 
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.figures.worst_grades import phase_words, plot_grade_shift, plot_worst_grades
+from prrt_outcomes.figures.theme import (
+    GRADE_COLOURS,
+    GRID,
+    INK,
+    FigureStyle,
+    figure_style,
+    synthetic_caption,
+    theme_prrt,
+)
+from prrt_outcomes.wording.numbers import format_percent
+from prrt_outcomes.wording.terms import name_code, spell_name
 
 SAFETY_INPUTS = ("safety_grades", "safety_rates")
+PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
+SEVERE = "Grade \u2265 3"
 
 
-def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> dict[str, object]:
+def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
     grades, rates = tables.get("safety_grades"), tables.get("safety_rates")
     if not has_rows(grades):
-        return {}
+        return []
     style = figure_style(study)
-    plots: dict[str, object] = {}
+    figures = []
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
-    for phase in phases:
+    shown = "any" if "any" in phases else phases[0]
+    for phase in sorted(phases, key=lambda p: p != shown):
         rows = pick_rows(grades, phase=phase)
         if rows["worst_grade"].notna().any():
             own = pick_rows(rates, phase=phase, group_by="all") if has_rows(rates) else _no_rates()
-            title = f"Laboratory toxicity {phase_words(phase)}"
-            plots[f"worst_grades_{phase}"] = plot_worst_grades(rows, own, style, title)
-    shown = "any" if "any" in phases else phases[0]
+            words = phase_words(phase)
+            plot = plot_worst_grades(rows, own, style, f"Laboratory toxicity {words}")
+            caption = f"Worst CTCAE grade of each laboratory value, {words}."
+            sources = ("safety_grades", "safety_rates")
+            figures.append(
+                Figure(
+                    f"worst_grades_{phase}",
+                    plot,
+                    caption,
+                    sources,
+                    leading=phase not in ("treatment", "late"),
+                )
+            )
     rows = pick_rows(grades, phase=shown).dropna(subset=["baseline_grade", "worst_grade"])
     if has_rows(rows):
-        title = f"Shift of laboratory grades {phase_words(shown)}"
-        plots["grade_shift"] = plot_grade_shift(rows, style, title)
-    return plots
+        plot = plot_grade_shift(rows, style, f"Shift of laboratory grades {phase_words(shown)}")
+        caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
+        figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
+    return figures
 
 
 def _no_rates() -> pd.DataFrame:
     return pd.DataFrame(columns=["analyte", "grade_at_least", "proportion"])
+
+
+def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw the share of patients with each worst grade, one bar an analyte.
+
+    Parameters
+    ----------
+    grades : rows of `safety_grades` of one phase; the counts of all baseline grades are added
+    rates : rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed
+    style : sizes
+    title : what is shown
+    """
+    import plotnine as p9
+
+    counted = grades.dropna(subset=["worst_grade"])
+    names = list_analytes(counted)
+    counted = counted.assign(analyte=counted["analyte"].astype(str), grade=counted["worst_grade"].astype(int))
+    totals = counted.groupby("analyte", sort=False)["total"].first()
+    bars = counted.groupby(["analyte", "grade"], as_index=False)["n"].sum()
+    bars = bars.assign(share=bars["n"] / bars["analyte"].map(totals)).sort_values(["analyte", "grade"])
+    bars["x"] = bars.groupby("analyte")["share"].cumsum() - bars["share"] / 2
+    codes = sorted(set(bars["grade"]))
+    columns = ["share", SEVERE]
+    bars["grade"] = pd.Categorical(bars["grade"].astype(str), [str(c) for c in codes])
+    bars["column"] = pd.Categorical(["share"] * len(bars), columns)
+    severe = rates[rates["grade_at_least"].eq(3) & rates["analyte"].astype(str).isin(names)]
+    severe = severe.assign(
+        analyte=severe["analyte"].astype(str),
+        x=10.0,
+        label=[format_percent(p) for p in severe["proportion"]],
+        column=pd.Categorical([SEVERE] * len(severe), columns),
+    )
+    labels = [fill(f"{name_code('analyte', n)} (n\u00a0=\u00a0{totals[n]:.0f})", 34) for n in names]
+    plot = p9.ggplot(bars, p9.aes("x", "analyte"))
+    plot += p9.geom_tile(p9.aes(width="share", fill="grade"), height=0.72)
+    if len(severe):
+        plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=INK)
+    return (
+        plot
+        + p9.facet_grid(
+            ". ~ column",
+            scales="free_x",
+            space={"x": [8, 1], "y": [1]} if len(severe) else None,
+            labeller=p9.labeller(column=lambda head: "" if head == "share" else head),
+        )
+        + p9.scale_fill_manual(
+            values=[GRADE_COLOURS[c] for c in codes],
+            breaks=[str(c) for c in codes],
+            labels=[f"Grade {c}" for c in codes],
+            name="",
+        )
+        + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
+        + p9.scale_x_continuous(
+            breaks=lambda lim: [0.0, 0.25, 0.5, 0.75, 1.0] if lim[0] < 5 else [],
+            labels=lambda b: [f"{100 * v:.0f}%" for v in b],
+        )
+        + p9.labs(title=title, subtitle="Patients by worst CTCAE grade after the first cycle", x="", y="")
+        + theme_prrt(style, 2.1 * style.row_in * len(names) + 1.4 * style.scale)
+        + p9.theme(
+            legend_title=p9.element_blank(),
+            axis_line_y=p9.element_blank(),
+            axis_ticks_major_y=p9.element_blank(),
+            panel_spacing_x=0.01,
+        )
+        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + synthetic_caption(style)
+    )
+
+
+def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells.
+
+    Parameters
+    ----------
+    grades : rows of `safety_grades` of one phase
+    style : sizes
+    title : what is shown
+    """
+    import plotnine as p9
+
+    known = grades.dropna(subset=["baseline_grade", "worst_grade"])
+    names = list_analytes(known)
+    heads = {n: fill(name_code("analyte", n), 26) for n in names}
+    known = known.assign(
+        analyte=pd.Categorical(known["analyte"].astype(str).map(heads), list(heads.values())),
+        worst=known["worst_grade"].astype(int).clip(upper=4),
+        baseline=known["baseline_grade"].astype(int),
+    )
+    known = known.assign(
+        grade=pd.Categorical(known["worst"].astype(str), [str(g) for g in GRADE_COLOURS]),
+        label=known["n"].map(lambda n: f"{n:.0f}"),
+    )
+    columns = min(4, len(names))
+    lines = -(-len(names) // columns)
+    diagonal = pd.DataFrame({"baseline": range(5), "worst": range(5)})
+    white, ink = known[known["worst"].ge(3)], known[known["worst"].lt(3)]
+    texts = [
+        p9.geom_text(part, p9.aes(label="label"), size=style.small - 1, color=colour)
+        for part, colour in ((white, "white"), (ink, INK))
+        if len(part)
+    ]
+    side = (style.width_in - 0.9 * style.scale) / max(columns, 3)
+    height = 1.0 * style.scale + lines * (0.8 * side + 0.3 * style.scale)
+    return (
+        p9.ggplot(known, p9.aes("baseline", "worst"))
+        + p9.geom_tile(diagonal, fill="#F4F4F4", color=GRID, size=0.3)
+        + p9.geom_tile(p9.aes(fill="grade"), color=GRID, size=0.3, show_legend=False)
+        + texts
+        + p9.facet_wrap("analyte", ncol=columns)
+        + p9.scale_fill_manual(values=list(GRADE_COLOURS.values()), limits=[str(g) for g in GRADE_COLOURS])
+        + p9.scale_x_continuous(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + p9.scale_y_continuous(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + p9.labs(
+            title=title,
+            subtitle="Patients by grade at baseline and worst grade afterwards; above the diagonal: worse",
+            x="Grade at baseline",
+            y="Worst grade afterwards",
+        )
+        + theme_prrt(style, height, min(style.width_in, 1.2 + side * columns))
+        + synthetic_caption(style)
+    )
+
+
+def list_analytes(grades: pd.DataFrame) -> list[str]:
+    """Analytes that have rows, in the order of the schema where the column knows it."""
+    present = set(grades["analyte"].astype(str))
+    if isinstance(grades["analyte"].dtype, pd.CategoricalDtype):
+        return [str(c) for c in grades["analyte"].cat.categories if str(c) in present]
+    return list(dict.fromkeys(grades["analyte"].astype(str)))
+
+
+def phase_words(phase: str) -> str:
+    """`during treatment`, `late`, `at any time`."""
+    return PHASES.get(phase, spell_name(phase).lower())

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.chapters import CHAPTER_INPUTS, draw_chapter
+from prrt_outcomes.figures.cox_forest import ESTIMATE_COLOURS
 from prrt_outcomes.figures.response_figures import derive_courses, list_thresholds
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
@@ -100,6 +101,4 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
     }
     cox = pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])
     (figure,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
-    texts = next(layer._data for layer in figure.plot.layers if type(layer.geom).__name__ == "geom_text")
-    assert "Univariable" in set(texts["label"])
-    assert "Multivariable, imputed" not in set(texts["label"])
+    assert set(figure.plot.data["colour"]) == {ESTIMATE_COLOURS["univariable"]}

@@ -5,23 +5,23 @@ import struct
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
+import plotnine as p9
 import pytest
 from PIL import Image
 
-from prrt_outcomes.figures.canvas import Canvas
 from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import _write_png, save_figures
-from prrt_outcomes.figures.theme import FigureStyle
+from prrt_outcomes.figures.theme import FigureStyle, theme_prrt
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
 
 
 def make_plots():
     """A plot keeps the figure it was drawn on, so each drawing has its own."""
-    sheet = Canvas(STYLE, 3.0, 1.5)
-    sheet.add_text(0.2, 0.7, "Überleben $5 & <b>")
-    sheet.add_line(0.1, 0.3, 2.9, 0.3)
-    return [Figure("one", sheet.plot(), "One figure. Two sentences.", ("cox",))]
+    words = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "label": ["Überleben & <b>", "5 %"]})
+    plot = p9.ggplot(words, p9.aes("x", "y", label="label")) + p9.geom_line() + p9.geom_text()
+    return [Figure("one", plot + theme_prrt(STYLE, 1.5, 3.0), "One figure. Two sentences.", ("cox",))]
 
 
 @pytest.fixture

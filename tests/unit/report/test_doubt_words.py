@@ -6,7 +6,6 @@ import re
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.captions import describe_figure, is_leading
 from prrt_outcomes.report.controls_chapter import describe_worth
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
@@ -142,21 +141,3 @@ def test_hazards_that_change_are_told(tables):
     filled = tables(hazard_ratio_periods=[row, calm])
     (words,) = describe_periods(filled["hazard_ratio_periods"], 0.05, {})
     assert plain(words).startswith("Overall survival by sex: the hazards are not proportional")
-
-
-def test_the_page_leads_with_the_primary_endpoint_and_control(study):
-    leading = (
-        "estimands_pfs",
-        "estimates_second",
-    )
-    linked = ("medians_os", "estimates_first", "worst_grades_late")
-    assert [n for n in leading if not is_leading(n, study)] == []
-    assert [n for n in linked if is_leading(n, study)] == []
-
-
-def test_every_kind_of_figure_has_a_caption_of_its_own():
-    names = ("estimands_pfs", "sensitivity_pfs", "interval_censored_pfs", "scan_intervals_sex",
-             "medians_pfs", "estimates_x", "weighted_x", "overlap_x", "forest")  # fmt: skip
-    found = [describe_figure(n, {"pfs": "PFS"}) for n in names]
-    assert all(tables for _, _, tables in found)
-    assert len({caption for caption, _, _ in found}) == len(names)

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 
 import pandas as pd
+import plotnine as p9
 import pytest
 
-from prrt_outcomes.figures.canvas import Canvas
 from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
-from prrt_outcomes.figures.theme import figure_style
+from prrt_outcomes.figures.theme import figure_style, theme_prrt
 from prrt_outcomes.report.content import Number, join_words, say
 from prrt_outcomes.report.write import shorten_svg, write_report
 from prrt_outcomes.study.model import Study
@@ -92,11 +92,9 @@ def results(tmp_path, study):
     }
     for name, table in tables.items():
         write_table(tmp_path / "tables" / f"{name}.csv", name, table)
-    sheet = Canvas(figure_style(study), 3.0, 1.5)
-    sheet.add_text(0.2, 0.7, "A curve")
     figure = Figure(
         "kaplan_meier_pfs_all",
-        sheet.plot(),
+        p9.ggplot() + theme_prrt(figure_style(study), 1.5, 3.0),
         "Progression-free survival, all patients. Band: interval.",
         ("km_curve", "km_at_risk", "km_summary"),
     )

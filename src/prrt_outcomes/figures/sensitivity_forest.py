@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prrt_outcomes.figures.interval_forest import Axis, forest_rows, plot_interval_forest
+from prrt_outcomes.figures.forest import Axis, forest_rows, plot_forest
 from prrt_outcomes.figures.rows import pick_rows
 from prrt_outcomes.figures.theme import FEW_COLOURS, FigureStyle
 from prrt_outcomes.wording.numbers import format_count, format_level, format_number, format_p_value
@@ -24,7 +24,7 @@ def plot_definitions(
         (column `analysis`) of one endpoint
     column : which of the two
     style, title : sizes and name of the endpoint
-    group_by : grouping whose largest contrast is drawn; the other groups stand in the table
+    group_by : grouping whose largest contrast is drawn; the other groups are in the table
     level : confidence level
 
     Returns
@@ -62,9 +62,7 @@ def plot_definitions(
         )
         group, reference = (name_code(group_by, c) for c in contrast)
         subtitle += f"; hazard ratio of {inside_sentence(group)} against {inside_sentence(reference)}"
-    return plot_interval_forest(
-        forest_rows(records), tuple(axes), style, title, subtitle, {"events": "Events/n"}
-    )
+    return plot_forest(forest_rows(records), tuple(axes), style, title, subtitle, {"events": "Events/n"})
 
 
 def pick_contrast(rows: pd.DataFrame, group_by: str) -> tuple[str, str] | None:
@@ -125,7 +123,7 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, leve
         )
     subtitle = f"Hazard ratio of {inside_sentence(effect)} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
-    return plot_interval_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
+    return plot_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
 
 
 def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
@@ -153,7 +151,7 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: f
     if len(p_value):
         subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"
     columns = {"events": "Events/n"}
-    return plot_interval_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
+    return plot_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
 
 
 def _ratio_axis(level: float) -> Axis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.responders.bias import compute_guarantee_time_bias, simulate_null_claims
@@ -25,8 +26,6 @@ from prrt_outcomes.statistics.resampling import draw_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from prrt_outcomes.responders.histories import CriterionHistories
     from prrt_outcomes.responders.states import StateHistory
@@ -53,8 +52,6 @@ def analyse_responders(
     ------
     Name of a result table and its rows, but for the columns endpoint and criterion
     """
-    import pandas as pd
-
     settings = study.analysis
     names = tuple(name for name in settings.covariates if name in rows.frame.columns)
     covariates = derive_covariates(rows.frame, names) if names else None
@@ -123,8 +120,6 @@ def _draw(rows: EndpointRows, study: Study) -> np.ndarray | None:
 def _measure_bias(
     rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, study: Study
 ) -> pd.DataFrame:
-    import pandas as pd
-
     bias = compute_guarantee_time_bias(rows, history, weights, study.analysis.confidence.level)
     claims = simulate_null_claims(
         rows, history, simulations=NULL_SIMULATIONS, seed=study.analysis.bootstrap.seed
@@ -153,8 +148,6 @@ def _describe_states(
     rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, study: Study
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """State occupation over time, and months expected in each state with their bootstrap interval."""
-    import pandas as pd
-
     if rows.entry_months is not None:
         return
     state_rows = derive_state_rows(history, rows.time_months, rows.event, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE
 from prrt_outcomes.responders.states import derive_state_rows
@@ -114,8 +115,6 @@ def compute_guarantee_time_bias(
 
 
 def _frame(state: np.ndarray):
-    import pandas as pd
-
     return pd.DataFrame({STATE: state.astype(float)})
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.states import StateHistory, StateRows, compute_state_at, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
@@ -15,8 +16,6 @@ from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pandas as pd
 
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -197,8 +196,6 @@ def _fit_ratio(
     adjusted: bool,
 ) -> dict:
     """Hazard ratio of the state, alone or beside the baseline covariates of the patient of each row."""
-    import pandas as pd
-
     covariates = pd.DataFrame({STATE: inside})
     references = {}
     if adjusted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.states import compute_state_at, derive_state_rows
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
@@ -12,8 +13,6 @@ from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
     from prrt_outcomes.responders.states import StateHistory, StateRows
     from prrt_outcomes.statistics.kaplan_meier import IntervalType
@@ -42,8 +41,6 @@ def summarise_responder_curves(
     begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status
     is ``too_few`` where one early event takes them to 0.
     """
-    import pandas as pd
-
     scale = {"confidence": confidence, "interval": interval}
     parts = [_fixed(rows, history.final, history.states, None, scale)]
     for month in landmark_months:
@@ -79,8 +76,6 @@ def summarise_responder_curves(
 def _fixed(
     rows: EndpointRows, state: np.ndarray, states: Sequence[str], month: float | None, scale: dict
 ) -> pd.DataFrame:
-    import pandas as pd
-
     origin = month or 0.0
     after = rows.time_months > (origin + 1e-8 * max(1.0, origin) if origin else 0.0)
     tables = []
@@ -103,8 +98,6 @@ def _count(rows: StateRows, state: int, month: float) -> int:
 def _tabulate(
     curve: KaplanMeier, group: str, method: str, month: float | None, at_start: int
 ) -> pd.DataFrame:
-    import pandas as pd
-
     status = np.where(curve.survival > 0, "ok", "too_few").astype(object)
     if curve.status != "too_few":
         status[:] = "ok" if curve.status == "ok" else curve.status

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.special import chdtrc, ndtri
 
 from prrt_outcomes.responders.states import StateHistory, derive_state_rows
@@ -13,7 +14,6 @@ from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_ratio
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -81,8 +81,6 @@ def summarise_depth(rows: EndpointRows, depth: DepthHistory, confidence: float) 
     p_value (of depth at all), p_value_nonlinear, n, events, status; one row a value of a grid over the depths
     seen. None with fewer than 30 events or no spread of depths.
     """
-    import pandas as pd
-
     event = rows.event == 1
     if event.sum() < MINIMUM_EVENTS or len(depth.change) < MINIMUM_EVENTS:
         return None

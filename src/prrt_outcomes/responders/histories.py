@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.depth import DepthHistory
 from prrt_outcomes.responders.states import (
@@ -18,8 +19,6 @@ from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PR, RESPONSE
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.study.response import ResponseSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -64,8 +63,6 @@ def derive_histories(
     CriterionHistories; months count from the endpoint's origin. The scans that count for best response in the first
     treatment period by the primary reader: none after progression and none after a new anticancer therapy.
     """
-    import pandas as pd
-
     periods = tables["treatment_periods"]
     first_cycles = periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
     patients = pd.Index(rows.frame["patient_id"])
@@ -104,8 +101,6 @@ def derive_scans(
         is the confirmed one, a CR or PR counts from the confirming scan on; until then it is SD if late enough,
         else NE.
     """
-    import pandas as pd
-
     own = responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL)
     own &= (responses["primary_reader"] & responses["counted"]).fillna(False)
     scans = responses.loc[own & responses["overall_response"].notna()]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
 from prrt_outcomes.responders.states import compute_state_at
 from prrt_outcomes.statistics.cox import fit_cox
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MINIMUM_EVENTS = 10
 MINIMUM_GROUP = 5
@@ -30,8 +26,6 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
     std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of the first
     response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
     """
-    import pandas as pd
-
     history, rows = comparison.history, comparison.rows
     if not len(history.month):
         return None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.statistics.cox import fit_cox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from prrt_outcomes.responders.states import StateHistory
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -45,8 +44,6 @@ def summarise_predictors(
     term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
     hazard_ratio_high, p_value, status. None without a covariate that varies.
     """
-    import pandas as pd
-
     varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
     if not len(varying.columns) or varying.dropna().empty:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.responders.analyses import analyse_responders
 from prrt_outcomes.responders.histories import CriterionHistories, derive_histories
@@ -14,8 +16,6 @@ from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.response.codes import NE, PD, RESPONSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pandas as pd
 
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 BINARY = (NON_RESPONDER, RESPONDER)
@@ -138,8 +137,6 @@ def derive_state_rows(
     -------
     StateRows sorted by patient and start; each patient's rows are without gap from entry to end.
     """
-    import pandas as pd
-
     n = len(time_months)
     entry = np.zeros(n) if entry_months is None else entry_months
     start = np.concatenate([entry, history.month])

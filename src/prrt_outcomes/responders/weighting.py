@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
 from prrt_outcomes.responders.states import compute_state_at
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,6 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
     -----
     The weights answer for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
     """
-    import pandas as pd
-
     if comparison.covariates is None:
         return None
     rows = comparison.rows
@@ -110,8 +105,6 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
 
 def _balance(covariates: pd.DataFrame, reaches: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """Those who reach the landmark against all patients: the latter are stacked once more as the target."""
-    import pandas as pd
-
     stacked = pd.concat([covariates.loc[reaches], covariates], ignore_index=True)
     group = np.arange(len(stacked)) < reaches.sum()
     found = compute_balance(group, stacked, np.concatenate([weights[reaches], np.ones(len(covariates))]))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 TOLERANCE = 1e-9
 CITATION = "Common Terminology Criteria for Adverse Events (CTCAE) version 5.0, US DHHS, 27 November 2017"
@@ -110,8 +107,6 @@ def compute_grades(samples: pd.DataFrame) -> pd.Series:
     baseline count beside those over the limit. Grade 1 of chronic kidney disease begins below the laboratory's
     lower limit, 90 mL/min/1.73 m2 where it gave none.
     """
-    import pandas as pd
-
     grades = pd.Series(pd.NA, index=samples.index, dtype="Int64")
     analyte = samples["analyte"].astype("string")
     for rule in GRADE_RULES:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
 HAEMATOLOGICAL = ("haemoglobin", "platelets", "leukocytes", "neutrophils", "lymphocytes")
 RENAL = ("creatinine", "egfr")
@@ -30,8 +30,6 @@ def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
     One row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
     baseline_grade and worst_grade; samples without a grade do not count.
     """
-    import pandas as pd
-
     after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade"].notna()]
     after = after.assign(phase=after["phase"].astype("string"))
     stacked = pd.concat([after, after.assign(phase="any")])
@@ -85,8 +83,6 @@ def summarise_safety_rates(
     Columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group, grade_at_least,
     n, total, proportion, proportion_low, proportion_high, status; first treatment period.
     """
-    import pandas as pd
-
     from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 
     first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", "worst_grade"]]

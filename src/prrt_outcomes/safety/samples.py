@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.model import Study
 
 PHASES = ("before", "baseline", "treatment", "late")
@@ -55,8 +55,6 @@ def derive_egfr_samples(
     samples : with rows of analyte ``egfr`` (mL/min/1.73 m2) appended
     attrition : creatinine values for which sex or age is not known
     """
-    import pandas as pd
-
     creatinine = samples.loc[samples["analyte"].eq("creatinine")]
     traits = patients.set_index("patient_id").reindex(creatinine["patient_id"])
     days = (creatinine["sample_date"] - creatinine["patient_id"].map(first_cycles)).dt.days.to_numpy(
@@ -103,8 +101,6 @@ def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) ->
 
     Patients without a cycle have no phase and are left out by the caller.
     """
-    import pandas as pd
-
     starts = periods[["patient_id", "period", "first_cycle", "last_cycle"]].sort_values("first_cycle")
     ordered = samples.sort_values(["sample_date"], kind="stable").reset_index(drop=True)
     ordered["order"] = range(len(ordered))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.safety.grading import GRADED_ANALYTES, compute_grades
 from prrt_outcomes.safety.rates import (
@@ -17,8 +19,6 @@ from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.model import Study
 
 INPUTS = ("patients", "labs", "treatment_periods", "analysis_set")
@@ -69,8 +69,6 @@ def derive_lab_grades(
     graded : one row a sample and analyte with the columns of derived table `lab_grades`
     attrition : losses in order: cut-off, patients without a cycle, units, limits
     """
-    import pandas as pd
-
     losses = []
     if study.data_cutoff is not None:
         keep = labs["sample_date"].le(pd.Timestamp(study.data_cutoff))
@@ -100,8 +98,6 @@ def derive_lab_grades(
 
 def _derive_grades(phased: pd.DataFrame) -> pd.DataFrame:
     """Add `grade` and `baseline_grade`; a baseline itself is graded against the limits of the laboratory."""
-    import pandas as pd
-
     is_baseline = phased["phase"].eq("baseline")
     grade = compute_grades(phased.assign(baseline_si=phased["baseline_si"].mask(is_baseline)))
     keys = ["patient_id", "analyte", "period"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
@@ -16,8 +17,6 @@ from prrt_outcomes.survival.endpoint_rows import select_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.endpoints import EndpointDefinition
@@ -51,8 +50,6 @@ def summarise_competing_risks(
     and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
     left out.
     """
-    import pandas as pd
-
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPETING_TABLES}
     for code, cause in causes.items():
         for group_by in (WHOLE, *groupings):
@@ -76,8 +73,6 @@ def summarise_competing_risks(
 def _tabulate_incidence(
     rows: EndpointRows, group_by: str, code: int, settings: AnalysisSettings
 ) -> pd.DataFrame:
-    import pandas as pd
-
     group = compute_group(rows.frame, group_by)
     tables = []
     for label, part in rows.split(group):
@@ -108,8 +103,6 @@ def _tabulate_incidence(
 
 
 def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame | None:
-    import pandas as pd
-
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None

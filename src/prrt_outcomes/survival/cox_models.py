@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.concordance import compute_cox_concordance
@@ -17,8 +18,6 @@ from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from prrt_outcomes.statistics.cox_result import CoxResult
     from prrt_outcomes.study.analysis import AnalysisSettings
@@ -54,8 +53,6 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
     fewer coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
     ``multivariable_imputed`` where covariates are missing.
     """
-    import pandas as pd
-
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in MODEL_TABLES}
     every = _covariates(rows.frame, settings)
     constant = [name for name in every.columns if every[name].dropna().nunique() < 2]
@@ -92,8 +89,6 @@ def _plan(
     frame: pd.DataFrame, varying: pd.DataFrame, settings: AnalysisSettings
 ) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame | None]]:
     """Each model: kind, name in `cox_fit`, covariates and strata."""
-    import pandas as pd
-
     for name in varying.columns:
         yield "univariable", f"univariable: {name}", varying[[name]], None
     together = [name for name in settings.covariates if name in varying.columns]
@@ -121,8 +116,6 @@ def _model_input(
 
 def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataFrame:
     """One empty row for each covariate that has the same value in all patients."""
-    import pandas as pd
-
     known = covariates.notna()
     return pd.DataFrame(
         {
@@ -150,8 +143,6 @@ def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
 
 
 def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
-    import pandas as pd
-
     estimated = bool(fit.estimated.any())
     concordance = compute_cox_concordance(fit).concordance if estimated else np.nan
     return pd.DataFrame(

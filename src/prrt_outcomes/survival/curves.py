@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
@@ -12,8 +13,6 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_
 from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -39,8 +38,6 @@ def summarise_curves(
     Result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`, `km_at_risk` (axis ticks,
     counted just before the tick) and `milestones`, one or several rows a group, groups in schema order.
     """
-    import pandas as pd
-
     group = compute_group(rows.frame, group_by)
     ticks = choose_ticks(float(rows.time_months.max()))
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in CURVE_TABLES}
@@ -77,8 +74,6 @@ def choose_ticks(longest_months: float) -> np.ndarray:
 
 def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
     """One row at 0, where survival is 1 by definition, and one at each distinct time."""
-    import pandas as pd
-
     at_start = len(part.time_months) if part.entry_months is None else int((part.entry_months <= 0).sum())
     status = np.where(
         np.isfinite(curve.lower), "ok", np.where(curve.survival == 1.0, "no_events", "too_few")
@@ -105,8 +100,6 @@ def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
 
 
 def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
-    import pandas as pd
-
     median = compute_quantile(curve, 0.5)
     mean = compute_rmst(curve, settings.rmst_months)
     reverse = fit_reverse_kaplan_meier(part.time_months, part.event, entry=part.entry_months)
@@ -132,8 +125,6 @@ def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisS
 
 
 def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
-    import pandas as pd
-
     table = compute_risk_table(part.time_months, part.event, entry=part.entry_months)
     limit = 1e-8 * max(1.0, float(part.time_months.max()))
     before = part.time_months[None, :] < ticks[:, None] - limit
@@ -149,8 +140,6 @@ def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
 
 
 def _tabulate_milestones(curve: KaplanMeier, settings: AnalysisSettings) -> pd.DataFrame:
-    import pandas as pd
-
     found = compute_milestones(curve, np.asarray(settings.milestones_months, dtype=float))
     return pd.DataFrame(
         {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
@@ -11,8 +13,6 @@ from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

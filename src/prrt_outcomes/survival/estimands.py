@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
@@ -17,8 +18,6 @@ from prrt_outcomes.tables.frames import stack_tables
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.model import Study
 
@@ -96,8 +95,6 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
         hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status, hazard_ratio_status. Patients whose group
         is not known have a median and no hazard ratio.
     """
-    import pandas as pd
-
     group = compute_group(rows.frame, group_by)
     table = pd.DataFrame([_describe(part, level, settings) for level, part in rows.split(group)])
     ratios = _fit_ratios(rows, group, group_by, settings) if group_by != WHOLE else None
@@ -126,8 +123,6 @@ def _fit_ratios(
     rows: EndpointRows, group: pd.Series, group_by: str, settings: AnalysisSettings
 ) -> pd.DataFrame | None:
     """Hazard ratios of a univariable Cox model, one row a level; None with fewer than two known groups."""
-    import pandas as pd
-
     known = select_known(rows, group)
     if known is None:
         return None
@@ -170,8 +165,6 @@ def summarise_course(
         the columns of result table `course_summary`. Retreated patients had to live long enough to be retreated: the
         row `pfs_first` describes them, not the cohort.
     """
-    import pandas as pd
-
     joined = course.merge(analysis_set, on="patient_id", how="left", suffixes=("", "_patient"))
     parts = []
     for group_by in list_groupings(joined, settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_reference, compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
@@ -15,8 +16,6 @@ from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.endpoint_rows import select_known
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.statistics.risk_table import RiskTable
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -55,8 +54,6 @@ def summarise_group_tests(
     MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has
     no degrees of freedom.
     """
-    import pandas as pd
-
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None
@@ -99,8 +96,6 @@ def _test(table: RiskTable, name: str) -> dict:
 
 
 def _test_all(table: RiskTable) -> pd.DataFrame:
-    import pandas as pd
-
     names = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
     return pd.DataFrame([_test(table, name) for name in names]).assign(
         group="", reference="", p_adjusted=np.nan
@@ -109,8 +104,6 @@ def _test_all(table: RiskTable) -> pd.DataFrame:
 
 def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> pd.DataFrame:
     """One row a test and pair; a pair with the reference names it second, other pairs the earlier group."""
-    import pandas as pd
-
     written = []
     for name in TESTS:
         pairs = []
@@ -137,8 +130,6 @@ def summarise_rmst_differences(
     -------
     Result table `rmst_difference`, one row a group other than the reference; None with fewer than two groups.
     """
-    import pandas as pd
-
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, derive_covariates
 from prrt_outcomes.stage_status import stage_frame
@@ -19,8 +21,6 @@ from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.endpoints import EndpointDefinition

@@ -1,4 +1,4 @@
-"""How large the guarantee-time bias is: naive minus time-dependent, and what naive would claim under the null."""
+"""Guarantee-time bias: naive minus time-dependent, and how often each test rejects where response has no effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE
-from prrt_outcomes.responders.states import derive_state_rows
+from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.logrank import compute_logrank
@@ -18,9 +18,11 @@ from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 if TYPE_CHECKING:
     from prrt_outcomes.responders.states import StateHistory
+    from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 LEVEL = 0.05
+NULL_SIMULATIONS = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class GuaranteeTimeBias:
     Attributes
     ----------
     naive, time_dependent : log hazard ratios of responders
-    bias : naive minus time-dependent; below 0 the naive comparison flatters responders
+    bias : naive minus time-dependent; below 0 where the naive comparison favours responders
     low, high : percentile interval of the bootstrap of patients; nan without replicates
     n_replicates : replicates in which both could be estimated
     status : ``ok``, or the status of the fit that failed
@@ -47,7 +49,7 @@ class GuaranteeTimeBias:
 
 @dataclass(frozen=True)
 class NullClaims:
-    """What each method claims when response does nothing.
+    """How often each test rejects when response has no effect.
 
     Attributes
     ----------
@@ -62,6 +64,32 @@ class NullClaims:
     mantel_byar_rejected: float
     naive_hazard_ratio: float
     responders: float
+
+
+def summarise_bias(
+    rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, settings: AnalysisSettings
+) -> pd.DataFrame:
+    """The one row of result table `responder_bias` but for endpoint and criterion."""
+    bias = compute_guarantee_time_bias(rows, history, weights, settings.confidence.level)
+    claims = simulate_null_claims(rows, history, simulations=NULL_SIMULATIONS, seed=settings.bootstrap.seed)
+    return pd.DataFrame(
+        [
+            {
+                "comparison": f"{RESPONDER}:{NON_RESPONDER}",
+                "naive_log_hazard_ratio": bias.naive,
+                "time_dependent_log_hazard_ratio": bias.time_dependent,
+                "bias": bias.bias,
+                "bias_low": bias.low,
+                "bias_high": bias.high,
+                "replicates": bias.n_replicates,
+                "null_simulations": 0 if claims is None else claims.n_simulations,
+                "null_naive_hazard_ratio": np.nan if claims is None else claims.naive_hazard_ratio,
+                "null_naive_rejected": np.nan if claims is None else claims.naive_rejected,
+                "null_mantel_byar_rejected": np.nan if claims is None else claims.mantel_byar_rejected,
+                "status": bias.status,
+            }
+        ]
+    )
 
 
 def compute_guarantee_time_bias(
@@ -121,7 +149,7 @@ def _frame(state: np.ndarray):
 def simulate_null_claims(
     rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int
 ) -> NullClaims | None:
-    """Simulate what the comparisons would claim on this study's times if response did nothing.
+    """Simulate the comparisons on the times of this study where response has no effect.
 
     Parameters
     ----------
@@ -139,7 +167,7 @@ def simulate_null_claims(
     Pairs of end and event are drawn with replacement from all patients, responders or not. Response times
     are drawn independently of them, from the Kaplan-Meier distribution of the time to response in which the
     end of observation censors; who has not responded when observation ends never does. So response and
-    outcome are independent, and every claim of a difference is the method's own.
+    outcome are independent.
     """
     onset = np.full(len(rows.time_months), np.inf)
     onset[history.patient] = history.month

@@ -1,4 +1,4 @@
-"""One comparison by every method: naive never without landmark, Mantel-Byar and time-dependent Cox."""
+"""One comparison by every method: naive, landmark, Mantel-Byar and time-dependent Cox, always together."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import StateHistory, StateRows, compute_state_at, derive_state_rows
+from prrt_outcomes.responders.states import (
+    StateHistory,
+    StateRows,
+    compute_landmark_limit,
+    compute_state_at,
+    derive_state_rows,
+)
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
+from prrt_outcomes.survival.cox_models import RATIO, format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,8 +103,7 @@ def select_landmark(
     entry : late entries from the landmark, or None
     """
     rows = comparison.rows
-    limit = month + 1e-8 * max(1.0, month) if month > 0 else 0.0
-    chosen = (rows.time_months > limit) & np.isin(state, comparison.positions)
+    chosen = (rows.time_months > compute_landmark_limit(month)) & np.isin(state, comparison.positions)
     entry = None if rows.entry_months is None else np.maximum(rows.entry_months[chosen] - month, 0.0)
     return chosen, rows.time_months[chosen] - month, entry
 
@@ -122,7 +128,7 @@ def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float, meth
         statistic, p_value, status = test.statistic, test.p_value, test.status
     plain = counts | {"adjusted": False, "statistic": statistic, "p_value": p_value}
     if not both:
-        return [plain | _empty_ratio("too_few")]
+        return [_empty_ratio("too_few") | plain]
     ratio = _fit_ratio(comparison, time, event, inside, entry, None, adjusted=False)
     written = [plain | {key: value for key, value in ratio.items() if key != "p_value"}]
     if status != "ok":
@@ -162,7 +168,7 @@ def _compare_mantel_byar(comparison: Comparison, state_rows: StateRows) -> dict:
     base = _count_rows(comparison, rows) | {"method": "mantel_byar", "adjusted": False}
     inside = rows.state == comparison.positions[1]
     if not (0 < inside.sum() < len(inside)):
-        return base | {"statistic": np.nan, "p_value": np.nan} | _empty_ratio("too_few")
+        return base | {"statistic": np.nan} | _empty_ratio("too_few")
     test = compute_mantel_byar(rows.start, rows.stop, rows.event == 1, inside.astype(int), rows.patient)
     return base | _empty_ratio(test.status) | {"statistic": test.statistic, "p_value": test.p_value}
 
@@ -172,7 +178,7 @@ def _compare_time_dependent(comparison: Comparison, state_rows: StateRows) -> li
     base = _count_rows(comparison, rows) | {"method": "time_dependent_cox"}
     inside = (rows.state == comparison.positions[1]).astype(float)
     if not (0 < inside.sum() < len(inside)):
-        return [base | {"adjusted": False, "statistic": np.nan, "p_value": np.nan} | _empty_ratio("too_few")]
+        return [base | {"adjusted": False, "statistic": np.nan} | _empty_ratio("too_few")]
     event = (rows.event == 1).astype(float)
     written = []
     for adjusted in (False, True):
@@ -205,7 +211,7 @@ def _fit_ratio(
         covariates = pd.concat([covariates, baseline[varying]], axis=1)
         references = _occurring(baseline.loc[complete], comparison.references, varying)
     if covariates.dropna()[STATE].nunique() < 2:
-        return _empty_ratio("too_few") | {"p_value": np.nan}
+        return _empty_ratio("too_few")
     fit = fit_cox(
         time,
         event,
@@ -215,15 +221,7 @@ def _fit_ratio(
         confidence=comparison.confidence,
     )
     row = fit.table.loc[fit.table["term"] == STATE].iloc[0]
-    return {
-        "log_hazard_ratio": row["coefficient"],
-        "std_error": row["std_error"],
-        "hazard_ratio": row["hazard_ratio"],
-        "hazard_ratio_low": row["lower"],
-        "hazard_ratio_high": row["upper"],
-        "p_value": row["p_value"],
-        "status": row["status"],
-    }
+    return format_ratio(row)
 
 
 def _occurring(
@@ -237,5 +235,4 @@ def _occurring(
 
 
 def _empty_ratio(status: str) -> dict:
-    names = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-    return dict.fromkeys(names, np.nan) | {"status": status}
+    return dict.fromkeys(RATIO, np.nan) | {"status": status}

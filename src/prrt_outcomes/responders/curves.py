@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import compute_state_at, derive_state_rows
+from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at, derive_state_rows
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
@@ -77,7 +77,7 @@ def _fixed(
     rows: EndpointRows, state: np.ndarray, states: Sequence[str], month: float | None, scale: dict
 ) -> pd.DataFrame:
     origin = month or 0.0
-    after = rows.time_months > (origin + 1e-8 * max(1.0, origin) if origin else 0.0)
+    after = rows.time_months > compute_landmark_limit(origin)
     tables = []
     for position, name in enumerate(states):
         chosen = after & (state == position)

@@ -1,13 +1,21 @@
-"""Where patients are over time: without response, in response, after the event; and for how many months."""
+"""Occupation of the states without response, in response and after the event; months expected in each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from prrt_outcomes.responders.states import StateRows
+from prrt_outcomes.responders.states import StateRows, derive_state_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from prrt_outcomes.responders.states import StateHistory
+    from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 STATES = ("without_response", "in_response", "after_event")
 
@@ -121,3 +129,52 @@ def _occupy(counts: dict[str, NDArray], weights: NDArray) -> NDArray:
 def _areas(time: NDArray, probability: NDArray, horizon: float) -> NDArray:
     edges = np.minimum(np.append(time, max(horizon, time[-1])), horizon)
     return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))
+
+
+def summarise_states(
+    rows: EndpointRows, history: StateHistory, weights: NDArray | None, settings: AnalysisSettings
+) -> dict[str, pd.DataFrame]:
+    """State occupation over time, and months expected in each state with their bootstrap interval.
+
+    Parameters
+    ----------
+    rows : times of one endpoint
+    history : binary states of the same patients
+    weights : (R, n) bootstrap weights of patients, or None
+    settings : rmst_months is the horizon; confidence.level
+
+    Returns
+    -------
+    Result tables `responder_states` and `responder_state_means` but for endpoint and criterion; none with late
+    entry.
+    """
+    if rows.entry_months is not None:
+        return {}
+    state_rows = derive_state_rows(history, rows.time_months, rows.event, None)
+    occupation = fit_state_occupation(state_rows)
+    states = [
+        pd.DataFrame(
+            {"time_months": occupation.time, "probability": occupation.probability[:, k], "state": state}
+        )
+        for k, state in enumerate(STATES)
+    ]
+    horizon = float(settings.rmst_months)
+    reached = horizon <= rows.time_months.max()
+    expected = compute_expected_months(occupation, horizon) if reached else np.full(3, np.nan)
+    low, high = np.full(3, np.nan), np.full(3, np.nan)
+    if weights is not None and reached:
+        replicates = bootstrap_expected_months(state_rows, weights, horizon)
+        tail = (1 - settings.confidence.level) / 2
+        low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
+    means = pd.DataFrame(
+        {
+            "state": STATES,
+            "horizon_months": horizon,
+            "expected_months": expected,
+            "expected_low": low,
+            "expected_high": high,
+            "replicates": 0 if weights is None else len(weights),
+            "status": "ok" if reached else "too_few",
+        }
+    )
+    return {"responder_states": pd.concat(states, ignore_index=True), "responder_state_means": means}

@@ -1,4 +1,4 @@
-"""Who responds, and who never had a chance to be classified."""
+"""Baseline predictors of response and of an event before the first evaluable scan."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,10 +80,4 @@ def summarise_predictors(
         parts.append(fit.table.assign(outcome=outcome))
     if not parts:
         return None
-    names = {
-        "n_events": "events",
-        "coefficient": "log_hazard_ratio",
-        "lower": "hazard_ratio_low",
-        "upper": "hazard_ratio_high",
-    }
-    return pd.concat(parts, ignore_index=True).rename(columns=names).drop(columns="z")
+    return pd.concat(parts, ignore_index=True).rename(columns=RATIO_COLUMNS).drop(columns="z")

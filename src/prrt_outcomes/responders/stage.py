@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row
-from prrt_outcomes.responders.analyses import analyse_responders
+from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
+from prrt_outcomes.responders.bias import summarise_bias
+from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
+from prrt_outcomes.responders.curves import summarise_responder_curves
+from prrt_outcomes.responders.depth import summarise_depth
 from prrt_outcomes.responders.histories import CriterionHistories, derive_histories
-from prrt_outcomes.responders.states import compute_state_at
+from prrt_outcomes.responders.illness_death import summarise_states
+from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
+from prrt_outcomes.responders.predictors import summarise_predictors
+from prrt_outcomes.responders.states import (
+    NON_RESPONDER,
+    RESPONDER,
+    compute_landmark_limit,
+    compute_state_at,
+)
 from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.statistics.resampling import draw_weights
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from prrt_outcomes.responders.states import StateHistory
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -33,6 +48,7 @@ OUTPUTS = (
     "responder_balance",
 )
 SETTINGS = ("analysis", "endpoints", "response")
+STABLE = "stable"
 ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
 
 
@@ -57,7 +73,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     losses: list[dict] = []
     for position, criterion in enumerate(study.response.criteria):
         for rows, histories in _endpoints(tables, study, criterion):
-            for name, table in analyse_responders(rows, histories, study, primary=position == 0):
+            for name, table in _analyse_responders(rows, histories, study, primary=position == 0):
                 made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
             losses += _count_losses(rows, histories, study, criterion)
     results = {name: stack_tables(name, parts) for name, parts in made.items()}
@@ -71,6 +87,87 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "attrition": attrition_frame(losses),
         "stages": stage_frame("responders", "done"),
     }
+
+
+def _analyse_responders(
+    rows: EndpointRows, histories: CriterionHistories, study: Study, *, primary: bool
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Compare response groups of one endpoint by every method.
+
+    Parameters
+    ----------
+    rows : times of one endpoint
+    histories : response states of the same patients under one criterion
+    study : section `analysis`
+    primary : whether the criterion is the study's primary one; the others get the comparisons only
+
+    Yields
+    ------
+    Name of a result table and its rows, but for the columns endpoint and criterion
+    """
+    settings = study.analysis
+    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
+    covariates = derive_covariates(rows.frame, names) if names else None
+    references = {} if covariates is None else choose_references(covariates, settings.reference)
+    shared = (rows, covariates, references, settings.confidence.level)
+    main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared)
+    comparisons = [main, *_against_reference(histories.groups, shared)]
+    if primary:
+        comparisons += _against_reference(histories.categories, shared)
+    found = [row for c in comparisons for row in compare_by_all_methods(c, settings.landmark_months)]
+    if settings.weight_landmarks:
+        weighted = [(m, compare_weighted_landmark(main, float(m))) for m in settings.landmark_months]
+        found += [w.row for _, w in weighted if w is not None]
+        for month, w in weighted:
+            if w is not None:
+                yield "responder_balance", w.balance.assign(landmark_months=float(month))
+    yield (
+        "responders",
+        pd.DataFrame(found).assign(weighted=lambda f: f.get("weighted", False)).fillna({"weighted": False}),
+    )
+    if not primary:
+        return
+    level = settings.confidence.level
+    scale = (level, settings.confidence.type)
+    curves = summarise_responder_curves(rows, histories.binary, settings.landmark_months, *scale)
+    yield "responder_curves", curves
+    landmarks = summarise_landmark_curve(main)
+    if landmarks is not None:
+        yield "responder_landmarks", landmarks.assign(comparison=main.name)
+    weights = _draw(rows, study)
+    yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
+    yield from summarise_states(rows, histories.binary, weights, settings).items()
+    if covariates is not None:
+        predictors = summarise_predictors(
+            rows, histories.binary, histories.groups, covariates, references, level
+        )
+        if predictors is not None:
+            yield "responder_predictors", predictors
+    depth = summarise_depth(rows, histories.depth, level)
+    if depth is not None:
+        yield "responder_depth", depth
+
+
+def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]:
+    """Every state against the reference: stable disease, SD among categories, else the first."""
+    states = history.states[1:]
+    reference = next((name for name in (STABLE, "SD") if name in states), states[0])
+    present = set(history.final.tolist()) | set(history.state.tolist())
+    return [
+        Comparison(state, reference, history, *shared)
+        for position, state in enumerate(states, start=1)
+        if state != reference and position in present
+    ]
+
+
+def _draw(rows: EndpointRows, study: Study) -> np.ndarray | None:
+    """Bootstrap weights of patients within centre, or None where the study asks for no replicates."""
+    bootstrap = study.analysis.bootstrap
+    if not bootstrap.replicates:
+        return None
+    centre = rows.frame["centre_id"].astype("string").fillna("unknown").to_numpy()
+    drawn = draw_weights(len(centre), bootstrap.replicates, seed=bootstrap.seed, stratum=centre)
+    return np.concatenate(list(drawn))
 
 
 def _endpoints(
@@ -92,7 +189,7 @@ def _count_losses(
     losses = []
     for month in study.analysis.landmark_months:
         step = f"responders: {rows.endpoint}, {criterion}, landmark {month:g} months"
-        gone = rows.time_months <= month + 1e-8 * max(1.0, month)
+        gone = rows.time_months <= compute_landmark_limit(month)
         losses.append(
             attrition_row(
                 "endpoints", "patients", step, "observation ended by the landmark", n, int(gone.sum())

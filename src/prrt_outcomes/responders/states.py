@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
+TOLERANCE = 1e-8
 BINARY = (NON_RESPONDER, RESPONDER)
 
 
@@ -93,10 +94,15 @@ def derive_group_history(
     )
 
 
-def compute_state_at(history: StateHistory, month: float, tolerance: float = 1e-8) -> np.ndarray:
+def compute_landmark_limit(month: float) -> float:
+    """A landmark with the tolerance of its day: what lies up to it is on or before the landmark."""
+    return month + TOLERANCE * max(1.0, month) if month > 0 else 0.0
+
+
+def compute_state_at(history: StateHistory, month: float) -> np.ndarray:
     """State of each patient at a time; a change on the very day counts. Shape (n,)."""
     state = np.zeros(len(history.final), dtype=int)
-    known = history.month <= month + tolerance * max(1.0, month)
+    known = history.month <= month + TOLERANCE * max(1.0, month)
     state[history.patient[known]] = history.state[known]
     return state
 

@@ -17,7 +17,7 @@ from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazar
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from prrt_outcomes.statistics.cox_result import CoxResult
     from prrt_outcomes.study.analysis import AnalysisSettings
@@ -34,6 +34,12 @@ MODEL_TABLES = ("cox", "cox_diagnostics", "cox_fit")
 GLOBAL = "global"
 MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
+
+
+def format_ratio(row: Mapping) -> dict:
+    """The hazard ratio of a row of a Cox table, with the column names of result tables."""
+    names = {"log_hazard_ratio": "coefficient", "hazard_ratio_low": "lower", "hazard_ratio_high": "upper"}
+    return {name: row[names.get(name, name)] for name in (*RATIO, "status")}
 
 
 def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Weights for reaching the landmark: those who are still there stand for those who resembled them and left."""
+"""Landmark comparisons: weighted for reaching the landmark, and at every whole month."""
 
 from __future__ import annotations
 
@@ -8,10 +8,61 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
-from prrt_outcomes.responders.states import compute_state_at
+from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
+from prrt_outcomes.survival.cox_models import RATIO, format_ratio
+
+MINIMUM_EVENTS = 10
+MINIMUM_GROUP = 5
+
+
+def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
+    """Hazard ratio of responders at every whole month at which it can be had.
+
+    Parameters
+    ----------
+    comparison : responders against non-responders
+
+    Returns
+    -------
+    Columns landmark_months, n, excluded, n_state (in the state at the landmark), events, log_hazard_ratio,
+    std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of the first
+    response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
+    """
+    history, rows = comparison.history, comparison.rows
+    if not len(history.month):
+        return None
+    first = int(np.ceil(history.month.min()))
+    written = []
+    for month in range(max(first, 1), int(rows.time_months.max())):
+        state = compute_state_at(history, float(month))
+        chosen, time, entry = select_landmark(comparison, state, float(month))
+        event = (rows.event[chosen] == 1).astype(float)
+        inside = (state[chosen] == comparison.positions[1]).astype(float)
+        if event.sum() < MINIMUM_EVENTS:
+            break
+        if min(inside.sum(), len(inside) - inside.sum()) < MINIMUM_GROUP:
+            continue
+        fit = fit_cox(
+            time,
+            event,
+            pd.DataFrame({STATE: inside}),
+            entry=entry,
+            confidence=comparison.confidence,
+        )
+        written.append(
+            {
+                "landmark_months": float(month),
+                "n": int(chosen.sum()),
+                "excluded": int((~chosen).sum()),
+                "n_state": int(inside.sum()),
+                "events": int(event.sum()),
+            }
+            | format_ratio(fit.table.iloc[0])
+        )
+    return pd.DataFrame(written) if written else None
 
 
 @dataclass(frozen=True)
@@ -23,7 +74,7 @@ class WeightedLandmark:
 
 
 def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedLandmark | None:
-    """Weigh those who reach the landmark by one over their probability of reaching it, then compare.
+    """Compare those who reach the landmark, weighted by one over their probability of reaching it.
 
     Parameters
     ----------
@@ -38,7 +89,7 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
 
     Notes
     -----
-    The weights answer for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
+    The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
     """
     if comparison.covariates is None:
         return None
@@ -46,7 +97,7 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
     complete = comparison.covariates.notna().all(axis=1).to_numpy()
     state = compute_state_at(comparison.history, month)
     chosen, _, _ = select_landmark(comparison, state, month)
-    reaches = rows.time_months > month + 1e-8 * max(1.0, month)
+    reaches = rows.time_months > compute_landmark_limit(month)
     inside = reaches[complete]
     if not 0 < inside.sum() < len(inside):
         return None
@@ -70,15 +121,7 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
         "events": int((rows.event[used] == 1).sum()),
         "ess": compute_effective_sample_size(weights[used]),
     }
-    empty = (
-        "statistic",
-        "log_hazard_ratio",
-        "std_error",
-        "hazard_ratio",
-        "hazard_ratio_low",
-        "hazard_ratio_high",
-    )
-    row = base | dict.fromkeys((*empty, "p_value"), np.nan) | {"status": "too_few"}
+    row = base | dict.fromkeys(("statistic", *RATIO), np.nan) | {"status": "too_few"}
     if 0 < in_state.sum() < len(in_state):
         entry = None if rows.entry_months is None else np.maximum(rows.entry_months[used] - month, 0.0)
         model = fit_cox(
@@ -90,16 +133,7 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
             robust=True,
             confidence=comparison.confidence,
         ).table.iloc[0]
-        row |= {
-            "statistic": model["z"] ** 2,
-            "log_hazard_ratio": model["coefficient"],
-            "std_error": model["std_error"],
-            "hazard_ratio": model["hazard_ratio"],
-            "hazard_ratio_low": model["lower"],
-            "hazard_ratio_high": model["upper"],
-            "p_value": model["p_value"],
-            "status": model["status"],
-        }
+        row |= {"statistic": model["z"] ** 2} | format_ratio(model)
     return WeightedLandmark(row, _balance(varying, inside, weights[complete]))
 
 

@@ -12,10 +12,9 @@ import time
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.classify import classify_course
-from prrt_outcomes.response.course import build_course
 from prrt_outcomes.response.criteria import resolve_criteria
-from prrt_outcomes.response.frames import derive_best_table, derive_responses_table
+from prrt_outcomes.response.criterion_run import derive_best_table, derive_responses_table, run_criterion
+from prrt_outcomes.response.scans import derive_registry
 from prrt_outcomes.response.stage import INPUTS
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -75,17 +74,17 @@ def main() -> None:
     drawn = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"registry drawn: {drawn:.1f} GB")
     start, start_cpu = time.perf_counter(), time.process_time()
-    course = build_course(tables, study)
+    registry = derive_registry(tables, study)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"course: {time.perf_counter() - start:.1f} s, {peak:.1f} GB")
+    print(f"registry: {time.perf_counter() - start:.1f} s, {peak:.1f} GB")
     n_responses = n_best = 0
     for criterion in resolve_criteria(study.response):
-        classified = classify_course(course, criterion, study.response)
+        run = run_criterion(registry, criterion, study.response)
         print(f"{criterion.name} classified: {time.perf_counter() - start:.1f} s")
-        n_responses += len(derive_responses_table(course, classified, study.response))
+        n_responses += len(derive_responses_table(run))
         for confirmed in (False, True):
-            n_best += len(derive_best_table(course, classified, study.response, confirmed=confirmed))
-        del classified
+            n_best += len(derive_best_table(run, confirmed=confirmed))
+        del run
         print(f"{criterion.name} written in words: {time.perf_counter() - start:.1f} s")
     seconds = time.perf_counter() - start
     cpu = time.process_time() - start_cpu

@@ -6,13 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.response.best import (
-    Sequence,
-    convert_positions_to_days,
-    derive_best_responses,
-    find_counted,
-)
-from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_dates, convert_to_days
+from prrt_outcomes.response.best import Sequence, derive_best_responses, find_counted
+from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
 from prrt_outcomes.study.response import ResponseSettings
 
 SETTINGS = {
@@ -57,13 +52,13 @@ def test_confirmed_best_response(reference, agree, setting):
         response=convert_to_codes(rows["overall_response"], RESPONSES),
     )
     counted = find_counted(sequence, np.full(len(patients), np.iinfo(np.int32).max))
-    inside = Sequence(sequence.unit[counted], sequence.day[counted], sequence.response[counted])
+    inside = sequence.select(counted)
+    shown = pd.to_datetime(rows["assessment_date"][counted].to_numpy())
     settings = ResponseSettings.model_validate(SETTINGS[setting])
     days = np.array([origin[p] for p in patients])
     best = derive_best_responses(inside, days, settings, confirmed=True)
     ours = {p: RESPONSES[code] for p, code in zip(patients, best.response, strict=True)}
-    dates = convert_to_dates(convert_positions_to_days(inside.day, best.position))
-    dates = dict(zip(patients, dates, strict=True))
+    dates = {p: shown[at] if at >= 0 else pd.NaT for p, at in zip(patients, best.position, strict=True)}
     wanted = expected[expected["setting"] == setting]
     same = 0
     for row in wanted.itertuples():

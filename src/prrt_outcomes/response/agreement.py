@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.best import Sequence, derive_best_responses, find_counted
-from prrt_outcomes.response.classify import Classified
-from prrt_outcomes.response.codes import MISSING, RESPONSES, convert_to_category
-from prrt_outcomes.response.course import Course
+from prrt_outcomes.response.codes import FOLLOW_UP, RESPONSES, convert_to_category, convert_to_days
+from prrt_outcomes.response.criterion_run import CriterionRun
 from prrt_outcomes.statistics.proportions import compute_kappa
-from prrt_outcomes.study.response import ResponseSettings
 
 PAIR_COLUMNS = ["patient_id", "comparison", "criterion_a", "criterion_b", "response_a", "response_b"]
 
@@ -31,77 +29,47 @@ def pair_criteria(best: pd.DataFrame) -> list[pd.DataFrame]:
     return [_pair("criteria", a, b, by_name[a], by_name[b]) for a, b in combinations(names, 2)]
 
 
-def pair_reported(
-    course: Course, classified: list[Classified], settings: ResponseSettings, reader: str
-) -> list[pd.DataFrame]:
+def pair_reported(run: CriterionRun, reader: str) -> pd.DataFrame:
     """Derived best response beside that made of the responses as reported, where a patient has both."""
-    pairs = []
-    for one in classified:
-        reported, evaluated = derive_reported_best(course, one.criterion.name, settings)
-        derived = one.best[False].response
-        with_both = evaluated & _has_derived(course, one)
-        rows = _unit_rows(course, with_both, reader)
-        pairs.append(
-            _pair(
-                "reported",
-                one.criterion.name,
-                f"{one.criterion.name} as reported",
-                _series(course, rows, derived[rows]),
-                _series(course, rows, reported[rows]),
-            )
-        )
-    return pairs
+    reported = derive_reported_best(run)
+    derived = run.scans.loc[run.scans["has_lesions"], "course"]
+    both = (reported["position"] >= 0) & reported.index.isin(derived)
+    name = run.criterion.name
+    return _pair(
+        "reported",
+        name,
+        f"{name} as reported",
+        _by_patient(run, run.best[False], both, reader),
+        _by_patient(run, reported, both, reader),
+    )
 
 
-def pair_readers(course: Course, classified: Classified) -> list[pd.DataFrame]:
-    """Best responses by the primary criterion of every two readers, in the patients that both followed."""
-    timeline = course.timeline
-    followed = course.followed_units
-    best = classified.best[False].response
-    by_reader = {}
-    for reader in timeline.readers:
-        rows = _unit_rows(course, followed, reader)
-        by_reader[reader] = _series(course, rows, best[rows])
-    return [_pair("readers", a, b, by_reader[a], by_reader[b]) for a, b in combinations(timeline.readers, 2)]
+def pair_readers(run: CriterionRun) -> list[pd.DataFrame]:
+    """Best responses by a criterion of every two readers, in the patients that both followed."""
+    followed, readers = run.registry.courses["followed"], run.registry.readers
+    by_reader = {reader: _by_patient(run, run.best[False], followed, reader) for reader in readers}
+    return [_pair("readers", a, b, by_reader[a], by_reader[b]) for a, b in combinations(readers, 2)]
 
 
-def derive_reported_best(
-    course: Course, criterion: str, settings: ResponseSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Best response of each unit from reported responses alone (unconfirmed), and whether it has any."""
-    timeline = course.timeline
-    reported = course.reports.find(criterion, course.n_scans)[timeline.visit_scan]
-    at = np.flatnonzero(course.follow_up & (reported != MISSING))
-    sequence = Sequence(timeline.visit_unit[at], timeline.visit_day[at], reported[at])
-    counted = find_counted(sequence, course.stop_day)
-    inside = Sequence(*(a[counted] for a in (sequence.unit, sequence.day, sequence.response)))
-    origin = np.repeat(timeline.periods.first_day, len(timeline.readers))
-    best = derive_best_responses(inside, origin, settings, confirmed=False)
-    return best.response, best.position >= 0
+def derive_reported_best(run: CriterionRun) -> pd.DataFrame:
+    """Best response of each course from reported responses alone (unconfirmed)."""
+    courses, scans = run.registry.courses, run.registry.scans
+    reported = run.registry.find_reported(run.criterion.name)
+    own = (scans["kind"] == FOLLOW_UP) & (reported >= 0)
+    sequence = Sequence(
+        scans["course"][own].to_numpy(), convert_to_days(scans["date"][own]), reported[own.to_numpy()]
+    )
+    inside = sequence.select(find_counted(sequence, convert_to_days(courses["new_therapy_date"], far=True)))
+    origin = convert_to_days(courses["first_cycle"])
+    return derive_best_responses(inside, origin, run.settings, confirmed=False)
 
 
-def _has_derived(course: Course, classified: Classified) -> np.ndarray:
-    """Units with lesions at a follow-up scan."""
-    found = np.zeros(course.timeline.n_units, dtype=bool)
-    at = classified.followed
-    found[course.timeline.visit_unit[at[course.has_lesions[at]]]] = True
-    return found
-
-
-def _unit_rows(course: Course, chosen: np.ndarray, reader: str) -> np.ndarray:
-    """Chosen units of one reader in the initial period."""
-    timeline = course.timeline
-    n_readers = len(timeline.readers)
-    units = np.arange(timeline.n_units)
-    initial = timeline.periods.period[units // n_readers] == 1
-    return units[chosen & initial & (units % n_readers == timeline.readers.index(reader))]
-
-
-def _series(course: Course, units: np.ndarray, response: np.ndarray) -> pd.Series:
-    """Responses by patient."""
-    periods = course.timeline.periods
-    patient = periods.patients.to_numpy()[periods.patient[units // len(course.timeline.readers)]]
-    return pd.Series(convert_to_category(response, RESPONSES), index=pd.Index(patient, name="patient_id"))
+def _by_patient(run: CriterionRun, best: pd.DataFrame, chosen: pd.Series, reader: str) -> pd.Series:
+    """Best responses of the chosen courses of one reader in the initial period, by patient."""
+    courses = run.registry.courses
+    own = chosen & (courses["period"] == 1) & (courses["reader"] == reader)
+    responses = convert_to_category(best.loc[own, "response"], RESPONSES)
+    return pd.Series(responses, index=pd.Index(courses.loc[own, "patient_id"], name="patient_id"))
 
 
 def _pair(comparison: str, name_a: str, name_b: str, first: pd.Series, second: pd.Series) -> pd.DataFrame:

@@ -1,50 +1,44 @@
-"""Best overall response of every unit, unconfirmed and confirmed, with the scan that showed it."""
+"""Best overall response of every course, unconfirmed and confirmed, with the scan that showed it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from prrt_outcomes.response.codes import CR, MR, NE, NO_DAY, NON_CR_NON_PD, PD, PR, SD
+from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PD, PR, SD
 from prrt_outcomes.study.response import ResponseSettings
 
-(
-    AT_RESPONSE,
-    AT_STABLE,
-    AT_PROGRESSION,
-    AT_UNCONFIRMED,
-    TOO_EARLY,
-    UNCONFIRMED_TOO_EARLY,
-    NOT_EVALUABLE,
-    NOT_ASSESSED,
-    AFTER_NEW_THERAPY,
-) = range(9)
+REASONS = {
+    "response": "seen",
+    "stable": "seen late enough",
+    "progression": "progression came first",
+    "unconfirmed": "a response was not confirmed",
+    "early": "stable only before {days} days after the first cycle",
+    "unconfirmed_early": "a response was not confirmed, and it was seen before {days} days",
+    "not_evaluable": "no assessment could be evaluated",
+    "not_assessed": "not assessed",
+    "after_new_therapy": "every assessment came after a new anticancer therapy",
+}
+NOT_EVALUABLE = list(REASONS).index("not_evaluable")
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """Assessments after the origin, sorted by unit and day: unit, day and code of the overall response."""
+    """Assessments after the origin, sorted by course and day: course, day and code of the overall response."""
 
     unit: np.ndarray
     day: np.ndarray
     response: np.ndarray
 
+    def select(self, flag: np.ndarray) -> Sequence:
+        """The assessments for which the flag is true."""
+        return Sequence(self.unit[flag], self.day[flag], self.response[flag])
 
-@dataclass(frozen=True)
-class BestResponses:
-    """One entry a unit.
-
-    `position` is that in the sequence of the scan that first showed the best response (-1: none),
-    `confirmed_at` that of the confirming scan, `why` one of the constants of this module, and
-    `complete_then_partial` flags a CR that a PR followed.
-    """
-
-    response: np.ndarray
-    position: np.ndarray
-    confirmed_at: np.ndarray
-    why: np.ndarray
-    complete_then_partial: np.ndarray
+    def count_before(self, flag: np.ndarray) -> np.ndarray:
+        """How often the flag was true at earlier assessments of the same course."""
+        return pd.Series(flag.astype(np.int64)).groupby(self.unit, sort=False).cumsum().to_numpy() - flag
 
 
 def find_counted(sequence: Sequence, stop_day: np.ndarray) -> np.ndarray:
@@ -52,20 +46,10 @@ def find_counted(sequence: Sequence, stop_day: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    stop_day : day on which a new anticancer therapy began, one a unit; a scan of that day still counts
+    stop_day : day on which a new anticancer therapy began, one a course; a scan of that day still counts
     """
-    progressed = sequence.response == PD
-    before = np.cumsum(progressed) - progressed
-    start = _unit_starts(sequence.unit)
-    after_progression = before - before[start] > 0
-    return ~after_progression & (sequence.day <= stop_day[sequence.unit])
-
-
-def _unit_starts(unit: np.ndarray) -> np.ndarray:
-    """Position of the first entry of the unit of each entry."""
-    begins = np.ones(len(unit), dtype=bool)
-    begins[1:] = np.diff(unit) != 0
-    return np.maximum.accumulate(np.where(begins, np.arange(len(unit)), 0))
+    before_progression = sequence.count_before(sequence.response == PD) == 0
+    return before_progression & (sequence.day <= stop_day[sequence.unit])
 
 
 def find_confirmations(sequence: Sequence, settings: ResponseSettings) -> np.ndarray:
@@ -75,34 +59,32 @@ def find_confirmations(sequence: Sequence, settings: ResponseSettings) -> np.nda
     at most `confirmation_max_not_evaluable` NE and, for a PR and where the study says so, one SD or MR; a CR
     followed by a PR contradicts itself and confirms nothing. `sequence` holds the counted assessments only.
     """
-    unit, day, response = sequence.unit, sequence.day, sequence.response
-    n = len(unit)
-    confirmed_at = np.full(n, -1, dtype=np.int64)
+    unit, day, response = sequence.unit, sequence.day.astype(np.int64), sequence.response
+    confirmed_at = np.full(len(unit), -1, dtype=np.int64)
     first = np.flatnonzero((response == CR) | (response == PR))
-    not_evaluable = np.zeros(len(first), dtype=np.int16)
-    stable = np.zeros(len(first), dtype=np.int16)
-    had_complete = response[first] == CR
-    is_partial = response[first] == PR
+    open_pairs = pd.DataFrame(
+        {"first": first, "not_evaluable": 0, "stable": 0, "complete": response[first] == CR}
+    )
     lag = 0
-    while len(first):
+    while len(open_pairs):
         lag += 1
-        alive = (first + lag < n) & (unit[np.minimum(first + lag, n - 1)] == unit[first])
-        first, not_evaluable, stable = first[alive], not_evaluable[alive], stable[alive]
-        had_complete, is_partial = had_complete[alive], is_partial[alive]
-        code = response[first + lag]
-        late = day[first + lag].astype(np.int64) - day[first] >= settings.confirmation_days
-        fits = (code == CR) | ((code == PR) & is_partial & ~had_complete)
-        confirmed_at[first[fits & late]] = (first + lag)[fits & late]
-        not_evaluable = not_evaluable + (code == NE)
-        stable = stable + ((code == SD) | (code == MR))
-        gap = (code == NE) & (not_evaluable <= settings.confirmation_max_not_evaluable)
-        pause = (
-            settings.confirmation_accept_stable & is_partial & ((code == SD) | (code == MR)) & (stable <= 1)
+        later = open_pairs["first"].to_numpy() + lag
+        same = (later < len(unit)) & (unit[np.minimum(later, len(unit) - 1)] == unit[later - lag])
+        open_pairs, later = open_pairs[same], later[same]
+        first, complete = later - lag, open_pairs["complete"].to_numpy()
+        code, partial = response[later], response[first] == PR
+        late = day[later] - day[first] >= settings.confirmation_days
+        fits = (code == CR) | ((code == PR) & partial & ~complete)
+        confirmed_at[first[fits & late]] = later[fits & late]
+        stable = (code == SD) | (code == MR)
+        open_pairs = open_pairs.assign(
+            not_evaluable=open_pairs["not_evaluable"] + (code == NE),
+            stable=open_pairs["stable"] + stable,
+            complete=complete | (code == CR),
         )
-        had_complete = had_complete | (code == CR)
-        alive = (fits & ~late) | gap | pause
-        first, not_evaluable, stable = first[alive], not_evaluable[alive], stable[alive]
-        had_complete, is_partial = had_complete[alive], is_partial[alive]
+        gap = (code == NE) & (open_pairs["not_evaluable"] <= settings.confirmation_max_not_evaluable)
+        pause = settings.confirmation_accept_stable & partial & stable & (open_pairs["stable"] <= 1)
+        open_pairs = open_pairs[(fits & ~late) | gap | pause]
     return confirmed_at
 
 
@@ -113,15 +95,22 @@ def derive_best_responses(
     *,
     confirmed: bool,
     followed: np.ndarray | None = None,
-) -> BestResponses:
-    """Best response of each unit from its counted assessments.
+) -> pd.DataFrame:
+    """Best response of each course from its counted assessments.
 
     Parameters
     ----------
-    sequence : counted assessments (see `find_counted`), sorted by unit and day
-    origin_day : first cycle of each unit, shape (n_units,)
+    sequence : counted assessments (see `find_counted`), sorted by course and day
+    origin_day : first cycle of each course, shape (n_courses,)
     confirmed : whether CR and PR need a confirming scan
-    followed : whether a unit has assessments at all, counted or not; tells why it has none that counts
+    followed : whether a course has assessments at all, counted or not; tells why it has none that counts
+
+    Returns
+    -------
+    DataFrame
+        one row a course: response (code), position in the sequence of the scan that first showed it (-1: none),
+        confirmed_at (that of the confirming scan), why (key of `REASONS`), complete_then_partial (a PR follows a
+        CR: it contradicts the rules and is shown, never resolved).
 
     Notes
     -----
@@ -129,72 +118,37 @@ def derive_best_responses(
     after the origin; an unconfirmed CR or PR counts as SD if late enough. What remains is PD where it was
     seen, else NE. The date is that of the first scan that shows the best response.
     """
-    n_units = len(origin_day)
     unit, response = sequence.unit, sequence.response
     late = sequence.day.astype(np.int64) - origin_day[unit] >= settings.minimum_stable_days
     is_response = (response == CR) | (response == PR)
     is_stable = (response == SD) | (response == MR) | (response == NON_CR_NON_PD)
-    confirmed_at = find_confirmations(sequence, settings) if confirmed else np.arange(len(unit))
-    stands = is_response & (confirmed_at >= 0)
-    value = np.full(len(unit), NE, dtype=np.int8)
-    why = np.full(len(unit), NOT_EVALUABLE, dtype=np.int8)
-    for mask, codes, reason in (
-        (is_stable & ~late, NE, TOO_EARLY),
-        (is_response & ~stands & ~late, NE, UNCONFIRMED_TOO_EARLY),
-        (is_response & ~stands & late, SD, AT_UNCONFIRMED),
-        (is_stable & late, response, AT_STABLE),
-        (response == PD, PD, AT_PROGRESSION),
-        (stands, response, AT_RESPONSE),
-    ):
-        value[mask] = codes[mask] if isinstance(codes, np.ndarray) else codes
-        why[mask] = reason
+    confirmed_at = find_confirmations(sequence, settings) if confirmed else np.full(len(unit), -1)
+    stands = is_response & (confirmed_at >= 0) if confirmed else is_response
+    conditions = {
+        "response": (stands, response),
+        "progression": (response == PD, PD),
+        "stable": (is_stable & late, response),
+        "unconfirmed": (is_response & ~stands & late, SD),
+        "unconfirmed_early": (is_response & ~stands & ~late, NE),
+        "early": (is_stable & ~late, NE),
+    }
+    flags = [flag for flag, _ in conditions.values()]
+    value = np.select(flags, [code for _, code in conditions.values()], NE)
+    why = np.select(flags, [list(REASONS).index(name) for name in conditions], NOT_EVALUABLE)
     # An early stable scan explains an NE better than a scan that could not be read, hence before it.
-    rank = value.astype(np.int64) * 2 + (why == NOT_EVALUABLE)
-    at = _first_of_lowest(unit, rank, n_units)
-    seen = at >= 0
-    place = np.maximum(at, 0)
-    best = np.where(seen, value[place] if len(unit) else NE, NE).astype(np.int8)
-    pair = confirmed_at[place] if confirmed and len(unit) else np.full(n_units, -1, dtype=np.int64)
-    unseen = (
-        np.full(n_units, NOT_ASSESSED)
-        if followed is None
-        else np.where(followed, AFTER_NEW_THERAPY, NOT_ASSESSED)
+    rank = value * 2 + (why == NOT_EVALUABLE)
+    scans = pd.DataFrame({"unit": unit, "position": np.arange(len(unit)), "response": value, "why": why})
+    scans["confirmed_at"] = np.where(value <= PR, confirmed_at, -1)
+    shown = scans.assign(rank=rank).sort_values(["unit", "rank"], kind="stable").drop_duplicates("unit")
+    best = shown.set_index("unit").drop(columns="rank").reindex(np.arange(len(origin_day)))
+    unseen = NOT_EVALUABLE + (1 if followed is None else np.where(followed, 2, 1))
+    contradicts = (response == PR) & (sequence.count_before(response == CR) > 0)
+    numbers = (
+        best[["position", "confirmed_at", "response"]].fillna({"response": NE}).fillna(-1).astype("int64")
     )
-    return BestResponses(
-        response=best,
-        position=at,
-        confirmed_at=np.where(seen & (best <= PR), pair, -1),
-        why=np.where(seen, why[place] if len(unit) else unseen, unseen).astype(np.int8),
-        complete_then_partial=find_complete_then_partial(sequence, n_units),
+    return numbers.assign(
+        why=pd.Categorical.from_codes(
+            best["why"].fillna(pd.Series(unseen, best.index)).astype(int), list(REASONS)
+        ),
+        complete_then_partial=np.isin(best.index, unit[contradicts]),
     )
-
-
-def _first_of_lowest(unit: np.ndarray, rank: np.ndarray, n_units: int) -> np.ndarray:
-    """Position of the first entry of each unit with the lowest rank; -1 where the unit has no entry."""
-    n = len(unit)
-    at = np.full(n_units, -1, dtype=np.int64)
-    if n:
-        starts = np.flatnonzero(np.concatenate([[True], np.diff(unit) != 0]))
-        lowest = np.minimum.reduceat(rank * n + np.arange(n), starts)
-        at[unit[starts]] = lowest % n
-    return at
-
-
-def find_complete_then_partial(sequence: Sequence, n_units: int) -> np.ndarray:
-    """Units in which a PR follows a CR: it contradicts the rules and is shown, never resolved."""
-    complete = np.cumsum(sequence.response == CR)
-    before = (
-        complete
-        - complete[_unit_starts(sequence.unit)]
-        + (sequence.response[_unit_starts(sequence.unit)] == CR)
-    )
-    found = np.zeros(n_units, dtype=bool)
-    found[sequence.unit[(sequence.response == PR) & (before > 0)]] = True
-    return found
-
-
-def convert_positions_to_days(day: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Day of each position; `NO_DAY` for -1."""
-    if not len(day):
-        return np.full(len(at), NO_DAY, dtype=np.int32)
-    return np.where(at >= 0, day[np.maximum(at, 0)], NO_DAY).astype(np.int32)

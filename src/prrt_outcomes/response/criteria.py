@@ -152,3 +152,28 @@ def resolve_criteria(settings: ResponseSettings) -> tuple[CriterionDefinition, .
     """The study's criteria as definitions, in its order; the first is primary."""
     own = {definition.name: definition for definition in settings.definitions}
     return tuple(own.get(name) or NAMED[name] for name in settings.criteria)
+
+
+TOLERANCE = 1e-9
+"""Relative slack of every comparison with a threshold, far above rounding noise and far below any reading."""
+
+
+def compute_progression_threshold(reference: np.ndarray, criterion: CriterionDefinition) -> np.ndarray:
+    """Size at or over which a rise from `reference` is PD."""
+    by_share = reference + criterion.progression_rise * reference
+    if criterion.progression_absolute is None:
+        return by_share
+    combine = np.maximum if criterion.progression_combine == "both" else np.minimum
+    return combine(by_share, reference + criterion.progression_absolute)
+
+
+def exceeds_progression(
+    size: np.ndarray, reference: np.ndarray, criterion: CriterionDefinition
+) -> np.ndarray:
+    """Whether a size rose over its reference as the criterion demands; any rise over 0 does."""
+    known = np.isfinite(reference)
+    least = np.where(known, reference, 0.0)
+    slack = TOLERANCE * np.maximum(np.abs(size), np.abs(least))
+    rise = size - least
+    needed = compute_progression_threshold(least, criterion) - least
+    return known & (rise >= needed - slack) & (rise > slack)

@@ -1,186 +1,201 @@
-"""Lesion rows laid along the visits: series of one lesion, roles at baseline, faults of the input."""
+"""Lesions of each scan: roles, split and merged lesions, sizes under a criterion, faults of the input."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.codes import (
     ABSENT,
+    BASELINE,
+    FOLLOW_UP,
     MEASURED,
     MISSING,
     NEW,
+    NON_TARGET,
+    NOT_EVALUATED,
     ROLES,
     STATES,
     TARGET,
     TOO_SMALL,
     convert_to_codes,
     convert_to_flags,
-    factorize_runs,
 )
-from prrt_outcomes.response.split_merge import resolve_split_and_merged
-from prrt_outcomes.response.timeline import BASELINE, FOLLOW_UP, Timeline
-
-NO_FAULT, ROLE_CHANGED, NO_BASELINE_SIZE, TWICE, TWO_BASELINES = range(5)
-STRUCTURE_FAULTS = (
-    "",
-    "lesion {lesion} changes its role",
-    "target {lesion} was not measured at baseline",
-    "lesion {lesion} stands twice at one scan",
-    "targets stand at two baseline scans ({lesion})",
-)
+from prrt_outcomes.response.criteria import TOLERANCE
+from prrt_outcomes.study.response import CriterionDefinition
 
 
-@dataclass(frozen=True)
-class LesionRows:
-    """One row a lesion and visit, sorted by unit, lesion and visit; arrays of one length.
-
-    `series` numbers the runs of one lesion in one unit; `base_role` is the role that the lesion had at the
-    baseline of its unit (-1: not seen there). `is_target` marks rows that count in the sum, `is_new` rows of
-    new lesions. `whole` is false where a row is a part of a split or merged lesion.
-    """
-
-    visit: np.ndarray
-    lesion: np.ndarray
-    names: pd.Index
-    role: np.ndarray
-    node: np.ndarray
-    longest_mm: np.ndarray
-    perpendicular_mm: np.ndarray
-    state: np.ndarray
-    whole: np.ndarray
-    organ: np.ndarray
-    series: np.ndarray
-    base_role: np.ndarray
-    is_target: np.ndarray
-    is_new: np.ndarray
-
-    @property
-    def size(self) -> int:
-        return len(self.visit)
-
-
-@dataclass(frozen=True)
-class UnitFaults:
-    """Faults that make all responses of a unit not evaluable: code and the lesion that shows it, per unit."""
-
-    code: np.ndarray
-    lesion: np.ndarray
-
-
-def order_lesions(
-    lesions: pd.DataFrame, scan: np.ndarray, timeline: Timeline
-) -> tuple[LesionRows, UnitFaults]:
-    """Lay lesion rows along the visits of the timeline and find what contradicts itself.
+def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame) -> pd.DataFrame:
+    """Lay lesion rows along the scans of the courses.
 
     Parameters
     ----------
-    lesions : typed frame `lesions`
-    scan : number of the scan of each row, shape (n,); -1 where the row belongs to no treated patient
+    table : typed frame `lesions`
+    scan_id : scan of each row of `table` that belongs to a treated patient, by position
+    scans : scan_id, course, kind
+
+    Returns
+    -------
+    One row a scan and lesion, by course, lesion and date: scan (row of `scans`), course, kind, lesion_id
+    (category, alphabetical), role, node, longest_mm, perpendicular_mm, state, organ; `series` numbers the rows
+    of one lesion in one course; base_role is its role at the baseline (-1: not seen there), is_target marks rows
+    that count in the sum, is_new those of new lesions, first_new series that began as new; `whole` is false where
+    a row is a part of a split or merged lesion.
     """
-    # Sorted, so that sums and the lesion that is named do not depend on the order of rows.
-    lesion_codes, names = pd.factorize(lesions["lesion_id"].to_numpy(dtype=object, na_value=None), sort=True)
-    row, visit = timeline.expand_rows(np.where(lesion_codes >= 0, scan, MISSING))
-    columns = {
-        "role": convert_to_codes(lesions["role"], ROLES)[row],
-        "node": convert_to_flags(lesions["lymph_node"])[row],
-        "longest_mm": lesions["longest_mm"].to_numpy(dtype=float)[row],
-        "perpendicular_mm": lesions["perpendicular_mm"].to_numpy(dtype=float)[row],
-        "state": convert_to_codes(lesions["state"], STATES)[row],
-        "organ": factorize_runs(lesions["organ"].to_numpy(dtype=object, na_value=None))[0][row],
-        "whole": np.ones(len(row), dtype=bool),
-    }
-    names = pd.Index(names, dtype=object)
-    lesion = lesion_codes.astype(np.int32)[row]
-    visit, lesion, columns = resolve_split_and_merged(visit, lesion, names, columns, timeline)
-    order, series = _sort_series(visit, lesion, timeline)
-    visit, lesion = visit[order], lesion[order]
-    columns = {name: values[order] for name, values in columns.items()}
-    kind = timeline.visit_kind[visit]
-    n_series = int(series[-1]) + 1 if len(series) else 0
-    base_role = np.full(n_series, MISSING, dtype=np.int8)
-    at_baseline = kind == BASELINE
-    base_role[series[at_baseline]] = columns["role"][at_baseline]
+    kept = table.iloc[scan_id.index]
+    rows = pd.DataFrame(
+        {
+            "scan_id": scan_id.to_numpy(),
+            "lesion_id": pd.Categorical(kept["lesion_id"].to_numpy(dtype=object, na_value=None)),
+            "role": convert_to_codes(kept["role"], ROLES),
+            "node": convert_to_flags(kept["lymph_node"]),
+            "longest_mm": kept["longest_mm"].to_numpy(dtype=float),
+            "perpendicular_mm": kept["perpendicular_mm"].to_numpy(dtype=float),
+            "state": convert_to_codes(kept["state"], STATES),
+            "organ": kept["organ"].to_numpy(dtype=object, na_value=None),
+            "whole": True,
+        }
+    )
+    places = scans[["scan_id", "course", "kind"]].rename_axis("scan").reset_index()
+    rows = rows[rows["lesion_id"].notna()].merge(places, on="scan_id").drop(columns="scan_id")
+    rows = _resolve_split_and_merged(rows)
+    order = np.lexsort((rows["scan"], rows["lesion_id"].cat.codes, rows["course"]))
+    rows = rows.take(order).reset_index(drop=True)
+    lesion, course = rows["lesion_id"].cat.codes.to_numpy(), rows["course"].to_numpy()
+    begins = np.append(True, (lesion[1:] != lesion[:-1]) | (course[1:] != course[:-1]))[: len(rows)]
+    series = np.cumsum(begins) - 1
+    kind, role, state = (rows[name].to_numpy() for name in ("kind", "role", "state"))
+    base_role = np.full(len(rows), MISSING, dtype=np.int8)
+    base_role[series[kind == BASELINE]] = role[kind == BASELINE]
+    follow_up = np.flatnonzero(kind == FOLLOW_UP)
+    first = follow_up[~pd.Series(series[follow_up]).duplicated().to_numpy()]
+    first_new = _mark_groups(series, first[role[first] == NEW])
+    appeared = (kind == FOLLOW_UP) & first_new & ~_mark_groups(series, np.flatnonzero(kind != FOLLOW_UP))
     base_role = base_role[series]
-    follow_up = kind == FOLLOW_UP
-    first_new = _begins_as_new(series, follow_up, columns["role"], n_series)[series]
-    seen_before = np.zeros(n_series, dtype=bool)
-    seen_before[series[~follow_up]] = True
-    appeared = follow_up & ~seen_before[series] & first_new
-    there = (columns["state"] == MEASURED) | (columns["state"] == TOO_SMALL)
-    rows = LesionRows(
-        visit=visit,
-        lesion=lesion,
-        names=names,
+    return rows.assign(
         series=series,
         base_role=base_role,
-        is_target=(columns["role"] == TARGET) & (base_role == TARGET),
-        is_new=appeared & there,
-        **columns,
+        first_new=first_new,
+        is_target=(role == TARGET) & (base_role == TARGET),
+        is_new=appeared & ((state == MEASURED) | (state == TOO_SMALL)),
     )
-    return rows, _find_unit_faults(rows, kind, first_new, timeline)
 
 
-def _sort_series(visit: np.ndarray, lesion: np.ndarray, timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
-    """Order by unit, lesion and visit, and the number of the run of each lesion in that order."""
-    if not len(visit):
-        return np.array([], dtype=np.int64), np.array([], dtype=np.int64)
-    unit = timeline.visit_unit[visit]
-    key = unit * (int(lesion.max()) + 1) + lesion
-    first_visit = np.searchsorted(timeline.visit_unit, np.arange(timeline.n_units), side="left")
-    rank = visit - first_visit[unit]
-    span = int(rank.max()) + 1
-    key *= span
-    key += rank
-    order = np.argsort(key).astype(np.int32)
-    key = key[order] // span
-    begins = np.zeros(len(key), dtype=np.int32)
-    begins[1:] = key[1:] != key[:-1]
-    return order, np.cumsum(begins, dtype=np.int32)
+def _mark_groups(group: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows whose group has one of the rows `at`."""
+    return np.isin(group, group[at]) if len(at) else np.zeros(len(group), dtype=bool)
 
 
-def _begins_as_new(series: np.ndarray, follow_up: np.ndarray, role: np.ndarray, n_series: int) -> np.ndarray:
-    """Whether the first row of a series after baseline calls the lesion new."""
-    rows = np.flatnonzero(follow_up)
-    begins = np.zeros(n_series, dtype=bool)
-    # Written backwards, so that the earliest row of a series is the one that stays.
-    begins[series[rows[::-1]]] = role[rows[::-1]] == NEW
-    return begins
+def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give parts the name of their parent, and merged lesions one row for each member.
+
+    A part of the target ``T1`` is written ``T1.1``, ``T1.2``; targets that grew together are written ``T1+T2``.
+    The name is read so only where the parent was a target at baseline and the name itself was not. Parts add up
+    to their parent; of a merged mass the first member carries the size and the others none, so that the sum
+    counts it once (Eisenhauer 2009, section 4.4.2).
+    """
+    names = rows["lesion_id"].cat.categories.astype(str)
+    joined = names[names.str.contains(r"[.+]", regex=True)]
+    if not len(joined):
+        return rows
+    members = [
+        (name, member.strip(), place)
+        for name in joined
+        for place, member in enumerate(name.split("+") if "+" in name else [name.rpartition(".")[0]])
+    ]
+    members = pd.DataFrame(members, columns=["lesion_id", "member", "place"])
+    targets = rows[(rows["kind"] == BASELINE) & (rows["role"] == TARGET)]
+    base = pd.MultiIndex.from_frame(targets[["course", "lesion_id"]].astype({"lesion_id": object}))
+
+    def at_baseline(frame: pd.DataFrame, name: str) -> np.ndarray:
+        return pd.MultiIndex.from_arrays([frame["course"], frame[name].astype(object)]).isin(base)
+
+    found = rows[(rows["kind"] == FOLLOW_UP) & (rows["role"] != NEW) & rows["lesion_id"].isin(joined)]
+    found = found[~at_baseline(found, "lesion_id")].rename_axis("row").reset_index()
+    found = found.astype({"lesion_id": object}).merge(members, on="lesion_id")
+    found = found[pd.Series(at_baseline(found, "member"), found.index).groupby(found["row"]).transform("all")]
+    if found.empty:
+        return rows
+    sizes = found[["longest_mm", "perpendicular_mm"]]
+    later = (found["place"] > 0).to_numpy()[:, None] & sizes.notna().to_numpy()
+    changed = found.assign(lesion_id=found["member"], role=np.int8(TARGET), whole=False)
+    changed[sizes.columns] = sizes.mask(later, 0.0)
+    kind = rows["lesion_id"].dtype
+    return pd.concat(
+        [rows.drop(index=found["row"]), changed[rows.columns].astype({"lesion_id": kind})], ignore_index=True
+    )
 
 
-def _find_unit_faults(
-    rows: LesionRows, kind: np.ndarray, first_new: np.ndarray, timeline: Timeline
-) -> UnitFaults:
-    """One structural fault a unit, the one that says most: two baselines before a target without baseline."""
-    code = np.zeros(timeline.n_units, dtype=np.int8)
-    lesion = np.full(timeline.n_units, MISSING, dtype=np.int64)
+def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Series:
+    """What in the rows of a course contradicts itself and makes all its responses NE: a text, empty for nothing.
+
+    One fault a course, the one that says most: targets at two baselines before a target without baseline.
+    """
+    kind, role, base_role = (lesions[name] for name in ("kind", "role", "base_role"))
     follow_up = kind == FOLLOW_UP
-    has_baseline = timeline.baseline_visit >= 0
-    known = (rows.base_role == TARGET) | (rows.base_role == 1)
-    changed = follow_up & known & (rows.role != rows.base_role)
-    unmeasured = follow_up & (rows.role == TARGET) & (rows.base_role == MISSING) & ~first_new
-    twice = np.zeros(rows.size, dtype=bool)
-    twice[1:] = (np.diff(rows.visit) == 0) & (np.diff(rows.series) == 0) & rows.whole[1:] & rows.whole[:-1]
-    earlier = np.zeros(int(rows.series[-1]) + 1 if rows.size else 0, dtype=bool)
-    earlier[rows.series[(kind < BASELINE) & (rows.role == TARGET)]] = True
-    two = unmeasured & earlier[rows.series]
-    for which, found in (
-        (TWO_BASELINES, two),
-        (TWICE, twice),
-        (NO_BASELINE_SIZE, unmeasured),
-        (ROLE_CHANGED, changed),
-    ):
-        at = np.flatnonzero(found)
-        unit = timeline.visit_unit[rows.visit[at]]
-        free = (code[unit] == NO_FAULT) & has_baseline[unit]
-        # Backwards again: the earliest of several is named.
-        code[unit[free][::-1]] = which
-        lesion[unit[free][::-1]] = rows.lesion[at[free][::-1]]
-    return UnitFaults(code=code, lesion=lesion)
+    changed = follow_up & base_role.isin([TARGET, NON_TARGET]) & (role != base_role)
+    unmeasured = follow_up & (role == TARGET) & (base_role == MISSING) & ~lesions["first_new"]
+    again = (
+        lesions.duplicated(["scan", "series"]) & lesions["whole"] & lesions["whole"].shift(fill_value=False)
+    )
+    earlier = np.flatnonzero((kind < BASELINE) & (role == TARGET))
+    two = unmeasured & _mark_groups(lesions["series"].to_numpy(), earlier)
+    found = [
+        lesions.loc[flag, ["course", "lesion_id"]].assign(text=text)
+        for text, flag in (
+            ("targets stand at two baseline scans ({lesion})", two),
+            ("lesion {lesion} stands twice at one scan", again),
+            ("target {lesion} was not measured at baseline", unmeasured),
+            ("lesion {lesion} changes its role", changed),
+        )
+    ]
+    rows = pd.concat(found).drop_duplicates("course").set_index("course")
+    texts = pd.Series(fill_lesions(rows["text"], rows["lesion_id"]), index=rows.index, dtype=object)
+    return texts.reindex(courses.index).where(courses["baseline"] >= 0).fillna("")
 
 
-def find_contradictions(rows: LesionRows) -> np.ndarray:
-    """Rows that call a lesion absent and give it a size."""
-    return (rows.state == ABSENT) & ((rows.longest_mm > 0) | (rows.perpendicular_mm > 0))
+def fill_lesions(templates: pd.Series, names: pd.Series) -> list[str]:
+    """Texts with the name of a lesion in its place."""
+    pairs = zip(templates, names, strict=True)
+    return [template.replace("{lesion}", str(name)) for template, name in pairs]
+
+
+def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.DataFrame:
+    """Size of each lesion row under a criterion.
+
+    Returns
+    -------
+    DataFrame
+        size (nan: not counted), gone (or normal), fault (text with ``{lesion}`` for the name, or empty). Sizes are
+        mm for diameters, mm2 for products. A lesion that is too small counts `too_small_mm` (squared for
+        products); one that is absent counts 0; a row with a fault or not evaluated counts nothing. A node under
+        the normal limit has gone and still adds its short axis to the sum. For a marker the first diameter is the
+        value, the second the upper limit of the laboratory: at or under it the value is normal.
+    """
+    longest, perpendicular, state, node = (
+        lesions[name].to_numpy() for name in ("longest_mm", "perpendicular_mm", "state", "node")
+    )
+    short_axis = node & criterion.node_short_axis
+    if criterion.measure == "product":
+        size, floor = longest * perpendicular, criterion.too_small_mm**2
+    else:
+        size, floor = np.where(short_axis, perpendicular, longest), criterion.too_small_mm
+    size = np.where(state == MEASURED, size, np.where(state == TOO_SMALL, floor, 0.0))
+    missing = (state == MEASURED) & np.isnan(size)
+    fault = np.full(len(lesions), "", dtype=object)
+    fault[missing] = "{lesion} is called measured and has no diameter"
+    fault[missing & short_axis] = "node {lesion} has no short axis"
+    if criterion.measure == "product":
+        fault[missing & ~np.isnan(longest)] = "{lesion} has no second diameter"
+    fault[(state == ABSENT) & ((longest > 0) | (perpendicular > 0))] = (
+        "{lesion} is called absent and has a size"
+    )
+    fault[state < 0] = "{lesion} has no state"
+    fault[(longest < 0) | (perpendicular < 0)] = "{lesion} has a negative diameter"
+    size[(fault != "") | (state == NOT_EVALUATED)] = np.nan
+    if criterion.measure == "marker":
+        gone = size <= perpendicular * (1 + TOLERANCE)
+    else:
+        limit = np.where(node & (criterion.node_normal_mm > 0), criterion.node_normal_mm, 0.0)
+        gone = (size == 0) | (size < limit - TOLERANCE * limit)
+    return pd.DataFrame({"size": size, "gone": gone, "fault": fault}, index=lesions.index)

@@ -1,94 +1,142 @@
-"""Overall response of every visit: targets, non-targets and new lesions combined, or the reader's report."""
+"""Overall response of every scan: targets, non-targets and new lesions combined, or the reader's report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 
-from prrt_outcomes.response.codes import CR, DERIVED, MISSING, NE, NT_NON, NT_NONE, NT_PD, PD, REPORTED
+from prrt_outcomes.response.codes import (
+    ABSENT,
+    BASELINE,
+    CR,
+    FOLLOW_UP,
+    MEASURED,
+    MISSING,
+    NE,
+    NON_TARGET,
+    NOT_EVALUATED,
+    NT_CR,
+    NT_NE,
+    NT_NON,
+    NT_NONE,
+    NT_PD,
+    PD,
+)
 from prrt_outcomes.response.criteria import read_overall_table
-from prrt_outcomes.response.lesions import UnitFaults
-from prrt_outcomes.response.non_targets import NEW_COUNTED
-from prrt_outcomes.response.targets import TargetResponses, count_before
-from prrt_outcomes.response.timeline import Timeline
+from prrt_outcomes.response.targets import count_before
 from prrt_outcomes.study.response import CriterionDefinition
 
-(
-    FROM_TARGETS,
-    FROM_TABLE,
-    FROM_NEW_LESION,
-    FROM_NON_TARGET,
-    FROM_NON_TARGET_REAPPEARANCE,
-    FROM_STRUCTURE_FAULT,
-    FROM_NO_BASELINE,
-    FROM_REPORT,
-    FROM_NOTHING,
-) = range(9)
+NOT_NEW, NEW_COUNTED, NEW_BY_MODALITY = range(3)
 
 
-@dataclass(frozen=True)
-class OverallResponses:
-    """Overall response of each visit, whether derived or reported, and what decided it."""
+def derive_non_target_responses(
+    scans: pd.DataFrame, lesions: pd.DataFrame, criterion: CriterionDefinition
+) -> np.ndarray:
+    """Code of the non-target response of each scan.
 
-    response: np.ndarray
-    basis: np.ndarray
-    origin: np.ndarray
+    The reader's opinion prevails; without one the rows of non-target lesions speak: CR when all have gone
+    (nodes: normal), NE when one was not evaluated, else neither; PD is never read from sizes. A scan without
+    opinion and rows is NE where the baseline had non-targets, else there are none.
+    """
+    n, baseline = len(scans), scans["baseline"].to_numpy()
+    own = lesions[(lesions["role"] == NON_TARGET) & (lesions["kind"] >= BASELINE)]
+    scan, state = own["scan"].to_numpy(), own["state"].to_numpy()
+    normal = own["node"] & (state == MEASURED) & (own["perpendicular_mm"] < criterion.node_normal_mm)
+    n_rows = np.bincount(scan, minlength=n)
+    n_gone = np.bincount(scan[(state == ABSENT) | normal.to_numpy()], minlength=n)
+    n_unseen = np.bincount(scan[(state == NOT_EVALUATED) | (state < 0)], minlength=n)
+    read = scans["non_target_read"].to_numpy()
+    expected = np.where(baseline >= 0, n_rows[baseline], 0)
+    read_at_baseline = np.where(baseline >= 0, read[baseline], MISSING)
+    had_any = (expected > 0) | (read_at_baseline > NT_NONE)
+    from_rows = np.where(n_gone == n_rows, NT_CR, NT_NON)
+    from_rows = np.where((n_unseen > 0) | (n_rows < expected), NT_NE, from_rows)
+    from_rows = np.where(n_rows == 0, np.where(had_any, NT_NE, NT_NONE), from_rows)
+    return np.where(read >= 0, read, from_rows).astype(np.int8)
+
+
+def derive_new_lesions(
+    scans: pd.DataFrame, lesions: pd.DataFrame, *, by_modality_counts: bool
+) -> pd.DataFrame:
+    """New lesion of each scan: none, one that counts, or one first seen by a modality not used before.
+
+    Returns
+    -------
+    DataFrame
+        new_lesion (code), new_lesion_id (empty where only the assessment says so), new_lesion_differs (assessment
+        and lesion rows of the scan contradict each other), one row a scan.
+    """
+    n, course = len(scans), scans["course"].to_numpy()
+    changed = scans["new_modality"].to_numpy()
+    rows = lesions.loc[lesions["is_new"], ["scan", "series", "lesion_id"]]
+    scan = rows["scan"].to_numpy()
+    excused = changed[rows.groupby("series")["scan"].transform("first").to_numpy()]
+    by_row = np.bincount(scan[~excused], minlength=n) > 0
+    by_excused = np.bincount(scan[excused], minlength=n) > 0
+    follow_up = (scans["kind"] == FOLLOW_UP).to_numpy()
+    said = scans["new_lesion_read"].to_numpy(dtype=bool) & follow_up
+    stated = scans["new_lesion_stated"].to_numpy(dtype=bool) & follow_up
+    by_word = said & ~by_excused & ~by_row
+    counted = by_row | (by_word & ~changed)
+    flagged = (by_excused | (by_word & changed)) & ~counted
+    status = np.select([counted, flagged], [NEW_COUNTED, NEW_BY_MODALITY], NOT_NEW)
+    if by_modality_counts:
+        status[status == NEW_BY_MODALITY] = NEW_COUNTED
+    named = rows.drop_duplicates("scan").set_index("scan")["lesion_id"].astype(object)
+    any_row = by_row | by_excused
+    in_rows = np.isin(course, course[scan])
+    return pd.DataFrame(
+        {
+            "new_lesion": status.astype(np.int8),
+            "new_lesion_id": named.reindex(scans.index).fillna(""),
+            "new_lesion_differs": (stated & ~said & any_row) | (said & ~any_row & in_rows),
+        },
+        index=scans.index,
+    )
 
 
 def derive_overall_responses(
-    timeline: Timeline,
-    targets: TargetResponses,
-    non_target: np.ndarray,
-    new_lesion: np.ndarray,
-    reported: np.ndarray,
-    has_lesions: np.ndarray,
-    faults: UnitFaults,
-    criterion: CriterionDefinition,
-) -> OverallResponses:
-    """Combine what each visit shows by the table of the criterion.
+    scans: pd.DataFrame, reported: np.ndarray, criterion: CriterionDefinition
+) -> pd.DataFrame:
+    """Combine what each scan shows by the table of the criterion.
 
     Parameters
     ----------
-    targets, non_target, new_lesion : of each visit
+    scans : with target_response, rule, non_target, new_lesion, baseline, has_lesions, fault (of the course)
     reported : code of the reported response by this criterion, -1 where none was given
-    has_lesions : whether the reader wrote lesions at the visit
-    faults : structural faults of each unit
+
+    Returns
+    -------
+    DataFrame
+        overall_response (code), reported (whether it is the reader's report) and rule (what decided the overall
+        response, that of the targets where they did), one row a scan.
 
     Notes
     -----
     In the order of precedence: a structural fault (NE), no baseline (NE), a new lesion (PD), non-target
-    progression (PD), the table. A visit without lesion rows takes the reported response where there is one.
+    progression (PD), the table. A scan without lesion rows takes the reported response where there is one.
     """
-    unit = timeline.visit_unit
+    target, non_target = scans["target_response"].to_numpy(), scans["non_target"].to_numpy()
     table = read_overall_table(criterion.overall_table)
-    place = np.where(targets.response == MISSING, len(table) - 1, targets.response)
-    response = table[place, non_target]
-    origin = np.where(response == np.where(targets.response == MISSING, NE, targets.response), 0, FROM_TABLE)
-    origin[(targets.response == MISSING) & (non_target > NT_NONE)] = FROM_TABLE
-    origin[(targets.response == MISSING) & (non_target == NT_NONE)] = FROM_NOTHING
+    none = target == MISSING
+    response = table[np.where(none, len(table) - 1, target), non_target]
+    rule = scans["rule"].to_numpy(dtype=object, copy=True)
+    rule[response != np.where(none, NE, target)] = "table"
+    rule[none] = np.where(non_target[none] > NT_NONE, "table", "nothing")
     if criterion.measure != "marker":
-        origin[(non_target == NT_PD) & (targets.response != PD)] = FROM_NON_TARGET
-        again = _non_target_again(unit, response == CR, non_target)
-        response[again], origin[again] = PD, FROM_NON_TARGET_REAPPEARANCE
-        new = new_lesion == NEW_COUNTED
-        origin[new & (response != PD)] = FROM_NEW_LESION
+        rule[(non_target == NT_PD) & (target != PD)] = "non_target"
+        again = (count_before(scans["course"], response == CR) > 0) & (non_target == NT_NON)
+        response[again], rule[again] = PD, "non_target_reappearance"
+        new = (scans["new_lesion"] == NEW_COUNTED).to_numpy()
+        rule[new & (response != PD)] = "new_lesion"
         response[new] = PD
-    no_baseline = timeline.baseline_visit[unit] < 0
-    response[no_baseline], origin[no_baseline] = NE, FROM_NO_BASELINE
-    bad = faults.code[unit] != 0
-    response[bad], origin[bad] = NE, FROM_STRUCTURE_FAULT
-    by_report = ~has_lesions & (reported >= 0)
-    response[by_report], origin[by_report] = reported[by_report], FROM_REPORT
-    return OverallResponses(
-        response=response.astype(np.int8),
-        basis=np.where(by_report, REPORTED, DERIVED).astype(np.int8),
-        origin=origin.astype(np.int8),
+    by_report = ~scans["has_lesions"].to_numpy() & (reported >= 0)
+    for name, flag in (
+        ("no_baseline", (scans["baseline"] < 0).to_numpy()),
+        ("structure_fault", (scans["fault"] != "").to_numpy()),
+    ):
+        response[flag], rule[flag] = NE, name
+    response[by_report], rule[by_report] = reported[by_report], "report"
+    return pd.DataFrame(
+        {"overall_response": response.astype(np.int8), "rule": rule, "reported": by_report}, index=scans.index
     )
-
-
-def _non_target_again(unit: np.ndarray, complete: np.ndarray, non_target: np.ndarray) -> np.ndarray:
-    """Non-targets that are there again after a complete response of everything."""
-    if not complete.any():
-        return np.zeros(len(unit), dtype=bool)
-    return (count_before(unit, complete) > 0) & (non_target == NT_NON)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.criteria import NAMED
+from prrt_outcomes.response.criteria import NAMED, compute_progression_threshold
 from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
 
 ITEMS = ("cycle", "therapy", "lesion", "sum", "best")
@@ -123,7 +123,7 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
                     "baseline_sum": rows["baseline_sum"],
                     "nadir_sum": rows["nadir_sum"],
                     "response_threshold": rows["baseline_sum"] * (1 - criterion.partial_fall),
-                    "progression_threshold": compute_progression_threshold(rows, criterion),
+                    "progression_threshold": _progression_thresholds(rows, criterion),
                     "response": rows["overall_response"].astype("string"),
                     "words": rows["reason"].astype("string"),
                 }
@@ -132,19 +132,12 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
-def compute_progression_threshold(responses: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
+def _progression_thresholds(responses: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
     """Sum at or over which a scan is PD; empty where single lesions decide."""
-    reference = responses[
-        "nadir_sum" if criterion.progression_reference == "nadir" else "baseline_sum"
-    ].to_numpy()
+    reference = responses[f"{criterion.progression_reference}_sum"].to_numpy()
     if criterion.progression_unit == "lesion":
         return np.full(len(reference), np.nan)
-    by_share = reference * (1 + criterion.progression_rise)
-    if criterion.progression_absolute is None:
-        return by_share
-    by_amount = reference + criterion.progression_absolute
-    combine = np.maximum if criterion.progression_combine == "both" else np.minimum
-    return combine(by_share, by_amount)
+    return compute_progression_threshold(reference, criterion)
 
 
 def _list_best(best: pd.DataFrame) -> pd.DataFrame:

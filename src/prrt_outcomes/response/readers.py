@@ -48,17 +48,14 @@ def find_first_reader(readers: Iterable[str], settings: ResponseSettings) -> str
     return known[0]
 
 
-def select_adjudicated_units(
-    n_periods: int, readers: tuple[str, ...], followed: np.ndarray, settings: ResponseSettings
-) -> np.ndarray:
-    """Unit whose reading stands for each treatment period: the adjudicator's where he read it, else the primary.
+def choose_adjudicated_courses(courses: pd.DataFrame, settings: ResponseSettings) -> np.ndarray:
+    """Courses whose reading stands after adjudication: the adjudicator's where he read the period, else the primary.
 
     Parameters
     ----------
-    followed : whether a unit has a scan after its first cycle, shape (n_periods * n_readers,)
+    courses : patient_id, period, reader, followed (has a scan after the first cycle); one row a course, by number
     """
-    n_readers = len(readers)
-    start = np.arange(n_periods) * n_readers
-    primary = start + readers.index(find_first_reader(readers, settings))
-    adjudicator = start + readers.index(settings.adjudicator)
-    return np.where(followed[adjudicator], adjudicator, primary)
+    adjudicator = courses["reader"] == settings.adjudicator
+    read = (adjudicator & courses["followed"]).groupby([courses["patient_id"], courses["period"]])
+    primary = courses["reader"] == find_first_reader(courses["reader"].unique(), settings)
+    return np.flatnonzero(np.where(read.transform("any"), adjudicator, primary))

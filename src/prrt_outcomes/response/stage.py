@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,15 +17,21 @@ from prrt_outcomes.response.agreement import (
     summarise_concordance,
 )
 from prrt_outcomes.response.criteria import resolve_criteria
+from prrt_outcomes.response.criterion_run import (
+    CriterionRun,
+    derive_best_table,
+    derive_responses_table,
+    run_criteria,
+)
 from prrt_outcomes.response.depth import derive_depth_table, summarise_waterfall
-from prrt_outcomes.response.differences import summarise_rate_differences
-from prrt_outcomes.response.frames import derive_best_table, derive_responses_table
 from prrt_outcomes.response.logistic import summarise_response_models
-from prrt_outcomes.response.losses import count_losses
-from prrt_outcomes.response.passes import Pass, classify_study
-from prrt_outcomes.response.rates import derive_baseline_columns, summarise_response_rates
+from prrt_outcomes.response.problems import count_losses, list_warnings
+from prrt_outcomes.response.rates import (
+    derive_baseline_columns,
+    summarise_rate_differences,
+    summarise_response_rates,
+)
 from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
-from prrt_outcomes.response.warnings_table import list_warnings
 from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 
@@ -71,25 +78,24 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         return derive_skipped_tables(
             "response", OUTPUTS, f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
         )
-    passes = classify_study(tables, study, criteria)
-    out = _tabulate_patients(passes, study)
-    out |= _summarise(out, passes, tables, study)
+    runs = run_criteria(tables, study, criteria)
+    out = _tabulate_patients(runs, study)
+    out |= _summarise(out, runs, tables, study)
     return {
         **{name: conform_table(name, out[name]) for name in OUTPUTS},
-        "attrition": attrition_frame(count_losses(tables, passes, study)),
-        "stages": _state(passes, study),
+        "attrition": attrition_frame(count_losses(tables, runs, study)),
+        "stages": _state(runs, study),
     }
 
 
-def _tabulate_patients(passes: list[Pass], study: Study) -> dict[str, pd.DataFrame]:
+def _tabulate_patients(runs: list[CriterionRun], study: Study) -> dict[str, pd.DataFrame]:
     """Tables with rows of patients: every criterion, reader and period."""
-    pairs = [(p.course, c, p.settings) for p in passes for c in p.classified]
-    best = [derive_best_table(*pair, confirmed=confirmed) for pair in pairs for confirmed in (False, True)]
+    by_registry = groupby(runs, key=lambda run: id(run.registry))
     tables = {
-        "responses": [derive_responses_table(*pair) for pair in pairs],
-        "best_responses": best,
-        "response_depth": [derive_depth_table(*pair) for pair in pairs],
-        "response_warnings": [list_warnings(p.course, p.classified) for p in passes],
+        "responses": [derive_responses_table(run) for run in runs],
+        "best_responses": [derive_best_table(run, confirmed=c) for run in runs for c in (False, True)],
+        "response_depth": [derive_depth_table(run) for run in runs],
+        "response_warnings": [list_warnings(list(own)) for _, own in by_registry],
     }
     order = {name: place for place, name in enumerate(study.response.criteria)}
     # Typed first: pandas guesses types where it joins columns that are empty.
@@ -101,14 +107,13 @@ def _tabulate_patients(passes: list[Pass], study: Study) -> dict[str, pd.DataFra
 
 
 def _summarise(
-    out: dict[str, pd.DataFrame], passes: list[Pass], tables: dict[str, pd.DataFrame], study: Study
+    out: dict[str, pd.DataFrame], runs: list[CriterionRun], tables: dict[str, pd.DataFrame], study: Study
 ) -> dict[str, pd.DataFrame]:
     """Tables of numbers, of the primary reader and the initial period."""
     analysis, settings = study.analysis, study.response
     level = analysis.confidence.level
-    readers = {p.primary for p in passes}
     chosen, best = (
-        table[table["reader"].isin(readers) & (table["period"] == 1)].reset_index(drop=True)
+        table[table["primary_reader"] & (table["period"] == 1)].reset_index(drop=True)
         for table in (out["responses"], out["best_responses"])
     )
     names = tuple(dict.fromkeys((*analysis.group_by, *analysis.covariates)))
@@ -117,11 +122,9 @@ def _summarise(
     covariates = derive_covariates(known, analysis.covariates)
     rates = summarise_response_rates(best, analysis.group_by, level=level)
     pairs = pair_criteria(best[best["confirmed"] == (settings.primary_rate == "confirmed")])
-    for one in passes:
-        if not one.is_marker:
-            reader = find_first_reader(one.course.timeline.readers, settings)
-            pairs += pair_reported(one.course, one.classified, settings, reader)
-            pairs += pair_readers(one.course, one.classified[0])
+    by_size = [run for run in runs if not run.is_marker]
+    pairs += [pair_reported(run, find_first_reader(run.registry.readers, settings)) for run in by_size]
+    pairs += [pair for run in by_size[:1] for pair in pair_readers(run)]
     return {
         "response_rates": rates,
         "response_differences": summarise_rate_differences(rates, analysis.reference, level=level),
@@ -132,13 +135,13 @@ def _summarise(
     }
 
 
-def _state(passes: list[Pass], study: Study) -> pd.DataFrame:
+def _state(runs: list[CriterionRun], study: Study) -> pd.DataFrame:
     """Done, or partial where the primary reader had to be guessed."""
     settings = study.response
-    for one in passes:
-        readers = one.course.timeline.readers
+    for run in runs:
+        readers = run.registry.readers
         guessed = settings.reader is None and settings.adjudicator is None and DEFAULT_READER not in readers
-        if guessed and len(readers) > 1 and not one.is_marker:
+        if guessed and len(readers) > 1 and not run.is_marker:
             primary = find_primary_reader(readers, settings)
             reason = (
                 f"several readers and none named primary: {primary} was taken; name one in response.reader"

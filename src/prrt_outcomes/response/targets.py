@@ -1,277 +1,202 @@
-"""The classifier: target response of every visit from the sizes of its lesions, by the rows of a criterion."""
+"""Target response of every scan from the sizes of its lesions, by the row of a criterion."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import CR, MISSING, MR, NE, NON_TARGET, PD, PR, SD, TARGET
-from prrt_outcomes.response.lesions import LesionRows
-from prrt_outcomes.response.measure import TOLERANCE, Sizes
-from prrt_outcomes.response.timeline import BASELINE, FOLLOW_UP, PRIOR, Timeline
+from prrt_outcomes.response.codes import (
+    BASELINE,
+    CR,
+    FOLLOW_UP,
+    MISSING,
+    MR,
+    NE,
+    NON_TARGET,
+    PD,
+    PR,
+    PRIOR,
+    SD,
+    TARGET,
+)
+from prrt_outcomes.response.criteria import TOLERANCE, exceeds_progression
 from prrt_outcomes.study.response import CriterionDefinition
-
-(
-    BY_NOTHING,
-    BY_NO_TARGETS,
-    BY_ALL_GONE,
-    BY_REAPPEARANCE_AFTER_CR,
-    BY_REAPPEARED_LESION,
-    BY_SINGLE_LESION,
-    BY_SUM,
-    BY_NOT_MEASURED,
-    BY_SIZE_FAULT,
-    BY_BASELINE_FAULT,
-    BY_NO_BASELINE,
-    BY_PARTIAL,
-    BY_MINOR,
-    BY_STABLE,
-    BY_SUSTAINED,
-) = range(15)
-
-
-@dataclass(frozen=True)
-class TargetResponses:
-    """Target response of each visit, what it rests on, and which rule and lesion decided; one entry a visit.
-
-    `lesion_reference` is the smallest size of the lesion that decided by itself.
-    """
-
-    response: np.ndarray
-    rule: np.ndarray
-    lesion_row: np.ndarray
-    lesion_reference: np.ndarray
-    sum: np.ndarray
-    complete: np.ndarray
-    baseline_sum: np.ndarray
-    nadir: np.ndarray
-    nadir_visit: np.ndarray
-    n_targets: np.ndarray
-    n_measured: np.ndarray
-    n_gone: np.ndarray
 
 
 def derive_target_responses(
-    timeline: Timeline,
-    rows: LesionRows,
-    sizes: Sizes,
+    scans: pd.DataFrame,
+    lesions: pd.DataFrame,
     criterion: CriterionDefinition,
     *,
     sustain_response: bool = False,
-) -> TargetResponses:
-    """Classify the targets of each visit against baseline and nadir.
+) -> pd.DataFrame:
+    """Target response of each scan and what it rests on.
+
+    Parameters
+    ----------
+    scans : course, kind, baseline
+    lesions : from `derive_lesions`, with the columns of `compute_sizes`
+
+    Returns
+    -------
+    DataFrame
+        total (over the targets that were measured), complete, baseline_sum, nadir_sum, nadir (row of `scans`),
+        n_targets, n_measured, target_response (code), rule (what decided), deciding (row of `lesions`) and
+        deciding_reference (smallest size of the lesion that decided by itself), one row a scan.
 
     Notes
     -----
     Thresholds are inclusive, with a relative slack of 1e-9. Where targets are missing, the sum of the others
     is a lower bound: it can make PD, nothing else. All targets gone (nodes: normal) is CR before any rule of
-    PD is asked. The nadir is the smallest complete sum up to and including the previous visit.
+    PD is asked. The nadir is the smallest complete sum up to and including the previous scan.
     """
-    n = timeline.n_visits
-    unit, kind, visit = timeline.visit_unit, timeline.visit_kind, rows.visit
-    counted = rows.is_target & ~np.isnan(sizes.size)
-    total = np.bincount(visit[counted], weights=sizes.size[counted], minlength=n)
-    n_measured = np.bincount(visit[counted], minlength=n)
-    n_gone = np.bincount(visit[counted & sizes.gone], minlength=n)
-    has_baseline = timeline.baseline_visit >= 0
-    at_baseline = rows.is_target & (kind[visit] == BASELINE)
-    per_unit = np.bincount(unit[visit[at_baseline]], minlength=timeline.n_units)
-    whole = ~rows.is_target | rows.whole
-    if not whole.all():
-        n_measured, n_gone = _count_series(rows, counted, sizes.gone, n)
-    n_targets = per_unit[unit]
-    complete = (n_measured == n_targets) & (n_targets > 0)
-    # One entry more than visits: -1, no baseline, finds it.
-    base = timeline.baseline_visit
-    base_complete, base_total, base_gone = (
-        np.append(values, 0)[base] for values in (complete, total, n_gone)
-    )
-    baseline_ok = has_baseline & (base_complete > 0) & (base_total > 0) & (base_gone < per_unit)
-    baseline_sum = np.where(baseline_ok, base_total, np.nan)[unit]
-    nadir, nadir_visit = _find_nadir(timeline, np.where(complete, total, np.inf))
-    all_gone = complete & (n_gone == n_targets)
-    usable = (kind == FOLLOW_UP) & ~np.isnan(baseline_sum)
-
-    rules = np.zeros(n, dtype=np.int8)
-    lesion_row = np.full(n, -1, dtype=np.int64)
-    lesion_reference = np.full(n, np.nan)
-    reference = nadir if criterion.progression_reference == "nadir" else baseline_sum
+    sums = _sum_targets(scans, lesions)
+    course, total, baseline_sum = scans["course"], sums["total"].to_numpy(), sums["baseline_sum"].to_numpy()
+    usable = (scans["kind"] == FOLLOW_UP).to_numpy() & ~np.isnan(baseline_sum)
+    n_measured, n_gone = sums["n_measured"].to_numpy(), sums["n_gone"].to_numpy()
+    all_gone = usable & (sums["complete"] & (n_gone == sums["n_targets"])).to_numpy()
+    rule = np.full(len(scans), "", dtype=object)
+    deciding = np.full(len(scans), -1, dtype=np.int64)
+    reference = sums["nadir_sum"].to_numpy() if criterion.progression_reference == "nadir" else baseline_sum
     if criterion.progression_unit == "sum":
-        rules[usable & (n_measured > 0) & _exceeds(total, reference, criterion)] = BY_SUM
-    if criterion.progression_unit == "lesion" or criterion.reappearance == "any_lesion":
-        _mark_lesions(timeline, rows, sizes, criterion, usable, rules, lesion_row, lesion_reference)
+        rule[usable & (n_measured > 0) & exceeds_progression(total, reference, criterion)] = "sum"
+    least = np.full(len(scans), np.nan)
+    for name, rows, smallest in _find_single_lesions(lesions, usable, criterion):
+        _mark(lesions, rows, name, rule, deciding)
+        least[lesions["scan"].to_numpy()[rows[::-1]]] = smallest[rows[::-1]]
     if criterion.reappearance != "never":
-        was_gone = _ever_before(unit, all_gone & usable)
-        rules[usable & was_gone & (n_measured > n_gone)] = BY_REAPPEARANCE_AFTER_CR
-
-    response = np.where(rules != BY_NOTHING, PD, NE).astype(np.int8)
-    _classify_falls(response, rules, usable & complete, total, baseline_sum, criterion)
-    gone = usable & all_gone
-    response[gone], rules[gone] = CR, BY_ALL_GONE
-    _explain_not_evaluable(timeline, rows, sizes, response, rules, lesion_row, n_targets, baseline_ok)
+        was_gone = count_before(course, all_gone) > 0
+        rule[usable & was_gone & (n_measured > n_gone)] = "reappearance"
+    response = np.where(rule != "", PD, NE).astype(np.int8)
+    complete = usable & sums["complete"].to_numpy()
+    _classify_falls(response, rule, complete, total, baseline_sum, criterion)
+    response[all_gone], rule[all_gone] = CR, "gone"
+    _explain_not_evaluable(scans["baseline"].to_numpy(), sums, lesions, response, rule, deciding)
     if sustain_response:
-        responded = _ever_before(unit, (response == PR) & usable)
+        responded = count_before(course, (response == PR) & usable) > 0
         lasting = responded & ((response == SD) | (response == MR))
-        response[lasting], rules[lasting] = PR, BY_SUSTAINED
-    response[(rules == BY_NO_TARGETS)] = MISSING
-    return TargetResponses(
-        response=response,
-        rule=rules,
-        lesion_row=lesion_row.astype(np.int32),
-        lesion_reference=lesion_reference,
-        sum=np.where(n_measured > 0, total, np.nan),
-        complete=complete,
-        baseline_sum=baseline_sum,
-        nadir=nadir,
-        nadir_visit=nadir_visit.astype(np.int32),
-        n_targets=n_targets.astype(np.int16),
-        n_measured=n_measured.astype(np.int16),
-        n_gone=n_gone.astype(np.int16),
+        response[lasting], rule[lasting] = PR, "sustained"
+    response[rule == "no_targets"] = MISSING
+    return sums.assign(target_response=response, rule=rule, deciding=deciding, deciding_reference=least)
+
+
+def count_before(group: pd.Series | np.ndarray, flag: np.ndarray) -> np.ndarray:
+    """How often the flag was true in earlier rows of the same group."""
+    if not flag.any():
+        return np.zeros(len(flag), dtype=np.int64)
+    counts = pd.Series(flag.astype(np.int64)).groupby(np.asarray(group), sort=False).cumsum()
+    return counts.to_numpy() - flag
+
+
+def _sum_targets(scans: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
+    """Sum of the targets of each scan, at baseline and at the nadir, and how many were measured and have gone."""
+    n = len(scans)
+    own = lesions.loc[lesions["is_target"], ["scan", "series", "kind", "size", "gone", "whole"]]
+    scan, measured = own["scan"].to_numpy(), own["size"].notna().to_numpy()
+    total = np.bincount(scan[measured], weights=own["size"].to_numpy()[measured], minlength=n)
+    n_targets = np.bincount(scan[own["kind"].to_numpy() == BASELINE], minlength=n)
+    if not own["whole"].all():  # Parts of a lesion are rows of their own: it counts where all of them do.
+        parts = own.assign(measured=measured).groupby(["scan", "series"])[["measured", "gone"]].all()
+        own = parts.reset_index()
+        scan, measured = own["scan"].to_numpy(), own["measured"].to_numpy()
+    n_measured = np.bincount(scan[measured], minlength=n)
+    n_gone = np.bincount(scan[measured & own["gone"].to_numpy()], minlength=n)
+    at = scans["baseline"].to_numpy()
+
+    def at_baseline(values: np.ndarray) -> np.ndarray:
+        return np.where(at >= 0, values[at], 0)
+
+    n_targets = at_baseline(n_targets)
+    complete = (n_measured == n_targets) & (n_targets > 0)
+    sound = at_baseline(complete & (total > 0) & (n_gone < n_targets)) > 0
+    course = scans["course"]
+    sums = pd.Series(np.where(complete & (scans["kind"] >= BASELINE), total, np.inf), index=scans.index)
+    nadir = sums.groupby(course, sort=False).cummin().groupby(course, sort=False).shift(1, fill_value=np.inf)
+    lowest_at = pd.Series(np.where(sums < nadir, scans.index, np.nan), index=scans.index)
+    lowest_at = lowest_at.groupby(course, sort=False).ffill().groupby(course, sort=False).shift(1)
+    return pd.DataFrame(
+        {
+            "total": total,
+            "complete": complete,
+            "baseline_sum": np.where(sound, at_baseline(total), np.nan),
+            "nadir_sum": nadir.where(np.isfinite(nadir)),
+            "nadir": lowest_at.fillna(-1).astype(np.int64),
+            "n_targets": n_targets,
+            "n_measured": n_measured,
+            "n_gone": n_gone,
+        },
+        index=scans.index,
     )
+
+
+def _find_single_lesions(lesions: pd.DataFrame, usable: np.ndarray, criterion: CriterionDefinition):
+    """Lesions that make PD by themselves, as (rule, rows, smallest size): one rose, or one had gone and is back."""
+    if criterion.progression_unit != "lesion" and criterion.reappearance != "any_lesion":
+        return
+    size, series = lesions["size"].to_numpy(), lesions["series"].to_numpy()
+    gone, kind, whole = (lesions[name].to_numpy() for name in ("gone", "kind", "whole"))
+    follow_up = (kind == FOLLOW_UP) & usable[lesions["scan"].to_numpy()] & whole
+    seen = ~np.isnan(size) & (kind > PRIOR)
+    none = np.full(len(lesions), np.nan)
+    if criterion.progression_unit == "lesion":
+        is_target = lesions["is_target"].to_numpy()
+        values = pd.Series(np.where(seen & is_target & whole, size, np.inf)).groupby(series, sort=False)
+        if criterion.progression_reference == "nadir":
+            reference = values.cummin().groupby(series, sort=False).shift(1).to_numpy()
+        else:
+            reference = values.transform("first").to_numpy()
+        rose = follow_up & is_target & exceeds_progression(size, reference, criterion)
+        yield "single_lesion", np.flatnonzero(rose), reference
+    if criterion.reappearance == "any_lesion":
+        known = lesions["base_role"].isin([TARGET, NON_TARGET]).to_numpy()
+        was_gone = count_before(series, seen & gone & (kind == FOLLOW_UP)) > 0
+        again = follow_up & was_gone & known & seen & ~gone
+        yield "reappeared_lesion", np.flatnonzero(again), none
+
+
+def _mark(lesions: pd.DataFrame, rows: np.ndarray, name: str, rule: np.ndarray, deciding: np.ndarray) -> None:
+    """Write the rule at the scans of some rows, with the first of the rows as the deciding lesion."""
+    scan = lesions["scan"].to_numpy()
+    rule[scan[rows]] = name
+    deciding[scan[rows[::-1]]] = rows[::-1]
 
 
 def _classify_falls(
     response: np.ndarray,
-    rules: np.ndarray,
+    rule: np.ndarray,
     complete: np.ndarray,
     total: np.ndarray,
     baseline_sum: np.ndarray,
     criterion: CriterionDefinition,
 ) -> None:
     """SD, MR and PR of complete sums that are no PD."""
-    open_visits = complete & (rules == BY_NOTHING)
-    fall = baseline_sum - total
-    slack = TOLERANCE * baseline_sum
-    response[open_visits], rules[open_visits] = SD, BY_STABLE
-    if criterion.minor_fall is not None:
-        minor = open_visits & (fall >= criterion.minor_fall * baseline_sum - slack)
-        response[minor], rules[minor] = MR, BY_MINOR
-    partial = open_visits & (fall >= criterion.partial_fall * baseline_sum - slack)
-    response[partial], rules[partial] = PR, BY_PARTIAL
-
-
-def _exceeds(size: np.ndarray, reference: np.ndarray, criterion: CriterionDefinition) -> np.ndarray:
-    """Whether a size rose over its reference as the criterion demands; any rise over 0 does."""
-    rise = size - reference
-    slack = TOLERANCE * np.maximum(np.abs(size), np.abs(np.where(np.isfinite(reference), reference, 0.0)))
-    by_share = rise >= criterion.progression_rise * reference - slack
-    if criterion.progression_absolute is not None:
-        by_amount = rise >= criterion.progression_absolute - slack
-        by_share = by_share & by_amount if criterion.progression_combine == "both" else by_share | by_amount
-    return by_share & (rise > slack) & np.isfinite(reference)
-
-
-def _find_nadir(timeline: Timeline, complete_sum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest complete sum before each visit, from the baseline on, and the visit that showed it first."""
-    n = timeline.n_visits
-    value = np.where(timeline.visit_kind >= BASELINE, complete_sum, np.inf)
-    lowest = pd.Series(value).groupby(timeline.visit_unit, sort=False).cummin().to_numpy()
-    begins = np.ones(n, dtype=bool)
-    begins[1:] = np.diff(timeline.visit_unit) != 0
-    before = np.empty(n)
-    before[1:] = lowest[:-1]
-    before[begins] = np.inf
-    found_at = np.maximum.accumulate(np.where(begins | (value < before), np.arange(n), 0))
-    nadir_visit = np.concatenate([[-1], found_at[:-1]])[:n]
-    nadir_visit[begins | ~np.isfinite(before)] = -1
-    return np.where(np.isfinite(before), before, np.nan), nadir_visit
-
-
-def _ever_before(unit: np.ndarray, flag: np.ndarray) -> np.ndarray:
-    """Whether the flag was true at an earlier visit of the same unit."""
-    if not flag.any():
-        return np.zeros(len(unit), dtype=bool)
-    return count_before(unit, flag) > 0
-
-
-def count_before(group: np.ndarray, flag: np.ndarray) -> np.ndarray:
-    """How often the flag was true earlier in the same run of `group` (sorted)."""
-    total = np.cumsum(flag)
-    begins = np.ones(len(group), dtype=bool)
-    begins[1:] = np.diff(group) != 0
-    start = np.maximum.accumulate(np.where(begins, np.arange(len(group)), 0))
-    return total - flag - (total[start] - flag[start])
-
-
-def _count_series(
-    rows: LesionRows, counted: np.ndarray, gone: np.ndarray, n: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Targets measured and gone at each visit where parts of a lesion are rows of their own."""
-    frame = pd.DataFrame(
-        {
-            "visit": rows.visit[rows.is_target],
-            "series": rows.series[rows.is_target],
-            "counted": counted[rows.is_target],
-            "gone": gone[rows.is_target],
-        }
-    )
-    whole = frame.groupby(["visit", "series"], sort=False)[["counted", "gone"]].all().reset_index()
-    measured = np.bincount(whole["visit"][whole["counted"]], minlength=n)
-    return measured, np.bincount(whole["visit"][whole["counted"] & whole["gone"]], minlength=n)
-
-
-def _mark_lesions(
-    timeline: Timeline,
-    rows: LesionRows,
-    sizes: Sizes,
-    criterion: CriterionDefinition,
-    usable: np.ndarray,
-    rules: np.ndarray,
-    lesion_row: np.ndarray,
-    lesion_reference: np.ndarray,
-) -> None:
-    """PD by a single lesion: it rose over its own reference, or it had gone and is there again."""
-    kind = timeline.visit_kind[rows.visit]
-    follow_up = (kind == FOLLOW_UP) & usable[rows.visit]
-    seen = ~np.isnan(sizes.size) & (kind > PRIOR)
-    if criterion.progression_unit == "lesion":
-        value = np.where(seen & rows.is_target & rows.whole, sizes.size, np.inf)
-        grouped = pd.Series(value).groupby(rows.series, sort=False)
-        reference = (
-            grouped.cummin().groupby(rows.series, sort=False).shift(1)
-            if criterion.progression_reference == "nadir"
-            else grouped.transform("first")
-        ).to_numpy()
-        grown = follow_up & rows.is_target & rows.whole & _exceeds(sizes.size, reference, criterion)
-        at = np.flatnonzero(grown)
-        _mark(rows, at, BY_SINGLE_LESION, rules, lesion_row)
-        lesion_reference[rows.visit[at[::-1]]] = reference[at[::-1]]
-    if criterion.reappearance == "any_lesion":
-        was_gone = count_before(rows.series, seen & sizes.gone & (kind == FOLLOW_UP)) > 0
-        known = (rows.base_role == TARGET) | (rows.base_role == NON_TARGET)
-        again = follow_up & was_gone & known & seen & ~sizes.gone & rows.whole
-        _mark(rows, np.flatnonzero(again), BY_REAPPEARED_LESION, rules, lesion_row)
-
-
-def _mark(rows: LesionRows, at: np.ndarray, rule: int, rules: np.ndarray, lesion_row: np.ndarray) -> None:
-    """Write the rule at the visits of some rows, with the first of the rows as its witness."""
-    rules[rows.visit[at]] = rule
-    lesion_row[rows.visit[at[::-1]]] = at[::-1]
+    undecided = complete & (rule == "")
+    fall, slack = baseline_sum - total, TOLERANCE * baseline_sum
+    response[undecided], rule[undecided] = SD, "stable"
+    for code, share in ((MR, criterion.minor_fall), (PR, criterion.partial_fall)):
+        if share is not None:
+            fell = undecided & (fall >= share * baseline_sum - slack)
+            response[fell], rule[fell] = code, "fall"
 
 
 def _explain_not_evaluable(
-    timeline: Timeline,
-    rows: LesionRows,
-    sizes: Sizes,
+    baseline: np.ndarray,
+    sums: pd.DataFrame,
+    lesions: pd.DataFrame,
     response: np.ndarray,
-    rules: np.ndarray,
-    lesion_row: np.ndarray,
-    n_targets: np.ndarray,
-    baseline_ok: np.ndarray,
+    rule: np.ndarray,
+    deciding: np.ndarray,
 ) -> None:
-    """Why a visit is not evaluable: no baseline, no targets, a fault at baseline, a fault or gap at the visit."""
-    unit = timeline.visit_unit
+    """Why a scan is not evaluable: no baseline, no targets, a fault at baseline, a fault or gap at the scan."""
     missing = response == NE
-    rules[missing] = BY_NOT_MEASURED
-    faulty = np.flatnonzero((sizes.fault != 0) & rows.is_target)
-    _mark(rows, faulty[missing[rows.visit[faulty]]], BY_SIZE_FAULT, rules, lesion_row)
-    has_baseline = (timeline.baseline_visit >= 0)[unit]
-    bad_base = missing & has_baseline & (n_targets > 0) & ~baseline_ok[unit]
-    rules[bad_base] = BY_BASELINE_FAULT
-    witness = np.full(timeline.n_visits, -1, dtype=np.int64)
-    witness[rows.visit[faulty[::-1]]] = faulty[::-1]
-    lesion_row[bad_base] = witness[timeline.baseline_visit[unit[bad_base]]]
-    rules[missing & has_baseline & (n_targets == 0)] = BY_NO_TARGETS
-    rules[missing & ~has_baseline] = BY_NO_BASELINE
+    rule[missing] = "not_measured"
+    faulty = np.flatnonzero((lesions["fault"] != "") & lesions["is_target"])
+    scan = lesions["scan"].to_numpy()[faulty]
+    _mark(lesions, faulty[missing[scan]], "size_fault", rule, deciding)
+    n_targets = sums["n_targets"].to_numpy()
+    bad = missing & (baseline >= 0) & (n_targets > 0) & sums["baseline_sum"].isna().to_numpy()
+    first = np.full(len(sums), -1, dtype=np.int64)
+    first[scan[::-1]] = faulty[::-1]
+    rule[bad], deciding[bad] = "baseline_fault", first[baseline[bad]]
+    rule[missing & (baseline >= 0) & (n_targets == 0)] = "no_targets"
+    rule[missing & (baseline < 0)] = "no_baseline"

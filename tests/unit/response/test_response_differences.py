@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.response.differences import summarise_rate_differences
 from prrt_outcomes.response.logistic import fit_response_model, summarise_response_models
-from prrt_outcomes.response.rates import summarise_response_rates
+from prrt_outcomes.response.rates import summarise_rate_differences, summarise_response_rates
 from prrt_outcomes.statistics.proportions import compute_proportion_difference
 
 

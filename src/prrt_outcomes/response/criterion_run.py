@@ -1,0 +1,297 @@
+"""The run of a criterion: overall response of every scan and best response of every course."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.response.best import (
+    REASONS,
+    Sequence,
+    derive_best_responses,
+    find_confirmations,
+    find_counted,
+)
+from prrt_outcomes.response.codes import (
+    BASES,
+    FOLLOW_UP,
+    NON_TARGETS,
+    PD,
+    PR,
+    RESPONSES,
+    convert_to_category,
+    convert_to_days,
+)
+from prrt_outcomes.response.lesions import compute_sizes
+from prrt_outcomes.response.overall import (
+    NEW_BY_MODALITY,
+    NEW_COUNTED,
+    derive_new_lesions,
+    derive_non_target_responses,
+    derive_overall_responses,
+)
+from prrt_outcomes.response.readers import (
+    ADJUDICATED,
+    LABORATORY,
+    choose_adjudicated_courses,
+    find_primary_reader,
+)
+from prrt_outcomes.response.reasons import format_days, format_reasons
+from prrt_outcomes.response.scans import Registry, derive_registry
+from prrt_outcomes.response.targets import derive_target_responses
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+KEYS = ["patient_id", "period", "reader"]
+
+
+@dataclass(frozen=True)
+class CriterionRun:
+    """What a criterion makes of the registry.
+
+    Attributes
+    ----------
+    criterion, settings : the definition, and the settings in force
+    registry : courses, scans and lesions that were read
+    lesions : the lesions with their sizes under the criterion
+    scans : follow-up scans with the columns of the derivations, counted (for best response), confirmation_date (of
+        the scan that confirms the CR or PR of this one) and reason
+    all_scans : the scans before treatment too, with the columns of `derive_target_responses`
+    best : best responses by whether confirmation is asked, one row a course
+    """
+
+    criterion: CriterionDefinition
+    settings: ResponseSettings
+    registry: Registry
+    lesions: pd.DataFrame
+    scans: pd.DataFrame
+    all_scans: pd.DataFrame
+    best: dict[bool, pd.DataFrame]
+
+    @property
+    def is_marker(self) -> bool:
+        return self.criterion.measure == "marker"
+
+    @property
+    def primary_reader(self) -> str:
+        """The reader whose responses are the study's."""
+        return find_primary_reader(self.registry.readers, self.settings)
+
+    def complete_table(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add criterion, keys, the rows after adjudication and `primary_reader` to a table with a column `course`."""
+        courses = self.registry.courses
+        keys = courses[KEYS].take(table["course"]).set_axis(table.index)
+        table = pd.concat([keys, table], axis=1).assign(criterion=self.criterion.name)
+        if self.settings.adjudicator is not None:
+            chosen = choose_adjudicated_courses(courses, self.settings)
+            chosen = table[table["course"].isin(chosen)].assign(reader=ADJUDICATED)
+            table = pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
+        return table.assign(primary_reader=(table["reader"] == self.primary_reader).astype("boolean")).drop(
+            columns="course"
+        )
+
+
+def run_criteria(
+    tables: dict[str, pd.DataFrame], study: Study, criteria: tuple[CriterionDefinition, ...]
+) -> list[CriterionRun]:
+    """Run all criteria of a study, those of size first; nothing after the data cut-off is read."""
+    dates = {"assessments": "assessment_date", "lesions": "assessment_date", "labs": "sample_date"}
+    tables = tables | {name: filter_known(tables[name], column, study) for name, column in dates.items()}
+    runs = []
+    by_size = [c for c in criteria if c.measure != "marker"]
+    if by_size:
+        registry = derive_registry(tables, study)
+        runs += [run_criterion(registry, c, study.response) for c in by_size]
+    settings = study.response.model_copy(update={"reader": LABORATORY, "adjudicator": None})
+    own = study.model_copy(update={"response": settings})
+    for criterion in criteria:
+        if criterion.measure == "marker":
+            registry = derive_registry(derive_marker_tables(tables, criterion.analyte), own)
+            runs.append(run_criterion(registry, criterion, settings))
+    return runs
+
+
+def filter_known(table: pd.DataFrame, column: str, study: Study) -> pd.DataFrame:
+    """Rows up to the data cut-off."""
+    if study.data_cutoff is None:
+        return table
+    return table[~(table[column] > pd.Timestamp(study.data_cutoff))]
+
+
+def derive_marker_tables(tables: dict[str, pd.DataFrame], analyte: str) -> dict[str, pd.DataFrame]:
+    """Lay the samples of an analyte out as lesion rows: the value is the one lesion, the sample the scan.
+
+    Returns
+    -------
+    The same tables with `lesions` made of the samples (value in `longest_mm`, upper limit of the laboratory in
+    `perpendicular_mm`: at or under it the value is normal) and no assessments.
+
+    Notes
+    -----
+    Of several samples of a day the last counts. Where the unit of a patient's samples changes, all of his
+    values are read as multiples of their upper limits; a sample without limit is then not evaluated.
+    """
+    labs = tables["labs"]
+    own = labs[(labs["analyte"].astype("string") == analyte) & labs["value"].notna()]
+    own = own.sort_values(["patient_id", "sample_date", "sequence"], kind="stable")
+    own = own.drop_duplicates(["patient_id", "sample_date"], keep="last")
+    unit = own["unit"].astype("string").str.strip().str.lower()
+    changes = unit.groupby(own["patient_id"].astype("string")).transform("nunique").gt(1).to_numpy(dtype=bool)
+    limit = own["upper_limit"].to_numpy(dtype=float)
+    limit = np.where(limit > 0, limit, np.nan)
+    value = np.where(changes, own["value"].to_numpy(dtype=float) / limit, own["value"].to_numpy(dtype=float))
+    lesions = pd.DataFrame(
+        {
+            "patient_id": own["patient_id"],
+            "assessment_date": own["sample_date"],
+            "lesion_id": analyte,
+            "reader": LABORATORY,
+            "role": "target",
+            "lymph_node": False,
+            "longest_mm": value,
+            "perpendicular_mm": np.where(changes, 1.0, limit),
+            "state": np.where(np.isnan(value), "not_evaluated", "measured"),
+        }
+    )
+    return tables | {"lesions": conform_table("lesions", lesions), "assessments": empty_table("assessments")}
+
+
+def run_criterion(
+    registry: Registry, criterion: CriterionDefinition, settings: ResponseSettings
+) -> CriterionRun:
+    """Derive target, overall and best responses of all courses under one criterion."""
+    courses = registry.courses
+    lesions = _join(registry.lesions, compute_sizes(registry.lesions, criterion))
+    sums = derive_target_responses(
+        registry.scans, lesions, criterion, sustain_response=settings.sustain_response
+    )
+    counts = settings.new_modality_lesion_is_progression
+    new = derive_new_lesions(registry.scans, lesions, by_modality_counts=counts)
+    scans = _join(registry.scans, sums, new)
+    scans["non_target"] = derive_non_target_responses(scans, lesions, criterion)
+    scans["fault"] = courses["fault"].to_numpy(dtype=object)[scans["course"]]
+    overall = derive_overall_responses(scans, registry.find_reported(criterion.name), criterion)
+    scans = _join(scans.drop(columns="rule"), overall)
+    for name in ("baseline", "nadir"):
+        scans[f"{name}_date"] = _look_up(scans["date"], scans[name])
+    own = scans[scans["kind"] == FOLLOW_UP]
+    days, response = convert_to_days(own["date"]), own["overall_response"].to_numpy()
+    sequence = Sequence(own["course"].to_numpy(), days, response)
+    flag = find_counted(sequence, convert_to_days(courses["new_therapy_date"], far=True))
+    own = own.assign(reason=format_reasons(own, lesions, criterion), counted=flag)
+    inside, counted = sequence.select(flag), own.loc[flag, ["date", "reason", "reported"]]
+    confirmed_at = pd.Series(find_confirmations(inside, settings), index=counted.index)
+    own["confirmation_date"] = _look_up(counted["date"], confirmed_at).reindex(own.index)
+    origin, followed = convert_to_days(courses["first_cycle"]), courses["followed"].to_numpy()
+    best = {
+        c: _date_best(
+            counted, derive_best_responses(inside, origin, settings, confirmed=c, followed=followed)
+        )
+        for c in (False, True)
+    }
+    return CriterionRun(criterion, settings, registry, lesions, own, scans, best)
+
+
+def _join(*frames: pd.DataFrame) -> pd.DataFrame:
+    """Columns of frames of the same rows, side by side."""
+    return pd.concat(frames, axis=1, copy=False)
+
+
+def _look_up(values: pd.Series, at: pd.Series) -> pd.Series:
+    """Values at positions, on the index of the positions; empty for -1."""
+    return values.reset_index(drop=True).reindex(at).set_axis(at.index)
+
+
+def _date_best(counted: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
+    """Add to best responses the date, reason and basis of the scan that showed them and the confirming date."""
+    shown = counted.reset_index(drop=True).reindex(best["position"])
+    return best.assign(
+        date=shown["date"].to_numpy(),
+        scan_reason=shown["reason"].to_numpy(),
+        reported=shown["reported"].to_numpy(),
+        confirmation_date=_look_up(counted["date"], best["confirmed_at"]),
+    )
+
+
+def find_first_scans(scans: pd.DataFrame, courses: pd.DataFrame) -> pd.DataFrame:
+    """First of the scans of each course, one row a course, empty where there is none."""
+    return scans.drop_duplicates("course").set_index("course").reindex(courses.index)
+
+
+def derive_responses_table(run: CriterionRun) -> pd.DataFrame:
+    """Table `responses` under one criterion: one row a patient, period, follow-up scan and reader."""
+    scans = run.scans
+    total, base, nadir = (
+        scans["total"],
+        scans["baseline_sum"],
+        scans["nadir_sum"].where(scans["baseline_sum"] > 0),
+    )
+    comparable = scans["complete"]
+    table = pd.DataFrame(
+        {
+            "course": scans["course"],
+            "assessment_date": scans["date"],
+            "target_sum": total.where(comparable & base.notna()),
+            "baseline_sum": base,
+            "nadir_sum": nadir,
+            "change_from_baseline": (total / base - 1).where(comparable),
+            "change_from_nadir": (total / nadir.where(nadir > 0) - 1).where(comparable),
+            "target_response": convert_to_category(scans["target_response"], RESPONSES),
+            "non_target_response": convert_to_category(scans["non_target"], NON_TARGETS),
+            "new_lesion": (scans["new_lesion"] == NEW_COUNTED).astype("boolean"),
+            "overall_response": convert_to_category(scans["overall_response"], RESPONSES),
+            "reason": scans["reason"],
+            "basis": convert_to_category(scans["reported"].astype("int8"), BASES),
+            "counted": scans["counted"].astype("boolean"),
+            "new_lesion_by_modality": (scans["new_lesion"] == NEW_BY_MODALITY).astype("boolean"),
+            "confirmation_date": scans["confirmation_date"],
+        }
+    ).reset_index(drop=True)
+    return run.complete_table(table)
+
+
+def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
+    """Table `best_responses` under one criterion: one row a treated patient, period and reader.
+
+    Columns beyond the contract: `confirmation_date` (the confirming scan; from it on a patient is a responder
+    where confirmation is asked), `complete_then_partial` (a PR follows a CR: to be looked at), `reason`, the
+    dates of the first response (`confirmed`: of the first that was confirmed), its confirmation, the first
+    progression and the first new anticancer therapy, and `primary_reader`.
+    """
+    courses, best, scans = run.registry.courses, run.best[confirmed], run.scans
+    groups = {code: name for name, codes in run.settings.groups.items() for code in codes}
+    names = np.array([groups.get(code) for code in RESPONSES], dtype=object)
+    seen = best["position"] >= 0
+    any_scans = run.registry.scans
+    with_lesions = courses.index.isin(any_scans.loc[any_scans["has_lesions"], "course"])
+    by_report = np.where(seen, best["reported"].eq(True), ~with_lesions)
+    days = run.settings.minimum_stable_days
+    words = best["why"].cat.rename_categories(lambda name: REASONS[name].format(days=days)).astype(object)
+    shown = pd.Series(" (" + format_days(best["date"]) + " ", index=best.index) + best["scan_reason"] + ")"
+    response = np.array([f"{name}: " for name in RESPONSES], dtype=object)[best["response"].to_numpy()]
+    responded = scans["counted"] & (scans["overall_response"] <= PR)
+    if confirmed:
+        responded &= scans["confirmation_date"].notna()
+    first = find_first_scans(scans.loc[responded, ["course", "date", "confirmation_date"]], courses)
+    progressed = find_first_scans(scans.loc[scans["overall_response"] == PD, ["course", "date"]], courses)
+    table = pd.DataFrame(
+        {
+            "course": courses.index,
+            "confirmed": pd.array(np.full(len(best), confirmed)),
+            "best_response": convert_to_category(best["response"], RESPONSES),
+            "best_response_date": best["date"],
+            "response_group": names[best["response"].to_numpy()],
+            "basis": convert_to_category(by_report.astype("int8"), BASES),
+            "confirmation_date": best["confirmation_date"],
+            "complete_then_partial": best["complete_then_partial"].astype("boolean"),
+            "reason": response + words + shown.where(seen, ""),
+            "first_response_date": first["date"],
+            "first_confirmation_date": first["confirmation_date"] if confirmed else pd.NaT,
+            "progression_date": progressed["date"],
+            "new_therapy_date": courses["new_therapy_date"],
+        }
+    )
+    return run.complete_table(table)

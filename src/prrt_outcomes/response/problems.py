@@ -1,0 +1,163 @@
+"""What a radiologist should look at, and what does not reach a response: faults, contradictions, losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.response.codes import BASELINE, NE, PRIOR, TARGET
+from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
+from prrt_outcomes.response.lesions import fill_lesions
+from prrt_outcomes.response.overall import NEW_BY_MODALITY
+from prrt_outcomes.response.readers import find_first_reader
+from prrt_outcomes.study.model import Study
+
+COLUMNS = ("patient_id", "period", "reader", "criterion", "assessment_date", "severity", "problem")
+LOSSES = (
+    "no assessment after the first cycle",
+    "no assessment in the baseline window",
+    "lesion rows contradict each other",
+    "stable disease or an unconfirmed response too early",
+    "no assessment could be evaluated",
+    "every assessment came after a new anticancer therapy",
+)
+
+
+def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
+    """Derived table `response_warnings`: one row a course or scan, criterion and problem.
+
+    `severity` is `not_evaluable` where the fault makes responses NE, else `warning`. What does not depend on
+    a criterion stands once, under the first criterion that read the registry.
+
+    Parameters
+    ----------
+    runs : of one registry
+    """
+    first = runs[0]
+    courses = first.registry.courses
+    faulty = courses[courses["fault"] != ""]
+    frames = [
+        _list(first, faulty.index, pd.NaT, faulty["fault"], "not_evaluable"),
+        *_list_contradictions(first),
+    ]
+    for run in runs:
+        frames += [_list_sizes(run), *_list_target_rules(run)]
+    for run in runs:
+        best = run.best[False]
+        contradicting = best.index[best["complete_then_partial"]]
+        frames.append(_list(run, contradicting, pd.NaT, "a partial response follows a complete one"))
+    table = pd.concat([frame for frame in frames if len(frame)] or [pd.DataFrame(columns=list(COLUMNS))])
+    keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]
+    return table.sort_values(keys, kind="stable").reset_index(drop=True)[list(COLUMNS)]
+
+
+def _list(run: CriterionRun, course, date, problem, severity: str = "warning") -> pd.DataFrame:
+    """Rows of the table from courses, dates and texts."""
+    own = run.registry.courses[KEYS].take(np.asarray(course, dtype=np.int64)).reset_index(drop=True)
+    date = pd.to_datetime(np.asarray(date)) if not isinstance(date, type(pd.NaT)) else pd.NaT
+    problem = problem if isinstance(problem, str) else np.asarray(problem, dtype=object)
+    own = own.assign(criterion=run.criterion.name, assessment_date=date, severity=severity, problem=problem)
+    return own.astype({"assessment_date": "datetime64[ns]"})
+
+
+def _list_sizes(run: CriterionRun) -> pd.DataFrame:
+    """Faults of single target rows, at baseline and after."""
+    lesions = run.lesions
+    own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
+    texts = np.array(fill_lesions(own["fault"], own["lesion_id"]), dtype=object)
+    return _list(run, own["course"], run.all_scans["date"].take(own["scan"]), texts, "not_evaluable")
+
+
+def _list_contradictions(run: CriterionRun) -> list[pd.DataFrame]:
+    """Opinions that contradict each other, and new lesions not counted because the modality changed."""
+    scans = run.scans
+    return [
+        _list(run, scans["course"][flag], scans["date"][flag], words)
+        for flag, words in (
+            (
+                scans["non_target_differs"],
+                "rows of one scan give different verdicts on non-targets: the worst was taken",
+            ),
+            (
+                scans["new_lesion_differs"],
+                "assessment and lesion rows disagree on new lesions: either suffices",
+            ),
+            (
+                scans["new_lesion"] == NEW_BY_MODALITY,
+                "new lesion first seen because the modality changed: not counted as progression",
+            ),
+        )
+    ]
+
+
+def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
+    """Targets at baseline beyond the rules of the criterion: too many, too many in an organ, too small."""
+    criterion, lesions = run.criterion, run.lesions
+    own = lesions[(lesions["kind"] == BASELINE) & (lesions["role"] == TARGET)]
+    found = []
+    if criterion.targets_maximum is not None:
+        counts = own.groupby("course").size()
+        many = counts.index[counts > criterion.targets_maximum]
+        found.append((many, f"more than {criterion.targets_maximum} targets"))
+    if criterion.targets_maximum_organ is not None:
+        counts = own.groupby(["course", "organ"]).size()
+        crowded = counts[counts > criterion.targets_maximum_organ].index.unique("course")
+        found.append((crowded, f"more than {criterion.targets_maximum_organ} targets in one organ"))
+    if criterion.measure != "marker":
+        node = own["node"] & (criterion.node_target_minimum_mm > 0)
+        limit = np.where(node, criterion.node_target_minimum_mm, criterion.target_minimum_mm)
+        small = own[np.where(node, own["perpendicular_mm"], own["longest_mm"]) < limit]
+        words = [f"target {name} is under the size for a target" for name in small["lesion_id"]]
+        found.append((small["course"], words))
+    dates = run.all_scans["date"]
+    baseline = run.registry.courses["baseline"]
+    return [_list(run, at, dates.take(baseline.take(at)), words) for at, words in found]
+
+
+def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], study: Study) -> list[dict]:
+    """Attrition rows: assessments and lesions never read, and patients NE by reason.
+
+    Patients are counted for the primary criterion, unconfirmed, before adjudication, initial period. They stay
+    in the denominator of the rates; the rows say why their best response is NE.
+    """
+    rows = []
+    treated = tables["treatment_periods"]["patient_id"].unique()
+    for name in ("assessments", "lesions"):
+        table = tables[name]
+        known = filter_known(table, "assessment_date", study)
+        late, foreign = len(table) - len(known), int((~known["patient_id"].isin(treated)).sum())
+        if late:
+            rows.append(
+                attrition_row(name, "rows", "response: cut-off", "after the data cut-off", len(table), late)
+            )
+        if foreign:
+            reason = "the patient has no cycle of treatment"
+            rows.append(attrition_row(name, "rows", "response: treated", reason, len(known), foreign))
+    run = next(run for run in runs if run.criterion.name == study.response.primary_criterion)
+    courses, best = run.registry.courses, run.best[False]
+    reader = find_first_reader(run.registry.readers, run.settings)
+    own = (courses["period"] == 1) & (courses["reader"] == reader)
+    why = np.where(best["response"] == NE, _classify_losses(courses, best), "")[own]
+    left = len(why)
+    for reason in LOSSES:
+        lost = int((why == reason).sum())
+        if lost:
+            rows.append(
+                attrition_row("best_responses", "patients", "response: evaluable", reason, left, lost)
+            )
+            left -= lost
+    return rows
+
+
+def _classify_losses(courses: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+    """Why the best response of each course would be NE."""
+    not_assessed, no_baseline, contradiction, early, not_evaluated, late = LOSSES
+    conditions = {
+        not_assessed: best["why"] == "not_assessed",
+        late: best["why"] == "after_new_therapy",
+        early: best["why"].isin(["early", "unconfirmed_early"]),
+        contradiction: courses["fault"] != "",
+        no_baseline: courses["baseline"] < 0,
+    }
+    return np.select(list(conditions.values()), list(conditions), not_evaluated)

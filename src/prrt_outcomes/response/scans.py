@@ -1,0 +1,238 @@
+"""Scans laid along the courses: a course is a treatment period of a patient as one reader saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.response.codes import (
+    BASELINE,
+    FOLLOW_UP,
+    MISSING,
+    NON_TARGETS,
+    PRIOR,
+    RESPONSES,
+    convert_to_codes,
+    convert_to_flags,
+)
+from prrt_outcomes.response.lesions import derive_lesions, find_structure_faults
+from prrt_outcomes.response.readers import list_readers
+from prrt_outcomes.study.model import Study
+
+LOCAL_THERAPIES = ("surgery", "liver_directed", "external_radiotherapy")
+_FROM_BEST_TO_WORST = ("none", "CR", "NE", "non_CR_non_PD", "PD")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What criteria read.
+
+    Attributes
+    ----------
+    courses : one row a treatment period and reader: patient_id, period, reader, first_cycle, new_therapy_date,
+        baseline (row of `scans`, -1: none), followed (has a scan after the first cycle), fault (text, or empty)
+    scans : one row a course and scan, by course and date: course (row of `courses`), scan_id, date, kind (`PRIOR`,
+        `BASELINE`, `FOLLOW_UP`), has_lesions, baseline, and what the assessments say: non_target_read (code),
+        non_target_differs, new_lesion_read, new_lesion_stated, modality, new_modality
+    lesions : one row a scan and lesion: see `derive_lesions`
+    reports : one row a reported response: scan_id, criterion, response (code)
+    readers : all readers, in alphabetical order
+    """
+
+    courses: pd.DataFrame
+    scans: pd.DataFrame
+    lesions: pd.DataFrame
+    reports: pd.DataFrame
+    readers: tuple[str, ...]
+
+    def find_reported(self, criterion: str) -> np.ndarray:
+        """Reported response of each scan by a criterion; a report by no stated criterion serves any. -1: none."""
+        rows = self.reports[self.reports["criterion"].isin(["any", criterion])]
+        rows = rows.assign(own=rows["criterion"] == criterion).sort_values("own", kind="stable")
+        found = rows.drop_duplicates("scan_id", keep="last").set_index("scan_id")["response"]
+        return found.reindex(self.scans["scan_id"], fill_value=MISSING).to_numpy(dtype=np.int8)
+
+
+def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
+    """Lay assessments and lesions of the treated patients along their treatment periods.
+
+    Parameters
+    ----------
+    tables : typed frames `treatment_periods`, `assessments`, `lesions`, `therapies`
+    study : section `response`, new_anticancer_therapy, partial_dates
+    """
+    readers = list_readers((tables["lesions"], tables["assessments"]), study.response)
+    courses = _list_courses(tables["treatment_periods"], readers)
+    courses["new_therapy_date"] = _find_new_therapies(tables["therapies"], courses, study)
+    dated, scan_ids = _number_scans(tables, courses, readers)
+    scans = _lay_along_courses(dated, courses, study.response.baseline_days)
+    said = _summarise_assessments(tables["assessments"], scan_ids["assessments"])
+    scans = scans.join(said.reindex(scans["scan_id"]).set_axis(scans.index))
+    flags = ["non_target_differs", "new_lesion_read", "new_lesion_stated"]
+    scans[flags] = scans[flags].eq(True)
+    scans["non_target_read"] = scans["non_target_read"].fillna(MISSING).astype(np.int8)
+    scans["new_modality"] = _find_new_modality(scans)
+    baseline = pd.Series(scans.index, index=scans["course"])[scans["kind"].to_numpy() == BASELINE]
+    courses["baseline"] = baseline.reindex(courses.index, fill_value=-1)
+    courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == FOLLOW_UP, "course"])
+    scans["baseline"] = courses["baseline"].to_numpy()[scans["course"]]
+    lesions = derive_lesions(tables["lesions"], scan_ids["lesions"], scans)
+    courses["fault"] = find_structure_faults(lesions, courses)
+    reports = _list_reports(tables["assessments"], scan_ids["assessments"])
+    return Registry(courses.drop(columns=["patient", "place"]), scans, lesions, reports, readers)
+
+
+def _list_courses(periods: pd.DataFrame, readers: tuple[str, ...]) -> pd.DataFrame:
+    """Every treatment period under every reader; `patient` and `place` (of the reader) are whole numbers."""
+    periods = periods.sort_values(["patient_id", "period"], kind="stable", ignore_index=True)
+    courses = periods.loc[periods.index.repeat(len(readers)), ["patient_id", "period", "first_cycle"]]
+    courses = courses.reset_index(drop=True)
+    place = np.tile(np.arange(len(readers)), len(periods))
+    return courses.assign(
+        reader=pd.array(readers, dtype="string").take(place),
+        patient=pd.factorize(courses["patient_id"])[0],
+        place=place,
+    )
+
+
+def _number_scans(
+    tables: dict[str, pd.DataFrame], courses: pd.DataFrame, readers: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """All scans of the treated patients (patient, place, date, has_lesions), and the scan of each row of each table."""
+    patients = pd.Index(courses["patient_id"].unique(), dtype=object)
+    keys = ["patient", "place", "date"]
+    parts = {}
+    for name in ("lesions", "assessments"):
+        table = tables[name]
+        parts[name] = pd.DataFrame(
+            {
+                "patient": _find_places(table["patient_id"], patients),
+                "place": _find_places(table["reader"], pd.Index(readers, dtype=object)),
+                "date": table["assessment_date"].to_numpy(dtype="datetime64[ns]"),
+            }
+        )
+    rows = pd.concat(parts, names=["table", "row"])
+    rows = rows[(rows["patient"] >= 0) & (rows["place"] >= 0) & rows["date"].notna()]
+    scan_id = rows.groupby(keys, sort=True).ngroup()
+    scans = rows.assign(scan_id=scan_id)[~scan_id.duplicated().to_numpy()].sort_values("scan_id")
+    of = {name: scan_id[scan_id.index.get_level_values("table") == name].droplevel("table") for name in parts}
+    return scans.assign(has_lesions=scans["scan_id"].isin(of["lesions"])).reset_index(drop=True), of
+
+
+def _find_places(column: pd.Series, labels: pd.Index) -> np.ndarray:
+    """Position of each value among the labels, -1 where it is not one of them."""
+    codes, found = pd.factorize(column)
+    return np.append(labels.get_indexer(pd.Index(found, dtype=object)), MISSING)[codes]
+
+
+def _lay_along_courses(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int) -> pd.DataFrame:
+    """Scans of each course: prior, baseline and follow-up, by course and date.
+
+    Notes
+    -----
+    A scan on the day of the first cycle is before treatment. A scan between two periods is a follow-up of the
+    first and can be the baseline of the second. The baseline is the last scan with lesions in the window; where
+    no scan of the window has lesions, the last scan. `PRIOR` is the scan with lesions before the baseline.
+    """
+    by = ["patient", "place"]
+    starts = courses[[*by, "first_cycle"]].rename_axis("course").reset_index()
+    starts["first_cycle"] = starts["first_cycle"].astype("datetime64[ns]")
+    before = starts.groupby(by)["first_cycle"].shift() + pd.Timedelta(days=1)
+    window = starts["first_cycle"] - pd.Timedelta(days=baseline_days)
+    earliest = window.where(~(before > window), before)
+    starts, dated = starts.sort_values("first_cycle", kind="stable"), dated.sort_values("date", kind="stable")
+    ends = {"left_on": "date", "right_on": "first_cycle", "by": by}
+    following = pd.merge_asof(dated, starts, **ends, allow_exact_matches=False).dropna(subset="course")
+
+    def find_last(scans: pd.DataFrame) -> pd.DataFrame:
+        ends = {"left_on": "first_cycle", "right_on": "date", "by": by}
+        found = pd.merge_asof(starts, scans, **ends).set_index("course").sort_index()
+        return found[found["date"] >= earliest]
+
+    read = dated[dated["has_lesions"]]
+    baseline = find_last(read.assign(prior=read.groupby(by)["scan_id"].shift()))
+    prior = baseline["prior"].dropna().rename("scan_id")
+    last = find_last(dated)["scan_id"].astype("float64")
+    last = baseline["scan_id"].astype("float64").reindex(last.index).fillna(last)
+    parts = [
+        following[["course", "scan_id"]].assign(kind=FOLLOW_UP),
+        last.reset_index().assign(kind=BASELINE),
+        prior.reset_index().assign(kind=PRIOR),
+    ]
+    scans = pd.concat([part.astype("int64") for part in parts], ignore_index=True)
+    scans = scans.merge(dated[["scan_id", "date", "has_lesions"]], on="scan_id")
+    return scans.sort_values(["course", "date"], kind="stable", ignore_index=True)
+
+
+def filter_new_therapies(therapies: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Therapies that count as new anticancer therapy: of a kind the study names, no palliative local one."""
+    kind = therapies["kind"].astype("string")
+    palliative = therapies["intent"].astype("string").str.strip().str.lower().eq("palliative").fillna(False)
+    local = kind.isin(LOCAL_THERAPIES) & palliative
+    return therapies[kind.isin(study.new_anticancer_therapy) & ~local]
+
+
+def _find_new_therapies(therapies: pd.DataFrame, courses: pd.DataFrame, study: Study) -> np.ndarray:
+    """Start of the first new anticancer therapy after the first cycle of each course; empty where none began."""
+    new = filter_new_therapies(therapies, study)
+    start = resolve_partial_dates(new["start_date"], new["start_date_precision"], study.partial_dates)
+    rows = pd.DataFrame({"patient_id": new["patient_id"].astype("string"), "start": start}).dropna()
+    pairs = courses[["patient_id", "first_cycle"]].rename_axis("course").reset_index()
+    pairs = pairs.astype({"patient_id": "string"}).merge(rows, on="patient_id")
+    pairs = pairs[pairs["start"] > pairs["first_cycle"]]
+    first = pairs.groupby("course")["start"].min().reindex(courses.index)
+    return first.to_numpy(dtype="datetime64[ns]")
+
+
+def _summarise_assessments(assessments: pd.DataFrame, scan_id: pd.Series) -> pd.DataFrame:
+    """What the rows of `assessments` say of each scan, one row a scan_id.
+
+    The worst opinion of the non-targets, whether opinions differ, whether one row tells of a new lesion and
+    whether any says yes or no; the modality of the first row.
+    """
+    rows = assessments.iloc[scan_id.index]
+    code = convert_to_codes(rows["non_target"], NON_TARGETS)
+    rank = np.array([_FROM_BEST_TO_WORST.index(name) for name in NON_TARGETS] + [MISSING])[code]
+    frame = pd.DataFrame(
+        {
+            "scan_id": scan_id.to_numpy(),
+            "worst": rank,
+            "best": np.where(rank >= 0, rank, len(NON_TARGETS)),
+            "new_lesion_read": convert_to_flags(rows["new_lesion"]),
+            "new_lesion_stated": rows["new_lesion"].notna().to_numpy(),
+            "modality": rows["modality"].astype("string").str.strip().str.upper().to_numpy(dtype=object),
+        }
+    )
+    found = frame.groupby("scan_id").agg(
+        {"worst": "max", "best": "min", "new_lesion_read": "max", "new_lesion_stated": "max"}
+    )
+    codes = np.array([NON_TARGETS.index(name) for name in _FROM_BEST_TO_WORST] + [MISSING])
+    return found.assign(
+        non_target_read=codes[found["worst"].to_numpy(dtype=np.int64)],
+        non_target_differs=(found["worst"] >= 0) & (found["best"] != found["worst"]),
+        modality=frame.drop_duplicates("scan_id").set_index("scan_id")["modality"],
+    ).drop(columns=["worst", "best"])
+
+
+def _find_new_modality(scans: pd.DataFrame) -> np.ndarray:
+    """Whether the modality of a follow-up scan is known and no earlier scan of the course had it, but another."""
+    known = scans["modality"].notna()
+    first = known & ~scans.duplicated(["course", "modality"])
+    earlier = known.groupby(scans["course"]).cumsum() - known > 0
+    return (first & earlier & (scans["kind"] == FOLLOW_UP)).to_numpy(dtype=bool)
+
+
+def _list_reports(assessments: pd.DataFrame, scan_id: pd.Series) -> pd.DataFrame:
+    """Reported responses of the scans: scan_id, criterion, response."""
+    rows = assessments.iloc[scan_id.index]
+    reports = pd.DataFrame(
+        {
+            "scan_id": scan_id.to_numpy(),
+            "criterion": rows["reported_criterion"].astype("string").fillna("any").to_numpy(dtype=object),
+            "response": convert_to_codes(rows["reported_response"], RESPONSES),
+        }
+    )
+    return reports[reports["response"] >= 0]

@@ -19,6 +19,7 @@ from prrt_outcomes.figures.theme import (
     METHOD_COLOURS,
     QUIET,
     FigureStyle,
+    label_percent,
     synthetic_caption,
     theme_prrt,
 )
@@ -212,7 +213,7 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
             name="",
         )
         + p9.scale_x_continuous(breaks=ticks, labels=label_months, expand=(0.01, 0))
-        + p9.scale_y_continuous(labels=lambda b: [f"{100 * v:.0f}%" for v in b], expand=(0, 0.01))
+        + p9.scale_y_continuous(labels=label_percent, expand=(0, 0.01))
         + p9.labs(title=f"{title}: response and what follows", subtitle=fill(subtitle, 110), x=time, y="")
         + theme_prrt(style, 3.3 * style.scale, legend="right")
         + p9.theme(legend_title=p9.element_blank())

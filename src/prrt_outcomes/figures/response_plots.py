@@ -13,7 +13,10 @@ from prrt_outcomes.figures.theme import (
     INK,
     QUIET,
     RESPONSE_COLOURS,
+    SHARES,
+    TEXT_X,
     FigureStyle,
+    share_columns,
     synthetic_caption,
     theme_prrt,
 )
@@ -59,22 +62,14 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, leve
         for column, g, n in order.itertuples(index=False, name=None)
     }
     rows = list(labels)[::-1]
-    columns = ["share"] + [fill(f"{name}, {format_level(level)} CI", 18) for name in RATES.values()]
+    heads = {code: fill(f"{name}, {format_level(level)} CI", 18) for code, name in RATES.items()}
+    columns = [SHARES, *heads.values()]
     frame["group"] = pd.Categorical(frame["group"], rows)
-    bars = frame[frame["category"].isin(list(RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)].copy()
-    codes = [c for c in RESPONSE_COLOURS if c in set(bars["category"])]
-    bars["category"] = pd.Categorical(bars["category"], codes)
-    bars = bars.sort_values(["group", "category"])
-    end = bars.groupby("group", observed=True)["proportion"].cumsum()
-    bars = bars.assign(x=end - bars["proportion"] / 2, column=pd.Categorical(["share"] * len(bars), columns))
-    numbers = bars[bars["proportion"].ge(0.05)]
-    numbers = numbers.assign(
-        label=[f"{100 * p:.0f}" for p in numbers["proportion"]], dark=numbers["category"].isin(DARK)
-    )
+    bars = _stack_responses(frame, columns)
+    codes = list(bars["category"].cat.categories)
     texts = frame[frame["category"].isin(list(RATES))]
-    heads = dict(zip(RATES, columns[1:], strict=True))
     texts = texts.assign(
-        x=10.0,
+        x=TEXT_X,
         column=pd.Categorical(texts["category"].map(heads), columns),
         label=[
             format_interval(r["proportion"], r["proportion_low"], r["proportion_high"], format_percent)
@@ -82,40 +77,38 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, leve
         ],
     )
     lines = sum(max(2.0, words.count("\n") + 1.3) for words in labels.values())
-    white, ink = numbers[numbers["dark"]], numbers[~numbers["dark"]]
+    shown = bars[bars["proportion"].ge(0.05)]
+    dark = shown["category"].isin(DARK)
     layers = [
         p9.geom_text(part, p9.aes(label="label"), size=style.small, color=colour)
-        for part, colour in ((white, "white"), (ink, INK), (texts, INK))
+        for part, colour in ((shown[dark], "white"), (shown[~dark], INK), (texts, INK))
         if len(part)
     ]
     return (
         p9.ggplot(bars, p9.aes("x", "group"))
         + p9.geom_tile(p9.aes(width="proportion", fill="category"), height=0.72, color="white", size=0.25)
         + layers
-        + p9.facet_grid(
-            ". ~ column",
-            scales="free_x",
-            space={"x": [4.4, 1.15, 1.15], "y": [1]},
-            labeller=p9.labeller(column=lambda head: "" if head == "share" else head),
-        )
         + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
         + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
-        + p9.scale_x_continuous(breaks=_share_breaks, labels=lambda b: [f"{100 * v:.0f}%" for v in b])
         + p9.labs(title=title, subtitle="Share of all treated patients", x="", y="")
         + theme_prrt(style, lines * style.row_in + 1.35 * style.scale)
-        + p9.theme(
-            legend_title=p9.element_blank(),
-            axis_line_y=p9.element_blank(),
-            axis_ticks_major_y=p9.element_blank(),
-            panel_spacing_x=0.01,
-        )
+        + share_columns([4.4, 1.15, 1.15])
         + p9.guides(fill=p9.guide_legend(nrow=1))
         + synthetic_caption(style)
     )
 
 
-def _share_breaks(limits: tuple[float, float]) -> list[float]:
-    return [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < 5 else []
+def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Shares of each group end to end: the middle of each as x, and its number as label."""
+    bars = frame[frame["category"].isin(list(RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)]
+    codes = [c for c in RESPONSE_COLOURS if c in set(bars["category"])]
+    bars = bars.assign(category=pd.Categorical(bars["category"], codes)).sort_values(["group", "category"])
+    end = bars.groupby("group", observed=True)["proportion"].cumsum()
+    return bars.assign(
+        x=end - bars["proportion"] / 2,
+        column=pd.Categorical([SHARES] * len(bars), columns),
+        label=[f"{100 * p:.0f}" for p in bars["proportion"]],
+    )
 
 
 def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):

@@ -13,8 +13,11 @@ from prrt_outcomes.figures.theme import (
     GRADE_COLOURS,
     GRID,
     INK,
+    SHARES,
+    TEXT_X,
     FigureStyle,
     figure_style,
+    share_columns,
     synthetic_caption,
     theme_prrt,
 )
@@ -84,13 +87,13 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     bars = bars.assign(share=bars["n"] / bars["analyte"].map(totals)).sort_values(["analyte", "grade"])
     bars["x"] = bars.groupby("analyte")["share"].cumsum() - bars["share"] / 2
     codes = sorted(set(bars["grade"]))
-    columns = ["share", SEVERE]
+    columns = [SHARES, SEVERE] if len(rates) else [SHARES]
     bars["grade"] = pd.Categorical(bars["grade"].astype(str), [str(c) for c in codes])
-    bars["column"] = pd.Categorical(["share"] * len(bars), columns)
+    bars["column"] = pd.Categorical([SHARES] * len(bars), columns)
     severe = rates[rates["grade_at_least"].eq(3) & rates["analyte"].astype(str).isin(names)]
     severe = severe.assign(
         analyte=severe["analyte"].astype(str),
-        x=10.0,
+        x=TEXT_X,
         label=[format_percent(p) for p in severe["proportion"]],
         column=pd.Categorical([SEVERE] * len(severe), columns),
     )
@@ -101,12 +104,6 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
         plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=INK)
     return (
         plot
-        + p9.facet_grid(
-            ". ~ column",
-            scales="free_x",
-            space={"x": [8, 1], "y": [1]} if len(severe) else None,
-            labeller=p9.labeller(column=lambda head: "" if head == "share" else head),
-        )
         + p9.scale_fill_manual(
             values=[GRADE_COLOURS[c] for c in codes],
             breaks=[str(c) for c in codes],
@@ -114,18 +111,9 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
             name="",
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
-        + p9.scale_x_continuous(
-            breaks=lambda lim: [0.0, 0.25, 0.5, 0.75, 1.0] if lim[0] < 5 else [],
-            labels=lambda b: [f"{100 * v:.0f}%" for v in b],
-        )
         + p9.labs(title=title, subtitle="Patients by worst CTCAE grade after the first cycle", x="", y="")
         + theme_prrt(style, 2.1 * style.row_in * len(names) + 1.4 * style.scale)
-        + p9.theme(
-            legend_title=p9.element_blank(),
-            axis_line_y=p9.element_blank(),
-            axis_ticks_major_y=p9.element_blank(),
-            panel_spacing_x=0.01,
-        )
+        + share_columns([8, 1] if len(rates) else [1])
         + p9.guides(fill=p9.guide_legend(nrow=1))
         + synthetic_caption(style)
     )

@@ -191,3 +191,40 @@ def group_scales(
         p9.scale_fill_manual(values=colour, **same, guide="legend" if fill else None),
         p9.scale_linetype_manual(values=[dashes[g] for g in groups], **same),
     ]
+
+
+def label_percent(breaks: Sequence[float]) -> list[str]:
+    """Shares as whole per cent."""
+    return [f"{100 * b:.0f}%" for b in breaks]
+
+
+SHARES, TEXT_X = "shares", 10.0
+
+
+def share_columns(widths: Sequence[float]) -> list:
+    """Facets of a figure of shares: the column `shares` with an axis from 0 to 100%, and columns of text beside it.
+
+    Parameters
+    ----------
+    widths : relative widths of the columns; the x of text is `TEXT_X`, the facet variable is `column`
+    """
+    import plotnine as p9
+
+    return [
+        p9.facet_grid(
+            ". ~ column",
+            scales="free_x",
+            space={"x": list(widths), "y": [1]},
+            labeller=p9.labeller(column=lambda head: "" if head in (SHARES, "") else head),
+        ),
+        p9.scale_x_continuous(
+            breaks=lambda limits: [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < TEXT_X / 2 else [],
+            labels=label_percent,
+        ),
+        p9.theme(
+            axis_line_y=p9.element_blank(),
+            axis_ticks_major_y=p9.element_blank(),
+            legend_title=p9.element_blank(),
+            panel_spacing_x=0.01,
+        ),
+    ]

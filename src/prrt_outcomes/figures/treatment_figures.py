@@ -13,8 +13,11 @@ from prrt_outcomes.figures.theme import (
     FEW_COLOURS,
     GRID,
     INK,
+    SHARES,
+    TEXT_X,
     FigureStyle,
     figure_style,
+    share_columns,
     synthetic_caption,
     theme_prrt,
 )
@@ -92,13 +95,13 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level:
     """
     import plotnine as p9
 
-    columns = ["share", "text"]
+    columns = [SHARES, ""]
     items = list(delivery["item"].astype(str))
     labels = [fill(name_item(item), 40) for item in items]
-    rows = delivery.assign(item=items, column=pd.Categorical(["share"] * len(items), columns))
+    rows = delivery.assign(item=items, column=pd.Categorical([SHARES] * len(items), columns))
     texts = rows.assign(
-        value=10.0,
-        column=pd.Categorical(["text"] * len(items), columns),
+        value=TEXT_X,
+        column=pd.Categorical([""] * len(items), columns),
         label=[
             f"{format_interval(r['value'], r['low'], r['high'], format_percent, status=r['status'])}, "
             f"{r['n']:.0f}/{r['total']:.0f}"
@@ -113,12 +116,7 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level:
         + p9.geom_segment(p9.aes(x="low", xend="high", yend="item"), color=FEW_COLOURS[0], size=style.line)
         + p9.geom_point(color=FEW_COLOURS[0], size=1.9 * style.scale, stroke=0)
         + p9.geom_text(texts, p9.aes(label="label"), size=style.small, color=INK)
-        + p9.facet_grid(". ~ column", scales="free_x", space={"x": [3.2, 1.6], "y": [1]})
         + p9.scale_y_discrete(limits=items[::-1], labels=labels[::-1])
-        + p9.scale_x_continuous(
-            breaks=lambda lim: [0.0, 0.25, 0.5, 0.75, 1.0] if lim[0] < 5 else [],
-            labels=lambda b: [f"{100 * v:.0f}%" for v in b],
-        )
         + p9.labs(
             title=title,
             subtitle=f"Share of cycles or patients for whom it is known, with exact {format_level(level)} intervals",
@@ -126,12 +124,7 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level:
             y="",
         )
         + theme_prrt(style, lines * style.row_in + 1.0 * style.scale)
-        + p9.theme(
-            strip_text=p9.element_blank(),
-            axis_line_y=p9.element_blank(),
-            axis_ticks_major_y=p9.element_blank(),
-            panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
-            panel_spacing_x=0.01,
-        )
+        + share_columns([3.2, 1.6])
+        + p9.theme(panel_grid_major_y=p9.element_line(color=GRID, size=0.3))
         + synthetic_caption(style)
     )

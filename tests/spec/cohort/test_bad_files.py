@@ -69,7 +69,7 @@ def test_file(read_study, content, expected):
         PATIENTS.replace(",", "|").encode(),
         PATIENTS.rstrip().encode(),
         ("\n" + PATIENTS.replace("\n", "\n\n")).encode(),
-        gzip.compress(PATIENTS.encode()),
+        gzip.compress(PATIENTS.encode(), mtime=0),
         b'"patient_id","centre_id","sex"\n"P1","c1","male"\n"P2","c1","female"\n',
     ],
 )

@@ -58,7 +58,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                     )
                 )
         paragraphs.append(
-            "History is not a randomised arm: read each estimate with its comparability table, its balance and the "
+            "A historical control is not a randomised arm: read each estimate with its comparability table, its balance and the "
             "effective number of patients that carry it."
         )
     makers = {
@@ -163,7 +163,7 @@ def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
         Column("Remark", _remark, False),
     ]
     key = (*CONTROL_KEY, "horizon_months", "assumption")
-    return page_table("Every comparison with history", "controls", controls, columns, key)
+    return page_table("All comparisons with historical controls", "controls", controls, columns, key)
 
 
 def _remark(row: dict) -> str:

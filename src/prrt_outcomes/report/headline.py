@@ -1,4 +1,4 @@
-"""The first paragraph: who was treated, how many respond, how long it holds, against history, at what price."""
+"""The summary: patients, response, primary endpoint, historical control and toxicity, each as one number."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ SAFETY_KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
 class Tile:
     """One large number of the headline with what it is."""
 
-    question: str
+    title: str
     number: object
     words: Markup | str
 
 
 def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
-    """Tiles in the order of the questions; one whose table has no rows is left out."""
+    """Tiles in the order of the page; one whose table has no rows is left out."""
     tiles = [
-        _who(tables["km_summary"], study),
-        _respond(tables["response_rates"], study),
-        _hold(tables, study),
-        _history(tables, study),
-        *_price(tables["safety_rates"], study),
+        _describe_patients(tables["km_summary"], study),
+        _describe_response(tables["response_rates"], study),
+        _describe_primary_endpoint(tables, study),
+        _compare_with_control(tables, study),
+        *_toxicity(tables["safety_rates"], study),
     ]
     return [tile for tile in tiles if tile is not None]
 
 
-def _who(summary: pd.DataFrame, study) -> Tile | None:
+def _describe_patients(summary: pd.DataFrame, study) -> Tile | None:
     first = study.endpoints[0].name
     whole = pick_rows(summary, endpoint=first, group_by="all").to_dict("records")
     if not whole:
@@ -70,10 +70,10 @@ def _who(summary: pd.DataFrame, study) -> Tile | None:
     follow = trace(format_number(row["follow_up_months"]), "km_summary", row, *KM_KEY)
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
-    return Tile("Who", trace(format_count(row["n"]), "km_summary", row, *KM_KEY), words)
+    return Tile("Patients", trace(format_count(row["n"]), "km_summary", row, *KM_KEY), words)
 
 
-def _respond(rates: pd.DataFrame, study) -> Tile | None:
+def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
     if not has_rows(rates):
         return None
     criterion = study.response.primary_criterion
@@ -103,10 +103,10 @@ def _respond(rates: pd.DataFrame, study) -> Tile | None:
         words += say("; disease control {d}", d=rate("disease_control"))
     if "PD" in found:
         words += say("; progression {p}", p=rate("PD"))
-    return Tile("How many respond", rate("objective"), words)
+    return Tile("Objective response", rate("objective"), words)
 
 
-def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     first = study.endpoints[0].name
     rows = pick_rows(tables["km_summary"], endpoint=first, group_by="all").to_dict("records")
     if not rows:
@@ -134,10 +134,10 @@ def _hold(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     ]
     if parts:
         words += say("; {parts}", parts=join_words(parts))
-    return Tile("How long it holds", number, words)
+    return Tile(name_endpoint(first, endpoint_titles(study)), number, words)
 
 
-def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     """The primary comparison with what it is worth, or an exploratory one that says so."""
     controls = tables["controls"]
     if not study.controls or not has_rows(controls):
@@ -156,16 +156,16 @@ def _history(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
         why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
         words += say("; exploratory: {why}", why=why)
     words += describe_worth(tables, row)
-    return Tile("Against history", number, words)
+    return Tile("Historical control", number, words)
 
 
-PRICES = (
-    ("any_haematological", "Price to the marrow", ("platelets", "neutrophils", "haemoglobin")),
-    ("any_renal", "Price to the kidney", ()),
+TOXICITIES = (
+    ("any_haematological", "Haematological toxicity", ("platelets", "neutrophils", "haemoglobin")),
+    ("any_renal", "Renal toxicity", ()),
 )
 
 
-def _price(rates: pd.DataFrame, study) -> list[Tile]:
+def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
     """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
     tiles = []
     level = format_level(study.analysis.confidence.level)
@@ -176,7 +176,7 @@ def _price(rates: pd.DataFrame, study) -> list[Tile]:
         row = found[analyte]
         return trace(format_percent(row["proportion"]), "safety_rates", row, *SAFETY_KEY)
 
-    for analyte, question, members in PRICES:
+    for analyte, title, members in TOXICITIES:
         if analyte not in found:
             continue
         row = found[analyte]
@@ -201,5 +201,5 @@ def _price(rates: pd.DataFrame, study) -> list[Tile]:
         ]
         if parts:
             words += say("; of all patients {parts}", parts=join_words(parts))
-        tiles.append(Tile(question, share(analyte), words))
+        tiles.append(Tile(title, share(analyte), words))
     return tiles

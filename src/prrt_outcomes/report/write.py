@@ -75,7 +75,7 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
     "endpoints": ("Patients and endpoints", write_endpoints),
     "survival": ("Survival", write_survival),
     "responders": ("Responders", write_responders),
-    "controls": ("Against history", write_controls),
+    "controls": ("Historical controls", write_controls),
     "safety": ("Safety", write_safety),
 }
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}

@@ -4,7 +4,9 @@ import csv
 
 import pytest
 
+from prrt_outcomes.cli.check import load_checked_study
 from prrt_outcomes.cli.main import main
+from prrt_outcomes.errors import InputError
 
 STUDY = "study: s\ntables: {patients: p.csv, follow_up: f.csv}\n"
 PATIENTS = "patient_id,sex,ecog\np1,female,1\np2,male,0\n"
@@ -86,3 +88,21 @@ def test_an_old_list_of_problems_is_replaced(study, tmp_path):
     (tmp_path / "out" / "problems.csv").write_text("old")
     assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 0
     assert written(tmp_path / "out") == []
+
+
+HEAD = "study: s\ntables: {patients: p.csv, follow_up: f.csv}\n"
+
+
+def test_a_sound_study_is_read_without_its_tables(tmp_path):
+    (tmp_path / "study.yaml").write_text(HEAD + "analysis: {group_by: [centre_id]}\n")
+    assert load_checked_study(tmp_path).analysis.group_by == ("centre_id",)
+
+
+def test_columns_and_published_arms_are_told_together(tmp_path):
+    text = "controls:\n- {id: a, kind: library, arm: netter1_octreotid}\nanalysis:\n  group_by: [centre]\n"
+    (tmp_path / "study.yaml").write_text(HEAD + text)
+    with pytest.raises(InputError) as caught:
+        load_checked_study(tmp_path)
+    told = [(problem.row, problem.column) for problem in caught.value.problems]
+    assert told == [(4, "controls.0.arm"), (6, "analysis.group_by.0")]
+    assert "did you mean netter1_octreotide?" in caught.value.problems[0].expected

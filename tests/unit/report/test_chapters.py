@@ -91,11 +91,11 @@ def test_the_headline_answers_in_order_and_leaves_out_what_is_not_known(study, t
     }
     given = tables(km_summary=[km], safety_rates=[rate], response_rates=make_rates())
     tiles = build_headline(given, study)
-    assert [t.question for t in tiles] == [
-        "Who",
-        "How many respond",
-        "How long it holds",
-        "Price to the kidney",
+    assert [t.title for t in tiles] == [
+        "Patients",
+        "Objective response",
+        "Progression-free survival",
+        "Renal toxicity",
     ]
     assert [plain(t.number.__html__()) for t in tiles] == ["400", "26%", "28.9 months", "1%"]
 

@@ -56,7 +56,7 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables):
     assert plain(describe_worth(tables(), row)) == ""
 
 
-def test_the_price_to_the_marrow_says_how_much_of_it_is_lymphocytes(tables, study):
+def test_haematological_toxicity_says_how_much_of_it_is_lymphocytes(tables, study):
     rate = {
         "phase": "any",
         "group_by": "all",
@@ -69,7 +69,7 @@ def test_the_price_to_the_marrow_says_how_much_of_it_is_lymphocytes(tables, stud
             for a, n in (("any_haematological", 89), ("lymphocytes", 86), ("platelets", 6))]  # fmt: skip
     (tile,) = build_headline(tables(safety_rates=rows), study)
     words = plain(tile.words)
-    assert tile.question == "Price to the marrow"
+    assert tile.title == "Haematological toxicity"
     assert "86 of these 89 by lymphocytes" in words
     assert "platelets 2%" in words
 

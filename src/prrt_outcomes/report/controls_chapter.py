@@ -58,8 +58,8 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                     )
                 )
         paragraphs.append(
-            "A historical control is not a randomised arm: read each estimate with its comparability table, its balance and the "
-            "effective number of patients that carry it."
+            "A historical control is not a randomised arm: read each estimate with its comparability table, its "
+            "balance and the effective number of patients that carry it."
         )
     makers = {
         "controls": _estimate_table,

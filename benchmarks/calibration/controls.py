@@ -14,6 +14,7 @@ from prrt_outcomes.controls.reference_curves import compare_with_published
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards
 from prrt_outcomes.controls.weighting import fit_weighting
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl, PublishedControl
@@ -96,7 +97,7 @@ def compute_intervals(samples: TwoSamples) -> dict[str, tuple[float, float, floa
 def compare_as_published(samples: TwoSamples) -> dict[str, tuple[float, float, float]]:
     """Return what is left when only median, two milestones and events of the control are published."""
     ours, theirs = samples.select(samples.in_cohort), samples.select(~samples.in_cohort)
-    curve = fit_kaplan_meier(theirs.time_months, theirs.event)
+    curve = fit_kaplan_meier(SurvivalData(theirs.time_months, theirs.event))
     median = compute_quantile(curve).time
     at = np.searchsorted(curve.time, [6, 36], side="right") - 1
     points = {6: float(curve.survival[at[0]]), 36: float(curve.survival[at[1]])}

@@ -22,6 +22,7 @@ from prrt_outcomes.statistics.cumulative_incidence import (
     fit_cumulative_incidence,
 )
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import INTERVAL_TYPES, compute_interval, fit_kaplan_meier
 
 COHORTS = 2_000
@@ -59,19 +60,21 @@ def measure(scenario: Scenario, cohorts: int) -> Tally:
     truth, tally = compute_truth(scenario), Tally()
     for _ in range(cohorts):
         time, event = simulate(scenario, rng)
-        curve = fit_kaplan_meier(time, event)
+        curve = fit_kaplan_meier(SurvivalData(time, event))
         at = compute_milestones(curve, [MILESTONE])
         for interval in INTERVAL_TYPES:
             lower, upper = compute_interval(at.survival, at.std_error, interval)
             tally.add(f"S(t) {interval}", truth.survival, lower[0], upper[0])
         median = compute_quantile(curve)
         tally.add("median log-log", truth.median, median.lower, median.upper)
-        plain = compute_quantile(fit_kaplan_meier(time, event, interval="plain"))
+        plain = compute_quantile(fit_kaplan_meier(SurvivalData(time, event), interval="plain"))
         tally.add("median plain", truth.median, plain.lower, plain.upper)
         mean = compute_rmst(curve, HORIZON)
         tally.add("RMST", truth.rmst, mean.lower, mean.upper)
         time_c, status = simulate_competing(scenario, rng)
-        incidence = compute_incidence_milestones(fit_cumulative_incidence(time_c, status), [MILESTONE])
+        incidence = compute_incidence_milestones(
+            fit_cumulative_incidence(SurvivalData(time_c, status)), [MILESTONE]
+        )
         tally.add("incidence log-log", truth.incidence, incidence.lower[0], incidence.upper[0])
     return tally
 

@@ -10,6 +10,7 @@ from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, record
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
@@ -34,16 +35,16 @@ def compute_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return the intervals of one cohort; profile likelihood and bootstrap only where `slow`."""
     time, event, group = simulate(scenario, LOG_HAZARD_RATIO, rng)
-    fit = fit_cox(time, event, group, robust=True, engine="newton")
+    fit = fit_cox(SurvivalData(time, event), group, robust=True, engine="newton")
     intervals = {}
     for name, covariance in (("Wald", fit.model_covariance), ("robust Wald", fit.covariance)):
         half = 1.959963984540054 * np.sqrt(covariance[0, 0])
         intervals[name] = (np.exp(fit.coefficients[0] - half), np.exp(fit.coefficients[0] + half))
     if slow:
-        row = fit_firth_cox(time, event, group).table.iloc[0]
+        row = fit_firth_cox(SurvivalData(time, event), group).table.iloc[0]
         intervals["Firth, profile likelihood"] = (row["lower"], row["upper"])
         weights = rng.multinomial(scenario.n, np.full(scenario.n, 1 / scenario.n), size=REPLICATES)
-        found = bootstrap_cox_log_hazard_ratio(time, event, group, weights).coefficients[:, 0]
+        found = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), group, weights).coefficients[:, 0]
         intervals["bootstrap, percentile"] = tuple(np.exp(np.nanquantile(found, [0.025, 0.975])))
     return intervals
 
@@ -51,7 +52,7 @@ def compute_intervals(
 def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, float]:
     """Return the p-values of one cohort without any effect."""
     time, event, group = simulate(scenario, 0.0, rng)
-    fit = fit_cox(time, event, group, engine="newton")
+    fit = fit_cox(SurvivalData(time, event), group, engine="newton")
     ph = fit_proportional_hazards_test(fit).table["p_value"].iloc[-1]
     p_values = (fit.wald.p_value, fit.likelihood_ratio.p_value, fit.score.p_value, ph)
     return dict(zip(TESTS, p_values, strict=True))

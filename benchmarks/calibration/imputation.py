@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.study.analysis import AnalysisSettings, BootstrapSettings
 from prrt_outcomes.survival.cox_models import summarise_imputed_model
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -55,7 +56,9 @@ def fit_methods(rng: np.random.Generator, seed: int) -> dict[str, pd.DataFrame]:
     )
     found = {}
     for name, frame in zip(METHODS, (whole, gaps), strict=False):
-        fit = fit_cox(rows.time_months, rows.event, frame, references=references, engine="newton")
+        fit = fit_cox(
+            SurvivalData(rows.time_months, rows.event), frame, references=references, engine="newton"
+        )
         found[name] = fit.table.rename(
             columns={
                 "coefficient": "log_hazard_ratio",

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate, simulate_competing
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.curve_summaries import compute_milestone_difference, compute_rmst_difference
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
 from prrt_outcomes.statistics.logrank import compute_logrank
@@ -26,19 +27,21 @@ def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, 
     """Return the p-values of all tests on one cohort without any effect."""
     time, event = simulate(scenario, rng)
     two, three = rng.permutation(np.arange(scenario.n) % 2), rng.permutation(np.arange(scenario.n) % 3)
-    table = compute_risk_table(time, event, group=two)
+    table = compute_risk_table(SurvivalData(time, event), group=two)
     p = {w: compute_logrank(table, w).p_value for w in ("logrank", "gehan", "tarone_ware", "peto")}
     p["FH(0,1)"] = compute_logrank(table, FH, gamma=1).p_value
     p["MaxCombo"] = compute_maxcombo(table).p_value
     strata = rng.integers(0, 3, scenario.n)
-    p["stratified"] = compute_logrank(compute_risk_table(time, event, group=two, stratum=strata)).p_value
-    by_three = compute_risk_table(time, event, group=three)
+    p["stratified"] = compute_logrank(
+        compute_risk_table(SurvivalData(time, event, strata=strata), group=two)
+    ).p_value
+    by_three = compute_risk_table(SurvivalData(time, event), group=three)
     p["three groups"] = compute_logrank(by_three).p_value
-    curves = list(fit_kaplan_meier_by_group(time, event, two).values())
+    curves = list(fit_kaplan_meier_by_group(SurvivalData(time, event), two).values())
     p["milestone difference"] = compute_milestone_difference(*curves, 480.0).p_value
     p["RMST difference"] = compute_rmst_difference(*curves, 480.0).p_value
     time_c, status = simulate_competing(scenario, rng)
-    p["Gray"] = compute_gray_test(compute_risk_table(time_c, status, group=two)).p_value
+    p["Gray"] = compute_gray_test(compute_risk_table(SurvivalData(time_c, status), group=two)).p_value
     p |= compute_one_sample(scenario, time, event)
     p["Mantel-Byar"] = compute_mantel_byar_p(time, event, rng, scenario.step)
     return p
@@ -47,7 +50,7 @@ def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, 
 def compute_one_sample(scenario: Scenario, time, event) -> dict[str, float]:
     """Return the one-sample tests against the true curve of the recorded times (a step on the grid)."""
     jump = 1.0 - np.exp(-HAZARD * scenario.step)
-    test = compute_one_sample_logrank(time, event, lambda t: t / scenario.step * jump)
+    test = compute_one_sample_logrank(SurvivalData(time, event), lambda t: t / scenario.step * jump)
     return {"one-sample": test.p_value, "one-sample Wu": test.p_value_wu}
 
 
@@ -60,7 +63,9 @@ def compute_mantel_byar_p(time, event, rng: np.random.Generator, step: float) ->
     stop = np.concatenate((np.where(responds, response, time), time[responds]))
     events = np.concatenate((np.where(responds, 0, event), event[responds]))
     state = np.concatenate((np.zeros(len(time)), np.ones(responds.sum())))
-    return compute_mantel_byar(start, stop, events, state, np.concatenate((ids, ids[responds]))).p_value
+    return compute_mantel_byar(
+        SurvivalData(stop, events, entry=start, id=np.concatenate((ids, ids[responds]))), state
+    ).p_value
 
 
 def write_page(cohorts: int, names: list[str], rows: list[list[object]]) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity
 
@@ -72,8 +73,10 @@ def compare_bootstrap(has_r: bool) -> str:
         data = simulate(PATIENTS, columns)
         rng = np.random.default_rng(1)
         weights = rng.multinomial(PATIENTS, np.full(PATIENTS, 1 / PATIENTS), size=REPLICATES)
-        ours = measure(lambda d=data, w=weights: bootstrap_cox_log_hazard_ratio(d[0], d[1], d[2], w), 3)
-        result = bootstrap_cox_log_hazard_ratio(*data, weights)
+        ours = measure(
+            lambda d=data, w=weights: bootstrap_cox_log_hazard_ratio(SurvivalData(d[0], d[1]), d[2], w), 3
+        )
+        result = bootstrap_cox_log_hazard_ratio(SurvivalData(data[0], data[1]), data[2], weights)
         drawn = [rng.integers(0, PATIENTS, PATIENTS) for _ in range(LIFELINES_FITS)]
         loop = (
             measure(lambda d=data, r=drawn: [run_lifelines(d, k) for k in r], 1) / LIFELINES_FITS * REPLICATES
@@ -115,9 +118,9 @@ def compare_fits(has_r: bool) -> str:
     rows = []
     for n in SIZES:
         data, repeats = simulate(n, 3), 3 if n < 1_000_000 else 1
-        ours = measure(lambda d=data: fit_cox(*d), repeats)
+        ours = measure(lambda d=data: fit_cox(SurvivalData(d[0], d[1]), d[2]), repeats)
         theirs = measure(lambda d=data: run_lifelines(d), repeats)
-        coefficients = [fit_cox(*data).coefficients[0], run_lifelines(data)]
+        coefficients = [fit_cox(SurvivalData(data[0], data[1]), data[2]).coefficients[0], run_lifelines(data)]
         r_seconds = np.nan
         if has_r:
             r_seconds, _, coefficient, _ = run_r(data, repeats, 0)

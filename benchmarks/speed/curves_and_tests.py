@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results_page import format_table, write_section
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -41,7 +42,7 @@ def measure(task: Callable[[], object], repeats: int) -> float:
 
 def run_ours(data: tuple[np.ndarray, ...]) -> float:
     """Compute both curves with intervals and the log-rank test; return chi-square."""
-    table = compute_risk_table(data[0], data[1], group=data[2])
+    table = compute_risk_table(SurvivalData(data[0], data[1]), group=data[2])
     for label in table.groups:
         compute_kaplan_meier(table, group=label)
     return compute_logrank(table).statistic

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from prrt_outcomes.statistics.concordance import compute_concordance
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True)
@@ -39,7 +41,7 @@ def fit(d, rows=slice(None), **options):
     names = {"entry", "weights", "strata"} & set(options)
     arrays = {k: (d[k] if options[k] is True else options[k])[rows] for k in names}
     rest = {k: v for k, v in options.items() if k not in names}
-    return fit_cox(d["time"][rows], d["event"][rows], d["x"][rows], **arrays, **rest)
+    return fit_cox(SurvivalData(d["time"][rows], d["event"][rows], **arrays), d["x"][rows], **rest)
 
 
 @FEW
@@ -98,7 +100,7 @@ def test_cutting_intervals_changes_nothing(d):
     patient = np.concatenate([np.arange(n), np.arange(n)[inside]])
     for robust in (False, True):
         whole = fit(d, entry=True, robust=robust)
-        parts = fit_cox(stop, event, d["x"][patient], entry=start, identifier=patient, robust=robust)
+        parts = fit_cox(SurvivalData(stop, event, entry=start, id=patient), d["x"][patient], robust=robust)
         assert (parts.n_patients, parts.n_events) == (n, whole.n_events)
         assume(whole.status in SOUND)
         np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=1e-6, atol=1e-8)
@@ -121,7 +123,9 @@ def test_no_number_is_infinite_and_no_empty_one_is_without_status(d):
 def test_replicates_equal_their_own_fits(d):
     assume(fit(d, strata=True).status in SOUND)
     counts = d["rng"].multinomial(len(d["time"]), np.full(len(d["time"]), 1 / len(d["time"])), size=3)
-    result = bootstrap_cox_log_hazard_ratio(d["time"], d["event"], d["x"], counts, strata=d["strata"])
+    result = bootstrap_cox_log_hazard_ratio(
+        SurvivalData(d["time"], d["event"], strata=d["strata"]), d["x"], counts
+    )
     for row, status, count in zip(result.coefficients, result.status, counts, strict=True):
         if status == "ok":
             single = fit(d, weights=count.astype(float), strata=True)
@@ -133,7 +137,7 @@ def test_replicates_equal_their_own_fits(d):
 @FEW
 @given(cohorts())
 def test_firth_exists_wherever_the_columns_vary(d):
-    result = fit_firth_cox(d["time"], d["event"], d["x"], strata=d["strata"])
+    result = fit_firth_cox(SurvivalData(d["time"], d["event"], strata=d["strata"]), d["x"])
     assert result.status in ("ok", "no_events", "not_estimable", "no_bound")
     estimated = result.table["status"] == "ok"
     inner = result.table[estimated]
@@ -144,7 +148,8 @@ def test_firth_exists_wherever_the_columns_vary(d):
 @given(cohorts())
 def test_a_reversed_score_has_the_opposite_concordance(d):
     score = np.round(d["x"][:, 0])
-    one, two = (compute_concordance(d["time"], d["event"], s * score, entry=d["entry"]) for s in (1, -1))
+    rows = derive_model_rows(SurvivalData(d["time"], d["event"], d["entry"]))
+    one, two = (compute_concordance(rows, s * score) for s in (1, -1))
     assume(one.status == "ok")
     np.testing.assert_allclose(one.concordance, 1 - two.concordance, rtol=1e-9)
     np.testing.assert_allclose(one.std_error, two.std_error, rtol=1e-9, atol=1e-12)
@@ -154,9 +159,9 @@ def test_a_reversed_score_has_the_opposite_concordance(d):
 @given(cohorts())
 def test_fine_gray_does_not_see_order_or_unit(d):
     cause = np.where(d["event"], 1 + d["strata"], 0)
-    plain = fit_fine_gray(d["time"], cause, d["x"])
+    plain = fit_fine_gray(SurvivalData(d["time"], cause), d["x"])
     order = d["rng"].permutation(len(cause))
-    other = fit_fine_gray(d["time"][order] / 30.4375, cause[order], d["x"][order])
+    other = fit_fine_gray(SurvivalData(d["time"][order] / 30.4375, cause[order]), d["x"][order])
     assert plain.status == other.status
     np.testing.assert_allclose(plain.table["coefficient"], other.table["coefficient"], rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(plain.covariance, other.covariance, rtol=1e-5, atol=1e-9)

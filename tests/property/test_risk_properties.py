@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
 from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import TEST_WEIGHTS, compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -42,7 +43,7 @@ def test_order_of_rows_does_not_matter(cohort, random):
         for rows in (cohort, mixed):
             time, event, entry, group, weight = columns(rows)
             cluster = {"cluster": group} if part else {}
-            curves.append(fit_kaplan_meier(time, event, entry=entry, weights=weight, **cluster))
+            curves.append(fit_kaplan_meier(SurvivalData(time, event, entry=entry, weights=weight, **cluster)))
         check_curve(*curves)
 
 
@@ -51,15 +52,18 @@ def test_order_of_rows_does_not_matter(cohort, random):
 def test_a_change_of_unit_changes_only_times(cohort, unit):
     time, event, entry, group, _ = columns(cohort)
     days, months = (
-        fit_kaplan_meier(time, event, entry=entry),
-        fit_kaplan_meier(time * unit, event, entry=entry * unit),
+        fit_kaplan_meier(SurvivalData(time, event, entry=entry)),
+        fit_kaplan_meier(SurvivalData(time * unit, event, entry=entry * unit)),
     )
     check_curve(days, months, unit)
     assert compute_quantile(days).time * unit == pytest.approx(compute_quantile(months).time, nan_ok=True)
     one, two = (compute_rmst(curve, 6 * u) for curve, u in ((days, 1), (months, unit)))
     assert one.status == two.status
     assert one.rmst * unit == pytest.approx(two.rmst, nan_ok=True)
-    tests = [compute_logrank(compute_risk_table(time * u, event, group=group)).statistic for u in (1, unit)]
+    tests = [
+        compute_logrank(compute_risk_table(SurvivalData(time * u, event), group=group)).statistic
+        for u in (1, unit)
+    ]
     assert tests[0] == pytest.approx(tests[1], nan_ok=True)
 
 
@@ -68,15 +72,15 @@ def test_a_change_of_unit_changes_only_times(cohort, unit):
 def test_a_weight_of_two_equals_two_rows(cohort):
     time, event, entry, group, weight = columns(cohort)
     repeat = np.repeat(np.arange(len(time)), weight.astype(int))
-    weighted = fit_kaplan_meier(time, event, entry=entry, weights=weight)
-    check_curve(weighted, fit_kaplan_meier(time[repeat], event[repeat], entry=entry[repeat]))
-    one = fit_cumulative_incidence(time, event, weights=weight)
-    two = fit_cumulative_incidence(time[repeat], event[repeat])
+    weighted = fit_kaplan_meier(SurvivalData(time, event, entry=entry, weights=weight))
+    check_curve(weighted, fit_kaplan_meier(SurvivalData(time[repeat], event[repeat], entry=entry[repeat])))
+    one = fit_cumulative_incidence(SurvivalData(time, event, weights=weight))
+    two = fit_cumulative_incidence(SurvivalData(time[repeat], event[repeat]))
     np.testing.assert_allclose(one.incidence, two.incidence, atol=1e-12)
     np.testing.assert_allclose(one.std_error, two.std_error, atol=1e-7)
     tables = (
-        compute_risk_table(time, event, group=group, weights=weight),
-        compute_risk_table(time[repeat], event[repeat], group=group[repeat]),
+        compute_risk_table(SurvivalData(time, event, weights=weight), group=group),
+        compute_risk_table(SurvivalData(time[repeat], event[repeat]), group=group[repeat]),
     )
     for name in TEST_WEIGHTS:
         tests = [compute_logrank(table, name) for table in tables]
@@ -92,7 +96,7 @@ def test_swapped_labels_flip_the_sign(cohort):
     swapped = np.where(group == "a", "b", "a")
     for name in TEST_WEIGHTS:
         one, two = (
-            compute_logrank(compute_risk_table(time, event, entry=entry, group=g), name)
+            compute_logrank(compute_risk_table(SurvivalData(time, event, entry=entry), group=g), name)
             for g in (group, swapped)
         )
         assert one.statistic == pytest.approx(two.statistic, nan_ok=True, abs=1e-9)
@@ -103,12 +107,14 @@ def test_swapped_labels_flip_the_sign(cohort):
 @given(cohorts)
 def test_everybody_is_counted_and_nothing_is_infinite(cohort):
     time, event, entry, group, weight = columns(cohort)
-    table = compute_risk_table(time, event, entry=entry, group=group)
+    table = compute_risk_table(SurvivalData(time, event, entry=entry), group=group)
     flows = table.counts
     assert (flows.events + flows.competing + flows.censored).sum() == len(time)
     assert flows.left.sum() == flows.entered.sum() == len(time)
     for interval in ("log-log", "log", "plain", "logit", "arcsin"):
-        curve = fit_kaplan_meier(time, event, entry=entry, weights=weight * 0.37, interval=interval)
+        curve = fit_kaplan_meier(
+            SurvivalData(time, event, entry=entry, weights=weight * 0.37), interval=interval
+        )
         for values in (curve.survival, curve.std_error, curve.lower, curve.upper):
             assert not np.isinf(values).any()
         assert (np.diff(curve.survival) <= 1e-12).all()
@@ -127,11 +133,11 @@ def test_a_split_row_changes_nothing(cohort, cut):
     stop = np.concatenate((np.where(through, cut, time), time[through]))
     events = np.concatenate((np.where(through, 0, event), event[through]))
     rows = {
-        "row_id": np.concatenate((ids, ids[through])),
+        "id": np.concatenate((ids, ids[through])),
         "weights": np.concatenate((weight, weight[through])),
     }
-    whole = fit_kaplan_meier(time, event, entry=entry, weights=weight, robust=True)
-    split = fit_kaplan_meier(stop, events, entry=start, robust=True, **rows)
+    whole = fit_kaplan_meier(SurvivalData(time, event, entry=entry, weights=weight), robust=True)
+    split = fit_kaplan_meier(SurvivalData(stop, events, entry=start, **rows), robust=True)
     kept = np.isin(split.time, whole.time)
     np.testing.assert_allclose(split.survival[kept], whole.survival, atol=1e-12)
     np.testing.assert_allclose(split.std_error[kept], whole.std_error, atol=1e-7)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.stage import INPUTS, run
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -51,7 +52,7 @@ def tables(arms):
             "event": theirs["event"],
         }
     )
-    curve = fit_kaplan_meier(theirs["time"], theirs["event"])
+    curve = fit_kaplan_meier(SurvivalData(theirs["time"], theirs["event"]))
     grid = np.linspace(0, theirs["time"].max(), 400)
     survival = np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, grid, side="right")]
     ticks = np.arange(0, theirs["time"].max(), 3)

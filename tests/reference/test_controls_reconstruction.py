@@ -18,6 +18,7 @@ from prrt_outcomes.controls.reconstruction import (
 )
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl
 
@@ -27,7 +28,7 @@ CONTROL = CurveControl(id="a", kind="curve", arm="a")
 def digitise(time, event, risk_times, resolution=400) -> DigitisedCurve:
     """Points on a fine grid and the numbers at risk of a Kaplan-Meier curve, as a careful reader gets them."""
     time = np.asarray(time, dtype=float)
-    curve = fit_kaplan_meier(time, event)
+    curve = fit_kaplan_meier(SurvivalData(time, event))
     grid = np.linspace(0, time.max(), resolution)
     survival = np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, grid, side="right")]
     at_risk = [(time >= t).sum() for t in risk_times]
@@ -35,7 +36,7 @@ def digitise(time, event, risk_times, resolution=400) -> DigitisedCurve:
 
 
 def survival_at(time, event, points):
-    curve = fit_kaplan_meier(np.maximum(time, 1e-6), event)
+    curve = fit_kaplan_meier(SurvivalData(np.maximum(time, 1e-6), event))
     return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, points, side="right")]
 
 
@@ -46,7 +47,7 @@ def test_lung(agree):
     source = "lung (lifelines), its own curve; kmdata README"
     agree("guyot_lung_n", "reconstructed lung: patients", len(found.time), 228, 0, source)
     agree("guyot_lung_events", "reconstructed lung: events", found.event.sum(), 165, 2, source, False)
-    median = compute_quantile(fit_kaplan_meier(found.time, found.event)).time
+    median = compute_quantile(fit_kaplan_meier(SurvivalData(found.time, found.event))).time
     agree("guyot_lung_median", "reconstructed lung: median", median, 310, 1, source, False)
     days = [100, 200, 300, 400, 500]
     ours, own = (survival_at(t, e, days) for t, e in ((found.time, found.event), (lung.time, lung.status)))
@@ -70,7 +71,7 @@ def test_radiant4_arm_from_its_points_and_risk_table(shared_data, arm, median, a
     own = data[data["arm"].str.lower() == arm]
     curve = digitise(own.time, own.event, np.arange(0, own.time.max(), 3))
     found = reconstruct_patients(curve)
-    ours = compute_quantile(fit_kaplan_meier(found.time, found.event)).time
+    ours = compute_quantile(fit_kaplan_meier(SurvivalData(found.time, found.event))).time
     agree(
         f"guyot_radiant4_{arm}",
         f"RADIANT-4 {arm}: reconstructed median, months",
@@ -96,7 +97,9 @@ def test_bonner_hazard_ratio(shared_data, agree):
         found = reconstruct_patients(curve)
         parts.append(pd.DataFrame({"time": found.time, "event": found.event, "plus": name == "radioplus"}))
     both = pd.concat(parts)
-    row = fit_cox(np.maximum(both.time, 1e-6), both.event, both[["plus"]].astype(float)).table.iloc[0]
+    row = fit_cox(
+        SurvivalData(np.maximum(both.time, 1e-6), both.event), both[["plus"]].astype(float)
+    ).table.iloc[0]
     agree(
         "guyot_bonner",
         "Bonner: hazard ratio of reconstructed arms",

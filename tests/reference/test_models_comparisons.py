@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
 from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
 
@@ -23,7 +24,7 @@ def reference(model: str, quantity: str) -> np.ndarray:
 
 def test_subgroups_equal_separate_fits_and_interaction_equals_anova(agree):
     d = REGISTRY
-    result = fit_subgroup_hazard_ratios(d["time"], d["event"], d["treated"], d[["grade"]])
+    result = fit_subgroup_hazard_ratios(SurvivalData(d["time"], d["event"]), d["treated"], d[["grade"]])
     table = result.table.set_index("subgroup_level")
     for level in ("G1", "G2", "G3"):
         ours = table.loc[level, ["coefficient", "std_error"]].to_numpy(dtype=float)
@@ -49,7 +50,9 @@ def test_subgroups_equal_separate_fits_and_interaction_equals_anova(agree):
 
 def test_piecewise_hazard_ratio_equals_surv_split(agree):
     d = REGISTRY
-    result = fit_piecewise_hazard_ratio(d["time"], d["event"], d["treated"], [12, 24], adjust=d[["age"]])
+    result = fit_piecewise_hazard_ratio(
+        SurvivalData(d["time"], d["event"]), d["treated"], [12, 24], adjust=d[["age"]]
+    )
     for quantity in ("coefficient", "std_error"):
         agree(
             f"piecewise_{quantity}",

@@ -10,6 +10,8 @@ import pytest
 
 from prrt_outcomes.statistics.concordance import compute_concordance, compute_cox_concordance
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     compute_score_residuals,
@@ -32,31 +34,31 @@ def reference(model: str, quantity: str) -> np.ndarray:
     return rows.sort_values("position")["value"].to_numpy()
 
 
+def split(time, event, options):
+    """The survival data, and what is left of the options."""
+    parts = {k: options[k] for k in ("entry", "weights", "strata", "cluster", "id") if k in options}
+    return SurvivalData(time, event, **parts), {k: v for k, v in options.items() if k not in parts}
+
+
 def registry(covariates=COVARIATES, **options):
     d = REGISTRY
     references = {k: v for k, v in FIRST.items() if k in covariates}
-    return fit_cox(d["time"], d["event"], d[covariates], references=references, **options)
+    data, settings = split(d["time"], d["event"], options)
+    return fit_cox(data, d[covariates], references=references, **settings)
 
 
 def counting(covariates, **options):
     d = COUNTING
     references = {k: v for k, v in FIRST.items() if k in covariates}
-    return fit_cox(
-        d["stop"],
-        d["event"],
-        d[covariates],
-        entry=d["start"],
-        identifier=d["patient"],
-        references=references,
-        **options,
-    )
+    data, settings = split(d["stop"], d["event"], {"entry": d["start"], "id": d["patient"]} | options)
+    return fit_cox(data, d[covariates], references=references, **settings)
 
 
 def lung():
     from lifelines.datasets import load_lung
 
     d = load_lung()
-    return fit_cox(d["time"], d["status"], d[["age", "sex", "ph.ecog"]])
+    return fit_cox(SurvivalData(d["time"], d["status"]), d[["age", "sex", "ph.ecog"]])
 
 
 def veteran(covariates, references, strata=None):
@@ -76,11 +78,9 @@ def veteran(covariates, references, strata=None):
     # R's factor runs squamous, smallcell, adeno, large.
     d["celltype"] = pd.Categorical(d["celltype"], ["squamous", "smallcell", "adeno", "large"])
     return fit_cox(
-        y["Survival_in_days"],
-        y["Status"],
+        SurvivalData(y["Survival_in_days"], y["Status"], strata=d[strata] if strata else None),
         d[covariates],
         references=references,
-        strata=d[strata] if strata else None,
     )
 
 
@@ -206,20 +206,6 @@ def test_score_residuals_and_dfbeta_equal_r(model):
     np.testing.assert_allclose((dfbeta**3).sum(axis=0), reference(name, "dfbeta_cubes"), rtol=1e-5)
 
 
-@pytest.mark.parametrize("horizon", [24, 48])
-def test_uno_concordance_equals_r(horizon, agree):
-    d = REGISTRY
-    result = compute_concordance(d["time"], d["event"], d["uptake"], method="uno", horizon=horizon)
-    agree(
-        f"uno_{horizon}",
-        f"Uno's concordance up to {horizon}, SE",
-        np.array([result.concordance, result.std_error]),
-        reference(f"uno_{horizon}", "concordance"),
-        1e-6,
-        SOURCE,
-    )
-
-
 @pytest.mark.parametrize("name", ["harrell_weights", "harrell_late_cluster", "harrell_strata"])
 def test_harrell_concordance_equals_r(name, agree):
     d = REGISTRY
@@ -228,7 +214,8 @@ def test_harrell_concordance_equals_r(name, agree):
         "harrell_late_cluster": {"score": d["age"], "weights": W, "entry": d["entry"], "cluster": C},
         "harrell_strata": {"score": d["age"], "strata": S},
     }[name]
-    result = compute_concordance(d["time"], d["event"], **options)
+    data, settings = split(d["time"], d["event"], options)
+    result = compute_concordance(derive_model_rows(data), **settings)
     agree(
         f"{name}",
         f"{name}: concordance, SE",
@@ -247,9 +234,9 @@ def test_closed_form_of_ties(agree):
     # observation.
     time, event, x = [9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [0.0, 1, 1, 1, 0, 0]
     source = "survival vignettes/validate.Rnw"
-    breslow = fit_cox(time, event, np.array(x), ties="breslow").coefficients[0]
+    breslow = fit_cox(SurvivalData(time, event), np.array(x), ties="breslow").coefficients[0]
     agree(
         "cox_breslow_closed_form", "Cox beta, Breslow", breslow, np.log((3 + np.sqrt(33)) / 2), 1e-6, source
     )
-    efron = fit_cox(time, event, np.array(x)).coefficients[0]
+    efron = fit_cox(SurvivalData(time, event), np.array(x)).coefficients[0]
     agree("cox_efron_closed_form", "Cox beta, Efron", efron, 1.676857, 1e-6, source)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 
 FOLDER = Path(__file__).parent / "r" / "models"
@@ -22,16 +23,18 @@ def fit(model):
     x = d[["age", "grade", "treated"]]
     options = {"references": {"grade": "G1"}}
     if model == "progression":
-        return fit_fine_gray(d["time"], d["cause"], x, **options)
+        return fit_fine_gray(SurvivalData(d["time"], d["cause"]), x, **options)
     if model == "competing":
-        return fit_fine_gray(d["time"], d["cause"], x, event_of_interest=2, **options)
+        return fit_fine_gray(SurvivalData(d["time"], d["cause"]), x, cause=2, **options)
     if model == "no_censoring":
-        return fit_fine_gray(d["time"], d["cause"].replace(0, 2), x[["age", "treated"]])
+        return fit_fine_gray(SurvivalData(d["time"], d["cause"].replace(0, 2)), x[["age", "treated"]])
     if model == "no_competing":
-        return fit_fine_gray(d["time"], d["event"], x, **options)
+        return fit_fine_gray(SurvivalData(d["time"], d["event"]), x, **options)
     if model == "untied":
-        return fit_fine_gray(d["time"] + np.arange(1, len(d) + 1) / 1000, d["cause"], x, **options)
-    return fit_fine_gray(MGUS["time"], MGUS["cause"], MGUS[["age", "male"]])
+        return fit_fine_gray(
+            SurvivalData(d["time"] + np.arange(1, len(d) + 1) / 1000, d["cause"]), x, **options
+        )
+    return fit_fine_gray(SurvivalData(MGUS["time"], MGUS["cause"]), MGUS[["age", "male"]])
 
 
 @pytest.mark.parametrize("model", list(dict.fromkeys(NUMBERS["model"])))

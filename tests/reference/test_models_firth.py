@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import derive_design_matrix
 from prrt_outcomes.statistics.firth import fit_firth_cox, fit_firth_rows
 from prrt_outcomes.statistics.model_rows import derive_model_rows
@@ -30,7 +31,7 @@ def separated():
 @pytest.mark.parametrize("engine", ["firthmodels", "newton"])
 def test_separated_data_equal_coxphf(separated, engine, agree):
     x, time, event = separated
-    design, rows = derive_design_matrix(x), derive_model_rows(time, event)
+    design, rows = derive_design_matrix(x), derive_model_rows(SurvivalData(time, event))
     fit = fit_firth_rows(design, rows, engine=engine)
     assert fit.status == "ok"
     expected = {
@@ -60,7 +61,7 @@ def test_separated_data_equal_coxphf(separated, engine, agree):
 
 def test_cox_says_separation_and_firth_stands_beside(separated):
     x, time, event = separated
-    fit = fit_cox(time, event, x)
+    fit = fit_cox(SurvivalData(time, event), x)
     assert fit.status == "separation"
     assert fit.table["status"].tolist() == ["separation", "ok", "ok", "ok"]
     beside = fit_firth_rows(fit.design, fit.rows, confidence=fit.confidence)
@@ -68,7 +69,7 @@ def test_cox_says_separation_and_firth_stands_beside(separated):
 
 
 def test_two_patients_have_a_hazard_ratio_of_three(agree):
-    fit = fit_firth_cox([1.0, 2.0], [1, 0], [[1.0], [0.0]])
+    fit = fit_firth_cox(SurvivalData([1.0, 2.0], [1, 0]), [[1.0], [0.0]])
     agree(
         "firth_two_patients",
         "Firth hazard ratio of two patients, one event",

@@ -10,8 +10,8 @@ import sksurv.datasets
 from prrt_outcomes.statistics.cumulative_incidence import (
     compute_incidence_milestones,
     fit_cumulative_incidence,
-    fit_cumulative_incidence_by_group,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
@@ -24,12 +24,14 @@ def hold_gray(r_risk, id, what, test_one, test_two):
 
 
 def gray_tests(time, g, group="group", stratum=None, rho=0.0):
-    by = {"group": g[group], "stratum": None if stratum is None else g[stratum]}
-    return [compute_gray_test(compute_risk_table(time, g.status, cause=cause, **by), rho) for cause in (1, 2)]
+    data = SurvivalData(time, g.status, strata=None if stratum is None else g[stratum])
+    return [compute_gray_test(compute_risk_table(data, g[group], cause=cause), rho) for cause in (1, 2)]
 
 
 def hold_incidence(r_risk, id, what, time, g, group, times):
-    for label, curve in fit_cumulative_incidence_by_group(time, g.status, g[group]).items():
+    data = SurvivalData(time, g.status)
+    for label in sorted(g[group].unique()):
+        curve = fit_cumulative_incidence(data.select((g[group] == label).to_numpy()))
         at = compute_incidence_milestones(curve, times)
         r_risk(f"{id}_{label}_incidence", f"cumulative incidence, {what}", at.incidence)
         r_risk(f"{id}_{label}_variance", f"cumulative incidence, {what}: variance (cuminc)", at.std_error**2)
@@ -57,7 +59,9 @@ def test_bone_marrow_transplants(r_risk):
 
 
 def hold_robust(r_risk, id, what, times, time, status, **optional):
-    at = compute_incidence_milestones(fit_cumulative_incidence(time, status, robust=True, **optional), times)
+    at = compute_incidence_milestones(
+        fit_cumulative_incidence(SurvivalData(time, status, **optional), robust=True), times
+    )
     r_risk(f"{id}_incidence", f"Aalen-Johansen, {what}", at.incidence)
     r_risk(f"{id}_std_error", f"Aalen-Johansen, {what}: robust standard error (survfit)", at.std_error)
 

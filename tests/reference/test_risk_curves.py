@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier,
     fit_kaplan_meier_by_group,
@@ -44,7 +45,7 @@ def hold_quantiles(r_risk, id, what, curve):
 
 @pytest.mark.parametrize("interval", TYPES)
 def test_intervals(r_risk, lung, interval):
-    curve = fit_kaplan_meier(lung.time, lung.status, interval=interval)
+    curve = fit_kaplan_meier(SurvivalData(lung.time, lung.status), interval=interval)
     hold_curve(r_risk, f"lung_km_{interval}", f"lung, {interval}", curve, [100, 365, 700])
     hold_quantiles(r_risk, f"lung_km_{interval}", f"lung, {interval}", curve)
 
@@ -52,29 +53,29 @@ def test_intervals(r_risk, lung, interval):
 @pytest.mark.parametrize("interval", TYPES)
 def test_late_entry(r_risk, interval):
     g = GENERATED
-    curve = fit_kaplan_meier(g.time, g.status == 1, entry=g.entry, interval=interval)
+    curve = fit_kaplan_meier(SurvivalData(g.time, g.status == 1, entry=g.entry), interval=interval)
     hold_curve(r_risk, f"generated_entry_{interval}", f"late entry, {interval}", curve, [60, 200, 600])
     hold_quantiles(r_risk, f"generated_entry_{interval}", f"late entry, {interval}", curve)
 
 
 def test_late_entry_aids(r_risk):
     aids = lifelines.datasets.load_multicenter_aids_cohort_study()
-    curve = fit_kaplan_meier(aids["T"], aids["D"], entry=aids["W"])
+    curve = fit_kaplan_meier(SurvivalData(aids["T"], aids["D"], entry=aids["W"]))
     hold_curve(r_risk, "aids_entry", "AIDS cohort, late entry", curve, [3, 5, 7])
     hold_quantiles(r_risk, "aids_entry", "AIDS cohort, late entry", curve)
 
 
 def test_quantiles_with_ties_and_follow_up(r_risk):
     for label, part in GENERATED.groupby("group"):
-        months = fit_kaplan_meier(part.months, part.status == 1)
+        months = fit_kaplan_meier(SurvivalData(part.months, part.status == 1))
         hold_quantiles(r_risk, f"generated_months_{label}", "ties by month", months)
-        follow_up = fit_reverse_kaplan_meier(part.time, part.status)
+        follow_up = fit_reverse_kaplan_meier(SurvivalData(part.time, part.status))
         hold_quantiles(r_risk, f"generated_followup_{label}", "reverse Kaplan-Meier", follow_up)
 
 
 def test_weights_as_counts(r_risk):
     g = GENERATED
-    curve = fit_kaplan_meier(g.time, g.status == 1, weights=g["count"])
+    curve = fit_kaplan_meier(SurvivalData(g.time, g.status == 1, weights=g["count"]))
     assert curve.variance == "greenwood"
     hold_curve(r_risk, "generated_count", "weights that are counts", curve, [100, 300, 600])
 
@@ -84,7 +85,7 @@ def test_weights_as_counts(r_risk):
 def test_robust_variance(r_risk, clustered, late):
     g = GENERATED
     optional = ({"entry": g.entry} if late else {}) | ({"cluster": g.centre} if clustered else {})
-    curve = fit_kaplan_meier(g.time, g.status == 1, weights=g.weight, **optional)
+    curve = fit_kaplan_meier(SurvivalData(g.time, g.status == 1, weights=g.weight, **optional))
     assert curve.variance == "robust"
     id = f"generated_{'cluster' if clustered else 'robust'}{'_entry' if late else ''}"
     what = f"weighted, robust{' by centre' if clustered else ''}{', late entry' if late else ''}"
@@ -96,13 +97,14 @@ def test_robust_variance(r_risk, clustered, late):
 
 
 def test_rmst(r_risk, lung):
-    curve = fit_kaplan_meier(lung.time, lung.status)
+    curve = fit_kaplan_meier(SurvivalData(lung.time, lung.status))
     for horizon in (365, 700):
         mean = compute_rmst(curve, horizon)
         r_risk(f"lung_rmst_{horizon}", f"lung, RMST at {horizon}", [mean.rmst, mean.std_error])
     gbsg2 = lifelines.datasets.load_gbsg2()
     means = [
-        compute_rmst(c, 1500) for c in fit_kaplan_meier_by_group(gbsg2.time, gbsg2.cens, gbsg2.horTh).values()
+        compute_rmst(c, 1500)
+        for c in fit_kaplan_meier_by_group(SurvivalData(gbsg2.time, gbsg2.cens), gbsg2.horTh).values()
     ]
     ours = [mean.rmst for mean in means] + [mean.std_error for mean in means]
     r_risk("gbsg2_rmst_1500", "GBSG2 by hormone therapy, RMST at 1500", ours)
@@ -110,11 +112,11 @@ def test_rmst(r_risk, lung):
 
 def test_numbers_at_risk(r_risk):
     g = GENERATED
-    table = compute_risk_table(g.time, g.status, entry=g.entry)
+    table = compute_risk_table(SurvivalData(g.time, g.status, entry=g.entry))
     ours = compute_numbers_at_risk(table, [10, 100, 105, 400])[:, 0]
     r_risk("generated_at_risk", "at risk just before a tick, late entry", ours[:2], 0)
     r_risk("generated_at_risk_between", "at risk just before a tick between times, late entry", ours[2:], 0)
-    table = compute_risk_table(g.time, g.status)
+    table = compute_risk_table(SurvivalData(g.time, g.status))
     ours = compute_numbers_at_risk(table, [0, 10, 100, 105, 400])[:, 0]
     r_risk("generated_at_risk_none", "at risk just before a tick", ours, 0)
 
@@ -122,7 +124,9 @@ def test_numbers_at_risk(r_risk):
 @pytest.mark.parametrize("landmark", [0, 30])
 def test_simon_makuch(r_risk, landmark):
     d = lifelines.datasets.load_stanford_heart_transplants()
-    curves = fit_simon_makuch(d.start, d.stop, d.event, d.transplant, d.id, landmark=landmark).curves
+    curves = fit_simon_makuch(
+        SurvivalData(d.stop, d.event, entry=d.start, id=d.id), d.transplant, landmark=landmark
+    ).curves
     for state, curve in curves.items():
         id = f"stanford_simon_makuch_{landmark}_{state}"
         hold_curve(r_risk, id, f"Simon-Makuch from {landmark}, state {state}", curve, [60, 180, 365])
@@ -130,7 +134,7 @@ def test_simon_makuch(r_risk, landmark):
 
 def test_median_rounding(agree):
     for n in (6, 8, 14, 18, 20, 44, 58):
-        median = compute_quantile(fit_kaplan_meier(np.arange(1, n + 1), np.ones(n))).time
+        median = compute_quantile(fit_kaplan_meier(SurvivalData(np.arange(1, n + 1), np.ones(n)))).time
         source = "midpoint rule; a float S of 0.5 + 1e-16 must not skip a step"
         agree(
             f"risk_median_rounding_{n}",

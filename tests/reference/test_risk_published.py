@@ -17,6 +17,7 @@ from prrt_outcomes.statistics.curve_summaries import (
     compute_rmst,
     compute_rmst_difference,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier,
     fit_kaplan_meier_by_group,
@@ -51,7 +52,7 @@ def lung():
 def test_quantiles_flat(agree):
     time, event = [9, 3, 1, 1, 6, 6, 8, 10], [1, np.nan, 1, 0, 1, 1, 0, 0]
     kept = ~np.isnan(event)
-    curve = fit_kaplan_meier(np.array(time)[kept], np.array(event)[kept])
+    curve = fit_kaplan_meier(SurvivalData(np.array(time)[kept], np.array(event)[kept]))
     levels = 1 - np.array([13 / 14, 6 / 7, 2 / 3, 1 / 2, 9 / 35, 1 / 10])
     source = "R survival tests/quantile.R"
     ours = [compute_quantile(curve, p).time for p in levels]
@@ -60,7 +61,7 @@ def test_quantiles_flat(agree):
 
 def test_plateau_median(agree):
     time = [54, 75, 77, 84, 87, 92, 103, 105, 112, 118]
-    curve = fit_kaplan_meier(time, [1] * 5 + [0] * 5)
+    curve = fit_kaplan_meier(SurvivalData(time, [1] * 5 + [0] * 5))
     source = "CAMIS r-sas survival; R's rule (SAS: not estimable)"
     agree(
         "risk_plateau_median",
@@ -74,7 +75,9 @@ def test_plateau_median(agree):
 
 def test_aml(agree):
     time, event = AML_MAINTAINED[0] + AML_NOT[0], AML_MAINTAINED[1] + AML_NOT[1]
-    test = compute_logrank(compute_risk_table(time, event, group=["maintained"] * 11 + ["not"] * 12))
+    test = compute_logrank(
+        compute_risk_table(SurvivalData(time, event), group=["maintained"] * 11 + ["not"] * 12)
+    )
     source = "R survival tests/difftest.Rout.save"
     agree("risk_aml_logrank", "AML: log-rank chi-square", test.statistic, 3.396389, 1e-6, source)
     agree("risk_aml_observed", "AML: observed events", test.observed, [7, 11], 0, source)
@@ -82,8 +85,8 @@ def test_aml(agree):
 
 
 def test_lung(agree, lung):
-    logs = compute_quantile(fit_kaplan_meier(lung.time, lung.status, interval="log"))
-    loglog = compute_quantile(fit_kaplan_meier(lung.time, lung.status))
+    logs = compute_quantile(fit_kaplan_meier(SurvivalData(lung.time, lung.status), interval="log"))
+    loglog = compute_quantile(fit_kaplan_meier(SurvivalData(lung.time, lung.status)))
     ours = [logs.time, logs.lower, logs.upper, loglog.lower, loglog.upper]
     agree(
         "risk_lung_median",
@@ -93,18 +96,21 @@ def test_lung(agree, lung):
         0,
         "R survival",
     )
-    curves = fit_kaplan_meier_by_group(lung.time, lung.status, lung.sex, interval="log")
+    curves = fit_kaplan_meier_by_group(SurvivalData(lung.time, lung.status), lung.sex, interval="log")
     quantiles = [compute_quantile(curve) for curve in curves.values()]
     ours = [value for q in quantiles for value in (q.time, q.lower, q.upper)]
     expected = [270, 212, 310, 426, 348, 550]
     agree("risk_lung_sex_median", "lung by sex: median, log limits", ours, expected, 0, "survminer issue 828")
     parts = [lung[lung.sex == sex] for sex in (1, 2)]
-    ours = [compute_quantile(fit_reverse_kaplan_meier(part.time, part.status)).time for part in parts]
+    ours = [
+        compute_quantile(fit_reverse_kaplan_meier(SurvivalData(part.time, part.status))).time
+        for part in parts
+    ]
     agree("risk_lung_sex_followup", "lung by sex: follow-up", ours, [840, 529], 0, "survminer issue 828")
 
 
 def test_lung_weighted_tests(agree, lung):
-    table = compute_risk_table(lung.time, lung.status, group=lung.sex)
+    table = compute_risk_table(SurvivalData(lung.time, lung.status), group=lung.sex)
     pairs = ((0, 0), (1, 0), (0, 1), (1, 1))
     ours = [compute_logrank(table, FH, rho=rho, gamma=gamma).statistic for rho, gamma in pairs]
     source = "survminer tests/test-weighted-logrank.R"
@@ -119,7 +125,7 @@ def test_lung_weighted_tests(agree, lung):
 
 
 def test_lung_rmst(agree, lung):
-    male, female = fit_kaplan_meier_by_group(lung.time, lung.status, lung.sex).values()
+    male, female = fit_kaplan_meier_by_group(SurvivalData(lung.time, lung.status), lung.sex).values()
     means = [compute_rmst(curve, 965) for curve in (male, female)]
     ours = [means[0].rmst, means[0].std_error, means[1].rmst, means[1].std_error]
     expected = [324.0484, 22.29794, 455.9041, 32.91742]
@@ -133,7 +139,7 @@ def test_lung_rmst(agree, lung):
 def test_waltons_rmst(agree):
     waltons = lifelines.datasets.load_waltons()
     part = waltons[waltons["group"] == "miR-137"]
-    mean = compute_rmst(fit_kaplan_meier(part["T"], part["E"]), 10)
+    mean = compute_rmst(fit_kaplan_meier(SurvivalData(part["T"], part["E"])), 10)
     agree(
         "risk_waltons_rmst",
         "waltons: RMST at 10, SE",
@@ -146,7 +152,7 @@ def test_waltons_rmst(agree):
 
 def test_whas500(agree):
     x, y = sksurv.datasets.load_whas500()
-    table = compute_risk_table(y["lenfol"], y["fstat"], group=x.afb)
+    table = compute_risk_table(SurvivalData(y["lenfol"], y["fstat"]), group=x.afb)
     ours = [compute_logrank(table, w).statistic for w in ("logrank", "tarone_ware", "gehan", "peto")]
     expected = [10.9, 9.423, 8.2593, 9.8238]
     source = "CAMIS r-sas weighted logrank"
@@ -164,7 +170,9 @@ def test_whas500(agree):
 
 def test_veteran_expected(agree):
     x, y = sksurv.datasets.load_veterans_lung_cancer()
-    table = compute_risk_table(y["Survival_in_days"], y["Status"], group=x["Celltype"].astype(str))
+    table = compute_risk_table(
+        SurvivalData(y["Survival_in_days"], y["Status"]), group=x["Celltype"].astype(str)
+    )
     expected = [15.6937646143605, 34.5494783863493, 30.1020793268148, 47.6546776724754]
     source = "scikit-survival tests/test_compare.py"
     agree(
@@ -179,7 +187,7 @@ def test_veteran_expected(agree):
 
 def test_freireich(agree):
     d = lifelines.datasets.load_leukemia()
-    table = compute_risk_table(d["t"], d["status"], group=d["Rx"])
+    table = compute_risk_table(SurvivalData(d["t"], d["status"]), group=d["Rx"])
     ours = [compute_logrank(table, w).statistic for w in ("gehan", "tarone_ware", "peto")]
     expected = [13.457852, 15.123575, 14.084139]
     source = "lifelines tests/test_statistics.py"
@@ -197,14 +205,16 @@ def test_bmt_quantile_intervals(agree):
         "logit": (104, 230),
     }
     for interval, limits in expected.items():
-        q = compute_quantile(fit_kaplan_meier(part["T"], part["Status"], interval=interval), 0.25)
+        q = compute_quantile(
+            fit_kaplan_meier(SurvivalData(part["T"], part["Status"]), interval=interval), 0.25
+        )
         what = f"bone marrow ALL: 25 % quantile, {interval} limits"
         agree(f"risk_bmt_q25_{interval}", what, [q.lower, q.upper], limits, 0, "SAS via statsmodels tests")
 
 
 def test_one_sample(agree, shared_data):
     d = pd.read_csv(shared_data / "one_sample" / "kj1_final.csv")
-    test = compute_one_sample_logrank(d.time, d.status, fit_piecewise_exponential([2], [0.62]))
+    test = compute_one_sample_logrank(SurvivalData(d.time, d.status), fit_piecewise_exponential([2], [0.62]))
     ours = [test.observed, test.expected, test.statistic]
     agree(
         "risk_kj1_one_sample",
@@ -232,8 +242,8 @@ def test_phaeochromocytoma(agree, shared_data):
         d["histological_type"].str.contains("Paraganglioma"), "paraganglioma", "phaeochromocytoma"
     )
     time = time.where(time > 0, 0.5)
-    at = compute_milestones(fit_kaplan_meier(time, event), [730.5, 1826.25])
-    test = compute_logrank(compute_risk_table(time, event, group=group))
+    at = compute_milestones(fit_kaplan_meier(SurvivalData(time, event)), [730.5, 1826.25])
+    test = compute_logrank(compute_risk_table(SurvivalData(time, event), group=group))
     ours = [event.sum(), *at.survival, test.statistic]
     expected = [21, 0.9005, 0.8245, 1.2665]
     agree(
@@ -248,7 +258,7 @@ def test_phaeochromocytoma(agree, shared_data):
 
 def test_radiant4(agree, shared_data):
     d = pd.read_csv(shared_data / "radiant4" / "pfs.csv")
-    curves = fit_kaplan_meier_by_group(d.time, d.event, d.arm)
+    curves = fit_kaplan_meier_by_group(SurvivalData(d.time, d.event), d.arm)
     ours = sorted(compute_quantile(curve).time for curve in curves.values())
     agree(
         "risk_radiant4_median",

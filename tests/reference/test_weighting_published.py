@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.evalue import compute_e_value
 from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
 
@@ -59,7 +60,7 @@ def test_maic_hazard_ratio(maic, shared_data, agree):
         ("before", {}, [0.374898, 0.303901, 0.462481]),
         ("after", {"weights": weights}, [0.283485, 0.20747, 0.38734]),
     ):
-        row = fit_cox(time, event, arm, **options).table.iloc[0]
+        row = fit_cox(SurvivalData(time, event, **options), arm).table.iloc[0]
         agree(
             f"maic_survival_{name}",
             f"MAIC: hazard ratio {name} weighting, interval",
@@ -76,7 +77,9 @@ def test_maic_hazard_ratio(maic, shared_data, agree):
 )
 def test_radiant4_hazard_ratio(shared_data, endpoint, expected, tolerance, agree):
     d = pd.read_csv(shared_data / "radiant4" / f"{endpoint}.csv")
-    row = fit_cox(d["time"], d["event"], d[["arm"]], references={"arm": "placebo"}).table.iloc[0]
+    row = fit_cox(SurvivalData(d["time"], d["event"]), d[["arm"]], references={"arm": "placebo"}).table.iloc[
+        0
+    ]
     agree(
         f"radiant4_{endpoint}_hazard_ratio",
         f"RADIANT-4 {endpoint}: unstratified hazard ratio, interval",

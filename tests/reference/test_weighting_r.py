@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.standardisation import (
     compute_pseudo_observations,
@@ -96,7 +97,7 @@ def test_weighted_comparison_equals_r(propensity, estimand, agree):
         1e-6,
         SOURCE,
     )
-    row = fit_cox(D["time"], D["event"], D["treated"], weights=weights).table.iloc[0]
+    row = fit_cox(SurvivalData(D["time"], D["event"], weights=weights), D["treated"]).table.iloc[0]
     ours = row[["coefficient", "std_error", "lower", "upper"]].to_numpy(dtype=float)
     agree(
         f"{estimand}_cox",
@@ -152,7 +153,12 @@ def test_pseudo_observations_equal_leaving_out_one_by_one(agree):
 @pytest.mark.parametrize("estimand", ["ATT", "overlap", "ATE"])
 def test_doubly_robust_difference_equals_r(propensity, estimand, agree):
     result = fit_standardised_survival(
-        D["time"], D["event"], TREATED, COVARIATES, propensity.score, [24], estimand=estimand, **FIT
+        SurvivalData(D["time"], D["event"]),
+        TREATED,
+        COVARIATES,
+        propensity.score,
+        [24],
+        estimand=estimand,
     )
     columns = [
         "survival_cohort",

@@ -42,6 +42,7 @@ from prrt_outcomes.controls.weighting import (
     fit_maic_weighting,
     list_baseline_covariates,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def stack_reconstruction(cohort: EndpointRows, found: Reconstruction) -> TwoSamp
 
 def _overlay(curve: DigitisedCurve, found: Reconstruction) -> pd.DataFrame:
     """Published points, and the rebuilt curve at its own times."""
-    rebuilt = fit_kaplan_meier(np.maximum(found.time, SHORTEST_MONTHS), found.event)
+    rebuilt = fit_kaplan_meier(SurvivalData(np.maximum(found.time, SHORTEST_MONTHS), found.event))
     parts = {
         "published": (curve.time, curve.survival),
         "reconstructed": (np.append(0.0, rebuilt.time), np.append(1.0, rebuilt.survival)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile, fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> list[d
 
 def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
     """Means of event and reference hazard of a patient, and their covariance, as functions of the hazard ratio."""
-    censoring = fit_reverse_kaplan_meier(rows.time_months, rows.event)
+    censoring = fit_reverse_kaplan_meier(SurvivalData(rows.time_months, rows.event))
     edges = np.linspace(0, float(rows.time_months.max()), GRID_POINTS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     observed = np.concatenate(([1.0], censoring.survival))[

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prrt_outcomes.controls.digitised import DigitisedCurve
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def measure_quality(
     ``flat_stretch_events`` (events where the published curve is flat). What was not published is ``unknown``
     and refuses nothing.
     """
-    rebuilt = fit_kaplan_meier(found.time, found.event)
+    rebuilt = fit_kaplan_meier(SurvivalData(found.time, found.event))
     values = _value_at(rebuilt, curve.time)
     distance = float(np.max(np.abs(values - curve.survival)))
     at_risk = float(np.max(np.abs(found.at_risk - curve.at_risk))) / float(curve.at_risk[0])

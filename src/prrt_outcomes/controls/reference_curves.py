@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.one_sample import (
     PiecewiseExponential,
@@ -112,7 +113,9 @@ def _test_one_sample(
 ) -> dict:
     """Row of `controls` with the one-sample log-rank test and observed over expected events."""
     test = compute_one_sample_logrank(
-        rows.time_months, rows.event, reference.curve, entry=rows.entry_months, confidence=confidence
+        SurvivalData(rows.time_months, rows.event, entry=rows.entry_months),
+        reference.curve,
+        confidence=confidence,
     )
     return comparison_row(
         "one_sample_logrank",

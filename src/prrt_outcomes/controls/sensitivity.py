@@ -17,6 +17,7 @@ from prrt_outcomes.controls.reference_curves import cut_follow_up
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
 from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.evalue import compute_e_value
 from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.units import convert_days_to_months
@@ -126,10 +127,8 @@ def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
     used = rows.select(known)
     event = (used.event == 1).astype(float)
     fit = fit_cox(
-        used.time_months,
-        event,
+        SurvivalData(used.time_months, event, entry=used.entry_months),
         pd.DataFrame({"five_years": (year[known] - middle) / 5}),
-        entry=used.entry_months,
         confidence=data.level,
     )
     row = hazard_ratio_row(fit.table.iloc[0], n=len(event), observed=float(event.sum()))

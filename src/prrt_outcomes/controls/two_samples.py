@@ -18,6 +18,7 @@ from prrt_outcomes.statistics.curve_summaries import (
     compute_quantile,
     compute_rmst_difference,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
@@ -276,11 +277,13 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
     for name, members in weighting.samples.sides():
         own = weighting.samples.select(members)
         curves[name] = fit_kaplan_meier(
-            own.time_months,
-            own.event,
-            entry=own.entry_months,
-            weights=None if weighting.weights is None else weighting.weights[members],
-            cluster=None if weighting.cluster is None else weighting.cluster[members],
+            SurvivalData(
+                own.time_months,
+                own.event,
+                entry=own.entry_months,
+                weights=None if weighting.weights is None else weighting.weights[members],
+                cluster=None if weighting.cluster is None else weighting.cluster[members],
+            ),
             robust=weighting.weights is not None,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
@@ -292,12 +295,14 @@ def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: di
     """Row of `controls` with the hazard ratio of the cohort; `shared` fills columns of the row."""
     samples = weighting.samples
     fit = fit_cox(
-        samples.time_months,
-        samples.event.astype(float),
+        SurvivalData(
+            samples.time_months,
+            samples.event.astype(float),
+            entry=samples.entry_months,
+            weights=weighting.weights,
+            cluster=weighting.cluster,
+        ),
         pd.DataFrame({COHORT: samples.in_cohort.astype(float)}),
-        entry=samples.entry_months,
-        weights=weighting.weights,
-        cluster=weighting.cluster,
         robust=weighting.weights is not None,
         confidence=settings.confidence.level,
     )

@@ -13,6 +13,7 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.controls.control_results import comparison_row
 from prrt_outcomes.controls.two_samples import Weighting
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.matching import fit_matching
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_propensity
@@ -205,11 +206,9 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         found = np.full(len(counts), np.nan)
         if known.any():
             fitted = bootstrap_cox_log_hazard_ratio(
-                samples.time_months,
-                samples.event.astype(float),
+                SurvivalData(samples.time_months, samples.event.astype(float), entry=samples.entry_months),
                 samples.in_cohort.astype(float)[:, None],
                 weights[known],
-                entry=samples.entry_months,
             )
             found[known] = fitted.coefficients[:, 0]
         logs.append(found)

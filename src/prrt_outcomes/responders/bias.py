@@ -12,6 +12,7 @@ from prrt_outcomes.responders.comparisons import STATE
 from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
@@ -108,24 +109,16 @@ def compute_guarantee_time_bias(
     -------
     GuaranteeTimeBias
     """
-    event = (rows.event == 1).astype(float)
     state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
-    fixed = {
-        "time": rows.time_months,
-        "event": event,
-        "covariates": _frame(history.final),
-        "entry": rows.entry_months,
-    }
-    moving = {
-        "time": state_rows.stop,
-        "event": (state_rows.event == 1).astype(float),
-        "covariates": _frame(state_rows.state),
-        "entry": state_rows.start,
-    }
+    fixed = (SurvivalData(rows.time_months, rows.event == 1, rows.entry_months), _frame(history.final))
+    moving = (
+        SurvivalData(state_rows.stop, state_rows.event == 1, state_rows.start),
+        _frame(state_rows.state),
+    )
     nothing = float("nan")
     if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
         return GuaranteeTimeBias(*[nothing] * 5, n_replicates=0, status="too_few")
-    fits = [fit_cox(**part) for part in (fixed, moving)]
+    fits = [fit_cox(*part) for part in (fixed, moving)]
     values = [float(fit.coefficients[0]) for fit in fits]
     failed = next((fit.status for fit in fits if not np.isfinite(fit.coefficients[0])), None)
     if failed is not None:
@@ -133,8 +126,8 @@ def compute_guarantee_time_bias(
     bias = values[0] - values[1]
     if weights is None or not len(weights):
         return GuaranteeTimeBias(*values, bias, nothing, nothing, n_replicates=0, status="ok")
-    naive = bootstrap_cox_log_hazard_ratio(**fixed, weights_matrix=weights)
-    dependent = bootstrap_cox_log_hazard_ratio(**moving, weights_matrix=weights[:, state_rows.patient])
+    naive = bootstrap_cox_log_hazard_ratio(*fixed, weights)
+    dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, state_rows.patient])
     difference = naive.coefficients[:, 0] - dependent.coefficients[:, 0]
     known = difference[np.isfinite(difference)]
     tail = (1 - confidence) / 2
@@ -186,12 +179,14 @@ def simulate_null_claims(
         counts.append(int(responds.sum()))
         if not 0 < responds.sum() < n or not event.any():
             continue
-        test = compute_logrank(compute_risk_table(time, event, group=responds.astype(int)))
+        test = compute_logrank(compute_risk_table(SurvivalData(time, event), group=responds.astype(int)))
         naive.append(test.p_value < LEVEL)
         if test.status == "ok" and (test.observed > 0).all():
             ratios.append(_log_ratio(test))
         start, stop, happened, state, patient = _split(time, event, response)
-        dependent.append(compute_mantel_byar(start, stop, happened, state, patient).p_value < LEVEL)
+        dependent.append(
+            compute_mantel_byar(SurvivalData(stop, happened, entry=start, id=patient), state).p_value < LEVEL
+        )
     if not naive:
         return None
     return NullClaims(
@@ -207,7 +202,7 @@ def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.
     """Times to response and their probabilities; the last entry, inf, is never."""
     from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
-    curve = fit_kaplan_meier(np.maximum(time, 1e-9), responded)
+    curve = fit_kaplan_meier(SurvivalData(np.maximum(time, 1e-9), responded))
     survival = np.concatenate(([1.0], curve.survival))
     mass = np.append(-np.diff(survival), survival[-1])
     return np.append(curve.time, np.inf), mass / mass.sum()

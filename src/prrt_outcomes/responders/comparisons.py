@@ -16,6 +16,7 @@ from prrt_outcomes.responders.states import (
     derive_state_rows,
 )
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
@@ -124,7 +125,7 @@ def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float, meth
     both = 0 < inside.sum() < len(inside)
     statistic, p_value, status = np.nan, np.nan, "too_few"
     if both:
-        test = compute_logrank(compute_risk_table(time, event, entry=entry, group=inside))
+        test = compute_logrank(compute_risk_table(SurvivalData(time, event, entry=entry), group=inside))
         statistic, p_value, status = test.statistic, test.p_value, test.status
     plain = counts | {"adjusted": False, "statistic": statistic, "p_value": p_value}
     if not both:
@@ -169,7 +170,9 @@ def _compare_mantel_byar(comparison: Comparison, state_rows: StateRows) -> dict:
     inside = rows.state == comparison.positions[1]
     if not (0 < inside.sum() < len(inside)):
         return base | {"statistic": np.nan} | _empty_ratio("too_few")
-    test = compute_mantel_byar(rows.start, rows.stop, rows.event == 1, inside.astype(int), rows.patient)
+    test = compute_mantel_byar(
+        SurvivalData(rows.stop, rows.event == 1, entry=rows.start, id=rows.patient), inside.astype(int)
+    )
     return base | _empty_ratio(test.status) | {"statistic": test.statistic, "p_value": test.p_value}
 
 
@@ -213,11 +216,9 @@ def _fit_ratio(
     if covariates.dropna()[STATE].nunique() < 2:
         return _empty_ratio("too_few")
     fit = fit_cox(
-        time,
-        event,
+        SurvivalData(time, event, entry=entry),
         covariates,
         references=references,
-        entry=entry,
         confidence=comparison.confidence,
     )
     row = fit.table.loc[fit.table["term"] == STATE].iloc[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at, derive_state_rows
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
@@ -52,11 +53,8 @@ def summarise_responder_curves(
         if month >= last:
             continue
         found = fit_simon_makuch(
-            state_rows.start,
-            state_rows.stop,
-            state_rows.event,
+            SurvivalData(state_rows.stop, state_rows.event, entry=state_rows.start, id=state_rows.patient),
             state_rows.state,
-            state_rows.patient,
             landmark=float(month),
             **scale,
         )
@@ -84,7 +82,9 @@ def _fixed(
         if not chosen.any():
             continue
         entry = None if rows.entry_months is None else np.maximum(rows.entry_months[chosen] - origin, 0.0)
-        curve = fit_kaplan_meier(rows.time_months[chosen] - origin, rows.event[chosen], entry=entry, **scale)
+        curve = fit_kaplan_meier(
+            SurvivalData(rows.time_months[chosen] - origin, rows.event[chosen], entry=entry), **scale
+        )
         at_start = curve.n if entry is None else int((entry <= 0).sum())
         tables.append(_tabulate(curve, name, "naive" if month is None else "landmark", month, at_start))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

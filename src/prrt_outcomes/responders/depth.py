@@ -12,6 +12,7 @@ from scipy.special import chdtrc, ndtri
 from prrt_outcomes.responders.states import StateHistory, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -100,10 +101,8 @@ def summarise_depth(rows: EndpointRows, depth: DepthHistory, confidence: float) 
     basis = compute_spline_basis(value, knots)
     names = [f"depth_{k}" for k in range(basis.shape[1])]
     fit = fit_cox(
-        split.stop,
-        (split.event == 1).astype(float),
+        SurvivalData(split.stop, (split.event == 1).astype(float), entry=split.start),
         pd.DataFrame(basis, columns=names),
-        entry=split.start,
     )
     if not fit.estimated.all():
         return None

@@ -10,6 +10,7 @@ import pandas as pd
 from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
 from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
 from prrt_outcomes.survival.cox_models import RATIO, format_ratio
@@ -46,10 +47,8 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
         if min(inside.sum(), len(inside) - inside.sum()) < MINIMUM_GROUP:
             continue
         fit = fit_cox(
-            time,
-            event,
+            SurvivalData(time, event, entry=entry),
             pd.DataFrame({STATE: inside}),
-            entry=entry,
             confidence=comparison.confidence,
         )
         written.append(
@@ -125,11 +124,13 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
     if 0 < in_state.sum() < len(in_state):
         entry = None if rows.entry_months is None else np.maximum(rows.entry_months[used] - month, 0.0)
         model = fit_cox(
-            rows.time_months[used] - month,
-            (rows.event[used] == 1).astype(float),
+            SurvivalData(
+                rows.time_months[used] - month,
+                (rows.event[used] == 1).astype(float),
+                entry=entry,
+                weights=weights[used],
+            ),
             pd.DataFrame({STATE: in_state}),
-            entry=entry,
-            weights=weights[used],
             robust=True,
             confidence=comparison.confidence,
         ).table.iloc[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ def summarise_predictors(
             continue
         known = {k: v for k, v in references.items() if k in kept and v in set(complete[k].astype(str))}
         fit = fit_cox(
-            time[usable],
-            event[usable].astype(float),
+            SurvivalData(
+                time[usable], event[usable].astype(float), entry=None if entry is None else entry[usable]
+            ),
             own[kept],
             references=known,
-            entry=None if entry is None else entry[usable],
             confidence=confidence,
         )
         parts.append(fit.table.assign(outcome=outcome))

@@ -1,4 +1,4 @@
-"""How well a score orders the times to event: Harrell's and Uno's concordance, as R's `concordance`."""
+"""How well a score orders the times to event: Harrell's concordance, as R's `concordance`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from prrt_outcomes.statistics.cox_result import CoxResult
-from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
+from prrt_outcomes.statistics.model_rows import ModelRows
 
 SAME_SCORE = 1e-12
 
@@ -37,53 +37,7 @@ class ConcordanceResult:
     tied: float
 
 
-def compute_concordance(
-    time,
-    event,
-    score,
-    *,
-    entry=None,
-    weights=None,
-    strata=None,
-    cluster=None,
-    identifier=None,
-    method: str = "harrell",
-    horizon: float | None = None,
-    confidence: float = 0.95,
-) -> ConcordanceResult:
-    """Concordance of a risk score (higher means earlier events) with survival.
-
-    Parameters
-    ----------
-    time, event, entry, weights, strata, cluster, identifier : as `fit_cox`
-    score : (n,) risk; two scores closer than 1e-12 of the largest are tied
-    method : ``harrell``, or ``uno``: pairs weigh 1/G(t-)^2, G the Kaplan-Meier curve of censoring (needs
-        rows without delayed entry)
-    horizon : events after it do not count; needed in practice for Uno's, where G becomes small
-
-    Returns
-    -------
-    ConcordanceResult
-
-    Notes
-    -----
-    A pair is an event at t and another row at risk at t that ends later, or is censored at t. Pairs are
-    formed within strata. Sources: survival::concordance; Uno 2011, Stat Med 30:1105.
-    """
-    score = np.asarray(score, dtype=float).ravel()
-    if not np.isfinite(score).all():
-        raise ValueError(f"{int((~np.isfinite(score)).sum())} missing or infinite scores")
-    rows = derive_model_rows(
-        time, event, entry=entry, weights=weights, strata=strata, cluster=cluster, identifier=identifier
-    )
-    if len(score) != len(rows.kept):
-        raise ValueError(f"score has {len(score)} values for {len(rows.kept)} rows")
-    return _summarise(rows, score[rows.kept], method, horizon, confidence)
-
-
-def compute_cox_concordance(
-    fit: CoxResult, *, method: str = "harrell", horizon: float | None = None, confidence: float = 0.95
-) -> ConcordanceResult:
+def compute_cox_concordance(fit: CoxResult, *, confidence: float = 0.95) -> ConcordanceResult:
     """Concordance of a fitted Cox model's linear predictor; see `compute_concordance`.
 
     A separated model has no linear predictor: status ``separation``, empty. Columns that are not estimable
@@ -91,20 +45,30 @@ def compute_cox_concordance(
     """
     if fit.status == "separation":
         return ConcordanceResult("separation", np.nan, np.nan, np.nan, np.nan, 0.0, 0.0, 0.0)
-    return _summarise(fit.rows, fit.linear_predictor, method, horizon, confidence)
+    return compute_concordance(fit.rows, fit.linear_predictor, confidence=confidence)
 
 
-def _summarise(rows: ModelRows, score, method: str, horizon, confidence: float) -> ConcordanceResult:
-    """Count pairs by stratum and add up."""
-    if method not in ("harrell", "uno"):
-        raise ValueError(f"method {method!r}: expected 'harrell' or 'uno'")
-    if method == "uno" and rows.delayed_entry:
-        raise ValueError("Uno's concordance is not defined for delayed entry")
+def compute_concordance(rows: ModelRows, score, *, confidence: float = 0.95) -> ConcordanceResult:
+    """Harrell's concordance of a risk score (higher means earlier events) with survival.
+
+    Parameters
+    ----------
+    rows : as `derive_model_rows`
+    score : one a row of `rows`; two scores closer than 1e-12 of the largest are tied
+
+    Notes
+    -----
+    A pair is an event at t and another row at risk at t that ends later, or is censored at t. Pairs are
+    formed within strata. Source: survival::concordance.
+    """
+    score = np.asarray(score, dtype=float)
+    if score.shape != (rows.n,) or not np.isfinite(score).all():
+        raise ValueError(f"score: expected {rows.n} finite numbers, one a row")
     rank = _rank_with_tolerance(score)
     counts = np.zeros((rows.n, 3))
     for s in np.unique(rows.stratum):
         own = np.flatnonzero(rows.stratum == s)
-        counts[own] = _count_pairs(rows, own, rank[own], method, horizon)
+        counts[own] = _count_pairs(rows, own, rank[own])
     # Each pair is counted at both its members.
     concordant, discordant, tied = rows.weights @ counts / 2
     pairs = concordant + discordant + tied
@@ -128,7 +92,7 @@ def _summarise(rows: ModelRows, score, method: str, horizon, confidence: float) 
     )
 
 
-def _count_pairs(rows: ModelRows, own: np.ndarray, rank: np.ndarray, method: str, horizon) -> np.ndarray:
+def _count_pairs(rows: ModelRows, own: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Weights of concordant, discordant and tied partners of each row of one stratum: (n, 3)."""
     time, event = rows.time[own], rows.event[own]
     weight = rows.weights[own]
@@ -136,19 +100,14 @@ def _count_pairs(rows: ModelRows, own: np.ndarray, rank: np.ndarray, method: str
     # An event meets everybody whose key is larger: later ends, and censorings at the same time.
     end = 2 * np.searchsorted(distinct, time) + ~event
     begin = 2 * np.searchsorted(distinct, rows.entry[own]) + 1
-    pair_weight = np.ones(len(own))
-    if method == "uno":
-        pair_weight = 1 / _censoring_survival_before(time, event, weight) ** 2
-    counted = event if horizon is None else event & (time <= horizon)
-    event_weight = weight[counted] * pair_weight[counted]
     out = np.zeros((len(own), 3))
     for sign, keys in ((1, end), (-1, begin)):
         if sign < 0 and not rows.delayed_entry:
             continue
-        partners = _sum_by_order(end[counted], rank[counted], keys, rank, weight)
-        out[counted] += sign * partners * pair_weight[counted][:, None]
+        partners = _sum_by_order(end[event], rank[event], keys, rank, weight)
+        out[event] += sign * partners
         # Seen from the later row, those of higher score than its own are the concordant ones.
-        earlier = _sum_by_order(-keys, rank, -end[counted], rank[counted], event_weight)
+        earlier = _sum_by_order(-keys, rank, -end[event], rank[event], weight[event])
         out += sign * earlier[:, [1, 0, 2]]
     return out
 
@@ -189,17 +148,6 @@ def _sum_dominated(key, rank, other_key, other_rank, other_weight, *, inclusive:
         asking = right & ~is_other[order]
         out[order[asking]] += total[1:][asking] - total[start[asking]]
     return out[:n]
-
-
-def _censoring_survival_before(time, event, weight) -> np.ndarray:
-    """Kaplan-Meier of censoring just before each time; events at a time leave before its censorings."""
-    position = np.unique(time, return_inverse=True)[1]
-    at_risk = np.cumsum(np.bincount(position, weights=weight)[::-1])[::-1]
-    dead = np.bincount(position, weights=weight * event)
-    censored = np.bincount(position, weights=weight * ~event)
-    exposed = at_risk - dead
-    factor = np.where(exposed > 0, 1 - censored / np.where(exposed > 0, exposed, 1), 1.0)
-    return np.concatenate([[1.0], np.cumprod(factor)])[:-1][position]
 
 
 def _rank_with_tolerance(score: np.ndarray) -> np.ndarray:

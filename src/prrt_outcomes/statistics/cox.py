@@ -15,13 +15,14 @@ from prrt_outcomes.statistics.cox_result import (
     empty_cox_result,
     format_coefficient_table,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import (
     Design,
     DesignColumn,
     compute_centre_and_scale,
     derive_design_matrix,
 )
-from prrt_outcomes.statistics.model_rows import TIE_TOLERANCE, ModelRows, derive_model_rows
+from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     compute_score_residuals,
@@ -38,33 +39,21 @@ EVENTS_PER_PARAMETER = 10
 
 
 def fit_cox(
-    time,
-    event,
+    data: SurvivalData,
     covariates: pd.DataFrame | pd.Series | np.ndarray,
     *,
     references: Mapping[str, object] | None = None,
-    entry=None,
-    weights=None,
-    strata=None,
-    cluster=None,
-    identifier=None,
     robust: bool | None = None,
     ties: str = "efron",
     confidence: float = 0.95,
-    tie_tolerance: float = TIE_TOLERANCE,
 ) -> CoxResult:
     """Fit a Cox model: any covariates, strata, delayed entry, counting-process rows, weights.
 
     Parameters
     ----------
-    time, event : (n,) end of observation, and 0/1; in counting-process rows, end of each interval
+    data : survival data; events 0 or 1, whole weights are counts
     covariates : one row an observation; see `derive_design_matrix` for categories and references
-    entry : (n,) start of observation; at risk at t when entry < t <= time
-    weights : (n,) case weights, 0 or more; whole numbers are counts
-    strata : (n,) labels, or a frame whose columns are crossed
-    cluster : (n,) labels of what is resampled by the robust variance (patients, centres)
-    identifier : (n,) patient of each row, where a patient can have several
-    robust : sandwich variance. Default: when weights are not counts, when `cluster` is given or when a
+    robust : sandwich variance. Default: when weights are not counts, when clusters are given or when a
         patient has more than one event
     ties : ``efron`` or ``breslow``
 
@@ -75,8 +64,7 @@ def fit_cox(
     Raises
     ------
     ValueError
-        for input that cannot be meant: see `derive_model_rows` and `derive_design_matrix`; for a robust
-        variance of a single cluster.
+        for events other than 0 and 1, as `derive_design_matrix`, and for a robust variance of a single cluster.
 
     Notes
     -----
@@ -87,27 +75,32 @@ def fit_cox(
 
     Examples
     --------
-    >>> fit = fit_cox([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [[0], [1], [1], [1], [0], [0]])
+    >>> data = SurvivalData([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0])
+    >>> fit = fit_cox(data, [[0], [1], [1], [1], [0], [0]])
     >>> round(float(fit.coefficients[0]), 6), fit.status
     (1.676857, 'few_events')
     """
-    design = derive_design_matrix(covariates, references=references)
-    rows = derive_model_rows(
-        time,
-        event,
-        entry=entry,
-        weights=weights,
-        strata=strata,
-        cluster=cluster,
-        identifier=identifier,
-        keep=design.complete,
-        tie_tolerance=tie_tolerance,
-    )
-    design = replace(design, matrix=design.matrix[rows.kept[design.complete]])
+    design, rows = derive_model(data, covariates, references)
     if robust is None:
-        counts = bool((rows.weights == np.round(rows.weights)).all())
-        robust = not counts or cluster is not None or rows.events_per_patient_max > 1
+        robust = needs_robust_variance(data, rows)
     return fit_cox_rows(design, rows, robust=robust, ties=ties, confidence=confidence)
+
+
+def derive_model(
+    data: SurvivalData, covariates, references: Mapping[str, object] | None
+) -> tuple[Design, ModelRows]:
+    """Design matrix and rows of a model, without rows of weight 0 or with a missing covariate."""
+    design = derive_design_matrix(covariates, references=references)
+    if len(design.complete) != data.n:
+        raise ValueError(f"covariates has {len(design.complete)} rows, time has {data.n}")
+    rows = derive_model_rows(data, design.complete)
+    return replace(design, matrix=design.matrix[rows.kept[design.complete]]), rows
+
+
+def needs_robust_variance(data: SurvivalData, rows: ModelRows) -> bool:
+    """Whether weights are not counts, clusters are given or a patient has more than one event."""
+    counts = bool((rows.weights == np.round(rows.weights)).all())
+    return not counts or data.cluster is not None or rows.events_per_patient_max > 1
 
 
 def fit_cox_rows(

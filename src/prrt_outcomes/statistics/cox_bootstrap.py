@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prrt_outcomes.statistics.cox import fit_cox_rows
-from prrt_outcomes.statistics.design import Design, derive_design_matrix
-from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
+from prrt_outcomes.statistics.cox import derive_model, fit_cox_rows
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.design import Design
+from prrt_outcomes.statistics.model_rows import ModelRows
 
 BLOCK_ELEMENTS = 1 << 16
 MAX_ITERATIONS = 25
@@ -66,28 +67,24 @@ class _Layout:
 
 
 def bootstrap_cox_log_hazard_ratio(
-    time,
-    event,
+    data: SurvivalData,
     covariates,
     weights_matrix: np.ndarray,
     *,
     references=None,
-    entry=None,
-    strata=None,
-    identifier=None,
     ties: str = "efron",
 ) -> CoxBootstrapResult:
     """Fit the same Cox model under each row of a matrix of weights.
 
     Parameters
     ----------
-    time, event, covariates, references, entry, strata, identifier, ties : as `fit_cox`
+    data, covariates, references, ties : as `fit_cox`; `data` without weights
     weights_matrix : (R, n) case weights, 0 or more: counts of a bootstrap, or counts times refitted weights
 
     Returns
     -------
     CoxBootstrapResult
-        replicate r equals ``fit_cox(..., weights=weights_matrix[r])``, rows of weight 0 being absent.
+        replicate r equals `fit_cox` with the weights ``weights_matrix[r]``, rows of weight 0 being absent.
 
     Raises
     ------
@@ -101,10 +98,9 @@ def bootstrap_cox_log_hazard_ratio(
     Under Efron, tied events are those of positive weight in the replicate, each with the mean weight, as
     R's case weights. Rows with a missing covariate are left out of all replicates.
     """
-    design = derive_design_matrix(covariates, references=references)
-    rows = derive_model_rows(
-        time, event, entry=entry, strata=strata, identifier=identifier, keep=design.complete
-    )
+    if data.weights is not None:
+        raise ValueError("the weights of the replicates stand in weights_matrix, not in the data")
+    design, rows = derive_model(data, covariates, references)
     weights_matrix = np.asarray(weights_matrix)
     if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(rows.kept):
         raise ValueError(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prrt_outcomes.statistics.data import TIE_TOLERANCE, SurvivalData
 from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
-from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE, check_rows, compute_codes, compute_event_codes
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
 
@@ -72,13 +72,9 @@ class IncidenceMilestones:
 
 
 def fit_cumulative_incidence(
-    time: ArrayLike,
-    event: ArrayLike,
+    data: SurvivalData,
     *,
     cause: int = 1,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
     robust: bool | None = None,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
@@ -88,9 +84,8 @@ def fit_cumulative_incidence(
 
     Parameters
     ----------
-    time, event, entry, weights : as `check_rows`; event 0 censored, `cause` the event, any other code
-        competing
-    cluster, robust : as `fit_kaplan_meier`
+    data : survival data without strata; `cause` is the event, any other code above 0 competes
+    robust : as `fit_kaplan_meier`
     interval, confidence : as `compute_interval`, on F
     group : label that the result carries
 
@@ -100,26 +95,20 @@ def fit_cumulative_incidence(
 
     Raises
     ------
-    ValueError : as `check_rows`
+    ValueError : strata
 
     References
     ----------
     Aalen and Johansen 1978; variance as ``cmprsk::cuminc`` (Aalen 1978, Annals of Statistics 6:534, with the
     correction for ties) or, robust, as R survival's multi-state ``survfit``.
     """
-    table = compute_risk_table(
-        time, event, entry=entry, weights=weights, cause=cause, tolerance=TIE_TOLERANCE
-    )
+    table = compute_risk_table(data, cause=cause)
     curve = compute_cumulative_incidence(table, cause=cause, interval=interval, confidence=confidence)
     if robust is None:
-        robust = cluster is not None or (
-            weights is not None and bool(np.any(np.asarray(weights, dtype=float) % 1 != 0))
-        )
+        robust = data.cluster is not None or not data.whole_weights
     if not robust:
         return replace(curve, group=group)
-    rows = check_rows(time, event, entry=entry, weights=weights)
-    codes = None if cluster is None else compute_codes(cluster, len(rows.event), "cluster").code
-    influence = compute_influence_rows(rows, cause, codes, curve.time)
+    influence = compute_influence_rows(data, cause, curve.time)
     place = np.searchsorted(table.time, curve.time)
     flows = table.weighted
     parts = [getattr(flows, name)[place, 0] for name in ("at_risk", "events", "competing")]
@@ -127,22 +116,6 @@ def fit_cumulative_incidence(
     errors = _errors(curve.incidence, variance, interval, confidence)
     status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
     return replace(curve, group=group, variance="robust", influence=influence, status=status, **errors)
-
-
-def fit_cumulative_incidence_by_group(
-    time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry=None, weights=None, **settings
-) -> dict[object, CumulativeIncidence]:
-    """Fit one cumulative incidence a group; parameters as `fit_cumulative_incidence`, result keyed by label."""
-    times = np.asarray(time, dtype=np.float64)
-    events, codes = compute_event_codes(event), compute_codes(group, len(times), "group")
-    given = {"entry": entry, "weights": weights, "cluster": settings.pop("cluster", None)}
-    given = {name: np.asarray(values) for name, values in given.items() if values is not None}
-    curves = {}
-    for code, label in enumerate(codes.labels):
-        rows = codes.code == code
-        part = {name: values[rows] for name, values in given.items()}
-        curves[label] = fit_cumulative_incidence(times[rows], events[rows], group=label, **part, **settings)
-    return curves
 
 
 def compute_cumulative_incidence(

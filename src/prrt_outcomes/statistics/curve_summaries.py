@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from prrt_outcomes.statistics.data import TIE_TOLERANCE
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, compute_interval, compute_normal_quantile
-from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE
 
 
 @dataclass(frozen=True)

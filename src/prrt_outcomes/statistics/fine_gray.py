@@ -15,6 +15,7 @@ from prrt_outcomes.statistics.cox_result import (
     compute_quadratic_test,
     format_coefficient_table,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import fit_newton
@@ -84,21 +85,19 @@ class _LikelihoodAt:
 
 
 def fit_fine_gray(
-    time,
-    cause,
+    data: SurvivalData,
     covariates: pd.DataFrame | pd.Series | np.ndarray,
     *,
     references: Mapping[str, object] | None = None,
-    event_of_interest: object = 1,
-    censored: object = 0,
+    cause: int = 1,
     confidence: float = 0.95,
 ) -> FineGrayResult:
     """Fit the subdistribution hazard of one cause; every other cause competes.
 
     Parameters
     ----------
-    time : (n,) follow-up, from 0
-    cause : (n,) what ended it; `event_of_interest`, `censored`, anything else is a competing event
+    data : survival data without entry, weights, strata and clusters
+    cause : event code that counts; other codes above 0 are competing events
     covariates, references, confidence : as `fit_cox`
 
     Returns
@@ -108,7 +107,7 @@ def fit_fine_gray(
     Raises
     ------
     ValueError
-        for lengths that differ, missing times or causes, negative times.
+        for entry, weights, strata or clusters, for which the model is not defined here.
 
     Notes
     -----
@@ -118,18 +117,16 @@ def fit_fine_gray(
 
     Examples
     --------
-    >>> fit = fit_fine_gray([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2], [[0], [1], [1], [0], [1], [0]])
+    >>> fit = fit_fine_gray(SurvivalData([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2]), [[0], [1], [1], [0], [1], [0]])
     >>> fit.status, fit.n_competing
     ('few_events', 2)
     """
     design = derive_design_matrix(covariates, references=references)
-    labels = pd.Series(np.asarray(cause, dtype=object))
-    if labels.isna().any():
-        raise ValueError(f"{int(labels.isna().sum())} missing causes")
-    event = (labels == event_of_interest).to_numpy()
-    is_censored = (labels == censored).to_numpy()
-    checked = derive_model_rows(time, event, keep=design.complete)
-    is_censored = is_censored[checked.kept]
+    if any(part is not None for part in (data.entry, data.weights, data.strata, data.cluster)):
+        raise ValueError("the Fine-Gray model takes no entry, weights, strata or clusters")
+    event = data.event == cause
+    checked = derive_model_rows(SurvivalData(data.time, event), design.complete)
+    is_censored = (data.event == 0)[checked.kept]
     centre, scale = compute_centre_and_scale(design.matrix)
     rows = _arrange(checked.time, checked.event, is_censored, (design.matrix - centre) / scale)
     p = len(design.columns)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri
 
+from prrt_outcomes.statistics.cox import derive_model
 from prrt_outcomes.statistics.cox_result import format_coefficient_table
-from prrt_outcomes.statistics.design import Design, compute_centre_and_scale, derive_design_matrix
-from prrt_outcomes.statistics.model_rows import ModelRows, compute_risk_set_sums, derive_model_rows
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.design import Design, compute_centre_and_scale
+from prrt_outcomes.statistics.model_rows import ModelRows, compute_risk_set_sums
 from prrt_outcomes.statistics.partial_likelihood import (
     SMALLEST,
     compute_partial_likelihood,
@@ -200,15 +202,10 @@ class FirthResult:
 
 
 def fit_firth_cox(
-    time,
-    event,
+    data: SurvivalData,
     covariates: pd.DataFrame | pd.Series | np.ndarray,
     *,
     references: Mapping[str, object] | None = None,
-    entry=None,
-    weights=None,
-    strata=None,
-    identifier=None,
     confidence: float = 0.95,
 ) -> FirthResult:
     """Fit a Cox model with Firth's penalty; arguments as `fit_cox`.
@@ -229,11 +226,7 @@ def fit_firth_cox(
     fitted by firthmodels; anything else by the same penalty on our likelihood. Source: Heinze and Schemper
     2001, Biometrics 57:114.
     """
-    design = derive_design_matrix(covariates, references=references)
-    rows = derive_model_rows(
-        time, event, entry=entry, weights=weights, strata=strata, identifier=identifier, keep=design.complete
-    )
-    design = replace(design, matrix=design.matrix[rows.kept[design.complete]])
+    design, rows = derive_model(data, covariates, references)
     return fit_firth_rows(design, rows, confidence=confidence)
 
 

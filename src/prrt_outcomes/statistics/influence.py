@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prrt_outcomes.statistics.risk_rows import SurvivalRows
+from prrt_outcomes.statistics.data import SurvivalData
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,18 +139,16 @@ def _running(change: NDArray[np.float64], member: NDArray[np.int64]) -> tuple[ND
     return after, after - change
 
 
-def compute_influence_rows(
-    rows: SurvivalRows, cause: int, cluster: NDArray[np.int64] | None, curve_time: NDArray[np.float64]
-) -> InfluenceRows:
-    """Place checked rows on the times of their curve; without `cluster` every row is a unit of its own."""
-    n = len(rows.event)
-    place = np.searchsorted(curve_time, rows.distinct, side="right")
-    entry = rows.entry_index
+def compute_influence_rows(data: SurvivalData, cause: int, curve_time: NDArray[np.float64]) -> InfluenceRows:
+    """Place rows on the times of their curve; a unit is a cluster, else a patient, else a row."""
+    place = np.searchsorted(curve_time, data.placement.distinct, side="right")
+    entries = data.placement.entries
+    member = data.cluster if data.cluster is not None else data.id
     return InfluenceRows(
-        last=place[rows.exit_index],
-        first=np.zeros(n, dtype=np.int64) if entry is None else place[entry],
-        event=rows.event == cause,
-        competing=(rows.event > 0) & (rows.event != cause),
-        weight=np.ones(n) if rows.weight is None else rows.weight,
-        cluster=np.arange(n) if cluster is None else cluster,
+        last=place[data.placement.exits],
+        first=np.zeros(data.n, dtype=np.int64) if entries is None else place[entries],
+        event=data.event == cause,
+        competing=(data.event > 0) & (data.event != cause),
+        weight=np.ones(data.n) if data.weights is None else data.weights,
+        cluster=np.arange(data.n) if member is None else member.code,
     )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from prrt_outcomes.statistics.data import SurvivalData, compute_codes
 from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
-from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE, check_rows, compute_codes, compute_event_codes
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
 IntervalType = Literal["log-log", "log", "plain", "logit", "arcsin"]
@@ -126,13 +126,8 @@ class KaplanMeier:
 
 
 def fit_kaplan_meier(
-    time: ArrayLike,
-    event: ArrayLike,
+    data: SurvivalData,
     *,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    row_id: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
     robust: bool | None = None,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
@@ -143,12 +138,10 @@ def fit_kaplan_meier(
 
     Parameters
     ----------
-    time, event, entry, weights : as `check_rows`; event codes other than `cause` are censored (status
+    data : survival data without strata; event codes other than `cause` are censored (status
         ``competing_censored``)
-    row_id : whose row it is, for counting-process rows; also the cluster of the robust variance
-    cluster : patients whose errors go together (centre, matched set); implies `robust`
-    robust : infinitesimal-jackknife variance; default: when weights are not whole numbers, or `cluster` is
-        given
+    robust : infinitesimal-jackknife variance over clusters, else patients, else rows; default: when weights
+        are not whole numbers, or clusters are given
     interval, confidence : as `compute_interval`
     group : label that the result carries
 
@@ -158,26 +151,19 @@ def fit_kaplan_meier(
 
     Raises
     ------
-    ValueError : as `compute_risk_table`
+    ValueError : strata
 
     References
     ----------
     Greenwood 1926; robust variance as R survival's ``survfit(..., robust = TRUE)``.
     """
-    table = compute_risk_table(
-        time, event, entry=entry, weights=weights, row_id=row_id, cause=cause, tolerance=TIE_TOLERANCE
-    )
+    table = compute_risk_table(data, cause=cause)
     curve = compute_kaplan_meier(table, interval=interval, confidence=confidence)
     if robust is None:
-        robust = cluster is not None or (
-            weights is not None and bool(np.any(np.asarray(weights, dtype=float) % 1 != 0))
-        )
+        robust = data.cluster is not None or not data.whole_weights
     changes: dict = {"group": group}
     if robust:
-        rows = check_rows(time, event, entry=entry, weights=weights)
-        member = cluster if cluster is not None else row_id
-        codes = None if member is None else compute_codes(member, len(rows.event), "cluster").code
-        influence = compute_influence_rows(rows, cause, codes, curve.time)
+        influence = compute_influence_rows(data, cause, curve.time)
         variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
         changes |= {"variance": "robust", "influence": influence}
         changes |= _errors(curve.survival, variance, interval, confidence)
@@ -187,32 +173,27 @@ def fit_kaplan_meier(
 
 
 def fit_kaplan_meier_by_group(
-    time: ArrayLike,
-    event: ArrayLike,
+    data: SurvivalData,
     group: ArrayLike,
     *,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    row_id: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
     robust: bool | None = None,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
     cause: int = 1,
 ) -> dict[object, KaplanMeier]:
     """Fit one curve a group; parameters as `fit_kaplan_meier`, result keyed by label in the groups' order."""
-    times = np.asarray(time, dtype=np.float64)
-    codes = compute_codes(group, len(times), "group")
-    events = compute_event_codes(event)
-    optional = {"entry": entry, "weights": weights, "row_id": row_id, "cluster": cluster}
-    given = {name: np.asarray(values) for name, values in optional.items() if values is not None}
-    curves = {}
-    for code, label in enumerate(codes.labels):
-        rows = codes.code == code
-        part = {name: values[rows] for name, values in given.items()}
-        settings = {"robust": robust, "interval": interval, "confidence": confidence, "cause": cause}
-        curves[label] = fit_kaplan_meier(times[rows], events[rows], group=label, **part, **settings)
-    return curves
+    codes = compute_codes(group, data.n, "group")
+    return {
+        label: fit_kaplan_meier(
+            data.select(codes.code == code),
+            robust=robust,
+            interval=interval,
+            confidence=confidence,
+            cause=cause,
+            group=label,
+        )
+        for code, label in enumerate(codes.labels)
+    }
 
 
 def compute_kaplan_meier(
@@ -305,14 +286,7 @@ def _errors(survival: NDArray, relative_variance: NDArray, interval: str, confid
 
 
 def fit_reverse_kaplan_meier(
-    time: ArrayLike,
-    event: ArrayLike,
-    *,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    interval: IntervalType = "log-log",
-    confidence: float = 0.95,
-    group: object = "all",
+    data: SurvivalData, *, interval: IntervalType = "log-log", confidence: float = 0.95, group: object = "all"
 ) -> KaplanMeier:
     """Fit the distribution of follow-up: censoring is the event, every event (competing ones too) censors.
 
@@ -322,7 +296,5 @@ def fit_reverse_kaplan_meier(
     ----------
     Schemper and Smith 1996, Controlled Clinical Trials 17:343.
     """
-    censored = compute_event_codes(event) == 0
-    return fit_kaplan_meier(
-        time, censored, entry=entry, weights=weights, interval=interval, confidence=confidence, group=group
-    )
+    reverse = replace(data, event=data.event == 0)
+    return fit_kaplan_meier(reverse, interval=interval, confidence=confidence, group=group)

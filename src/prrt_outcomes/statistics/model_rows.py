@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from prrt_outcomes.statistics.risk_rows import TIE_TOLERANCE, merge_near_times
+from prrt_outcomes.statistics.data import SurvivalData
 
 
 @dataclass(frozen=True)
@@ -66,70 +65,54 @@ class ModelRows:
         return len(self.cell_time)
 
 
-def derive_model_rows(
-    time,
-    event,
-    *,
-    entry=None,
-    weights=None,
-    strata=None,
-    cluster=None,
-    identifier=None,
-    keep=None,
-    tie_tolerance: float = TIE_TOLERANCE,
-) -> ModelRows:
-    """Check rows and find the risk sets they belong to.
+def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> ModelRows:
+    """Find the risk sets that the rows belong to.
 
     Parameters
     ----------
-    time, event : (n,) end of observation and whether it was an event (0/1 or boolean)
-    entry : (n,) start of observation; at risk at t when entry < t <= time
-    weights : (n,) case weights, 0 or more; rows of weight 0 are left out
-    strata, cluster, identifier : (n,) labels; rows of one identifier must not overlap
-    keep : (n,) rows to use; the others are checked too
-    tie_tolerance : two times closer than this (absolute, or relative to the mean absolute time) are one time
+    data : survival data; events 0 or 1. Rows of weight 0 are left out
+    keep : (n,) rows to use
 
     Raises
     ------
     ValueError
-        for lengths that differ, missing or infinite values, negative times, events other than 0/1, negative
-        weights, entry at or after the end, overlapping rows of one identifier.
+        for events other than 0 and 1.
     """
-    time = _numbers(time, "time")
-    n = len(time)
-    if n == 0:
-        raise ValueError("no rows: a model needs at least one observation")
-    event = _events(event, n)
-    late = entry is not None
-    entry = _numbers(entry, "entry", n) if late else np.full(n, -np.inf)
-    weights = np.ones(n) if weights is None else _numbers(weights, "weights", n)
-    if (time < 0).any():
-        raise ValueError(f"{int((time < 0).sum())} negative times (rows {_first(time < 0)})")
-    if (weights < 0).any():
-        raise ValueError(f"{int((weights < 0).sum())} negative weights (rows {_first(weights < 0)})")
-    distinct, position = merge_near_times(np.concatenate([time, entry]) if late else time, tie_tolerance)
-    time, entry = distinct[position[:n]], distinct[position[n:]] if late else entry
-    if (entry >= time).any():
-        wrong = entry >= time
-        raise ValueError(f"{int(wrong.sum())} rows enter at or after they end (rows {_first(wrong)})")
-    labels = {"strata": strata, "cluster": cluster, "identifier": identifier}
-    codes = {name: _codes(values, name, n) for name, values in labels.items()}
-    if codes["identifier"] is not None:
-        _check_no_overlap(entry, time, codes["identifier"])
+    if (data.event > 1).any():
+        found = sorted(set(data.event.tolist()) - {0, 1})[:5]
+        raise ValueError(f"event holds {found}; a model expects 0 or 1")
+    n, late = data.n, data.entry is not None
+    placed = data.placement
+    entry = placed.distinct[placed.entries] if late else np.full(n, -np.inf)
+    weights = np.ones(n) if data.weights is None else data.weights
     used = (np.ones(n, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)) & (weights > 0)
-    stratum = np.zeros(n, dtype=np.int64) if codes["strata"] is None else codes["strata"]
-    patient = codes["identifier"]
-    cluster_code = next((codes[k] for k in ("cluster", "identifier") if codes[k] is not None), np.arange(n))
+    stratum = np.zeros(n, dtype=np.int64) if data.strata is None else data.strata.code
+    cluster = next((codes.code for codes in (data.cluster, data.id) if codes is not None), np.arange(n))
     return _place(
-        time[used],
+        placed.distinct[placed.exits][used],
         entry[used],
-        event[used],
+        data.event[used] == 1,
         weights[used],
         stratum[used],
-        cluster_code[used],
-        None if patient is None else patient[used],
+        cluster[used],
+        None if data.id is None else data.id.code[used],
         late,
         used,
+    )
+
+
+def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
+    """The same rows in other strata, each row as a patient of its own."""
+    return _place(
+        rows.time,
+        rows.entry if rows.delayed_entry else np.full(rows.n, -np.inf),
+        rows.event,
+        rows.weights,
+        stratum,
+        rows.cluster,
+        None,
+        rows.delayed_entry,
+        np.ones(rows.n, dtype=bool),
     )
 
 
@@ -189,60 +172,3 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         delayed_entry=bool(late and len(cells) and (entry_rank > 0).any()),
         kept=used,
     )
-
-
-def _numbers(values, name: str, n: int | None = None) -> np.ndarray:
-    """A finite vector of the expected length."""
-    out = pd.to_numeric(pd.Series(np.asarray(values).ravel()), errors="coerce").to_numpy(dtype=float)
-    if n is not None and len(out) != n:
-        raise ValueError(f"{name} has {len(out)} values for {n} rows")
-    if not np.isfinite(out).all():
-        raise ValueError(
-            f"{int((~np.isfinite(out)).sum())} missing or infinite values in {name} "
-            f"(rows {_first(~np.isfinite(out))})"
-        )
-    return out
-
-
-def _events(values, n: int) -> np.ndarray:
-    """A boolean vector from 0/1 or booleans; 1/2 coding is refused, not guessed."""
-    out = _numbers(values, "event", n)
-    if not np.isin(out, (0.0, 1.0)).all():
-        raise ValueError(f"event holds {sorted(set(out.tolist()) - {0.0, 1.0})[:5]}; expected 0 or 1")
-    return out == 1
-
-
-def _codes(values, name: str, n: int) -> np.ndarray | None:
-    """Integer codes of labels; several columns of a frame are crossed."""
-    if values is None:
-        return None
-    if isinstance(values, pd.DataFrame):
-        codes = (
-            values.reset_index(drop=True).groupby(list(values.columns), observed=True, dropna=False).ngroup()
-        )
-        missing = values.isna().to_numpy().any(axis=1)
-    else:
-        labels = pd.Series(values).reset_index(drop=True)
-        codes, missing = pd.Series(pd.factorize(labels, sort=True)[0]), labels.isna().to_numpy()
-    if len(codes) != n:
-        raise ValueError(f"{name} has {len(codes)} values for {n} rows")
-    if missing.any():
-        raise ValueError(f"{int(missing.sum())} missing values in {name} (rows {_first(missing)})")
-    return codes.to_numpy().astype(np.int64)
-
-
-def _check_no_overlap(entry: np.ndarray, time: np.ndarray, patient: np.ndarray) -> None:
-    """Rows of one patient follow each other."""
-    order = np.lexsort((entry, patient))
-    same = patient[order][1:] == patient[order][:-1]
-    overlaps = same & (entry[order][1:] < time[order][:-1])
-    if overlaps.any():
-        raise ValueError(
-            f"{int(overlaps.sum())} rows overlap an earlier row of the same identifier "
-            f"(rows {sorted(order[1:][overlaps].tolist())[:5]})"
-        )
-
-
-def _first(mask: np.ndarray) -> list[int]:
-    """Positions of the first five faults."""
-    return np.flatnonzero(mask)[:5].tolist()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv, ndtr
 
-from prrt_outcomes.statistics.risk_rows import check_rows
+from prrt_outcomes.statistics.data import SurvivalData
 
 CumulativeHazard = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -109,11 +109,9 @@ def compute_poisson_interval(count: float, confidence: float = 0.95) -> tuple[fl
 
 
 def compute_one_sample_logrank(
-    time: ArrayLike,
-    event: ArrayLike,
+    data: SurvivalData,
     reference: PiecewiseExponential | CumulativeHazard,
     *,
-    entry: ArrayLike | None = None,
     cause: int = 1,
     confidence: float = 0.95,
 ) -> OneSampleLogRank:
@@ -121,7 +119,7 @@ def compute_one_sample_logrank(
 
     Parameters
     ----------
-    time, event, entry : as `check_rows`; with late entry only the hazard after entry is expected
+    data : survival data; with late entry only the hazard after entry is expected
     reference : a piecewise exponential curve, or any function from times to cumulative hazards
     cause : event code that counts
     confidence : of the interval of O / E
@@ -132,23 +130,21 @@ def compute_one_sample_logrank(
 
     Raises
     ------
-    ValueError : as `check_rows`; a cumulative hazard that is negative, infinite or falls
+    ValueError : a cumulative hazard that is negative, infinite or falls
 
     References
     ----------
     Breslow 1975; Finkelstein, Muzikansky and Schoenfeld 2003, JNCI 95:1434; Wu 2014, Pharmaceutical
     Statistics 13:26.
     """
-    rows = check_rows(time, event, entry=entry)
     hazard = reference.compute_cumulative_hazard if isinstance(reference, PiecewiseExponential) else reference
-    exits = np.asarray(time, dtype=np.float64)
-    starts = np.zeros_like(exits) if entry is None else np.asarray(entry, dtype=np.float64)
-    at_end, at_start = (np.asarray(hazard(t), dtype=np.float64) for t in (exits, starts))
+    starts = np.zeros(data.n) if data.entry is None else data.entry
+    at_end, at_start = (np.asarray(hazard(t), dtype=np.float64) for t in (data.time, starts))
     expected = at_end - at_start
     if not np.isfinite(expected).all() or (expected < 0).any() or (at_start < 0).any():
         raise ValueError("the reference's cumulative hazard must be finite, 0 or more, and never fall")
-    observed = float(np.sum(rows.event == cause))
-    return compute_observed_expected(observed, float(expected.sum()), n=len(exits), confidence=confidence)
+    observed = float(np.sum(data.event == cause))
+    return compute_observed_expected(observed, float(expected.sum()), n=data.n, confidence=confidence)
 
 
 def compute_observed_expected(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.cox import fit_cox_rows
+from prrt_outcomes.statistics.cox import derive_model, fit_cox_rows, needs_robust_variance
 from prrt_outcomes.statistics.cox_result import (
     NO_TEST,
     ChiSquaredTest,
@@ -16,7 +16,8 @@ from prrt_outcomes.statistics.cox_result import (
     compute_chi_squared_test,
     compute_quadratic_test,
 )
-from prrt_outcomes.statistics.design import Design, DesignColumn, derive_design_matrix
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.design import Design, DesignColumn
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 
 
@@ -41,20 +42,13 @@ class PiecewiseHazardRatio:
 
 
 def fit_piecewise_hazard_ratio(
-    time,
-    event,
+    data: SurvivalData,
     effect: pd.Series | np.ndarray,
     cuts: Sequence[float],
     *,
     adjust: pd.DataFrame | None = None,
     references: Mapping[str, object] | None = None,
-    entry=None,
-    weights=None,
-    strata=None,
-    cluster=None,
-    identifier=None,
     robust: bool | None = None,
-    ties: str = "efron",
     confidence: float = 0.95,
 ) -> PiecewiseHazardRatio:
     """Fit one hazard ratio of `effect` for each period between `cuts`.
@@ -82,34 +76,16 @@ def fit_piecewise_hazard_ratio(
     effect = pd.Series(effect).reset_index(drop=True)
     effect.name = effect.name if effect.name is not None else "effect"
     parts = [effect.to_frame()] if adjust is None else [effect.to_frame(), adjust.reset_index(drop=True)]
-    design = derive_design_matrix(pd.concat(parts, axis=1), references=references)
-    n = len(design.complete)
-    rows = derive_model_rows(
-        time,
-        event,
-        entry=entry,
-        weights=weights,
-        strata=strata,
-        cluster=cluster,
-        identifier=identifier,
-        keep=design.complete,
-    )
+    design, rows = derive_model(data, pd.concat(parts, axis=1), references)
     if robust is None:
-        counts = bool((rows.weights == np.round(rows.weights)).all())
-        robust = not counts or cluster is not None or rows.events_per_patient_max > 1
-    matrix = design.matrix[rows.kept[design.complete]]
+        robust = needs_robust_variance(data, rows)
+    matrix = design.matrix
     varies = np.array([c.term == str(effect.name) for c in design.columns])
-    options = {"robust": robust, "ties": ties, "confidence": confidence}
-    single = fit_cox_rows(Design(matrix, design.columns, design.complete, design.n_missing), rows, **options)
+    options = {"robust": robust, "confidence": confidence}
+    single = fit_cox_rows(design, rows, **options)
     source, start, stop, happened, period = _cut(rows, cuts)
-    split = derive_model_rows(
-        stop,
-        happened,
-        entry=start,
-        weights=rows.weights[source],
-        strata=rows.stratum[source],
-        cluster=rows.cluster[source],
-    )
+    labels = (rows.stratum[source], rows.cluster[source])
+    split = derive_model_rows(SurvivalData(stop, happened, start, rows.weights[source], *labels))
     in_period = period[:, None] == np.arange(len(cuts) + 1)[None, :]
     by_period = (matrix[source][:, None, varies] * in_period[:, :, None]).reshape(len(source), -1)
     columns = [
@@ -122,7 +98,7 @@ def fit_piecewise_hazard_ratio(
     wide = Design(
         np.column_stack([by_period, matrix[source][:, ~varies]]),
         tuple(columns),
-        np.ones(n, bool),
+        design.complete,
         design.n_missing,
     )
     fit = fit_cox_rows(wide, split, **options)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prrt_outcomes.statistics.risk_rows import compute_codes
+from prrt_outcomes.statistics.data import compute_codes
 
 BLOCK_CELLS = 2_000_000
 

@@ -1,9 +1,8 @@
 """The risk table: who is at risk, has the event, is censored or enters, per distinct time, group and stratum.
 
 Kaplan-Meier, log-rank and its relatives, RMST, the one-sample test, Mantel-Byar, Simon-Makuch and cumulative
-incidence are short arithmetic on it. It adds up over parts of a cohort (`add_risk_tables`), so centres can
-hand over
-risk tables instead of patients.
+incidence are short arithmetic on it. It adds up over parts of a cohort, so centres can hand over risk
+tables instead of patients.
 """
 
 from __future__ import annotations
@@ -15,13 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prrt_outcomes.statistics.risk_rows import (
-    TIE_TOLERANCE,
-    Codes,
-    SurvivalRows,
-    check_rows,
-    compute_codes,
-)
+from prrt_outcomes.statistics.data import TIE_TOLERANCE, Codes, Placement, SurvivalData, compute_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,27 +77,13 @@ class RiskTable:
         return replace(self, groups=tuple(self.groups[c] for c in chosen), counts=counts, weighted=weighted)
 
 
-def compute_risk_table(
-    time: ArrayLike,
-    event: ArrayLike,
-    *,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    group: ArrayLike | None = None,
-    stratum: ArrayLike | None = None,
-    row_id: ArrayLike | None = None,
-    cause: int = 1,
-    tolerance: float = TIE_TOLERANCE,
-) -> RiskTable:
+def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, cause: int = 1) -> RiskTable:
     """Count who is at risk, has the event, is censored and enters at each distinct time.
 
     Parameters
     ----------
-    time, event, entry, weights, tolerance : as `check_rows`
-    group, stratum : one label a row; a categorical keeps its order
-    row_id : whose row it is, for counting-process rows (start, stop]: rows of one id may not overlap, and
-        a row that
-        goes on where the last one ended is no censoring
+    data : survival data; a row that goes on where the last one of its id ended is no censoring
+    group : one label a row; a categorical keeps its order
     cause : the event code that counts; other codes above 0 are competing events
 
     Returns
@@ -113,28 +92,22 @@ def compute_risk_table(
 
     Raises
     ------
-    ValueError : as `check_rows`; missing labels; overlapping rows of one id
+    ValueError : missing labels
 
     Notes
     -----
     A row is at risk at t when entry < t <= time: censored at t is at risk at t, entered at t is not.
     """
-    rows = check_rows(time, event, entry=entry, weights=weights, tolerance=tolerance)
-    n = len(rows.event)
-    by_group = compute_codes(group, n, "group")
-    by_stratum = compute_codes(stratum, n, "stratum")
-    goes_on = (
-        _goes_on(rows, compute_codes(row_id, n, "row_id"), by_group, by_stratum)
-        if row_id is not None
-        else None
-    )
-    times, strata, exits, entries = _place(rows, by_stratum)
+    by_group = compute_codes(group, data.n, "group")
+    by_stratum = compute_codes(data.strata, data.n, "strata")
+    goes_on = _goes_on(data, by_group, by_stratum) if data.id is not None else None
+    times, strata, exits, entries = _place(data.placement, by_stratum)
     shape = (len(times), len(by_group.labels))
-    counted = (rows.weight > 0).astype(np.float64) if rows.weight is not None else None
+    counted = (data.weights > 0).astype(np.float64) if data.weights is not None else None
     start = np.searchsorted(strata, np.arange(len(by_stratum.labels) + 1))
 
     def flows(weight: NDArray | None) -> Flows:
-        return _flows(rows.event, exits, entries, by_group.code, weight, goes_on, cause, shape, start)
+        return _flows(data.event, exits, entries, by_group.code, weight, goes_on, cause, shape, start)
 
     counts = flows(counted)
     return RiskTable(
@@ -143,45 +116,38 @@ def compute_risk_table(
         groups=by_group.labels,
         strata=by_stratum.labels,
         counts=counts,
-        weighted=counts if rows.weight is None else _settle(flows(rows.weight), counts),
-        delayed_entry=rows.entry_index is not None,
-        n_at_zero=int(np.sum(rows.distinct[rows.exit_index] == 0)),
+        weighted=counts if data.weights is None else _settle(flows(data.weights), counts),
+        delayed_entry=data.entry is not None,
+        n_at_zero=int(np.sum(data.placement.distinct[data.placement.exits] == 0)),
     )
 
 
-def _goes_on(rows: SurvivalRows, ids: Codes, group: Codes, stratum: Codes) -> NDArray[np.bool_]:
-    """Tell which rows go on without a gap, event-free, in the same group and stratum; refuse overlaps."""
-    if rows.entry_index is None:
-        if len(ids.labels) < len(ids.code):
-            raise ValueError(
-                "row_id repeats but there is no entry: every row of one id needs its start and stop"
-            )
-        return np.zeros(len(ids.code), dtype=bool)
-    order = np.lexsort((rows.entry_index, ids.code))
+def _goes_on(data: SurvivalData, group: Codes, stratum: Codes) -> NDArray[np.bool_]:
+    """Tell which rows go on without a gap, event-free, in the same group and stratum."""
+    goes_on = np.zeros(data.n, dtype=bool)
+    if data.entry is None:
+        return goes_on
+    entries, exits = data.placement.entries, data.placement.exits
+    order = np.lexsort((entries, data.id.code))
     here, after = order[:-1], order[1:]
-    same = ids.code[here] == ids.code[after]
-    overlap = same & (rows.entry_index[after] < rows.exit_index[here])
-    if overlap.any():
-        found = ", ".join(str(ids.labels[c]) for c in np.unique(ids.code[here[overlap]])[:5])
-        raise ValueError(f"rows of one id overlap in time: {found} ({int(overlap.sum())} overlaps)")
-    follows = same & (rows.entry_index[after] == rows.exit_index[here]) & (rows.event[here] == 0)
+    follows = (data.id.code[here] == data.id.code[after]) & (entries[after] == exits[here])
+    follows &= data.event[here] == 0
     follows &= (group.code[here] == group.code[after]) & (stratum.code[here] == stratum.code[after])
-    goes_on = np.zeros(len(ids.code), dtype=bool)
     goes_on[here[follows]] = True
     return goes_on
 
 
-def _place(rows: SurvivalRows, stratum: Codes) -> tuple[NDArray, NDArray, NDArray, NDArray | None]:
+def _place(placed: Placement, stratum: Codes) -> tuple[NDArray, NDArray, NDArray, NDArray | None]:
     """Return time and stratum of the table's rows, and the table row of each exit and entry."""
-    n_times, n_strata = len(rows.distinct), len(stratum.labels)
+    n_times, n_strata = len(placed.distinct), len(stratum.labels)
     if n_strata == 1:
-        return rows.distinct, np.zeros(n_times, dtype=np.int64), rows.exit_index, rows.entry_index
-    exits = stratum.code * n_times + rows.exit_index
-    entries = None if rows.entry_index is None else stratum.code * n_times + rows.entry_index
+        return placed.distinct, np.zeros(n_times, dtype=np.int64), placed.exits, placed.entries
+    exits = stratum.code * n_times + placed.exits
+    entries = None if placed.entries is None else stratum.code * n_times + placed.entries
     every = exits if entries is None else np.concatenate((exits, entries))
     keys, position = np.unique(every, return_inverse=True)
-    placed = None if entries is None else position[len(exits) :]
-    return rows.distinct[keys % n_times], keys // n_times, position[: len(exits)], placed
+    at_entry = None if entries is None else position[len(exits) :]
+    return placed.distinct[keys % n_times], keys // n_times, position[: len(exits)], at_entry
 
 
 def _flows(event, exits, entries, group, weight, goes_on, cause, shape, start) -> Flows:

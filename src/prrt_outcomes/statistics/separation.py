@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
+from prrt_outcomes.statistics.model_rows import ModelRows, replace_strata
 from prrt_outcomes.statistics.partial_likelihood import (
     NewtonFit,
     compute_partial_likelihood,
@@ -134,12 +134,4 @@ def _stratify(position: np.ndarray, rows: ModelRows) -> ModelRows:
         distinct, inverse = np.unique(along, return_inverse=True)
         new = np.diff(distinct) > SAME_POSITION * np.ptp(distinct)
         strata[f"direction {k}"] = np.concatenate([[0], np.cumsum(new)])[inverse]
-    return derive_model_rows(
-        rows.time,
-        rows.event,
-        entry=rows.entry if rows.delayed_entry else None,
-        weights=rows.weights,
-        strata=pd.DataFrame(strata),
-        cluster=rows.cluster,
-        tie_tolerance=0.0,
-    )
+    return replace_strata(rows, pd.DataFrame(strata).groupby(list(strata)).ngroup().to_numpy())

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from prrt_outcomes.statistics.cox import fit_cox_rows
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import Design, derive_design_matrix
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
@@ -47,22 +48,20 @@ class StandardisedSurvival:
 
 
 def fit_standardised_survival(
-    time,
-    event,
+    data: SurvivalData,
     in_cohort,
     covariates: pd.DataFrame,
     score: np.ndarray,
     milestones,
     *,
     estimand: str = "ATT",
-    references=None,
     confidence: float = 0.95,
 ) -> StandardisedSurvival:
     """Estimate survival of cohort and control in one target population, adjusted twice.
 
     Parameters
     ----------
-    time, event : (n,)
+    data : survival data without entry or weights
     in_cohort : (n,) True for the cohort
     covariates : of the outcome models, complete cases
     score : (n,) propensity score; rows without one are left out
@@ -88,7 +87,7 @@ def fit_standardised_survival(
     right when both hold, else bootstrap. Sources: Andersen 2003, Biometrika 90:15; Li and Thomas 2018
     (augmented weighting estimators for general targets).
     """
-    design = derive_design_matrix(covariates, references=references)
+    design = derive_design_matrix(covariates)
     group = np.asarray(in_cohort, dtype=bool)
     score = np.asarray(score, dtype=float)
     milestones = np.atleast_1d(np.asarray(milestones, dtype=float))
@@ -97,14 +96,14 @@ def fit_standardised_survival(
     used = design.complete & np.isfinite(score)
     if not (group[used].any() and (~group[used]).any()):
         raise ValueError("cohort and control must both have rows with all covariates and a score")
-    rows = derive_model_rows(time, event, keep=used)
+    rows = derive_model_rows(data, used)
     matrix = design.matrix[used[design.complete]]
     group, score = group[used], score[used]
     weights = compute_propensity_weights(score, group, estimand)
     tilt = {"ATE": np.ones(len(score)), "ATT": group.astype(float), "overlap": score * (1 - score)}[estimand]
     predictions, pseudo, followed, fitted = {}, {}, {}, []
     for name, members in (("cohort", group), ("control", ~group)):
-        own = derive_model_rows(rows.time[members], rows.event[members])
+        own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
         pseudo[name] = compute_pseudo_observations(own.time, own.event, milestones)
         predictions[name], modelled = _predict(matrix[members], matrix, design, own, milestones)
         fitted.append(modelled)

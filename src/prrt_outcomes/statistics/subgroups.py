@@ -10,6 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.statistics.cox import fit_cox, fit_cox_rows
 from prrt_outcomes.statistics.cox_result import ChiSquaredTest, CoxResult, compute_quadratic_test
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import Design, DesignColumn, derive_design_matrix
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 
@@ -34,18 +35,12 @@ class SubgroupResult:
 
 
 def fit_subgroup_hazard_ratios(
-    time,
-    event,
+    data: SurvivalData,
     effect: pd.Series | np.ndarray,
     subgroups: pd.DataFrame,
     *,
     adjust: pd.DataFrame | None = None,
     references: Mapping[str, object] | None = None,
-    entry=None,
-    weights=None,
-    strata=None,
-    cluster=None,
-    identifier=None,
     robust: bool | None = None,
     confidence: float = 0.95,
 ) -> SubgroupResult:
@@ -72,7 +67,6 @@ def fit_subgroup_hazard_ratios(
     The interaction is tested in everybody with a known level: likelihood ratio of effect x subgroup (Wald
     where the variance is robust). It is not corrected for the number of subgroups looked at.
     """
-    given = {"event": np.asarray(event), "time": np.asarray(time)}
     effect = pd.Series(effect).reset_index(drop=True)
     effect.name = effect.name if effect.name is not None else "effect"
     n = len(effect)
@@ -82,32 +76,22 @@ def fit_subgroup_hazard_ratios(
     references = dict(references or {})
     references.setdefault(str(effect.name), _reference_of(effect))
     references = {k: v for k, v in references.items() if v is not None}
-    optional = {
-        "entry": entry,
-        "weights": weights,
-        "strata": strata,
-        "cluster": cluster,
-        "identifier": identifier,
-    }
-    optional = {k: pd.DataFrame(v).reset_index(drop=True) for k, v in optional.items() if v is not None}
-    optional = {k: v if v.shape[1] > 1 else v.iloc[:, 0] for k, v in optional.items()}
 
     def fit(where: np.ndarray) -> CoxResult:
         frame = pd.concat([effect, adjust], axis=1)[where]
-        arrays = {k: v[where] for k, v in (given | optional).items()}
         own = {k: v for k, v in references.items() if k == effect.name or _has_level(frame, k, v)}
-        return fit_cox(covariates=frame, references=own, robust=robust, confidence=confidence, **arrays)
+        return fit_cox(data.select(where), frame, references=own, robust=robust, confidence=confidence)
 
     overall = fit(np.ones(n, dtype=bool))
     blocks = [_block(OVERALL, "", overall, str(effect.name), None, "")]
     for name in subgroups.columns:
         column = subgroups[name]
         known = column.notna().to_numpy()
-        test, status = _test_interaction(given, effect, column, adjust, references, optional, known, overall)
+        test, status = _test_interaction(data, effect, column, adjust, references, known, overall)
         for level in derive_design_levels(column):
             where = known & (column.astype(str) == level).to_numpy()
             if not _has_level(effect[where].to_frame(), str(effect.name), references.get(str(effect.name))):
-                blocks.append(_empty_block(name, level, overall, given["event"][where], test, status))
+                blocks.append(_empty_block(name, level, overall, data.event[where], test, status))
                 continue
             blocks.append(_block(name, level, fit(where), str(effect.name), test, status))
     return SubgroupResult(pd.concat(blocks, ignore_index=True), overall)
@@ -169,7 +153,7 @@ def _label(rows: pd.DataFrame, subgroup, level, test: ChiSquaredTest | None, sta
     return rows
 
 
-def _test_interaction(given, effect, column, adjust, references, optional, known, overall: CoxResult):
+def _test_interaction(data, effect, column, adjust, references, known, overall: CoxResult):
     """Test of effect x subgroup among rows with a known level, and its status."""
     frame = pd.concat(
         [effect, column.rename(str(column.name)), adjust.drop(columns=[column.name], errors="ignore")], axis=1
@@ -184,12 +168,7 @@ def _test_interaction(given, effect, column, adjust, references, optional, known
         for i in of_effect
         for j in of_group
     ]
-    rows = derive_model_rows(
-        given["time"][known],
-        given["event"][known],
-        keep=design.complete,
-        **{k: v[known] for k, v in optional.items()},
-    )
+    rows = derive_model_rows(data.select(known), design.complete)
     used = rows.kept[design.complete]
     wide = Design(
         np.column_stack([design.matrix, *products])[used],

@@ -9,6 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -77,10 +78,8 @@ def _tabulate_incidence(
     tables = []
     for label, part in rows.split(group):
         curve = fit_cumulative_incidence(
-            part.time_months,
-            part.event,
+            SurvivalData(part.time_months, part.event, entry=part.entry_months),
             cause=code,
-            entry=part.entry_months,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
         )
@@ -107,7 +106,9 @@ def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame |
     if known is None:
         return None
     part, group = known
-    test = compute_gray_test(compute_risk_table(part.time_months, part.event, group=group, cause=code))
+    test = compute_gray_test(
+        compute_risk_table(SurvivalData(part.time_months, part.event), group=group, cause=code)
+    )
     ok = test.status == "ok"
     return pd.DataFrame(
         [
@@ -130,11 +131,10 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
     if varying.dropna().empty or not len(varying.columns):
         return None
     fit = fit_fine_gray(
-        rows.time_months,
-        rows.event,
+        SurvivalData(rows.time_months, rows.event),
         varying,
         references=choose_references(varying, settings.reference),
-        event_of_interest=code,
+        cause=code,
         confidence=settings.confidence.level,
     )
     table = fit.table.rename(columns=RATIO_COLUMNS | {"subdistribution_hazard_ratio": "hazard_ratio"})

@@ -11,6 +11,7 @@ from prrt_outcomes.cohort.grouping import choose_references, compute_group, deri
 from prrt_outcomes.statistics.concordance import compute_cox_concordance
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
@@ -110,12 +111,9 @@ def _model_input(
     rows: EndpointRows, covariates: pd.DataFrame, strata: pd.DataFrame | None, settings: AnalysisSettings
 ) -> dict:
     return {
-        "time": rows.time_months,
-        "event": (rows.event == 1).astype(float),
+        "data": SurvivalData(rows.time_months, rows.event == 1, rows.entry_months, strata=strata),
         "covariates": covariates,
         "references": choose_references(covariates, settings.reference),
-        "entry": rows.entry_months,
-        "strata": strata,
         "confidence": settings.confidence.level,
     }
 
@@ -229,7 +227,7 @@ def summarise_imputed_model(
 
 def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
     """Nelson-Aalen cumulative hazard of each patient while at risk: from a late entry on, to the end."""
-    table = compute_risk_table(rows.time_months, rows.event, entry=rows.entry_months)
+    table = compute_risk_table(SurvivalData(rows.time_months, rows.event, entry=rows.entry_months))
     at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
     steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
     hazard = np.concatenate(([0.0], np.cumsum(steps)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
 from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
@@ -38,12 +39,10 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     if groups[group_by].dropna().nunique() < 2 or not cuts:
         return None
     fit = fit_piecewise_hazard_ratio(
-        rows.time_months,
-        (rows.event == 1).astype(float),
+        SurvivalData(rows.time_months, (rows.event == 1).astype(float), entry=rows.entry_months),
         groups[group_by],
         cuts,
         references=choose_references(groups, settings.reference),
-        entry=rows.entry_months,
         confidence=settings.confidence.level,
     )
     proportional = fit_proportional_hazards_test(fit.single).table["p_value"].iloc[-1]
@@ -81,12 +80,10 @@ def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.Da
     within = derive_covariates(rows.frame, names)
     varying = [name for name in within.columns if within[name].dropna().nunique() > 1]
     found = fit_subgroup_hazard_ratios(
-        rows.time_months,
-        (rows.event == 1).astype(float),
+        SurvivalData(rows.time_months, (rows.event == 1).astype(float), entry=rows.entry_months),
         effect[wanted.effect],
         within[varying],
         references=choose_references(effect, settings.reference),
-        entry=rows.entry_months,
         confidence=settings.confidence.level,
     )
     table = found.table.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})

@@ -10,6 +10,7 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 from prrt_outcomes.survival.curves import fit_curve
@@ -129,11 +130,9 @@ def _fit_ratios(
     part, members = known
     reference = choose_reference(group, settings.reference.get(group_by))
     fit = fit_cox(
-        part.time_months,
-        (part.event == 1).astype(float),
+        SurvivalData(part.time_months, (part.event == 1).astype(float), entry=part.entry_months),
         pd.DataFrame({group_by: members.cat.set_categories(members.cat.categories, ordered=False)}),
         references={group_by: reference},
-        entry=part.entry_months,
         confidence=settings.confidence.level,
     )
     table = fit.table.rename(columns=RATIO_COLUMNS | {"level": "group", "status": "hazard_ratio_status"})
@@ -193,8 +192,10 @@ def _kaplan_meier(members: pd.DataFrame, name: str, settings: AnalysisSettings, 
     if chosen.empty:
         return row | {"status": "too_few"}
     curve = fit_kaplan_meier(
-        convert_days_to_months(chosen[f"{name}_days"].to_numpy(float)),
-        chosen[f"{name}_event"].to_numpy(int),
+        SurvivalData(
+            convert_days_to_months(chosen[f"{name}_days"].to_numpy(float)),
+            chosen[f"{name}_event"].to_numpy(int),
+        ),
         interval=settings.confidence.type,
         confidence=settings.confidence.level,
     )

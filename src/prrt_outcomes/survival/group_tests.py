@@ -9,6 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_reference, compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank
 from prrt_outcomes.statistics.maxcombo import compute_maxcombo
@@ -66,7 +67,7 @@ def summarise_group_tests(
     written = []
     for strata, stratum in tables:
         table = compute_risk_table(
-            part.time_months, part.event, entry=part.entry_months, group=group, stratum=stratum
+            SurvivalData(part.time_months, part.event, entry=part.entry_months, strata=stratum), group=group
         )
         written.append(_test_all(table).assign(strata=strata))
         if len(table.groups) > 2:
@@ -136,7 +137,7 @@ def summarise_rmst_differences(
     part, group = known
     reference = choose_reference(group, settings.reference.get(group_by))
     curves = {
-        label: fit_kaplan_meier(own.time_months, own.event, entry=own.entry_months)
+        label: fit_kaplan_meier(SurvivalData(own.time_months, own.event, entry=own.entry_months))
         for label, own in part.split(group)
     }
     written = []

@@ -9,6 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
 from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.turnbull import fit_turnbull
@@ -318,6 +319,8 @@ def _p_after(rows: EndpointRows, event: np.ndarray, member: np.ndarray, changed:
 
 def _test(rows: EndpointRows, event: np.ndarray, member: np.ndarray) -> tuple[float, float, str]:
     """p-value, signed root and status of the log-rank test; positive where the group has more events."""
-    table = compute_risk_table(rows.time_months, event, entry=rows.entry_months, group=member.astype(int))
+    table = compute_risk_table(
+        SurvivalData(rows.time_months, event, entry=rows.entry_months), group=member.astype(int)
+    )
     test = compute_logrank(table)
     return float(test.p_value), float(test.z), test.status

@@ -10,6 +10,7 @@ from prrt_outcomes.controls.reconstruction import (
     measure_quality,
     reconstruct_patients,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl
 
@@ -27,7 +28,7 @@ def draw_arm(generator):
 
 def digitise(time, event, points=250, digits=3, rows=8):
     """Points as read off a printed curve, to a thousandth, and a printed risk table."""
-    curve = fit_kaplan_meier(time, event)
+    curve = fit_kaplan_meier(SurvivalData(time, event))
     grid = np.linspace(0, time.max(), points)
     survival = np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, grid, side="right")]
     risk_times = np.linspace(0, time.max() * 0.95, rows)
@@ -36,7 +37,7 @@ def digitise(time, event, points=250, digits=3, rows=8):
 
 
 def rebuilt_at(found, grid):
-    curve = fit_kaplan_meier(np.maximum(found.time, 1e-6), found.event)
+    curve = fit_kaplan_meier(SurvivalData(np.maximum(found.time, 1e-6), found.event))
     return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, grid, side="right")]
 
 

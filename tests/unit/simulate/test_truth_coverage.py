@@ -13,6 +13,7 @@ from prrt_outcomes.simulate.registry import simulate_outcomes
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.units import DAYS_PER_MONTH
@@ -44,7 +45,7 @@ def estimate_curves(cohort, truth):
     for endpoint in ("pfs", "os"):
         expected = truth["survival"][endpoint]["all"]["all"]
         months = cohort[f"{endpoint}_days"].to_numpy(dtype=float) / DAYS_PER_MONTH
-        curve = fit_kaplan_meier(months, cohort[f"{endpoint}_event"].to_numpy())
+        curve = fit_kaplan_meier(SurvivalData(months, cohort[f"{endpoint}_event"].to_numpy()))
         median = compute_quantile(curve)
         yield f"{endpoint} median", covers(expected["median_months"], median.lower, median.upper)
         milestones = compute_milestones(curve, [12, 24, 60])
@@ -67,7 +68,7 @@ def estimate_hazard_ratios(cohort, truth):
         }
     )
     for endpoint in ("pfs", "os"):
-        fitted = fit_cox(cohort[f"{endpoint}_days"], cohort[f"{endpoint}_event"], x)
+        fitted = fit_cox(SurvivalData(cohort[f"{endpoint}_days"], cohort[f"{endpoint}_event"]), x)
         frame = fitted.table
         for name, expected in truth["cox"][endpoint]["multivariable"].items():
             row = frame[frame["term"] == name].iloc[0]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def test_lifelines_gives_the_same_numbers(cohort):
     from lifelines import CoxPHFitter
 
     time, event, x = cohort
-    ours = fit_cox(time, event, x, references={"sex": "f"})
+    ours = fit_cox(SurvivalData(time, event), x, references={"sex": "f"})
     frame = pd.DataFrame(
         {"age": x["age"], "male": x["sex"].eq("m").astype(float), "time": time, "event": event}
     )
@@ -32,7 +33,7 @@ def test_lifelines_gives_the_same_numbers(cohort):
 
 
 def test_no_events_is_a_status_with_everything_empty():
-    fit = fit_cox([1, 2, 3], [0, 0, 0], [[1.0], [0.0], [2.0]])
+    fit = fit_cox(SurvivalData([1, 2, 3], [0, 0, 0]), [[1.0], [0.0], [2.0]])
     assert (fit.status, fit.reason) == ("no_events", "no events")
     assert fit.table[["coefficient", "std_error", "hazard_ratio", "lower", "p_value"]].isna().all(axis=None)
     assert np.isnan(fit.likelihood_ratio.p_value)
@@ -40,23 +41,23 @@ def test_no_events_is_a_status_with_everything_empty():
 
 def test_a_constant_covariate_is_not_estimable_and_the_rest_is(cohort):
     time, event, x = cohort
-    fit = fit_cox(time, event, x.assign(site="Basel", zero=0.0))
+    fit = fit_cox(SurvivalData(time, event), x.assign(site="Basel", zero=0.0))
     assert fit.status == "not_estimable"
     assert fit.table["status"].tolist() == ["ok", "ok", "not_estimable", "not_estimable"]
     assert "site" in fit.reason
-    alone = fit_cox(time, event, x)
+    alone = fit_cox(SurvivalData(time, event), x)
     np.testing.assert_allclose(fit.coefficients[:2], alone.coefficients, rtol=1e-9)
     assert fit.likelihood_ratio.degrees_of_freedom == 2
 
 
 def test_of_collinear_columns_the_later_one_is_empty(cohort):
     time, event, x = cohort
-    fit = fit_cox(time, event, x[["age"]].assign(months=x["age"] * 12 + 3))
+    fit = fit_cox(SurvivalData(time, event), x[["age"]].assign(months=x["age"] * 12 + 3))
     assert fit.table["status"].tolist() == ["ok", "not_estimable"]
 
 
 def test_a_covariate_that_varies_only_outside_risk_sets_is_not_estimable():
-    fit = fit_cox([1, 5, 6, 7], [0, 1, 1, 1], [[1.0], [0.0], [0.0], [0.0]])
+    fit = fit_cox(SurvivalData([1, 5, 6, 7], [0, 1, 1, 1]), [[1.0], [0.0], [0.0], [0.0]])
     assert fit.status == "not_estimable"
     assert fit.log_likelihood == fit.log_likelihood_null
 
@@ -64,7 +65,7 @@ def test_a_covariate_that_varies_only_outside_risk_sets_is_not_estimable():
 def test_perfect_separation_is_a_status_without_infinite_numbers():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit = fit_cox([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 1, 1], [[1.0], [1], [1], [0], [0], [0]])
+        fit = fit_cox(SurvivalData([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 1, 1]), [[1.0], [1], [1], [0], [0], [0]])
     assert fit.status == "separation"
     assert "monotone" in fit.reason
     assert fit.table[["coefficient", "hazard_ratio", "upper"]].isna().all(axis=None)
@@ -74,27 +75,27 @@ def test_perfect_separation_is_a_status_without_infinite_numbers():
 def test_separation_leaves_the_other_terms_their_limit(cohort):
     time, event, x = cohort
     spared = np.arange(len(time)) % 10 == 0
-    fit = fit_cox(time, event & ~spared, x[["age"]].assign(spared=spared))
+    fit = fit_cox(SurvivalData(time, event & ~spared), x[["age"]].assign(spared=spared))
     assert fit.table["status"].tolist() == ["ok", "separation"]
     # Those spared leave the likelihood as their hazard goes to 0.
-    without = fit_cox(time[~spared], event[~spared], x.loc[~spared, ["age"]])
+    without = fit_cox(SurvivalData(time[~spared], event[~spared]), x.loc[~spared, ["age"]])
     np.testing.assert_allclose(fit.coefficients[0], without.coefficients[0], rtol=1e-6)
 
 
 def test_under_ten_events_a_parameter_is_few_events_and_estimated(cohort):
     time, event, x = cohort
     few = event & (np.cumsum(event) <= 19)
-    fit = fit_cox(time, few, x)
+    fit = fit_cox(SurvivalData(time, few), x)
     assert fit.status == "few_events"
     assert fit.estimated.all()
     assert fit.reason == "19 events for 2 parameters, under 10 each"
     enough = event & (np.cumsum(event) <= 20)
-    assert fit_cox(time, enough, x).status == "ok"
+    assert fit_cox(SurvivalData(time, enough), x).status == "ok"
 
 
 def test_one_patient_and_a_group_of_one():
-    assert fit_cox([3], [1], [[1.0]]).status == "not_estimable"
-    fit = fit_cox([1, 2, 3, 4], [1, 1, 1, 0], pd.DataFrame({"arm": ["a", "b", "b", "b"]}))
+    assert fit_cox(SurvivalData([3], [1]), [[1.0]]).status == "not_estimable"
+    fit = fit_cox(SurvivalData([1, 2, 3, 4], [1, 1, 1, 0]), pd.DataFrame({"arm": ["a", "b", "b", "b"]}))
     assert fit.status == "separation"
 
 
@@ -102,42 +103,42 @@ def test_missing_covariates_are_left_out_and_counted(cohort):
     time, event, x = cohort
     holes = x.copy()
     holes.loc[:9, "age"] = np.nan
-    fit = fit_cox(time, event, holes)
+    fit = fit_cox(SurvivalData(time, event), holes)
     assert (fit.n_missing, fit.n_rows) == (10, 190)
     np.testing.assert_allclose(
-        fit.coefficients, fit_cox(time[10:], event[10:], x.iloc[10:]).coefficients, rtol=1e-9
+        fit.coefficients, fit_cox(SurvivalData(time[10:], event[10:]), x.iloc[10:]).coefficients, rtol=1e-9
     )
 
 
 def test_variance_is_robust_for_weights_that_are_not_counts_clusters_and_recurrent_events(cohort):
     time, event, x = cohort
     whole = np.repeat([1.0, 2.0], 100)
-    assert not fit_cox(time, event, x).robust
-    assert not fit_cox(time, event, x, weights=whole).robust
-    assert fit_cox(time, event, x, weights=whole / 3).robust
-    assert fit_cox(time, event, x, cluster=np.arange(200) % 50).n_clusters == 50
-    one = {"entry": [0, 4, 0, 0], "identifier": [1, 1, 2, 3]}
+    assert not fit_cox(SurvivalData(time, event), x).robust
+    assert not fit_cox(SurvivalData(time, event, weights=whole), x).robust
+    assert fit_cox(SurvivalData(time, event, weights=whole / 3), x).robust
+    assert fit_cox(SurvivalData(time, event, cluster=np.arange(200) % 50), x).n_clusters == 50
+    one = {"entry": [0, 4, 0, 0], "id": [1, 1, 2, 3]}
     z = [[0.0], [1.0], [0.5], [2.0]]
-    assert not fit_cox([4, 9, 6, 7], [0, 1, 1, 1], z, **one).robust
-    assert fit_cox([4, 9, 6, 7], [1, 1, 1, 1], z, **one).robust
+    assert not fit_cox(SurvivalData([4, 9, 6, 7], [0, 1, 1, 1], **one), z).robust
+    assert fit_cox(SurvivalData([4, 9, 6, 7], [1, 1, 1, 1], **one), z).robust
 
 
 def test_a_single_cluster_has_no_robust_variance(cohort):
     time, event, x = cohort
     with pytest.raises(ValueError, match="at least two clusters"):
-        fit_cox(time, event, x, cluster=np.zeros(len(time)))
+        fit_cox(SurvivalData(time, event, cluster=np.zeros(len(time))), x)
 
 
 def test_unknown_options_are_errors(cohort):
     time, event, x = cohort
     for options in ({"ties": "exact"}, {"confidence": 1.0}):
         with pytest.raises(ValueError, match=next(iter(options))):
-            fit_cox(time, event, x, **options)
+            fit_cox(SurvivalData(time, event), x, **options)
 
 
 def test_counts_of_levels(cohort):
     time, event, x = cohort
-    row = fit_cox(time, event, x[["sex"]], references={"sex": "m"}).table.iloc[0]
+    row = fit_cox(SurvivalData(time, event), x[["sex"]], references={"sex": "m"}).table.iloc[0]
     female = (x["sex"] == "f").to_numpy()
     assert (row["level"], row["reference"]) == ("f", "m")
     assert (row["n"], row["n_events"]) == (female.sum(), (female & event).sum())
@@ -154,12 +155,11 @@ def test_in_the_limit_of_separation_events_meet_only_their_equals():
     entry = np.floor(rng.random(n) * time / 2)
     event = (rng.random(n) < 0.8) & (x["spared"] == 0)
     strata = rng.integers(0, 2, n)
-    options = {"entry": entry, "strata": strata, "weights": rng.exponential(1, n), "references": {"arm": "a"}}
-    fit = fit_cox(time, event, x, **options)
+    data = SurvivalData(time, event, entry, rng.exponential(1, n), strata)
+    fit = fit_cox(data, x, references={"arm": "a"})
     assert fit.table["status"].tolist() == ["ok", "separation", "ok"]
     rest = (x["spared"] == 0).to_numpy()
-    inside = {k: v[rest] if k != "references" else v for k, v in options.items()}
-    without = fit_cox(time[rest], event[rest], x.loc[rest, ["age", "arm"]], **inside)
+    without = fit_cox(data.select(rest), x.loc[rest, ["age", "arm"]], references={"arm": "a"})
     numbers = ["coefficient", "std_error"]
     np.testing.assert_allclose(fit.table[numbers].iloc[[0, 2]], without.table[numbers], rtol=1e-8)
     assert fit.log_likelihood == pytest.approx(without.log_likelihood, rel=1e-9)
@@ -171,9 +171,9 @@ def test_coefficients_that_run_to_infinity_together_leave_the_others_alone():
     first = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     last = np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
     age = np.array([3.0, 1, 2, 5, 2, 4, 1, 3, 2, 4, 1, 5])
-    fit = fit_cox(time, np.ones(12), np.column_stack([age, first, last]))
+    fit = fit_cox(SurvivalData(time, np.ones(12)), np.column_stack([age, first, last]))
     assert fit.table["status"].tolist() == ["few_events", "separation", "separation"]
     group = first + 2 * last
-    alone = fit_cox(time, np.ones(12), age, strata=group)
+    alone = fit_cox(SurvivalData(time, np.ones(12), strata=group), age)
     assert fit.coefficients[0] == pytest.approx(alone.coefficients[0], rel=1e-8)
     assert fit.log_likelihood == pytest.approx(alone.log_likelihood, rel=1e-8)

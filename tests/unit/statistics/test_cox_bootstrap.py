@@ -4,6 +4,7 @@ import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.data import SurvivalData
 
 
 @pytest.fixture
@@ -26,18 +27,22 @@ def cohort():
 @pytest.mark.parametrize("which", ["plain", "breslow", "late", "strata", "all"])
 def test_every_replicate_equals_its_own_fit(cohort, which):
     time, event, x, weights, options = cohort
-    result = bootstrap_cox_log_hazard_ratio(time, event, x, weights, **options[which])
-    one_by_one = [fit_cox(time, event, x, weights=w, **options[which]).coefficients for w in weights]
+    parts = {k: v for k, v in options[which].items() if k != "ties"}
+    ties = options[which].get("ties", "efron")
+    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event, **parts), x, weights, ties=ties)
+    one_by_one = [
+        fit_cox(SurvivalData(time, event, weights=w, **parts), x, ties=ties).coefficients for w in weights
+    ]
     np.testing.assert_allclose(result.coefficients, one_by_one, rtol=1e-7, atol=1e-9)
     assert result.n_failed == 0
-    assert result.names == ("age", "sex=" + fit_cox(time, event, x).table["level"].iloc[1])
+    assert result.names == ("age", "sex=" + fit_cox(SurvivalData(time, event), x).table["level"].iloc[1])
 
 
 def test_weights_may_be_fractions(cohort):
     time, event, x, weights, _ = cohort
     fractions = weights * np.linspace(0.2, 3, len(time))
-    result = bootstrap_cox_log_hazard_ratio(time, event, x, fractions[:3])
-    expected = [fit_cox(time, event, x, weights=w).coefficients for w in fractions[:3]]
+    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x, fractions[:3])
+    expected = [fit_cox(SurvivalData(time, event, weights=w), x).coefficients for w in fractions[:3]]
     np.testing.assert_allclose(result.coefficients, expected, rtol=1e-7)
 
 
@@ -51,7 +56,7 @@ def test_replicates_without_an_estimate_say_why():
             [1, 0, 1, 0, 0, 1, 0, 1],
         ]
     )
-    result = bootstrap_cox_log_hazard_ratio(time, event, x, weights)
+    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x, weights)
     assert result.status.tolist() == ["ok", "no_events", "not_estimable", "separation"]
     assert np.isnan(result.coefficients[1:]).all()
     assert result.n_failed == 3
@@ -62,16 +67,16 @@ def test_rows_with_missing_covariates_are_left_out_of_all(cohort):
     holes = x.copy()
     holes.loc[[3, 50], "age"] = np.nan
     keep = holes["age"].notna().to_numpy()
-    result = bootstrap_cox_log_hazard_ratio(time, event, holes, weights)
-    same = bootstrap_cox_log_hazard_ratio(time[keep], event[keep], x[keep], weights[:, keep])
+    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), holes, weights)
+    same = bootstrap_cox_log_hazard_ratio(SurvivalData(time[keep], event[keep]), x[keep], weights[:, keep])
     np.testing.assert_array_equal(result.coefficients, same.coefficients)
 
 
 def test_faults(cohort):
     time, event, x, weights, _ = cohort
     with pytest.raises(ValueError, match="expected \\(replicates, 120\\)"):
-        bootstrap_cox_log_hazard_ratio(time, event, x, weights[:, :5])
+        bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x, weights[:, :5])
     with pytest.raises(ValueError, match="negative or infinite"):
-        bootstrap_cox_log_hazard_ratio(time, event, x, weights - 1.0)
+        bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x, weights - 1.0)
     with pytest.raises(ValueError, match="cannot be resampled"):
-        bootstrap_cox_log_hazard_ratio(time, event, x.assign(one=1.0), weights)
+        bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x.assign(one=1.0), weights)

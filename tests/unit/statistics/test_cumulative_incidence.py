@@ -8,8 +8,8 @@ import pytest
 from prrt_outcomes.statistics.cumulative_incidence import (
     compute_incidence_milestones,
     fit_cumulative_incidence,
-    fit_cumulative_incidence_by_group,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -19,11 +19,11 @@ TIME, STATUS = [1, 2, 3, 4, 5, 6], [1, 2, 0, 1, 2, 0]
 
 
 def test_incidence_by_hand():
-    one = fit_cumulative_incidence(TIME, STATUS)
+    one = fit_cumulative_incidence(SurvivalData(TIME, STATUS))
     np.testing.assert_allclose(
         one.incidence, [1 / 6, 1 / 6, 1 / 6, 1 / 6 + 4 / 18, 1 / 6 + 4 / 18, 1 / 6 + 4 / 18]
     )
-    two = fit_cumulative_incidence(TIME, STATUS, cause=2)
+    two = fit_cumulative_incidence(SurvivalData(TIME, STATUS), cause=2)
     np.testing.assert_allclose(one.incidence + two.incidence + one.event_free, 1)
     assert (one.n, one.n_events, one.n_competing) == (6, 2, 2)
 
@@ -32,8 +32,8 @@ def test_incidence_by_hand():
 def test_without_competing_events_it_is_one_minus_kaplan_meier(robust):
     time, event = [1, 2, 2, 3, 4, 5, 5, 7], [1, 1, 0, 1, 0, 1, 0, 0]
     curve, km = (
-        fit_cumulative_incidence(time, event, robust=robust),
-        fit_kaplan_meier(time, event, robust=robust),
+        fit_cumulative_incidence(SurvivalData(time, event), robust=robust),
+        fit_kaplan_meier(SurvivalData(time, event), robust=robust),
     )
     np.testing.assert_allclose(curve.incidence, 1 - km.survival)
     if robust:
@@ -43,7 +43,7 @@ def test_without_competing_events_it_is_one_minus_kaplan_meier(robust):
 
 
 def test_incidence_at_milestones():
-    curve = fit_cumulative_incidence(TIME, STATUS)
+    curve = fit_cumulative_incidence(SurvivalData(TIME, STATUS))
     at = compute_incidence_milestones(curve, [0.5, 1, 6, 7])
     assert at.status == ("no_events", "ok", "ok", "too_few")
     assert at.at_risk.tolist() == [6, 6, 1, 0]
@@ -51,39 +51,33 @@ def test_incidence_at_milestones():
 
 
 def test_incidence_of_the_other_cause_only():
-    curve = fit_cumulative_incidence([1, 2], [2, 2])
+    curve = fit_cumulative_incidence(SurvivalData([1, 2], [2, 2]))
     assert curve.status == "no_events"
     assert compute_incidence_milestones(curve, [9]).status == ("no_events",)
-
-
-def test_incidence_by_group_has_one_curve_each():
-    curves = fit_cumulative_incidence_by_group(TIME, STATUS, list("ababab"))
-    assert list(curves) == ["a", "b"]
-    assert curves["a"].n == 3
 
 
 def test_gray_is_symmetric_in_the_order_of_groups():
     rng = np.random.default_rng(2)
     time, status, group = rng.integers(1, 20, 90), rng.integers(0, 3, 90), rng.integers(0, 3, 90)
-    one = compute_gray_test(compute_risk_table(time, status, group=group))
-    two = compute_gray_test(compute_risk_table(time, status, group=2 - group))
+    one = compute_gray_test(compute_risk_table(SurvivalData(time, status), group=group))
+    two = compute_gray_test(compute_risk_table(SurvivalData(time, status), group=2 - group))
     assert one.statistic == pytest.approx(two.statistic)
     assert one.degrees_of_freedom == 2
 
 
 def test_gray_states_what_it_cannot_do():
-    table = compute_risk_table([1, 2, 3], [2, 2, 0], group=["a", "b", "b"])
+    table = compute_risk_table(SurvivalData([1, 2, 3], [2, 2, 0]), group=["a", "b", "b"])
     assert compute_gray_test(table).status == "no_events"
     with pytest.raises(ValueError, match="two or more groups, found 1"):
-        compute_gray_test(compute_risk_table([1, 2], [1, 2]))
+        compute_gray_test(compute_risk_table(SurvivalData([1, 2], [1, 2])))
     with pytest.raises(ValueError, match="late entry"):
-        compute_gray_test(compute_risk_table([1, 2], [1, 2], entry=[0, 0], group=[1, 2]))
+        compute_gray_test(compute_risk_table(SurvivalData([1, 2], [1, 2], entry=[0, 0]), group=[1, 2]))
 
 
 def test_turnbull_of_exact_and_right_censored_times_is_kaplan_meier():
     time, event = [2, 3, 3, 5, 6, 8], [1, 1, 0, 1, 0, 1]
     curve = fit_turnbull(time, np.where(event, time, np.inf))
-    km = fit_kaplan_meier(time, event)
+    km = fit_kaplan_meier(SurvivalData(time, event))
     low, high = compute_turnbull_survival(curve, km.time)
     np.testing.assert_allclose(low, km.survival, atol=1e-7)
     np.testing.assert_allclose(high, km.survival, atol=1e-7)

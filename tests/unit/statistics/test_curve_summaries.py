@@ -13,26 +13,27 @@ from prrt_outcomes.statistics.curve_summaries import (
     compute_rmst,
     compute_rmst_difference,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
 
 def test_median_is_the_first_time_at_or_below_a_half():
-    assert compute_quantile(fit_kaplan_meier([1, 2, 3], [1, 1, 1])).time == 2
+    assert compute_quantile(fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 1, 1]))).time == 2
 
 
 def test_median_of_a_flat_stretch_is_its_midpoint():
-    assert compute_quantile(fit_kaplan_meier([1, 2, 7, 9], [1, 1, 1, 1])).time == 4.5
+    assert compute_quantile(fit_kaplan_meier(SurvivalData([1, 2, 7, 9], [1, 1, 1, 1]))).time == 4.5
 
 
 def test_median_not_reached_and_no_events():
-    q = compute_quantile(fit_kaplan_meier([1, 2, 3], [1, 0, 0]))
+    q = compute_quantile(fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 0, 0])))
     assert np.isnan(q.time)
     assert q.status == "not_reached"
-    assert compute_quantile(fit_kaplan_meier([1, 2], [0, 0])).status == "no_events"
+    assert compute_quantile(fit_kaplan_meier(SurvivalData([1, 2], [0, 0]))).status == "no_events"
 
 
 def test_median_is_there_although_its_upper_limit_is_not():
-    q = compute_quantile(fit_kaplan_meier([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 0, 0]))
+    q = compute_quantile(fit_kaplan_meier(SurvivalData([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 0, 0])))
     assert q.status == "ok"
     assert np.isfinite(q.lower)
     assert np.isnan(q.upper)
@@ -40,11 +41,11 @@ def test_median_is_there_although_its_upper_limit_is_not():
 
 def test_quantile_needs_a_probability():
     with pytest.raises(ValueError, match="probability must lie between"):
-        compute_quantile(fit_kaplan_meier([1], [1]), 50)
+        compute_quantile(fit_kaplan_meier(SurvivalData([1], [1])), 50)
 
 
 def test_milestones_by_hand():
-    at = compute_milestones(fit_kaplan_meier([2, 4, 4, 8], [1, 1, 0, 0]), [1, 2, 3, 4, 8, 9])
+    at = compute_milestones(fit_kaplan_meier(SurvivalData([2, 4, 4, 8], [1, 1, 0, 0])), [1, 2, 3, 4, 8, 9])
     np.testing.assert_allclose(at.survival[:5], [1, 0.75, 0.75, 0.5, 0.5])
     assert np.isnan(at.survival[5])
     assert at.status == ("no_events", "ok", "ok", "ok", "ok", "too_few")
@@ -52,14 +53,14 @@ def test_milestones_by_hand():
 
 
 def test_milestone_after_the_last_event_of_a_curve_at_zero():
-    at = compute_milestones(fit_kaplan_meier([2, 4], [1, 1]), [5])
+    at = compute_milestones(fit_kaplan_meier(SurvivalData([2, 4], [1, 1])), [5])
     assert at.survival.tolist() == [0]
     assert at.status == ("too_few",)
 
 
 def test_milestone_difference_adds_variances():
-    one = fit_kaplan_meier([1, 2, 3, 4, 5, 6], [1, 0, 1, 0, 1, 0])
-    two = fit_kaplan_meier([1, 2, 2, 3, 4, 9], [1, 1, 0, 1, 0, 0])
+    one = fit_kaplan_meier(SurvivalData([1, 2, 3, 4, 5, 6], [1, 0, 1, 0, 1, 0]))
+    two = fit_kaplan_meier(SurvivalData([1, 2, 2, 3, 4, 9], [1, 1, 0, 1, 0, 0]))
     d = compute_milestone_difference(one, two, 3.5)
     a, b = compute_milestones(one, [3.5]), compute_milestones(two, [3.5])
     assert d.difference == pytest.approx(a.survival[0] - b.survival[0])
@@ -76,39 +77,42 @@ def test_a_difference_without_error_is_too_few():
 
 def test_rmst_of_uncensored_times_is_the_mean_of_the_shorter_of_time_and_horizon():
     time = np.array([1.0, 3, 3, 5, 8, 11])
-    mean = compute_rmst(fit_kaplan_meier(time, np.ones(6)), 6)
+    mean = compute_rmst(fit_kaplan_meier(SurvivalData(time, np.ones(6))), 6)
     assert mean.rmst == pytest.approx(np.minimum(time, 6).mean())
     assert mean.std_error == pytest.approx(np.minimum(time, 6).std() / np.sqrt(6))
 
 
 def test_rmst_beyond_the_last_time():
-    censored_last = fit_kaplan_meier([1, 2, 3], [1, 1, 0])
+    censored_last = fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 1, 0]))
     assert compute_rmst(censored_last, 3).status == "ok"
     beyond = compute_rmst(censored_last, 3.1)
     assert beyond.status == "too_few"
     assert np.isnan(beyond.rmst)
-    dead_last = compute_rmst(fit_kaplan_meier([1, 2, 3], [1, 1, 1]), 9)
+    dead_last = compute_rmst(fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 1, 1])), 9)
     assert dead_last.rmst == pytest.approx(2)
     assert dead_last.status == "ok"
 
 
 def test_rmst_without_spread_has_no_interval():
-    assert compute_rmst(fit_kaplan_meier([5, 6], [0, 0]), 4).status == "no_events"
-    together = compute_rmst(fit_kaplan_meier([5, 5], [1, 1]), 8)
+    assert compute_rmst(fit_kaplan_meier(SurvivalData([5, 6], [0, 0])), 4).status == "no_events"
+    together = compute_rmst(fit_kaplan_meier(SurvivalData([5, 5], [1, 1])), 8)
     assert (together.rmst, together.status) == (5, "too_few")
     with pytest.raises(ValueError, match="horizon must be a number above 0"):
-        compute_rmst(fit_kaplan_meier([5], [1]), 0)
+        compute_rmst(fit_kaplan_meier(SurvivalData([5], [1])), 0)
 
 
 def test_robust_rmst_of_unweighted_uncensored_times_is_greenwoods():
     time, event = [1, 3, 3, 5, 8, 11], [1, 1, 0, 1, 0, 1]
-    one = compute_rmst(fit_kaplan_meier(time, event, robust=True), 7)
-    two = compute_rmst(fit_kaplan_meier(time, event), 7)
+    one = compute_rmst(fit_kaplan_meier(SurvivalData(time, event), robust=True), 7)
+    two = compute_rmst(fit_kaplan_meier(SurvivalData(time, event)), 7)
     assert one.std_error == pytest.approx(two.std_error, rel=1e-10)
 
 
 def test_rmst_difference_and_its_status():
-    one, two = fit_kaplan_meier([1, 4, 6], [1, 1, 0]), fit_kaplan_meier([2, 3, 5], [1, 1, 0])
+    one, two = (
+        fit_kaplan_meier(SurvivalData([1, 4, 6], [1, 1, 0])),
+        fit_kaplan_meier(SurvivalData([2, 3, 5], [1, 1, 0])),
+    )
     d = compute_rmst_difference(one, two, 5)
     assert d.difference == pytest.approx(compute_rmst(one, 5).rmst - compute_rmst(two, 5).rmst)
     assert compute_rmst_difference(one, two, 5.5).status == "too_few"

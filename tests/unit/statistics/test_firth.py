@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.design import derive_design_matrix
 from prrt_outcomes.statistics.firth import compute_penalised_likelihood, fit_firth_cox, fit_firth_rows
 from prrt_outcomes.statistics.model_rows import derive_model_rows
@@ -14,7 +15,7 @@ def small():
 
 def test_two_routes_agree_on_tied_data(small):
     time, event, x = small
-    design, rows = derive_design_matrix(x), derive_model_rows(time, event)
+    design, rows = derive_design_matrix(x), derive_model_rows(SurvivalData(time, event))
     library, own = (fit_firth_rows(design, rows, engine=e) for e in ("firthmodels", "newton"))
     numbers = ["coefficient", "std_error", "lower", "upper", "p_value"]
     np.testing.assert_allclose(library.table[numbers], own.table[numbers], rtol=1e-5)
@@ -24,7 +25,9 @@ def test_score_is_the_derivative_of_the_penalised_likelihood(small):
     time, event, x = small
     entry = np.maximum(time - 15, 0)
     weights = np.linspace(0.5, 2, 25)
-    rows = derive_model_rows(time, event, entry=entry, weights=weights, strata=np.arange(25) % 2)
+    rows = derive_model_rows(
+        SurvivalData(time, event, entry=entry, weights=weights, strata=np.arange(25) % 2)
+    )
     beta, step = np.array([0.4, -0.7]), 1e-5
     score = compute_penalised_likelihood(x, rows, beta)[1]
     for j in range(2):
@@ -35,9 +38,9 @@ def test_score_is_the_derivative_of_the_penalised_likelihood(small):
 
 def test_profile_bounds_lie_where_the_likelihood_has_dropped(small):
     time, event, x = small
-    fit = fit_firth_cox(time, event, x[:, :1], strata=np.arange(25) % 2)
+    fit = fit_firth_cox(SurvivalData(time, event, strata=np.arange(25) % 2), x[:, :1])
     assert fit.status == "ok"
-    rows = derive_model_rows(time, event, strata=np.arange(25) % 2)
+    rows = derive_model_rows(SurvivalData(time, event, strata=np.arange(25) % 2))
     centred = x[:, :1] - x[:, :1].mean(axis=0)
     for bound in ("lower", "upper"):
         beta = np.log(fit.table[bound].to_numpy())
@@ -48,15 +51,18 @@ def test_profile_bounds_lie_where_the_likelihood_has_dropped(small):
 
 
 def test_no_events_and_nothing_to_estimate():
-    assert fit_firth_cox([1, 2], [0, 0], [[1.0], [0.0]]).status == "no_events"
-    fit = fit_firth_cox([1, 2, 3], [1, 1, 0], [[1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
+    assert fit_firth_cox(SurvivalData([1, 2], [0, 0]), [[1.0], [0.0]]).status == "no_events"
+    fit = fit_firth_cox(SurvivalData([1, 2, 3], [1, 1, 0]), [[1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
     assert fit.status == "not_estimable"
     assert np.isfinite(fit.table["coefficient"]).tolist() == [True, False]
 
 
 def test_unknown_engine_and_library_limits_are_errors(small):
     time, event, x = small
-    design, rows = derive_design_matrix(x), derive_model_rows(time, event, strata=np.arange(25) % 2)
+    design, rows = (
+        derive_design_matrix(x),
+        derive_model_rows(SurvivalData(time, event, strata=np.arange(25) % 2)),
+    )
     with pytest.raises(ValueError, match="engine"):
         fit_firth_rows(design, rows, engine="coxphf")
     with pytest.raises(ValueError, match="without strata"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.curve_summaries import compute_rmst
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import (
     compute_interval,
     compute_kaplan_meier,
@@ -17,7 +18,7 @@ from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 
 def test_curve_by_hand():
-    curve = fit_kaplan_meier([6, 6, 6, 7, 10], [1, 1, 0, 1, 0])
+    curve = fit_kaplan_meier(SurvivalData([6, 6, 6, 7, 10], [1, 1, 0, 1, 0]))
     assert curve.time.tolist() == [6, 7, 10]
     np.testing.assert_allclose(curve.survival, [3 / 5, 3 / 10, 3 / 10])
     greenwood = np.array([2 / 15, 2 / 15 + 1 / 2, 2 / 15 + 1 / 2])
@@ -28,14 +29,14 @@ def test_curve_by_hand():
 
 
 def test_where_nobody_is_left_there_is_no_error():
-    curve = fit_kaplan_meier([1, 2], [1, 1])
+    curve = fit_kaplan_meier(SurvivalData([1, 2], [1, 1]))
     assert curve.survival.tolist() == [0.5, 0.0]
     assert np.isnan(curve.std_error[1])
     assert np.isnan(curve.lower[1])
 
 
 def test_competing_events_are_censored_and_said_so():
-    curve = fit_kaplan_meier([1, 2, 3], [1, 2, 0])
+    curve = fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 2, 0]))
     assert curve.status == "competing_censored"
     assert curve.n_competing == 1
     np.testing.assert_allclose(curve.survival, [2 / 3, 2 / 3, 2 / 3])
@@ -43,14 +44,14 @@ def test_competing_events_are_censored_and_said_so():
 
 
 def test_an_emptied_risk_set_is_said():
-    curve = fit_kaplan_meier([1, 5, 6], [1, 1, 0], entry=[0, 2, 2])
+    curve = fit_kaplan_meier(SurvivalData([1, 5, 6], [1, 1, 0], entry=[0, 2, 2]))
     assert curve.status == "too_few"
     assert curve.survival.tolist() == [0, 0, 0]
 
 
 def test_weight_two_is_two_patients():
-    weighted = fit_kaplan_meier([1, 2, 3], [1, 0, 1], weights=[2, 1, 3])
-    repeated = fit_kaplan_meier([1, 1, 2, 3, 3, 3], [1, 1, 0, 1, 1, 1])
+    weighted = fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 0, 1], weights=[2, 1, 3]))
+    repeated = fit_kaplan_meier(SurvivalData([1, 1, 2, 3, 3, 3], [1, 1, 0, 1, 1, 1]))
     np.testing.assert_allclose(weighted.survival, repeated.survival)
     np.testing.assert_allclose(weighted.std_error, repeated.std_error)
     assert weighted.variance == "greenwood"
@@ -58,9 +59,11 @@ def test_weight_two_is_two_patients():
 
 def test_fractional_weights_and_clusters_have_robust_variance():
     time, event = [1, 2, 3, 4, 5, 6], [1, 0, 1, 1, 0, 1]
-    assert fit_kaplan_meier(time, event, weights=[0.5] * 6).variance == "robust"
-    assert fit_kaplan_meier(time, event, cluster=[1, 1, 2, 2, 3, 3]).variance == "robust"
-    assert fit_kaplan_meier(time, event, weights=[0.5] * 6, robust=False).variance == "greenwood"
+    assert fit_kaplan_meier(SurvivalData(time, event, weights=[0.5] * 6)).variance == "robust"
+    assert fit_kaplan_meier(SurvivalData(time, event, cluster=[1, 1, 2, 2, 3, 3])).variance == "robust"
+    assert (
+        fit_kaplan_meier(SurvivalData(time, event, weights=[0.5] * 6), robust=False).variance == "greenwood"
+    )
 
 
 def test_robust_variance_is_the_sum_of_squared_influences():
@@ -69,15 +72,17 @@ def test_robust_variance_is_the_sum_of_squared_influences():
     time = rng.integers(3, 20, n).astype(float)
     entry = np.where(rng.random(n) < 0.5, time - rng.integers(1, 3, n), 0.0)
     event, weights, centre = rng.integers(0, 2, n), rng.uniform(0.5, 2, n), rng.integers(0, 7, n)
-    settings = {"entry": entry, "robust": False}
     influence = np.empty((n, len(np.unique(time))))
     for i in range(n):
         step = np.where(np.arange(n) == i, 1e-5, 0.0)
-        up, down = (fit_kaplan_meier(time, event, weights=weights + s, **settings) for s in (step, -step))
+        up, down = (
+            fit_kaplan_meier(SurvivalData(time, event, entry, weights + s), robust=False)
+            for s in (step, -step)
+        )
         influence[i] = (up.survival - down.survival) / 2e-5 * weights[i]
     by_centre = np.array([influence[centre == c].sum(axis=0) for c in np.unique(centre)])
-    robust = fit_kaplan_meier(time, event, entry=entry, weights=weights)
-    clustered = fit_kaplan_meier(time, event, entry=entry, weights=weights, cluster=centre)
+    robust = fit_kaplan_meier(SurvivalData(time, event, entry=entry, weights=weights))
+    clustered = fit_kaplan_meier(SurvivalData(time, event, entry=entry, weights=weights, cluster=centre))
     known = robust.survival > 0
     np.testing.assert_allclose(robust.std_error[known], np.sqrt((influence**2).sum(axis=0))[known], rtol=1e-5)
     np.testing.assert_allclose(
@@ -86,8 +91,10 @@ def test_robust_variance_is_the_sum_of_squared_influences():
 
 
 def test_split_rows_change_nothing():
-    whole = fit_kaplan_meier([4, 6, 9], [1, 0, 1], entry=[0, 0, 2], robust=True)
-    split = fit_kaplan_meier([3, 4, 6, 9], [0, 1, 0, 1], entry=[0, 3, 0, 2], row_id=[1, 1, 2, 3], robust=True)
+    whole = fit_kaplan_meier(SurvivalData([4, 6, 9], [1, 0, 1], entry=[0, 0, 2]), robust=True)
+    split = fit_kaplan_meier(
+        SurvivalData([3, 4, 6, 9], [0, 1, 0, 1], entry=[0, 3, 0, 2], id=[1, 1, 2, 3]), robust=True
+    )
     kept = split.time != 3
     np.testing.assert_allclose(split.survival[kept], whole.survival)
     np.testing.assert_allclose(split.std_error[kept], whole.std_error)
@@ -96,8 +103,8 @@ def test_split_rows_change_nothing():
 
 def test_groups_and_the_table_give_the_same_curves():
     time, event, group = [1, 2, 3, 4, 5], [1, 1, 0, 1, 1], ["x", "y", "x", "y", "x"]
-    curves = fit_kaplan_meier_by_group(time, event, group)
-    table = compute_risk_table(time, event, group=group)
+    curves = fit_kaplan_meier_by_group(SurvivalData(time, event), group)
+    table = compute_risk_table(SurvivalData(time, event), group=group)
     assert list(curves) == ["x", "y"]
     for label, curve in curves.items():
         np.testing.assert_allclose(compute_kaplan_meier(table, group=label).survival, curve.survival)
@@ -105,22 +112,22 @@ def test_groups_and_the_table_give_the_same_curves():
 
 
 def test_a_group_of_one():
-    curves = fit_kaplan_meier_by_group([1, 2, 3], [1, 1, 1], ["x", "y", "y"])
+    curves = fit_kaplan_meier_by_group(SurvivalData([1, 2, 3], [1, 1, 1]), ["x", "y", "y"])
     assert curves["x"].survival.tolist() == [0.0]
 
 
 def test_the_table_must_name_one_curve():
-    table = compute_risk_table([1, 2], [1, 1], group=["a", "b"])
+    table = compute_risk_table(SurvivalData([1, 2], [1, 1]), group=["a", "b"])
     with pytest.raises(ValueError, match="name one group"):
         compute_kaplan_meier(table)
     with pytest.raises(ValueError, match="unknown group 'c'"):
         compute_kaplan_meier(table, group="c")
     with pytest.raises(ValueError, match="strata"):
-        compute_kaplan_meier(compute_risk_table([1, 2], [1, 1], stratum=[1, 2]))
+        compute_kaplan_meier(compute_risk_table(SurvivalData([1, 2], [1, 1], strata=[1, 2])))
 
 
 def test_follow_up_turns_events_and_censorings_round():
-    curve = fit_reverse_kaplan_meier([2, 4, 6, 8], [1, 0, 2, 0])
+    curve = fit_reverse_kaplan_meier(SurvivalData([2, 4, 6, 8], [1, 0, 2, 0]))
     np.testing.assert_allclose(curve.survival, [1, 2 / 3, 2 / 3, 0])
 
 
@@ -157,7 +164,7 @@ def test_unknown_interval_and_confidence_are_refused():
 
 
 def test_one_cluster_has_no_variance():
-    curve = fit_kaplan_meier([1, 2, 3], [1, 1, 0], cluster=["x", "x", "x"])
+    curve = fit_kaplan_meier(SurvivalData([1, 2, 3], [1, 1, 0], cluster=["x", "x", "x"]))
     assert curve.status == "too_few"
     assert np.isnan(curve.std_error).all()
     assert compute_rmst(curve, 2.5).status == "too_few"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import chdtrc, ndtr
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import (
     TEST_WEIGHTS,
     compute_holm,
@@ -20,7 +21,7 @@ TIME, EVENT, GROUP = [1, 2, 2, 3, 4, 5], [1, 1, 1, 0, 1, 1], ["a", "a", "b", "b"
 
 @pytest.fixture
 def table():
-    return compute_risk_table(TIME, EVENT, group=GROUP)
+    return compute_risk_table(SurvivalData(TIME, EVENT), group=GROUP)
 
 
 def test_logrank_by_hand(table):
@@ -47,7 +48,7 @@ def test_weights_by_hand(table):
 
 
 def test_pooled_weights_start_anew_in_each_stratum():
-    table = compute_risk_table([1, 2, 1, 2], [1, 1, 1, 1], stratum=["x", "x", "y", "y"])
+    table = compute_risk_table(SurvivalData([1, 2, 1, 2], [1, 1, 1, 1], strata=["x", "x", "y", "y"]))
     fh = compute_test_weights(table, "fleming_harrington", rho=1)
     assert fh.tolist() == [1, 0.5, 1, 0.5]
 
@@ -78,7 +79,7 @@ def test_wrong_weights_are_refused(table):
     ],
 )
 def test_what_cannot_be_tested_says_so(time, event, group, status):
-    table = compute_risk_table(time, event, group=group)
+    table = compute_risk_table(SurvivalData(time, event), group=group)
     test = compute_logrank(table)
     assert test.status == status
     assert np.isnan([test.statistic, test.p_value, test.z]).all()
@@ -89,15 +90,17 @@ def test_what_cannot_be_tested_says_so(time, event, group, status):
 
 
 def test_a_group_never_at_risk_with_an_event_is_no_degree_of_freedom():
-    two = compute_logrank(compute_risk_table(TIME, EVENT, group=GROUP))
-    three = compute_logrank(compute_risk_table([*TIME, 0.5], [*EVENT, 0], group=[*GROUP, "c"]))
+    two = compute_logrank(compute_risk_table(SurvivalData(TIME, EVENT), group=GROUP))
+    three = compute_logrank(compute_risk_table(SurvivalData([*TIME, 0.5], [*EVENT, 0]), group=[*GROUP, "c"]))
     assert three.degrees_of_freedom == 1
     assert three.statistic == pytest.approx(two.statistic)
     assert three.n.tolist() == [3, 3, 1]
 
 
 def test_groups_that_never_meet_cannot_be_compared():
-    table = compute_risk_table([1, 2, 5, 6], [1, 1, 1, 1], entry=[0, 0, 3, 3], group=["a", "a", "b", "b"])
+    table = compute_risk_table(
+        SurvivalData([1, 2, 5, 6], [1, 1, 1, 1], entry=[0, 0, 3, 3]), group=["a", "a", "b", "b"]
+    )
     assert compute_logrank(table).status == "too_few"
 
 
@@ -140,7 +143,7 @@ def test_maxcombo_of_many_components_agrees_with_few():
 
 def test_maxcombo_compares_two_groups():
     with pytest.raises(ValueError, match="two groups, found 3"):
-        compute_maxcombo(compute_risk_table([1, 2, 3], [1, 1, 1], group=[1, 2, 3]))
+        compute_maxcombo(compute_risk_table(SurvivalData([1, 2, 3], [1, 1, 1]), group=[1, 2, 3]))
 
 
 @pytest.mark.parametrize("weight", ["logrank", "gehan", "tarone_ware", "peto"])
@@ -148,6 +151,6 @@ def test_groups_alone_in_their_strata_leave_no_variance_behind(weight):
     """What rounding leaves of 1 - 1 once passed for a variance, and gave a p-value."""
     generator = np.random.default_rng(1)
     time, sex = generator.exponential(10, 300), generator.integers(0, 2, 300)
-    table = compute_risk_table(time, np.ones(300), group=sex, stratum=sex)
+    table = compute_risk_table(SurvivalData(time, np.ones(300), strata=sex), group=sex)
     test = compute_logrank(table, weight)
     assert (test.status, np.isnan(test.p_value)) == ("too_few", True)

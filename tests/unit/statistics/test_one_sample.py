@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.one_sample import (
     compute_observed_expected,
     compute_one_sample_logrank,
@@ -43,7 +44,7 @@ def test_points_that_are_no_curve_are_refused(times, survival, message):
 
 def test_expected_events_by_hand():
     reference = fit_piecewise_exponential([10], [0.5])
-    test = compute_one_sample_logrank([10, 20, 5], [1, 0, 1], reference)
+    test = compute_one_sample_logrank(SurvivalData([10, 20, 5], [1, 0, 1]), reference)
     expected = np.log(2) * 3.5
     assert (test.n, test.observed) == (3, 2)
     assert test.expected == pytest.approx(expected)
@@ -58,20 +59,20 @@ def test_expected_events_by_hand():
 
 def test_late_entry_expects_only_what_comes_after_it():
     reference = fit_piecewise_exponential([10], [0.5])
-    test = compute_one_sample_logrank([10, 20], [1, 0], reference, entry=[5, 15])
+    test = compute_one_sample_logrank(SurvivalData([10, 20], [1, 0], entry=[5, 15]), reference)
     assert test.expected == pytest.approx(np.log(2) * 1.0)
 
 
 def test_any_cumulative_hazard_may_be_the_reference():
-    test = compute_one_sample_logrank([1, 2], [1, 1], lambda t: t**2)
+    test = compute_one_sample_logrank(SurvivalData([1, 2], [1, 1]), lambda t: t**2)
     assert test.expected == pytest.approx(5)
     with pytest.raises(ValueError, match="never fall"):
-        compute_one_sample_logrank([1, 2], [1, 1], lambda t: -t)
+        compute_one_sample_logrank(SurvivalData([1, 2], [1, 1]), lambda t: -t)
 
 
 def test_competing_events_are_not_observed():
     reference = fit_piecewise_exponential([10], [0.5])
-    assert compute_one_sample_logrank([1, 2], [1, 2], reference).observed == 1
+    assert compute_one_sample_logrank(SurvivalData([1, 2], [1, 2]), reference).observed == 1
 
 
 def test_nothing_expected_is_too_few():

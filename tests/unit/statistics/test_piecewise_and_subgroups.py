@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
 from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
 
@@ -21,7 +22,9 @@ def trial():
 
 def test_forest_has_everybody_first_and_one_reference_throughout(trial):
     time, event, arm, groups = trial
-    table = fit_subgroup_hazard_ratios(time, event, arm, groups, references={"arm": "control"}).table
+    table = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event), arm, groups, references={"arm": "control"}
+    ).table
     assert table["subgroup"].tolist() == ["overall", "grade", "grade", "site", "site"]
     assert (table["reference"] == "control").all()
     assert (
@@ -35,20 +38,22 @@ def test_a_level_without_the_reference_or_without_events_has_a_status(trial):
     only = pd.DataFrame(
         {"era": np.where(arm == "prrt", np.where(np.arange(300) % 7 == 0, "new", "old"), "old")}
     )
-    table = fit_subgroup_hazard_ratios(time, event, arm, only, references={"arm": "control"}).table
+    table = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event), arm, only, references={"arm": "control"}
+    ).table
     new = table[table["subgroup_level"] == "new"].iloc[0]
     assert new["status"] == "not_estimable"
     assert np.isnan(new["hazard_ratio"])
     assert new["n_rows"] == (only["era"] == "new").sum()
     quiet = event & (groups["grade"] == "G1").to_numpy()
-    table = fit_subgroup_hazard_ratios(time, quiet, arm, groups[["grade"]]).table
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, quiet), arm, groups[["grade"]]).table
     assert table.set_index("subgroup_level").loc["G2", "status"] == "no_events"
 
 
 def test_rows_with_an_unknown_level_are_in_none(trial):
     time, event, arm, groups = trial
     groups.loc[:19, "grade"] = None
-    table = fit_subgroup_hazard_ratios(time, event, arm, groups[["grade"]]).table
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, groups[["grade"]]).table
     assert table["n_rows"].tolist()[0] == 300
     assert table["n_rows"].iloc[1:].sum() == 280
 
@@ -56,11 +61,13 @@ def test_rows_with_an_unknown_level_are_in_none(trial):
 def test_weighted_subgroups_use_a_wald_interaction(trial):
     time, event, arm, groups = trial
     weights = np.random.default_rng(0).uniform(0.5, 2, 300)
-    result = fit_subgroup_hazard_ratios(time, event, arm, groups[["site"]], weights=weights)
+    result = fit_subgroup_hazard_ratios(SurvivalData(time, event, weights=weights), arm, groups[["site"]])
     assert result.overall.robust
     product = ((arm == "prrt") & (groups["site"] == "pancreas")).astype(float)
     x = pd.concat([arm, groups["site"], product.rename("product")], axis=1)
-    expected = fit_cox(time, event, x, weights=weights, references={"site": "ileum", "arm": "control"})
+    expected = fit_cox(
+        SurvivalData(time, event, weights=weights), x, references={"site": "ileum", "arm": "control"}
+    )
     assert result.table["interaction_p_value"].iloc[1] == pytest.approx(
         expected.table["p_value"].iloc[2], rel=1e-6
     )
@@ -68,12 +75,14 @@ def test_weighted_subgroups_use_a_wald_interaction(trial):
 
 def test_interaction_status_is_that_of_the_interaction(trial):
     time, event, arm, groups = trial
-    stratified = fit_subgroup_hazard_ratios(time, event, arm, groups[["site"]], strata=groups["site"]).table
+    stratified = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event, strata=groups["site"]), arm, groups[["site"]]
+    ).table
     assert stratified["interaction_status"].tolist() == ["", "ok", "ok"]
     few = event & (np.cumsum(event) <= 20)
-    table = fit_subgroup_hazard_ratios(time, few, arm, groups[["site"]]).table
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, few), arm, groups[["site"]]).table
     assert table["interaction_status"].iloc[1] == "few_events"
-    none = fit_subgroup_hazard_ratios(time, np.zeros(300), arm, groups[["site"]]).table
+    none = fit_subgroup_hazard_ratios(SurvivalData(time, np.zeros(300)), arm, groups[["site"]]).table
     assert none["interaction_status"].iloc[1] == "no_events"
     assert none["interaction_p_value"].isna().all()
 
@@ -81,12 +90,12 @@ def test_interaction_status_is_that_of_the_interaction(trial):
 def test_numeric_subgroups_are_refused(trial):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cut it into categories"):
-        fit_subgroup_hazard_ratios(time, event, arm, pd.DataFrame({"age": np.arange(300.0)}))
+        fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, pd.DataFrame({"age": np.arange(300.0)}))
 
 
 def test_one_period_after_the_last_event_has_no_hazard_ratio(trial):
     time, event, arm, _ = trial
-    result = fit_piecewise_hazard_ratio(time, event, arm, [10, 1000])
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, [10, 1000])
     assert result.table["status"].tolist() == ["ok", "ok", "no_events"]
     assert result.table["period_start"].tolist() == [0, 10, 1000]
     assert np.isnan(result.table["period_stop"].iloc[-1])
@@ -96,14 +105,14 @@ def test_one_period_after_the_last_event_has_no_hazard_ratio(trial):
 
 def test_one_cut_before_all_events_gives_the_single_hazard_ratio(trial):
     time, event, arm, _ = trial
-    result = fit_piecewise_hazard_ratio(time + 1, event, arm, [0.5])
+    result = fit_piecewise_hazard_ratio(SurvivalData(time + 1, event), arm, [0.5])
     assert result.table["coefficient"].iloc[1] == pytest.approx(result.single.coefficients[0], rel=1e-9)
     assert result.table["status"].iloc[0] == "no_events"
 
 
 def test_robust_equality_is_the_wald_test_of_the_difference(trial):
     time, event, arm, _ = trial
-    result = fit_piecewise_hazard_ratio(time, event, arm, [12], robust=True)
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, [12], robust=True)
     table = result.table
     # Periods share no event, but under the sandwich they share patients: the variance is not the plain sum.
     gap = np.diff(table["coefficient"])[0]
@@ -115,4 +124,4 @@ def test_robust_equality_is_the_wald_test_of_the_difference(trial):
 def test_cuts_must_rise_above_zero(trial, cuts):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cuts"):
-        fit_piecewise_hazard_ratio(time, event, arm, cuts)
+        fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, cuts)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.proportional_hazards import (
     compute_transformed_time,
@@ -12,7 +13,7 @@ from prrt_outcomes.statistics.proportional_hazards import (
 
 def test_transforms_of_time():
     # Kaplan-Meier: 4/5 after 1, 3/5 after 2; the censoring at 2 stays in the risk set of 2.
-    rows = derive_model_rows([1, 2, 2, 4, 5], [1, 1, 0, 1, 0])
+    rows = derive_model_rows(SurvivalData([1, 2, 2, 4, 5], [1, 1, 0, 1, 0]))
     np.testing.assert_allclose(compute_transformed_time(rows, "km"), [0, 0.2, 0.4])
     assert compute_transformed_time(rows, "rank").tolist() == [1, 2.5, 4]
     assert compute_transformed_time(rows, "identity").tolist() == [1, 2, 4]
@@ -25,7 +26,7 @@ def test_a_hazard_ratio_that_turns_is_found():
     early = rng.exponential(np.where(x == 1, 5, 10))
     late = 6 + rng.exponential(np.where(x == 1, 20, 7))
     time = np.where(early < 6, early, late)
-    result = fit_proportional_hazards_test(fit_cox(time, np.ones(600), x))
+    result = fit_proportional_hazards_test(fit_cox(SurvivalData(time, np.ones(600)), x))
     assert result.table["p_value"].iloc[0] < 1e-6
     residuals = result.residuals
     first, last = residuals["x1"][residuals["time"] < 6], residuals["x1"][residuals["time"] >= 6]
@@ -34,18 +35,21 @@ def test_a_hazard_ratio_that_turns_is_found():
 
 def test_global_of_one_coefficient_is_its_own_test():
     rng = np.random.default_rng(2)
-    fit = fit_cox(rng.exponential(1, 80), np.ones(80), rng.normal(size=(80, 1)))
+    fit = fit_cox(SurvivalData(rng.exponential(1, 80), np.ones(80)), rng.normal(size=(80, 1)))
     table = fit_proportional_hazards_test(fit).table
     assert table["term"].tolist() == ["x1", "GLOBAL"]
     assert table["chi_squared"].iloc[0] == pytest.approx(table["chi_squared"].iloc[1], rel=1e-9)
 
 
 def test_models_that_cannot_be_tested_say_why():
-    assert fit_proportional_hazards_test(fit_cox([1, 2], [0, 0], [[1.0], [0.0]])).status == "no_events"
-    separated = fit_cox([1, 2, 3, 4], [1, 1, 1, 1], [[1.0], [1], [0], [0]])
+    assert (
+        fit_proportional_hazards_test(fit_cox(SurvivalData([1, 2], [0, 0]), [[1.0], [0.0]])).status
+        == "no_events"
+    )
+    separated = fit_cox(SurvivalData([1, 2, 3, 4], [1, 1, 1, 1]), [[1.0], [1], [0], [0]])
     assert fit_proportional_hazards_test(separated).status == "separation"
     # A single event time: time does not vary.
-    fit = fit_cox([2, 2, 3, 4], [1, 1, 0, 0], pd.DataFrame({"x": [0.0, 2.0, 1.0, 4.0]}))
+    fit = fit_cox(SurvivalData([2, 2, 3, 4], [1, 1, 0, 0]), pd.DataFrame({"x": [0.0, 2.0, 1.0, 4.0]}))
     result = fit_proportional_hazards_test(fit)
     assert result.status == "too_few"
     assert result.table["status"].tolist() == ["too_few", "too_few"]
@@ -53,7 +57,7 @@ def test_models_that_cannot_be_tested_say_why():
 
 
 def test_unknown_transform_and_log_of_zero_are_errors():
-    fit = fit_cox([0, 2, 3, 4], [1, 1, 1, 0], [[0.0], [2.0], [1.0], [4.0]])
+    fit = fit_cox(SurvivalData([0, 2, 3, 4], [1, 1, 1, 0]), [[0.0], [2.0], [1.0], [4.0]])
     with pytest.raises(ValueError, match="transform"):
         fit_proportional_hazards_test(fit, transform="sqrt")
     with pytest.raises(ValueError, match="above 0"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
 
 FLOWS = ("at_risk", "events", "competing", "censored", "left", "entered")
@@ -22,7 +23,9 @@ def same(one, two, places=12):
 
 
 def test_counts_by_hand():
-    table = compute_risk_table([2, 3, 3, 5, 5], [1, 1, 0, 2, 0], group=["a", "a", "b", "b", "a"])
+    table = compute_risk_table(
+        SurvivalData([2, 3, 3, 5, 5], [1, 1, 0, 2, 0]), group=["a", "a", "b", "b", "a"]
+    )
     assert table.time.tolist() == [2, 3, 5]
     assert table.groups == ("a", "b")
     assert table.counts.at_risk.tolist() == [[3, 2], [2, 2], [1, 1]]
@@ -32,26 +35,26 @@ def test_counts_by_hand():
 
 
 def test_the_second_cause_swaps_events_and_competing():
-    one = compute_risk_table([1, 2, 3], [1, 2, 0])
-    two = compute_risk_table([1, 2, 3], [1, 2, 0], cause=2)
+    one = compute_risk_table(SurvivalData([1, 2, 3], [1, 2, 0]))
+    two = compute_risk_table(SurvivalData([1, 2, 3], [1, 2, 0]), cause=2)
     assert one.counts.events.tolist() == two.counts.competing.tolist() == [[1], [0], [0]]
 
 
 def test_late_entry_is_at_risk_after_entry_up_to_the_end():
-    table = compute_risk_table([4, 6, 8], [1, 1, 0], entry=[0, 4, 5])
+    table = compute_risk_table(SurvivalData([4, 6, 8], [1, 1, 0], entry=[0, 4, 5]))
     at_risk = dict(zip(table.time.tolist(), table.counts.at_risk[:, 0].tolist(), strict=True))
     assert at_risk == {0: 0, 4: 1, 5: 1, 6: 2, 8: 1}
 
 
 def test_time_zero_is_counted_and_at_risk():
-    table = compute_risk_table([0, 2], [1, 1])
+    table = compute_risk_table(SurvivalData([0, 2], [1, 1]))
     assert table.n_at_zero == 1
     assert table.counts.at_risk[:, 0].tolist() == [2, 1]
 
 
 def test_a_split_row_is_no_censoring():
-    whole = compute_risk_table([5, 7], [0, 1], entry=[0, 0])
-    split = compute_risk_table([3, 5, 7], [0, 0, 1], entry=[0, 3, 0], row_id=[1, 1, 2])
+    whole = compute_risk_table(SurvivalData([5, 7], [0, 1], entry=[0, 0]))
+    split = compute_risk_table(SurvivalData([3, 5, 7], [0, 0, 1], entry=[0, 3, 0], id=[1, 1, 2]))
     kept = split.time != 3
     for name in ("at_risk", "events", "censored"):
         np.testing.assert_array_equal(getattr(split.counts, name)[kept], getattr(whole.counts, name))
@@ -59,7 +62,7 @@ def test_a_split_row_is_no_censoring():
 
 
 def test_a_move_to_another_group_leaves_one_and_enters_the_other():
-    table = compute_risk_table([3, 6], [0, 1], entry=[0, 3], group=["no", "yes"], row_id=[1, 1])
+    table = compute_risk_table(SurvivalData([3, 6], [0, 1], entry=[0, 3], id=[1, 1]), group=["no", "yes"])
     assert table.counts.censored.sum(axis=0).tolist() == [1, 0]
     at_six = table.counts.at_risk[table.time == 6][0]
     assert at_six.tolist() == [0, 1]
@@ -67,35 +70,38 @@ def test_a_move_to_another_group_leaves_one_and_enters_the_other():
 
 def test_overlapping_rows_of_one_id_are_refused():
     with pytest.raises(ValueError, match="rows of one id overlap in time: p7"):
-        compute_risk_table([5, 8], [0, 1], entry=[0, 4], row_id=["p7", "p7"])
-    with pytest.raises(ValueError, match="row_id repeats but there is no entry"):
-        compute_risk_table([5, 8], [0, 1], row_id=[1, 1])
+        compute_risk_table(SurvivalData([5, 8], [0, 1], entry=[0, 4], id=["p7", "p7"]))
+    with pytest.raises(ValueError, match="id repeats but there is no entry"):
+        compute_risk_table(SurvivalData([5, 8], [0, 1], id=[1, 1]))
 
 
 def test_strata_count_on_their_own():
-    table = compute_risk_table([1, 2, 2, 3], [1, 1, 1, 0], stratum=["x", "x", "y", "y"])
+    table = compute_risk_table(SurvivalData([1, 2, 2, 3], [1, 1, 1, 0], strata=["x", "x", "y", "y"]))
     assert table.strata == ("x", "y")
     assert table.stratum.tolist() == [0, 0, 1, 1]
     assert table.counts.at_risk[:, 0].tolist() == [2, 1, 2, 1]
 
 
 def test_weights_are_summed_and_rows_still_counted():
-    table = compute_risk_table([1, 2, 3], [1, 0, 1], weights=[0.5, 0, 2.25])
+    table = compute_risk_table(SurvivalData([1, 2, 3], [1, 0, 1], weights=[0.5, 0, 2.25]))
     assert table.weighted.at_risk[:, 0].tolist() == [2.75, 2.25, 2.25]
     assert table.counts.at_risk[:, 0].tolist() == [2, 1, 1]
     assert table.counts.censored[1, 0] == 0
 
 
 def test_numbers_at_risk_just_before_a_tick():
-    table = compute_risk_table([2, 4, 4, 6], [1, 1, 0, 0], group=["a", "a", "b", "b"])
+    table = compute_risk_table(SurvivalData([2, 4, 4, 6], [1, 1, 0, 0]), group=["a", "a", "b", "b"])
     numbers = compute_numbers_at_risk(table, [0, 2, 2.5, 4, 6, 7])
     assert numbers.tolist() == [[2, 2], [2, 2], [1, 2], [1, 2], [0, 1], [0, 0]]
 
 
 def test_numbers_at_risk_with_late_entry():
-    table = compute_risk_table([5, 9], [1, 0], entry=[0, 3])
+    table = compute_risk_table(SurvivalData([5, 9], [1, 0], entry=[0, 3]))
     assert compute_numbers_at_risk(table, [0, 2, 3, 3.5, 5, 6])[:, 0].tolist() == [1, 1, 1, 2, 2, 1]
 
 
 def test_numbers_at_risk_start_with_everybody_even_at_time_zero():
-    assert compute_numbers_at_risk(compute_risk_table([0, 3], [1, 1]), [0, 1]).tolist() == [[2], [1]]
+    assert compute_numbers_at_risk(compute_risk_table(SurvivalData([0, 3], [1, 1])), [0, 1]).tolist() == [
+        [2],
+        [1],
+    ]

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.standardisation import (
     compute_pseudo_observations,
@@ -37,7 +38,7 @@ def test_the_difference_is_adjusted_away_although_one_model_is_wrong(confounded)
     for covariates, score in ((x, good), (useless, good), (x, np.full(len(x), cohort.mean()))):
         for estimand in ("ATT", "overlap", "ATE"):
             row = fit_standardised_survival(
-                time, event, cohort, covariates, score, [12.0], estimand=estimand
+                SurvivalData(time, event), cohort, covariates, score, [12.0], estimand=estimand
             ).table.iloc[0]
             assert abs(row["difference"]) < 0.06
             assert row["lower"] < row["difference"] < row["upper"]
@@ -48,19 +49,25 @@ def test_rows_without_score_or_covariate_are_left_out(confounded):
     score = np.full(len(x), 0.5)
     score[:7] = np.nan
     x.loc[10:12, "x"] = np.nan
-    assert fit_standardised_survival(time, event, cohort, x, score, [12.0]).n_used == len(x) - 10
+    assert (
+        fit_standardised_survival(SurvivalData(time, event), cohort, x, score, [12.0]).n_used == len(x) - 10
+    )
 
 
 def test_a_milestone_beyond_follow_up_is_too_few(confounded):
     time, event, cohort, x = confounded
-    table = fit_standardised_survival(time, event, cohort, x, np.full(len(x), 0.5), [12.0, 400.0]).table
+    table = fit_standardised_survival(
+        SurvivalData(time, event), cohort, x, np.full(len(x), 0.5), [12.0, 400.0]
+    ).table
     assert table["status"].tolist() == ["ok", "too_few"]
     assert table.iloc[1].drop(["time", "status"]).isna().all()
 
 
 def test_without_an_outcome_model_only_the_weights_adjust(confounded):
     time, event, cohort, x = confounded
-    result = fit_standardised_survival(time, event & cohort, cohort, x, np.full(len(x), 0.5), [12.0])
+    result = fit_standardised_survival(
+        SurvivalData(time, event & cohort), cohort, x, np.full(len(x), 0.5), [12.0]
+    )
     assert result.status == "no_outcome_model"
     assert result.table["survival_control"].iloc[0] == pytest.approx(1.0)
 
@@ -69,8 +76,8 @@ def test_faults(confounded):
     time, event, cohort, x = confounded
     score = np.full(len(x), 0.5)
     with pytest.raises(ValueError, match="both have rows"):
-        fit_standardised_survival(time, event, np.ones(len(x)), x, score, [12.0])
+        fit_standardised_survival(SurvivalData(time, event), np.ones(len(x)), x, score, [12.0])
     with pytest.raises(ValueError, match="milestones"):
-        fit_standardised_survival(time, event, cohort, x, score, [-1.0])
+        fit_standardised_survival(SurvivalData(time, event), cohort, x, score, [-1.0])
     with pytest.raises(ValueError, match="estimand"):
-        fit_standardised_survival(time, event, cohort, x, score, [12.0], estimand="ATC")
+        fit_standardised_survival(SurvivalData(time, event), cohort, x, score, [12.0], estimand="ATC")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar, fit_simon_makuch
@@ -18,7 +19,7 @@ ID = [1, 1, 2, 2, 3, 4]
 
 
 def test_mantel_byar_by_hand():
-    test = compute_mantel_byar(START, STOP, EVENT, STATE, ID)
+    test = compute_mantel_byar(SurvivalData(STOP, EVENT, entry=START, id=ID), STATE)
     # at 4: at risk no 3 (2, 3, 4), yes 1; at 7: no 1, yes 2; at 8: yes 2
     expected_yes = 1 / 4 + 2 / 3 + 1
     assert test.groups == ("no", "yes")
@@ -30,28 +31,30 @@ def test_mantel_byar_by_hand():
 
 def test_a_state_held_from_the_start_is_the_logrank_test():
     time, event, group = [3, 5, 6, 8], [1, 1, 0, 1], ["a", "b", "a", "b"]
-    test = compute_mantel_byar([0] * 4, time, event, group, [1, 2, 3, 4])
+    test = compute_mantel_byar(SurvivalData(time, event, entry=[0] * 4, id=[1, 2, 3, 4]), group)
     assert test.statistic == pytest.approx(
-        compute_logrank(compute_risk_table(time, event, group=group)).statistic
+        compute_logrank(compute_risk_table(SurvivalData(time, event), group=group)).statistic
     )
 
 
 def test_stratified():
-    test = compute_mantel_byar(START, STOP, EVENT, STATE, ID, stratum=["x", "x", "x", "x", "y", "y"])
+    test = compute_mantel_byar(
+        SurvivalData(STOP, EVENT, entry=START, id=ID, strata=["x", "x", "x", "x", "y", "y"]), STATE
+    )
     assert test.status == "too_few"
 
 
 def test_rows_after_the_event_are_refused():
     with pytest.raises(ValueError, match="rows follow the event of 1 patients: 7"):
-        compute_mantel_byar([0, 3], [3, 5], [1, 0], ["a", "b"], [7, 7])
+        compute_mantel_byar(SurvivalData([3, 5], [1, 0], entry=[0, 3], id=[7, 7]), ["a", "b"])
     with pytest.raises(ValueError, match="overlap"):
-        compute_mantel_byar([0, 2], [3, 5], [0, 1], ["a", "b"], [7, 7])
+        compute_mantel_byar(SurvivalData([3, 5], [0, 1], entry=[0, 2], id=[7, 7]), ["a", "b"])
     with pytest.raises(ValueError, match="entry is not before the end"):
-        compute_mantel_byar([0, 3], [3, 3], [0, 1], ["a", "b"], [7, 7])
+        compute_mantel_byar(SurvivalData([3, 3], [0, 1], entry=[0, 3], id=[7, 7]), ["a", "b"])
 
 
 def test_simon_makuch_from_a_landmark():
-    found = fit_simon_makuch(START, STOP, EVENT, STATE, ID, landmark=4)
+    found = fit_simon_makuch(SurvivalData(STOP, EVENT, entry=START, id=ID), STATE, landmark=4)
     assert (found.n, found.n_lost, found.n_changed) == (3, 1, 1)
     no, yes = found.curves["no"], found.curves["yes"]
     # from 4: patient 1 responded, 2 moves at 1, 4 dies at 3 without response
@@ -64,12 +67,14 @@ def test_simon_makuch_from_a_landmark():
 
 def test_simon_makuch_from_zero_marks_an_emptied_risk_set():
     start, stop = [0, 2, 0, 6], [2, 3, 6, 9]
-    found = fit_simon_makuch(start, stop, [0, 1, 0, 0], ["no", "yes", "no", "yes"], [1, 1, 2, 2])
+    found = fit_simon_makuch(
+        SurvivalData(stop, [0, 1, 0, 0], entry=start, id=[1, 1, 2, 2]), ["no", "yes", "no", "yes"]
+    )
     assert found.curves["yes"].status == "too_few"
 
 
 def test_landmark_must_leave_somebody():
     with pytest.raises(ValueError, match="nobody is at risk after the landmark 20"):
-        fit_simon_makuch(START, STOP, EVENT, STATE, ID, landmark=20)
+        fit_simon_makuch(SurvivalData(STOP, EVENT, entry=START, id=ID), STATE, landmark=20)
     with pytest.raises(ValueError, match="landmark must be 0 or more"):
-        fit_simon_makuch(START, STOP, EVENT, STATE, ID, landmark=-1)
+        fit_simon_makuch(SurvivalData(STOP, EVENT, entry=START, id=ID), STATE, landmark=-1)

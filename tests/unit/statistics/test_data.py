@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.risk_rows import check_rows, compute_codes, compute_event_codes
+from prrt_outcomes.statistics.data import SurvivalData, compute_codes, compute_event_codes, merge_near_times
 
 
 @pytest.mark.parametrize(
@@ -25,35 +25,39 @@ from prrt_outcomes.statistics.risk_rows import check_rows, compute_codes, comput
         ({"time": [1, 2], "event": [1, 1], "weights": [1, -1]}, "weights must be 0 or more"),
         ({"time": [1, 2], "event": [1, 1], "weights": [0, 0]}, "at least one above 0"),
         ({"time": [[1, 2]], "event": [1, 1]}, "one dimension"),
+        ({"time": [1, 2], "event": [1, 0], "strata": ["a", None]}, "strata is missing in 1 of 2"),
+        ({"time": [1, 2], "event": [1, 0], "cluster": ["a"]}, "cluster has 1 rows"),
+        ({"time": [5, 6], "event": [0, 1], "entry": [0, 4], "id": [1, 1]}, "overlap in time: 1"),
+        ({"time": [5, 8], "event": [0, 1], "id": [1, 1]}, "id repeats but there is no entry"),
     ],
 )
 def test_wrong_rows_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        check_rows(**arguments)
+        SurvivalData(**arguments)
 
 
 def test_near_times_are_one_time():
-    rows = check_rows([1.0, 1.0 + 1e-9, 2.0, 2.0 + 1e-6], [1, 1, 1, 1])
-    assert rows.distinct.tolist() == [1.0, 2.0, 2.0 + 1e-6]
-    assert rows.exit_index.tolist() == [0, 0, 1, 2]
+    placed = SurvivalData([1.0, 1.0 + 1e-9, 2.0, 2.0 + 1e-6], [1, 1, 1, 1]).placement
+    assert placed.distinct.tolist() == [1.0, 2.0, 2.0 + 1e-6]
+    assert placed.exits.tolist() == [0, 0, 1, 2]
 
 
 def test_tolerance_is_relative_to_large_times():
-    rows = check_rows([1e6, 1e6 + 0.01, 2e6], [1, 1, 1])
-    assert len(rows.distinct) == 2
-    assert len(check_rows([1e6, 1e6 + 0.01, 2e6], [1, 1, 1], tolerance=0).distinct) == 3
+    times = np.array([1e6, 1e6 + 0.01, 2e6])
+    assert len(merge_near_times(times)[0]) == 2
+    assert len(merge_near_times(times, 0)[0]) == 3
 
 
 def test_an_entry_near_the_end_is_no_time_at_risk():
     with pytest.raises(ValueError, match="entry is not before the end"):
-        check_rows([5.0, 6.0], [1, 1], entry=[5.0 - 1e-10, 0.0])
+        SurvivalData([5.0, 6.0], [1, 1], entry=[5.0 - 1e-10, 0.0])
 
 
 def test_pandas_types_are_read():
-    rows = check_rows(pd.Series([1, 2], dtype="Int64"), pd.Series([True, False], dtype="boolean"))
+    rows = SurvivalData(pd.Series([1, 2], dtype="Int64"), pd.Series([True, False], dtype="boolean"))
     assert rows.event.tolist() == [1, 0]
     with pytest.raises(ValueError, match="missing"):
-        check_rows(pd.Series([1, pd.NA], dtype="Int64"), [1, 0])
+        SurvivalData(pd.Series([1, pd.NA], dtype="Int64"), [1, 0])
     with pytest.raises(ValueError, match="event must be"):
         compute_event_codes(pd.Series([True, pd.NA], dtype="boolean"))
 
@@ -70,3 +74,18 @@ def test_codes_keep_the_order_of_a_category_and_drop_unused_levels():
 def test_a_missing_label_is_refused():
     with pytest.raises(ValueError, match="group is missing in 1 of 2 rows"):
         compute_codes(["a", None], 2, "group")
+
+
+def test_columns_of_strata_are_crossed():
+    frame = pd.DataFrame({"site": ["a", "a", "b", "b"], "sex": ["f", "m", "f", "f"]})
+    data = SurvivalData([1, 2, 3, 4], [1, 1, 1, 0], strata=frame)
+    assert data.strata.code.tolist() == [0, 1, 2, 2]
+
+
+def test_a_selection_keeps_what_belongs_to_its_rows():
+    data = SurvivalData([3, 4, 5], [1, 0, 2], [0, 1, 2], [1.0, 2.0, 0.5], ["x", "y", "y"], id=["p", "q", "r"])
+    part = data.select(np.array([False, True, True]))
+    assert (part.time.tolist(), part.event.tolist(), part.entry.tolist()) == ([4, 5], [0, 2], [1, 2])
+    assert part.strata.labels == ("y",)
+    assert part.id.labels == ("q", "r")
+    assert not part.whole_weights

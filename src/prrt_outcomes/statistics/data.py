@@ -1,0 +1,237 @@
+"""Survival data: checked once, with labels as codes and nearly equal times made equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+TIE_TOLERANCE = 1.5e-8
+"""Times closer than this, absolutely or relative to the mean distinct time, are one (R's ``timefix``)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Labels as integers: ``labels[code]`` is the label of a row."""
+
+    code: NDArray[np.int64]
+    labels: tuple
+
+    def select(self, rows: NDArray) -> Codes:
+        """Return the codes of some rows, with only the labels that occur there."""
+        used, code = np.unique(self.code[rows], return_inverse=True)
+        return Codes(code.astype(np.int64), tuple(self.labels[u] for u in used))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Sorted distinct times, and the position in them of every exit and entry (None: no late entry)."""
+
+    distinct: NDArray[np.float64]
+    exits: NDArray[np.int64]
+    entries: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalData:
+    """Checked survival data, one element a row; what every fit takes.
+
+    Parameters
+    ----------
+    time : end of observation, any unit, 0 or more, shape (n,)
+    event : 0 censored, 1, 2, ... kinds of event, or booleans
+    entry : start of observation, below `time`; a row is at risk at t when entry < t <= time
+    weights : case weights, 0 or more
+    strata, cluster : labels, or a frame whose columns are crossed; a categorical keeps its order. `cluster`
+        is the unit that a robust variance resamples (patients, centres)
+    id : patient of each row, for counting-process rows (entry, time], which must not overlap
+
+    Raises
+    ------
+    ValueError : no rows, unequal lengths, missing or infinite numbers, negative times, unknown event codes,
+        negative weights or none above 0, entry at or after the end, missing labels, overlapping rows
+
+    Notes
+    -----
+    After construction the numbers are arrays and the labels `Codes`. Times are kept as given; `placement`
+    holds them with nearly equal ones merged.
+    """
+
+    time: NDArray[np.float64]
+    event: NDArray[np.int64]
+    entry: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
+    strata: Codes | None = None
+    cluster: Codes | None = None
+    id: Codes | None = None
+
+    def __post_init__(self) -> None:
+        time = _numbers(self.time, "time")
+        n = len(time)
+        if n == 0:
+            raise ValueError("no rows: a survival statistic needs at least one patient")
+        event = compute_event_codes(self.event)
+        if len(event) != n:
+            raise ValueError(f"event has {len(event)} rows, time has {n}")
+        if (time < 0).any():
+            raise ValueError(f"time is negative in {int((time < 0).sum())} of {n} rows; expected 0 or more")
+        checked: dict[str, object] = {"time": time, "event": event}
+        for name in ("entry", "weights"):
+            values = getattr(self, name)
+            checked[name] = None if values is None else _numbers(values, name, n)
+        weights = checked["weights"]
+        if weights is not None and ((weights < 0).any() or not (weights > 0).any()):
+            raise ValueError("weights must be 0 or more, at least one above 0")
+        for name in ("strata", "cluster", "id"):
+            labels = getattr(self, name)
+            checked[name] = None if labels is None else compute_codes(labels, n, name)
+        for name, values in checked.items():
+            object.__setattr__(self, name, values)
+        self._check_entry()
+        self._check_overlap()
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.time)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """The rows on their distinct times, those within `TIE_TOLERANCE` merged."""
+        if self.entry is None:
+            return Placement(*merge_near_times(self.time), None)
+        distinct, position = merge_near_times(np.concatenate((self.time, self.entry)))
+        return Placement(distinct, position[: self.n], position[self.n :])
+
+    @property
+    def whole_weights(self) -> bool:
+        """Whether the weights are counts, or absent."""
+        return self.weights is None or bool((self.weights == np.round(self.weights)).all())
+
+    def select(self, rows: NDArray) -> SurvivalData:
+        """Return some rows, given by mask or position."""
+        fields = (self.entry, self.weights)
+        labels = (self.strata, self.cluster, self.id)
+        return SurvivalData(
+            self.time[rows],
+            self.event[rows],
+            *[None if values is None else values[rows] for values in fields],
+            *[None if codes is None else codes.select(rows) for codes in labels],
+        )
+
+    def _check_entry(self) -> None:
+        """Refuse rows without time at risk."""
+        if self.entry is None:
+            return
+        late = self.placement.entries >= self.placement.exits
+        if late.any():
+            rows = ", ".join(str(i) for i in np.flatnonzero(late)[:5])
+            raise ValueError(
+                f"entry is not before the end in {int(late.sum())} of {self.n} rows (first, counted from 0: "
+                f"{rows}); expected entry < time"
+            )
+
+    def _check_overlap(self) -> None:
+        """Refuse rows of one id that overlap in time."""
+        if self.id is None:
+            return
+        if self.entry is None:
+            if len(self.id.labels) < self.n:
+                raise ValueError("id repeats but there is no entry: every row of one id needs entry and time")
+            return
+        order = np.lexsort((self.placement.entries, self.id.code))
+        here, after = order[:-1], order[1:]
+        overlap = self.id.code[here] == self.id.code[after]
+        overlap &= self.placement.entries[after] < self.placement.exits[here]
+        if overlap.any():
+            found = ", ".join(str(self.id.labels[c]) for c in np.unique(self.id.code[here[overlap]])[:5])
+            raise ValueError(f"rows of one id overlap in time: {found} ({int(overlap.sum())} overlaps)")
+
+
+def compute_codes(values: ArrayLike | pd.DataFrame | Codes | None, n: int, name: str) -> Codes:
+    """Turn one label a row into codes.
+
+    Parameters
+    ----------
+    values : labels, shape (n,), or a frame whose columns are crossed; a categorical keeps its order, others
+        are sorted; None: one label ``"all"``
+    n : number of rows
+    name : what the labels are, for messages
+
+    Returns
+    -------
+    Codes, only labels that occur
+
+    Raises
+    ------
+    ValueError : wrong length or a missing label
+    """
+    if values is None:
+        return Codes(np.zeros(n, dtype=np.int64), ("all",))
+    if isinstance(values, Codes):
+        return values
+    table = values if isinstance(values, pd.DataFrame) else None
+    series = pd.Series(values) if table is None else pd.Series(range(len(table)))
+    missing = series.isna().to_numpy() if table is None else table.isna().to_numpy().any(axis=1)
+    if len(series) != n:
+        raise ValueError(f"{name} has {len(series)} rows, time has {n}")
+    if missing.any():
+        raise ValueError(f"{name} is missing in {int(missing.sum())} of {n} rows; drop and count them first")
+    if table is not None:
+        code = table.groupby(list(table.columns), observed=True).ngroup().to_numpy()
+        return Codes(code.astype(np.int64), tuple(range(int(code.max()) + 1)))
+    if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+        used = series.cat.remove_unused_categories()
+        return Codes(used.cat.codes.to_numpy().astype(np.int64), tuple(used.cat.categories))
+    code, labels = pd.factorize(series, sort=True)
+    return Codes(code.astype(np.int64), tuple(labels.tolist()))
+
+
+def compute_event_codes(event: ArrayLike) -> NDArray[np.int64]:
+    """Return events as integers: 0 censored, 1, 2, ... kinds of event; booleans are 0 and 1."""
+    values = _floats(event)
+    if values.ndim != 1:
+        raise ValueError(f"event must have one dimension, not {values.ndim}")
+    codes = np.nan_to_num(values, nan=-1.0, posinf=-1.0, neginf=-1.0).astype(np.int64)
+    wrong = (codes < 0) | (codes != values)
+    if wrong.any():
+        found = ", ".join(str(v) for v in pd.unique(values[wrong])[:5])
+        raise ValueError(f"event must be 0 (censored), 1, 2, ...; found {found} in {int(wrong.sum())} rows")
+    return codes
+
+
+def merge_near_times(
+    values: NDArray[np.float64], tolerance: float = TIE_TOLERANCE
+) -> tuple[NDArray, NDArray[np.int64]]:
+    """Return sorted distinct values and where each value stands; near ones become the first of them."""
+    order = np.argsort(values)
+    ordered = values[order]
+    step = np.diff(ordered)
+    exact = ordered[np.concatenate(([True], step > 0))]
+    limit = tolerance * max(1.0, float(np.mean(np.abs(exact))))
+    first = np.concatenate(([True], step > limit))
+    position = np.empty(len(values), dtype=np.int64)
+    position[order] = np.cumsum(first) - 1
+    return ordered[first], position
+
+
+def _floats(values: ArrayLike) -> NDArray[np.float64]:
+    if isinstance(values, pd.Series):
+        return values.to_numpy(dtype="float64", na_value=np.nan)
+    return np.asarray(values, dtype=np.float64)
+
+
+def _numbers(values: ArrayLike, name: str, n: int | None = None) -> NDArray[np.float64]:
+    """Return finite numbers of the right length, or say what is wrong."""
+    array = _floats(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, not {array.ndim}")
+    if n is not None and len(array) != n:
+        raise ValueError(f"{name} has {len(array)} rows, time has {n}")
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        raise ValueError(f"{name} is missing or infinite in {int(wrong.sum())} of {len(array)} rows")
+    return array

@@ -6,7 +6,7 @@ import pytest
 
 from prrt_outcomes.figures.balance_plots import plot_love
 from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
-from prrt_outcomes.figures.control_forest import plot_control_forest
+from prrt_outcomes.figures.control_forests import plot_control_forest
 from prrt_outcomes.figures.endpoints_plots import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall

@@ -6,12 +6,12 @@ import pytest
 
 from prrt_outcomes.figures.balance_plots import plot_overlap
 from prrt_outcomes.figures.control_curve import plot_weighted_curves
-from prrt_outcomes.figures.control_forest import plot_all_estimates, plot_medians, plot_worst_cases
+from prrt_outcomes.figures.control_forests import plot_all_estimates, plot_medians, plot_worst_cases
 from prrt_outcomes.figures.endpoints_plots import plot_scan_intervals
+from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
 from prrt_outcomes.figures.response_plots import plot_movement
-from prrt_outcomes.figures.sensitivity_forest import plot_definitions, plot_periods, plot_subgroups
 from prrt_outcomes.figures.survival_curve import plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}

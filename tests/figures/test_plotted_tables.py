@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.cox_forest import list_rows, plot_cox_forest
 from prrt_outcomes.figures.curves import count_at_risk, step_band, thin_ticks
 from prrt_outcomes.figures.endpoints_plots import list_flow, pick_flow
+from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import pick_swimmers, plot_waterfall
 from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
@@ -128,14 +128,24 @@ def test_a_forest_lists_the_reference_first_under_its_term(cox_table):
 
 def test_a_forest_places_ratios_on_a_logarithmic_axis_and_says_what_cannot_be_estimated(cox_table):
     plot = plot_cox_forest(cox_table("arm", ["a", "b", "c"]), STYLE, "PFS")
-    points = plot.data[plot.data["colour"].eq(plot.data["colour"].iloc[0])].sort_values("y", ascending=False)
-    np.testing.assert_allclose(
-        np.exp(points["x"] % 10_000 - 10_000 * (points["x"] % 10_000 > 5_000)), [0.5, 0.9, 1.7]
-    )
-    texts = [
-        t for layer in plot.layers if type(layer.geom).__name__ == "geom_text" for t in layer._data["label"]
-    ]
-    assert texts.count("not estimable") == 2
+    first = plot.data[plot.data["column"].eq("axis 0")].sort_values("y", ascending=False)
+    np.testing.assert_allclose(first["x"], np.log([0.5, 0.9, 1.7]))
+    lost = [words for words in texts_of(plot) if words.startswith("not estimable")]
+    assert lost == ["not estimable (all\nevents in one group)"] * 2
+
+
+def test_a_theme_and_a_scale_may_be_added_to_a_forest(cox_table):
+    import matplotlib.pyplot as plt
+    import plotnine as p9
+
+    plot = plot_cox_forest(cox_table("arm", ["a", "b", "c"]), STYLE, "PFS")
+    colours = {"univariable": "#111111", "multivariable": "#22AA22"}
+    with pytest.warns(p9.exceptions.PlotnineWarning, match="replace the existing scale"):
+        changed = plot + p9.theme_bw() + p9.scale_color_manual(values=colours)
+    drawn = changed.draw()
+    edges = {c for ax in drawn.axes for lines in ax.collections for c in map(tuple, lines.get_edgecolors())}
+    assert {(0x11 / 255,) * 3 + (1.0,), (0x22 / 255, 0xAA / 255, 0x22 / 255, 1.0)} <= edges
+    plt.close(drawn)
 
 
 def test_waterfall_bars_are_the_changes_from_worst_to_best():

@@ -13,7 +13,7 @@ from prrt_outcomes.figures.control_curve import (
     plot_control_curve,
     plot_weighted_curves,
 )
-from prrt_outcomes.figures.control_forest import (
+from prrt_outcomes.figures.control_forests import (
     RATIOS,
     plot_all_estimates,
     plot_control_forest,

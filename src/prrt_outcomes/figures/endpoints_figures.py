@@ -14,8 +14,8 @@ from prrt_outcomes.figures.endpoints_plots import (
     plot_scan_intervals,
 )
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.model_forests import plot_definitions
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.sensitivity_forest import plot_definitions
 from prrt_outcomes.figures.survival_curve import plot_turnbull
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
 from prrt_outcomes.figures.theme import figure_style

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.cox_forest import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
     list_parts,
     plot_depth,

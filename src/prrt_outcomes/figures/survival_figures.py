@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.cox_forest import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_periods, plot_subgroups
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.sensitivity_forest import plot_periods, plot_subgroups
 from prrt_outcomes.figures.survival_curve import CurveText, plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
 from prrt_outcomes.wording.terms import (

@@ -1,10 +1,11 @@
 """Chapters: which figures are drawn from which tables."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from prrt_outcomes.figures.chapters import CHAPTER_INPUTS, draw_chapter
-from prrt_outcomes.figures.cox_forest import ESTIMATE_COLOURS
 from prrt_outcomes.figures.response_figures import derive_courses, list_thresholds
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
@@ -101,4 +102,9 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
     }
     cox = pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])
     (figure,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
-    assert set(figure.plot.data["colour"]) == {ESTIMATE_COLOURS["univariable"]}
+    assert set(figure.plot.data["series"]) == {"univariable"}
+    sheet = figure.plot.draw()
+    texts = {text.get_text() for text in sheet.findobj(Text)}
+    plt.close(sheet)
+    assert "Univariable\nlower hazard | higher hazard" in texts
+    assert not any("imputed" in text for text in texts)

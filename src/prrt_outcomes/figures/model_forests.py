@@ -1,16 +1,127 @@
-"""How far a result depends on choices: other definitions, sensitivity analyses, subgroups, periods of follow-up."""
+"""Forests of models: hazard and odds ratios, definitions and sensitivity analyses, subgroups, periods."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import pandas as pd
 
-from prrt_outcomes.figures.forest import Axis, forest_rows, plot_forest
+from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.rows import pick_rows
-from prrt_outcomes.figures.theme import FEW_COLOURS, FigureStyle
+from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
 from prrt_outcomes.wording.numbers import format_count, format_level, format_number, format_p_value
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 LOWER = "lower hazard | higher hazard"
+DEFINITIONS = {"other": ("", FEW_COLOURS[0]), "primary": ("", FEW_COLOURS[1])}
+HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+
+
+@dataclass(frozen=True)
+class RatioWords:
+    """What the ratios of a forest are.
+
+    Attributes
+    ----------
+    title : behind the name of the outcome, such as ``hazard ratios``
+    short : heading of the column of numbers
+    below : what the two sides of the line at 1 mean
+    models : title of a model where it is not the term's
+    """
+
+    title: str = "hazard ratios"
+    short: str = "HR"
+    below: str = LOWER
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+def plot_cox_forest(
+    cox: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, words: RatioWords | None = None
+):
+    """Draw the hazard ratios of the models of one endpoint, one row a level, one panel a model.
+
+    Parameters
+    ----------
+    cox : rows of `cox` of one endpoint
+    style : sizes
+    title : name of the endpoint
+    level : confidence level of the intervals, between 0 and 1
+    words : what the ratios are; hazard ratios where it is left out
+    """
+    words = words or RatioWords()
+    models = list(dict.fromkeys(cox["model"].astype(str)))
+    records = list_rows(cox).to_dict("records")
+    for row in records:
+        n, events = format_count(row["n"]), format_count(row["events"])
+        row |= {"reference": row["is_reference"], "counts": f"{events}/{n}" if events else n}
+    axes, columns = [], {"counts": "Events/n" if cox["events"].notna().any() else "n"}
+    for place, model in enumerate(models):
+        own = cox[cox["model"].astype(str).eq(model)]
+        _add_model(records, own, place)
+        names = [f"{model} {c}" for c in (*HAZARD_RATIO, "status")]
+        heading = words.models.get(model) or name_term(model)
+        axes.append(
+            Axis(
+                f"{words.short} ({format_level(level)} CI)",
+                *names,
+                title=heading,
+                below=words.below,
+                series=model,
+            )
+        )
+        columns[f"p {place}"] = "p"
+    series = {m: ("", ESTIMATE_COLOURS.get(m, INK)) for m in models}
+    return plot_forest(
+        Forest(records, axes, f"{title}: {words.title}", columns=columns, before=("counts",), series=series),
+        style,
+    )
+
+
+def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
+    """Add the estimates of one model to the rows of a forest."""
+    found = {(str(r["term"]), _text(r["level"])): r for r in cox.to_dict("records")}
+    for row in records:
+        model = str(cox["model"].iloc[0])
+        estimate = found.get((row["term"], row["level"]))
+        if row["heading"] or row["is_reference"]:
+            continue
+        if estimate is None:
+            row[f"{model} hazard_ratio_text"] = "not in the model"
+            continue
+        status = _text(estimate["status"])
+        lost = pd.isna(estimate["hazard_ratio"]) and status in ("", "ok")
+        row |= {f"{model} {c}": estimate[c] for c in HAZARD_RATIO}
+        row[f"{model} status"] = "not_estimable" if lost else status
+        row[f"p {place}"] = format_p_value(estimate["p_value"])
+
+
+def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the forest: one a term, and under a term with levels one a level, the reference first.
+
+    Returns
+    -------
+    DataFrame
+        term, level, name, heading (a term without numbers), is_reference, n, events
+    """
+    rows = []
+    for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
+        levels = [_text(level) for level in part["level"]]
+        own = dict(zip(levels, part[["n", "events"]].itertuples(index=False, name=None), strict=True))
+        if set(levels) == {""}:
+            rows.append((term, "", name_column(str(term)), False, False, *own[""]))
+            continue
+        references = [r for r in dict.fromkeys(part["reference"].dropna().astype(str)) if r]
+        rows.append((term, "", name_column(str(term)), True, False, None, None))
+        for level in [*(r for r in references if r not in levels), *levels]:
+            counts = own.get(level, (None, None))
+            rows.append((term, level, name_code(str(term), level), False, level in references, *counts))
+    names = ["term", "level", "name", "heading", "is_reference", "n", "events"]
+    return pd.DataFrame(rows, columns=names).astype({"term": str, "n": float, "events": float})
+
+
+def _text(code: object) -> str:
+    return "" if pd.isna(code) else str(code)
 
 
 def plot_definitions(
@@ -44,25 +155,21 @@ def plot_definitions(
     percent = format_level(level)
     axes = [
         Axis(
-            f"Median ({percent} CI)", "median_months", "median_low", "median_high", "status", False, "Months"
+            f"Median ({percent} CI)",
+            "median_months",
+            "median_low",
+            "median_high",
+            ratio=False,
+            title="Median, months",
         )
     ]
     subtitle = "Median of all patients"
     if contrast:
-        axes.append(
-            Axis(
-                f"HR ({percent} CI)",
-                "hazard_ratio",
-                "hazard_ratio_low",
-                "hazard_ratio_high",
-                "hr_status",
-                True,
-                LOWER,
-            )
-        )
+        axes.append(Axis(f"HR ({percent} CI)", *HAZARD_RATIO, "hr_status", title="Hazard ratio", below=LOWER))
         group, reference = (name_code(group_by, c) for c in contrast)
         subtitle += f"; hazard ratio of {inside_sentence(group)} against {inside_sentence(reference)}"
-    return plot_forest(forest_rows(records), tuple(axes), style, title, subtitle, {"events": "Events/n"})
+    columns = {"events": "Events/n"}
+    return plot_forest(Forest(records, axes, title, subtitle, columns, ("events",), DEFINITIONS), style)
 
 
 def pick_contrast(rows: pd.DataFrame, group_by: str) -> tuple[str, str] | None:
@@ -77,14 +184,14 @@ def pick_contrast(rows: pd.DataFrame, group_by: str) -> tuple[str, str] | None:
 
 def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dict:
     whole = pick_rows(rows, group_by="all")
-    record = {"name": name_term(choice), "heading": False, "colour": FEW_COLOURS[choice == "primary"]}
+    record = {"name": name_term(choice), "series": "primary" if choice == "primary" else "other"}
     keep = ("median_months", "median_low", "median_high", "status")
     record |= {k: whole.iloc[0][k] if len(whole) else float("nan") for k in keep}
     record["events"] = (
         f"{format_count(whole.iloc[0]['events'])}/{format_count(whole.iloc[0]['n'])}" if len(whole) else ""
     )
     pair = pick_rows(rows, group_by=group_by, group=contrast[0]) if contrast else whole.iloc[:0]
-    for key in ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"):
+    for key in HAZARD_RATIO:
         record[key] = pair.iloc[0][key] if len(pair) else float("nan")
     record["hr_status"] = pair.iloc[0]["hazard_ratio_status"] if len(pair) else ""
     return record
@@ -123,7 +230,7 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, leve
         )
     subtitle = f"Hazard ratio of {inside_sentence(effect)} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
-    return plot_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
+    return plot_forest(Forest(records, [_ratio_axis(level)], title, subtitle, columns, ("events",)), style)
 
 
 def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
@@ -151,22 +258,13 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: f
     if len(p_value):
         subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"
     columns = {"events": "Events/n"}
-    return plot_forest(forest_rows(records), (_ratio_axis(level),), style, title, subtitle, columns)
+    return plot_forest(Forest(records, [_ratio_axis(level)], title, subtitle, columns, ("events",)), style)
 
 
 def _ratio_axis(level: float) -> Axis:
-    return Axis(
-        f"HR ({format_level(level)} CI)",
-        "hazard_ratio",
-        "hazard_ratio_low",
-        "hazard_ratio_high",
-        "status",
-        True,
-        LOWER,
-    )
+    return Axis(f"HR ({format_level(level)} CI)", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
 
 
 def _ratio_record(name: str, row: dict) -> dict:
-    keep = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "status")
     events = f"{format_count(row['events'])}/{format_count(row['n'])}"
-    return {"name": name, "heading": False, "events": events, "p": ""} | {k: row[k] for k in keep}
+    return {"name": name, "events": events} | {k: row[k] for k in (*HAZARD_RATIO, "status")}

@@ -1,0 +1,264 @@
+"""Forests of controls: all comparisons, every estimate with its sensitivity, the cohort among published series."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
+from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_level,
+    format_number,
+    format_p_value,
+    is_missing,
+)
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
+
+RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
+KINDS = {
+    "horizon": "Follow-up",
+    "start": "Start",
+    "calendar": "Calendar",
+    "tumour_type": "Tumour types",
+    "leave_one_out": "Covariates",
+    "negative_control": "Negative control",
+    "criterion": "Criterion",
+    "scan_grid": "Scan grid",
+}
+NOT_A_COMPARISON = "within the cohort"
+BELOW = "Ratio of the hazard, or of observed to expected events; below 1 favours the cohort"
+SIZES = {"n": "n / control"}
+ESTIMATES = {
+    "quoted": ("The estimate that is quoted", INK),
+    "method": ("Other methods", FEW_COLOURS[0]),
+    "choice": ("The quoted one under other choices", METHOD_COLOURS["naive"]),
+}
+CONTROLS = {
+    "primary": ("Primary control", FEW_COLOURS[1]),
+    "exploratory": ("Exploratory controls", FEW_COLOURS[0]),
+    "": ("", FEW_COLOURS[0]),
+}
+SERIES = {
+    "cohort": ("This cohort", FEW_COLOURS[1]),
+    "series": ("Single series", FEW_COLOURS[0]),
+    "summary": ("Random-effects summary of a treatment", INK),
+}
+
+
+def _ratio_axis(level: float) -> Axis:
+    return Axis(f"Ratio ({format_level(level)} CI)", title="Ratio", below="cohort better | control better")
+
+
+def plot_control_forest(
+    controls: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, primary: str = ""
+):
+    """Draw every ratio of the cohort against each control with its interval.
+
+    Parameters
+    ----------
+    controls : rows of `controls`; those that are ratios are drawn
+    style : sizes
+    title : what is shown
+    level : confidence level
+    primary : id of the primary control, marked; the others are exploratory
+    """
+    records = list_comparisons(controls, primary)
+    columns = SIZES | {"p": "p"}
+    return plot_forest(Forest(records, [_ratio_axis(level)], title, BELOW, columns, ("n",), CONTROLS), style)
+
+
+def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
+    """Records of the forest: a heading a control and endpoint, then one a method and weights."""
+    records = []
+    ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
+    for (control, endpoint), part in ratios.groupby(["control", "endpoint"], sort=False, observed=True):
+        series = "" if not primary else "primary" if str(control) == primary else "exploratory"
+        records.append({"name": _control_words(control, endpoint, primary), "heading": True})
+        for row in part.to_dict("records"):
+            record = _record(_method_words(row), row, series)
+            lost = is_missing(row["value"]) and str(row["status"]) in ("ok", "nan", "<NA>", "None")
+            records.append(
+                record | {"p": format_p_value(row["p_value"])} | ({"status": "not_estimable"} if lost else {})
+            )
+    return records
+
+
+def _control_words(control: object, endpoint: object, primary: str) -> str:
+    note = " (primary)" if str(control) == primary else " (exploratory)" if primary else ""
+    return f"{name_term(control)}, {inside_sentence(name_term(endpoint))}{note}"
+
+
+def _method_words(row: dict) -> str:
+    weights = "" if is_missing(row["weights"]) or str(row["weights"]) == "none" else name_term(row["weights"])
+    assumption = "" if is_missing(row["assumption"]) else str(row["assumption"]).replace("_", " ")
+    more = ", ".join(w for w in (inside_sentence(weights), assumption) if w)
+    return f"{name_term(row['method'])}: {more}" if more else name_term(row["method"])
+
+
+def plot_all_estimates(
+    controls: pd.DataFrame,
+    choices: pd.DataFrame,
+    verdicts: dict[str, str],
+    style: FigureStyle,
+    title: str,
+    level: float = 0.95,
+):
+    """Draw every estimate of one control and what it becomes under other choices, from best to worst.
+
+    Parameters
+    ----------
+    controls : rows of `controls` of one control and endpoint
+    choices : the same of `control_sensitivity`
+    verdicts : words of `control_verdicts` by weights; those of the quoted weights are in the subtitle
+    style, title : sizes and what is shown
+    level : confidence level
+
+    Returns
+    -------
+    plotnine.ggplot or None
+        None where there is no ratio.
+    """
+    records = list_estimates(controls) + list_choices(choices)
+    if not any(pd.notna(r.get("value")) for r in records):
+        return None
+    quoted = choices[choices["kind"].astype(str).eq("main")]
+    words = verdicts.get(str(quoted["weights"].iloc[0]) if len(quoted) else "none", "")
+    subtitle = BELOW + (f". Rating: {words}" if words else "")
+    return plot_forest(
+        Forest(records, [_ratio_axis(level)], title, subtitle, SIZES, ("n",), ESTIMATES), style
+    )
+
+
+def list_estimates(controls: pd.DataFrame) -> list[dict]:
+    """A heading, then one record a ratio by method, weights and assumption; bootstrap intervals are in the table."""
+    rows = controls[controls["estimate"].astype("string").isin(RATIOS) & controls["value"].notna()]
+    records: dict[str, dict] = {}
+    for row in rows.to_dict("records"):
+        assumption = "" if is_missing(row["assumption"]) else str(row["assumption"])
+        if not assumption.startswith("bootstrap"):
+            name = _method_words(row | {"assumption": assumption.split(";")[0] or None})
+            records.setdefault(name, _record(name, row, "method"))
+    return [{"name": "Methods", "heading": True}, *records.values()] if len(rows) else []
+
+
+def list_choices(choices: pd.DataFrame) -> list[dict]:
+    """A heading, the estimate as quoted, then the other choices from the lowest to the highest."""
+    rows = choices[~choices["item"].astype(str).str.contains(NOT_A_COMPARISON) & choices["value"].notna()]
+    if rows.empty:
+        return []
+    main = rows["kind"].astype(str).eq("main")
+    records: list[dict] = [{"name": "The quoted estimate under other choices", "heading": True}]
+    records += [_record("As analysed", r, "quoted") for r in rows[main].to_dict("records")]
+    others = rows[~main].sort_values("value", kind="stable").to_dict("records")
+    return records + [_record(_choice_words(row), row, "choice") for row in others]
+
+
+def _choice_words(row: dict) -> str:
+    """`Covariates: without grade`."""
+    item = str(row["item"])
+    if item.startswith("without "):
+        item = f"without {inside_sentence(name_column(item.removeprefix('without ')))}"
+    return f"{KINDS.get(str(row['kind']), name_term(row['kind']))}: {item}"
+
+
+def plot_worst_cases(
+    controls: pd.DataFrame,
+    choices: pd.DataFrame,
+    primary: str,
+    style: FigureStyle,
+    title: str,
+    level: float = 0.95,
+):
+    """Draw of every control the estimate that is quoted, and the lowest and highest of all others, on one axis.
+
+    Parameters
+    ----------
+    controls, choices : `controls` and `control_sensitivity`, every control
+    primary : id of the primary control; the others are exploratory
+    style, title : sizes and what is shown
+    level : confidence level
+    """
+    records: list[dict] = []
+    keys = [choices["control"].astype(str), choices["endpoint"].astype(str)]
+    for (control, endpoint), own in choices.groupby(keys, sort=False):
+        same = controls["control"].astype(str).eq(control) & controls["endpoint"].astype(str).eq(endpoint)
+        found = [r for r in (*list_choices(own), *list_estimates(controls[same])) if not r.get("heading")]
+        quoted = [r for r in found if r["series"] == "quoted"]
+        others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
+        records.append({"name": _control_words(control, endpoint, primary), "heading": True})
+        records += [r | {"name": "As quoted"} for r in quoted]
+        if others:
+            records.append(others[0] | {"name": f"Lowest: {others[0]['name']}"})
+            records.append(others[-1] | {"name": f"Highest: {others[-1]['name']}"})
+    subtitle = (
+        f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
+    )
+    return plot_forest(
+        Forest(records, [_ratio_axis(level)], title, subtitle, SIZES, ("n",), ESTIMATES), style
+    )
+
+
+def _record(name: str, row: dict, series: str) -> dict:
+    """Record of an estimate, with the patients of cohort and control, effective where weighted."""
+    ours = row["n"] if is_missing(row["ess"]) else row["ess"]
+    theirs = row["n_control"] if is_missing(row["ess_control"]) else row["ess_control"]
+    sizes = [format_number(v, 0) for v in (ours, theirs)]
+    words = " / ".join(s or "\u2013" for s in sizes) if any(sizes) else ""
+    keep = {k: row[k] for k in ("value", "low", "high", "status")}
+    return {"name": name, "series": series, "n": words} | keep
+
+
+def plot_medians(
+    medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95
+):
+    """Draw the median of the cohort among those of the arms of the library, with the summary of each treatment.
+
+    Parameters
+    ----------
+    medians : rows of `control_medians` of one endpoint
+    summary : rows of `control_meta` of the endpoint
+    style, title : sizes and what is shown
+    level : confidence level
+
+    Notes
+    -----
+    An arm that shares patients with another, or whose interval is not known, is drawn but not summed up.
+    """
+    axis = Axis(f"Months ({format_level(level)} CI)", "median_months", ratio=False, title="Median, months")
+    subtitle = "Series differ in patients, scans and criteria: a place in this list is no comparison"
+    columns = {"group": "Tumours", "n": "n"}
+    records = list_medians(medians, summary)
+    return plot_forest(
+        Forest(records, [axis], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"}), style
+    )
+
+
+def list_medians(medians: pd.DataFrame, summary: pd.DataFrame) -> list[dict]:
+    """Records: the cohort, then each treatment with its arms and its summary."""
+    records: list[dict] = []
+    found = list(dict.fromkeys(medians["role"].astype(str)))
+    first = [r for r in ("cohort", "prrt") if r in found]
+    for role in dict.fromkeys([*first, *found]):
+        own = medians[medians["role"].astype(str).eq(role)]
+        records.append({"name": "This cohort" if role == "cohort" else name_term(role), "heading": True})
+        for row in own.sort_values("median_months", kind="stable").to_dict("records"):
+            group = _tumours(row["tumour_group"])
+            if role == "cohort":
+                records.append(_median(group, row, "", "cohort"))
+            else:
+                records.append(_median(f"{row['study']}: {row['treatment']}", row, group, "series"))
+        whole = summary[summary["role"].astype(str).eq(role) & summary["tumour_group"].astype(str).eq("all")]
+        for row in whole[whole["median_months"].notna()].to_dict("records"):
+            records.append(_median(f"Summary of {row['k']:.0f} series", row, "", "summary"))
+    return records
+
+
+def _median(name: str, row: dict, group: str, series: str) -> dict:
+    keep = {k: row[k] for k in ("median_months", "low", "high", "status")}
+    return {"name": name, "series": series, "group": group, "n": format_count(row["n"])} | keep
+
+
+def _tumours(code: object) -> str:
+    text = "" if pd.isna(code) else str(code)
+    return {"mixed": "Mixed"}.get(text) or name_code("tumour_group", text)

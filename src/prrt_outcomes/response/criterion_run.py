@@ -174,7 +174,9 @@ def run_criterion(
     scans["non_target"] = derive_non_target_responses(scans, lesions, criterion)
     scans["fault"] = courses["fault"].to_numpy(dtype=object)[scans["course"]]
     overall = derive_overall_responses(scans, registry.find_reported(criterion.name), criterion)
-    scans = _join(scans.drop(columns="rule"), overall)
+    scans = _join(
+        scans.drop(columns=["rule", "n_gone", "scan_id", "new_lesion_read", "new_lesion_stated"]), overall
+    )
     for name in ("baseline", "nadir"):
         scans[f"{name}_date"] = _look_up(scans["date"], scans[name])
     own = scans[scans["kind"] == FOLLOW_UP]

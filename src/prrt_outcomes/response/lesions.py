@@ -25,6 +25,17 @@ from prrt_outcomes.response.criteria import TOLERANCE
 from prrt_outcomes.study.response import CriterionDefinition
 
 
+SIZE_FAULTS = (
+    "",
+    "{lesion} is called measured and has no diameter",
+    "node {lesion} has no short axis",
+    "{lesion} has no second diameter",
+    "{lesion} is called absent and has a size",
+    "{lesion} has no state",
+    "{lesion} has a negative diameter",
+)
+
+
 def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame) -> pd.DataFrame:
     """Lay lesion rows along the scans of the courses.
 
@@ -166,7 +177,7 @@ def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.D
     Returns
     -------
     DataFrame
-        size (nan: not counted), gone (or normal), fault (text with ``{lesion}`` for the name, or empty). Sizes are
+        size (nan: not counted), gone (or normal), fault (category, one of `SIZE_FAULTS`). Sizes are
         mm for diameters, mm2 for products. A lesion that is too small counts `too_small_mm` (squared for
         products); one that is absent counts 0; a row with a fault or not evaluated counts nothing. A node under
         the normal limit has gone and still adds its short axis to the sum. For a marker the first diameter is the
@@ -182,20 +193,19 @@ def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.D
         size, floor = np.where(short_axis, perpendicular, longest), criterion.too_small_mm
     size = np.where(state == MEASURED, size, np.where(state == TOO_SMALL, floor, 0.0))
     missing = (state == MEASURED) & np.isnan(size)
-    fault = np.full(len(lesions), "", dtype=object)
-    fault[missing] = "{lesion} is called measured and has no diameter"
-    fault[missing & short_axis] = "node {lesion} has no short axis"
+    fault = np.zeros(len(lesions), dtype=np.int8)
+    fault[missing] = 1
+    fault[missing & short_axis] = 2
     if criterion.measure == "product":
-        fault[missing & ~np.isnan(longest)] = "{lesion} has no second diameter"
-    fault[(state == ABSENT) & ((longest > 0) | (perpendicular > 0))] = (
-        "{lesion} is called absent and has a size"
-    )
-    fault[state < 0] = "{lesion} has no state"
-    fault[(longest < 0) | (perpendicular < 0)] = "{lesion} has a negative diameter"
-    size[(fault != "") | (state == NOT_EVALUATED)] = np.nan
+        fault[missing & ~np.isnan(longest)] = 3
+    fault[(state == ABSENT) & ((longest > 0) | (perpendicular > 0))] = 4
+    fault[state < 0] = 5
+    fault[(longest < 0) | (perpendicular < 0)] = 6
+    size[(fault > 0) | (state == NOT_EVALUATED)] = np.nan
     if criterion.measure == "marker":
         gone = size <= perpendicular * (1 + TOLERANCE)
     else:
         limit = np.where(node & (criterion.node_normal_mm > 0), criterion.node_normal_mm, 0.0)
         gone = (size == 0) | (size < limit - TOLERANCE * limit)
+    fault = pd.Categorical.from_codes(fault, SIZE_FAULTS)
     return pd.DataFrame({"size": size, "gone": gone, "fault": fault}, index=lesions.index)

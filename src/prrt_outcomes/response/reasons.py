@@ -54,12 +54,11 @@ def format_reasons(scans: pd.DataFrame, lesions: pd.DataFrame, criterion: Criter
 def _write_distinct(values: np.ndarray, write: Callable[[object], str]) -> np.ndarray:
     """Text of each value; `write` is called once for each distinct one."""
     codes, uniques = pd.factorize(values, use_na_sentinel=False)
-    return np.array([write(value) for value in uniques], dtype=object)[codes]
+    return np.array([write(value) for value in uniques.tolist()], dtype=object)[codes]
 
 
-def _write_tenths(tenths: int) -> str:
-    whole, digit = divmod(abs(int(tenths)), 10)
-    return f"{whole}.{digit}" if digit else str(whole)
+def _write_tenths(tenths: float) -> str:
+    return str(abs(tenths) / 10).removesuffix(".0")
 
 
 def format_sizes(values: np.ndarray) -> np.ndarray:
@@ -83,7 +82,7 @@ def format_changes(values: np.ndarray, unit: str) -> np.ndarray:
 def format_days(dates: pd.Series) -> np.ndarray:
     """ISO dates; empty for no date."""
     days = dates.to_numpy(dtype="datetime64[D]")
-    return _write_distinct(days.astype(np.int64), lambda d: str(np.datetime64(int(d), "D")))
+    return _write_distinct(days.astype(np.int64), lambda d: str(np.datetime64(d, "D")))
 
 
 def _table(own: pd.DataFrame, lesions, criterion) -> np.ndarray:

@@ -24,7 +24,6 @@ from prrt_outcomes.response.codes import (
 from prrt_outcomes.response.criteria import TOLERANCE
 from prrt_outcomes.study.response import CriterionDefinition
 
-
 SIZE_FAULTS = (
     "",
     "{lesion} is called measured and has no diameter",

@@ -55,7 +55,8 @@ def draw_baseline(
     """
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
-    type_shares = np.array([cohort.tumour_types.get(name, 0.0) for name in TUMOUR_TYPES])
+    shares = {str(name): share for name, share in cohort.tumour_types.items()}
+    type_shares = np.array([shares.get(name, 0.0) for name in TUMOUR_TYPES])
     tumour_type = draw_categories(rng, np.tile(type_shares, (patients, 1)))
     grade_shares = np.array(cohort.grade_shares) * np.exp(shift * np.array([0.0, 0.4, 0.8]))
     grade = draw_categories(rng, np.tile(grade_shares, (patients, 1)))

@@ -52,9 +52,9 @@ def hide_values(values: np.ndarray, hidden: np.ndarray) -> pd.Series:
 
 def select_ids(ids: np.ndarray, rows: np.ndarray) -> pd.Series:
     """Identifier of each row as a category, so that millions of rows stay small."""
-    return pd.Series(pd.Categorical.from_codes(rows, categories=ids))
+    return pd.Series(pd.Categorical.from_codes(rows.tolist(), categories=pd.Index(ids)))
 
 
 def select_codes(names: tuple[str, ...] | np.ndarray, codes: np.ndarray) -> pd.Series:
     """Name of each code as a category; negative codes are missing."""
-    return pd.Series(pd.Categorical.from_codes(np.maximum(codes, -1), categories=list(names)))
+    return pd.Series(pd.Categorical.from_codes(np.maximum(codes, -1).tolist(), categories=pd.Index(names)))

@@ -130,7 +130,8 @@ def _draw_visits(history: History, rng: np.random.Generator) -> tuple[np.ndarray
     scans = np.where(
         readings.attended & (readings.days > 0) & (readings.days <= LAST_SAMPLE_DAYS), readings.days, np.inf
     )
-    scans = scans[:, : max(int(np.isfinite(scans).any(axis=0).nonzero()[0].max(initial=0)) + 1, 1)]
+    last = np.flatnonzero(np.isfinite(scans).any(axis=0)).max(initial=0)
+    scans = scans[:, : int(last) + 1]
     days = np.concatenate([before_first, scans, nadir, before_next], axis=1)
     around = np.arange(days.shape[1]) >= 1 + scans.shape[1]
     days = np.where(days <= history.observation.end_days[:, None], days, np.inf)

@@ -49,7 +49,7 @@ class Lesions:
     @property
     def has_targets(self) -> np.ndarray:
         """Whether the patient has any target lesion."""
-        return self.present.any(axis=1)
+        return np.asarray(self.present.any(axis=1))
 
 
 def draw_lesions(

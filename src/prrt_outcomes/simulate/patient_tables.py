@@ -71,7 +71,7 @@ def derive_patients(
     frame = derive_covariates(history.baseline, ids, prior_lines, settings, rng)
     dates = derive_dates(history.baseline["entry_day"].to_numpy(), diagnosis_days)
     partial = format_partial_dates(dates, rng, settings.records.partial_date_share)
-    frame.insert(frame.columns.get_loc("tumour_type") + 1, "diagnosis_date", partial)
+    frame.insert(list(frame.columns).index("tumour_type") + 1, "diagnosis_date", partial)
     return frame.assign(stop_reason=select_codes(STOP_REASONS, history.regimen.stop_reason))
 
 

@@ -109,7 +109,7 @@ class CohortSettings(Section):
     data_cutoff: date = date(2021, 12, 31)
     """Nothing after this day is known."""
     tumour_types: dict[TumourType, Share] = Field(
-        default_factory=lambda: {
+        default_factory=lambda: {  # type: ignore[arg-type]
             "gep_pancreas": 0.24,
             "gep_small_intestine": 0.34,
             "gep_large_intestine": 0.06,

@@ -97,7 +97,7 @@ def _summarise_response(drawn: pd.DataFrame) -> dict[str, dict[str, float]]:
         found["change_mean"] = float(drawn.loc[response.index, "target_change"].mean())
         return found
 
-    by_nuclide = {name: shares(part["response"]) for name, part in drawn.groupby("radionuclide")}
+    by_nuclide = {str(name): shares(part["response"]) for name, part in drawn.groupby("radionuclide")}
     return {"all": shares(drawn["response"]), **by_nuclide}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,9 +65,9 @@ class SurvivalData:
     event: NDArray[np.int64]
     entry: NDArray[np.float64] | None = None
     weights: NDArray[np.float64] | None = None
-    strata: Codes | None = None
-    cluster: Codes | None = None
-    id: Codes | None = None
+    strata: Any = None
+    cluster: Any = None
+    id: Any = None
 
     def __post_init__(self) -> None:
         time = _numbers(self.time, "time")
@@ -78,7 +79,7 @@ class SurvivalData:
             raise ValueError(f"event has {len(event)} rows, time has {n}")
         if (time < 0).any():
             raise ValueError(f"time is negative in {int((time < 0).sum())} of {n} rows; expected 0 or more")
-        checked: dict[str, object] = {"time": time, "event": event}
+        checked: dict[str, Any] = {"time": time, "event": event}
         for name in ("entry", "weights"):
             values = getattr(self, name)
             checked[name] = None if values is None else _numbers(values, name, n)

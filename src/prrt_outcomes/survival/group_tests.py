@@ -12,7 +12,7 @@ from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank
-from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.maxcombo import MaxCombo, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.endpoint_rows import select_known
 
@@ -86,11 +86,15 @@ def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
 
 def _test(table: RiskTable, name: str) -> dict:
     result = compute_maxcombo(table) if name == MAXCOMBO else compute_logrank(table, **TESTS[name])
-    known = name != MAXCOMBO and result.status == "ok"
+    if isinstance(result, MaxCombo):
+        statistic, degrees = abs(result.statistic), np.nan
+    else:
+        statistic = result.statistic
+        degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
     return {
         "test": name,
-        "statistic": abs(result.statistic) if name == MAXCOMBO else result.statistic,
-        "df": float(result.degrees_of_freedom) if known else np.nan,
+        "statistic": statistic,
+        "df": degrees,
         "p_value": result.p_value,
         "status": result.status,
     }
@@ -142,7 +146,7 @@ def summarise_rmst_differences(
     }
     written = []
     for label in group.cat.categories:
-        if label == reference:
+        if reference is None or label == reference:
             continue
         found = compute_rmst_difference(
             curves[label], curves[reference], settings.rmst_months, settings.confidence.level

@@ -6,12 +6,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
-from prrt_outcomes.endpoints.origin import (
-    derive_first_response,
-    find_first_therapy,
-    find_primary_reader,
-    select_assessments,
-)
+from prrt_outcomes.endpoints.origin import select_first_response
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
@@ -33,7 +28,6 @@ def derive_analysis_set(
     periods: pd.DataFrame,
     best_responses: pd.DataFrame,
     settings: ResponseSettings,
-    reader: str,
     after_progression: pd.Series,
 ) -> pd.DataFrame:
     """Join the covariates, the initial period and the best response of each patient.
@@ -44,7 +38,6 @@ def derive_analysis_set(
     periods : table `treatment_periods`
     best_responses : table `best_responses`
     settings : criteria, the rate that the report quotes
-    reader : primary reader
     after_progression : cycles of the initial period given after the first progression, by patient
 
     Returns
@@ -67,7 +60,7 @@ def derive_analysis_set(
     rows = best_responses[
         (best_responses["period"] == 1)
         & (best_responses["criterion"] == settings.primary_criterion)
-        & (best_responses["reader"] == reader)
+        & best_responses["primary_reader"].fillna(False)
         & (best_responses["confirmed"] == (settings.primary_rate == "confirmed"))
     ]
     best = rows.drop_duplicates("patient_id").set_index("patient_id")
@@ -104,12 +97,10 @@ def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: Endpoint
     """
     treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
     criterion = settings.response.primary_criterion
-    scans = select_assessments(dates, criterion, find_primary_reader(dates, settings.response, criterion))
-    therapy = find_first_therapy(dates, settings.therapies)
     first = treated["first_cycle"]
     table = pd.DataFrame({"first_cycle": first})
-    for name, confirmation in (("", None), ("confirmed_", settings.response)):
-        date = derive_first_response(scans, first, therapy, confirmation).reindex(table.index)
+    for name, confirmed in (("", False), ("confirmed_", True)):
+        date = select_first_response(dates, criterion, None, confirmed=confirmed).reindex(table.index)
         table[f"{name}response_date"] = date
         table[f"time_to_{name}response_days"] = (date - first).dt.days.astype("float64")
     last = periods[periods["period"] == 1].set_index("patient_id")["last_cycle"].reindex(table.index)

@@ -11,10 +11,9 @@ from prrt_outcomes.endpoints.origin import (
     check_order,
     derive_origin,
     filter_after_origin,
-    find_first_therapy,
-    find_primary_reader,
     is_confirmed,
     select_assessments,
+    select_first_response,
 )
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.endpoints.sources import Source, find_earliest, find_end, find_rows, list_sources
@@ -92,12 +91,10 @@ def derive_endpoint(
     end is last contact, a new therapy that censors does so on its own date.
     """
     criterion = definition.criterion or settings.response.primary_criterion
-    reader = definition.reader or find_primary_reader(dates, settings.response, criterion)
-    scans = select_assessments(dates, criterion, reader)
-    therapy = find_first_therapy(dates, settings.therapies)
-    confirmation = settings.response if is_confirmed(definition, settings.response) else None
-    frame = derive_origin(dates, definition, scans, confirmation, therapy)
-    scans = filter_after_origin(scans, frame)
+    confirmed = is_confirmed(definition, settings.response)
+    response = select_first_response(dates, criterion, definition.reader, confirmed=confirmed)
+    frame = derive_origin(dates, definition, response)
+    scans = filter_after_origin(select_assessments(dates, criterion, definition.reader), frame)
     tables = gather_source_tables(dates, frame, scans)
     sources = list_sources(definition, settings.therapies, scans_recorded=dates.scans_recorded)
     for kind, own in sources.known.items():

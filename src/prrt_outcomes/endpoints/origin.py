@@ -7,39 +7,33 @@ import pandas as pd
 
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.errors import InputError, Problem
-from prrt_outcomes.response.best import Sequence, find_confirmations
-from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
-from prrt_outcomes.response.readers import LABORATORY
-from prrt_outcomes.response.readers import find_primary_reader as find_reader
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
 REFERRAL_COLUMN = "referral_date"
-OBJECTIVE = ("CR", "PR")
 
 
-def select_assessments(dates: PatientDates, criterion: str, reader: str) -> pd.DataFrame:
-    """Responses by one criterion and reader, in order of patient, date and period."""
-    rows = dates.assessments
-    rows = rows[(rows["criterion"] == criterion) & (rows["reader"] == reader)]
+def select_assessments(dates: PatientDates, criterion: str, reader: str | None) -> pd.DataFrame:
+    """Responses by a criterion and reader (None: the primary one), in order of patient, date and period."""
+    rows = _select_reader(dates.assessments, criterion, reader)
     return rows.sort_values(["patient_id", "assessment_date", "period"], kind="stable")
 
 
-def find_primary_reader(dates: PatientDates, settings: ResponseSettings, criterion: str) -> str:
-    """The reader whose responses by a criterion are the study's; a marker is read by the laboratory."""
-    rows = dates.assessments
-    readers = rows.loc[rows["criterion"] == criterion, "reader"].dropna().unique()
-    if set(readers) == {LABORATORY}:
-        return LABORATORY
-    return find_reader(rows["reader"].dropna().unique(), settings)
+def select_first_response(
+    dates: PatientDates, criterion: str, reader: str | None, *, confirmed: bool
+) -> pd.Series:
+    """Date of the first CR or PR (of the first that was confirmed), by patient_id; only patients who have one."""
+    rows = _select_reader(dates.first_responses, criterion, reader)
+    return rows[rows["confirmed"] == confirmed].groupby("patient_id")["first_response_date"].min()
+
+
+def _select_reader(rows: pd.DataFrame, criterion: str, reader: str | None) -> pd.DataFrame:
+    own = rows["primary_reader"].fillna(False).astype(bool) if reader is None else rows["reader"] == reader
+    return rows[(rows["criterion"] == criterion) & own]
 
 
 def derive_origin(
-    dates: PatientDates,
-    definition: EndpointDefinition,
-    assessments: pd.DataFrame,
-    confirmation: ResponseSettings | None,
-    new_therapy: pd.Series,
+    dates: PatientDates, definition: EndpointDefinition, first_response: pd.Series
 ) -> pd.DataFrame:
     """Origin and entry of each patient, or the reason why there is none.
 
@@ -47,10 +41,7 @@ def derive_origin(
     ----------
     dates : what is known by the cut-off
     definition : the endpoint
-    assessments : from `select_assessments`
-    confirmation : settings of the study where the origin is a confirmed response; None for unconfirmed
-    new_therapy : start of the first new anticancer therapy after the first cycle, by patient: no response counts
-        after it
+    first_response : from `select_first_response`
 
     Returns
     -------
@@ -77,8 +68,7 @@ def derive_origin(
             missing="no_retreatment",
         )
     elif origin == "first_response":
-        response = derive_first_response(assessments, patients["first_cycle"], new_therapy, confirmation)
-        frame = frame.assign(origin_date=response.reindex(frame.index), missing="no_response")
+        frame = frame.assign(origin_date=first_response.reindex(frame.index), missing="no_response")
     elif origin == "diagnosis":
         frame = frame.assign(
             origin_date=patients["diagnosis_date"],
@@ -128,49 +118,6 @@ def is_confirmed(definition: EndpointDefinition, settings: ResponseSettings) -> 
     if definition.confirmed is not None:
         return definition.confirmed
     return settings.primary_rate == "confirmed"
-
-
-def find_first_therapy(dates: PatientDates, kinds: tuple[str, ...]) -> pd.Series:
-    """Start of the first new anticancer therapy after the first cycle, by patient."""
-    rows = dates.therapies[dates.therapies["kind"].isin(kinds)]
-    first_cycle = rows["patient_id"].map(dates.patients["first_cycle"]).astype("datetime64[ns]")
-    return rows[rows["start_date"] > first_cycle].groupby("patient_id")["start_date"].min()
-
-
-def derive_first_response(
-    scans: pd.DataFrame,
-    first_cycle: pd.Series,
-    new_therapy: pd.Series,
-    confirmation: ResponseSettings | None = None,
-) -> pd.Series:
-    """Date of the first CR or PR after the first cycle, before progression and new therapy.
-
-    Parameters
-    ----------
-    scans : responses by one criterion and reader, sorted by patient, date and period
-    first_cycle, new_therapy : by patient_id; no response counts after the new therapy began
-    confirmation : None for unconfirmed; else the settings of the study: the first scan of the first confirmed pair
-
-    Returns
-    -------
-    Series
-        datetime64[ns] by patient_id, only patients with a response.
-    """
-    rows = scans.drop_duplicates(["patient_id", "assessment_date"])
-    rows = rows[rows["assessment_date"] > rows["patient_id"].map(first_cycle)]
-    code = rows["overall_response"].astype("string")
-    progressed = (code == "PD").fillna(False).groupby(rows["patient_id"]).cumsum() > 0
-    late = rows["assessment_date"] > rows["patient_id"].map(new_therapy).astype("datetime64[ns]")
-    rows = rows[~progressed & ~late]
-    hit = rows["overall_response"].isin(OBJECTIVE).to_numpy()
-    if confirmation is not None and len(rows):
-        unit, _ = pd.factorize(rows["patient_id"])
-        codes = convert_to_codes(rows["overall_response"], RESPONSES)
-        # An empty response tells as little as NE.
-        codes[codes < 0] = RESPONSES.index("NE")
-        sequence = Sequence(unit, convert_to_days(rows["assessment_date"]), codes)
-        hit = hit & (find_confirmations(sequence, confirmation) >= 0)
-    return rows[hit].groupby("patient_id")["assessment_date"].min()
 
 
 def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDefinition) -> None:

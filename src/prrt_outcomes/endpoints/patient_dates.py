@@ -39,7 +39,8 @@ class PatientDates:
         death_date_basis, last_contact_date, contact_after_cutoff, lost, in_follow_up, progression_date,
         progression_basis, diagnosis_date, and <column> of origins; `<name>_partial` says that a date was resolved
     assessments : one row a response: patient_id, period, assessment_date, reader, criterion, overall_response,
-        sequence (number of the row within its patient)
+        primary_reader, sequence (number of the row within its patient)
+    first_responses : one row a patient, period, criterion, reader and confirmed: first_response_date, primary_reader
     therapies : one row a start of new anticancer therapy: patient_id, start_date, kind (`prrt` for a new period),
         start_date_basis, sequence, start_date_partial
     adverse_events : the columns of table `adverse_events` with onset_date resolved, onset_date_partial; `sequence` is
@@ -52,6 +53,7 @@ class PatientDates:
 
     patients: pd.DataFrame
     assessments: pd.DataFrame
+    first_responses: pd.DataFrame
     therapies: pd.DataFrame
     adverse_events: pd.DataFrame
     cutoff: pd.Timestamp
@@ -85,8 +87,8 @@ def derive_patient_dates(
 
     Parameters
     ----------
-    tables : patients, cycles, treatment_periods, therapies, assessments, responses, follow_up, adverse_events (and
-        those that only count for the latest date)
+    tables : patients, cycles, treatment_periods, therapies, assessments, responses, best_responses, follow_up,
+        adverse_events (and those that only count for the latest date)
     rule : of partial dates: first, middle, last
     new_anticancer_therapy : kinds of `therapies` that count; `prrt` for a new period
     cutoff : data cut-off; None for the latest date in the data
@@ -114,6 +116,7 @@ def derive_patient_dates(
     return PatientDates(
         patients=_apply_cutoff(patients, cutoff),
         assessments=_derive_assessments(tables["responses"], cutoff),
+        first_responses=_derive_first_responses(tables["best_responses"], cutoff, new_anticancer_therapy),
         therapies=therapies[~(therapies["start_date"] > cutoff)],
         adverse_events=_derive_adverse_events(tables.get("adverse_events"), patients, rule, cutoff),
         cutoff=cutoff,
@@ -269,6 +272,7 @@ def _cycle_number(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
 def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Responses known by the cut-off, numbered within their patient."""
     columns = ["patient_id", "period", "assessment_date", "reader", "criterion", "overall_response"]
+    columns += ["primary_reader"]
     rows = responses[columns].assign(
         patient_id=responses["patient_id"].astype("string"),
         period=responses["period"].astype("int64"),
@@ -294,6 +298,23 @@ def _derive_adverse_events(
         sequence=source.groupby("patient_id").cumcount() + 1,
     )
     return rows[~(rows["onset_date"] > cutoff)].sort_values(["patient_id", "onset_date"], kind="stable")
+
+
+def _derive_first_responses(
+    best: pd.DataFrame, cutoff: pd.Timestamp, new_anticancer_therapy: tuple[str, ...]
+) -> pd.DataFrame:
+    """First responses known by the cut-off, before progression and new anticancer therapy in any earlier period."""
+    keys = ["patient_id", "criterion", "reader", "confirmed"]
+    rows = best.assign(patient_id=best["patient_id"].astype("string"))
+    stop = rows[["progression_date", "new_therapy_date"]].min(axis=1)
+    first_stop = stop.groupby([rows[key] for key in keys], observed=True).transform("min")
+    date = rows["first_response_date"]
+    known = (
+        date.notna() & ~(date > first_stop) & ~(date > cutoff) & ~(rows["first_confirmation_date"] > cutoff)
+    )
+    if "prrt" in new_anticancer_therapy:
+        known &= rows["period"] == 1
+    return rows.loc[known.fillna(False), [*keys, "period", "primary_reader", "first_response_date"]]
 
 
 def _apply_cutoff(patients: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:

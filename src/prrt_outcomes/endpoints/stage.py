@@ -11,7 +11,7 @@ from prrt_outcomes.cohort.baseline import summarise_baseline
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set, derive_course
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
 from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
-from prrt_outcomes.endpoints.origin import check_columns, find_primary_reader
+from prrt_outcomes.endpoints.origin import check_columns
 from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
 from prrt_outcomes.endpoints.study_endpoints import (
     Derived,
@@ -89,7 +89,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     derived = derive_study_endpoints(tables, study, settings, dates)
     rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
-    reader = find_primary_reader(known, study.response, study.response.primary_criterion)
     course = derive_course(known, tables["treatment_periods"], settings)
     progression = course.set_index("patient_id")["progression_date"]
     after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
@@ -98,7 +97,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         tables["treatment_periods"],
         tables["best_responses"],
         study.response,
-        reader,
         after,
     )
     made = {

@@ -25,7 +25,11 @@ SCANS_SHOWN = 12
 
 
 def derive_scan_intervals(
-    responses: pd.DataFrame, endpoint: pd.DataFrame, analysis_set: pd.DataFrame, criterion: str, reader: str
+    responses: pd.DataFrame,
+    endpoint: pd.DataFrame,
+    analysis_set: pd.DataFrame,
+    criterion: str,
+    reader: str | None,
 ) -> pd.DataFrame:
     """Days between the scans of each patient, from the first cycle to the end of the endpoint.
 
@@ -34,7 +38,7 @@ def derive_scan_intervals(
     responses : table `responses`
     endpoint : rows of the primary endpoint, with `end_date`
     analysis_set : with `first_cycle` and the groupings
-    criterion, reader : whose scans
+    criterion, reader : whose scans; None for the primary reader
 
     Returns
     -------
@@ -42,7 +46,9 @@ def derive_scan_intervals(
         one row a patient and scan after the first cycle and up to the end date: patient_id, scan (1, 2, ...),
         interval_days since the scan before (the first: since the first cycle), and the columns of `analysis_set`.
     """
-    rows = responses[(responses["criterion"] == criterion) & (responses["reader"] == reader)]
+    primary = responses["primary_reader"].fillna(False).astype(bool)
+    own = primary if reader is None else responses["reader"] == reader
+    rows = responses[(responses["criterion"] == criterion) & own]
     scans = (
         rows[["patient_id", "assessment_date"]]
         .drop_duplicates()

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
-from prrt_outcomes.response.readers import find_primary_reader
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -72,9 +71,7 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
     criterion = study.endpoints[0].criterion or study.response.primary_criterion
-    reader = study.endpoints[0].reader or find_primary_reader(
-        tables["responses"]["reader"].dropna().unique(), study.response
-    )
+    reader = study.endpoints[0].reader
     intervals = derive_scan_intervals(tables["responses"], rows, analysis_set, criterion, reader)
     scan_table, scan_test = summarise_scan_intervals(intervals, groupings, study)
     return {

@@ -14,11 +14,16 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
+from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.origin import origin_columns
 from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 from prrt_outcomes.endpoints.study_endpoints import gather_settings
+from prrt_outcomes.response.best import Sequence, find_confirmations
+from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
+from prrt_outcomes.response.new_therapy import filter_new_therapies
+from prrt_outcomes.response.readers import find_primary_reader
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
@@ -119,10 +124,61 @@ def make_tables(rows: dict[str, list[dict]], study: Study) -> dict[str, pd.DataF
         scans = tables["responses"][["patient_id", "assessment_date", "reader"]].drop_duplicates()
         tables["assessments"] = conform_table("assessments", scans)
     if tables["cycles"].empty:
-        return tables
+        return derive_response_columns(tables, study)
     days = derive_periods(summarise_cycle_days(tables["cycles"]), study.treatment)
     periods = summarise_periods(days.assign(long_acting_window="none", short_acting_window="none"))
-    return tables | {"treatment_periods": conform_table("treatment_periods", periods)}
+    tables |= {"treatment_periods": conform_table("treatment_periods", periods)}
+    return derive_response_columns(tables, study)
+
+
+def derive_response_columns(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """The columns that the response stage writes: the primary reader and the first response of each patient."""
+    responses = tables["responses"]
+    reader = find_primary_reader(responses["reader"].dropna().unique(), study.response)
+    responses = responses.assign(primary_reader=(responses["reader"] == reader).astype("boolean"))
+    periods = tables["treatment_periods"]
+    first = periods[periods["period"] == 1].set_index("patient_id")["first_cycle"].astype("datetime64[ns]")
+    new = filter_new_therapies(tables["therapies"], study)
+    start = resolve_partial_dates(new["start_date"], new["start_date_precision"], study.partial_dates)
+    start = start[start > new["patient_id"].map(first).astype("datetime64[ns]")]
+    therapy = start.groupby(new["patient_id"]).min()
+    again = periods[periods["period"] > 1].groupby("patient_id")["first_cycle"].min()
+    if "prrt" in study.new_anticancer_therapy:
+        therapy = pd.concat([therapy, again]).groupby(level=0).min()
+    parts = []
+    for (criterion, name), rows in responses.groupby(["criterion", "reader"], observed=True):
+        for confirmed in (False, True):
+            dates = find_first_response(rows, first, therapy, study.response if confirmed else None)
+            part = dates.rename("first_response_date").rename_axis("patient_id").reset_index()
+            parts.append(
+                part.assign(
+                    criterion=criterion,
+                    reader=name,
+                    confirmed=confirmed,
+                    period=1,
+                    primary_reader=name == reader,
+                )
+            )
+    best = conform_table("best_responses", pd.concat(parts)) if parts else empty_table("best_responses")
+    return tables | {"responses": responses, "best_responses": best}
+
+
+def find_first_response(scans, first_cycle, new_therapy, confirmation) -> pd.Series:
+    """Date of the first CR or PR after the first cycle, before progression and new therapy, by patient."""
+    rows = scans.sort_values(["patient_id", "assessment_date", "period"], kind="stable")
+    rows = rows.drop_duplicates(["patient_id", "assessment_date"])
+    rows = rows[rows["assessment_date"] > rows["patient_id"].map(first_cycle).astype("datetime64[ns]")]
+    progressed = rows["overall_response"].eq("PD").fillna(False).groupby(rows["patient_id"]).cumsum() > 0
+    late = rows["assessment_date"] > rows["patient_id"].map(new_therapy).astype("datetime64[ns]")
+    rows = rows[~progressed & ~late]
+    hit = rows["overall_response"].isin(["CR", "PR"]).to_numpy()
+    if confirmation is not None and len(rows):
+        unit, _ = pd.factorize(rows["patient_id"])
+        codes = convert_to_codes(rows["overall_response"], RESPONSES)
+        codes[codes < 0] = RESPONSES.index("NE")
+        sequence = Sequence(unit, convert_to_days(rows["assessment_date"]), codes)
+        hit = hit & (find_confirmations(sequence, confirmation) >= 0)
+    return rows[hit].groupby("patient_id")["assessment_date"].min()
 
 
 def make_study(endpoints: list, cutoff: str | None = CUTOFF, **changes) -> Study:

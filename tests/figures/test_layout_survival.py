@@ -36,7 +36,7 @@ def test_forests_have_room_for_everything(style, groups, cox_table, look):
 
 def test_cumulative_incidences_have_room_for_everything(style, groups, survival_tables, look):
     column, levels = groups
-    curve, _, _ = survival_tables(column, levels)
+    curve, at_risk, _ = survival_tables(column, levels)
     incidence = curve.assign(
         cumulative_incidence=1 - curve["survival"],
         low=1 - curve["survival_high"],
@@ -44,7 +44,7 @@ def test_cumulative_incidences_have_room_for_everything(style, groups, survival_
     ).drop(columns=["survival", "survival_low", "survival_high"])
     names = {level: name_code(column, level) for level in levels}
     text = CurveText("Time to progression: cumulative incidence of progression")
-    assert look(plot_cumulative_incidence(incidence, names, style, text, 0.03)) == []
+    assert look(plot_cumulative_incidence(incidence, at_risk, names, style, text, 0.03)) == []
 
 
 def test_overlap_and_clipping_are_found(style, look):

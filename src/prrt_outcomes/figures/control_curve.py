@@ -14,6 +14,7 @@ from prrt_outcomes.figures.curves import (
     Curves,
     as_parts,
     count_at_risk,
+    last_followed,
     month_ticks,
     plot_curves,
     thin_ticks,
@@ -151,6 +152,5 @@ def _mark_layers(marks: pd.DataFrame, group: str, end: float, style: FigureStyle
 
 
 def _last_time(ours: pd.DataFrame, control: KnownControl) -> float:
-    known = ours[ours["n_at_risk"].ge(0.03 * float(ours["n_at_risk"].iloc[0]))]["time_months"].max()
     others = [part["time_months"].max() for part in (control.points, control.marks) if len(part)]
-    return float(np.nanmax([known, *others, 1.0]))
+    return float(np.nanmax([last_followed(ours), *others]))

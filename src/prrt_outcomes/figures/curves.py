@@ -110,14 +110,23 @@ def plot_curves(curves: Curves, style: FigureStyle):
         expand=(0.13 if len(panels) > 3 else 0.035, 0),
     )
     plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, expand=(0, 0))
-    subtitle = fill(curves.subtitle, round(style.width_in / style.small * 115)) if curves.subtitle else None
+    subtitle = (
+        fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False)
+        if curves.subtitle
+        else None
+    )
     above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
     heads = max((p.count("\n") + 1 for p in panels), default=0)
     plot += p9.labs(x=curves.time, y="", title=curves.title, subtitle=subtitle)
     plot += theme_prrt(
         style, height_in + table.lines * style.row_in + above + heads * style.row_in, legend=legend
     )
-    plot += p9.theme(strip_text_y=p9.element_blank(), panel_spacing_y=0.015, legend_key_width=style.small * 2)
+    plot += p9.theme(
+        strip_text_y=p9.element_blank(),
+        panel_spacing_y=0.015,
+        legend_key_width=style.small * 2,
+        axis_text_y=p9.element_text(margin={"r": style.small * 0.4, "units": "pt"}),
+    )
     if not curves.legend_title:
         plot += p9.theme(legend_title=p9.element_blank())
     return plot + synthetic_caption(style)
@@ -296,6 +305,15 @@ def month_ticks(last: float, most: int = MOST_TICKS) -> list[float]:
     steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
     step = next((s for s in steps if last / s <= most - 1), int(np.ceil(last / (most - 1))))
     return [float(step * i) for i in range(int(np.ceil(last / step)) + 1)]
+
+
+def last_followed(part: pd.DataFrame) -> float:
+    """Last month at which at least 3% of the patients are at risk, at least 1: time_months, n_at_risk, group."""
+    wide = part.assign(group=part["group"].astype(str)).pivot_table(
+        index="time_months", columns="group", values="n_at_risk"
+    )
+    total = wide.bfill().fillna(0).sum(axis=1)
+    return max(1.0, float(total.index[total >= LEAST_SHARE * total.iloc[0]].max()))
 
 
 def count_at_risk(part: pd.DataFrame, ticks: Sequence[float]) -> pd.DataFrame:

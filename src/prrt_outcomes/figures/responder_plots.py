@@ -11,6 +11,7 @@ from prrt_outcomes.figures.curves import (
     Curves,
     count_at_risk,
     label_months,
+    last_followed,
     month_ticks,
     plot_curves,
 )
@@ -59,12 +60,13 @@ def plot_responder_curves(
     if [m for m, _ in parts] == ["naive"]:
         raise ValueError("naive responder curves are drawn only beside landmark or Simon-Makuch curves")
     letters = round(96 / len(parts))
-    ticks = month_ticks(max(float(curves["time_months"].max()), 1.0), 6 if len(parts) < 4 else 4)
+    chosen = [_rows_of(curves, method, landmark) for method, landmark in parts]
+    ticks = month_ticks(max(last_followed(part) for part in chosen), 6 if len(parts) < 4 else 4)
     steps, counts = [], []
-    for method, landmark in parts:
+    for (method, landmark), part in zip(parts, chosen, strict=True):
         panel = fill(_part_name(method, landmark), letters)
         panel += "\n" + _ratio_words(method, landmark, ratios)
-        part = _rows_of(curves, method, landmark).assign(panel=panel)
+        part = part.assign(panel=panel)
         steps.append(part[["panel", "group", "time_months", "survival"]])
         counts.append(count_at_risk(part, ticks).assign(panel=panel))
     lines = max(part["panel"].iloc[0].count("\n") for part in steps)
@@ -261,8 +263,7 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
     steps = [s for s in steps if rows["change"].min() - 1e-9 <= s <= rows["change"].max() + 1e-9]
     words = (
         "Hazard at the depth reached so far (time-dependent) against that of no change of the target sum; any effect "
-        f"{format_p_value(first['p_value'], name='p')}, non-linearity "
-        f"{format_p_value(first['p_value_nonlinear'], name='p')}"
+        f"{_unbroken(first['p_value'])}, non-linearity {_unbroken(first['p_value_nonlinear'])}"
     )
     return (
         p9.ggplot(rows, p9.aes("change", "hazard_ratio", ymin="hazard_ratio_low", ymax="hazard_ratio_high"))
@@ -273,13 +274,18 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
         + p9.scale_y_log10(breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios)
         + p9.labs(
             title=f"{title} by depth of response",
-            subtitle=fill(words, 115),
+            subtitle=fill(words, 110),
             x="Change of the target sum from baseline",
             y="Hazard ratio",
         )
         + theme_prrt(style, 3.2 * style.scale)
         + synthetic_caption(style)
     )
+
+
+def _unbroken(p_value) -> str:
+    """p-value that no line break divides."""
+    return format_p_value(p_value, name="p").replace(" ", "\u00a0")
 
 
 def _label_ratios(breaks) -> list[str]:

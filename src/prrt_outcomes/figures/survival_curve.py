@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.curves import (
-    LEAST_SHARE,
     LEGEND_LETTERS,
     Curves,
+    last_followed,
     month_ticks,
     plot_curves,
     risk_ticks,
@@ -87,6 +87,7 @@ def plot_survival_curve(
 
 def plot_cumulative_incidence(
     curves: pd.DataFrame,
+    at_risk: pd.DataFrame,
     names: dict[str, str],
     style: FigureStyle,
     text: CurveText,
@@ -98,24 +99,28 @@ def plot_cumulative_incidence(
     Parameters
     ----------
     curves : rows of `competing_risks` with a column `group` that is drawn (groups of one cause, or the causes)
+    at_risk : rows of `km_at_risk` of the same endpoint and grouping; their counts stand below groups, not below causes
     names : words of each value of `group`
     style, text : sizes and words
     p_value : of Gray's test between the groups, printed below the title
     group_by : grouping that gives the colours
     """
     groups = list(dict.fromkeys(curves["group"].astype(str)))
+    last = float(curves["time_months"].max())
+    counted = at_risk[at_risk["group"].astype(str).isin(groups)] if len(at_risk) else at_risk
     steps = curves.rename(
         columns={"low": "survival_low", "high": "survival_high", "cumulative_incidence": "survival"}
     )
     return plot_curves(
         Curves(
             steps,
-            month_ticks(float(curves["time_months"].max())),
+            risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
             {g: names.get(g, g) for g in groups},
             color_groups(group_by, groups),
             text.title,
             "" if p_value is None else f"Gray's test: {format_p_value(p_value, name='p')}",
             text.time,
+            at_risk=counted if len(counted) else None,
         ),
         style,
     )
@@ -130,8 +135,7 @@ def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureSty
     curve : rows of `km_curve` of the same endpoint and group
     style, title, time : sizes, name of the endpoint, title of the time axis
     """
-    enough = curve["n_at_risk"].ge(LEAST_SHARE * float(curve["n_at_risk"].max()))
-    ticks = month_ticks(float(max(curve.loc[enough, "time_months"].max(), 1.0)))
+    ticks = month_ticks(last_followed(curve))
     band = bound_curve(intervals, ticks[-1])
     edges = pd.concat([band[["time_months"]].assign(survival=band[edge]) for edge in ("low", "high")])
     steps = curve[["time_months", "survival"]].assign(group="kaplan_meier")

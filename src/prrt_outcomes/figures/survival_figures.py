@@ -114,25 +114,27 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
     shown = ("all", *study.analysis.group_by[:1])
     for (group_by,), part in iterate_groupings(risks[risks["group_by"].isin(shown)], "group_by"):
         name = f"cumulative_incidence_{endpoint}_{group_by}"
+        at_risk = pick_rows(tables.get("km_at_risk"), group_by=group_by)
         if group_by == "all":
             text = CurveText(f"{title}: cumulative incidence", time, level)
-            plot = plot_cumulative_incidence(part.assign(group=part["cause"]), words, style, text)
+            plot = plot_cumulative_incidence(part.assign(group=part["cause"]), at_risk, words, style, text)
             caption = (
                 f"{title}: cumulative incidence of each cause; a patient who has one can no longer have the "
-                "other."
+                f"other. {AXIS_END}"
             )
-            yield Figure(name, plot, caption, ("competing_risks",))
+            yield Figure(name, plot, caption, ("competing_risks", "km_at_risk"))
             continue
         first = pick_rows(part, cause=causes[0])
         names = {g: name_code(group_by, g) for g in dict.fromkeys(first["group"].astype(str))}
         text = CurveText(f"{title}: cumulative incidence of {words[causes[0]].lower()}", time, level)
         p_value = _gray_p_value(tables.get("competing_tests"), causes[0], group_by)
-        plot = plot_cumulative_incidence(first, names, style, text, p_value, group_by)
+        plot = plot_cumulative_incidence(first, at_risk, names, style, text, p_value, group_by)
         caption = (
             f"{title}: cumulative incidence of the event by {inside_sentence(name_column(group_by))}, with death as a "
-            "competing event."
+            f"competing event. {AXIS_END}"
         )
-        yield Figure(name, plot, caption, ("competing_risks", "competing_tests"), leading=False)
+        sources = ("competing_risks", "km_at_risk", "competing_tests")
+        yield Figure(name, plot, caption, sources, leading=False)
 
 
 def _gray_p_value(tests: pd.DataFrame | None, cause: str, group_by: str) -> float | None:

@@ -18,7 +18,6 @@ from benchmarks.calibration.cohorts import (
 )
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cumulative_incidence import (
-    compute_incidence_milestones,
     fit_cumulative_incidence,
 )
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
@@ -72,10 +71,9 @@ def measure(scenario: Scenario, cohorts: int) -> Tally:
         mean = compute_rmst(curve, HORIZON)
         tally.add("RMST", truth.rmst, mean.lower, mean.upper)
         time_c, status = simulate_competing(scenario, rng)
-        incidence = compute_incidence_milestones(
-            fit_cumulative_incidence(SurvivalData(time_c, status)), [MILESTONE]
-        )
-        tally.add("incidence log-log", truth.incidence, incidence.lower[0], incidence.upper[0])
+        incidence = fit_cumulative_incidence(SurvivalData(time_c, status))
+        at = np.searchsorted(incidence.time, MILESTONE, side="right") - 1
+        tally.add("incidence log-log", truth.incidence, incidence.lower[at], incidence.upper[at])
     return tally
 
 

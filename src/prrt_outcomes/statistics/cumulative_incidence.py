@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from prrt_outcomes.statistics.data import TIE_TOLERANCE, SurvivalData
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
@@ -51,24 +51,6 @@ class CumulativeIncidence:
     variance: str
     status: str
     influence: InfluenceRows | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class IncidenceMilestones:
-    """Cumulative incidence at given times, one element a milestone.
-
-    `status` is ``ok``; ``no_events`` (F = 0 so far, no interval); ``too_few`` (beyond the last time of a
-    curve on
-    which somebody is event-free, where nothing is estimated).
-    """
-
-    time: NDArray[np.float64]
-    incidence: NDArray[np.float64]
-    std_error: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    at_risk: NDArray[np.float64]
-    status: tuple[str, ...]
 
 
 def fit_cumulative_incidence(
@@ -182,21 +164,3 @@ def _errors(incidence: NDArray, variance: NDArray, interval: str, confidence: fl
     known = (incidence > 0) & (incidence < 1)
     lower, upper = np.where(known, lower, np.nan), np.where(known, upper, np.nan)
     return {"std_error": std_error, "lower": lower, "upper": upper}
-
-
-def compute_incidence_milestones(curve: CumulativeIncidence, times: ArrayLike) -> IncidenceMilestones:
-    """Compute the cumulative incidence at milestones, in the order given; parameters as `compute_milestones`."""
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
-    place = np.searchsorted(curve.time, wanted + slack, side="right")
-    beyond = (wanted > curve.time[-1] + slack) & (curve.event_free[-1] > 0)
-
-    def at(values: NDArray, origin: float) -> NDArray:
-        return np.where(beyond, np.nan, np.concatenate(([origin], values))[place])
-
-    incidence, std_error = at(curve.incidence, 0.0), at(curve.std_error, 0.0)
-    lower, upper = at(curve.lower, np.nan), at(curve.upper, np.nan)
-    at_risk = np.append(curve.at_risk, 0.0)[np.searchsorted(curve.time, wanted - slack)]
-    known = np.isfinite(lower) & np.isfinite(upper)
-    status = np.where(known, "ok", np.where(incidence == 0, "no_events", "too_few"))
-    return IncidenceMilestones(wanted, incidence, std_error, lower, upper, at_risk, tuple(status.tolist()))

@@ -21,7 +21,6 @@ class Proportion:
     proportion: float
     lower: float
     upper: float
-    method: str
     confidence: float
     status: str
 
@@ -52,7 +51,6 @@ class Kappa:
     table : counts, first rater by second
     n, observed, expected : pairs, share of agreement, share expected by chance
     kappa, std_error, lower, upper : estimate and its large-sample interval, cut to -1..1
-    weights : ``none``, ``linear`` or ``quadratic``
     status : ``ok``; ``too_few`` where there are no pairs, or both raters use one category only
     """
 
@@ -65,7 +63,6 @@ class Kappa:
     std_error: float
     lower: float
     upper: float
-    weights: str
     status: str
 
 
@@ -77,48 +74,27 @@ def _check_counts(events: int, n: int, confidence: float) -> None:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
 
 
-def compute_proportion(
-    events: int,
-    n: int,
-    method: Literal["clopper_pearson", "wilson"] = "clopper_pearson",
-    confidence: float = 0.95,
-) -> Proportion:
-    """Compute a proportion with its exact (Clopper-Pearson) or score (Wilson) interval.
-
-    Parameters
-    ----------
-    events, n : whole numbers, 0 <= events <= n
-    method : ``clopper_pearson`` never covers less than asked, ``wilson`` about as much as asked
-    confidence : two-sided
-
-    Returns
-    -------
-    Proportion; n = 0 has status ``too_few``
+def compute_proportion(events: int, n: int, confidence: float = 0.95) -> Proportion:
+    """Compute a proportion with its exact interval, as `compute_clopper_pearson`.
 
     Raises
     ------
-    ValueError : counts that are no counts, unknown method
-
-    References
-    ----------
-    Clopper and Pearson 1934, Biometrika 26:404; Wilson 1927, JASA 22:209.
+    ValueError : counts that are no counts
     """
     _check_counts(events, n, confidence)
-    if method not in ("clopper_pearson", "wilson"):
-        raise ValueError(f"method must be clopper_pearson or wilson, not {method!r}")
     if n == 0:
-        return Proportion(0, 0, NAN, NAN, NAN, method, confidence, "too_few")
-    if method == "clopper_pearson":
-        lower, upper = (float(limit) for limit in compute_clopper_pearson(events, n, confidence))
-    else:
-        lower, upper = _wilson(events, n, confidence)
-    return Proportion(int(events), int(n), events / n, lower, upper, method, confidence, "ok")
+        return Proportion(0, 0, NAN, NAN, NAN, confidence, "too_few")
+    lower, upper = (float(limit) for limit in compute_clopper_pearson(events, n, confidence))
+    return Proportion(int(events), int(n), events / n, lower, upper, confidence, "ok")
 
 
 def compute_clopper_pearson(
     events: ArrayLike, n: ArrayLike, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute exact intervals of many proportions at once.
+
+    The same numbers as statsmodels' ``proportion_confint``, whose import costs a second in steps that need
+    nothing else of it.
 
     Parameters
     ----------
@@ -147,15 +123,6 @@ def compute_clopper_pearson(
     return np.where(total > 0, lower, NAN), np.where(total > 0, upper, NAN)
 
 
-def _wilson(events: int, n: int, confidence: float) -> tuple[float, float]:
-    z = float(ndtri(0.5 + confidence / 2.0))
-    p = events / n
-    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    lower = 0.0 if events == 0 else float((centre - half) / scale)
-    return lower, 1.0 if events == n else float((centre + half) / scale)
-
-
 def compute_proportion_difference(
     events_first: int,
     n_first: int,
@@ -169,7 +136,8 @@ def compute_proportion_difference(
     Parameters
     ----------
     events_first, n_first, events_second, n_second : whole numbers
-    method : ``newcombe`` (hybrid of Wilson intervals, his method 10) or ``miettinen_nurminen`` (score)
+    method : ``newcombe`` (hybrid of Wilson intervals, his method 10, by statsmodels) or
+        ``miettinen_nurminen`` (score; ours, since that of statsmodels fails in small samples)
     confidence : two-sided
 
     Returns
@@ -190,15 +158,13 @@ def compute_proportion_difference(
         raise ValueError(f"method must be newcombe or miettinen_nurminen, not {method!r}")
     if n_first == 0 or n_second == 0:
         return ProportionDifference(NAN, NAN, NAN, NAN, method, confidence, "too_few")
-    p1, p2 = events_first / n_first, events_second / n_second
-    d = p1 - p2
-    if method == "newcombe":
-        low1, high1 = _wilson(events_first, n_first, confidence)
-        low2, high2 = _wilson(events_second, n_second, confidence)
-        lower = d - float(np.hypot(p1 - low1, high2 - p2))
-        upper = d + float(np.hypot(high1 - p1, p2 - low2))
-        return ProportionDifference(d, max(lower, -1.0), min(upper, 1.0), NAN, method, confidence, "ok")
     counts = (events_first, n_first, events_second, n_second)
+    d = events_first / n_first - events_second / n_second
+    if method == "newcombe":
+        from statsmodels.stats.proportion import confint_proportions_2indep
+
+        limits = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=1 - confidence)
+        return ProportionDifference(d, *np.clip(limits, -1, 1).tolist(), NAN, method, confidence, "ok")
     lower, upper = _score_limits(counts, confidence)
     z = _score(counts, 0.0)
     p_value = float(2.0 * ndtr(-abs(z))) if np.isfinite(z) else 1.0
@@ -256,19 +222,14 @@ def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple
 
 
 def compute_kappa(
-    first: ArrayLike,
-    second: ArrayLike,
-    categories: tuple | None = None,
-    weights: Literal["none", "linear", "quadratic"] = "none",
-    confidence: float = 0.95,
+    first: ArrayLike, second: ArrayLike, categories: tuple | None = None, confidence: float = 0.95
 ) -> Kappa:
-    """Compute the agreement of two raters beyond chance.
+    """Compute the agreement of two raters beyond chance (statsmodels).
 
     Parameters
     ----------
     first, second : one category a patient, no missing values, shape (n,)
-    categories : all categories in their order (needed for weights); default those that occur, sorted
-    weights : ``none``; ``linear`` or ``quadratic`` for ordered categories
+    categories : all categories in their order; default those that occur, sorted
     confidence : of the large-sample interval
 
     Returns
@@ -277,33 +238,38 @@ def compute_kappa(
 
     Raises
     ------
-    ValueError : unequal lengths, missing values, a category that is not in `categories`, unknown weights
+    ValueError : unequal lengths, missing values, a category that is not in `categories`
 
     References
     ----------
-    Cohen 1960, 1968; standard error of Fleiss, Cohen and Everitt 1969, Psychological Bulletin 72:323.
+    Cohen 1960; standard error of Fleiss, Cohen and Everitt 1969, Psychological Bulletin 72:323.
     """
+    from statsmodels.stats.inter_rater import cohens_kappa
+
     table, labels = _cross_table(first, second, categories)
-    k = len(labels)
-    distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) / max(k - 1, 1)
-    schemes = {"none": (distance == 0).astype(float), "linear": 1 - distance, "quadratic": 1 - distance**2}
-    if weights not in schemes:
-        raise ValueError(f"weights must be none, linear or quadratic, not {weights!r}")
-    w, n = schemes[weights], int(table.sum())
+    n = int(table.sum())
     if n == 0:
-        return Kappa(labels, table, 0, NAN, NAN, NAN, NAN, NAN, NAN, weights, "too_few")
+        return Kappa(labels, table, 0, *[NAN] * 6, status="too_few")
     p = table / n
-    row, column = p.sum(axis=1), p.sum(axis=0)
-    observed, expected = float(np.sum(w * p)), float(row @ w @ column)
+    observed, expected = float(np.trace(p)), float(p.sum(axis=1) @ p.sum(axis=0))
     if expected >= 1.0 - 1e-12:
-        return Kappa(labels, table, n, observed, expected, NAN, NAN, NAN, NAN, weights, "too_few")
-    kappa = (observed - expected) / (1 - expected)
-    mean = (w @ column)[:, None] + (w.T @ row)[None, :]
-    spread = np.sum(p * (w - mean * (1 - kappa)) ** 2) - (kappa - expected * (1 - kappa)) ** 2
-    std_error = float(np.sqrt(max(spread, 0.0) / n) / (1 - expected))
+        return Kappa(labels, table, n, observed, expected, *[NAN] * 4, status="too_few")
+    with np.errstate(divide="ignore", invalid="ignore"):  # its test statistic, which is not used
+        found = cohens_kappa(table)
+    kappa, std_error = float(found.kappa), float(found.std_kappa)
     half = float(ndtri(0.5 + confidence / 2.0)) * std_error
-    limits = (max(kappa - half, -1.0), min(kappa + half, 1.0))
-    return Kappa(labels, table, n, observed, expected, float(kappa), std_error, *limits, weights, "ok")
+    return Kappa(
+        labels,
+        table,
+        n,
+        observed,
+        expected,
+        kappa,
+        std_error,
+        max(kappa - half, -1.0),
+        min(kappa + half, 1.0),
+        status="ok",
+    )
 
 
 def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) -> tuple[NDArray, tuple]:

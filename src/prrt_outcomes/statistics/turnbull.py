@@ -160,12 +160,3 @@ def _extrapolate(p: NDArray, one: NDArray, two: NDArray) -> NDArray:
 
 def _log_likelihood(p: NDArray, lo: NDArray, hi: NDArray, weight: NDArray) -> float:
     return float(weight @ np.log(_covered(p, lo, hi)))
-
-
-def compute_turnbull_survival(curve: Turnbull, times: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Return the lowest and the highest S(t) that the curve allows at each time; they differ inside an interval."""
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    after = np.concatenate(([1.0], curve.survival))
-    ended = curve.right[None, :] <= wanted[:, None]
-    begun = ended | (curve.left[None, :] < wanted[:, None])
-    return after[begun.sum(axis=1)], after[ended.sum(axis=1)]

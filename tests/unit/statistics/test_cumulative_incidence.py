@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.cumulative_incidence import (
-    compute_incidence_milestones,
     fit_cumulative_incidence,
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.statistics.turnbull import compute_turnbull_survival, fit_turnbull
+from prrt_outcomes.statistics.turnbull import fit_turnbull
 
 TIME, STATUS = [1, 2, 3, 4, 5, 6], [1, 2, 0, 1, 2, 0]
 
@@ -42,18 +41,9 @@ def test_without_competing_events_it_is_one_minus_kaplan_meier(robust):
         assert (curve.std_error >= km.std_error).all()
 
 
-def test_incidence_at_milestones():
-    curve = fit_cumulative_incidence(SurvivalData(TIME, STATUS))
-    at = compute_incidence_milestones(curve, [0.5, 1, 6, 7])
-    assert at.status == ("no_events", "ok", "ok", "too_few")
-    assert at.at_risk.tolist() == [6, 6, 1, 0]
-    assert np.isnan(at.incidence[3])
-
-
 def test_incidence_of_the_other_cause_only():
     curve = fit_cumulative_incidence(SurvivalData([1, 2], [2, 2]))
     assert curve.status == "no_events"
-    assert compute_incidence_milestones(curve, [9]).status == ("no_events",)
 
 
 def test_gray_is_symmetric_in_the_order_of_groups():
@@ -78,9 +68,9 @@ def test_turnbull_of_exact_and_right_censored_times_is_kaplan_meier():
     time, event = [2, 3, 3, 5, 6, 8], [1, 1, 0, 1, 0, 1]
     curve = fit_turnbull(time, np.where(event, time, np.inf))
     km = fit_kaplan_meier(SurvivalData(time, event))
-    low, high = compute_turnbull_survival(curve, km.time)
-    np.testing.assert_allclose(low, km.survival, atol=1e-7)
-    np.testing.assert_allclose(high, km.survival, atol=1e-7)
+    dies = km.events > 0
+    assert curve.left.tolist() == curve.right.tolist() == km.time[dies].tolist()
+    np.testing.assert_allclose(curve.survival, km.survival[dies], atol=1e-7)
     assert curve.status == "ok"
 
 
@@ -89,9 +79,7 @@ def test_turnbull_by_hand():
     curve = fit_turnbull([0, 1, 2], [2, 3, np.nan])
     assert curve.left.tolist() == [1, 2]
     assert curve.right.tolist() == [2, 3]
-    low, high = compute_turnbull_survival(curve, [1, 1.5, 2])
-    assert high.tolist() == pytest.approx([1, 1, curve.survival[0]])
-    assert low.tolist() == pytest.approx([1, curve.survival[0], curve.survival[0]])
+    np.testing.assert_allclose(curve.survival, [0.5, 0], atol=1e-7)
 
 
 def test_turnbull_weights_are_repeated_rows():

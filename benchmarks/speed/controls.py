@@ -46,7 +46,7 @@ def main() -> None:
     for name, weighting in kinds.items():
         point = compare_two_samples(weighting, settings)[0]
         start = time.perf_counter()
-        found = bootstrap_hazard_ratio(weighting, settings, point)
+        (found,) = bootstrap_hazard_ratio(weighting, settings, point)
         seconds = time.perf_counter() - start
         errors = f"{point['std_error']:.4f} | {found['std_error']:.4f}"
         rows.append([name, f"{seconds:.2f}", errors])

@@ -69,7 +69,7 @@ class Borrowing:
     status: str
 
 
-NO_EVENTS = Borrowing(*[float("nan")] * 7, status="no_events")
+NO_EVENTS = Borrowing(*(7 * (float("nan"),)), "no_events")
 
 
 def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCounts:
@@ -89,7 +89,7 @@ def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCo
     times = samples.time_months[samples.event]
     inner = np.unique(np.quantile(times, np.arange(1, PIECES) / PIECES)) if len(times) else np.zeros(0)
     cuts = np.concatenate(([0.0], inner[inner > 0]))
-    counts = []
+    counts: list[NDArray] = []
     for _, members in samples.sides():
         own = samples.select(members)
         counts += _count(own, own.event, scale[members], cuts)

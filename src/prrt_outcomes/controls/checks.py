@@ -147,7 +147,7 @@ def _name_curves(table: pd.DataFrame) -> list[str]:
 def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Iterator[Problem]:
     rises = find_rises(points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float))
     if len(rises):
-        place, value = points.index[rises[0]], str(points["survival"].iloc[rises[0]])
+        place, value = points.index[int(rises[0])], str(points["survival"].iloc[int(rises[0])])
         places = "1 point" if len(rises) == 1 else f"{len(rises)} points"
         problem = f"survival rises at {places}: not a survival curve"
         expected = f"survival that never rises by more than {LARGEST_RISE:.0%}"
@@ -172,7 +172,7 @@ def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Iterator[
         return
     if numbers[0] < 1:
         yield fault(ordered.index[0], "n_at_risk", "0", "the arm is empty at time 0", "1 or more")
-    for place in np.flatnonzero(np.diff(numbers) > 0) + 1:
+    for place in (np.flatnonzero(np.diff(numbers) > 0) + 1).tolist():
         problem = f"the number at risk grows, from {numbers[place - 1]:.0f}"
         value = f"{numbers[place]:.0f}"
         yield fault(ordered.index[place], "n_at_risk", value, problem, "never more than the row before")

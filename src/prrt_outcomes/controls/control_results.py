@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.study.controls import ControlBase, Description
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import Control, Description
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -25,8 +25,11 @@ LABELS = ("control", "endpoint")
 TEXTS = {"assumption": "", "note": ""}
 
 
+SomeControl = TypeVar("SomeControl", bound=ControlBase, covariant=True)
+
+
 @dataclass(frozen=True)
-class ComparisonData:
+class ComparisonData(Generic[SomeControl]):
     """A control of a study and the patients who are compared with it.
 
     Attributes
@@ -38,7 +41,7 @@ class ComparisonData:
 
     tables: dict[str, pd.DataFrame]
     study: Study
-    control: Control
+    control: SomeControl
     cohort: EndpointRows
 
     @property
@@ -84,7 +87,8 @@ class ControlComparison(Protocol):
     described : what is known of the control beside its numbers
     """
 
-    data: ComparisonData
+    @property
+    def data(self) -> ComparisonData: ...
 
     @property
     def described(self) -> Description: ...

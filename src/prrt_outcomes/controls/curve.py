@@ -74,7 +74,7 @@ class CurveReading:
 class CurveComparison:
     """A published curve as control, as `ControlComparison`."""
 
-    data: ComparisonData
+    data: ComparisonData[CurveControl]
 
     @property
     def described(self) -> CurveControl:
@@ -111,10 +111,10 @@ class CurveComparison:
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
         """Row of `controls` with the unweighted hazard ratio, from a start in months on both sides."""
-        samples = None
-        if len(cohort.time_months):
-            samples = start_at(stack_reconstruction(cohort, self.reading.patients), start)
-        return estimate_hazard_ratio(samples, self.data.control, self.data.settings)
+        samples, patients = None, self.reading.patients
+        if patients is not None and len(cohort.time_months):
+            samples = start_at(stack_reconstruction(cohort, patients), start)
+        return estimate_hazard_ratio(samples, None, self.data.settings)
 
     def vary(self) -> list[dict]:
         """The hazard ratio under other choices; none without a reconstruction."""
@@ -129,7 +129,7 @@ class CurveComparison:
         ]
 
 
-def read_curve(data: ComparisonData) -> CurveReading:
+def read_curve(data: ComparisonData[CurveControl]) -> CurveReading:
     """Compare with a published curve as it is, and reconstruct its patients within stated limits.
 
     Parameters

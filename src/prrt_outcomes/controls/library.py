@@ -106,13 +106,13 @@ def list_endpoints(arm: str) -> tuple[str, ...]:
     return tuple(a.endpoint for a in load_library() if a.arm == arm)
 
 
-def list_subgroup_arms(arm: str, endpoint: str) -> tuple[str, ...]:
+def list_subgroup_arms(arm: str, endpoint: str) -> tuple[PublishedArm, ...]:
     """Other arms of the same study, role and endpoint that are this arm by tumour type, named after it."""
     own = find_arm(arm, endpoint)
     if own is None:
         return ()
     return tuple(
-        other.arm
+        other
         for other in load_library()
         if other.arm != arm
         and (other.study, other.role, other.endpoint) == (own.study, own.role, endpoint)

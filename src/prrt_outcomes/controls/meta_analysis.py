@@ -18,7 +18,7 @@ from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import ArrayLike
 
     from prrt_outcomes.study.model import Study
 
@@ -53,7 +53,7 @@ class RandomEffects:
 
 
 def fit_random_effects(
-    estimates: Sequence[float], std_errors: Sequence[float], confidence: float = 0.95
+    estimates: ArrayLike, std_errors: ArrayLike, confidence: float = 0.95
 ) -> RandomEffects:
     """Pool estimates with a variance between studies by the method of moments.
 

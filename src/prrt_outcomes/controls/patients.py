@@ -34,7 +34,7 @@ TARGET_PATIENTS = {
 class PatientsComparison:
     """Individual patients as control, as `ControlComparison`."""
 
-    data: ComparisonData
+    data: ComparisonData[PatientsControl]
 
     @property
     def described(self) -> PatientsControl:
@@ -69,21 +69,21 @@ class PatientsComparison:
 
     def vary(self) -> list[dict]:
         """The weighted hazard ratio under other choices; none where the control has nobody."""
-        if self.stacked[0] is None:
+        data, (samples, _) = self.data, self.stacked
+        if samples is None:
             return []
-        data = self.data
         return [
             sensitivity_row("main", "as analysed", self.estimate(data.cohort)),
             *vary_start(data, self.estimate),
             *vary_calendar(data, self.estimate),
-            *self._vary_covariates(),
+            *self._vary_covariates(samples),
             *self._compare_negative_control(),
             *vary_measurement(data, self.described, self.estimate),
         ]
 
-    def _vary_covariates(self) -> Iterator[dict]:
+    def _vary_covariates(self, samples: TwoSamples) -> Iterator[dict]:
         """The weighted comparison with each covariate left out of the weights in turn."""
-        control, samples = self.described, self.stacked[0]
+        control = self.described
         for name in control.covariates if control.weights and len(control.covariates) > 1 else ():
             fewer = [other for other in control.covariates if other != name]
             part = replace(samples, covariates=samples.covariates[fewer])

@@ -11,7 +11,7 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults, comparison_row
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, list_subgroup_arms
+from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
 from prrt_outcomes.controls.power import tabulate_power_published
 from prrt_outcomes.controls.rating import rate_published
 from prrt_outcomes.controls.reference_curves import (
@@ -67,7 +67,7 @@ class PublishedComparison:
     described : the arm; of the library, or written out in the study
     """
 
-    data: ComparisonData
+    data: ComparisonData[LibraryControl | PublishedControl]
     described: PublishedControl
 
     def compare(self) -> ControlResults:
@@ -129,17 +129,19 @@ class PublishedComparison:
         control = self.data.control
         if not isinstance(control, LibraryControl):
             return
-        for name in list_subgroup_arms(control.arm, control.endpoint):
-            arm = find_arm(name, control.endpoint)
+        for arm in list_subgroup_arms(control.arm, control.endpoint):
             subgroup = convert_arm_to_control(control, arm)
             if subgroup is None:
                 continue
 
-            def estimate(cohort: EndpointRows, start: float = 0.0, arm: PublishedControl = subgroup) -> dict:
-                return _estimate(cohort, arm, self.data.level)
+            def estimate(
+                cohort: EndpointRows, start: float = 0.0, control: PublishedControl = subgroup
+            ) -> dict:
+                return _estimate(cohort, control, self.data.level)
 
-            note = f"arm {name}, our patients with {arm.tumour_types}"
-            yield from vary_tumour_type(self.data, name_tumour_types(arm.tumour_types), estimate, name, note)
+            types = name_tumour_types(arm.tumour_types)
+            note = f"arm {arm.arm}, our patients with {arm.tumour_types}"
+            yield from vary_tumour_type(self.data, types, estimate, arm.arm, note)
 
 
 def _estimate(cohort: EndpointRows, control: PublishedControl, level: float) -> dict:
@@ -171,7 +173,7 @@ def compare_reweighted(
         drop=True
     )
     targets = convert_baseline_to_targets(control.baseline, covariates)
-    shared = {"weights": "maic", "n": len(cohort.time_months), "n_control": control.n}
+    shared: dict = {"weights": "maic", "n": len(cohort.time_months), "n_control": control.n}
     try:
         found = fit_maic(covariates, targets)
     except ValueError as error:
@@ -214,7 +216,12 @@ def _compare_weighted_rates(event, expected, weights, events: float, level: floa
 
 
 def _resample(
-    cohort: EndpointRows, fitted: tuple, event, expected, events: float, settings: AnalysisSettings
+    cohort: EndpointRows,
+    fitted: tuple[pd.DataFrame, list],
+    event,
+    expected,
+    events: float,
+    settings: AnalysisSettings,
 ) -> np.ndarray:
     """Log ratios of the replicates: patients within centre, weights refitted, the arm's events as a gamma variable."""
     boot, found = settings.bootstrap, []

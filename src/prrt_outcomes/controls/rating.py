@@ -77,7 +77,7 @@ def _find_largest_smd(balance: pd.DataFrame | None) -> tuple[float, str]:
     if balance is None or not balance["smd"].notna().any():
         return float("nan"), ""
     size = balance["smd"].abs()
-    return float(size.max()), str(balance.loc[size.idxmax(), "covariate"])
+    return float(size.max()), str(balance["covariate"].iloc[int(size.argmax())])
 
 
 def _measure_outside(weighting: Weighting) -> float:

@@ -200,7 +200,7 @@ class _Interval:
         Returns the size of what is missed, the largest distance from the curve, deaths, censorings, and the
         state after them.
         """
-        best, tried = None, set()
+        found, tried = [], set()
         for _ in range(MAXIMUM_ROUNDS):
             tried.add(guess)
             lost = np.diff(np.floor(share * guess + 0.5)).astype(np.int64)
@@ -210,12 +210,11 @@ class _Interval:
                 miss = end.at_risk - self.target
             elif self.wanted is not None:
                 miss = int(deaths.sum()) - self.wanted
-            if best is None or (abs(miss), distance) < best[:2]:
-                best = (abs(miss), distance, deaths, lost, end)
+            found.append((abs(miss), distance, deaths, lost, end))
             guess = int(np.clip(guess + miss, 0, self.state.at_risk))
             if miss == 0 or guess in tried:
                 break
-        return best
+        return min(found, key=lambda way: way[:2])
 
     def _place_deaths(self, lost: NDArray) -> tuple[NDArray, NDArray, _State, float]:
         """Deaths that the fall asks for, censorings as given, nobody below zero, and the distance from the curve."""

@@ -172,9 +172,9 @@ def vary_measurement(data: ComparisonData, described: Description, estimate: Est
     if weeks is not None:
         own = data.tables["endpoints"]
         moved = move_to_grid(data.cohort, own.loc[own["endpoint"].eq(endpoint)], weeks)
-        for bound, rows in moved.items():
+        for bound, cohort in moved.items():
             note = f"our progressions dated on the control's grid of scans, {bound} possible date"
-            yield sensitivity_row("scan_grid", f"every {weeks:g} weeks, {bound}", estimate(rows), note)
+            yield sensitivity_row("scan_grid", f"every {weeks:g} weeks, {bound}", estimate(cohort), note)
 
 
 def derive_under_criterion(

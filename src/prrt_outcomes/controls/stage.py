@@ -21,8 +21,9 @@ from prrt_outcomes.tables.frames import empty_table, stack_tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prrt_outcomes.study.controls import Control
+    from prrt_outcomes.study.controls import Control, PublishedControl
     from prrt_outcomes.study.model import Study
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INPUTS = (
     "endpoints",
@@ -132,10 +133,10 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
     cohort, lost = select_cohort(tables, control)
     if cohort is None:
         return ControlResults(losses=lost, reason=f"no patient of the cohort has {control.endpoint}")
-    comparison = choose_comparison(ComparisonData(tables, study, control, cohort))
+    comparison = choose_comparison(tables, study, control, cohort)
     if comparison is None:
-        reason = f"the library shows no {control.endpoint} curve for {control.arm}"
-        return ControlResults(losses=lost, reason=reason)
+        arm = getattr(control, "arm", control.id)
+        return ControlResults(losses=lost, reason=f"the library shows no {control.endpoint} curve for {arm}")
     found = comparison.compare()
     rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
     more = {
@@ -145,17 +146,21 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
     return ControlResults(rows, found.tables | more, [*lost, *found.losses], found.reason)
 
 
-def choose_comparison(data: ComparisonData) -> ControlComparison | None:
+def choose_comparison(
+    tables: dict[str, pd.DataFrame], study: Study, control: Control, cohort: EndpointRows
+) -> ControlComparison | None:
     """The comparison that fits the kind of a control; None where the library has no curve of it."""
-    control = data.control
     if isinstance(control, CurveControl):
-        return CurveComparison(data)
+        return CurveComparison(ComparisonData(tables, study, control, cohort))
     if isinstance(control, PatientsControl):
-        return PatientsComparison(data)
-    published = control
+        return PatientsComparison(ComparisonData(tables, study, control, cohort))
+    published: PublishedControl | None
     if isinstance(control, LibraryControl):
         arm = find_arm(control.arm, control.endpoint)
         published = None if arm is None else convert_arm_to_control(control, arm)
+    else:
+        published = control
+    data = ComparisonData(tables, study, control, cohort)
     return None if published is None else PublishedComparison(data, published)
 
 

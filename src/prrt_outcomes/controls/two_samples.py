@@ -26,7 +26,7 @@ from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import Control, PatientsControl
+    from prrt_outcomes.study.controls import ControlBase, PatientsControl
 
 COHORT, CONTROL = "cohort", "control"
 SHORTEST_DAYS, SHORTEST_MONTHS = 0.5, 1e-6
@@ -132,7 +132,7 @@ class Weighting:
 
 
 def select_cohort(
-    tables: dict[str, pd.DataFrame], control: Control
+    tables: dict[str, pd.DataFrame], control: ControlBase
 ) -> tuple[EndpointRows | None, list[dict]]:
     """Our patients whom a control is compared with.
 
@@ -254,14 +254,16 @@ def compare_two_samples(weighting: Weighting, settings: AnalysisSettings) -> lis
     difference of survival at each milestone and of the restricted mean, cohort minus control.
     """
     samples, level = weighting.samples, settings.confidence.level
-    shared = samples.sizes | weighting.effective_sizes
-    shared |= {"weights": weighting.label, "observed": float(samples.event[samples.in_cohort].sum())}
+    observed = float(samples.event[samples.in_cohort].sum())
+    shared: dict = {"weights": weighting.label, "observed": observed} | samples.sizes
+    shared |= weighting.effective_sizes
     curves = fit_both_curves(weighting, settings)
     rows = [compare_hazards(weighting, settings, shared)]
     for name, estimate in ((COHORT, "median"), (CONTROL, "median_control")):
         median = compute_quantile(curves[name], 0.5)
-        numbers = {"value": median.time, "low": median.lower, "high": median.upper, "status": median.status}
-        rows.append(comparison_row("kaplan_meier", estimate, **numbers, **shared))
+        numbers: dict = {"value": median.time, "low": median.lower, "high": median.upper}
+        row = comparison_row("kaplan_meier", estimate, status=median.status, **numbers, **shared)
+        rows.append(row)
     both = curves[COHORT], curves[CONTROL]
     for month in map(float, settings.milestones_months):
         found = compute_milestone_difference(*both, month, level)

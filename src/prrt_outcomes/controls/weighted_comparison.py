@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import Control
+    from prrt_outcomes.study.controls import PatientsControl
 
 NOT_BORROWED = ("ate", MATCHED)
 FEWEST = 10
@@ -71,7 +71,7 @@ def compare_weightings(
         "control_power": pd.DataFrame(tabulate_power_two_samples(samples, level)),
         "control_curves_fitted": join_frames(curves),
         "control_fitted_at_risk": join_frames(at_risk),
-        "control_overlap": join_frames(tabulate_overlap(w) for w in usable if w.score is not None),
+        "control_overlap": join_frames(tabulate_overlap(w) for w in usable),
         "control_verdicts": pd.DataFrame([rate_weighting(w, balance.get(w.label)) for w in weightings]),
     }
     return ControlResults([*rows, *extra], tables)
@@ -83,11 +83,8 @@ def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[d
         return [_row_without_weights(weighting)]
     rows = compare_two_samples(weighting, settings)
     rows[0]["note"] = weighting.note
-    if weighting.refit is not None and np.isfinite(rows[0]["value"]):
-        rows.append(bootstrap_hazard_ratio(weighting, settings, rows[0]))
-    if weighting.label in ESTIMANDS:
-        rows += _compare_standardised(weighting, settings)
-    return rows
+    rows += bootstrap_hazard_ratio(weighting, settings, rows[0])
+    return rows + _compare_standardised(weighting, settings)
 
 
 def _row_without_weights(weighting: Weighting) -> dict:
@@ -98,9 +95,9 @@ def _row_without_weights(weighting: Weighting) -> dict:
 
 
 def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
-    """Doubly robust survival difference at the milestones; needs everybody there from the start."""
+    """Doubly robust survival difference at the milestones; needs scores, and everybody there from the start."""
     samples = weighting.samples
-    if samples.entry_months is not None:
+    if weighting.label not in ESTIMANDS or weighting.score is None or samples.entry_months is not None:
         return []
     found = fit_standardised_survival(
         SurvivalData(samples.time_months, samples.event),
@@ -124,7 +121,7 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
             high=row.upper,
             std_error=row.std_error,
             p_value=row.p_value,
-            status=row.status,
+            status=str(row.status),
         )
         for row in found.table.itertuples()
     ]
@@ -154,16 +151,23 @@ def tabulate_balance(
     return table.assign(mean_control=means, smd=np.nan, status="not_estimable")
 
 
-def estimate_hazard_ratio(samples: TwoSamples | None, control: Control, settings: AnalysisSettings) -> dict:
-    """Cox row of two samples, weighted by the first weighting that a control with individual patients asks for."""
-    label = next(iter(getattr(control, "weights", ())), "none")
+def estimate_hazard_ratio(
+    samples: TwoSamples | None, control: PatientsControl | None, settings: AnalysisSettings
+) -> dict:
+    """Cox row of two samples by the first weighting that the control asks for; unweighted for None."""
+    label = control.weights[0] if control is not None and control.weights else "none"
     if samples is None or min(samples.sizes.values()) < FEWEST:
         return comparison_row("cox", "hazard_ratio", weights=label, status="too_few")
-    weighting = Weighting("none", samples) if label == "none" else fit_weighting(samples, control, label)[0]
+    weighting = Weighting("none", samples)
+    if control is not None and control.weights:
+        weighting, _ = fit_weighting(samples, control, label)
     if not weighting.is_usable:
         return _row_without_weights(weighting)
     samples = weighting.samples
-    shared = {"weights": label, "observed": float(samples.event[samples.in_cohort].sum())} | samples.sizes
+    shared: dict = {
+        "weights": label,
+        "observed": float(samples.event[samples.in_cohort].sum()),
+    } | samples.sizes
     if weighting.weights is not None:
         shared |= weighting.effective_sizes
     return compare_hazards(weighting, settings, shared)

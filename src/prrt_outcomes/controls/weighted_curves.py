@@ -76,11 +76,13 @@ def tabulate_reference_curves(
 
 def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
     """Propensity scores of both sides in bins of one twentieth: `control_overlap` but for control and endpoint."""
-    samples, parts = weighting.samples, []
+    samples, weights, parts = weighting.samples, weighting.weights_or_ones, []
+    if weighting.score is None:
+        return pd.DataFrame()
     edges = np.linspace(0, 1, BINS + 1)
     for side, members in samples.sides():
         counts, _ = np.histogram(weighting.score[members], bins=edges)
-        weighted, _ = np.histogram(weighting.score[members], bins=edges, weights=weighting.weights[members])
+        weighted, _ = np.histogram(weighting.score[members], bins=edges, weights=weights[members])
         parts.append(
             pd.DataFrame(
                 {
@@ -90,7 +92,7 @@ def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
                     "score_high": edges[1:],
                     "n": counts,
                     "share": counts / members.sum(),
-                    "share_weighted": weighted / weighting.weights[members].sum(),
+                    "share_weighted": weighted / weights[members].sum(),
                 }
             )
         )

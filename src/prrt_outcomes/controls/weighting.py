@@ -132,10 +132,10 @@ def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> lis
     for name, values in covariates.items():
         if isinstance(values.dtype, pd.CategoricalDtype):
             shares = values.value_counts(normalize=True, sort=False).iloc[1:]
-            targets += [MaicTarget(name, "share", float(s), str(level)) for level, s in shares.items()]
+            targets += [MaicTarget(str(name), "share", float(s), str(level)) for level, s in shares.items()]
             continue
         found = {"mean": values.mean(), "sd": values.std(), "median": values.median()}
-        targets += [MaicTarget(name, STATISTICS[m], float(found[m])) for m in dict.fromkeys(wanted)]
+        targets += [MaicTarget(str(name), STATISTICS[m], float(found[m])) for m in dict.fromkeys(wanted)]
     return targets
 
 
@@ -183,7 +183,7 @@ def refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Callable[[
     return refit
 
 
-def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> dict:
+def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> list[dict]:
     """Percentile interval of a weighted hazard ratio.
 
     Parameters
@@ -194,8 +194,10 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
 
     Returns
     -------
-    Row of `controls`, as `summarise_replicates`.
+    One row of `controls`, as `summarise_replicates`; none where no bootstrap is valid or `point` has no value.
     """
+    if weighting.refit is None or not np.isfinite(point["value"]):
+        return []
     samples, boot = weighting.samples, settings.bootstrap
     logs = []
     for counts in draw_weights(
@@ -212,7 +214,7 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
             )
             found[known] = fitted.coefficients[:, 0]
         logs.append(found)
-    return summarise_replicates(np.concatenate(logs), settings.confidence.level, point)
+    return [summarise_replicates(np.concatenate(logs), settings.confidence.level, point)]
 
 
 def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
@@ -80,7 +81,7 @@ def derive_patient_dates(
     *,
     rule: str,
     new_anticancer_therapy: tuple[str, ...],
-    cutoff: pd.Timestamp | None = None,
+    cutoff: date | None = None,
     origin_columns: tuple[str, ...] = (),
 ) -> PatientDates:
     """Gather what is known by the cut-off.

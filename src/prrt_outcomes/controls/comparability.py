@@ -64,7 +64,7 @@ class Profile:
 
 def describe_patients(frame: pd.DataFrame) -> Profile:
     """Profile of rows of `analysis_set` or `control_patients`: what these tables hold, all else unknown."""
-    years = np.zeros(0)
+    years: np.ndarray = np.zeros(0)
     if "first_cycle" in frame.columns:
         years = pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float)
     lines = frame["prior_lines"].astype("Float64")

@@ -18,7 +18,7 @@ from prrt_outcomes.statistics.curve_summaries import (
     compute_quantile,
     compute_rmst_difference,
 )
-from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.data import SurvivalData, compute_codes
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
@@ -115,6 +115,20 @@ class Weighting:
     def is_usable(self) -> bool:
         """Whether there are weights, or none are wanted."""
         return self.weights is not None or self.label == "none"
+
+    @property
+    def survival(self) -> SurvivalData:
+        """Times, events and entries with weights and matched sets, as fits take them."""
+        own, cluster = self.samples, None
+        if self.cluster is not None:
+            cluster = compute_codes(self.cluster, len(self.cluster), "cluster")
+        return SurvivalData(own.time_months, own.event, own.entry_months, self.weights, cluster=cluster)
+
+    def select(self, rows: np.ndarray) -> Weighting:
+        """The patients where `rows` is true, without a refit."""
+        parts = {name: getattr(self, name) for name in ("weights", "score", "cluster")}
+        kept = {name: values[rows] for name, values in parts.items() if values is not None}
+        return replace(self, samples=self.samples.select(rows), refit=None, **kept)
 
     @property
     def weights_or_ones(self) -> np.ndarray:
@@ -277,15 +291,8 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
     """Kaplan-Meier curves of `cohort` and `control`, weighted or not."""
     curves = {}
     for name, members in weighting.samples.sides():
-        own = weighting.samples.select(members)
         curves[name] = fit_kaplan_meier(
-            SurvivalData(
-                own.time_months,
-                own.event,
-                entry=own.entry_months,
-                weights=None if weighting.weights is None else weighting.weights[members],
-                cluster=None if weighting.cluster is None else weighting.cluster[members],
-            ),
+            weighting.select(members).survival,
             robust=weighting.weights is not None,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
@@ -295,16 +302,9 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
 
 def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: dict) -> dict:
     """Row of `controls` with the hazard ratio of the cohort; `shared` fills columns of the row."""
-    samples = weighting.samples
     fit = fit_cox(
-        SurvivalData(
-            samples.time_months,
-            samples.event.astype(float),
-            entry=samples.entry_months,
-            weights=weighting.weights,
-            cluster=weighting.cluster,
-        ),
-        pd.DataFrame({COHORT: samples.in_cohort.astype(float)}),
+        weighting.survival,
+        pd.DataFrame({COHORT: weighting.samples.in_cohort.astype(float)}),
         robust=weighting.weights is not None,
         confidence=settings.confidence.level,
     )

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.two_samples import COHORT, CONTROL, fit_both_curves
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.survival.curves import choose_ticks, fit_curve
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.reference_curves import ReferenceCurve
-    from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
+    from prrt_outcomes.controls.two_samples import Weighting
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -38,8 +39,7 @@ def tabulate_weighted_curves(
     for side, members in samples.sides():
         labels = {"weights": weighting.label, "group": side}
         parts.append(_tabulate(curves[side]).assign(**labels))
-        own, weights = samples.select(members), weighting.weights_or_ones[members]
-        counts.append(_count_at_ticks(own, weights, ticks).assign(**labels))
+        counts.append(_count_at_ticks(weighting.select(members).survival, ticks).assign(**labels))
     return pd.concat(parts, ignore_index=True), pd.concat(counts, ignore_index=True)
 
 
@@ -70,7 +70,7 @@ def tabulate_reference_curves(
             )
         )
     ticks = choose_ticks(end)
-    counts = _count_at_ticks(rows, np.ones(len(rows.time_months)), ticks)
+    counts = _count_at_ticks(SurvivalData(rows.time_months, rows.event, rows.entry_months), ticks)
     return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
 
 
@@ -115,10 +115,12 @@ def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
     )
 
 
-def _count_at_ticks(rows: EndpointRows | TwoSamples, weights: np.ndarray, ticks: np.ndarray) -> pd.DataFrame:
+def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
     """Patients and weights at risk just before each tick."""
-    begun = rows.entry[None, :] < np.maximum(ticks, 1e-9)[:, None]
-    inside = begun & (rows.time_months[None, :] >= ticks[:, None] - 1e-9)
+    inside = rows.time[None, :] >= ticks[:, None] - 1e-9
+    if rows.entry is not None:
+        inside &= rows.entry[None, :] < np.maximum(ticks, 1e-9)[:, None]
+    weights = np.ones(len(rows.time)) if rows.weights is None else rows.weights
     return pd.DataFrame(
         {"time_months": ticks, "n_at_risk": inside.sum(axis=1), "weighted_at_risk": inside @ weights}
     )

@@ -208,7 +208,7 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         found = np.full(len(counts), np.nan)
         if known.any():
             fitted = bootstrap_cox_log_hazard_ratio(
-                SurvivalData(samples.time_months, samples.event.astype(float), entry=samples.entry_months),
+                SurvivalData(samples.time_months, samples.event, entry=samples.entry_months),
                 samples.in_cohort.astype(float)[:, None],
                 weights[known],
             )

@@ -125,7 +125,7 @@ def _check_controls(study: Study, columns: dict[str, Column]) -> Iterator[Fault]
 
 def _check_endpoints(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
     """Endpoints name criteria that the study derives and origins that are dates of patients."""
-    criteria = tuple(map(str, study.response.criteria))
+    criteria = study.response.criterion_names
     for index, endpoint in enumerate(study.endpoints):
         if endpoint.criterion is not None and endpoint.criterion not in criteria:
             place = ("endpoints", index, "criterion")

@@ -117,22 +117,22 @@ def compute_guarantee_time_bias(
     )
     nothing = float("nan")
     if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
-        return GuaranteeTimeBias(*[nothing] * 5, n_replicates=0, status="too_few")
+        return GuaranteeTimeBias(nothing, nothing, nothing, nothing, nothing, 0, "too_few")
     fits = [fit_cox(*part) for part in (fixed, moving)]
-    values = [float(fit.coefficients[0]) for fit in fits]
+    naive_value, dependent_value = (float(fit.coefficients[0]) for fit in fits)
     failed = next((fit.status for fit in fits if not np.isfinite(fit.coefficients[0])), None)
     if failed is not None:
-        return GuaranteeTimeBias(*values, *[nothing] * 3, n_replicates=0, status=failed)
-    bias = values[0] - values[1]
+        return GuaranteeTimeBias(naive_value, dependent_value, nothing, nothing, nothing, 0, failed)
+    bias = naive_value - dependent_value
     if weights is None or not len(weights):
-        return GuaranteeTimeBias(*values, bias, nothing, nothing, n_replicates=0, status="ok")
+        return GuaranteeTimeBias(naive_value, dependent_value, bias, nothing, nothing, 0, "ok")
     naive = bootstrap_cox_log_hazard_ratio(*fixed, weights)
     dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, state_rows.patient])
     difference = naive.coefficients[:, 0] - dependent.coefficients[:, 0]
     known = difference[np.isfinite(difference)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (nothing, nothing)
-    return GuaranteeTimeBias(*values, bias, float(low), float(high), n_replicates=len(known), status="ok")
+    return GuaranteeTimeBias(naive_value, dependent_value, bias, float(low), float(high), len(known), "ok")
 
 
 def _frame(state: np.ndarray):

@@ -207,7 +207,7 @@ def _fit_ratio(
     """Hazard ratio of the state, alone or beside the baseline covariates of the patient of each row."""
     covariates = pd.DataFrame({STATE: inside})
     references = {}
-    if adjusted:
+    if adjusted and comparison.covariates is not None and patient is not None:
         baseline = comparison.covariates.iloc[patient].reset_index(drop=True)
         complete = baseline.notna().all(axis=1)
         varying = [name for name in baseline.columns if baseline.loc[complete, name].nunique() > 1]

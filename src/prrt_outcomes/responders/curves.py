@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def summarise_responder_curves(
     begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status
     is ``too_few`` where one early event takes them to 0.
     """
-    scale = {"confidence": confidence, "interval": interval}
+    scale: dict[str, Any] = {"confidence": confidence, "interval": interval}
     parts = [_fixed(rows, history.final, history.states, None, scale)]
     for month in landmark_months:
         state = compute_state_at(history, month)
@@ -61,12 +61,12 @@ def summarise_responder_curves(
         parts += [
             _tabulate(
                 curve,
-                history.states[int(state)],
+                history.states[state],
                 "simon_makuch",
                 float(month),
                 _count(state_rows, state, month),
             )
-            for state, curve in found.curves.items()
+            for state, curve in ((int(str(name)), curve) for name, curve in found.curves.items())
         ]
     return pd.concat(parts, ignore_index=True)
 

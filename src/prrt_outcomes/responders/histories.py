@@ -72,8 +72,13 @@ def derive_histories(
     grouped = derive_group_history(scans, len(patients), groups)
     categories = derive_group_history(scans, len(patients), {code: (code,) for code in FOLLOWED})
     shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
-    made = (binary, grouped, categories, derive_depth_history(scans))
-    return CriterionHistories(*[replace(h, month=h.month + shift[h.patient]) for h in made])
+    depth = derive_depth_history(scans)
+    binary, grouped, categories = (
+        replace(h, month=h.month + shift[h.patient]) for h in (binary, grouped, categories)
+    )
+    return CriterionHistories(
+        binary, grouped, categories, replace(depth, month=depth.month + shift[depth.patient])
+    )
 
 
 def derive_scans(
@@ -105,9 +110,9 @@ def derive_scans(
     own &= (responses["primary_reader"] & responses["counted"]).fillna(False)
     scans = responses.loc[own & responses["overall_response"].notna()]
     day = (scans["assessment_date"] - scans["patient_id"].map(first_cycles)).dt.days
-    code = pd.Categorical(scans["overall_response"].astype("string"), categories=list(RESPONSES)).codes
+    codes = pd.Categorical(scans["overall_response"].astype("string"), categories=list(RESPONSES)).codes
     scans = scans.assign(
-        day=day, code=code.astype("int64"), patient=patients.get_indexer(scans["patient_id"])
+        day=day, code=codes.astype("int64"), patient=patients.get_indexer(pd.Index(scans["patient_id"]))
     )
     scans = scans.loc[scans["day"].gt(0) & scans["patient"].ge(0)].sort_values(
         ["patient", "day"], kind="stable"

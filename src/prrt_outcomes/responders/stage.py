@@ -71,7 +71,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         )
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
-    for position, criterion in enumerate(study.response.criteria):
+    for position, criterion in enumerate(study.response.criterion_names):
         for rows, histories in _endpoints(tables, study, criterion):
             for name, table in _analyse_responders(rows, histories, study, primary=position == 0):
                 made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))

@@ -121,9 +121,14 @@ class ResponseSettings(Section):
     """Response groups and the best responses that make them."""
 
     @property
+    def criterion_names(self) -> tuple[str, ...]:
+        """Names of the criteria, the primary one first."""
+        return tuple(str(name) for name in self.criteria)
+
+    @property
     def primary_criterion(self) -> str:
         """Name of the first criterion, by which the report quotes response and progression."""
-        return str(self.criteria[0])
+        return self.criterion_names[0]
 
     @model_validator(mode="after")
     def check_groups(self) -> ResponseSettings:

@@ -37,7 +37,7 @@ MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
 
 
-def format_ratio(row: Mapping) -> dict:
+def format_ratio(row: Mapping | pd.Series) -> dict:
     """The hazard ratio of a row of a Cox table, with the column names of result tables."""
     names = {"log_hazard_ratio": "coefficient", "hazard_ratio_low": "lower", "hazard_ratio_high": "upper"}
     return {name: row[names.get(name, name)] for name in (*RATIO, "status")}

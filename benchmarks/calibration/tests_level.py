@@ -9,12 +9,11 @@ import numpy as np
 
 from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate, simulate_competing
 from benchmarks.results_page import format_table, write_section
+from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
 from prrt_outcomes.statistics.curve_summaries import compute_milestone_difference, compute_rmst_difference
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
-from prrt_outcomes.statistics.logrank import compute_logrank
-from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.one_sample import compute_one_sample_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar

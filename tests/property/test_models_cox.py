@@ -6,14 +6,13 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.statistics.concordance import compute_concordance
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.cox_diagnostics import compute_concordance, fit_proportional_hazards_test
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.model_rows import derive_model_rows
-from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True)
 SOUND = ("ok", "few_events")

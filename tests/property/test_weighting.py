@@ -8,8 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
-from prrt_outcomes.statistics.matching import fit_matching
-from prrt_outcomes.statistics.propensity import fit_propensity
+from prrt_outcomes.statistics.propensity import fit_matching, fit_propensity
 from prrt_outcomes.statistics.weights import (
     compute_balance,
     compute_effective_sample_size,

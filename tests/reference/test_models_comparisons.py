@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")

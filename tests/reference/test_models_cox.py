@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.concordance import compute_concordance, compute_cox_concordance
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_diagnostics import (
+    compute_concordance,
+    compute_cox_concordance,
+    fit_proportional_hazards_test,
+)
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
@@ -17,7 +21,6 @@ from prrt_outcomes.statistics.partial_likelihood import (
     compute_score_residuals,
     derive_tied_events,
 )
-from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")

@@ -7,9 +7,8 @@ import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import derive_design_matrix
 from prrt_outcomes.statistics.firth import fit_firth_cox, fit_firth_rows
-from prrt_outcomes.statistics.model_rows import derive_model_rows
+from prrt_outcomes.statistics.model_rows import derive_design_matrix, derive_model_rows
 
 SOURCE = "coxphf, printed in firthmodels tests/test_cox.py"
 

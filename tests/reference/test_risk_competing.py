@@ -9,10 +9,10 @@ import pandas as pd
 import sksurv.datasets
 
 from prrt_outcomes.statistics.cumulative_incidence import (
+    compute_gray_test,
     fit_cumulative_incidence,
 )
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 GENERATED = pd.read_csv(Path(__file__).parent / "r" / "risk" / "generated.csv")

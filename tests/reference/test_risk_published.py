@@ -23,8 +23,7 @@ from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier_by_group,
     fit_reverse_kaplan_meier,
 )
-from prrt_outcomes.statistics.logrank import compute_logrank
-from prrt_outcomes.statistics.maxcombo import compute_maxcombo
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.one_sample import (
     compute_observed_expected,
     compute_one_sample_logrank,

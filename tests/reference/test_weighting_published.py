@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_result import compute_e_value
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.evalue import compute_e_value
 from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
 
 TARGETS = (

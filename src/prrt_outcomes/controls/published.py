@@ -37,8 +37,7 @@ from prrt_outcomes.controls.weighting import (
     summarise_replicates,
 )
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
-from prrt_outcomes.statistics.resampling import draw_weights
-from prrt_outcomes.statistics.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.weights import compute_effective_sample_size, draw_weights
 from prrt_outcomes.study.controls import LibraryControl
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from prrt_outcomes.controls.reference_curves import cut_follow_up
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
 from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_result import compute_e_value
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.evalue import compute_e_value
 from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.units import convert_days_to_months
 

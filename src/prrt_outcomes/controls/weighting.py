@@ -15,10 +15,8 @@ from prrt_outcomes.controls.two_samples import Weighting
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
-from prrt_outcomes.statistics.matching import fit_matching
-from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_propensity
-from prrt_outcomes.statistics.resampling import draw_weights
-from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming
+from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
+from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming, draw_weights
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.two_samples import TwoSamples

@@ -24,7 +24,7 @@ from prrt_outcomes.responders.states import (
     compute_state_at,
 )
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.statistics.resampling import draw_weights
+from prrt_outcomes.statistics.weights import draw_weights
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 

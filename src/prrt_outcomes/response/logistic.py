@@ -10,7 +10,7 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.response.codes import OBJECTIVE
 from prrt_outcomes.statistics.cox_result import compute_ratio
-from prrt_outcomes.statistics.design import compute_centre_and_scale, derive_design_matrix
+from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
 
 
 def summarise_response_models(

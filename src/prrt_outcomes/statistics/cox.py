@@ -16,13 +16,14 @@ from prrt_outcomes.statistics.cox_result import (
     format_coefficient_table,
 )
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import (
+from prrt_outcomes.statistics.model_rows import (
     Design,
     DesignColumn,
+    ModelRows,
     compute_centre_and_scale,
     derive_design_matrix,
+    derive_model_rows,
 )
-from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     compute_score_residuals,

@@ -12,8 +12,7 @@ import numpy as np
 
 from prrt_outcomes.statistics.cox import derive_model, fit_cox_rows
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import Design
-from prrt_outcomes.statistics.model_rows import ModelRows
+from prrt_outcomes.statistics.model_rows import Design, ModelRows
 
 BLOCK_ELEMENTS = 1 << 16
 MAX_ITERATIONS = 25

@@ -1,4 +1,4 @@
-"""Cumulative incidence with competing events (Aalen-Johansen), with its variance and interval."""
+"""Cumulative incidence with competing events (Aalen-Johansen), and Gray's test that groups have the same."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtrc
 
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
+from prrt_outcomes.statistics.logrank import compute_quadratic_form
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
 
@@ -164,3 +166,139 @@ def _errors(incidence: NDArray, variance: NDArray, interval: str, confidence: fl
     known = (incidence > 0) & (incidence < 1)
     lower, upper = np.where(known, lower, np.nan), np.where(known, upper, np.nan)
     return {"std_error": std_error, "lower": lower, "upper": upper}
+
+
+@dataclass(frozen=True, eq=False)
+class GrayTest:
+    """Gray's test.
+
+    Attributes
+    ----------
+    groups : labels; `rho` : power of the weight (1 - F(t-))^rho
+    score, variance : of all groups but the last, and its covariance
+    statistic, degrees_of_freedom, p_value : chi-square; nan where status is not ``ok``
+    status : ``ok``, ``no_events`` or ``too_few``
+    """
+
+    groups: tuple
+    rho: float
+    score: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Stratum:
+    """What the test needs of one stratum at its event times; arrays (n_times, n_groups) or (n_times,)."""
+
+    at_risk: NDArray
+    events: NDArray
+    competing: NDArray
+    free_before: NDArray
+    free_after: NDArray
+    incidence_before: NDArray
+
+
+def compute_gray_test(table: RiskTable, rho: float = 0.0) -> GrayTest:
+    """Test whether the cumulative incidence of the table's cause is the same in all groups.
+
+    Parameters
+    ----------
+    table : risk table of two or more groups, with competing events; strata are added up
+    rho : weight (1 - F(t-))^rho of the pooled incidence; 0 as usual
+
+    Returns
+    -------
+    GrayTest
+
+    Raises
+    ------
+    ValueError : one group; weights or late entry, for which the test is not defined
+
+    References
+    ----------
+    Gray 1988, Annals of Statistics 16:1141; the numbers are those of ``cmprsk::cuminc``.
+    """
+    if len(table.groups) < 2:
+        raise ValueError("Gray's test compares two or more groups, found 1")
+    if table.delayed_entry or table.weighted is not table.counts:
+        raise ValueError("Gray's test is not defined for weighted rows or late entry")
+    size = len(table.groups)
+    score, variance = np.zeros(size), np.zeros((size, size))
+    for code in range(len(table.strata)):
+        part_score, part_variance = _stratum_score(_stratum(table, code), rho)
+        score += part_score
+        variance += part_variance
+    statistic, freedom, status = compute_quadratic_form(score, variance, np.ones(size, dtype=bool))
+    if table.counts.events.sum() == 0:
+        status = "no_events"
+    ok = status == "ok"
+    p_value = float(chdtrc(freedom, statistic)) if ok else float("nan")
+    statistic = statistic if ok else float("nan")
+    return GrayTest(table.groups, rho, score[:-1], variance[:-1, :-1], statistic, freedom, p_value, status)
+
+
+def _stratum(table: RiskTable, code: int) -> _Stratum:
+    """Return the event times of one stratum, with each group's event-free and incidence curves."""
+    flows = table.counts
+    happens = (flows.events + flows.competing).sum(axis=1) > 0
+    rows = (table.stratum == code) & happens
+    n, d1, d2 = flows.at_risk[rows], flows.events[rows], flows.competing[rows]
+    share = np.divide(d1 + d2, n, out=np.zeros_like(n), where=n > 0)
+    after = np.cumprod(1.0 - share, axis=0)
+    before = np.vstack([np.ones((1, n.shape[1])), after[:-1]]) if len(after) else after
+    gained = before * np.divide(d1, n, out=np.zeros_like(n), where=n > 0)
+    return _Stratum(n, d1, d2, before, after, np.cumsum(gained, axis=0) - gained)
+
+
+def _stratum_score(s: _Stratum, rho: float) -> tuple[NDArray, NDArray]:
+    """Return score and covariance of one stratum, for all groups."""
+    size = s.at_risk.shape[1]
+    if len(s.at_risk) == 0:
+        return np.zeros(size), np.zeros((size, size))
+    present = s.at_risk > 0
+    safe = np.where(present, s.free_before, 1.0)
+    adjusted = np.where(present, s.at_risk / safe, 0.0)
+    at_risk_sub = adjusted * (1.0 - s.incidence_before)
+    total, total_sub = adjusted.sum(axis=1), at_risk_sub.sum(axis=1)
+    d1 = s.events.sum(axis=1)
+    step = d1 / total
+    pooled = np.cumsum(step)
+    pooled_before = pooled - step
+    weight = (1.0 - pooled_before) ** rho
+    score = np.sum(weight[:, None] * (s.events - (d1 / total_sub)[:, None] * at_risk_sub), axis=0)
+    share = adjusted / total[:, None]
+    slope = adjusted[:, :, None] * (np.eye(size) - share[:, None, :]) * weight[:, None, None]
+    path = np.cumsum(slope * (step / (1.0 - pooled_before))[:, None, None], axis=0)
+    ratio = np.divide(
+        (1.0 - pooled)[:, None], s.free_after, out=np.zeros_like(s.free_after), where=s.free_after > 0
+    )
+    return score, _covariance(s, slope, path, ratio, d1, total)
+
+
+def _covariance(s: _Stratum, slope, path, ratio, d1, total) -> NDArray:
+    """Return the covariance: events of the cause and competing events add a quadratic form a group each.
+
+    The influence of an event at t in group k on score i is slope - kept * path(t) + kept * path(end) for
+    events of the cause, with kept = 1 - ratio, and ratio * path(t) - ratio * path(end) for competing ones.
+    """
+    end = path[-1][None]
+    kept = np.where(s.free_after > 0, 1.0 - ratio, 1.0)
+    ties = np.ones_like(s.at_risk)
+    several = (d1 > 1)[:, None] & (s.at_risk > 0)
+    spread = total[:, None] * s.free_before - 1.0
+    ties = np.where(
+        several & (spread > 0), 1.0 - (d1[:, None] - 1.0) / np.where(spread > 0, spread, 1.0), ties
+    )
+    safe_n = np.where(s.at_risk > 0, s.at_risk, 1.0)
+    own = np.where(s.at_risk > 0, ties * s.free_before * (d1 / total)[:, None] / safe_n, 0.0)
+    influence = slope + kept[:, None, :] * (end - path)
+    covariance = np.einsum("tik,tjk,tk->ij", influence, influence, own, optimize=True)
+    d2 = s.competing
+    tied = np.where(d2 > 1, 1.0 - (d2 - 1.0) / np.where(safe_n > 1, safe_n - 1.0, 1.0), 1.0)
+    other = np.where(s.free_after > 0, tied * s.free_before**2 * d2 / safe_n**2, 0.0)
+    influence = ratio[:, None, :] * (end - path)
+    return covariance + np.einsum("tik,tjk,tk->ij", influence, influence, other, optimize=True)

@@ -16,8 +16,11 @@ from prrt_outcomes.statistics.cox_result import (
     format_coefficient_table,
 )
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import compute_centre_and_scale, derive_design_matrix
-from prrt_outcomes.statistics.model_rows import derive_model_rows
+from prrt_outcomes.statistics.model_rows import (
+    compute_centre_and_scale,
+    derive_design_matrix,
+    derive_model_rows,
+)
 from prrt_outcomes.statistics.partial_likelihood import fit_newton
 from prrt_outcomes.statistics.separation import find_estimable_columns, find_separated_columns
 

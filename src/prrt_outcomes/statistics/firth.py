@@ -13,8 +13,12 @@ from scipy.special import chdtrc, chdtri
 from prrt_outcomes.statistics.cox import derive_model
 from prrt_outcomes.statistics.cox_result import format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import Design, compute_centre_and_scale
-from prrt_outcomes.statistics.model_rows import ModelRows, compute_risk_set_sums
+from prrt_outcomes.statistics.model_rows import (
+    Design,
+    ModelRows,
+    compute_centre_and_scale,
+    compute_risk_set_sums,
+)
 from prrt_outcomes.statistics.partial_likelihood import (
     SMALLEST,
     compute_partial_likelihood,

@@ -1,12 +1,201 @@
-"""Observations of a survival model, checked once and placed on the event times of their strata."""
+"""Input of a model: design matrix, and rows placed on the event times of their strata."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from prrt_outcomes.statistics.data import SurvivalData
+
+
+@dataclass(frozen=True)
+class DesignColumn:
+    """One column of a design matrix.
+
+    Attributes
+    ----------
+    term : name of the covariate
+    level : category that the column marks with 1; empty for a number
+    reference : category that all columns of the term are held against; empty for a number
+    """
+
+    term: str
+    level: str
+    reference: str
+
+    @property
+    def name(self) -> str:
+        """Name for a message: the term, and its level where it has one."""
+        return f"{self.term}={self.level}" if self.level else self.term
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design matrix of complete cases.
+
+    Attributes
+    ----------
+    matrix : (n, p) numbers, rows without a missing covariate
+    columns : p descriptions
+    complete : (rows given,) True where the row is in `matrix`
+    n_missing : rows left out because a covariate is missing
+    """
+
+    matrix: np.ndarray
+    columns: tuple[DesignColumn, ...]
+    complete: np.ndarray
+    n_missing: int
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the covariates, each once, in the order given."""
+        return tuple(dict.fromkeys(column.term for column in self.columns))
+
+
+def derive_design_matrix(
+    covariates: pd.DataFrame | pd.Series | np.ndarray,
+    *,
+    references: Mapping[str, object] | None = None,
+) -> Design:
+    """Turn numbers and categories into the columns of a regression model.
+
+    Parameters
+    ----------
+    covariates : one row an observation. Numbers become one column; strings, booleans and categories become
+        one column a level other than the reference. An array is taken as numbers named x1, x2, ...
+    references : reference level by covariate. Without one: the most frequent level among complete rows,
+        ties in category order (in sorted order where the column has no order of its own).
+
+    Returns
+    -------
+    Design
+        columns in the order of the covariates, levels in category order; levels without a complete row have
+        no column.
+
+    Raises
+    ------
+    ValueError
+        when a reference names an unknown covariate or a level that no complete row has, when a number is
+        infinite, when there is no covariate, or when a name is there twice.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> design = derive_design_matrix(pd.DataFrame({"grade": ["G1", "G2", "G1"], "age": [60.0, 71.0, 55.0]}))
+    >>> [(c.term, c.level, c.reference) for c in design.columns]
+    [('grade', 'G2', 'G1'), ('age', '', '')]
+    """
+    frame = _as_frame(covariates)
+    references = dict(references or {})
+    unknown = sorted(set(references) - set(frame.columns))
+    if unknown:
+        raise ValueError(
+            f"reference for {', '.join(unknown)}: no such covariate; there are {list(frame.columns)}"
+        )
+    complete = ~frame.isna().to_numpy().any(axis=1)
+    frame = frame.loc[complete]
+    parts, columns = [], []
+    for term in frame.columns:
+        if _is_categorical(frame[term]):
+            matrix, described = _code_categories(frame[term], references.get(term))
+        else:
+            matrix, described = _code_number(frame[term], references.get(term))
+        parts.append(matrix)
+        columns.extend(described)
+    matrix = np.column_stack(parts) if parts else np.empty((len(frame), 0))
+    return Design(matrix, tuple(columns), complete, int((~complete).sum()))
+
+
+def derive_indicator_matrix(covariates: pd.DataFrame) -> tuple[np.ndarray, tuple[DesignColumn, ...]]:
+    """Numbers, and one 0/1 column for every level of a category, none left out; nan where a value is missing.
+
+    For describing groups (balance, targets), not for a model.
+    """
+    frame = _as_frame(covariates)
+    parts, columns = [], []
+    for term in frame.columns:
+        column = frame[term]
+        known = column.notna().to_numpy()
+        if not _is_categorical(column):
+            parts.append(column.to_numpy(dtype=float, na_value=np.nan)[:, None])
+            columns.append(DesignColumn(term, "", ""))
+            continue
+        codes, levels = _levels(column)
+        block = (codes[:, None] == np.arange(len(levels))[None, :]).astype(float)
+        block[~known] = np.nan
+        parts.append(block)
+        columns.extend(DesignColumn(term, level, "") for level in levels)
+    return np.column_stack(parts), tuple(columns)
+
+
+def compute_centre_and_scale(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of columns; 1 for a column that does not vary."""
+    scale = matrix.std(axis=0)
+    negligible = scale <= 1e-12 * np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-300)
+    return matrix.mean(axis=0), np.where(negligible, 1.0, scale)
+
+
+def _as_frame(covariates) -> pd.DataFrame:
+    """A frame with unique text names and a fresh index."""
+    if isinstance(covariates, pd.Series):
+        covariates = covariates.to_frame(name=covariates.name if covariates.name is not None else "x1")
+    if not isinstance(covariates, pd.DataFrame):
+        values = np.asarray(covariates, dtype=float)
+        values = values.reshape(len(values), -1)
+        covariates = pd.DataFrame(values, columns=[f"x{j + 1}" for j in range(values.shape[1])])
+    if covariates.shape[1] == 0:
+        raise ValueError("a model needs at least one covariate")
+    frame = covariates.reset_index(drop=True)
+    frame.columns = [str(name) for name in frame.columns]
+    if not frame.columns.is_unique:
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise ValueError(f"covariates named twice: {', '.join(twice)}")
+    return frame
+
+
+def _is_categorical(column: pd.Series) -> bool:
+    """Everything that is not a number is a category; booleans are categories."""
+    return pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column)
+
+
+def _code_number(column: pd.Series, reference) -> tuple[np.ndarray, list[DesignColumn]]:
+    """One column for a number."""
+    if reference is not None:
+        raise ValueError(f"{column.name} is a number and has no reference level {reference!r}")
+    values = column.to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{column.name} holds {int((~np.isfinite(values)).sum())} infinite values")
+    return values[:, None], [DesignColumn(str(column.name), "", "")]
+
+
+def _code_categories(column: pd.Series, reference) -> tuple[np.ndarray, list[DesignColumn]]:
+    """One 0/1 column a level other than the reference; a single level gives a constant column."""
+    codes, levels = _levels(column)
+    counts = np.bincount(codes, minlength=len(levels))
+    if reference is None:
+        base = int(np.argmax(counts)) if len(levels) else 0
+    elif str(reference) in levels:
+        base = levels.index(str(reference))
+    else:
+        raise ValueError(f"reference {reference!r} of {column.name} is not among its levels {levels}")
+    if len(levels) < 2:
+        only = levels[0] if levels else ""
+        return np.zeros((len(codes), 1)), [DesignColumn(str(column.name), "", only)]
+    others = [k for k in range(len(levels)) if k != base]
+    matrix = (codes[:, None] == np.array(others)[None, :]).astype(float)
+    return matrix, [DesignColumn(str(column.name), levels[k], levels[base]) for k in others]
+
+
+def _levels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Codes and names of the levels that occur, in category order."""
+    categorical = (
+        column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object).astype("category")
+    )
+    categorical = categorical.cat.remove_unused_categories()
+    return categorical.cat.codes.to_numpy().astype(int), [str(level) for level in categorical.cat.categories]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from scipy.special import ndtr
 
 from prrt_outcomes.statistics.cox import fit_cox_rows
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import Design, derive_design_matrix
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
-from prrt_outcomes.statistics.model_rows import ModelRows, derive_model_rows
+from prrt_outcomes.statistics.model_rows import Design, ModelRows, derive_design_matrix, derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     derive_tied_events,

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
-from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test, fit_cumulative_incidence
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
-from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import select_known

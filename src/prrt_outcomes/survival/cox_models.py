@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
-from prrt_outcomes.statistics.concordance import compute_cox_concordance
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox_diagnostics import compute_cox_concordance, fit_proportional_hazards_test
 from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
-from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
+from prrt_outcomes.statistics.cox_diagnostics import fit_proportional_hazards_test
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.piecewise import fit_piecewise_hazard_ratio
-from prrt_outcomes.statistics.proportional_hazards import fit_proportional_hazards_test
-from prrt_outcomes.statistics.subgroups import fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
 if TYPE_CHECKING:

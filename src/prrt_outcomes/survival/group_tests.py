@@ -11,8 +11,7 @@ from prrt_outcomes.cohort.grouping import choose_reference, compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank
-from prrt_outcomes.statistics.maxcombo import MaxCombo, compute_maxcombo
+from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.endpoint_rows import select_known
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.cumulative_incidence import (
+    compute_gray_test,
     fit_cumulative_incidence,
 )
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.gray import compute_gray_test
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.turnbull import fit_turnbull

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.design import derive_design_matrix
 from prrt_outcomes.statistics.firth import compute_penalised_likelihood, fit_firth_cox, fit_firth_rows
-from prrt_outcomes.statistics.model_rows import derive_model_rows
+from prrt_outcomes.statistics.model_rows import derive_design_matrix, derive_model_rows
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from prrt_outcomes.statistics.logrank import (
     TEST_WEIGHTS,
     compute_holm,
     compute_logrank,
+    compute_maxcombo,
+    compute_maximum_p_value,
     compute_test_weights,
 )
-from prrt_outcomes.statistics.maxcombo import compute_maxcombo, compute_maximum_p_value
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 TIME, EVENT, GROUP = [1, 2, 2, 3, 4, 5], [1, 1, 1, 0, 1, 1], ["a", "a", "b", "b", "a", "b"]

@@ -1,10 +1,15 @@
+from __future__ import annotations
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.weights import (
+    compute_balance,
     compute_effective_sample_size,
     compute_propensity_weights,
     compute_trimming,
+    draw_weights,
 )
 
 SCORE = np.array([0.8, 0.5, 0.25])
@@ -68,3 +73,55 @@ def test_effective_sample_size():
     assert compute_effective_sample_size(np.full(7, 0.3)) == pytest.approx(7)
     assert compute_effective_sample_size(np.zeros(3)) == 0
     np.testing.assert_allclose(compute_effective_sample_size(np.array([[1, 1, 2], [0, 0, 5.0]])), [16 / 6, 1])
+
+
+MEMBERS = np.array([True, True, True, False, False, False])
+
+
+def test_smd_by_hand_for_numbers_and_for_every_level():
+    x = pd.DataFrame({"age": [50.0, 60, 70, 40, 50, 60], "sex": list("ffmfmm")})
+    table = compute_balance(MEMBERS, x, np.array([1, 1, 1, 0.5, 1, 1.5])).set_index(["term", "level"])
+    assert table.loc[("age", ""), "smd"] == pytest.approx((60 - 50) / 10)
+    # n-1 variances of 2/3 and 1/3 are both 1/3.
+    assert table.loc[("sex", "f"), "smd"] == pytest.approx((1 / 3) / np.sqrt(1 / 3))
+    assert table.loc[("sex", "m"), "smd"] == pytest.approx(-table.loc[("sex", "f"), "smd"])
+    mean = (0.5 * 40 + 50 + 1.5 * 60) / 3
+    assert table.loc[("age", ""), "smd_weighted"] == pytest.approx((60 - mean) / 10)
+    assert table.loc[("age", ""), "variance_ratio"] == pytest.approx(1)
+
+
+def test_what_does_not_vary_has_a_status_not_an_infinity():
+    x = pd.DataFrame({"same": np.ones(6), "apart": MEMBERS.astype(float)})
+    table = compute_balance(MEMBERS, x).set_index("term")
+    assert table.loc["same", ["smd", "status"]].tolist() == [0.0, "ok"]
+    assert table.loc["apart", "status"] == "no_variance"
+    assert np.isnan(table.loc["apart", "smd"])
+    assert compute_balance(np.arange(6) == 0, x)["status"].tolist() == ["too_few", "too_few"]
+
+
+def test_missing_values_are_counted_and_left_out():
+    x = pd.DataFrame({"age": [50.0, np.nan, 70, 40, 50, 60]})
+    row = compute_balance(MEMBERS, x, np.array([1, 1, 1, np.nan, 1, 1])).iloc[0]
+    assert (row["n_missing"], row["mean_cohort"], row["mean_control_weighted"]) == (1, 60, 55)
+
+
+def test_faults():
+    x = pd.DataFrame({"age": np.arange(6.0)})
+    with pytest.raises(ValueError, match="in_cohort has 2"):
+        compute_balance(MEMBERS[:2], x)
+    with pytest.raises(ValueError, match="weights"):
+        compute_balance(MEMBERS, x, -np.ones(6))
+
+
+def test_counts_add_up_within_each_stratum():
+    stratum = np.array(["a"] * 7 + ["b"] * 3)
+    weights = np.concatenate(list(draw_weights(10, 900, seed=4, stratum=stratum)))
+    assert weights.shape == (900, 10)
+    assert (weights[:, :7].sum(axis=1) == 7).all()
+    assert (weights[:, 7:].sum(axis=1) == 3).all()
+    assert weights.mean(axis=0) == pytest.approx(np.ones(10), abs=0.15)
+
+
+def test_each_patient_is_drawn_as_often_as_a_binomial_count():
+    weights = np.concatenate(list(draw_weights(50, 4000, seed=1)))
+    assert weights.var() == pytest.approx(1 - 1 / 50, abs=0.02)

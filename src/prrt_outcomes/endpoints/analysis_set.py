@@ -10,7 +10,7 @@ from prrt_outcomes.endpoints.origin import select_first_response
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
-from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS
+from prrt_outcomes.treatment.periods import RADIONUCLIDE_LEVELS
 
 TIMED = {"duration_of_response": "dor", "pfs_first": "pfs", "pfs_retreatment": "pfs_retreatment"}
 PERIOD_COLUMNS = (

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.treatment.baseline_labs import derive_baseline_labs
+from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
 
 CITATION = (
     "Bodei L et al. The joint IAEA, EANM, and SNMMI practical guidance on peptide receptor radionuclide therapy "
     "(PRRNT) in neuroendocrine tumours. Eur J Nucl Med Mol Imaging 2013;40:800-816"
 )
+COUNTS = ("leukocytes", "neutrophils", "platelets")
 STATES = ("met", "not met", "unknown")
 
 
@@ -22,7 +23,7 @@ class Threshold:
 
     Attributes
     ----------
-    item : what is judged
+    item : what is asked
     source : `patients` (column of the table) or `labs` (analyte)
     column : name of the column or analyte
     minimum, maximum : inclusive bounds; None for none
@@ -55,11 +56,6 @@ THRESHOLDS = (
 KARNOFSKY_BY_ECOG = {90: 0, 70: 1, 50: 2, 30: 3, 0: 4}
 
 
-def format_thresholds(thresholds: tuple[Threshold, ...] = THRESHOLDS) -> pd.DataFrame:
-    """One row a threshold, with citation and whether a person has checked it."""
-    return pd.DataFrame([vars(threshold) for threshold in thresholds])
-
-
 def derive_eligibility(
     patients: pd.DataFrame,
     labs: pd.DataFrame,
@@ -67,7 +63,7 @@ def derive_eligibility(
     eligibility_days: int,
     thresholds: tuple[Threshold, ...] = THRESHOLDS,
 ) -> pd.DataFrame:
-    """Judge each treated patient by each condition.
+    """Whether each treated patient meets each condition.
 
     Parameters
     ----------
@@ -100,7 +96,7 @@ def derive_eligibility(
         ],
         ignore_index=True,
     )
-    items = format_thresholds(thresholds)
+    items = pd.DataFrame([vars(threshold) for threshold in thresholds])
     every = base[["patient_id", "radionuclide"]].merge(
         items[["item", "column"]].drop_duplicates(), how="cross"
     )
@@ -109,12 +105,12 @@ def derive_eligibility(
     every["radionuclide"] = every["radionuclide"].astype("string").fillna("other")
     bound_items = bounds.loc[bounds["radionuclide"] != "", "item"].unique()
     by_nuclide = every[every["item"].isin(bound_items)].merge(bounds, on=["item", "radionuclide"], how="left")
-    judged = pd.concat([anywhere, by_nuclide], ignore_index=True).merge(
+    states = pd.concat([anywhere, by_nuclide], ignore_index=True).merge(
         values, on=["patient_id", "column"], how="left"
     )
-    judged["unit"] = judged["unit"].fillna(judged["item"].map(items.groupby("item")["unit"].first()))
-    judged["eligibility"] = _judge(judged)
-    table = pd.concat([judged, _judge_patients(judged)], ignore_index=True)
+    states["unit"] = states["unit"].fillna(states["item"].map(items.groupby("item")["unit"].first()))
+    states["eligibility"] = _compare_with_bounds(states)
+    table = pd.concat([states, _summarise_states(states)], ignore_index=True)
     order = pd.CategoricalDtype([*dict.fromkeys(t.item for t in thresholds), "eligible"], ordered=True)
     table = table.assign(
         patient_id=table["patient_id"].astype("string"),
@@ -126,20 +122,20 @@ def derive_eligibility(
     return table[["patient_id", "item", "value", "unit", "minimum", "maximum", "eligibility"]]
 
 
-def _judge(judged: pd.DataFrame) -> np.ndarray:
+def _compare_with_bounds(states: pd.DataFrame) -> np.ndarray:
     """Bounds are inclusive; no value or no bound is unknown."""
-    value, low, high = (judged[name].to_numpy("float64") for name in ("value", "minimum", "maximum"))
+    value, low, high = (states[name].to_numpy("float64") for name in ("value", "minimum", "maximum"))
     unknown = np.isnan(value) | (np.isnan(low) & np.isnan(high))
     below = value < np.where(np.isnan(low), -np.inf, low)
     above = value > np.where(np.isnan(high), np.inf, high)
     return np.select([unknown, below | above], ["unknown", "not met"], "met")
 
 
-def _judge_patients(judged: pd.DataFrame) -> pd.DataFrame:
+def _summarise_states(states: pd.DataFrame) -> pd.DataFrame:
     """Met where all items are met, not met where one is not met."""
-    by_patient = judged["eligibility"].groupby(judged["patient_id"])
-    broken = by_patient.agg(lambda states: (states == "not met").any())
-    complete = by_patient.agg(lambda states: (states == "met").all())
+    by_patient = states["eligibility"].to_numpy()[:, None] == np.array(["not met", "met"])
+    by_patient = pd.DataFrame(by_patient, columns=["broken", "met"]).groupby(states["patient_id"].to_numpy())
+    broken, complete = by_patient["broken"].any(), by_patient["met"].all()
     state = np.select([broken, complete], ["not met", "met"], "unknown")
     return pd.DataFrame({"patient_id": broken.index, "item": "eligible", "eligibility": state})
 
@@ -151,3 +147,41 @@ def _ecog(base: pd.DataFrame) -> pd.Series:
     place = np.searchsorted(steps, karnofsky.fillna(0).to_numpy(), side="right") - 1
     read = pd.Series([KARNOFSKY_BY_ECOG[steps[i]] for i in place], index=base.index, dtype="float64")
     return base["ecog"].astype("float64").fillna(read.where(karnofsky.notna()))
+
+
+def derive_baseline_labs(base: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Last value of each analyte on or before the first cycle and at most `window_days` earlier.
+
+    Parameters
+    ----------
+    base : one row a treated patient: patient_id, first_cycle, age_years, sex
+    labs : table `labs`
+    window_days : oldest value that counts, in days
+
+    Returns
+    -------
+    DataFrame
+        one row a patient and analyte that is known: patient_id, column (leukocytes, neutrophils, platelets in
+        10^9/L; egfr in mL/min, from creatinine where it is not reported), value. Unknown units are left out.
+    """
+    rows = labs.merge(base[["patient_id", "first_cycle", "age_years", "sex"]], on="patient_id")
+    age_days = (rows["first_cycle"] - rows["sample_date"]).dt.days
+    rows = rows[age_days.between(0, window_days)].sort_values(["sample_date", "sequence"], kind="stable")
+    rows = rows.assign(
+        column=rows["analyte"].astype("string"),
+        value=rows["value"] * convert_units_to_si(rows["analyte"], rows["unit"]),
+    )
+    creatinine = rows["column"] == "creatinine"
+    sex = rows["sex"].astype("string")
+    rate = compute_egfr_ckd_epi_2021(
+        rows["value"], rows["age_years"].astype("float64"), sex.eq("female").fillna(False)
+    )
+    computed = pd.Series(rate, index=rows.index).where(sex.isin(["female", "male"]))
+    rows = rows.assign(
+        value=rows["value"].mask(creatinine, computed),
+        column=rows["column"].mask(creatinine, "egfr"),
+        computed=creatinine,
+    )
+    rows = rows[rows["value"].notna() & rows["column"].isin([*COUNTS, "egfr"])]
+    rows = rows.sort_values("computed", ascending=False, kind="stable")
+    return rows.groupby(["patient_id", "column"], sort=True)["value"].last().reset_index()

@@ -5,10 +5,17 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.study.model import TreatmentSettings
-from prrt_outcomes.treatment.groups import RADIONUCLIDE_LEVELS, compute_radionuclide
 from prrt_outcomes.units import DAYS_PER_WEEK
 
+RADIONUCLIDE_LEVELS = ("177Lu", "90Y", "other")
 KIND_LEVELS = ("initial", "retreatment")
+
+
+def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
+    """Radionuclide of a radiopharmaceutical by its name: 177Lu, 90Y or other; empty stays empty."""
+    text = radiopharmaceutical.astype("string")
+    nuclide = text.str.extract(r"^(177Lu|90Y)", expand=False).fillna("other").where(text.notna())
+    return nuclide.astype(pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True))
 
 
 def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
@@ -95,30 +102,19 @@ def summarise_periods(days: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         cumulative activity is empty where one cycle lacks it; the radionuclide is that of the first cycle.
     """
-    counts = days.assign(
-        kept=(days["interval_kept"] == True).fillna(False),  # noqa: E712
-        broken=(days["interval_kept"] == False).fillna(False),  # noqa: E712
-        given=(days["amino_acids"] == True).fillna(False),  # noqa: E712
-        omitted=(days["amino_acids"] == False).fillna(False),  # noqa: E712
-        amino_unknown=days["amino_acids"].isna(),
+    flags = {
+        "intervals_kept": days["interval_kept"].eq(True),
+        "intervals_broken": days["interval_kept"].eq(False),
         **{
-            f"{kind}_{state}": days[f"{kind}_window"] == state
+            f"{kind}_windows_{state}": days[f"{kind}_window"] == state
             for kind in ("long_acting", "short_acting")
             for state in ("kept", "broken", "unknown")
         },
-    )
-    names = {
-        "intervals_kept": "kept",
-        "intervals_broken": "broken",
-        **{
-            f"{kind}_windows_{state}": f"{kind}_{state}"
-            for kind in ("long_acting", "short_acting")
-            for state in ("kept", "broken", "unknown")
-        },
-        "amino_acids_given": "given",
-        "amino_acids_omitted": "omitted",
-        "amino_acids_unknown": "amino_unknown",
+        "amino_acids_given": days["amino_acids"].eq(True),
+        "amino_acids_omitted": days["amino_acids"].eq(False),
+        "amino_acids_unknown": days["amino_acids"].isna(),
     }
+    counts = days.assign(**{name: flag.fillna(False).astype("int64") for name, flag in flags.items()})
     table = (
         counts.groupby(["patient_id", "period"], sort=True)
         .agg(
@@ -129,17 +125,17 @@ def summarise_periods(days: pd.DataFrame) -> pd.DataFrame:
             n_activities=("activity_gbq", "count"),
             radionuclide=("radionuclide", "first"),
             n_radionuclides=("n_radionuclides", "max"),
-            **{name: (column, "sum") for name, column in names.items()},
+            **{name: (name, "sum") for name in flags},
+            nuclides=("radionuclide", "nunique"),
         )
         .reset_index()
     )
-    nuclides = counts.groupby(["patient_id", "period"], sort=True)["radionuclide"].nunique().to_numpy()
     complete = table["n_activities"] == table["n_cycles"]
     kind = pd.Series(KIND_LEVELS[0], index=table.index).where(table["period"] == 1, KIND_LEVELS[1])
     return table.assign(
         patient_id=table["patient_id"].astype("string"),
         cumulative_activity_gbq=table["cumulative_activity_gbq"].where(complete),
-        several_radionuclides=((table["n_radionuclides"] > 1) | (nuclides > 1)).astype("boolean"),
+        several_radionuclides=((table["n_radionuclides"] > 1) | (table["nuclides"] > 1)).astype("boolean"),
         kind=kind.astype(pd.CategoricalDtype(list(KIND_LEVELS), ordered=True)),
-        **{name: table[name].astype("Int64") for name in ("n_cycles", *names)},
-    ).drop(columns=["n_activities", "n_radionuclides"])
+        **{name: table[name].astype("Int64") for name in ("n_cycles", *flags)},
+    ).drop(columns=["n_activities", "n_radionuclides", "nuclides"])

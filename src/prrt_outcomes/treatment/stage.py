@@ -9,8 +9,8 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame, attrition_row
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.stage_status import stage_frame
-from prrt_outcomes.tables.frames import conform_table, empty_table
-from prrt_outcomes.treatment.delivery import summarise_delivery
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
+from prrt_outcomes.treatment.delivery import list_observations, summarise_delivery
 from prrt_outcomes.treatment.eligibility import derive_eligibility
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
 from prrt_outcomes.treatment.windows import derive_analogue_windows
@@ -40,11 +40,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     patients, cycles = tables["patients"], tables["cycles"]
     if cycles.empty:
         reason = "there is no table of cycles, so periods, intervals and activity are unknown"
-        empty = {name: empty_table(name) for name in OUTPUTS}
-        return empty | {
-            "attrition": attrition_frame([]),
-            "stages": stage_frame("treatment", "skipped", reason),
-        }
+        return derive_skipped_tables("treatment", OUTPUTS, reason)
     days = derive_periods(summarise_cycle_days(cycles), study.treatment)
     days = derive_analogue_windows(days, tables["therapies"], study.treatment)
     periods = summarise_periods(days)
@@ -53,7 +49,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
     groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
     by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by)))
-    delivery = summarise_delivery(days, periods, eligibility, groups, by, study.analysis.confidence.level)
+    observations = list_observations(days, periods, eligibility)
+    delivery = summarise_delivery(observations, groups, by, study.analysis.confidence.level)
     return {
         "treatment_periods": conform_table("treatment_periods", periods),
         "eligibility": conform_table("eligibility", eligibility),

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import yaml
-from prrt_outcomes.response.new_therapy import filter_new_therapies
 
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.endpoints import stage
@@ -24,6 +23,7 @@ from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.response.best import Sequence, find_confirmations
 from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
 from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods

@@ -10,9 +10,8 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, StateHistory
-from prrt_outcomes.simulate.isolation import isolate_response_effect
 from prrt_outcomes.simulate.registry import simulate_outcomes
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.units import convert_days_to_months
 
@@ -20,6 +19,19 @@ COHORTS = 2_000
 PATIENTS = 200
 LANDMARKS = (12.0, 18.0)
 EFFECTS = (1.0, 0.6)
+# Nothing but a response changes the hazard: docs/simulation_model.md, "The truth".
+RESPONSE_ALONE = (
+    "effects.prognosis_strength=0",
+    "scans.prompted_share=1",
+    "scans.prompted_delay_days=0",
+    "scans.clinical_progression_share=0",
+    "scans.no_baseline_share=0",
+    "scans.not_evaluable_share=0",
+    "lesions.measurement_sd=0.01",
+    "disease.death_per_year_before_progression=0.09",
+    "disease.death_per_year_after_progression=0.09",
+    "disease.early_progression_exponent=0",
+)
 METHODS = ("naive", "landmark 12", "landmark 18", "mantel_byar", "time_dependent_cox")
 
 
@@ -41,7 +53,8 @@ def compare(outcomes: pd.DataFrame, endpoint: str) -> pd.DataFrame:
 def main(cohorts: int = COHORTS) -> None:
     levels, coverage = [], []
     for effect in EFFECTS:
-        settings = isolate_response_effect(SimulationSettings(), effect)
+        ratio = f"effects.objective_response_hazard_ratio={effect}"
+        settings = apply_overrides(SimulationSettings(), (*RESPONSE_ALONE, ratio))
         found = {endpoint: [] for endpoint in ("pfs", "os")}
         for seed in range(cohorts):
             outcomes = simulate_outcomes(settings, PATIENTS, 500_000 + seed)

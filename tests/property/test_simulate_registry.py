@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from prrt_outcomes.simulate.evaluation import RESPONSES
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history
-from prrt_outcomes.simulate.overrides import apply_overrides
 from prrt_outcomes.simulate.registry import simulate_registry
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.tables.schema import load_schema
 
 DEFAULT = SimulationSettings()
@@ -29,7 +28,6 @@ ASKED = st.fixed_dictionaries(
         "treatment.retreatment_share": SHARES,
         "treatment.analogue_share": SHARES,
         "treatment.combined_share": SHARES,
-        "treatment.interval_sd_days": st.floats(0, 60),
         "records.missing_share": SHARES,
         "records.partial_date_share": SHARES,
         "follow_up.lost_per_year": st.floats(0, 5),

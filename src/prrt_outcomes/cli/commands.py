@@ -83,8 +83,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     UsageError
         when the folder is a file or holds a study already.
     """
-    from prrt_outcomes.simulate.overrides import apply_overrides
-    from prrt_outcomes.simulate.settings import SimulationSettings
+    from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
     from prrt_outcomes.simulate.study_folder import write_simulated_study
 
     folder = arguments.out

@@ -8,7 +8,6 @@ import pandas as pd
 from prrt_outcomes.simulate.baseline import draw_categories
 from prrt_outcomes.simulate.columns import derive_dates, format_partial_dates, select_codes, select_ids
 from prrt_outcomes.simulate.history import History
-from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
 from prrt_outcomes.units import DAYS_PER_YEAR
 
@@ -16,25 +15,22 @@ TERMS = ("nausea", "vomiting", "fatigue", "abdominal pain", "alopecia", "carcino
 CYCLE_SHARES = (0.22, 0.10, 0.18, 0.07, 0.02, 0.008)
 GRADE_SHARES = (0.70, 0.23, 0.06, 0.01, 0.0)
 NEOPLASMS = ("myelodysplastic syndrome", "acute myeloid leukaemia")
+# Rate of a therapy-related myeloid neoplasm a year, with 90Y and 177Lu.
+NEOPLASMS_PER_YEAR = (0.006, 0.004)
 
 
-def draw_neoplasm_days(
-    history: History, settings: SimulationSettings, rng: np.random.Generator
-) -> np.ndarray:
+def draw_neoplasm_days(history: History, rng: np.random.Generator) -> np.ndarray:
     """Latent day of a therapy-related myeloid neoplasm: none in the first year, then at a constant rate."""
-    rate = settings.effects.myeloid_neoplasm_per_year
-    yearly = np.where(history.regimen.starts_with_y90, rate.y90, rate.lu177)
-    waiting = rng.exponential(size=len(yearly)) / np.maximum(yearly, 1e-12) * DAYS_PER_YEAR
+    yearly = np.where(history.regimen.starts_with_y90, *NEOPLASMS_PER_YEAR)
+    waiting = rng.exponential(size=len(yearly)) / yearly * DAYS_PER_YEAR
     return np.floor(365.0 + np.minimum(waiting, 1e6))
 
 
-def derive_adverse_events(
-    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_adverse_events(history: History, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Table `adverse_events`: complaints after cycles, and myeloid neoplasms that come before the last contact."""
     cycles = compute_cycle_days(history)
     end = history.observation.end_days
-    neoplasm = draw_neoplasm_days(history, settings, rng)
+    neoplasm = draw_neoplasm_days(history, rng)
     parts = []
     for number, share in enumerate(CYCLE_SHARES):
         happens = np.isfinite(cycles) & (rng.random(cycles.shape) < share)

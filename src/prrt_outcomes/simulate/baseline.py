@@ -7,21 +7,27 @@ import pandas as pd
 
 from prrt_outcomes.simulate.settings import SimulationSettings
 
-TUMOUR_TYPES = (
-    "gep_pancreas",
-    "gep_small_intestine",
-    "gep_large_intestine",
-    "gep_stomach_duodenum",
-    "gep_other",
-    "gep_unknown_primary",
-    "lung",
-    "paraganglioma",
-    "phaeochromocytoma",
-    "other",
-)
+TUMOUR_TYPE_SHARES = {
+    "gep_pancreas": 0.24,
+    "gep_small_intestine": 0.34,
+    "gep_large_intestine": 0.06,
+    "gep_stomach_duodenum": 0.03,
+    "gep_other": 0.02,
+    "gep_unknown_primary": 0.08,
+    "lung": 0.10,
+    "paraganglioma": 0.05,
+    "phaeochromocytoma": 0.03,
+    "other": 0.05,
+}
+TUMOUR_TYPES = tuple(TUMOUR_TYPE_SHARES)
 TUMOUR_GROUPS = ("gep", "lung", "neuroectodermal", "other")
 GROUP_OF_TYPE = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2, 3])
 GRADES = ("G1", "G2", "G3")
+GRADE_SHARES = np.array([0.42, 0.46, 0.12])
+# Share whose progression was proved before the first cycle.
+PROGRESSIVE_SHARE = 0.7
+ECOG_SHARES = np.array([0.52, 0.36, 0.10, 0.02])
+CONTROL_YEARS = (1995, 2003)
 
 
 def draw_categories(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
@@ -55,18 +61,16 @@ def draw_baseline(
     """
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
-    shares = {str(name): share for name, share in cohort.tumour_types.items()}
-    type_shares = np.array([shares.get(name, 0.0) for name in TUMOUR_TYPES])
-    tumour_type = draw_categories(rng, np.tile(type_shares, (patients, 1)))
-    grade_shares = np.array(cohort.grade_shares) * np.exp(shift * np.array([0.0, 0.4, 0.8]))
+    tumour_type = draw_categories(rng, np.tile(list(TUMOUR_TYPE_SHARES.values()), (patients, 1)))
+    grade_shares = GRADE_SHARES * np.exp(shift * np.array([0.0, 0.4, 0.8]))
     grade = draw_categories(rng, np.tile(grade_shares, (patients, 1)))
     age = np.clip(rng.normal(60.0 + 4.0 * shift, 11.0, patients), 18.0, 88.0).round(1)
-    ecog_shares = np.array([0.52, 0.36, 0.10, 0.02]) * np.exp(0.45 * shift * np.arange(4))
+    ecog_shares = ECOG_SHARES * np.exp(0.45 * shift * np.arange(4))
     ecog = draw_categories(rng, np.tile(ecog_shares, (patients, 1)))
-    odds = cohort.progressive_share / max(1 - cohort.progressive_share, 1e-9) * np.exp(0.3 * shift)
+    odds = PROGRESSIVE_SHARE / (1 - PROGRESSIVE_SHARE) * np.exp(0.3 * shift)
     progressive = rng.random(patients) < odds / (1 + odds)
     centre_shares = 1.0 / (1.0 + 0.4 * np.arange(cohort.centres))
-    years = (settings.controls.first_year, settings.controls.last_year) if historical else None
+    years = CONTROL_YEARS if historical else (cohort.first_year, cohort.last_year)
     gep = GROUP_OF_TYPE[tumour_type] == 0
     return pd.DataFrame(
         {
@@ -84,7 +88,7 @@ def draw_baseline(
             "bone": rng.random(patients) < np.where(gep, 0.2, 0.4),
             "ki67_percent": _draw_ki67(grade, rng),
             "unmeasured": rng.normal(effects.unmeasured_shift if historical else 0.0, 1.0, patients),
-            "entry_day": _draw_entry(settings, patients, rng, years),
+            "entry_day": _draw_entry(patients, rng, years),
         }
     )
 
@@ -97,14 +101,8 @@ def _draw_ki67(grade: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.floor(low + (high - low) * uniform**2 + 0.5)
 
 
-def _draw_entry(
-    settings: SimulationSettings,
-    patients: int,
-    rng: np.random.Generator,
-    years: tuple[int, int] | None,
-) -> np.ndarray:
-    """Days since 1970 of entry, uniform over the years of the registry."""
-    first, last = years or (settings.cohort.first_year, settings.cohort.last_year)
-    low = np.datetime64(f"{first}-01-15").astype("datetime64[D]").astype(int)
-    high = np.datetime64(f"{last}-12-15").astype("datetime64[D]").astype(int)
+def _draw_entry(patients: int, rng: np.random.Generator, years: tuple[int, int]) -> np.ndarray:
+    """Days since 1970 of entry, uniform over the years."""
+    low = np.datetime64(f"{years[0]}-01-15").astype("datetime64[D]").astype(int)
+    high = np.datetime64(f"{years[1]}-12-15").astype("datetime64[D]").astype(int)
     return rng.integers(low, max(high, low) + 1, patients)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.simulate.baseline import draw_baseline
 from prrt_outcomes.simulate.curves import compute_kaplan_meier
+from prrt_outcomes.simulate.follow_up import DELAY_MEAN_DAYS, draw_prompted
 from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
 from prrt_outcomes.simulate.history import format_patient_ids, open_stream
 from prrt_outcomes.simulate.patient_tables import derive_covariates
@@ -17,6 +18,9 @@ from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 CURVE_CONTROL = "published_curve"
 CURVE_ARM = "analogue_alone"
+CURVE_PATIENTS = 120
+CURVE_MONTHS = 36.0
+CONTROL_SOURCE = "registry_1995"
 CONTROL_LOST_PER_YEAR = 0.03
 FIRST_SCAN_DAYS = 273
 
@@ -64,13 +68,15 @@ def draw_controls(
         60 + rng.exponential(DAYS_PER_YEAR / CONTROL_LOST_PER_YEAR, patients),
     )
     end = np.floor(end)
-    interval, delay = settings.scans.interval_days, settings.scans.delay_mean_days
+    interval = settings.scans.interval_days
     since = np.maximum(progression - FIRST_SCAN_DAYS, 0.0)
-    seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval) + np.round(rng.exponential(delay, patients))
-    scans = settings.scans
-    prompted = progression + rng.integers(scans.prompted_first_day, scans.prompted_last_day + 1, patients)
-    share = np.where(death < seen, scans.fatal_prompted_share, scans.prompted_share)
-    seen = np.where(rng.random(patients) < share, np.minimum(seen, prompted), seen)
+    seen = (
+        FIRST_SCAN_DAYS
+        + interval * np.ceil(since / interval)
+        + np.round(rng.exponential(DELAY_MEAN_DAYS, patients))
+    )
+    delay, share = draw_prompted(death < seen, settings, rng)
+    seen = np.where(share, np.minimum(seen, progression + delay), seen)
     seen = np.ceil(seen)
     last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
     event_day = np.minimum(seen, death)
@@ -106,7 +112,7 @@ def derive_control_tables(
     ecog = controls.baseline["ecog"].to_numpy()
     prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (ecog > 0)), 5)
     patients = derive_covariates(controls.baseline, ids, prior_lines, settings, rng)
-    patients = patients.assign(source=settings.controls.source)
+    patients = patients.assign(source=CONTROL_SOURCE)
     outcomes = controls.outcomes
     long = pd.concat(
         [
@@ -138,26 +144,25 @@ def derive_published_curve(
     """A published-like arm: points of its Kaplan-Meier curve as read by eye, and numbers at risk every 6 months.
 
     Points lie within 0.002 of the curve and never rise; numbers at risk are exact. The number of events is
-    that up to the end of the figure (`controls.curve_months`).
+    that up to the end of the figure (`CURVE_MONTHS`).
     """
-    drawn = draw_controls(settings, settings.controls.curve_patients, rng).outcomes
+    drawn = draw_controls(settings, CURVE_PATIENTS, rng).outcomes
     months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
     event = drawn["pfs_event"].to_numpy() == 1
-    horizon = settings.controls.curve_months
     times, survival = compute_kaplan_meier(months, event)
-    inside = times <= horizon
+    inside = times <= CURVE_MONTHS
     times, survival = times[inside], survival[inside]
     before = np.concatenate([[1.0], survival[:-1]])
-    grid = np.concatenate([[0.0], np.repeat(times, 2), [horizon]])
+    grid = np.concatenate([[0.0], np.repeat(times, 2), [CURVE_MONTHS]])
     points = np.concatenate([[1.0], np.column_stack([before, survival]).ravel(), survival[-1:]])
     grid = np.concatenate([grid[:1], grid[1:] + np.tile([0.0, 0.01], len(grid) // 2)[: len(grid) - 1]])
     read = np.minimum.accumulate(np.clip(points + rng.uniform(-0.002, 0.002, len(points)), 0.0, 1.0))
     read[0] = 1.0
     curve = pd.DataFrame({"time_months": grid.round(3), "survival": read.round(4)})
     curve = curve.drop_duplicates("time_months", keep="last").sort_values("time_months", ignore_index=True)
-    ticks = np.arange(0.0, horizon + 0.1, 6.0)
+    ticks = np.arange(0.0, CURVE_MONTHS + 0.1, 6.0)
     n_at_risk = (months[:, None] >= ticks).sum(axis=0)
     name = {"control": CURVE_CONTROL, "arm": CURVE_ARM, "endpoint": "pfs"}
     at_risk = pd.DataFrame({**name, "time_months": ticks, "n_at_risk": n_at_risk})
     curve = curve.assign(**name)[["control", "arm", "endpoint", "time_months", "survival"]]
-    return curve, at_risk, int((event & (months <= horizon)).sum())
+    return curve, at_risk, int((event & (months <= CURVE_MONTHS)).sum())

@@ -12,6 +12,15 @@ from prrt_outcomes.simulate.regimen import Regimen
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_YEAR
 
+# First restaging after the last planned cycle.
+FIRST_AFTER_LAST_CYCLE_DAYS = 63
+DELAY_MEAN_DAYS = 8.0
+# Share of patients with a scan before the baseline scan.
+PRE_BASELINE_SHARE = 0.35
+FATAL_PROMPTED_SHARE = 0.7
+# The living were last seen up to this many days before the cut-off.
+CONTACT_LAG_DAYS = 90
+
 
 @dataclass(frozen=True)
 class ScanGrid:
@@ -65,10 +74,10 @@ def draw_scan_grid(
     scans = settings.scans
     patients = len(baseline)
     rows = np.arange(patients)
-    first = regimen.days[rows, regimen.planned - 1] + scans.first_after_last_cycle_days
+    first = regimen.days[rows, regimen.planned - 1] + FIRST_AFTER_LAST_CYCLE_DAYS
     longest = int((compute_cutoff_days(baseline, settings) - first).max())
     number = max(longest, 0) // scans.interval_days + 2
-    delay = rng.exponential(scans.delay_mean_days, (patients, number)).round().astype(int)
+    delay = rng.exponential(DELAY_MEAN_DAYS, (patients, number)).round().astype(int)
     delay = np.minimum(delay, scans.interval_days // 2 - 1)
     later = first[:, None] + scans.interval_days * np.arange(number) + delay
     start = -rng.integers(3, 50, (patients, 1))
@@ -79,7 +88,7 @@ def draw_scan_grid(
     hidden[:, 0] = False
     which = rng.integers(0, MOST_TARGETS, days.shape) % np.maximum(lesions.present.sum(axis=1), 1)[:, None]
     unseen = hidden[:, None, :] & (which[:, None, :] == np.arange(MOST_TARGETS)[None, :, None])
-    earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < scans.pre_baseline_share)
+    earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < PRE_BASELINE_SHARE)
     noise = settings.lesions.measurement_sd * rng.normal(size=unseen.shape)
     return ScanGrid(days=days, taken=taken, unseen=unseen, noise=noise, pre_baseline_days=earlier)
 
@@ -95,21 +104,27 @@ def derive_prompted_scans(
 
     Symptoms are commoner where death is near: before the next planned scan.
     """
-    scans = settings.scans
     patients = len(progression_days)
     rows = np.arange(patients)
     later = grid.days >= progression_days[:, None]
     following = later.argmax(axis=1)
     planned = grid.days[rows, following]
-    delay = rng.integers(scans.prompted_first_day, scans.prompted_last_day + 1, patients)
+    delay, prompted = draw_prompted(death_days < planned, settings, rng)
     wanted = np.ceil(np.minimum(progression_days, 1e6)).astype(int) + delay
-    share = np.where(death_days < planned, scans.fatal_prompted_share, scans.prompted_share)
-    prompted = rng.random(patients) < share
     prompted &= later.any(axis=1) & (following > 0) & (wanted < planned)
     days, taken = grid.days.copy(), grid.taken.copy()
     days[rows[prompted], following[prompted]] = wanted[prompted]
     taken[rows[prompted], following[prompted]] = True
     return replace(grid, days=days, taken=taken)
+
+
+def draw_prompted(
+    fatal: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw after how many days symptoms bring a scan forward, and whether they do; `fatal`: death is near."""
+    mean, share = settings.scans.prompted_delay_days, settings.scans.prompted_share
+    delay = rng.integers(2 * mean // 5, 8 * mean // 5 + 1, len(fatal))
+    return delay, rng.random(len(fatal)) < np.where(fatal, max(share, FATAL_PROMPTED_SHARE), share)
 
 
 def draw_observation(
@@ -120,11 +135,10 @@ def draw_observation(
     A death counts as known when it comes before the day of the last contact that was drawn for the patient,
     so the vital status of the dead is not known longer than that of the living.
     """
-    follow_up = settings.follow_up
     patients = len(baseline)
     cutoff = compute_cutoff_days(baseline, settings)
-    lag = rng.integers(0, follow_up.contact_lag_days + 1, patients)
-    rate = max(follow_up.lost_per_year, 1e-9) / DAYS_PER_YEAR
+    lag = rng.integers(0, CONTACT_LAG_DAYS + 1, patients)
+    rate = max(settings.follow_up.lost_per_year, 1e-9) / DAYS_PER_YEAR
     loss = np.ceil(np.minimum(30.0 + rng.exponential(1.0 / rate, patients), 1e6)).astype(int)
     contact = np.maximum(cutoff - lag, 1)
     death = np.ceil(np.clip(death_days, 3.0, 1e6)).astype(int)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.settings import GradeRatios, GroupRatios, SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
+
+# Hazard ratios in the order of `TUMOUR_GROUPS` and of `GRADES`; those of death hold before and after progression.
+PROGRESSION_RATIOS = ((1.0, 1.3, 1.1, 1.5), (1.0, 1.5, 2.6))
+DEATH_RATIOS = ((1.0, 1.3, 1.1, 1.5), (1.0, 1.3, 2.2))
+# Of progression where progression was proved before the first cycle, and of both for one step of ECOG.
+PROGRESSIVE_RATIO = 1.3
+ECOG_RATIO = 1.3
+# Of death.
+AGE_RATIO_PER_DECADE = 1.15
 
 
 def compute_log_hazard(
@@ -22,17 +31,16 @@ def compute_log_hazard(
     y90 : whether the first cycle was 90Y; None for patients without PRRT
     """
     effects = settings.effects
-    group = effects.death_tumour_group if death else effects.progression_tumour_group
-    grade = effects.death_grade if death else effects.progression_grade
-    total = _log_group(group)[baseline["tumour_group"]] + _log_grade(grade)[baseline["grade"]]
-    total = total + np.log(effects.ecog_hazard_ratio) * baseline["ecog"].to_numpy()
+    strength = effects.prognosis_strength
+    groups, grades = (np.log(r) for r in (DEATH_RATIOS if death else PROGRESSION_RATIOS))
+    total = strength * (groups[baseline["tumour_group"]] + grades[baseline["grade"]])
+    total = total + strength * np.log(ECOG_RATIO) * baseline["ecog"].to_numpy()
     total = total + np.log(effects.unmeasured_hazard_ratio) * baseline["unmeasured"].to_numpy()
     if death:
         decades = (baseline["age_years"].to_numpy() - 60.0) / 10.0
-        total = total + np.log(effects.age_hazard_ratio_per_decade) * decades
+        total = total + strength * np.log(AGE_RATIO_PER_DECADE) * decades
     else:
-        ratio = np.log(effects.progressive_at_baseline_hazard_ratio)
-        total = total + ratio * baseline["progressive"].to_numpy()
+        total = total + strength * np.log(PROGRESSIVE_RATIO) * baseline["progressive"].to_numpy()
     if y90 is not None:
         total = total + np.log(effects.radionuclide_hazard_ratio) * y90
     return total
@@ -95,13 +103,3 @@ def _invert_pieces(
     two = first + (target - to_first) / np.maximum(rates[:, 1], floor)
     three = second + (target - to_second) / np.maximum(rates[:, 2], floor)
     return np.where(target <= to_first, one, np.where(target <= to_second, two, three))
-
-
-def _log_group(ratios: GroupRatios) -> np.ndarray:
-    """Logarithms in the order of `TUMOUR_GROUPS`."""
-    return np.log([1.0, ratios.lung, ratios.neuroectodermal, ratios.other])
-
-
-def _log_grade(ratios: GradeRatios) -> np.ndarray:
-    """Logarithms in the order of `GRADES`."""
-    return np.log([1.0, ratios.G2, ratios.G3])

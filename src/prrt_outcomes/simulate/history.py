@@ -70,6 +70,11 @@ LATER_STREAMS = (
     "curve",
 )
 
+# Shares of progressions that show in targets, as a new lesion and in non-targets.
+ROUTE_SHARES = (0.5, 0.35, 1.0 - 0.5 - 0.35)
+# Share of patients with another anticancer therapy before progression.
+EARLY_THERAPY_SHARE = 0.02
+
 
 @dataclass(frozen=True)
 class History:
@@ -137,7 +142,7 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     planned = draw_regimen(baseline, settings, open_stream(seed, "regimen"))
     lesions = draw_lesions(baseline, planned.starts_with_y90, settings, open_stream(seed, "lesions"))
     grid = draw_scan_grid(baseline, planned, lesions, settings, open_stream(seed, "scans"))
-    response_days = derive_response_days(lesions, grid, settings)
+    response_days = derive_response_days(lesions, grid)
 
     y90 = planned.starts_with_y90
     log_progression = compute_log_hazard(baseline, settings, death=False, y90=y90)
@@ -147,10 +152,10 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     route, clinical_only = draw_route(lesions, settings, rng)
     death = draw_death_days(log_death, progression, response_days, settings, open_stream(seed, "death"))
     grid = derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
-    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
+    sizes = compute_shrunken_sizes(lesions, grid.days)
     observation = draw_observation(baseline, death, settings, open_stream(seed, "observation"))
     given = derive_given_cycles(
-        planned, progression, observation.end_days, observation.dead, settings, open_stream(seed, "given")
+        planned, progression, observation.end_days, observation.dead, open_stream(seed, "given")
     )
     attended = grid.taken & (grid.days < observation.end_days[:, None])
     attended &= ~(clinical_only[:, None] & (grid.days >= progression[:, None]))
@@ -158,15 +163,15 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     rng = open_stream(seed, "growth")
     unseen = grid.unseen & (grid.days < progression[:, None])[:, None, :]
     value, state = measure_lesions(sizes, grid.noise, unseen, lesions)
-    value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, settings, rng)
+    value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, rng)
     readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
     response = evaluate_readings(readings, lesions.present)
     detected = find_first(response == PD)
 
     rng = open_stream(seed, "retreatment")
-    second = draw_second_course(grid, given, lesions, detected, response, observation.end_days, settings, rng)
-    readings, state = apply_second_course(readings, state, grid, second, detected, lesions, settings, rng)
-    early = _draw_early_therapy(grid, detected, observation, settings, open_stream(seed, "early_therapy"))
+    second = draw_second_course(grid, given, lesions, response, observation.end_days, settings, rng)
+    readings, state = apply_second_course(readings, state, grid, second, detected, lesions, rng)
+    early = _draw_early_therapy(grid, detected, observation, open_stream(seed, "early_therapy"))
     before_second = readings.attended & (readings.days < second.days[:, :1])
     return History(
         baseline=baseline,
@@ -190,9 +195,9 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     )
 
 
-def derive_response_days(lesions: Lesions, grid: ScanGrid, settings: SimulationSettings) -> np.ndarray:
+def derive_response_days(lesions: Lesions, grid: ScanGrid) -> np.ndarray:
     """Day of the first scan that would show a fall of 30 % or more; infinite where none does."""
-    sizes = compute_shrunken_sizes(lesions, grid.days, settings)
+    sizes = compute_shrunken_sizes(lesions, grid.days)
     value, _ = measure_lesions(sizes, grid.noise, grid.unseen, lesions)
     sums, whole = compute_sums(value, lesions.present)
     shown = grid.taken & whole & (sums <= 0.7 * sums[:, :1] + 1e-6)
@@ -206,11 +211,8 @@ def draw_route(
     lesions: Lesions, settings: SimulationSettings, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """How a progression shows, and whether it stays clinical; neither depends on the shrinkage."""
-    disease = settings.disease
     patients = len(lesions.complete)
-    rest = max(1.0 - disease.target_share - disease.new_lesion_share, 0.0)
-    shares = [disease.target_share, disease.new_lesion_share, rest]
-    route = draw_categories(rng, np.tile(shares, (patients, 1)))
+    route = draw_categories(rng, np.tile(ROUTE_SHARES, (patients, 1)))
     impossible = (route == BY_TARGET) & (lesions.complete | ~lesions.has_targets)
     impossible |= (route == BY_NON_TARGET) & ~lesions.non_target
     clinical = rng.random(patients) < settings.scans.clinical_progression_share
@@ -297,12 +299,11 @@ def _draw_early_therapy(
     grid: ScanGrid,
     detected: np.ndarray,
     observation: Observation,
-    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Day of another anticancer therapy without progression, infinite for nearly all."""
     patients = len(detected)
     day = grid.days[:, 1] + rng.integers(20, 200, patients)
     detection = np.where(detected >= 0, grid.days[np.arange(patients), detected], np.inf)
-    chosen = rng.random(patients) < settings.follow_up.early_therapy_share
+    chosen = rng.random(patients) < EARLY_THERAPY_SHARE
     return np.where(chosen & (day < detection) & (day < observation.end_days), day, np.inf)

@@ -9,6 +9,7 @@ from prrt_outcomes.simulate.columns import derive_dates, hide_values, select_cod
 from prrt_outcomes.simulate.evaluation import NE, PR, RESPONSES, SD
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.lesions import (
+    GROWTH_PER_YEAR,
     MEASURED,
     ORGANS,
     STATES,
@@ -18,12 +19,12 @@ from prrt_outcomes.simulate.lesions import (
 from prrt_outcomes.simulate.settings import SimulationSettings
 
 NON_TARGET = ("none", "CR", "non_CR_non_PD", "PD", "NE")
+# Share of scans whose reported response differs from what the lesions say.
+REPORT_ERROR_SHARE = 0.08
 TARGET_IDS = ("T1", "T2", "T3", "T4", "T5")
 
 
-def derive_assessments(
-    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Table `assessments`: one row a scan, with the response that the local reader reported.
 
     The reported response is that of the lesions but for a share of errors between neighbouring categories;
@@ -33,7 +34,7 @@ def derive_assessments(
     rows, column = np.nonzero(readings.attended)
     first = column == 0
     response = history.response[rows, column]
-    wrong = rng.random(len(rows)) < settings.records.report_error_share
+    wrong = rng.random(len(rows)) < REPORT_ERROR_SHARE
     neighbour = np.array([PR, SD, PR, NE, SD, NE, -1])[response]
     reported = np.where(wrong, neighbour, response)
     has_non_target = readings.has_non_target[rows]
@@ -94,7 +95,7 @@ def derive_lesions(
             history.state[row, target, column],
         ),
         _earlier_rows(history, settings, rng),
-        _new_rows(history, settings),
+        _new_rows(history),
     ]
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.sort_values(["row", "day", "lesion"], kind="stable", ignore_index=True)
@@ -149,21 +150,21 @@ def _target_rows(
 def _earlier_rows(history: History, settings: SimulationSettings, rng: np.random.Generator) -> pd.DataFrame:
     """Targets at the scan before the baseline scan."""
     lesions, days = history.lesions, history.grid.pre_baseline_days
-    sizes = compute_shrunken_sizes(lesions, days[:, None], settings)
+    sizes = compute_shrunken_sizes(lesions, days[:, None])
     noise = settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
     value, state = measure_lesions(sizes, noise, np.zeros(sizes.shape, dtype=bool), lesions)
     row, target = np.nonzero(lesions.present & (days < 0)[:, None])
     return _target_rows(history, row, target, days[row], value[row, target, 0], state[row, target, 0])
 
 
-def _new_rows(history: History, settings: SimulationSettings) -> pd.DataFrame:
+def _new_rows(history: History) -> pd.DataFrame:
     """New lesions: of 12 mm at progression, growing from there on."""
     readings = history.readings
     row, column = np.nonzero(readings.attended & readings.new_lesion)
     days = readings.days[row, column]
     second = days >= history.second.days[row, 0]
     start = np.where(second, history.second.progression_days[row], history.progression_days[row])
-    growth = np.minimum(settings.lesions.growth_per_year * (days - start) / 365.25, 1.2)
+    growth = np.minimum(GROWTH_PER_YEAR * (days - start) / 365.25, 1.2)
     longest = np.round(12.0 * np.exp(growth))
     liver = history.baseline["liver"].to_numpy()[row]
     return pd.DataFrame(

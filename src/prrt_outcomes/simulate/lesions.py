@@ -16,6 +16,17 @@ STATES = ("measured", "absent", "too_small", "not_evaluated")
 MEASURED, ABSENT, TOO_SMALL, NOT_EVALUATED = range(4)
 TOO_SMALL_MM = 5.0
 NORMAL_NODE_MM = 10.0
+# Shares of patients with 1 to 5 target lesions.
+NUMBER_SHARES = (0.15, 0.25, 0.30, 0.18, 0.12)
+DIAMETER_LOG_SD = 0.5
+# Logarithm of the shrinkage of a lesion of 25 mm: mean, and spread between patients and between their lesions.
+SHRINKAGE_LOG_MEAN = 0.30
+SHRINKAGE_PATIENT_SD = 0.26
+SHRINKAGE_LESION_SD = 0.10
+# Days to 63 % of the shrinkage.
+SHRINKAGE_DAYS = 120.0
+# Growth of the logarithm of diameter a year, before treatment and after progression.
+GROWTH_PER_YEAR = 0.35
 
 
 @dataclass(frozen=True)
@@ -64,20 +75,20 @@ def draw_lesions(
     model = settings.lesions
     patients = len(baseline)
     shape = (patients, MOST_TARGETS)
-    number = 1 + draw_categories(rng, np.tile(model.number_shares, (patients, 1)))
+    number = 1 + draw_categories(rng, np.tile(NUMBER_SHARES, (patients, 1)))
     only_non_target = rng.random(patients) < model.non_target_only_share
     number = np.where(only_non_target, 0, number)
     present = np.arange(MOST_TARGETS) < number[:, None]
     with_liver, without_liver = np.array([0, 0, 1, 2, 3]), np.array([1, 1, 4, 2, 3])
     organ = np.where(baseline["liver"].to_numpy()[:, None], with_liver, without_liver)
     node = organ == ORGANS.index("lymph node")
-    size = model.median_diameter_mm * np.exp(model.diameter_log_sd * rng.normal(size=shape))
+    size = model.median_diameter_mm * np.exp(DIAMETER_LOG_SD * rng.normal(size=shape))
     size = np.where(node, np.clip(size * 0.8, 16.0, 60.0), np.clip(size, 11.0, 140.0))
     doublings = np.log2(size / 25.0)
     sign = np.where(y90, 1.0, -1.0)[:, None]
-    raw = model.shrinkage_log_mean + settings.effects.radionuclide_size_interaction * doublings * sign
-    raw = raw + model.shrinkage_patient_sd * rng.normal(size=(patients, 1))
-    raw = raw + model.shrinkage_lesion_sd * rng.normal(size=shape)
+    raw = SHRINKAGE_LOG_MEAN + settings.effects.radionuclide_size_interaction * doublings * sign
+    raw = raw + SHRINKAGE_PATIENT_SD * rng.normal(size=(patients, 1))
+    raw = raw + SHRINKAGE_LESION_SD * rng.normal(size=shape)
     bend = 0.04
     shrinkage = bend * np.logaddexp(0.0, raw / bend) - bend
     complete = rng.random(patients) < model.complete_response_share
@@ -94,14 +105,14 @@ def draw_lesions(
     )
 
 
-def compute_shrunken_sizes(lesions: Lesions, days: np.ndarray, settings: SimulationSettings) -> np.ndarray:
+def compute_shrunken_sizes(lesions: Lesions, days: np.ndarray) -> np.ndarray:
     """True diameters without progression: (patients, 5, scans), mm.
 
-    Before day 0 lesions grow at `lesions.growth_per_year`, after it they approach their final size with the
-    time constant `lesions.shrinkage_days`.
+    Before day 0 lesions grow at `GROWTH_PER_YEAR`, after it they approach their final size with the
+    time constant `SHRINKAGE_DAYS`.
     """
-    after = 1.0 - np.exp(-np.maximum(days, 0) / settings.lesions.shrinkage_days)
-    before = np.minimum(days, 0) * settings.lesions.growth_per_year / 365.25
+    after = 1.0 - np.exp(-np.maximum(days, 0) / SHRINKAGE_DAYS)
+    before = np.minimum(days, 0) * GROWTH_PER_YEAR / 365.25
     log_size = np.log(lesions.size_mm)[:, :, None] - lesions.log_shrinkage[:, :, None] * after[:, None, :]
     return np.exp(log_size + before[:, None, :])
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from prrt_outcomes.simulate.evaluation import PD, Readings, compute_sums, find_first
 from prrt_outcomes.simulate.follow_up import ScanGrid
-from prrt_outcomes.simulate.lesions import MEASURED, NOT_EVALUATED, Lesions
+from prrt_outcomes.simulate.lesions import GROWTH_PER_YEAR, MEASURED, NOT_EVALUATED, SHRINKAGE_DAYS, Lesions
 from prrt_outcomes.simulate.regimen import Regimen
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
@@ -48,7 +48,6 @@ def apply_progression(
     progression_days: np.ndarray,
     grows: np.ndarray,
     lesions: Lesions,
-    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Targets from progression on: over the smallest sum seen, by enough to be progression at the next scan.
@@ -59,7 +58,7 @@ def apply_progression(
     ----------
     value_mm : (patients, 5, scans) measured diameters
     attended : (patients, scans) scans that count for the smallest sum
-    grid, lesions, settings, rng : the scans, the lesions, settings and source of chance
+    grid, lesions, rng : the scans, the lesions and the source of chance
     progression_days : (patients,) latent progression
     grows : (patients,) whether it shows in the targets
 
@@ -76,7 +75,7 @@ def apply_progression(
     factor = np.maximum(LEAST_GROWTH, 1.0 + LEAST_GROWTH_MM / nadir_sum)
     factor = factor + rng.exponential(0.08, len(factor))
     since = np.maximum(grid.days - progression_days[:, None], 0.0)
-    further = np.exp(np.minimum(settings.lesions.growth_per_year / DAYS_PER_YEAR * since, 1.1))
+    further = np.exp(np.minimum(GROWTH_PER_YEAR / DAYS_PER_YEAR * since, 1.1))
     grown = nadir * (factor[:, None] * further)[:, None, :] * np.exp(grid.noise)
     change = grows[:, None] & ~before
     return np.where(change[:, None, :], np.minimum(np.round(grown), 400.0), value_mm)
@@ -86,13 +85,13 @@ def draw_second_course(
     grid: ScanGrid,
     regimen: Regimen,
     lesions: Lesions,
-    detected: np.ndarray,
     response: np.ndarray,
     end_days: np.ndarray,
     settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> SecondCourse:
     """Draw retreatment after a progression that followed a first benefit, at least 26 weeks after the course."""
+    detected = find_first(response == PD)
     patients = len(detected)
     rows = np.arange(patients)
     found = np.where(detected >= 0, grid.days[rows, detected], np.inf)
@@ -117,7 +116,6 @@ def apply_second_course(
     second: SecondCourse,
     detected: np.ndarray,
     lesions: Lesions,
-    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> tuple[Readings, np.ndarray]:
     """Scans after the first progression: fewer without retreatment; with it, sizes fall and rise anew.
@@ -132,10 +130,10 @@ def apply_second_course(
     column = np.arange(days.shape[1])
     found = np.where(detected >= 0, days[rows, detected], np.inf)
     after = days >= second.days[:, :1]
-    value = _shrink_again(readings.value_mm, grid, second, detected, lesions, settings, rng)
+    value = _shrink_again(readings.value_mm, grid, second, detected, lesions, rng)
     from_found = (column >= np.maximum(detected, 0)[:, None]) & readings.attended
     grows = second.given & ~second.new_lesion
-    value = apply_progression(value, from_found, grid, second.progression_days, grows, lesions, settings, rng)
+    value = apply_progression(value, from_found, grid, second.progression_days, grows, lesions, rng)
     progressed = days >= second.progression_days[:, None]
     second_seen = find_first(progressed & readings.attended)
     beyond_second = (second_seen >= 0)[:, None] & (column > second_seen[:, None])
@@ -160,7 +158,6 @@ def _shrink_again(
     second: SecondCourse,
     detected: np.ndarray,
     lesions: Lesions,
-    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Diameters after the second course starts, from those of the scan that found progression."""
@@ -168,7 +165,7 @@ def _shrink_again(
     patients = len(detected)
     depth = np.maximum(rng.normal(0.14, 0.12, (patients, 1)), -0.03)
     since = np.maximum(grid.days - np.where(second.given, second.days[:, 0], 0.0)[:, None], 0.0)
-    fall = depth * (1.0 - np.exp(-since / settings.lesions.shrinkage_days))
+    fall = depth * (1.0 - np.exp(-since / SHRINKAGE_DAYS))
     size = np.maximum(np.round(start * np.exp(-fall)[:, None, :] * np.exp(grid.noise)), 5.0)
     size = np.where(lesions.node[:, :, None], np.maximum(size, 10.0), size)
     after = (grid.days >= second.days[:, :1]) & second.given[:, None]

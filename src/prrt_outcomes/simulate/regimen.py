@@ -12,6 +12,11 @@ from prrt_outcomes.simulate.settings import SimulationSettings
 
 MOST_CYCLES = 5
 STOP_REASONS = ("completed", "progression", "toxicity", "patient_choice", "death", "end_of_observation")
+# Shares of patients with 2 to 5 planned cycles.
+CYCLE_SHARES = (0.05, 0.12, 0.75, 0.08)
+INTERVAL_DAYS, INTERVAL_SD_DAYS = 70, 6.0
+Y90_SHARE_FIRST_YEAR, Y90_SHARE_LAST_YEAR = 0.75, 0.10
+TOXICITY_STOP_SHARE, CHOICE_STOP_SHARE = 0.05, 0.03
 
 
 @dataclass(frozen=True)
@@ -41,18 +46,18 @@ class Regimen:
 
 def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: np.random.Generator) -> Regimen:
     """Draw the planned course: number of cycles, intervals of about ten weeks, radionuclide by calendar year."""
-    treatment, cohort = settings.treatment, settings.cohort
+    cohort = settings.cohort
     patients = len(baseline)
-    planned = 2 + draw_categories(rng, np.tile(treatment.cycle_shares, (patients, 1)))
-    gaps = rng.normal(treatment.interval_days, treatment.interval_sd_days, (patients, MOST_CYCLES - 1))
+    planned = 2 + draw_categories(rng, np.tile(CYCLE_SHARES, (patients, 1)))
+    gaps = rng.normal(INTERVAL_DAYS, INTERVAL_SD_DAYS, (patients, MOST_CYCLES - 1))
     late = rng.random(gaps.shape) < 0.04
     gaps = np.clip(gaps + late * rng.exponential(25.0, gaps.shape), 28, 170).round().astype(int)
     days = np.concatenate([np.zeros((patients, 1), dtype=int), gaps.cumsum(axis=1)], axis=1)
     years = baseline["entry_day"].to_numpy() / 365.25 + 1970.0
     part = np.clip((years - cohort.first_year) / max(cohort.last_year + 1 - cohort.first_year, 1), 0, 1)
-    share = treatment.y90_share_first_year * (1 - part) + 0.10 * part
+    share = Y90_SHARE_FIRST_YEAR * (1 - part) + Y90_SHARE_LAST_YEAR * part
     first = rng.random(patients) < share
-    combined = rng.random(patients) < treatment.combined_share
+    combined = rng.random(patients) < settings.treatment.combined_share
     odd = np.arange(MOST_CYCLES) % 2 == 1
     y90 = first[:, None] ^ (combined[:, None] & odd[None, :])
     completed = np.zeros(patients, dtype=int)
@@ -64,7 +69,6 @@ def derive_given_cycles(
     progression_days: np.ndarray,
     end_days: np.ndarray,
     dead: np.ndarray,
-    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> Regimen:
     """Cut the planned course where progression, toxicity, the patient, death or the end of observation stop it.
@@ -74,13 +78,12 @@ def derive_given_cycles(
     regimen : as planned
     progression_days : latent progression; three in ten are noticed before the next cycle
     end_days, dead : last day of observation, and whether it is death
-    settings, rng : settings and source of chance
+    rng : source of chance
     """
-    treatment = settings.treatment
     patients = len(regimen.planned)
     uniform = rng.random(patients)
-    toxicity = uniform < treatment.toxicity_stop_share
-    choice = ~toxicity & (uniform < treatment.toxicity_stop_share + treatment.choice_stop_share)
+    toxicity = uniform < TOXICITY_STOP_SHARE
+    choice = ~toxicity & (uniform < TOXICITY_STOP_SHARE + CHOICE_STOP_SHARE)
     stop_at = 1 + np.floor(rng.random(patients) * (regimen.planned - 1)).astype(int)
     noticed = rng.random(patients) < 0.3
     number = np.arange(MOST_CYCLES)

@@ -104,11 +104,11 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "patients": derive_patients(history, ids, diagnosis_days, prior_lines, settings, records),
         "cycles": derive_cycles(history, ids, settings, records),
         "therapies": derive_therapies(history, ids, drawn, settings, records),
-        "assessments": derive_assessments(history, ids, settings, records),
+        "assessments": derive_assessments(history, ids, records),
         "lesions": derive_lesions(history, ids, settings, records),
         "labs": derive_labs(history, ids, settings, open_stream(seed, "laboratory")),
         "follow_up": derive_follow_up(history, ids, clinical_days, records),
-        "adverse_events": derive_adverse_events(history, ids, settings, open_stream(seed, "events")),
+        "adverse_events": derive_adverse_events(history, ids, open_stream(seed, "events")),
         **control_tables,
     }
     return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate.baseline import GRADES, TUMOUR_GROUPS
-from prrt_outcomes.simulate.controls import CURVE_ARM, CURVE_CONTROL
+from prrt_outcomes.simulate.controls import CONTROL_SOURCE, CURVE_ARM, CURVE_CONTROL
 from prrt_outcomes.simulate.evaluation import RESPONSES
 from prrt_outcomes.simulate.history import History, derive_outcomes
 from prrt_outcomes.simulate.regimen import STOP_REASONS
@@ -168,7 +168,7 @@ def format_study(
         arm=CURVE_ARM,
         median=_read_median(curve),
         events=simulation.curve_events,
-        source=settings.controls.source,
+        source=CONTROL_SOURCE,
     )
 
 

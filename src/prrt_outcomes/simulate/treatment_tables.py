@@ -39,8 +39,12 @@ DRUGS = (
 )
 SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(2, 8)
 PRIOR_SHARES = {SURGERY: 0.5, CHEMOTHERAPY: 0.2, TARGETED: 0.12, LIVER: 0.15, EXTERNAL: 0.06}
+# Share of progressions that are followed by another anticancer therapy, and its kind.
+NEXT_THERAPY_SHARE = 0.6
 NEXT_SHARES = np.array([0, 0, 0.03, 0.32, 0.36, 0.14, 0.10, 0.05])
 DOSES_MG = np.array([30.0, 0.3, np.nan, np.nan, 10.0, np.nan, np.nan, np.nan])
+# Share of injections before a cycle that keep the wash-out.
+WASHOUT_KEPT_SHARE = 0.93
 
 
 def compute_cycle_days(history: History) -> np.ndarray:
@@ -107,9 +111,9 @@ def draw_therapies(
     users = rng.random(len(known_progression)) < settings.treatment.analogue_share
     parts = [
         _draw_prior(diagnosis_days, rng),
-        _draw_long_acting(history, users, settings, rng),
-        _draw_short_acting(history, users, settings, rng),
-        _draw_next(history, known_progression, settings, rng),
+        _draw_long_acting(history, users, rng),
+        _draw_short_acting(history, users, rng),
+        _draw_next(history, known_progression, rng),
     ]
     early = np.flatnonzero(np.isfinite(history.early_therapy_days))
     kind = np.where(rng.random(len(early)) < 0.5, SURGERY, LIVER)
@@ -195,15 +199,13 @@ def _draw_prior(diagnosis_days: np.ndarray, rng: np.random.Generator) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-def _draw_long_acting(
-    history: History, users: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def _draw_long_acting(history: History, users: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Injections: one before the first cycle, two after each, the last four weeks or more before the next."""
     cycles = np.where(users[:, None], compute_cycle_days(history), np.inf)
     following = np.column_stack([cycles[:, 1:], np.full(len(cycles), np.inf)])
     followed = np.isfinite(following)
     following = np.where(followed, following, 1e7)
-    kept = rng.random(cycles.shape) < settings.treatment.analogue_window_kept_share
+    kept = rng.random(cycles.shape) < WASHOUT_KEPT_SHARE
     before = rng.integers(29, 43, len(cycles))
     before = np.where(kept[:, -1], before, rng.integers(10, 27, len(cycles)))
     row = np.flatnonzero(users)
@@ -220,28 +222,21 @@ def _draw_long_acting(
     return pd.concat(parts, ignore_index=True)
 
 
-def _draw_short_acting(
-    history: History, users: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def _draw_short_acting(history: History, users: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Daily injections in the last weeks before a cycle, mostly stopped a day before it."""
     bridged = users & (rng.random(len(users)) < 0.4)
     cycles = np.where(bridged[:, None], compute_cycle_days(history), np.inf)
-    broken = rng.random(cycles.shape) >= settings.treatment.analogue_window_kept_share
+    broken = rng.random(cycles.shape) >= WASHOUT_KEPT_SHARE
     row, column = np.nonzero(np.isfinite(cycles))
     day = cycles[row, column]
     end = day - np.where(broken[row, column], 0, rng.integers(1, 3, len(row)))
     return _rows(row, np.ones(len(row), dtype=int), day - rng.integers(18, 26, len(row)), end)
 
 
-def _draw_next(
-    history: History,
-    known_progression: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
+def _draw_next(history: History, known_progression: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Anticancer therapy after progression, for those not treated again with PRRT."""
     patients = len(known_progression)
-    chosen = rng.random(patients) < settings.follow_up.new_therapy_share
+    chosen = rng.random(patients) < NEXT_THERAPY_SHARE
     start = known_progression + 14 + np.floor(rng.exponential(60.0, patients))
     kind = draw_categories(rng, np.tile(NEXT_SHARES, (patients, 1)))
     length = np.where(np.isin(kind, (CHEMOTHERAPY, TARGETED, OTHER)), rng.exponential(200.0, patients), 5.0)

@@ -1,21 +1,32 @@
 """Each effect shows where it should, and vanishes when it is switched off."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.simulate import hazards
 from prrt_outcomes.simulate.controls import draw_controls
 from prrt_outcomes.simulate.curves import compute_hazard_ratios, compute_state_hazard_ratio
 from prrt_outcomes.simulate.evaluation import RESPONSES
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history
-from prrt_outcomes.simulate.isolation import isolate_response_effect
 from prrt_outcomes.simulate.laboratory import derive_labs
-from prrt_outcomes.simulate.overrides import apply_overrides
 from prrt_outcomes.simulate.registry import simulate_outcomes
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 
 SETTINGS = SimulationSettings()
+MODEL = (Path(__file__).parents[3] / "docs" / "simulation_model.md").read_text()
 UNITS = {"mg/dL": 88.42, "umol/L": 1.0}
+
+
+def only_response(ratio=1.0, *overrides):
+    """The settings of the command that the documentation gives, with this effect of response."""
+    alone = [name for name in re.findall(r"--set ([a-z_.]+=[0-9.]+)", MODEL) if "objective_response" not in name]
+    assert len(alone) == 10
+    ratio = f"effects.objective_response_hazard_ratio={ratio}"
+    return apply_overrides(SETTINGS, [*alone, ratio, *overrides])
 
 
 def large(settings, parts=10, size=2000):
@@ -50,29 +61,25 @@ def test_the_published_orientation_is_met():
 
 @pytest.mark.parametrize("ratio", [1.0, 0.6])
 def test_alone_the_effect_of_response_is_what_a_time_dependent_model_finds(ratio):
-    drawn = large(isolate_response_effect(SETTINGS, ratio))
+    drawn = large(only_response(ratio))
     for endpoint in ("pfs", "os"):
         assert time_dependent_ratio(drawn, endpoint) == pytest.approx(ratio, rel=0.07)
 
 
 def test_without_effect_the_naive_comparison_still_flatters_responders():
-    drawn = large(isolate_response_effect(SETTINGS), parts=5)
+    drawn = large(only_response(), parts=5)
     time = drawn["pfs_days"].to_numpy(dtype=float)
     ever = np.where(drawn["response_days"].notna(), 0.0, np.inf)
     assert compute_state_hazard_ratio(time, drawn["pfs_event"] == 1, np.zeros(len(time)), ever) < 0.8
 
 
-def test_hazard_ratios_of_groups_are_those_of_the_settings_where_scans_are_exact():
-    chosen = apply_overrides(
-        isolate_response_effect(SETTINGS),
-        [
-            "effects.progression_grade.G3=3",
-            "effects.death_grade.G3=3",
-            "effects.progression_tumour_group.lung=2",
-            "effects.death_tumour_group.lung=2",
-        ],
-    )
-    drawn = large(chosen)
+def test_hazard_ratios_of_groups_are_those_of_the_model_where_scans_are_exact(monkeypatch):
+    ratios = ((1, 2, 1, 1), (1, 1, 3))
+    monkeypatch.setattr(hazards, "PROGRESSION_RATIOS", ratios)
+    monkeypatch.setattr(hazards, "DEATH_RATIOS", ratios)
+    for name in ("PROGRESSIVE_RATIO", "ECOG_RATIO", "AGE_RATIO_PER_DECADE"):
+        monkeypatch.setattr(hazards, name, 1.0)
+    drawn = large(only_response(1.0, "effects.prognosis_strength=1"))
     x = np.column_stack([drawn["grade"] == 1, drawn["grade"] == 2, drawn["tumour_group"] == 1]).astype(float)
     found = compute_hazard_ratios(drawn["pfs_days"].to_numpy(dtype=float), drawn["pfs_event"].to_numpy(), x)
     np.testing.assert_allclose(found, [1, 3, 2], rtol=0.08)
@@ -176,13 +183,11 @@ def test_confounding_makes_the_history_older_and_frailer_or_does_not():
 
 
 def test_the_treatment_effect_is_that_of_the_settings():
-    chosen = apply_overrides(
-        isolate_response_effect(SETTINGS),
-        [
-            "effects.treatment_progression_hazard_ratio=0.5",
-            "effects.treatment_death_hazard_ratio=0.5",
-            "effects.confounding_strength=0",
-        ],
+    chosen = only_response(
+        1.0,
+        "effects.treatment_progression_hazard_ratio=0.5",
+        "effects.treatment_death_hazard_ratio=0.5",
+        "effects.confounding_strength=0",
     )
     treated = derive_outcomes(draw_history(chosen, 10_000, 1))
     controls = draw_controls(chosen, 10_000, np.random.default_rng(2)).outcomes

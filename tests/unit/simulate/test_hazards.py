@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
-from prrt_outcomes.simulate.overrides import apply_overrides
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 
 N = 200_000
 MONTH = 30.4375
@@ -85,18 +84,14 @@ def test_log_hazard_adds_up():
         }
     )
     chosen = settings(
-        "effects.progression_tumour_group.other=2",
-        "effects.progression_grade.G3=3",
-        "effects.death_grade.G3=5",
-        "effects.death_tumour_group.other=1",
-        "effects.ecog_hazard_ratio=1.5",
-        "effects.age_hazard_ratio_per_decade=1.2",
-        "effects.progressive_at_baseline_hazard_ratio=1.25",
         "effects.unmeasured_hazard_ratio=2",
         "effects.radionuclide_hazard_ratio=1.1",
     )
     y90 = np.array([False, True])
     progression = compute_log_hazard(frame, chosen, death=False, y90=y90)
     death = compute_log_hazard(frame, chosen, death=True)
-    np.testing.assert_allclose(np.exp(progression), [1, 2 * 3 * 1.5**2 * 1.25 * 2**1.5 * 1.1])
-    np.testing.assert_allclose(np.exp(death), [1, 5 * 1.5**2 * 1.2**2 * 2**1.5])
+    np.testing.assert_allclose(np.exp(progression), [1, 1.5 * 2.6 * 1.3**2 * 1.3 * 2**1.5 * 1.1])
+    np.testing.assert_allclose(np.exp(death), [1, 1.5 * 2.2 * 1.3**2 * 1.15**2 * 2**1.5])
+    none = apply_overrides(chosen, ["effects.prognosis_strength=0"])
+    progression = compute_log_hazard(frame, none, death=False, y90=y90)
+    np.testing.assert_allclose(np.exp(progression), [1, 2**1.5 * 1.1])

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history
-from prrt_outcomes.simulate.overrides import apply_overrides
 from prrt_outcomes.simulate.registry import draw_simulation, simulate_outcomes, simulate_registry
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.study.model import INPUT_TABLES
 from prrt_outcomes.tables.schema import load_schema
 

@@ -1,15 +1,10 @@
-"""Settings of a simulation: files, overrides, and errors that name the nearest key."""
+"""Settings of a simulation: overrides, and errors that name the nearest key."""
 
 import pytest
 import yaml
 
 from prrt_outcomes.errors import InputError
-from prrt_outcomes.simulate.overrides import (
-    apply_overrides,
-    list_setting_names,
-    read_simulation_settings,
-)
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides, list_setting_names
 
 
 def faults(overrides):
@@ -24,19 +19,15 @@ def test_overrides_set_values_at_every_depth_and_leave_the_original():
         before,
         [
             "effects.objective_response_hazard_ratio=1.0",
-            "effects.progression_grade.G3 = 4",
+            "effects.platelet_nadir.y90 = 0.4",
             "scans.interval_days=90",
-            "cohort.tumour_types.lung=0.5",
-            "treatment.cycle_shares=[0, 0, 1, 0]",
             "cohort.data_cutoff=2023-06-30",
         ],
     )
     assert after.effects.objective_response_hazard_ratio == 1.0
-    assert after.effects.progression_grade.G3 == 4
-    assert after.effects.progression_grade.G2 == before.effects.progression_grade.G2
+    assert after.effects.platelet_nadir.y90 == 0.4
+    assert after.effects.platelet_nadir.lu177 == before.effects.platelet_nadir.lu177
     assert after.scans.interval_days == 90
-    assert after.cohort.tumour_types["lung"] == 0.5
-    assert after.treatment.cycle_shares == (0, 0, 1, 0)
     assert after.cohort.data_cutoff.isoformat() == "2023-06-30"
     assert before == SimulationSettings()
 
@@ -47,7 +38,7 @@ def test_overrides_set_values_at_every_depth_and_leave_the_original():
         ("effects.objective_response_hazard_ratios=1", "effects.objective_response_hazard_ratio"),
         ("objective_response_hazard_ratio=1", "effects.objective_response_hazard_ratio"),
         ("scan.interval_days=90", "scans.interval_days"),
-        ("effects.progression_grade.G4=2", "effects.progression_grade.G"),
+        ("effects.platelet_nadir.y=2", "effects.platelet_nadir.y90"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_one(override, near):
@@ -72,9 +63,9 @@ def test_all_faults_come_at_once():
         "scans.missed_share=1.2",
         "scans.interval_days=90.5",
         "cohort.last_year=1999",
-        "scans.prompted_first_day=50",
-        "lesions.number_shares=[1, 0]",
-        "controls.source=Registry 1995",
+        "scans.prompted_delay_days=-1",
+        "effects.platelet_nadir.y90=[1, 0]",
+        "controls.patients=-1",
     ],
 )
 def test_a_value_out_of_range_is_refused(override):
@@ -82,51 +73,6 @@ def test_a_value_out_of_range_is_refused(override):
     section = override.partition(".")[0]
     assert fault.column.startswith(section)
     assert fault.expected
-
-
-def test_reading_a_file_keeps_the_defaults_of_unnamed_keys(tmp_path):
-    path = tmp_path / "settings.yaml"
-    path.write_text("effects: {confounding_strength: 0}\nscans: {interval_days: 84}\n")
-    settings = read_simulation_settings(path)
-    expected = apply_overrides(
-        SimulationSettings(), ["effects.confounding_strength=0", "scans.interval_days=84"]
-    )
-    assert settings == expected
-
-
-def test_the_settings_of_a_truth_file_are_read_as_they_were_written(tmp_path):
-    settings = apply_overrides(SimulationSettings(), ["effects.unmeasured_shift=0.8"])
-    path = tmp_path / "parameters.yaml"
-    path.write_text(
-        yaml.safe_dump({"patients": 400, "seed": 1, "settings": settings.model_dump(mode="json")})
-    )
-    assert read_simulation_settings(path) == settings
-
-
-@pytest.mark.parametrize(
-    ("text", "column", "said"),
-    [
-        ("effects: {confounding: 0}", "effects.confounding", "did you mean effects.confounding_strength?"),
-        ("effects: 3", "effects", "valid"),
-        ("- 1", "", "sections such as"),
-        ("a: [", "", "a YAML file"),
-        ("!!python/object/apply:os.system ['true']", "", "a YAML file"),
-    ],
-)
-def test_a_faulty_file_is_told_in_words(tmp_path, text, column, said):
-    path = tmp_path / "settings.yaml"
-    path.write_text(text)
-    with pytest.raises(InputError) as caught:
-        read_simulation_settings(path)
-    (fault,) = caught.value.problems
-    assert fault.column == column
-    assert said in fault.expected
-
-
-def test_a_missing_file_is_told_in_words(tmp_path):
-    with pytest.raises(InputError) as caught:
-        read_simulation_settings(tmp_path / "absent.yaml")
-    assert "cannot be read" in caught.value.problems[0].problem
 
 
 def test_every_listed_name_can_be_set_to_its_own_value():
@@ -140,7 +86,7 @@ def test_every_listed_name_can_be_set_to_its_own_value():
         return inner
 
     names = list_setting_names(settings)
-    assert len(names) > 80
+    assert len(names) == 40
     texts = [
         f"{name}={yaml.safe_dump(value(name), default_flow_style=True).split('...')[0]}" for name in names
     ]

@@ -8,8 +8,7 @@ import yaml
 
 from prrt_outcomes.cohort.stage import check_cohort
 from prrt_outcomes.errors import UsageError
-from prrt_outcomes.simulate.overrides import apply_overrides, read_simulation_settings
-from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.simulate.study_folder import write_simulated_study
 from prrt_outcomes.simulate.truth import compute_truth
 from prrt_outcomes.study.load import load_study
@@ -93,7 +92,7 @@ def test_a_study_is_not_overwritten_unless_asked(tmp_path):
 
 def test_the_committed_example_is_what_its_settings_and_seed_give(tmp_path):
     parameters = yaml.safe_load((EXAMPLE / "truth" / "parameters.yaml").read_text())
-    settings = read_simulation_settings(EXAMPLE / "truth" / "parameters.yaml")
+    settings = SimulationSettings.model_validate(parameters["settings"])
     assert settings == SimulationSettings()
     path = write_simulated_study(
         tmp_path / "example",

@@ -23,7 +23,9 @@ UNITS = {"mg/dL": 88.42, "umol/L": 1.0}
 
 def only_response(ratio=1.0, *overrides):
     """The settings of the command that the documentation gives, with this effect of response."""
-    alone = [name for name in re.findall(r"--set ([a-z_.]+=[0-9.]+)", MODEL) if "objective_response" not in name]
+    alone = [
+        name for name in re.findall(r"--set ([a-z_.]+=[0-9.]+)", MODEL) if "objective_response" not in name
+    ]
     assert len(alone) == 10
     ratio = f"effects.objective_response_hazard_ratio={ratio}"
     return apply_overrides(SETTINGS, [*alone, ratio, *overrides])

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.digitised import DigitisedCurve, clean_digitised_curve
 from prrt_outcomes.controls.reconstruction import (
     count_flat_events,
     is_accepted,
     measure_quality,
     reconstruct_patients,
 )
+from prrt_outcomes.controls.reference_curves import DigitisedCurve, clean_digitised_curve
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN
-from prrt_outcomes.controls.digitised import (
+from prrt_outcomes.controls.library import control_problem
+from prrt_outcomes.controls.reference_curves import (
     CURVE_KEYS,
     CURVE_TABLES,
     LARGEST_RISE,
@@ -17,7 +18,6 @@ from prrt_outcomes.controls.digitised import (
     find_rises,
     select_curve,
 )
-from prrt_outcomes.controls.library import control_problem
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.errors import Problem, nearest_name
 from prrt_outcomes.study.controls import AggregateControl, CurveControl, PatientsControl

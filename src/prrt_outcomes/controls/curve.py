@@ -11,13 +11,6 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
-from prrt_outcomes.controls.digitised import (
-    CURVE_TABLES,
-    DigitisedCurve,
-    clean_digitised_curve,
-    clean_points,
-    select_curve,
-)
 from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
 from prrt_outcomes.controls.reconstruction import (
     REFUSED,
@@ -26,7 +19,14 @@ from prrt_outcomes.controls.reconstruction import (
     measure_quality,
     reconstruct_patients,
 )
-from prrt_outcomes.controls.reference_curves import compare_with_given_curve
+from prrt_outcomes.controls.reference_curves import (
+    CURVE_TABLES,
+    DigitisedCurve,
+    clean_digitised_curve,
+    clean_points,
+    compare_with_given_curve,
+    select_curve,
+)
 from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_calendar, vary_measurement, vary_start
 from prrt_outcomes.controls.two_samples import (
     CONTROL,

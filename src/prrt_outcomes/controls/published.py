@@ -12,8 +12,7 @@ from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults, comparison_row
 from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
-from prrt_outcomes.controls.power import tabulate_power_published
-from prrt_outcomes.controls.rating import rate_published
+from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.reference_curves import (
     compare_with_published,
     derive_reference_curves,

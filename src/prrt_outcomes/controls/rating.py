@@ -1,22 +1,144 @@
-"""What a weighted comparison is worth, in words: effective size, balance, overlap, and the way it was made."""
+"""What a comparison could have shown, and what it is worth: power, effective size, balance and overlap."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtr
+
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile, fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prrt_outcomes.controls.two_samples import Weighting
+    from prrt_outcomes.controls.reference_curves import ReferenceCurve
+    from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+Power = Callable[[float], tuple[float, float]]
+"""A hazard ratio to the power to show it, and the events that it brings."""
+
+HAZARD_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9)
+WANTED_POWER = 0.8
+TIME_STEPS = 2000
 SMALLEST_SIZE = 30
 SMALLEST_SHARE = 0.5
 LARGEST_SMD = 0.1
 LARGEST_OUTSIDE = 0.05
 EXTRAPOLATING = ("att", "ate")
 SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
+
+
+def tabulate_power_published(
+    rows: EndpointRows, reference: ReferenceCurve, control_events: float, confidence: float
+) -> list[dict]:
+    """Power of the one-sample log-rank test and of the rate ratio against a published curve.
+
+    Parameters
+    ----------
+    rows : our patients; their censoring is taken as it was
+    reference : curve of the published arm
+    control_events : events on which its precision rests
+    confidence : 1 minus the two-sided level of the test
+
+    Returns
+    -------
+    Rows of `control_power` but for control and endpoint.
+
+    Notes
+    -----
+    Of each patient count whether there is an event (mean p) and the hazard that the reference had in the time at
+    risk (mean v = p / h when the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth
+    functions of the two means, so their distribution under h is normal by the delta method (as Wu 2015,
+    Pharmaceutical Statistics 14:26); the rate ratio adds 1 / events of the control to its variance.
+    """
+    n = len(rows.time_months)
+    compute_moments = _event_moments(rows, reference)
+    z = compute_normal_quantile(confidence)
+
+    def one_sample(ratio: float) -> tuple[float, float]:
+        p, v, spread = compute_moments(ratio)
+        slope = np.array([1 / np.sqrt(v), -(p + v) / (2 * v**1.5)])
+        mean, error = np.sqrt(n) * (p - v) / np.sqrt(v), np.sqrt(slope @ spread @ slope)
+        return float(ndtr((-z - mean) / error)), n * p
+
+    def with_control(ratio: float) -> tuple[float, float]:
+        p, v, spread = compute_moments(ratio)
+        slope = np.array([1 / p, -1 / v])
+        true = np.sqrt(slope @ spread @ slope / n + 1 / max(control_events, 1e-12))
+        assumed = np.sqrt(1 / (n * p) + 1 / max(control_events, 1e-12))
+        return float(ndtr((-np.log(ratio) - z * assumed) / true)), n * p
+
+    return [
+        *_rows("one_sample_logrank", reference.assumption, n, one_sample),
+        *_rows("rate_ratio", reference.assumption, n, with_control),
+    ]
+
+
+def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> list[dict]:
+    """Power of the Cox model with the events that there were (Schoenfeld 1981, Biometrika 68:316)."""
+    events = float(samples.event.sum())
+    share = float(samples.in_cohort.mean())
+    z = compute_normal_quantile(confidence)
+
+    def schoenfeld(ratio: float) -> tuple[float, float]:
+        return float(ndtr(-np.log(ratio) * np.sqrt(events * share * (1 - share)) - z)), events
+
+    return _rows("cox", "events as observed in both", int(samples.in_cohort.sum()), schoenfeld)
+
+
+def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
+    """Means of event and reference hazard of a patient, and their covariance, as functions of the hazard ratio."""
+    censoring = fit_reverse_kaplan_meier(SurvivalData(rows.time_months, rows.event))
+    edges = np.linspace(0, float(rows.time_months.max()), TIME_STEPS + 1)
+    middle = (edges[:-1] + edges[1:]) / 2
+    observed = np.concatenate(([1.0], censoring.survival))[
+        np.searchsorted(censoring.time, middle, side="right")
+    ]
+    hazard = reference.curve.compute_cumulative_hazard(edges)
+    at_middle = reference.curve.compute_cumulative_hazard(middle)
+
+    def compute_moments(ratio: float) -> tuple[float, float, np.ndarray]:
+        seen = observed * -np.diff(np.exp(-ratio * hazard))
+        p, m = float(seen.sum()), float(seen @ at_middle)
+        v = p / ratio
+        covariance = m - p * v
+        return p, v, np.array([[p * (1 - p), covariance], [covariance, 2 * m / ratio - v**2]])
+
+    return compute_moments
+
+
+def _rows(method: str, assumption: str, n: int, compute_power: Power) -> list[dict]:
+    """Power at the ratios of the grid, and the ratio that is shown with the wanted power."""
+    found = []
+    for ratio in HAZARD_RATIOS:
+        power, events = compute_power(ratio)
+        found.append(
+            {"item": "grid", "hazard_ratio": ratio, "events": events, "power": power, "status": "ok"}
+        )
+    ratio = _find_detectable(compute_power)
+    known = np.isfinite(ratio)
+    events, status = (compute_power(ratio)[1], "ok") if known else (np.nan, "too_few")
+    numbers = {"hazard_ratio": ratio, "events": events, "power": WANTED_POWER, "status": status}
+    found.append({"item": "detectable"} | numbers)
+    return [{"method": method, "assumption": assumption, "n": n} | row for row in found]
+
+
+def _find_detectable(compute_power: Power) -> float:
+    """The hazard ratio nearest to 1 that is shown with the wanted power; nan where none above 0.01 is."""
+    ratios = np.geomspace(0.01, 0.999, 400)
+    power = np.array([compute_power(ratio)[0] for ratio in ratios])
+    enough = np.flatnonzero(power >= WANTED_POWER)
+    if not len(enough):
+        return float("nan")
+    last = int(enough[-1])
+    if last + 1 == len(ratios):
+        return float(ratios[last])
+    around = [last + 1, last]
+    return float(np.exp(np.interp(WANTED_POWER, power[around], np.log(ratios[around]))))
 
 
 def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:

@@ -9,8 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.controls.borrowing import count_pieces, tabulate_borrowing
 from prrt_outcomes.controls.control_results import ControlResults, comparison_row, join_frames
-from prrt_outcomes.controls.power import tabulate_power_two_samples
-from prrt_outcomes.controls.rating import rate_weighting
+from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards, compare_two_samples
 from prrt_outcomes.controls.weighted_curves import tabulate_overlap, tabulate_weighted_curves

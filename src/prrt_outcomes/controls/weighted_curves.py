@@ -70,7 +70,7 @@ def tabulate_reference_curves(
             )
         )
     ticks = choose_ticks(end)
-    counts = _count_at_ticks(SurvivalData(rows.time_months, rows.event, rows.entry_months), ticks)
+    counts = _count_at_ticks(rows.survival, ticks)
     return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
 
 

@@ -117,10 +117,7 @@ def _match(
         note = "no patient has a control within the caliper"
         return replace(whole, weights=None, cluster=None, status="too_few", note=note), losses
     note = f"{found.n_unmatched} patients of the cohort have no partner" if found.n_unmatched else ""
-    cluster = found.matched_set[kept]
-    return Weighting(
-        MATCHED, samples.select(kept), found.weights[kept], score[kept], cluster, note=note
-    ), losses
+    return replace(whole.select(kept), note=note), losses
 
 
 def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> list[MaicTarget]:

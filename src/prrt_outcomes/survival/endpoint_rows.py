@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class EndpointRows:
     def entry(self) -> np.ndarray:
         """Start of observation of every patient, months; 0 where nobody enters late."""
         return np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
+
+    @property
+    def survival(self) -> SurvivalData:
+        """Times, event codes and entries, as fits take them."""
+        return SurvivalData(self.time_months, self.event, self.entry_months)
 
     @property
     def has_competing_events(self) -> bool:

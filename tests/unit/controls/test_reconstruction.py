@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.controls.digitised import clean_digitised_curve, clean_points
 from prrt_outcomes.controls.reconstruction import (
     count_flat_events,
     is_accepted,
     measure_quality,
     reconstruct_patients,
 )
+from prrt_outcomes.controls.reference_curves import clean_digitised_curve, clean_points
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl

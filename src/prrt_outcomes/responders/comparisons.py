@@ -110,46 +110,35 @@ def select_landmark(
 
 
 def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float, method: str) -> list[dict]:
-    """Groups fixed at a time (naive: at the end, as if known at the start)."""
+    """Groups fixed at a landmark; naive: at the end of observation, as if known at the start."""
     chosen, time, entry = select_landmark(comparison, state, month)
-    event = (comparison.rows.event[chosen] == 1).astype(float)
     inside = (state[chosen] == comparison.positions[1]).astype(float)
-    landmark = {"landmark_months": month} if method == "landmark" else {"landmark_months": np.nan}
     counts = {
         "method": method,
         "comparison": comparison.name,
+        "landmark_months": month if method == "landmark" else np.nan,
         "n": int(chosen.sum()),
         "excluded": int((~chosen).sum()),
-        "events": int(event.sum()),
-    } | landmark
-    both = 0 < inside.sum() < len(inside)
-    statistic, p_value, status = np.nan, np.nan, "too_few"
-    if both:
-        test = compute_logrank(compute_risk_table(SurvivalData(time, event, entry=entry), group=inside))
-        statistic, p_value, status = test.statistic, test.p_value, test.status
-    plain = counts | {"adjusted": False, "statistic": statistic, "p_value": p_value}
-    if not both:
-        return [_empty_ratio("too_few") | plain]
-    ratio = _fit_ratio(comparison, time, event, inside, entry, None, adjusted=False)
-    written = [plain | {key: value for key, value in ratio.items() if key != "p_value"}]
-    if status != "ok":
-        written[0]["status"] = status
+        "events": int((comparison.rows.event[chosen] == 1).sum()),
+    }
+    if not 0 < inside.sum() < len(inside):
+        return [_empty_ratio("too_few") | counts | {"adjusted": False, "statistic": np.nan}]
+    data = SurvivalData(time, comparison.rows.event[chosen] == 1, entry)
+    test = compute_logrank(compute_risk_table(data, group=inside))
+    plain = counts | {"adjusted": False} | _fit_ratio(comparison, data, inside, None)
+    plain |= {"statistic": test.statistic, "p_value": test.p_value}
+    written = [plain if test.status == "ok" else plain | {"status": test.status}]
     if comparison.covariates is not None:
-        adjusted = _fit_ratio(comparison, time, event, inside, entry, np.flatnonzero(chosen), adjusted=True)
+        adjusted = _fit_ratio(comparison, data, inside, np.flatnonzero(chosen))
         written.append(counts | {"adjusted": True, "statistic": np.nan} | adjusted)
     return written
 
 
 def _select_states(comparison: Comparison, rows: StateRows) -> StateRows:
+    """The rows in one of the two states."""
     used = np.isin(rows.state, comparison.positions)
-    return replace(
-        rows,
-        patient=rows.patient[used],
-        start=rows.start[used],
-        stop=rows.stop[used],
-        event=rows.event[used],
-        state=rows.state[used],
-    )
+    columns = {name: getattr(rows, name)[used] for name in ("patient", "start", "stop", "event", "state")}
+    return replace(rows, **columns)
 
 
 def _count_rows(comparison: Comparison, rows: StateRows) -> dict:
@@ -182,32 +171,24 @@ def _compare_time_dependent(comparison: Comparison, state_rows: StateRows) -> li
     inside = (rows.state == comparison.positions[1]).astype(float)
     if not (0 < inside.sum() < len(inside)):
         return [base | {"adjusted": False, "statistic": np.nan} | _empty_ratio("too_few")]
-    event = (rows.event == 1).astype(float)
+    data = SurvivalData(rows.stop, rows.event == 1, rows.start)
     written = []
     for adjusted in (False, True):
         if adjusted and comparison.covariates is None:
             continue
-        patient = rows.patient if adjusted else None
-        ratio = _fit_ratio(comparison, rows.stop, event, inside, rows.start, patient, adjusted=adjusted)
+        ratio = _fit_ratio(comparison, data, inside, rows.patient if adjusted else None)
         z = ratio["log_hazard_ratio"] / ratio["std_error"]
         written.append(base | {"adjusted": adjusted, "statistic": z * z} | ratio)
     return written
 
 
 def _fit_ratio(
-    comparison: Comparison,
-    time: np.ndarray,
-    event: np.ndarray,
-    inside: np.ndarray,
-    entry: np.ndarray | None,
-    patient: np.ndarray | None,
-    *,
-    adjusted: bool,
+    comparison: Comparison, data: SurvivalData, inside: np.ndarray, patient: np.ndarray | None
 ) -> dict:
-    """Hazard ratio of the state, alone or beside the baseline covariates of the patient of each row."""
+    """Hazard ratio of the state; with `patient` beside the baseline covariates of the patient of each row."""
     covariates = pd.DataFrame({STATE: inside})
     references = {}
-    if adjusted and comparison.covariates is not None and patient is not None:
+    if comparison.covariates is not None and patient is not None:
         baseline = comparison.covariates.iloc[patient].reset_index(drop=True)
         complete = baseline.notna().all(axis=1)
         varying = [name for name in baseline.columns if baseline.loc[complete, name].nunique() > 1]
@@ -215,14 +196,8 @@ def _fit_ratio(
         references = _occurring(baseline.loc[complete], comparison.references, varying)
     if covariates.dropna()[STATE].nunique() < 2:
         return _empty_ratio("too_few")
-    fit = fit_cox(
-        SurvivalData(time, event, entry=entry),
-        covariates,
-        references=references,
-        confidence=comparison.confidence,
-    )
-    row = fit.table.loc[fit.table["term"] == STATE].iloc[0]
-    return format_ratio(row)
+    fit = fit_cox(data, covariates, references=references, confidence=comparison.confidence)
+    return format_ratio(fit.table.loc[fit.table["term"] == STATE].iloc[0])
 
 
 def _occurring(

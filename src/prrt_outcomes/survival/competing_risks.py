@@ -9,7 +9,6 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test, fit_cumulative_incidence
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
@@ -77,7 +76,7 @@ def _tabulate_incidence(
     tables = []
     for label, part in rows.split(group):
         curve = fit_cumulative_incidence(
-            SurvivalData(part.time_months, part.event, entry=part.entry_months),
+            part.data,
             cause=code,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
@@ -105,9 +104,7 @@ def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame |
     if known is None:
         return None
     part, group = known
-    test = compute_gray_test(
-        compute_risk_table(SurvivalData(part.time_months, part.event), group=group, cause=code)
-    )
+    test = compute_gray_test(compute_risk_table(part.data, group=group, cause=code))
     ok = test.status == "ok"
     return pd.DataFrame(
         [
@@ -130,7 +127,7 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
     if varying.dropna().empty or not len(varying.columns):
         return None
     fit = fit_fine_gray(
-        SurvivalData(rows.time_months, rows.event),
+        rows.data,
         varying,
         references=choose_references(varying, settings.reference),
         cause=code,

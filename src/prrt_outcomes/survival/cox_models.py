@@ -226,7 +226,7 @@ def summarise_imputed_model(
 
 def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
     """Nelson-Aalen cumulative hazard of each patient while at risk: from a late entry on, to the end."""
-    table = compute_risk_table(SurvivalData(rows.time_months, rows.event, entry=rows.entry_months))
+    table = compute_risk_table(rows.data)
     at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
     steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
     hazard = np.concatenate(([0.0], np.cumsum(steps)))

@@ -9,7 +9,6 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
 from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
 
@@ -58,7 +57,7 @@ def summarise_curves(
 def fit_curve(rows: EndpointRows, settings: AnalysisSettings) -> KaplanMeier:
     """Kaplan-Meier curve of the patients, with the intervals that the study asks for."""
     return fit_kaplan_meier(
-        SurvivalData(rows.time_months, rows.event, entry=rows.entry_months),
+        rows.data,
         interval=settings.confidence.type,
         confidence=settings.confidence.level,
     )
@@ -101,7 +100,7 @@ def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
 def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
     median = compute_quantile(curve, 0.5)
     mean = compute_rmst(curve, settings.rmst_months)
-    reverse = fit_reverse_kaplan_meier(SurvivalData(part.time_months, part.event, entry=part.entry_months))
+    reverse = fit_reverse_kaplan_meier(part.data)
     own = [curve.status, median.status]
     return pd.DataFrame(
         [
@@ -124,7 +123,7 @@ def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisS
 
 
 def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
-    table = compute_risk_table(SurvivalData(part.time_months, part.event, entry=part.entry_months))
+    table = compute_risk_table(part.data)
     limit = 1e-8 * max(1.0, float(part.time_months.max()))
     before = part.time_months[None, :] < ticks[:, None] - limit
     happened = part.event == 1

@@ -8,7 +8,6 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.statistics.cox_diagnostics import fit_proportional_hazards_test
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
@@ -38,7 +37,7 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     if groups[group_by].dropna().nunique() < 2 or not cuts:
         return None
     fit = fit_piecewise_hazard_ratio(
-        SurvivalData(rows.time_months, (rows.event == 1).astype(float), entry=rows.entry_months),
+        rows.cause_specific,
         groups[group_by],
         cuts,
         references=choose_references(groups, settings.reference),
@@ -79,7 +78,7 @@ def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.Da
     within = derive_covariates(rows.frame, names)
     varying = [name for name in within.columns if within[name].dropna().nunique() > 1]
     found = fit_subgroup_hazard_ratios(
-        SurvivalData(rows.time_months, (rows.event == 1).astype(float), entry=rows.entry_months),
+        rows.cause_specific,
         effect[wanted.effect],
         within[varying],
         references=choose_references(effect, settings.reference),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,16 @@ class EndpointRows:
     def entry(self) -> np.ndarray:
         """Start of observation of every patient, months; 0 where nobody enters late."""
         return np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
+
+    @cached_property
+    def data(self) -> SurvivalData:
+        """The times as survival data, events coded 0, 1, 2."""
+        return SurvivalData(self.time_months, self.event, self.entry_months)
+
+    @cached_property
+    def cause_specific(self) -> SurvivalData:
+        """The times as survival data in which a competing event censors."""
+        return SurvivalData(self.time_months, self.event == 1, self.entry_months)
 
     @property
     def survival(self) -> SurvivalData:

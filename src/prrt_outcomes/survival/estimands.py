@@ -130,7 +130,7 @@ def _fit_ratios(
     part, members = known
     reference = choose_reference(group, settings.reference.get(group_by))
     fit = fit_cox(
-        SurvivalData(part.time_months, (part.event == 1).astype(float), entry=part.entry_months),
+        part.cause_specific,
         pd.DataFrame({group_by: members.cat.set_categories(members.cat.categories, ordered=False)}),
         references={group_by: reference},
         confidence=settings.confidence.level,

@@ -139,10 +139,7 @@ def summarise_rmst_differences(
         return None
     part, group = known
     reference = choose_reference(group, settings.reference.get(group_by))
-    curves = {
-        label: fit_kaplan_meier(SurvivalData(own.time_months, own.event, entry=own.entry_months))
-        for label, own in part.split(group)
-    }
+    curves = {label: fit_kaplan_meier(own.data) for label, own in part.split(group)}
     written = []
     for label in group.cat.categories:
         if reference is None or label == reference:

@@ -55,7 +55,7 @@ def derive_analysis_set(
         derived = table["patient_id"].map(initial["radionuclide"].astype("string"))
         own = table["radionuclide"].astype("string")
         own = own.where(own.isin(RADIONUCLIDE_LEVELS))
-        kind = pd.CategoricalDtype(RADIONUCLIDE_LEVELS, ordered=True)
+        kind = pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True)
         table = table.assign(radionuclide=derived.fillna(own).astype(kind))
     rows = best_responses[
         (best_responses["period"] == 1)

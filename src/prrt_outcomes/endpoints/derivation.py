@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,7 +181,7 @@ def _derive_missed(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """An event after two or more missed assessments: censored before the gap, or dated at the first of them."""
     event_date = frame["event_date"]
-    if definition.missed_assessments == "ignore":
+    if definition.missed_assessments == "ignore" or settings.interval_days is None:
         return out, event_date
     before = find_last_adequate(tables, frame, event_date - pd.Timedelta(days=1))
     reference = before["date"].fillna(frame["entry_date"])
@@ -189,7 +190,7 @@ def _derive_missed(
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
     first_missed = reference + pd.Timedelta(days=settings.interval_days)
-    dated = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
+    dated: dict[str, Any] = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
     dated |= {"basis": "assessment_interval_days", "sequence": pd.NA, "partial": False}
     out = out.assign(**{name: out[name].mask(missed, value) for name, value in dated.items()})
     return out, event_date.mask(missed, first_missed)
@@ -215,7 +216,7 @@ def _censor(
 ) -> pd.DataFrame:
     """End the observation at the dates of `before`, or at entry where there is none."""
     none = before["date"].isna()
-    values = {
+    values: dict[str, Any] = {
         "date": before["date"].fillna(entry),
         "event": 0,
         "reason": reason,

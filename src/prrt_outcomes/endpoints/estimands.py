@@ -54,7 +54,7 @@ def format_estimand(
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
     if origin == "first_response" and is_confirmed(definition, settings.response):
         words += f" that a second scan confirmed at least {settings.response.confirmation_days} days later"
-    population = POPULATION_WORDS.get(origin, "all patients with at least one cycle")
+    population = POPULATION_WORDS.get(str(origin), "all patients with at least one cycle")
     treatment = "retreatment with PRRT" if origin == "retreatment" else "PRRT as given"
     variable = f"time from {words} to {_event_words(definition, settings)}"
     intercurrent = _intercurrent_words(definition, settings)
@@ -196,7 +196,7 @@ def summarise_estimands(
     for definition, variant in definitions:
         words = format_estimand(definition, settings, scans_recorded=scans_recorded)
         key = (definition.name, variant)
-        found = counts.loc[key] if key in counts.index else {"n": 0, "events": 0, "competing_events": 0}
+        found = counts.loc[[key]].iloc[0] if key in counts.index else pd.Series(0, index=counts.columns)
         table.append(
             {
                 "endpoint": definition.name,

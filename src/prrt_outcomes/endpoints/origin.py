@@ -152,7 +152,7 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
         problems += [
             Problem(
                 "patients",
-                dates.lines["patients"].get(patient),
+                dates.lines["patients"].get(str(patient)),
                 "diagnosis_date",
                 f"{patient}: {row.origin_date.date()}",
                 "lies after the first cycle",
@@ -209,13 +209,13 @@ def _list_problems(
     return [
         Problem(
             "follow_up",
-            dates.lines["follow_up"].get(patient),
+            dates.lines["follow_up"].get(str(patient)),
             column,
             f"{patient}: {value.date()}",
             f"lies before {words}",
-            f"a date on or after {start[patient].date()}",
+            f"a date on or after {bound.date()}",
         )
-        for patient, value in rows[column].items()
+        for patient, value, bound in zip(rows.index, rows[column], start[rows.index], strict=True)
     ]
 
 

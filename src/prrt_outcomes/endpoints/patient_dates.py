@@ -65,14 +65,14 @@ class PatientDates:
 
 def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timestamp:
     """Latest date in the data: the cut-off of a study that states none; NaT where there is no date."""
-    latest = pd.NaT
+    latest = pd.Timestamp("NaT")
     for name, columns in DATE_COLUMNS.items():
         for column in columns:
             if name in tables and column in tables[name] and len(tables[name]):
                 values = tables[name][column]
                 if f"{column}_precision" in tables[name]:
                     values = resolve_partial_dates(values, tables[name][f"{column}_precision"], rule)
-                latest = max((d for d in (latest, values.max()) if pd.notna(d)), default=pd.NaT)
+                latest = max((d for d in (latest, values.max()) if pd.notna(d)), default=pd.Timestamp("NaT"))
     return latest
 
 
@@ -105,7 +105,7 @@ def derive_patient_dates(
     progression <= death or last contact. A date outside its bounds stays as the text states it.
     """
     stated = cutoff is not None
-    cutoff = pd.Timestamp(cutoff) if stated else compute_latest_date(tables, rule)
+    cutoff = compute_latest_date(tables, rule) if cutoff is None else pd.Timestamp(cutoff)
     patients = _derive_patients(tables, rule, origin_columns)
     treatments = _derive_treatments(tables["treatment_periods"], cutoff)
     patients = patients.join(treatments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,9 @@ def gather_settings(study: Study) -> EndpointSettings:
 def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesByRule:
     """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
     primary = study.endpoints[0]
-    wanted = [(definition.data_cutoff, study.partial_dates) for definition in study.endpoints]
+    wanted: list[tuple[str, str]] = [
+        (definition.data_cutoff, study.partial_dates) for definition in study.endpoints
+    ]
     wanted += [
         (primary.data_cutoff, rule)
         for _, _, rule in list_variants(primary, study.partial_dates, primary=True)
@@ -106,7 +108,8 @@ def derive_study_endpoints(
         with the contradicting dates of all endpoints, each once.
     """
     rule = study.partial_dates
-    endpoints, variants, differences, problems = [], [], [], []
+    endpoints, variants, differences = [], [], []
+    problems: list[Problem] = []
     definitions: list[tuple[EndpointDefinition, str]] = [(d, "") for d in study.endpoints]
     for number, definition in enumerate(study.endpoints):
         try:
@@ -164,8 +167,8 @@ def list_variants(
     Each variant changes one thing. An endpoint that counts clinical and biochemical progression already has no
     variant with them.
     """
-    variants = []
-    everything = {"clinical_progression": True, "biochemical_progression": True}
+    variants: list[tuple[str, dict[str, Any], str]] = []
+    everything: dict[str, Any] = {"clinical_progression": True, "biochemical_progression": True}
     counts = definition.progression in ("event", "next_therapy")
     if counts and not (definition.clinical_progression and definition.biochemical_progression):
         variants.append((ANY_PROGRESSION, everything, rule))

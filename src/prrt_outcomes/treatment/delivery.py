@@ -35,11 +35,11 @@ def summarise_delivery(
     tables = []
     for place, column in enumerate(("all", *[name for name in group_by if name in groups])):
         level = compute_group(groups, column)
-        level = groups[["patient_id"]].assign(group=level.astype("string"), place=level.cat.codes)
-        rows = observations.merge(level, on="patient_id", how="inner")
+        own = groups[["patient_id"]].assign(group=level.astype("string"), place=level.cat.codes)
+        rows = observations.merge(own, on="patient_id", how="inner")
         values = rows.groupby(["item", "kind", "group", "place"], sort=False)["value"]
-        table = values.agg(known="count", total="size", hits="sum", median="median")
-        table = table.assign(first=values.quantile(0.25), third=values.quantile(0.75)).reset_index()
+        counts = values.agg(known="count", total="size", hits="sum", median="median")
+        table = counts.assign(first=values.quantile(0.25), third=values.quantile(0.75)).reset_index()
         table = _summarise_items(table, confidence_level).assign(group_by=column, column=place)
         tables.append(table.assign(order=table["item"].map(items.index)))
     result = pd.concat(tables, ignore_index=True)
@@ -90,7 +90,7 @@ def list_observations(days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd
     long = [
         pd.DataFrame(
             {
-                "patient_id": pd.array(values.index, dtype="string"),
+                "patient_id": values.index.astype("string"),
                 "item": item,
                 "kind": kind,
                 "value": values.astype("Float64").astype("float64").to_numpy(),

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, StateHistory
-from prrt_outcomes.simulate.registry import simulate_outcomes
+from prrt_outcomes.simulate.history import simulate_outcomes
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.units import convert_days_to_months

@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.simulate.evaluation import RESPONSES
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history
+from prrt_outcomes.simulate.lesions import RESPONSES
 from prrt_outcomes.simulate.registry import simulate_registry
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.tables.schema import load_schema

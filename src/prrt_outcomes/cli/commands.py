@@ -83,8 +83,8 @@ def simulate(arguments: argparse.Namespace) -> int:
     UsageError
         when the folder is a file or holds a study already.
     """
+    from prrt_outcomes.simulate.registry import write_simulated_study
     from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
-    from prrt_outcomes.simulate.study_folder import write_simulated_study
 
     folder = arguments.out
     settings = apply_overrides(SimulationSettings(), arguments.set)

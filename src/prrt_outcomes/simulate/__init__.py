@@ -6,5 +6,5 @@ __getattr__, __dir__ = expose(
     __name__,
     SimulationSettings="settings",
     simulate_registry="registry",
-    write_simulated_study="study_folder",
+    write_simulated_study="registry",
 )

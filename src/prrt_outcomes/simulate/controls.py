@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.baseline import draw_baseline
-from prrt_outcomes.simulate.curves import compute_kaplan_meier
-from prrt_outcomes.simulate.follow_up import DELAY_MEAN_DAYS, draw_prompted
-from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
+from prrt_outcomes.simulate.clinical_tables import derive_covariates
 from prrt_outcomes.simulate.history import format_patient_ids, open_stream
-from prrt_outcomes.simulate.patient_tables import derive_covariates
+from prrt_outcomes.simulate.patients import (
+    compute_log_hazard,
+    draw_baseline,
+    draw_death_days,
+    draw_progression_days,
+)
+from prrt_outcomes.simulate.schedule import DELAY_MEAN_DAYS, draw_prompted
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -94,6 +97,16 @@ def draw_controls(
         }
     )
     return Controls(baseline=baseline, outcomes=outcomes)
+
+
+def compute_kaplan_meier(time: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kaplan-Meier curve: distinct times of events and survival just after each."""
+    times, index = np.unique(time, return_inverse=True)
+    deaths = np.bincount(index, weights=event, minlength=len(times))
+    leaving = np.bincount(index, minlength=len(times))
+    at_risk = len(time) - np.concatenate([[0], leaving.cumsum()[:-1]])
+    survival = np.cumprod(1.0 - deaths / at_risk)
+    return times[deaths > 0], survival[deaths > 0]
 
 
 def derive_control_tables(

@@ -7,32 +7,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.baseline import draw_baseline, draw_categories
-from prrt_outcomes.simulate.evaluation import (
+from prrt_outcomes.simulate.lesions import (
+    ABSENT,
     CR,
     NE,
     PD,
     PR,
+    Lesions,
     Readings,
+    compute_shrunken_sizes,
     compute_sums,
     derive_best_response,
+    draw_lesions,
     evaluate_readings,
     find_first,
-)
-from prrt_outcomes.simulate.follow_up import (
-    Observation,
-    ScanGrid,
-    derive_prompted_scans,
-    draw_observation,
-    draw_scan_grid,
-)
-from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
-from prrt_outcomes.simulate.lesions import (
-    ABSENT,
-    Lesions,
-    compute_shrunken_sizes,
-    draw_lesions,
     measure_lesions,
+)
+from prrt_outcomes.simulate.patients import (
+    compute_log_hazard,
+    draw_baseline,
+    draw_categories,
+    draw_death_days,
+    draw_progression_days,
 )
 from prrt_outcomes.simulate.progression import (
     BY_NEW_LESION,
@@ -43,7 +39,16 @@ from prrt_outcomes.simulate.progression import (
     apply_second_course,
     draw_second_course,
 )
-from prrt_outcomes.simulate.regimen import Regimen, derive_given_cycles, draw_regimen
+from prrt_outcomes.simulate.schedule import (
+    Observation,
+    Regimen,
+    ScanGrid,
+    derive_given_cycles,
+    derive_prompted_scans,
+    draw_observation,
+    draw_regimen,
+    draw_scan_grid,
+)
 from prrt_outcomes.simulate.settings import SimulationSettings
 
 STREAMS = (
@@ -259,6 +264,20 @@ def derive_outcomes(history: History) -> pd.DataFrame:
             "target_change": np.where(np.isfinite(change), change, np.nan),
         }
     )
+
+
+def simulate_outcomes(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
+    """Draw a cohort and return one row a patient with covariates and outcomes, without any table.
+
+    Returns
+    -------
+    DataFrame
+        the columns of `derive_outcomes` (times in days, best response as code), those of `draw_baseline`, and
+        y90 (radionuclide of the first cycle).
+    """
+    history = draw_history(settings, patients, seed)
+    outcomes = derive_outcomes(history)
+    return pd.concat([outcomes, history.baseline], axis=1).assign(y90=history.regimen.starts_with_y90)
 
 
 def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:

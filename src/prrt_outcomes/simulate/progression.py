@@ -6,10 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prrt_outcomes.simulate.evaluation import PD, Readings, compute_sums, find_first
-from prrt_outcomes.simulate.follow_up import ScanGrid
-from prrt_outcomes.simulate.lesions import GROWTH_PER_YEAR, MEASURED, NOT_EVALUATED, SHRINKAGE_DAYS, Lesions
-from prrt_outcomes.simulate.regimen import Regimen
+from prrt_outcomes.simulate.lesions import (
+    GROWTH_PER_YEAR,
+    MEASURED,
+    NOT_EVALUATED,
+    PD,
+    SHRINKAGE_DAYS,
+    Lesions,
+    Readings,
+    compute_sums,
+    find_first,
+)
+from prrt_outcomes.simulate.schedule import Regimen, ScanGrid
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 

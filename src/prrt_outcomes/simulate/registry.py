@@ -1,14 +1,28 @@
-"""A whole synthetic registry in memory: every input table of the contract, and the truth behind it."""
+"""A synthetic registry in memory, and as a study folder that runs with its truth beside it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.adverse_events import derive_adverse_events
-from prrt_outcomes.simulate.controls import Controls, derive_control_tables
+from prrt_outcomes.errors import UsageError
+from prrt_outcomes.simulate.clinical_tables import (
+    derive_assessments,
+    derive_follow_up,
+    derive_lesions,
+    derive_patients,
+)
+from prrt_outcomes.simulate.controls import (
+    CONTROL_SOURCE,
+    CURVE_ARM,
+    CURVE_CONTROL,
+    Controls,
+    derive_control_tables,
+)
 from prrt_outcomes.simulate.history import (
     History,
     derive_outcomes,
@@ -16,9 +30,10 @@ from prrt_outcomes.simulate.history import (
     format_patient_ids,
     open_stream,
 )
-from prrt_outcomes.simulate.imaging_tables import derive_assessments, derive_lesions
-from prrt_outcomes.simulate.laboratory import derive_labs
-from prrt_outcomes.simulate.patient_tables import derive_follow_up, derive_patients
+from prrt_outcomes.simulate.lesions import RESPONSES
+from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
+from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
+from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.simulate.treatment_tables import (
     count_prior_lines,
@@ -27,8 +42,11 @@ from prrt_outcomes.simulate.treatment_tables import (
     draw_diagnosis_days,
     draw_therapies,
 )
+from prrt_outcomes.simulate.truth import compute_truth
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
+STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
+TRUTH_HEADER = "# The truth behind a synthetic registry. No run reads this file.\n"
 
 
 @dataclass(frozen=True)
@@ -74,20 +92,6 @@ def simulate_registry(settings: SimulationSettings, patients: int, seed: int) ->
     return typed | {"reported_outcomes": empty_table("reported_outcomes")}
 
 
-def simulate_outcomes(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
-    """Draw a cohort and return one row a patient with covariates and outcomes, without any table.
-
-    Returns
-    -------
-    DataFrame
-        the columns of `derive_outcomes` (times in days, best response as code), those of `draw_baseline`, and
-        y90 (radionuclide of the first cycle).
-    """
-    history = draw_history(settings, patients, seed)
-    outcomes = derive_outcomes(history)
-    return pd.concat([outcomes, history.baseline], axis=1).assign(y90=history.regimen.starts_with_y90)
-
-
 def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> Simulation:
     """Draw a registry with what is behind it; tables are plain frames with categories and dates."""
     history = draw_history(settings, patients, seed)
@@ -119,3 +123,261 @@ def derive_clinical_progression(history: History, rng: np.random.Generator) -> n
     day = np.ceil(np.minimum(history.progression_days, 1e6)) + rng.integers(5, 40, len(history.detected))
     seen = history.clinical_only & (history.detected < 0) & (day <= history.observation.end_days)
     return np.where(seen, day, np.inf)
+
+
+def write_simulated_study(
+    folder: str | Path,
+    *,
+    patients: int,
+    seed: int,
+    settings: SimulationSettings | None = None,
+    name: str | None = None,
+    title: str | None = None,
+    truth_patients: int | None = 200_000,
+    overwrite: bool = False,
+) -> Path:
+    """Draw a synthetic registry and write it as a study that runs.
+
+    Parameters
+    ----------
+    folder : study folder; it is made where it does not exist
+    patients : number of treated patients, at least 1
+    seed : the same seed, settings and version of the package give the same files
+    settings : settings of the simulation; the defaults where not given
+    name : name of the study, `[a-z][a-z0-9_]*`; from the folder's name where not given
+    title : title of the report; from the settings where not given
+    truth_patients : size of the draw behind `truth/summary.yaml`; None leaves that file out
+    overwrite : write into a folder that already holds a study
+
+    Returns
+    -------
+    Path
+        the study file. Beside it: `data/*.csv` (every input table but `reported_outcomes`),
+        `truth/parameters.yaml`, `truth/patients.csv`, `truth/summary.yaml`.
+
+    Raises
+    ------
+    UsageError
+        when the folder is a file or holds a study already, a number is out of range, or the name cannot be a
+        file name.
+    """
+    settings = SimulationSettings() if settings is None else settings
+    folder = Path(folder)
+    name = name or re.sub(r"[^a-z0-9_]+", "_", folder.absolute().name.lower()).strip("_")
+    _check_request(folder, patients, seed, name, truth_patients, overwrite)
+    simulation = draw_simulation(settings, patients, seed)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "truth").mkdir(exist_ok=True)
+    for table, frame in _list_filled(simulation).items():
+        write_csv(frame, folder / "data" / f"{table}.csv")
+    write_csv(derive_patient_truth(simulation.history), folder / "truth" / "patients.csv")
+    write_csv(_derive_control_truth(simulation), folder / "truth" / "control_patients.csv")
+    parameters = {"patients": patients, "seed": seed, "settings": settings.model_dump(mode="json")}
+    _write_yaml(parameters, folder / "truth" / "parameters.yaml")
+    if truth_patients is not None:
+        _write_yaml(compute_truth(settings, truth_patients), folder / "truth" / "summary.yaml")
+    text = format_study(simulation, settings, name, title)
+    study_file = folder / "study.yaml"
+    study_file.write_text(text, encoding="utf-8")
+    return study_file
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as csv in UTF-8: ISO dates, true and false, empty where missing."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    columns = []
+    for column in table.columns:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("s")).cast(pa.date32())
+        columns.append(column)
+    table = pa.Table.from_arrays(columns, names=table.column_names)
+    with path.open("wb") as sink:
+        sink.write((",".join(table.column_names) + "\n").encode())
+        csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="none"))
+
+
+def derive_patient_truth(history: History) -> pd.DataFrame:
+    """What is hidden about each patient, and what a perfect reader derives: one row a patient, times in days."""
+    outcomes = derive_outcomes(history)
+    finite = history.response_days < history.progression_days
+    route = np.array(["target", "new_lesion", "non_target"])[history.route]
+    return pd.DataFrame(
+        {
+            "patient_id": outcomes["patient_id"],
+            "tumour_group": np.array(TUMOUR_GROUPS)[history.baseline["tumour_group"]],
+            "grade": np.array(GRADES)[history.baseline["grade"]],
+            "radionuclide": np.where(history.regimen.starts_with_y90, "90Y", "177Lu"),
+            "unmeasured": history.baseline["unmeasured"].round(4),
+            "log_hazard_progression": history.log_hazard_progression.round(4),
+            "log_hazard_death": history.log_hazard_death.round(4),
+            "progression_days": history.progression_days.round(1),
+            "progression_route": route,
+            "clinical_only": history.clinical_only,
+            "death_days": history.death_days.round(1),
+            "true_response_days": np.where(finite, history.response_days, np.nan),
+            "stop_reason": np.array(STOP_REASONS)[history.regimen.stop_reason],
+            "pfs_days": outcomes["pfs_days"],
+            "pfs_event": outcomes["pfs_event"],
+            "os_days": outcomes["os_days"],
+            "os_event": outcomes["os_event"],
+            "ttp_event": outcomes["ttp_event"],
+            "response_days": outcomes["response_days"],
+            "best_response": np.array(RESPONSES)[outcomes["best_response"]],
+            "target_change": outcomes["target_change"].round(4),
+        }
+    )
+
+
+def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
+    """Latent times and the hidden confounder of the historical controls."""
+    controls = simulation.controls
+    return pd.DataFrame(
+        {
+            "patient_id": simulation.tables["control_patients"]["patient_id"],
+            "grade": np.array(GRADES)[controls.baseline["grade"]],
+            "unmeasured": controls.baseline["unmeasured"].round(4),
+            "progression_days": controls.outcomes["progression_days"].round(1),
+            "death_days": controls.outcomes["death_days"],
+        }
+    )
+
+
+def format_study(
+    simulation: Simulation, settings: SimulationSettings, name: str, title: str | None = None
+) -> str:
+    """Text of the `study.yaml` of a synthetic registry."""
+    cohort = settings.cohort
+    centres = {1: "one centre", 2: "two centres", 3: "three centres", 4: "four centres", 5: "five centres"}
+    where = centres.get(cohort.centres, f"{cohort.centres} centres")
+    title = title or f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
+    tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
+    curve = simulation.tables["control_curves"]
+    template = STUDY_TEMPLATE
+    if settings.controls.patients == 0:
+        start, end = template.index("  - id: before_prrt"), template.index("claims:")
+        template = template[:start] + template[end:]
+    return template.format(
+        name=name,
+        title=title,
+        cutoff=cohort.data_cutoff.isoformat(),
+        tables=tables,
+        interval=settings.scans.interval_days + 45,
+        control=CURVE_CONTROL,
+        arm=CURVE_ARM,
+        median=_read_median(curve),
+        events=simulation.curve_events,
+        source=CONTROL_SOURCE,
+    )
+
+
+def _list_filled(simulation: Simulation) -> dict[str, pd.DataFrame]:
+    """Tables that hold a row; the others are left out of the study."""
+    return {table: frame for table, frame in simulation.tables.items() if len(frame)}
+
+
+def _read_median(curve: pd.DataFrame) -> str:
+    """Line with the median that a publication would state, or nothing where the curve does not reach it."""
+    below = curve[curve["survival"] <= 0.5]
+    if below.empty:
+        return ""
+    return f"\n    published_median_months: {below['time_months'].iloc[0]:.1f}"
+
+
+def _check_request(
+    folder: Path, patients: int, seed: int, name: str, truth_patients: int | None, overwrite: bool
+) -> None:
+    """Refuse what cannot be written."""
+    if patients < 1:
+        raise UsageError(f"--patients is {patients}: at least 1")
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}: 0 or more")
+    if truth_patients is not None and truth_patients < 1000:
+        raise UsageError(f"the truth needs a draw of at least 1000 patients, not {truth_patients}")
+    if not STUDY_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot name a study: small letters, digits and _, a letter first")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder")
+    if (folder / "study.yaml").exists() and not overwrite:
+        raise UsageError(f"{folder} holds a study already: name another folder")
+
+
+def _write_yaml(content: dict, path: Path) -> None:
+    """Write a truth file."""
+    import yaml
+
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    path.write_text(TRUTH_HEADER + text, encoding="utf-8")
+
+
+STUDY_TEMPLATE = """\
+study: {name}
+title: "{title}"
+synthetic: true
+data_cutoff: {cutoff}
+tables:
+{tables}
+extra_columns: {{stop_reason: category}}
+response:
+  criteria: [recist_1_1, swog_mr]
+endpoints: [pfs, os, ttp]
+# The first restaging follows the whole course of cycles, nine months after the first.
+assessment_interval_days: {interval}
+assessment_window_days: 14
+analysis:
+  group_by: [tumour_group, tumour_type, radionuclide]
+  covariates: [age_years, sex, tumour_group, grade]
+  reference: {{tumour_group: gep, grade: G1}}
+  milestones_months: [12, 24, 60]
+  rmst_months: 60
+  landmark_months: [12, 18, 24]
+  bootstrap: {{replicates: 2000, seed: 20151122}}
+controls:
+  - {{id: netter1, kind: library, arm: netter1_octreotide, primary: true}}
+  - id: octreotide_60mg
+    kind: published
+    endpoint: pfs
+    n: 113
+    median_months: 8.5
+    median_low: 6.0
+    median_high: 9.1
+    milestones: [{{months: 20, survival: 0.108, low: 0.035, high: 0.23}}]
+    within: {{tumour_type: [gep_small_intestine]}}
+    citation: "Strosberg 2017, N Engl J Med 376:125"
+    criterion: recist_1_1
+    scan_interval_weeks: 12
+    progressive_at_entry: "yes"
+  - id: {control}
+    kind: curve
+    endpoint: pfs
+    arm: {arm}
+    events: {events}{median}
+  - id: before_prrt
+    kind: patients
+    endpoint: pfs
+    source: {source}
+    covariates: [age_years, grade, ecog, progressive_at_baseline]
+    weights: [att, overlap, ate, maic]
+    maic_moments: [mean]
+claims:
+  - {{id: disease_control, quantity: disease_control, published: 0.80,
+     source: "orientation value of published PRRT series"}}
+  - {{id: stable_or_minor, quantity: stable_or_minor, published: 0.55,
+     source: "orientation value of published PRRT series"}}
+  - {{id: objective, quantity: objective, published: 0.25,
+     source: "orientation value of published PRRT series"}}
+  - {{id: progression, quantity: progression, published: 0.20,
+     source: "orientation value of published PRRT series"}}
+  - {{id: median_pfs, quantity: median_pfs_months, published: 24,
+     source: "orientation value of published PRRT series"}}
+  - {{id: responders, quantity: median_pfs_months, group: responder, published: 60,
+     source: "about 5 years in responders, as often quoted"}}
+  - {{id: progressive, quantity: median_pfs_months, group: progressive, published: 12, relation: below,
+     source: "orientation value of published PRRT series"}}
+figures: {{formats: [pdf, svg, png], dpi: 600, style: manuscript}}
+disclosure: {{minimum_count: 5}}
+"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.baseline import draw_categories
 from prrt_outcomes.simulate.columns import (
     derive_dates,
     format_partial_dates,
@@ -14,6 +13,7 @@ from prrt_outcomes.simulate.columns import (
     select_ids,
 )
 from prrt_outcomes.simulate.history import History
+from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
 
 PRODUCTS = ("177Lu-DOTATATE", "177Lu-DOTATOC", "90Y-DOTATOC", "90Y-DOTATATE")

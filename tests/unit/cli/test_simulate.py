@@ -6,7 +6,7 @@ from prrt_outcomes.cli.main import main
 def test_what_is_asked_for_is_passed_on_and_the_next_command_is_named(monkeypatch, tmp_path, capsys):
     asked = {}
     monkeypatch.setattr(
-        "prrt_outcomes.simulate.study_folder.write_simulated_study",
+        "prrt_outcomes.simulate.registry.write_simulated_study",
         lambda folder, **arguments: asked.update(folder=folder, **arguments),
     )
     assert main(["simulate", "--patients", "30", "--seed", "4", "--out", str(tmp_path / "new")]) == 0

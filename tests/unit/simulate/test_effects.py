@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.simulate import hazards
+from prrt_outcomes.simulate import patients
 from prrt_outcomes.simulate.controls import draw_controls
-from prrt_outcomes.simulate.curves import compute_hazard_ratios, compute_state_hazard_ratio
-from prrt_outcomes.simulate.evaluation import RESPONSES
-from prrt_outcomes.simulate.history import derive_outcomes, draw_history
-from prrt_outcomes.simulate.laboratory import derive_labs
-from prrt_outcomes.simulate.registry import simulate_outcomes
+from prrt_outcomes.simulate.history import derive_outcomes, draw_history, simulate_outcomes
+from prrt_outcomes.simulate.lesions import RESPONSES
+from prrt_outcomes.simulate.safety_tables import derive_labs
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
+from prrt_outcomes.simulate.truth import compute_hazard_ratios, compute_state_hazard_ratio
 
 SETTINGS = SimulationSettings()
 MODEL = (Path(__file__).parents[3] / "docs" / "simulation_model.md").read_text()
@@ -77,10 +76,10 @@ def test_without_effect_the_naive_comparison_still_flatters_responders():
 
 def test_hazard_ratios_of_groups_are_those_of_the_model_where_scans_are_exact(monkeypatch):
     ratios = ((1, 2, 1, 1), (1, 1, 3))
-    monkeypatch.setattr(hazards, "PROGRESSION_RATIOS", ratios)
-    monkeypatch.setattr(hazards, "DEATH_RATIOS", ratios)
+    monkeypatch.setattr(patients, "PROGRESSION_RATIOS", ratios)
+    monkeypatch.setattr(patients, "DEATH_RATIOS", ratios)
     for name in ("PROGRESSIVE_RATIO", "ECOG_RATIO", "AGE_RATIO_PER_DECADE"):
-        monkeypatch.setattr(hazards, name, 1.0)
+        monkeypatch.setattr(patients, name, 1.0)
     drawn = large(only_response(1.0, "effects.prognosis_strength=1"))
     x = np.column_stack([drawn["grade"] == 1, drawn["grade"] == 2, drawn["tumour_group"] == 1]).astype(float)
     found = compute_hazard_ratios(drawn["pfs_days"].to_numpy(dtype=float), drawn["pfs_event"].to_numpy(), x)

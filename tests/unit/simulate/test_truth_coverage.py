@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from prrt_outcomes.simulate.baseline import GRADES, TUMOUR_GROUPS
-from prrt_outcomes.simulate.evaluation import RESPONSES
-from prrt_outcomes.simulate.registry import simulate_outcomes
+from prrt_outcomes.simulate.history import simulate_outcomes
+from prrt_outcomes.simulate.lesions import RESPONSES
+from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile

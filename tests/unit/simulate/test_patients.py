@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.simulate.hazards import compute_log_hazard, draw_death_days, draw_progression_days
+from prrt_outcomes.simulate.patients import compute_log_hazard, draw_death_days, draw_progression_days
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 
 N = 200_000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.simulate.evaluation import (
+from prrt_outcomes.simulate.lesions import (
     NE,
     PD,
     PR,

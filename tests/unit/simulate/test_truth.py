@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.simulate.curves import (
+from prrt_outcomes.simulate.truth import (
     compute_hazard_ratios,
     compute_kaplan_meier,
     compute_median,

@@ -78,8 +78,8 @@ def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCo
     Parameters
     ----------
     samples : cohort and control
-    weights : (n,) balancing weights; each side's are scaled to its effective sample size, so that weights do not
-        feign information
+    weights : (n,) balancing weights; each side's are scaled to its effective sample size, so that weights add no
+        information
     """
     scale = np.ones(len(samples.time_months))
     if weights is not None:

@@ -36,7 +36,7 @@ class PublishedArm:
     milestones : (months, survival)
     source_population : arms with the same value share patients; one of them stands in a summary
     evidence : ``abstract_seen`` or ``secondary_seen``
-    source_seen, note : where it was seen, and its doubts
+    source_seen, note : where it was seen, and what is uncertain
     """
 
     arm: str

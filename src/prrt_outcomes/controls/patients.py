@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+TRIAL_COLUMNS = ("element", "cohort", "control_value", "note")
+ELEMENTS = (
+    "eligibility", "assignment", "time_zero", "left_truncation",
+    "outcome", "follow_up", "missing_covariates", "estimand",
+)  # fmt: skip
 TARGET_PATIENTS = {
     "att": "patients as ours (ATT)",
     "overlap": "patients who could be in either group (overlap)",
@@ -121,11 +126,6 @@ def describe_target_trial(
     Rows of `control_target_trial` but for the control: element, cohort, control_value, note. A note says what is
     not as in a trial; it is empty where nothing is.
     """
-    sides = [members for _, members in samples.sides()]
-    complete = samples.covariates.notna().all(axis=1).to_numpy()
-    late = [int((samples.entry[side] > 0).sum()) for side in sides]
-    missing = [int((~complete & side).sum()) for side in sides]
-    longest = [float(samples.time_months[side].max()) for side in sides]
     origin, outcome = "as reported", control.endpoint
     if definition is not None:
         origin = str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
@@ -135,50 +135,57 @@ def describe_target_trial(
     source = f" of {control.source}" if control.source else ""
     population = f"; {control.population}" if control.population else ""
     criterion = f", {control.criterion}" if control.criterion else ""
-    elements = [
-        (
-            "eligibility",
+    adjusted = ", ".join(control.covariates) or "nothing"
+    rows = _describe_follow_up(samples) | {
+        "eligibility": (
             f"{samples.sizes['n']} patients" + (f" ({within})" if within else ""),
             f"{samples.sizes['n_control']} patients{source}{population}",
             "" if population else "the control's rules of entry are not stated",
         ),
-        (
-            "assignment",
+        "assignment": (
             "PRRT as given",
             "as treated there",
-            f"not randomised: adjusted for {', '.join(control.covariates) or 'nothing'}; what is not listed is not",
+            f"not randomised: adjusted for {adjusted}; what is not listed is not",
         ),
-        (
-            "time_zero",
+        "time_zero": (
             origin,
             control.origin or "not stated",
             ""
             if control.origin
             else "whether time zero is when a patient could have been treated is not known",
         ),
-        (
-            "left_truncation",
-            *(f"{count} enter late" for count in late),
-            "late entries count as at risk from their entry on" if any(late) else "",
-        ),
-        (
-            "outcome",
+        "outcome": (
             outcome,
             control.endpoint + criterion,
             "" if criterion else "how the control's outcome was measured is not stated",
         ),
-        (
-            "follow_up",
-            *(f"longest {months:.1f} months" for months in longest),
-            "differences beyond the shorter follow-up rest on one side"
-            if min(longest) < 0.8 * max(longest)
-            else "",
+        "estimand": (estimand, estimand, "" if control.weights else "the two groups are not made alike"),
+    }
+    return [dict(zip(TRIAL_COLUMNS, (name, *rows[name]), strict=True)) for name in ELEMENTS]
+
+
+def _describe_follow_up(samples: TwoSamples) -> dict[str, tuple[str, str, str]]:
+    """Late entry, follow-up and missing covariates: cohort, control, note."""
+    sides = [members for _, members in samples.sides()]
+    complete = samples.covariates.notna().all(axis=1).to_numpy()
+    late = [int((samples.entry[side] > 0).sum()) for side in sides]
+    missing = [int((~complete & side).sum()) for side in sides]
+    longest = [float(samples.time_months[side].max()) for side in sides]
+    is_uneven = min(longest) < 0.8 * max(longest)
+    return {
+        "left_truncation": (
+            f"{late[0]} enter late",
+            f"{late[1]} enter late",
+            "late entries count as at risk from their entry on" if any(late) else "",
         ),
-        (
-            "missing_covariates",
-            *(f"{count} patients" for count in missing),
+        "follow_up": (
+            f"longest {longest[0]:.1f} months",
+            f"longest {longest[1]:.1f} months",
+            "differences beyond the shorter follow-up rest on one side" if is_uneven else "",
+        ),
+        "missing_covariates": (
+            f"{missing[0]} patients",
+            f"{missing[1]} patients",
             "weights use complete cases only" if any(missing) else "",
         ),
-        ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
-    ]
-    return [dict(zip(("element", "cohort", "control_value", "note"), row, strict=True)) for row in elements]
+    }

@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 
 NOT_BALANCED = (
     "weak evidence: the patients of a published arm are not known one by one, so nothing can be balanced; "
-    "read it with its comparability card"
+    "read it with its comparability table"
 )
 PARTLY_BALANCED = (
     "weak evidence: only what the published baseline table names is balanced; "
-    "read it with its comparability card"
+    "read it with its comparability table"
 )
 
 

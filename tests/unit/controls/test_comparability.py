@@ -1,4 +1,4 @@
-"""The comparability card: same, different, unknown, and what the words of a publication mean."""
+"""The comparability table: same, different, unknown, and what the words of a publication mean."""
 
 import numpy as np
 import pytest

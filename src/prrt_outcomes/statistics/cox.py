@@ -37,6 +37,7 @@ from prrt_outcomes.statistics.separation import (
 )
 
 EVENTS_PER_PARAMETER = 10
+STATUS_ORDER = ("no_events", "separation", "not_estimable", "few_events")
 
 
 def fit_cox(
@@ -113,16 +114,14 @@ def fit_cox_rows(
     confidence: float = 0.95,
 ) -> CoxResult:
     """Fit a Cox model to a design and rows that are already checked; see `fit_cox`."""
-    tied = derive_tied_events(rows, ties)
-    p = len(design.columns)
     if rows.n_events == 0:
         return empty_cox_result(design, rows, robust, ties, confidence)
     centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
-    null = compute_partial_likelihood(matrix, rows, tied, np.zeros(p))
+    null = compute_partial_likelihood(matrix, rows, derive_tied_events(rows, ties), np.zeros(matrix.shape[1]))
     used = find_estimable_columns(null.information, rows.weights[rows.event].sum())
-    statuses = np.where(used, "ok", "not_estimable").astype(object)
     if not used.any():
+        statuses = np.full(len(used), "not_estimable", dtype=object)
         empty = empty_cox_result(design, rows, robust, ties, confidence)
         return replace(
             empty,
@@ -132,48 +131,18 @@ def fit_cox_rows(
             log_likelihood=null.log_likelihood,
             log_likelihood_null=null.log_likelihood,
         )
-    null_information = null.information[np.ix_(used, used)]
-    fit = fit_newton(
-        lambda beta: compute_partial_likelihood(matrix[:, used], rows, tied, beta),
-        np.zeros(int(used.sum())),
-        null_information=null_information,
-    )
-    separated, directions = find_separated_columns(fit, null_information)
-    few = rows.n_events < EVENTS_PER_PARAMETER * used.sum()
-    fitted, columns = rows, np.arange(int(used.sum()))
-    if separated.any():
-        limit = fit_monotone_limit(matrix[:, used], rows, directions, separated, ties)
-        fit, fitted, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
-    statuses[used] = "not_estimable"
-    statuses[np.flatnonzero(used)[columns]] = "ok"
-    statuses[np.flatnonzero(used)[separated]] = "separation"
-    beta, model_covariance = np.full(p, np.nan), np.full((p, p), np.nan)
-    covariance = model_covariance.copy()
-    if len(columns):
-        place = np.flatnonzero(used)[columns]
-        beta[place] = fit.coefficients
-        model_covariance[np.ix_(place, place)] = covariance[np.ix_(place, place)] = np.linalg.inv(
-            fit.at.information
-        )
-        if robust:
-            residuals = compute_score_residuals(
-                matrix[:, place], fitted, derive_tied_events(fitted, ties), fit.at
-            )
-            inverse = model_covariance[np.ix_(place, place)]
-            covariance[np.ix_(place, place)] = compute_sandwich(residuals, inverse, fitted)
+    beta, covariances, statuses, log_likelihood = _maximise(matrix, rows, ties, null, used, robust)
+    covariance, model_covariance = covariances
     finite = statuses == "ok"
-    beta[~finite] = np.nan
-    for matrix_ in (covariance, model_covariance):
-        matrix_[~finite], matrix_[:, ~finite] = np.nan, np.nan
-    unscale = np.outer(scale, scale)
-    statuses[(statuses == "ok") & few] = "few_events"
-    order = ("separation", "not_estimable", "few_events")
-    status = next((s for s in order if (statuses == s).any()), "ok")
+    if rows.n_events < EVENTS_PER_PARAMETER * used.sum():
+        statuses[finite] = "few_events"
     table = format_coefficient_table(
         design, rows.event, beta / scale, np.sqrt(np.diag(covariance)) / scale, statuses, confidence
     )
+    unscale = np.outer(scale, scale)
+    ratio = 2 * (log_likelihood - null.log_likelihood)
     return CoxResult(
-        status=status,
+        status=next((s for s in STATUS_ORDER if (statuses == s).any()), "ok"),
         reason=_reason(design.columns, statuses, rows.n_events),
         table=table,
         covariance=covariance / unscale,
@@ -184,11 +153,9 @@ def fit_cox_rows(
         n_events=rows.n_events,
         n_missing=design.n_missing,
         n_clusters=len(np.unique(rows.cluster)),
-        log_likelihood=fit.at.log_likelihood,
+        log_likelihood=log_likelihood,
         log_likelihood_null=null.log_likelihood,
-        likelihood_ratio=compute_chi_squared_test(
-            2 * (fit.at.log_likelihood - null.log_likelihood), int(used.sum())
-        ),
+        likelihood_ratio=compute_chi_squared_test(ratio, int(used.sum())),
         wald=compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)]),
         score=compute_quadratic_test(null.score[used], null.information[np.ix_(used, used)]),
         confidence=confidence,
@@ -196,6 +163,40 @@ def fit_cox_rows(
         design=design,
         rows=rows,
     )
+
+
+def _maximise(matrix: np.ndarray, rows: ModelRows, ties: str, null, used: np.ndarray, robust: bool):
+    """Coefficients, both covariances, statuses and log likelihood; empty where separated or not estimable."""
+    p, inner, tied = len(used), matrix[:, used], derive_tied_events(rows, ties)
+    information = null.information[np.ix_(used, used)]
+    fit = fit_newton(
+        lambda beta: compute_partial_likelihood(inner, rows, tied, beta),
+        np.zeros(inner.shape[1]),
+        null_information=information,
+    )
+    separated, directions = find_separated_columns(fit, information)
+    fitted, columns = rows, np.arange(inner.shape[1])
+    if separated.any():
+        limit = fit_monotone_limit(inner, rows, directions, separated, ties)
+        fit, fitted, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
+    place = np.flatnonzero(used)[columns]
+    statuses = np.full(p, "not_estimable", dtype=object)
+    statuses[place] = "ok"
+    statuses[np.flatnonzero(used)[separated]] = "separation"
+    beta, covariance, model_covariance = np.full(p, np.nan), np.full((p, p), np.nan), np.full((p, p), np.nan)
+    if len(columns):
+        block = np.ix_(place, place)
+        beta[place] = fit.coefficients
+        model_covariance[block] = covariance[block] = np.linalg.inv(fit.at.information)
+        if robust:
+            tied = derive_tied_events(fitted, ties)
+            residuals = compute_score_residuals(matrix[:, place], fitted, tied, fit.at)
+            covariance[block] = compute_sandwich(residuals, model_covariance[block], fitted)
+    empty = statuses != "ok"
+    beta[empty] = np.nan
+    for values in (covariance, model_covariance):
+        values[empty], values[:, empty] = np.nan, np.nan
+    return beta, (covariance, model_covariance), statuses, fit.at.log_likelihood
 
 
 def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: ModelRows) -> np.ndarray:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER
+from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER, STATUS_ORDER
 from prrt_outcomes.statistics.cox_result import (
-    NO_TEST,
     ChiSquaredTest,
     compute_quadratic_test,
     format_coefficient_table,
@@ -135,25 +134,10 @@ def fit_fine_gray(
     p = len(design.columns)
     statuses = np.full(p, "no_events", dtype=object)
     beta, covariance = np.full(p, np.nan), np.full((p, p), np.nan)
-    log_likelihoods, wald = (np.nan, np.nan), NO_TEST
+    log_likelihoods = (np.nan, np.nan)
     if checked.n_events:
-        null = _evaluate(rows, rows.matrix, np.zeros(p))
-        used = find_estimable_columns(null.information, checked.weights[checked.event].sum())
-        statuses = np.where(used, "ok", "not_estimable").astype(object)
-        log_likelihoods = (null.log_likelihood, null.log_likelihood)
-        if used.any():
-            inner = rows.matrix[:, used]
-            fit = fit_newton(lambda b: _evaluate(rows, inner, b), np.zeros(int(used.sum())))
-            separated, _ = find_separated_columns(fit, null.information[np.ix_(used, used)])
-            finite = np.flatnonzero(used)[~separated]
-            statuses[np.flatnonzero(used)[separated]] = "separation"
-            few = checked.n_events < EVENTS_PER_PARAMETER * used.sum()
-            statuses[finite] = "few_events" if few else "ok"
-            beta[finite] = fit.coefficients[~separated]
-            covariance[np.ix_(finite, finite)] = _compute_covariance(rows, inner, fit.at, ~separated)
-            log_likelihoods = (fit.at.log_likelihood, null.log_likelihood)
-            wald = compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)])
-    order = ("no_events", "separation", "not_estimable", "few_events")
+        beta, covariance, statuses, log_likelihoods = _maximise(rows, checked.n_events)
+    finite = np.isfinite(beta)
     table = format_coefficient_table(
         design,
         event[checked.kept],
@@ -164,7 +148,7 @@ def fit_fine_gray(
         ratio="subdistribution_hazard_ratio",
     )
     return FineGrayResult(
-        status=next((s for s in order if (statuses == s).any()), "ok"),
+        status=next((s for s in STATUS_ORDER if (statuses == s).any()), "ok"),
         table=table,
         covariance=covariance / np.outer(scale, scale),
         n_rows=checked.n,
@@ -174,9 +158,29 @@ def fit_fine_gray(
         n_missing=design.n_missing,
         log_likelihood=log_likelihoods[0],
         log_likelihood_null=log_likelihoods[1],
-        wald=wald,
+        wald=compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)]),
         confidence=confidence,
     )
+
+
+def _maximise(rows: _Rows, n_events: int):
+    """Coefficients, covariance, statuses and log likelihoods; empty where separated or not estimable."""
+    p = rows.matrix.shape[1]
+    beta, covariance = np.full(p, np.nan), np.full((p, p), np.nan)
+    null = _evaluate(rows, rows.matrix, np.zeros(p))
+    used = find_estimable_columns(null.information, float(n_events))
+    statuses = np.where(used, "ok", "not_estimable").astype(object)
+    if not used.any():
+        return beta, covariance, statuses, (null.log_likelihood, null.log_likelihood)
+    inner = rows.matrix[:, used]
+    fit = fit_newton(lambda b: _evaluate(rows, inner, b), np.zeros(int(used.sum())))
+    separated, _ = find_separated_columns(fit, null.information[np.ix_(used, used)])
+    finite = np.flatnonzero(used)[~separated]
+    statuses[np.flatnonzero(used)[separated]] = "separation"
+    statuses[finite] = "few_events" if n_events < EVENTS_PER_PARAMETER * used.sum() else "ok"
+    beta[finite] = fit.coefficients[~separated]
+    covariance[np.ix_(finite, finite)] = _compute_covariance(rows, inner, fit.at, ~separated)
+    return beta, covariance, statuses, (fit.at.log_likelihood, null.log_likelihood)
 
 
 def _arrange(time, event, censored, matrix) -> _Rows:

@@ -36,39 +36,6 @@ LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
 NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
-REPORT_INPUTS = (
-    "stages",
-    "attrition",
-    "response_rates",
-    "response_concordance",
-    "response_differences",
-    "baseline",
-    "estimands",
-    "estimand_comparison",
-    "subgroups",
-    "sensitivity",
-    "scan_interval_test",
-    "hazard_ratio_periods",
-    "km_summary",
-    "milestones",
-    "logrank",
-    "rmst_difference",
-    "cox",
-    "cox_diagnostics",
-    "competing_risks",
-    "competing_tests",
-    "responders",
-    "responder_bias",
-    "controls",
-    "control_balance",
-    "control_comparability",
-    "control_verdicts",
-    "reconstruction_quality",
-    "claims",
-    "safety_grades",
-    "safety_rates",
-    "treatment_delivery",
-)
 REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
     "treatment": ("Treatment", write_treatment),
     "response": ("Response", write_response),
@@ -95,7 +62,7 @@ def write_report(results_folder: Path | str, study) -> Path:
         of `report.html`; it appears whole or not at all.
     """
     results = Path(results_folder)
-    tables = read_report_tables(results)
+    tables = ReportTables(results)
     page = render_report(tables, read_figures(results / "figures"), study)
     path = results / "report.html"
     unfinished = results / ".report.html.unfinished"
@@ -104,13 +71,17 @@ def write_report(results_folder: Path | str, study) -> Path:
     return path
 
 
-def read_report_tables(results: Path) -> dict[str, pd.DataFrame]:
-    """Read every table of `REPORT_INPUTS`, empty where it is absent."""
-    tables = {}
-    for name in REPORT_INPUTS:
-        path = results / "tables" / f"{name}.csv"
-        tables[name] = read_table(path, name) if path.is_file() else empty_table(name)
-    return tables
+class ReportTables(dict[str, pd.DataFrame]):
+    """Result tables of a run by name, read when a chapter asks for them; empty where one is absent."""
+
+    def __init__(self, results: Path) -> None:
+        super().__init__()
+        self.folder = results / "tables"
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        path = self.folder / f"{name}.csv"
+        self[name] = read_table(path, name) if path.is_file() else empty_table(name)
+        return self[name]
 
 
 def read_figures(folder: Path) -> dict[str, list[PageFigure]]:

@@ -11,9 +11,9 @@ from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
 from prrt_outcomes.report.response_chapters import write_responders
 from prrt_outcomes.report.survival_chapter import describe_periods
-from prrt_outcomes.report.write import REPORT_INPUTS
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.schema import list_tables
 
 
 def plain(markup) -> str:
@@ -33,7 +33,7 @@ def study() -> Study:
 def tables():
     def fill(**given):
         frames = {name: conform_table(name, pd.DataFrame(rows)) for name, rows in given.items()}
-        return {name: empty_table(name) for name in REPORT_INPUTS} | frames
+        return {name: empty_table(name) for name in list_tables("results")} | frames
 
     return fill
 

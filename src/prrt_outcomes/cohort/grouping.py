@@ -86,7 +86,7 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
     """
     import pandas as pd
 
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for name in names:
         values = frame[name]
         if pd.api.types.is_numeric_dtype(values.dtype) and not isinstance(values.dtype, pd.BooleanDtype):

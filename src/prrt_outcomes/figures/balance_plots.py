@@ -56,7 +56,7 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
         + p9.geom_point(p9.aes(color="weights", shape="weights"), size=2.2 * style.scale, stroke=0, alpha=0.9)
         + p9.scale_color_manual(values=[COLOURS[w] for w in weights], **same)
         + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
-        + p9.scale_x_continuous(limits=(-reach, reach), labels=_label_differences)
+        + p9.scale_x_continuous(minor_breaks=[], limits=(-reach, reach), labels=_label_differences)
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
         + p9.labs(
             title=title,
@@ -122,8 +122,10 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
         + p9.facet_wrap("panel", nrow=1 if len(kinds) < 4 else 2)
         + p9.scale_fill_manual(**scale)
         + p9.scale_color_manual(**scale, guide=None)
-        + p9.scale_x_continuous(breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"])
-        + p9.scale_y_continuous(labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
+        + p9.scale_x_continuous(
+            minor_breaks=[], breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"]
+        )
+        + p9.scale_y_continuous(minor_breaks=[], labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
         + p9.labs(
             title=title,
             subtitle="Share of patients by propensity score: cohort up, control down. Filled: weighted; outline: "

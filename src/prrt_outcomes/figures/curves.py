@@ -107,9 +107,10 @@ def plot_curves(curves: Curves, style: FigureStyle):
         breaks=list(curves.ticks),
         labels=label_months,
         limits=(0, last),
+        minor_breaks=[],
         expand=(0.13 if len(panels) > 3 else 0.035, 0),
     )
-    plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, expand=(0, 0))
+    plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, minor_breaks=[], expand=(0, 0))
     subtitle = (
         fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False)
         if curves.subtitle

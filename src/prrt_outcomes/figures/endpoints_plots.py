@@ -64,8 +64,8 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
         )
         + p9.geom_point(position=apart, size=1.8 * style.scale, stroke=0)
         + group_scales(groups, names, color_groups(group_by, groups))[:1]
-        + p9.scale_x_continuous(breaks=list(range(1, int(rows["number"].max()) + 1)))
-        + p9.scale_y_continuous(limits=(0, None))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=list(range(1, int(rows["number"].max()) + 1)))
+        + p9.scale_y_continuous(minor_breaks=[], limits=(0, None))
         + p9.labs(
             title=title, subtitle=fill(words, 112), x="Number of the scan after the first cycle", y="Days"
         )
@@ -176,8 +176,8 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
             arrow=p9.arrow(length=0.05, type="closed", angle=22),
         )
         + p9.scale_fill_manual(values={"main": "#FFFFFF", "reasons": "#F5F7F9"})
-        + p9.scale_x_continuous(limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
-        + p9.scale_y_continuous(expand=(0, 0.4), breaks=[])
+        + p9.scale_x_continuous(minor_breaks=[], limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
+        + p9.scale_y_continuous(minor_breaks=[], expand=(0, 0.4), breaks=[])
         + p9.labs(title=title, subtitle=f"Steps that lost patients, with reasons{more}", x="", y="")
         + theme_prrt(style, lines * style.row_in * 1.12 + 0.9 * style.scale, legend="none")
         + p9.theme(axis_line=p9.element_blank())

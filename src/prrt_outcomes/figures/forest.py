@@ -148,9 +148,13 @@ def plot_forest(forest: Forest, style: FigureStyle):
         )
         + p9.scale_color_manual(values=[series[k][1] for k in kinds], **words)
         + p9.scale_shape_manual(values=[forest.marks.get(k, "s") for k in kinds], **words)
-        + p9.scale_x_continuous(breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
         + p9.scale_y_continuous(
-            breaks=rows["y"].tolist(), labels=rows["label"].tolist(), limits=(0, lines), expand=(0, 0.1)
+            breaks=rows["y"].tolist(),
+            minor_breaks=[],
+            labels=rows["label"].tolist(),
+            limits=(0, lines),
+            expand=(0, 0.1),
         )
         + p9.labs(
             title=fill(forest.title, _letters(style, width_in) - 8),

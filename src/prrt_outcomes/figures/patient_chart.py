@@ -129,8 +129,10 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     labels = [*rows, *(format_number(v, 0) for v in values[2:])]
     return (
         plot
-        + p9.scale_x_continuous(breaks=ticks, labels=label_months)
-        + p9.scale_y_continuous(breaks=values, labels=labels, limits=(-0.28 * top, top * 1.16))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
+        + p9.scale_y_continuous(
+            minor_breaks=[], breaks=values, labels=labels, limits=(-0.28 * top, top * 1.16)
+        )
         + p9.labs(
             title=title,
             subtitle="Response of each scan above its sum; ring: smallest sum so far",

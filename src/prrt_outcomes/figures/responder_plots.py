@@ -166,8 +166,10 @@ def plot_landmark_ratio(
         + p9.scale_color_manual(values=colours, **scale)
         + p9.scale_fill_manual(values=colours, **scale)
         + p9.scale_shape_manual(values=["D" if m == "naive" else "o" for m in labels], **scale)
-        + p9.scale_x_continuous(breaks=ticks, labels=label_months)
-        + p9.scale_y_log10(breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios)
+        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
+        + p9.scale_y_log10(
+            minor_breaks=[], breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios
+        )
         + p9.labs(
             title=f"{title}: responders against others",
             subtitle="Hazard ratio of responders against all others still at risk, by the landmark that defines them",
@@ -214,8 +216,8 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
             labels=[fill(_state_words(s, means), 26) for s in shown[::-1]],
             name="",
         )
-        + p9.scale_x_continuous(breaks=ticks, labels=label_months, expand=(0.01, 0))
-        + p9.scale_y_continuous(labels=label_percent, expand=(0, 0.01))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months, expand=(0.01, 0))
+        + p9.scale_y_continuous(minor_breaks=[], labels=label_percent, expand=(0, 0.01))
         + p9.labs(title=f"{title}: response and what follows", subtitle=fill(subtitle, 110), x=time, y="")
         + theme_prrt(style, 3.3 * style.scale, legend="right")
         + p9.theme(legend_title=p9.element_blank())
@@ -270,8 +272,10 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
         + p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
         + p9.geom_ribbon(fill=FEW_COLOURS[0], alpha=0.18)
         + p9.geom_line(color=FEW_COLOURS[0], size=style.line)
-        + p9.scale_x_continuous(breaks=steps, labels=_label_changes)
-        + p9.scale_y_log10(breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios)
+        + p9.scale_x_continuous(minor_breaks=[], breaks=steps, labels=_label_changes)
+        + p9.scale_y_log10(
+            minor_breaks=[], breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios
+        )
         + p9.labs(
             title=f"{title} by depth of response",
             subtitle=fill(words, 110),

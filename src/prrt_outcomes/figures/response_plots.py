@@ -161,8 +161,10 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         plot
         + p9.geom_hline(yintercept=0, color=INK, size=0.35)
         + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
-        + p9.scale_x_continuous(breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
-        + p9.scale_y_continuous(breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
+        + p9.scale_y_continuous(
+            minor_breaks=[], breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06)
+        )
         + p9.labs(
             title=title,
             subtitle=f"Best change of the sum of target lesions from baseline, {n} patients with a measured change",
@@ -248,8 +250,10 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
         )
         + p9.scale_shape_manual(values=[MARKS[m][0] for m in kinds], **scale)
         + p9.scale_color_manual(values=[MARKS[m][2] for m in kinds], **scale)
-        + p9.scale_x_continuous(breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0))
-        + p9.scale_y_continuous(breaks=[], expand=(0, 0.7))
+        + p9.scale_x_continuous(
+            minor_breaks=[], breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0)
+        )
+        + p9.scale_y_continuous(minor_breaks=[], breaks=[], expand=(0, 0.7))
         + p9.labs(
             title=title,
             subtitle=f"All {total} patients"

@@ -160,8 +160,8 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
         + texts
         + p9.facet_wrap("analyte", ncol=columns)
         + p9.scale_fill_manual(values=list(GRADE_COLOURS.values()), limits=[str(g) for g in GRADE_COLOURS])
-        + p9.scale_x_continuous(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + p9.scale_y_continuous(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + p9.scale_x_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + p9.scale_y_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
         + p9.labs(
             title=title,
             subtitle="Patients by grade at baseline and worst grade afterwards; above the diagonal: worse",

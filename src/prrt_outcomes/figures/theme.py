@@ -220,6 +220,7 @@ def share_columns(widths: Sequence[float]) -> list:
         p9.scale_x_continuous(
             breaks=lambda limits: [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < TEXT_X / 2 else [],
             labels=label_percent,
+            minor_breaks=[],
         ),
         p9.theme(
             axis_line_y=p9.element_blank(),

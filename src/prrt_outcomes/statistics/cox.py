@@ -59,10 +59,6 @@ def fit_cox(
         patient has more than one event
     ties : ``efron`` or ``breslow``
 
-    Returns
-    -------
-    CoxResult
-
     Raises
     ------
     ValueError

@@ -54,10 +54,6 @@ def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> P
     transform : g(t): ``km`` 1 - S(t-) of the pooled, unweighted Kaplan-Meier curve, ``identity``, ``rank`` or
         ``log``
 
-    Returns
-    -------
-    ProportionalHazardsResult
-
     Raises
     ------
     ValueError

@@ -226,10 +226,6 @@ def compute_e_value(
     common_outcome : of a hazard ratio: more than 15 % have the event by the end of follow-up. The ratio is
         then turned into a risk ratio by (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)), else taken as one.
 
-    Returns
-    -------
-    EValue
-
     Raises
     ------
     ValueError

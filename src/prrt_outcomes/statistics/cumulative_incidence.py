@@ -73,10 +73,6 @@ def fit_cumulative_incidence(
     interval, confidence : as `compute_interval`, on F
     group : label that the result carries
 
-    Returns
-    -------
-    CumulativeIncidence
-
     Raises
     ------
     ValueError : strata
@@ -209,10 +205,6 @@ def compute_gray_test(table: RiskTable, rho: float = 0.0) -> GrayTest:
     ----------
     table : risk table of two or more groups, with competing events; strata are added up
     rho : weight (1 - F(t-))^rho of the pooled incidence; 0 as usual
-
-    Returns
-    -------
-    GrayTest
 
     Raises
     ------

@@ -102,10 +102,6 @@ def fit_fine_gray(
     cause : event code that counts; other codes above 0 are competing events
     covariates, references, confidence : as `fit_cox`
 
-    Returns
-    -------
-    FineGrayResult
-
     Raises
     ------
     ValueError

@@ -214,15 +214,6 @@ def fit_firth_cox(
 ) -> FirthResult:
     """Fit a Cox model with Firth's penalty; arguments as `fit_cox`.
 
-    Returns
-    -------
-    FirthResult
-
-    Raises
-    ------
-    ValueError
-        as `fit_cox`.
-
     Notes
     -----
     The log partial likelihood (Breslow ties, as coxphf) plus half the log determinant of its information;

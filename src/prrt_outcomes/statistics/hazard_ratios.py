@@ -199,10 +199,6 @@ def fit_subgroup_hazard_ratios(
     adjust : covariates adjusted for in every fit
     others : as `fit_cox`
 
-    Returns
-    -------
-    SubgroupResult
-
     Raises
     ------
     ValueError

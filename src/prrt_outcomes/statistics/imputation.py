@@ -183,10 +183,6 @@ def pool_estimates(
     complete_degrees_of_freedom : what a complete data set would have had (events minus coefficients)
     confidence : level of the interval
 
-    Returns
-    -------
-    PooledEstimate
-
     Raises
     ------
     ValueError

@@ -145,10 +145,6 @@ def fit_kaplan_meier(
     interval, confidence : as `compute_interval`
     group : label that the result carries
 
-    Returns
-    -------
-    KaplanMeier
-
     Raises
     ------
     ValueError : strata
@@ -210,10 +206,6 @@ def compute_kaplan_meier(
     table : risk table without strata (a curve belongs to one stratum)
     group : label of the group; may be left out where there is one
     interval, confidence : as `compute_interval`
-
-    Returns
-    -------
-    KaplanMeier
 
     Raises
     ------

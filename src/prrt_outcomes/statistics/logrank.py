@@ -168,10 +168,6 @@ def compute_logrank(
     -------
     LogRank; groups that are never at risk when an event happens do not count as a degree of freedom
 
-    Raises
-    ------
-    ValueError : as `compute_test_weights`
-
     References
     ----------
     Fleming and Harrington 1991, chapter 7; Tarone and Ware 1977; Peto and Peto 1972; R survival ``survdiff``.

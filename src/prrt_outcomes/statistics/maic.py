@@ -75,10 +75,6 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
     covariates : one row a patient
     targets : summaries of the comparator
 
-    Returns
-    -------
-    MaicResult
-
     Raises
     ------
     ValueError
@@ -125,11 +121,6 @@ def bootstrap_maic(
     weights : (R, n) exp(X b), to be multiplied by the counts; nan rows where the replicate has no solution,
         nan columns where a covariate is missing
     status : (R,) ``ok`` or ``no_solution``
-
-    Raises
-    ------
-    ValueError
-        as `fit_maic` on all rows; when the matrix does not fit the rows.
     """
     matrix, complete = _centred_on_targets(covariates, targets)
     weights_matrix = np.asarray(weights_matrix)

@@ -58,10 +58,6 @@ def fit_propensity(
     in_cohort : (n,) True or 1 for the cohort, False or 0 for the control
     covariates, references : as `derive_design_matrix`
 
-    Returns
-    -------
-    PropensityResult
-
     Raises
     ------
     ValueError
@@ -270,10 +266,6 @@ def fit_matching(
     in_cohort : (n,) True for the cohort
     n_controls : k of 1:k; first controls are shared out before second ones
     caliper_sd : largest distance, in pooled standard deviations of the logit
-
-    Returns
-    -------
-    MatchingResult
 
     Raises
     ------

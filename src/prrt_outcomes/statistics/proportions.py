@@ -140,10 +140,6 @@ def compute_proportion_difference(
         ``miettinen_nurminen`` (score; ours, since that of statsmodels fails in small samples)
     confidence : two-sided
 
-    Returns
-    -------
-    ProportionDifference
-
     Raises
     ------
     ValueError : counts that are no counts, unknown method
@@ -231,10 +227,6 @@ def compute_kappa(
     first, second : one category a patient, no missing values, shape (n,)
     categories : all categories in their order; default those that occur, sorted
     confidence : of the large-sample interval
-
-    Returns
-    -------
-    Kappa
 
     Raises
     ------

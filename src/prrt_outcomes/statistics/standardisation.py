@@ -67,10 +67,6 @@ def fit_standardised_survival(
     milestones : times at which survival is compared
     estimand : target population: ``ATT`` the cohort, ``overlap``, ``ATE`` both
 
-    Returns
-    -------
-    StandardisedSurvival
-
     Raises
     ------
     ValueError

@@ -94,10 +94,6 @@ def fit_simon_makuch(
     -------
     SimonMakuch; a state nobody is in after the landmark has no curve
 
-    Raises
-    ------
-    ValueError : as `compute_mantel_byar`; a negative landmark; nobody at risk after it
-
     References
     ----------
     Simon and Makuch 1984, Statistics in Medicine 3:35.

@@ -53,10 +53,6 @@ def fit_turnbull(
     tolerance : on `gap`
     max_iterations : of the accelerated EM
 
-    Returns
-    -------
-    Turnbull
-
     Raises
     ------
     ValueError : no rows, unequal lengths, missing or negative left, right before left, negative weights

@@ -1,1 +1,128 @@
 from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
+
+
+@pytest.fixture
+def trial():
+    rng = np.random.default_rng(12)
+    n = 300
+    arm = pd.Series(rng.choice(["control", "prrt"], n), name="arm")
+    groups = pd.DataFrame(
+        {"grade": rng.choice(["G1", "G2"], n), "site": rng.choice(["ileum", "pancreas"], n)}
+    )
+    time = rng.exponential(np.where(arm == "prrt", 30, 15))
+    return time, rng.random(n) < 0.8, arm, groups
+
+
+def test_forest_has_everybody_first_and_one_reference_throughout(trial):
+    time, event, arm, groups = trial
+    table = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event), arm, groups, references={"arm": "control"}
+    ).table
+    assert table["subgroup"].tolist() == ["overall", "grade", "grade", "site", "site"]
+    assert (table["reference"] == "control").all()
+    assert (
+        table["n_rows"].iloc[1:3].sum() == table["n_rows"].iloc[3:5].sum() == table["n_rows"].iloc[0] == 300
+    )
+    assert table["interaction_p_value"].iloc[1] == table["interaction_p_value"].iloc[2]
+
+
+def test_a_level_without_the_reference_or_without_events_has_a_status(trial):
+    time, event, arm, groups = trial
+    only = pd.DataFrame(
+        {"era": np.where(arm == "prrt", np.where(np.arange(300) % 7 == 0, "new", "old"), "old")}
+    )
+    table = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event), arm, only, references={"arm": "control"}
+    ).table
+    new = table[table["subgroup_level"] == "new"].iloc[0]
+    assert new["status"] == "not_estimable"
+    assert np.isnan(new["hazard_ratio"])
+    assert new["n_rows"] == (only["era"] == "new").sum()
+    quiet = event & (groups["grade"] == "G1").to_numpy()
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, quiet), arm, groups[["grade"]]).table
+    assert table.set_index("subgroup_level").loc["G2", "status"] == "no_events"
+
+
+def test_rows_with_an_unknown_level_are_in_none(trial):
+    time, event, arm, groups = trial
+    groups.loc[:19, "grade"] = None
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, groups[["grade"]]).table
+    assert table["n_rows"].tolist()[0] == 300
+    assert table["n_rows"].iloc[1:].sum() == 280
+
+
+def test_weighted_subgroups_use_a_wald_interaction(trial):
+    time, event, arm, groups = trial
+    weights = np.random.default_rng(0).uniform(0.5, 2, 300)
+    result = fit_subgroup_hazard_ratios(SurvivalData(time, event, weights=weights), arm, groups[["site"]])
+    assert result.overall.robust
+    product = ((arm == "prrt") & (groups["site"] == "pancreas")).astype(float)
+    x = pd.concat([arm, groups["site"], product.rename("product")], axis=1)
+    expected = fit_cox(
+        SurvivalData(time, event, weights=weights), x, references={"site": "ileum", "arm": "control"}
+    )
+    assert result.table["interaction_p_value"].iloc[1] == pytest.approx(
+        expected.table["p_value"].iloc[2], rel=1e-6
+    )
+
+
+def test_interaction_status_is_that_of_the_interaction(trial):
+    time, event, arm, groups = trial
+    stratified = fit_subgroup_hazard_ratios(
+        SurvivalData(time, event, strata=groups["site"]), arm, groups[["site"]]
+    ).table
+    assert stratified["interaction_status"].tolist() == ["", "ok", "ok"]
+    few = event & (np.cumsum(event) <= 20)
+    table = fit_subgroup_hazard_ratios(SurvivalData(time, few), arm, groups[["site"]]).table
+    assert table["interaction_status"].iloc[1] == "few_events"
+    none = fit_subgroup_hazard_ratios(SurvivalData(time, np.zeros(300)), arm, groups[["site"]]).table
+    assert none["interaction_status"].iloc[1] == "no_events"
+    assert none["interaction_p_value"].isna().all()
+
+
+def test_numeric_subgroups_are_refused(trial):
+    time, event, arm, _ = trial
+    with pytest.raises(ValueError, match="cut it into categories"):
+        fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, pd.DataFrame({"age": np.arange(300.0)}))
+
+
+def test_one_period_after_the_last_event_has_no_hazard_ratio(trial):
+    time, event, arm, _ = trial
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, [10, 1000])
+    assert result.table["status"].tolist() == ["ok", "ok", "no_events"]
+    assert result.table["period_start"].tolist() == [0, 10, 1000]
+    assert np.isnan(result.table["period_stop"].iloc[-1])
+    assert result.table["n_at_risk"].tolist() == [300, (time > 10).sum(), 0]
+    assert result.equality.degrees_of_freedom == 1
+
+
+def test_one_cut_before_all_events_gives_the_single_hazard_ratio(trial):
+    time, event, arm, _ = trial
+    result = fit_piecewise_hazard_ratio(SurvivalData(time + 1, event), arm, [0.5])
+    assert result.table["coefficient"].iloc[1] == pytest.approx(result.single.coefficients[0], rel=1e-9)
+    assert result.table["status"].iloc[0] == "no_events"
+
+
+def test_robust_equality_is_the_wald_test_of_the_difference(trial):
+    time, event, arm, _ = trial
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, [12], robust=True)
+    table = result.table
+    # Periods share no event, but under the sandwich they share patients: the variance is not the plain sum.
+    gap = np.diff(table["coefficient"])[0]
+    assert result.equality.statistic == pytest.approx(gap**2 / (table["std_error"] ** 2).sum(), rel=0.2)
+    assert result.equality.degrees_of_freedom == 1
+
+
+@pytest.mark.parametrize("cuts", [[], [0, 5], [5, 5], [9, 3], [np.inf]])
+def test_cuts_must_rise_above_zero(trial, cuts):
+    time, event, arm, _ = trial
+    with pytest.raises(ValueError, match="cuts"):
+        fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, cuts)

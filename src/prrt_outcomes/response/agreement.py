@@ -94,7 +94,7 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
             pair["response_a"].astype(object), pair["response_b"].astype(object), RESPONSES, confidence=level
         )
         first, second = np.divmod(np.arange(kappa.table.size), len(RESPONSES))
-        head = pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict()
+        head = pair[["comparison", "criterion_a", "criterion_b"]].iloc[0]
         cells = pd.DataFrame(
             {
                 "response_a": convert_to_category(first, RESPONSES),
@@ -104,7 +104,7 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
         )
         frames.append(
             cells.assign(
-                **head,
+                **{str(name): value for name, value in head.items()},
                 kappa=kappa.kappa,
                 kappa_low=kappa.lower,
                 kappa_high=kappa.upper,

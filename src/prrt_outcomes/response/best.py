@@ -133,7 +133,7 @@ def derive_best_responses(
         "early": (is_stable & ~late, NE),
     }
     flags = [flag for flag, _ in conditions.values()]
-    value = np.select(flags, [code for _, code in conditions.values()], NE)
+    value = np.asarray(np.select(flags, [np.asarray(code) for _, code in conditions.values()], NE))
     why = np.select(flags, [list(REASONS).index(name) for name in conditions], NOT_EVALUABLE)
     # An early stable scan explains an NE better than a scan that could not be read, hence before it.
     rank = value * 2 + (why == NOT_EVALUABLE)
@@ -148,7 +148,8 @@ def derive_best_responses(
     )
     return numbers.assign(
         why=pd.Categorical.from_codes(
-            best["why"].fillna(pd.Series(unseen, best.index)).astype(int), list(REASONS)
+            best["why"].fillna(pd.Series(unseen, best.index)).astype(int).tolist(),
+            dtype=pd.CategoricalDtype(list(REASONS)),
         ),
         complete_then_partial=np.isin(best.index, unit[contradicts]),
     )

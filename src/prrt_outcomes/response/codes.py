@@ -39,9 +39,10 @@ def convert_to_codes(column: pd.Series, levels: tuple[str, ...]) -> np.ndarray:
     return pd.Categorical(column.astype(object), categories=list(levels)).codes.astype(np.int8)
 
 
-def convert_to_category(codes: np.ndarray, levels: tuple[str, ...]) -> pd.Categorical:
+def convert_to_category(codes: np.ndarray | pd.Series, levels: tuple[str, ...]) -> pd.Categorical:
     """Ordered category of codes; -1 becomes empty."""
-    return pd.Categorical.from_codes(codes, categories=list(levels), ordered=True)
+    dtype = pd.CategoricalDtype(list(levels), ordered=True)
+    return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)  # type: ignore[arg-type]
 
 
 def convert_to_days(dates: pd.Series, *, far: bool = False) -> np.ndarray:

@@ -151,7 +151,7 @@ def read_overall_table(name: str) -> np.ndarray:
 def resolve_criteria(settings: ResponseSettings) -> tuple[CriterionDefinition, ...]:
     """The study's criteria as definitions, in its order; the first is primary."""
     own = {definition.name: definition for definition in settings.definitions}
-    return tuple(own.get(name) or NAMED[name] for name in settings.criteria)
+    return tuple(own.get(name) or NAMED[name] for name in settings.criterion_names)
 
 
 TOLERANCE = 1e-9

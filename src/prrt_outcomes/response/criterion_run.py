@@ -83,12 +83,12 @@ class CriterionRun:
     def complete_table(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add criterion, keys, the rows after adjudication and `primary_reader` to a table with a column `course`."""
         courses = self.registry.courses
-        keys = courses[KEYS].take(table["course"]).set_axis(table.index)
+        keys = courses[KEYS].take(table["course"].to_numpy()).set_axis(table.index)
         table = pd.concat([keys, table], axis=1).assign(criterion=self.criterion.name)
         if self.settings.adjudicator is not None:
             chosen = choose_adjudicated_courses(courses, self.settings)
-            chosen = table[table["course"].isin(chosen)].assign(reader=ADJUDICATED)
-            table = pd.concat([table, chosen.astype({"reader": "string"})], ignore_index=True)
+            adjudicated = table[table["course"].isin(chosen)].assign(reader=ADJUDICATED)
+            table = pd.concat([table, adjudicated.astype({"reader": "string"})], ignore_index=True)
         return table.assign(primary_reader=(table["reader"] == self.primary_reader).astype("boolean")).drop(
             columns="course"
         )
@@ -109,7 +109,7 @@ def run_criteria(
     own = study.model_copy(update={"response": settings})
     for criterion in criteria:
         if criterion.measure == "marker":
-            registry = derive_registry(derive_marker_tables(tables, criterion.analyte), own)
+            registry = derive_registry(derive_marker_tables(tables, str(criterion.analyte)), own)
             runs.append(run_criterion(registry, criterion, settings))
     return runs
 
@@ -264,8 +264,10 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     progression and the first new anticancer therapy, and `primary_reader`.
     """
     courses, best, scans = run.registry.courses, run.best[confirmed], run.scans
-    groups = {code: name for name, codes in run.settings.groups.items() for code in codes}
-    names = np.array([groups.get(code) for code in RESPONSES], dtype=object)
+    groups: dict[str, str] = {
+        str(code): name for name, codes in run.settings.groups.items() for code in codes
+    }
+    names = np.array([groups.get(code) or None for code in RESPONSES], dtype=object)
     seen = best["position"] >= 0
     any_scans = run.registry.scans
     with_lesions = courses.index.isin(any_scans.loc[any_scans["has_lesions"], "course"])

@@ -35,6 +35,11 @@ SIZE_FAULTS = (
 )
 
 
+def _plain_texts(values: pd.Series) -> np.ndarray:
+    """Texts as plain objects, None where one is missing."""
+    return values.to_numpy(dtype="object", na_value=None)  # type: ignore[call-overload]
+
+
 def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame) -> pd.DataFrame:
     """Lay lesion rows along the scans of the courses.
 
@@ -56,13 +61,13 @@ def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame)
     rows = pd.DataFrame(
         {
             "scan_id": scan_id.to_numpy(),
-            "lesion_id": pd.Categorical(kept["lesion_id"].to_numpy(dtype=object, na_value=None)),
+            "lesion_id": pd.Categorical(_plain_texts(kept["lesion_id"])),
             "role": convert_to_codes(kept["role"], ROLES),
             "node": convert_to_flags(kept["lymph_node"]),
             "longest_mm": kept["longest_mm"].to_numpy(dtype=float),
             "perpendicular_mm": kept["perpendicular_mm"].to_numpy(dtype=float),
             "state": convert_to_codes(kept["state"], STATES),
-            "organ": kept["organ"].to_numpy(dtype=object, na_value=None),
+            "organ": _plain_texts(kept["organ"]),
             "whole": True,
         }
     )
@@ -113,7 +118,7 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
         for name in joined
         for place, member in enumerate(name.split("+") if "+" in name else [name.rpartition(".")[0]])
     ]
-    members = pd.DataFrame(members, columns=["lesion_id", "member", "place"])
+    frame = pd.DataFrame(members, columns=["lesion_id", "member", "place"])
     targets = rows[(rows["kind"] == BASELINE) & (rows["role"] == TARGET)]
     base = pd.MultiIndex.from_frame(targets[["course", "lesion_id"]].astype({"lesion_id": object}))
 
@@ -122,7 +127,7 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
 
     found = rows[(rows["kind"] == FOLLOW_UP) & (rows["role"] != NEW) & rows["lesion_id"].isin(joined)]
     found = found[~at_baseline(found, "lesion_id")].rename_axis("row").reset_index()
-    found = found.astype({"lesion_id": object}).merge(members, on="lesion_id")
+    found = found.astype({"lesion_id": object}).merge(frame, on="lesion_id")
     found = found[pd.Series(at_baseline(found, "member"), found.index).groupby(found["row"]).transform("all")]
     if found.empty:
         return rows
@@ -132,7 +137,8 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
     changed[sizes.columns] = sizes.mask(later, 0.0)
     kind = rows["lesion_id"].dtype
     return pd.concat(
-        [rows.drop(index=found["row"]), changed[rows.columns].astype({"lesion_id": kind})], ignore_index=True
+        [rows.drop(index=found["row"].tolist()), changed[rows.columns].astype({"lesion_id": kind})],
+        ignore_index=True,
     )
 
 
@@ -206,5 +212,6 @@ def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.D
     else:
         limit = np.where(node & (criterion.node_normal_mm > 0), criterion.node_normal_mm, 0.0)
         gone = (size == 0) | (size < limit - TOLERANCE * limit)
-    fault = pd.Categorical.from_codes(fault, SIZE_FAULTS)
-    return pd.DataFrame({"size": size, "gone": gone, "fault": fault}, index=lesions.index)
+    kind = pd.CategoricalDtype(list(SIZE_FAULTS))
+    faults = pd.Categorical.from_codes(fault.tolist(), dtype=kind)
+    return pd.DataFrame({"size": size, "gone": gone, "fault": faults}, index=lesions.index)

@@ -44,7 +44,7 @@ def summarise_response_models(
         for model, names in plans:
             table = fit_response_model(event, own[names], references, level=level)
             table["model"] = model + table.pop("suffix")
-            frames.append(table.assign(criterion=criterion, confirmed=confirmed))
+            frames.append(table.assign(criterion=str(criterion), confirmed=bool(confirmed)))
     columns = ["criterion", "confirmed", "model", *COEFFICIENT_COLUMNS]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
@@ -111,7 +111,7 @@ def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
     )
 
 
-def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray | None, ...]:
     """Maximum likelihood: coefficient, standard error and Wald p-value of each column after the intercept."""
     import statsmodels.api as sm
 

@@ -66,7 +66,9 @@ def _list_sizes(run: CriterionRun) -> pd.DataFrame:
     lesions = run.lesions
     own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
     texts = np.array(fill_lesions(own["fault"], own["lesion_id"]), dtype=object)
-    return _list(run, own["course"], run.all_scans["date"].take(own["scan"]), texts, "not_evaluable")
+    return _list(
+        run, own["course"], run.all_scans["date"].take(own["scan"].to_numpy()), texts, "not_evaluable"
+    )
 
 
 def _list_contradictions(run: CriterionRun) -> list[pd.DataFrame]:
@@ -95,7 +97,7 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
     """Targets at baseline beyond the rules of the criterion: too many, too many in an organ, too small."""
     criterion, lesions = run.criterion, run.lesions
     own = lesions[(lesions["kind"] == BASELINE) & (lesions["role"] == TARGET)]
-    found = []
+    found: list[tuple] = []
     if criterion.targets_maximum is not None:
         counts = own.groupby("course").size()
         many = counts.index[counts > criterion.targets_maximum]
@@ -112,7 +114,9 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
         found.append((small["course"], words))
     dates = run.all_scans["date"]
     baseline = run.registry.courses["baseline"]
-    return [_list(run, at, dates.take(baseline.take(at)), words) for at, words in found]
+    return [
+        _list(run, at, dates.take(baseline.take(np.asarray(at)).to_numpy()), words) for at, words in found
+    ]
 
 
 def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], study: Study) -> list[dict]:

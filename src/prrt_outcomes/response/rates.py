@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -100,7 +101,8 @@ def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
     return long[columns].astype({"group": "object"})
 
 
-METHODS = ("miettinen_nurminen", "newcombe")
+Method = Literal["miettinen_nurminen", "newcombe"]
+METHODS: tuple[Method, ...] = get_args(Method)
 DIFFERENCE_COLUMNS = (
     "criterion", "confirmed", "group_by", "group", "reference", "category", "method", "n", "total",
     "n_reference", "total_reference", "difference", "difference_low", "difference_high", "p_value", "status",
@@ -131,17 +133,17 @@ def summarise_rate_differences(
         sizes = part.drop_duplicates("group").set_index("group")["total"]
         if len(sizes) < 2:
             continue
-        reference = choose_reference_level(sizes, references.get(group_by))
+        reference = choose_reference_level(sizes, references.get(str(group_by)))
         counts = part.set_index(["group", "category"])[["n", "total"]]
-        for group in sizes.index.drop(reference):
+        for group in [level for level in sizes.index if level != reference]:
             for category in COMPOSITES:
-                ours, theirs = counts.loc[(group, category)], counts.loc[(reference, category)]
+                ours, theirs = (counts.loc[[(name, category)]].iloc[0] for name in (group, reference))
                 head = (criterion, confirmed, group_by, group, reference, category)
                 rows += [(*head, *_compare(ours, theirs, method, level)) for method in METHODS]
     return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS))
 
 
-def _compare(ours: pd.Series, theirs: pd.Series, method: str, level: float) -> tuple:
+def _compare(ours: pd.Series, theirs: pd.Series, method: Method, level: float) -> tuple:
     """Method, counts, difference, interval, p-value and status of two rates."""
     counts = (int(ours["n"]), int(ours["total"]), int(theirs["n"]), int(theirs["total"]))
     found = compute_proportion_difference(*counts, method=method, confidence=level)

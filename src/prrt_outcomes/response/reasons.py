@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,12 +47,12 @@ def format_reasons(scans: pd.DataFrame, lesions: pd.DataFrame, criterion: Criter
             decisive = lesions.iloc[np.maximum(at, 0)] if (at >= 0).any() else None
             body[rows] = _WORDS[rule](own, decisive, criterion)
         else:
-            body[rows] = _FIXED[rule]
+            body[rows] = _FIXED[str(rule)]
     head = np.array([f"{name}: " for name in RESPONSES], dtype=object)[scans["overall_response"].to_numpy()]
     return head + body + _describe_new_lesions(scans)
 
 
-def _write_distinct(values: np.ndarray, write: Callable[[object], str]) -> np.ndarray:
+def _write_distinct(values: np.ndarray, write: Callable[[Any], str]) -> np.ndarray:
     """Text of each value; `write` is called once for each distinct one."""
     codes, uniques = pd.factorize(values, use_na_sentinel=False)
     return np.array([write(value) for value in uniques.tolist()], dtype=object)[codes]
@@ -61,7 +62,7 @@ def _write_tenths(tenths: float) -> str:
     return str(abs(tenths) / 10).removesuffix(".0")
 
 
-def format_sizes(values: np.ndarray) -> np.ndarray:
+def format_sizes(values: np.ndarray | pd.Series) -> np.ndarray:
     """Sizes with at most one decimal, halves up: 50, 12.5; the noise of a change of unit tips no half."""
     tenths = np.floor(np.nan_to_num(np.asarray(values, dtype=float)) * 10 + 0.5 + 1e-6)
     return _write_distinct(tenths, _write_tenths)
@@ -82,7 +83,7 @@ def format_changes(values: np.ndarray, unit: str) -> np.ndarray:
 def format_days(dates: pd.Series) -> np.ndarray:
     """ISO dates; empty for no date."""
     days = dates.to_numpy(dtype="datetime64[D]")
-    return _write_distinct(days.astype(np.int64), lambda d: str(np.datetime64(d, "D")))
+    return _write_distinct(days.astype(np.int64), lambda d: str(np.datetime64(int(d), "D")))
 
 
 def _table(own: pd.DataFrame, lesions, criterion) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,11 +145,11 @@ def _lay_along_courses(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days
     window = starts["first_cycle"] - pd.Timedelta(days=baseline_days)
     earliest = window.where(~(before > window), before)
     starts, dated = starts.sort_values("first_cycle", kind="stable"), dated.sort_values("date", kind="stable")
-    ends = {"left_on": "date", "right_on": "first_cycle", "by": by}
+    ends: dict[str, Any] = {"left_on": "date", "right_on": "first_cycle", "by": by}
     following = pd.merge_asof(dated, starts, **ends, allow_exact_matches=False).dropna(subset="course")
 
     def find_last(scans: pd.DataFrame) -> pd.DataFrame:
-        ends = {"left_on": "first_cycle", "right_on": "date", "by": by}
+        ends: dict[str, Any] = {"left_on": "first_cycle", "right_on": "date", "by": by}
         found = pd.merge_asof(starts, scans, **ends).set_index("course").sort_index()
         return found[found["date"] >= earliest]
 
@@ -221,7 +222,7 @@ def _find_new_modality(scans: pd.DataFrame) -> np.ndarray:
     """Whether the modality of a follow-up scan is known and no earlier scan of the course had it, but another."""
     known = scans["modality"].notna()
     first = known & ~scans.duplicated(["course", "modality"])
-    earlier = known.groupby(scans["course"]).cumsum() - known > 0
+    earlier = known.groupby(scans["course"]).cumsum() - known.astype(int) > 0
     return (first & earlier & (scans["kind"] == FOLLOW_UP)).to_numpy(dtype=bool)
 
 

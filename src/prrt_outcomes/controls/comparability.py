@@ -22,13 +22,13 @@ from prrt_outcomes.controls.vocabulary import (
 )
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.study.controls import PatientsControl
+from prrt_outcomes.units import DAYS_PER_WEEK
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.control_results import ComparisonData
     from prrt_outcomes.study.controls import Description
     from prrt_outcomes.study.model import Study
 
-DAYS_A_WEEK = 7
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
 CLOSE_SHARE = 0.1
 CLOSE_INTERVAL = 0.25
@@ -90,7 +90,7 @@ def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study:
     """
     interval = measure_scan_interval(frame, tables["responses"])
     if not np.isfinite(interval) and study.assessment_interval_days is not None:
-        interval = study.assessment_interval_days / DAYS_A_WEEK
+        interval = study.assessment_interval_days / DAYS_PER_WEEK
     analogue = measure_analogue(frame, tables["therapies"], study.partial_dates)
     return replace(describe_patients(frame), analogue=analogue, scan_interval_weeks=interval)
 
@@ -100,7 +100,7 @@ def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float
     own = responses.loc[responses["patient_id"].isin(frame["patient_id"]), ["patient_id", "assessment_date"]]
     dates = own.drop_duplicates().sort_values(["patient_id", "assessment_date"])
     gaps = dates.groupby("patient_id")["assessment_date"].diff().dt.days.dropna()
-    return float(gaps.median() / DAYS_A_WEEK) if len(gaps) else float("nan")
+    return float(gaps.median() / DAYS_PER_WEEK) if len(gaps) else float("nan")
 
 
 def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) -> float:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from prrt_outcomes.controls.library import PublishedArm, load_library
+from prrt_outcomes.controls.two_samples import COHORT, CONTROL
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.survival.curves import fit_curve
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 SERIES = "prrt"
-CONTROL = "control"
-COHORT = "cohort"
 WHOLE = "all"
 PUBLISHED_LEVEL = 0.95
 FEWEST_TO_PREDICT = 5

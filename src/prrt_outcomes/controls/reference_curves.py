@@ -220,7 +220,7 @@ def _test_one_sample(
     rows: EndpointRows, reference: ReferenceCurve, confidence: float, n_control: float
 ) -> dict:
     """Row of `controls` with the one-sample log-rank test and observed over expected events."""
-    test = compute_one_sample_logrank(rows.survival, reference.curve, confidence=confidence)
+    test = compute_one_sample_logrank(rows.data, reference.curve, confidence=confidence)
     return comparison_row(
         "one_sample_logrank",
         "smr",

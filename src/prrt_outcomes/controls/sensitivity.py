@@ -18,9 +18,8 @@ from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, 
 from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_e_value
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.units import convert_days_to_months
+from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +35,6 @@ Estimate = Callable[..., dict]
 COMMON_SHARE = 0.15
 RATIO_METHODS = ("rate_ratio", "cox")
 FEWEST = 10
-DAYS_A_WEEK = 7
 NUMBERS = (
     "method", "weights", "n", "n_control", "ess", "ess_control",
     "observed", "expected", "value", "low", "high", "std_error", "p_value", "status",
@@ -125,13 +123,12 @@ def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
         if part.sum() >= FEWEST:
             yield sensitivity_row("calendar", words, estimate(rows.select(part)))
     used = rows.select(known)
-    event = (used.event == 1).astype(float)
     fit = fit_cox(
-        SurvivalData(used.time_months, event, entry=used.entry_months),
+        used.cause_specific,
         pd.DataFrame({"five_years": (year[known] - middle) / 5}),
         confidence=data.level,
     )
-    row = hazard_ratio_row(fit.table.iloc[0], n=len(event), observed=float(event.sum()))
+    row = hazard_ratio_row(fit.table.iloc[0], n=len(used.event), observed=float((used.event == 1).sum()))
     note = "hazard of patients treated five years later over that of earlier ones, without the control"
     yield sensitivity_row("calendar", "per five years within the cohort", row, note)
 
@@ -241,7 +238,7 @@ def move_to_grid(
     progressed = (cohort.event == 1) & np.isfinite(seen) & (np.abs(seen - time) < 1 / 30)
     if not progressed.any():
         return {}
-    step = float(convert_days_to_months(interval_weeks * DAYS_A_WEEK))
+    step = float(convert_days_to_months(interval_weeks * DAYS_PER_WEEK))
     slack = 1e-9
     first = (np.floor(np.nan_to_num(since_origin("previous_assessment_date")) / step + slack) + 1) * step
     following = np.ceil(time / step - slack) * step

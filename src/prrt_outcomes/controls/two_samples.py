@@ -58,6 +58,11 @@ class TwoSamples:
         return np.zeros(len(self.time_months)) if self.entry_months is None else self.entry_months
 
     @property
+    def data(self) -> SurvivalData:
+        """The times as survival data."""
+        return SurvivalData(self.time_months, self.event, self.entry_months)
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Patients of the cohort and of the control, as columns of `controls`."""
         return {"n": int(self.in_cohort.sum()), "n_control": int((~self.in_cohort).sum())}
@@ -117,12 +122,12 @@ class Weighting:
         return self.weights is not None or self.label == "none"
 
     @property
-    def survival(self) -> SurvivalData:
-        """Times, events and entries with weights and matched sets, as fits take them."""
-        own, cluster = self.samples, None
+    def data(self) -> SurvivalData:
+        """The times as survival data, with weights and matched sets."""
+        cluster = None
         if self.cluster is not None:
             cluster = compute_codes(self.cluster, len(self.cluster), "cluster")
-        return SurvivalData(own.time_months, own.event, own.entry_months, self.weights, cluster=cluster)
+        return replace(self.samples.data, weights=self.weights, cluster=cluster)
 
     def select(self, rows: np.ndarray) -> Weighting:
         """The patients where `rows` is true, without a refit."""
@@ -292,7 +297,7 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
     curves = {}
     for name, members in weighting.samples.sides():
         curves[name] = fit_kaplan_meier(
-            weighting.select(members).survival,
+            weighting.select(members).data,
             robust=weighting.weights is not None,
             interval=settings.confidence.type,
             confidence=settings.confidence.level,
@@ -303,7 +308,7 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
 def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: dict) -> dict:
     """Row of `controls` with the hazard ratio of the cohort; `shared` fills columns of the row."""
     fit = fit_cox(
-        weighting.survival,
+        weighting.data,
         pd.DataFrame({COHORT: weighting.samples.in_cohort.astype(float)}),
         robust=weighting.weights is not None,
         confidence=settings.confidence.level,

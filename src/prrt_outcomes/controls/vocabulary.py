@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from prrt_outcomes.cohort.grouping import GROUP_OF_TYPE
+
 CRITERIA = (
     ("recist_1_1", r"^(?!.*modified).*recist[ _]*1[._]1"),
     ("recist_1_0", r"^(?!.*modified).*recist[ _]*1[._]0"),
@@ -13,16 +15,9 @@ CRITERIA = (
     ("who", r"^who\b"),
 )
 
-GEP = (
-    "gep_pancreas",
-    "gep_small_intestine",
-    "gep_large_intestine",
-    "gep_stomach_duodenum",
-    "gep_other",
-    "gep_unknown_primary",
-)
+EVERY = tuple(GROUP_OF_TYPE)
+GEP = tuple(code for code, group in GROUP_OF_TYPE.items() if group == "gep")
 LUMINAL = tuple(code for code in GEP if code not in ("gep_pancreas", "gep_unknown_primary"))
-EVERY = (*GEP, "lung", "paraganglioma", "phaeochromocytoma", "other")
 TYPES = (
     (r"\bany\b", EVERY),
     (r"gastroenteropancreatic|enteropancreatic|\bgep\b", GEP),

@@ -14,7 +14,6 @@ from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards, compare_two_samples
 from prrt_outcomes.controls.weighted_curves import tabulate_overlap, tabulate_weighted_curves
 from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_hazard_ratio, fit_weighting
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.standardisation import fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance
 
@@ -99,7 +98,7 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
     if weighting.label not in ESTIMANDS or weighting.score is None or samples.entry_months is not None:
         return []
     found = fit_standardised_survival(
-        SurvivalData(samples.time_months, samples.event),
+        samples.data,
         samples.in_cohort,
         samples.covariates,
         weighting.score,

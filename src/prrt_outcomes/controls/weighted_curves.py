@@ -39,7 +39,7 @@ def tabulate_weighted_curves(
     for side, members in samples.sides():
         labels = {"weights": weighting.label, "group": side}
         parts.append(_tabulate(curves[side]).assign(**labels))
-        counts.append(_count_at_ticks(weighting.select(members).survival, ticks).assign(**labels))
+        counts.append(_count_at_ticks(weighting.select(members).data, ticks).assign(**labels))
     return pd.concat(parts, ignore_index=True), pd.concat(counts, ignore_index=True)
 
 
@@ -70,7 +70,7 @@ def tabulate_reference_curves(
             )
         )
     ticks = choose_ticks(end)
-    counts = _count_at_ticks(rows.survival, ticks)
+    counts = _count_at_ticks(rows.data, ticks)
     return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
 
 

@@ -13,7 +13,6 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.controls.control_results import comparison_row
 from prrt_outcomes.controls.two_samples import Weighting
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
 from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming, draw_weights
@@ -203,7 +202,7 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         found = np.full(len(counts), np.nan)
         if known.any():
             fitted = bootstrap_cox_log_hazard_ratio(
-                SurvivalData(samples.time_months, samples.event, entry=samples.entry_months),
+                samples.data,
                 samples.in_cohort.astype(float)[:, None],
                 weights[known],
             )

@@ -51,11 +51,6 @@ class EndpointRows:
         return SurvivalData(self.time_months, self.event == 1, self.entry_months)
 
     @property
-    def survival(self) -> SurvivalData:
-        """Times, event codes and entries, as fits take them."""
-        return SurvivalData(self.time_months, self.event, self.entry_months)
-
-    @property
     def has_competing_events(self) -> bool:
         """Whether any patient has a competing event."""
         return bool((self.event == 2).any())

@@ -1,145 +1,229 @@
-"""Controls with individual patients and published arms, against numbers that others printed."""
+"""Each kind of control through the stage: what it allows, what is refused, what is said."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.reference_curves import compare_with_published, derive_reference_curves
-from prrt_outcomes.controls.stage import INPUTS, run
-from prrt_outcomes.study.controls import PublishedControl
+from prrt_outcomes.controls.stage import INPUTS, OUTPUTS, run
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
-
-def study(*controls, **analysis):
-    files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
-    settings = {"milestones_months": [12], "rmst_months": 24, "bootstrap": {"replicates": 50}} | analysis
-    return Study(study="small", tables=files, endpoints=["pfs"], controls=controls, analysis=settings)
+FILES = {"patients": "p.csv", "reported_outcomes": "r.csv"}
+DAY = 30.4375
 
 
-def two_sides(n=120, seed=5):
-    """Cohort with hazard 0.04, control with 0.08 a month; the control is older."""
-    generator = np.random.default_rng(seed)
-    sides = {}
-    for name, hazard, age in (("cohort", 0.04, 58), ("control", 0.08, 62)):
-        time = np.round(generator.exponential(1 / hazard, n) * 30.4375) + 1
-        ids = [f"{name}{i}" for i in range(n)]
-        sides[name] = pd.DataFrame(
-            {
-                "patient_id": ids,
-                "age_years": generator.normal(age, 8, n).round(),
-                "sex": generator.choice(["female", "male"], n),
-                "time": np.minimum(time, 1500),
-                "event": (time <= 1500).astype(int),
-            }
-        )
-    cohort, control = sides["cohort"], sides["control"]
-    empty = {name: empty_table(name) for name in INPUTS}
-    return empty | {
-        "endpoints": conform_table(
-            "endpoints",
-            cohort.rename(columns={"time": "time_days"})[["patient_id", "time_days", "event"]].assign(
-                endpoint="pfs"
-            ),
-        ),
-        "analysis_set": conform_table("analysis_set", cohort[["patient_id", "age_years", "sex"]]),
-        "control_patients": conform_table(
-            "control_patients", control[["patient_id", "age_years", "sex"]].assign(source="registry")
-        ),
-        "control_outcomes": conform_table(
-            "control_outcomes", control[["patient_id", "time", "event"]].assign(endpoint="pfs")
-        ),
-    }
+def study(*controls, **more):
+    analysis = {"milestones_months": [12], "rmst_months": 24, "landmark_months": [6]}
+    analysis["bootstrap"] = {"replicates": 200}
+    return Study(study="small", tables=FILES, endpoints=["pfs"], controls=controls, analysis=analysis, **more)
 
 
-def pick(out, method, estimate, weights="none"):
-    table = out["controls"]
-    rows = (table["method"] == method) & (table["estimate"] == estimate) & (table["weights"] == weights)
-    return table.loc[rows].iloc[0]
-
-
-def test_the_unweighted_comparison_is_always_there():
-    control = {
-        "id": "registry",
-        "kind": "patients",
-        "covariates": ["age_years", "sex"],
-        "weights": ["att", "maic"],
-    }
-    out = run(two_sides(), study(control))
-    row = pick(out, "cox", "hazard_ratio")
-    assert (row["n"], row["n_control"], row["ess"]) == (120, 120, 120)
-    assert 0.35 < row["value"] < 0.7
-    assert row["low"] < row["value"] < row["high"]
-    median = pick(out, "kaplan_meier", "median")["value"]
-    assert median > pick(out, "kaplan_meier", "median_control")["value"]
-    assert pick(out, "rmst", "rmst_difference")["value"] > 0
-    assert pick(out, "kaplan_meier", "survival_difference")["horizon_months"] == 12
-    assert out["stages"]["status"].tolist() == ["done"]
-
-
-def test_weights_balance_what_they_promise():
-    control = {
-        "id": "registry",
-        "kind": "patients",
-        "covariates": ["age_years", "sex"],
-        "weights": ["att", "overlap", "maic"],
-    }
-    out = run(two_sides(), study(control))
-    balance = out["control_balance"].set_index(["weights", "covariate"])["smd"]
-    assert abs(balance["none", "age_years"]) > 0.3
-    assert abs(balance["overlap"]).max() < 1e-8
-    assert abs(balance["maic"]).max() < 1e-6
-    assert abs(balance["att", "age_years"]) < abs(balance["none", "age_years"])
-    assert pick(out, "cox", "hazard_ratio", "att")["ess_control"] < 120
-    assert pick(out, "cox", "hazard_ratio", "maic")["ess_control"] == 120
-    assert pick(out, "standardised", "survival_difference", "att")["status"] == "ok"
-
-
-def test_only_the_named_source_and_patients_count():
-    tables = two_sides()
-    tables["control_patients"].loc[:29, "source"] = "other"
-    control = {"id": "registry", "kind": "patients", "source": "registry", "within": {"sex": ["female"]}}
-    out = run(tables, study(control))
-    row = pick(out, "cox", "hazard_ratio")
-    assert row["n_control"] == 90
-    assert row["n"] == int((tables["analysis_set"]["sex"] == "female").sum())
-    lost = out["attrition"].set_index("reason")["n_lost"]
-    assert lost["source is not registry"] == 30
-    assert lost["sex is not female"] == 120 - row["n"]
-
-
-def test_a_control_without_times_is_left_out_and_said():
-    tables = two_sides()
-    tables["control_outcomes"]["endpoint"] = "os"
-    out = run(tables, study({"id": "registry", "kind": "patients"}))
-    assert out["stages"]["status"].tolist() == ["skipped"]
-    assert "no patient of the control has pfs" in out["stages"]["reason"].iloc[0]
-
-
-def test_published_arm_with_milestones_has_two_reference_curves():
-    control = PublishedControl(
-        id="a", kind="published", n=113, median_months=8.4, milestones=[{"months": 20, "survival": 0.108}]
+def side(name, n, hazard, age, rng):
+    time = rng.exponential(1 / hazard, n) * DAY + 1
+    return pd.DataFrame(
+        {
+            "patient_id": [f"{name}{i}" for i in range(n)],
+            "age_years": rng.normal(age, 8, n),
+            "sex": rng.choice(["female", "male"], n),
+            "tumour_type": rng.choice(["gep_small_intestine", "lung"], n, p=[0.6, 0.4]),
+            "time": np.minimum(time, 1500),
+            "event": (time <= 1500).astype(int),
+        }
     )
-    both = derive_reference_curves(control)
-    assert [curve.assumption.split()[0] for curve in both] == ["piecewise", "exponential"]
-    assert both[0].curve.compute_survival([8.4, 20]).round(6).tolist() == [0.5, 0.108]
-    assert both[1].curve.compute_survival(8.4) == pytest.approx(0.5)
 
 
-def test_one_sample_log_rank_counts_what_the_curve_expects():
-    rows = EndpointRows("pfs", np.array([2.0, 4.0, 10.0]), np.array([1, 1, 0]), None, pd.DataFrame())
-    control = PublishedControl(id="a", kind="published", n=50, median_months=10, events=40)
-    test, ratio = compare_with_published(rows, control, 0.95)
-    expected = 16 * np.log(2) / 10
-    assert test["expected"] == pytest.approx(expected)
-    assert test["statistic"] == pytest.approx((2 - expected) / np.sqrt(expected))
-    assert test["statistic_wu"] == pytest.approx((2 - expected) / np.sqrt((2 + expected) / 2))
-    assert ratio["std_error"] == pytest.approx(np.sqrt(1 / 2 + 1 / 40))
-    assert ratio["low"] < ratio["value"] < ratio["high"]
+def cohort(n=150, seed=5, hazard=0.04):
+    rng = np.random.default_rng(seed)
+    ours = side("c", n, hazard, 58, rng)
+    first = pd.Timestamp("2008-01-01") + pd.to_timedelta(rng.integers(0, 3000, n), unit="D")
+    endpoints = ours.assign(endpoint="pfs", time_days=ours["time"], origin_date=first)
+    people = ours.assign(first_cycle=first, last_cycle=first, tumour_group="gep")
+    return {name: empty_table(name) for name in INPUTS} | {
+        "endpoints": conform_table(
+            "endpoints", endpoints[["patient_id", "endpoint", "time_days", "event", "origin_date"]]
+        ),
+        "analysis_set": conform_table("analysis_set", people.drop(columns=["time", "event"])),
+    }
 
 
-def test_a_late_entry_is_not_expected_to_have_events_before_it():
-    control = PublishedControl(id="a", kind="published", n=50, median_months=10)
-    late = EndpointRows("pfs", np.array([10.0]), np.array([1]), np.array([5.0]), pd.DataFrame())
-    assert compare_with_published(late, control, 0.95)[0]["expected"] == pytest.approx(np.log(2) / 2)
+def with_patients(seed=6, hazard=0.08, age=62, entry=None):
+    theirs = side("h", 160, hazard, age, np.random.default_rng(seed))
+    outcomes = theirs.assign(endpoint="pfs", entry_time=entry)
+    other = theirs.assign(endpoint="other_cause", time=theirs["time"] + 10, entry_time=np.nan)
+    columns = ["patient_id", "endpoint", "time", "event", "entry_time"]
+    return cohort() | {
+        "control_patients": conform_table("control_patients", theirs.drop(columns=["time", "event"])),
+        "control_outcomes": conform_table("control_outcomes", pd.concat([outcomes, other])[columns]),
+    }
+
+
+def with_curve(survival=None, numbers=None):
+    times = np.linspace(0, 40, 201)
+    survival = np.exp(-0.08 * times) if survival is None else survival
+    at_risk = np.array([0, 10, 20, 30, 40])
+    numbers = np.round(120 * np.exp(-0.08 * at_risk)) if numbers is None else numbers
+    labels = {"control": "drug", "arm": "placebo", "endpoint": "pfs"}
+    points = pd.DataFrame({"time_months": times, "survival": survival}).assign(**labels)
+    risk = pd.DataFrame({"time_months": at_risk, "n_at_risk": numbers}).assign(**labels)
+    return cohort() | {
+        "control_curves": conform_table("control_curves", points),
+        "control_at_risk": conform_table("control_at_risk", risk),
+    }
+
+
+PUBLISHED = {"id": "drug", "kind": "published", "n": 100, "median_months": 9, "events": 80}
+CURVE = {"id": "drug", "kind": "curve", "arm": "placebo"}
+PATIENTS = {"id": "old", "kind": "patients", "covariates": ["age_years", "sex"], "weights": ["att"]}
+BASELINE = [
+    {"covariate": "age_years", "statistic": "mean", "value": 62},
+    {"covariate": "age_years", "statistic": "sd", "value": 8},
+    {"covariate": "sex", "statistic": "share", "value": 0.4, "level": "male"},
+]
+
+
+def rows(out, table="controls", **wanted):
+    frame = out[table]
+    for name, value in wanted.items():
+        frame = frame[frame[name].astype("string").eq(str(value)).fillna(False)]
+    return frame
+
+
+def test_every_table_is_there_and_keys_stand_once():
+    out = run(with_patients(), study(PATIENTS, PUBLISHED))
+    from prrt_outcomes.tables.schema import load_schema
+
+    assert set(out) == {*OUTPUTS, "attrition", "stages"}
+    for name in OUTPUTS:
+        assert not out[name].duplicated(list(load_schema(name).key)).any(), name
+    assert out["stages"]["status"].item() == "done"
+
+
+def test_a_published_baseline_is_met_and_moves_the_estimate():
+    out = run(cohort(), study(PUBLISHED | {"baseline": BASELINE}))
+    balance = rows(out, "control_balance", weights="maic").set_index("covariate")
+    assert balance["mean"].to_numpy() == pytest.approx(balance["mean_control"].to_numpy(), abs=1e-6)
+    weighted = rows(out, weights="maic", method="rate_ratio")
+    assert weighted["assumption"].str.contains("bootstrap, weights refitted").tolist() == [False, True]
+    assert weighted["ess"].iloc[0] < 150
+    robust, boot = weighted["std_error"]
+    assert boot == pytest.approx(robust, rel=0.3)
+
+
+def test_targets_out_of_reach_have_a_status_and_a_reason():
+    far = [{"covariate": "age_years", "statistic": "mean", "value": 120}]
+    out = run(cohort(), study(PUBLISHED | {"baseline": far}))
+    row = rows(out, weights="maic").iloc[0]
+    assert row["status"] == "not_estimable"
+    assert pd.isna(row["value"])
+    assert "outside the data" in row["note"]
+
+
+def test_a_curve_with_a_baseline_is_an_unanchored_comparison():
+    out = run(with_curve(), study(CURVE | {"baseline": BASELINE}))
+    assert rows(out, weights="maic", method="cox").shape[0] == 2
+    assert rows(out, "control_verdicts", weights="maic")["verdict"].item() in ("sound", "poor")
+    assert set(out["reconstruction_quality"]["verdict"]) <= {"accepted", "unknown"}
+
+
+def test_a_refused_reconstruction_leaves_the_curve_as_given():
+    out = run(with_curve(numbers=[120, 110, 100, 90, 80]), study(CURVE))
+    assert out["controls"]["method"].tolist() == ["one_sample_logrank"]
+    assert out["stages"]["status"].item() == "partial"
+    assert "refused" in out["stages"]["reason"].item()
+    assert out["control_verdicts"]["verdict"].item() == "no_comparison"
+    assert "refused" in out["control_verdicts"]["words"].item()
+
+
+def test_the_given_curve_expects_what_it_shows():
+    """Against S(t) = exp(-0.08 t) up to 40 months the expected events are 0.08 times the months lived until then."""
+    tables = with_curve()
+    row = rows(run(tables, study(CURVE)), method="one_sample_logrank").iloc[0]
+    months = np.minimum(tables["endpoints"]["time_days"].to_numpy(dtype=float) / DAY, 40)
+    assert row["expected"] == pytest.approx(0.08 * months.sum(), rel=1e-3)
+
+
+def test_matching_counts_the_unmatched_and_clusters_the_sets():
+    out = run(with_patients(age=66), study(PATIENTS | {"match_ratio": 1, "caliper_sd": 0.1}))
+    row = rows(out, weights="matched", method="cox").iloc[0]
+    assert row["n"] == row["n_control"] < 150
+    assert row["note"].endswith("of the cohort have no partner")
+    lost = out["attrition"].set_index(["step", "reason"])["n_lost"]
+    reason = "patient of the cohort without a partner within 0.1 standard deviations"
+    assert lost["controls: old, matched: patient of the cohort", reason] == 150 - row["n"]
+    smd = rows(out, "control_balance", weights="matched")["smd"].abs().max()
+    assert smd < rows(out, "control_balance", weights="none")["smd"].abs().max() / 2
+
+
+def test_the_bootstrap_refits_and_is_not_far_from_the_sandwich():
+    found = rows(run(with_patients(), study(PATIENTS)), weights="att", method="cox", estimate="hazard_ratio")
+    robust, boot = found["std_error"]
+    assert found["value"].nunique() == 1
+    assert boot == pytest.approx(robust, rel=0.3)
+
+
+def test_poor_overlap_is_in_the_verdict():
+    out = run(with_patients(age=85), study(PATIENTS))
+    verdict = rows(out, "control_verdicts", weights="att").iloc[0]
+    assert verdict["verdict"] == "poor"
+    assert "effective patients" in verdict["words"] or "of the information" in verdict["words"]
+    assert verdict["outside_share"] > 0.05
+
+
+def test_no_overlap_at_all_is_no_comparison():
+    out = run(with_patients(age=500), study(PATIENTS))
+    assert rows(out, weights="att")["status"].tolist() == ["separation"]
+    assert rows(out, "control_verdicts", weights="att")["verdict"].item() == "no_comparison"
+
+
+def test_left_truncation_is_respected_and_told():
+    out = run(with_patients(entry=60.0), study(PATIENTS))
+    trial = out["control_target_trial"].set_index("element")
+    assert trial.loc["left_truncation", "control_value"].endswith("enter late")
+    assert not trial.loc["left_truncation", "control_value"].startswith("0")
+    assert trial.loc["assignment", "note"].startswith("not randomised: adjusted for age_years, sex")
+
+
+def test_sensitivity_holds_every_choice_that_the_data_allow():
+    tables = with_patients()
+    both = pd.concat([tables["endpoints"], tables["endpoints"].assign(endpoint="other_cause")])
+    tables["endpoints"] = conform_table("endpoints", both)
+    control = PATIENTS | {"negative_control": "other_cause"}
+    kinds = rows(run(tables, study(control)), "control_sensitivity")["kind"].astype(str).value_counts()
+    assert kinds.to_dict() == {
+        "main": 1,
+        "start": 1,
+        "calendar": 3,
+        "leave_one_out": 2,
+        "negative_control": 1,
+    }
+    published = PUBLISHED | {"tumour_types": "midgut"}
+    kinds = rows(run(tables, study(published)), "control_sensitivity")["kind"].astype(str).value_counts()
+    assert kinds.to_dict() == {"main": 1, "horizon": 1, "start": 1, "calendar": 3, "tumour_type": 1}
+
+
+def test_a_later_start_of_an_exponential_control_expects_the_later_months_only():
+    tables = cohort()
+    out = run(tables, study(PUBLISHED))
+    row = rows(out, "control_sensitivity", kind="start").iloc[0]
+    months = tables["endpoints"]["time_days"].to_numpy(dtype=float) / DAY
+    assert row["n"] == (months > 6).sum()
+    assert row["expected"] == pytest.approx(np.log(2) / 9 * np.maximum(months - 6, 0).sum())
+
+
+def test_claims_alone_are_enough_and_nothing_is_skipped_in_words():
+    claim = {"id": "m", "quantity": "median_pfs_months", "published": 24}
+    out = run(cohort(), study(claims=[claim]))
+    assert out["claims"]["verdict"].item() in ("compatible", "lower", "higher")
+    assert out["stages"]["reason"].item() == "the study names no control"
+    out = run(cohort(), study())
+    assert out["stages"]["status"].item() == "skipped"
+    assert all(out[name].empty for name in OUTPUTS)
+
+
+def test_competing_events_are_censored_and_said():
+    tables = with_patients()
+    tables["endpoints"].loc[:9, "event"] = 2
+    out = run(tables, study(PATIENTS))["controls"]
+    curves = out[out["method"].isin(["kaplan_meier", "rmst"]) & out["value"].notna()]
+    assert set(curves["status"]) == {"competing_censored"}
+    assert set(out.loc[out["method"] == "cox", "status"]) == {"ok"}

@@ -1,0 +1,113 @@
+"""Two samples compared unweighted and weighted: what is always there, what balances, who counts."""
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.controls.stage import INPUTS, run
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+
+def study(*controls, **analysis):
+    files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
+    settings = {"milestones_months": [12], "rmst_months": 24, "bootstrap": {"replicates": 50}} | analysis
+    return Study(study="small", tables=files, endpoints=["pfs"], controls=controls, analysis=settings)
+
+
+def two_sides(n=120, seed=5):
+    """Cohort with hazard 0.04, control with 0.08 a month; the control is older."""
+    generator = np.random.default_rng(seed)
+    sides = {}
+    for name, hazard, age in (("cohort", 0.04, 58), ("control", 0.08, 62)):
+        time = np.round(generator.exponential(1 / hazard, n) * 30.4375) + 1
+        ids = [f"{name}{i}" for i in range(n)]
+        sides[name] = pd.DataFrame(
+            {
+                "patient_id": ids,
+                "age_years": generator.normal(age, 8, n).round(),
+                "sex": generator.choice(["female", "male"], n),
+                "time": np.minimum(time, 1500),
+                "event": (time <= 1500).astype(int),
+            }
+        )
+    cohort, control = sides["cohort"], sides["control"]
+    empty = {name: empty_table(name) for name in INPUTS}
+    return empty | {
+        "endpoints": conform_table(
+            "endpoints",
+            cohort.rename(columns={"time": "time_days"})[["patient_id", "time_days", "event"]].assign(
+                endpoint="pfs"
+            ),
+        ),
+        "analysis_set": conform_table("analysis_set", cohort[["patient_id", "age_years", "sex"]]),
+        "control_patients": conform_table(
+            "control_patients", control[["patient_id", "age_years", "sex"]].assign(source="registry")
+        ),
+        "control_outcomes": conform_table(
+            "control_outcomes", control[["patient_id", "time", "event"]].assign(endpoint="pfs")
+        ),
+    }
+
+
+def pick(out, method, estimate, weights="none"):
+    table = out["controls"]
+    rows = (table["method"] == method) & (table["estimate"] == estimate) & (table["weights"] == weights)
+    return table.loc[rows].iloc[0]
+
+
+def test_the_unweighted_comparison_is_always_there():
+    control = {
+        "id": "registry",
+        "kind": "patients",
+        "covariates": ["age_years", "sex"],
+        "weights": ["att", "maic"],
+    }
+    out = run(two_sides(), study(control))
+    row = pick(out, "cox", "hazard_ratio")
+    assert (row["n"], row["n_control"], row["ess"]) == (120, 120, 120)
+    assert 0.35 < row["value"] < 0.7
+    assert row["low"] < row["value"] < row["high"]
+    median = pick(out, "kaplan_meier", "median")["value"]
+    assert median > pick(out, "kaplan_meier", "median_control")["value"]
+    assert pick(out, "rmst", "rmst_difference")["value"] > 0
+    assert pick(out, "kaplan_meier", "survival_difference")["horizon_months"] == 12
+    assert out["stages"]["status"].tolist() == ["done"]
+
+
+def test_weights_balance_what_they_promise():
+    control = {
+        "id": "registry",
+        "kind": "patients",
+        "covariates": ["age_years", "sex"],
+        "weights": ["att", "overlap", "maic"],
+    }
+    out = run(two_sides(), study(control))
+    balance = out["control_balance"].set_index(["weights", "covariate"])["smd"]
+    assert abs(balance["none", "age_years"]) > 0.3
+    assert abs(balance["overlap"]).max() < 1e-8
+    assert abs(balance["maic"]).max() < 1e-6
+    assert abs(balance["att", "age_years"]) < abs(balance["none", "age_years"])
+    assert pick(out, "cox", "hazard_ratio", "att")["ess_control"] < 120
+    assert pick(out, "cox", "hazard_ratio", "maic")["ess_control"] == 120
+    assert pick(out, "standardised", "survival_difference", "att")["status"] == "ok"
+
+
+def test_only_the_named_source_and_patients_count():
+    tables = two_sides()
+    tables["control_patients"].loc[:29, "source"] = "other"
+    control = {"id": "registry", "kind": "patients", "source": "registry", "within": {"sex": ["female"]}}
+    out = run(tables, study(control))
+    row = pick(out, "cox", "hazard_ratio")
+    assert row["n_control"] == 90
+    assert row["n"] == int((tables["analysis_set"]["sex"] == "female").sum())
+    lost = out["attrition"].set_index("reason")["n_lost"]
+    assert lost["source is not registry"] == 30
+    assert lost["sex is not female"] == 120 - row["n"]
+
+
+def test_a_control_without_times_is_left_out_and_said():
+    tables = two_sides()
+    tables["control_outcomes"]["endpoint"] = "os"
+    out = run(tables, study({"id": "registry", "kind": "patients"}))
+    assert out["stages"]["status"].tolist() == ["skipped"]
+    assert "no patient of the control has pfs" in out["stages"]["reason"].iloc[0]

@@ -1,4 +1,4 @@
-"""Every loss is counted: a row or a patient that leaves is written with step and reason."""
+"""What a stage hands to the accounts of a run: each loss with step and reason, and what became of the stage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATTRITION_COLUMNS = ("table", "unit", "step", "reason", "n_before", "n_lost", "n_after")
+STAGE_STATUSES = ("done", "partial", "skipped")
 
 
 def attrition_row(table: str, unit: str, step: str, reason: str, n_before: int, n_lost: int) -> dict:
@@ -50,3 +51,26 @@ def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
     text = dict.fromkeys(("table", "unit", "step", "reason"), "string")
     counts = dict.fromkeys(("n_before", "n_lost", "n_after"), "int64")
     return frame.astype(text | counts)
+
+
+def stage_frame(stage: str, status: str, reason: str = "") -> pd.DataFrame:
+    """Return the one row that a stage adds to result table `stages`.
+
+    Parameters
+    ----------
+    stage : name of the stage
+    status : ``done``, ``partial`` or ``skipped``
+    reason : why, for a reader; needed unless the stage is done
+
+    Raises
+    ------
+    ValueError
+        when the status is not known, or a stage that is not done gives no reason.
+    """
+    import pandas as pd
+
+    if status not in STAGE_STATUSES:
+        raise ValueError(f"a stage is {', '.join(STAGE_STATUSES)}, not {status!r}")
+    if status != "done" and not reason:
+        raise ValueError(f"{stage} is {status} without a reason")
+    return pd.DataFrame({"stage": [stage], "status": [status], "reason": [reason]}, dtype="string")

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from prrt_outcomes.whole_file import replace_when_whole
+
 PACKAGE = "prrt_outcomes"
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 DISTRIBUTIONS = (
@@ -116,18 +118,16 @@ class Code:
             digest.update(f"{path.name} ".encode() + path.read_bytes())
         foreign = {library for name in closure for library in self.module(name).foreign}
         for library in sorted(foreign.intersection(DISTRIBUTIONS)):
-            digest.update(f"{library} {_version(library)}\n".encode())
+            digest.update(f"{library} {read_version(library)}\n".encode())
         return digest.hexdigest()[:16]
 
     def write_book(self) -> None:
         """Write what was read to the book, if it differs from what stands there."""
         if self._book is None or self._current == self._known:
             return
-        self._book.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._book.with_name(f"{self._book.name}.{os.getpid()}.unfinished")
         entries = {name: asdict(module) for name, module in self._current.items()}
-        unfinished.write_text(json.dumps(entries), encoding="utf-8")
-        os.replace(unfinished, self._book)
+        with replace_when_whole(self._book, mark=str(os.getpid())) as unfinished:
+            unfinished.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def list_modules() -> list[str]:
@@ -175,7 +175,7 @@ def read_declaration(name: str, constant: str) -> tuple[str, ...]:
 
 
 @cache
-def _version(distribution: str) -> str:
+def read_version(distribution: str) -> str:
     """Version of an installed distribution; empty where it is not installed."""
     try:
         return metadata.version(distribution)

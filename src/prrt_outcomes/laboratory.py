@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import ArrayLike
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 CREATININE_UMOL_L_PER_MG_DL = 88.42
 
-
-_CELLS = {
-    "10^9/l": 1.0,
-    "10e9/l": 1.0,
-    "x10^9/l": 1.0,
-    "x10e9/l": 1.0,
-    "g/l": 1.0,
-    "gpt/l": 1.0,
-    "10^3/ul": 1.0,
-    "10*3/ul": 1.0,
-    "10*9/l": 1.0,
-    "x10^3/ul": 1.0,
-    "k/ul": 1.0,
-    "10^3/mm3": 1.0,
-    "/nl": 1.0,
-    "1/nl": 1.0,
-    "/ul": 1e-3,
-    "1/ul": 1e-3,
-    "cells/ul": 1e-3,
-    "/mm3": 1e-3,
-    "10^6/l": 1e-3,
-    "10*6/l": 1e-3,
-}
+_THOUSANDS = "10^9/l 10e9/l x10^9/l x10e9/l 10*9/l g/l gpt/l 10^3/ul 10*3/ul x10^3/ul k/ul 10^3/mm3 /nl 1/nl"
+_CELLS = dict.fromkeys(_THOUSANDS.split(), 1.0)
+_CELLS |= dict.fromkeys(["/ul", "1/ul", "cells/ul", "/mm3", "10^6/l", "10*6/l"], 1e-3)
 _ENZYMES = {"u/l": 1.0, "iu/l": 1.0, "ukat/l": 60.0, "nkat/l": 0.06}
 
 # Molar masses: creatinine 113.12, bilirubin 584.66 g/mol; haemoglobin monomer 16,114 g/mol.
@@ -79,8 +56,6 @@ def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
     Series of float64 of the same index; missing where the unit is not known for the analyte (a percentage of
     lymphocytes, chromogranin A in nmol/L or U/L have no factor).
     """
-    import pandas as pd
-
     factors = pd.Series(
         {
             f"{name} {spelling}": factor
@@ -120,8 +95,6 @@ def compute_egfr_ckd_epi_2021(
     >>> compute_egfr_ckd_epi_2021([88.42], [50.0], [True]).round(1)
     array([68.6])
     """
-    import numpy as np
-
     creatinine = np.asarray(creatinine_umol_l, dtype=float) / CREATININE_UMOL_L_PER_MG_DL
     age = np.asarray(age_years, dtype=float)
     is_female = np.asarray(female, dtype=bool)

@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.fingerprint import DISTRIBUTIONS, PACKAGE_FOLDER, Code, list_run_modules
+from prrt_outcomes.fingerprint import DISTRIBUTIONS, PACKAGE_FOLDER, Code, list_run_modules, read_version
+from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -63,20 +64,13 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
 
 def list_versions() -> dict[str, str]:
     """Versions of the libraries that make numbers and figures."""
-    versions = {}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    return {name: version for name in DISTRIBUTIONS if (version := read_version(name))}
 
 
 def write_provenance(path: Path, description: dict) -> None:
     """Write the description of a run as JSON; the file appears whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    with replace_when_whole(path) as unfinished:
+        unfinished.write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _checksum(path: Path) -> str:

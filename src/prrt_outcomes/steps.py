@@ -9,12 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.attrition import ATTRITION_COLUMNS, attrition_frame
+from prrt_outcomes.attrition import ATTRITION_COLUMNS, attrition_frame, stage_frame
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import list_tables, load_schema
+from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,9 +181,8 @@ def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
     except KeyError as error:
         raise UsageError(str(error.args[0])) from None
     page = render_patient_page(course, draw_patient_charts(course, study), study)
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, out)
+    with replace_when_whole(out) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
 
 
 def join_accounts(results: Path) -> None:

@@ -26,7 +26,7 @@ STAGES = (
     "controls",
     "safety",
 )
-GROUND = ("errors", "units", "laboratory", "attrition", "dates", "stage_status", "fingerprint", "lazy")
+GROUND = ("errors", "units", "laboratory", "attrition", "dates", "whole_file", "fingerprint", "lazy")
 ORDER = (
     *GROUND,
     "statistics",
@@ -84,6 +84,7 @@ WRITERS = (
     "report/",
     "steps.py",
     "fingerprint.py",
+    "whole_file.py",
     "provenance.py",
     "simulate/",
     "cli/",

@@ -112,13 +112,13 @@ def test_bytecode_is_no_data(package):
 def test_a_new_version_of_an_imported_library_changes_it(package, monkeypatch):
     package("low.py", "def rate(values):\n    import lifelines\n    return values * 2")
     before = stage_fingerprint()
-    monkeypatch.setattr(fingerprint, "_version", lambda name: "99.0")
+    monkeypatch.setattr(fingerprint, "read_version", lambda name: "99.0")
     assert stage_fingerprint() != before
 
 
 def test_a_library_that_is_not_imported_changes_nothing(package, monkeypatch):
     before = stage_fingerprint()
-    monkeypatch.setattr(fingerprint, "_version", lambda name: "99.0")
+    monkeypatch.setattr(fingerprint, "read_version", lambda name: "99.0")
     assert stage_fingerprint() == before
 
 

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes import steps
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.errors import InputError, StepError
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table

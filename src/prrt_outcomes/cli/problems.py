@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem
+from prrt_outcomes.whole_file import replace_when_whole
 
 PROBLEMS_FILE = "problems.csv"
 SHOWN_OF_A_KIND = 5
@@ -39,13 +39,10 @@ def format_problems(problems: Sequence[Problem]) -> str:
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
     """Write every problem to a csv file, which appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with replace_when_whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PROBLEM_COLUMNS)
         writer.writerows([getattr(problem, column) for column in PROBLEM_COLUMNS] for problem in problems)
-    os.replace(unfinished, path)
 
 
 def read_problems(path: Path) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import ComparisonData, ControlComparison, ControlResults
@@ -14,7 +14,6 @@ from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.patients import PatientsComparison
 from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsControl
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 

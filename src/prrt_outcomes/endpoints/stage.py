@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.baseline import summarise_baseline
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set, derive_course
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
@@ -20,7 +20,6 @@ from prrt_outcomes.endpoints.study_endpoints import (
     gather_settings,
     stack_frames,
 )
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -29,6 +28,7 @@ from prrt_outcomes.report.response_chapters import write_responders, write_respo
 from prrt_outcomes.report.survival_chapter import write_survival
 from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.whole_file import replace_when_whole
 from prrt_outcomes.wording.numbers import format_date
 from prrt_outcomes.wording.terms import spell_name
 
@@ -65,9 +65,8 @@ def write_report(results_folder: Path | str, study) -> Path:
     tables = ReportTables(results)
     page = render_report(tables, read_figures(results / "figures"), study)
     path = results / "report.html"
-    unfinished = results / ".report.html.unfinished"
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    with replace_when_whole(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
     return path
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.responders.bias import summarise_bias
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
@@ -23,7 +23,6 @@ from prrt_outcomes.responders.states import (
     compute_landmark_limit,
     compute_state_at,
 )
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.statistics.weights import draw_weights
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
 from prrt_outcomes.response.agreement import (
     filter_disagreements,
@@ -32,7 +32,6 @@ from prrt_outcomes.response.rates import (
     summarise_response_rates,
 )
 from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 
 if TYPE_CHECKING:

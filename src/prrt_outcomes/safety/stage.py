@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.safety.grading import GRADED_ANALYTES, compute_grades
 from prrt_outcomes.safety.rates import (
     summarise_safety_grades,
@@ -14,7 +14,6 @@ from prrt_outcomes.safety.rates import (
     summarise_worst_grades,
 )
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, derive_covariates
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves

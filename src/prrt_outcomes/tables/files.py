@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.tables.frames import conform_table, typed_columns
+from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,13 +61,11 @@ def write_table(
 
     path = Path(path)
     typed = conform_table(name, frame, extra_columns)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    if path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
-    else:
-        _as_text(typed).to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n")
-    os.replace(unfinished, path)
+    with replace_when_whole(path) as unfinished:
+        if path.suffix == ".parquet":
+            pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
+        else:
+            _as_text(typed).to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n")
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:

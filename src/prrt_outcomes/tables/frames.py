@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from prrt_outcomes.attrition import attrition_frame
-from prrt_outcomes.stage_status import stage_frame
+from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, attrition_row
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import derive_tumour_group
-from prrt_outcomes.stage_status import stage_frame
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.delivery import list_observations, summarise_delivery
 from prrt_outcomes.treatment.eligibility import derive_eligibility

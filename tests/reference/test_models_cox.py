@@ -167,9 +167,6 @@ def test_concordance_equals_r(model, agree):
 
 def test_proportional_hazards_test_equals_cox_zph(model, agree):
     name, fit = model
-    for transform in ("identity", "rank", "log"):
-        table = fit_proportional_hazards_test(fit, transform=transform).table
-        np.testing.assert_allclose(table["chi_squared"], reference(name, f"zph_{transform}"), rtol=1e-6)
     table = fit_proportional_hazards_test(fit).table
     agree(
         f"zph_{name}",
@@ -181,19 +178,6 @@ def test_proportional_hazards_test_equals_cox_zph(model, agree):
     )
     np.testing.assert_allclose(table["p_value"], reference(name, "zph_p"), rtol=1e-5)
     assert table["degrees_of_freedom"].tolist() == reference(name, "zph_df").astype(int).tolist()
-
-
-def test_scaled_schoenfeld_residuals_equal_cox_zph(model):
-    name, fit = model
-    result = fit_proportional_hazards_test(fit)
-    x = result.residuals["transformed_time"].to_numpy()
-    y = result.residuals.drop(columns=["time", "transformed_time", "stratum"]).to_numpy()
-    np.testing.assert_allclose([x.sum(), (x**2).sum()], reference(name, "zph_x_sum"), rtol=1e-9)
-    np.testing.assert_allclose(
-        np.nansum(y * x[:, None], axis=0), reference(name, "zph_y_weighted_sums"), rtol=1e-5
-    )
-    np.testing.assert_allclose(np.nansum(y**2, axis=0), reference(name, "zph_y_square_sums"), rtol=1e-6)
-    np.testing.assert_allclose(np.diag(result.covariance), reference(name, "zph_var"), rtol=1e-6)
 
 
 def test_score_residuals_and_dfbeta_equal_r(model):

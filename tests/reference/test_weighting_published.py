@@ -91,7 +91,7 @@ def test_radiant4_hazard_ratio(shared_data, endpoint, expected, tolerance, agree
 
 
 def test_e_values(agree):
-    rr = compute_e_value(10.73, lower=8.02, measure="risk_ratio")
+    rr = compute_e_value(10.73, lower=8.02, common_outcome=False)
     agree(
         "evalue_rr",
         "E-value of RR 10.73 (from 8.02)",

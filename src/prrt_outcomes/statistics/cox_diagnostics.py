@@ -12,12 +12,10 @@ from prrt_outcomes.statistics.cox_result import CoxResult
 from prrt_outcomes.statistics.model_rows import ModelRows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
-    compute_schoenfeld_residuals,
     derive_tied_events,
 )
 
 GLOBAL = "GLOBAL"
-TRANSFORMS = ("km", "identity", "rank", "log")
 
 
 @dataclass(frozen=True)
@@ -29,49 +27,31 @@ class ProportionalHazardsResult:
     status : ``ok``, or the status of a model in which nothing can be tested (``no_events``,
         ``not_estimable``, ``separation``); ``too_few`` where the test cannot be had although the model can
         (a single event time)
-    transform : of time
     table : one row a term, and last ``GLOBAL``: term, chi_squared, degrees_of_freedom, p_value, status
-    residuals : one row an event, by stratum and time: time, transformed_time, stratum, and a column a term
-        with the scaled Schoenfeld residual plus the coefficient (an estimate of the coefficient at that
-        time; for a category with several levels, of the factor by which its linear predictor counts, 1 under
-        proportional hazards); empty in strata where the term does not vary
-    covariance : (terms, terms) of the residuals' scale, as R's ``var``
     """
 
     status: str
-    transform: str
     table: pd.DataFrame
-    residuals: pd.DataFrame
-    covariance: np.ndarray
 
 
-def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> ProportionalHazardsResult:
+def fit_proportional_hazards_test(fit: CoxResult) -> ProportionalHazardsResult:
     """Score test for a coefficient that changes with a function of time, per term and for all terms.
 
     Parameters
     ----------
     fit : a Cox model; strata, delayed entry, counting-process rows and weights as fitted
-    transform : g(t): ``km`` 1 - S(t-) of the pooled, unweighted Kaplan-Meier curve, ``identity``, ``rank`` or
-        ``log``
-
-    Raises
-    ------
-    ValueError
-        for an unknown transform, and for ``log`` with an event at time 0.
 
     Notes
     -----
-    For a term with columns j the model is extended by x_j g(t); the statistic is U' I^-1 U at coefficients
+    For a term with columns j the model is extended by x_j g(t), with g = 1 - S(t-) of the pooled,
+    unweighted Kaplan-Meier curve; the statistic is U' I^-1 U at coefficients
     0 of the extension, U and I with Efron's ties as in the fit. Source: survival 3 (Therneau), cox.zph,
-    src/zph1.c and zph2.c; Grambsch and Therneau 1994, Biometrika 81:515, for the residuals. Empty
-    coefficients are left out.
+    src/zph1.c and zph2.c. Empty coefficients are left out.
     """
-    if transform not in TRANSFORMS:
-        raise ValueError(f"transform {transform!r}: expected one of {', '.join(TRANSFORMS)}")
     used = fit.estimated
     # Where a coefficient has run to infinity the score of the others is not 0 in these risk sets.
     if not used.any() or fit.status == "separation":
-        return _empty_result(fit, transform)
+        return _empty_result(fit)
     rows = fit.rows
     tied = derive_tied_events(rows, fit.ties)
     beta = fit.coefficients[used]
@@ -79,7 +59,7 @@ def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> P
     scale = np.where(matrix.std(axis=0) > 0, matrix.std(axis=0), 1.0)
     matrix, beta = (matrix - matrix.mean(axis=0)) / scale, beta * scale
     terms = [c.term for c, u in zip(fit.design.columns, used, strict=True) if u]
-    g = compute_transformed_time(rows, transform)
+    g = compute_transformed_time(rows)
     centred = g - g[rows.event_cell].mean()
     at, first, second = (
         compute_partial_likelihood(matrix, rows, tied, beta, cell_weight=w)
@@ -87,37 +67,12 @@ def fit_proportional_hazards_test(fit: CoxResult, *, transform: str = "km") -> P
     )
     information = np.block([[at.information, first.information], [first.information, second.information]])
     table = _test_terms(terms, first.score, information)
-    schoenfeld = compute_schoenfeld_residuals(matrix, rows, tied, at)
-    residuals, covariance = _scale_residuals(schoenfeld, at.information, matrix, beta, scale, terms, rows)
-    order = np.lexsort((rows.time[rows.event], rows.stratum[rows.event]))
-    frame = pd.DataFrame(residuals, columns=list(dict.fromkeys(terms)))
-    frame.insert(0, "stratum", rows.stratum[rows.event])
-    frame.insert(0, "transformed_time", g[rows.event_cell])
-    frame.insert(0, "time", rows.time[rows.event])
     testable = table["p_value"].notna().any()
-    return ProportionalHazardsResult(
-        "ok" if testable else "too_few",
-        transform,
-        table,
-        frame.iloc[order].reset_index(drop=True),
-        covariance,
-    )
+    return ProportionalHazardsResult("ok" if testable else "too_few", table)
 
 
-def compute_transformed_time(rows: ModelRows, transform: str) -> np.ndarray:
-    """g(t) at each cell: (G,)."""
-    if transform == "identity":
-        return rows.cell_time.copy()
-    if transform == "log":
-        if (rows.cell_time <= 0).any():
-            raise ValueError(
-                "the log of time needs event times above 0; use transform 'km', 'rank' or 'identity'"
-            )
-        return np.log(rows.cell_time)
-    if transform == "rank":
-        times = np.sort(rows.time)
-        before = np.searchsorted(times, rows.cell_time, side="left")
-        return (before + np.searchsorted(times, rows.cell_time, side="right") + 1) / 2
+def compute_transformed_time(rows: ModelRows) -> np.ndarray:
+    """1 - S(t-) of the pooled, unweighted Kaplan-Meier curve at each cell: (G,)."""
     distinct, n_events = np.unique(rows.time[rows.event], return_counts=True)
     at_risk = rows.n - np.searchsorted(np.sort(rows.time), distinct, side="left")
     at_risk = at_risk - (rows.n - np.searchsorted(np.sort(rows.entry), distinct, side="left"))
@@ -154,50 +109,7 @@ def _quadratic_form(matrix: np.ndarray, vector: np.ndarray) -> float:
     return float(max((vector / scale) @ np.linalg.solve(correlation, vector / scale), 0.0))
 
 
-def _scale_residuals(schoenfeld, information, matrix, beta, scale, terms, rows: ModelRows):
-    """Scaled residuals (events, terms) plus coefficients, and their covariance, on the own scale."""
-    names = list(dict.fromkeys(terms))
-    events_used = _events_where_varying(matrix, terms, rows)
-    pairs = np.minimum(events_used[:, :, None], events_used[:, None, :]).sum(axis=0)
-    mean_information = information / np.where(pairs == 0, 1, pairs)
-    # A term of several columns is seen through its linear predictor; a single column on its own scale.
-    combine = np.zeros((len(terms), len(names)))
-    for k, name in enumerate(names):
-        columns = [j for j, term in enumerate(terms) if term == name]
-        combine[columns, k] = beta[columns] if len(columns) > 1 else scale[columns[0]]
-    mean_information = combine.T @ mean_information @ combine
-    residuals = schoenfeld @ combine
-    first_column = [terms.index(name) for name in names]
-    several = np.array([terms.count(name) > 1 for name in names])
-    out = np.full_like(residuals, np.nan)
-    stratum = rows.stratum[rows.event]
-    for s in np.unique(stratum):
-        in_stratum = np.flatnonzero(stratum == s)
-        varying = np.flatnonzero(events_used[s, first_column] > 0)
-        if len(varying):
-            inner = mean_information[np.ix_(varying, varying)]
-            out[np.ix_(in_stratum, varying)] = np.linalg.lstsq(
-                inner, residuals[np.ix_(in_stratum, varying)].T, rcond=None
-            )[0].T
-    own_scale = beta[first_column] / scale[first_column]
-    return out + np.where(several, 1.0, own_scale), np.linalg.pinv(mean_information, hermitian=True)
-
-
-def _events_where_varying(matrix: np.ndarray, terms: list[str], rows: ModelRows) -> np.ndarray:
-    """Events of each stratum (strata, p), 0 where the term does not vary within the stratum."""
-    n_strata = int(rows.stratum.max()) + 1
-    n_events = np.bincount(rows.stratum[rows.event], minlength=n_strata)
-    order = np.argsort(rows.stratum, kind="stable")
-    starts = np.searchsorted(rows.stratum[order], np.arange(n_strata))
-    ordered = matrix[order]
-    varies = np.maximum.reduceat(ordered, starts) > np.minimum.reduceat(ordered, starts)
-    for name in set(terms):
-        columns = [j for j, term in enumerate(terms) if term == name]
-        varies[:, columns] = varies[:, columns].any(axis=1, keepdims=True)
-    return np.where(varies, n_events[:, None], 0)
-
-
-def _empty_result(fit: CoxResult, transform: str) -> ProportionalHazardsResult:
+def _empty_result(fit: CoxResult) -> ProportionalHazardsResult:
     """Nothing to test, with the model's status."""
     names = list(fit.design.terms)
     table = pd.DataFrame(
@@ -209,10 +121,7 @@ def _empty_result(fit: CoxResult, transform: str) -> ProportionalHazardsResult:
             "status": pd.array([fit.status] * (len(names) + 1), dtype="string"),
         }
     )
-    residuals = pd.DataFrame(columns=["time", "transformed_time", "stratum", *names], dtype=float)
-    return ProportionalHazardsResult(
-        fit.status, transform, table, residuals, np.full((len(names),) * 2, np.nan)
-    )
+    return ProportionalHazardsResult(fit.status, table)
 
 
 SAME_SCORE = 1e-12

@@ -300,30 +300,13 @@ def compute_maxcombo(
 
 
 def compute_maximum_p_value(maximum: float, correlation: NDArray[np.float64]) -> float:
-    """Compute P(max |Z_i| >= maximum) of correlated standard normals; the same number at every call.
+    """Compute P(max |Z_i| >= maximum) of correlated standard normals of rank 4 at most.
 
-    Parameters
-    ----------
-    maximum : 0 or more
-    correlation : shape (k, k), may be singular: FH(0, 1) is FH(0, 0) less FH(1, 0), so the standard combination has
-        rank 3
-
-    Returns
-    -------
-    float; up to rank 4 by quadrature over all but the last direction, in which the probability is exact (error below
-        1e-5), above by scipy's lattice rule (error below 1e-4)
+    By quadrature over all but the last direction, in which the probability is exact (error below 1e-5). The
+    correlation may be singular: FH(0, 1) is FH(0, 0) less FH(1, 0), so the standard combination has rank 3.
     """
     factor = _pivoted_factor(correlation)
-    rank = factor.shape[1]
-    if rank > 4:
-        from scipy.stats import multivariate_normal
-
-        limit = np.full(len(correlation), maximum)
-        settings = {"allow_singular": True, "abseps": 1e-5, "rng": 20151122}
-        inside = multivariate_normal.cdf(limit, cov=correlation, lower_limit=-limit, **settings)
-    else:
-        inside = _probability_inside(maximum, factor)
-    return float(min(1.0, max(0.0, 1.0 - inside)))
+    return float(min(1.0, max(0.0, 1.0 - _probability_inside(maximum, factor))))
 
 
 def _pivoted_factor(correlation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -224,18 +224,6 @@ def compute_score_residuals(
     return out
 
 
-def compute_schoenfeld_residuals(
-    matrix: np.ndarray, rows: ModelRows, tied: TiedEvents, at: LikelihoodAt
-) -> np.ndarray:
-    """Schoenfeld residuals (number of events, p) in row order, as `cox.zph` takes them.
-
-    `cox.zph` averages the means of terms k = 1 .. d of the backward accumulation, which are the d terms
-    above.
-    """
-    mean_of_means = _sum_over_terms(at.term_mean, rows, tied) / np.maximum(tied.n_events, 1)[:, None]
-    return matrix[rows.event] - mean_of_means[rows.event_cell]
-
-
 def sum_over_events(values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum `values` (number of events, p) over the events of each cell: (G, p)."""
     return np.column_stack(

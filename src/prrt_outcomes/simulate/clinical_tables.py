@@ -179,9 +179,7 @@ def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generat
     return pd.DataFrame(
         {
             "patient_id": select_ids(ids, row),
-            "assessment_date": derive_dates(
-                history.baseline["entry_day"].to_numpy()[row], frame["day"].to_numpy()
-            ),
+            "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
             "reported_criterion": select_codes(("recist_1_1",), np.zeros(len(frame), dtype=int)),
             "modality": select_codes(("CT", "MRI"), magnetic[row].astype(int)),
@@ -217,9 +215,7 @@ def derive_lesions(
     return pd.DataFrame(
         {
             "patient_id": select_ids(ids, row),
-            "assessment_date": derive_dates(
-                history.baseline["entry_day"].to_numpy()[row], frame["day"].to_numpy()
-            ),
+            "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
             "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
             "role": select_codes(

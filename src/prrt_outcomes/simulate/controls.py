@@ -53,7 +53,7 @@ def draw_controls(
 
     Parameters
     ----------
-    settings, patients, rng : settings, number and source of chance
+    settings, patients, rng : settings, number and random generator
     like_cohort : covariates (also the hidden one) as in the cohort: what would have become of the treated
     """
     effects = settings.effects

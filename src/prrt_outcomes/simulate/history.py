@@ -1,4 +1,4 @@
-"""The life of each synthetic patient from baseline to last contact, as arrays."""
+"""The course of each synthetic patient from baseline to last contact, as arrays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate.columns import derive_dates
 from prrt_outcomes.simulate.lesions import (
     ABSENT,
     CR,
@@ -51,30 +52,13 @@ from prrt_outcomes.simulate.schedule import (
 )
 from prrt_outcomes.simulate.settings import SimulationSettings
 
+# The order stays: the place of a name is part of its seed.
+# fmt: off
 STREAMS = (
-    "baseline",
-    "regimen",
-    "lesions",
-    "scans",
-    "progression",
-    "death",
-    "observation",
-    "given",
-    "growth",
+    "baseline", "regimen", "lesions", "scans", "progression", "death", "observation", "given", "growth", "prompted",
+    "retreatment", "early_therapy", "therapies", "clinical", "laboratory", "records", "events", "controls", "curve",
 )
-LATER_STREAMS = (
-    "prompted",
-    "retreatment",
-    "early_therapy",
-    "therapies",
-    "clinical",
-    "laboratory",
-    "records",
-    "events",
-    "controls",
-    "curve",
-)
-
+# fmt: on
 # Shares of progressions that show in targets, as a new lesion and in non-targets.
 ROUTE_SHARES = (0.5, 0.35, 1.0 - 0.5 - 0.35)
 # Share of patients with another anticancer therapy before progression.
@@ -125,10 +109,14 @@ class History:
         rows = np.arange(len(self.detected))
         return np.where(self.detected >= 0, self.readings.days[rows, self.detected], np.inf)
 
+    def derive_dates(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """Dates of days of these patients; missing where the day is not finite."""
+        return derive_dates(self.baseline["entry_day"].to_numpy()[rows], days)
+
 
 def open_stream(seed: int, name: str) -> np.random.Generator:
-    """Source of chance of one part of the model, so that a changed effect does not stir the other parts."""
-    return np.random.default_rng([seed, (*STREAMS, *LATER_STREAMS).index(name)])
+    """Random generator of one part of the model, so that a changed effect leaves the draws of other parts."""
+    return np.random.default_rng([seed, STREAMS.index(name)])
 
 
 def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:

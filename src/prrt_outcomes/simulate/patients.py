@@ -47,7 +47,7 @@ def draw_baseline(
     ----------
     settings : settings of the simulation
     patients : number of patients
-    rng : source of chance
+    rng : random generator
     historical : draw historical controls, whose age, grade, performance status and progression at entry are
         shifted by `effects.confounding_strength` and whose hidden confounder has the mean
         `effects.unmeasured_shift`

@@ -66,7 +66,7 @@ def apply_progression(
     ----------
     value_mm : (patients, 5, scans) measured diameters
     attended : (patients, scans) scans that count for the smallest sum
-    grid, lesions, rng : the scans, the lesions and the source of chance
+    grid, lesions, rng : the scans, the lesions and the random generator
     progression_days : (patients,) latent progression
     grows : (patients,) whether it shows in the targets
 

@@ -132,9 +132,7 @@ def write_simulated_study(
     seed: int,
     settings: SimulationSettings | None = None,
     name: str | None = None,
-    title: str | None = None,
     truth_patients: int | None = 200_000,
-    overwrite: bool = False,
 ) -> Path:
     """Draw a synthetic registry and write it as a study that runs.
 
@@ -145,9 +143,7 @@ def write_simulated_study(
     seed : the same seed, settings and version of the package give the same files
     settings : settings of the simulation; the defaults where not given
     name : name of the study, `[a-z][a-z0-9_]*`; from the folder's name where not given
-    title : title of the report; from the settings where not given
     truth_patients : size of the draw behind `truth/summary.yaml`; None leaves that file out
-    overwrite : write into a folder that already holds a study
 
     Returns
     -------
@@ -164,7 +160,7 @@ def write_simulated_study(
     settings = SimulationSettings() if settings is None else settings
     folder = Path(folder)
     name = name or re.sub(r"[^a-z0-9_]+", "_", folder.absolute().name.lower()).strip("_")
-    _check_request(folder, patients, seed, name, truth_patients, overwrite)
+    _check_request(folder, patients, seed, name, truth_patients)
     simulation = draw_simulation(settings, patients, seed)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "truth").mkdir(exist_ok=True)
@@ -176,9 +172,8 @@ def write_simulated_study(
     _write_yaml(parameters, folder / "truth" / "parameters.yaml")
     if truth_patients is not None:
         _write_yaml(compute_truth(settings, truth_patients), folder / "truth" / "summary.yaml")
-    text = format_study(simulation, settings, name, title)
     study_file = folder / "study.yaml"
-    study_file.write_text(text, encoding="utf-8")
+    study_file.write_text(format_study(simulation, settings, name), encoding="utf-8")
     return study_file
 
 
@@ -247,14 +242,12 @@ def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
     )
 
 
-def format_study(
-    simulation: Simulation, settings: SimulationSettings, name: str, title: str | None = None
-) -> str:
+def format_study(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
     """Text of the `study.yaml` of a synthetic registry."""
     cohort = settings.cohort
     centres = {1: "one centre", 2: "two centres", 3: "three centres", 4: "four centres", 5: "five centres"}
     where = centres.get(cohort.centres, f"{cohort.centres} centres")
-    title = title or f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
+    title = f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
     tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
     curve = simulation.tables["control_curves"]
     template = STUDY_TEMPLATE
@@ -288,9 +281,7 @@ def _read_median(curve: pd.DataFrame) -> str:
     return f"\n    published_median_months: {below['time_months'].iloc[0]:.1f}"
 
 
-def _check_request(
-    folder: Path, patients: int, seed: int, name: str, truth_patients: int | None, overwrite: bool
-) -> None:
+def _check_request(folder: Path, patients: int, seed: int, name: str, truth_patients: int | None) -> None:
     """Refuse what cannot be written."""
     if patients < 1:
         raise UsageError(f"--patients is {patients}: at least 1")
@@ -302,7 +293,7 @@ def _check_request(
         raise UsageError(f"{name!r} cannot name a study: small letters, digits and _, a letter first")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
-    if (folder / "study.yaml").exists() and not overwrite:
+    if (folder / "study.yaml").exists():
         raise UsageError(f"{folder} holds a study already: name another folder")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import derive_dates, format_partial_dates, select_codes, select_ids
+from prrt_outcomes.simulate.columns import format_partial_dates, select_codes, select_ids
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -105,11 +105,10 @@ def derive_labs(
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.sort_values(["row", "day", "analyte"], kind="stable", ignore_index=True)
     row = frame["row"].to_numpy()
-    entry = history.baseline["entry_day"].to_numpy()[row]
     return pd.DataFrame(
         {
             "patient_id": select_ids(ids, row),
-            "sample_date": derive_dates(entry, frame["day"].to_numpy()),
+            "sample_date": history.derive_dates(row, frame["day"].to_numpy()),
             "analyte": select_codes(tuple(a.name for a in ANALYTES), frame["analyte"].to_numpy()),
             "sequence": np.ones(len(frame), dtype=int),
             "value": frame["value"].to_numpy(),
@@ -272,15 +271,14 @@ def derive_adverse_events(history: History, ids: np.ndarray, rng: np.random.Gene
     frame = frame[frame["onset"].to_numpy() <= end[frame["row"]]]
     frame = frame.sort_values(["row", "onset", "term"], kind="stable", ignore_index=True)
     row = frame["row"].to_numpy()
-    entry = history.baseline["entry_day"].to_numpy()[row]
     ended = frame["last"].where((frame["last"] <= end[row]).to_numpy(), np.inf).to_numpy()
     return pd.DataFrame(
         {
             "patient_id": select_ids(ids, row),
-            "onset_date": format_partial_dates(derive_dates(entry, frame["onset"].to_numpy())),
+            "onset_date": format_partial_dates(history.derive_dates(row, frame["onset"].to_numpy())),
             "term": select_codes((*TERMS, *NEOPLASMS), frame["term"].to_numpy()),
             "sequence": frame.groupby(["row", "onset", "term"]).cumcount().to_numpy() + 1,
-            "end_date": format_partial_dates(derive_dates(entry, ended)),
+            "end_date": format_partial_dates(history.derive_dates(row, ended)),
             "grade": frame["grade"].to_numpy(),
             "related": (rng.random(len(frame)) < 0.85) | (frame["term"].to_numpy() >= len(TERMS)),
         }

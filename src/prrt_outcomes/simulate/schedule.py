@@ -80,7 +80,7 @@ def derive_given_cycles(
     regimen : as planned
     progression_days : latent progression; three in ten are noticed before the next cycle
     end_days, dead : last day of observation, and whether it is death
-    rng : source of chance
+    rng : random generator
     """
     patients = len(regimen.planned)
     uniform = rng.random(patients)

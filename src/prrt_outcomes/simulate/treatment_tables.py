@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.columns import (
-    derive_dates,
     format_partial_dates,
     hide_values,
     select_codes,
@@ -78,7 +77,7 @@ def derive_cycles(
     return pd.DataFrame(
         {
             "patient_id": select_ids(ids, rows),
-            "cycle_date": derive_dates(history.baseline["entry_day"].to_numpy()[rows], days[rows, column]),
+            "cycle_date": history.derive_dates(rows, days[rows, column]),
             "radiopharmaceutical": select_codes(
                 PRODUCTS, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
             ),
@@ -144,13 +143,12 @@ def derive_therapies(
     """Table `therapies` from what was drawn; some of the earlier therapies have partial dates."""
     row = drawn["row"].to_numpy()
     kind = drawn["kind"].to_numpy()
-    entry = history.baseline["entry_day"].to_numpy()[row]
     prior = (drawn["start"].to_numpy() < 0) & (kind >= SURGERY)
-    starts = derive_dates(entry, drawn["start"].to_numpy())
+    starts = history.derive_dates(row, drawn["start"].to_numpy())
     start = format_partial_dates(starts)
     partial = format_partial_dates(starts, rng, settings.records.partial_date_share)
     start = np.where(prior, partial, start)
-    end = format_partial_dates(derive_dates(entry, drawn["end"].to_numpy()))
+    end = format_partial_dates(history.derive_dates(row, drawn["end"].to_numpy()))
     end[prior & (np.char.str_len(start.astype(str)) < 10)] = None
     frame = pd.DataFrame(
         {

@@ -233,11 +233,10 @@ def test_impossible_requests_are_refused_before_anything_is_written(tmp_path, op
     assert not (tmp_path / "none").exists()
 
 
-def test_a_study_is_not_overwritten_unless_asked(tmp_path):
+def test_a_study_is_not_overwritten(tmp_path):
     write(tmp_path / "one")
     with pytest.raises(UsageError, match="holds a study already"):
         write(tmp_path / "one")
-    write(tmp_path / "one", overwrite=True, seed=5)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
         write(tmp_path / "file")

@@ -190,22 +190,14 @@ def derive_under_criterion(
     Rows of derived table `endpoints`; None where the endpoint has no progression, or nobody has a time.
     """
     from prrt_outcomes.endpoints.derivation import derive_endpoint
-    from prrt_outcomes.endpoints.origin import origin_columns
-    from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
-    from prrt_outcomes.endpoints.study_endpoints import gather_settings
+    from prrt_outcomes.endpoints.study_endpoints import derive_dates_by_rule, gather_settings
 
     definition = next((d for d in study.endpoints if d.name == endpoint), None)
     if definition is None or definition.progression == "ignore" or tables["responses"].empty:
         return None
     changed = definition.model_copy(update={"criterion": criterion})
-    facts = derive_patient_dates(
-        tables,
-        rule=study.partial_dates,
-        new_anticancer_therapy=study.new_anticancer_therapy,
-        cutoff=None if definition.data_cutoff == "ignore" else study.data_cutoff,
-        origin_columns=origin_columns(study.endpoints),
-    )
-    rows = derive_endpoint(facts, changed, gather_settings(study))
+    dates = derive_dates_by_rule(tables, study, definition.data_cutoff, study.partial_dates)
+    rows = derive_endpoint(dates, changed, gather_settings(study))
     rows = rows[rows["exclusion"] == ""].drop(columns="exclusion")
     return None if rows.empty else conform_table("endpoints", rows)
 

@@ -80,15 +80,22 @@ def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesBy
         for _, _, rule in list_variants(primary, study.partial_dates, primary=True)
     ]
     return {
-        (cutoff, rule): derive_patient_dates(
-            tables,
-            rule=rule,
-            new_anticancer_therapy=study.new_anticancer_therapy,
-            cutoff=None if cutoff == "ignore" else study.data_cutoff,
-            origin_columns=origin_columns(study.endpoints),
-        )
+        (cutoff, rule): derive_dates_by_rule(tables, study, cutoff, rule)
         for cutoff, rule in dict.fromkeys(wanted)
     }
+
+
+def derive_dates_by_rule(
+    tables: dict[str, pd.DataFrame], study: Study, cutoff: str, rule: str
+) -> PatientDates:
+    """The dates of patients; `cutoff` is what an endpoint does with the data cut-off, `rule` that of partial dates."""
+    return derive_patient_dates(
+        tables,
+        rule=rule,
+        new_anticancer_therapy=study.new_anticancer_therapy,
+        cutoff=None if cutoff == "ignore" else study.data_cutoff,
+        origin_columns=origin_columns(study.endpoints),
+    )
 
 
 def derive_study_endpoints(

@@ -35,7 +35,7 @@ def compute_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return the intervals of one cohort; profile likelihood and bootstrap only where `slow`."""
     time, event, group = simulate(scenario, LOG_HAZARD_RATIO, rng)
-    fit = fit_cox(SurvivalData(time, event), group, robust=True, engine="newton")
+    fit = fit_cox(SurvivalData(time, event), group, robust=True)
     intervals = {}
     for name, covariance in (("Wald", fit.model_covariance), ("robust Wald", fit.covariance)):
         half = 1.959963984540054 * np.sqrt(covariance[0, 0])
@@ -52,7 +52,7 @@ def compute_intervals(
 def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, float]:
     """Return the p-values of one cohort without any effect."""
     time, event, group = simulate(scenario, 0.0, rng)
-    fit = fit_cox(SurvivalData(time, event), group, engine="newton")
+    fit = fit_cox(SurvivalData(time, event), group)
     ph = fit_proportional_hazards_test(fit).table["p_value"].iloc[-1]
     p_values = (fit.wald.p_value, fit.likelihood_ratio.p_value, fit.score.p_value, ph)
     return dict(zip(TESTS, p_values, strict=True))

@@ -56,9 +56,7 @@ def fit_methods(rng: np.random.Generator, seed: int) -> dict[str, pd.DataFrame]:
     )
     found = {}
     for name, frame in zip(METHODS, (whole, gaps), strict=False):
-        fit = fit_cox(
-            SurvivalData(rows.time_months, rows.event), frame, references=references, engine="newton"
-        )
+        fit = fit_cox(SurvivalData(rows.time_months, rows.event), frame, references=references)
         found[name] = fit.table.rename(
             columns={
                 "coefficient": "log_hazard_ratio",

@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 
 from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.treatment.periods import find_first_cycles
 
 DATE_COLUMNS = {
     "cycles": ("cycle_date",),
@@ -152,7 +153,7 @@ def _derive_patients(tables: dict, rule: str, origin_columns: tuple[str, ...]) -
 def _derive_treatments(periods: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """First cycle and start of the first retreatment of each patient."""
     periods = periods.assign(period=periods["period"].astype("int64")).sort_values(["patient_id", "period"])
-    starts = periods[periods["period"] == 1].set_index("patient_id")["first_cycle"]
+    starts = find_first_cycles(periods)
     again = (
         periods[(periods["period"] > 1) & ~(periods["first_cycle"] > cutoff)].groupby("patient_id").first()
     )

@@ -17,6 +17,7 @@ from prrt_outcomes.figures.response_plots import (
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
+from prrt_outcomes.treatment.periods import find_first_cycles
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
@@ -165,7 +166,7 @@ def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFr
     survival = pick_rows(tables.get("endpoints"), endpoint="os")
     if not has_rows(periods) or not has_rows(survival):
         return empty, pd.DataFrame(columns=["patient_id", "time_months", "mark"])
-    first = periods[periods["period"].eq(1)].set_index("patient_id")["first_cycle"]
+    first = find_first_cycles(periods)
     survival = survival[survival["patient_id"].isin(first.index) & survival["time_days"].notna()]
     courses = pd.DataFrame(
         {

@@ -16,6 +16,7 @@ from prrt_outcomes.responders.states import (
     derive_group_history,
 )
 from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PR, RESPONSES, SD
+from prrt_outcomes.treatment.periods import find_first_cycles
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def derive_histories(
     treatment period by the primary reader: none after progression and none after a new anticancer therapy.
     """
     periods = tables["treatment_periods"]
-    first_cycles = periods.loc[periods["period"].eq(INITIAL)].set_index("patient_id")["first_cycle"]
+    first_cycles = find_first_cycles(periods)
     patients = pd.Index(rows.frame["patient_id"])
     scans = derive_scans(tables["responses"], criterion, first_cycles, patients, study.response)
     groups = study.response.groups

@@ -23,7 +23,6 @@ TARGET, NON_TARGET, NEW = range(3)
 STATES = ("measured", "absent", "too_small", "not_evaluated")
 MEASURED, ABSENT, TOO_SMALL, NOT_EVALUATED = range(4)
 BASES = ("derived", "reported")
-DERIVED, REPORTED = range(2)
 MISSING = -1
 """No code: an empty cell, or no lesions of the kind."""
 
@@ -50,12 +49,6 @@ def convert_to_days(dates: pd.Series, *, far: bool = False) -> np.ndarray:
     values = dates.to_numpy(dtype="datetime64[ns]")
     days = values.astype("datetime64[D]").astype(np.int64)
     return np.where(np.isnat(values), FAR_DAY if far else NO_DAY, days)
-
-
-def convert_to_dates(days: np.ndarray) -> np.ndarray:
-    """`datetime64[ns]` of days since 1970; empty for `NO_DAY`."""
-    dates = days.astype("int64").astype("datetime64[D]").astype("datetime64[ns]")
-    return np.where(days == NO_DAY, np.datetime64("NaT", "ns"), dates)
 
 
 def convert_to_flags(column: pd.Series) -> np.ndarray:

@@ -50,7 +50,7 @@ KEYS = ["patient_id", "period", "reader"]
 
 @dataclass(frozen=True)
 class CriterionRun:
-    """What a criterion makes of the registry.
+    """Responses of a registry under one criterion.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ def filter_known(table: pd.DataFrame, column: str, study: Study) -> pd.DataFrame
 
 
 def derive_marker_tables(tables: dict[str, pd.DataFrame], analyte: str) -> dict[str, pd.DataFrame]:
-    """Lay the samples of an analyte out as lesion rows: the value is the one lesion, the sample the scan.
+    """Samples of an analyte as lesion rows: the value is the one lesion, the sample the scan.
 
     Returns
     -------

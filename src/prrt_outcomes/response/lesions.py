@@ -41,7 +41,7 @@ def _plain_texts(values: pd.Series) -> np.ndarray:
 
 
 def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame) -> pd.DataFrame:
-    """Lay lesion rows along the scans of the courses.
+    """One row a lesion and scan of a course, with its role at baseline.
 
     Parameters
     ----------

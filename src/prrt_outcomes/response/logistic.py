@@ -102,7 +102,7 @@ def fit_response_model(
 
 
 def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
-    """Whether some combination of the columns tells the outcomes apart without error."""
+    """Whether some combination of the columns separates the outcomes."""
     from firthmodels import detect_separation
 
     scale = matrix.std(axis=0)

@@ -34,7 +34,7 @@ def derive_non_target_responses(
 ) -> np.ndarray:
     """Code of the non-target response of each scan.
 
-    The reader's opinion prevails; without one the rows of non-target lesions speak: CR when all have gone
+    The reader's opinion prevails; without one the rows of non-target lesions decide: CR when all have gone
     (nodes: normal), NE when one was not evaluated, else neither; PD is never read from sizes. A scan without
     opinion and rows is NE where the baseline had non-targets, else there are none.
     """

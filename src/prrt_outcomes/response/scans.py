@@ -1,4 +1,4 @@
-"""Scans laid along the courses: a course is a treatment period of a patient as one reader saw it."""
+"""Scans of each course; a course is a treatment period of a patient as one reader saw it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Registry:
 
 
 def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
-    """Lay assessments and lesions of the treated patients along their treatment periods.
+    """Scans and lesions of the treated patients by treatment period and reader.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     courses = _list_courses(tables["treatment_periods"], readers)
     courses["new_therapy_date"] = _find_new_therapies(tables["therapies"], courses, study)
     dated, scan_ids = _number_scans(tables, courses, readers)
-    scans = _lay_along_courses(dated, courses, study.response.baseline_days)
+    scans = _assign_scans(dated, courses, study.response.baseline_days)
     said = _summarise_assessments(tables["assessments"], scan_ids["assessments"])
     scans = scans.join(said.reindex(scans["scan_id"]).set_axis(scans.index))
     flags = ["non_target_differs", "new_lesion_read", "new_lesion_stated"]
@@ -129,7 +129,7 @@ def _find_places(column: pd.Series, labels: pd.Index) -> np.ndarray:
     return np.append(labels.get_indexer(pd.Index(found, dtype=object)), MISSING)[codes]
 
 
-def _lay_along_courses(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int) -> pd.DataFrame:
+def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int) -> pd.DataFrame:
     """Scans of each course: prior, baseline and follow-up, by course and date.
 
     Notes

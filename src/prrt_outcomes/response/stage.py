@@ -65,7 +65,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     -------
     dict
         the tables of `OUTPUTS`, `attrition` and `stages`. Rates, differences, models, waterfall and concordance
-        speak of the primary reader and the initial treatment period.
+        are those of the primary reader and the initial treatment period.
     """
     if tables["treatment_periods"].empty:
         return derive_skipped_tables(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import fill
 
 import numpy as np
@@ -18,7 +19,7 @@ from prrt_outcomes.figures.theme import (
     theme_prrt,
 )
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
-from prrt_outcomes.wording.terms import name_code, spell_name
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_term, spell_name
 
 MOST_SCANS = 8
 LEAST_INTERVALS = 5
@@ -190,7 +191,7 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
     boxes, arrows = [], []
     at, previous = 0.0, None
     for step, before, after, reasons in steps:
-        main = fill(spell_name(step), 44)
+        main = fill(_step_words(step), 44)
         main += f"\n{format_count(before)} patients before, {format_count(after)} after"
         side = "\n".join(fill(f"{format_count(n)}: {reason}", 64) for reason, n in reasons)
         height = max(main.count("\n"), side.count("\n")) + 2.0
@@ -202,3 +203,12 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
         previous = after
     frame = pd.DataFrame(boxes)
     return frame.assign(middle=np.mean([frame["low"], frame["high"]], axis=0)), arrows
+
+
+def _step_words(step: str) -> str:
+    """`survival: pfs by arm` as `Survival: progression-free survival by arm`."""
+    stage, _, rest = step.partition("survival: ")
+    if stage or not rest:
+        return spell_name(step)
+    endpoint = re.split("[ ,]", rest)[0]
+    return f"Survival: {inside_sentence(name_term(endpoint))}{rest.removeprefix(endpoint)}".replace("_", " ")

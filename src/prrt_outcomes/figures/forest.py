@@ -123,15 +123,16 @@ def plot_forest(forest: Forest, style: FigureStyle):
     heads = _list_heads(forest)
     rows = _place_rows(forest, texts)
     order = list(heads)
-    texts = texts.merge(rows[["row", "y"]], on="row").assign(
+    names = rows.assign(column="names", weight=np.where(rows["heading"], "bold", "normal"), ha="left")
+    texts = texts.merge(rows[["row", "y"]], on="row").assign(weight="normal", ha="center")
+    texts = pd.concat([names, texts], ignore_index=True).assign(
         column=lambda d: pd.Categorical(d["column"], order), x=TEXT_AT
     )
+    widths, width_in = _column_widths(forest, texts, heads, style)
     estimates = estimates.merge(rows[["row", "y"]], on="row")
     estimates["column"] = pd.Categorical(estimates["column"], order)
     kinds = [s for s in series if s in set(estimates["series"])]
     estimates["series"] = pd.Categorical(estimates["series"], kinds)
-    widths, width_in = _column_widths(forest, texts, heads, rows, style)
-    bold = ["bold" if h else "normal" for h in rows["heading"]]
     words = {"breaks": kinds, "labels": [series[k][0] for k in kinds], "name": ""}
     legend = "top" if any(series[k][0] for k in kinds) else "none"
     lines = rows["y"].iloc[0] + rows["height"].iloc[0] / 2
@@ -148,14 +149,8 @@ def plot_forest(forest: Forest, style: FigureStyle):
         )
         + p9.scale_color_manual(values=[series[k][1] for k in kinds], **words)
         + p9.scale_shape_manual(values=[forest.marks.get(k, "s") for k in kinds], **words)
-        + p9.scale_x_continuous(minor_breaks=[], breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
-        + p9.scale_y_continuous(
-            breaks=rows["y"].tolist(),
-            minor_breaks=[],
-            labels=rows["label"].tolist(),
-            limits=(0, lines),
-            expand=(0, 0.1),
-        )
+        + p9.scale_x_continuous(breaks=axis_breaks, minor_breaks=[], labels=_label_axis, expand=(0.03, 0))
+        + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + p9.labs(
             title=fill(forest.title, _letters(style, width_in) - 8),
             subtitle=fill(forest.subtitle, _letters(style, width_in)) or None,
@@ -166,10 +161,6 @@ def plot_forest(forest: Forest, style: FigureStyle):
         + p9.theme(
             axis_line=p9.element_blank(),
             axis_title=p9.element_blank(),
-            axis_ticks_major_y=p9.element_blank(),
-            axis_text_y=p9.element_text(
-                size=style.small, ha="left", multialignment="left", weight=bold, linespacing=1.1
-            ),
             legend_title=p9.element_blank(),
             panel_grid_major_x=p9.element_line(colour=GRID, size=0.35),
             panel_spacing_x=0.005,
@@ -229,7 +220,7 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     """Line at 1, intervals, points, arrow heads where an interval is cut, text, and the ends of each axis."""
     import plotnine as p9
 
-    ends, ones = [], []
+    ends, ones = [("names", TEXT_AT), ("names", TEXT_AT + 1)], []
     for place, axis in enumerate(forest.axes):
         column = f"axis {place}"
         span = np.array(axis.span(estimates[estimates["column"].astype(str).eq(column)]))
@@ -260,13 +251,21 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
             layers.append(
                 p9.geom_point(cut, head, shape=shape, size=2.0 * style.scale, stroke=0, show_legend=False)
             )
-    layers.append(p9.geom_text(texts, p9.aes(label="label"), size=style.small, color=INK, lineheight=1.1))
+    layers.append(
+        p9.geom_text(
+            texts,
+            p9.aes(label="label", fontweight="weight", ha="ha"),
+            size=style.small,
+            color=INK,
+            lineheight=1.1,
+        )
+    )
     return [layer for layer in layers if layer is not None]
 
 
 def _list_heads(forest: Forest) -> dict[str, str]:
     """Heading of each column of the facet grid, from left to right."""
-    heads = {c: forest.columns[c] for c in forest.before}
+    heads = {"names": ""} | {c: forest.columns[c] for c in forest.before}
     for place, axis in enumerate(forest.axes):
         heads[f"axis {place}"] = "\n".join(w for w in (axis.title, axis.below) if w)
         heads[f"text {place}"] = axis.text
@@ -291,24 +290,19 @@ def _place_rows(forest: Forest, texts: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _column_widths(forest: Forest, texts, heads, rows, style: FigureStyle) -> tuple[list[float], float]:
+def _column_widths(forest: Forest, texts, heads, style: FigureStyle) -> tuple[list[float], float]:
     """Width of each column by its longest line, and of the figure: the panels share what is left."""
     letter = EM * style.small / 72
     longest = texts.assign(n=[max(map(len, t.split("\n"))) for t in texts["label"]])
     longest = longest.groupby(longest["column"].astype(str))["n"].max()
-    wide = {
-        c: (max(longest.get(c, 0), *map(len, heads[c].split("\n"))) + 1) * letter
-        for c in heads
-        if not c.startswith("axis")
-    }
-    if forest.before:  # space between the names and the first column of text
-        wide[forest.before[0]] += 2 * letter
-    names_in = max(len(line) for label in rows["label"] for line in label.split("\n")) * letter + 0.2
-    head_in = max((len(line) + 1) * letter for c in heads if c not in wide for line in heads[c].split("\n"))
-    free = (style.width_in - names_in - sum(wide.values())) / len(forest.axes)
+    head = {c: max(map(len, words.split("\n"))) for c, words in heads.items()}
+    wide = {c: (max(longest.get(c, 0), head[c]) + 1) * letter for c in heads if not c.startswith("axis")}
+    wide["names"] *= 1.15  # bold headings
+    head_in = max((n + 1) * letter for c, n in head.items() if c not in wide)
+    free = (style.width_in - 0.1 - sum(wide.values())) / len(forest.axes)
     axis_in = max(free, 0.95 * style.scale, head_in)
     widths = [wide.get(c, axis_in) for c in heads]
-    return widths, max(style.width_in, names_in + sum(widths))
+    return widths, max(style.width_in, 0.1 + sum(widths))
 
 
 def axis_breaks(limits: tuple[float, float]) -> list[float]:

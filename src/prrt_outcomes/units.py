@@ -1,4 +1,4 @@
-"""Units of time and length shared by the whole house."""
+"""Units of time shared by all packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps read, call and write: whole tables or none, every loss counted, every stage with its status."""
+"""Steps read tables, call a stage and write: whole tables or none, every loss counted, every stage with its status."""
 
 from pathlib import Path
 from types import SimpleNamespace

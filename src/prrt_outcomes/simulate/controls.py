@@ -154,7 +154,7 @@ def derive_control_tables(
 def derive_published_curve(
     settings: SimulationSettings, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """A published-like arm: points of its Kaplan-Meier curve as read by eye, and numbers at risk every 6 months.
+    """A published-like arm: points read from its Kaplan-Meier curve, and numbers at risk every 6 months.
 
     Points lie within 0.002 of the curve and never rise; numbers at risk are exact. The number of events is
     that up to the end of the figure (`CURVE_MONTHS`).

@@ -67,7 +67,7 @@ def test_alone_the_effect_of_response_is_what_a_time_dependent_model_finds(ratio
         assert time_dependent_ratio(drawn, endpoint) == pytest.approx(ratio, rel=0.07)
 
 
-def test_without_effect_the_naive_comparison_still_flatters_responders():
+def test_without_effect_the_naive_comparison_favours_responders():
     drawn = large(only_response(), parts=5)
     time = drawn["pfs_days"].to_numpy(dtype=float)
     ever = np.where(drawn["response_days"].notna(), 0.0, np.inf)
@@ -141,7 +141,7 @@ def creatinine_slope(labs):
     return rise.groupby(late["y90"]).mean()
 
 
-def test_kidney_and_marrow_suffer_by_radionuclide():
+def test_kidney_and_marrow_toxicity_depend_on_the_radionuclide():
     labs = laboratory(SETTINGS)
     fall, slope = platelet_fall(labs), creatinine_slope(labs)
     assert fall[False] == pytest.approx(0.22 * np.exp(0.45**2 / 2) * 1.09, abs=0.04)
@@ -170,7 +170,7 @@ def control_means(settings):
     return baseline[["age_years", "grade", "ecog", "progressive", "unmeasured"]].astype(float).mean()
 
 
-def test_confounding_makes_the_history_older_and_frailer_or_does_not():
+def test_confounding_makes_the_controls_older_and_frailer():
     cohort = draw_history(SETTINGS, 5000, 1).baseline
     cohort = cohort[["age_years", "grade", "ecog", "progressive", "unmeasured"]].astype(float).mean()
     strong = control_means(SETTINGS) - cohort

@@ -121,7 +121,7 @@ def test_recist_from_the_tables_equals_the_reading_inside_the_simulator():
     )
 
 
-def test_a_changed_effect_does_not_stir_the_other_draws():
+def test_a_changed_effect_leaves_the_other_draws():
     changed = apply_overrides(SETTINGS, ["effects.treatment_death_hazard_ratio=1", "records.missing_share=0"])
     one, two = draw_history(SETTINGS, 200, 5), draw_history(changed, 200, 5)
     np.testing.assert_array_equal(one.progression_days, two.progression_days)
@@ -160,7 +160,7 @@ def test_light_outcomes_are_those_of_the_whole_registry():
 
 
 @pytest.mark.parametrize("patients", [1, 2, 5])
-def test_a_handful_of_patients_is_no_special_case(patients):
+def test_a_few_patients_are_enough(patients):
     tables = simulate_registry(SETTINGS, patients, 1)
     assert len(tables["patients"]) == patients
     assert len(tables["follow_up"]) == patients

@@ -1,4 +1,4 @@
-"""The truth comes back: over 400 synthetic cohorts the intervals cover it as they promise."""
+"""Intervals of 400 synthetic cohorts cover the truth with their nominal level."""
 
 from pathlib import Path
 

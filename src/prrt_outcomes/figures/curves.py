@@ -71,24 +71,7 @@ def plot_curves(curves: Curves, style: FigureStyle):
     last = float(curves.ticks[-1])
     groups = list(curves.labels)
     panels = _panel_order(curves.steps)
-    steps = _as_levels(cut_at(curves.steps, last), groups, panels, CURVE)
-    layers = _band_layers(curves, groups, panels, last)
-    layers.append(
-        p9.geom_step(
-            steps, p9.aes("time_months", "survival", color="group", linetype="group"), size=style.line
-        )
-    )
-    if "n_censored" in steps and steps["n_censored"].fillna(0).gt(0).any():
-        layers.append(
-            p9.geom_point(
-                steps[steps["n_censored"].fillna(0).gt(0)],
-                p9.aes("time_months", "survival", color="group"),
-                shape="|",
-                size=1.6,
-                stroke=0.35,
-                show_legend=False,
-            )
-        )
+    layers = _band_layers(curves, groups, panels, last) + _step_layers(curves, groups, panels, style)
     wrapped = {g: fill(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
     table = RiskTable.of(curves, groups, panels)
     legend = "none" if len(groups) == 1 else "top" if panels else "right"
@@ -131,6 +114,20 @@ def plot_curves(curves: Curves, style: FigureStyle):
     if not curves.legend_title:
         plot += p9.theme(legend_title=p9.element_blank())
     return plot + synthetic_caption(style)
+
+
+def _step_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], style: FigureStyle) -> list:
+    """The curves, and a tick at each time with censored patients."""
+    import plotnine as p9
+
+    steps = _as_levels(cut_at(curves.steps, float(curves.ticks[-1])), groups, panels, CURVE)
+    step = p9.aes("time_months", "survival", color="group", linetype="group")
+    layers = [p9.geom_step(steps, step, size=style.line)]
+    censored = steps[steps["n_censored"].fillna(0).gt(0)] if "n_censored" in steps else steps.head(0)
+    if len(censored):
+        tick = p9.aes("time_months", "survival", color="group")
+        layers.append(p9.geom_point(censored, tick, shape="|", size=1.6, stroke=0.35, show_legend=False))
+    return layers
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from prrt_outcomes.wording.terms import name_term
 GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
 STATES = {"in_response": "#2171B5", "without_response": "#B9C7D1", "after_event": "#F0E3D8"}
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+RATIO = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
 OTHERS = ("naive", "time_dependent_cox")
 
 
@@ -123,7 +124,7 @@ def plot_landmark_ratio(
     """
     import plotnine as p9
 
-    known = ratios.dropna(subset=["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"])
+    known = ratios.dropna(subset=RATIO)
     known = known.assign(method=known["method"].astype(str))
     marks = known[known["method"].eq("landmark")].sort_values("landmark_months")
     others = known[known["method"].isin(OTHERS)].drop_duplicates("method")
@@ -141,22 +142,18 @@ def plot_landmark_ratio(
     }
     low = float(min(0.5, max(known["hazard_ratio_low"].min(), RATIOS[0])))
     high = float(max(2.0, min(known["hazard_ratio_high"].max(), RATIOS[-1])))
-    ratio_columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
-    points[ratio_columns] = points[ratio_columns].clip(low, high)
+    points[RATIO] = points[RATIO].clip(low, high)
+    reach = p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high")
     plot = p9.ggplot(points, p9.aes("x", "hazard_ratio", color="method", fill="method"))
     plot += p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
     if len(curve) > 1:
-        band = curve.assign(x=curve["landmark_months"], method="landmark")
-        band[ratio_columns] = band[ratio_columns].clip(low, high)
-        plot += p9.geom_ribbon(
-            band, p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high"), alpha=0.13, color="none"
-        )
-        plot += p9.geom_line(band, size=style.line * 0.8, show_legend=False)
+        curve = curve.assign(x=curve["landmark_months"], method="landmark")
+        curve[RATIO] = curve[RATIO].clip(low, high)
+        plot += p9.geom_ribbon(curve, reach, alpha=0.13, color="none")
+        plot += p9.geom_line(curve, size=style.line * 0.8, show_legend=False)
     elif len(marks) > 1:
         plot += p9.geom_line(points[points["method"].eq("landmark")], size=style.line * 0.5, alpha=0.6)
-    plot += p9.geom_linerange(
-        p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high"), size=style.line * 0.7
-    )
+    plot += p9.geom_linerange(reach, size=style.line * 0.7)
     plot += p9.geom_point(p9.aes(shape="method"), size=2.4 * style.scale, stroke=0)
     ticks = [t for t in month_ticks(span, 8) if t <= span]
     colours = [METHOD_COLOURS[m] for m in labels]
@@ -259,8 +256,7 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
     first = rows.iloc[0]
     low = float(min(0.5, max(rows["hazard_ratio_low"].min(), RATIOS[0])))
     high = float(max(2.0, min(rows["hazard_ratio_high"].max(), RATIOS[-1])))
-    columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
-    rows = rows.assign(**{c: rows[c].clip(low, high) for c in columns})
+    rows[RATIO] = rows[RATIO].clip(low, high)
     steps = [s / 100 for s in range(-100, 201, 10)]
     steps = [s for s in steps if rows["change"].min() - 1e-9 <= s <= rows["change"].max() + 1e-9]
     words = (

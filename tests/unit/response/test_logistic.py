@@ -1,4 +1,4 @@
-"""Differences of rates and the logistic model where the plain likelihood is not enough."""
+"""The logistic model where the plain likelihood is not enough."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.response.logistic import fit_response_model, summarise_response_models
-from prrt_outcomes.response.rates import summarise_rate_differences, summarise_response_rates
-from prrt_outcomes.statistics.proportions import compute_proportion_difference
 
 
 @pytest.fixture
@@ -26,25 +24,6 @@ def best():
             "nuclide": pd.Categorical(["177Lu"] * 20 + ["90Y"] * 10, ["177Lu", "90Y", "unknown"]),
         }
     )
-
-
-def test_rates_by_group_add_up(best):
-    rates = summarise_response_rates(best, ("nuclide",)).set_index(["group", "category"])
-    assert rates.loc[("177Lu", "objective"), ["n", "total"]].tolist() == [8, 20]
-    assert rates.loc[("90Y", "objective_with_mr"), ["n", "total"]].tolist() == [4, 10]
-    assert rates.loc[("all", "disease_control"), ["n", "total"]].tolist() == [27, 30]
-    assert rates.loc[("all", "objective"), "proportion_low"] == pytest.approx(0.1992986, abs=1e-6)
-
-
-def test_differences_are_against_the_largest_group(best):
-    rates = summarise_response_rates(best, ("nuclide",))
-    table = summarise_rate_differences(rates, {})
-    assert table["reference"].unique().tolist() == ["177Lu"]
-    assert len(table) == 3 * 2
-    row = table.query("category == 'objective' and method == 'newcombe'").iloc[0]
-    wanted = compute_proportion_difference(3, 10, 8, 20, "newcombe")
-    assert (row["difference"], row["difference_low"]) == (wanted.difference, wanted.lower)
-    assert summarise_rate_differences(rates, {"nuclide": "90Y"})["reference"].unique().tolist() == ["90Y"]
 
 
 def test_separation_is_said_and_firth_stands_beside():

@@ -142,7 +142,7 @@ def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
         return begin, end
 
     start, stop = ranges(rows.last, order)
-    late_start, late_stop = ranges(rows.first, late_order) if rows.delayed_entry else (start, start)
+    late_start, late_stop = ranges(rows.first, late_order) if late_order is not None else (start, start)
     cell_of_row = np.full(rows.n, -1)
     cell_of_row[rows.event] = rows.event_cell
     sorted_cell = cell_of_row[order]

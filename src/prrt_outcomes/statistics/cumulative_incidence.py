@@ -91,8 +91,12 @@ def fit_cumulative_incidence(
     influence = compute_influence_rows(data, cause, curve.time)
     place = np.searchsorted(table.time, curve.time)
     flows = table.weighted
-    parts = [getattr(flows, name)[place, 0] for name in ("at_risk", "events", "competing")]
-    variance = influence.compute_incidence_variance(*parts, curve.incidence, curve.event_free)
+    at_risk, events, competing = (
+        getattr(flows, name)[place, 0] for name in ("at_risk", "events", "competing")
+    )
+    variance = influence.compute_incidence_variance(
+        at_risk, events, competing, curve.incidence, curve.event_free
+    )
     errors = _errors(curve.incidence, variance, interval, confidence)
     status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
     return replace(curve, group=group, variance="robust", influence=influence, status=status, **errors)

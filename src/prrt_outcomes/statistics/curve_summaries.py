@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -165,7 +166,7 @@ def compute_difference(
     value = estimates[0] - estimates[1]
     std_error = float(np.hypot(*std_errors))
     if not (np.isfinite(value) and np.isfinite(std_error) and std_error > 0):
-        return Difference(*[float("nan")] * 5, status="too_few")
+        return Difference(*(nan, nan, nan, nan, nan), status="too_few")
     p_value = float(2.0 * ndtr(-abs(value) / std_error))
     return Difference(
         float(value), std_error, float(value - z * std_error), float(value + z * std_error), p_value, "ok"
@@ -232,7 +233,7 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
         raise ValueError(f"horizon must be a number above 0, not {horizon}")
     slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
     if horizon > curve.time[-1] + slack and curve.survival[-1] > 0:
-        return RestrictedMean(horizon, *[float("nan")] * 4, status="too_few")
+        return RestrictedMean(horizon, *(nan, nan, nan, nan), status="too_few")
     used = curve.time <= horizon + slack
     time, survival = curve.time[used], curve.survival[used]
     width = np.maximum(np.diff(np.concatenate(([0.0], time, [horizon]))), 0.0)
@@ -251,7 +252,7 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
         variance = curve.influence.compute_variance(gradient, curve.weighted_at_risk, curve.weighted_events)
     if not variance > 0:
         status = "too_few" if events.sum() > 0 else "no_events"
-        return RestrictedMean(horizon, rmst, *[float("nan")] * 3, status=status)
+        return RestrictedMean(horizon, rmst, *(nan, nan, nan), status=status)
     std_error = float(np.sqrt(variance))
     half = compute_normal_quantile(curve.confidence) * std_error
     return RestrictedMean(horizon, rmst, std_error, rmst - half, rmst + half, "ok")

@@ -33,7 +33,7 @@ class Placement:
 
     distinct: NDArray[np.float64]
     exits: NDArray[np.int64]
-    entries: NDArray[np.int64] | None
+    entries: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,8 @@ class SurvivalData:
 
     time: NDArray[np.float64]
     event: NDArray[np.int64]
-    entry: NDArray[np.float64] | None = None
-    weights: NDArray[np.float64] | None = None
+    entry: Any = None
+    weights: Any = None
     strata: Any = None
     cluster: Any = None
     id: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,7 @@ def find_profile_bound(
     p = matrix.shape[1]
     free = np.arange(p) != column
     best = fit.coefficients[column]
-    warm = {"start": fit.coefficients.copy()}
+    warm: dict[str, Any] = {"start": fit.coefficients.copy()}
 
     def above(distance: float) -> float:
         start = warm["start"].copy()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class PiecewiseHazardRatio:
 def fit_piecewise_hazard_ratio(
     data: SurvivalData,
     effect: pd.Series | np.ndarray,
-    cuts: Sequence[float],
+    cuts: Any,
     *,
     adjust: pd.DataFrame | None = None,
     references: Mapping[str, object] | None = None,
@@ -80,7 +81,7 @@ def fit_piecewise_hazard_ratio(
         robust = needs_robust_variance(data, rows)
     matrix = design.matrix
     varies = np.array([c.term == str(effect.name) for c in design.columns])
-    options = {"robust": robust, "confidence": confidence}
+    options: dict[str, Any] = {"robust": robust, "confidence": confidence}
     single = fit_cox_rows(design, rows, **options)
     source, start, stop, happened, period = _cut(rows, cuts)
     labels = (rows.stratum[source], rows.cluster[source])
@@ -153,11 +154,9 @@ def _test_equality(fit: CoxResult, single: CoxResult, n_coefficients: int, n_col
     for column in range(int(n_columns)):
         own = [j for j in estimated if j % int(n_columns) == column]
         contrast += [np.eye(len(fit.estimated))[j] - np.eye(len(fit.estimated))[own[0]] for j in own[1:]]
-    contrast = np.array(contrast)
+    matrix = np.array(contrast)
     covariance = np.nan_to_num(fit.covariance)
-    return compute_quadratic_test(
-        contrast @ np.nan_to_num(fit.coefficients), contrast @ covariance @ contrast.T
-    )
+    return compute_quadratic_test(matrix @ np.nan_to_num(fit.coefficients), matrix @ covariance @ matrix.T)
 
 
 OVERALL = "overall"
@@ -265,7 +264,7 @@ def _reference_of(effect: pd.Series):
 
 def _has_level(frame: pd.DataFrame, name: str, level) -> bool:
     """True where the reference occurs in these rows, or the covariate is a number."""
-    return level is None or (frame[name].dropna().astype(str) == str(level)).any()
+    return level is None or bool((frame[name].dropna().astype(str) == str(level)).any())
 
 
 def _block(subgroup, level, fit: CoxResult, effect: str, test, status: str) -> pd.DataFrame:
@@ -288,8 +287,8 @@ def _empty_block(subgroup, level, overall: CoxResult, event, test, status: str) 
 
 def _label(rows: pd.DataFrame, subgroup, level, test: ChiSquaredTest | None, status: str) -> pd.DataFrame:
     """Name of the subgroup in front, interaction behind."""
-    rows.insert(0, "subgroup_level", pd.array([level] * len(rows), dtype="string"))
-    rows.insert(0, "subgroup", pd.array([str(subgroup)] * len(rows), dtype="string"))
+    rows.insert(0, "subgroup_level", pd.Series([level] * len(rows), rows.index, dtype="string"))
+    rows.insert(0, "subgroup", pd.Series([str(subgroup)] * len(rows), rows.index, dtype="string"))
     rows["interaction_p_value"] = np.nan if test is None else test.p_value
     rows["interaction_status"] = pd.array([status] * len(rows), dtype="string")
     return rows

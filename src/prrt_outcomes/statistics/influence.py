@@ -103,7 +103,7 @@ class InfluenceRows:
 
         def summed(one, two) -> NDArray[np.float64]:
             step = one[0] * two[0] - one[1] * two[1]
-            return np.cumsum(np.bincount(when[order], weights=step, minlength=n_times + 1))[1:]
+            return np.cumsum(np.bincount(when[order], weights=step, minlength=n_times + 1).astype(float))[1:]
 
         return [[summed(one, two) for two in runs] for one in runs]
 

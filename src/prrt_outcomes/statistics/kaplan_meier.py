@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from prrt_outcomes.statistics.data import SurvivalData, compute_codes
+from prrt_outcomes.statistics.data import Codes, SurvivalData, compute_codes
 from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
@@ -27,7 +27,7 @@ def compute_normal_quantile(confidence: float) -> float:
 def compute_interval(
     probability: ArrayLike,
     std_error: ArrayLike,
-    interval: IntervalType = "log-log",
+    interval: str = "log-log",
     confidence: float = 0.95,
     quantile: float | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -170,7 +170,7 @@ def fit_kaplan_meier(
 
 def fit_kaplan_meier_by_group(
     data: SurvivalData,
-    group: ArrayLike,
+    group: ArrayLike | Codes,
     *,
     robust: bool | None = None,
     interval: IntervalType = "log-log",
@@ -264,7 +264,7 @@ def _patients(counts, column: int) -> int:
 def compute_survival(at_risk: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the product of 1 - events / at_risk, exactly 0 where all at risk have the event."""
     hazard = np.divide(events, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
-    return np.cumprod(1.0 - np.minimum(hazard, 1.0))
+    return np.cumprod(1.0 - np.minimum(hazard, 1.0)).astype(np.float64)
 
 
 def _errors(survival: NDArray, relative_variance: NDArray, interval: str, confidence: float) -> dict:

@@ -103,7 +103,7 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
             "after": _summaries(covariates[complete], targets, used),
         }
     )
-    size = compute_effective_sample_size(used)
+    size = float(compute_effective_sample_size(used))
     return MaicResult("ok", weights, beta, size, int((~complete).sum()), balance)
 
 
@@ -172,7 +172,7 @@ def _centred_on_targets(
     if faults:
         raise ValueError("; ".join(faults))
     matrix = np.column_stack(columns)
-    return matrix, np.isfinite(matrix).all(axis=1)
+    return matrix, np.asarray(np.isfinite(matrix).all(axis=1))
 
 
 def _fault(target: MaicTarget, covariates: pd.DataFrame, means: dict) -> str:
@@ -238,7 +238,7 @@ def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
         return (scaled * share[:, None]).T @ scaled - np.outer(mean, mean)
 
     zero = np.zeros(scaled.shape[1])
-    fit = minimize(
+    fit = minimize(  # type: ignore[call-overload]
         lambda b: logsumexp(scaled @ b),
         zero,
         jac=gradient,

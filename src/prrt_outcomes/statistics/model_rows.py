@@ -95,7 +95,7 @@ def derive_design_matrix(
         raise ValueError(
             f"reference for {', '.join(unknown)}: no such covariate; there are {list(frame.columns)}"
         )
-    complete = ~frame.isna().to_numpy().any(axis=1)
+    complete = np.asarray(~frame.isna().to_numpy().any(axis=1))
     frame = frame.loc[complete]
     parts, columns = [], []
     for term in frame.columns:
@@ -358,6 +358,6 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         n_patients=n_patients,
         events_per_patient_max=int(per_patient.max(initial=0)),
         one_row_per_patient=n_patients == len(time),
-        delayed_entry=bool(late and len(cells) and (entry_rank > 0).any()),
+        delayed_entry=bool(late and len(cells) and np.any(entry_rank > 0)),
         kept=used,
     )

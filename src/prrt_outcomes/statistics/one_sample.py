@@ -153,7 +153,7 @@ def compute_observed_expected(
     """Compute the one-sample test from its two counts, as `compute_one_sample_logrank`."""
     nan = float("nan")
     if not (np.isfinite(expected) and expected > 0):
-        return OneSampleLogRank(n, observed, expected, *[nan] * 7, status="too_few")
+        return OneSampleLogRank(n, observed, expected, *(nan, nan, nan, nan, nan, nan, nan), status="too_few")
     lower, upper = compute_poisson_interval(observed, confidence)
     z = (observed - expected) / np.sqrt(expected)
     z_wu = (observed - expected) / np.sqrt((observed + expected) / 2.0)

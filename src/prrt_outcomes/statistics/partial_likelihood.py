@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -73,9 +73,17 @@ class LikelihoodAt:
 class Likelihood(Protocol):
     """What Newton's method needs to know at one coefficient vector."""
 
-    log_likelihood: float
-    score: np.ndarray
-    information: np.ndarray
+    @property
+    def log_likelihood(self) -> float:
+        """Value."""
+
+    @property
+    def score(self) -> np.ndarray:
+        """First derivatives, shape (p,)."""
+
+    @property
+    def information(self) -> np.ndarray:
+        """Negative second derivatives, shape (p, p)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class NewtonFit:
     """
 
     coefficients: np.ndarray
-    at: Likelihood
+    at: Any
     converged: bool
     iterations: int
 

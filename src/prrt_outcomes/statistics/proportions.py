@@ -160,7 +160,8 @@ def compute_proportion_difference(
         from statsmodels.stats.proportion import confint_proportions_2indep
 
         limits = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=1 - confidence)
-        return ProportionDifference(d, *np.clip(limits, -1, 1).tolist(), NAN, method, confidence, "ok")
+        low, high = np.clip(limits, -1, 1).tolist()
+        return ProportionDifference(d, low, high, NAN, method, confidence, "ok")
     lower, upper = _score_limits(counts, confidence)
     z = _score(counts, 0.0)
     p_value = float(2.0 * ndtr(-abs(z))) if np.isfinite(z) else 1.0
@@ -241,11 +242,11 @@ def compute_kappa(
     table, labels = _cross_table(first, second, categories)
     n = int(table.sum())
     if n == 0:
-        return Kappa(labels, table, 0, *[NAN] * 6, status="too_few")
+        return Kappa(labels, table, 0, *(NAN, NAN, NAN, NAN, NAN, NAN), status="too_few")
     p = table / n
     observed, expected = float(np.trace(p)), float(p.sum(axis=1) @ p.sum(axis=0))
     if expected >= 1.0 - 1e-12:
-        return Kappa(labels, table, n, observed, expected, *[NAN] * 4, status="too_few")
+        return Kappa(labels, table, n, observed, expected, *(NAN, NAN, NAN, NAN), status="too_few")
     with np.errstate(divide="ignore", invalid="ignore"):  # its test statistic, which is not used
         found = cohens_kappa(table)
     kappa, std_error = float(found.kappa), float(found.std_kappa)

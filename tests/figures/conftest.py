@@ -136,7 +136,7 @@ def cox_table():
 
 @pytest.fixture
 def look():
-    """Draw a figure and return the texts that overlap or leave the sheet."""
+    """Draw a figure and return the texts that overlap, leave the sheet or are cut by their panel."""
 
     def check(plot) -> list[str]:
         import matplotlib.pyplot as plt
@@ -156,6 +156,11 @@ def look():
                     name = text.get_text()
                     if box.x0 < -1 or box.y0 < -1 or box.x1 > sheet.x1 + 1 or box.y1 > sheet.y1 + 1:
                         faults.append(f"{name!r} leaves the sheet")
+                    panel = (
+                        text.axes.get_window_extent(renderer) if text.axes and text.get_clip_on() else None
+                    )
+                    if panel and (box.x0 < panel.x0 - 2 or box.x1 > panel.x1 + 2):
+                        faults.append(f"{name!r} is cut by its panel")
                     boxes.append((name, box))
             for (a, one), (b, two) in itertools.combinations(boxes, 2):
                 wide = min(one.x1, two.x1) - max(one.x0, two.x0)

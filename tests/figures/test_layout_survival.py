@@ -54,3 +54,4 @@ def test_overlap_and_clipping_are_found(style, look):
     found = look(plot + theme_prrt(style, 2.0, 4.0))
     assert "'first' overlaps 'second'" in found
     assert any("leaves the sheet" in fault for fault in found)
+    assert any("is cut by its panel" in fault for fault in found)

@@ -133,14 +133,9 @@ def _draw_pixels(figure, dpi: int):
 
 
 def _write_png(canvas, path: Path, dpi: int) -> None:
-    """Write pixels as a png of at most 256 colours: a third of the bytes, so a third of the time to compress them.
-
-    The palette comes from every third pixel in both directions, which takes half the time of all pixels.
-    """
+    """Write pixels as a png without alpha, quickly: looking for a palette takes twice as long as compressing."""
     from PIL import Image
 
-    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    thinned = pixels.resize((max(1, pixels.width // 3), max(1, pixels.height // 3)), Image.Resampling.NEAREST)
-    palette = thinned.quantize(256, Image.Quantize.MAXCOVERAGE)
-    image = pixels.quantize(palette=palette, dither=Image.Dither.NONE)
-    image.save(path, format="png", dpi=(dpi, dpi), compress_level=2)
+    pixels = np.ascontiguousarray(canvas.buffer_rgba())
+    image = Image.frombuffer("RGBA", pixels.shape[1::-1], pixels, "raw", "RGBA", 0, 1).convert("RGB")
+    image.save(path, format="png", dpi=(dpi, dpi), compress_level=1)

@@ -100,9 +100,8 @@ class Milestones:
     time : the milestones
     survival, std_error, lower, upper : estimate and interval of the curve's type
     at_risk : patients at risk just before the milestone
-    status : ``ok``; ``no_events`` (S = 1 so far, no interval); ``too_few`` (S = 0, no interval; or beyond
-        the last
-        time of a curve that ends censored, where nothing is estimated)
+    status : ``ok``; ``no_events`` (S = 1 so far, no interval); ``too_few`` (S = 0, no interval; or beyond the
+        last time of a curve that ends censored, where nothing is estimated)
     """
 
     time: NDArray[np.float64]

@@ -123,6 +123,12 @@ class SurvivalData:
             *[None if codes is None else codes.select(rows) for codes in labels],
         )
 
+    def refuse(self, *names: str, method: str) -> None:
+        """Raise where one of these parts is given, for a method that would pass it over."""
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise ValueError(f"{method} takes no {', '.join(given)}")
+
     def _check_entry(self) -> None:
         """Refuse rows without time at risk."""
         if self.entry is None:

@@ -120,8 +120,7 @@ def fit_fine_gray(
     ('few_events', 2)
     """
     design = derive_design_matrix(covariates, references=references)
-    if any(part is not None for part in (data.entry, data.weights, data.strata, data.cluster)):
-        raise ValueError("the Fine-Gray model takes no entry, weights, strata or clusters")
+    data.refuse("entry", "weights", "strata", "cluster", method="the Fine-Gray model")
     event = data.event == cause
     checked = derive_model_rows(SurvivalData(data.time, event), design.complete)
     is_censored = (data.event == 0)[checked.kept]

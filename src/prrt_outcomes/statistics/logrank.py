@@ -27,13 +27,11 @@ class LogRank:
     weight, rho, gamma : the weight function
     groups : labels
     n, observed, expected : per group: ends of observation, events and expected events, unweighted by the
-        test's
-        weight function
+        test's weight function
     score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
     statistic, degrees_of_freedom, p_value : chi-square; nan where it cannot be had
     z : signed root of the statistic for two groups, positive where the last group has more events than
-        expected;
-        nan for more groups
+        expected; nan for more groups
     status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
     """
 

@@ -137,6 +137,7 @@ def compute_one_sample_logrank(
     Breslow 1975; Finkelstein, Muzikansky and Schoenfeld 2003, JNCI 95:1434; Wu 2014, Pharmaceutical
     Statistics 13:26.
     """
+    data.refuse("weights", "strata", method="the one-sample log-rank test")
     hazard = reference.compute_cumulative_hazard if isinstance(reference, PiecewiseExponential) else reference
     starts = np.zeros(data.n) if data.entry is None else data.entry
     at_end, at_start = (np.asarray(hazard(t), dtype=np.float64) for t in (data.time, starts))

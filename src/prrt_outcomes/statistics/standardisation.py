@@ -82,6 +82,7 @@ def fit_standardised_survival(
     right when both hold, else bootstrap. Sources: Andersen 2003, Biometrika 90:15; Li and Thomas 2018
     (augmented weighting estimators for general targets).
     """
+    data.refuse("entry", "weights", "strata", method="standardised survival")
     design = derive_design_matrix(covariates)
     group = np.asarray(in_cohort, dtype=bool)
     score = np.asarray(score, dtype=float)

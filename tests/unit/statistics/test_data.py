@@ -89,3 +89,10 @@ def test_a_selection_keeps_what_belongs_to_its_rows():
     assert part.strata.labels == ("y",)
     assert part.id.labels == ("q", "r")
     assert not part.whole_weights
+
+
+def test_what_a_method_would_pass_over_is_refused():
+    data = SurvivalData([1, 2], [1, 0], weights=[1, 2])
+    data.refuse("entry", "strata", method="this test")
+    with pytest.raises(ValueError, match="this test takes no weights"):
+        data.refuse("entry", "weights", method="this test")

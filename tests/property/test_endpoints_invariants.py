@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
-from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.study.endpoints import PRESETS
 
 spec = importlib.util.spec_from_file_location(
@@ -81,13 +80,8 @@ def derive(patients, cutoff=3000, shuffle=False, names=NAMES):
     tables = cases.make_tables(to_rows(patients), study)
     if shuffle:
         tables = {name: frame.iloc[::-1].reset_index(drop=True) for name, frame in tables.items()}
-    facts = derive_patient_dates(
-        tables,
-        rule=study.partial_dates,
-        new_anticancer_therapy=study.new_anticancer_therapy,
-        cutoff=study.data_cutoff,
-    )
-    frames = [derive_endpoint(facts, definition, gather_settings(study)) for definition in study.endpoints]
+    dates = derive_patient_dates(tables, study)
+    frames = [derive_endpoint(dates, definition, study) for definition in study.endpoints]
     return pd.concat(frames, ignore_index=True).set_index(["endpoint", "patient_id"]).sort_index()
 
 

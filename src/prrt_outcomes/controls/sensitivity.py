@@ -190,14 +190,14 @@ def derive_under_criterion(
     Rows of derived table `endpoints`; None where the endpoint has no progression, or nobody has a time.
     """
     from prrt_outcomes.endpoints.derivation import derive_endpoint
-    from prrt_outcomes.endpoints.study_endpoints import derive_dates_by_rule, gather_settings
+    from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 
     definition = next((d for d in study.endpoints if d.name == endpoint), None)
     if definition is None or definition.progression == "ignore" or tables["responses"].empty:
         return None
     changed = definition.model_copy(update={"criterion": criterion})
-    dates = derive_dates_by_rule(tables, study, definition.data_cutoff, study.partial_dates)
-    rows = derive_endpoint(dates, changed, gather_settings(study))
+    dates = derive_patient_dates(tables, study, data_cutoff=definition.data_cutoff)
+    rows = derive_endpoint(dates, changed, study)
     rows = rows[rows["exclusion"] == ""].drop(columns="exclusion")
     return None if rows.empty else conform_table("endpoints", rows)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_tumour_group
-from prrt_outcomes.endpoints.derivation import EndpointSettings, derive_endpoint
+from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.origin import select_first_response
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.treatment.periods import RADIONUCLIDE_LEVELS
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
 
 TIMED = {"duration_of_response": "dor", "pfs_first": "pfs", "pfs_retreatment": "pfs_retreatment"}
 PERIOD_COLUMNS = (
@@ -78,14 +83,14 @@ def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progressio
     return (inside & after).groupby(days["patient_id"].astype("string")).sum()
 
 
-def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: EndpointSettings) -> pd.DataFrame:
+def derive_course(dates: PatientDates, periods: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Times that every study has, whatever endpoints it names.
 
     Parameters
     ----------
     dates : what is known by the cut-off
     periods : table `treatment_periods`
-    settings : primary criterion and reader, confirmation
+    study : as `derive_endpoint`
 
     Returns
     -------
@@ -96,7 +101,7 @@ def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: Endpoint
         and <name>_days, <name>_event, <name>_reason of duration_of_response, pfs_first, pfs_retreatment.
     """
     treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
-    criterion = settings.response.primary_criterion
+    criterion = study.response.primary_criterion
     first = treated["first_cycle"]
     table = pd.DataFrame({"first_cycle": first})
     for name, confirmed in (("", False), ("confirmed_", True)):
@@ -108,7 +113,7 @@ def derive_course(dates: PatientDates, periods: pd.DataFrame, settings: Endpoint
     table["treatment_free_days"] = (treated["retreatment_start"] - last).dt.days.astype("float64")
     for name, preset in TIMED.items():
         definition = EndpointDefinition(name=name, **PRESETS[preset])
-        rows = derive_endpoint(dates, definition, settings)
+        rows = derive_endpoint(dates, definition, study)
         rows = rows[rows["exclusion"] == ""].set_index("patient_id").reindex(table.index)
         table[f"{name}_days"] = rows["time_days"]
         table[f"{name}_event"] = rows["event"].astype("Int64")

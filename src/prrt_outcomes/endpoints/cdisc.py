@@ -15,15 +15,16 @@ from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS
 
 CENSORED, COMPETING = 1, 2
 SOURCES = {
-    "responses.assessment_date": ("RS", "RSDTC"),
-    "follow_up.death_date": ("DM", "DTHDTC"),
-    "follow_up.last_contact_date": ("DS", "DSSTDTC"),
-    "follow_up.progression_date": ("CE", "CESTDTC"),
-    "therapies.start_date": ("CM", "CMSTDTC"),
-    "cycles.cycle_date": ("EX", "EXSTDTC"),
-    "adverse_events.onset_date": ("AE", "AESTDTC"),
-    "origin": ("EX", "EXSTDTC"),
+    "responses.assessment_date": ("RS", "RSDTC", "Date of the last adequate assessment"),
+    "follow_up.death_date": ("DM", "DTHDTC", "Date of death"),
+    "follow_up.last_contact_date": ("DS", "DSSTDTC", "Date of last contact"),
+    "follow_up.progression_date": ("CE", "CESTDTC", "Date of recorded progression"),
+    "therapies.start_date": ("CM", "CMSTDTC", "Start of the new therapy"),
+    "cycles.cycle_date": ("EX", "EXSTDTC", "First cycle of the new period"),
+    "adverse_events.onset_date": ("AE", "AESTDTC", "Onset of the adverse event"),
+    "origin": ("EX", "EXSTDTC", "Start of observation"),
 }
+WITHOUT_SOURCE = {"data_cutoff": "Data cut-off", "reported_outcomes.time": "As reported"}
 RESPONSE_VALUES = {"CR": 1, "PR": 2, "MR": 3, "SD": 4, "NON-CR/NON-PD": 5, "PD": 6, "NE": 7}
 PARAMCD_LENGTH = 8
 
@@ -49,6 +50,7 @@ def format_adtte(endpoints: pd.DataFrame, titles: dict[str, str], study_name: st
     reason = endpoints["reason"].astype("string")
     basis = endpoints["basis"].astype("string")
     censored = event == 0
+    words = WITHOUT_SOURCE | {name: source[2] for name, source in SOURCES.items()}
     return pd.DataFrame(
         {
             "STUDYID": study_name,
@@ -61,9 +63,9 @@ def format_adtte(endpoints: pd.DataFrame, titles: dict[str, str], study_name: st
             "AVALU": "DAYS",
             "CNSR": np.select([event == 1, event == 2], [0, COMPETING], CENSORED),
             "EVNTDESC": reason.map(EVENT_REASONS).mask(censored, reason.map(CENSOR_REASONS)),
-            "CNSDTDSC": basis.map(_describe_basis).where(censored),
-            "SRCDOM": basis.map({name: domain for name, (domain, _) in SOURCES.items()}),
-            "SRCVAR": basis.map({name: variable for name, (_, variable) in SOURCES.items()}),
+            "CNSDTDSC": basis.map(lambda name: words.get(name, name)).where(censored),
+            "SRCDOM": basis.map({name: source[0] for name, source in SOURCES.items()}),
+            "SRCVAR": basis.map({name: source[1] for name, source in SOURCES.items()}),
             "SRCSEQ": endpoints["source_sequence"].where(basis.isin(list(SOURCES))).astype("Int64"),
         }
     ).reset_index(drop=True)
@@ -137,19 +139,3 @@ def compute_paramcd(names: list[str]) -> dict[str, str]:
             code = f"{base[: PARAMCD_LENGTH - len(str(number))]}{number}"
         codes[name] = code
     return codes
-
-
-def _describe_basis(basis: str) -> str:
-    """What a censoring date is, in words."""
-    words = {
-        "responses.assessment_date": "Date of the last adequate assessment",
-        "follow_up.last_contact_date": "Date of last contact",
-        "follow_up.death_date": "Date of death",
-        "follow_up.progression_date": "Date of recorded progression",
-        "therapies.start_date": "Start of the new therapy",
-        "cycles.cycle_date": "First cycle of the new period",
-        "data_cutoff": "Data cut-off",
-        "origin": "Start of observation",
-        "reported_outcomes.time": "As reported",
-    }
-    return words.get(basis, basis)

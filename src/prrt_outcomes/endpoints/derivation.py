@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,9 @@ from prrt_outcomes.endpoints.origin import (
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.endpoints.sources import Source, find_earliest, find_end, find_rows, list_sources
 from prrt_outcomes.study.endpoints import EndpointDefinition
-from prrt_outcomes.study.response import ResponseSettings
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
 
 HALF_DAY = 0.5
 MISSED = 2
@@ -46,33 +47,14 @@ ENDPOINT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class EndpointSettings:
-    """Settings of the study that all endpoints share.
-
-    Attributes
-    ----------
-    response : criteria, reader, confirmation, the rate that is quoted
-    interval_days, window_days : planned interval of scans (or None) and how late a scan may be
-    therapies : kinds of new anticancer therapy, `prrt` for a new period
-    """
-
-    response: ResponseSettings
-    interval_days: int | None
-    window_days: int
-    therapies: tuple[str, ...]
-
-
-def derive_endpoint(
-    dates: PatientDates, definition: EndpointDefinition, settings: EndpointSettings
-) -> pd.DataFrame:
+def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: Study) -> pd.DataFrame:
     """Derive one endpoint for every patient.
 
     Parameters
     ----------
     dates : what is known by the cut-off
     definition : origin, events, censoring
-    settings : what all endpoints share
+    study : response settings, planned scan interval and window, kinds of new anticancer therapy
 
     Returns
     -------
@@ -91,13 +73,13 @@ def derive_endpoint(
     on its day. A time that ends on the day of entry counts as half a day. Where the study records no scans, or the
     end is last contact, a new therapy that censors does so on its own date.
     """
-    criterion = definition.criterion or settings.response.primary_criterion
-    confirmed = is_confirmed(definition, settings.response)
+    criterion = definition.criterion or study.response.primary_criterion
+    confirmed = is_confirmed(definition, study.response)
     response = select_first_response(dates, criterion, definition.reader, confirmed=confirmed)
     frame = derive_origin(dates, definition, response)
     scans = filter_after_origin(select_assessments(dates, criterion, definition.reader), frame)
     tables = gather_source_tables(dates, frame, scans)
-    sources = list_sources(definition, settings.therapies, scans_recorded=dates.scans_recorded)
+    sources = list_sources(definition, study.new_anticancer_therapy, scans_recorded=dates.scans_recorded)
     for kind, own in sources.known.items():
         frame[f"{kind}_date"] = find_earliest(own, tables, frame)["date"]
     frame["last_contact_date"] = dates.patients["last_contact_date"]
@@ -111,8 +93,8 @@ def derive_endpoint(
         .mask(open_ & (out["date"] < frame["entry_date"]), "contact_before_origin")
     )
     frame["event_date"] = event["date"]
-    if dates.scans_recorded and settings.interval_days is not None:
-        out, frame["event_date"] = _derive_missed(out, frame, definition, settings, tables)
+    if dates.scans_recorded:
+        out, frame["event_date"] = _derive_missed(out, frame, definition, study, tables)
     if sources.censorings:
         out = _derive_stops(out, frame, sources.censorings, tables)
     frame["last_adequate_date"] = find_last_adequate(tables, frame)["date"]
@@ -176,21 +158,22 @@ def _derive_missed(
     out: pd.DataFrame,
     frame: pd.DataFrame,
     definition: EndpointDefinition,
-    settings: EndpointSettings,
+    study: Study,
     tables: dict[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.Series]:
     """An event after two or more missed assessments: censored before the gap, or dated at the first of them."""
     event_date = frame["event_date"]
-    if definition.missed_assessments == "ignore" or settings.interval_days is None:
+    interval = study.assessment_interval_days
+    if definition.missed_assessments == "ignore" or interval is None:
         return out, event_date
     before = find_last_adequate(tables, frame, event_date - pd.Timedelta(days=1))
     reference = before["date"].fillna(frame["entry_date"])
-    allowed = pd.Timedelta(days=MISSED * settings.interval_days + settings.window_days)
+    allowed = pd.Timedelta(days=MISSED * interval + study.assessment_window_days)
     missed = (out["event"] > 0) & (event_date > reference + allowed)
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
-    first_missed = reference + pd.Timedelta(days=settings.interval_days)
-    dated: dict[str, Any] = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
+    first_missed = reference + pd.Timedelta(days=interval)
+    dated = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
     dated |= {"basis": "assessment_interval_days", "sequence": pd.NA, "partial": False}
     out = out.assign(**{name: out[name].mask(missed, value) for name, value in dated.items()})
     return out, event_date.mask(missed, first_missed)

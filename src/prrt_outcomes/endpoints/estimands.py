@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.endpoints.derivation import HALF_DAY, EndpointSettings
+from prrt_outcomes.endpoints.derivation import HALF_DAY
 from prrt_outcomes.endpoints.origin import is_confirmed
 from prrt_outcomes.endpoints.sources import find_rule
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
 
 SIDE_COLUMNS = ("time_days", "event", "reason")
 ORIGIN_WORDS = {
@@ -34,15 +38,13 @@ THERAPY_WORDS = {
 }
 
 
-def format_estimand(
-    definition: EndpointDefinition, settings: EndpointSettings, *, scans_recorded: bool
-) -> dict[str, str]:
+def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recorded: bool) -> dict[str, str]:
     """Describe one endpoint.
 
     Parameters
     ----------
     definition : the endpoint
-    settings : what all endpoints of the study share
+    study : response settings, planned scan interval and window, kinds of new anticancer therapy
     scans_recorded : whether the study records assessments
 
     Returns
@@ -52,12 +54,12 @@ def format_estimand(
     """
     origin = definition.origin
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
-    if origin == "first_response" and is_confirmed(definition, settings.response):
-        words += f" that a second scan confirmed at least {settings.response.confirmation_days} days later"
+    if origin == "first_response" and is_confirmed(definition, study.response):
+        words += f" that a second scan confirmed at least {study.response.confirmation_days} days later"
     population = POPULATION_WORDS.get(str(origin), "all patients with at least one cycle")
     treatment = "retreatment with PRRT" if origin == "retreatment" else "PRRT as given"
-    variable = f"time from {words} to {_event_words(definition, settings)}"
-    intercurrent = _intercurrent_words(definition, settings)
+    variable = f"time from {words} to {_event_words(definition, study)}"
+    intercurrent = _intercurrent_words(definition, study)
     censoring = _censoring_words(definition, scans_recorded)
     summary = (
         "cumulative incidence with death as a competing event"
@@ -79,20 +81,20 @@ def format_estimand(
     }
 
 
-def _event_words(definition: EndpointDefinition, settings: EndpointSettings) -> str:
+def _event_words(definition: EndpointDefinition, study: Study) -> str:
     """The events of an endpoint, joined by or."""
     events = []
     if definition.progression == "event":
-        criterion = definition.criterion or settings.response.primary_criterion
+        criterion = definition.criterion or study.response.primary_criterion
         words = f"progression by {criterion}"
-        reader = definition.reader or settings.response.reader
+        reader = definition.reader or study.response.reader
         words += f" as {reader} read it" if reader else ""
         also = [kind for kind in ("clinical", "biochemical") if getattr(definition, f"{kind}_progression")]
         events.append(f"{words}, {' or '.join(also)} progression" if also else words)
     if definition.progression == "next_therapy":
         events.append("progression on the next anticancer therapy")
     if definition.new_therapy == "event":
-        events.append(f"a new anticancer therapy ({_therapy_words(settings)})")
+        events.append(f"a new anticancer therapy ({_therapy_words(study)})")
     if find_rule(definition, "retreatment") == "event":
         events.append("retreatment with PRRT")
     events += [f"an adverse event ({_filter_words(source)})" for source in definition.events]
@@ -110,12 +112,12 @@ def _filter_words(source: EventSource) -> str:
     )
 
 
-def _therapy_words(settings: EndpointSettings) -> str:
+def _therapy_words(study: Study) -> str:
     """The kinds of new anticancer therapy."""
-    return ", ".join(THERAPY_WORDS[kind] for kind in settings.therapies)
+    return ", ".join(THERAPY_WORDS[kind] for kind in study.new_anticancer_therapy)
 
 
-def _intercurrent_words(definition: EndpointDefinition, settings: EndpointSettings) -> str:
+def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
     """What each intercurrent event does."""
     parts = []
     therapy = {
@@ -132,9 +134,9 @@ def _intercurrent_words(definition: EndpointDefinition, settings: EndpointSettin
             "event": "is part of the event",
         }
         parts.append(f"retreatment {words[again]}")
-    elif "prrt" not in settings.therapies:
+    elif "prrt" not in study.new_anticancer_therapy:
         parts.append("retreatment is disregarded")
-    late = f"an event more than {_gap_words(settings)} days after the last adequate assessment"
+    late = f"an event more than {_gap_words(study)} days after the last adequate assessment"
     missed = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
     if definition.missed_assessments in missed:
         parts.append(missed[definition.missed_assessments])
@@ -151,9 +153,9 @@ def _intercurrent_words(definition: EndpointDefinition, settings: EndpointSettin
     return "; ".join(parts)
 
 
-def _gap_words(settings: EndpointSettings) -> str:
+def _gap_words(study: Study) -> str:
     """Days after which two assessments are missed."""
-    return str(2 * (settings.interval_days or 0) + settings.window_days)
+    return str(2 * (study.assessment_interval_days or 0) + study.assessment_window_days)
 
 
 def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:
@@ -174,7 +176,7 @@ def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> st
 def summarise_estimands(
     rows: pd.DataFrame,
     definitions: list[tuple[EndpointDefinition, str]],
-    settings: EndpointSettings,
+    study: Study,
     *,
     scans_recorded: bool,
     cutoff: pd.Timestamp,
@@ -185,7 +187,7 @@ def summarise_estimands(
     ----------
     rows : tables `endpoints` and `endpoint_variants` with a column `variant`, empty for the endpoint itself
     definitions : endpoint and name of the variant, empty for the endpoint itself
-    settings, scans_recorded, cutoff : of the study
+    study, scans_recorded, cutoff : what all estimands share
     """
     counts = (
         rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2)
@@ -194,9 +196,9 @@ def summarise_estimands(
     )
     table = []
     for definition, variant in definitions:
-        words = format_estimand(definition, settings, scans_recorded=scans_recorded)
+        words = format_estimand(definition, study, scans_recorded=scans_recorded)
         key = (definition.name, variant)
-        found = counts.loc[[key]].iloc[0] if key in counts.index else pd.Series(0, index=counts.columns)
+        found = counts.reindex([key], fill_value=0).iloc[0]
         table.append(
             {
                 "endpoint": definition.name,
@@ -204,8 +206,8 @@ def summarise_estimands(
                 "title": definition.title,
                 "preset": definition.preset,
                 **words,
-                "criterion": definition.criterion or settings.response.primary_criterion,
-                "reader": definition.reader or settings.response.reader,
+                "criterion": definition.criterion or study.response.primary_criterion,
+                "reader": definition.reader or study.response.reader,
                 "data_cutoff": cutoff,
                 **{name: int(found[name]) for name in ("n", "events", "competing_events")},
             }

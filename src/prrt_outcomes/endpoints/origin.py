@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.endpoints.patient_dates import REFERRAL_COLUMN, PatientDates, list_origin_columns
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
-
-REFERRAL_COLUMN = "referral_date"
 
 
 def select_assessments(dates: PatientDates, criterion: str, reader: str | None) -> pd.DataFrame:
@@ -89,17 +87,6 @@ def derive_origin(
     return frame.assign(entry_date=entry, exclusion=exclusion).drop(columns="missing")
 
 
-def origin_columns(definitions: tuple[EndpointDefinition, ...]) -> tuple[str, ...]:
-    """Date columns of `patients` that some endpoint counts from."""
-    names = []
-    for definition in definitions:
-        if isinstance(definition.origin, ColumnOrigin):
-            names.append(definition.origin.column)
-        elif definition.origin == "referral":
-            names.append(REFERRAL_COLUMN)
-    return tuple(dict.fromkeys(names))
-
-
 def filter_after_origin(scans: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Scans after entry: one row a patient and date, the response of the lowest period from that of the origin on.
 
@@ -176,7 +163,7 @@ def check_columns(tables: dict[str, pd.DataFrame], definitions: tuple[EndpointDe
     problems = []
     for definition in definitions:
         key = f"endpoints.{definition.name}"
-        for column in origin_columns((definition,)):
+        for column in list_origin_columns((definition,)):
             dated = column in patients and (
                 f"{column}_precision" in patients or pd.api.types.is_datetime64_any_dtype(patients[column])
             )
@@ -213,7 +200,7 @@ def _list_problems(
             column,
             f"{patient}: {value.date()}",
             f"lies before {words}",
-            f"a date on or after {bound.date()}",
+            f"a date on or after {start[str(patient)].date()}",
         )
         for patient, value, bound in zip(rows.index, rows[column], start[rows.index], strict=True)
     ]

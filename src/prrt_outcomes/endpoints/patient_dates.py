@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.response.scans import filter_new_therapies
+from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.treatment.periods import find_first_cycles
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
 
 DATE_COLUMNS = {
     "cycles": ("cycle_date",),
@@ -21,6 +26,7 @@ DATE_COLUMNS = {
     "follow_up": ("last_contact_date", "death_date", "progression_date"),
 }
 
+REFERRAL_COLUMN = "referral_date"
 THERAPY_TYPES = {
     "patient_id": "string",
     "start_date": "datetime64[ns]",
@@ -48,7 +54,6 @@ class PatientDates:
     adverse_events : the columns of table `adverse_events` with onset_date resolved, onset_date_partial; `sequence` is
         the number of the row within its patient
     cutoff : last day that is known
-    cutoff_stated : whether the study states it
     scans_recorded : whether the study records assessments at all
     lines : table (patients, follow_up) to patient to line of the file, for messages
     """
@@ -59,7 +64,6 @@ class PatientDates:
     therapies: pd.DataFrame
     adverse_events: pd.DataFrame
     cutoff: pd.Timestamp
-    cutoff_stated: bool
     scans_recorded: bool
     lines: dict[str, dict[str, int]]
 
@@ -73,17 +77,12 @@ def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timest
                 values = tables[name][column]
                 if f"{column}_precision" in tables[name]:
                     values = resolve_partial_dates(values, tables[name][f"{column}_precision"], rule)
-                latest = max((d for d in (latest, values.max()) if pd.notna(d)), default=pd.Timestamp("NaT"))
+                latest = pd.Series([latest, values.max()]).max()
     return latest
 
 
 def derive_patient_dates(
-    tables: dict[str, pd.DataFrame],
-    *,
-    rule: str,
-    new_anticancer_therapy: tuple[str, ...],
-    cutoff: date | None = None,
-    origin_columns: tuple[str, ...] = (),
+    tables: dict[str, pd.DataFrame], study: Study, *, data_cutoff: str = "censor", rule: str | None = None
 ) -> PatientDates:
     """Gather what is known by the cut-off.
 
@@ -91,10 +90,9 @@ def derive_patient_dates(
     ----------
     tables : patients, cycles, treatment_periods, therapies, assessments, responses, best_responses, follow_up,
         adverse_events (and those that only count for the latest date)
-    rule : of partial dates: first, middle, last
-    new_anticancer_therapy : kinds of `therapies` that count; `prrt` for a new period
-    cutoff : data cut-off; None for the latest date in the data
-    origin_columns : date columns of `patients` from which an endpoint counts
+    study : data cut-off, partial dates, kinds of new anticancer therapy, origins of the endpoints
+    data_cutoff : ignore for the latest date in the data, as the key of an endpoint
+    rule : of partial dates: first, middle, last; None for that of the study
 
     Returns
     -------
@@ -105,24 +103,26 @@ def derive_patient_dates(
     Bounds of partial dates: diagnosis <= first cycle <= last scan or cycle <= last contact and death; first cycle <=
     progression <= death or last contact. A date outside its bounds stays as the text states it.
     """
-    stated = cutoff is not None
-    cutoff = compute_latest_date(tables, rule) if cutoff is None else pd.Timestamp(cutoff)
-    patients = _derive_patients(tables, rule, origin_columns)
+    rule = rule or study.partial_dates
+    stated = None if data_cutoff == "ignore" else study.data_cutoff
+    cutoff = compute_latest_date(tables, rule) if stated is None else pd.Timestamp(stated)
+    patients = _derive_patients(tables, rule, list_origin_columns(study.endpoints))
     treatments = _derive_treatments(tables["treatment_periods"], cutoff)
     patients = patients.join(treatments)
     patients = patients.join(_resolve_follow_up(tables, patients, rule))
     patients["diagnosis_date"], patients["diagnosis_date_partial"] = _resolve(
         tables["patients"], "diagnosis_date", patients.index, rule, upper=patients["first_cycle"]
     )
-    therapies = _derive_new_therapies(tables, patients, rule, new_anticancer_therapy)
+    therapies = _derive_new_therapies(tables, patients, rule, study)
     return PatientDates(
         patients=_apply_cutoff(patients, cutoff),
         assessments=_derive_assessments(tables["responses"], cutoff),
-        first_responses=_derive_first_responses(tables["best_responses"], cutoff, new_anticancer_therapy),
+        first_responses=_derive_first_responses(
+            tables["best_responses"], cutoff, study.new_anticancer_therapy
+        ),
         therapies=therapies[~(therapies["start_date"] > cutoff)],
         adverse_events=_derive_adverse_events(tables.get("adverse_events"), patients, rule, cutoff),
         cutoff=cutoff,
-        cutoff_stated=stated,
         scans_recorded=not (tables["assessments"].empty and tables["responses"].empty),
         lines={name: _lines(tables[name]) for name in ("patients", "follow_up")},
     )
@@ -223,26 +223,20 @@ def _last_seen(tables: dict, index: pd.Index) -> pd.Series:
 
 
 def _derive_new_therapies(
-    tables: dict, patients: pd.DataFrame, rule: str, kinds: tuple[str, ...]
+    tables: dict[str, pd.DataFrame], patients: pd.DataFrame, rule: str, study: Study
 ) -> pd.DataFrame:
     """Starts of anticancer therapy after the first cycle and of new PRRT periods, all with kind and source."""
     source = tables["therapies"]
-    position = source.groupby("patient_id").cumcount() + 1
+    source = source.assign(sequence=source.groupby("patient_id").cumcount() + 1)
+    source = filter_new_therapies(source[source["kind"] != "prrt"], study)
     last = patients["death_date"].fillna(patients["last_contact_date"])
     upper = source["patient_id"].map(last).astype("datetime64[ns]")
-    date = resolve_partial_dates(source["start_date"], source["start_date_precision"], rule, upper=upper)
-    local = source["kind"].isin(["liver_directed", "external_radiotherapy", "surgery"])
-    palliative = (source["intent"].astype("string").str.strip().str.lower() == "palliative").fillna(False)
-    rows = pd.DataFrame(
-        {
-            "patient_id": source["patient_id"].astype("string"),
-            "start_date": date,
-            "kind": source["kind"].astype("string"),
-            "start_date_basis": "therapies.start_date",
-            "sequence": position,
-            "start_date_partial": source["start_date_precision"].isin(["year", "month"]),
-        }
-    )[source["kind"].isin([kind for kind in kinds if kind != "prrt"]) & ~(local & palliative)]
+    precision = source["start_date_precision"]
+    rows = source[["patient_id", "kind", "sequence"]].assign(
+        start_date=resolve_partial_dates(source["start_date"], precision, rule, upper=upper),
+        start_date_basis="therapies.start_date",
+        start_date_partial=precision.isin(["year", "month"]),
+    )[list(THERAPY_TYPES)]
     first = rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")
     rows = rows[rows["start_date"] > first]
     periods = tables["treatment_periods"]
@@ -332,3 +326,14 @@ def _apply_cutoff(patients: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
         death_date=patients["death_date"].mask(death_late),
         progression_date=patients["progression_date"].mask(patients["progression_date"] > cutoff),
     )
+
+
+def list_origin_columns(definitions: tuple[EndpointDefinition, ...]) -> tuple[str, ...]:
+    """Date columns of `patients` that some endpoint counts from."""
+    names = []
+    for definition in definitions:
+        if isinstance(definition.origin, ColumnOrigin):
+            names.append(definition.origin.column)
+        elif definition.origin == "referral":
+            names.append(REFERRAL_COLUMN)
+    return tuple(dict.fromkeys(names))

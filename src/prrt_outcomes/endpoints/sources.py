@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pandas as pd
 
@@ -118,10 +117,10 @@ def list_sources(
     """
     by_scan = definition.end == "last_adequate_assessment" and scans_recorded
     kinds = tuple(k for k in therapies if k != "prrt" or definition.retreatment == "as_new_therapy")
-    started: dict[str, Any] = {"table": "therapies", "date": "start_date", "after": "entry_date"}
+    started = ("therapies", "start_date")
     known = {
-        "new_therapy": (Source(reason="new_therapy", filter={"kind": kinds}, **started),),
-        "retreatment": (Source(reason="retreatment", filter={"kind": ("prrt",)}, **started),),
+        "new_therapy": (Source(*started, "new_therapy", {"kind": kinds}, "entry_date"),),
+        "retreatment": (Source(*started, "retreatment", {"kind": ("prrt",)}, "entry_date"),),
         "progression": _list_progressions(definition),
         "death": (Source("follow_up", "death_date", "death"),),
     }
@@ -134,8 +133,8 @@ def list_sources(
             code = 2 if rules[kind] == "competing" else 1
             events += [replace(source, event=code) for source in known[kind]]
     if definition.lost == "event":
-        lost: dict[str, Any] = {"filter": {"lost": (True,)}, "after": "entry_date", "same_day": True}
-        events.append(Source("follow_up", "last_contact_date", "lost_to_follow_up", **lost))
+        lost = Source("follow_up", "last_contact_date", "lost_to_follow_up", {"lost": (True,)}, "entry_date")
+        events.append(replace(lost, same_day=True))
     censorings = [
         replace(source, reason=kind, at_assessment=by_scan and kind != "progression")
         for kind in STOPS
@@ -261,11 +260,6 @@ def _combine(
     )
     for rows, source in zip(found, sources, strict=True):
         better = rows["date"].notna() & (~(out["date"] <= rows["date"]) if first else out["date"].isna())
-        fixed: dict[str, Any] = {
-            "reason": source.reason,
-            "event": source.event,
-            "at_assessment": source.at_assessment,
-        }
-        rows = rows.assign(**fixed)
+        rows = rows.assign(reason=source.reason, event=source.event, at_assessment=source.at_assessment)
         out = out.assign(**{name: out[name].mask(better, rows[name]) for name in out.columns})
     return out

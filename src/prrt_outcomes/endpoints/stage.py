@@ -17,7 +17,6 @@ from prrt_outcomes.endpoints.study_endpoints import (
     Derived,
     derive_study_dates,
     derive_study_endpoints,
-    gather_settings,
     stack_frames,
 )
 from prrt_outcomes.tables.frames import conform_table
@@ -83,12 +82,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         with every date that lies before its origin, or every column that an endpoint names and the tables lack.
     """
     check_columns(tables, study.endpoints)
-    settings = gather_settings(study)
     dates = derive_study_dates(tables, study)
-    derived = derive_study_endpoints(tables, study, settings, dates)
+    derived = derive_study_endpoints(tables, study, dates)
     rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
-    course = derive_course(known, tables["treatment_periods"], settings)
+    course = derive_course(known, tables["treatment_periods"], study)
     progression = course.set_index("patient_id")["progression_date"]
     after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
     analysis = derive_analysis_set(
@@ -104,7 +102,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "endpoint_exclusions": derived.exclusions,
         "endpoint_changes": derive_changes(rows, derived.definitions),
         "estimands": summarise_estimands(
-            rows, derived.definitions, settings, scans_recorded=known.scans_recorded, cutoff=known.cutoff
+            rows, derived.definitions, study, scans_recorded=known.scans_recorded, cutoff=known.cutoff
         ),
         "reported_differences": derived.differences,
         "treatment_course": course,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,8 @@ from prrt_outcomes.dates import RULES
 from prrt_outcomes.endpoints.derivation import (
     ENDPOINT_COLUMNS,
     HALF_DAY,
-    EndpointSettings,
     derive_endpoint,
 )
-from prrt_outcomes.endpoints.origin import origin_columns
 from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_patient_dates
 from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
 from prrt_outcomes.errors import InputError, Problem
@@ -59,16 +57,6 @@ class Derived:
     definitions: list[tuple[EndpointDefinition, str]]
 
 
-def gather_settings(study: Study) -> EndpointSettings:
-    """Settings that all endpoints share."""
-    return EndpointSettings(
-        response=study.response,
-        interval_days=study.assessment_interval_days,
-        window_days=study.assessment_window_days,
-        therapies=study.new_anticancer_therapy,
-    )
-
-
 def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesByRule:
     """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
     primary = study.endpoints[0]
@@ -80,33 +68,18 @@ def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesBy
         for _, _, rule in list_variants(primary, study.partial_dates, primary=True)
     ]
     return {
-        (cutoff, rule): derive_dates_by_rule(tables, study, cutoff, rule)
+        (cutoff, rule): derive_patient_dates(tables, study, data_cutoff=cutoff, rule=rule)
         for cutoff, rule in dict.fromkeys(wanted)
     }
 
 
-def derive_dates_by_rule(
-    tables: dict[str, pd.DataFrame], study: Study, cutoff: str, rule: str
-) -> PatientDates:
-    """The dates of patients; `cutoff` is what an endpoint does with the data cut-off, `rule` that of partial dates."""
-    return derive_patient_dates(
-        tables,
-        rule=rule,
-        new_anticancer_therapy=study.new_anticancer_therapy,
-        cutoff=None if cutoff == "ignore" else study.data_cutoff,
-        origin_columns=origin_columns(study.endpoints),
-    )
-
-
-def derive_study_endpoints(
-    tables: dict[str, pd.DataFrame], study: Study, settings: EndpointSettings, dates: DatesByRule
-) -> Derived:
+def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates: DatesByRule) -> Derived:
     """Derive all endpoints and variants; patients whose time cannot be derived take the reported one.
 
     Parameters
     ----------
     tables : `reported_outcomes` among them
-    study, settings : of the study
+    study : endpoints, partial dates and what `derive_endpoint` reads
     dates : from `derive_study_dates`
 
     Raises
@@ -120,7 +93,7 @@ def derive_study_endpoints(
     definitions: list[tuple[EndpointDefinition, str]] = [(d, "") for d in study.endpoints]
     for number, definition in enumerate(study.endpoints):
         try:
-            derived = derive_endpoint(dates[definition.data_cutoff, rule], definition, settings)
+            derived = derive_endpoint(dates[definition.data_cutoff, rule], definition, study)
         except InputError as error:
             problems += [problem for problem in error.problems if not _is_known(problem, problems)]
             continue
@@ -133,7 +106,7 @@ def derive_study_endpoints(
         if not (derived["exclusion"] == "").any():
             continue
         for name, changed, used in list_variants(definition, rule, primary=number == 0):
-            other = derive_endpoint(dates[changed.data_cutoff, used], changed, settings)
+            other = derive_endpoint(dates[changed.data_cutoff, used], changed, study)
             variants.append(other[other["exclusion"] == ""].assign(variant=name))
             definitions.append((changed, name))
     if problems:
@@ -174,8 +147,8 @@ def list_variants(
     Each variant changes one thing. An endpoint that counts clinical and biochemical progression already has no
     variant with them.
     """
-    variants: list[tuple[str, dict[str, Any], str]] = []
-    everything: dict[str, Any] = {"clinical_progression": True, "biochemical_progression": True}
+    variants: list[tuple[str, dict, str]] = []
+    everything = {"clinical_progression": True, "biochemical_progression": True}
     counts = definition.progression in ("event", "next_therapy")
     if counts and not (definition.clinical_progression and definition.biochemical_progression):
         variants.append((ANY_PROGRESSION, everything, rule))

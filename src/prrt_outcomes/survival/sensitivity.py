@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
+from prrt_outcomes.endpoints.study_endpoints import ANY_PROGRESSION, VARIANT_WORDS
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -33,13 +34,7 @@ INFORMATIVE = (
 SILENT_DAYS = 180
 SAME_DAYS = 0.5
 NO_PROBABILITY = 1e-9
-VARIANTS = (
-    "lost_as_event",
-    "lost_event_free",
-    "partial_dates_first",
-    "partial_dates_middle",
-    "partial_dates_last",
-)
+VARIANTS = tuple(name for name in VARIANT_WORDS if name != ANY_PROGRESSION)
 
 
 def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

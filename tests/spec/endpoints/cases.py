@@ -17,9 +17,7 @@ import yaml
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.derivation import derive_endpoint
-from prrt_outcomes.endpoints.origin import origin_columns
 from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
-from prrt_outcomes.endpoints.study_endpoints import gather_settings
 from prrt_outcomes.response.best import Sequence, find_confirmations
 from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
 from prrt_outcomes.response.readers import find_primary_reader
@@ -218,15 +216,10 @@ def run_cases(cases: list[Case]) -> dict[Case, pd.Series]:
                 together.setdefault(name, []).extend(own)
         tables = make_tables(together, study)
         for endpoint in dict.fromkeys(case.endpoint for case, _ in members):
-            definition = make_study([yaml.safe_load(endpoint)], cutoff).endpoints[0]
-            facts = derive_patient_dates(
-                tables,
-                rule="middle",
-                new_anticancer_therapy=study.new_anticancer_therapy,
-                cutoff=None if definition.data_cutoff == "ignore" else study.data_cutoff,
-                origin_columns=origin_columns((definition,)),
-            )
-            table = derive_endpoint(facts, definition, gather_settings(study)).set_index("patient_id")
+            own = make_study([yaml.safe_load(endpoint)], cutoff)
+            definition = own.endpoints[0]
+            dates = derive_patient_dates(tables, own, data_cutoff=definition.data_cutoff)
+            table = derive_endpoint(dates, definition, own).set_index("patient_id")
             for number, (case, _) in enumerate(members):
                 if case.endpoint == endpoint:
                     results[case] = table.loc[f"p{number}"]

@@ -1,4 +1,4 @@
-"""Nothing overlaps and nothing is cut: forests of doubt, states, depth, intervals of scans, movement, history."""
+"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth, scans, movement."""
 
 import numpy as np
 import pandas as pd

@@ -173,7 +173,7 @@ def _derive_missed(
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
     first_missed = reference + pd.Timedelta(days=interval)
-    dated = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
+    dated: dict[str, Any] = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
     dated |= {"basis": "assessment_interval_days", "sequence": pd.NA, "partial": False}
     out = out.assign(**{name: out[name].mask(missed, value) for name, value in dated.items()})
     return out, event_date.mask(missed, first_missed)

@@ -199,7 +199,7 @@ def run_criterion(
 
 def _join(*frames: pd.DataFrame) -> pd.DataFrame:
     """Columns of frames of the same rows, side by side."""
-    return pd.concat(frames, axis=1, copy=False)
+    return pd.concat(list(frames), axis=1)
 
 
 def _look_up(values: pd.Series, at: pd.Series) -> pd.Series:

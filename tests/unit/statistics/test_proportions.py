@@ -72,6 +72,13 @@ def test_kappa_of_full_agreement_and_of_one_category():
     assert compute_kappa([], []).status == "too_few"
 
 
+def test_the_interval_of_full_agreement_is_known_whatever_the_rounding():
+    for n in range(3, 120):
+        rated = ["a"] * (n // 3) + ["b"] * (n - n // 3)
+        kappa = compute_kappa(rated, rated)
+        assert (kappa.lower, kappa.upper) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
 def test_kappa_takes_the_given_categories():
     first, second = ["CR", "PR", "PD", "SD"], ["PR", "PR", "CR", "SD"]
     order = ("CR", "PR", "SD", "PD")

@@ -250,7 +250,9 @@ def compute_kappa(
     with np.errstate(divide="ignore", invalid="ignore"):  # its test statistic, which is not used
         found = cohens_kappa(table)
     kappa = float(found.kappa)
-    std_error = float(np.sqrt(max(found.var_kappa, 0.0)))  # rounding makes the variance of full agreement negative
+    std_error = float(
+        np.sqrt(max(found.var_kappa, 0.0))
+    )  # rounding makes the variance of full agreement negative
     half = float(ndtri(0.5 + confidence / 2.0)) * std_error
     return Kappa(
         labels,

@@ -41,7 +41,7 @@ def convert_to_codes(column: pd.Series, levels: tuple[str, ...]) -> np.ndarray:
 def convert_to_category(codes: np.ndarray | pd.Series, levels: tuple[str, ...]) -> pd.Categorical:
     """Ordered category of codes; -1 becomes empty."""
     dtype = pd.CategoricalDtype(list(levels), ordered=True)
-    return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)
+    return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)  # type: ignore[arg-type]
 
 
 def convert_to_days(dates: pd.Series, *, far: bool = False) -> np.ndarray:

@@ -25,14 +25,8 @@ def check_study(study: Study, study_file: Path) -> tuple[Problem, ...]:
 def load_checked_study(place: str | Path) -> Study:
     """Read a study file and hold its settings against what they name; no table is read.
 
-    Parameters
-    ----------
     place : a study folder, or its `study.yaml`
-
-    Raises
-    ------
-    InputError
-        with every fault of the file, or every setting that names what is not there.
+    Raises InputError with every fault of the file, or every setting that names what is not there.
     """
     study_file = find_study_file(place)
     study = load_study(study_file)
@@ -45,9 +39,7 @@ def load_checked_study(place: str | Path) -> Study:
 def main(arguments: argparse.Namespace) -> int:
     """Print the problems of a study; with `--out` also write them.
 
-    Returns
-    -------
-    1 where a problem stops a run, else 0; warnings stop none.
+    Returns 1 where a problem stops a run, else 0; warnings stop none.
     """
     from prrt_outcomes.cohort.read import read_cohort
 

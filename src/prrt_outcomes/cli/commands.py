@@ -17,12 +17,8 @@ WARNINGS_FILE = Path("cohort") / "warnings.csv"
 def run_step(arguments: argparse.Namespace) -> int:
     """Run one step in a results folder.
 
-    Raises
-    ------
-    InputError
-        after its problems were written to `problems.csv` in the results folder.
-    UsageError
-        when no step or chapter has that name.
+    Raises InputError after its problems were written to `problems.csv` in the results folder.; UsageError when no
+    step or chapter has that name.
     """
     try:
         _call_step(arguments.step, arguments.chapter, find_study_file(arguments.study), arguments.results)
@@ -56,12 +52,8 @@ def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) 
 def write_patient(arguments: argparse.Namespace) -> int:
     """Write the page of a patient from the tables of a run.
 
-    Raises
-    ------
-    UsageError
-        when the page would lie in the results folder, which is shared, or when the patient has no treatment.
-    StepError
-        when the run has not made the tables.
+    Raises UsageError when the page would lie in the results folder, which is shared, or when the patient has no
+    treatment.; StepError when the run has not made the tables.
     """
     study_file = find_study_file(arguments.study)
     results = choose_results(study_file, arguments.results)
@@ -78,10 +70,7 @@ def write_patient(arguments: argparse.Namespace) -> int:
 def simulate(arguments: argparse.Namespace) -> int:
     """Write a synthetic study.
 
-    Raises
-    ------
-    UsageError
-        when the folder is a file or holds a study already.
+    Raises UsageError when the folder is a file or holds a study already.
     """
     from prrt_outcomes.simulate.registry import write_simulated_study
     from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides

@@ -17,10 +17,7 @@ FILTERS = ("endpoint", "role", "tumour_group")
 def main(arguments: argparse.Namespace) -> int:
     """List the arms of the library, or all that is known of one.
 
-    Raises
-    ------
-    UsageError
-        when the library has no arm of that name, or none that a filter names.
+    Raises UsageError when the library has no arm of that name, or none that a filter names.
     """
     wanted = {name: getattr(arguments, name) for name in FILTERS}
     kept = filter_arms(load_library(), {name: value for name, value in wanted.items() if value is not None})
@@ -42,10 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
 def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[PublishedArm]:
     """Arms with the wanted values.
 
-    Raises
-    ------
-    UsageError
-        when no arm has a wanted value, with the values that there are.
+    Raises UsageError when no arm has a wanted value, with the values that there are.
     """
     for name, value in wanted.items():
         known = sorted({getattr(arm, name) for arm in arms} - {""})

@@ -43,10 +43,7 @@ SETTINGS_HEADER = """
 def main(arguments: argparse.Namespace) -> int:
     """Write a study folder: study file, empty tables and data dictionary.
 
-    Raises
-    ------
-    UsageError
-        when one of the files is already there; nothing is written then.
+    Raises UsageError when one of the files is already there; nothing is written then.
     """
     folder = arguments.folder
     files = build_files(folder)

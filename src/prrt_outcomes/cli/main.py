@@ -84,13 +84,7 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
             _argument("--patients", metavar="N", type=_whole_number(1), required=True),
             _argument("--seed", metavar="S", type=_whole_number(0), required=True),
             _argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study"),
-            _argument(
-                "--set",
-                metavar="NAME=VALUE",
-                action="append",
-                default=[],
-                help=SET_HELP,
-            ),
+            _argument("--set", metavar="NAME=VALUE", action="append", default=[], help=SET_HELP),
         ),
     ),
     "controls": (

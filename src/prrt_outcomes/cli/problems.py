@@ -19,13 +19,8 @@ HEADINGS = ("table", "row", "column", "value", "what is wrong", "what is expecte
 def format_problems(problems: Sequence[Problem]) -> str:
     """Format problems as an aligned table.
 
-    Parameters
-    ----------
     problems : in the order in which they are shown; errors come before warnings
-
-    Returns
-    -------
-    Text. Of the same fault in the same column the first five are shown and the rest counted.
+    Returns Text. Of the same fault in the same column the first five are shown and the rest counted.
     """
     lines = []
     for severity, heading in (("error", "problems"), ("warning", "warnings")):

@@ -28,8 +28,6 @@ WITHOUT_WORK = frozenset({"all"})
 class Progress:
     """Reads the log of Snakemake piece by piece.
 
-    Attributes
-    ----------
     done : names of the finished rules, in order
     failed : names of the failed rules
     last_words : last line that says something, for a failure without a rule
@@ -79,18 +77,9 @@ SECONDS_TO_END = 10
 def main(arguments: argparse.Namespace) -> int:
     """Run a study to its report.
 
-    Returns
-    -------
-    0 when all is done; 1 when the study or its tables have problems, which stand in `problems.csv`.
-
-    Raises
-    ------
-    InputError
-        when the study file has problems.
-    UsageError
-        when a path cannot be used, or another run writes to the same folder.
-    StepError
-        when a step failed although the input was sound.
+    Returns 0 when all is done; 1 when the study or its tables have problems, which stand in `problems.csv`.
+    Raises InputError when the study file has problems.; UsageError when a path cannot be used, or another run writes
+    to the same folder.; StepError when a step failed although the input was sound.
     """
     study_file = find_study_file(arguments.study)
     check_path(study_file)
@@ -114,10 +103,7 @@ def main(arguments: argparse.Namespace) -> int:
 def check_path(study_file: Path) -> None:
     """Refuse a path that Snakemake would misread; no quoting helps.
 
-    Raises
-    ------
-    UsageError
-        naming what stands in the path.
+    Raises UsageError naming what stands in the path.
     """
     found = [mark for mark in REFUSED if mark in str(study_file)]
     if found or not str(study_file).isprintable():
@@ -130,10 +116,7 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
 
     A study file that does not say its name leaves its problems under the name of its folder.
 
-    Raises
-    ------
-    UsageError
-        when the folder is a file, or holds a study or the tables of this one.
+    Raises UsageError when the folder is a file, or holds a study or the tables of this one.
     """
     if out is None:
         try:
@@ -167,10 +150,7 @@ def _folders_of_tables(study_file: Path) -> set[Path]:
 def lock_results(results: Path) -> Iterator[int]:
     """Hold the lock of a results folder; the file descriptor is for a child that shall hold it too.
 
-    Raises
-    ------
-    UsageError
-        when another run holds it.
+    Raises UsageError when another run holds it.
     """
     import fcntl
 
@@ -191,10 +171,7 @@ def lock_results(results: Path) -> Iterator[int]:
 def build_command(study_file: Path, results: Path, cores: int | None, profile: str) -> list[str]:
     """Return the call of Snakemake.
 
-    Raises
-    ------
-    UsageError
-        when there is no such profile.
+    Raises UsageError when there is no such profile.
     """
     home = find_home()
     named = home / "workflow" / "profiles" / profile

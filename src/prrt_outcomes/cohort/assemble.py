@@ -34,13 +34,9 @@ _NO_PLACES = (np.array([], dtype=np.int64), np.array([], dtype=object))
 class CohortTable:
     """One table with the place of each of its rows.
 
-    Attributes
-    ----------
     frame : typed; a value that is an error is missing
     lines : line of the file for each row, shape (n,)
     labels : name of the table to be told for each row, with the file where there are several, shape (n,)
-    problems : faults of files, cells and keys
-    attrition : rows of attrition
     used : for each file that was read, the columns that went into the table
     """
 
@@ -69,17 +65,10 @@ def assemble_table(
 ) -> CohortTable:
     """Read all sources of a table and stack them; None of the faults of one hides those of another.
 
-    Parameters
-    ----------
-    table : name of an input table
-    sources : mappings of the study, in order
     read : reads one source as text
     prefixes : for each file and sheet (`source_key`) what numbered rows are called after
     extra_columns : declared columns beyond the schema and their types
-
-    Returns
-    -------
-    CohortTable; its frame is empty where nothing could be read.
+    Returns CohortTable; its frame is empty where nothing could be read.
     """
     fields = parsed_fields(table, extra_columns)
     n_files = len({source.file for source in sources})

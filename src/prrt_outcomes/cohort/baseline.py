@@ -33,20 +33,10 @@ GROUP_BY = "tumour_group"
 def summarise_baseline(analysis_set: pd.DataFrame) -> pd.DataFrame:
     """Count levels and give median and quartiles of numbers, of all patients and by tumour group.
 
-    Parameters
-    ----------
-    analysis_set : one row a patient
-
-    Returns
-    -------
-    DataFrame
-        with `COLUMNS`, one row a term, level and group. A category has a row for every level that occurs in the
-        cohort, also where a group has nobody in it; an empty cell is the level ``unknown``. A number has a row with
-        level ``value`` (n: patients who have it) and, where some lack it, one with level ``unknown``. A term that
-        nobody has is left out.
-
-    Notes
-    -----
+    Returns with `COLUMNS`, one row a term, level and group. A category has a row for every level that
+    occurs in the cohort, also where a group has nobody in it; an empty cell is the level ``unknown``. A number has a
+    row with level ``value`` (n: patients who have it) and, where some lack it, one with level ``unknown``. A term
+    that nobody has is left out.
     Quartiles are interpolated linearly (type 7 of Hyndman and Fan 1996).
     """
     frame = analysis_set.reset_index(drop=True)

@@ -88,16 +88,7 @@ WORDS = {"first_cycle": "first cycle", "last_contact": "last contact"}
 
 
 def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
-    """List the dates that contradict another date of the same patient or row.
-
-    Parameters
-    ----------
-    tables : typed tables that could be read
-
-    Returns
-    -------
-    Faults by table.
-    """
+    """List the dates that contradict another date of the same patient or row."""
     of_patient = _gather_patient_dates(tables)
     faults: dict[str, list[CellFaults]] = {name: [] for name in tables}
     ranges: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
@@ -182,9 +173,7 @@ def filter_after_cutoff(
 ) -> tuple[dict[str, pd.DataFrame], list[Problem], list[dict]]:
     """Leave out rows that are dated after the data cut-off (a partial date: surely after it).
 
-    Returns
-    -------
-    tables without those rows, one warning for each table that lost some, and rows of attrition.
+    Returns tables without those rows, one warning for each table that lost some, and rows of attrition.
     """
     if data_cutoff is None:
         return tables, [], []

@@ -16,13 +16,7 @@ from prrt_outcomes.tables.schema import load_schema
 def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
     """List the rows whose foreign key is not found, and what belongs together but is not there.
 
-    Parameters
-    ----------
     tables : typed tables that could be read; a table whose parent holds no key is not checked
-
-    Returns
-    -------
-    Faults by table.
     """
     faults: dict[str, list[CellFaults]] = {name: [] for name in tables}
     for name, frame in tables.items():
@@ -39,12 +33,7 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
 
 
 def find_missing_parents(names: Iterable[str]) -> list[Problem]:
-    """List the tables whose rows belong to a table that the study does not name.
-
-    Parameters
-    ----------
-    names : tables of the study
-    """
+    """List the tables whose rows belong to a table that the study does not name."""
     given = set(names)
     return [
         Problem(name, None, "", "", f"the table {foreign.table} is missing", f"a table {foreign.table}")
@@ -77,10 +66,7 @@ def _fold(names: pd.Series) -> list[str]:
 def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
     """Patients without any outcome or without a cycle, where such tables were handed in."""
     patients = tables["patients"]["patient_id"]
-    wanted = {
-        "no outcome": OUTCOME_TABLES,
-        "no cycle of treatment": ("cycles",),
-    }
+    wanted = {"no outcome": OUTCOME_TABLES, "no cycle of treatment": ("cycles",)}
     faults = []
     for problem, names in wanted.items():
         given = [tables[name]["patient_id"] for name in names if name in tables]
@@ -113,16 +99,7 @@ AGE_TOLERANCE_YEARS = 1.5
 
 
 def check_consistency(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
-    """List rows whose columns contradict each other; errors where no reading of them can be right.
-
-    Parameters
-    ----------
-    tables : typed tables that could be read
-
-    Returns
-    -------
-    Faults by table.
-    """
+    """List rows whose columns contradict each other; errors where no reading of them can be right."""
     checks = {
         "follow_up": _check_follow_up,
         "lesions": _check_lesions,

@@ -23,21 +23,12 @@ DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     """Level of each row in a grouping.
 
-    Parameters
-    ----------
     frame : one row a patient
     group_by : a column of `frame`, or ``all``
-
-    Returns
-    -------
-    Ordered category of the index of `frame`, without missing values: the levels that occur, in schema order
-    (else sorted), with empty and ``unknown`` as one level ``unknown`` at the end; ``all`` everywhere where
-    `group_by` is ``all``.
-
-    Raises
-    ------
-    KeyError
-        when the column is absent.
+    Returns ordered category of the index of `frame`, without missing values: the levels that occur, in schema order
+    (else sorted), with empty and ``unknown`` as one level ``unknown`` at the end; ``all`` everywhere where `group_by`
+    is ``all``.
+    Raises KeyError when the column is absent.
     """
     import pandas as pd
 
@@ -68,8 +59,6 @@ def choose_reference(group: pd.Series, wanted: str | None) -> str | None:
 def choose_reference_level(sizes: pd.Series, wanted: str | None) -> str | None:
     """Reference among levels of known size: the wanted one where it occurs, else the largest, ties in order.
 
-    Parameters
-    ----------
     sizes : number of patients by level, levels in schema order
     wanted : level that the study names (`analysis.reference`), or None
     """
@@ -129,15 +118,9 @@ GROUP_OF_TYPE = {
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     """Add `tumour_group` where it is absent or empty: tumour types taken together.
 
-    Parameters
-    ----------
     patients : table `patients` with `tumour_type`
-
-    Returns
-    -------
-    DataFrame
-        the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that stands
-        there already is kept, an empty tumour type stays empty.
+    Returns the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that
+    stands there already is kept, an empty tumour type stays empty.
     """
     import pandas as pd
 

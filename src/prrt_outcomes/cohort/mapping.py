@@ -26,13 +26,9 @@ BLANK = r"^\s*$"
 class MappedTable:
     """Text of our columns, ready to be parsed.
 
-    Attributes
-    ----------
-    columns : our column to its text, each of length n
     lines : line of the file for each row, shape (n,)
     used : columns of the file that were read
     n_filtered : rows that the filter left out
-    problems : what does not fit between file, mapping and table
     """
 
     columns: Mapping[str, TextColumn]
@@ -51,11 +47,6 @@ def map_table(
     Rows are numbered (``columns: {patient_id: null}``) before the filter, as ``<prefix>-000001``, so that one
     file numbered for two tables gives the same patients.
 
-    Parameters
-    ----------
-    table : name of our table
-    raw : the file
-    source : the mapping
     fields : fields that our table may hold, declared extra columns included
     prefix : what the number of a row follows; the same for the same file and sheet, another for another
     """

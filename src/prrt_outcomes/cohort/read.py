@@ -34,11 +34,8 @@ PATIENT_TABLES = ("patients", "control_patients")
 class CohortResult:
     """What came of reading a study.
 
-    Attributes
-    ----------
     tables : every input table by name, typed, empty where absent; `patients` and `control_patients` carry
         `tumour_group` behind their columns. With errors among the problems they are not fit for use.
-    problems : all faults, errors and warnings
     attrition : one row a loss (columns of the result table `attrition`)
     lines : line of the file of each row of the tables that were read
     """
@@ -77,14 +74,8 @@ class _Reader:
 def read_cohort(study: Study, folder: Path) -> CohortResult:
     """Read, map, parse and check all tables of a study.
 
-    Parameters
-    ----------
-    study : the study file as a model
     folder : folder of the study, which all paths in it are relative to
-
-    Returns
-    -------
-    CohortResult; faults of the data are listed in it, never raised.
+    Returns CohortResult; faults of the data are listed in it, never raised.
     """
     reader = _Reader(Path(folder))
     prefixes = name_numbered_rows(study)

@@ -42,9 +42,7 @@ def list_columns(study: Study) -> dict[str, Column]:
 def check_settings(study: Study) -> tuple[Problem, ...]:
     """Find settings that name columns, levels or criteria which are not there.
 
-    Returns
-    -------
-    Problems whose column is the dotted key, each with the nearest known name; empty where all is well.
+    Returns problems whose column is the dotted key, each with the nearest known name; empty where all is well.
     """
     columns = list_columns(study)
     found = (
@@ -75,8 +73,6 @@ def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, .
 def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
     """Find groupings and covariates with more levels than can be compared: every pair of them is tested.
 
-    Parameters
-    ----------
     study : of which `analysis.group_by` and `analysis.covariates` are read
     patients : typed; columns that it does not have are left to other checks
     """

@@ -15,17 +15,7 @@ SETTINGS = ("tables", "extra_columns", "data_cutoff")
 
 
 def check_cohort(study: Study, folder: Path) -> CohortResult:
-    """Read and check all tables of a study; the only stage that looks at files, since they are its input.
-
-    Parameters
-    ----------
-    study : the study file as a model
-    folder : folder of the study
-
-    Returns
-    -------
-    CohortResult: tables, problems, attrition. The caller decides what errors among the problems mean.
-    """
+    """Read and check all tables of a study; the only stage that looks at files, since they are its input."""
     return read_cohort(study, Path(folder))
 
 

@@ -23,8 +23,6 @@ from prrt_outcomes.wording.terms import name_code, name_endpoint
 class Number:
     """A formatted number and the row of the result table that it stands in.
 
-    Attributes
-    ----------
     text : as the reader sees it
     table : name of the result table
     key : columns and values that find the row
@@ -66,8 +64,6 @@ def say(sentence: str, **parts: object) -> Markup:
 class Column:
     """A column of a table on the page.
 
-    Attributes
-    ----------
     title : heading
     show : row (a dict) to text
     numeric : set flush right
@@ -152,8 +148,6 @@ def interval_column(
 class PageFigure:
     """A figure of a chapter.
 
-    Attributes
-    ----------
     name, caption, alt : file name without format, words below it, words in its place
     image : data address; empty where only a pdf was drawn, or where the figure is only linked
     file : path from the results folder

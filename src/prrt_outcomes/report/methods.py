@@ -74,10 +74,7 @@ def methods_endpoints(study) -> tuple[str, ...]:
     reported = "reported_outcomes" in study.tables and "follow_up" not in study.tables
     if reported:
         return ("Times to event were taken as the registry reports them; dates were not available.",)
-    return (
-        f"Endpoints are defined as estimands ({CITATIONS['estimand']}). A month is 30.4375 days.",
-        *lines,
-    )
+    return (f"Endpoints are defined as estimands ({CITATIONS['estimand']}). A month is 30.4375 days.", *lines)
 
 
 def methods_survival(study) -> tuple[str, ...]:

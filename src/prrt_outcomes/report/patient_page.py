@@ -24,11 +24,8 @@ COLUMNS = ("Date", "Day", "What", "Value", "Response", "Reason")
 def render_patient_page(course: pd.DataFrame, charts: dict[str, str], study) -> str:
     """Write the page; the same input gives the same page.
 
-    Parameters
-    ----------
     course : what `summarise_patient_course` gives
     charts : svg text by title, in order
-    study : title and stamp
     """
     patient = str(course["patient_id"].iloc[0])
     style = (files("prrt_outcomes.report") / "templates" / "report.css").read_text(encoding="utf-8")

@@ -51,10 +51,7 @@ EXPLANATION = (
 def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter.
 
-    Parameters
-    ----------
     tables : response_rates, response_concordance, response_differences; any may be empty
-    study : criteria, which rate is quoted, confidence level
     """
     rates = tables["response_rates"]
     if not has_rows(rates):

@@ -49,11 +49,8 @@ MEDIAN = ("median_months", "median_low", "median_high")
 def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter.
 
-    Parameters
-    ----------
     tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, subgroups, sensitivity,
         hazard_ratio_periods; any may be empty
-    study : titles, confidence level
     """
     titles = endpoint_titles(study)
     level = format_level(study.analysis.confidence.level)

@@ -12,14 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from prrt_outcomes.figures.figure import INDEX
-from prrt_outcomes.report.content import (
-    Chapter,
-    PageFigure,
-    PageTable,
-    count_column,
-    page_table,
-    text_column,
-)
+from prrt_outcomes.report.content import Chapter, PageFigure, PageTable, count_column, page_table, text_column
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.methods import METHODS
@@ -51,15 +44,8 @@ STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 def write_report(results_folder: Path | str, study) -> Path:
     """Write one self-contained page from what a run left on disk.
 
-    Parameters
-    ----------
     results_folder : holds `tables/*.csv` and `figures/<chapter>/*`; a missing table counts as empty
-    study : settings and titles
-
-    Returns
-    -------
-    Path
-        of `report.html`; it appears whole or not at all.
+    Returns of `report.html`; it appears whole or not at all.
     """
     results = Path(results_folder)
     tables = ReportTables(results)
@@ -134,12 +120,7 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageF
 def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[PageFigure], study) -> Chapter:
     """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty.
 
-    Parameters
-    ----------
     name : one of `REPORT_CHAPTERS`
-    tables : all tables of the report
-    figures : figures of the chapter as they lie on disk
-    study : settings and titles
     """
     title, write = REPORT_CHAPTERS[name]
     paragraphs, shown = write(tables, study)
@@ -197,10 +178,8 @@ def stage_table(stages: pd.DataFrame) -> PageTable:
 def inline_figure(folder: Path, name: str) -> tuple[str, str]:
     """Read a figure for the page.
 
-    Returns
-    -------
-    image : a data address, the svg where it is not too large, else the png; empty where only a pdf was drawn
-    file : name of the file in the folder that the page links to
+    Returns image : a data address, the svg where it is not too large, else the png; empty where only a pdf was drawn;
+    file : name of the file in the folder that the page links to.
     """
     svg, png, pdf = (folder / f"{name}.{kind}" for kind in ("svg", "png", "pdf"))
     best = pdf if pdf.is_file() else svg if svg.is_file() else png

@@ -114,10 +114,7 @@ PRESETS: dict[str, dict] = {
 def resolve_endpoint(entry: str | dict) -> dict:
     """Fill a preset name or a definition with the values of its preset.
 
-    Raises
-    ------
-    ValueError
-        when a name is no preset, or a definition names a preset that does not exist.
+    Raises ValueError when a name is no preset, or a definition names a preset that does not exist.
     """
     if isinstance(entry, str):
         entry = {"name": entry, "preset": entry}

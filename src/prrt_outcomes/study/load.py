@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 def find_study_file(place: str | Path) -> Path:
     """Return the absolute path of the study file that a folder or a path of a file names.
 
-    Raises
-    ------
-    UsageError
-        when there is neither.
+    Raises UsageError when there is neither.
     """
     path = Path(place).absolute()
     if path.is_dir():
@@ -30,19 +27,9 @@ def find_study_file(place: str | Path) -> Path:
 def load_study(place: str | Path) -> Study:
     """Read and check a study file.
 
-    Parameters
-    ----------
     place : a study folder, or its `study.yaml`
-
-    Returns
-    -------
-    Study
-        typed and frozen; presets of endpoints are resolved.
-
-    Raises
-    ------
-    InputError
-        with every fault of the file: line, dotted key, value, expectation, nearest known key.
+    Returns typed and frozen; presets of endpoints are resolved.
+    Raises InputError with every fault of the file: line, dotted key, value, expectation, nearest known key.
     """
     from pydantic import ValidationError
 

@@ -21,19 +21,9 @@ PLAIN_TAGS = frozenset(
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
     """Read a YAML mapping safely.
 
-    Parameters
-    ----------
-    path : the file
-
-    Returns
-    -------
-    data : the mapping as plain values
-    lines : line of each key by its path, for messages
-
-    Raises
-    ------
-    InputError
-        when it is no YAML, no mapping, names a key twice, is too large, holds aliases, or asks for code.
+    Returns data : the mapping as plain values; lines : line of each key by its path, for messages.
+    Raises InputError when it is no YAML, no mapping, names a key twice, is too large, holds aliases, or asks for
+    code.
     """
     text = _read_text(path)
     try:

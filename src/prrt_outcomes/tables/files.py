@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 def read_table(path: Path | str, name: str) -> pd.DataFrame:
     """Read a table that a step wrote, typed as its schema says.
 
-    Parameters
-    ----------
     path : a parquet or csv file written by `write_table`
     name : table of `data_schema/`; columns beyond it keep the type they have in the file
     """
@@ -51,10 +49,7 @@ def write_table(
 
     A csv holds full precision, ISO dates, true and false, and nothing where a value is missing.
 
-    Raises
-    ------
-    ValueError
-        when the frame does not fit the schema (see `conform_table`).
+    Raises ValueError when the frame does not fit the schema (see `conform_table`).
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -17,15 +17,10 @@ PRECISIONS = ("year", "month", "day")
 def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Columns of the typed frame of a table, in order, with their pandas types.
 
-    Parameters
-    ----------
     name : table of `data_schema/`
-    extra_columns : column to type (string, category, integer, number, boolean, date); heeded where the
-        schema allows extra columns, such as in patients
-
-    Returns
-    -------
-    dict of column to dtype; a category of unknown levels is the text ``category``.
+    extra_columns : column to type (string, category, integer, number, boolean, date); heeded where the schema allows
+        extra columns, such as in patients
+    Returns dict of column to dtype; a category of unknown levels is the text ``category``.
     """
     import pandas as pd
 
@@ -83,11 +78,8 @@ def conform_table(
     Missing columns are added empty; a missing precision of a partial date follows from its text. Columns
     beyond the schema are kept behind it as they are (typed where `extra_columns` says how).
 
-    Raises
-    ------
-    ValueError
-        when a value cannot be of its type, a number is infinite, or a code is not one of its column: such a
-        value comes from our own code, since `prrt_outcomes.cohort` refuses it in a file.
+    Raises ValueError when a value cannot be of its type, a number is infinite, or a code is not one of its column:
+    such a value comes from our own code, since `prrt_outcomes.cohort` refuses it in a file.
     """
     import pandas as pd
 
@@ -164,15 +156,7 @@ def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Serie
 def derive_skipped_tables(stage: str, outputs: Iterable[str], reason: str) -> dict[str, pd.DataFrame]:
     """Empty tables of a stage that was skipped, no losses, and why.
 
-    Parameters
-    ----------
-    stage : name of the stage
-    outputs : names of its tables
-    reason : why, for a reader
-
-    Returns
-    -------
-    Every table of `outputs`, empty and typed, with `attrition` and `stages` (status ``skipped``)
+    Returns every table of `outputs`, empty and typed, with `attrition` and `stages` (status ``skipped``).
     """
     empty = {name: empty_table(name) for name in outputs}
     return empty | {"attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}

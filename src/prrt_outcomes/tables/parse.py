@@ -26,14 +26,9 @@ LONGEST_VALUE = 60
 class CellFaults:
     """Cells of one column with one kind of fault.
 
-    Attributes
-    ----------
-    column : column of the table
     positions : rows of the frame, counted from 0, shape (n,)
     values : what was found in each, as written, length n
-    problem : what is wrong, for all of them
     expected : what would be right: one text for all, or one for each cell
-    severity : ``error`` or ``warning``
     """
 
     column: str
@@ -47,10 +42,7 @@ class CellFaults:
 def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
     """Tell faults as problems, in the order of the lines of the file.
 
-    Parameters
-    ----------
     tables : name of the table to be told for every row of the frame, shape (rows,)
-    faults : faults of this table
     lines : line of the file for every row of the frame, shape (rows,)
     """
     problems = [
@@ -101,10 +93,8 @@ class TextFormat:
 def parse_texts(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
     """Parse distinct texts, none of them missing, into the type of a field.
 
-    Returns
-    -------
-    values : typed, missing where a text cannot be read, shape (n,); codes stay text
-    faulty : (problem, expected, which texts) for each kind of fault
+    Returns values : typed, missing where a text cannot be read, shape (n,); codes stay text; faulty : (problem,
+    expected, which texts) for each kind of fault.
     """
     if field.type in ("string", "code"):
         return _parse_strings(texts, field)
@@ -221,11 +211,7 @@ def parse_columns(
 ) -> ParsedTable:
     """Turn text into the types of a table; a column not given is empty, or filled with its key default.
 
-    Parameters
-    ----------
-    table : name of an input table
     columns : text of each column that the file gives, all of length `n_rows`
-    n_rows : rows of the file
     extra_columns : further columns and their types, heeded where the schema allows them
     """
     parsed: dict[str, pd.Series] = {}

@@ -13,8 +13,6 @@ KINDS = ("input", "derived", "results")
 class Field:
     """One column of a table.
 
-    Attributes
-    ----------
     name, title, description, unit : as in the schema; ``unit`` is empty where the column has none
     type : ``string``, ``code``, ``partial``, ``integer``, ``number``, ``boolean`` or ``date``
     codes : allowed values in schema order; empty where any value is allowed
@@ -99,10 +97,7 @@ def list_tables(kind: str) -> tuple[str, ...]:
 def schema_path(name: str) -> Path:
     """File of the schema of one table.
 
-    Raises
-    ------
-    KeyError
-        when `data_schema/` holds no table of that name.
+    Raises KeyError when `data_schema/` holds no table of that name.
     """
     if name not in _schema_paths():
         raise KeyError(f"data_schema holds no table {name}")
@@ -113,10 +108,7 @@ def schema_path(name: str) -> Path:
 def load_schema(name: str) -> TableSchema:
     """Return the schema of one table.
 
-    Raises
-    ------
-    KeyError
-        when `data_schema/` holds no table of that name.
+    Raises KeyError when `data_schema/` holds no table of that name.
     """
     import yaml
 

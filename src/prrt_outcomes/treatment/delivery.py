@@ -16,20 +16,14 @@ def summarise_delivery(
 ) -> pd.DataFrame:
     """Summarise cycles, windows, activity and eligibility for the cohort and by group.
 
-    Parameters
-    ----------
     observations : from `list_observations`
     groups : one row a treated patient: patient_id and the columns of `group_by`
     group_by : groupings; those that are no column of `groups` are left out
     confidence_level : of the exact intervals
-
-    Returns
-    -------
-    DataFrame
-        one row an item and group: item, group_by, group, n, total, value, low, high, status. Of a share: n of
-        total, value n / total with its exact (Clopper-Pearson) interval, which takes cycles as independent. Of a
-        quantity (`..._gbq`, `..._weeks`, `cycles_per_patient`): n known of total, value the median, low and high
-        the quartiles. `unknown` windows are left out of the total and are an item of their own.
+    Returns one row an item and group: item, group_by, group, n, total, value, low, high, status. Of a
+    share: n of total, value n / total with its exact (Clopper-Pearson) interval, which takes cycles as independent.
+    Of a quantity (`..._gbq`, `..._weeks`, `cycles_per_patient`): n known of total, value the median, low and high the
+    quartiles. `unknown` windows are left out of the total and are an item of their own.
     """
     items = list(observations["item"].unique())
     tables = []
@@ -50,16 +44,8 @@ def summarise_delivery(
 def list_observations(days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd.DataFrame) -> pd.DataFrame:
     """What is summarised, one row an item and cycle, patient or condition.
 
-    Parameters
-    ----------
     days : one row a patient and cycle day, with periods and windows
-    periods : table `treatment_periods`
-    eligibility : from `derive_eligibility`
-
-    Returns
-    -------
-    DataFrame
-        patient_id, item, kind (share, quantity), value: 1 for yes and 0 for no, or the measured value.
+    Returns patient_id, item, kind (share, quantity), value: 1 for yes and 0 for no, or the measured value.
     """
     days, eligibility = days.set_index("patient_id"), eligibility.set_index("patient_id")
     initial = periods[periods["period"] == 1].set_index("patient_id")

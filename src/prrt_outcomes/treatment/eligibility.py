@@ -21,15 +21,10 @@ STATES = ("met", "not met", "unknown")
 class Threshold:
     """One condition of eligibility.
 
-    Attributes
-    ----------
-    item : what is asked
     source : `patients` (column of the table) or `labs` (analyte)
     column : name of the column or analyte
     minimum, maximum : inclusive bounds; None for none
-    unit : unit of the bounds
     radionuclide : the condition holds for this radionuclide only; empty for all
-    citation : where the bound comes from
     verified : whether a person has checked the bound against the citation
     """
 
@@ -65,22 +60,11 @@ def derive_eligibility(
 ) -> pd.DataFrame:
     """Whether each treated patient meets each condition.
 
-    Parameters
-    ----------
-    patients : table `patients`
     labs : table `labs`; values in any unit that is known, others are unknown
     first_cycles : one row a treated patient: patient_id, first_cycle, radionuclide
     eligibility_days : oldest laboratory value that counts, in days before the first cycle
-    thresholds : the conditions
-
-    Returns
-    -------
-    DataFrame
-        one row a treated patient and item, and one with item `eligible` (met where all are met, not met where one
-        is not met): patient_id, item, value, unit, minimum, maximum, eligibility (met, not met, unknown).
-
-    Notes
-    -----
+    Returns one row a treated patient and item, and one with item `eligible` (met where all are met, not
+    met where one is not met): patient_id, item, value, unit, minimum, maximum, eligibility (met, not met, unknown).
     Bounds are inclusive. ECOG is read from Karnofsky (Oken 1982, Am J Clin Oncol 5:649) where only that is known.
     Renal function is the reported eGFR, else CKD-EPI 2021 from creatinine: a stand-in for creatinine clearance. A
     patient treated with another radionuclide has no platelet threshold: unknown.
@@ -152,17 +136,10 @@ def _ecog(base: pd.DataFrame) -> pd.Series:
 def derive_baseline_labs(base: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> pd.DataFrame:
     """Last value of each analyte on or before the first cycle and at most `window_days` earlier.
 
-    Parameters
-    ----------
     base : one row a treated patient: patient_id, first_cycle, age_years, sex
-    labs : table `labs`
     window_days : oldest value that counts, in days
-
-    Returns
-    -------
-    DataFrame
-        one row a patient and analyte that is known: patient_id, column (leukocytes, neutrophils, platelets in
-        10^9/L; egfr in mL/min, from creatinine where it is not reported), value. Unknown units are left out.
+    Returns one row a patient and analyte that is known: patient_id, column (leukocytes, neutrophils,
+    platelets in 10^9/L; egfr in mL/min, from creatinine where it is not reported), value. Unknown units are left out.
     """
     rows = labs.merge(base[["patient_id", "first_cycle", "age_years", "sex"]], on="patient_id")
     age_days = (rows["first_cycle"] - rows["sample_date"]).dt.days

@@ -21,16 +21,9 @@ def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
 def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
     """Two radiopharmaceuticals given on one day are one cycle.
 
-    Parameters
-    ----------
-    cycles : table `cycles`
-
-    Returns
-    -------
-    DataFrame
-        one row a patient and day, in order of date: patient_id, cycle_date, radionuclide (`other` where two
-        nuclides were given that day), n_radionuclides, activity_gbq (empty where one product lacks it),
-        amino_acids (true where any product of the day says so).
+    Returns one row a patient and day, in order of date: patient_id, cycle_date, radionuclide (`other`
+    where two nuclides were given that day), n_radionuclides, activity_gbq (empty where one product lacks it),
+    amino_acids (true where any product of the day says so).
     """
     rows = cycles.assign(
         nuclide=compute_radionuclide(cycles["radiopharmaceutical"]).astype("string"),
@@ -62,19 +55,10 @@ def find_first_cycles(periods: pd.DataFrame) -> pd.Series:
 def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFrame:
     """Add the treatment period and the interval to the cycle before.
 
-    Parameters
-    ----------
     days : from `summarise_cycle_days`
     settings : `retreatment_gap_weeks` and the window of intervals, in weeks
-
-    Returns
-    -------
-    DataFrame
-        the same rows with `period` (1, 2, ...), `interval_weeks` (empty for the first cycle of a period) and
-        `interval_kept` (boolean, inclusive at both ends of the window).
-
-    Notes
-    -----
+    Returns the same rows with `period` (1, 2, ...), `interval_weeks` (empty for the first cycle of a
+    period) and `interval_kept` (boolean, inclusive at both ends of the window).
     A gap of exactly `retreatment_gap_weeks` is no new period; one day more is.
     """
     days = days.sort_values(["patient_id", "cycle_date"], kind="stable")
@@ -84,23 +68,16 @@ def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFr
     interval = gap_weeks.where(~starts)
     kept = interval.between(settings.cycle_interval_minimum_weeks, settings.cycle_interval_maximum_weeks)
     return days.assign(
-        period=period,
-        interval_weeks=interval,
-        interval_kept=kept.astype("boolean").where(interval.notna()),
+        period=period, interval_weeks=interval, interval_kept=kept.astype("boolean").where(interval.notna())
     )
 
 
 def summarise_periods(days: pd.DataFrame) -> pd.DataFrame:
     """One row a patient and period: the columns of `treatment_periods`.
 
-    Parameters
-    ----------
     days : from `derive_periods` and `derive_analogue_windows`: one row a patient and cycle day
-
-    Returns
-    -------
-    DataFrame
-        cumulative activity is empty where one cycle lacks it; the radionuclide is that of the first cycle.
+    Returns cumulative activity is empty where one cycle lacks it; the radionuclide is that of the first
+    cycle.
     """
     flags = {
         "intervals_kept": days["interval_kept"].eq(True),

@@ -25,16 +25,10 @@ SETTINGS = ("treatment", "analysis")
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Derive periods, eligibility and delivery.
 
-    Parameters
-    ----------
     tables : `patients`, `cycles`, `therapies`, `labs` as typed frames
     study : its `treatment` and `analysis` (groupings, confidence level)
-
-    Returns
-    -------
-    dict
-        `treatment_periods` (one row a patient and period), `eligibility` (one row a treated patient and item),
-        `treatment_delivery`, `attrition`, `stages`. Without cycles all are empty and the stage is `skipped`.
+    Returns `treatment_periods` (one row a patient and period), `eligibility` (one row a treated patient and
+    item), `treatment_delivery`, `attrition`, `stages`. Without cycles all are empty and the stage is `skipped`.
     """
     patients, cycles = tables["patients"], tables["cycles"]
     if cycles.empty:

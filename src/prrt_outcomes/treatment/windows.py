@@ -16,24 +16,15 @@ def derive_analogue_windows(
 ) -> pd.DataFrame:
     """Add `long_acting_window` and `short_acting_window` to the cycles.
 
-    Parameters
-    ----------
     days : one row a patient and cycle day, with `patient_id` and `cycle_date`
     therapies : table `therapies`; dates may be partial
     settings : `ssa_long_acting_days`, `ssa_short_acting_days`
-
-    Returns
-    -------
-    DataFrame
-        the same rows with two string columns: `kept`, `broken`, `unknown`, or `none` (no analogue before the
-        cycle). All are `unknown` where the registry holds no analogue of that kind at all.
-
-    Notes
-    -----
-    An injection on the day of the cycle follows it, as the regimen asks. A row without an end is one injection.
-    A long-acting course with an end may have its last injection anywhere in it; a short-acting one is injected
-    daily, so one that goes on over the cycle breaks the window. Where a partial date or such a course leaves it
-    open, the window is `unknown`.
+    Returns the same rows with two string columns: `kept`, `broken`, `unknown`, or `none` (no analogue
+    before the cycle). All are `unknown` where the registry holds no analogue of that kind at all.
+    An injection on the day of the cycle follows it, as the regimen asks. A row without an end is one injection. A
+    long-acting course with an end may have its last injection anywhere in it; a short-acting one is injected daily,
+    so one that goes on over the cycle breaks the window. Where a partial date or such a course leaves it open, the
+    window is `unknown`.
     """
     windows = {
         f"{name}_window": _classify_windows(

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class RawTable:
     """All cells of a file as text; an empty cell is the empty text.
 
-    Attributes
-    ----------
     columns : name as in the header to its cells, each of length n
     lines : line of the file where each row begins, the header being line 1, shape (n,)
     """
@@ -77,15 +75,9 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
     """Read one file of a study as text.
 
-    Parameters
-    ----------
     folder : folder of the study, which the path of the source is relative to
-    table : name of our table, for the problems
     source : file and how it is to be read
-
-    Returns
-    -------
-    SourceResult; whatever is wrong with the file is told in its problems, never raised.
+    Returns SourceResult; whatever is wrong with the file is told in its problems, never raised.
     """
     path = folder / source.file
     problem = _check_file(path, table, source)

@@ -25,8 +25,6 @@ QUOTE, NEWLINE, RETURN = 34, 10, 13
 class RecordScan:
     """Records of a text that are not blank, the header included.
 
-    Attributes
-    ----------
     lines : line where each record begins, counted from 1, shape (n,)
     n_fields : fields of each record, shape (n,)
     is_certain : False where a quoted field spans lines or is not closed, so that only a walk can tell
@@ -65,10 +63,7 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
 def walk_records(text: bytes, delimiter: str) -> RecordScan:
     """The same by walking through the text, strictly: a stray quote must not swallow the rows behind it.
 
-    Raises
-    ------
-    csv.Error
-        when a quoted field is never closed, or goes on behind its closing quote.
+    Raises csv.Error when a quoted field is never closed, or goes on behind its closing quote.
     """
     reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter, strict=True)
     lines, n_fields, before = [], [], 0

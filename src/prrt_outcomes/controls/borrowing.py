@@ -29,13 +29,9 @@ VAGUE_SHAPE = 1e-3
 
 @dataclass(frozen=True)
 class PieceCounts:
-    """Events and time at risk in pieces of time; shapes (pieces,).
+    """Events and months at risk in pieces of time from `cuts` (months, the first 0) on; shapes (pieces,).
 
-    Attributes
-    ----------
-    cuts : starts of the pieces, months, the first 0
-    events, months : of the cohort
-    control_events, control_months : of the control; fractions are allowed (weighted, or read off a curve)
+    The control's may be fractions (weighted, or read off a curve).
     """
 
     cuts: NDArray[np.float64]
@@ -47,16 +43,10 @@ class PieceCounts:
 
 @dataclass(frozen=True)
 class Borrowing:
-    """Posterior of the hazard ratio, cohort over control.
+    """Posterior of the hazard ratio, cohort over control: median and equal-tailed interval.
 
-    Attributes
-    ----------
-    value, low, high : median and equal-tailed interval
-    std_error : posterior standard deviation of the log
-    probability_benefit : that the ratio is below 1
-    borrowed_events : events of the control that the posterior uses
-    posterior_weight : of the informative component; nan for a power prior
-    status : ``ok``, or ``no_events``
+    `std_error` is of the log, `probability_benefit` that of a ratio below 1; `borrowed_events` are the control's that
+    the posterior uses, `posterior_weight` is the informative component's (nan for a power prior).
     """
 
     value: float
@@ -75,11 +65,7 @@ NO_EVENTS = Borrowing(*(7 * (float("nan"),)), "no_events")
 def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCounts:
     """Events and months of both sides in pieces with about as many events each.
 
-    Parameters
-    ----------
-    samples : cohort and control
-    weights : (n,) balancing weights; each side's are scaled to its effective sample size, so that weights add no
-        information
+    The (n,) balancing weights of each side are scaled to its effective sample size, so that they add no information.
     """
     scale = np.ones(len(samples.time_months))
     if weights is not None:
@@ -132,11 +118,9 @@ def count_pieces_published(
 def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.95) -> Borrowing:
     """Posterior of the hazard ratio when the control's likelihood counts to the power `discount`.
 
-    Notes
-    -----
-    Hazards of the control have gamma priors, so they integrate out in closed form for each hazard ratio; the
-    ratio, with a flat prior of its logarithm, is a posterior in one dimension. Source: Ibrahim and Chen 2000,
-    Statistical Science 15:46.
+    Hazards of the control have gamma priors, so they integrate out in closed form for each hazard ratio; the ratio,
+    with a flat prior of its logarithm, is a posterior in one dimension. Source: Ibrahim and Chen 2000, Statistical
+    Science 15:46.
     """
     if not _has_events(counts):
         return NO_EVENTS
@@ -153,11 +137,9 @@ def fit_robust_mixture(
 ) -> Borrowing:
     """Posterior of the hazard ratio under a mixture: the whole control, or a weak prior worth one event a piece.
 
-    Notes
-    -----
-    Both components have the control's mean hazards. The weights are updated by how well each predicts the
-    cohort's events over the pieces; the level of the hazard cannot tell the components apart, since the hazard
-    ratio is free. Source: Schmidli 2014, Biometrics 70:1023.
+    Both components have the control's mean hazards. The weights are updated by how well each predicts the cohort's
+    events over the pieces; the level of the hazard cannot tell the components apart, since the hazard ratio is free.
+    Source: Schmidli 2014, Biometrics 70:1023.
     """
     if not _has_events(counts):
         return NO_EVENTS
@@ -254,16 +236,8 @@ def tabulate_borrowing(
 ) -> tuple[list[dict], pd.DataFrame]:
     """Posteriors of a grid of discounts and of the robust mixture.
 
-    Parameters
-    ----------
-    counts : events and months in pieces
-    sizes : n, n_control of the rows of `controls`
-    label : code of the weighting
-
-    Returns
-    -------
-    rows : of `controls`: the power prior at a0 = 0.5 and the robust mixture
-    table : `control_borrowing` but for control and endpoint, the whole grid
+    Gives rows of `controls` (the power prior at a0 = 0.5 and the robust mixture), with n and n_control from `sizes`,
+    and `control_borrowing` but for control and endpoint, the whole grid; `label` is the code of the weighting.
     """
     cuts = "cuts at " + ", ".join(f"{cut:.3g}" for cut in counts.cuts) + " months"
     every = {

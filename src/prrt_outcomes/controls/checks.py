@@ -32,18 +32,10 @@ def check_control_data(
 ) -> list[Problem]:
     """Find what in the tables of controls a comparison cannot be made with.
 
-    Parameters
-    ----------
-    study : its controls
-    tables : input tables as typed frames
-    lines : line of the file of each row of a table, by its name; a table without lines is told without a row
-
-    Returns
-    -------
-    Errors: a covariate that one side does not have, codes that the two sides do not share, a source, arm or
-    endpoint that the tables do not have, points that rise, a risk table that grows or does not begin at 0.
-    Warnings: points that belong to no control of the study, codes that only one side has. A table that the study
-    does not have is no problem here: the stage says that the comparison is left out.
+    `lines` has the line of the file of each row of a table; a table without lines is told without a row. Errors: a
+    covariate that one side does not have, codes that the sides do not share, a source, arm or endpoint that the
+    tables do not have, points that rise, a risk table that grows or does not begin at 0. Warnings: points of no
+    control of the study, codes that only one side has. An absent table is no problem: the stage leaves it out.
     """
     found: list[Problem] = []
     for index, control in enumerate(study.controls):

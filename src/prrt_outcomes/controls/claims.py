@@ -33,18 +33,10 @@ WHOLE = "all"
 
 
 def compare_claim(published: float, relation: str, low: float, high: float) -> str:
-    """Hold a published value, or bound, against an interval.
+    """Hold a published value, or bound, against an interval: compatible, lower, higher or not_estimable.
 
-    Parameters
-    ----------
-    published : the value
-    relation : ``equal``, ``below`` (the publication says: less than this) or ``above``
-    low, high : interval of the cohort; a missing `high` is unbounded, a missing `low` tells nothing
-
-    Returns
-    -------
-    ``compatible``: the interval holds a value that the publication allows; ``lower`` or ``higher``: the cohort
-    lies below or above it; ``not_estimable``: no interval.
+    With `relation` below or above the publication says less, or more, than the value. A missing `high` is unbounded,
+    a missing `low` tells nothing. ``compatible``: the interval holds a value that the publication allows.
     """
     if not math.isfinite(low):
         return NOT_ESTIMABLE
@@ -57,18 +49,11 @@ def compare_claim(published: float, relation: str, low: float, high: float) -> s
 
 
 def tabulate_claims(tables: dict[str, pd.DataFrame], study: Study) -> pd.DataFrame:
-    """Hold the claims of a study against its cohort.
+    """Rows of `claims`, one a claim of the study, from endpoints and analysis_set.
 
-    Parameters
-    ----------
-    tables : endpoints, analysis_set
-    study : claims, analysis, response
-
-    Returns
-    -------
-    Rows of `claims`, one a claim. Shares are of all patients with a best response, NE included (exact
-    interval); the best response is that of the primary criterion, confirmed or not as `response.primary_rate`
-    says. Medians of a response group count from the first cycle, so they carry guarantee time, and say so.
+    Shares are of all patients with a best response, NE included (exact interval); the best response is that of the
+    primary criterion, confirmed or not as `response.primary_rate` says. Medians of a response group count from the
+    first cycle, so they carry guarantee time, and say so.
     """
     people = tables["analysis_set"]
     rows = []

@@ -43,14 +43,8 @@ NO_SCANS = "the endpoint needs no scans"
 class Profile:
     """Shares and medians of a group of patients; nan or empty where nothing is known.
 
-    Attributes
-    ----------
-    progressive : share with progression before treatment
-    pretreated : share with at least one earlier line
-    analogue : share with a long-acting analogue during treatment
-    types, grades : share of each code among those known
-    scan_interval_weeks : median time between scans
-    years : first and last year of treatment, and the years of all patients
+    Shares: progression before treatment, an earlier line, a long-acting analogue during treatment, and each known
+    code of types and grades; `scan_interval_weeks` is the median time between scans, `years` those of treatment.
     """
 
     progressive: float
@@ -80,14 +74,7 @@ def describe_patients(frame: pd.DataFrame) -> Profile:
 
 
 def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study: Study) -> Profile:
-    """Profile of our patients, with the scans and analogues that other tables hold.
-
-    Parameters
-    ----------
-    frame : rows of `analysis_set`
-    tables : responses, therapies
-    study : planned scan interval, rule of partial dates
-    """
+    """Profile of our patients, rows of `analysis_set`, with scans and analogues from responses and therapies."""
     interval = measure_scan_interval(frame, tables["responses"])
     if not np.isfinite(interval) and study.assessment_interval_days is not None:
         interval = study.assessment_interval_days / DAYS_PER_WEEK
@@ -172,19 +159,9 @@ def tabulate_comparability(data: ComparisonData, described: Description) -> pd.D
 def compare_descriptions(
     cohort: Profile, control: Description, rules: EndpointRules, patients: Profile | None = None
 ) -> list[ComparabilityItem]:
-    """Compare cohort and control item by item.
+    """Compare cohort and control item by item; what is not known on either side is ``unknown``, never ``same``.
 
-    Parameters
-    ----------
-    cohort : our patients
-    control : what is said of the control
-    rules : of our endpoint
-    patients : the control's patients, where they are known one by one; what they show goes before words
-
-    Returns
-    -------
-    One item each: progression_before_treatment, analogue_continued, criterion, scan_interval, origin, era, line,
-    tumour_type, grade. What is not known on either side is ``unknown``, never ``same``.
+    `patients` is the control's, where they are known one by one: what they show goes before words.
     """
     types, grades = name_tumour_types(control.tumour_types), name_grades(control.grade)
     their_types, their_grades = (None, None) if patients is None else (patients.types, patients.grades)

@@ -30,14 +30,7 @@ SomeControl = TypeVar("SomeControl", bound=ControlBase, covariant=True)
 
 @dataclass(frozen=True)
 class ComparisonData(Generic[SomeControl]):
-    """A control of a study and the patients who are compared with it.
-
-    Attributes
-    ----------
-    tables : inputs of the stage
-    study, control : settings
-    cohort : our patients
-    """
+    """A control of a study and the patients who are compared with it; `tables` are the inputs of the stage."""
 
     tables: dict[str, pd.DataFrame]
     study: Study
@@ -64,12 +57,8 @@ class ComparisonData(Generic[SomeControl]):
 class ControlResults:
     """Rows of result tables of one control.
 
-    Attributes
-    ----------
-    rows : of `controls`
-    tables : other result tables by name, but for the columns control and endpoint
-    losses : rows of `attrition`
-    reason : why a comparison is not there; empty where all are
+    `rows` of `controls`, `tables` by name but for the columns control and endpoint, `losses` of `attrition`, and the
+    `reason` why a comparison is not there, empty where all are.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -79,13 +68,7 @@ class ControlResults:
 
 
 class ControlComparison(Protocol):
-    """What every kind of control can do.
-
-    Attributes
-    ----------
-    data : the control and the patients who are compared with it
-    described : what is known of the control beside its numbers
-    """
+    """What every kind of control can do; `described` is what is known of it beside its numbers."""
 
     @property
     def data(self) -> ComparisonData: ...
@@ -111,15 +94,7 @@ def comparison_row(
 ) -> dict:
     """Fill a row of `controls`; what is not given, or not finite, is empty.
 
-    Parameters
-    ----------
-    method, estimate, weights, status : codes of the result table
-    numbers : other columns of `controls` but control and endpoint
-
-    Raises
-    ------
-    ValueError
-        for a name that is no column.
+    Raises ValueError for a name that is no column.
     """
     row = {name: np.nan for name in load_schema("controls").names if name not in LABELS} | TEXTS
     unknown = sorted(set(numbers) - set(row))

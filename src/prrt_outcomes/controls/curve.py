@@ -54,13 +54,9 @@ if TYPE_CHECKING:
 class CurveReading:
     """What is made of a published curve.
 
-    Attributes
-    ----------
-    given : rows of `controls` against the curve as it was published; there even where it is not reconstructed
-    patients : reconstructed and accepted; None where there are none
-    quality : `reconstruction_quality` but for control, arm and endpoint
-    overlay : `control_reconstruction` but for the same: published points and the rebuilt curve
-    reason : why there is no reconstruction; empty where there is
+    `given` are rows of `controls` against the curve as published, there even where it is not reconstructed;
+    `patients` are reconstructed and accepted; `quality` (`reconstruction_quality`) and `overlay`
+    (`control_reconstruction`) lack control, arm and endpoint; `reason` says why there is no reconstruction.
     """
 
     given: list[dict]
@@ -130,12 +126,7 @@ class CurveComparison:
 
 
 def read_curve(data: ComparisonData[CurveControl]) -> CurveReading:
-    """Compare with a published curve as it is, and reconstruct its patients within stated limits.
-
-    Parameters
-    ----------
-    data : tables control_curves and control_at_risk; arm, published events and median, limits of acceptance
-    """
+    """Compare with a published curve as it is, and reconstruct its patients within stated limits."""
     control, nothing = data.control, pd.DataFrame()
     points, risk = (select_curve(data.tables[name], control) for name in CURVE_TABLES)
     place = f"for arm {control.arm} and {control.endpoint}"

@@ -19,24 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedArm:
-    """One endpoint of one arm, as its source shows it.
+    """One endpoint of one arm, as its source shows it; None, or empty, where it shows nothing.
 
-    Attributes
-    ----------
-    arm, endpoint : the key; an arm may have several endpoints
-    study, treatment, role, radionuclide : what was given; role is placebo, ssa, everolimus, sunitinib,
-        cabozantinib, surufatinib, prrt or other
-    citation, pmid, doi : source
-    n, events : patients and events; None where not shown
-    population, tumour_group, tumour_types, grade, line, criterion, origin : in the source's words; empty
-        where not shown
-    progressive_at_entry, central_review : yes, no, mixed or unknown
-    scan_interval_weeks, enrolment_start_year, enrolment_end_year : None where not shown
-    median_months, median_low, median_high : None where not shown; median_status ``ok`` or ``not_reached``
-    milestones : (months, survival)
-    source_population : arms with the same value share patients; one of them stands in a summary
-    evidence : ``abstract_seen`` or ``secondary_seen``
-    source_seen, note : where it was seen, and what is uncertain
+    Arm and endpoint are the key; role is placebo, ssa, everolimus, sunitinib, cabozantinib, surufatinib, prrt or
+    other. population to origin are in the source's words; progressive_at_entry and central_review are yes, no, mixed
+    or unknown; median_status is ``ok`` or ``not_reached``; milestones are (months, survival). Arms with the same
+    source_population share patients: one of them stands in a summary. evidence is ``abstract_seen`` or
+    ``secondary_seen``; source_seen and note say where it was seen and what is uncertain.
     """
 
     arm: str

@@ -31,14 +31,9 @@ FEWEST_TO_PREDICT = 5
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """Random-effects summary on a log scale.
+    """Random-effects summary of k studies on a log scale, with Cochran's Q.
 
-    Attributes
-    ----------
-    k : studies
-    estimate, std_error : pooled log, and its standard error
-    tau_squared, i_squared, q : variance between studies, its share of all variance, Cochran's Q
-    predict_low, predict_high : where a new study lies; nan with fewer than 5, where it says nothing
+    `predict_low` to `predict_high` is where a new study lies; nan with fewer than 5 studies, where it says nothing.
     """
 
     k: int
@@ -56,15 +51,8 @@ def fit_random_effects(
 ) -> RandomEffects:
     """Pool estimates with a variance between studies by the method of moments.
 
-    Raises
-    ------
-    ValueError
-        without a study, or for standard errors of 0 or less.
-
-    References
-    ----------
-    DerSimonian and Laird 1986, Controlled Clinical Trials 7:177; prediction interval: Higgins 2009, JRSS A
-    172:137 (t with k - 2 degrees of freedom).
+    Raises ValueError without a study, or for standard errors of 0 or less. Source: DerSimonian and Laird 1986,
+    Controlled Clinical Trials 7:177; prediction interval: Higgins 2009, JRSS A 172:137 (t, k - 2 degrees of freedom).
     """
     y, se = np.asarray(estimates, dtype=float), np.asarray(std_errors, dtype=float)
     if not len(y) or not (np.isfinite(y).all() and np.isfinite(se).all() and (se > 0).all()):
@@ -97,17 +85,10 @@ def compute_log_error(arm: PublishedArm) -> tuple[float, str]:
 
 
 def list_medians(study: Study, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every library arm with the endpoints of the study, and our cohort whole and by tumour group.
+    """Rows of `control_medians`: every library arm with the study's endpoints, our cohort whole and by tumour group.
 
-    Parameters
-    ----------
-    study : endpoints, analysis
-    tables : endpoints, analysis_set
-
-    Returns
-    -------
-    Rows of `control_medians`. Of arms whose source populations overlap, the largest with a median stands in the
-    summary; `in_summary` and `note` say so.
+    Of arms whose source populations overlap, the largest with a median stands in the summary; `in_summary` and `note`
+    say so. Tables: endpoints, analysis_set.
     """
     endpoints = [d.name for d in study.endpoints]
     rows = [_arm_row(arm) for arm in load_library() if arm.endpoint in endpoints]
@@ -191,16 +172,9 @@ def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -
 def summarise_medians(medians: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """Pool the medians of each role, all together and by tumour group, and place our cohort among them.
 
-    Parameters
-    ----------
-    medians : from `list_medians`
-    confidence : level of the intervals
-
-    Returns
-    -------
     Rows of `control_meta`, one an endpoint, role and tumour group with at least two series in the summary.
-    `cohort_percentile` is the share of these arms with a smaller median than ours of the same tumour group (of
-    all for `all`); empty where ours is not reached.
+    `cohort_percentile` is the share of these arms with a smaller median than ours of the same tumour group (of all
+    for `all`); empty where ours is not reached.
     """
     found = []
     ours = medians[medians["series"] == COHORT].set_index(["endpoint", "tumour_group"])["median_months"]

@@ -113,18 +113,9 @@ class PatientsComparison:
 def describe_target_trial(
     samples: TwoSamples, control: PatientsControl, definition: EndpointDefinition | None
 ) -> list[dict]:
-    """Describe the emulated trial.
+    """Rows of `control_target_trial` but for the control, one an element of the emulated trial.
 
-    Parameters
-    ----------
-    samples : cohort and control
-    control : covariates, weights, what is said of the control
-    definition : of the endpoint, where the study defines it
-
-    Returns
-    -------
-    Rows of `control_target_trial` but for the control: element, cohort, control_value, note. A note says what is
-    not as in a trial; it is empty where nothing is.
+    A note says what is not as in a trial; it is empty where nothing is.
     """
     origin, outcome = "as reported", control.endpoint
     if definition is not None:

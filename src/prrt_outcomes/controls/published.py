@@ -58,12 +58,7 @@ PARTLY_BALANCED = (
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """A published arm as control, as `ControlComparison`.
-
-    Attributes
-    ----------
-    described : the arm; of the library, or written out in the study
-    """
+    """A published arm as `ControlComparison`; `described` is of the library, or written out in the study."""
 
     data: ComparisonData[LibraryControl | PublishedControl]
     described: PublishedControl
@@ -154,18 +149,9 @@ def compare_reweighted(
 ) -> tuple[list[dict], pd.DataFrame]:
     """Compare the cohort, weighted to a published baseline table (MAIC), with a published curve.
 
-    Parameters
-    ----------
-    cohort : our patients
-    control : `baseline`, median, milestones, n, events
-    settings : section `analysis`
-
-    Returns
-    -------
-    rows : of `controls`, weights ``maic``: for each reference curve weighted observed over expected events, with
-        the robust variance (Taylor series, weights taken as known) and with the bootstrap that refits the
-        weights; both carry the uncertainty of the published arm
-    balance : of `control_balance` but for the column control
+    Gives rows of `controls` (for each reference curve weighted observed over expected events, with the robust
+    variance, a Taylor series with weights taken as known, and with the bootstrap that refits the weights; both carry
+    the uncertainty of the published arm) and `control_balance` but for the column control.
     """
     covariates = derive_covariates(cohort.frame, list_baseline_covariates(control.baseline)).reset_index(
         drop=True

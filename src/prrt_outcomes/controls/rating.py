@@ -37,23 +37,11 @@ def tabulate_power_published(
 ) -> list[dict]:
     """Power of the one-sample log-rank test and of the rate ratio against a published curve.
 
-    Parameters
-    ----------
-    rows : our patients; their censoring is taken as it was
-    reference : curve of the published arm
-    control_events : events on which its precision rests
-    confidence : 1 minus the two-sided level of the test
-
-    Returns
-    -------
-    Rows of `control_power` but for control and endpoint.
-
-    Notes
-    -----
-    Of each patient count whether there is an event (mean p) and the hazard that the reference had in the time at
-    risk (mean v = p / h when the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth
-    functions of the two means, so their distribution under h is normal by the delta method (as Wu 2015,
-    Pharmaceutical Statistics 14:26); the rate ratio adds 1 / events of the control to its variance.
+    Rows of `control_power` but for control and endpoint; our censoring is taken as it was. Of each patient count
+    whether there is an event (mean p) and the hazard that the reference had in the time at risk (mean v = p / h when
+    the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth functions of the two means, so
+    their distribution under h is normal by the delta method (as Wu 2015, Pharmaceutical Statistics 14:26); the rate
+    ratio adds 1 / events of the control to its variance.
     """
     n = len(rows.time_months)
     compute_moments = _event_moments(rows, reference)
@@ -142,19 +130,11 @@ def _find_detectable(compute_power: Power) -> float:
 
 
 def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
-    """Estimate one weighting.
+    """Row of `control_verdicts` but for control and endpoint, of one weighting and its rows of `control_balance`.
 
-    Parameters
-    ----------
-    weighting : patients and weights
-    balance : its rows of `control_balance`; None where there are no covariates
-
-    Returns
-    -------
-    Row of `control_verdicts` but for control and endpoint. ``poor`` where a side has an effective size under 30
-    or under half of its patients, a standardised difference above 0.1, or, with weights whose target is the whole
-    cohort (ATT, ATE), more than 5 % of it outside the scores of the control; the words say which. The unweighted
-    comparison is rated by the same limits.
+    ``poor`` where a side has an effective size under 30 or under half of its patients, a standardised difference
+    above 0.1, or, with weights whose target is the whole cohort (ATT, ATE), more than 5 % of it outside the scores of
+    the control; the words say which. The unweighted comparison is rated by the same limits.
     """
     if not weighting.is_usable:
         reason = f"no comparison with these weights: {weighting.note or weighting.status}"

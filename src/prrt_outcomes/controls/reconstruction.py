@@ -25,13 +25,9 @@ FLAT_STRETCH = 0.1
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Individual times of a published arm.
+    """Individual times of a published arm, (n,) in the unit of the curve, with events 0 or 1.
 
-    Attributes
-    ----------
-    time : (n,) in the unit of the curve
-    event : (n,) 0 or 1
-    at_risk : numbers at risk that the reconstruction gives at the times of the risk table
+    `at_risk` are the numbers at risk that it gives at the times of the risk table.
     """
 
     time: NDArray[np.float64]
@@ -47,27 +43,13 @@ class _State(NamedTuple):
 
 
 def reconstruct_patients(curve: DigitisedCurve, events: int | None = None) -> Reconstruction:
-    """Reconstruct individual times.
+    """Reconstruct individual times, one a patient of the arm, from a cleaned curve and published events.
 
-    Parameters
-    ----------
-    curve : cleaned points and numbers at risk
-    events : published number of events in the arm, where known
-
-    Returns
-    -------
-    Reconstruction with one time a patient of the arm
-
-    Notes
-    -----
-    Between two rows of the risk table, censorings are spread evenly and their number is changed until the
-    number at risk at the next row is the published one; events are those that the fall of the curve asks for,
-    and none stand where it is flat. After the last row, censorings are those that meet the number of events,
-    or go on at the rate seen before. Everybody left at the last point is censored there.
-
-    References
-    ----------
-    Guyot, Ades, Ouwens and Welton 2012, BMC Medical Research Methodology 12:9.
+    Between two rows of the risk table, censorings are spread evenly and their number is changed until the number at
+    risk at the next row is the published one; events are those that the fall of the curve asks for, and none stand
+    where it is flat. After the last row, censorings are those that meet the number of events, or go on at the rate
+    seen before. Everybody left at the last point is censored there. Source: Guyot, Ades, Ouwens and Welton 2012, BMC
+    Medical Research Methodology 12:9.
     """
     time, survival = _with_risk_times(curve)
     starts = np.searchsorted(time, curve.risk_time[curve.risk_time <= time[-1]]).tolist()
@@ -113,16 +95,10 @@ def _spread(time: NDArray, censored: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class _Interval:
-    """One interval of the risk table.
+    """One interval of the risk table: the points `part` of the curve, from `state` on.
 
-    Attributes
-    ----------
-    time, survival : all points of the curve
-    part : the points of the interval
-    state : before the interval
-    target : number at risk at its end; None after the last row of the table
-    wanted : events after the last row; None where not known
-    flat : fall of the curve up to which nobody has the event
+    `target` is the number at risk at its end, None after the last row of the table; `wanted` the events after that
+    row, where known; `flat` the fall of the curve up to which nobody has the event.
     """
 
     time: NDArray
@@ -197,8 +173,7 @@ class _Interval:
     def _meet_target(self, guess: int, share: NDArray) -> tuple:
         """Change the number of censorings until numbers at risk, or events, are those published.
 
-        Returns the size of what is missed, the largest distance from the curve, deaths, censorings, and the
-        state after them.
+        Gives what is missed, the largest distance from the curve, deaths, censorings, and the state after them.
         """
         found, tried = [], set()
         for _ in range(MAXIMUM_ROUNDS):
@@ -234,11 +209,7 @@ class _Interval:
 
 @dataclass(frozen=True)
 class QualityMeasure:
-    """One measure: what was published, what the reconstruction gives, the limit and the rating.
-
-    `target` and `reconstructed` are numbers or nan; `limit` is in the measure's own terms (the largest
-    distance, share or number that is accepted).
-    """
+    """What was published, what the reconstruction gives, and the limit in the measure's own terms."""
 
     measure: str
     target: float
@@ -252,18 +223,9 @@ def measure_quality(
 ) -> list[QualityMeasure]:
     """Hold a reconstruction against points, numbers at risk, events, median, mean and flat stretches.
 
-    Parameters
-    ----------
-    curve : cleaned points and numbers at risk, months
-    found : reconstruction of it
-    control : published events and median, and the limits of acceptance
-
-    Returns
-    -------
-    Measures ``survival`` (largest distance of the curves), ``at_risk`` (largest difference as a share of the
-    arm), ``events`` (relative), ``median`` (months), ``rmst`` (relative, to the last point) and
-    ``flat_stretch_events`` (events where the published curve is flat). What was not published is ``unknown``
-    and refuses nothing.
+    Measures ``survival`` (largest distance of the curves), ``at_risk`` (largest difference as a share of the arm),
+    ``events`` (relative), ``median`` (months), ``rmst`` (relative, to the last point) and ``flat_stretch_events``
+    (events where the published curve is flat). What was not published is ``unknown`` and refuses nothing.
     """
     rebuilt = fit_kaplan_meier(SurvivalData(found.time, found.event))
     values = _value_at(rebuilt, curve.time)

@@ -33,12 +33,9 @@ AS_PUBLISHED = "published curve as given, to its end at {end:.4g} months"
 
 @dataclass(frozen=True)
 class DigitisedCurve:
-    """A published curve and its numbers at risk.
+    """A published curve, in order of time from (0, 1) on and not rising, and its numbers at risk.
 
-    Attributes
-    ----------
-    time, survival : points in order of time, the first (0, 1), survival not rising
-    risk_time, at_risk : numbers at risk; the first at time 0 is the arm's size
+    The first number, at time 0, is the arm's size.
     """
 
     time: NDArray[np.float64]
@@ -57,26 +54,12 @@ def select_curve(table: pd.DataFrame, control: CurveControl) -> pd.DataFrame:
 def clean_digitised_curve(
     time: ArrayLike, survival: ArrayLike, risk_time: ArrayLike, at_risk: ArrayLike
 ) -> DigitisedCurve:
-    """Clean the points and the risk table of a published curve.
+    """Clean the points, in any order, and the risk table of a published curve.
 
-    Parameters
-    ----------
-    time, survival : points in any order; percent are recognised (a median above 1.5)
-    risk_time, at_risk : rows of the risk table; rows without a number are left out
-
-    Returns
-    -------
-    DigitisedCurve
-
-    Raises
-    ------
-    ValueError
-        in words: fewer than two points, no number at risk at time 0, a risk table that grows, survival that
-        rises by more than 5 percentage points (not a survival curve), or survival clearly below 0.
-
-    Notes
-    -----
-    Times below 0 become 0, survival above 1 becomes 1, small rises are levelled at the running minimum.
+    Percent are recognised (a median above 1.5); times below 0 become 0, survival above 1 becomes 1, small rises are
+    levelled at the running minimum; rows of the risk table without a number are left out. Raises ValueError, in
+    words, for fewer than two points, no number at risk at time 0, a risk table that grows, survival that rises by
+    more than 5 percentage points (not a survival curve), or survival clearly below 0.
     """
     points = clean_points(time, survival)
     times, numbers = _known_pairs(risk_time, at_risk)
@@ -164,17 +147,9 @@ def derive_reference_curves(control: PublishedControl) -> list[ReferenceCurve]:
 def compare_with_published(rows: EndpointRows, control: PublishedControl, confidence: float) -> list[dict]:
     """Compare our events with those that a published arm would have had in our time at risk.
 
-    Parameters
-    ----------
-    rows : our patients
-    control : published median, milestones, n, events
-    confidence : level of the intervals
-
-    Returns
-    -------
-    Rows of `controls`: for each reference curve the one-sample log-rank test with observed over expected
-    (exact Poisson interval, which takes the expectation as fixed) and the rate ratio whose interval carries
-    the uncertainty of the published arm, Var(log ratio) = 1 / observed + 1 / events of the control.
+    Rows of `controls`: for each reference curve the one-sample log-rank test with observed over expected (exact
+    Poisson interval, which takes the expectation as fixed) and the rate ratio whose interval carries the uncertainty
+    of the published arm, Var(log ratio) = 1 / observed + 1 / events of the control.
     """
     events, basis = estimate_control_events(control)
     written = []
@@ -192,16 +167,7 @@ def compare_with_given_curve(
 ) -> list[dict]:
     """One-sample log-rank against a published curve, our follow-up cut at its end so that nothing is extended.
 
-    Parameters
-    ----------
-    rows : our patients
-    curve : cleaned points; those at which survival is 0 say nothing of a hazard and are left out
-    confidence : level of the interval
-    n_control : patients of the published arm, where known
-
-    Returns
-    -------
-    One row of `controls`, or none where the curve never falls.
+    Points at which survival is 0 say nothing of a hazard and are left out; no row where the curve never falls.
     """
     usable = (curve.time > 0) & (curve.survival > 0)
     if not (curve.survival[usable] < 1).any():
@@ -243,9 +209,7 @@ def _test_one_sample(
 def rate_ratio_row(variance: float, confidence: float, **shared) -> dict:
     """Row of `controls` with observed over expected events, which stand in `shared`.
 
-    Parameters
-    ----------
-    variance : of the log ratio; nan where a side has no event, which leaves no ratio
+    The variance is of the log ratio; nan where a side has no event, which leaves no ratio.
     """
     observed, expected = shared["observed"], shared["expected"]
     if not np.isfinite(variance) or not expected > 0:
@@ -284,8 +248,6 @@ def cut_follow_up(rows: EndpointRows, months: float) -> EndpointRows:
     """Patients as they are known up to a time: later events and censorings become censorings there."""
     later = rows.time_months > months
     cut = replace(
-        rows,
-        time_months=np.where(later, months, rows.time_months),
-        event=np.where(later, 0, rows.event),
+        rows, time_months=np.where(later, months, rows.time_months), event=np.where(later, 0, rows.event)
     )
     return cut.select(rows.entry < months)

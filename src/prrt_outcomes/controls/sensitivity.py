@@ -44,21 +44,12 @@ NUMBERS = (
 def tabulate_bias_sensitivity(
     rows: Sequence[dict], *, event_share: float, control_median: float = math.nan
 ) -> list[dict]:
-    """E-value and tipping point of every hazard ratio.
+    """Rows of `controls` with E-value and tipping point of every hazard ratio among `rows`.
 
-    Parameters
-    ----------
-    rows : of `controls`, in the order of the table
-    event_share : share of patients with an event; above 15 % the hazard ratio becomes a risk ratio by the common
-        approximation
-    control_median : median of the control, months; nan where there is none
-
-    Returns
-    -------
-    Rows of `controls`: estimate ``e_value`` (value: of the estimate, low: of the bound of its interval nearer to
-    1), ``tipping_factor`` (what the control's hazard must be multiplied by until the interval reaches 1: below 1
-    the history must have been better, above 1 worse; 1 where the interval holds 1 already) and
-    ``tipping_median`` (the control's median that goes with it).
+    With events in more than 15 % the hazard ratio becomes a risk ratio by the common approximation. ``e_value``:
+    value of the estimate, low of the bound of its interval nearer to 1; ``tipping_factor``: what the control's hazard
+    must be multiplied by until the interval reaches 1 (below 1 the history must have been better, above 1 worse; 1
+    where the interval holds 1 already); ``tipping_median``: the control's median, months, that goes with it.
     """
     found = []
     for row in rows:
@@ -124,9 +115,7 @@ def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
             yield sensitivity_row("calendar", words, estimate(rows.select(part)))
     used = rows.select(known)
     fit = fit_cox(
-        used.cause_specific,
-        pd.DataFrame({"five_years": (year[known] - middle) / 5}),
-        confidence=data.level,
+        used.cause_specific, pd.DataFrame({"five_years": (year[known] - middle) / 5}), confidence=data.level
     )
     row = hazard_ratio_row(fit.table.iloc[0], n=len(used.event), observed=float((used.event == 1).sum()))
     note = "hazard of patients treated five years later over that of earlier ones, without the control"
@@ -177,17 +166,9 @@ def vary_measurement(data: ComparisonData, described: Description, estimate: Est
 def derive_under_criterion(
     tables: dict[str, pd.DataFrame], study: Study, endpoint: str, criterion: str
 ) -> pd.DataFrame | None:
-    """Derive an endpoint of the study with progression by another criterion.
+    """Rows of `endpoints` of an endpoint with progression by another criterion that the study derives.
 
-    Parameters
-    ----------
-    tables : inputs of stage `endpoints`
-    study : settings
-    endpoint, criterion : names; the criterion is one that the study derives
-
-    Returns
-    -------
-    Rows of derived table `endpoints`; None where the endpoint has no progression, or nobody has a time.
+    None where the endpoint has no progression, or nobody has a time. Tables: inputs of stage `endpoints`.
     """
     from prrt_outcomes.endpoints.derivation import derive_endpoint
     from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
@@ -205,20 +186,12 @@ def derive_under_criterion(
 def move_to_grid(
     cohort: EndpointRows, endpoints: pd.DataFrame, interval_weeks: float
 ) -> dict[str, EndpointRows]:
-    """Date our progressions as if patients had been scanned on the control's grid.
+    """Date our progressions as if patients had been scanned on the control's grid; empty where none has a date.
 
-    Parameters
-    ----------
-    cohort : our patients
-    endpoints : derived table `endpoints`, one endpoint, with dates
-    interval_weeks : planned interval between scans of the control
-
-    Returns
-    -------
-    ``earliest``: at the first scan of the grid after our last scan without progression, never later than we saw
-    it (where we scanned less often, progression may have been there already); ``latest``: at the first scan of
-    the grid on or after the day we saw it, never later than the patient's last contact. Deaths without
-    progression, and everybody without an event, stay as they are. Empty where no progression has a date.
+    ``earliest``: at the first scan of the grid after our last scan without progression, never later than we saw it
+    (where we scanned less often, progression may have been there already); ``latest``: at the first scan of the grid
+    on or after the day we saw it, never later than the patient's last contact. Deaths without progression, and
+    everybody without an event, stay as they are. `endpoints` holds one endpoint, with dates.
     """
     own = endpoints.set_index("patient_id").reindex(cohort.frame["patient_id"])
     time = cohort.time_months

@@ -80,15 +80,7 @@ WITHOUT_ENDPOINT = ("control_balance", "control_comparability", "control_target_
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Compare the cohort with every control of the study, and hold its claims against it.
 
-    Parameters
-    ----------
-    tables : the derived and input tables named in INPUTS
-    study : sections named in SETTINGS
-
-    Returns
-    -------
-    Result tables named in OUTPUTS, `attrition`, `stages`; a control that cannot be compared is named with the
-    reason in `stages`.
+    A control that cannot be compared is named with the reason in `stages`.
     """
     import pandas as pd
 
@@ -119,10 +111,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     status = "done" if not reason else "partial"
     if study.controls and results["controls"].empty and not study.claims:
         status = "skipped"
-    return results | {
-        "attrition": attrition_frame(losses),
-        "stages": stage_frame("controls", status, reason),
-    }
+    return results | {"attrition": attrition_frame(losses), "stages": stage_frame("controls", status, reason)}
 
 
 def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> ControlResults:

@@ -36,13 +36,8 @@ SHORTEST_DAYS, SHORTEST_MONTHS = 0.5, 1e-6
 class TwoSamples:
     """Cohort and control stacked, one element a patient, the cohort first.
 
-    Attributes
-    ----------
-    time_months, event : end of observation and 0/1 (competing events are censored)
-    entry_months : late entry, or None where nobody enters late
-    in_cohort : True for our patients
-    covariates : baseline covariates that both sides have; no columns where the control names none
-    centre : side and centre of each patient, within which patients are resampled
+    Events are 0/1 (competing events are censored); `entry_months` is None where nobody enters late; `covariates` have
+    no columns where the control names none; patients are resampled within `centre`, side and centre of each.
     """
 
     time_months: np.ndarray
@@ -94,17 +89,11 @@ def start_at(rows: Rows, months: float) -> Rows:
 
 @dataclass(frozen=True)
 class Weighting:
-    """Two samples with the weights of one kind.
+    """Two samples, complete cases, with the (n,) weights of one kind.
 
-    Attributes
-    ----------
-    label : code of the weighting
-    samples : patients who carry a weight, complete cases
-    weights : (n,) above 0; None where there is no solution, or nothing is weighted
-    score : (n,) propensity score; None where the weights need none
-    cluster : (n,) matched set; None where nobody is matched
-    refit : counts (R, n) to weights (R, n) for a bootstrap; None where none is valid
-    status, note : ``ok``, or why there are no weights, in a code and in words
+    Weights are above 0, None where there is no solution, or nothing is weighted; `score` is the propensity score and
+    `cluster` the matched set, where there are any; `refit` takes counts (R, n) to weights (R, n) for a bootstrap,
+    None where none is valid; status and note say why there are no weights, in a code and in words.
     """
 
     label: str
@@ -153,17 +142,9 @@ class Weighting:
 def select_cohort(
     tables: dict[str, pd.DataFrame], control: ControlBase
 ) -> tuple[EndpointRows | None, list[dict]]:
-    """Our patients whom a control is compared with.
+    """Our patients whom a control is compared with, None where nobody is left, and rows of `attrition`.
 
-    Parameters
-    ----------
-    tables : endpoints, analysis_set
-    control : `endpoint`, and `within` (column: levels)
-
-    Returns
-    -------
-    rows : None where nobody is left
-    attrition : one row a column of `within`
+    One row of `attrition` for each column of `within`. Tables: endpoints, analysis_set.
     """
     rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], control.endpoint)
     losses: list[dict] = []
@@ -189,18 +170,10 @@ def select_source(people: pd.DataFrame, control: PatientsControl) -> pd.DataFram
 def stack_samples(
     tables: dict[str, pd.DataFrame], cohort: EndpointRows, control: PatientsControl
 ) -> tuple[TwoSamples | None, list[dict]]:
-    """Stack our patients and the rows of a control with individual patients.
+    """Stack our patients and the rows of control_patients and control_outcomes of a control.
 
-    Parameters
-    ----------
-    tables : control_patients, control_outcomes
-    cohort : our patients
-    control : `source`, `endpoint`, `covariates`
-
-    Returns
-    -------
-    samples : None where the control has no row for the endpoint
-    attrition : control patients of another source, without a time for the endpoint, or never under observation
+    None where the control has no row for the endpoint; `attrition` has control patients of another source, without a
+    time for the endpoint, or never under observation.
     """
     endpoint = control.endpoint
     everybody, outcomes = tables["control_patients"], tables["control_outcomes"]
@@ -260,17 +233,10 @@ def _label_centres(frame: pd.DataFrame, side: str) -> np.ndarray:
 
 
 def compare_two_samples(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
-    """Compare cohort and control, weighted or not.
+    """Compare cohort and control, weighted or not: rows of `controls`.
 
-    Parameters
-    ----------
-    weighting : cohort and control, with weights or without
-    settings : confidence, milestones_months, rmst_months
-
-    Returns
-    -------
-    Rows of `controls`: hazard ratio (Cox, Efron; robust variance when weighted), median of both sides,
-    difference of survival at each milestone and of the restricted mean, cohort minus control.
+    Hazard ratio (Cox, Efron; robust variance when weighted), median of both sides, difference of survival at each
+    milestone and of the restricted mean, cohort minus control.
     """
     samples, level = weighting.samples, settings.confidence.level
     observed = float(samples.event[samples.in_cohort].sum())

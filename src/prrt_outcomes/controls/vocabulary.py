@@ -36,26 +36,14 @@ FIRST, LATER, MIXED = "first", "second or later", "mixed"
 
 
 def name_tumour_types(words: str) -> frozenset[str]:
-    """Our tumour types in a publication's words; empty where none is recognised.
-
-    Examples
-    --------
-    >>> sorted(name_tumour_types("midgut"))
-    ['gep_small_intestine']
-    """
+    """Our tumour types in a publication's words (midgut: gep_small_intestine); empty where none is recognised."""
     text = words.lower()
     codes = {code for code in EVERY if re.search(rf"\b{code}\b", text)}
     return frozenset(codes | {code for pattern, found in TYPES if re.search(pattern, text) for code in found})
 
 
 def name_grades(words: str) -> frozenset[str]:
-    """Our grades in a publication's words; empty where they do not tell, as `well-differentiated` does not.
-
-    Examples
-    --------
-    >>> sorted(name_grades("G1-2 (Ki-67<10%)"))
-    ['G1', 'G2']
-    """
+    """Our grades in a publication's words (G1-2: G1, G2); empty where they do not tell (well-differentiated)."""
     text = words.lower()
     found = set()
     for first, last in re.findall(r"\bg([123])(?:\s*(?:-|to)\s*g?([123]))?", text):

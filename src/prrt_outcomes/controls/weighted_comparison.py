@@ -34,14 +34,10 @@ def compare_weightings(
     given: Sequence[dict] = (),
     published_means: Mapping[str, float] | None = None,
 ) -> ControlResults:
-    """Compare two samples with every weighting, and add borrowing, power, curves, overlap and ratings.
+    """Compare two samples with every weighting, unweighted first; add borrowing, power, curves, overlap and ratings.
 
-    Parameters
-    ----------
-    weightings : unweighted first
-    settings : section `analysis`
-    given : further rows of `controls`
-    published_means : means of the control that balance is held against, where its patients have no covariates
+    `given` are further rows of `controls`; balance is held against `published_means` of a control whose patients have
+    no covariates.
     """
     level, samples = settings.confidence.level, weightings[0].samples
     usable = [weighting for weighting in weightings if weighting.is_usable]

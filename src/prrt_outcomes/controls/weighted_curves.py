@@ -25,12 +25,10 @@ REFERENCE_STEPS = 200
 def tabulate_weighted_curves(
     weighting: Weighting, settings: AnalysisSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Curves of both sides and their numbers at risk.
+    """Curves of both sides (`control_curves_fitted`) and numbers at risk (`control_fitted_at_risk`).
 
-    Returns
-    -------
-    curves : `control_curves_fitted` but for control and endpoint; a row at 0 and at each distinct time
-    at_risk : `control_fitted_at_risk` but for the same; patients, and sums of weights, just before each tick
+    Both lack control and endpoint. A row of a curve at 0 and at each distinct time; patients, and sums of weights,
+    just before each tick.
     """
     samples = weighting.samples
     curves = fit_both_curves(weighting, settings)

@@ -36,18 +36,9 @@ def list_weightings(control: PatientsControl) -> tuple[str, ...]:
 
 
 def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
-    """Fit the weights of one kind.
+    """Fit the weights of one kind (att, overlap, ate, maic or matched).
 
-    Parameters
-    ----------
-    samples : cohort and control
-    control : covariates, trim, maic_moments, match_ratio, caliper_sd
-    label : att, overlap, ate, maic or matched
-
-    Returns
-    -------
-    weighting : with `status` where there are no weights
-    attrition : patients that are left out, by reason
+    The weighting has a `status` where there are no weights; rows of `attrition` count who is left out, by reason.
     """
     step = f"controls: {control.id}, {label}"
     complete = samples.covariates.notna().all(axis=1).to_numpy()
@@ -178,17 +169,10 @@ def refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Callable[[
 
 
 def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> list[dict]:
-    """Percentile interval of a weighted hazard ratio.
+    """Percentile interval of the weighted hazard ratio of `point`, a row of `controls`, as `summarise_replicates`.
 
-    Parameters
-    ----------
-    weighting : its `refit` gives rows of nan where a replicate has no weights
-    settings : bootstrap, confidence
-    point : the row of `controls` whose interval this is
-
-    Returns
-    -------
-    One row of `controls`, as `summarise_replicates`; none where no bootstrap is valid or `point` has no value.
+    No row where no bootstrap is valid or `point` has no value. `refit` gives rows of nan where a replicate has no
+    weights.
     """
     if weighting.refit is None or not np.isfinite(point["value"]):
         return []
@@ -202,9 +186,7 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         found = np.full(len(counts), np.nan)
         if known.any():
             fitted = bootstrap_cox_log_hazard_ratio(
-                samples.data,
-                samples.in_cohort.astype(float)[:, None],
-                weights[known],
+                samples.data, samples.in_cohort.astype(float)[:, None], weights[known]
             )
             found[known] = fitted.coefficients[:, 0]
         logs.append(found)

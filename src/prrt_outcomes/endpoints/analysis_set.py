@@ -37,19 +37,10 @@ def derive_analysis_set(
 ) -> pd.DataFrame:
     """Join the covariates, the initial period and the best response of each patient.
 
-    Parameters
-    ----------
-    patients : table `patients` with extra columns
-    periods : table `treatment_periods`
-    best_responses : table `best_responses`
-    settings : criteria, the rate that the report quotes
-    after_progression : cycles of the initial period given after the first progression, by patient
-
-    Returns
-    -------
-    DataFrame
-        one row a patient: all columns of `patients`, tumour_group, radionuclide, the initial period, best response
-        by the primary criterion and reader, n_cycles_after_progression.
+    `patients`: table `patients` with extra columns; `settings`: criteria, the rate that the report quotes;
+    `after_progression`: cycles of the initial period given after the first progression, by patient.
+    Returns one row a patient: all columns of `patients`, tumour_group, radionuclide, the initial period, best
+    response by the primary criterion and reader, n_cycles_after_progression.
     """
     table = derive_tumour_group(patients)
     initial = periods[periods["period"] == 1].set_index("patient_id")[list(PERIOD_COLUMNS)]
@@ -86,19 +77,11 @@ def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progressio
 def derive_course(dates: PatientDates, periods: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Times that every study has, whatever endpoints it names.
 
-    Parameters
-    ----------
-    dates : what is known by the cut-off
-    periods : table `treatment_periods`
-    study : as `derive_endpoint`
-
-    Returns
-    -------
-    DataFrame
-        one row a treated patient: response_date, time_to_response_days (first CR or PR), confirmed_response_date,
-        time_to_confirmed_response_days (first of the first confirmed pair), treatment_free_days (from the last cycle
-        of the initial period to the first of the next), retreated, progression_date (first after the first cycle),
-        and <name>_days, <name>_event, <name>_reason of duration_of_response, pfs_first, pfs_retreatment.
+    Returns one row a treated patient: response_date, time_to_response_days (first CR or PR),
+    confirmed_response_date, time_to_confirmed_response_days (first of the first confirmed pair),
+    treatment_free_days (from the last cycle of the initial period to the first of the next), retreated,
+    progression_date (first after the first cycle), and <name>_days, <name>_event, <name>_reason of
+    duration_of_response, pfs_first, pfs_retreatment.
     """
     treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
     criterion = study.response.primary_criterion

@@ -32,18 +32,10 @@ PARAMCD_LENGTH = 8
 def format_adtte(endpoints: pd.DataFrame, titles: dict[str, str], study_name: str) -> pd.DataFrame:
     """Table `adtte`: one row a patient and endpoint.
 
-    Parameters
-    ----------
-    endpoints : table `endpoints`
-    titles : endpoint to its title, in the order of the study
-    study_name : STUDYID
-
-    Returns
-    -------
-    DataFrame
-        STUDYID, USUBJID, PARAMCD, PARAM, STARTDT, ADT, AVAL (days without the one that ADaM's own examples add, so
-        that it is `time_days`), AVALU, CNSR (0 event, 1 censored, 2 competing event), EVNTDESC, CNSDTDSC, SRCDOM,
-        SRCVAR, SRCSEQ. The source is empty for reported times and for a date that the cut-off or a rule gives.
+    `endpoints`: table `endpoints`; `titles`: endpoint to its title, in the order of the study.
+    Returns STUDYID, USUBJID, PARAMCD, PARAM, STARTDT, ADT, AVAL (days without the one that ADaM's own examples add,
+    so that it is `time_days`), AVALU, CNSR (0 event, 1 censored, 2 competing event), EVNTDESC, CNSDTDSC, SRCDOM,
+    SRCVAR, SRCSEQ. The source is empty for reported times and for a date that the cut-off or a rule gives.
     """
     codes = compute_paramcd(list(titles))
     event = endpoints["event"].astype("int64")
@@ -76,18 +68,9 @@ def format_adrs(
 ) -> pd.DataFrame:
     """Table `adrs`: one row a patient, reader, criterion and scan, and one a best response.
 
-    Parameters
-    ----------
-    responses, best_responses : the tables of the response stage
-    first_cycles : first cycle by patient_id
-    study_name : STUDYID
-
-    Returns
-    -------
-    DataFrame
-        STUDYID, USUBJID, PARAMCD (OVR; BOR unconfirmed and CBOR confirmed best response), PARAM, PARCAT1 (criterion),
-        RSEVAL (reader), APERIOD (treatment period), ADT, ADY, AVALC, AVAL (1 CR to 7 NE), RSSEQ (number of the row of
-        `responses` within its patient, to which SRCSEQ of `adtte` points; empty for best responses).
+    Returns STUDYID, USUBJID, PARAMCD (OVR; BOR unconfirmed and CBOR confirmed best response), PARAM, PARCAT1
+    (criterion), RSEVAL (reader), APERIOD (treatment period), ADT, ADY, AVALC, AVAL (1 CR to 7 NE), RSSEQ (number of
+    the row of `responses` within its patient, to which SRCSEQ of `adtte` points; empty for best responses).
     """
     scans = pd.DataFrame(
         {

@@ -50,25 +50,11 @@ ENDPOINT_COLUMNS = (
 def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: Study) -> pd.DataFrame:
     """Derive one endpoint for every patient.
 
-    Parameters
-    ----------
-    dates : what is known by the cut-off
-    definition : origin, events, censoring
-    study : response settings, planned scan interval and window, kinds of new anticancer therapy
-
-    Returns
-    -------
-    DataFrame
-        one row a patient: `ENDPOINT_COLUMNS`; `exclusion` is empty, or a code of `EXCLUSION_REASONS`; then there
-        is no time.
-
-    Raises
-    ------
-    InputError
-        with every row whose date lies before the origin: no date is ever moved.
-
-    Notes
-    -----
+    `definition`: origin, events, censoring; `study`: response settings, planned scan interval and window, kinds of
+    new anticancer therapy.
+    Returns one row a patient: `ENDPOINT_COLUMNS`; `exclusion` is empty, or a code of `EXCLUSION_REASONS`; then
+    there is no time.
+    Raises InputError with every row whose date lies before the origin: no date is ever moved.
     On one day progression comes before new therapy, retreatment and death, and a scan before a therapy that begins
     on its day. A time that ends on the day of entry counts as half a day. Where the study records no scans, or the
     end is last contact, a new therapy that censors does so on its own date.
@@ -110,17 +96,8 @@ def gather_source_tables(
 ) -> dict[str, pd.DataFrame]:
     """The tables that sources name, sorted by patient and date.
 
-    Parameters
-    ----------
-    dates : what is known by the cut-off
-    frame : from `derive_origin`
-    scans : from `filter_after_origin`
-
-    Returns
-    -------
-    dict
-        responses (with adequate: the response is known and not NE), follow_up (with scanned: the patient has a scan
-        after the origin), therapies, adverse_events, origins; each with patient_id and sequence.
+    Returns responses (with adequate: the response is known and not NE), follow_up (with scanned: the patient has a
+    scan after the origin), therapies, adverse_events, origins; each with patient_id and sequence.
     """
     code = scans["overall_response"].astype("string")
     origins = frame[["entry_date"]].reset_index()
@@ -180,10 +157,7 @@ def _derive_missed(
 
 
 def _derive_stops(
-    out: pd.DataFrame,
-    frame: pd.DataFrame,
-    censorings: tuple[Source, ...],
-    tables: dict[str, pd.DataFrame],
+    out: pd.DataFrame, frame: pd.DataFrame, censorings: tuple[Source, ...], tables: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """What ends the observation before the event; on one day the event counts."""
     stop = find_earliest(censorings, tables, frame)

@@ -41,16 +41,10 @@ THERAPY_WORDS = {
 def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recorded: bool) -> dict[str, str]:
     """Describe one endpoint.
 
-    Parameters
-    ----------
-    definition : the endpoint
-    study : response settings, planned scan interval and window, kinds of new anticancer therapy
-    scans_recorded : whether the study records assessments
-
-    Returns
-    -------
-    dict
-        population, treatment, variable, intercurrent_events, censoring, summary, and `sentence` that joins them.
+    `study`: response settings, planned scan interval and window, kinds of new anticancer therapy; `scans_recorded`:
+    whether the study records assessments.
+    Returns population, treatment, variable, intercurrent_events, censoring, summary, and `sentence` that joins
+    them.
     """
     origin = definition.origin
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
@@ -142,10 +136,7 @@ def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
         parts.append(missed[definition.missed_assessments])
     elif definition.progression == "event":
         parts.append("missed assessments are disregarded")
-    deaths = {
-        "competing": "death before it is a competing event",
-        "censor": "death ends the observation",
-    }
+    deaths = {"competing": "death before it is a competing event", "censor": "death ends the observation"}
     if definition.death in deaths:
         parts.append(deaths[definition.death])
     if definition.progression == "censor":
@@ -183,11 +174,9 @@ def summarise_estimands(
 ) -> pd.DataFrame:
     """One row an endpoint and variant: the estimand, and how many patients and events it has.
 
-    Parameters
-    ----------
-    rows : tables `endpoints` and `endpoint_variants` with a column `variant`, empty for the endpoint itself
-    definitions : endpoint and name of the variant, empty for the endpoint itself
-    study, scans_recorded, cutoff : what all estimands share
+    `rows`: tables `endpoints` and `endpoint_variants` with a column `variant`, empty for the endpoint itself;
+    `definitions`: endpoint and name of the variant, empty for the endpoint itself; `study`, `scans_recorded`,
+    `cutoff`: what all estimands share.
     """
     counts = (
         rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2)
@@ -234,17 +223,11 @@ def find_comparable(
 def derive_changes(rows: pd.DataFrame, definitions: list[tuple[EndpointDefinition, str]]) -> pd.DataFrame:
     """List the patients who differ between two comparable estimands.
 
-    Parameters
-    ----------
-    rows : endpoints and variants: patient_id, endpoint, variant (empty for the endpoint), time_days, event, reason
-    definitions : endpoint and name of the variant
-
-    Returns
-    -------
-    DataFrame
-        one row a patient and pair of estimands whose event differs (`change = status`) or whose time differs by more
-        than half a day (`change = time`): patient_id, endpoint_a, variant_a, endpoint_b, variant_b, time, event and
-        reason of both. A patient who has only one of the two is `change = population`.
+    `rows`: endpoints and variants: patient_id, endpoint, variant (empty for the endpoint), time_days, event,
+    reason.
+    Returns one row a patient and pair of estimands whose event differs (`change = status`) or whose time differs by
+    more than half a day (`change = time`): patient_id, endpoint_a, variant_a, endpoint_b, variant_b, time, event
+    and reason of both. A patient who has only one of the two is `change = population`.
     """
     by_estimand = dict(list(rows.groupby(["endpoint", "variant"])))
     tables = []

@@ -35,17 +35,8 @@ def derive_origin(
 ) -> pd.DataFrame:
     """Origin and entry of each patient, or the reason why there is none.
 
-    Parameters
-    ----------
-    dates : what is known by the cut-off
-    definition : the endpoint
-    first_response : from `select_first_response`
-
-    Returns
-    -------
-    DataFrame
-        index patient_id: origin_date, entry_date (first cycle, where time starts before it), first_cycle, period,
-        exclusion (empty, or a code of `EXCLUSION_REASONS`), origin_partial.
+    Returns index patient_id: origin_date, entry_date (first cycle, where time starts before it), first_cycle,
+    period, exclusion (empty, or a code of `EXCLUSION_REASONS`), origin_partial.
     """
     patients = dates.patients
     frame = pd.DataFrame(
@@ -88,13 +79,7 @@ def derive_origin(
 
 
 def filter_after_origin(scans: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Scans after entry: one row a patient and date, the response of the lowest period from that of the origin on.
-
-    Parameters
-    ----------
-    scans : from `select_assessments`
-    frame : from `derive_origin`
-    """
+    """Scans after entry: one row a patient and date, the response of the lowest period from that of the origin on."""
     after = scans["assessment_date"] > scans["patient_id"].map(frame["entry_date"])
     rows = scans[after & (scans["period"] >= scans["patient_id"].map(frame["period"]))]
     return rows.drop_duplicates(["patient_id", "assessment_date"])
@@ -110,15 +95,9 @@ def is_confirmed(definition: EndpointDefinition, settings: ResponseSettings) -> 
 def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDefinition) -> None:
     """Refuse a death, a progression or the only last contact before the origin, and an origin that follows treatment.
 
-    Parameters
-    ----------
-    frame : one row a patient: origin_date, first_cycle, exclusion, death_date, last_contact_date
-    dates, definition : as in `derive_endpoint`
-
-    Raises
-    ------
-    InputError
-        with one problem a contradicting date and the line of the patient in `follow_up` or `patients`.
+    `frame`: one row a patient: origin_date, first_cycle, exclusion, death_date, last_contact_date.
+    Raises InputError with one problem a contradicting date and the line of the patient in `follow_up` or
+    `patients`.
     """
     here = frame["exclusion"] == ""
     origin, first = frame["origin_date"], frame["first_cycle"]
@@ -154,10 +133,7 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
 def check_columns(tables: dict[str, pd.DataFrame], definitions: tuple[EndpointDefinition, ...]) -> None:
     """Refuse an origin that `patients` does not hold as dates, and an event filter on a column that is not there.
 
-    Raises
-    ------
-    InputError
-        with one problem a column.
+    Raises InputError with one problem a column.
     """
     patients = tables["patients"]
     problems = []

@@ -41,8 +41,6 @@ THERAPY_TYPES = {
 class PatientDates:
     """What is known by the cut-off.
 
-    Attributes
-    ----------
     patients : one row a patient, index patient_id: first_cycle, retreatment_start, retreatment_period, death_date,
         death_date_basis, last_contact_date, contact_after_cutoff, lost, in_follow_up, progression_date,
         progression_basis, diagnosis_date, and <column> of origins; `<name>_partial` says that a date was resolved
@@ -86,22 +84,12 @@ def derive_patient_dates(
 ) -> PatientDates:
     """Gather what is known by the cut-off.
 
-    Parameters
-    ----------
-    tables : patients, cycles, treatment_periods, therapies, assessments, responses, best_responses, follow_up,
-        adverse_events (and those that only count for the latest date)
-    study : data cut-off, partial dates, kinds of new anticancer therapy, origins of the endpoints
-    data_cutoff : ignore for the latest date in the data, as the key of an endpoint
-    rule : of partial dates: first, middle, last; None for that of the study
-
-    Returns
-    -------
-    PatientDates
-
-    Notes
-    -----
-    Bounds of partial dates: diagnosis <= first cycle <= last scan or cycle <= last contact and death; first cycle <=
-    progression <= death or last contact. A date outside its bounds stays as the text states it.
+    `tables`: patients, cycles, treatment_periods, therapies, assessments, responses, best_responses, follow_up,
+    adverse_events (and those that only count for the latest date); `study`: data cut-off, partial dates, kinds of
+    new anticancer therapy, origins of the endpoints; `data_cutoff`: ignore for the latest date in the data, as the
+    key of an endpoint; `rule`: of partial dates: first, middle, last; None for that of the study.
+    Bounds of partial dates: diagnosis <= first cycle <= last scan or cycle <= last contact and death; first cycle
+    <= progression <= death or last contact. A date outside its bounds stays as the text states it.
     """
     rule = rule or study.partial_dates
     stated = None if data_cutoff == "ignore" else study.data_cutoff

@@ -58,8 +58,6 @@ STOPS = ("new_therapy", "retreatment", "progression", "death")
 class Source:
     """Rows of a table that can be the event of a time, or end it without one.
 
-    Attributes
-    ----------
     table : responses, follow_up, therapies, adverse_events or origins (see `gather_source_tables`)
     date : date column of the table
     reason : a code of `EVENT_REASONS` or `CENSOR_REASONS`
@@ -84,8 +82,6 @@ class Source:
 class EndpointSources:
     """Where the dates of one endpoint come from; on one day the earlier in a list comes first.
 
-    Attributes
-    ----------
     known : new_therapy, retreatment, progression, death: the sources of that date, whatever it does to the time
     events : the first of them is the event
     censorings : the first of them ends the observation, unless the event came by then
@@ -109,11 +105,8 @@ def list_sources(
 ) -> EndpointSources:
     """Translate the keys of an endpoint in `study.yaml` to its sources.
 
-    Parameters
-    ----------
-    definition : the endpoint
-    therapies : kinds of new anticancer therapy of the study
-    scans_recorded : whether the study records assessments; without them times end at last contact
+    `therapies`: kinds of new anticancer therapy of the study; `scans_recorded`: whether the study records
+    assessments; without them times end at last contact.
     """
     by_scan = definition.end == "last_adequate_assessment" and scans_recorded
     kinds = tuple(k for k in therapies if k != "prrt" or definition.retreatment == "as_new_therapy")
@@ -189,16 +182,9 @@ def find_rows(
 ) -> pd.DataFrame:
     """The first (or last) row of a source for each patient.
 
-    Parameters
-    ----------
-    source : which rows
-    tables : from `gather_source_tables`, sorted by patient and date
-    frame : one row a patient, index patient_id, with the date that `source.after` names
-
-    Returns
-    -------
-    DataFrame
-        index of `frame`: date, basis, sequence, partial; empty where the patient has no such row.
+    `tables`: from `gather_source_tables`, sorted by patient and date; `frame`: one row a patient, index patient_id,
+    with the date that `source.after` names.
+    Returns index of `frame`: date, basis, sequence, partial; empty where the patient has no such row.
     """
     rows = tables[source.table]
     keep = rows[source.date].notna()
@@ -224,10 +210,7 @@ def find_earliest(
 ) -> pd.DataFrame:
     """The earliest row of several sources; on one day that of the earlier source.
 
-    Returns
-    -------
-    DataFrame
-        index of `frame`: date, basis, sequence, partial, reason, event, at_assessment.
+    Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment.
     """
     return _combine(
         [find_rows(source, tables, frame) for source in sources], sources, frame.index, first=True

@@ -66,20 +66,10 @@ SETTINGS = (
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Derive every endpoint of the study, its variants and the analysis set.
 
-    Parameters
-    ----------
-    tables : the tables of `INPUTS` as typed frames
-    study : endpoints, data cut-off, partial dates, scan interval, therapies, response settings
-
-    Returns
-    -------
-    dict
-        the tables of `OUTPUTS`, `attrition` and `stages`.
-
-    Raises
-    ------
-    InputError
-        with every date that lies before its origin, or every column that an endpoint names and the tables lack.
+    `study`: endpoints, data cut-off, partial dates, scan interval, therapies, response settings.
+    Returns the tables of `OUTPUTS`, `attrition` and `stages`.
+    Raises InputError with every date that lies before its origin, or every column that an endpoint names and the
+    tables lack.
     """
     check_columns(tables, study.endpoints)
     dates = derive_study_dates(tables, study)
@@ -90,11 +80,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     progression = course.set_index("patient_id")["progression_date"]
     after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
     analysis = derive_analysis_set(
-        tables["patients"],
-        tables["treatment_periods"],
-        tables["best_responses"],
-        study.response,
-        after,
+        tables["patients"], tables["treatment_periods"], tables["best_responses"], study.response, after
     )
     made = {
         "endpoints": derived.endpoints,

@@ -9,11 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.dates import RULES
-from prrt_outcomes.endpoints.derivation import (
-    ENDPOINT_COLUMNS,
-    HALF_DAY,
-    derive_endpoint,
-)
+from prrt_outcomes.endpoints.derivation import ENDPOINT_COLUMNS, HALF_DAY, derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_patient_dates
 from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
 from prrt_outcomes.errors import InputError, Problem
@@ -41,8 +37,6 @@ VARIANT_WORDS = {
 class Derived:
     """The times of all endpoints of a study.
 
-    Attributes
-    ----------
     endpoints : one row a patient and endpoint that has a time
     variants : the same for the variants, with `variant`; patients without a time are left out
     exclusions : one row a patient and endpoint without a time: reason, description
@@ -76,16 +70,8 @@ def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesBy
 def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates: DatesByRule) -> Derived:
     """Derive all endpoints and variants; patients whose time cannot be derived take the reported one.
 
-    Parameters
-    ----------
-    tables : `reported_outcomes` among them
-    study : endpoints, partial dates and what `derive_endpoint` reads
-    dates : from `derive_study_dates`
-
-    Raises
-    ------
-    InputError
-        with the contradicting dates of all endpoints, each once.
+    `tables`: `reported_outcomes` among them; `study`: endpoints, partial dates and what `derive_endpoint` reads.
+    Raises InputError with the contradicting dates of all endpoints, each once.
     """
     rule = study.partial_dates
     endpoints, variants, differences = [], [], []
@@ -136,14 +122,7 @@ def list_variants(
 ) -> list[tuple[str, EndpointDefinition, str]]:
     """Variants of an endpoint: name, definition and rule of partial dates.
 
-    Parameters
-    ----------
-    definition : the endpoint
-    rule : the study's rule of partial dates
-    primary : whether it is the primary endpoint, which has the sensitivity variants too
-
-    Notes
-    -----
+    `primary`: whether it is the primary endpoint, which has the sensitivity variants too.
     Each variant changes one thing. An endpoint that counts clinical and biochemical progression already has no
     variant with them.
     """
@@ -171,16 +150,9 @@ def list_variants(
 def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     """Turn reported outcomes of one endpoint into rows of table `endpoints`.
 
-    Parameters
-    ----------
-    reported : table `reported_outcomes`; `time` and `entry_time` in days
-    endpoint : name of the endpoint
-
-    Returns
-    -------
-    DataFrame
-        one row a patient with that outcome: the columns that `derive_endpoint` gives. A time that equals the entry
-        (0 without delayed entry) counts as half a day more; one before it was never at risk: `exclusion`.
+    `reported`: table `reported_outcomes`; `time` and `entry_time` in days.
+    Returns one row a patient with that outcome: the columns that `derive_endpoint` gives. A time that equals the
+    entry (0 without delayed entry) counts as half a day more; one before it was never at risk: `exclusion`.
     """
     rows = reported[reported["endpoint"] == endpoint].reset_index(drop=True)
     entry = rows["entry_time"].astype("float64").fillna(0.0)
@@ -212,18 +184,10 @@ def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
 def combine_reported(derived: pd.DataFrame, reported: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Derived rows first; reported ones for patients whose time cannot be derived.
 
-    Parameters
-    ----------
-    derived : from `derive_endpoint`, one row a patient
-    reported : from `derive_reported`
-
-    Returns
-    -------
-    rows : DataFrame
-        one row a patient of `derived`
-    differences : DataFrame
-        one row a patient who has both and differs by more than half a day or in the event: patient_id, endpoint,
-        time_days, event, reason, reported_time_days, reported_event, difference_days.
+    `derived`: from `derive_endpoint`, one row a patient.
+    Returns `rows`: one row a patient of `derived`; `differences`: one row a patient who has both and differs by
+    more than half a day or in the event: patient_id, endpoint, time_days, event, reason, reported_time_days,
+    reported_event, difference_days.
     """
     out = derived["exclusion"] != ""
     fill = derived["patient_id"].isin(reported["patient_id"]) & out

@@ -30,8 +30,6 @@ NULL_SIMULATIONS = 200
 class GuaranteeTimeBias:
     """Difference of the naive and the time-dependent log hazard ratio.
 
-    Attributes
-    ----------
     naive, time_dependent : log hazard ratios of responders
     bias : naive minus time-dependent; below 0 where the naive comparison favours responders
     low, high : percentile interval of the bootstrap of patients; nan without replicates
@@ -52,8 +50,6 @@ class GuaranteeTimeBias:
 class NullClaims:
     """How often each test rejects when response has no effect.
 
-    Attributes
-    ----------
     n_simulations : simulated cohorts
     naive_rejected, mantel_byar_rejected : share of cohorts with p below 0.05
     naive_hazard_ratio : geometric mean of the naive hazard ratio
@@ -96,19 +92,7 @@ def summarise_bias(
 def compute_guarantee_time_bias(
     rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, confidence: float
 ) -> GuaranteeTimeBias:
-    """Measure the bias of the naive comparison on the study's own patients.
-
-    Parameters
-    ----------
-    rows : times of one endpoint
-    history : binary states of the same patients
-    weights : (R, n) bootstrap weights of patients, or None
-    confidence : level of the percentile interval
-
-    Returns
-    -------
-    GuaranteeTimeBias
-    """
+    """Measure the bias of the naive comparison on the study's own patients."""
     state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
     fixed = (rows.cause_specific, _frame(history.final))
     moving = (
@@ -144,23 +128,11 @@ def simulate_null_claims(
 ) -> NullClaims | None:
     """Simulate the comparisons on the times of this study where response has no effect.
 
-    Parameters
-    ----------
-    rows : times of one endpoint
-    history : binary states of the same patients
-    simulations : number of cohorts
-    seed : of the random numbers
-
-    Returns
-    -------
-    NullClaims, or None where nobody responds or nobody has the event.
-
-    Notes
-    -----
-    Pairs of end and event are drawn with replacement from all patients, responders or not. Response times
-    are drawn independently of them, from the Kaplan-Meier distribution of the time to response in which the
-    end of observation censors; who has not responded when observation ends never does. So response and
-    outcome are independent.
+    Returns NullClaims, or None where nobody responds or nobody has the event.
+    Pairs of end and event are drawn with replacement from all patients, responders or not. Response times are drawn
+    independently of them, from the Kaplan-Meier distribution of the time to response in which the end of
+    observation censors; who has not responded when observation ends never does. So response and outcome are
+    independent.
     """
     onset = np.full(len(rows.time_months), np.inf)
     onset[history.patient] = history.month

@@ -34,8 +34,6 @@ STATE = "response_state"
 class Comparison:
     """A state held against a reference state.
 
-    Attributes
-    ----------
     state, reference : names of states of `history`
     history : changes of state of the patients of `rows`
     rows : times of one endpoint
@@ -66,18 +64,8 @@ class Comparison:
 def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[float]) -> list[dict]:
     """Compare two states by every method.
 
-    Parameters
-    ----------
-    comparison : states, histories, times and covariates
-    landmark_months : landmarks
-
-    Returns
-    -------
-    One row a method, landmark and adjustment with the columns of result table `responders` but for endpoint
+    Returns one row a method, landmark and adjustment with the columns of result table `responders` but for endpoint
     and criterion: the naive comparison always stands with the three that are free of its bias.
-
-    References
-    ----------
     Anderson, Cain and Gelber 1983, Journal of Clinical Oncology 1:710.
     """
     state_rows = derive_state_rows(
@@ -97,11 +85,8 @@ def select_landmark(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Patients still at risk after the landmark (time > landmark) and in one of the two states.
 
-    Returns
-    -------
-    chosen : (n,) flags
-    time : times from the landmark, of the chosen
-    entry : late entries from the landmark, or None
+    Returns `chosen`: (n,) flags; `time`: times from the landmark, of the chosen; `entry`: late entries from the
+    landmark, or None.
     """
     rows = comparison.rows
     chosen = (rows.time_months > compute_landmark_limit(month)) & np.isin(state, comparison.positions)

@@ -29,18 +29,10 @@ def summarise_responder_curves(
 ) -> pd.DataFrame:
     """Curves of responders and non-responders by every method.
 
-    Parameters
-    ----------
-    rows : times of one endpoint
-    history : binary states of the same patients
-    landmark_months : landmarks; Simon-Makuch curves start from 0 and from each of them
-    confidence, interval : level and scale of the intervals
-
-    Returns
-    -------
-    Columns of result table `responder_curves` but for endpoint. Time counts from the landmark; each curve
-    begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status
-    is ``too_few`` where one early event takes them to 0.
+    `landmark_months`: landmarks; Simon-Makuch curves start from 0 and from each of them.
+    Returns columns of result table `responder_curves` but for endpoint. Time counts from the landmark; each curve
+    begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status is
+    ``too_few`` where one early event takes them to 0.
     """
     scale: dict[str, Any] = {"confidence": confidence, "interval": interval}
     parts = [_fixed(rows, history.final, history.states, None, scale)]
@@ -60,11 +52,7 @@ def summarise_responder_curves(
         )
         parts += [
             _tabulate(
-                curve,
-                history.states[state],
-                "simon_makuch",
-                float(month),
-                _count(state_rows, state, month),
+                curve, history.states[state], "simon_makuch", float(month), _count(state_rows, state, month)
             )
             for state, curve in ((int(str(name)), curve) for name, curve in found.curves.items())
         ]

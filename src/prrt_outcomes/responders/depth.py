@@ -28,8 +28,6 @@ MINIMUM_EVENTS = 30
 class DepthHistory:
     """Smallest change from baseline so far, at each scan at which it fell.
 
-    Attributes
-    ----------
     patient : position of the patient of each change
     month : time of the change
     change : smallest change from baseline so far, a share (-0.3 is a fall by 30 %)
@@ -43,17 +41,8 @@ class DepthHistory:
 def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.float64]:
     """Restricted cubic spline: linear beyond the outer knots.
 
-    Parameters
-    ----------
-    values : (n,)
-    knots : (k,) rising, at least three
-
-    Returns
-    -------
-    (n, k - 1): the value itself and k - 2 curved terms, scaled by the squared range of the knots
-
-    References
-    ----------
+    `values`: (n,); `knots`: (k,) rising, at least three.
+    Returns (n, k - 1): the value itself and k - 2 curved terms, scaled by the squared range of the knots.
     Harrell 2015, Regression Modeling Strategies, section 2.4.5.
     """
     x, t = np.asarray(values, dtype=float)[:, None], np.asarray(knots, dtype=float)
@@ -70,17 +59,10 @@ def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.floa
 def summarise_depth(rows: EndpointRows, depth: DepthHistory, confidence: float) -> pd.DataFrame | None:
     """Hazard ratio of each depth of response against no change, depth changing over time.
 
-    Parameters
-    ----------
-    rows : times of one endpoint
-    depth : smallest change so far of the same patients; 0 before the first scan
-    confidence : level of the pointwise interval
-
-    Returns
-    -------
-    Columns change, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high,
-    p_value (of depth at all), p_value_nonlinear, n, events, status; one row a value of a grid over the depths
-    seen. None with fewer than 30 events or no spread of depths.
+    `depth`: smallest change so far of the same patients; 0 before the first scan.
+    Returns columns change, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value
+    (of depth at all), p_value_nonlinear, n, events, status; one row a value of a grid over the depths seen. None
+    with fewer than 30 events or no spread of depths.
     """
     event = rows.event == 1
     if event.sum() < MINIMUM_EVENTS or len(depth.change) < MINIMUM_EVENTS:

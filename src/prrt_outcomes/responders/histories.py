@@ -33,8 +33,6 @@ NEEDS_MINIMUM_DURATION = (MR, SD, NON_CR_NON_PD)
 class CriterionHistories:
     """Response states of one endpoint's patients under one criterion.
 
-    Attributes
-    ----------
     binary : responder or not, absorbing
     groups : group of the best response so far, progression followed
     categories : best response so far itself (SD, MR, PR, CR), progression followed
@@ -52,17 +50,10 @@ def derive_histories(
 ) -> CriterionHistories:
     """Response states of the patients of an endpoint, on its time axis.
 
-    Parameters
-    ----------
-    tables : responses, treatment_periods, endpoints
-    rows : patients of the endpoint, in order
-    criterion : response criterion
-    study : section `response`
-
-    Returns
-    -------
-    CriterionHistories; months count from the endpoint's origin. The scans that count for best response in the first
-    treatment period by the primary reader: none after progression and none after a new anticancer therapy.
+    `tables`: responses, treatment_periods, endpoints.
+    Returns CriterionHistories; months count from the endpoint's origin. The scans that count for best response in
+    the first treatment period by the primary reader: none after progression and none after a new anticancer
+    therapy.
     """
     periods = tables["treatment_periods"]
     first_cycles = find_first_cycles(periods)
@@ -91,21 +82,10 @@ def derive_scans(
 ) -> pd.DataFrame:
     """The scans that count, with the response as far as it is known on the day of the scan.
 
-    Parameters
-    ----------
-    responses : derived table `responses`
-    criterion : response criterion
-    first_cycles : date of the first cycle by patient_id
-    patients : patients of the endpoint, in order
-    settings : primary_rate, minimum_stable_days
-
-    Returns
-    -------
-    DataFrame
-        by patient and day: patient (position), month since the first cycle, code (position in RESPONSES),
-        change_from_baseline. Stable disease and its like before `minimum_stable_days` are NE. Where the primary rate
-        is the confirmed one, a CR or PR counts from the confirming scan on; until then it is SD if late enough,
-        else NE.
+    `settings`: primary_rate, minimum_stable_days.
+    Returns by patient and day: patient (position), month since the first cycle, code (position in RESPONSES),
+    change_from_baseline. Stable disease and its like before `minimum_stable_days` are NE. Where the primary rate is
+    the confirmed one, a CR or PR counts from the confirming scan on; until then it is SD if late enough, else NE.
     """
     own = responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL)
     own &= (responses["primary_reader"] & responses["counted"]).fillna(False)

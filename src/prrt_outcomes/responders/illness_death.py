@@ -24,8 +24,6 @@ STATES = ("without_response", "in_response", "after_event")
 class StateOccupation:
     """Probabilities of the three states.
 
-    Attributes
-    ----------
     time : (k,) distinct times, from 0
     probability : (k, 3) in the order of STATES; rows add up to 1
     """
@@ -37,19 +35,10 @@ class StateOccupation:
 def fit_state_occupation(rows: StateRows) -> StateOccupation:
     """Aalen-Johansen estimate of the illness-death model of response and event.
 
-    Parameters
-    ----------
-    rows : counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends
-
-    Returns
-    -------
-    StateOccupation
-
-    Notes
-    -----
+    `rows`: counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends.
     Everybody starts without response. The probabilities are the product over distinct times of I + dA, dA the
-    increments of the three transitions (response, event without, event in response). Andersen, Borgan, Gill
-    and Keiding 1993, section IV.4.
+    increments of the three transitions (response, event without, event in response). Andersen, Borgan, Gill and
+    Keiding 1993, section IV.4.
     """
     time, counts = _lay_out(rows)
     weights = np.ones((1, int(rows.patient.max()) + 1))
@@ -66,15 +55,8 @@ def bootstrap_expected_months(
 ) -> NDArray[np.float64]:
     """Expected months in each state for each row of a matrix of patient weights.
 
-    Parameters
-    ----------
-    rows : as `fit_state_occupation`
-    weights : (R, n) how often each patient was drawn
-    horizon_months : horizon
-
-    Returns
-    -------
-    (R, 3)
+    `weights`: (R, n) how often each patient was drawn.
+    Returns (R, 3).
     """
     time, counts = _lay_out(rows)
     grid = np.concatenate(([0.0], time))
@@ -136,17 +118,9 @@ def summarise_states(
 ) -> dict[str, pd.DataFrame]:
     """State occupation over time, and months expected in each state with their bootstrap interval.
 
-    Parameters
-    ----------
-    rows : times of one endpoint
-    history : binary states of the same patients
-    weights : (R, n) bootstrap weights of patients, or None
-    settings : rmst_months is the horizon; confidence.level
-
-    Returns
-    -------
-    Result tables `responder_states` and `responder_state_means` but for endpoint and criterion; none with late
-    entry.
+    `settings`: rmst_months is the horizon; confidence.level.
+    Returns result tables `responder_states` and `responder_state_means` but for endpoint and criterion; none with
+    late entry.
     """
     if rows.entry_months is not None:
         return {}

@@ -22,13 +22,7 @@ MINIMUM_GROUP = 5
 def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
     """Hazard ratio of responders at every whole month at which it can be had.
 
-    Parameters
-    ----------
-    comparison : responders against non-responders
-
-    Returns
-    -------
-    Columns landmark_months, n, excluded, n_state (in the state at the landmark), events, log_hazard_ratio,
+    Returns columns landmark_months, n, excluded, n_state (in the state at the landmark), events, log_hazard_ratio,
     std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of the first
     response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
     """
@@ -75,19 +69,9 @@ class WeightedLandmark:
 def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedLandmark | None:
     """Compare those who reach the landmark, weighted by one over their probability of reaching it.
 
-    Parameters
-    ----------
-    comparison : two states, with baseline covariates
-    month : landmark
-
-    Returns
-    -------
-    WeightedLandmark: hazard ratio with robust variance; balance of each covariate between those who reach the
-    landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
+    Returns WeightedLandmark: hazard ratio with robust variance; balance of each covariate between those who reach
+    the landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
     smd, smd_weighted, status). None without covariates, or where nobody or everybody reaches the landmark.
-
-    Notes
-    -----
     The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
     """
     if comparison.covariates is None:

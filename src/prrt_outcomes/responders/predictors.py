@@ -30,19 +30,9 @@ def summarise_predictors(
 ) -> pd.DataFrame | None:
     """Baseline predictors of response, and of an event before any scan could be evaluated.
 
-    Parameters
-    ----------
-    rows : times of one endpoint
-    binary : changes to responder
-    groups : changes of response group; the first is the first evaluable scan
-    covariates : baseline covariates
-    references : reference level of each categorical covariate
-    confidence : level of the intervals
-
-    Returns
-    -------
-    One row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response, the
-    event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
+    `binary`: changes to responder; `groups`: changes of response group; the first is the first evaluable scan.
+    Returns one row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response,
+    the event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
     term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
     hazard_ratio_high, p_value, status. None without a covariate that varies.
     """

@@ -17,12 +17,7 @@ from prrt_outcomes.responders.histories import CriterionHistories, derive_histor
 from prrt_outcomes.responders.illness_death import summarise_states
 from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
 from prrt_outcomes.responders.predictors import summarise_predictors
-from prrt_outcomes.responders.states import (
-    NON_RESPONDER,
-    RESPONDER,
-    compute_landmark_limit,
-    compute_state_at,
-)
+from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, compute_landmark_limit, compute_state_at
 from prrt_outcomes.statistics.weights import draw_weights
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
@@ -54,15 +49,10 @@ ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Compare response groups for every endpoint that starts before response, under every criterion.
 
-    Parameters
-    ----------
-    tables : endpoints, analysis_set, responses, treatment_periods
-    study : sections `response`, `analysis`; endpoints
-
-    Returns
-    -------
-    `responders` (every method in every comparison), the other tables of OUTPUTS for the primary criterion,
-    `attrition`, `stages`
+    `tables`: endpoints, analysis_set, responses, treatment_periods; `study`: sections `response`, `analysis`;
+    endpoints.
+    Returns `responders` (every method in every comparison), the other tables of OUTPUTS for the primary criterion,
+    `attrition`, `stages`.
     """
     if tables["responses"].empty or tables["treatment_periods"].empty:
         return derive_skipped_tables(
@@ -91,19 +81,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 def _analyse_responders(
     rows: EndpointRows, histories: CriterionHistories, study: Study, *, primary: bool
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Compare response groups of one endpoint by every method.
-
-    Parameters
-    ----------
-    rows : times of one endpoint
-    histories : response states of the same patients under one criterion
-    study : section `analysis`
-    primary : whether the criterion is the study's primary one; the others get the comparisons only
-
-    Yields
-    ------
-    Name of a result table and its rows, but for the columns endpoint and criterion
-    """
+    """Compare response groups of one endpoint by every method."""
     settings = study.analysis
     names = tuple(name for name in settings.covariates if name in rows.frame.columns)
     covariates = derive_covariates(rows.frame, names) if names else None

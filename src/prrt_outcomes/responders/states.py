@@ -22,8 +22,6 @@ BINARY = (NON_RESPONDER, RESPONDER)
 class StateHistory:
     """Changes of state of the patients of one endpoint.
 
-    Attributes
-    ----------
     states : names; the first is the state everybody starts in
     patient : position of the patient of each change
     month : time of the change since the origin
@@ -41,15 +39,9 @@ class StateHistory:
 def derive_binary_history(scans: pd.DataFrame, n_patients: int, codes: Sequence[str]) -> StateHistory:
     """Responder from the first scan in the group on; the state is absorbing.
 
-    Parameters
-    ----------
-    scans : from `derive_scans`: patient, month, code, by patient and month
-    n_patients : patients of the endpoint
-    codes : responses that make a responder, such as CR and PR
-
-    Returns
-    -------
-    StateHistory with states ``non_responder`` and ``responder``; patients without a scan never respond.
+    `scans`: from `derive_scans`: patient, month, code, by patient and month; `codes`: responses that make a
+    responder, such as CR and PR.
+    Returns StateHistory with states ``non_responder`` and ``responder``; patients without a scan never respond.
     """
     inside = scans["code"].isin([RESPONSES.index(code) for code in codes])
     first = scans.loc[inside].drop_duplicates("patient")
@@ -64,14 +56,8 @@ def derive_group_history(
 ) -> StateHistory:
     """Group of the best response so far; progression leads to the group that holds PD.
 
-    Parameters
-    ----------
-    scans, n_patients : as `derive_binary_history`
-    groups : group to best responses; with one group a response (CR, PR, ...) categories are followed
-
-    Returns
-    -------
-    StateHistory; the first state is ``unclassified`` (no evaluable scan yet, or a response in no group)
+    `groups`: group to best responses; with one group a response (CR, PR, ...) categories are followed.
+    Returns StateHistory; the first state is ``unclassified`` (no evaluable scan yet, or a response in no group).
     """
     states = (UNCLASSIFIED, *groups)
     group_of = np.zeros(len(RESPONSES) + 1, dtype=int)
@@ -111,8 +97,6 @@ def compute_state_at(history: StateHistory, month: float) -> np.ndarray:
 class StateRows:
     """Counting-process rows (start, stop], in months; `event` closes the last row of a patient.
 
-    Attributes
-    ----------
     patient : position of the patient of each row
     start, stop, event : (start, stop] and 0, 1 or 2
     state : position in `states`
@@ -131,17 +115,11 @@ def derive_state_rows(
 ) -> StateRows:
     """Split each patient's time at the changes of state.
 
-    A change at or before the entry is the state of entry; a change at or after the end changes nothing: a
-    response seen on the day of the event came too late to be at risk as a responder.
-
-    Parameters
-    ----------
-    history : changes of the same patients
-    time_months, event, entry_months : (n,) end, code and start of observation
-
-    Returns
-    -------
-    StateRows sorted by patient and start; each patient's rows are without gap from entry to end.
+    A change at or before the entry is the state of entry; a change at or after the end changes nothing: a response
+    seen on the day of the event came too late to be at risk as a responder.
+    `history`: changes of the same patients; `time_months`, `event`, `entry_months`: (n,) end, code and start of
+    observation.
+    Returns StateRows sorted by patient and start; each patient's rows are without gap from entry to end.
     """
     n = len(time_months)
     entry = np.zeros(n) if entry_months is None else entry_months

@@ -15,8 +15,6 @@ CITATION = "Common Terminology Criteria for Adverse Events (CTCAE) version 5.0, 
 class GradeRule:
     """How one CTCAE term grades one analyte.
 
-    Attributes
-    ----------
     analyte : code of `labs.analyte`
     term : CTCAE v5 term
     direction : ``low`` grades falls below, ``high`` rises above
@@ -89,23 +87,15 @@ GRADED_ANALYTES = tuple(rule.analyte for rule in GRADE_RULES)
 def compute_grades(samples: pd.DataFrame) -> pd.Series:
     """Grade laboratory values by CTCAE v5.
 
-    Parameters
-    ----------
-    samples : columns analyte, value_si, lower_si, upper_si, baseline_si (value before treatment); limits and
-        baseline may be missing
-
-    Returns
-    -------
-    Series of Int64, index of `samples`: 0 to 4; missing where the value is missing, the analyte has no term, or
-    the limit that would tell grade 0 from grade 1 is missing and no higher grade holds.
-
-    Notes
-    -----
+    `samples`: columns analyte, value_si, lower_si, upper_si, baseline_si (value before treatment); limits and
+    baseline may be missing.
+    Returns Series of Int64, index of `samples`: 0 to 4; missing where the value is missing, the analyte has no
+    term, or the limit that would tell grade 0 from grade 1 is missing and no higher grade holds.
     Thresholds are as CTCAE prints them: "below" and "above" exclude the threshold, compared with a relative
-    tolerance of 1e-9. Where the baseline was above the upper limit, liver values are graded against the
-    baseline; an unknown baseline counts as normal. Anaemia has no laboratory grade 4. Creatinine rises from
-    baseline count beside those over the limit. Grade 1 of chronic kidney disease begins below the laboratory's
-    lower limit, 90 mL/min/1.73 m2 where it gave none.
+    tolerance of 1e-9. Where the baseline was above the upper limit, liver values are graded against the baseline;
+    an unknown baseline counts as normal. Anaemia has no laboratory grade 4. Creatinine rises from baseline count
+    beside those over the limit. Grade 1 of chronic kidney disease begins below the laboratory's lower limit, 90
+    mL/min/1.73 m2 where it gave none.
     """
     grades = pd.Series(pd.NA, index=samples.index, dtype="Int64")
     analyte = samples["analyte"].astype("string")

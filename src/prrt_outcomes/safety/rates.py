@@ -21,13 +21,8 @@ GRADE_FLOORS = (1, 2, 3, 4)
 def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
     """Worst grade of each patient, period, analyte and phase.
 
-    Parameters
-    ----------
-    graded : columns patient_id, period, analyte, phase, grade, baseline_grade
-
-    Returns
-    -------
-    One row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
+    `graded`: columns patient_id, period, analyte, phase, grade, baseline_grade.
+    Returns one row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
     baseline_grade and worst_grade; samples without a grade do not count.
     """
     after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade"].notna()]
@@ -43,13 +38,7 @@ def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
 def summarise_safety_grades(worst: pd.DataFrame) -> pd.DataFrame:
     """Count worst grades of the first period by analyte, phase and baseline grade.
 
-    Parameters
-    ----------
-    worst : result of `summarise_worst_grades`
-
-    Returns
-    -------
-    Columns of result table `safety_grades`; `total` is the number of patients with a graded sample of the
+    Returns columns of result table `safety_grades`; `total` is the number of patients with a graded sample of the
     analyte in the phase. A baseline that was not graded is a row with an empty baseline_grade.
     """
     first = worst.loc[worst["period"].eq(1)]
@@ -71,17 +60,10 @@ def summarise_safety_rates(
 ) -> pd.DataFrame:
     """Share of patients at or over each grade, by analyte, organ and group, with Clopper-Pearson intervals.
 
-    Parameters
-    ----------
-    worst : result of `summarise_worst_grades`
-    patients : one row a patient: patient_id and the groupings, labels as text
-    group_by : columns of `patients`; ``all`` is always there
-    level : level of the intervals
-
-    Returns
-    -------
-    Columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group, grade_at_least,
-    n, total, proportion, proportion_low, proportion_high, status; first treatment period.
+    `patients`: one row a patient: patient_id and the groupings, labels as text; `group_by`: columns of `patients`;
+    ``all`` is always there.
+    Returns columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group,
+    grade_at_least, n, total, proportion, proportion_low, proportion_high, status; first treatment period.
     """
     from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 

@@ -20,14 +20,7 @@ STEP = "safety: laboratory values"
 def derive_si_values(labs: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Add `value_si`, `lower_si` and `upper_si`; samples in a unit that is not known are counted.
 
-    Parameters
-    ----------
-    labs : typed input table `labs`
-
-    Returns
-    -------
-    samples : rows with a known unit, index reset
-    attrition : one row of losses
+    Returns `samples`: rows with a known unit, index reset; `attrition`: one row of losses.
     """
     factor = convert_units_to_si(labs["analyte"], labs["unit"])
     known = factor.notna()
@@ -44,16 +37,9 @@ def derive_egfr_samples(
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Append eGFR by CKD-EPI 2021 for each creatinine of a day without a measured eGFR.
 
-    Parameters
-    ----------
-    samples : result of `derive_si_values`
-    patients : typed input table `patients` (sex, age_years at first cycle, birth_year)
-    first_cycles : date of the first cycle by patient_id
-
-    Returns
-    -------
-    samples : with rows of analyte ``egfr`` (mL/min/1.73 m2) appended
-    attrition : creatinine values for which sex or age is not known
+    `patients`: typed input table `patients` (sex, age_years at first cycle, birth_year).
+    Returns `samples`: with rows of analyte ``egfr`` (mL/min/1.73 m2) appended; `attrition`: creatinine values for
+    which sex or age is not known.
     """
     creatinine = samples.loc[samples["analyte"].eq("creatinine")]
     traits = patients.set_index("patient_id").reindex(creatinine["patient_id"])
@@ -83,23 +69,14 @@ def derive_egfr_samples(
 def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Add `period` and `phase` of each sample, and `baseline_si` of its analyte.
 
-    Parameters
-    ----------
-    samples : columns patient_id, sample_date, analyte, value_si
-    periods : derived table `treatment_periods`
-    study : `safety.baseline_days` and `safety.late_after_days`
-
-    Returns
-    -------
-    Same rows, with
-
-    period : the period whose first cycle was last before or on the day; 0 before all cycles
-    phase : ``baseline`` is the last sample of an analyte on or before the first cycle of a period and at most
-        `baseline_days` earlier; other samples before it are ``before`` (for a later period they stay in the
-        phase of the period before); then ``treatment`` until `late_after_days` after the last cycle, ``late``
-    baseline_si : the baseline value of the period and analyte, missing where there is none
-
-    Patients without a cycle have no phase and are left out by the caller.
+    `samples`: columns patient_id, sample_date, analyte, value_si; `study`: `safety.baseline_days` and
+    `safety.late_after_days`.
+    Returns the same rows, with `period`, the period whose first cycle was last before or on the day (0 before all
+    cycles); `phase`: ``baseline`` is the last sample of an analyte on or before the first cycle of a period and at
+    most `baseline_days` earlier; other samples before it are ``before`` (for a later period they stay in the phase
+    of the period before); then ``treatment`` until `late_after_days` after the last cycle, ``late``; `baseline_si`,
+    the baseline value of the period and analyte, missing where there is none. Patients without a cycle have no
+    phase and are left out by the caller.
     """
     starts = periods[["patient_id", "period", "first_cycle", "last_cycle"]].sort_values("first_cycle")
     ordered = samples.sort_values(["sample_date"], kind="stable").reset_index(drop=True)

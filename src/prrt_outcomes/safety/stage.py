@@ -8,11 +8,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.safety.grading import GRADED_ANALYTES, compute_grades
-from prrt_outcomes.safety.rates import (
-    summarise_safety_grades,
-    summarise_safety_rates,
-    summarise_worst_grades,
-)
+from prrt_outcomes.safety.rates import summarise_safety_grades, summarise_safety_rates, summarise_worst_grades
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles
@@ -28,14 +24,9 @@ SETTINGS = ("safety", "analysis", "data_cutoff")
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Grade the laboratory values of all treated patients.
 
-    Parameters
-    ----------
-    tables : patients, labs, treatment_periods, analysis_set (groupings)
-    study : settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`
-
-    Returns
-    -------
-    lab_grades, safety_grades, safety_rates, attrition, stages
+    `tables`: patients, labs, treatment_periods, analysis_set (groupings); `study`: settings `safety`,
+    `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`.
+    Returns lab_grades, safety_grades, safety_rates, attrition, stages.
     """
     labs, periods = tables["labs"], tables["treatment_periods"]
     if labs.empty:
@@ -63,10 +54,8 @@ def derive_lab_grades(
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Grade each laboratory value of treated patients; count what cannot be graded.
 
-    Returns
-    -------
-    graded : one row a sample and analyte with the columns of derived table `lab_grades`
-    attrition : losses in order: cut-off, patients without a cycle, units, limits
+    Returns `graded`: one row a sample and analyte with the columns of derived table `lab_grades`; `attrition`:
+    losses in order: cut-off, patients without a cycle, units, limits.
     """
     losses = []
     if study.data_cutoff is not None:

@@ -36,17 +36,9 @@ def summarise_competing_risks(
 ) -> dict[str, pd.DataFrame]:
     """Describe and compare both causes of an endpoint with competing events.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint, events coded 0, 1, 2
-    groupings : columns of the analysis set
-    causes : name of each event code
-    settings : section `analysis`
-
-    Returns
-    -------
-    `competing_risks` (a row at 0 and at every distinct time, each cause and group), `competing_tests` (Gray)
-    and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
+    `rows`: patients of one endpoint, events coded 0, 1, 2.
+    Returns `competing_risks` (a row at 0 and at every distinct time, each cause and group), `competing_tests`
+    (Gray) and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
     left out.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPETING_TABLES}
@@ -76,10 +68,7 @@ def _tabulate_incidence(
     tables = []
     for label, part in rows.split(group):
         curve = fit_cumulative_incidence(
-            part.data,
-            cause=code,
-            interval=settings.confidence.type,
-            confidence=settings.confidence.level,
+            part.data, cause=code, interval=settings.confidence.type, confidence=settings.confidence.level
         )
         known = np.isfinite(curve.lower)
         status = np.where(known, "ok", np.where(curve.incidence == 0, "no_events", "too_few"))

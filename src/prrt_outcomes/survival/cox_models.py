@@ -45,18 +45,13 @@ def format_ratio(row: Mapping | pd.Series) -> dict:
 def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
     """Fit the models of one endpoint.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint; competing events are censored (cause-specific hazards)
-    settings : covariates, group_by (univariable too), strata, reference, confidence.level
-
-    Returns
-    -------
-    Result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
-    one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate,
-    named by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind
-    it the penalised fit that stands beside a model with few events or a monotone likelihood, where it has
-    fewer coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
+    `rows`: patients of one endpoint; competing events are censored (cause-specific hazards); `settings`:
+    covariates, group_by (univariable too), strata, reference, confidence.level.
+    Returns result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
+    one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate, named
+    by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind it the
+    penalised fit that stands beside a model with few events or a monotone likelihood, where it has fewer
+    coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
     ``multivariable_imputed`` where covariates are missing.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in MODEL_TABLES}
@@ -169,15 +164,9 @@ def summarise_imputed_model(
 ) -> pd.DataFrame | None:
     """Fit the multivariable model to several imputed sets and pool it.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint
-    covariates : of the multivariable model, with missing values
-    settings : multiple_imputation_sets, bootstrap.seed, reference, confidence.level
-
-    Returns
-    -------
-    Rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
+    `covariates`: of the multivariable model, with missing values; `settings`: multiple_imputation_sets,
+    bootstrap.seed, reference, confidence.level.
+    Returns rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
     set is asked for, where a set cannot be fitted, or where there are no more events than coefficients (the
     difference between the sets has no degrees of freedom then). A ratio too large to be a number is empty,
     `not_estimable`.

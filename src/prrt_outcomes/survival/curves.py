@@ -27,15 +27,8 @@ def summarise_curves(
 ) -> dict[str, pd.DataFrame]:
     """Fit a curve to each group and write what readers look up in it.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint
-    group_by : column of the analysis set, or ``all``
-    settings : confidence, milestones_months, rmst_months
-
-    Returns
-    -------
-    Result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`, `km_at_risk` (axis ticks,
+    `settings`: confidence, milestones_months, rmst_months.
+    Returns result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`, `km_at_risk` (axis ticks,
     counted just before the tick) and `milestones`, one or several rows a group, groups in schema order.
     """
     group = compute_group(rows.frame, group_by)
@@ -57,9 +50,7 @@ def summarise_curves(
 def fit_curve(rows: EndpointRows, settings: AnalysisSettings) -> KaplanMeier:
     """Kaplan-Meier curve of the patients, with the intervals that the study asks for."""
     return fit_kaplan_meier(
-        rows.data,
-        interval=settings.confidence.type,
-        confidence=settings.confidence.level,
+        rows.data, interval=settings.confidence.type, confidence=settings.confidence.level
     )
 
 

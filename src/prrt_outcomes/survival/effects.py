@@ -19,17 +19,10 @@ if TYPE_CHECKING:
 def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame | None:
     """Hazard ratio of each group by period between the milestones, beside the single one.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint
-    group_by : column of the analysis set
-    settings : milestones_months are the cuts, as far as events follow them; reference
-
-    Returns
-    -------
-    Result table `hazard_ratio_periods`, one row a group and period, with the test that the ratio is the same
-    in all periods and the proportional-hazards test of the single model; None with fewer than two groups or
-    no milestone between events.
+    `settings`: milestones_months are the cuts, as far as events follow them; reference.
+    Returns result table `hazard_ratio_periods`, one row a group and period, with the test that the ratio is the
+    same in all periods and the proportional-hazards test of the single model; None with fewer than two groups or no
+    milestone between events.
     """
     groups = derive_covariates(rows.frame, (group_by,))
     happened = rows.time_months[rows.event == 1]
@@ -59,14 +52,8 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
 def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame | None:
     """Hazard ratio of one effect within the levels of other baseline columns, with interaction tests.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint
-    settings : `subgroups`: the effect and the columns within whose levels it is estimated
-
-    Returns
-    -------
-    Result table `subgroups`, ``overall`` first; None where the study names no effect or it does not vary.
+    `settings`: `subgroups`: the effect and the columns within whose levels it is estimated.
+    Returns result table `subgroups`, ``overall`` first; None where the study names no effect or it does not vary.
     """
     wanted = settings.subgroups
     if wanted is None or wanted.effect not in rows.frame.columns:

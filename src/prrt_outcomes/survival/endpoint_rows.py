@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 class EndpointRows:
     """Arrays of one endpoint, one element a patient.
 
-    Attributes
-    ----------
     endpoint : name
     time_months, event : end of observation and code (0 censored, 1 event, 2 competing event)
     entry_months : start of observation after the origin; None where nobody enters late
@@ -82,15 +80,9 @@ def select_endpoint_rows(
 ) -> EndpointRows | None:
     """Join the times of one endpoint with the analysis set.
 
-    Parameters
-    ----------
-    endpoints : derived table `endpoints`
-    analysis_set : derived table `analysis_set`, one row a patient
-    endpoint : name
-
-    Returns
-    -------
-    EndpointRows, or None where nobody has a time for this endpoint.
+    `endpoints`: derived table `endpoints`; `analysis_set`: derived table `analysis_set`, one row a patient;
+    `endpoint`: name.
+    Returns EndpointRows, or None where nobody has a time for this endpoint.
     """
     chosen = endpoints.loc[endpoints["endpoint"].eq(endpoint) & endpoints["time_days"].notna()]
     if chosen.empty:

@@ -33,15 +33,8 @@ TIMES = {"duration_of_response": False, "pfs_first": True, "pfs_retreatment": Tr
 def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Compare all estimands of a study, and summarise the course of treatment.
 
-    Parameters
-    ----------
-    tables : analysis_set, endpoints, endpoint_variants, treatment_course
-    study : endpoints and analysis
-
-    Returns
-    -------
-    dict
-        result tables `estimand_comparison` and `course_summary`.
+    `tables`: analysis_set, endpoints, endpoint_variants, treatment_course; `study`: endpoints and analysis.
+    Returns result tables `estimand_comparison` and `course_summary`.
     """
     settings = study.analysis
     groupings = list_groupings(tables["analysis_set"], settings)
@@ -55,10 +48,7 @@ def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> 
                 for group_by in groupings
             ]
     course = summarise_course(tables["treatment_course"], analysis_set, settings)
-    return {
-        "estimand_comparison": stack_tables("estimand_comparison", compared),
-        "course_summary": course,
-    }
+    return {"estimand_comparison": stack_tables("estimand_comparison", compared), "course_summary": course}
 
 
 def list_groupings(analysis_set: pd.DataFrame, settings: AnalysisSettings) -> tuple[str, ...]:
@@ -83,18 +73,10 @@ def split_estimands(tables: dict[str, pd.DataFrame], study: Study) -> list[tuple
 def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame:
     """Median of each group and its hazard ratio against the reference.
 
-    Parameters
-    ----------
-    rows : patients of one estimand; competing events are censored (status `competing_censored`)
-    group_by : column of the analysis set, or ``all``
-    settings : reference and confidence
-
-    Returns
-    -------
-    DataFrame
-        one row a group: group_by, group, reference, n, events, median_months, median_low, median_high,
-        hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status, hazard_ratio_status. Patients whose group
-        is not known have a median and no hazard ratio.
+    `rows`: patients of one estimand; competing events are censored (status `competing_censored`).
+    Returns one row a group: group_by, group, reference, n, events, median_months, median_low, median_high,
+    hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status, hazard_ratio_status. Patients whose group is
+    not known have a median and no hazard ratio.
     """
     group = compute_group(rows.frame, group_by)
     table = pd.DataFrame([_describe(part, level, settings) for level, part in rows.split(group)])
@@ -152,17 +134,8 @@ def summarise_course(
 ) -> pd.DataFrame:
     """Time to response, treatment-free interval, duration of response, first and second PFS of the same patients.
 
-    Parameters
-    ----------
-    course : table `treatment_course`
-    analysis_set : for the groupings
-    settings : groupings and confidence
-
-    Returns
-    -------
-    DataFrame
-        the columns of result table `course_summary`. Retreated patients had to live long enough to be retreated: the
-        row `pfs_first` describes them, not the cohort.
+    Returns the columns of result table `course_summary`. Retreated patients had to live long enough to be
+    retreated: the row `pfs_first` describes them, not the cohort.
     """
     joined = course.merge(analysis_set, on="patient_id", how="left", suffixes=("", "_patient"))
     parts = []

@@ -37,22 +37,12 @@ def summarise_group_tests(
 ) -> pd.DataFrame | None:
     """Test whether the groups differ, over all groups and pair by pair.
 
-    Parameters
-    ----------
-    rows : patients of one endpoint
-    group_by : column of the analysis set
-    settings : strata (adds the stratified tests), reference
-
-    Returns
-    -------
-    Result table `logrank`: with all groups, one row a test (`group` and `reference` empty); with three or
-    more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of a test. None where there
-    are fewer than two groups. Patients whose group is not known are left out.
-
-    Notes
-    -----
-    MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has
-    no degrees of freedom.
+    `settings`: strata (adds the stratified tests), reference.
+    Returns result table `logrank`: with all groups, one row a test (`group` and `reference` empty); with three or
+    more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of a test. None where there are
+    fewer than two groups. Patients whose group is not known are left out.
+    MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has no
+    degrees of freedom.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
@@ -130,9 +120,8 @@ def summarise_rmst_differences(
 ) -> pd.DataFrame | None:
     """Difference of restricted mean survival time of each group and the reference group.
 
-    Returns
-    -------
-    Result table `rmst_difference`, one row a group other than the reference; None with fewer than two groups.
+    Returns result table `rmst_difference`, one row a group other than the reference; None with fewer than two
+    groups.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:

@@ -33,18 +33,10 @@ def derive_scan_intervals(
 ) -> pd.DataFrame:
     """Days between the scans of each patient, from the first cycle to the end of the endpoint.
 
-    Parameters
-    ----------
-    responses : table `responses`
-    endpoint : rows of the primary endpoint, with `end_date`
-    analysis_set : with `first_cycle` and the groupings
-    criterion, reader : whose scans; None for the primary reader
-
-    Returns
-    -------
-    DataFrame
-        one row a patient and scan after the first cycle and up to the end date: patient_id, scan (1, 2, ...),
-        interval_days since the scan before (the first: since the first cycle), and the columns of `analysis_set`.
+    `endpoint`: rows of the primary endpoint, with `end_date`; `analysis_set`: with `first_cycle` and the groupings;
+    `criterion`, `reader`: whose scans; None for the primary reader.
+    Returns one row a patient and scan after the first cycle and up to the end date: patient_id, scan (1, 2, ...),
+    interval_days since the scan before (the first: since the first cycle), and the columns of `analysis_set`.
     """
     primary = responses["primary_reader"].fillna(False).astype(bool)
     own = primary if reader is None else responses["reader"] == reader
@@ -70,18 +62,10 @@ def summarise_scan_intervals(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Quartiles of the intervals by group and scan, and whether the groups differ.
 
-    Parameters
-    ----------
-    intervals : from `derive_scan_intervals`
-    groupings : `all` and columns of `intervals`
-    study : planned interval, window, analysis.alpha
-
-    Returns
-    -------
-    scan_intervals, scan_interval_test : DataFrame
-        the test is Kruskal-Wallis on the mean interval of each patient, since intervals of one patient go together;
-        `differ` where p is below alpha. The planned interval and the share of late scans are empty where the study
-        plans none.
+    `groupings`: `all` and columns of `intervals`; `study`: planned interval, window, analysis.alpha.
+    Returns `scan_intervals`, `scan_interval_test`: the test is Kruskal-Wallis on the mean interval of each patient,
+    since intervals of one patient go together; `differ` where p is below alpha. The planned interval and the share
+    of late scans are empty where the study plans none.
     """
     if intervals.empty:
         return pd.DataFrame(), pd.DataFrame()

@@ -40,15 +40,9 @@ VARIANTS = tuple(name for name in VARIANT_WORDS if name != ANY_PROGRESSION)
 def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Analyse the primary endpoint again under other assumptions on censoring and dates.
 
-    Parameters
-    ----------
-    tables : endpoints, endpoint_variants, analysis_set, estimands, responses
-    study : its first endpoint is primary; analysis, planned scan interval
-
-    Returns
-    -------
-    dict
-        the result tables of `SENSITIVITY_OUTPUTS`; empty where nobody has a time for the primary endpoint.
+    `tables`: endpoints, endpoint_variants, analysis_set, estimands, responses; `study`: its first endpoint is
+    primary; analysis, planned scan interval.
+    Returns the result tables of `SENSITIVITY_OUTPUTS`; empty where nobody has a time for the primary endpoint.
     """
     name = study.endpoints[0].name
     rows = tables["endpoints"][tables["endpoints"]["endpoint"] == name].reset_index(drop=True)
@@ -90,8 +84,6 @@ def list_analyses(
 ) -> list[tuple[str, pd.DataFrame, int]]:
     """Each analysis with its rows and the number of patients that could change.
 
-    Notes
-    -----
     `censored_as_events`: everybody censored before the cut-off had the event there and then.
     `early_censored_as_events`: only those whose censoring may depend on prognosis: for a therapy, missed
     assessments, loss, no assessment, or last seen more than one planned interval and window (180 days where none is
@@ -161,17 +153,11 @@ def _analyse(
 def derive_event_bounds(rows: pd.DataFrame, *, counts_progression: bool) -> tuple[np.ndarray, np.ndarray]:
     """Bounds in months between which each event lies.
 
-    Parameters
-    ----------
-    rows : one endpoint
-    counts_progression : whether progression is an event of it
-
-    Returns
-    -------
-    left, right : months, shape (n,)
-        a progression that a scan showed lies after the last adequate scan before it, or after the start. So does a
-        death without it where progression counts and scans are recorded: the patient may have progressed unseen. Every
-        other event happened on its day; a competing event and a censoring leave the time open (right is infinite).
+    `counts_progression`: whether progression is an event of it.
+    Returns `left`, `right`: months, shape (n,) a progression that a scan showed lies after the last adequate scan
+    before it, or after the start. So does a death without it where progression counts and scans are recorded: the
+    patient may have progressed unseen. Every other event happened on its day; a competing event and a censoring
+    leave the time open (right is infinite).
     """
     time = rows["time_days"].to_numpy(float)
     event = rows["event"].to_numpy("int64") == 1
@@ -190,14 +176,10 @@ def summarise_turnbull(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Turnbull's curve by group, and the interval in which its median lies.
 
-    Returns
-    -------
-    curve : DataFrame
-        the columns of result table `interval_censored_curve` but `endpoint`.
-    medians : DataFrame
-        rows of table `sensitivity`: median_low and median_high are the ends of the interval that holds the median (no
-        confidence limits), median_months its middle. The curve knows no delayed entry: a group with it has the status
-        `delayed_entry` and no curve.
+    Returns `curve`: the columns of result table `interval_censored_curve` but `endpoint`; `medians`: rows of table
+    `sensitivity`: median_low and median_high are the ends of the interval that holds the median (no confidence
+    limits), median_months its middle. The curve knows no delayed entry: a group with it has the status
+    `delayed_entry` and no curve.
     """
     left, right = derive_event_bounds(rows, counts_progression=counts_progression)
     joined = rows[["patient_id", "event", "entry_days"]].merge(analysis_set, on="patient_id", how="left")
@@ -243,19 +225,11 @@ def find_tipping_points(
 ) -> pd.DataFrame:
     """Tipping point of each comparison of a group with its reference.
 
-    Parameters
-    ----------
-    rows : one endpoint
-    groupings : columns of `analysis_set`; `all` is left out
-    settings : reference and alpha
-
-    Returns
-    -------
-    DataFrame
-        rows of table `sensitivity` (`analysis = tipping_point`), one a group other than the reference: p_value of the
-        log-rank test before, n_eligible censored patients of the group that does better, n_changed how many of them,
-        earliest censored first, must have had the event when they were censored for the p-value to rise to alpha.
-        Status `not_significant` where p is not below alpha, `never` where even all of them do not suffice.
+    `groupings`: columns of `analysis_set`; `all` is left out; `settings`: reference and alpha.
+    Returns rows of table `sensitivity` (`analysis = tipping_point`), one a group other than the reference: p_value
+    of the log-rank test before, n_eligible censored patients of the group that does better, n_changed how many of
+    them, earliest censored first, must have had the event when they were censored for the p-value to rise to alpha.
+    Status `not_significant` where p is not below alpha, `never` where even all of them do not suffice.
     """
     patients = select_endpoint_rows(rows, analysis_set, str(rows["endpoint"].iloc[0]))
     found = []

@@ -54,15 +54,10 @@ SETTINGS = ("analysis", "endpoints", "response", "assessment_interval_days", "as
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Describe and compare survival for every endpoint and grouping of the study.
 
-    Parameters
-    ----------
-    tables : derived tables `endpoints` and `analysis_set`; `endpoint_variants`, `estimands`, `treatment_course` and
-        `responses`, which may be absent, for the estimands side by side and the sensitivity analyses
-    study : section `analysis`, endpoints, planned scan interval
-
-    Returns
-    -------
-    Result tables named in OUTPUTS, `attrition` and `stages`
+    `tables`: derived tables `endpoints` and `analysis_set`; `endpoint_variants`, `estimands`, `treatment_course`
+    and `responses`, which may be absent, for the estimands side by side and the sensitivity analyses; `study`:
+    section `analysis`, endpoints, planned scan interval.
+    Returns result tables named in OUTPUTS, `attrition` and `stages`.
     """
     made: dict[str, list[pd.DataFrame | None]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []

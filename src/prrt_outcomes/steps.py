@@ -34,9 +34,7 @@ STAGES = (
     "safety",
 )
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
-NOT_BUILT = {
-    "radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction"),
-}
+NOT_BUILT = {"radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction")}
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 
 

@@ -3,8 +3,5 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__,
-    SimulationSettings="settings",
-    simulate_registry="registry",
-    write_simulated_study="registry",
+    __name__, SimulationSettings="settings", simulate_registry="registry", write_simulated_study="registry"
 )

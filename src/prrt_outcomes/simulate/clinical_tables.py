@@ -96,12 +96,7 @@ def derive_patients(
 def derive_follow_up(
     history: History, ids: np.ndarray, clinical_days: np.ndarray, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Table `follow_up`: last contact, vital status, and the first progression as registered.
-
-    Parameters
-    ----------
-    clinical_days : day of a progression that no scan showed, infinite for others
-    """
+    """Table `follow_up`: last contact, vital status, and the first progression as registered."""
     observation = history.observation
     entry = history.baseline["entry_day"].to_numpy()
     patients = len(ids)
@@ -153,12 +148,7 @@ def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generat
     reported = np.where(wrong, neighbour, response)
     has_non_target = readings.has_non_target[rows]
     non_target = np.select(
-        [
-            ~has_non_target,
-            first,
-            readings.non_target_pd[rows, column],
-            readings.non_target_cr[rows, column],
-        ],
+        [~has_non_target, first, readings.non_target_pd[rows, column], readings.non_target_cr[rows, column]],
         [0, -1, 3, 1],
         2,
     )

@@ -7,13 +7,7 @@ import pandas as pd
 
 
 def derive_dates(entry_day: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Dates from days since the first cycle; missing where the day is not finite.
-
-    Parameters
-    ----------
-    entry_day : day of the first cycle, counted from 1970-01-01
-    days : days from the first cycle
-    """
+    """Dates from days since the first cycle; missing where the day is not finite."""
     days = np.asarray(days, dtype=float)
     known = np.isfinite(days)
     total = entry_day + np.where(known, days, 0).astype(np.int64)

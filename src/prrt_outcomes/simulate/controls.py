@@ -51,10 +51,7 @@ def draw_controls(
     `effects.treatment_progression_hazard_ratio` and `effects.treatment_death_hazard_ratio`. Their scans lie on
     the grid of the cohort, without missed ones. They are followed for up to ten years.
 
-    Parameters
-    ----------
-    settings, patients, rng : settings, number and random generator
-    like_cohort : covariates (also the hidden one) as in the cohort: what would have become of the treated
+    With `like_cohort` the covariates, also the hidden one, are as in the cohort: what would have become of the treated.
     """
     effects = settings.effects
     baseline = draw_baseline(settings, patients, rng, historical=not like_cohort)
@@ -112,13 +109,7 @@ def compute_kaplan_meier(time: np.ndarray, event: np.ndarray) -> tuple[np.ndarra
 def derive_control_tables(
     settings: SimulationSettings, seed: int
 ) -> tuple[dict[str, pd.DataFrame], Controls, int]:
-    """Tables `control_patients`, `control_outcomes`, `control_curves` and `control_at_risk`.
-
-    Returns
-    -------
-    tuple
-        the tables, the controls with their latent times for the truth, and the events of the published arm.
-    """
+    """The tables of controls, the controls with their latent times, and the events of the published arm."""
     rng = open_stream(seed, "controls")
     controls = draw_controls(settings, settings.controls.patients, rng)
     ids = format_patient_ids(settings.controls.patients, prefix="H")

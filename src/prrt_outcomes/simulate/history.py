@@ -124,12 +124,6 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
 
     Response comes first, from sizes without progression; then progression, whose hazard may depend on the
     response seen so far; then death; then the sizes are changed from progression on, and the scans are read.
-
-    Parameters
-    ----------
-    settings : settings of the simulation
-    patients : number of patients
-    seed : every array follows from it
     """
     baseline = draw_baseline(settings, patients, open_stream(seed, "baseline"))
     planned = draw_regimen(baseline, settings, open_stream(seed, "regimen"))
@@ -303,10 +297,7 @@ def _gather_readings(
 
 
 def _draw_early_therapy(
-    grid: ScanGrid,
-    detected: np.ndarray,
-    observation: Observation,
-    rng: np.random.Generator,
+    grid: ScanGrid, detected: np.ndarray, observation: Observation, rng: np.random.Generator
 ) -> np.ndarray:
     """Day of another anticancer therapy without progression, infinite for nearly all."""
     patients = len(detected)

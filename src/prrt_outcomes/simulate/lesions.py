@@ -126,16 +126,9 @@ def measure_lesions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a reader writes down: whole millimetres and a state.
 
-    Parameters
-    ----------
-    size_mm, noise : (patients, 5, scans) true diameters and the logarithm of the error
-    unseen : (patients, 5, scans) lesions that this scan did not show
-    lesions : the lesions; only those of complete responders vanish, or become normal nodes
-
-    Returns
-    -------
-    tuple
-        millimetres (0 absent, 5 too small, missing where not evaluated) and codes into `STATES`.
+    Arrays are (patients, 5, scans): true diameters, the logarithm of the error, and lesions not shown. Only those
+    of complete responders vanish, or become normal nodes. Returns millimetres (0 absent, 5 too small, missing
+    where not evaluated) and codes into `STATES`.
     """
     read = np.round(size_mm * np.exp(noise))
     node = lesions.node[:, :, None]
@@ -190,17 +183,9 @@ def compute_sums(value_mm: np.ndarray, present: np.ndarray) -> tuple[np.ndarray,
 
 
 def evaluate_readings(readings: Readings, present: np.ndarray) -> np.ndarray:
-    """Overall response of each scan by RECIST 1.1.
+    """Overall response of each scan by RECIST 1.1: (patients, scans) codes into `RESPONSES`.
 
-    Parameters
-    ----------
-    readings : the scans; column 0 is the baseline, without which nothing can be said
-    present : (patients, 5) which targets a patient has
-
-    Returns
-    -------
-    ndarray
-        (patients, scans) codes into `RESPONSES`; `NOT_READ` for the baseline and for scans not attended.
+    Column 0 is the baseline, without which nothing can be said; it and scans not attended are `NOT_READ`.
 
     References
     ----------

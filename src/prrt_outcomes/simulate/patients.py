@@ -43,14 +43,8 @@ def draw_baseline(
 ) -> pd.DataFrame:
     """Draw what is known and what is hidden about patients at their first cycle.
 
-    Parameters
-    ----------
-    settings : settings of the simulation
-    patients : number of patients
-    rng : random generator
-    historical : draw historical controls, whose age, grade, performance status and progression at entry are
-        shifted by `effects.confounding_strength` and whose hidden confounder has the mean
-        `effects.unmeasured_shift`
+    Historical controls are shifted in age, grade, performance status and progression at entry by
+    `effects.confounding_strength`; their hidden confounder has the mean `effects.unmeasured_shift`.
 
     Returns
     -------
@@ -124,12 +118,7 @@ def compute_log_hazard(
 ) -> np.ndarray:
     """Logarithm of the hazard ratio of each patient against the reference patient.
 
-    Parameters
-    ----------
-    baseline : as `draw_baseline` returns it
-    settings : settings of the simulation
-    death : of death rather than of progression
-    y90 : whether the first cycle was 90Y; None for patients without PRRT
+    Of progression, or of death; `y90` is whether the first cycle was 90Y, None without PRRT.
     """
     effects = settings.effects
     strength = effects.prognosis_strength

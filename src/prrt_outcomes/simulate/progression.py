@@ -61,19 +61,7 @@ def apply_progression(
     """Targets from progression on: over the smallest sum seen, by enough to be progression at the next scan.
 
     Sizes before progression stay as they are, so what a scan shows tells nothing about a progression to come.
-
-    Parameters
-    ----------
-    value_mm : (patients, 5, scans) measured diameters
-    attended : (patients, scans) scans that count for the smallest sum
-    grid, lesions, rng : the scans, the lesions and the random generator
-    progression_days : (patients,) latent progression
-    grows : (patients,) whether it shows in the targets
-
-    Returns
-    -------
-    ndarray
-        new diameters, same shape.
+    `attended` scans count for the smallest sum; `grows` tells whether the progression shows in the targets.
     """
     sums, whole = compute_sums(value_mm, lesions.present)
     before = grid.days < progression_days[:, None]
@@ -128,10 +116,7 @@ def apply_second_course(
 ) -> tuple[Readings, np.ndarray]:
     """Scans after the first progression: fewer without retreatment; with it, sizes fall and rise anew.
 
-    Returns
-    -------
-    tuple
-        the readings, and the states of the targets from which nothing after progression is hidden or small.
+    The returned states hide nothing after progression, and call nothing small.
     """
     days = grid.days
     rows = np.arange(len(detected))

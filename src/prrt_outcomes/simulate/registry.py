@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -70,17 +71,8 @@ class Simulation:
 def simulate_registry(settings: SimulationSettings, patients: int, seed: int) -> dict[str, pd.DataFrame]:
     """Draw a registry in memory, typed as stages expect their tables.
 
-    Parameters
-    ----------
-    settings : settings of the simulation
-    patients : number of patients of the cohort
-    seed : the same seed and settings give the same registry
-
-    Returns
-    -------
-    dict
-        every input table of the contract, by name; `reported_outcomes` is empty. `patients` has the extra
-        column `stop_reason` (category).
+    Every input table of the contract by name; `reported_outcomes` is empty, and `patients` has the extra column
+    `stop_reason` (category). The same seed and settings give the same registry.
     """
     from prrt_outcomes.tables.frames import conform_table, empty_table
 
@@ -136,20 +128,13 @@ def write_simulated_study(
 ) -> Path:
     """Draw a synthetic registry and write it as a study that runs.
 
+    Beside the study file, which is returned: `data/*.csv` (every input table but `reported_outcomes`) and
+    `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv` and `summary.yaml`.
+
     Parameters
     ----------
-    folder : study folder; it is made where it does not exist
-    patients : number of treated patients, at least 1
-    seed : the same seed, settings and version of the package give the same files
-    settings : settings of the simulation; the defaults where not given
-    name : name of the study, `[a-z][a-z0-9_]*`; from the folder's name where not given
+    name : `[a-z][a-z0-9_]*`; from the folder's name where not given
     truth_patients : size of the draw behind `truth/summary.yaml`; None leaves that file out
-
-    Returns
-    -------
-    Path
-        the study file. Beside it: `data/*.csv` (every input table but `reported_outcomes`),
-        `truth/parameters.yaml`, `truth/patients.csv`, `truth/summary.yaml`.
 
     Raises
     ------
@@ -200,10 +185,8 @@ def derive_patient_truth(history: History) -> pd.DataFrame:
     """What is hidden about each patient, and what a perfect reader derives: one row a patient, times in days."""
     outcomes = derive_outcomes(history)
     finite = history.response_days < history.progression_days
-    route = np.array(["target", "new_lesion", "non_target"])[history.route]
-    return pd.DataFrame(
+    hidden = pd.DataFrame(
         {
-            "patient_id": outcomes["patient_id"],
             "tumour_group": np.array(TUMOUR_GROUPS)[history.baseline["tumour_group"]],
             "grade": np.array(GRADES)[history.baseline["grade"]],
             "radionuclide": np.where(history.regimen.starts_with_y90, "90Y", "177Lu"),
@@ -211,21 +194,16 @@ def derive_patient_truth(history: History) -> pd.DataFrame:
             "log_hazard_progression": history.log_hazard_progression.round(4),
             "log_hazard_death": history.log_hazard_death.round(4),
             "progression_days": history.progression_days.round(1),
-            "progression_route": route,
+            "progression_route": np.array(["target", "new_lesion", "non_target"])[history.route],
             "clinical_only": history.clinical_only,
             "death_days": history.death_days.round(1),
             "true_response_days": np.where(finite, history.response_days, np.nan),
             "stop_reason": np.array(STOP_REASONS)[history.regimen.stop_reason],
-            "pfs_days": outcomes["pfs_days"],
-            "pfs_event": outcomes["pfs_event"],
-            "os_days": outcomes["os_days"],
-            "os_event": outcomes["os_event"],
-            "ttp_event": outcomes["ttp_event"],
-            "response_days": outcomes["response_days"],
-            "best_response": np.array(RESPONSES)[outcomes["best_response"]],
-            "target_change": outcomes["target_change"].round(4),
         }
     )
+    best = np.array(RESPONSES)[outcomes["best_response"]]
+    derived = outcomes.assign(best_response=best, target_change=outcomes["target_change"].round(4))
+    return pd.concat([derived[["patient_id"]], hidden, derived.drop(columns="patient_id")], axis=1)
 
 
 def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
@@ -250,7 +228,7 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
     title = f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
     tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
     curve = simulation.tables["control_curves"]
-    template = STUDY_TEMPLATE
+    template = files("prrt_outcomes.simulate").joinpath("study_template.txt").read_text(encoding="utf-8")
     if settings.controls.patients == 0:
         start, end = template.index("  - id: before_prrt"), template.index("claims:")
         template = template[:start] + template[end:]
@@ -303,72 +281,3 @@ def _write_yaml(content: dict, path: Path) -> None:
 
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     path.write_text(TRUTH_HEADER + text, encoding="utf-8")
-
-
-STUDY_TEMPLATE = """\
-study: {name}
-title: "{title}"
-synthetic: true
-data_cutoff: {cutoff}
-tables:
-{tables}
-extra_columns: {{stop_reason: category}}
-response:
-  criteria: [recist_1_1, swog_mr]
-endpoints: [pfs, os, ttp]
-# The first restaging follows the whole course of cycles, nine months after the first.
-assessment_interval_days: {interval}
-assessment_window_days: 14
-analysis:
-  group_by: [tumour_group, tumour_type, radionuclide]
-  covariates: [age_years, sex, tumour_group, grade]
-  reference: {{tumour_group: gep, grade: G1}}
-  milestones_months: [12, 24, 60]
-  rmst_months: 60
-  landmark_months: [12, 18, 24]
-  bootstrap: {{replicates: 2000, seed: 20151122}}
-controls:
-  - {{id: netter1, kind: library, arm: netter1_octreotide, primary: true}}
-  - id: octreotide_60mg
-    kind: published
-    endpoint: pfs
-    n: 113
-    median_months: 8.5
-    median_low: 6.0
-    median_high: 9.1
-    milestones: [{{months: 20, survival: 0.108, low: 0.035, high: 0.23}}]
-    within: {{tumour_type: [gep_small_intestine]}}
-    citation: "Strosberg 2017, N Engl J Med 376:125"
-    criterion: recist_1_1
-    scan_interval_weeks: 12
-    progressive_at_entry: "yes"
-  - id: {control}
-    kind: curve
-    endpoint: pfs
-    arm: {arm}
-    events: {events}{median}
-  - id: before_prrt
-    kind: patients
-    endpoint: pfs
-    source: {source}
-    covariates: [age_years, grade, ecog, progressive_at_baseline]
-    weights: [att, overlap, ate, maic]
-    maic_moments: [mean]
-claims:
-  - {{id: disease_control, quantity: disease_control, published: 0.80,
-     source: "orientation value of published PRRT series"}}
-  - {{id: stable_or_minor, quantity: stable_or_minor, published: 0.55,
-     source: "orientation value of published PRRT series"}}
-  - {{id: objective, quantity: objective, published: 0.25,
-     source: "orientation value of published PRRT series"}}
-  - {{id: progression, quantity: progression, published: 0.20,
-     source: "orientation value of published PRRT series"}}
-  - {{id: median_pfs, quantity: median_pfs_months, published: 24,
-     source: "orientation value of published PRRT series"}}
-  - {{id: responders, quantity: median_pfs_months, group: responder, published: 60,
-     source: "about 5 years in responders, as often quoted"}}
-  - {{id: progressive, quantity: median_pfs_months, group: progressive, published: 12, relation: below,
-     source: "orientation value of published PRRT series"}}
-figures: {{formats: [pdf, svg, png], dpi: 600, style: manuscript}}
-disclosure: {{minimum_count: 5}}
-"""

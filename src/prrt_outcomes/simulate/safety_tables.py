@@ -46,19 +46,10 @@ class Analyte:
 
 
 CELLS = (("10^9/L", 1.0, 1), ("10^9/L", 1.0, 2), ("10^3/uL", 1.0, 1))
+HAEMOGLOBIN = (("g/L", 1, 0), ("g/dL", 0.1, 1), ("mmol/L", 1 / 16.114, 1))
 ANALYTES = (
     Analyte("creatinine", 78, 0.20, 0.06, 45, 104, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 88.42, 2)), True),
-    Analyte(
-        "haemoglobin",
-        130,
-        0.09,
-        0.035,
-        120,
-        160,
-        0.35,
-        (("g/L", 1, 0), ("g/dL", 0.1, 1), ("mmol/L", 1 / 16.114, 1)),
-        True,
-    ),
+    Analyte("haemoglobin", 130, 0.09, 0.035, 120, 160, 0.35, HAEMOGLOBIN, True),
     Analyte("platelets", 245, 0.24, 0.09, 150, 400, 1.0, (("10^9/L", 1, 0), ("10^3/uL", 1, 0)), True),
     Analyte("leukocytes", 6.6, 0.22, 0.13, 4.0, 10.0, 0.9, CELLS, True),
     Analyte("neutrophils", 4.0, 0.26, 0.17, 1.8, 7.5, 0.8, CELLS, True),

@@ -75,12 +75,7 @@ def derive_given_cycles(
 ) -> Regimen:
     """Cut the planned course where progression, toxicity, the patient, death or the end of observation stop it.
 
-    Parameters
-    ----------
-    regimen : as planned
-    progression_days : latent progression; three in ten are noticed before the next cycle
-    end_days, dead : last day of observation, and whether it is death
-    rng : random generator
+    Three in ten latent progressions are noticed before the next cycle.
     """
     patients = len(regimen.planned)
     uniform = rng.random(patients)
@@ -99,13 +94,7 @@ def derive_given_cycles(
     at = np.minimum(given, MOST_CYCLES - 1)
     rows = np.arange(patients)
     reason = np.select(
-        [
-            given >= regimen.planned,
-            over[rows, at] & dead,
-            over[rows, at],
-            progressed[rows, at],
-            toxicity,
-        ],
+        [given >= regimen.planned, over[rows, at] & dead, over[rows, at], progressed[rows, at], toxicity],
         [0, 4, 5, 1, 2],
         default=3,
     )

@@ -6,9 +6,10 @@ uses them.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from datetime import date
+from functools import reduce
+from operator import getitem
 from typing import Annotated, Any
 
 import yaml
@@ -188,18 +189,9 @@ class SimulationSettings(Section):
 
 
 def apply_overrides(settings: SimulationSettings, overrides: Sequence[str]) -> SimulationSettings:
-    """Set single values by their dotted name.
+    """A copy of the settings with single values set by their dotted name, given as YAML.
 
-    Parameters
-    ----------
-    settings : settings to start from; they are left as they are
-    overrides : texts `key=value` such as `effects.objective_response_hazard_ratio=1.0` or
-        `effects.platelet_nadir.y90=0.22`; the value is read as YAML
-
-    Returns
-    -------
-    SimulationSettings
-        a new object with the values set.
+    Such as `effects.objective_response_hazard_ratio=1.0` or `effects.platelet_nadir.y90=0.22`.
 
     Raises
     ------
@@ -218,7 +210,8 @@ def apply_overrides(settings: SimulationSettings, overrides: Sequence[str]) -> S
             faults.append(_unknown_key(key, known))
         else:
             try:
-                _set_value(content, key.split("."), yaml.safe_load(value))
+                *path, last = key.split(".")
+                reduce(getitem, path, content)[last] = yaml.safe_load(value)
             except yaml.YAMLError:
                 faults.append(_fault(key, value, "is not a value", "a number, a date or a list"))
     if faults:
@@ -255,26 +248,13 @@ def _validate(content: dict) -> SimulationSettings:
 
 def _unknown_key(key: str, known: Sequence[str]) -> Problem:
     """An unknown key, with the nearest known one or the names of its section."""
-    near = nearest_name(key, known) or _nearest_leaf(key, known)
+    leaves = {name.rpartition(".")[2]: name for name in known}
+    near = nearest_name(key, known) or leaves.get(nearest_name(key.rpartition(".")[2], list(leaves)) or "")
     inside = [name for name in known if name.startswith(f"{key}.")]
     if inside:
         return _fault(key, key, "is a section, not a value", f"one of {', '.join(inside)}")
     expected = f"did you mean {near}?" if near else "a name of docs/simulation_model.md"
     return _fault(key, key, "unknown key", expected)
-
-
-def _nearest_leaf(key: str, known: Sequence[str]) -> str | None:
-    """The known key whose last part is most like that of `key`."""
-    leaves = {name.rpartition(".")[2]: name for name in known}
-    near = nearest_name(key.rpartition(".")[2], list(leaves))
-    return leaves[near] if near else None
-
-
-def _set_value(content: dict, path: list[str], value: Any) -> None:
-    """Place one value at its path."""
-    for part in path[:-1]:
-        content = content[part]
-    content[path[-1]] = copy.deepcopy(value)
 
 
 def _fault(key: str, value: str, problem: str, expected: str) -> Problem:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import (
-    format_partial_dates,
-    hide_values,
-    select_codes,
-    select_ids,
-)
+from prrt_outcomes.simulate.columns import format_partial_dates, hide_values, select_codes, select_ids
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -102,10 +97,7 @@ def draw_therapies(
 ) -> pd.DataFrame:
     """Draw all other therapies as days: one row a therapy with row (of the patient), kind, start, end, palliative.
 
-    Parameters
-    ----------
-    diagnosis_days : day of diagnosis; earlier therapies lie between it and the first cycle
-    known_progression : day on which progression was known, infinite for others
+    Earlier therapies lie between diagnosis and the first cycle; `known_progression` is infinite where none is known.
     """
     users = rng.random(len(known_progression)) < settings.treatment.analogue_share
     parts = [

@@ -40,16 +40,8 @@ def compute_state_hazard_ratio(
 ) -> float | None:
     """Hazard ratio of a state that is entered once and kept (Cox, Breslow ties).
 
-    Parameters
-    ----------
-    time, event : end of observation and whether it is an event
-    entry : start of observation; at risk from just after it
-    start : time of entry into the state, infinite if never; 0 for a state known at the start
-
-    Returns
-    -------
-    float or None
-        None where one of the two states has no event.
+    At risk from just after `entry`; `start` is infinite if the state is never entered, 0 if known at the start. None
+    where one of the two states has no event.
     """
     change = np.maximum(np.minimum(start, time), entry)
     event = np.asarray(event, dtype=bool)
@@ -86,11 +78,6 @@ def compute_hazard_ratios(time: np.ndarray, event: np.ndarray, covariates: np.nd
 
     Made for very many patients, where a library that walks over the distinct times is slow and ties matter
     little: with 30 events a day among 100,000 at risk Breslow and Efron agree to four digits.
-
-    Parameters
-    ----------
-    time, event : end of observation and whether it is an event
-    covariates : (patients, terms), no term constant
     """
     order = np.argsort(-time, kind="stable")
     times, happened = time[order], np.asarray(event, dtype=bool)[order]
@@ -134,12 +121,6 @@ def compute_truth(
     them (progression seen at scans, hazard ratios of proportional-hazards models that do not quite hold) are
     those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of
     a rate 0.001, that of the logarithm of a hazard ratio 0.01.
-
-    Parameters
-    ----------
-    settings : settings of the simulation
-    patients : size of the draw
-    seed : seed of the draw, another one than that of any registry
 
     Returns
     -------

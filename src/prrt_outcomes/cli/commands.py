@@ -17,7 +17,7 @@ WARNINGS_FILE = Path("cohort") / "warnings.csv"
 def run_step(arguments: argparse.Namespace) -> int:
     """Run one step in a results folder.
 
-    Raises InputError after its problems were written to `problems.csv` in the results folder.; UsageError when no
+    Raises InputError after its problems were written to `problems.csv` in the results folder; UsageError when no
     step or chapter has that name.
     """
     try:
@@ -53,7 +53,7 @@ def write_patient(arguments: argparse.Namespace) -> int:
     """Write the page of a patient from the tables of a run.
 
     Raises UsageError when the page would lie in the results folder, which is shared, or when the patient has no
-    treatment.; StepError when the run has not made the tables.
+    treatment; StepError when the run has not made the tables.
     """
     study_file = find_study_file(arguments.study)
     results = choose_results(study_file, arguments.results)

@@ -78,8 +78,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run a study to its report.
 
     Returns 0 when all is done; 1 when the study or its tables have problems, which stand in `problems.csv`.
-    Raises InputError when the study file has problems.; UsageError when a path cannot be used, or another run writes
-    to the same folder.; StepError when a step failed although the input was sound.
+    Raises InputError when the study file has problems; UsageError when a path cannot be used, or another run writes
+    to the same folder; StepError when a step failed although the input was sound.
     """
     study_file = find_study_file(arguments.study)
     check_path(study_file)

@@ -6,21 +6,14 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
+from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share, check_distinct
 
 Names = TypeVar("Names", str, tuple[str, ...])
 
 KNOWN_ONLY_LATER = (
-    "response_group",
-    "best_response",
-    "best_response_date",
-    "n_cycles",
-    "n_cycles_after_progression",
-    "last_cycle",
-    "cumulative_activity_gbq",
-    "several_radionuclides",
-    "kind",
-)
+    "response_group", "best_response", "best_response_date", "n_cycles", "n_cycles_after_progression", "last_cycle",
+    "cumulative_activity_gbq", "several_radionuclides", "kind",
+)  # fmt: skip
 
 
 def _refuse_late(value: Names) -> Names:
@@ -36,9 +29,7 @@ def _refuse_late(value: Names) -> Names:
 
 
 def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a name that stands twice."""
-    if len(set(names)) < len(names):
-        raise ValueError("a name stands twice")
+    check_distinct(names, "a name stands twice")
     return names
 
 
@@ -50,8 +41,7 @@ DistinctColumns = Annotated[BaselineColumns, AfterValidator(_refuse_repeated)]
 class ConfidenceSettings(Section):
     """Level and scale of the intervals of survival."""
 
-    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Level of the intervals."""
+    level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     type: Literal["log-log", "log", "plain", "logit", "arcsin"] = "log-log"
     """Scale of the intervals of survival."""
 
@@ -61,8 +51,7 @@ class BootstrapSettings(Section):
 
     replicates: Annotated[int, Field(ge=0, le=100_000)] = 2000
     """Number of replicates; 0 leaves the bootstrap out."""
-    seed: Annotated[int, Field(ge=0)] = 20151122
-    """Seed of the random numbers."""
+    seed: int = Field(20151122, ge=0, description="Seed of the random numbers.")
 
 
 class SubgroupSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -9,6 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
+
+
+def check_distinct(names: Iterable, words: str) -> None:
+    """Refuse, with these words, names of which one stands twice."""
+    listed = list(names)
+    if len(set(listed)) < len(listed):
+        raise ValueError(words)
 
 
 class Section(BaseModel):

@@ -7,30 +7,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share
+from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share, check_distinct
 
 
 class Milestone(Section):
     """Survival at a time, as published."""
 
     months: PositiveMonths
-    survival: Annotated[float, Field(gt=0, le=1)]
-    """Survival at that time."""
-    low: Share | None = None
-    """Lower end of its interval."""
-    high: Share | None = None
-    """Upper end of its interval."""
+    survival: float = Field(gt=0, le=1, description="Survival at that time.")
+    low: Share | None = Field(None, description="Lower end of its interval.")
+    high: Share | None = Field(None, description="Upper end of its interval.")
 
 
 class ControlBase(Section):
     """What every control has."""
 
-    id: Name
-    """Name, used in tables and file names."""
-    endpoint: Name = "pfs"
-    """Endpoint of the cohort that is compared."""
-    primary: bool = False
-    """The one primary comparison; all others are called exploratory."""
+    id: Name = Field(description="Name, used in tables and file names.")
+    endpoint: Name = Field("pfs", description="Endpoint of the cohort that is compared.")
+    primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
     within: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     """Which of our patients it is compared with: column: levels."""
 
@@ -38,12 +32,10 @@ class ControlBase(Section):
 class BaselineSummary(Section):
     """One number of a published baseline table, which the cohort is weighted to (MAIC)."""
 
-    covariate: Name
-    """Column of patients."""
+    covariate: Name = Field(description="Column of patients.")
     statistic: Literal["mean", "sd", "median", "share"]
     """What was published; a standard deviation needs the mean of the same covariate too."""
-    value: float
-    """The published number; a share between 0 and 1."""
+    value: float = Field(description="The published number; a share between 0 and 1.")
     level: str | None = None
     """Level whose share it is; for a yes/no column the share of yes needs none."""
 
@@ -69,8 +61,7 @@ class AggregateControl(ControlBase):
     def check_baseline(self) -> AggregateControl:
         """A standard deviation comes with its mean, a number stands once."""
         places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
-        if len(set(places)) < len(places):
-            raise ValueError("baseline: a number stands twice")
+        check_distinct(places, "baseline: a number stands twice")
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
         alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
         if alone:
@@ -81,26 +72,16 @@ class AggregateControl(ControlBase):
 class Description(Section):
     """What is known of a control beside its numbers; what stays empty counts as unknown."""
 
-    citation: str = ""
-    """Where it was published."""
-    population: str = ""
-    """Population in words."""
-    line: str = ""
-    """Line of treatment."""
-    tumour_types: str = ""
-    """Tumour types in words."""
-    grade: str = ""
-    """Grades in words."""
-    criterion: str = ""
-    """Response criterion."""
-    scan_interval_weeks: PositiveMonths | None = None
-    """Planned interval between scans."""
-    origin: str = ""
-    """Where time starts."""
-    enrolment_start_year: int | None = None
-    """First year of enrolment."""
-    enrolment_end_year: int | None = None
-    """Last year of enrolment."""
+    citation: str = Field("", description="Where it was published.")
+    population: str = Field("", description="Population in words.")
+    line: str = Field("", description="Line of treatment.")
+    tumour_types: str = Field("", description="Tumour types in words.")
+    grade: str = Field("", description="Grades in words.")
+    criterion: str = Field("", description="Response criterion.")
+    scan_interval_weeks: PositiveMonths | None = Field(None, description="Planned interval between scans.")
+    origin: str = Field("", description="Where time starts.")
+    enrolment_start_year: int | None = Field(None, description="First year of enrolment.")
+    enrolment_end_year: int | None = Field(None, description="Last year of enrolment.")
     progressive_at_entry: str = ""
     """Whether progression at entry was required: yes, no or mixed."""
     analogue_continued: str = ""
@@ -110,29 +91,20 @@ class Description(Section):
 class LibraryControl(AggregateControl):
     """A published arm of the library that comes with the package."""
 
-    kind: Literal["library"]
-    """A published arm of the library."""
-    arm: Name
-    """Name of the arm."""
+    kind: Literal["library"] = Field(description="A published arm of the library.")
+    arm: Name = Field(description="Name of the arm.")
 
 
 class PublishedControl(AggregateControl, Description):
     """A published arm written out in the study file."""
 
-    kind: Literal["published"]
-    """A published arm written out here."""
-    n: Annotated[int, Field(gt=0)]
-    """Patients in the arm."""
-    median_months: PositiveMonths | None = None
-    """Median of the endpoint."""
-    median_low: PositiveMonths | None = None
-    """Lower end of its interval."""
-    median_high: PositiveMonths | None = None
-    """Upper end of its interval."""
-    events: Annotated[int, Field(ge=0)] | None = None
-    """Events in the arm, where published."""
-    milestones: tuple[Milestone, ...] = ()
-    """Published survival at given months."""
+    kind: Literal["published"] = Field(description="A published arm written out here.")
+    n: int = Field(gt=0, description="Patients in the arm.")
+    median_months: PositiveMonths | None = Field(None, description="Median of the endpoint.")
+    median_low: PositiveMonths | None = Field(None, description="Lower end of its interval.")
+    median_high: PositiveMonths | None = Field(None, description="Upper end of its interval.")
+    events: int | None = Field(None, ge=0, description="Events in the arm, where published.")
+    milestones: tuple[Milestone, ...] = Field((), description="Published survival at given months.")
 
     @model_validator(mode="after")
     def check_curve(self) -> PublishedControl:
@@ -151,12 +123,9 @@ class PublishedControl(AggregateControl, Description):
 class CurveControl(AggregateControl, Description):
     """A published curve: points in `control_curves`, numbers at risk in `control_at_risk`."""
 
-    kind: Literal["curve"]
-    """A published curve."""
-    arm: Name
-    """Name of the arm."""
-    events: Annotated[int, Field(ge=0)] | None = None
-    """Events in the arm, where published."""
+    kind: Literal["curve"] = Field(description="A published curve.")
+    arm: Name = Field(description="Name of the arm.")
+    events: int | None = Field(None, ge=0, description="Events in the arm, where published.")
     published_median_months: PositiveMonths | None = None
     """Published median, which the reconstruction must meet."""
     limit_survival: Annotated[float, Field(gt=0, lt=1)] = 0.05
@@ -174,8 +143,7 @@ class CurveControl(AggregateControl, Description):
 class PatientsControl(ControlBase, Description):
     """Individual rows in `control_patients` and `control_outcomes`."""
 
-    kind: Literal["patients"]
-    """Individual patients."""
+    kind: Literal["patients"] = Field(description="Individual patients.")
     source: str | None = None
     """Only rows of control_patients with this source; all rows where it is not named."""
     covariates: tuple[Name, ...] = ()
@@ -209,31 +177,17 @@ Control = Annotated[
 class Claim(Section):
     """A published figure that the run holds the cohort against."""
 
-    id: Name
-    """Name, used in tables and file names."""
+    id: Name = Field(description="Name, used in tables and file names.")
     quantity: Literal[
-        "disease_control",
-        "objective",
-        "objective_with_mr",
-        "stable_or_minor",
-        "progression",
-        "complete",
-        "partial",
-        "minor",
-        "stable",
-        "median_pfs_months",
-        "median_os_months",
-        "median_ttp_months",
-    ]
+        "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
+        "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",
+    ]  # fmt: skip
     """What was published."""
-    group: Name = "all"
-    """`all`, or a response group."""
-    published: float
-    """The published value: a share, or months."""
+    group: Name = Field("all", description="`all`, or a response group.")
+    published: float = Field(description="The published value: a share, or months.")
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
-    source: str = ""
-    """Citation."""
+    source: str = Field("", description="Citation.")
 
     @model_validator(mode="after")
     def check_published(self) -> Claim:

@@ -14,19 +14,16 @@ Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retr
 class ColumnOrigin(Section):
     """An origin that stands in a date column of `patients` (declared in `extra_columns`)."""
 
-    column: Name
-    """The date column."""
+    column: Name = Field(description="The date column.")
 
 
 class EventSource(Section):
     """Rows of a table whose first date is an event of an endpoint, such as adverse events of grade 3 or more."""
 
-    table: Literal["adverse_events"] = "adverse_events"
-    """The table."""
+    table: Literal["adverse_events"] = Field("adverse_events", description="The table.")
     filter: dict[Name, tuple[bool | int | str, ...]] = Field(default_factory=dict)
     """Column and values: a row counts where every column holds one of its values; all rows where none is named."""
-    date: Literal["onset_date"] = "onset_date"
-    """The date of the event."""
+    date: Literal["onset_date"] = Field("onset_date", description="The date of the event.")
     reason: Literal["adverse_event"] = "adverse_event"
     """Why the time ends, as the column `reason` says it."""
 
@@ -34,14 +31,11 @@ class EventSource(Section):
 class EndpointDefinition(Section):
     """Origin, events, intercurrent events and end of one time to event."""
 
-    name: Name
-    """Name, used in tables and file names."""
+    name: Name = Field(description="Name, used in tables and file names.")
     preset: Name | None = None
     """The preset that this definition starts from; what is written beside it overrides it."""
-    title: str = ""
-    """Name for readers, such as Progression-free survival."""
-    origin: Origin | ColumnOrigin = "first_cycle"
-    """Where time starts."""
+    title: str = Field("", description="Name for readers, such as Progression-free survival.")
+    origin: Origin | ColumnOrigin = Field("first_cycle", description="Where time starts.")
     progression: Literal["event", "censor", "ignore", "next_therapy"] = "event"
     """What progression is; `next_therapy` counts only progression on the therapy after PRRT (PFS2)."""
     death: Literal["event", "competing", "censor"] = "event"
@@ -68,10 +62,8 @@ class EndpointDefinition(Section):
     confirmed: bool | None = None
     """Whether a response that starts the time must be confirmed (the first scan of the pair counts); as
     response.primary_rate where it is not named."""
-    clinical_progression: bool = False
-    """Whether clinical progression counts."""
-    biochemical_progression: bool = False
-    """Whether biochemical progression counts."""
+    clinical_progression: bool = Field(False, description="Whether clinical progression counts.")
+    biochemical_progression: bool = Field(False, description="Whether biochemical progression counts.")
     events: tuple[EventSource, ...] = ()
     """Further events, such as an adverse event; on or after the start of observation."""
 
@@ -89,26 +81,19 @@ class EndpointDefinition(Section):
 PRESETS: dict[str, dict] = {
     "pfs": {"title": "Progression-free survival"},
     "pfs_fda": {
-        "title": "Progression-free survival (FDA censoring)",
-        "new_therapy": "censor",
-        "missed_assessments": "censor",
+        "title": "Progression-free survival (FDA censoring)", "new_therapy": "censor", "missed_assessments": "censor",
     },
     "ttp": {"title": "Time to progression", "death": "competing"},
     "os": {"title": "Overall survival", "progression": "ignore", "end": "last_contact"},
     "dor": {"title": "Duration of response", "origin": "first_response"},
     "ttnt": {
-        "title": "Time to next treatment",
-        "progression": "ignore",
-        "new_therapy": "event",
-        "end": "last_contact",
+        "title": "Time to next treatment", "progression": "ignore", "new_therapy": "event", "end": "last_contact",
     },
     "pfs_retreatment": {"title": "Progression-free survival after retreatment", "origin": "retreatment"},
     "pfs2": {
-        "title": "Progression-free survival on the next line",
-        "progression": "next_therapy",
-        "end": "last_contact",
+        "title": "Progression-free survival on the next line", "progression": "next_therapy", "end": "last_contact",
     },
-}
+}  # fmt: skip
 
 
 def resolve_endpoint(entry: str | dict) -> dict:

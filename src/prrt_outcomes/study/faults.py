@@ -62,9 +62,8 @@ def _allowed(fault: dict) -> list[str]:
 def _written_place(location: tuple, lines: Mapping[tuple, int]) -> tuple:
     """The path of a fault as written in the file: without the tags that unions put into it."""
     place: tuple = ()
-    for index, part in enumerate(location):
-        is_last = index == len(location) - 1
-        if (*place, part) in lines or is_last or isinstance(part, int):
+    for index, part in enumerate(location, start=1):
+        if (*place, part) in lines or index == len(location) or isinstance(part, int):
             place = (*place, part)
     return place
 
@@ -87,8 +86,7 @@ def known_keys(model: type[BaseModel], location: Iterable) -> list[str]:
     candidates: list[Any] = [model]
     for part in location:
         candidates = [found for candidate in candidates for found in _enter(candidate, part)]
-    models = [m for c in candidates for m in _models(c)]
-    return list(dict.fromkeys(name for m in models for name in m.model_fields))
+    return list(dict.fromkeys(name for c in candidates for m in _models(c) for name in m.model_fields))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.base import Name, Section
+from prrt_outcomes.study.base import Name, Section, check_distinct
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
@@ -46,17 +46,14 @@ class FigureSettings(Section):
 
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
     """File formats of each figure."""
-    dpi: Annotated[int, Field(ge=72, le=1200)] = 600
-    """Resolution of png."""
-    style: Literal["manuscript", "slides"] = "manuscript"
-    """Sizes of text and figure."""
+    dpi: int = Field(600, ge=72, le=1200, description="Resolution of png.")
+    style: Literal["manuscript", "slides"] = Field("manuscript", description="Sizes of text and figure.")
 
 
 class DisclosureSettings(Section):
     """What a release may show."""
 
-    minimum_count: Annotated[int, Field(ge=0)] = 5
-    """Cells with fewer patients are suppressed in a release."""
+    minimum_count: int = Field(5, ge=0, description="Cells with fewer patients are suppressed in a release.")
 
 
 class SafetySettings(Section):
@@ -69,20 +66,9 @@ class SafetySettings(Section):
 
 
 InputTable = Literal[
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "lesions",
-    "labs",
-    "follow_up",
-    "adverse_events",
-    "reported_outcomes",
-    "control_patients",
-    "control_outcomes",
-    "control_curves",
-    "control_at_risk",
-]
+    "patients", "cycles", "therapies", "assessments", "lesions", "labs", "follow_up", "adverse_events",
+    "reported_outcomes", "control_patients", "control_outcomes", "control_curves", "control_at_risk",
+]  # fmt: skip
 INPUT_TABLES: tuple[str, ...] = get_args(InputTable)
 OUTCOME_TABLES = ("follow_up", "reported_outcomes")
 NewTherapy = Literal[
@@ -120,10 +106,8 @@ def _expand_presets(endpoints: Any) -> Any:
 class Study(Section):
     """Everything scientific about a study."""
 
-    study: Name
-    """Name of the study and of its results folder."""
-    title: str = ""
-    """Title of the report."""
+    study: Name = Field(description="Name of the study and of its results folder.")
+    title: str = Field("", description="Title of the report.")
     synthetic: bool = False
     """Whether the patients were simulated; stamped on every page and figure."""
     data_cutoff: date | None = None
@@ -151,18 +135,15 @@ class Study(Section):
     """Preset names or full definitions; the first is primary."""
     assessment_interval_days: Annotated[int, Field(gt=0)] | None = None
     """Planned interval between scans; needed where missed assessments censor."""
-    assessment_window_days: Annotated[int, Field(ge=0)] = 14
-    """How late a scan may be."""
+    assessment_window_days: int = Field(14, ge=0, description="How late a scan may be.")
     partial_dates: Literal["first", "middle", "last"] = "middle"
     """How a date without day or month is resolved."""
     new_anticancer_therapy: tuple[NewTherapy, ...] = get_args(NewTherapy)[:-1]
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     """Groupings, covariates, horizons, intervals, resampling."""
-    controls: tuple[Control, ...] = ()
-    """What the cohort is compared with."""
-    claims: tuple[Claim, ...] = ()
-    """Published figures that the cohort is held against."""
+    controls: tuple[Control, ...] = Field((), description="What the cohort is compared with.")
+    claims: tuple[Claim, ...] = Field((), description="Published figures that the cohort is held against.")
     safety: SafetySettings = Field(default_factory=SafetySettings)
     """Phases of laboratory follow-up."""
     figures: FigureSettings = Field(default_factory=FigureSettings)
@@ -173,9 +154,7 @@ class Study(Section):
     @model_validator(mode="after")
     def check_endpoints(self) -> Study:
         """Names stand once, and censoring at missed assessments knows the planned interval."""
-        names = [e.name for e in self.endpoints]
-        if len(set(names)) < len(names):
-            raise ValueError("endpoints: a name stands twice")
+        check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
         needing = [e.name for e in self.endpoints if e.missed_assessments != "ignore"]
         if needing and self.assessment_interval_days is None:
             raise ValueError(f"endpoints: {', '.join(needing)} needs assessment_interval_days")
@@ -185,9 +164,7 @@ class Study(Section):
     def check_controls(self) -> Study:
         """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
         for key in ("controls", "claims"):
-            names = [item.id for item in getattr(self, key)]
-            if len(set(names)) < len(names):
-                raise ValueError(f"{key}: an id stands twice")
+            check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")
         if sum(c.primary for c in self.controls) > 1:
             raise ValueError("controls: only one comparison can be primary")
         known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}

@@ -20,12 +20,9 @@ DEFAULT_GROUPS: dict[str, tuple[ResponseCode, ...]] = {
 class CriterionDefinition(Section):
     """A response criterion as data: what is measured, against what, and where the thresholds lie."""
 
-    name: Name
-    """Name by which results speak of the criterion."""
-    title: str = ""
-    """Name for readers."""
-    source: str = ""
-    """Citation, with the section or table."""
+    name: Name = Field(description="Name by which results speak of the criterion.")
+    title: str = Field("", description="Name for readers.")
+    source: str = Field("", description="Citation, with the section or table.")
     measure: Literal["diameter", "product", "marker"]
     """Sum of longest diameters (mm), sum of products of two diameters (mm2), or a laboratory value."""
     analyte: Literal["chromogranin_a"] | None = None
@@ -38,18 +35,15 @@ class CriterionDefinition(Section):
     """A nodal target below this short axis at baseline is a warning."""
     target_minimum_mm: Annotated[float, Field(ge=0)] = 10.0
     """A target with a shorter longest diameter at baseline is a warning."""
-    targets_maximum: Annotated[int, Field(gt=0)] | None = None
-    """More targets are a warning."""
+    targets_maximum: int | None = Field(None, gt=0, description="More targets are a warning.")
     targets_maximum_organ: Annotated[int, Field(gt=0)] | None = None
     """More targets in one organ are a warning."""
     too_small_mm: Annotated[float, Field(ge=0)] = 5.0
     """Diameter of a lesion that is there but too small to measure (both diameters of a product)."""
-    partial_fall: Annotated[Share, Field(gt=0)]
-    """PR: the sum fell by at least this share of the baseline."""
+    partial_fall: Share = Field(gt=0, description="PR: the sum fell by at least this share of the baseline.")
     minor_fall: Annotated[Share, Field(gt=0)] | None = None
     """MR: the sum fell by at least this share of the baseline, but not to a PR; none: no such category."""
-    progression_rise: Annotated[float, Field(gt=0)]
-    """PD: a rise by at least this share of the reference."""
+    progression_rise: float = Field(gt=0, description="PD: a rise by at least this share of the reference.")
     progression_absolute: Annotated[float, Field(gt=0)] | None = None
     """PD: a rise by at least this many mm (diameter), mm2 (product) or units of the marker."""
     progression_combine: Literal["both", "either"] = "both"

@@ -14,16 +14,12 @@ Scalar = str | bool | int | float
 class TableSource(Section):
     """One file that is read as (a part of) one of our tables; the file itself is never edited."""
 
-    file: str
-    """Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet."""
-    sheet: str | None = None
-    """Sheet of a workbook; the first where it is not named."""
+    file: str = Field(description="Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet.")
+    sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Delimiter of a text file; found from the header where it is not named."""
-    encoding: str = "utf-8"
-    """Encoding of a text file."""
-    decimal: Literal[".", ","] = "."
-    """Decimal mark of numbers in the file."""
+    encoding: str = Field("utf-8", description="Encoding of a text file.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
     date_format: str | None = None
     """Format of dates as in strptime, such as %m/%d/%Y; ISO 8601 where it is not named."""
     columns: dict[str, str | tuple[str, ...] | None] = Field(default_factory=dict)
@@ -34,7 +30,6 @@ class TableSource(Section):
     """Unit of time and entry_time in the file; they become days."""
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
-    missing: tuple[str, ...] = ("",)
-    """Texts that mean missing, besides the empty cell."""
+    missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
     filter: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The file's column: the values of the rows that are read; the other rows are counted as left out."""

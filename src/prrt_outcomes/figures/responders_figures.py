@@ -30,10 +30,7 @@ RESPONDERS_INPUTS = (
     "responder_predictors",
 )
 COMPARISON = "responder:non_responder"
-OUTCOMES = {
-    "response": "Objective response",
-    "event_before_first_scan": "Event before the first scan",
-}
+OUTCOMES = {"response": "Objective response", "event_before_first_scan": "Event before the first scan"}
 
 
 def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:

@@ -313,9 +313,7 @@ def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyl
         )
         + theme_prrt(style, (1.75 + 0.36 * len(places)) * style.scale, wide, legend="top")
         + p9.theme(
-            legend_title=p9.element_blank(),
-            axis_line=p9.element_blank(),
-            axis_ticks_major=p9.element_blank(),
+            legend_title=p9.element_blank(), axis_line=p9.element_blank(), axis_ticks_major=p9.element_blank()
         )
         + synthetic_caption(style)
     )

@@ -182,10 +182,7 @@ def _median_words(summary: pd.DataFrame) -> dict[str, str]:
     return {
         str(row["group"]): f"{row['events']:.0f}/{row['n']:.0f}, "
         + format_interval(
-            row["median_months"],
-            row["median_low"],
-            row["median_high"],
-            status=row.get("median_status", "ok"),
+            row["median_months"], row["median_low"], row["median_high"], status=row.get("median_status", "ok")
         )
         for row in summary.to_dict("records")
     }

@@ -26,14 +26,8 @@ SIDES = {"cohort": FEW_COLOURS[0], "control": FEW_COLOURS[1]}
 def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the standardised mean difference of every covariate, one mark a weighting.
 
-    Parameters
-    ----------
-    balance : rows of `control_balance` of one control: covariate, weights, smd
-    style : sizes
-    title : the control
+    `balance`: rows of `control_balance` of one control: covariate, weights, smd.
 
-    Notes
-    -----
     Dotted lines at 0.1 on both sides: a difference between them counts as balanced.
     """
     import plotnine as p9
@@ -92,10 +86,7 @@ def covariate_words(name: str) -> str:
 def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
     """Draw a mirrored histogram a weighting.
 
-    Parameters
-    ----------
-    overlap : rows of `control_overlap` of one control and endpoint
-    style, title : sizes and what is shown
+    `overlap`: rows of `control_overlap` of one control and endpoint.
     """
     import plotnine as p9
 

@@ -33,16 +33,9 @@ CHAPTER_INPUTS: dict[str, tuple[str, ...]] = {name: inputs for name, (inputs, _)
 def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dict[str, Figure]:
     """Draw all figures of a chapter that its tables have rows for.
 
-    Parameters
-    ----------
-    chapter : one of `CHAPTER_INPUTS`
-    tables : the tables named there; an empty or missing one leaves its figures out
-    study : the study, for style, stamp, titles and confidence level
+    `tables`: the tables named there; an empty or missing one leaves its figures out.
 
-    Returns
-    -------
-    dict
-        figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
+    Figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
     from prrt_outcomes.figures.rows import has_rows
 

@@ -31,12 +31,10 @@ MARKS = ["time_months", "survival", "time_low", "time_high", "survival_low", "su
 class KnownControl:
     """What is known of a control.
 
-    Attributes
-    ----------
-    name : words for the legend
-    points : published curve: time_months, survival; empty where none was digitised
-    rebuilt : reconstructed curve: time_months, survival; empty where there is none
-    marks : median and milestones: time_months, survival, and limits along either axis where published
+    `name`: words for the legend.
+    `points`: published curve: time_months, survival; empty where none was digitised.
+    `rebuilt`: reconstructed curve: time_months, survival; empty where there is none.
+    `marks`: median and milestones: time_months, survival, and limits along either axis where published.
     """
 
     name: str
@@ -48,9 +46,7 @@ class KnownControl:
 def list_marks(control) -> pd.DataFrame:
     """Median and milestones of a published control as points, with the limits that were published.
 
-    Parameters
-    ----------
-    control : `PublishedControl`
+    `control`: `PublishedControl`.
     """
     rows = [
         {"time_months": m.months, "survival": m.survival, "survival_low": m.low, "survival_high": m.high}
@@ -65,17 +61,11 @@ def list_marks(control) -> pd.DataFrame:
 def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureStyle, title: str, time: str):
     """Draw our Kaplan-Meier curve and the control on the same axes.
 
-    Parameters
-    ----------
-    ours : rows of `km_curve` of the patients who are compared
-    control : what is known of the control
-    style : sizes
-    title, time : name of the endpoint, title of the time axis
+    `ours`: rows of `km_curve` of the patients who are compared.
+    `control`: what is known of the control.
 
-    Notes
-    -----
-    The control's points are those published; nothing is fitted here. The axis ends where fewer than 3 per cent of
-    our patients are at risk, or with the control's last point if that is later.
+    The control's points are those published; nothing is fitted here. The axis ends where fewer than 3 per cent of our
+    patients are at risk, or with the control's last point if that is later.
     """
     ticks = month_ticks(_last_time(ours, control))
     known = {"Cohort": ours}
@@ -99,11 +89,8 @@ def plot_weighted_curves(
 ):
     """Draw a panel a weighting with the curves of cohort and control.
 
-    Parameters
-    ----------
-    curves : rows of `control_curves_fitted` of one control and endpoint
-    at_risk : the same of `control_fitted_at_risk`
-    style, title, time : sizes, what is shown, title of the time axis
+    `curves`: rows of `control_curves_fitted` of one control and endpoint.
+    `at_risk`: the same of `control_fitted_at_risk`.
     """
     kinds = list(dict.fromkeys(curves["weights"].astype(str)))
     letters = PANEL_LETTERS if len(kinds) < 4 else PANEL_LETTERS // 2

@@ -55,13 +55,8 @@ def plot_control_forest(
 ):
     """Draw every ratio of the cohort against each control with its interval.
 
-    Parameters
-    ----------
-    controls : rows of `controls`; those that are ratios are drawn
-    style : sizes
-    title : what is shown
-    level : confidence level
-    primary : id of the primary control, marked; the others are exploratory
+    `controls`: rows of `controls`; those that are ratios are drawn.
+    `primary`: id of the primary control, marked; the others are exploratory.
     """
     records = list_comparisons(controls, primary)
     columns = SIZES | {"p": "p"}
@@ -106,18 +101,11 @@ def plot_all_estimates(
 ):
     """Draw every estimate of one control and what it becomes under other choices, from best to worst.
 
-    Parameters
-    ----------
-    controls : rows of `controls` of one control and endpoint
-    choices : the same of `control_sensitivity`
-    verdicts : words of `control_verdicts` by weights; those of the quoted weights are in the subtitle
-    style, title : sizes and what is shown
-    level : confidence level
+    `controls`: rows of `controls` of one control and endpoint.
+    `choices`: the same of `control_sensitivity`.
+    `verdicts`: words of `control_verdicts` by weights; those of the quoted weights are in the subtitle.
 
-    Returns
-    -------
-    plotnine.ggplot or None
-        None where there is no ratio.
+    None where there is no ratio.
     """
     records = list_estimates(controls) + list_choices(choices)
     if not any(pd.notna(r.get("value")) for r in records):
@@ -172,12 +160,8 @@ def plot_worst_cases(
 ):
     """Draw of every control the estimate that is quoted, and the lowest and highest of all others, on one axis.
 
-    Parameters
-    ----------
-    controls, choices : `controls` and `control_sensitivity`, every control
-    primary : id of the primary control; the others are exploratory
-    style, title : sizes and what is shown
-    level : confidence level
+    `controls`, `choices`: `controls` and `control_sensitivity`, every control.
+    `primary`: id of the primary control; the others are exploratory.
     """
     records: list[dict] = []
     keys = [choices["control"].astype(str), choices["endpoint"].astype(str)]
@@ -214,15 +198,9 @@ def plot_medians(
 ):
     """Draw the median of the cohort among those of the arms of the library, with the summary of each treatment.
 
-    Parameters
-    ----------
-    medians : rows of `control_medians` of one endpoint
-    summary : rows of `control_meta` of the endpoint
-    style, title : sizes and what is shown
-    level : confidence level
+    `medians`: rows of `control_medians` of one endpoint.
+    `summary`: rows of `control_meta` of the endpoint.
 
-    Notes
-    -----
     An arm that shares patients with another, or whose interval is not known, is drawn but not summed up.
     """
     axis = Axis(f"Months ({format_level(level)} CI)", "median_months", ratio=False, title="Median, months")

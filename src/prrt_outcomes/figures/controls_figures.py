@@ -167,10 +167,8 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
 def pick_ours(curves: pd.DataFrame | None, control) -> pd.DataFrame | None:
     """Our curve of the patients whom a control is compared with; None where no curve is of just these.
 
-    Parameters
-    ----------
-    curves : result table `km_curve`
-    control : its `within` names one level of one grouping, or nothing
+    `curves`: result table `km_curve`.
+    `control`: its `within` names one level of one grouping, or nothing.
     """
     if not has_rows(curves):
         return None

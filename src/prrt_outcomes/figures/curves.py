@@ -26,17 +26,15 @@ CURVE, TABLE = "curve", "at risk"
 class Curves:
     """Curves of one figure and their words.
 
-    Attributes
-    ----------
-    steps : group, time_months, survival, and where known survival_low, survival_high, n_censored, panel
-    ticks : months at which the axis is labelled; the curves end at the last one
-    labels : words of each group in the legend, in the order of the legend
-    colours : colour of each group
-    title, subtitle, time : what is shown, what to know, title of the time axis
-    at_risk : group, time_months, n_at_risk, and panel where `steps` has one; no table where it is left out
-    names : words of each group in the table; the labels where left out
-    legend_title : title of the legend
-    bands : group, time_months, low, high, and panel; from the limits of `steps` where it is left out
+    `steps`: group, time_months, survival, and where known survival_low, survival_high, n_censored, panel.
+    `ticks`: months at which the axis is labelled; the curves end at the last one.
+    `labels`: words of each group in the legend, in the order of the legend.
+    `colours`: colour of each group.
+    `title`, `subtitle`, `time`: what is shown, what to know, title of the time axis.
+    `at_risk`: group, time_months, n_at_risk, and panel where `steps` has one; no table where it is left out.
+    `names`: words of each group in the table; the labels where left out.
+    `legend_title`: title of the legend.
+    `bands`: group, time_months, low, high, and panel; from the limits of `steps` where it is left out.
     """
 
     steps: pd.DataFrame
@@ -55,16 +53,8 @@ class Curves:
 def plot_curves(curves: Curves, style: FigureStyle):
     """Draw step curves with bands, ticks for censored patients and an aligned table of numbers at risk.
 
-    Parameters
-    ----------
-    curves : what is drawn
-    style : sizes
-
-    Returns
-    -------
-    plotnine.ggplot
-        the curves and the table are rows of one facet grid, panels are its columns. Bands are left out above five
-        groups, where they would hide the curves.
+    The curves and the table are rows of one facet grid, panels are its columns. Bands are left out above five groups,
+    where they would hide the curves.
     """
     import plotnine as p9
 
@@ -134,12 +124,10 @@ def _step_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], s
 class RiskTable:
     """Numbers at risk as text in a second row of the facet grid.
 
-    Attributes
-    ----------
-    rows : group, time_months, label, y, and panel
-    places : y of each group's row
-    names : words of each row
-    lines : height of the table in lines of text; 0 where there is none
+    `rows`: group, time_months, label, y, and panel.
+    `places`: y of each group's row.
+    `names`: words of each row.
+    `lines`: height of the table in lines of text; 0 where there is none.
     """
 
     rows: pd.DataFrame
@@ -281,10 +269,8 @@ def thin_ticks(times: Sequence[float], most: int = MOST_TICKS) -> list[float]:
 def risk_ticks(at_risk: pd.DataFrame, end: float) -> list[float]:
     """Ticks at the times of a table of numbers at risk, up to the first with fewer than 3% of the patients.
 
-    Parameters
-    ----------
-    at_risk : time_months, n_at_risk
-    end : last month of the curve, for a table of fewer than two times
+    `at_risk`: time_months, n_at_risk.
+    `end`: last month of the curve, for a table of fewer than two times.
     """
     counts = at_risk.groupby(at_risk["time_months"].astype(float))["n_at_risk"].sum()
     times = [float(t) for t in counts.index]

@@ -30,14 +30,9 @@ BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoint
 def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: FigureStyle, title: str):
     """Draw median and quartiles of the days before each scan, one point a group.
 
-    Parameters
-    ----------
-    intervals : rows of `scan_intervals` of one grouping
-    test : the row of `scan_interval_test` of that grouping, or none
-    style, title : sizes and what is shown
+    `intervals`: rows of `scan_intervals` of one grouping.
+    `test`: the row of `scan_interval_test` of that grouping, or none.
 
-    Notes
-    -----
     Scans with fewer than 5 intervals of a group and those after the eighth are in the table only.
     """
     import plotnine as p9
@@ -104,10 +99,7 @@ def interval_words(test: pd.DataFrame) -> str:
 def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
     """Losses on the way to the analysis of one endpoint; those of the other analyses are in the table only.
 
-    Parameters
-    ----------
-    attrition : result table `attrition`
-    primary : name of the primary endpoint
+    `primary`: name of the primary endpoint.
     """
     step = attrition["step"].astype(str)
     stage = step.str.split(":").str[0]
@@ -116,16 +108,7 @@ def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
 
 
 def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
-    """Steps that lost patients, in order.
-
-    Parameters
-    ----------
-    attrition : result table `attrition`
-
-    Returns
-    -------
-    list of (step, patients before, patients after, reasons with their losses)
-    """
+    """Steps that lost patients, in order."""
     lost = attrition[attrition["unit"].astype(str).eq("patients") & attrition["n_lost"].fillna(0).gt(0)]
     steps = []
     for step, part in lost.groupby(["step"], sort=False, observed=True):
@@ -138,14 +121,6 @@ def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[s
 def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str):
     """Draw a box a step that lost patients, with its reasons beside it.
 
-    Parameters
-    ----------
-    attrition : result table `attrition`; rows of unit `patients` that lost somebody are drawn
-    style : sizes
-    title : what is shown
-
-    Notes
-    -----
     At most 12 steps are drawn, the first ones; all are in the table. A step that does not continue the one before it
     (another table, another analysis) starts from its own count and is joined by no arrow.
     """

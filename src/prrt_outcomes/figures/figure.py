@@ -11,14 +11,12 @@ INDEX = "figures.json"  # what `save_figures` writes beside the pictures, and th
 class Figure:
     """A plot with its words.
 
-    Attributes
-    ----------
-    name : file name without format
-    plot : plotnine.ggplot; layers, scales and themes may be added to it
-    caption : what is shown, and how to read it
-    tables : result tables that hold the values drawn
-    alternative_text : read in place of the picture; the first sentence of the caption where it is left out
-    leading : whether the figure is on the page itself; the page links to the others
+    `name`: file name without format.
+    `plot`: plotnine.ggplot; layers, scales and themes may be added to it.
+    `caption`: what is shown, and how to read it.
+    `tables`: result tables that hold the values drawn.
+    `alternative_text`: read in place of the picture; the first sentence of the caption where it is left out.
+    `leading`: whether the figure is on the page itself; the page links to the others.
     """
 
     name: str

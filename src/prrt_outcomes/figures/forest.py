@@ -34,13 +34,11 @@ EM = 0.58  # width of a letter, as a share of its size
 class Axis:
     """Estimates of one panel, and the text beside it.
 
-    Attributes
-    ----------
-    text : heading of the column of estimates
-    value, low, high, status : columns of the records
-    ratio : logarithmic with a line at 1, else from 0 on
-    title, below : heading of the panel: what is estimated, and what its two sides mean
-    series : of the estimates of this panel, where the records name none
+    `text`: heading of the column of estimates.
+    `value`, `low`, `high`, `status`: columns of the records.
+    `ratio`: logarithmic with a line at 1, else from 0 on.
+    `title`, `below`: heading of the panel: what is estimated, and what its two sides mean.
+    `series`: of the estimates of this panel, where the records name none.
     """
 
     text: str
@@ -80,15 +78,14 @@ class Axis:
 class Forest:
     """Rows of a forest and their words.
 
-    Attributes
-    ----------
-    records : name, heading (bold, without numbers), reference, series, the columns of the axes and of `columns`
-    axes : panels from left to right
-    title, subtitle : what is shown, how to read it
-    columns : heading of further columns of text by column of the records; those in `before` stand left of the panels
-    before : columns of text that stand left of the panels
-    series : words and colour of each kind of estimate; a legend is drawn where they have words
-    marks : shape of a kind of estimate that is no square
+    `records`: name, heading (bold, without numbers), reference, series, the columns of the axes and of `columns`.
+    `axes`: panels from left to right.
+    `title`, `subtitle`: what is shown, how to read it.
+    `columns`: heading of further columns of text by column of the records; those in `before` stand left of the
+        panels.
+    `before`: columns of text that stand left of the panels.
+    `series`: words and colour of each kind of estimate; a legend is drawn where they have words.
+    `marks`: shape of a kind of estimate that is no square.
     """
 
     records: Sequence[Mapping]
@@ -104,16 +101,8 @@ class Forest:
 def plot_forest(forest: Forest, style: FigureStyle):
     """Draw each record as a point with its interval in every panel that has a value for it.
 
-    Parameters
-    ----------
-    forest : what is drawn
-    style : sizes
-
-    Returns
-    -------
-    plotnine.ggplot
-        panels and columns of text are columns of one facet grid. An interval that leaves its axis ends in an arrow
-        head; a row that cannot be estimated says why.
+    Panels and columns of text are columns of one facet grid. An interval that leaves its axis ends in an arrow head;
+    a row that cannot be estimated says why.
     """
     import plotnine as p9
 

@@ -22,12 +22,10 @@ HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 class RatioWords:
     """What the ratios of a forest are.
 
-    Attributes
-    ----------
-    title : behind the name of the outcome, such as ``hazard ratios``
-    short : heading of the column of numbers
-    below : what the two sides of the line at 1 mean
-    models : title of a model where it is not the term's
+    `title`: behind the name of the outcome, such as ``hazard ratios``.
+    `short`: heading of the column of numbers.
+    `below`: what the two sides of the line at 1 mean.
+    `models`: title of a model where it is not the term's.
     """
 
     title: str = "hazard ratios"
@@ -41,13 +39,7 @@ def plot_cox_forest(
 ):
     """Draw the hazard ratios of the models of one endpoint, one row a level, one panel a model.
 
-    Parameters
-    ----------
-    cox : rows of `cox` of one endpoint
-    style : sizes
-    title : name of the endpoint
-    level : confidence level of the intervals, between 0 and 1
-    words : what the ratios are; hazard ratios where it is left out
+    `cox`: rows of `cox` of one endpoint.
     """
     words = words or RatioWords()
     models = list(dict.fromkeys(cox["model"].astype(str)))
@@ -99,10 +91,7 @@ def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
 def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
     """Rows of the forest: one a term, and under a term with levels one a level, the reference first.
 
-    Returns
-    -------
-    DataFrame
-        term, level, name, heading (a term without numbers), is_reference, n, events
+    Term, level, name, heading (a term without numbers), is_reference, n, events
     """
     rows = []
     for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
@@ -129,19 +118,11 @@ def plot_definitions(
 ):
     """Draw median and hazard ratio of one endpoint under each definition or analysis.
 
-    Parameters
-    ----------
-    table : rows of `estimand_comparison` (column `variant`, empty for the endpoint as defined) or of `sensitivity`
-        (column `analysis`) of one endpoint
-    column : which of the two
-    style, title : sizes and name of the endpoint
-    group_by : grouping whose largest contrast is drawn; the other groups are in the table
-    level : confidence level
+    `table`: rows of `estimand_comparison` (column `variant`, empty for the endpoint as defined) or of `sensitivity`
+        (column `analysis`) of one endpoint.
+    `group_by`: grouping whose largest contrast is drawn; the other groups are in the table.
 
-    Returns
-    -------
-    plotnine.ggplot or None
-        None where there is only one definition, or none with an interval or a ratio.
+    None where there is only one definition, or none with an interval or a ratio.
     """
     rows = table.assign(choice=table[column].astype("string").fillna("primary"))
     choices = list(dict.fromkeys(rows["choice"]))
@@ -200,11 +181,7 @@ def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dic
 def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
     """Draw the effect within each level of each subgroup with the p-value of the interaction.
 
-    Parameters
-    ----------
-    subgroups : rows of `subgroups` of one endpoint
-    style, title : sizes and name of the endpoint
-    level : confidence level
+    `subgroups`: rows of `subgroups` of one endpoint.
     """
     records = []
     several = subgroups.drop_duplicates(["term", "level"]).shape[0] > 1
@@ -236,11 +213,7 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, leve
 def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
     """Draw the hazard ratio of each group within periods of follow-up.
 
-    Parameters
-    ----------
-    periods : rows of `hazard_ratio_periods` of one endpoint and grouping
-    style, title : sizes and what is shown
-    level : confidence level
+    `periods`: rows of `hazard_ratio_periods` of one endpoint and grouping.
     """
     group_by = str(periods["group_by"].iloc[0])
     records = []

@@ -47,13 +47,9 @@ class Course:
 def pick_course(course: pd.DataFrame, criterion: str, reader: str) -> Course:
     """Sums of one criterion and reader, target lesions of that reader, cycles and therapies.
 
-    Parameters
-    ----------
-    course : what `summarise_patient_course` gives
-    criterion, reader : which sums are drawn; the baseline is put before the first scan
+    `course`: what `summarise_patient_course` gives.
+    `criterion`, `reader`: which sums are drawn; the baseline is put before the first scan.
 
-    Notes
-    -----
     Single lesions are drawn where the criterion measures a sum of diameters: only then do they share its axis.
     """
     own = course.assign(time_months=convert_days_to_months(course["time_days"].astype(float)))
@@ -83,10 +79,7 @@ def _with_baseline(sums: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
 def plot_patient(course: Course, style: FigureStyle, title: str):
     """Draw the chart of a patient.
 
-    Raises
-    ------
-    ValueError
-        when there is no sum to draw.
+    Raises ValueError when there is no sum to draw.
     """
     import plotnine as p9
 

@@ -45,17 +45,11 @@ def plot_responder_curves(
 ):
     """Draw naive, landmark and Simon-Makuch curves in panels of one figure.
 
-    Parameters
-    ----------
-    curves : rows of `responder_curves` of one endpoint; the naive rows need landmark or Simon-Makuch rows beside them
-    ratios : rows of `responders` of the endpoint and of comparison `responder:non_responder`, unadjusted
-    style : sizes
-    title, time : name of the endpoint, title of the time axis
+    `curves`: rows of `responder_curves` of one endpoint; the naive rows need landmark or Simon-Makuch rows beside
+        them.
+    `ratios`: rows of `responders` of the endpoint and of comparison `responder:non_responder`, unadjusted.
 
-    Raises
-    ------
-    ValueError
-        when the naive curves would stand alone.
+    Raises ValueError when the naive curves would stand alone.
     """
     parts = list_parts(curves)
     if [m for m, _ in parts] == ["naive"]:
@@ -109,18 +103,11 @@ def plot_landmark_ratio(
 ):
     """Draw the hazard ratio of responders against the landmark on a logarithmic axis.
 
-    Parameters
-    ----------
-    ratios : rows of `responders` of one endpoint and comparison, unadjusted: every landmark, naive, time-dependent
-    style : sizes
-    title : name of the endpoint
-    continuous : rows of `responder_landmarks` of the same: the ratio at every landmark, drawn as a band where its
-        standard error is below 0.5
+    `ratios`: rows of `responders` of one endpoint and comparison, unadjusted: every landmark, naive, time-dependent.
+    `continuous`: rows of `responder_landmarks` of the same: the ratio at every landmark, drawn as a band where its
+        standard error is below 0.5.
 
-    Raises
-    ------
-    ValueError
-        when there is a naive ratio but no landmark and no time-dependent one.
+    Raises ValueError when there is a naive ratio but no landmark and no time-dependent one.
     """
     import plotnine as p9
 
@@ -182,11 +169,8 @@ def plot_landmark_ratio(
 def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, title: str, time: str):
     """Draw the share of patients in each state, stacked, with the expected months in each in the legend.
 
-    Parameters
-    ----------
-    states : rows of `responder_states` of one endpoint and criterion
-    means : the same of `responder_state_means`; may be empty
-    style, title, time : sizes, name of the endpoint, title of the time axis
+    `states`: rows of `responder_states` of one endpoint and criterion.
+    `means`: the same of `responder_state_means`; may be empty.
     """
     import plotnine as p9
 
@@ -245,10 +229,7 @@ def stack_states(wide: pd.DataFrame, last: float) -> dict[str, pd.DataFrame]:
 def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the hazard at a change of the target sum against that at no change, with its band.
 
-    Parameters
-    ----------
-    depth : rows of `responder_depth` of one endpoint and criterion
-    style, title : sizes and name of the endpoint
+    `depth`: rows of `responder_depth` of one endpoint and criterion.
     """
     import plotnine as p9
 

@@ -156,10 +156,8 @@ def list_thresholds(definition) -> dict[str, float]:
 def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Courses and marks of a swimmer plot, picked from the derived tables.
 
-    Returns
-    -------
-    courses : patient_id, end_months (death or last contact), best_response; patients with overall survival only
-    marks : patient_id, time_months, mark (first response, first progression, retreatment, death or alive)
+    Returns courses (patient_id, end_months until death or last contact, best_response; patients with overall survival
+    only) and marks (patient_id, time_months, mark: first response, first progression, retreatment, death or alive).
     """
     empty = pd.DataFrame(columns=["patient_id", "end_months", "best_response"])
     periods = tables.get("treatment_periods")

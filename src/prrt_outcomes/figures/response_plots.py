@@ -40,16 +40,9 @@ TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FF
 def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
     """Draw the shares of best responses of each group, with rates and their intervals beside the bars.
 
-    Parameters
-    ----------
-    rates : rows of `response_rates` of one criterion, one grouping and one of confirmed or not; the rows `all` may
-        be among them and are drawn first
-    style : sizes
-    title : criterion and whether confirmed
-    level : confidence level of the rates at the right
+    `rates`: rows of `response_rates` of one criterion, one grouping and one of confirmed or not; the rows `all` may
+        be among them and are drawn first.
 
-    Notes
-    -----
     A share under 5 per cent has no number in its bar; it is in the table.
     """
     import plotnine as p9
@@ -114,15 +107,9 @@ def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):
     """Draw one bar a patient, coloured by best response, from worst to best.
 
-    Parameters
-    ----------
-    changes : rows of `waterfall` of one criterion: best_change (share of the baseline sum), best_response
-    thresholds : changes that the criterion names, such as ``{"PR": -0.3, "PD": 0.2}``
-    style : sizes
-    title : criterion
+    `changes`: rows of `waterfall` of one criterion: best_change (share of the baseline sum), best_response.
+    `thresholds`: changes that the criterion names, such as ``{"PR": -0.3, "PD": 0.2}``.
 
-    Notes
-    -----
     Bars above +100 per cent are cut there and marked by a small cross.
     """
     import plotnine as p9
@@ -189,13 +176,8 @@ def _label_changes(breaks) -> list[str]:
 def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFrame:
     """Sort patients by length of follow-up and keep every k-th, from the longest on.
 
-    Parameters
-    ----------
-    courses : patient_id, end_months
-    most : patients kept at most
+    `courses`: patient_id, end_months.
 
-    Notes
-    -----
     Systematic sampling along the order: the same patients every time, short and long courses in their true share.
     """
     ordered = courses.sort_values(["end_months", "patient_id"], ascending=[False, True], kind="stable")
@@ -208,15 +190,9 @@ def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFr
 def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle, title: str):
     """Draw one bar a patient with what happened on it.
 
-    Parameters
-    ----------
-    courses : one row a patient: patient_id, end_months (last contact or death), best_response
-    marks : one row an event: patient_id, time_months, mark (a key of `MARKS`)
-    style : sizes
-    title : what is shown
+    `courses`: one row a patient: patient_id, end_months (last contact or death), best_response.
+    `marks`: one row an event: patient_id, time_months, mark (a key of `MARKS`).
 
-    Notes
-    -----
     Of more than 50 patients every k-th by length of follow-up is drawn; the subtitle says so.
     """
     import plotnine as p9
@@ -271,11 +247,8 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
 def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyle):
     """Draw a tile a pair of categories with its patients; the diagonal is agreement.
 
-    Parameters
-    ----------
-    pairs : rows of `response_concordance` of one pair of criteria
-    names : titles of the two criteria: rows, columns
-    style : sizes
+    `pairs`: rows of `response_concordance` of one pair of criteria.
+    `names`: titles of the two criteria: rows, columns.
     """
     import plotnine as p9
 

@@ -70,12 +70,8 @@ def _no_rates() -> pd.DataFrame:
 def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the share of patients with each worst grade, one bar an analyte.
 
-    Parameters
-    ----------
-    grades : rows of `safety_grades` of one phase; the counts of all baseline grades are added
-    rates : rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed
-    style : sizes
-    title : what is shown
+    `grades`: rows of `safety_grades` of one phase; the counts of all baseline grades are added.
+    `rates`: rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed.
     """
     import plotnine as p9
 
@@ -122,11 +118,7 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
 def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
     """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells.
 
-    Parameters
-    ----------
-    grades : rows of `safety_grades` of one phase
-    style : sizes
-    title : what is shown
+    `grades`: rows of `safety_grades` of one phase.
     """
     import plotnine as p9
 

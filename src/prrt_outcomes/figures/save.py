@@ -29,20 +29,11 @@ def save_figures(
 ) -> list[Path]:
     """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`.
 
-    Parameters
-    ----------
-    figures : in the order of the page
-    folder : made where it is missing; figures of an earlier run that are no longer drawn are removed
-    formats : of `pdf`, `svg`, `png`
-    dpi : dots an inch of a png
+    `figures`: in the order of the page.
+    `folder`: made where it is missing; figures of an earlier run that are no longer drawn are removed.
 
-    Returns
-    -------
-    list of Path
-        the pictures written, in the order of the figures.
+    The pictures written, in the order of the figures.
 
-    Notes
-    -----
     No date, no random identifier and no font of the machine enters a file.
     """
     import matplotlib

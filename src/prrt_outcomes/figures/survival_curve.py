@@ -25,11 +25,9 @@ from prrt_outcomes.wording.terms import name_code, name_column, name_term
 class CurveText:
     """Words of a survival figure.
 
-    Attributes
-    ----------
-    title : what is shown, such as ``Progression-free survival``
-    time : title of the time axis
-    level : confidence level of the bands and of the medians, between 0 and 1
+    `title`: what is shown, such as ``Progression-free survival``.
+    `time`: title of the time axis.
+    `level`: confidence level of the bands and of the medians, between 0 and 1.
     """
 
     title: str
@@ -47,18 +45,12 @@ def plot_survival_curve(
 ):
     """Draw survival curves with bands, censor ticks, medians and an aligned table of numbers at risk.
 
-    Parameters
-    ----------
-    curve : rows of `km_curve` of one endpoint and grouping, in the order in which groups are shown
-    at_risk : the same of `km_at_risk`; its times are the ticks of the axis
-    summary : the same of `km_summary`: n, events, median and its interval
-    tests : the overall rows of `logrank` for the grouping; the log-rank tests are printed
-    style, text : sizes and words
+    `curve`: rows of `km_curve` of one endpoint and grouping, in the order in which groups are shown.
+    `at_risk`: the same of `km_at_risk`; its times are the ticks of the axis.
+    `summary`: the same of `km_summary`: n, events, median and its interval.
+    `tests`: the overall rows of `logrank` for the grouping; the log-rank tests are printed.
 
-    Returns
-    -------
-    plotnine.ggplot
-        the axis ends at the first tick with fewer than 3 per cent of the patients at risk.
+    The axis ends at the first tick with fewer than 3 per cent of the patients at risk.
     """
     group_by = str(curve["group_by"].iloc[0])
     groups = list(dict.fromkeys(curve["group"].astype(str)))
@@ -96,14 +88,12 @@ def plot_cumulative_incidence(
 ):
     """Draw one staircase a group or cause, rising from 0.
 
-    Parameters
-    ----------
-    curves : rows of `competing_risks` with a column `group` that is drawn (groups of one cause, or the causes)
-    at_risk : rows of `km_at_risk` of the same endpoint and grouping; their counts stand below groups, not below causes
-    names : words of each value of `group`
-    style, text : sizes and words
-    p_value : of Gray's test between the groups, printed below the title
-    group_by : grouping that gives the colours
+    `curves`: rows of `competing_risks` with a column `group` that is drawn (groups of one cause, or the causes).
+    `at_risk`: rows of `km_at_risk` of the same endpoint and grouping; their counts stand below groups, not below
+        causes.
+    `names`: words of each value of `group`.
+    `p_value`: of Gray's test between the groups, printed below the title.
+    `group_by`: grouping that gives the colours.
     """
     groups = list(dict.fromkeys(curves["group"].astype(str)))
     last = float(curves["time_months"].max())
@@ -129,11 +119,8 @@ def plot_cumulative_incidence(
 def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureStyle, title: str, time: str):
     """Draw the upper and lower bound of Turnbull's curve and the Kaplan-Meier curve.
 
-    Parameters
-    ----------
-    intervals : rows of `interval_censored_curve` of one group: the intervals that hold probability
-    curve : rows of `km_curve` of the same endpoint and group
-    style, title, time : sizes, name of the endpoint, title of the time axis
+    `intervals`: rows of `interval_censored_curve` of one group: the intervals that hold probability.
+    `curve`: rows of `km_curve` of the same endpoint and group.
     """
     ticks = month_ticks(last_followed(curve))
     band = bound_curve(intervals, ticks[-1])

@@ -60,15 +60,13 @@ METHOD_COLOURS = {
 class FigureStyle:
     """Sizes of one style of figure.
 
-    Attributes
-    ----------
-    name : ``manuscript`` (two columns of a journal wide, 7.2 inches) or ``slides`` (a 16:9 slide)
-    text : size of text in points
-    small : size of text in tables below figures, in points
-    line : width of curves in millimetres, as plotnine counts
-    width_in : width of a figure in inches
-    row_in : height of one line of text in inches
-    synthetic : whether the stamp stands on the figure
+    `name`: ``manuscript`` (two columns of a journal wide, 7.2 inches) or ``slides`` (a 16:9 slide).
+    `text`: size of text in points.
+    `small`: size of text in tables below figures, in points.
+    `line`: width of curves in millimetres, as plotnine counts.
+    `width_in`: width of a figure in inches.
+    `row_in`: height of one line of text in inches.
+    `synthetic`: whether the stamp stands on the figure.
     """
 
     name: str
@@ -111,11 +109,8 @@ def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
 def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None, legend: str = "top"):
     """Theme of every figure: white, two axes, text of the style, the synthetic-data caption in the stamp's colour.
 
-    Parameters
-    ----------
-    style : sizes
-    height_in, width_in : size of the figure; the width of the style where it is left out
-    legend : ``top``, ``bottom``, ``right`` or ``none``
+    `height_in`, `width_in`: size of the figure; the width of the style where it is left out.
+    `legend`: ``top``, ``bottom``, ``right`` or ``none``.
     """
     import plotnine as p9
 
@@ -173,13 +168,10 @@ def group_scales(
 ) -> list:
     """Colour, fill and line type of the levels of a grouping, with one legend.
 
-    Parameters
-    ----------
-    groups : levels in the order of the legend
-    labels : words of each level
-    colours : colour of each level, as `color_groups` gives them
-    title : title of the legend
-    fill : whether the legend shows the fill
+    `groups`: levels in the order of the legend.
+    `labels`: words of each level.
+    `colours`: colour of each level, as `color_groups` gives them.
+    `fill`: whether the legend shows the fill.
     """
     import plotnine as p9
 
@@ -204,9 +196,7 @@ SHARES, TEXT_X = "shares", 10.0
 def share_columns(widths: Sequence[float]) -> list:
     """Facets of a figure of shares: the column `shares` with an axis from 0 to 100%, and columns of text beside it.
 
-    Parameters
-    ----------
-    widths : relative widths of the columns; the x of text is `TEXT_X`, the facet variable is `column`
+    `widths`: relative widths of the columns; the x of text is `TEXT_X`, the facet variable is `column`.
     """
     import plotnine as p9
 

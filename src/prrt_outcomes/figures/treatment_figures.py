@@ -86,12 +86,7 @@ def is_share(item: str) -> bool:
 def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
     """Draw every share of the whole cohort as a point with its interval.
 
-    Parameters
-    ----------
-    delivery : rows of `treatment_delivery` that are shares and belong to the whole cohort
-    style : sizes
-    title : what is shown
-    level : confidence level
+    `delivery`: rows of `treatment_delivery` that are shares and belong to the whole cohort.
     """
     import plotnine as p9
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.statistics.weights import compute_effective_sample_size
+from prrt_outcomes.statistics.weights import refit_in_blocks
 
 STATISTICS = ("mean", "standard_deviation", "median", "share")
 BALANCED = 1e-8
-BLOCK_ELEMENTS = 1 << 16
 MAX_ITERATIONS = 60
 POLISHING_STEPS = 4
 STEP_LIMIT = 3.0
@@ -24,9 +23,7 @@ class MaicTarget:
 
     Attributes
     ----------
-    covariate : column of our data
-    statistic : ``mean``, ``standard_deviation`` (needs a mean of the same covariate), ``median``, or
-        ``share``
+    statistic : ``mean``, ``standard_deviation`` (needs a mean of the same covariate), ``median``, ``share``
     value : what was published; a share between 0 and 1
     level : category whose share it is; empty for a 0/1 column
     """
@@ -39,9 +36,8 @@ class MaicTarget:
     @property
     def name(self) -> str:
         """The target in words."""
-        return f"{self.statistic.replace('_', ' ')} of {self.covariate}" + (
-            f" = {self.level}" if self.level else ""
-        )
+        level = f" = {self.level}" if self.level else ""
+        return f"{self.statistic.replace('_', ' ')} of {self.covariate}{level}"
 
 
 @dataclass(frozen=True)
@@ -50,19 +46,15 @@ class MaicResult:
 
     Attributes
     ----------
-    status : ``ok``
     weights : (n,) exp(X b), X centred on the targets; nan where a covariate is missing
     coefficients : b, one a target
-    effective_sample_size : (sum w)^2 / sum w^2
     n_missing : rows without a weight
     balance : one row a target: covariate, statistic, level, target, before, after (for a median: the share
         above it, target 0.5)
     """
 
-    status: str
     weights: np.ndarray
     coefficients: np.ndarray
-    effective_sample_size: float
     n_missing: int
     balance: pd.DataFrame
 
@@ -70,16 +62,10 @@ class MaicResult:
 def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicResult:
     """Weigh rows so that their summaries equal the targets (method of moments).
 
-    Parameters
-    ----------
-    covariates : one row a patient
-    targets : summaries of the comparator
-
     Raises
     ------
-    ValueError
-        names every target that is malformed, unknown or outside the range of the data; or says that the
-        targets are jointly out of reach although each alone is not. Then there are no weights.
+    ValueError : names every target that is malformed, unknown or outside the range of the data; or says that
+        the targets are jointly out of reach although each alone is not
 
     Notes
     -----
@@ -92,19 +78,18 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
     beta = _minimise(inner, targets)
     weights = np.full(len(matrix), np.nan)
     weights[complete] = np.exp(inner @ beta)
-    used = weights[complete]
+    inside, used = covariates[complete], weights[complete]
     balance = pd.DataFrame(
         {
             "covariate": [t.covariate for t in targets],
             "statistic": [t.statistic for t in targets],
             "level": [t.level for t in targets],
             "target": [0.5 if t.statistic == "median" else float(t.value) for t in targets],
-            "before": _summaries(covariates[complete], targets, np.ones(len(used))),
-            "after": _summaries(covariates[complete], targets, used),
+            "before": _summaries(inside, targets, np.ones(len(used))),
+            "after": _summaries(inside, targets, used),
         }
     )
-    size = float(compute_effective_sample_size(used))
-    return MaicResult("ok", weights, beta, size, int((~complete).sum()), balance)
+    return MaicResult(weights, beta, int((~complete).sum()), balance)
 
 
 def bootstrap_maic(
@@ -123,24 +108,9 @@ def bootstrap_maic(
     status : (R,) ``ok`` or ``no_solution``
     """
     matrix, complete = _centred_on_targets(covariates, targets)
-    weights_matrix = np.asarray(weights_matrix)
-    if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(matrix):
-        raise ValueError(
-            f"weights_matrix has shape {weights_matrix.shape}; expected (replicates, {len(matrix)})"
-        )
     inner = matrix[complete]
     start = _minimise(inner, targets)
-    out = np.full(weights_matrix.shape, np.nan)
-    status = np.empty(len(weights_matrix), dtype=object)
-    size = max(1, BLOCK_ELEMENTS // max(len(inner), 1))
-    for begin in range(0, len(weights_matrix), size):
-        block = slice(begin, begin + size)
-        counts = weights_matrix[block][:, complete].astype(float)
-        fitted, status[block] = _fit_block(counts, inner, start)
-        part = np.full((len(counts), len(matrix)), np.nan)
-        part[:, complete] = fitted
-        out[block] = part
-    return out, status.astype(str)
+    return refit_in_blocks(weights_matrix, complete, lambda counts: _fit_block(counts, inner, start))
 
 
 def _centred_on_targets(
@@ -165,10 +135,8 @@ def _centred_on_targets(
             centred = x - target.value
         columns.append(centred)
         if not (np.nanmin(centred) < 0 < np.nanmax(centred)):
-            low, high = _reach(x, target)
-            faults.append(
-                f"{target.name} {target.value:g} is outside the data ({low:g} to {high:g}): no solution"
-            )
+            reach = f"{np.nanmin(x):g} to {np.nanmax(x):g}"
+            faults.append(f"{target.name} {target.value:g} is outside the data ({reach}): no solution")
     if faults:
         raise ValueError("; ".join(faults))
     matrix = np.column_stack(columns)
@@ -190,11 +158,8 @@ def _fault(target: MaicTarget, covariates: pd.DataFrame, means: dict) -> str:
         if target.statistic != "share":
             return f"{target.name}: a level has a share only"
         levels = sorted(set(column.astype(str)))
-        return (
-            ""
-            if target.level in levels
-            else f"{target.name}: the data have {', '.join(levels)} only: no solution"
-        )
+        found = target.level in levels
+        return "" if found else f"{target.name}: the data have {', '.join(levels)} only: no solution"
     if not pd.api.types.is_numeric_dtype(column):
         return f"{target.name}: {target.covariate} is a category; give the share of a level"
     if target.statistic == "share" and not column.astype(float).isin([0.0, 1.0]).all():
@@ -210,11 +175,6 @@ def _values(covariates: pd.DataFrame, target: MaicTarget) -> np.ndarray:
     if target.level:
         return np.where(column.isna(), np.nan, (column.astype(str) == target.level).astype(float))
     return column.to_numpy(dtype=float, na_value=np.nan)
-
-
-def _reach(x: np.ndarray, target: MaicTarget) -> tuple[float, float]:
-    """Range that a message shows."""
-    return float(np.nanmin(x)), float(np.nanmax(x))
 
 
 def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
@@ -237,18 +197,16 @@ def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
         mean = share @ scaled
         return (scaled * share[:, None]).T @ scaled - np.outer(mean, mean)
 
-    zero = np.zeros(scaled.shape[1])
     fit = minimize(  # type: ignore[call-overload]
         lambda b: logsumexp(scaled @ b),
-        zero,
+        np.zeros(scaled.shape[1]),
         jac=gradient,
         hess=hessian,
         method="trust-exact",
         options={"gtol": 1e-10, "maxiter": 500},
     )
     best = fit.x
-    # The search ends where the objective no longer falls by more than rounding; the gradient can still be
-    # improved.
+    # The search ends where the objective falls by rounding only; the gradient can still be improved.
     for _ in range(POLISHING_STEPS):
         step = np.linalg.lstsq(hessian(best), gradient(best), rcond=None)[0]
         if np.abs(step).max() > 1:
@@ -304,8 +262,6 @@ def _summaries(covariates: pd.DataFrame, targets: Sequence[MaicTarget], weights:
         x = _values(covariates, target)
         if target.statistic == "standard_deviation":
             out.append(float(np.sqrt(max(share @ x**2 - (share @ x) ** 2, 0.0))))
-        elif target.statistic == "median":
-            out.append(float(share @ (x > target.value)))
         else:
-            out.append(float(share @ x))
+            out.append(float(share @ (x > target.value if target.statistic == "median" else x)))
     return out

@@ -13,10 +13,11 @@ from scipy.special import expit, logit
 from prrt_outcomes.statistics.cox_result import format_coefficient_table
 from prrt_outcomes.statistics.model_rows import Design, compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.separation import find_estimable_columns
+from prrt_outcomes.statistics.weights import refit_in_blocks
 
 CERTAIN = 1e-8
-BLOCK_ELEMENTS = 1 << 16
 MAX_ITERATIONS = 40
+NEAREST_KEPT = 400
 STEP_TOLERANCE = 1e-6
 
 
@@ -29,7 +30,6 @@ class PropensityResult:
     status : ``ok``; ``not_estimable`` (constant or collinear columns were left out, scores are there);
         ``separation`` (covariates tell cohort from control without error: no overlap, scores empty);
         ``one_group`` (cohort or control is empty, scores empty)
-    reason : the status in words
     score : (n,) probability of the cohort; nan where a covariate is missing
     table : one row a coefficient, with odds_ratio
     intercept : of the covariates as given
@@ -60,52 +60,40 @@ def fit_propensity(
 
     Raises
     ------
-    ValueError
-        for group labels other than 0/1, or lengths that differ.
+    ValueError : group labels other than 0/1, or lengths that differ
     """
     design = derive_design_matrix(covariates, references=references)
     group = _check_group(in_cohort, len(design.complete))
     y = group[design.complete]
     score = np.full(len(group), np.nan)
-    p = len(design.columns)
-    statuses = np.full(p, "one_group", dtype=object)
-    empty = np.full(p, np.nan)
+    full = np.full((2, len(design.columns)), np.nan)
+
+    def result(status: str, reason: str, statuses: np.ndarray, intercept: float = np.nan) -> PropensityResult:
+        table = format_coefficient_table(
+            design, y, full[0], full[1], statuses, confidence, ratio="odds_ratio"
+        )
+        return PropensityResult(status, reason, score, table, intercept, design.n_missing)
+
     if not (y.any() and (~y).any()):
-        table = format_coefficient_table(design, y, empty, empty, statuses, confidence, ratio="odds_ratio")
-        reason = "cohort and control must both have complete rows"
-        return PropensityResult("one_group", reason, score, table, np.nan, design.n_missing)
-    centre, scale = compute_centre_and_scale(design.matrix)
-    matrix = (design.matrix - centre) / scale
-    used = find_estimable_columns(matrix.T @ matrix, float(len(matrix)))
+        statuses = np.full(len(design.columns), "one_group", dtype=object)
+        return result("one_group", "cohort and control must both have complete rows", statuses)
+    matrix, centre, scale, used = _standardise(design)
     statuses = np.where(used, "ok", "not_estimable").astype(object)
-    beta, errors, intercept, probabilities = _fit_logit(y, matrix[:, used])
-    if probabilities is None:
+    fit = _fit_logit(y, matrix[:, used])
+    if fit is None:
         statuses[used] = "separation"
-        table = format_coefficient_table(design, y, empty, empty, statuses, confidence, ratio="odds_ratio")
         reason = "the covariates tell cohort from control without error: there is no overlap"
-        return PropensityResult("separation", reason, score, table, np.nan, design.n_missing)
-    score[design.complete] = probabilities
-    full = np.full((2, p), np.nan)
-    full[:, used] = np.vstack([beta, errors]) / scale[used]
-    table = format_coefficient_table(design, y, full[0], full[1], statuses, confidence, ratio="odds_ratio")
+        return result("separation", reason, statuses)
+    score[design.complete] = fit[2]
+    full[:, used] = np.vstack([fit[0][1:], fit[1][1:]]) / scale[used]
     names = [c.name for c, u in zip(design.columns, used, strict=True) if not u]
     reason = f"constant or collinear: {', '.join(names)}" if names else ""
-    return PropensityResult(
-        "not_estimable" if names else "ok",
-        reason,
-        score,
-        table,
-        float(intercept - np.nansum(full[0] * centre)),
-        design.n_missing,
-    )
+    intercept = float(fit[0][0] - np.nansum(full[0] * centre))
+    return result("not_estimable" if names else "ok", reason, statuses, intercept)
 
 
 def bootstrap_propensity(
-    in_cohort,
-    covariates: pd.DataFrame,
-    weights_matrix: np.ndarray,
-    *,
-    references: Mapping[str, object] | None = None,
+    in_cohort, covariates: pd.DataFrame, weights_matrix: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Refit the propensity model under each row of a matrix of weights.
 
@@ -120,29 +108,13 @@ def bootstrap_propensity(
 
     Notes
     -----
-    Newton's method on blocks of replicates. Columns that are constant or collinear in the whole data are
-    left out of all replicates.
+    Columns that are constant or collinear in the whole data are left out of all replicates.
     """
-    design = derive_design_matrix(covariates, references=references)
-    group = _check_group(in_cohort, len(design.complete))
-    weights_matrix = np.asarray(weights_matrix)
-    if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(group):
-        raise ValueError(
-            f"weights_matrix has shape {weights_matrix.shape}; expected (replicates, {len(group)})"
-        )
-    matrix = _with_intercept(design)
-    y = group[design.complete].astype(float)
-    score = np.full(weights_matrix.shape, np.nan)
-    status = np.empty(len(weights_matrix), dtype=object)
-    size = max(1, BLOCK_ELEMENTS // max(len(y), 1))
-    for begin in range(0, len(weights_matrix), size):
-        block = slice(begin, begin + size)
-        weights = weights_matrix[block][:, design.complete].astype(float)
-        fitted, status[block] = _fit_block(weights, matrix, y)
-        part = np.full((len(weights), len(group)), np.nan)
-        part[:, design.complete] = fitted
-        score[block] = part
-    return score, status.astype(str)
+    design = derive_design_matrix(covariates)
+    y = _check_group(in_cohort, len(design.complete))[design.complete].astype(float)
+    matrix, _, _, used = _standardise(design)
+    exog = np.column_stack([np.ones(len(y)), matrix[:, used]])
+    return refit_in_blocks(weights_matrix, design.complete, lambda weights: _fit_block(weights, exog, y))
 
 
 def _check_group(in_cohort, n: int) -> np.ndarray:
@@ -155,16 +127,15 @@ def _check_group(in_cohort, n: int) -> np.ndarray:
     return values.astype(float) == 1
 
 
-def _with_intercept(design: Design) -> np.ndarray:
-    """Standardised estimable columns after a column of ones."""
+def _standardise(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Standardised columns, their centre and scale, and which of them are estimable."""
     centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
-    used = find_estimable_columns(matrix.T @ matrix, float(len(matrix)))
-    return np.column_stack([np.ones(len(matrix)), matrix[:, used]])
+    return matrix, centre, scale, find_estimable_columns(matrix.T @ matrix, float(len(matrix)))
 
 
-def _fit_logit(y: np.ndarray, matrix: np.ndarray):
-    """Coefficients, errors, intercept and probabilities; probabilities None under separation."""
+def _fit_logit(y: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Coefficients and errors, the intercept's first, and probabilities; None under separation."""
     import statsmodels.api as sm
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
@@ -175,18 +146,15 @@ def _fit_logit(y: np.ndarray, matrix: np.ndarray):
         try:
             fit = sm.Logit(y.astype(float), exog).fit(method="newton", maxiter=100, tol=1e-12, disp=0)
         except (PerfectSeparationError, np.linalg.LinAlgError):
-            return None, None, np.nan, None
+            return None
     probabilities = expit(exog @ fit.params)
     certain = np.minimum(probabilities, 1 - probabilities) < CERTAIN
-    if (
-        not np.isfinite(fit.params).all()
-        or certain.all()
-        or (certain.any() and not fit.mle_retvals["converged"])
-    ):
-        return None, None, np.nan, None
-    if np.abs(fit.params[1:]).max(initial=0.0) > -np.log(CERTAIN) or not np.isfinite(fit.bse).all():
-        return None, None, np.nan, None
-    return fit.params[1:], fit.bse[1:], float(fit.params[0]), probabilities
+    separated = certain.all() or (certain.any() and not fit.mle_retvals["converged"])
+    if separated or not np.isfinite(fit.params).all() or not np.isfinite(fit.bse).all():
+        return None
+    if np.abs(fit.params[1:]).max(initial=0.0) > -np.log(CERTAIN):
+        return None
+    return fit.params, fit.bse, probabilities
 
 
 def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -224,9 +192,6 @@ def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[
     return fitted, status
 
 
-NEAREST_KEPT = 400
-
-
 @dataclass(frozen=True)
 class MatchingResult:
     """Matched sets.
@@ -235,11 +200,9 @@ class MatchingResult:
     ----------
     status : ``ok`` or ``no_matches``
     pairs : one row a pair: set (0, 1, ... one a matched cohort row), cohort_row, control_row (positions),
-        distance (on the scale of the logit)
-    weights : (n,) 1 for a matched cohort row, 1 / (controls in the set) for a matched control, 0 for the
-        others
+        distance (on the scale of the logit, as `caliper`)
+    weights : (n,) 1 for a matched cohort row, 1 / (controls in the set) for a matched control, else 0
     matched_set : (n,) set of each row, -1 where unmatched; the cluster of a robust variance
-    caliper : largest distance allowed, on the scale of the logit
     n_unmatched : cohort rows without a control
     """
 
@@ -252,25 +215,19 @@ class MatchingResult:
 
 
 def fit_matching(
-    score: np.ndarray,
-    in_cohort: np.ndarray,
-    *,
-    n_controls: int = 1,
-    caliper_sd: float = 0.2,
+    score: np.ndarray, in_cohort: np.ndarray, *, n_controls: int = 1, caliper_sd: float = 0.2
 ) -> MatchingResult:
     """Match each cohort row to up to `n_controls` control rows, none used twice.
 
     Parameters
     ----------
     score : (n,) propensity scores; rows without one, or with 0 or 1, are not matched
-    in_cohort : (n,) True for the cohort
     n_controls : k of 1:k; first controls are shared out before second ones
     caliper_sd : largest distance, in pooled standard deviations of the logit
 
     Raises
     ------
-    ValueError
-        for lengths that differ, k below 1 or a caliper of 0 or less.
+    ValueError : lengths that differ, k below 1 or a caliper of 0 or less
 
     Notes
     -----
@@ -314,9 +271,8 @@ def _caliper(scale, cohort, control, caliper_sd: float) -> float:
 
 def _match_once(cohort: np.ndarray, control: np.ndarray, caliper: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions of matched cohort and control rows, one to one."""
-    nothing = np.empty(0, dtype=np.int64)
     if not len(cohort) or not len(control) or np.isnan(caliper):
-        return nothing, nothing
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
@@ -330,19 +286,17 @@ def _match_once(cohort: np.ndarray, control: np.ndarray, caliper: float) -> tupl
     low = np.maximum(low, middle - NEAREST_KEPT // 2)
     high = np.maximum(np.minimum(high, middle + NEAREST_KEPT // 2), low)
     size = high - low
-    row = np.repeat(np.arange(len(cohort)), size)
+    own = np.arange(len(cohort))
+    row = np.repeat(own, size)
     column = np.repeat(low, size) + np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
     distance = np.abs(cohort[row] - ordered[column])
     # A stand-in that each row may take, dearer than all distances together, leaves as few unmatched as
     # possible; the 1 keeps a distance of 0 from being read as no edge.
     unmatched = 2.0 + (len(cohort) + 1) * reach
-    own = np.arange(len(cohort))
     cost = np.concatenate([distance + 1.0, np.full(len(cohort), unmatched + 1.0)])
-    edges = csr_array(
-        (cost, (np.concatenate([row, own]), np.concatenate([column, len(control) + own]))),
-        shape=(len(cohort), len(control) + len(cohort)),
-    )
-    rows, columns = min_weight_full_bipartite_matching(edges)
+    places = np.concatenate([row, own]), np.concatenate([column, len(control) + own])
+    shape = (len(cohort), len(control) + len(cohort))
+    rows, columns = min_weight_full_bipartite_matching(csr_array((cost, places), shape=shape))
     real = columns < len(control)
     return rows[real], order[columns[real]]
 
@@ -355,15 +309,8 @@ def _gather(pairs, cohort, control, scale, caliper: float, n_cohort: int) -> Mat
     matched_set = np.full(len(scale), -1)
     weights[cohort_row] = 1.0
     weights[control_row] = 1 / n_controls[of_pair]
-    matched_set[cohort_row] = of_pair
-    matched_set[control_row] = of_pair
-    frame = pd.DataFrame(
-        {
-            "set": of_pair,
-            "cohort_row": cohort_row,
-            "control_row": control_row,
-            "distance": np.abs(scale[cohort_row] - scale[control_row]),
-        }
-    )
+    matched_set[cohort_row] = matched_set[control_row] = of_pair
+    columns = {"set": of_pair, "cohort_row": cohort_row, "control_row": control_row}
+    frame = pd.DataFrame(columns | {"distance": np.abs(scale[cohort_row] - scale[control_row])})
     status = "ok" if len(frame) else "no_matches"
     return MatchingResult(status, frame, weights, matched_set, caliper, n_cohort - len(matched))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from prrt_outcomes.statistics.data import compute_codes
 from prrt_outcomes.statistics.model_rows import derive_indicator_matrix
 
 ESTIMANDS = ("ATT", "overlap", "ATE")
+BLOCK_CELLS = 2_000_000
+BLOCK_ELEMENTS = 1 << 16
 
 
 def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estimand: str) -> np.ndarray:
@@ -20,7 +22,6 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
     Parameters
     ----------
     score : (n,) or (R, n) probability e of being in the cohort
-    in_cohort : (n,) True for the cohort, False for the control
     estimand : cohort | control: ``ATT`` 1 | e/(1-e), ``overlap`` 1-e | e, ``ATE`` 1/e | 1/(1-e)
 
     Returns
@@ -29,9 +30,8 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
 
     Raises
     ------
-    ValueError
-        for an unknown estimand; for scores outside 0 to 1; for a score of exactly 0 or 1 where its weight
-        would be infinite: there is no overlap there, so trim first.
+    ValueError : an unknown estimand, scores outside 0 to 1, or a score of exactly 0 or 1 where its weight would
+        be infinite: there is no overlap there, so trim first
 
     Notes
     -----
@@ -69,10 +69,7 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
 
 
 def compute_trimming(
-    score: np.ndarray,
-    in_cohort: np.ndarray,
-    *,
-    bounds: tuple[float, float] | None = None,
+    score: np.ndarray, in_cohort: np.ndarray, *, bounds: tuple[float, float] | None = None
 ) -> np.ndarray:
     """Flag the rows that stay: (n,).
 
@@ -112,15 +109,12 @@ def compute_effective_sample_size(weights: np.ndarray) -> np.ndarray | float:
 
 
 def compute_balance(
-    in_cohort: np.ndarray,
-    covariates: pd.DataFrame,
-    weights: np.ndarray | None = None,
+    in_cohort: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray | None = None
 ) -> pd.DataFrame:
     """Standardised mean differences, one row a covariate or level.
 
     Parameters
     ----------
-    in_cohort : (n,) True for the cohort
     covariates : numbers, and categories of which every level is a row
     weights : (n,) after weighting; without them only the columns before weighting are filled
 
@@ -133,8 +127,7 @@ def compute_balance(
 
     Raises
     ------
-    ValueError
-        for lengths that differ or negative weights.
+    ValueError : lengths that differ or negative weights
 
     Notes
     -----
@@ -147,22 +140,20 @@ def compute_balance(
     n = len(matrix)
     if len(in_cohort) != n:
         raise ValueError(f"in_cohort has {len(in_cohort)} values for {n} rows")
-    weighted = weights is not None
-    weights = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
-    if len(weights) != n or (weights < 0).any():
-        raise ValueError(f"weights: expected {n} values of 0 or more")
     known = np.isfinite(matrix)
     values = np.where(known, matrix, 0.0)
     count, mean, variance = _moments(values, known, in_cohort)
-    usable = known & np.isfinite(weights)[:, None]
-    mean_weighted = (
-        _weighted_means(values, usable, in_cohort, weights) if weighted else np.full_like(mean, np.nan)
-    )
+    mean_weighted = np.full_like(mean, np.nan)
+    if weights is not None:
+        weights = np.asarray(weights, dtype=float)
+        if len(weights) != n or (weights < 0).any():
+            raise ValueError(f"weights: expected {n} values of 0 or more")
+        usable = known & np.isfinite(weights)[:, None]
+        mean_weighted = _weighted_means(values, usable, in_cohort, weights)
     pooled = np.sqrt(variance.mean(axis=0))
     status = np.where((count < 2).any(axis=0), "too_few", "ok").astype(object)
     gap = np.where(status == "ok", pooled, np.nan)
     status[(gap == 0) & (mean[0] != mean[1])] = "no_variance"
-    ratio = np.divide(variance[0], variance[1], out=np.full(len(columns), np.nan), where=variance[1] > 0)
     return pd.DataFrame(
         {
             "term": pd.array([c.term for c in columns], dtype="string"),
@@ -176,7 +167,7 @@ def compute_balance(
             "mean_cohort_weighted": mean_weighted[0],
             "mean_control_weighted": mean_weighted[1],
             "smd_weighted": _standardise(mean_weighted, gap),
-            "variance_ratio": ratio,
+            "variance_ratio": _divide(variance[0], variance[1]),
             "status": pd.array(status.tolist(), dtype="string"),
         }
     )
@@ -188,12 +179,9 @@ def _moments(values, known, in_cohort):
     for group in (in_cohort, ~in_cohort):
         inside = known & group[:, None]
         count = inside.sum(axis=0)
-        mean = np.divide(
-            (values * inside).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0
-        )
+        mean = _divide((values * inside).sum(axis=0), count)
         squares = (np.where(inside, values - np.nan_to_num(mean), 0.0) ** 2).sum(axis=0)
-        variance = np.divide(squares, count - 1, out=np.full(len(count), np.nan), where=count > 1)
-        out.append((count, mean, variance))
+        out.append((count, mean, _divide(squares, count - 1)))
     return tuple(np.array(part) for part in zip(*out, strict=True))
 
 
@@ -202,21 +190,45 @@ def _weighted_means(values, usable, in_cohort, weights) -> np.ndarray:
     out = []
     for group in (in_cohort, ~in_cohort):
         w = np.where(usable & group[:, None], np.nan_to_num(weights)[:, None], 0.0)
-        total = w.sum(axis=0)
-        out.append(
-            np.divide((w * values).sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
-        )
+        out.append(_divide((w * values).sum(axis=0), w.sum(axis=0)))
     return np.array(out)
 
 
 def _standardise(mean: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """Difference of means over the pooled deviation; 0 where both are 0."""
     difference = mean[0] - mean[1]
-    out = np.divide(difference, gap, out=np.full(len(gap), np.nan), where=gap > 0)
-    return np.where((gap == 0) & (difference == 0), 0.0, out)
+    return np.where((gap == 0) & (difference == 0), 0.0, _divide(difference, gap))
 
 
-BLOCK_CELLS = 2_000_000
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotient, nan where the divisor is not above 0."""
+    return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
+
+
+def refit_in_blocks(
+    weights_matrix: np.ndarray,
+    complete: np.ndarray,
+    fit_block: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Refit under each row of a matrix of weights, by blocks of bounded size: values (R, n) and status (R,).
+
+    Parameters
+    ----------
+    weights_matrix : (R, n) counts or case weights
+    complete : (n,) rows that are fitted; the columns of the others are nan
+    fit_block : values and status of a block of weights of the complete rows
+    """
+    weights_matrix = np.asarray(weights_matrix)
+    if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(complete):
+        shape = weights_matrix.shape
+        raise ValueError(f"weights_matrix has shape {shape}; expected (replicates, {len(complete)})")
+    values = np.full(weights_matrix.shape, np.nan)
+    status = np.empty(len(weights_matrix), dtype=object)
+    size = max(1, BLOCK_ELEMENTS // max(int(complete.sum()), 1))
+    for begin in range(0, len(weights_matrix), size):
+        block = slice(begin, begin + size)
+        values[block, complete], status[block] = fit_block(weights_matrix[block][:, complete].astype(float))
+    return values, status.astype(str)
 
 
 def compute_block_sizes(n: int, replicates: int) -> list[int]:
@@ -230,8 +242,7 @@ def draw_block(codes: NDArray[np.int64], size: int, seed: int, block: int) -> ND
 
     Parameters
     ----------
-    codes : stratum of each patient, shape (n,); patients are drawn with replacement within their stratum
-    size : replicates in the block
+    codes : stratum of each patient, shape (n,), within which they are drawn with replacement
     seed, block : together they name the random stream
 
     Returns
@@ -258,9 +269,7 @@ def draw_weights(
 
     Parameters
     ----------
-    n : patients
-    replicates : rows in all, at least 1
-    seed : whole number
+    n, replicates : patients and rows in all, at least 1
     stratum : one label a patient (centre), drawn within
 
     Raises

@@ -13,14 +13,7 @@ from prrt_outcomes.statistics.data import SurvivalData
 
 @dataclass(frozen=True)
 class DesignColumn:
-    """One column of a design matrix.
-
-    Attributes
-    ----------
-    term : name of the covariate
-    level : category that the column marks with 1; empty for a number
-    reference : category that all columns of the term are held against; empty for a number
-    """
+    """One column: its covariate, and for a category the level marked 1 and the level it is held against."""
 
     term: str
     level: str
@@ -28,7 +21,7 @@ class DesignColumn:
 
     @property
     def name(self) -> str:
-        """Name for a message: the term, and its level where it has one."""
+        """Name for a message."""
         return f"{self.term}={self.level}" if self.level else self.term
 
 
@@ -56,9 +49,7 @@ class Design:
 
 
 def derive_design_matrix(
-    covariates: pd.DataFrame | pd.Series | np.ndarray,
-    *,
-    references: Mapping[str, object] | None = None,
+    covariates: pd.DataFrame | pd.Series | np.ndarray, *, references: Mapping[str, object] | None = None
 ) -> Design:
     """Turn numbers and categories into the columns of a regression model.
 
@@ -77,9 +68,8 @@ def derive_design_matrix(
 
     Raises
     ------
-    ValueError
-        when a reference names an unknown covariate or a level that no complete row has, when a number is
-        infinite, when there is no covariate, or when a name is there twice.
+    ValueError : a reference that names an unknown covariate or a level that no complete row has, an infinite
+        number, no covariate, or a name that is there twice
 
     Examples
     --------
@@ -92,17 +82,14 @@ def derive_design_matrix(
     references = dict(references or {})
     unknown = sorted(set(references) - set(frame.columns))
     if unknown:
-        raise ValueError(
-            f"reference for {', '.join(unknown)}: no such covariate; there are {list(frame.columns)}"
-        )
+        there = list(frame.columns)
+        raise ValueError(f"reference for {', '.join(unknown)}: no such covariate; there are {there}")
     complete = np.asarray(~frame.isna().to_numpy().any(axis=1))
     frame = frame.loc[complete]
     parts, columns = [], []
     for term in frame.columns:
-        if _is_categorical(frame[term]):
-            matrix, described = _code_categories(frame[term], references.get(term))
-        else:
-            matrix, described = _code_number(frame[term], references.get(term))
+        code = _code_categories if _is_categorical(frame[term]) else _code_number
+        matrix, described = code(frame[term], references.get(term))
         parts.append(matrix)
         columns.extend(described)
     matrix = np.column_stack(parts) if parts else np.empty((len(frame), 0))
@@ -118,14 +105,13 @@ def derive_indicator_matrix(covariates: pd.DataFrame) -> tuple[np.ndarray, tuple
     parts, columns = [], []
     for term in frame.columns:
         column = frame[term]
-        known = column.notna().to_numpy()
         if not _is_categorical(column):
             parts.append(column.to_numpy(dtype=float, na_value=np.nan)[:, None])
             columns.append(DesignColumn(term, "", ""))
             continue
         codes, levels = _levels(column)
-        block = (codes[:, None] == np.arange(len(levels))[None, :]).astype(float)
-        block[~known] = np.nan
+        block = (codes[:, None] == np.arange(len(levels))).astype(float)
+        block[column.isna().to_numpy()] = np.nan
         parts.append(block)
         columns.extend(DesignColumn(term, level, "") for level in levels)
     return np.column_stack(parts), tuple(columns)
@@ -185,17 +171,16 @@ def _code_categories(column: pd.Series, reference) -> tuple[np.ndarray, list[Des
         only = levels[0] if levels else ""
         return np.zeros((len(codes), 1)), [DesignColumn(str(column.name), "", only)]
     others = [k for k in range(len(levels)) if k != base]
-    matrix = (codes[:, None] == np.array(others)[None, :]).astype(float)
+    matrix = (codes[:, None] == np.array(others)).astype(float)
     return matrix, [DesignColumn(str(column.name), levels[k], levels[base]) for k in others]
 
 
 def _levels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Codes and names of the levels that occur, in category order."""
-    categorical = (
-        column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object).astype("category")
-    )
-    categorical = categorical.cat.remove_unused_categories()
-    return categorical.cat.codes.to_numpy().astype(int), [str(level) for level in categorical.cat.categories]
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object).astype("category")
+    used = column.cat.remove_unused_categories().cat
+    return used.codes.to_numpy().astype(int), [str(level) for level in used.categories]
 
 
 @dataclass(frozen=True)
@@ -259,13 +244,12 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
 
     Parameters
     ----------
-    data : survival data; events 0 or 1. Rows of weight 0 are left out
+    data : events 0 or 1; rows of weight 0 are left out
     keep : (n,) rows to use
 
     Raises
     ------
-    ValueError
-        for events other than 0 and 1.
+    ValueError : events other than 0 and 1
     """
     if (data.event > 1).any():
         found = sorted(set(data.event.tolist()) - {0, 1})[:5]
@@ -292,17 +276,9 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
 
 def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
     """The same rows in other strata, each row as a patient of its own."""
-    return _place(
-        rows.time,
-        rows.entry if rows.delayed_entry else np.full(rows.n, -np.inf),
-        rows.event,
-        rows.weights,
-        stratum,
-        rows.cluster,
-        None,
-        rows.delayed_entry,
-        np.ones(rows.n, dtype=bool),
-    )
+    late, everyone = rows.delayed_entry, np.ones(rows.n, dtype=bool)
+    entry = rows.entry if late else np.full(rows.n, -np.inf)
+    return _place(rows.time, entry, rows.event, rows.weights, stratum, rows.cluster, None, late, everyone)
 
 
 def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
@@ -311,11 +287,9 @@ def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
     out = np.empty((rows.n_cells, columns.shape[1]))
     # A row in cells first..last-1 is in every suffix that begins at or before last-1 and not yet at first-1.
     enters = rows.first > 0
-    later = bool(enters.any())
-    for j in range(columns.shape[1]):
-        v = columns[:, j]
+    for j, v in enumerate(columns.T):
         ends = np.bincount(rows.last, weights=v, minlength=rows.n_cells + 1)[1:]
-        if later:
+        if enters.any():
             ends = ends - np.bincount(rows.first[enters], weights=v[enters], minlength=rows.n_cells + 1)[1:]
         out[:, j] = np.cumsum(ends[::-1])[::-1]
     return out.reshape((rows.n_cells, *values.shape[1:]))
@@ -323,8 +297,7 @@ def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
 
 def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum (G,) or (G, p) over the cells in which each row is at risk: (n,) or (n, p)."""
-    zero = np.zeros((1, *cell_values.shape[1:]))
-    total = np.concatenate([zero, np.cumsum(cell_values, axis=0)])
+    total = np.concatenate([np.zeros((1, *cell_values.shape[1:])), np.cumsum(cell_values, axis=0)])
     return total[rows.last] - total[rows.first]
 
 
@@ -339,10 +312,9 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
     entry_rank = np.searchsorted(distinct, entry, side="right") if late else 0
     first = np.searchsorted(cells, stratum * span + entry_rank, side="right")
     last = np.searchsorted(cells, key, side="right")
-    per_patient = (
-        np.bincount(patient[event]) if patient is not None and event.any() else np.array([int(event.any())])
-    )
-    n_patients = len(np.unique(patient)) if patient is not None else len(time)
+    n_patients, most_events = len(time), int(event.any())
+    if patient is not None:
+        n_patients, most_events = len(np.unique(patient)), int(np.bincount(patient[event]).max(initial=0))
     return ModelRows(
         time=time,
         entry=entry,
@@ -356,7 +328,7 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         cell_time=distinct[cells % span - 1] if len(cells) else np.empty(0),
         cell_stratum=cells // span,
         n_patients=n_patients,
-        events_per_patient_max=int(per_patient.max(initial=0)),
+        events_per_patient_max=most_events,
         one_row_per_patient=n_patients == len(time),
         delayed_entry=bool(late and len(cells) and np.any(entry_rank > 0)),
         kept=used,

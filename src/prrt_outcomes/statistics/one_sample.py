@@ -74,10 +74,6 @@ def fit_piecewise_exponential(times: ArrayLike, survival: ArrayLike) -> Piecewis
     times : above 0, distinct, any order (a median and milestones), shape (n,)
     survival : S at each time, above 0, at most 1, not rising
 
-    Returns
-    -------
-    PiecewiseExponential; one point gives the exponential curve through it
-
     Raises
     ------
     ValueError : no points, repeated or negative times, survival outside (0, 1] or rising
@@ -120,13 +116,8 @@ def compute_one_sample_logrank(
     Parameters
     ----------
     data : survival data; with late entry only the hazard after entry is expected
-    reference : a piecewise exponential curve, or any function from times to cumulative hazards
-    cause : event code that counts
-    confidence : of the interval of O / E
-
-    Returns
-    -------
-    OneSampleLogRank; E = sum of Lambda(time) - Lambda(entry)
+    reference : a piecewise exponential curve, or any function from times to cumulative hazards Lambda;
+        E = sum of Lambda(time) - Lambda(entry)
 
     Raises
     ------
@@ -152,9 +143,8 @@ def compute_observed_expected(
     observed: float, expected: float, *, n: int = 0, confidence: float = 0.95
 ) -> OneSampleLogRank:
     """Compute the one-sample test from its two counts, as `compute_one_sample_logrank`."""
-    nan = float("nan")
     if not (np.isfinite(expected) and expected > 0):
-        return OneSampleLogRank(n, observed, expected, *(nan, nan, nan, nan, nan, nan, nan), status="too_few")
+        return OneSampleLogRank(n, observed, expected, *(float("nan"),) * 7, status="too_few")
     lower, upper = compute_poisson_interval(observed, confidence)
     z = (observed - expected) / np.sqrt(expected)
     z_wu = (observed - expected) / np.sqrt((observed + expected) / 2.0)

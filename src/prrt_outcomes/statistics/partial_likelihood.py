@@ -88,15 +88,7 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True)
 class NewtonFit:
-    """Where Newton's method came to rest.
-
-    Attributes
-    ----------
-    coefficients : (p,)
-    at : the likelihood there
-    converged : steps became negligible
-    iterations : number of steps
-    """
+    """Where Newton's method came to rest: the likelihood there, and whether its steps became negligible."""
 
     coefficients: np.ndarray
     at: Any
@@ -130,25 +122,22 @@ def compute_partial_likelihood(
     Parameters
     ----------
     matrix : (n, p); columns centred near 0 keep the information accurate
-    cell_weight : (G,) factor by which each event time counts (1 when absent); used by tests that weigh the
-        information by a function of time
+    cell_weight : (G,) factor by which each event time counts, for tests that weigh it by a function of time
     """
     eta = compute_shifted_predictor(matrix @ coefficients, rows)
     risk = rows.weights * np.exp(eta)
     risks = np.column_stack([risk, matrix * risk[:, None]])
-    of_events = sum_over_events(risks[rows.event], rows)
+    of_events = _sum_by_cell(risks[rows.event], rows.event_cell, rows)
     at_risk = compute_risk_set_sums(risks, rows)
-    # Differences of cumulative sums may lose what is tiny beside the rest; the events themselves are always
-    # there.
+    # Differences of cumulative sums may lose what is tiny beside the rest; the events are always there.
     at_risk[:, 0] = np.maximum(at_risk[:, 0], np.maximum(of_events[:, 0], SMALLEST))
     sums = at_risk[tied.cell]
     if tied.left_out.any():
         sums = sums - tied.left_out[:, None] * of_events[tied.cell]
         sums[:, 0] = np.maximum(sums[:, 0], SMALLEST)
-    weight = tied.weight if cell_weight is None else tied.weight * cell_weight[tied.cell]
-    event_weight = rows.weights[rows.event]
+    weight, event_weight = tied.weight, rows.weights[rows.event]
     if cell_weight is not None:
-        event_weight = event_weight * cell_weight[rows.event_cell]
+        weight, event_weight = weight * cell_weight[tied.cell], event_weight * cell_weight[rows.event_cell]
     with np.errstate(over="ignore"):
         # A mean lies within its column, whatever rounding has left of the sums.
         mean = np.clip(sums[:, 1:] / sums[:, :1], matrix.min(axis=0), matrix.max(axis=0))
@@ -177,17 +166,16 @@ def fit_newton(
     start: np.ndarray,
     *,
     null_information: np.ndarray | None = None,
-    max_iterations: int = MAX_ITERATIONS,
 ) -> NewtonFit:
     """Maximise a log likelihood by Newton's method with step halving.
 
     Covariates should be of comparable scale; the step tolerance is absolute on the coefficients. Not
-    converged means that some direction still moved after `max_iterations` steps: the mark of a monotone
+    converged means that some direction still moved after the last step: the mark of a monotone
     likelihood.
     """
     beta = np.array(start, dtype=float)
     at = evaluate(beta)
-    for iteration in range(1, max_iterations + 1):
+    for iteration in range(1, MAX_ITERATIONS + 1):
         step = _newton_step(at)
         if step is None or _has_melted(at.information, null_information):
             return NewtonFit(beta, at, False, iteration)
@@ -201,7 +189,7 @@ def fit_newton(
             following = evaluate(beta + step)
             halvings += 1
         beta, at = beta + step, following
-    return NewtonFit(beta, at, False, max_iterations)
+    return NewtonFit(beta, at, False, MAX_ITERATIONS)
 
 
 def compute_score_residuals(
@@ -213,44 +201,33 @@ def compute_score_residuals(
     of the d terms' means (Therneau and Grambsch 2000, section 4.2; survival coxscore2.c, agscore3.c).
     """
     relative = at.risk / rows.weights
-    hazard = _sum_over_terms(at.term_hazard, rows, tied)
-    hazard_mean = _sum_over_terms(at.term_hazard[:, None] * at.term_mean, rows, tied)
-    expected = relative[:, None] * (
-        matrix * compute_sums_over_time_at_risk(hazard, rows)[:, None]
-        - compute_sums_over_time_at_risk(hazard_mean, rows)
-    )
-    out = -expected
+    hazard = _sum_by_cell(at.term_hazard, tied.cell, rows)
+    hazard_mean = _sum_by_cell(at.term_hazard[:, None] * at.term_mean, tied.cell, rows)
+    lived = compute_sums_over_time_at_risk(hazard, rows)[:, None]
+    out = -relative[:, None] * (matrix * lived - compute_sums_over_time_at_risk(hazard_mean, rows))
+    events = matrix[rows.event]
     if tied.left_out.any():
         spared = tied.left_out * at.term_hazard
-        spared_hazard = _sum_over_terms(spared, rows, tied)[rows.event_cell]
-        spared_mean = _sum_over_terms(spared[:, None] * at.term_mean, rows, tied)[rows.event_cell]
-        out[rows.event] += relative[rows.event][:, None] * (
-            matrix[rows.event] * spared_hazard[:, None] - spared_mean
-        )
-    mean_of_means = _sum_over_terms(at.term_mean, rows, tied) / np.maximum(tied.n_events, 1)[:, None]
-    out[rows.event] += matrix[rows.event] - mean_of_means[rows.event_cell]
+        spared_hazard = _sum_by_cell(spared, tied.cell, rows)[rows.event_cell]
+        spared_mean = _sum_by_cell(spared[:, None] * at.term_mean, tied.cell, rows)[rows.event_cell]
+        out[rows.event] += relative[rows.event][:, None] * (events * spared_hazard[:, None] - spared_mean)
+    mean_of_means = _sum_by_cell(at.term_mean, tied.cell, rows) / np.maximum(tied.n_events, 1)[:, None]
+    out[rows.event] += events - mean_of_means[rows.event_cell]
     return out
 
 
-def sum_over_events(values: np.ndarray, rows: ModelRows) -> np.ndarray:
-    """Sum `values` (number of events, p) over the events of each cell: (G, p)."""
-    return np.column_stack(
-        [np.bincount(rows.event_cell, weights=v, minlength=rows.n_cells) for v in values.T]
-    )
-
-
-def _sum_over_terms(values: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
-    """Sum (D,) or (D, p) over the terms of each cell."""
+def _sum_by_cell(values: np.ndarray, cell: np.ndarray, rows: ModelRows) -> np.ndarray:
+    """Sum (D,) or (D, p) over the entries of each cell: (G,) or (G, p)."""
     if values.ndim == 1:
-        return np.bincount(tied.cell, weights=values, minlength=rows.n_cells)
-    return np.column_stack([np.bincount(tied.cell, weights=v, minlength=rows.n_cells) for v in values.T])
+        return np.bincount(cell, weights=values, minlength=rows.n_cells)
+    return np.column_stack([np.bincount(cell, weights=v, minlength=rows.n_cells) for v in values.T])
 
 
 def _cumulative_hazard(hazard: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
     """Hazard that each row lived through, with Efron's share for tied events."""
-    out = compute_sums_over_time_at_risk(_sum_over_terms(hazard, rows, tied), rows)
+    out = compute_sums_over_time_at_risk(_sum_by_cell(hazard, tied.cell, rows), rows)
     if tied.left_out.any():
-        out[rows.event] -= _sum_over_terms(hazard * tied.left_out, rows, tied)[rows.event_cell]
+        out[rows.event] -= _sum_by_cell(hazard * tied.left_out, tied.cell, rows)[rows.event_cell]
     return out
 
 

@@ -47,20 +47,17 @@ class Kappa:
 
     Attributes
     ----------
-    categories : in the order of the rows and columns of `table`
     table : counts, first rater by second
     n, observed, expected : pairs, share of agreement, share expected by chance
-    kappa, std_error, lower, upper : estimate and its large-sample interval, cut to -1..1
+    kappa, lower, upper : estimate and its large-sample interval, cut to -1..1
     status : ``ok``; ``too_few`` where there are no pairs, or both raters use one category only
     """
 
-    categories: tuple
     table: NDArray[np.int64]
     n: int
     observed: float
     expected: float
     kappa: float
-    std_error: float
     lower: float
     upper: float
     status: str
@@ -75,12 +72,7 @@ def _check_counts(events: int, n: int, confidence: float) -> None:
 
 
 def compute_proportion(events: int, n: int, confidence: float = 0.95) -> Proportion:
-    """Compute a proportion with its exact interval, as `compute_clopper_pearson`.
-
-    Raises
-    ------
-    ValueError : counts that are no counts
-    """
+    """Compute a proportion with its exact interval, as `compute_clopper_pearson`."""
     _check_counts(events, n, confidence)
     if n == 0:
         return Proportion(0, 0, NAN, NAN, NAN, confidence, "too_few")
@@ -96,14 +88,9 @@ def compute_clopper_pearson(
     The same numbers as statsmodels' ``proportion_confint``, whose import costs a second in steps that need
     nothing else of it.
 
-    Parameters
-    ----------
-    events, n : counts of the same shape, 0 <= events <= n
-    confidence : two-sided
-
     Returns
     -------
-    lower, upper : shape as given; nan where n is 0
+    lower, upper : shape as the counts; nan where n is 0
 
     Raises
     ------
@@ -135,10 +122,8 @@ def compute_proportion_difference(
 
     Parameters
     ----------
-    events_first, n_first, events_second, n_second : whole numbers
     method : ``newcombe`` (hybrid of Wilson intervals, his method 10, by statsmodels) or
         ``miettinen_nurminen`` (score; ours, since that of statsmodels fails in small samples)
-    confidence : two-sided
 
     Raises
     ------
@@ -184,16 +169,15 @@ def _constrained(counts: tuple[int, int, int, int], delta: float) -> tuple[float
     """Return the maximum-likelihood proportions with p1 - p2 = delta: the root of a cubic in p2."""
     x1, n1, x2, n2 = counts
     n, x = n1 + n2, x1 + x2
-    third = n
     second = (n1 + 2 * n2) * delta - n - x
     first = (n2 * delta - n - 2 * x2) * delta + x
     constant = x2 * delta * (1 - delta)
-    v = (second / (3 * third)) ** 3 - second * first / (6 * third**2) + constant / (2 * third)
-    root = max((second / (3 * third)) ** 2 - first / (3 * third), 0.0)
+    v = (second / (3 * n)) ** 3 - second * first / (6 * n**2) + constant / (2 * n)
+    root = max((second / (3 * n)) ** 2 - first / (3 * n), 0.0)
     u = np.copysign(np.sqrt(root), v)
     ratio = 0.0 if u == 0 else float(np.clip(v / u**3, -1.0, 1.0))
     angle = (np.pi + np.arccos(ratio)) / 3
-    p2 = float(2 * u * np.cos(angle) - second / (3 * third))
+    p2 = float(2 * u * np.cos(angle) - second / (3 * n))
     p2 = min(max(p2, 0.0, -delta), 1.0, 1.0 - delta)
     return min(max(p2 + delta, 0.0), 1.0), p2
 
@@ -203,18 +187,19 @@ def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple
     z = float(ndtri(0.5 + confidence / 2.0))
     observed = counts[0] / counts[1] - counts[2] / counts[3]
 
-    def crossing(inner: float, outer: float, level: float) -> float:
+    def crossing(outer: float) -> float:
+        inner = observed
         for _ in range(60):
             middle = (inner + outer) / 2.0
-            if abs(_score(counts, middle)) < level:
+            if abs(_score(counts, middle)) < z:
                 inner = middle
             else:
                 outer = middle
         return inner
 
     edge = 1.0 - 1e-15
-    lower = -1.0 if observed <= -1.0 else crossing(observed, -edge, z)
-    upper = 1.0 if observed >= 1.0 else crossing(observed, edge, z)
+    lower = -1.0 if observed <= -1.0 else crossing(-edge)
+    upper = 1.0 if observed >= 1.0 else crossing(edge)
     return lower, upper
 
 
@@ -225,9 +210,8 @@ def compute_kappa(
 
     Parameters
     ----------
-    first, second : one category a patient, no missing values, shape (n,)
+    first, second : one category a patient, no missing values
     categories : all categories in their order; default those that occur, sorted
-    confidence : of the large-sample interval
 
     Raises
     ------
@@ -239,36 +223,23 @@ def compute_kappa(
     """
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    table, labels = _cross_table(first, second, categories)
+    table = _cross_table(first, second, categories)
     n = int(table.sum())
     if n == 0:
-        return Kappa(labels, table, 0, *(NAN, NAN, NAN, NAN, NAN, NAN), status="too_few")
+        return Kappa(table, 0, NAN, NAN, NAN, NAN, NAN, "too_few")
     p = table / n
     observed, expected = float(np.trace(p)), float(p.sum(axis=1) @ p.sum(axis=0))
     if expected >= 1.0 - 1e-12:
-        return Kappa(labels, table, n, observed, expected, *(NAN, NAN, NAN, NAN), status="too_few")
+        return Kappa(table, n, observed, expected, NAN, NAN, NAN, "too_few")
     with np.errstate(divide="ignore", invalid="ignore"):  # its test statistic, which is not used
         found = cohens_kappa(table)
     kappa = float(found.kappa)
-    std_error = float(
-        np.sqrt(max(found.var_kappa, 0.0))
-    )  # rounding makes the variance of full agreement negative
-    half = float(ndtri(0.5 + confidence / 2.0)) * std_error
-    return Kappa(
-        labels,
-        table,
-        n,
-        observed,
-        expected,
-        kappa,
-        std_error,
-        max(kappa - half, -1.0),
-        min(kappa + half, 1.0),
-        status="ok",
-    )
+    # Rounding makes the variance of full agreement negative.
+    half = float(ndtri(0.5 + confidence / 2.0)) * float(np.sqrt(max(found.var_kappa, 0.0)))
+    return Kappa(table, n, observed, expected, kappa, max(kappa - half, -1.0), min(kappa + half, 1.0), "ok")
 
 
-def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) -> tuple[NDArray, tuple]:
+def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) -> NDArray:
     """Count pairs of categories."""
     one, two = (list(np.asarray(values, dtype=object)) for values in (first, second))
     if len(one) != len(two):
@@ -282,4 +253,4 @@ def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) 
         raise ValueError(f"categories not among {labels}: {', '.join(unknown)}")
     table = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(table, ([position[v] for v in one], [position[v] for v in two]), 1)
-    return table, labels
+    return table

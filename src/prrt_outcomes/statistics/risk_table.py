@@ -8,7 +8,7 @@ tables instead of patients.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -53,7 +53,6 @@ class RiskTable:
     counts : numbers of rows (patients)
     weighted : sums of weights; the same object as `counts` where no weights were given
     delayed_entry : whether entries were given
-    n_at_zero : rows that end at time 0, which a caller may want to move (METHODS: half a day)
     """
 
     time: NDArray[np.float64]
@@ -63,18 +62,16 @@ class RiskTable:
     counts: Flows
     weighted: Flows
     delayed_entry: bool
-    n_at_zero: int
 
     def select_groups(self, columns: Sequence[int]) -> RiskTable:
         """Return the table of some of the groups, by position."""
-        chosen = list(columns)
 
         def part(flows: Flows) -> Flows:
-            return Flows(**{name.name: getattr(flows, name.name)[:, chosen] for name in fields(Flows)})
+            return Flows(**{name: array[:, list(columns)] for name, array in vars(flows).items()})
 
         counts = part(self.counts)
         weighted = counts if self.weighted is self.counts else part(self.weighted)
-        return replace(self, groups=tuple(self.groups[c] for c in chosen), counts=counts, weighted=weighted)
+        return replace(self, groups=tuple(self.groups[c] for c in columns), counts=counts, weighted=weighted)
 
 
 def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, cause: int = 1) -> RiskTable:
@@ -83,16 +80,8 @@ def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, ca
     Parameters
     ----------
     data : survival data; a row that goes on where the last one of its id ended is no censoring
-    group : one label a row; a categorical keeps its order
+    group : one label a row, none missing; a categorical keeps its order
     cause : the event code that counts; other codes above 0 are competing events
-
-    Returns
-    -------
-    RiskTable; cost is one sort, then linear
-
-    Raises
-    ------
-    ValueError : missing labels
 
     Notes
     -----
@@ -118,7 +107,6 @@ def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, ca
         counts=counts,
         weighted=counts if data.weights is None else _settle(flows(data.weights), counts),
         delayed_entry=data.entry is not None,
-        n_at_zero=int(np.sum(data.placement.distinct[data.placement.exits] == 0)),
     )
 
 
@@ -156,9 +144,10 @@ def _flows(event, exits, entries, group, weight, goes_on, cause, shape, start) -
     cell = exits * shape[1] + group
 
     def total(mask: NDArray[np.bool_] | None, cells: NDArray) -> NDArray[np.float64]:
-        chosen = cells if mask is None else cells[mask]
-        weights = None if weight is None else (weight if mask is None else weight[mask])
-        return np.bincount(chosen, weights=weights, minlength=size).reshape(shape).astype(np.float64)
+        weights = weight
+        if mask is not None:
+            cells, weights = cells[mask], None if weight is None else weight[mask]
+        return np.bincount(cells, weights=weights, minlength=size).reshape(shape).astype(np.float64)
 
     left = total(None, cell)
     events = total(event == cause, cell)
@@ -187,13 +176,11 @@ def _sum_from(values: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[
 
 def _settle(weighted: Flows, counts: Flows) -> Flows:
     """Remove the rounding noise of sums of weights where the counts know the answer exactly."""
-    at_risk = np.where(
-        counts.at_risk == 0, 0.0, np.maximum(weighted.at_risk, weighted.events + weighted.competing)
-    )
+    at_least = np.maximum(weighted.at_risk, weighted.events + weighted.competing)
+    at_risk = np.where(counts.at_risk == 0, 0.0, at_least)
     everyone = (counts.events == counts.at_risk) & (counts.events > 0)
     at_risk = np.where(everyone, weighted.events, at_risk)
-    censored = np.where(counts.censored == 0, 0.0, weighted.censored)
-    return Flows(at_risk, weighted.events, weighted.competing, censored, weighted.left, weighted.entered)
+    return replace(weighted, at_risk=at_risk, censored=np.where(counts.censored == 0, 0.0, weighted.censored))
 
 
 def compute_numbers_at_risk(table: RiskTable, ticks: ArrayLike) -> NDArray[np.float64]:

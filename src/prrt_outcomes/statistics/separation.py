@@ -18,14 +18,15 @@ from prrt_outcomes.statistics.partial_likelihood import (
 COLLINEAR = 1e-10
 FLAT = 1e-7
 LOADING = 1e-3
+SAME_POSITION = 1e-4
 
 
 def find_estimable_columns(information: np.ndarray, total: float) -> np.ndarray:
     """Flag the columns that carry information beyond the columns before them: (p,).
 
     `information` is that at coefficients 0 of columns of unit variance, `total` its order of magnitude (the
-    weight of the events). A column that is constant within
-    every risk set has none; of collinear columns the later ones have none left (R gives these NA).
+    weight of the events). A column that is constant within every risk set has none; of collinear columns
+    the later ones have none left (R gives these NA).
     """
     p = len(information)
     keep = np.zeros(p, dtype=bool)
@@ -58,9 +59,6 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tupl
     loading = np.abs(flat).max(axis=1)
     separated = loading > LOADING * loading.max()
     return separated, np.where(separated[:, None], flat, 0.0)
-
-
-SAME_POSITION = 1e-4
 
 
 @dataclass(frozen=True)

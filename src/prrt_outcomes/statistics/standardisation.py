@@ -12,10 +12,7 @@ from prrt_outcomes.statistics.cox import fit_cox_rows
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.model_rows import Design, ModelRows, derive_design_matrix, derive_model_rows
-from prrt_outcomes.statistics.partial_likelihood import (
-    compute_partial_likelihood,
-    derive_tied_events,
-)
+from prrt_outcomes.statistics.partial_likelihood import compute_partial_likelihood, derive_tied_events
 from prrt_outcomes.statistics.weights import compute_propensity_weights
 
 METHOD = (
@@ -37,13 +34,11 @@ class StandardisedSurvival:
     table : one row a time: time, survival_cohort, survival_control, difference, std_error, lower, upper,
         p_value, difference_outcome_model (g-computation alone), difference_weighted (weights alone), status
         (``ok``, or ``too_few`` where a group is not followed to the time: empty)
-    n_used : rows with a score, a weight and all covariates
     """
 
     status: str
     method: str
     table: pd.DataFrame
-    n_used: int
 
 
 def fit_standardised_survival(
@@ -61,16 +56,13 @@ def fit_standardised_survival(
     Parameters
     ----------
     data : survival data without entry or weights
-    in_cohort : (n,) True for the cohort
     covariates : of the outcome models, complete cases
     score : (n,) propensity score; rows without one are left out
-    milestones : times at which survival is compared
     estimand : target population: ``ATT`` the cohort, ``overlap``, ``ATE`` both
 
     Raises
     ------
-    ValueError
-        for an unknown estimand, milestones that are negative, or an empty group.
+    ValueError : an unknown estimand, milestones that are negative, or an empty group
 
     Notes
     -----
@@ -97,19 +89,16 @@ def fit_standardised_survival(
     group, score = group[used], score[used]
     weights = compute_propensity_weights(score, group, estimand)
     tilt = {"ATE": np.ones(len(score)), "ATT": group.astype(float), "overlap": score * (1 - score)}[estimand]
-    predictions, pseudo, followed, fitted = {}, {}, {}, []
-    for name, members in (("cohort", group), ("control", ~group)):
+    parts, fitted, followed = [], [], np.ones(len(milestones), dtype=bool)
+    for members in (group, ~group):
         own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
-        pseudo[name] = compute_pseudo_observations(own.time, own.event, milestones)
-        predictions[name], modelled = _predict(matrix[members], matrix, design, own, milestones)
+        pseudo = compute_pseudo_observations(own.time, own.event, milestones)
+        prediction, modelled = _predict(matrix[members], matrix, design, own, milestones)
         fitted.append(modelled)
-        followed[name] = (own.time.max() >= milestones) | own.event[own.time == own.time.max()].all()
-    parts = {
-        name: _augment(predictions[name], pseudo[name], members, weights, tilt)
-        for name, members in (("cohort", group), ("control", ~group))
-    }
-    table = _table(parts, milestones, followed["cohort"] & followed["control"], confidence)
-    return StandardisedSurvival("ok" if all(fitted) else "no_outcome_model", METHOD, table, rows.n)
+        followed &= (own.time.max() >= milestones) | own.event[own.time == own.time.max()].all()
+        parts.append(_augment(prediction, pseudo, members, weights, tilt))
+    table = _table(parts[0], parts[1], milestones, followed, confidence)
+    return StandardisedSurvival("ok" if all(fitted) else "no_outcome_model", METHOD, table)
 
 
 def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones: np.ndarray) -> np.ndarray:
@@ -132,9 +121,8 @@ def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones:
         after = np.concatenate([np.cumprod(factor[:last][::-1])[::-1], [1.0]])
         place = np.minimum(position, last)
         at_own = np.where(event, own[position], reduced[position])
-        without = np.where(
-            position < last, before[place] * at_own * after[np.minimum(place + 1, last)], before[last]
-        )
+        past = before[place] * at_own * after[np.minimum(place + 1, last)]
+        without = np.where(position < last, past, before[last])
         out[:, k] = n * np.prod(factor[:last]) - (n - 1) * without
     return out
 
@@ -177,9 +165,8 @@ def _augment(prediction, pseudo, members, weights, tilt) -> dict[str, np.ndarray
     }
 
 
-def _table(parts, milestones, followed, confidence: float) -> pd.DataFrame:
+def _table(cohort: dict, control: dict, milestones, followed, confidence: float) -> pd.DataFrame:
     """One row a milestone, empty where a group is not followed so far."""
-    cohort, control = parts["cohort"], parts["control"]
     difference = cohort["estimate"] - control["estimate"]
     error = np.sqrt(((cohort["influence"] - control["influence"]) ** 2).sum(axis=0))
     half = compute_normal_quantile(confidence) * error

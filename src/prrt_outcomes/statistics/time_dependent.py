@@ -19,18 +19,14 @@ class SimonMakuch:
 
     Attributes
     ----------
-    landmark : start of the curves, in the unit of the rows
     curves : one a state, keyed by state, time counted from the landmark; their at_risk rises where
         patients enter
     n, n_lost : patients at risk after the landmark, and patients whose observation had ended by then
-    n_changed : patients who change state after the landmark
     """
 
-    landmark: float
     curves: dict[object, KaplanMeier]
     n: int
     n_lost: int
-    n_changed: int
 
 
 def compute_mantel_byar(
@@ -44,10 +40,6 @@ def compute_mantel_byar(
         test stratified
     state : state during the row; a state entered on a date begins with a row that starts there
     weight : as `compute_test_weights`
-
-    Returns
-    -------
-    LogRank on the states
 
     Raises
     ------
@@ -109,16 +101,7 @@ def fit_simon_makuch(
         raise ValueError(f"nobody is at risk after the landmark {landmark}")
     rows, current = data.select(kept), states.select(kept)
     rows = replace(rows, time=rows.time - landmark, entry=np.maximum(rows.entry - landmark, 0.0))
-    order = np.lexsort((rows.entry, rows.id.code))
-    patient, place = rows.id.code[order], current.code[order]
-    changes = (patient[1:] == patient[:-1]) & (place[1:] != place[:-1])
     curves = fit_kaplan_meier_by_group(
         rows, current, robust=False, interval=interval, confidence=confidence, cause=cause
     )
-    return SimonMakuch(
-        landmark=landmark,
-        curves=curves,
-        n=int(np.sum(last > landmark)),
-        n_lost=int(np.sum(last <= landmark)),
-        n_changed=len(np.unique(patient[1:][changes])),
-    )
+    return SimonMakuch(curves, int(np.sum(last > landmark)), int(np.sum(last <= landmark)))

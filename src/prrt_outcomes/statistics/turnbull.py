@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+TOLERANCE = 1e-8
+MAX_ITERATIONS = 20_000
+
 
 @dataclass(frozen=True, eq=False)
 class Turnbull:
@@ -18,80 +21,51 @@ class Turnbull:
         where both are equal; the last may reach to infinity. Inside an interval the curve is not determined
     probability : of each interval
     survival : S after each interval
-    n : patients (sum of weights)
-    log_likelihood, iterations : of the fit
-    gap : largest relative gain that any interval still offers; the log-likelihood lies within n x gap of its maximum
-    status : ``ok``; ``not_converged`` where `gap` is above the tolerance
+    status : ``ok``; ``not_converged`` where an interval still offers a relative gain above the tolerance
     """
 
     left: NDArray[np.float64]
     right: NDArray[np.float64]
     probability: NDArray[np.float64]
     survival: NDArray[np.float64]
-    n: float
-    log_likelihood: float
-    iterations: int
-    gap: float
     status: str
 
 
-def fit_turnbull(
-    left: ArrayLike,
-    right: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    tolerance: float = 1e-8,
-    max_iterations: int = 20_000,
-) -> Turnbull:
+def fit_turnbull(left: ArrayLike, right: ArrayLike) -> Turnbull:
     """Fit the survival curve of interval-censored times.
 
     Parameters
     ----------
     left, right : the event lies in (left, right]; equal: seen exactly then; right missing or infinite: not seen by
         `left`; left 0: before the first visit
-    weights : case weights, 0 or more
-    tolerance : on `gap`
-    max_iterations : of the accelerated EM
 
     Raises
     ------
-    ValueError : no rows, unequal lengths, missing or negative left, right before left, negative weights
+    ValueError : no rows, unequal lengths, missing or negative left, right before left
 
     References
     ----------
     Turnbull 1976, JRSS B 38:290; acceleration by SQUAREM, Varadhan and Roland 2008, Scandinavian Journal of
     Statistics 35:335; bound on the likelihood by Gentleman and Geyer 1994, Biometrika 81:618.
     """
-    low, high, weight = _check(left, right, weights)
+    low, high = _check(left, right)
     bounds, lo, hi = _innermost(low, high)
     p = np.full(len(bounds[0]), 1.0 / len(bounds[0]))
-    iterations, gap = 0, np.inf
-    while iterations < max_iterations:
-        one, gap = _step(p, lo, hi, weight)
-        iterations += 1
-        if gap < tolerance:
+    for _ in range(MAX_ITERATIONS):
+        # The log-likelihood lies within n x gap of its maximum.
+        one, gap = _step(p, lo, hi)
+        if gap < TOLERANCE:
             break
-        two, _ = _step(one, lo, hi, weight)
-        three, _ = _step(_extrapolate(p, one, two), lo, hi, weight)
-        better = _log_likelihood(three, lo, hi, weight) >= _log_likelihood(two, lo, hi, weight)
-        p = three if better else two
+        two, _ = _step(one, lo, hi)
+        three, _ = _step(_extrapolate(p, one, two), lo, hi)
+        p = three if _log_likelihood(three, lo, hi) >= _log_likelihood(two, lo, hi) else two
     survival = np.maximum(1.0 - np.cumsum(p), 0.0)
     survival[survival < 1e-12] = 0.0
-    return Turnbull(
-        left=bounds[0],
-        right=bounds[1],
-        probability=p,
-        survival=survival,
-        n=float(weight.sum()),
-        log_likelihood=_log_likelihood(p, lo, hi, weight),
-        iterations=iterations,
-        gap=float(gap),
-        status="ok" if gap < tolerance else "not_converged",
-    )
+    return Turnbull(*bounds, p, survival, "ok" if gap < TOLERANCE else "not_converged")
 
 
-def _check(left: ArrayLike, right: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray, NDArray, NDArray]:
-    """Return checked bounds and weights, rows of weight 0 left out."""
+def _check(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return checked bounds."""
     low, high = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if low.ndim != 1 or low.shape != high.shape or len(low) == 0:
         raise ValueError("left and right must be two lists of the same length, at least 1")
@@ -100,16 +74,7 @@ def _check(left: ArrayLike, right: ArrayLike, weights: ArrayLike | None) -> tupl
         raise ValueError("left must be known and 0 or more in every row")
     if (high < low).any():
         raise ValueError(f"right lies before left in {int((high < low).sum())} rows")
-    weight = np.ones(len(low)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if (
-        weight.shape != low.shape
-        or not np.isfinite(weight).all()
-        or (weight < 0).any()
-        or not weight.sum() > 0
-    ):
-        raise ValueError("weights must be 0 or more, one a row, at least one above 0")
-    used = weight > 0
-    return low[used], high[used], weight[used]
+    return low, high
 
 
 def _innermost(low: NDArray, high: NDArray) -> tuple[tuple[NDArray, NDArray], NDArray, NDArray]:
@@ -134,11 +99,11 @@ def _covered(p: NDArray, lo: NDArray, hi: NDArray) -> NDArray:
     return np.maximum(total[hi] - total[lo], 1e-300)
 
 
-def _step(p: NDArray, lo: NDArray, hi: NDArray, weight: NDArray) -> tuple[NDArray, float]:
+def _step(p: NDArray, lo: NDArray, hi: NDArray) -> tuple[NDArray, float]:
     """Return one EM step and the largest relative gain before it."""
-    share = weight / _covered(p, lo, hi)
+    share = 1.0 / _covered(p, lo, hi)
     change = np.bincount(lo, share, minlength=len(p) + 1) - np.bincount(hi, share, minlength=len(p) + 1)
-    gain = np.cumsum(change)[:-1] / weight.sum()
+    gain = np.cumsum(change)[:-1] / len(lo)
     new = p * np.maximum(gain, 0.0)
     return new / new.sum(), float(gain.max() - 1.0)
 
@@ -154,5 +119,5 @@ def _extrapolate(p: NDArray, one: NDArray, two: NDArray) -> NDArray:
     return new / new.sum()
 
 
-def _log_likelihood(p: NDArray, lo: NDArray, hi: NDArray, weight: NDArray) -> float:
-    return float(weight @ np.log(_covered(p, lo, hi)))
+def _log_likelihood(p: NDArray, lo: NDArray, hi: NDArray) -> float:
+    return float(np.log(_covered(p, lo, hi)).sum())

@@ -82,12 +82,6 @@ def test_turnbull_by_hand():
     np.testing.assert_allclose(curve.survival, [0.5, 0], atol=1e-7)
 
 
-def test_turnbull_weights_are_repeated_rows():
-    one = fit_turnbull([0, 1, 3], [2, 4, 6], weights=[2, 1, 3])
-    two = fit_turnbull([0, 0, 1, 3, 3, 3], [2, 2, 4, 6, 6, 6])
-    np.testing.assert_allclose(one.probability, two.probability, atol=1e-7)
-
-
 @pytest.mark.parametrize(
     ("left", "right", "message"),
     [([], [], "at least 1"), ([2], [1], "right lies before left"), ([np.nan], [1], "left must be known")],

@@ -48,7 +48,6 @@ def test_late_entry_is_at_risk_after_entry_up_to_the_end():
 
 def test_time_zero_is_counted_and_at_risk():
     table = compute_risk_table(SurvivalData([0, 2], [1, 1]))
-    assert table.n_at_zero == 1
     assert table.counts.at_risk[:, 0].tolist() == [2, 1]
 
 

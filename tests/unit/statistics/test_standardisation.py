@@ -49,9 +49,12 @@ def test_rows_without_score_or_covariate_are_left_out(confounded):
     score = np.full(len(x), 0.5)
     score[:7] = np.nan
     x.loc[10:12, "x"] = np.nan
-    assert (
-        fit_standardised_survival(SurvivalData(time, event), cohort, x, score, [12.0]).n_used == len(x) - 10
-    )
+    known = np.isfinite(score) & x["x"].notna().to_numpy()
+    tables = [
+        fit_standardised_survival(SurvivalData(time[k], event[k]), cohort[k], x[k], score[k], [12.0]).table
+        for k in (known, np.ones(len(x), dtype=bool))
+    ]
+    pd.testing.assert_frame_equal(*tables)
 
 
 def test_a_milestone_beyond_follow_up_is_too_few(confounded):

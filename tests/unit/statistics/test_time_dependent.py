@@ -55,7 +55,7 @@ def test_rows_after_the_event_are_refused():
 
 def test_simon_makuch_from_a_landmark():
     found = fit_simon_makuch(SurvivalData(STOP, EVENT, entry=START, id=ID), STATE, landmark=4)
-    assert (found.n, found.n_lost, found.n_changed) == (3, 1, 1)
+    assert (found.n, found.n_lost) == (3, 1)
     no, yes = found.curves["no"], found.curves["yes"]
     # from 4: patient 1 responded, 2 moves at 1, 4 dies at 3 without response
     assert no.time.tolist() == [1, 3]

@@ -167,12 +167,19 @@ def compute_conflict(counts: PieceCounts) -> float:
     freedom; nan with one usable piece. Conflict in the level cannot be told from an effect without concurrent
     controls.
     """
+    from scipy.optimize import brentq
+
     usable = (counts.events + counts.control_events > 0) & (counts.months > 0) & (counts.control_months > 0)
     d1, t1 = counts.events[usable], counts.months[usable]
     d0, t0 = counts.control_events[usable], counts.control_months[usable]
     if usable.sum() < 2 or d1.sum() == 0 or d0.sum() == 0:
         return float("nan")
-    ratio = _common_ratio(d1, t1, d0, t0)
+
+    def score(log_ratio: float) -> float:
+        ratio = np.exp(log_ratio)
+        return float(d1.sum() - np.sum((d1 + d0) * ratio * t1 / (ratio * t1 + t0)))
+
+    ratio = float(np.exp(brentq(score, -20, 20)))
     hazard = (d1 + d0) / (ratio * t1 + t0)
 
     def deviance(observed: NDArray, expected: NDArray) -> float:
@@ -181,17 +188,6 @@ def compute_conflict(counts: PieceCounts) -> float:
 
     statistic = deviance(d1, ratio * hazard * t1) + deviance(d0, hazard * t0)
     return float(chdtrc(usable.sum() - 1, max(statistic, 0.0)))
-
-
-def _common_ratio(d1: NDArray, t1: NDArray, d0: NDArray, t0: NDArray) -> float:
-    """Maximum-likelihood hazard ratio common to all pieces."""
-    from scipy.optimize import brentq
-
-    def score(log_ratio: float) -> float:
-        ratio = np.exp(log_ratio)
-        return float(d1.sum() - np.sum((d1 + d0) * ratio * t1 / (ratio * t1 + t0)))
-
-    return float(np.exp(brentq(score, -20, 20)))
 
 
 def _vague_rate(counts: PieceCounts) -> float:

@@ -40,8 +40,7 @@ def check_control_data(
     found: list[Problem] = []
     for index, control in enumerate(study.controls):
         if isinstance(control, PatientsControl):
-            found += _check_negative_control(index, control, study)
-            found += _check_patients(index, control, tables)
+            found += _check_patients(index, control, study, tables)
         if isinstance(control, CurveControl):
             found += _check_curve(index, control, tables, lines)
         if isinstance(control, AggregateControl):
@@ -50,17 +49,14 @@ def check_control_data(
     return [*found, *_check_unused_curves(study, tables, lines)]
 
 
-def _check_negative_control(index: int, control: PatientsControl, study: Study) -> Iterator[Problem]:
+def _check_patients(
+    index: int, control: PatientsControl, study: Study, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Problem]:
     known = [definition.name for definition in study.endpoints]
     name = control.negative_control
     if name is not None and name not in known:
         problem = "not among the study's endpoints"
         yield control_problem(index, "negative_control", name, problem, _suggest(name, known))
-
-
-def _check_patients(
-    index: int, control: PatientsControl, tables: Mapping[str, pd.DataFrame]
-) -> Iterator[Problem]:
     people, outcomes = tables["control_patients"], tables["control_outcomes"]
     if people.empty or outcomes.empty:
         return

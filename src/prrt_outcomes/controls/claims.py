@@ -30,6 +30,7 @@ RESPONSES = COMPOSITES | {
 MEDIANS = {"median_pfs_months": "pfs", "median_os_months": "os", "median_ttp_months": "ttp"}
 COMPATIBLE, LOWER, HIGHER, NOT_ESTIMABLE = "compatible", "lower", "higher", "not_estimable"
 WHOLE = "all"
+OBSERVED = ("n", "observed", "low", "high", "status", "note")
 
 
 def compare_claim(published: float, relation: str, low: float, high: float) -> str:
@@ -76,14 +77,8 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     count = int(best.isin(RESPONSES[claim.quantity]).sum())
     found = compute_proportion(count, len(best), confidence=study.analysis.confidence.level)
     note = "best responses are grouped by response, so a share within a group is no finding"
-    return {
-        "n": len(best),
-        "observed": found.proportion,
-        "low": found.lower,
-        "high": found.upper,
-        "status": found.status,
-        "note": "" if claim.group == WHOLE else note,
-    }
+    numbers = (len(best), found.proportion, found.lower, found.upper, found.status)
+    return dict(zip(OBSERVED, (*numbers, "" if claim.group == WHOLE else note), strict=True))
 
 
 def _observe_median(
@@ -92,23 +87,11 @@ def _observe_median(
     rows = _select_members(tables, MEDIANS[claim.quantity], members)
     if rows is None:
         note = "no patient of the group has a time for this endpoint"
-        return {
-            "n": 0,
-            "observed": math.nan,
-            "low": math.nan,
-            "high": math.nan,
-            "status": "too_few",
-            "note": note,
-        }
+        return dict(zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", note), strict=True))
     median = _fit_median(rows, study)
-    return {
-        "n": len(rows.time_months),
-        "observed": median.time,
-        "low": median.lower,
-        "high": median.upper,
-        "status": median.status,
-        "note": "" if claim.group == WHOLE else _explain_group(tables, members, rows, claim, study),
-    }
+    note = "" if claim.group == WHOLE else _explain_group(tables, members, rows, claim, study)
+    numbers = (len(rows.time_months), median.time, median.lower, median.upper, median.status)
+    return dict(zip(OBSERVED, (*numbers, note), strict=True))
 
 
 def _select_members(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.study.controls import ControlBase, Description
+from prrt_outcomes.study.controls import ControlBase
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LABELS = ("control", "endpoint")
 TEXTS = {"assumption": "", "note": ""}
-
 
 SomeControl = TypeVar("SomeControl", bound=ControlBase, covariant=True)
 
@@ -67,28 +66,6 @@ class ControlResults:
     reason: str = ""
 
 
-class ControlComparison(Protocol):
-    """What every kind of control can do; `described` is what is known of it beside its numbers."""
-
-    @property
-    def data(self) -> ComparisonData: ...
-
-    @property
-    def described(self) -> Description: ...
-
-    def compare(self) -> ControlResults:
-        """All methods that the information on the control allows."""
-        ...
-
-    def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
-        """Row of `controls` with the hazard ratio of any patients, from a start in months on both sides."""
-        ...
-
-    def vary(self) -> list[dict]:
-        """Rows of `control_sensitivity`: the hazard ratio under other choices; none without a comparison."""
-        ...
-
-
 def comparison_row(
     method: str, estimate: str, *, weights: str = "none", status: str = "ok", **numbers
 ) -> dict:
@@ -104,6 +81,13 @@ def comparison_row(
     for name, value in numbers.items():
         row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan
     return row
+
+
+def read_difference(found: Any) -> dict:
+    """Columns of `controls` from a difference with its interval, cohort minus control."""
+    names = {"value": "difference", "low": "lower", "high": "upper"}
+    same = {name: name for name in ("std_error", "p_value")}
+    return {name: getattr(found, own) for name, own in (names | same).items()} | {"status": str(found.status)}
 
 
 def join_frames(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

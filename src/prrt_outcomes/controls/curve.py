@@ -68,7 +68,7 @@ class CurveReading:
 
 @dataclass(frozen=True)
 class CurveComparison:
-    """A published curve as control, as `ControlComparison`."""
+    """A published curve as control."""
 
     data: ComparisonData[CurveControl]
 

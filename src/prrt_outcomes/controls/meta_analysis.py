@@ -145,20 +145,12 @@ def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -
     if rows is None:
         return []
     group = rows.frame["tumour_group"].astype("string").fillna("unknown").to_numpy(dtype=object)
-    shared = {
-        "endpoint": endpoint,
-        "series": COHORT,
-        "role": COHORT,
-        "arm": study.study,
-        "study": study.study,
-        "treatment": "this cohort",
-        "citation": "",
-        "source_population": study.study,
-        "basis": "Kaplan-Meier",
-        "in_summary": False,
-        "in_group_summary": False,
-        "note": "",
-    }
+    shared: dict = {"endpoint": endpoint, "treatment": "this cohort", "basis": "Kaplan-Meier"}
+    shared |= dict.fromkeys(("series", "role"), COHORT)
+    shared |= dict.fromkeys(("arm", "study", "source_population"), study.study)
+    shared |= dict.fromkeys(("citation", "note"), "") | dict.fromkeys(
+        ("in_summary", "in_group_summary"), False
+    )
     found = []
     for name in (WHOLE, *sorted(set(group) - {"unknown"})):
         inside = (group == name) | (name == WHOLE)
@@ -198,13 +190,8 @@ def _pool(part: pd.DataFrame, cohort: float, confidence: float) -> dict:
     medians = part["median_months"].astype(float)
     pooled = fit_random_effects(np.log(medians), part["log_std_error"], confidence)
     half = compute_normal_quantile(confidence) * pooled.std_error
-    logs = {
-        "median_months": pooled.estimate,
-        "low": pooled.estimate - half,
-        "high": pooled.estimate + half,
-        "predict_low": pooled.predict_low,
-        "predict_high": pooled.predict_high,
-    }
+    logs = {"median_months": pooled.estimate, "low": pooled.estimate - half, "high": pooled.estimate + half}
+    logs |= {"predict_low": pooled.predict_low, "predict_high": pooled.predict_high}
     return {name: math.exp(value) for name, value in logs.items()} | {
         "k": pooled.k,
         "n": int(part["n"].sum()),

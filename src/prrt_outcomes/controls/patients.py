@@ -37,7 +37,7 @@ TARGET_PATIENTS = {
 
 @dataclass(frozen=True)
 class PatientsComparison:
-    """Individual patients as control, as `ControlComparison`."""
+    """Individual patients as control."""
 
     data: ComparisonData[PatientsControl]
 

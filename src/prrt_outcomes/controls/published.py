@@ -58,7 +58,7 @@ PARTLY_BALANCED = (
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """A published arm as `ControlComparison`; `described` is of the library, or written out in the study."""
+    """A published arm as control; `described` is of the library, or written out in the study."""
 
     data: ComparisonData[LibraryControl | PublishedControl]
     described: PublishedControl
@@ -96,7 +96,10 @@ class PublishedComparison:
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
         """Row of `controls` with the rate ratio against the fullest reference curve."""
-        return _estimate(cohort, self.described, self.data.level)
+        control = self.described
+        if not len(cohort.time_months):
+            return comparison_row("rate_ratio", "hazard_ratio", status="too_few", n_control=control.n)
+        return compare_with_published(cohort, control, self.data.level)[1]
 
     def vary(self) -> list[dict]:
         """The rate ratio under other choices; with a library arm also against the same arm by tumour type."""
@@ -124,24 +127,11 @@ class PublishedComparison:
             return
         for arm in list_subgroup_arms(control.arm, control.endpoint):
             subgroup = convert_arm_to_control(control, arm)
-            if subgroup is None:
-                continue
-
-            def estimate(
-                cohort: EndpointRows, start: float = 0.0, control: PublishedControl = subgroup
-            ) -> dict:
-                return _estimate(cohort, control, self.data.level)
-
-            types = name_tumour_types(arm.tumour_types)
-            note = f"arm {arm.arm}, our patients with {arm.tumour_types}"
-            yield from vary_tumour_type(self.data, types, estimate, arm.arm, note)
-
-
-def _estimate(cohort: EndpointRows, control: PublishedControl, level: float) -> dict:
-    """The rate ratio against the fullest reference curve."""
-    if not len(cohort.time_months):
-        return comparison_row("rate_ratio", "hazard_ratio", status="too_few", n_control=control.n)
-    return compare_with_published(cohort, control, level)[1]
+            if subgroup is not None:
+                types = name_tumour_types(arm.tumour_types)
+                note = f"arm {arm.arm}, our patients with {arm.tumour_types}"
+                estimate = PublishedComparison(self.data, subgroup).estimate
+                yield from vary_tumour_type(self.data, types, estimate, arm.arm, note)
 
 
 def compare_reweighted(
@@ -153,9 +143,8 @@ def compare_reweighted(
     variance, a Taylor series with weights taken as known, and with the bootstrap that refits the weights; both carry
     the uncertainty of the published arm) and `control_balance` but for the column control.
     """
-    covariates = derive_covariates(cohort.frame, list_baseline_covariates(control.baseline)).reset_index(
-        drop=True
-    )
+    names = list_baseline_covariates(control.baseline)
+    covariates = derive_covariates(cohort.frame, names).reset_index(drop=True)
     targets = convert_baseline_to_targets(control.baseline, covariates)
     shared: dict = {"weights": "maic", "n": len(cohort.time_months), "n_control": control.n}
     try:
@@ -174,14 +163,8 @@ def compare_reweighted(
     for reference in derive_reference_curves(control):
         hazard = reference.curve.compute_cumulative_hazard
         expected = hazard(kept.time_months) - hazard(kept.entry)
-        point = _compare_weighted_rates(
-            event,
-            expected,
-            weights,
-            events,
-            level,
-            shared | {"assumption": f"{reference.assumption}; {basis}"},
-        )
+        words = {"assumption": f"{reference.assumption}; {basis}"}
+        point = _compare_weighted_rates(event, expected, weights, events, level, shared | words)
         rows.append(point)
         if np.isfinite(point["value"]):
             logs = _resample(kept, (covariates, targets), event, expected, events, settings)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prrt_outcomes.controls.reference_curves import DigitisedCurve
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.controls import CurveControl
@@ -126,9 +126,8 @@ class _Interval:
             since = self.time[self.part.start]
             guess = round(censored_before / since * (self.time[stop - 1] - since)) if since > 0 else 0
         guess = int(np.clip(guess, 0, at_risk))
-        return min((self._meet_target(guess, share) for share in self._spreads()), key=lambda way: way[:2])[
-            2:
-        ]
+        ways = [self._meet_target(guess, share) for share in self._spreads()]
+        return min(ways, key=lambda way: way[:2])[2:]
 
     def _spreads(self) -> list[NDArray]:
         """Cumulative shares of the censorings at the points, one array a way to spread them, from 0 to 1."""
@@ -228,13 +227,15 @@ def measure_quality(
     (events where the published curve is flat). What was not published is ``unknown`` and refuses nothing.
     """
     rebuilt = fit_kaplan_meier(SurvivalData(found.time, found.event))
-    values = _value_at(rebuilt, curve.time)
+    steps = np.searchsorted(rebuilt.time, curve.time, side="right")
+    values = np.concatenate(([1.0], rebuilt.survival))[steps]
     distance = float(np.max(np.abs(values - curve.survival)))
     at_risk = float(np.max(np.abs(found.at_risk - curve.at_risk))) / float(curve.at_risk[0])
     events = float(found.event.sum())
     wanted = np.nan if control.events is None else float(control.events)
     median = compute_quantile(rebuilt, 0.5).time
-    published = control.published_median_months or _median_of_points(curve)
+    below = curve.time[curve.survival <= 0.5]
+    published = control.published_median_months or (float(below[0]) if len(below) else np.nan)
     mean, ours = _area(curve.time, curve.survival), _area(curve.time, values)
     flat = float(count_flat_events(curve, found))
     return [
@@ -259,16 +260,6 @@ def _measure(
 def is_accepted(measures: list[QualityMeasure]) -> bool:
     """Whether no measure refuses the reconstruction."""
     return all(measure.verdict != REFUSED for measure in measures)
-
-
-def _value_at(curve: KaplanMeier, time: NDArray) -> NDArray:
-    return np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time, time, side="right")]
-
-
-def _median_of_points(curve: DigitisedCurve) -> float:
-    """First time at which the published points are at one half or below; nan where they stay above."""
-    below = np.flatnonzero(curve.survival <= 0.5)
-    return float(curve.time[below[0]]) if len(below) else float("nan")
 
 
 def _area(time: NDArray, survival: NDArray) -> float:

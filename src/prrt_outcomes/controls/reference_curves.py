@@ -177,9 +177,8 @@ def compare_with_given_curve(
     if not len(cut.time_months):
         return []
     fitted = fit_piecewise_exponential(curve.time[usable], curve.survival[usable])
-    return [
-        _test_one_sample(cut, ReferenceCurve(AS_PUBLISHED.format(end=end), fitted), confidence, n_control)
-    ]
+    reference = ReferenceCurve(AS_PUBLISHED.format(end=end), fitted)
+    return [_test_one_sample(cut, reference, confidence, n_control)]
 
 
 def _test_one_sample(
@@ -187,22 +186,11 @@ def _test_one_sample(
 ) -> dict:
     """Row of `controls` with the one-sample log-rank test and observed over expected events."""
     test = compute_one_sample_logrank(rows.data, reference.curve, confidence=confidence)
+    same = ("n", "observed", "expected", "statistic", "p_value", "statistic_wu", "p_value_wu", "status")
+    ratio = {"value": test.ratio, "low": test.ratio_lower, "high": test.ratio_upper}
+    numbers = ratio | {name: getattr(test, name) for name in same}
     return comparison_row(
-        "one_sample_logrank",
-        "smr",
-        n=test.n,
-        n_control=n_control,
-        observed=test.observed,
-        expected=test.expected,
-        assumption=reference.assumption,
-        statistic=test.statistic,
-        p_value=test.p_value,
-        statistic_wu=test.statistic_wu,
-        p_value_wu=test.p_value_wu,
-        value=test.ratio,
-        low=test.ratio_lower,
-        high=test.ratio_upper,
-        status=test.status,
+        "one_sample_logrank", "smr", n_control=n_control, assumption=reference.assumption, **numbers
     )
 
 

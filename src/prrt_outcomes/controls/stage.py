@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
-from prrt_outcomes.controls.control_results import ComparisonData, ControlComparison, ControlResults
+from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
 from prrt_outcomes.controls.curve import CurveComparison
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
 from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
@@ -25,54 +25,19 @@ if TYPE_CHECKING:
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INPUTS = (
-    "endpoints",
-    "analysis_set",
-    "control_patients",
-    "control_outcomes",
-    "control_curves",
-    "control_at_risk",
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "labs",
-    "adverse_events",
-    "follow_up",
-    "treatment_periods",
-    "responses",
-    "best_responses",
-)
+    "endpoints", "analysis_set", "control_patients", "control_outcomes", "control_curves", "control_at_risk",
+    "patients", "cycles", "therapies", "assessments", "labs", "adverse_events", "follow_up", "treatment_periods",
+    "responses", "best_responses",
+)  # fmt: skip
 OUTPUTS = (
-    "controls",
-    "control_balance",
-    "control_verdicts",
-    "control_sensitivity",
-    "control_borrowing",
-    "control_power",
-    "control_comparability",
-    "control_target_trial",
-    "control_curves_fitted",
-    "control_fitted_at_risk",
-    "control_overlap",
-    "reconstruction_quality",
-    "control_reconstruction",
-    "control_medians",
-    "control_meta",
-    "claims",
-)
+    "controls", "control_balance", "control_verdicts", "control_sensitivity", "control_borrowing", "control_power",
+    "control_comparability", "control_target_trial", "control_curves_fitted", "control_fitted_at_risk",
+    "control_overlap", "reconstruction_quality", "control_reconstruction", "control_medians", "control_meta", "claims",
+)  # fmt: skip
 SETTINGS = (
-    "study",
-    "analysis",
-    "controls",
-    "claims",
-    "endpoints",
-    "response",
-    "data_cutoff",
-    "assessment_interval_days",
-    "assessment_window_days",
-    "partial_dates",
-    "new_anticancer_therapy",
-)
+    "study", "analysis", "controls", "claims", "endpoints", "response", "data_cutoff", "assessment_interval_days",
+    "assessment_window_days", "partial_dates", "new_anticancer_therapy",
+)  # fmt: skip
 CURVES = ("kaplan_meier", "rmst", "standardised")
 WITHOUT_ENDPOINT = ("control_balance", "control_comparability", "control_target_trial")
 
@@ -136,7 +101,7 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
 
 def choose_comparison(
     tables: dict[str, pd.DataFrame], study: Study, control: Control, cohort: EndpointRows
-) -> ControlComparison | None:
+) -> CurveComparison | PatientsComparison | PublishedComparison | None:
     """The comparison that fits the kind of a control; None where the library has no curve of it."""
     if isinstance(control, CurveControl):
         return CurveComparison(ComparisonData(tables, study, control, cohort))

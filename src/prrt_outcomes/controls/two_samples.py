@@ -11,7 +11,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
-from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.controls.control_results import comparison_row, read_difference
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import (
     compute_milestone_difference,
@@ -247,15 +247,14 @@ def compare_two_samples(weighting: Weighting, settings: AnalysisSettings) -> lis
     for name, estimate in ((COHORT, "median"), (CONTROL, "median_control")):
         median = compute_quantile(curves[name], 0.5)
         numbers: dict = {"value": median.time, "low": median.lower, "high": median.upper}
-        row = comparison_row("kaplan_meier", estimate, status=median.status, **numbers, **shared)
-        rows.append(row)
+        rows.append(comparison_row("kaplan_meier", estimate, status=median.status, **numbers, **shared))
     both = curves[COHORT], curves[CONTROL]
     for month in map(float, settings.milestones_months):
-        found = compute_milestone_difference(*both, month, level)
-        rows.append(_difference_row("kaplan_meier", "survival_difference", found, month, shared))
+        numbers = read_difference(compute_milestone_difference(*both, month, level)) | shared
+        rows.append(comparison_row("kaplan_meier", "survival_difference", horizon_months=month, **numbers))
     horizon = float(settings.rmst_months)
-    found = compute_rmst_difference(*both, horizon, level)
-    return [*rows, _difference_row("rmst", "rmst_difference", found, horizon, shared)]
+    numbers = read_difference(compute_rmst_difference(*both, horizon, level)) | shared
+    return [*rows, comparison_row("rmst", "rmst_difference", horizon_months=horizon, **numbers)]
 
 
 def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[str, KaplanMeier]:
@@ -290,20 +289,4 @@ def hazard_ratio_row(coefficient: pd.Series, **shared) -> dict:
     }  # fmt: skip
     return comparison_row(
         "cox", "hazard_ratio", **{name: coefficient[own] for name, own in columns.items()}, **shared
-    )
-
-
-def _difference_row(method: str, estimate: str, found, horizon: float, shared: dict) -> dict:
-    """Row of `controls` from a difference, cohort minus control."""
-    return comparison_row(
-        method,
-        estimate,
-        horizon_months=horizon,
-        value=found.difference,
-        low=found.lower,
-        high=found.upper,
-        std_error=found.std_error,
-        p_value=found.p_value,
-        status=found.status,
-        **shared,
     )

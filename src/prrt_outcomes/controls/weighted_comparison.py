@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.borrowing import count_pieces, tabulate_borrowing
-from prrt_outcomes.controls.control_results import ControlResults, comparison_row, join_frames
+from prrt_outcomes.controls.control_results import (
+    ControlResults,
+    comparison_row,
+    join_frames,
+    read_difference,
+)
 from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards, compare_two_samples
@@ -93,29 +98,13 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
     samples = weighting.samples
     if weighting.label not in ESTIMANDS or weighting.score is None or samples.entry_months is not None:
         return []
-    found = fit_standardised_survival(
-        samples.data,
-        samples.in_cohort,
-        samples.covariates,
-        weighting.score,
-        settings.milestones_months,
-        estimand=ESTIMANDS[weighting.label],
-        confidence=settings.confidence.level,
-    )
+    estimand, level = ESTIMANDS[weighting.label], settings.confidence.level
+    data = samples.data, samples.in_cohort, samples.covariates, weighting.score
+    found = fit_standardised_survival(*data, settings.milestones_months, estimand=estimand, confidence=level)
+    shared: dict = {"weights": weighting.label, "assumption": found.method} | samples.sizes
     return [
         comparison_row(
-            "standardised",
-            "survival_difference",
-            weights=weighting.label,
-            **samples.sizes,
-            horizon_months=row.time,
-            assumption=found.method,
-            value=row.difference,
-            low=row.lower,
-            high=row.upper,
-            std_error=row.std_error,
-            p_value=row.p_value,
-            status=str(row.status),
+            "standardised", "survival_difference", horizon_months=row.time, **read_difference(row), **shared
         )
         for row in found.table.itertuples()
     ]
@@ -158,10 +147,6 @@ def estimate_hazard_ratio(
     if not weighting.is_usable:
         return _row_without_weights(weighting)
     samples = weighting.samples
-    shared: dict = {
-        "weights": label,
-        "observed": float(samples.event[samples.in_cohort].sum()),
-    } | samples.sizes
-    if weighting.weights is not None:
-        shared |= weighting.effective_sizes
-    return compare_hazards(weighting, settings, shared)
+    sizes = samples.sizes | ({} if weighting.weights is None else weighting.effective_sizes)
+    shared: dict = {"weights": label, "observed": float(samples.event[samples.in_cohort].sum())}
+    return compare_hazards(weighting, settings, shared | sizes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,15 +61,13 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
     if control.trim > 0:
         low, high = np.quantile(score, [control.trim, 1 - control.trim])
         stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
-        losses.append(
-            _loss(step, f"propensity score among the {control.trim:.0%} most extreme at either end", stay)
-        )
+        reason = f"propensity score among the {control.trim:.0%} most extreme at either end"
+        losses.append(_loss(step, reason, stay))
         used, score = used.select(stay), score[stay]
         if not min(used.sizes.values()):
             return Weighting(label, used, status="too_few", note="trimming leaves one side empty"), losses
-    estimand = ESTIMANDS[label]
-    weights = compute_propensity_weights(score, used.in_cohort, estimand)
-    refit = refit_propensity(used, estimand)
+    weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
+    refit = partial(_refit_propensity, used, ESTIMANDS[label])
     return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
 
 
@@ -86,7 +85,7 @@ def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> We
         return Weighting("maic", samples, status="not_estimable", note=str(error))
     weights = np.ones(len(inside))
     weights[inside] = found.weights
-    return Weighting("maic", samples, weights, refit=refit_maic(samples, targets))
+    return Weighting("maic", samples, weights, refit=partial(_refit_maic, samples, targets))
 
 
 def _match(
@@ -143,29 +142,19 @@ def list_baseline_covariates(baseline: Sequence[BaselineSummary]) -> tuple[str, 
     return tuple(dict.fromkeys(item.covariate for item in baseline))
 
 
-def refit_propensity(samples: TwoSamples, estimand: str) -> Callable[[np.ndarray], np.ndarray]:
+def _refit_propensity(samples: TwoSamples, estimand: str, counts: np.ndarray) -> np.ndarray:
     """Weights of each replicate from its own propensity model; rows of nan where it has none."""
-
-    def refit(counts: np.ndarray) -> np.ndarray:
-        score, _ = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
-        certain = ((score <= 0) | (score >= 1)).any(axis=1)
-        score[certain] = np.nan
-        return compute_propensity_weights(score, samples.in_cohort, estimand)
-
-    return refit
+    score, _ = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
+    score[((score <= 0) | (score >= 1)).any(axis=1)] = np.nan
+    return compute_propensity_weights(score, samples.in_cohort, estimand)
 
 
-def refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Callable[[np.ndarray], np.ndarray]:
+def _refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget], counts: np.ndarray) -> np.ndarray:
     """Weights of each replicate that meet the targets, which stay as they are; the control's weights are 1."""
-    inside = samples.in_cohort
+    weights, inside = np.ones(counts.shape), samples.in_cohort
     covariates = samples.covariates.loc[inside].reset_index(drop=True)
-
-    def refit(counts: np.ndarray) -> np.ndarray:
-        weights = np.ones(counts.shape)
-        weights[:, inside], _ = bootstrap_maic(covariates, targets, counts[:, inside])
-        return weights
-
-    return refit
+    weights[:, inside], _ = bootstrap_maic(covariates, targets, counts[:, inside])
+    return weights
 
 
 def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> list[dict]:
@@ -178,9 +167,8 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         return []
     samples, boot = weighting.samples, settings.bootstrap
     logs = []
-    for counts in draw_weights(
-        len(samples.time_months), boot.replicates, seed=boot.seed, stratum=samples.centre
-    ):
+    n = len(samples.time_months)
+    for counts in draw_weights(n, boot.replicates, seed=boot.seed, stratum=samples.centre):
         weights = weighting.refit(counts) * counts
         known = np.isfinite(weights).all(axis=1)
         found = np.full(len(counts), np.nan)
@@ -202,22 +190,12 @@ def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> di
     known = logs[np.isfinite(logs)]
     failed = len(logs) - len(known)
     keys = (
-        "method",
-        "estimate",
-        "weights",
-        "n",
-        "n_control",
-        "ess",
-        "ess_control",
-        "observed",
-        "expected",
-        "value",
-    )
+        "method", "estimate", "weights", "n", "n_control", "ess", "ess_control", "observed", "expected", "value",
+    )  # fmt: skip
     row = {key: point[key] for key in keys}
     row["assumption"] = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED
     row["note"] = f"{failed} of {len(logs)} replicates have no estimate" if failed else ""
     if len(known) < FEWEST or failed > MOST_FAILED * len(logs):
         return comparison_row(**row, status="not_converged")
     low, high = np.exp(np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2]))
-    error = float(np.std(known, ddof=1))
-    return comparison_row(**row, low=float(low), high=float(high), std_error=error)
+    return comparison_row(**row, low=float(low), high=float(high), std_error=float(np.std(known, ddof=1)))

@@ -51,28 +51,16 @@ def fit_cox(
 ) -> CoxResult:
     """Fit a Cox model: any covariates, strata, delayed entry, counting-process rows, weights.
 
-    Parameters
-    ----------
-    data : survival data; events 0 or 1, whole weights are counts
-    covariates : one row an observation; see `derive_design_matrix` for categories and references
-    robust : sandwich variance. Default: when weights are not counts, when clusters are given or when a
-        patient has more than one event
-    ties : ``efron`` or ``breslow``
+    `covariates` has one row an observation; see `derive_design_matrix` for categories and references. Events
+    are 0 or 1, whole weights are counts, `ties` is ``efron`` or ``breslow``. `robust` asks for the sandwich
+    variance; default: when weights are not counts, when clusters are given or when a patient has more than
+    one event.
 
-    Raises
-    ------
-    ValueError
-        for events other than 0 and 1, as `derive_design_matrix`, and for a robust variance of a single cluster.
-
-    Notes
-    -----
     Wald intervals. Rows with a missing covariate are left out and counted. Integer weights under Efron are
     R's case weights, which are not quite the same as repeated rows; under Breslow they are. The robust
     variance is the sum over clusters of squared weighted dfbeta (Lin and Wei 1989, JASA 84:1074), with R's
-    residuals for Efron ties.
+    residuals for Efron ties. ValueError for other events and for a robust variance of a single cluster.
 
-    Examples
-    --------
     >>> data = SurvivalData([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0])
     >>> fit = fit_cox(data, [[0], [1], [1], [1], [0], [0]])
     >>> round(float(fit.coefficients[0]), 6), fit.status

@@ -26,19 +26,13 @@ FLAT = 1e-9
 class CoxBootstrapResult:
     """Coefficients of every replicate.
 
-    Attributes
-    ----------
     coefficients : (R, p) log hazard ratios; nan where the replicate has none
     status : (R,) ``ok``, ``no_events``, ``separation`` (monotone likelihood) or ``not_estimable`` (a
         covariate does not vary in the replicate)
-    n_failed : replicates that are not ok
-    names : p names of the coefficients
     """
 
     coefficients: np.ndarray
     status: np.ndarray
-    n_failed: int
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,40 +60,21 @@ class _Layout:
 
 
 def bootstrap_cox_log_hazard_ratio(
-    data: SurvivalData,
-    covariates,
-    weights_matrix: np.ndarray,
-    *,
-    references=None,
-    ties: str = "efron",
+    data: SurvivalData, covariates, weights_matrix: np.ndarray
 ) -> CoxBootstrapResult:
-    """Fit the same Cox model under each row of a matrix of weights.
+    """Fit the same Cox model under each row of a matrix of weights (R, n), with Efron's ties.
 
-    Parameters
-    ----------
-    data, covariates, references, ties : as `fit_cox`; `data` without weights
-    weights_matrix : (R, n) case weights, 0 or more: counts of a bootstrap, or counts times refitted weights
+    Replicate r equals `fit_cox` with the weights ``weights_matrix[r]`` (counts of a bootstrap, or counts
+    times refitted weights), rows of weight 0 being absent. Tied events are those of positive weight in the
+    replicate, each with the mean weight, as R's case weights. Rows with a missing covariate are left out of
+    all replicates.
 
-    Returns
-    -------
-    CoxBootstrapResult
-        replicate r equals `fit_cox` with the weights ``weights_matrix[r]``, rows of weight 0 being absent.
-
-    Raises
-    ------
-    ValueError
-        as `fit_cox`; when the matrix does not fit the rows, is negative or not finite; when the model
-        itself (all weights 1) is separated or not estimable, since then the replicates cannot be trusted
-        either.
-
-    Notes
-    -----
-    Under Efron, tied events are those of positive weight in the replicate, each with the mean weight, as
-    R's case weights. Rows with a missing covariate are left out of all replicates.
+    ValueError as `fit_cox`; when the matrix does not fit the rows, is negative or not finite; when the model
+    itself (all weights 1) is separated or not estimable, since then the replicates cannot be trusted either.
     """
     if data.weights is not None:
         raise ValueError("the weights of the replicates stand in weights_matrix, not in the data")
-    design, rows = derive_model(data, covariates, references)
+    design, rows = derive_model(data, covariates, None)
     weights_matrix = np.asarray(weights_matrix)
     if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(rows.kept):
         raise ValueError(
@@ -109,7 +84,7 @@ def bootstrap_cox_log_hazard_ratio(
         raise ValueError("weights_matrix holds negative or infinite weights")
     if not rows.kept.all():
         weights_matrix = weights_matrix[:, rows.kept]
-    whole = fit_cox_rows(design, rows, ties=ties)
+    whole = fit_cox_rows(design, rows)
     if not whole.estimated.all():
         raise ValueError(f"the model cannot be resampled: {whole.reason}")
     scale = design.matrix.std(axis=0)
@@ -121,9 +96,8 @@ def bootstrap_cox_log_hazard_ratio(
     for begin in range(0, len(weights_matrix), size):
         block = slice(begin, begin + size)
         weights = weights_matrix[block][:, layout.order].astype(float)
-        coefficients[block], status[block] = _fit_block(weights, layout, start, ties == "efron")
-    names = tuple(column.name for column in design.columns)
-    return CoxBootstrapResult(coefficients / scale, status.astype(str), int((status != "ok").sum()), names)
+        coefficients[block], status[block] = _fit_block(weights, layout, start)
+    return CoxBootstrapResult(coefficients / scale, status.astype(str))
 
 
 def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
@@ -167,7 +141,7 @@ def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
     )
 
 
-def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray, efron: bool):
+def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray):
     """Newton's method on a block of replicates: coefficients (B, p) and status (B,)."""
     n_replicates, p = len(weights), len(start)
     beta = np.tile(start, (n_replicates, 1))
@@ -176,7 +150,7 @@ def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray, efron: b
     has_events = event_weights.sum(axis=1) > 0
     status[~has_events] = "no_events"
     active = np.flatnonzero(has_events)
-    terms = _tied_terms(event_weights, layout, efron)
+    terms = _tied_terms(event_weights, layout)
     reference = None
     for _ in range(MAX_ITERATIONS):
         if not len(active):
@@ -206,10 +180,10 @@ def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray, efron: b
     return beta, status
 
 
-def _tied_terms(event_weights: np.ndarray, layout: _Layout, efron: bool) -> tuple[np.ndarray, np.ndarray]:
+def _tied_terms(event_weights: np.ndarray, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
     """Weight and left-out share (B, D) of every term; terms beyond a replicate's number of tied events weigh 0."""
     counts = np.diff(np.append(layout.cell_begin, len(layout.event_cell)))
-    if (counts == 1).all() or not efron:
+    if (counts == 1).all():
         return event_weights, np.zeros((len(event_weights), 0))
     present = np.add.reduceat(event_weights > 0, layout.cell_begin, axis=1, dtype=float)
     total = np.add.reduceat(event_weights, layout.cell_begin, axis=1)

@@ -22,11 +22,9 @@ GLOBAL = "GLOBAL"
 class ProportionalHazardsResult:
     """Test of proportional hazards.
 
-    Attributes
-    ----------
     status : ``ok``, or the status of a model in which nothing can be tested (``no_events``,
-        ``not_estimable``, ``separation``); ``too_few`` where the test cannot be had although the model can
-        (a single event time)
+        ``not_estimable``, ``separation``); ``too_few`` where the test cannot be had although the model can (a
+        single event time)
     table : one row a term, and last ``GLOBAL``: term, chi_squared, degrees_of_freedom, p_value, status
     """
 
@@ -37,16 +35,10 @@ class ProportionalHazardsResult:
 def fit_proportional_hazards_test(fit: CoxResult) -> ProportionalHazardsResult:
     """Score test for a coefficient that changes with a function of time, per term and for all terms.
 
-    Parameters
-    ----------
-    fit : a Cox model; strata, delayed entry, counting-process rows and weights as fitted
-
-    Notes
-    -----
-    For a term with columns j the model is extended by x_j g(t), with g = 1 - S(t-) of the pooled,
-    unweighted Kaplan-Meier curve; the statistic is U' I^-1 U at coefficients
-    0 of the extension, U and I with Efron's ties as in the fit. Source: survival 3 (Therneau), cox.zph,
-    src/zph1.c and zph2.c. Empty coefficients are left out.
+    For a term with columns j the model is extended by x_j g(t), with g = 1 - S(t-) of the pooled, unweighted
+    Kaplan-Meier curve; the statistic is U' I^-1 U at coefficients 0 of the extension, U and I with Efron's
+    ties as in the fit. Empty coefficients are left out. Source: survival 3 (Therneau), cox.zph, src/zph1.c
+    and zph2.c.
     """
     used = fit.estimated
     # Where a coefficient has run to infinity the score of the others is not 0 in these risk sets.
@@ -131,14 +123,11 @@ SAME_SCORE = 1e-12
 class ConcordanceResult:
     """Concordance of a score with survival.
 
-    Attributes
-    ----------
     status : ``ok``; ``no_events`` or ``too_few`` where no pair can be compared; ``separation`` of a model
         without a linear predictor
     concordance : (concordant + tied/2) / comparable pairs; nan where there is none
-    std_error : infinitesimal jackknife over clusters
-    lower, upper : normal interval, within 0 and 1
-    concordant, discordant, tied : weighted numbers of pairs
+    std_error, lower, upper : infinitesimal jackknife over clusters; normal interval, within 0 and 1
+    concordant, discordant, tied : weights of pairs
     """
 
     status: str
@@ -163,17 +152,10 @@ def compute_cox_concordance(fit: CoxResult, *, confidence: float = 0.95) -> Conc
 
 
 def compute_concordance(rows: ModelRows, score, *, confidence: float = 0.95) -> ConcordanceResult:
-    """Harrell's concordance of a risk score (higher means earlier events) with survival.
+    """Harrell's concordance of a risk score (higher means earlier events; one a row) with survival.
 
-    Parameters
-    ----------
-    rows : as `derive_model_rows`
-    score : one a row of `rows`; two scores closer than 1e-12 of the largest are tied
-
-    Notes
-    -----
-    A pair is an event at t and another row at risk at t that ends later, or is censored at t. Pairs are
-    formed within strata. Source: survival::concordance.
+    Scores closer than 1e-12 of the largest are tied. A pair is an event at t and another row at risk at t of
+    the same stratum that ends later, or is censored at t. Source: survival::concordance.
     """
     score = np.asarray(score, dtype=float)
     if score.shape != (rows.n,) or not np.isfinite(score).all():
@@ -237,11 +219,10 @@ def _sum_by_order(key, rank, other_key, other_rank, other_weight) -> np.ndarray:
 
 
 def _sum_dominated(key, rank, other_key, other_rank, other_weight, *, inclusive: bool) -> np.ndarray:
-    """Weight of others with a larger key and a lower rank (or equal, when inclusive), by divide and conquer.
+    """Weight of others with a larger key and a lower rank (or equal, when inclusive): O(n log n).
 
     All items are put in order of falling key; at each level of a binary tree over that order, others in the
-    left half count for items in the right half, found by cumulative sums in order of rank: O(n log n)
-    levels of numpy.
+    left half count for items in the right half, found by cumulative sums in order of rank.
     """
     n = len(key)
     keys = np.concatenate([key, other_key])

@@ -21,13 +21,10 @@ def format_coefficient_table(
     *,
     ratio: str = "hazard_ratio",
 ) -> pd.DataFrame:
-    """Coefficients with ratio, Wald interval and two-sided p-value.
+    """Coefficients with ratio, Wald interval and two-sided p-value, one row each.
 
-    Returns
-    -------
-    DataFrame
-        one row a coefficient: term, level, reference, n, n_events, coefficient, std_error, `ratio`, lower,
-        upper, z, p_value, status. `n` and `n_events` count the rows of the level (all rows for a number).
+    Columns: term, level, reference, n, n_events, coefficient, std_error, `ratio`, lower, upper, z, p_value,
+    status; `n` and `n_events` count the rows of the level (all rows for a number).
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence} is not between 0 and 1")
@@ -80,22 +77,16 @@ NO_TEST = ChiSquaredTest(np.nan, 0, np.nan)
 class CoxResult:
     """A fitted Cox model.
 
-    Attributes
-    ----------
     status : ``ok``; ``few_events`` (under 10 events a parameter: estimates are there, to be read beside
         Firth's); ``separation`` (monotone likelihood: the terms concerned are empty); ``not_estimable``
         (constant or collinear columns: those are empty); ``no_events`` (all empty)
     reason : the status in words; empty when ok
-    table : one row a coefficient: term, level, reference, n, n_events (rows of the level; all rows for a
-        number), coefficient, std_error, hazard_ratio, lower, upper, z, p_value, status
+    table : one row a coefficient, as `format_coefficient_table`, ratio ``hazard_ratio``
     covariance : (p, p), robust where `robust`; nan rows and columns where a coefficient is empty
     model_covariance : (p, p) inverse information
-    robust : True where std_error is the sandwich's
-    n_rows, n_patients, n_events, n_missing, n_clusters : counts; n_missing rows lacked a covariate
+    n_missing : rows that lacked a covariate
     log_likelihood, log_likelihood_null : partial log likelihoods
     likelihood_ratio, wald, score : global tests on the estimable coefficients; `wald` uses `covariance`
-    confidence : level of lower and upper
-    ties : ``efron`` or ``breslow``
     design, rows : what was fitted, for residuals and tests; `design.matrix` has the rows that were used
     """
 
@@ -192,13 +183,10 @@ def empty_cox_result(
 
 @dataclass(frozen=True)
 class EValue:
-    """E-value of an estimate and of the bound of its interval nearer to 1.
+    """E-value of an estimate (1 where it is 1) and of the bound of its interval nearer to 1.
 
-    Attributes
-    ----------
-    risk_ratio : the estimate on the risk-ratio scale
-    e_value : 1 where the estimate is 1
-    e_value_bound : 1 where the interval holds 1; nan where no interval was given
+    `e_value_bound` is 1 where the interval holds 1, nan where no interval was given; `risk_ratio` is the
+    estimate on the risk-ratio scale.
     """
 
     risk_ratio: float
@@ -213,25 +201,12 @@ def compute_e_value(
     *,
     common_outcome: bool = True,
 ) -> EValue:
-    """Compute the E-value of a hazard ratio.
+    """Compute the E-value of a hazard ratio, RR + sqrt(RR (RR - 1)), of 1/RR below 1.
 
-    Parameters
-    ----------
-    estimate, lower, upper : the ratio and its interval
-    common_outcome : more than 15 % have the event by the end of follow-up. The ratio is then turned into a
-        risk ratio by (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)), else taken as one.
+    `common_outcome`: more than 15 % have the event by the end of follow-up; the ratio is then turned into a
+    risk ratio by (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)), else taken as one. ValueError for ratios of 0 or
+    less, or an interval without the estimate. Source: VanderWeele and Ding 2017, Ann Intern Med 167:268.
 
-    Raises
-    ------
-    ValueError
-        for ratios of 0 or less, or an interval without the estimate.
-
-    Notes
-    -----
-    RR + sqrt(RR (RR - 1)), of 1/RR below 1. Source: VanderWeele and Ding 2017, Ann Intern Med 167:268.
-
-    Examples
-    --------
     >>> round(compute_e_value(0.56, 0.46, 0.69).e_value, 4)
     2.3495
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_rows
+from prrt_outcomes.statistics.influence import compute_influence_rows
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
 from prrt_outcomes.statistics.logrank import compute_quadratic_form
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
@@ -17,19 +17,14 @@ from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
 @dataclass(frozen=True, eq=False)
 class CumulativeIncidence:
-    """The probability of the event by t, other events competing; arrays have one element per time of the
-    curve.
+    """The probability of the event by t, other events competing; one element a time of the curve.
 
-    Attributes
-    ----------
     time : distinct times at which somebody leaves
     at_risk, events, competing, censored : numbers of patients
-    incidence : F(t)
-    event_free : S(t) of any event
+    incidence, event_free : F(t); S(t) of any event
     std_error, lower, upper : of F(t); lower and upper nan where F is 0 or 1
-    cause : event code; `group` : label; `n`, `n_events`, `n_competing` : patients and events
-    interval, confidence, variance : ``aalen`` (as cmprsk) or ``robust`` (infinitesimal jackknife, as R's
-        survfit)
+    n, n_events, n_competing : patients and events
+    variance : ``aalen`` (as cmprsk) or ``robust`` (infinitesimal jackknife, as R's survfit)
     status : ``ok``, ``no_events`` or ``too_few`` (one cluster: no variance)
     """
 
@@ -43,16 +38,11 @@ class CumulativeIncidence:
     std_error: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
-    cause: int
-    group: object
     n: int
     n_events: int
     n_competing: int
-    interval: str
-    confidence: float
     variance: str
     status: str
-    influence: InfluenceRows | None = field(default=None, repr=False)
 
 
 def fit_cumulative_incidence(
@@ -62,58 +52,33 @@ def fit_cumulative_incidence(
     robust: bool | None = None,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
-    group: object = "all",
 ) -> CumulativeIncidence:
-    """Fit the cumulative incidence of one kind of event.
+    """Fit the cumulative incidence of `cause`; any other code above 0 competes.
 
-    Parameters
-    ----------
-    data : survival data without strata; `cause` is the event, any other code above 0 competes
-    robust : as `fit_kaplan_meier`
-    interval, confidence : as `compute_interval`, on F
-    group : label that the result carries
+    `robust` as `fit_kaplan_meier`; `interval` and `confidence` as `compute_interval`, on F; ValueError for
+    strata.
 
-    Raises
-    ------
-    ValueError : strata
-
-    References
-    ----------
-    Aalen and Johansen 1978; variance as ``cmprsk::cuminc`` (Aalen 1978, Annals of Statistics 6:534, with the
-    correction for ties) or, robust, as R survival's multi-state ``survfit``.
+    Source: Aalen and Johansen 1978; variance as ``cmprsk::cuminc`` (Aalen 1978, Annals of Statistics 6:534,
+    with the correction for ties) or, robust, as R survival's multi-state ``survfit``.
     """
     table = compute_risk_table(data, cause=cause)
-    curve = compute_cumulative_incidence(table, cause=cause, interval=interval, confidence=confidence)
+    curve = _compute_curve(table, interval, confidence)
     if robust is None:
         robust = data.cluster is not None or not data.whole_weights
     if not robust:
-        return replace(curve, group=group)
+        return curve
     influence = compute_influence_rows(data, cause, curve.time)
     place = np.searchsorted(table.time, curve.time)
-    flows = table.weighted
-    at_risk, events, competing = (
-        getattr(flows, name)[place, 0] for name in ("at_risk", "events", "competing")
-    )
-    variance = influence.compute_incidence_variance(
-        at_risk, events, competing, curve.incidence, curve.event_free
-    )
+    n, d1, d2 = (getattr(table.weighted, name)[place, 0] for name in ("at_risk", "events", "competing"))
+    variance = influence.compute_incidence_variance(n, d1, d2, curve.incidence, curve.event_free)
     errors = _errors(curve.incidence, variance, interval, confidence)
     status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
-    return replace(curve, group=group, variance="robust", influence=influence, status=status, **errors)
+    return replace(curve, variance="robust", status=status, **errors)
 
 
-def compute_cumulative_incidence(
-    table: RiskTable,
-    *,
-    cause: int = 1,
-    interval: IntervalType = "log-log",
-    confidence: float = 0.95,
-) -> CumulativeIncidence:
-    """Compute the cumulative incidence from the risk table of one group, without strata.
-
-    `cause` only labels the result: the table was made for its cause. Variance ``aalen``.
-    """
-    if len(table.strata) > 1 or len(table.groups) > 1:
+def _compute_curve(table: RiskTable, interval: IntervalType, confidence: float) -> CumulativeIncidence:
+    """Compute the cumulative incidence of a risk table without groups, with the variance ``aalen``."""
+    if len(table.strata) > 1:
         raise ValueError("cumulative incidence is computed for one group and one stratum at a time")
     counts, flows = table.counts, table.weighted
     keep = np.flatnonzero((counts.left[:, 0] > 0) & (counts.at_risk[:, 0] > 0))
@@ -130,13 +95,9 @@ def compute_cumulative_incidence(
         censored=counts.censored[keep, 0],
         incidence=incidence,
         event_free=event_free,
-        cause=cause,
-        group=table.groups[0],
         n=int((counts.events + counts.competing + counts.censored).sum()),
         n_events=n_events,
         n_competing=int(counts.competing.sum()),
-        interval=interval,
-        confidence=confidence,
         variance="aalen",
         status="ok" if n_events else "no_events",
         **_errors(incidence, _aalen_variance(n, d1, d2, before, event_free, incidence), interval, confidence),
@@ -172,51 +133,22 @@ def _errors(incidence: NDArray, variance: NDArray, interval: str, confidence: fl
 class GrayTest:
     """Gray's test.
 
-    Attributes
-    ----------
-    groups : labels; `rho` : power of the weight (1 - F(t-))^rho
-    score, variance : of all groups but the last, and its covariance
     statistic, degrees_of_freedom, p_value : chi-square; nan where status is not ``ok``
     status : ``ok``, ``no_events`` or ``too_few``
     """
 
-    groups: tuple
-    rho: float
-    score: NDArray[np.float64]
-    variance: NDArray[np.float64]
     statistic: float
     degrees_of_freedom: int
     p_value: float
     status: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Stratum:
-    """What the test needs of one stratum at its event times; arrays (n_times, n_groups) or (n_times,)."""
-
-    at_risk: NDArray
-    events: NDArray
-    competing: NDArray
-    free_before: NDArray
-    free_after: NDArray
-    incidence_before: NDArray
-
-
 def compute_gray_test(table: RiskTable, rho: float = 0.0) -> GrayTest:
-    """Test whether the cumulative incidence of the table's cause is the same in all groups.
+    """Test whether the cumulative incidence of the cause is the same in all groups; strata are added up.
 
-    Parameters
-    ----------
-    table : risk table of two or more groups, with competing events; strata are added up
-    rho : weight (1 - F(t-))^rho of the pooled incidence; 0 as usual
-
-    Raises
-    ------
-    ValueError : one group; weights or late entry, for which the test is not defined
-
-    References
-    ----------
-    Gray 1988, Annals of Statistics 16:1141; the numbers are those of ``cmprsk::cuminc``.
+    `rho` is the power of the weight (1 - F(t-))^rho of the pooled incidence, 0 as usual. ValueError for one
+    group, and for weights or late entry, for which the test is not defined. Source: Gray 1988, Annals of
+    Statistics 16:1141; the numbers are those of ``cmprsk::cuminc``.
     """
     if len(table.groups) < 2:
         raise ValueError("Gray's test compares two or more groups, found 1")
@@ -225,7 +157,7 @@ def compute_gray_test(table: RiskTable, rho: float = 0.0) -> GrayTest:
     size = len(table.groups)
     score, variance = np.zeros(size), np.zeros((size, size))
     for code in range(len(table.strata)):
-        part_score, part_variance = _stratum_score(_stratum(table, code), rho)
+        part_score, part_variance = _stratum_score(table, code, rho)
         score += part_score
         variance += part_variance
     statistic, freedom, status = compute_quadratic_form(score, variance, np.ones(size, dtype=bool))
@@ -234,67 +166,54 @@ def compute_gray_test(table: RiskTable, rho: float = 0.0) -> GrayTest:
     ok = status == "ok"
     p_value = float(chdtrc(freedom, statistic)) if ok else float("nan")
     statistic = statistic if ok else float("nan")
-    return GrayTest(table.groups, rho, score[:-1], variance[:-1, :-1], statistic, freedom, p_value, status)
+    return GrayTest(statistic, freedom, p_value, status)
 
 
-def _stratum(table: RiskTable, code: int) -> _Stratum:
-    """Return the event times of one stratum, with each group's event-free and incidence curves."""
+def _stratum_score(table: RiskTable, code: int, rho: float) -> tuple[NDArray, NDArray]:
+    """Return score and covariance of one stratum, for all groups; arrays are (n_times, n_groups)."""
     flows = table.counts
     happens = (flows.events + flows.competing).sum(axis=1) > 0
     rows = (table.stratum == code) & happens
-    n, d1, d2 = flows.at_risk[rows], flows.events[rows], flows.competing[rows]
-    share = np.divide(d1 + d2, n, out=np.zeros_like(n), where=n > 0)
-    after = np.cumprod(1.0 - share, axis=0)
-    before = np.vstack([np.ones((1, n.shape[1])), after[:-1]]) if len(after) else after
-    gained = before * np.divide(d1, n, out=np.zeros_like(n), where=n > 0)
-    return _Stratum(n, d1, d2, before, after, np.cumsum(gained, axis=0) - gained)
-
-
-def _stratum_score(s: _Stratum, rho: float) -> tuple[NDArray, NDArray]:
-    """Return score and covariance of one stratum, for all groups."""
-    size = s.at_risk.shape[1]
-    if len(s.at_risk) == 0:
+    n, own, other = flows.at_risk[rows], flows.events[rows], flows.competing[rows]
+    size = n.shape[1]
+    if len(n) == 0:
         return np.zeros(size), np.zeros((size, size))
-    present = s.at_risk > 0
-    safe = np.where(present, s.free_before, 1.0)
-    adjusted = np.where(present, s.at_risk / safe, 0.0)
-    at_risk_sub = adjusted * (1.0 - s.incidence_before)
-    total, total_sub = adjusted.sum(axis=1), at_risk_sub.sum(axis=1)
-    d1 = s.events.sum(axis=1)
+    share = np.divide(own + other, n, out=np.zeros_like(n), where=n > 0)
+    after = np.cumprod(1.0 - share, axis=0)
+    before = np.vstack([np.ones((1, size)), after[:-1]])
+    gained = before * np.divide(own, n, out=np.zeros_like(n), where=n > 0)
+    incidence_before = np.cumsum(gained, axis=0) - gained
+    adjusted = np.where(n > 0, n / np.where(n > 0, before, 1.0), 0.0)
+    at_risk_sub = adjusted * (1.0 - incidence_before)
+    total, total_sub, d1 = adjusted.sum(axis=1), at_risk_sub.sum(axis=1), own.sum(axis=1)
     step = d1 / total
     pooled = np.cumsum(step)
     pooled_before = pooled - step
     weight = (1.0 - pooled_before) ** rho
-    score = np.sum(weight[:, None] * (s.events - (d1 / total_sub)[:, None] * at_risk_sub), axis=0)
+    score = np.sum(weight[:, None] * (own - (d1 / total_sub)[:, None] * at_risk_sub), axis=0)
     share = adjusted / total[:, None]
     slope = adjusted[:, :, None] * (np.eye(size) - share[:, None, :]) * weight[:, None, None]
     path = np.cumsum(slope * (step / (1.0 - pooled_before))[:, None, None], axis=0)
-    ratio = np.divide(
-        (1.0 - pooled)[:, None], s.free_after, out=np.zeros_like(s.free_after), where=s.free_after > 0
-    )
-    return score, _covariance(s, slope, path, ratio, d1, total)
+    ratio = np.divide((1.0 - pooled)[:, None], after, out=np.zeros_like(after), where=after > 0)
+    return score, _covariance(n, other, before, after, slope, path, ratio, d1[:, None], total[:, None])
 
 
-def _covariance(s: _Stratum, slope, path, ratio, d1, total) -> NDArray:
+def _covariance(n, d2, before, after, slope, path, ratio, d1, total) -> NDArray:
     """Return the covariance: events of the cause and competing events add a quadratic form a group each.
 
     The influence of an event at t in group k on score i is slope - kept * path(t) + kept * path(end) for
     events of the cause, with kept = 1 - ratio, and ratio * path(t) - ratio * path(end) for competing ones.
     """
     end = path[-1][None]
-    kept = np.where(s.free_after > 0, 1.0 - ratio, 1.0)
-    ties = np.ones_like(s.at_risk)
-    several = (d1 > 1)[:, None] & (s.at_risk > 0)
-    spread = total[:, None] * s.free_before - 1.0
-    ties = np.where(
-        several & (spread > 0), 1.0 - (d1[:, None] - 1.0) / np.where(spread > 0, spread, 1.0), ties
-    )
-    safe_n = np.where(s.at_risk > 0, s.at_risk, 1.0)
-    own = np.where(s.at_risk > 0, ties * s.free_before * (d1 / total)[:, None] / safe_n, 0.0)
+    kept = np.where(after > 0, 1.0 - ratio, 1.0)
+    spread = total * before - 1.0
+    several = (d1 > 1) & (n > 0) & (spread > 0)
+    ties = np.where(several, 1.0 - (d1 - 1.0) / np.where(spread > 0, spread, 1.0), 1.0)
+    safe_n = np.where(n > 0, n, 1.0)
+    own = np.where(n > 0, ties * before * (d1 / total) / safe_n, 0.0)
     influence = slope + kept[:, None, :] * (end - path)
     covariance = np.einsum("tik,tjk,tk->ij", influence, influence, own, optimize=True)
-    d2 = s.competing
     tied = np.where(d2 > 1, 1.0 - (d2 - 1.0) / np.where(safe_n > 1, safe_n - 1.0, 1.0), 1.0)
-    other = np.where(s.free_after > 0, tied * s.free_before**2 * d2 / safe_n**2, 0.0)
+    other = np.where(after > 0, tied * before**2 * d2 / safe_n**2, 0.0)
     influence = ratio[:, None, :] * (end - path)
     return covariance + np.einsum("tik,tjk,tk->ij", influence, influence, other, optimize=True)

@@ -15,14 +15,10 @@ from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, compute_interval,
 
 @dataclass(frozen=True)
 class Quantile:
-    """The time by which a share of patients has had the event.
+    """The time by which a share (`probability`) of patients has had the event; nan where it is not reached.
 
-    Attributes
-    ----------
-    probability : the share, 0.5 for the median
-    time : the quantile; nan where it is not reached
-    lower, upper : its interval; nan where the band does not cross (limit not reached)
-    status : ``ok``, ``not_reached`` or ``no_events``; ``ok`` speaks of `time`, a limit may still be nan
+    `lower`, `upper`: its interval; nan where the band does not cross (limit not reached). `status`: ``ok``,
+    ``not_reached`` or ``no_events``; ``ok`` speaks of `time`, a limit may still be nan.
     """
 
     probability: float
@@ -35,25 +31,11 @@ class Quantile:
 def compute_quantile(curve: KaplanMeier, probability: float = 0.5) -> Quantile:
     """Compute the first time with S(t) <= 1 - probability; on a flat stretch exactly there, its midpoint.
 
-    Parameters
-    ----------
-    curve : Kaplan-Meier curve with its interval
-    probability : between 0 and 1, both excluded
+    The interval is that of the times at which the curve's lower and upper limits cross (Brookmeyer and
+    Crowley 1982, generalised to each interval type). ValueError for a probability outside 0 to 1.
 
-    Returns
-    -------
-    Quantile; the interval is that of the times at which the curve's lower and upper limits cross
-    (Brookmeyer and
-    Crowley 1982, generalised to each interval type)
-
-    Raises
-    ------
-    ValueError : probability outside 0 to 1
-
-    Notes
-    -----
-    S is compared with a tolerance of 1.5e-8, so that 0.5 + 1e-16 is 0.5. A flat stretch that lasts to the
-    end of the curve takes the midpoint up to the last time (R's ``quantile.survfit``; SAS calls it not
+    S is compared with a tolerance of 1.5e-8, so that 0.5 + 1e-16 is 0.5. A flat stretch that lasts to the end
+    of the curve takes the midpoint up to the last time (R's ``quantile.survfit``; SAS calls it not
     estimable).
     """
     if not 0.0 < probability < 1.0:
@@ -93,11 +75,8 @@ def _first_time(level: NDArray[np.float64], when: NDArray[np.float64], value: fl
 
 @dataclass(frozen=True, eq=False)
 class Milestones:
-    """Survival at given times; arrays have one element a milestone.
+    """Survival at given times; arrays have one element a milestone, in the order given.
 
-    Attributes
-    ----------
-    time : the milestones
     survival, std_error, lower, upper : estimate and interval of the curve's type
     at_risk : patients at risk just before the milestone
     status : ``ok``; ``no_events`` (S = 1 so far, no interval); ``too_few`` (S = 0, no interval; or beyond the
@@ -129,17 +108,8 @@ class Difference:
 
 
 def compute_milestones(curve: KaplanMeier, times: ArrayLike) -> Milestones:
-    """Compute survival at milestones.
+    """Compute survival at milestones, in the curve's unit, 0 or more."""
 
-    Parameters
-    ----------
-    curve : Kaplan-Meier curve
-    times : milestones in the curve's unit, 0 or more, shape (n,)
-
-    Returns
-    -------
-    Milestones, in the order given
-    """
     wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
     slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
     place = np.searchsorted(curve.time, wanted + slack, side="right")
@@ -177,9 +147,7 @@ def compute_milestone_difference(
 ) -> Difference:
     """Compute S_first(time) - S_second(time) of two independent groups, with a plain interval.
 
-    References
-    ----------
-    Klein, Logan, Harhoff and Andersen 2007, Statistics in Medicine 26:4505, section 2.1.
+    Source: Klein, Logan, Harhoff and Andersen 2007, Statistics in Medicine 26:4505, section 2.1.
     """
     pair = [compute_milestones(curve, [time]) for curve in (first, second)]
     return compute_difference(
@@ -189,15 +157,11 @@ def compute_milestone_difference(
 
 @dataclass(frozen=True)
 class RestrictedMean:
-    """Mean survival time up to a horizon.
+    """Mean survival time up to a horizon, with its normal interval.
 
-    Attributes
-    ----------
-    horizon : the horizon, in the curve's unit
-    rmst, std_error, lower, upper : estimate with normal interval
-    status : ``ok``; ``no_events`` (everybody lives to the horizon: no standard error); ``too_few`` (the horizon
-        lies beyond the last time of a curve that ends censored, never a silent extension: all nan; or all have
-        the event at once: no standard error)
+    `status`: ``ok``; ``no_events`` (everybody lives to the horizon: no standard error); ``too_few`` (the
+    horizon lies beyond the last time of a curve that ends censored, never a silent extension: all nan; or all
+    have the event at once: no standard error).
     """
 
     horizon: float
@@ -209,24 +173,10 @@ class RestrictedMean:
 
 
 def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
-    """Compute the area under the curve up to the horizon.
+    """Compute the area under the curve up to the horizon; a robust curve's variance is robust here too.
 
-    Parameters
-    ----------
-    curve : Kaplan-Meier curve; with robust variance the robust variance is used here too
-    horizon : above 0
-
-    Returns
-    -------
-    RestrictedMean; variance = sum of (area beyond t)^2 d / (n (n - d)) over event times t up to the horizon
-
-    Raises
-    ------
-    ValueError : horizon not above 0
-
-    References
-    ----------
-    Klein and Moeschberger 2003, section 4.5.
+    Variance = sum of (area beyond t)^2 d / (n (n - d)) over event times t up to the horizon. ValueError for a
+    horizon not above 0. Source: Klein and Moeschberger 2003, section 4.5.
     """
     if not horizon > 0 or not np.isfinite(horizon):
         raise ValueError(f"horizon must be a number above 0, not {horizon}")
@@ -260,12 +210,9 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
 def compute_rmst_difference(
     first: KaplanMeier, second: KaplanMeier, horizon: float, confidence: float = 0.95
 ) -> Difference:
-    """Compute RMST of the first minus that of the second of two independent groups; ``too_few`` as
-    `compute_rmst`.
+    """Compute RMST of the first minus the second of two independent groups; ``too_few`` as `compute_rmst`.
 
-    References
-    ----------
-    Uno, Claggett, Tian et al. 2014, Journal of Clinical Oncology 32:2380.
+    Source: Uno, Claggett, Tian et al. 2014, Journal of Clinical Oncology 32:2380.
     """
     pair = [compute_rmst(curve, horizon) for curve in (first, second)]
     return compute_difference(

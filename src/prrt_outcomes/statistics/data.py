@@ -40,8 +40,6 @@ class Placement:
 class SurvivalData:
     """Checked survival data, one element a row; what every fit takes.
 
-    Parameters
-    ----------
     time : end of observation, any unit, 0 or more, shape (n,)
     event : 0 censored, 1, 2, ... kinds of event, or booleans
     entry : start of observation, below `time`; a row is at risk at t when entry < t <= time
@@ -50,15 +48,10 @@ class SurvivalData:
         is the unit that a robust variance resamples (patients, centres)
     id : patient of each row, for counting-process rows (entry, time], which must not overlap
 
-    Raises
-    ------
-    ValueError : no rows, unequal lengths, missing or infinite numbers, negative times, unknown event codes,
-        negative weights or none above 0, entry at or after the end, missing labels, overlapping rows
-
-    Notes
-    -----
-    After construction the numbers are arrays and the labels `Codes`. Times are kept as given; `placement`
-    holds them with nearly equal ones merged.
+    ValueError for no rows, unequal lengths, missing or infinite numbers, negative times, unknown event codes,
+    negative weights or none above 0, entry at or after the end, missing labels, overlapping rows. After
+    construction the numbers are arrays and the labels `Codes`. Times are kept as given; `placement` merges
+    nearly equal ones.
     """
 
     time: NDArray[np.float64]
@@ -159,22 +152,10 @@ class SurvivalData:
 
 
 def compute_codes(values: ArrayLike | pd.DataFrame | Codes | None, n: int, name: str) -> Codes:
-    """Turn one label a row into codes.
+    """Turn one label a row, called `name` in messages, into codes of the labels that occur.
 
-    Parameters
-    ----------
-    values : labels, shape (n,), or a frame whose columns are crossed; a categorical keeps its order, others
-        are sorted; None: one label ``"all"``
-    n : number of rows
-    name : what the labels are, for messages
-
-    Returns
-    -------
-    Codes, only labels that occur
-
-    Raises
-    ------
-    ValueError : wrong length or a missing label
+    `values` has shape (n,), or is a frame whose columns are crossed; a categorical keeps its order, others
+    are sorted; None is one label ``"all"``. ValueError for a wrong length or a missing label.
     """
     if values is None:
         return Codes(np.zeros(n, dtype=np.int64), ("all",))

@@ -28,16 +28,11 @@ from prrt_outcomes.statistics.separation import find_estimable_columns, find_sep
 class FineGrayResult:
     """A fitted subdistribution-hazard model.
 
-    Attributes
-    ----------
     status : ``ok``, ``few_events``, ``separation``, ``not_estimable`` or ``no_events``, as `CoxResult.status`
-    table : one row a coefficient: term, level, reference, n, n_events, coefficient, std_error,
-        subdistribution_hazard_ratio, lower, upper, z, p_value, status
+    table : one row a coefficient, as `format_coefficient_table`, ratio ``subdistribution_hazard_ratio``
     covariance : (p, p), with the estimation of the censoring distribution taken into account
-    n_rows, n_events, n_competing, n_censored, n_missing : counts
     log_likelihood, log_likelihood_null : pseudo log likelihoods
     wald : test of all coefficients
-    confidence : of the interval
     """
 
     status: str
@@ -46,12 +41,10 @@ class FineGrayResult:
     n_rows: int
     n_events: int
     n_competing: int
-    n_censored: int
     n_missing: int
     log_likelihood: float
     log_likelihood_null: float
     wald: ChiSquaredTest
-    confidence: float
 
 
 @dataclass(frozen=True)
@@ -94,27 +87,15 @@ def fit_fine_gray(
     cause: int = 1,
     confidence: float = 0.95,
 ) -> FineGrayResult:
-    """Fit the subdistribution hazard of one cause; every other cause competes.
+    """Fit the subdistribution hazard of one cause (event code); every other code above 0 competes.
 
-    Parameters
-    ----------
-    data : survival data without entry, weights, strata and clusters
-    cause : event code that counts; other codes above 0 are competing events
-    covariates, references, confidence : as `fit_cox`
+    `covariates`, `references` and `confidence` as `fit_cox`. ValueError for entry, weights, strata or
+    clusters, for which the model is not defined here.
 
-    Raises
-    ------
-    ValueError
-        for entry, weights, strata or clusters, for which the model is not defined here.
-
-    Notes
-    -----
     Those with a competing event at s stay at risk with weight G(t-)/G(s-), G the Kaplan-Meier curve of
     censoring of all rows, with events at t still at risk at t; Breslow ties. The cause-specific hazard is
     plain `fit_cox` with the event of interest. Sources: Fine and Gray 1999, JASA 94:496; cmprsk 2.2 crr.
 
-    Examples
-    --------
     >>> fit = fit_fine_gray(SurvivalData([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2]), [[0], [1], [1], [0], [1], [0]])
     >>> fit.status, fit.n_competing
     ('few_events', 2)
@@ -149,12 +130,10 @@ def fit_fine_gray(
         n_rows=checked.n,
         n_events=checked.n_events,
         n_competing=int((~checked.event & ~is_censored).sum()),
-        n_censored=int(is_censored.sum()),
         n_missing=design.n_missing,
         log_likelihood=log_likelihoods[0],
         log_likelihood_null=log_likelihoods[1],
         wald=compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)]),
-        confidence=confidence,
     )
 
 

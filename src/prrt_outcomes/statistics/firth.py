@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import chdtrc, chdtri
 
 from prrt_outcomes.statistics.cox import derive_model
-from prrt_outcomes.statistics.cox_result import format_coefficient_table
+from prrt_outcomes.statistics.cox_result import compute_ratio, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import (
     Design,
@@ -36,13 +36,9 @@ GRADIENT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class PenalisedFit:
-    """Maximum of the penalised likelihood.
+    """Maximum of the penalised likelihood; errors from the information of the unpenalised one, as coxphf.
 
-    Attributes
-    ----------
-    coefficients, std_errors : (p,); errors from the information of the unpenalised likelihood, as coxphf
-    log_likelihood, log_likelihood_null : penalised, at the maximum and at 0
-    converged : the steps became negligible
+    `log_likelihood` and `log_likelihood_null` are penalised, at the maximum and at 0.
     """
 
     coefficients: np.ndarray
@@ -129,9 +125,7 @@ def fit_penalised(
     return PenalisedFit(beta, np.sqrt(np.clip(variance, 0, None)), value, null, converged)
 
 
-def _search(
-    matrix: np.ndarray, rows: ModelRows, beta: np.ndarray, free: np.ndarray
-) -> tuple[np.ndarray, bool]:
+def _search(matrix: np.ndarray, rows: ModelRows, beta: np.ndarray, free: np.ndarray):
     """Quasi-Newton search, for data so few that the information is a poor guide to the curvature."""
     from scipy.optimize import minimize
 
@@ -144,8 +138,7 @@ def _search(
     fit = minimize(loss, beta[free], jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 500})
     out = beta.copy()
     out[free] = fit.x
-    at_rest = np.abs(fit.jac).max() < GRADIENT_TOLERANCE and fit.fun < 1e10
-    return out, bool(at_rest)
+    return out, bool(np.abs(fit.jac).max() < GRADIENT_TOLERANCE and fit.fun < 1e10)
 
 
 def find_profile_bound(
@@ -185,25 +178,17 @@ def find_profile_bound(
 class FirthResult:
     """A penalised Cox model.
 
-    Attributes
-    ----------
     status : ``ok``; ``no_events``; ``not_estimable`` (constant or collinear columns are empty);
         ``not_converged`` (all empty); ``no_bound`` (a profile-likelihood bound was not found and is empty)
     table : one row a coefficient, as `CoxResult.table`; lower and upper are profile-likelihood bounds,
         p_value is that of the penalised likelihood-ratio test, z is coefficient / std_error
-    n_rows, n_events, n_missing : counts
     log_likelihood, log_likelihood_null : penalised
-    confidence : of the interval
     """
 
     status: str
     table: pd.DataFrame
-    n_rows: int
-    n_events: int
-    n_missing: int
     log_likelihood: float
     log_likelihood_null: float
-    confidence: float
 
 
 def fit_firth_cox(
@@ -215,8 +200,6 @@ def fit_firth_cox(
 ) -> FirthResult:
     """Fit a Cox model with Firth's penalty; arguments as `fit_cox`.
 
-    Notes
-    -----
     The log partial likelihood (Breslow ties, as coxphf) plus half the log determinant of its information;
     estimates exist also under separation. One unweighted row a patient without strata or delayed entry is
     fitted by firthmodels; anything else by the same penalty on our likelihood. Source: Heinze and Schemper
@@ -231,8 +214,9 @@ def fit_firth_rows(
 ) -> FirthResult:
     """Penalised fit of checked rows; `engine` (``firthmodels`` or ``newton``) overrides the choice of route."""
     p = len(design.columns)
+    numbers = np.full((5, p), np.nan)  # coefficient, error, two bounds, p-value
     if rows.n_events == 0:
-        return _gather(design, rows, np.full(p, "no_events", dtype=object), None, None, None, confidence)
+        return _gather(design, rows, np.full(p, "no_events", dtype=object), None, numbers, confidence)
     centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
     tied = derive_tied_events(rows, "breslow")
@@ -242,7 +226,7 @@ def fit_firth_rows(
     )
     statuses = np.where(used, "ok", "not_estimable").astype(object)
     if not used.any():
-        return _gather(design, rows, statuses, None, None, None, confidence)
+        return _gather(design, rows, statuses, None, numbers, confidence)
     simple = rows.one_row_per_patient and not rows.delayed_entry and not rows.stratum.any()
     simple = simple and bool((rows.weights == 1).all())
     if engine not in (None, "firthmodels", "newton"):
@@ -253,14 +237,12 @@ def fit_firth_rows(
     fit, bounds, p_values = (_by_firthmodels if by_library else _by_newton)(matrix[:, used], rows, confidence)
     if fit is None:
         statuses[used] = "not_converged"
-        return _gather(design, rows, statuses, None, None, None, confidence)
+        return _gather(design, rows, statuses, None, numbers, confidence)
     missing = ~np.isfinite(bounds).all(axis=1)
     statuses[np.flatnonzero(used)[missing]] = "no_bound"
-    full = np.full((4, p), np.nan)
-    full[:, used] = np.vstack([fit.coefficients, fit.std_errors, *bounds.T]) / scale[used]
-    tests = np.full(p, np.nan)
-    tests[used] = p_values
-    return _gather(design, rows, statuses, fit, full, tests, confidence)
+    numbers[:4, used] = np.vstack([fit.coefficients, fit.std_errors, *bounds.T]) / scale[used]
+    numbers[4, used] = p_values
+    return _gather(design, rows, statuses, fit, numbers, confidence)
 
 
 def _by_firthmodels(matrix: np.ndarray, rows: ModelRows, confidence: float):
@@ -301,24 +283,16 @@ def _by_newton(matrix: np.ndarray, rows: ModelRows, confidence: float):
     return fit, bounds, p_values
 
 
-def _gather(design, rows, statuses, fit, numbers, p_values, confidence) -> FirthResult:
+def _gather(design, rows, statuses, fit, numbers, confidence) -> FirthResult:
     """Result with a table of the common form."""
-    empty = np.full((4, len(statuses)), np.nan)
-    numbers = empty if numbers is None else numbers
     table = format_coefficient_table(design, rows.event, numbers[0], numbers[1], statuses, confidence)
-    with np.errstate(over="ignore"):
-        bounds = np.exp(numbers[2:])
-    table["lower"], table["upper"] = np.where(np.isfinite(bounds), bounds, np.nan)
-    table["p_value"] = np.full(len(statuses), np.nan) if p_values is None else p_values
+    table["lower"], table["upper"] = compute_ratio(numbers[2:4])
+    table["p_value"] = numbers[4]
     order = ("no_events", "not_converged", "not_estimable", "no_bound")
     status = next((s for s in order if (statuses == s).any()), "ok")
     return FirthResult(
         status,
         table,
-        rows.n,
-        rows.n_events,
-        design.n_missing,
         fit.log_likelihood if fit else np.nan,
         fit.log_likelihood_null if fit else np.nan,
-        confidence,
     )

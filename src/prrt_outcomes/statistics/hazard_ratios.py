@@ -25,14 +25,12 @@ from prrt_outcomes.statistics.model_rows import Design, DesignColumn, derive_des
 class PiecewiseHazardRatio:
     """Hazard ratios by period.
 
-    Attributes
-    ----------
     status : that of the model with periods
     table : one row a period and coefficient of the effect: period_start, period_stop (empty for the last; a
         period is start < t <= stop), term, level, reference, n_at_risk (rows with time in the period),
         n_events, coefficient, std_error, hazard_ratio, lower, upper, z, p_value, status
     single : the Cox model with one hazard ratio over all time
-    equality : test that the hazard ratio is the same in all periods (likelihood ratio; Wald where robust)
+    equality : likelihood-ratio test that the hazard ratio is the same in all periods
     """
 
     status: str
@@ -51,24 +49,11 @@ def fit_piecewise_hazard_ratio(
     robust: bool | None = None,
     confidence: float = 0.95,
 ) -> PiecewiseHazardRatio:
-    """Fit one hazard ratio of `effect` for each period between `cuts`.
+    """Fit one hazard ratio of `effect`, a number or category, for each period between `cuts`.
 
-    Parameters
-    ----------
-    effect : the covariate whose hazard ratio changes; number or category
-    cuts : times above 0 at which it may change, rising
-    adjust : covariates with one coefficient over all time
-    others : as `fit_cox`
-
-    Raises
-    ------
-    ValueError
-        for cuts that do not rise or are not above 0, and as `fit_cox`.
-
-    Notes
-    -----
-    Rows are cut at the times given (R's survSplit) and the effect enters once a period. A period without
-    events has an empty row with its status.
+    `adjust`: covariates with one coefficient over all time; others as `fit_cox`. Rows are cut at the times
+    given (R's survSplit) and the effect enters once a period; a period without events has an empty row with
+    its status. ValueError for cuts that do not rise or are not above 0, and for weights or clusters.
     """
     cuts = np.asarray(cuts, dtype=float)
     if not len(cuts) or (cuts <= 0).any() or (np.diff(cuts) <= 0).any() or not np.isfinite(cuts).all():
@@ -164,15 +149,12 @@ OVERALL = "overall"
 
 @dataclass(frozen=True)
 class SubgroupResult:
-    """Forest table.
+    """Forest table, and the model in everybody.
 
-    Attributes
-    ----------
-    table : one row a subgroup level and coefficient of the effect, ``overall`` first: subgroup,
-        subgroup_level, term, level, reference, n_rows, n_events, coefficient, std_error, hazard_ratio,
-        lower, upper, z, p_value, status, interaction_p_value (of the subgroup's covariate, on each of its
-        rows), interaction_status
-    overall : the model in everybody
+    `table` has one row a subgroup level and coefficient of the effect, ``overall`` first: subgroup,
+    subgroup_level, term, level, reference, n_rows, n_events, coefficient, std_error, hazard_ratio, lower,
+    upper, z, p_value, status, interaction_p_value (of the subgroup's covariate, on each of its rows),
+    interaction_status.
     """
 
     table: pd.DataFrame
@@ -191,22 +173,12 @@ def fit_subgroup_hazard_ratios(
 ) -> SubgroupResult:
     """Fit the hazard ratio of `effect` in every level of every subgroup covariate.
 
-    Parameters
-    ----------
-    effect : number or category; its reference is the same in all subgroups
-    subgroups : categorical covariates, one column each; rows where one is missing are in none of its levels
-    adjust : covariates adjusted for in every fit
-    others : as `fit_cox`
+    The reference of `effect`, a number or category, is the same in all subgroups; `subgroups` has one
+    categorical column each, and rows where one is missing are in none of its levels. ValueError for a numeric
+    subgroup covariate (give it as a category), for weights or clusters, and as `fit_cox`.
 
-    Raises
-    ------
-    ValueError
-        for a numeric subgroup covariate (give it as a category), and as `fit_cox`.
-
-    Notes
-    -----
-    The interaction is tested in everybody with a known level: likelihood ratio of effect x subgroup (Wald
-    where the variance is robust). It is not corrected for the number of subgroups looked at.
+    The interaction is tested in everybody with a known level by the likelihood ratio of effect x subgroup. It
+    is not corrected for the number of subgroups looked at.
     """
     effect = pd.Series(effect).reset_index(drop=True)
     effect.name = effect.name if effect.name is not None else "effect"

@@ -21,13 +21,10 @@ ITERATIONS = 5
 class PooledEstimate:
     """Estimates over imputed sets, pooled by Rubin's rules; arrays have one element a coefficient.
 
-    Attributes
-    ----------
     estimate : mean over the sets
     std_error : root of within plus (1 + 1/m) between variance
     degrees_of_freedom : Barnard and Rubin's, for the t distribution
     lower, upper, p_value : from that t distribution
-    fraction_missing : share of the variance that is due to what is missing
     """
 
     estimate: NDArray[np.float64]
@@ -36,34 +33,16 @@ class PooledEstimate:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     p_value: NDArray[np.float64]
-    fraction_missing: NDArray[np.float64]
 
 
 def impute_chained(
-    covariates: pd.DataFrame,
-    auxiliary: ArrayLike,
-    *,
-    sets: int,
-    seed: int,
-    iterations: int = ITERATIONS,
+    covariates: pd.DataFrame, auxiliary: ArrayLike, *, sets: int, seed: int
 ) -> list[pd.DataFrame]:
-    """Fill missing covariates several times, each time as uncertain as they are.
+    """Fill missing covariates several times, each time as uncertain as they are: `sets` completed frames.
 
-    Parameters
-    ----------
-    covariates : numbers (float64) and ordered or unordered categories; at least two observed values a column
-    auxiliary : (n, q) complete predictors that are not imputed: the outcome as event indicator and cumulative
-        hazard
-    sets : number of completed frames
-    seed : of the random numbers
-    iterations : rounds through the columns
+    `covariates` are numbers (float64) and categories, at least two observed values a column; `auxiliary` (n,
+    q) are complete predictors that are not imputed: the outcome as event indicator and cumulative hazard.
 
-    Returns
-    -------
-    `sets` completed frames with the columns and types of `covariates`
-
-    Notes
-    -----
     Numbers: predictive mean matching with 5 donors from a linear model; categories: draws from a multinomial
     logistic model with a small ridge. Each model is fitted to a bootstrap of the rows in which the column is
     observed, so that its own uncertainty enters. White, Royston and Wood 2011, Statistics in Medicine 30:377;
@@ -78,7 +57,7 @@ def impute_chained(
     completed = []
     for _ in range(sets):
         frame = _fill_at_random(covariates, order, generator)
-        for _ in range(iterations if len(order) > 1 else 1):
+        for _ in range(ITERATIONS if len(order) > 1 else 1):
             for name in order:
                 others = _predictors(frame.drop(columns=name), outcome)
                 missing = covariates[name].isna().to_numpy()
@@ -175,22 +154,11 @@ def pool_estimates(
     complete_degrees_of_freedom: float,
     confidence: float = 0.95,
 ) -> PooledEstimate:
-    """Pool estimates of several imputed sets by Rubin's rules.
+    """Pool estimates of several imputed sets, (m, p), by Rubin's rules.
 
-    Parameters
-    ----------
-    estimates, variances : (m, p) of each set
-    complete_degrees_of_freedom : what a complete data set would have had (events minus coefficients)
-    confidence : level of the interval
-
-    Raises
-    ------
-    ValueError
-        for fewer than two sets or shapes that differ.
-
-    References
-    ----------
-    Rubin 1987, chapter 3; Barnard and Rubin 1999, Biometrika 86:948.
+    `complete_degrees_of_freedom`: what a complete data set would have had (events minus coefficients).
+    ValueError for fewer than two sets or shapes that differ. Source: Rubin 1987, chapter 3; Barnard and Rubin
+    1999, Biometrika 86:948.
     """
     values, within_each = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
     if values.ndim != 2 or values.shape != within_each.shape or len(values) < 2:
@@ -209,4 +177,4 @@ def pool_estimates(
     half = stdtrit(freedom, 0.5 + confidence / 2) * error
     statistic = np.divide(estimate, error, out=np.full_like(error, np.nan), where=error > 0)
     p_value = 2 * stdtr(freedom, -np.abs(statistic))
-    return PooledEstimate(estimate, error, freedom, estimate - half, estimate + half, p_value, share)
+    return PooledEstimate(estimate, error, freedom, estimate - half, estimate + half, p_value)

@@ -14,12 +14,8 @@ from prrt_outcomes.statistics.data import SurvivalData
 class InfluenceRows:
     """The rows of one curve, placed on the curve's times, for variances that sum over patients.
 
-    Attributes
-    ----------
-    last : number of the curve's times at or before the row's end, shape (n_rows,)
-    first : number of the curve's times at or before the row's entry
+    last, first : number of the curve's times at or before the row's end, and its entry, shape (n_rows,)
     event, competing : whether the row ends with the event, with a competing one
-    weight : case weight
     cluster : code of the patient or centre; rows of one code are one unit of the variance
     """
 
@@ -40,8 +36,6 @@ class InfluenceRows:
     ) -> NDArray[np.float64]:
         """Return the robust variance of log S at each time of the curve, in linear time.
 
-        Notes
-        -----
         A cluster's influence on -log S(t) is A(t) - H(t) R(t): A sums what its ended and entered rows have
         contributed, R is its weight at risk, H Greenwood's sum. Both step only where a row of the cluster
         enters or ends, so the sum of squares over clusters is three running sums of steps.
@@ -60,10 +54,8 @@ class InfluenceRows:
     ) -> NDArray[np.float64]:
         """Return the robust variance of the cumulative incidence at each time of its curve, in linear time.
 
-        Notes
-        -----
-        With F the incidence, a cluster's influence at t is P(t) - F(t) Q(t) minus what its rows at risk
-        owe so far, (a(t) - F(t) b(t)) R(t); P, Q and R step only where a row enters or ends.
+        With F the incidence, a cluster's influence at t is P(t) - F(t) Q(t) minus what its rows at risk owe
+        so far, (a(t) - F(t) b(t)) R(t); P, Q and R step only where a row enters or ends.
         """
         before = np.concatenate(([1.0], event_free[:-1]))
         freed = _inverse(np.maximum(at_risk - events - competing, 0.0))
@@ -108,10 +100,8 @@ class InfluenceRows:
         return [[summed(one, two) for two in runs] for one in runs]
 
     def compute_variance(self, hazard_gradient: NDArray[np.float64], at_risk, events) -> float:
-        """Return the robust variance of a number whose derivative by each hazard is known.
+        """Return the robust variance of a number whose derivative by each hazard (one a time) is known."""
 
-        `hazard_gradient` has one element per time of the curve: d(number) / d(hazard).
-        """
         per_event = hazard_gradient * _inverse(at_risk)
         drift = _running_sum(per_event * events * _inverse(at_risk))
         jump = np.where(self.event, per_event[np.maximum(self.last - 1, 0)], 0.0)

@@ -25,38 +25,19 @@ def compute_normal_quantile(confidence: float) -> float:
 
 
 def compute_interval(
-    probability: ArrayLike,
-    std_error: ArrayLike,
-    interval: str = "log-log",
-    confidence: float = 0.95,
-    quantile: float | None = None,
+    probability: ArrayLike, std_error: ArrayLike, interval: str = "log-log", confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute a pointwise interval on one of five scales, cut to 0..1.
+    """Compute a pointwise interval of survival or cumulative incidence on one of five scales, cut to 0..1.
 
-    Parameters
-    ----------
-    probability : survival (or cumulative incidence), 0 to 1
-    std_error : its standard error, on the probability scale
-    interval : ``log-log`` log(-log p), ``log`` log p, ``plain`` p, ``logit`` log(p / (1 - p)), ``arcsin``
-        arcsin(sqrt p), as R's ``survfit``
-    confidence : two-sided
-    quantile : in place of the normal quantile (simultaneous bands)
-
-    Returns
-    -------
-    lower, upper : nan where the scale has no interval: p = 0 (all but plain), p = 1 (log-log, logit, arcsin)
-
-    Raises
-    ------
-    ValueError : unknown interval type, confidence outside 0 to 1
-
-    References
-    ----------
-    Kalbfleisch and Prentice 2002, section 1.4; R survival ``survfit.formula``, argument ``conf.type``.
+    `std_error` is on the probability scale; `interval`: ``log-log`` log(-log p), ``log`` log p, ``plain`` p,
+    ``logit`` log(p / (1 - p)), ``arcsin`` arcsin(sqrt p), as R's ``survfit``. nan where the scale has no
+    interval: p = 0 (all but plain), p = 1 (log-log, logit, arcsin). ValueError for an unknown type and a
+    confidence outside 0 to 1. Source: Kalbfleisch and Prentice 2002, section 1.4; R survival
+    ``survfit.formula``, argument ``conf.type``.
     """
     if interval not in INTERVAL_TYPES:
         raise ValueError(f"interval must be one of {', '.join(INTERVAL_TYPES)}, not {interval!r}")
-    z = compute_normal_quantile(confidence) if quantile is None else quantile
+    z = compute_normal_quantile(confidence)
     p = np.asarray(probability, dtype=np.float64)
     se = np.asarray(std_error, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -84,22 +65,16 @@ def compute_interval(
 class KaplanMeier:
     """A Kaplan-Meier curve; arrays have one element per distinct time at which somebody leaves.
 
-    Attributes
-    ----------
-    time : distinct times, increasing
     at_risk, events, censored : numbers of patients (unweighted), competing events counted as censored
     weighted_at_risk, weighted_events : sums of weights; the same where there are none
     survival : S(t), from 1 before the first time
     std_error : of S(t); nan where S is 0
-    relative_variance : variance of log S(t), Greenwood's sum or its robust counterpart; nan where S is 0
     lower, upper : pointwise interval; nan where its scale has none (S = 1, S = 0)
     n, n_events, n_competing : patients, events, competing events
-    group : label
-    interval, confidence : how `lower` and `upper` were made
     variance : ``greenwood`` or ``robust`` (infinitesimal jackknife)
-    delayed_entry : whether patients enter late
-    status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` (late entry let the risk set run empty,
-        so that S is 0 from there on although patients follow; or a single cluster, which has no robust variance)
+    status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` (late entry let the risk set run
+        empty, so that S is 0 from there on although patients follow; or a single cluster, which has no robust
+        variance)
     """
 
     time: NDArray[np.float64]
@@ -110,13 +85,11 @@ class KaplanMeier:
     weighted_events: NDArray[np.float64]
     survival: NDArray[np.float64]
     std_error: NDArray[np.float64]
-    relative_variance: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     n: int
     n_events: int
     n_competing: int
-    group: object
     interval: str
     confidence: float
     variance: str
@@ -132,40 +105,26 @@ def fit_kaplan_meier(
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
     cause: int = 1,
-    group: object = "all",
 ) -> KaplanMeier:
     """Fit one Kaplan-Meier curve.
 
-    Parameters
-    ----------
-    data : survival data without strata; event codes other than `cause` are censored (status
-        ``competing_censored``)
-    robust : infinitesimal-jackknife variance over clusters, else patients, else rows; default: when weights
-        are not whole numbers, or clusters are given
-    interval, confidence : as `compute_interval`
-    group : label that the result carries
-
-    Raises
-    ------
-    ValueError : strata
-
-    References
-    ----------
-    Greenwood 1926; robust variance as R survival's ``survfit(..., robust = TRUE)``.
+    Event codes other than `cause` are censored (status ``competing_censored``). `robust`:
+    infinitesimal-jackknife variance over clusters, else patients, else rows; default: when weights are not
+    whole numbers, or clusters are given. `interval`, `confidence` as `compute_interval`; `group` is the label
+    of the result. ValueError for strata. Source: Greenwood 1926; robust variance as R survival's
+    ``survfit(..., robust = TRUE)``.
     """
     table = compute_risk_table(data, cause=cause)
     curve = compute_kaplan_meier(table, interval=interval, confidence=confidence)
     if robust is None:
         robust = data.cluster is not None or not data.whole_weights
-    changes: dict = {"group": group}
-    if robust:
-        influence = compute_influence_rows(data, cause, curve.time)
-        variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
-        changes |= {"variance": "robust", "influence": influence}
-        changes |= _errors(curve.survival, variance, interval, confidence)
-        if influence.n_units < 2 and curve.status == "ok":
-            changes["status"] = "too_few"
-    return replace(curve, **changes)
+    if not robust:
+        return curve
+    influence = compute_influence_rows(data, cause, curve.time)
+    variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
+    errors = _errors(curve.survival, variance, interval, confidence)
+    status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
+    return replace(curve, variance="robust", influence=influence, status=status, **errors)
 
 
 def fit_kaplan_meier_by_group(
@@ -186,7 +145,6 @@ def fit_kaplan_meier_by_group(
             interval=interval,
             confidence=confidence,
             cause=cause,
-            group=label,
         )
         for code, label in enumerate(codes.labels)
     }
@@ -201,15 +159,8 @@ def compute_kaplan_meier(
 ) -> KaplanMeier:
     """Compute the curve of one group of a risk table, with Greenwood's variance.
 
-    Parameters
-    ----------
-    table : risk table without strata (a curve belongs to one stratum)
-    group : label of the group; may be left out where there is one
-    interval, confidence : as `compute_interval`
-
-    Raises
-    ------
-    ValueError : strata, an unknown group, or several groups and none named
+    `group` may be left out where there is one. ValueError for strata, an unknown group, or several and none
+    named.
     """
     if len(table.strata) > 1:
         raise ValueError("the risk table has strata; a curve is computed for each stratum on its own")
@@ -242,10 +193,10 @@ def compute_kaplan_meier(
         weighted_at_risk=weighted_at_risk,
         weighted_events=weighted_events,
         survival=survival,
-        n=_patients(counts, column),
+        # Ends that are an event or a censoring, so that a split row counts once.
+        n=int((counts.events + counts.competing + counts.censored)[:, column].sum()),
         n_events=n_events,
         n_competing=n_competing,
-        group=table.groups[column],
         interval=interval,
         confidence=confidence,
         variance="greenwood",
@@ -253,12 +204,6 @@ def compute_kaplan_meier(
         status=status,
         **_errors(survival, greenwood, interval, confidence),
     )
-
-
-def _patients(counts, column: int) -> int:
-    """Count patients: ends that are an event or a censoring, so that a split row counts once."""
-    ends = counts.events[:, column] + counts.competing[:, column] + counts.censored[:, column]
-    return int(ends.sum())
 
 
 def compute_survival(at_risk: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -269,24 +214,15 @@ def compute_survival(at_risk: NDArray[np.float64], events: NDArray[np.float64]) 
 
 def _errors(survival: NDArray, relative_variance: NDArray, interval: str, confidence: float) -> dict:
     """Return standard errors and interval; nan where S is 0."""
-    variance = np.where(
-        survival > 0, np.where(np.isfinite(relative_variance), relative_variance, np.nan), np.nan
-    )
-    std_error = survival * np.sqrt(variance)
+    known = (survival > 0) & np.isfinite(relative_variance)
+    std_error = survival * np.sqrt(np.where(known, relative_variance, np.nan))
     lower, upper = compute_interval(survival, std_error, interval, confidence)
-    return {"relative_variance": variance, "std_error": std_error, "lower": lower, "upper": upper}
+    return {"std_error": std_error, "lower": lower, "upper": upper}
 
 
-def fit_reverse_kaplan_meier(
-    data: SurvivalData, *, interval: IntervalType = "log-log", confidence: float = 0.95, group: object = "all"
-) -> KaplanMeier:
+def fit_reverse_kaplan_meier(data: SurvivalData) -> KaplanMeier:
     """Fit the distribution of follow-up: censoring is the event, every event (competing ones too) censors.
 
-    Parameters and result as `fit_kaplan_meier`.
-
-    References
-    ----------
-    Schemper and Smith 1996, Controlled Clinical Trials 17:343.
+    Source: Schemper and Smith 1996, Controlled Clinical Trials 17:343.
     """
-    reverse = replace(data, event=data.event == 0)
-    return fit_kaplan_meier(reverse, interval=interval, confidence=confidence, group=group)
+    return fit_kaplan_meier(replace(data, event=data.event == 0))

@@ -22,10 +22,6 @@ TEST_WEIGHTS: tuple[str, ...] = ("logrank", "gehan", "tarone_ware", "peto", "fle
 class LogRank:
     """A weighted log-rank test.
 
-    Attributes
-    ----------
-    weight, rho, gamma : the weight function
-    groups : labels
     n, observed, expected : per group: ends of observation, events and expected events, unweighted by the
         test's weight function
     score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
@@ -35,9 +31,6 @@ class LogRank:
     status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
     """
 
-    weight: str
-    rho: float
-    gamma: float
     groups: tuple
     n: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -54,22 +47,11 @@ class LogRank:
 def compute_test_weights(
     table: RiskTable, weight: TestWeight = "logrank", rho: float = 0.0, gamma: float = 0.0
 ) -> NDArray[np.float64]:
-    """Compute the weight function of a log-rank test at each row of the risk table.
+    """Compute the weight function of a log-rank test at each row of the risk table, pooled over groups.
 
-    Parameters
-    ----------
-    table : risk table of all groups
-    weight : ``logrank`` 1, ``gehan`` n, ``tarone_ware`` sqrt(n), ``peto`` the product of 1 - d / (n + 1)
-        up to and including t, ``fleming_harrington`` S(t-)^rho (1 - S(t-))^gamma of the pooled curve
-    rho, gamma : 0 or more, used by ``fleming_harrington`` only
-
-    Returns
-    -------
-    weights, shape (n_times,), pooled over groups, within each stratum
-
-    Raises
-    ------
-    ValueError : unknown weight, negative rho or gamma, or rho or gamma given to another weight
+    `weight`: ``logrank`` 1, ``gehan`` n, ``tarone_ware`` sqrt(n), ``peto`` the product of 1 - d / (n + 1) up
+    to and including t, ``fleming_harrington`` S(t-)^rho (1 - S(t-))^gamma of the pooled curve, within each
+    stratum. ValueError for an unknown weight, a negative rho or gamma, or one given to another weight.
     """
     if weight not in TEST_WEIGHTS:
         raise ValueError(f"weight must be one of {', '.join(TEST_WEIGHTS)}, not {weight!r}")
@@ -119,16 +101,9 @@ def compute_expected(table: RiskTable) -> NDArray[np.float64]:
 def compute_score(
     table: RiskTable, weights: Sequence[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute scores and covariances of log-rank tests with the given weight functions.
+    """Compute scores and covariances of log-rank tests with the given weight functions, one array a test.
 
-    Parameters
-    ----------
-    table : risk table; strata are added up
-    weights : one array a test, shape (n_times,)
-
-    Returns
-    -------
-    score : weighted observed minus expected, shape (n_tests, n_groups)
+    score : weighted observed minus expected, strata added up, shape (n_tests, n_groups)
     covariance : hypergeometric, shape (n_tests, n_tests, n_groups, n_groups)
     """
     happening, at_risk, events = select_event_rows(table)
@@ -154,21 +129,12 @@ def compute_score(
 def compute_logrank(
     table: RiskTable, weight: TestWeight = "logrank", *, rho: float = 0.0, gamma: float = 0.0
 ) -> LogRank:
-    """Test whether the hazards of two or more groups are the same.
+    """Test whether the hazards of two or more groups are the same; weights as `compute_test_weights`.
 
-    Parameters
-    ----------
-    table : risk table with the groups; strata make the test stratified, entries make it respect late entry;
-        weights count as numbers of patients
-    weight, rho, gamma : as `compute_test_weights`
-
-    Returns
-    -------
-    LogRank; groups that are never at risk when an event happens do not count as a degree of freedom
-
-    References
-    ----------
-    Fleming and Harrington 1991, chapter 7; Tarone and Ware 1977; Peto and Peto 1972; R survival ``survdiff``.
+    Strata of the risk table make the test stratified, entries make it respect late entry; its weights count
+    as numbers of patients. Groups that are never at risk when an event happens do not count as a degree of
+    freedom. Source: Fleming and Harrington 1991, chapter 7; Tarone and Ware 1977; Peto and Peto 1972; R
+    survival ``survdiff``.
     """
     weights = compute_test_weights(table, weight, rho, gamma)
     (score,), covariance = compute_score(table, [weights])
@@ -184,9 +150,6 @@ def compute_logrank(
         z = float(score[-1] / np.sqrt(variance[-1, -1]))
     p_value = float(chdtrc(freedom, statistic)) if status == "ok" else float("nan")
     return LogRank(
-        weight=weight,
-        rho=rho,
-        gamma=gamma,
         groups=table.groups,
         n=ends.sum(axis=0),
         observed=observed,
@@ -234,21 +197,13 @@ STANDARD_COMBINATION: tuple[tuple[float, float], ...] = ((0, 0), (1, 0), (0, 1),
 
 @dataclass(frozen=True, eq=False)
 class MaxCombo:
-    """A MaxCombo test of two groups.
+    """A MaxCombo test of two groups; numbers are nan where status is not ``ok``.
 
-    Attributes
-    ----------
-    combination : (rho, gamma) of each component
-    z : signed component statistics, positive where the last group has more events than expected
-    correlation : of the components under the null hypothesis
-    statistic : the z of largest absolute value
+    statistic : the z of largest absolute value, positive where the last group has more events than expected
     p_value : two-sided, P(max |Z| >= |statistic|) under the joint normal distribution
-    status : ``ok``, ``no_events`` or ``too_few``; numbers are nan where not ok
+    status : ``ok``, ``no_events`` or ``too_few``
     """
 
-    combination: tuple[tuple[float, float], ...]
-    z: NDArray[np.float64]
-    correlation: NDArray[np.float64]
     statistic: float
     p_value: float
     status: str
@@ -257,24 +212,11 @@ class MaxCombo:
 def compute_maxcombo(
     table: RiskTable, combination: Sequence[tuple[float, float]] = STANDARD_COMBINATION
 ) -> MaxCombo:
-    """Test two groups where the hazards may not be proportional.
+    """Test two groups where the hazards may not be proportional, by Fleming-Harrington components.
 
-    Parameters
-    ----------
-    table : risk table of two groups; strata and late entry are respected
-    combination : (rho, gamma) of the Fleming-Harrington components
-
-    Returns
-    -------
-    MaxCombo; a component without variance (FH(0, 1) with a single event time) is left out, its z nan
-
-    Raises
-    ------
-    ValueError : not two groups
-
-    References
-    ----------
-    Lee 2007, Computational Statistics and Data Analysis 51:6557; Karrison 2016, Stata Journal 16:678.
+    Strata and late entry are respected; a component without variance (FH(0, 1) with a single event time) is
+    left out. ValueError for other than two groups. Source: Lee 2007, Computational Statistics and Data
+    Analysis 51:6557; Karrison 2016, Stata Journal 16:678.
     """
     if len(table.groups) != 2:
         raise ValueError(f"MaxCombo compares two groups, found {len(table.groups)}")
@@ -283,18 +225,15 @@ def compute_maxcombo(
     covariance = covariance[:, :, -1, -1]
     variance = np.diag(covariance)
     usable = variance > 1e-12 * max(float(variance.max()), 1e-300)
-    combination = tuple((float(rho), float(gamma)) for rho, gamma in combination)
-    k = len(combination)
     if not (variance.max() > 0 and usable.any()):
         status = "too_few" if table.weighted.events.sum() else "no_events"
-        nans = np.full(k, np.nan)
-        return MaxCombo(combination, nans, np.full((k, k), np.nan), float("nan"), float("nan"), status)
+        return MaxCombo(float("nan"), float("nan"), status)
     deviation = np.sqrt(np.where(usable, variance, np.nan))
     z = score[:, -1] / deviation
     correlation = covariance / np.outer(deviation, deviation)
     statistic = float(z[np.nanargmax(np.abs(z))])
     p_value = compute_maximum_p_value(abs(statistic), correlation[np.ix_(usable, usable)])
-    return MaxCombo(combination, z, correlation, statistic, p_value, "ok")
+    return MaxCombo(statistic, p_value, "ok")
 
 
 def compute_maximum_p_value(maximum: float, correlation: NDArray[np.float64]) -> float:

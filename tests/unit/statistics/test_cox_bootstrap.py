@@ -16,7 +16,6 @@ def cohort():
     weights = rng.multinomial(n, np.full(n, 1 / n), size=30)
     options = {
         "plain": {},
-        "breslow": {"ties": "breslow"},
         "late": {"entry": np.minimum(np.floor(rng.exponential(2, n)), time - 1)},
         "strata": {"strata": rng.integers(0, 3, n)},
     }
@@ -24,18 +23,14 @@ def cohort():
     return time, rng.random(n) < 0.7, x, weights, options
 
 
-@pytest.mark.parametrize("which", ["plain", "breslow", "late", "strata", "all"])
+@pytest.mark.parametrize("which", ["plain", "late", "strata", "all"])
 def test_every_replicate_equals_its_own_fit(cohort, which):
     time, event, x, weights, options = cohort
-    parts = {k: v for k, v in options[which].items() if k != "ties"}
-    ties = options[which].get("ties", "efron")
-    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event, **parts), x, weights, ties=ties)
-    one_by_one = [
-        fit_cox(SurvivalData(time, event, weights=w, **parts), x, ties=ties).coefficients for w in weights
-    ]
+    parts = options[which]
+    result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event, **parts), x, weights)
+    one_by_one = [fit_cox(SurvivalData(time, event, weights=w, **parts), x).coefficients for w in weights]
     np.testing.assert_allclose(result.coefficients, one_by_one, rtol=1e-7, atol=1e-9)
-    assert result.n_failed == 0
-    assert result.names == ("age", "sex=" + fit_cox(SurvivalData(time, event), x).table["level"].iloc[1])
+    assert (result.status == "ok").all()
 
 
 def test_weights_may_be_fractions(cohort):
@@ -59,7 +54,6 @@ def test_replicates_without_an_estimate_say_why():
     result = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x, weights)
     assert result.status.tolist() == ["ok", "no_events", "not_estimable", "separation"]
     assert np.isnan(result.coefficients[1:]).all()
-    assert result.n_failed == 3
 
 
 def test_rows_with_missing_covariates_are_left_out_of_all(cohort):

@@ -8,15 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from markupsafe import Markup, escape
 
-from prrt_outcomes.wording.numbers import (
-    format_count,
-    format_interval,
-    format_months,
-    format_number,
-    format_p_value,
-    is_missing,
-)
-from prrt_outcomes.wording.terms import name_code, name_endpoint
+from prrt_outcomes.wording.numbers import format_number, is_missing
 
 
 @dataclass(frozen=True)
@@ -45,9 +37,49 @@ def describe_row(table: str, key: tuple[tuple[str, str], ...]) -> str:
     return f"tables/{table}.csv" + (f": {row}" if row else "")
 
 
+KEYS = {
+    table: tuple(columns.split())
+    for table, columns in {
+        "attrition": "table unit step reason",
+        "baseline": "term level",
+        "claims": "claim",
+        "control_balance": "control covariate weights",
+        "control_comparability": "control item",
+        "controls": "control endpoint method weights estimate",
+        "cox": "endpoint model term level",
+        "cox_diagnostics": "endpoint model term",
+        "estimand_comparison": "endpoint variant group_by group",
+        "estimands": "endpoint variant",
+        "hazard_ratio_periods": "endpoint group_by level start_months",
+        "km_summary": "endpoint group_by group",
+        "logrank": "endpoint group_by test strata",
+        "milestones": "endpoint group_by group time_months",
+        "reconstruction_quality": "control arm endpoint measure",
+        "responder_bias": "endpoint criterion comparison",
+        "responders": "endpoint criterion adjusted method landmark_months comparison",
+        "response_concordance": "criterion_a criterion_b response_a response_b",
+        "response_differences": "criterion confirmed group_by group category method",
+        "response_rates": "criterion confirmed group_by group category",
+        "rmst_difference": "endpoint group_by group reference",
+        "safety_rates": "analyte phase group_by group grade_at_least",
+        "scan_interval_test": "group_by",
+        "sensitivity": "endpoint analysis group_by group",
+        "stages": "stage",
+        "subgroups": "endpoint subgroup subgroup_level term level",
+        "treatment_delivery": "item group_by group",
+    }.items()
+}
+"""For each result table the columns by which a reader finds a row."""
+
+
 def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:
     """Make a number of a text and the row it was taken from, named by its key columns."""
-    return Number(text, table, tuple((c, as_text(row[c])) for c in columns))
+    return Number(text, table, tuple((c, as_text(row[c])) for c in columns or KEYS[table]))
+
+
+def cite(row: Mapping, column: str, table: str, formatter: Callable = format_number) -> Number:
+    """The number in a cell, with the row that it stands in."""
+    return trace(formatter(row[column]), table, row)
 
 
 def as_text(value: object) -> str:
@@ -97,53 +129,6 @@ class PageTable:
         ]
 
 
-def text_column(title: str, key: str, name: Callable[[str], str] = str) -> Column:
-    """Words of a cell; empty where it is missing."""
-    return Column(title, lambda r: name(as_text(r[key])) if as_text(r[key]) else "", False)
-
-
-def code_column(title: str, column: str, key: str) -> Column:
-    """Words of a level whose column another cell names."""
-    return Column(
-        title, lambda r: "" if is_missing(r[key]) else name_code(str(r[column]), str(r[key])), False
-    )
-
-
-def endpoint_column(titles: dict[str, str]) -> Column:
-    """Title of the endpoint."""
-    return Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False)
-
-
-def count_column(title: str, key: str) -> Column:
-    """Whole number."""
-    return Column(title, lambda r: format_count(r[key]))
-
-
-def number_column(title: str, key: str, digits: int = 1) -> Column:
-    """Number with fixed decimals."""
-    return Column(title, lambda r: format_number(r[key], digits))
-
-
-def fraction_column(title: str, count: str = "n", total: str = "total") -> Column:
-    """Count of a total."""
-    return Column(title, lambda r: f"{format_count(r[count])}/{format_count(r[total])}")
-
-
-def p_column(title: str = "p", key: str = "p_value") -> Column:
-    """P-value."""
-    return Column(title, lambda r: format_p_value(r[key]))
-
-
-def interval_column(
-    title: str, keys: tuple[str, str, str], formatter: Callable = format_months, *, status: str = "status"
-) -> Column:
-    """Estimate with its limits, or why there is none; `keys` are estimate, lower and upper limit."""
-    value, low, high = keys
-    return Column(
-        title, lambda r: format_interval(r[value], r[low], r[high], formatter, status=r.get(status))
-    )
-
-
 @dataclass(frozen=True)
 class PageFigure:
     """A figure of a chapter.
@@ -184,14 +169,16 @@ def page_table(
     source: str,
     frame: pd.DataFrame,
     columns: list[Column],
-    key: tuple[str, ...],
     note: str = "",
     *,
     most_open: int = 30,
+    further_key: tuple[str, ...] = (),
 ) -> PageTable:
     """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded."""
     rows = tuple(frame.to_dict("records"))
-    return PageTable(title, source, tuple(columns), rows, key, note, 0 < len(rows) <= most_open)
+    return PageTable(
+        title, source, tuple(columns), rows, (*KEYS[source], *further_key), note, 0 < len(rows) <= most_open
+    )
 
 
 def join_words(words: Sequence[object]) -> Markup:

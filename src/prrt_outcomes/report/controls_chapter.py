@@ -8,31 +8,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.report.content import (
-    Column,
-    PageTable,
-    as_text,
-    count_column,
-    interval_column,
-    number_column,
-    p_column,
-    page_table,
-    say,
-    text_column,
-    trace,
-)
-from prrt_outcomes.wording.numbers import (
-    describe_status,
-    format_interval,
-    format_level,
-    format_number,
-    format_percent,
-    format_range,
-    format_ratio,
-)
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
+from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term, spell_name
 
-CONTROL_KEY = ("control", "endpoint", "method", "weights", "estimate")
+CONTROL = col.texts({"Control": "control"}, name_term)[0]
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
 
@@ -40,7 +21,7 @@ SHARES = ("survival_difference",)
 def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
     paragraphs: list = []
-    level = format_level(study.analysis.confidence.level)
+    level = numbers.format_level(study.analysis.confidence.level)
     if has_rows(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
         for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
@@ -88,12 +69,8 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         )
         words += say(", {u} not known", u=unknown) if unknown else Markup("")
     weights = "none" if pd.isna(row["weights"]) else str(row["weights"])
-    found = pick_rows(
-        tables["control_verdicts"],
-        control=str(row["control"]),
-        endpoint=str(row["endpoint"]),
-        weights=weights,
-    )
+    of_control = {"control": str(row["control"]), "endpoint": str(row["endpoint"])}
+    found = pick_rows(tables["control_verdicts"], **of_control, weights=weights)
     if has_rows(found):
         words += say("; {w}", w=str(found["words"].iloc[0]))
     return words
@@ -108,7 +85,7 @@ def describe_ratio(row: dict, level: str) -> Markup:
         method=name_term(row["method"]),
         weights="" if plain else say(", {w}", w=inside_sentence(name_term(row["weights"]))),
         level=level,
-        ci=format_range(row["low"], row["high"], format_ratio),
+        ci=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
     )
 
 
@@ -117,10 +94,10 @@ def describe_primary(controls: pd.DataFrame, control: str, level: str) -> Markup
     row = primary_estimate(controls, control)
     if row is None:
         return None
-    return (
-        trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY).__html__()
-        + " "
-        + describe_ratio(row, level)
+    return say(
+        "{number} {words}",
+        number=cite(row, "value", "controls", numbers.format_ratio),
+        words=describe_ratio(row, level),
     )
 
 
@@ -143,93 +120,87 @@ def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
 def show_estimate(row: dict) -> str:
     """Value with interval in the unit of the estimate."""
     kind = str(row["estimate"])
-    formatter = format_number if kind in MONTHS else format_percent if kind in SHARES else format_ratio
-    return format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
+    other = numbers.format_percent if kind in SHARES else numbers.format_ratio
+    formatter = numbers.format_number if kind in MONTHS else other
+    return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
 def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
     columns = [
-        text_column("Control", "control", name_term),
-        text_column("Method", "method", name_term),
-        text_column("Weights", "weights", name_term),
-        count_column("n", "n"),
-        count_column("Control n", "n_control"),
+        *col.texts({"Control": "control", "Method": "method", "Weights": "weights"}, name_term),
+        *col.counts({"n": "n", "Control n": "n_control"}),
         Column("Effective n", _effective_sizes),
         Column("Observed/expected", _observed),
-        text_column("Estimate", "estimate", spell_name),
-        number_column("At months", "horizon_months", 0),
+        *col.texts({"Estimate": "estimate"}, spell_name),
+        *col.decimals({"At months": "horizon_months"}, 0),
         Column(f"Value ({level} CI)", show_estimate),
-        p_column(),
+        col.p_value(),
         Column("Remark", _remark, False),
     ]
-    key = (*CONTROL_KEY, "horizon_months", "assumption")
-    return page_table("All comparisons with historical controls", "controls", controls, columns, key)
+    title, further = "All comparisons with historical controls", ("horizon_months", "assumption")
+    return page_table(title, "controls", controls, columns, further_key=further)
 
 
 def _remark(row: dict) -> str:
-    status = describe_status(row["status"]) if pd.notna(row["value"]) else ""
+    status = numbers.describe_status(row["status"]) if pd.notna(row["value"]) else ""
     return "; ".join(part for part in (as_text(row["assumption"]).replace("_", " "), status) if part)
 
 
 def _effective_sizes(row: dict) -> str:
-    parts = [format_number(row[column], 0) for column in ("ess", "ess_control")]
+    parts = [numbers.format_number(row[column], 0) for column in ("ess", "ess_control")]
     return " / ".join(p or "\u2013" for p in parts) if any(parts) else ""
 
 
 def _observed(row: dict) -> str:
     if pd.isna(row["observed"]):
         return ""
-    return f"{format_number(row['observed'], 0)}/{format_number(row['expected'])}"
+    return f"{numbers.format_number(row['observed'], 0)}/{numbers.format_number(row['expected'])}"
 
 
 def _comparability_table(cards: pd.DataFrame, _level: str) -> PageTable:
-    columns = [
-        text_column("Control", "control", name_term),
-        text_column("Item", "item", spell_name),
-        text_column("Cohort", "cohort"),
-        text_column("Control has", "control_value"),
-        text_column("Verdict", "verdict"),
-        text_column("Consequence", "consequence"),
-    ]
-    return page_table("Comparability", "control_comparability", cards, columns, ("control", "item"))
+    plain = {
+        "Cohort": "cohort",
+        "Control has": "control_value",
+        "Verdict": "verdict",
+        "Consequence": "consequence",
+    }
+    columns = [CONTROL, *col.texts({"Item": "item"}, spell_name), *col.texts(plain)]
+    return page_table("Comparability", "control_comparability", cards, columns)
 
 
 def _balance_table(balance: pd.DataFrame, _level: str) -> PageTable:
     columns = [
-        text_column("Control", "control", name_term),
-        text_column("Covariate", "covariate", name_column),
-        text_column("Weights", "weights", name_term),
-        number_column("Cohort mean", "mean", 2),
-        number_column("Control mean", "mean_control", 2),
-        number_column("Difference (SMD)", "smd", 2),
+        CONTROL,
+        *col.texts({"Covariate": "covariate"}, name_column),
+        *col.texts({"Weights": "weights"}, name_term),
+        *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
     ]
-    key = ("control", "covariate", "weights")
     note = "Within 0.1 is balanced."
-    return page_table("Balance of covariates", "control_balance", balance, columns, key, note)
+    return page_table("Balance of covariates", "control_balance", balance, columns, note)
 
 
 def _quality_table(quality: pd.DataFrame, _level: str) -> PageTable:
     columns = [
-        text_column("Control", "control", name_term),
-        text_column("Measure", "measure", spell_name),
-        number_column("Published", "target", 2),
-        number_column("Reconstructed", "reconstructed", 2),
-        number_column("Limit", "limit", 3),
-        text_column("Verdict", "verdict"),
+        CONTROL,
+        *col.texts({"Measure": "measure"}, spell_name),
+        *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
+        *col.decimals({"Limit": "limit"}, 3),
+        *col.texts({"Verdict": "verdict"}),
     ]
-    key = ("control", "arm", "endpoint", "measure")
-    return page_table("Reconstruction of published curves", "reconstruction_quality", quality, columns, key)
+    return page_table("Reconstruction of published curves", "reconstruction_quality", quality, columns)
 
 
 def _claim_table(claims: pd.DataFrame, level: str) -> PageTable:
     def amount(value):
-        return format_percent(value) if pd.notna(value) and value <= 1 else format_number(value)
+        return (
+            numbers.format_percent(value) if pd.notna(value) and value <= 1 else numbers.format_number(value)
+        )
 
     columns = [
-        text_column("Claim", "claim", spell_name),
-        text_column("Source", "source"),
+        *col.texts({"Claim": "claim"}, spell_name),
+        *col.texts({"Source": "source"}),
         Column("Published", lambda r: amount(r["published"])),
-        interval_column(f"Here ({level} CI)", ("observed", "low", "high"), amount),
-        text_column("Verdict", "verdict"),
+        col.interval(f"Here ({level} CI)", ("observed", "low", "high"), amount),
+        *col.texts({"Verdict": "verdict"}),
     ]
-    return page_table("Published figures held against this cohort", "claims", claims, columns, ("claim",))
+    return page_table("Published figures held against this cohort", "claims", claims, columns)

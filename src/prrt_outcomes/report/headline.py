@@ -9,27 +9,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from prrt_outcomes.figures.rows import has_rows, pick_rows
-from prrt_outcomes.report.content import join_words, say, trace
-from prrt_outcomes.report.controls_chapter import (
-    CONTROL_KEY,
-    describe_ratio,
-    describe_worth,
-    primary_estimate,
-)
-from prrt_outcomes.wording.numbers import (
-    describe_status,
-    format_count,
-    format_level,
-    format_number,
-    format_percent,
-    format_range,
-    format_ratio,
-)
+from prrt_outcomes.report.content import cite, join_words, say, trace
+from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
+from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_endpoint, name_term
-
-RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
-KM_KEY = ("endpoint", "group_by", "group")
-SAFETY_KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
 
 
 @dataclass(frozen=True)
@@ -62,15 +45,15 @@ def _describe_patients(summary: pd.DataFrame, study) -> Tile | None:
     parts = []
     for group_by in study.analysis.group_by[:1]:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
-            count = trace(format_count(part["n"]), "km_summary", part, *KM_KEY)
+            name = inside_sentence(name_code(group_by, str(part["group"])))
             parts.append(
-                say("{n} {group}", n=count, group=inside_sentence(name_code(group_by, str(part["group"]))))
+                say("{n} {group}", n=cite(part, "n", "km_summary", numbers.format_count), group=name)
             )
     words = say("patients") + (say(": {parts}", parts=join_words(parts)) if parts else Markup(""))
-    follow = trace(format_number(row["follow_up_months"]), "km_summary", row, *KM_KEY)
+    follow = cite(row, "follow_up_months", "km_summary")
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
-    return Tile("Patients", trace(format_count(row["n"]), "km_summary", row, *KM_KEY), words)
+    return Tile("Patients", cite(row, "n", "km_summary", numbers.format_count), words)
 
 
 def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
@@ -83,22 +66,12 @@ def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
     found = {str(r["category"]): r for r in rows.to_dict("records")}
     if "objective" not in found:
         return None
-    level = format_level(study.analysis.confidence.level)
+    level = numbers.format_level(study.analysis.confidence.level)
 
     def rate(category):
-        return trace(
-            format_percent(found[category]["proportion"]), "response_rates", found[category], *RATE_KEY
-        )
+        return cite(found[category], "proportion", "response_rates", numbers.format_percent)
 
-    row = found["objective"]
-    words = say(
-        "objective response by {c} ({n} of {t} patients, {level} CI {ci})",
-        c=name_term(criterion),
-        n=format_count(row["n"]),
-        t=format_count(row["total"]),
-        level=level,
-        ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
-    )
+    words = _describe_share(f"objective response by {name_term(criterion)}", found["objective"], level)
     if "disease_control" in found:
         words += say("; disease control {d}", d=rate("disease_control"))
     if "PD" in found:
@@ -106,19 +79,27 @@ def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
     return Tile("Objective response", rate("objective"), words)
 
 
+def _describe_share(what: str, row: dict, level: str) -> Markup:
+    reach = numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent)
+    n, total = numbers.format_count(row["n"]), numbers.format_count(row["total"])
+    return say("{w} ({n} of {t} patients, {level} CI {ci})", w=what, n=n, t=total, level=level, ci=reach)
+
+
 def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     first = study.endpoints[0].name
     rows = pick_rows(tables["km_summary"], endpoint=first, group_by="all").to_dict("records")
     if not rows:
         return None
-    row, level = rows[0], format_level(study.analysis.confidence.level)
+    row, level = rows[0], numbers.format_level(study.analysis.confidence.level)
     name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
-    reach = format_range(row["median_low"], row["median_high"])
+    reach = numbers.format_range(row["median_low"], row["median_high"])
     if pd.isna(row["median_months"]):
-        words = say("{s}: median {name}", s=describe_status(row["median_status"]) or "not reached", name=name)
-        number = trace("NR", "km_summary", row, *KM_KEY)
+        words = say(
+            "{s}: median {name}", s=numbers.describe_status(row["median_status"]) or "not reached", name=name
+        )
+        number = trace("NR", "km_summary", row)
     else:
-        number = trace(f"{format_number(row['median_months'])} months", "km_summary", row, *KM_KEY)
+        number = trace(f"{numbers.format_number(row['median_months'])} months", "km_summary", row)
         words = say("median {name}", name=name)
     if reach:
         words += say(" ({level} CI {ci})", level=level, ci=reach)
@@ -126,8 +107,8 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
     parts = [
         say(
             "{p} at {m} months",
-            p=trace(format_percent(s["survival"]), "milestones", s, *KM_KEY, "time_months"),
-            m=format_number(s["time_months"], 0),
+            p=cite(s, "survival", "milestones", numbers.format_percent),
+            m=numbers.format_number(s["time_months"], 0),
         )
         for s in stones
         if pd.notna(s["survival"])
@@ -147,8 +128,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
     if not found:
         return None
     control, row = found[0]
-    number = trace(format_ratio(row["value"]), "controls", row, *CONTROL_KEY)
-    words = describe_ratio(row, format_level(study.analysis.confidence.level))
+    words = describe_ratio(row, numbers.format_level(study.analysis.confidence.level))
     if control.primary:
         words += Markup("; primary comparison")
     else:
@@ -156,7 +136,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
         why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
         words += say("; exploratory: {why}", why=why)
     words += describe_worth(tables, row)
-    return Tile("Historical control", number, words)
+    return Tile("Historical control", cite(row, "value", "controls", numbers.format_ratio), words)
 
 
 TOXICITIES = (
@@ -168,31 +148,22 @@ TOXICITIES = (
 def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
     """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
     tiles = []
-    level = format_level(study.analysis.confidence.level)
+    level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3") if has_rows(rates) else rates
     found = {str(r["analyte"]): r for r in whole.to_dict("records")}
 
     def share(analyte):
-        row = found[analyte]
-        return trace(format_percent(row["proportion"]), "safety_rates", row, *SAFETY_KEY)
+        return cite(found[analyte], "proportion", "safety_rates", numbers.format_percent)
 
     for analyte, title, members in TOXICITIES:
         if analyte not in found:
             continue
-        row = found[analyte]
-        words = say(
-            "grade 3 or worse ({n} of {t} patients, {level} CI {ci})",
-            n=format_count(row["n"]),
-            t=format_count(row["total"]),
-            level=level,
-            ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
-        )
+        words = _describe_share("grade 3 or worse", found[analyte], level)
         if members and "lymphocytes" in found:
-            part = found["lymphocytes"]
             words += say(
                 "; <strong>{n} of these {t} by lymphocytes</strong> (with or without another line)",
-                n=trace(format_count(part["n"]), "safety_rates", part, *SAFETY_KEY),
-                t=format_count(row["n"]),
+                n=cite(found["lymphocytes"], "n", "safety_rates", numbers.format_count),
+                t=numbers.format_count(found[analyte]["n"]),
             )
         parts = [
             say("{a} {p}", a=inside_sentence(name_code("analyte", m)), p=share(m))

@@ -49,11 +49,10 @@ def methods_response(study) -> tuple[str, ...]:
     criteria = "; ".join(
         f"{name_term(c)} ({CITATIONS[c]})" if c in CITATIONS else name_term(c) for c in settings.criteria
     )
-    rate = "confirmed" if settings.primary_rate == "confirmed" else "unconfirmed"
     return (
         f"Response was judged by {criteria}. The baseline scan lies at most {settings.baseline_days} days before the "
         f"first cycle; stable disease lasts at least {settings.minimum_stable_days} days; a response is confirmed by "
-        f"a second one at least {settings.confirmation_days} days later. The rates quoted are {rate}.",
+        f"a second one at least {settings.confirmation_days} days later. The rates quoted are {settings.primary_rate}.",
         "Every treated patient is in the denominator: a patient without an evaluable scan after baseline counts as "
         f"not evaluable. Intervals are exact ({CITATIONS['clopper_pearson']}).",
     )
@@ -71,8 +70,7 @@ def methods_endpoints(study) -> tuple[str, ...]:
             f"{words[e.death]}, a new anticancer therapy is {words[e.new_therapy]}; without an event censored at the "
             f"{e.end.replace('_', ' ')}."
         )
-    reported = "reported_outcomes" in study.tables and "follow_up" not in study.tables
-    if reported:
+    if "reported_outcomes" in study.tables and "follow_up" not in study.tables:
         return ("Times to event were taken as the registry reports them; dates were not available.",)
     return (f"Endpoints are defined as estimands ({CITATIONS['estimand']}). A month is 30.4375 days.", *lines)
 

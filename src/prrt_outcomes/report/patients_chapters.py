@@ -10,32 +10,12 @@ import pandas as pd
 from prrt_outcomes.figures.rows import has_rows, pick_rows
 from prrt_outcomes.figures.safety_figures import phase_words
 from prrt_outcomes.figures.treatment_figures import is_share, name_item
-from prrt_outcomes.report.content import (
-    Column,
-    PageTable,
-    as_text,
-    count_column,
-    fraction_column,
-    interval_column,
-    page_table,
-    say,
-    text_column,
-    trace,
-)
-from prrt_outcomes.report.survival_chapter import variant_table
-from prrt_outcomes.wording.numbers import (
-    format_count,
-    format_interval,
-    format_level,
-    format_number,
-    format_p_value,
-    format_percent,
-    format_range,
-)
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
+from prrt_outcomes.report.survival_chapter import survival_table
+from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_column, name_term
 
-DELIVERY_KEY = ("item", "group_by", "group")
-SAFETY_KEY = ("analyte", "phase", "group_by", "group", "grade_at_least")
 ORGANS = {
     "any_haematological": "haematological toxicity",
     "any_renal": "renal toxicity",
@@ -50,8 +30,8 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         return [], []
     found = {str(r["item"]): r for r in delivery.to_dict("records") if pd.notna(r["value"])}
 
-    def number(item: str, formatter: Callable = format_number):
-        return trace(formatter(found[item]["value"]), "treatment_delivery", found[item], *DELIVERY_KEY)
+    def number(item: str, formatter: Callable = numbers.format_number):
+        return cite(found[item], "value", "treatment_delivery", formatter)
 
     paragraphs = []
     if "cycles_per_patient" in found:
@@ -59,40 +39,42 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         text = say(
             "Patients had a median of {c} cycles (quartiles {q})",
             c=number("cycles_per_patient", _format_whole),
-            q=format_range(row["low"], row["high"], _format_whole),
+            q=numbers.format_range(row["low"], row["high"], _format_whole),
         )
         if "cumulative_activity_gbq" in found:
             row = found["cumulative_activity_gbq"]
             text += say(
                 " with a cumulative activity of {a} GBq ({q})",
                 a=number("cumulative_activity_gbq"),
-                q=format_range(row["low"], row["high"]),
+                q=numbers.format_range(row["low"], row["high"]),
             )
         paragraphs.append(text + ".")
     if "cycle_interval_kept" in found:
         text = say(
             "The interval between cycles lay within the window of the regimen in {p} of intervals",
-            p=number("cycle_interval_kept", format_percent),
+            p=number("cycle_interval_kept", numbers.format_percent),
         )
         if "retreatment" in found:
-            text += say("; {p} of patients were treated again later", p=number("retreatment", format_percent))
+            text += say(
+                "; {p} of patients were treated again later", p=number("retreatment", numbers.format_percent)
+            )
         paragraphs.append(text + ".")
     columns = [
-        text_column("Item", "item", name_item),
-        fraction_column("n"),
+        *col.texts({"Item": "item"}, name_item),
+        col.fraction("n"),
         Column("Share, or median (quartiles)", _show_delivery),
     ]
     title = "Delivery of treatment, all patients"
-    return paragraphs, [page_table(title, "treatment_delivery", delivery, columns, DELIVERY_KEY)]
+    return paragraphs, [page_table(title, "treatment_delivery", delivery, columns)]
 
 
 def _format_whole(value: float) -> str:
-    return format_number(value, 0)
+    return numbers.format_number(value, 0)
 
 
 def _show_delivery(row: dict) -> str:
-    formatter = format_percent if is_share(str(row["item"])) else format_number
-    return format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
+    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_number
+    return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -104,18 +86,16 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
     columns = [
         Column("Endpoint", lambda r: as_text(r["title"]) or as_text(r["endpoint"]), False),
-        text_column("Estimand", "sentence", lambda text: name_criteria(text, titles)),
-        count_column("Patients", "n"),
-        count_column("Events", "events"),
-        count_column("Competing", "competing_events"),
+        *col.texts({"Estimand": "sentence"}, lambda text: name_criteria(text, titles)),
+        *col.counts({"Patients": "n", "Events": "events", "Competing": "competing_events"}),
     ]
     note = "Variants of the sensitivity analyses stand in the file."
     plain = estimands[estimands["variant"].isna()]
-    key = ("endpoint", "variant")
-    shown += [page_table("Endpoints as estimands", "estimands", plain, columns, key, note, most_open=0)]
+    shown += [page_table("Endpoints as estimands", "estimands", plain, columns, note, most_open=0)]
     if has_rows(tables["estimand_comparison"]):
-        level = format_level(study.analysis.confidence.level)
-        shown.append(variant_table(tables["estimand_comparison"], endpoint_titles(study), level))
+        level = numbers.format_level(study.analysis.confidence.level)
+        name = "estimand_comparison"
+        shown.append(survival_table(name, tables[name], endpoint_titles(study), level))
     return _describe_scans(tables["scan_interval_test"]), shown
 
 
@@ -126,8 +106,8 @@ def _describe_scans(tests: pd.DataFrame) -> list:
             "Scans are not equally far apart by {group}: medians differ by up to {d} days (Kruskal-Wallis {p}). A "
             "group that is scanned more rarely seems to progress later: read its progression-free survival so.",
             group=inside_sentence(name_column(str(row["group_by"]))),
-            d=trace(format_number(row["difference_days"], 0), "scan_interval_test", row, "group_by"),
-            p=trace(format_p_value(row["p_value"], name="p"), "scan_interval_test", row, "group_by"),
+            d=trace(numbers.format_number(row["difference_days"], 0), "scan_interval_test", row),
+            p=trace(numbers.format_p_value(row["p_value"], name="p"), "scan_interval_test", row),
         )
         for row in pick_rows(tests, verdict="differ").to_dict("records")
     ]
@@ -144,25 +124,27 @@ def baseline_table(baseline: pd.DataFrame) -> PageTable:
         line = cells.setdefault(place, {"term": place[0], "level": place[1]})
         line[":".join(group)] = _baseline_cell(row)
     columns = [
-        text_column("", "term", name_column),
+        *col.texts({"": "term"}, name_column),
         Column("Level", lambda r: _level_words(r["term"], r["level"]), False),
         *(
-            Column(f"{name_code(*group)} (n = {format_count(total)})", _show_cell(":".join(group)))
+            Column(f"{name_code(*group)} (n = {numbers.format_count(total)})", _show_cell(":".join(group)))
             for group, total in totals.items()
         ),
     ]
     note = "Patients (share of all in the column), or median (quartiles)."
     frame = pd.DataFrame(list(cells.values()))
-    return page_table(
-        "Patients at baseline", "baseline", frame, columns, ("term", "level"), note, most_open=60
-    )
+    return page_table("Patients at baseline", "baseline", frame, columns, note, most_open=60)
 
 
 def _baseline_cell(row: dict) -> str:
     if pd.notna(row["median"]):
-        reach = format_range(row["lower_quartile"], row["upper_quartile"])
-        return f"{format_number(row['median'])} ({reach})"
-    return f"{format_count(row['n'])} ({format_percent(row['proportion'])})" if row["total"] else ""
+        reach = numbers.format_range(row["lower_quartile"], row["upper_quartile"])
+        return f"{numbers.format_number(row['median'])} ({reach})"
+    return (
+        f"{numbers.format_count(row['n'])} ({numbers.format_percent(row['proportion'])})"
+        if row["total"]
+        else ""
+    )
 
 
 def _level_words(term: str, level: str) -> str:
@@ -187,33 +169,32 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     rates = pick_rows(tables["safety_rates"], group_by="all")
     if not has_rows(rates):
         return [], []
-    level = format_level(study.analysis.confidence.level)
+    level = numbers.format_level(study.analysis.confidence.level)
     shares = ("proportion", "proportion_low", "proportion_high")
     paragraphs = []
     for analyte, words in ORGANS.items():
         for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
-            text = format_interval(
-                row["proportion"], row["proportion_low"], row["proportion_high"], format_percent
-            )
+            share, low, high = (row[column] for column in shares)
+            text = numbers.format_interval(share, low, high, numbers.format_percent)
             paragraphs.append(
                 say(
                     "Grade 3 or worse {w}: {p} of {t} patients ({level} CI).",
                     w=words,
-                    p=trace(text, "safety_rates", row, *SAFETY_KEY),
-                    t=format_count(row["total"]),
+                    p=trace(text, "safety_rates", row),
+                    t=numbers.format_count(row["total"]),
                     level=level,
                 )
             )
     columns = [
-        text_column("Analyte", "analyte", _name_analyte),
-        text_column("When", "phase", phase_words),
-        count_column("Grade at least", "grade_at_least"),
-        fraction_column("n"),
-        interval_column(f"Share ({level} CI)", shares, format_percent),
+        *col.texts({"Analyte": "analyte"}, _name_analyte),
+        *col.texts({"When": "phase"}, phase_words),
+        *col.counts({"Grade at least": "grade_at_least"}),
+        col.fraction("n"),
+        col.interval(f"Share ({level} CI)", shares, numbers.format_percent),
     ]
     severe = rates[rates["grade_at_least"].isin([2, 3, 4])]
     title = "Laboratory toxicity, all patients"
-    return paragraphs, [page_table(title, "safety_rates", severe, columns, SAFETY_KEY)]
+    return paragraphs, [page_table(title, "safety_rates", severe, columns)]
 
 
 def _name_analyte(code: str) -> str:

@@ -9,37 +9,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.report.content import (
-    Column,
-    PageTable,
-    code_column,
-    count_column,
-    endpoint_column,
-    fraction_column,
-    interval_column,
-    number_column,
-    p_column,
-    page_table,
-    say,
-    text_column,
-    trace,
-)
-from prrt_outcomes.wording.numbers import (
-    format_count,
-    format_interval,
-    format_level,
-    format_number,
-    format_percent,
-    format_range,
-    format_ratio,
-)
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
+from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import endpoint_titles, name_column, name_endpoint, name_term
 
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
-RATE_KEY = ("criterion", "confirmed", "group_by", "group", "category")
 SHARE = ("proportion", "proportion_low", "proportion_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-RESPONDER_KEY = ("endpoint", "criterion", "adjusted", "method", "landmark_months", "comparison")
+GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), *col.group()]
 EXPLANATION = (
     "A patient must live long enough without progression to be seen as a responder: until then nothing could go wrong "
     "for the responders, by definition. Counting from the first cycle credits them with that time, so responders look "
@@ -56,7 +34,7 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     rates = tables["response_rates"]
     if not has_rows(rates):
         return [], []
-    level = format_level(study.analysis.confidence.level)
+    level = numbers.format_level(study.analysis.confidence.level)
     confirmed = study.response.primary_rate == "confirmed"
     first = study.response.primary_criterion
     quoted = rates[_is_true(rates["confirmed"]).eq(confirmed)]
@@ -92,15 +70,15 @@ def _describe_rate(rows: pd.DataFrame, criterion: str, level: str):
     row = found["objective"]
 
     def rate(code):
-        return trace(format_percent(found[code]["proportion"]), "response_rates", found[code], *RATE_KEY)
+        return cite(found[code], "proportion", "response_rates", numbers.format_percent)
 
     text = say(
         "By {c}, <strong>{p}</strong> of {t} treated patients had an objective response ({level} CI {ci})",
         c=name_term(criterion),
         p=rate("objective"),
-        t=format_count(row["total"]),
+        t=numbers.format_count(row["total"]),
         level=level,
-        ci=format_range(row["proportion_low"], row["proportion_high"], format_percent),
+        ci=numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent),
     )
     parts = {"MR": "minor response", "SD": "stable disease", "PD": "progression", "NE": "not evaluable"}
     for code, words in parts.items():
@@ -112,33 +90,34 @@ def _describe_rate(rows: pd.DataFrame, criterion: str, level: str):
 
 
 def _rate_table(title: str, rates: pd.DataFrame, level: str, *, with_group: bool) -> PageTable:
-    grouping = [text_column("Grouping", "group_by", name_column), code_column("Group", "group_by", "group")]
     columns = [
-        *(grouping if with_group else [text_column("Criterion", "criterion", name_term)]),
-        Column("Confirmed", lambda r: "yes" if str(r["confirmed"]) == "True" else "no", False),
-        text_column("Response", "category", name_term),
-        fraction_column("n"),
-        interval_column(f"Share ({level} CI)", SHARE, format_percent),
+        *(GROUPING if with_group else col.texts({"Criterion": "criterion"}, name_term)),
+        _yes_no("Confirmed", "confirmed"),
+        *col.texts({"Response": "category"}, name_term),
+        col.fraction("n"),
+        col.interval(f"Share ({level} CI)", SHARE, numbers.format_percent),
     ]
-    return page_table(title, "response_rates", rates, columns, RATE_KEY)
+    return page_table(title, "response_rates", rates, columns)
+
+
+def _yes_no(title: str, key: str) -> Column:
+    return Column(title, lambda r: "yes" if str(r[key]) == "True" else "no", False)
 
 
 def _difference_table(differences: pd.DataFrame, level: str) -> PageTable:
     """Difference of rates between groups with both intervals."""
     limits = ("difference", "difference_low", "difference_high")
     columns = [
-        text_column("Grouping", "group_by", name_column),
-        code_column("Group", "group_by", "group"),
-        code_column("Against", "group_by", "reference"),
-        text_column("Response", "category", name_term),
-        text_column("Interval by", "method", lambda m: METHOD_NAMES.get(m, name_term(m))),
-        fraction_column("n"),
-        fraction_column("n, reference", "n_reference", "total_reference"),
-        interval_column(f"Difference ({level} CI)", limits, format_percent),
-        p_column(),
+        *GROUPING,
+        col.code("Against", "group_by", "reference"),
+        *col.texts({"Response": "category"}, name_term),
+        *col.texts({"Interval by": "method"}, lambda m: METHOD_NAMES.get(m, name_term(m))),
+        col.fraction("n"),
+        col.fraction("n, reference", "n_reference", "total_reference"),
+        col.interval(f"Difference ({level} CI)", limits, numbers.format_percent),
+        col.p_value(),
     ]
-    title = "Differences of rates, primary criterion"
-    return page_table(title, "response_differences", differences, columns, (*RATE_KEY, "method"))
+    return page_table("Differences of rates, primary criterion", "response_differences", differences, columns)
 
 
 def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
@@ -148,15 +127,11 @@ def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
         kappa = rows["kappa"].dropna()
         title = f"{name_term(a)} against {name_term(b)}"
         if len(kappa):
-            title += f": Cohen's kappa {format_number(kappa.iloc[0], 2)}"
-        columns = [
-            text_column(name_term(a), "response_a"),
-            text_column(name_term(b), "response_b"),
-            count_column("Patients", "n"),
-        ]
-        key = ("criterion_a", "criterion_b", "response_a", "response_b")
+            title += f": Cohen's kappa {numbers.format_number(kappa.iloc[0], 2)}"
+        responses = [*col.texts({name_term(a): "response_a"}), *col.texts({name_term(b): "response_b"})]
+        columns = [*responses, *col.counts({"Patients": "n"})]
         filled = rows[rows["n"].fillna(0).gt(0)]
-        shown.append(page_table(title, "response_concordance", filled, columns, key, most_open=0))
+        shown.append(page_table(title, "response_concordance", filled, columns, most_open=0))
     return shown
 
 
@@ -167,7 +142,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         return [], []
     if set(responders["method"].astype(str)) <= {"naive"}:
         return [EXPLANATION], []
-    titles, level = endpoint_titles(study), format_level(study.analysis.confidence.level)
+    titles, level = endpoint_titles(study), numbers.format_level(study.analysis.confidence.level)
     paragraphs: list = [EXPLANATION]
     primary = pick_rows(
         responders, comparison="responder:non_responder", criterion=study.response.primary_criterion
@@ -178,22 +153,20 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     bias = tables["responder_bias"]
     bias = bias[bias["null_naive_rejected"].notna()]
     paragraphs += [_describe_bias(row, titles, level) for row in bias.to_dict("records")]
-    ratio = interval_column("", RATIO, format_ratio)
+    ratio = col.interval("", RATIO, numbers.format_ratio)
     columns = [
-        endpoint_column(titles),
-        text_column("Comparison", "comparison", _compare_words),
-        Column("Adjusted", lambda r: "yes" if str(r["adjusted"]) == "True" else "no", False),
-        text_column("Method", "method", name_term),
-        number_column("Landmark", "landmark_months", 0),
-        count_column("n", "n"),
-        count_column("Lost before", "excluded"),
-        count_column("Events", "events"),
+        col.endpoint(titles),
+        *col.texts({"Comparison": "comparison"}, _compare_words),
+        _yes_no("Adjusted", "adjusted"),
+        *col.texts({"Method": "method"}, name_term),
+        *col.decimals({"Landmark": "landmark_months"}, 0),
+        *col.counts({"n": "n", "Lost before": "excluded", "Events": "events"}),
         Column(f"Hazard ratio ({level} CI)", lambda r: "" if _is_test_only(r) else ratio.show(r)),
-        p_column(),
+        col.p_value(),
     ]
     note = "The naive rows are biased and stand here only beside the methods that are not."
     title = "Responders against others, every method"
-    return paragraphs, [page_table(title, "responders", responders, columns, RESPONDER_KEY, note)]
+    return paragraphs, [page_table(title, "responders", responders, columns, note)]
 
 
 def _is_test_only(row: dict) -> bool:
@@ -213,8 +186,8 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
 
     def ratio(method):
         value, low, high = (found[method][column] for column in RATIO)
-        text = format_interval(value, low, high, format_ratio)
-        return trace(text, "responders", found[method], *RESPONDER_KEY)
+        text = numbers.format_interval(value, low, high, numbers.format_ratio)
+        return trace(text, "responders", found[method])
 
     return say(
         "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
@@ -228,7 +201,6 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
 
 def _describe_bias(row: dict, titles: dict[str, str], level: str):
     """How much of the naive ratio is bias, and what the naive test would claim if response did nothing."""
-    key = ("endpoint", "criterion", "comparison")
     name = name_endpoint(row["endpoint"], titles)
     text = Markup("")
     if pd.notna(row["bias"]):
@@ -237,16 +209,16 @@ def _describe_bias(row: dict, titles: dict[str, str], level: str):
             "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}) for no reason but "
             "the time that a responder had to live through first. ",
             name=name,
-            factor=trace(format_ratio(math.exp(row["bias"])), "responder_bias", row, *key),
+            factor=trace(numbers.format_ratio(math.exp(row["bias"])), "responder_bias", row),
             level=level,
-            reach=format_range(low, high, format_ratio),
+            reach=numbers.format_range(low, high, numbers.format_ratio),
         )
         name = "By the response times of this study"
     return text + say(
         "{name}: had response done nothing, the naive test would still have claimed a difference in {naive} of {n} "
         "simulated cohorts; the Mantel-Byar test, which does not count that time, in {mb} (5% are expected by chance).",
         name=name,
-        naive=trace(format_percent(row["null_naive_rejected"]), "responder_bias", row, *key),
-        n=format_count(row["null_simulations"]),
-        mb=trace(format_percent(row["null_mantel_byar_rejected"]), "responder_bias", row, *key),
+        naive=cite(row, "null_naive_rejected", "responder_bias", numbers.format_percent),
+        n=numbers.format_count(row["null_simulations"]),
+        mb=cite(row, "null_mantel_byar_rejected", "responder_bias", numbers.format_percent),
     )

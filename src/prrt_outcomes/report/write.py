@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from prrt_outcomes.figures.figure import INDEX
-from prrt_outcomes.report.content import Chapter, PageFigure, PageTable, count_column, page_table, text_column
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Chapter, PageFigure, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.methods import METHODS
@@ -73,24 +74,19 @@ def read_figures(folder: Path) -> dict[str, list[PageFigure]]:
     """Read the figures of every chapter for the page."""
     chapters = {}
     for chapter in REPORT_CHAPTERS:
-        figures = []
         index = folder / chapter / INDEX
         entries = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
-        for entry in entries:
-            image, file = inline_figure(folder / chapter, entry["name"])
-            figures.append(
-                PageFigure(
-                    entry["name"],
-                    entry["caption"],
-                    entry["alternative_text"],
-                    image if entry["leading"] else "",
-                    f"figures/{chapter}/{file}",
-                    tuple(entry["tables"]),
-                    entry["leading"],
-                )
-            )
-        chapters[chapter] = figures
+        chapters[chapter] = [_read_figure(folder, chapter, entry) for entry in entries]
     return chapters
+
+
+def _read_figure(folder: Path, chapter: str, entry: dict) -> PageFigure:
+    name, leading = entry["name"], entry["leading"]
+    image, file = inline_figure(folder / chapter, name)
+    path, tables = f"figures/{chapter}/{file}", tuple(entry["tables"])
+    return PageFigure(
+        name, entry["caption"], entry["alternative_text"], image if leading else "", path, tables, leading
+    )
 
 
 def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageFigure]], study) -> str:
@@ -153,26 +149,23 @@ def attrition_table(attrition: pd.DataFrame) -> PageTable:
     """Every loss with its reason; steps that lost nobody are in the file only."""
     lost = attrition[attrition["n_lost"].fillna(0).gt(0)]
     columns = [
-        text_column("Step", "step"),
-        text_column("Reason", "reason"),
-        text_column("Table", "table", spell_name),
-        text_column("Unit", "unit"),
-        count_column("Before", "n_before"),
-        count_column("Lost", "n_lost"),
-        count_column("After", "n_after"),
+        *col.texts({"Step": "step", "Reason": "reason"}),
+        *col.texts({"Table": "table"}, spell_name),
+        *col.texts({"Unit": "unit"}),
+        *col.counts({"Before": "n_before", "Lost": "n_lost", "After": "n_after"}),
     ]
     note = "Steps that lost nothing are left out here and stand in the file."
-    return page_table("Losses", "attrition", lost, columns, ("table", "unit", "step", "reason"), note)
+    return page_table("Losses", "attrition", lost, columns, note)
 
 
 def stage_table(stages: pd.DataFrame) -> PageTable:
     """How far each stage came."""
     columns = [
-        text_column("Stage", "stage", spell_name),
-        text_column("Status", "status", lambda status: STAGE_WORDS.get(status, status)),
-        text_column("Reason", "reason"),
+        *col.texts({"Stage": "stage"}, spell_name),
+        *col.texts({"Status": "status"}, lambda status: STAGE_WORDS.get(status, status)),
+        *col.texts({"Reason": "reason"}),
     ]
-    return page_table("Stages of the run", "stages", stages, columns, ("stage",))
+    return page_table("Stages of the run", "stages", stages, columns)
 
 
 def inline_figure(folder: Path, name: str) -> tuple[str, str]:

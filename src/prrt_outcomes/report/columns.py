@@ -1,0 +1,72 @@
+"""Makers of the columns of a table on the page: a heading and how a row is shown under it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prrt_outcomes.report.content import Column, as_text
+from prrt_outcomes.wording import numbers
+from prrt_outcomes.wording.terms import name_code, name_endpoint
+
+
+def _each(keys: Mapping[str, str], show: Callable[[object], str], *, numeric: bool = True) -> list[Column]:
+    def show_cell(key: str) -> Callable[[dict], str]:
+        return lambda row: show(row[key])
+
+    return [Column(title, show_cell(key), numeric) for title, key in keys.items()]
+
+
+def texts(keys: Mapping[str, str], name: Callable[[str], str] = str) -> list[Column]:
+    """Words of cells by title; empty where one is missing."""
+    return _each(keys, lambda cell: name(as_text(cell)) if as_text(cell) else "", numeric=False)
+
+
+def code(title: str, column: str, key: str) -> Column:
+    """Words of a level whose column another cell names."""
+    return Column(
+        title, lambda r: name_code(str(r[column]), as_text(r[key])) if as_text(r[key]) else "", False
+    )
+
+
+def group(*, against: bool = False) -> list[Column]:
+    """Group of a row and, where asked, its reference."""
+    own = code("Group", "group_by", "group")
+    return [own, code("Against", "group_by", "reference")] if against else [own]
+
+
+def endpoint(titles: dict[str, str]) -> Column:
+    """Title of the endpoint."""
+    return Column("Endpoint", lambda r: name_endpoint(r["endpoint"], titles), False)
+
+
+def counts(keys: Mapping[str, str]) -> list[Column]:
+    """Whole numbers by title."""
+    return _each(keys, numbers.format_count)
+
+
+def decimals(keys: Mapping[str, str], digits: int) -> list[Column]:
+    """Numbers with fixed decimals by title."""
+    return _each(keys, lambda cell: numbers.format_number(cell, digits))
+
+
+def fraction(title: str, count: str = "n", total: str = "total") -> Column:
+    """Count of a total."""
+    return Column(title, lambda r: f"{numbers.format_count(r[count])}/{numbers.format_count(r[total])}")
+
+
+def p_value(title: str = "p", key: str = "p_value") -> Column:
+    """P-value."""
+    return Column(title, lambda r: numbers.format_p_value(r[key]))
+
+
+def interval(
+    title: str,
+    keys: tuple[str, str, str],
+    formatter: Callable = numbers.format_months,
+    status: str = "status",
+) -> Column:
+    """Estimate with its limits, or why there is none; `keys` are estimate, lower and upper limit."""
+    value, low, high = keys
+    return Column(
+        title, lambda r: numbers.format_interval(r[value], r[low], r[high], formatter, status=r.get(status))
+    )

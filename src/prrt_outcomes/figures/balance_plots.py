@@ -6,15 +6,7 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.theme import (
-    FEW_COLOURS,
-    GRID,
-    INK,
-    QUIET,
-    FigureStyle,
-    synthetic_caption,
-    theme_prrt,
-)
+from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
 from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 BALANCED = 0.1
@@ -52,21 +44,18 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
         + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
         + p9.scale_x_continuous(minor_breaks=[], limits=(-reach, reach), labels=_label_differences)
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
-        + p9.labs(
+        + dress(
+            style,
+            lines * style.row_in + 1.2 * style.scale,
+            legend="right",
             title=title,
             subtitle="Standardised mean difference, cohort minus control; between the dotted lines (0.1) counts as "
             "balanced",
             x="Standardised mean difference",
-            y="",
-        )
-        + theme_prrt(style, lines * style.row_in + 1.2 * style.scale, legend="right")
-        + p9.theme(
-            legend_title=p9.element_blank(),
             axis_line_y=p9.element_blank(),
             axis_ticks_major_y=p9.element_blank(),
             panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
         )
-        + synthetic_caption(style)
     )
 
 
@@ -117,14 +106,12 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
             minor_breaks=[], breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"]
         )
         + p9.scale_y_continuous(minor_breaks=[], labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
-        + p9.labs(
+        + dress(
+            style,
+            (3.3 if len(kinds) < 4 else 5.2) * style.scale,
             title=title,
             subtitle="Share of patients by propensity score: cohort up, control down. Filled: weighted; outline: "
             "unweighted.\nWhere one side has no patients, no comparison is possible.",
             x="Propensity score",
-            y="",
         )
-        + theme_prrt(style, (3.3 if len(kinds) < 4 else 5.2) * style.scale)
-        + p9.theme(legend_title=p9.element_blank())
-        + synthetic_caption(style)
     )

@@ -9,7 +9,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.theme import FigureStyle, group_scales, synthetic_caption, theme_prrt
+from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales
 from prrt_outcomes.wording.numbers import format_number
 
 MOST_BANDS = 5
@@ -84,26 +84,21 @@ def plot_curves(curves: Curves, style: FigureStyle):
         expand=(0.13 if len(panels) > 3 else 0.035, 0),
     )
     plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, minor_breaks=[], expand=(0, 0))
-    subtitle = (
-        fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False)
-        if curves.subtitle
-        else None
-    )
     above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
     heads = max((p.count("\n") + 1 for p in panels), default=0)
-    plot += p9.labs(x=curves.time, y="", title=curves.title, subtitle=subtitle)
-    plot += theme_prrt(
-        style, height_in + table.lines * style.row_in + above + heads * style.row_in, legend=legend
-    )
-    plot += p9.theme(
+    return plot + dress(
+        style,
+        height_in + table.lines * style.row_in + above + heads * style.row_in,
+        title=curves.title,
+        subtitle=fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False),
+        x=curves.time,
+        legend=legend,
         strip_text_y=p9.element_blank(),
         panel_spacing_y=0.015,
         legend_key_width=style.small * 2,
         axis_text_y=p9.element_text(margin={"r": style.small * 0.4, "units": "pt"}),
+        legend_title=None if curves.legend_title else p9.element_blank(),
     )
-    if not curves.legend_title:
-        plot += p9.theme(legend_title=p9.element_blank())
-    return plot + synthetic_caption(style)
 
 
 def _step_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], style: FigureStyle) -> list:

@@ -8,16 +8,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.theme import (
-    INK,
-    QUIET,
-    WARNING,
-    FigureStyle,
-    color_groups,
-    group_scales,
-    synthetic_caption,
-    theme_prrt,
-)
+from prrt_outcomes.figures.theme import INK, QUIET, WARNING, FigureStyle, color_groups, dress, group_scales
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_term, spell_name
 
@@ -62,12 +53,16 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
         + group_scales(groups, names, color_groups(group_by, groups))[:1]
         + p9.scale_x_continuous(minor_breaks=[], breaks=list(range(1, int(rows["number"].max()) + 1)))
         + p9.scale_y_continuous(minor_breaks=[], limits=(0, None))
-        + p9.labs(
-            title=title, subtitle=fill(words, 112), x="Number of the scan after the first cycle", y="Days"
+        + dress(
+            style,
+            height,
+            legend="right",
+            title=title,
+            subtitle=fill(words, 112),
+            x="Number of the scan after the first cycle",
+            y="Days",
+            plot_subtitle=subtitle,
         )
-        + theme_prrt(style, height, legend="right")
-        + p9.theme(legend_title=p9.element_blank(), plot_subtitle=subtitle)
-        + synthetic_caption(style)
     )
 
 
@@ -154,10 +149,14 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
         + p9.scale_fill_manual(values={"main": "#FFFFFF", "reasons": "#F5F7F9"})
         + p9.scale_x_continuous(minor_breaks=[], limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
         + p9.scale_y_continuous(minor_breaks=[], expand=(0, 0.4), breaks=[])
-        + p9.labs(title=title, subtitle=f"Steps that lost patients, with reasons{more}", x="", y="")
-        + theme_prrt(style, lines * style.row_in * 1.12 + 0.9 * style.scale, legend="none")
-        + p9.theme(axis_line=p9.element_blank())
-        + synthetic_caption(style)
+        + dress(
+            style,
+            lines * style.row_in * 1.12 + 0.9 * style.scale,
+            legend="none",
+            title=title,
+            subtitle=f"Steps that lost patients, with reasons{more}",
+            axis_line=p9.element_blank(),
+        )
     )
 
 

@@ -9,15 +9,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.theme import (
-    FEW_COLOURS,
-    GRID,
-    INK,
-    QUIET,
-    FigureStyle,
-    synthetic_caption,
-    theme_prrt,
-)
+from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
 from prrt_outcomes.wording.numbers import format_interval, format_months, format_number, format_ratio
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -140,22 +132,19 @@ def plot_forest(forest: Forest, style: FigureStyle):
         + p9.scale_shape_manual(values=[forest.marks.get(k, "s") for k in kinds], **words)
         + p9.scale_x_continuous(breaks=axis_breaks, minor_breaks=[], labels=_label_axis, expand=(0.03, 0))
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
-        + p9.labs(
+        + dress(
+            style,
+            (lines + above + 2.2) * style.row_in,
+            width_in=width_in,
+            legend=legend,
             title=fill(forest.title, _letters(style, width_in) - 8),
-            subtitle=fill(forest.subtitle, _letters(style, width_in)) or None,
-            x="",
-            y="",
-        )
-        + theme_prrt(style, (lines + above + 2.2) * style.row_in, width_in, legend=legend)
-        + p9.theme(
+            subtitle=fill(forest.subtitle, _letters(style, width_in)),
             axis_line=p9.element_blank(),
             axis_title=p9.element_blank(),
-            legend_title=p9.element_blank(),
             panel_grid_major_x=p9.element_line(colour=GRID, size=0.35),
             panel_spacing_x=0.005,
             strip_text=p9.element_text(size=style.small, colour=QUIET, va="bottom", linespacing=1.25),
         )
-        + synthetic_caption(style)
     )
 
 

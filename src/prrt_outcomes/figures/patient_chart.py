@@ -11,14 +11,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.curves import label_months, month_ticks
-from prrt_outcomes.figures.theme import (
-    INK,
-    RESPONSE_COLOURS,
-    FigureStyle,
-    figure_style,
-    synthetic_caption,
-    theme_prrt,
-)
+from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.numbers import format_number
 from prrt_outcomes.wording.terms import name_term
@@ -126,15 +119,15 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
         + p9.scale_y_continuous(
             minor_breaks=[], breaks=values, labels=labels, limits=(-0.28 * top, top * 1.16)
         )
-        + p9.labs(
+        + dress(
+            style,
+            4.0 * style.scale,
+            legend="right",
             title=title,
             subtitle="Response of each scan above its sum; ring: smallest sum so far",
             x="Months since the first cycle",
             y=f"Sum, {unit}" if course.unit else "Sum",
         )
-        + theme_prrt(style, 4.0 * style.scale, legend="right")
-        + p9.theme(legend_title=p9.element_blank())
-        + synthetic_caption(style)
     )
 
 

@@ -15,15 +15,7 @@ from prrt_outcomes.figures.curves import (
     month_ticks,
     plot_curves,
 )
-from prrt_outcomes.figures.theme import (
-    FEW_COLOURS,
-    METHOD_COLOURS,
-    QUIET,
-    FigureStyle,
-    label_percent,
-    synthetic_caption,
-    theme_prrt,
-)
+from prrt_outcomes.figures.theme import FEW_COLOURS, METHOD_COLOURS, QUIET, FigureStyle, dress, label_percent
 from prrt_outcomes.wording.numbers import (
     format_interval,
     format_number,
@@ -154,15 +146,15 @@ def plot_landmark_ratio(
         + p9.scale_y_log10(
             minor_breaks=[], breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios
         )
-        + p9.labs(
+        + dress(
+            style,
+            3.4 * style.scale,
+            legend="right",
             title=f"{title}: responders against others",
             subtitle="Hazard ratio of responders against all others still at risk, by the landmark that defines them",
             x="Landmark, months",
             y="Hazard ratio",
         )
-        + theme_prrt(style, 3.4 * style.scale, legend="right")
-        + p9.theme(legend_title=p9.element_blank())
-        + synthetic_caption(style)
     )
 
 
@@ -199,10 +191,14 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
         )
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months, expand=(0.01, 0))
         + p9.scale_y_continuous(minor_breaks=[], labels=label_percent, expand=(0, 0.01))
-        + p9.labs(title=f"{title}: response and what follows", subtitle=fill(subtitle, 110), x=time, y="")
-        + theme_prrt(style, 3.3 * style.scale, legend="right")
-        + p9.theme(legend_title=p9.element_blank())
-        + synthetic_caption(style)
+        + dress(
+            style,
+            3.3 * style.scale,
+            legend="right",
+            title=f"{title}: response and what follows",
+            subtitle=fill(subtitle, 110),
+            x=time,
+        )
     )
 
 
@@ -253,14 +249,14 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
         + p9.scale_y_log10(
             minor_breaks=[], breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios
         )
-        + p9.labs(
+        + dress(
+            style,
+            3.2 * style.scale,
             title=f"{title} by depth of response",
             subtitle=fill(words, 110),
             x="Change of the target sum from baseline",
             y="Hazard ratio",
         )
-        + theme_prrt(style, 3.2 * style.scale)
-        + synthetic_caption(style)
     )
 
 

@@ -16,9 +16,8 @@ from prrt_outcomes.figures.theme import (
     SHARES,
     TEXT_X,
     FigureStyle,
+    dress,
     share_columns,
-    synthetic_caption,
-    theme_prrt,
 )
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_percent
 from prrt_outcomes.wording.terms import name_code
@@ -83,11 +82,14 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, leve
         + layers
         + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
         + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
-        + p9.labs(title=title, subtitle="Share of all treated patients", x="", y="")
-        + theme_prrt(style, lines * style.row_in + 1.35 * style.scale)
+        + dress(
+            style,
+            lines * style.row_in + 1.35 * style.scale,
+            title=title,
+            subtitle="Share of all treated patients",
+        )
         + share_columns([4.4, 1.15, 1.15])
         + p9.guides(fill=p9.guide_legend(nrow=1))
-        + synthetic_caption(style)
     )
 
 
@@ -152,16 +154,14 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         + p9.scale_y_continuous(
             minor_breaks=[], breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06)
         )
-        + p9.labs(
+        + dress(
+            style,
+            3.6 * style.scale,
             title=title,
             subtitle=f"Best change of the sum of target lesions from baseline, {n} patients with a measured change",
-            x="",
-            y="",
+            axis_line_x=p9.element_blank(),
         )
-        + theme_prrt(style, 3.6 * style.scale)
-        + p9.theme(legend_title=p9.element_blank(), axis_line_x=p9.element_blank())
         + p9.guides(fill=p9.guide_legend(nrow=1))
-        + synthetic_caption(style)
     )
 
 
@@ -230,17 +230,18 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
             minor_breaks=[], breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0)
         )
         + p9.scale_y_continuous(minor_breaks=[], breaks=[], expand=(0, 0.7))
-        + p9.labs(
+        + dress(
+            style,
+            max(n * row_in, lines) + 1.1 * style.scale,
+            legend="right",
             title=title,
             subtitle=f"All {total} patients"
             if n == total
             else f"{n} of {total} patients: evenly spaced along the order of follow-up",
             x="Months since the first cycle",
-            y="",
+            axis_line_y=p9.element_blank(),
+            legend_title=None,
         )
-        + theme_prrt(style, max(n * row_in, lines) + 1.1 * style.scale, legend="right")
-        + p9.theme(axis_line_y=p9.element_blank())
-        + synthetic_caption(style)
     )
 
 
@@ -277,18 +278,18 @@ def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyl
         )
         + p9.scale_x_discrete(limits=places, labels=[fill(p.replace("/", "/ "), 9) for p in places])
         + p9.scale_y_discrete(limits=places[::-1])
-        + p9.labs(
+        + dress(
+            style,
+            (1.75 + 0.36 * len(places)) * style.scale,
+            width_in=wide,
             title=f"{names[0]} against {names[1]}: best response",
             subtitle=f"Same category in {format_percent(first['agreement'])} of {first['n_pairs']:.0f} patients; "
             f"Cohen's kappa {kappa}",
             x=fill(names[1], 50),
             y=fill(names[0], 24),
+            axis_line=p9.element_blank(),
+            axis_ticks_major=p9.element_blank(),
         )
-        + theme_prrt(style, (1.75 + 0.36 * len(places)) * style.scale, wide, legend="top")
-        + p9.theme(
-            legend_title=p9.element_blank(), axis_line=p9.element_blank(), axis_ticks_major=p9.element_blank()
-        )
-        + synthetic_caption(style)
     )
 
 

@@ -16,10 +16,9 @@ from prrt_outcomes.figures.theme import (
     SHARES,
     TEXT_X,
     FigureStyle,
+    dress,
     figure_style,
     share_columns,
-    synthetic_caption,
-    theme_prrt,
 )
 from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code, spell_name
@@ -107,11 +106,14 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
             name="",
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
-        + p9.labs(title=title, subtitle="Patients by worst CTCAE grade after the first cycle", x="", y="")
-        + theme_prrt(style, 2.1 * style.row_in * len(names) + 1.4 * style.scale)
+        + dress(
+            style,
+            2.1 * style.row_in * len(names) + 1.4 * style.scale,
+            title=title,
+            subtitle="Patients by worst CTCAE grade after the first cycle",
+        )
         + share_columns([8, 1] if len(rates) else [1])
         + p9.guides(fill=p9.guide_legend(nrow=1))
-        + synthetic_caption(style)
     )
 
 
@@ -154,14 +156,15 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
         + p9.scale_fill_manual(values=list(GRADE_COLOURS.values()), limits=[str(g) for g in GRADE_COLOURS])
         + p9.scale_x_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
         + p9.scale_y_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + p9.labs(
+        + dress(
+            style,
+            height,
+            width_in=min(style.width_in, 1.2 + side * columns),
             title=title,
             subtitle="Patients by grade at baseline and worst grade afterwards; above the diagonal: worse",
             x="Grade at baseline",
             y="Worst grade afterwards",
         )
-        + theme_prrt(style, height, min(style.width_in, 1.2 + side * columns))
-        + synthetic_caption(style)
     )
 
 

@@ -136,11 +136,28 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
     )
 
 
-def synthetic_caption(style: FigureStyle):
-    """Caption that marks simulated patients; nothing for real data."""
+def dress(
+    style: FigureStyle,
+    height_in: float,
+    *,
+    title: str,
+    subtitle: str = "",
+    x: str = "",
+    y: str = "",
+    legend: str = "top",
+    width_in: float | None = None,
+    **more,
+) -> list:
+    """Words and theme of a figure, with the caption that marks simulated patients; `more` is added to the theme.
+
+    Titles of legends are left out unless `legend_title` is None.
+    """
     import plotnine as p9
 
-    return p9.labs(caption="Synthetic data: simulated patients") if style.synthetic else []
+    caption = "Synthetic data: simulated patients" if style.synthetic else None
+    words = p9.labs(title=title, subtitle=subtitle or None, x=x, y=y, caption=caption)
+    more = {k: v for k, v in ({"legend_title": p9.element_blank()} | more).items() if v is not None}
+    return [words, theme_prrt(style, height_in, width_in, legend) + p9.theme(**more)]
 
 
 def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:
@@ -212,10 +229,5 @@ def share_columns(widths: Sequence[float]) -> list:
             labels=label_percent,
             minor_breaks=[],
         ),
-        p9.theme(
-            axis_line_y=p9.element_blank(),
-            axis_ticks_major_y=p9.element_blank(),
-            legend_title=p9.element_blank(),
-            panel_spacing_x=0.01,
-        ),
+        p9.theme(axis_line_y=p9.element_blank(), axis_ticks_major_y=p9.element_blank(), panel_spacing_x=0.01),
     ]

@@ -16,10 +16,9 @@ from prrt_outcomes.figures.theme import (
     SHARES,
     TEXT_X,
     FigureStyle,
+    dress,
     figure_style,
     share_columns,
-    synthetic_caption,
-    theme_prrt,
 )
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
 from prrt_outcomes.wording.terms import spell_name
@@ -112,14 +111,12 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level:
         + p9.geom_point(color=FEW_COLOURS[0], size=1.9 * style.scale, stroke=0)
         + p9.geom_text(texts, p9.aes(label="label"), size=style.small, color=INK)
         + p9.scale_y_discrete(limits=items[::-1], labels=labels[::-1])
-        + p9.labs(
+        + dress(
+            style,
+            lines * style.row_in + 1.0 * style.scale,
             title=title,
             subtitle=f"Share of cycles or patients for whom it is known, with exact {format_level(level)} intervals",
-            x="",
-            y="",
+            panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
         )
-        + theme_prrt(style, lines * style.row_in + 1.0 * style.scale)
         + share_columns([3.2, 1.6])
-        + p9.theme(panel_grid_major_y=p9.element_line(color=GRID, size=0.3))
-        + synthetic_caption(style)
     )

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.columns import (
+    Array,
+    Rng,
     derive_dates,
     format_partial_dates,
     hide_values,
@@ -33,11 +35,7 @@ DEATH_CAUSES = ("tumour", "cardiovascular", "infection", "other")
 
 
 def derive_covariates(
-    baseline: pd.DataFrame,
-    ids: np.ndarray,
-    prior_lines: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
+    baseline: pd.DataFrame, ids: Array, prior_lines: Array, settings: SimulationSettings, rng: Rng
 ) -> pd.DataFrame:
     """Columns of `patients` that are known at the start, with what the registry failed to record.
 
@@ -46,7 +44,7 @@ def derive_covariates(
     share = settings.records.missing_share
     patients = len(baseline)
 
-    def hidden(factor: float | np.ndarray = 1.0) -> np.ndarray:
+    def hidden(factor: float | Array = 1.0) -> Array:
         return rng.random(patients) < np.minimum(share * factor, 0.6)
 
     neuroectodermal = baseline["tumour_group"].to_numpy() == 2
@@ -77,29 +75,20 @@ def derive_covariates(
     )
 
 
-def derive_patients(
-    history: History,
-    ids: np.ndarray,
-    diagnosis_days: np.ndarray,
-    prior_lines: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
+def derive_patients(history: History, diagnosis_days: Array, prior_lines: Array, rng: Rng) -> pd.DataFrame:
     """Table `patients`, with `stop_reason` beyond the schema: why no further cycle was given."""
-    frame = derive_covariates(history.baseline, ids, prior_lines, settings, rng)
+    frame = derive_covariates(history.baseline, history.ids, prior_lines, history.settings, rng)
     dates = derive_dates(history.baseline["entry_day"].to_numpy(), diagnosis_days)
-    partial = format_partial_dates(dates, rng, settings.records.partial_date_share)
+    partial = format_partial_dates(dates, rng, history.settings.records.partial_date_share)
     frame.insert(list(frame.columns).index("tumour_type") + 1, "diagnosis_date", partial)
     return frame.assign(stop_reason=select_codes(STOP_REASONS, history.regimen.stop_reason))
 
 
-def derive_follow_up(
-    history: History, ids: np.ndarray, clinical_days: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_follow_up(history: History, clinical_days: Array, rng: Rng) -> pd.DataFrame:
     """Table `follow_up`: last contact, vital status, and the first progression as registered."""
     observation = history.observation
     entry = history.baseline["entry_day"].to_numpy()
-    patients = len(ids)
+    patients = len(entry)
     detection = history.detection_days
     last = format_partial_dates(derive_dates(entry, observation.end_days))
     progression = np.minimum(detection, clinical_days)
@@ -112,7 +101,7 @@ def derive_follow_up(
     death[~observation.dead] = None
     return pd.DataFrame(
         {
-            "patient_id": ids,
+            "patient_id": history.ids,
             "last_contact_date": last,
             "vital_status": select_codes(
                 ("alive", "dead", "lost"), np.where(observation.dead, 1, np.where(observation.lost, 2, 0))
@@ -133,7 +122,7 @@ REPORT_ERROR_SHARE = 0.08
 TARGET_IDS = ("T1", "T2", "T3", "T4", "T5")
 
 
-def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     """Table `assessments`: one row a scan, with the response that the local reader reported.
 
     The reported response is that of the lesions but for a share of errors between neighbouring categories;
@@ -164,14 +153,14 @@ def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generat
     earlier = np.flatnonzero(history.grid.pre_baseline_days < 0)
     before = pd.DataFrame({"row": earlier, "day": history.grid.pre_baseline_days[earlier]})
     frame = pd.concat([before, frame], ignore_index=True).sort_values(["row", "day"], ignore_index=True)
-    magnetic = rng.random(len(ids)) < 0.25
+    magnetic = rng.random(len(history.ids)) < 0.25
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(ids, row),
+            "patient_id": select_ids(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
-            "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
-            "reported_criterion": select_codes(("recist_1_1",), np.zeros(len(frame), dtype=int)),
+            "reader": "local",
+            "reported_criterion": "recist_1_1",
             "modality": select_codes(("CT", "MRI"), magnetic[row].astype(int)),
             "non_target": frame["non_target"],
             "new_lesion": frame["new_lesion"].astype("boolean"),
@@ -180,9 +169,7 @@ def derive_assessments(history: History, ids: np.ndarray, rng: np.random.Generat
     )
 
 
-def derive_lesions(
-    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:
     """Table `lesions`: targets at every scan with two diameters, and new lesions from the scan that found them."""
     readings, lesions = history.readings, history.lesions
     seen = readings.attended[:, None, :] & lesions.present[:, :, None]
@@ -196,7 +183,7 @@ def derive_lesions(
             readings.value_mm[row, target, column],
             history.state[row, target, column],
         ),
-        _earlier_rows(history, settings, rng),
+        _earlier_rows(history, rng),
         _new_rows(history),
     ]
     frame = pd.concat(parts, ignore_index=True)
@@ -204,10 +191,10 @@ def derive_lesions(
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(ids, row),
+            "patient_id": select_ids(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
-            "reader": select_codes(("local",), np.zeros(len(frame), dtype=int)),
+            "reader": "local",
             "role": select_codes(
                 ("target", "new"), (frame["lesion"].to_numpy() >= len(TARGET_IDS)).astype(int)
             ),
@@ -221,12 +208,7 @@ def derive_lesions(
 
 
 def _target_rows(
-    history: History,
-    row: np.ndarray,
-    target: np.ndarray,
-    days: np.ndarray,
-    value: np.ndarray,
-    state: np.ndarray,
+    history: History, row: Array, target: Array, days: Array, value: Array, state: Array
 ) -> pd.DataFrame:
     """Rows of target lesions; only measured ones carry diameters."""
     lesions = history.lesions
@@ -247,11 +229,11 @@ def _target_rows(
     )
 
 
-def _earlier_rows(history: History, settings: SimulationSettings, rng: np.random.Generator) -> pd.DataFrame:
+def _earlier_rows(history: History, rng: Rng) -> pd.DataFrame:
     """Targets at the scan before the baseline scan."""
     lesions, days = history.lesions, history.grid.pre_baseline_days
     sizes = compute_shrunken_sizes(lesions, days[:, None])
-    noise = settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
+    noise = history.settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
     value, state = measure_lesions(sizes, noise, np.zeros(sizes.shape, dtype=bool), lesions)
     row, target = np.nonzero(lesions.present & (days < 0)[:, None])
     return _target_rows(history, row, target, days[row], value[row, target, 0], state[row, target, 0])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+Array = np.ndarray
+Rng = np.random.Generator
 
-def derive_dates(entry_day: np.ndarray, days: np.ndarray) -> np.ndarray:
+
+def derive_dates(entry_day: Array, days: Array) -> Array:
     """Dates from days since the first cycle; missing where the day is not finite."""
     days = np.asarray(days, dtype=float)
     known = np.isfinite(days)
@@ -15,9 +18,7 @@ def derive_dates(entry_day: np.ndarray, days: np.ndarray) -> np.ndarray:
     return np.where(known, dates, np.datetime64("NaT", "ns"))
 
 
-def format_partial_dates(
-    dates: np.ndarray, rng: np.random.Generator | None = None, share: float = 0.0
-) -> np.ndarray:
+def format_partial_dates(dates: Array, rng: Rng | None = None, share: float = 0.0) -> Array:
     """ISO text of dates; a `share` of them without day, and a third of those without month.
 
     Returns an object array whose missing entries are None.
@@ -34,7 +35,7 @@ def format_partial_dates(
     return result
 
 
-def hide_values(values: np.ndarray, hidden: np.ndarray) -> pd.Series:
+def hide_values(values: Array, hidden: Array) -> pd.Series:
     """The values with missing cells; integers and booleans keep their type."""
     series = pd.Series(values)
     if series.dtype == bool:
@@ -44,11 +45,11 @@ def hide_values(values: np.ndarray, hidden: np.ndarray) -> pd.Series:
     return series.mask(pd.Series(hidden))
 
 
-def select_ids(ids: np.ndarray, rows: np.ndarray) -> pd.Series:
+def select_ids(ids: Array, rows: Array) -> pd.Series:
     """Identifier of each row as a category, so that millions of rows stay small."""
     return pd.Series(pd.Categorical.from_codes(rows.tolist(), categories=pd.Index(ids)))
 
 
-def select_codes(names: tuple[str, ...] | np.ndarray, codes: np.ndarray) -> pd.Series:
+def select_codes(names: tuple[str, ...] | Array, codes: Array) -> pd.Series:
     """Name of each code as a category; negative codes are missing."""
     return pd.Series(pd.Categorical.from_codes(np.maximum(codes, -1).tolist(), categories=pd.Index(names)))

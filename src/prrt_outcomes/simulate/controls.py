@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.clinical_tables import derive_covariates
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.history import format_patient_ids, open_stream
 from prrt_outcomes.simulate.patients import (
     compute_log_hazard,
@@ -30,20 +31,14 @@ FIRST_SCAN_DAYS = 273
 
 @dataclass(frozen=True)
 class Controls:
-    """Historical controls; days from their entry.
+    """Historical controls; days from their entry."""
 
-    Attributes
-    ----------
-    baseline : as `draw_baseline` returns it
-    outcomes : pfs_days, pfs_event, os_days, os_event, progression_days, death_days (the last two latent)
-    """
-
-    baseline: pd.DataFrame
-    outcomes: pd.DataFrame
+    baseline: pd.DataFrame  # as `draw_baseline` returns it
+    outcomes: pd.DataFrame  # pfs_days, pfs_event, os_days, os_event, latent progression_days and death_days
 
 
 def draw_controls(
-    settings: SimulationSettings, patients: int, rng: np.random.Generator, *, like_cohort: bool = False
+    settings: SimulationSettings, patients: int, rng: Rng, *, like_cohort: bool = False
 ) -> Controls:
     """Draw patients who did not have PRRT.
 
@@ -96,7 +91,7 @@ def draw_controls(
     return Controls(baseline=baseline, outcomes=outcomes)
 
 
-def compute_kaplan_meier(time: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compute_kaplan_meier(time: Array, event: Array) -> tuple[Array, Array]:
     """Kaplan-Meier curve: distinct times of events and survival just after each."""
     times, index = np.unique(time, return_inverse=True)
     deaths = np.bincount(index, weights=event, minlength=len(times))
@@ -142,9 +137,7 @@ def derive_control_tables(
     return tables, controls, events
 
 
-def derive_published_curve(
-    settings: SimulationSettings, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def derive_published_curve(settings: SimulationSettings, rng: Rng) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """A published-like arm: points read from its Kaplan-Meier curve, and numbers at risk every 6 months.
 
     Points lie within 0.002 of the curve and never rise; numbers at risk are exact. The number of events is

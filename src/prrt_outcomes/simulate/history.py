@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import derive_dates
+from prrt_outcomes.simulate.columns import Array, Rng, derive_dates
 from prrt_outcomes.simulate.lesions import (
     ABSENT,
     CR,
@@ -67,54 +67,47 @@ EARLY_THERAPY_SHARE = 0.02
 
 @dataclass(frozen=True)
 class History:
-    """Everything that happens to the patients; arrays have one row a patient, days count from the first cycle.
+    """Everything that happens to the patients; arrays have one row a patient, days count from the first cycle."""
 
-    Attributes
-    ----------
-    baseline, regimen, lesions, grid, observation : as their modules describe them
-    log_hazard_progression, log_hazard_death : against the reference patient
-    response_days : scan that first shows a response where progression does not intervene; infinite if none
-    progression_days, death_days : latent times
-    route : how the progression shows (`BY_TARGET`, `BY_NEW_LESION`, `BY_NON_TARGET`)
-    clinical_only : progression is followed by no scan
-    second : second course
-    readings : all scans as measured, `state` the state of each target
-    response : overall response of each scan of the first course
-    detected : column of the first scan with PD, -1 where there is none
-    early_therapy_days : another anticancer therapy before progression; infinite if none
-    """
-
+    settings: SimulationSettings
     baseline: pd.DataFrame
     regimen: Regimen
     lesions: Lesions
     grid: ScanGrid
     observation: Observation
-    log_hazard_progression: np.ndarray
-    log_hazard_death: np.ndarray
-    response_days: np.ndarray
-    progression_days: np.ndarray
-    death_days: np.ndarray
-    route: np.ndarray
-    clinical_only: np.ndarray
+    log_hazard_progression: Array  # against the reference patient, as the next
+    log_hazard_death: Array
+    response_days: (
+        Array  # first scan that shows a response if progression does not intervene; infinite if none
+    )
+    progression_days: Array  # latent, as the next
+    death_days: Array
+    route: Array  # how the progression shows (`BY_TARGET`, `BY_NEW_LESION`, `BY_NON_TARGET`)
+    clinical_only: Array  # progression is followed by no scan
     second: SecondCourse
-    readings: Readings
-    state: np.ndarray
-    response: np.ndarray
-    detected: np.ndarray
-    early_therapy_days: np.ndarray
+    readings: Readings  # all scans as measured
+    state: Array  # of each target, (patients, 5, scans)
+    response: Array  # overall response of each scan of the first course
+    detected: Array  # column of the first scan with PD, -1 where there is none
+    early_therapy_days: Array  # another anticancer therapy before progression; infinite if none
 
     @property
-    def detection_days(self) -> np.ndarray:
+    def detection_days(self) -> Array:
         """Day of the first scan with PD, infinite where there is none."""
         rows = np.arange(len(self.detected))
         return np.where(self.detected >= 0, self.readings.days[rows, self.detected], np.inf)
 
-    def derive_dates(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
+    @property
+    def ids(self) -> Array:
+        """Pseudonyms of the patients."""
+        return format_patient_ids(len(self.detected))
+
+    def derive_dates(self, rows: Array, days: Array) -> Array:
         """Dates of days of these patients; missing where the day is not finite."""
         return derive_dates(self.baseline["entry_day"].to_numpy()[rows], days)
 
 
-def open_stream(seed: int, name: str) -> np.random.Generator:
+def open_stream(seed: int, name: str) -> Rng:
     """Random generator of one part of the model, so that a changed effect leaves the draws of other parts."""
     return np.random.default_rng([seed, STREAMS.index(name)])
 
@@ -161,6 +154,7 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     early = _draw_early_therapy(grid, detected, observation, open_stream(seed, "early_therapy"))
     before_second = readings.attended & (readings.days < second.days[:, :1])
     return History(
+        settings=settings,
         baseline=baseline,
         regimen=given,
         lesions=lesions,
@@ -182,7 +176,7 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     )
 
 
-def derive_response_days(lesions: Lesions, grid: ScanGrid) -> np.ndarray:
+def derive_response_days(lesions: Lesions, grid: ScanGrid) -> Array:
     """Day of the first scan that would show a fall of 30 % or more; infinite where none does."""
     sizes = compute_shrunken_sizes(lesions, grid.days)
     value, _ = measure_lesions(sizes, grid.noise, grid.unseen, lesions)
@@ -194,9 +188,7 @@ def derive_response_days(lesions: Lesions, grid: ScanGrid) -> np.ndarray:
     return np.where(first >= 0, grid.days[np.arange(len(first)), first], np.inf).astype(float)
 
 
-def draw_route(
-    lesions: Lesions, settings: SimulationSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_route(lesions: Lesions, settings: SimulationSettings, rng: Rng) -> tuple[Array, Array]:
     """How a progression shows, and whether it stays clinical; neither depends on the shrinkage."""
     patients = len(lesions.complete)
     route = draw_categories(rng, np.tile(ROUTE_SHARES, (patients, 1)))
@@ -235,7 +227,7 @@ def derive_outcomes(history: History) -> pd.DataFrame:
         change = np.where(counted, sums / sums[:, :1] - 1.0, np.inf).min(axis=1)
     return pd.DataFrame(
         {
-            "patient_id": format_patient_ids(len(rows)),
+            "patient_id": history.ids,
             "pfs_days": np.maximum(pfs, 0.5),
             "pfs_event": event.astype(int),
             "os_days": np.maximum(observation.end_days, 0.5),
@@ -262,7 +254,7 @@ def simulate_outcomes(settings: SimulationSettings, patients: int, seed: int) ->
     return pd.concat([outcomes, history.baseline], axis=1).assign(y90=history.regimen.starts_with_y90)
 
 
-def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:
+def format_patient_ids(patients: int, prefix: str = "P") -> Array:
     """Pseudonyms P0001, P0002, ..., as wide as needed."""
     width = max(4, len(str(patients)))
     numbers = pd.Series(np.arange(1, patients + 1)).astype("str").str.zfill(width)
@@ -270,12 +262,12 @@ def format_patient_ids(patients: int, prefix: str = "P") -> np.ndarray:
 
 
 def _gather_readings(
-    value: np.ndarray,
-    state: np.ndarray,
-    attended: np.ndarray,
+    value: Array,
+    state: Array,
+    attended: Array,
     grid: ScanGrid,
-    progression: np.ndarray,
-    route: np.ndarray,
+    progression: Array,
+    route: Array,
     lesions: Lesions,
 ) -> Readings:
     """Scans of the first course with what was seen besides the targets."""
@@ -296,9 +288,7 @@ def _gather_readings(
     )
 
 
-def _draw_early_therapy(
-    grid: ScanGrid, detected: np.ndarray, observation: Observation, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_early_therapy(grid: ScanGrid, detected: Array, observation: Observation, rng: Rng) -> Array:
     """Day of another anticancer therapy without progression, infinite for nearly all."""
     patients = len(detected)
     day = grid.days[:, 1] + rng.integers(20, 200, patients)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
 
@@ -35,41 +36,28 @@ GROWTH_PER_YEAR = 0.35
 
 @dataclass(frozen=True)
 class Lesions:
-    """Target lesions before anything happens to them; arrays are (patients, 5) unless said otherwise.
+    """Target lesions before anything happens to them; arrays are (patients, 5) unless said otherwise."""
 
-    Attributes
-    ----------
-    present : whether the patient has this target
-    organ : code into `ORGANS`; `node` marks lymph nodes, which are followed by their short axis
-    size_mm : true diameter at baseline (short axis of a node)
-    log_shrinkage : logarithm of baseline over final size, if progression does not intervene
-    aspect : the other diameter over the followed one (below 1; above 1 for a node)
-    complete : (patients,) whether all disease goes away
-    non_target : (patients,) whether there is non-target disease
-    """
-
-    present: np.ndarray
-    organ: np.ndarray
-    size_mm: np.ndarray
-    log_shrinkage: np.ndarray
-    aspect: np.ndarray
-    complete: np.ndarray
-    non_target: np.ndarray
+    present: Array  # whether the patient has this target
+    organ: Array  # code into `ORGANS`
+    size_mm: Array  # true diameter at baseline (short axis of a node)
+    log_shrinkage: Array  # logarithm of baseline over final size, if progression does not intervene
+    aspect: Array  # the other diameter over the followed one (below 1; above 1 for a node)
+    complete: Array  # (patients,) whether all disease goes away
+    non_target: Array  # (patients,) whether there is non-target disease
 
     @property
-    def node(self) -> np.ndarray:
-        """Whether the lesion is a lymph node."""
+    def node(self) -> Array:
+        """Whether the lesion is a lymph node, which is followed by its short axis."""
         return self.organ == ORGANS.index("lymph node")
 
     @property
-    def has_targets(self) -> np.ndarray:
+    def has_targets(self) -> Array:
         """Whether the patient has any target lesion."""
         return np.asarray(self.present.any(axis=1))
 
 
-def draw_lesions(
-    baseline: pd.DataFrame, y90: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> Lesions:
+def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSettings, rng: Rng) -> Lesions:
     """Draw the target lesions of each patient and how much each will shrink.
 
     Shrinkage has a mean, a random effect of the patient, one of the lesion, and the radionuclide's gain or
@@ -109,7 +97,7 @@ def draw_lesions(
     )
 
 
-def compute_shrunken_sizes(lesions: Lesions, days: np.ndarray) -> np.ndarray:
+def compute_shrunken_sizes(lesions: Lesions, days: Array) -> Array:
     """True diameters without progression: (patients, 5, scans), mm.
 
     Before day 0 lesions grow at `GROWTH_PER_YEAR`, after it they approach their final size with the
@@ -121,9 +109,7 @@ def compute_shrunken_sizes(lesions: Lesions, days: np.ndarray) -> np.ndarray:
     return np.exp(log_size + before[:, None, :])
 
 
-def measure_lesions(
-    size_mm: np.ndarray, noise: np.ndarray, unseen: np.ndarray, lesions: Lesions
-) -> tuple[np.ndarray, np.ndarray]:
+def measure_lesions(size_mm: Array, noise: Array, unseen: Array, lesions: Lesions) -> tuple[Array, Array]:
     """What a reader writes down: whole millimetres and a state.
 
     Arrays are (patients, 5, scans): true diameters, the logarithm of the error, and lesions not shown. Only those
@@ -152,37 +138,27 @@ TOLERANCE_MM = 1e-6
 
 @dataclass(frozen=True)
 class Readings:
-    """Scans of each patient, the baseline first; arrays are (patients, scans) unless said otherwise.
+    """Scans of each patient, the baseline first; arrays are (patients, scans) unless said otherwise."""
 
-    Attributes
-    ----------
-    days : day of the scan from the first cycle
-    attended : whether the scan took place
-    value_mm : (patients, 5, scans) as `measure_lesions` writes it; missing where there is no lesion
-    target_gone : all targets absent, and nodes below 10 mm
-    non_target_pd, non_target_cr, new_lesion : what was seen besides the targets
-    has_targets, has_non_target : (patients,)
-    """
-
-    days: np.ndarray
-    attended: np.ndarray
-    value_mm: np.ndarray
-    target_gone: np.ndarray
-    non_target_pd: np.ndarray
-    non_target_cr: np.ndarray
-    new_lesion: np.ndarray
-    has_targets: np.ndarray
-    has_non_target: np.ndarray
+    days: Array  # of the scan from the first cycle
+    attended: Array  # whether the scan took place
+    value_mm: Array  # (patients, 5, scans) as `measure_lesions` writes it; missing where there is no lesion
+    target_gone: Array  # all targets absent, and nodes below 10 mm
+    non_target_pd: Array
+    non_target_cr: Array
+    new_lesion: Array
+    has_targets: Array  # (patients,), as the next
+    has_non_target: Array
 
 
-def compute_sums(value_mm: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compute_sums(value_mm: Array, present: Array) -> tuple[Array, Array]:
     """Sum of what was measured, and whether no target is missing: two arrays (patients, scans)."""
     missing = np.isnan(value_mm) & present[:, :, None]
     sums = np.where(present[:, :, None], np.nan_to_num(value_mm), 0.0).sum(axis=1)
     return sums, ~missing.any(axis=1)
 
 
-def evaluate_readings(readings: Readings, present: np.ndarray) -> np.ndarray:
+def evaluate_readings(readings: Readings, present: Array) -> Array:
     """Overall response of each scan by RECIST 1.1: (patients, scans) codes into `RESPONSES`.
 
     Column 0 is the baseline, without which nothing can be said; it and scans not attended are `NOT_READ`.
@@ -213,12 +189,12 @@ def evaluate_readings(readings: Readings, present: np.ndarray) -> np.ndarray:
     return response
 
 
-def find_first(mask: np.ndarray) -> np.ndarray:
+def find_first(mask: Array) -> Array:
     """Index of the first true value of each row, -1 where there is none."""
     return np.where(mask.any(axis=1), mask.argmax(axis=1), -1)
 
 
-def derive_best_response(response: np.ndarray, days: np.ndarray, last_day: np.ndarray) -> np.ndarray:
+def derive_best_response(response: Array, days: Array, last_day: Array) -> Array:
     """Unconfirmed best response of each patient, code into `RESPONSES`.
 
     Nothing after the first PD or after `last_day` (a new anticancer therapy) counts; stable disease needs 42

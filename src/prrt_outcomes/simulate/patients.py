@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -31,7 +32,7 @@ ECOG_SHARES = np.array([0.52, 0.36, 0.10, 0.02])
 CONTROL_YEARS = (1995, 2003)
 
 
-def draw_categories(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
+def draw_categories(rng: Rng, shares: Array) -> Array:
     """Draw one code a row from rows of shares that need not add up to 1."""
     cumulative = np.cumsum(shares, axis=1)
     uniform = rng.random(len(shares)) * cumulative[:, -1]
@@ -39,7 +40,7 @@ def draw_categories(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
 
 
 def draw_baseline(
-    settings: SimulationSettings, patients: int, rng: np.random.Generator, *, historical: bool = False
+    settings: SimulationSettings, patients: int, rng: Rng, *, historical: bool = False
 ) -> pd.DataFrame:
     """Draw what is known and what is hidden about patients at their first cycle.
 
@@ -88,7 +89,7 @@ def draw_baseline(
     )
 
 
-def _draw_ki67(grade: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_ki67(grade: Array, rng: Rng) -> Array:
     """Whole per cents inside the limits of the grade: up to 2, 3 to 20, above 20."""
     uniform = rng.random(len(grade))
     low = np.array([0.5, 3.0, 21.0])[grade]
@@ -96,7 +97,7 @@ def _draw_ki67(grade: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.floor(low + (high - low) * uniform**2 + 0.5)
 
 
-def _draw_entry(patients: int, rng: np.random.Generator, years: tuple[int, int]) -> np.ndarray:
+def _draw_entry(patients: int, rng: Rng, years: tuple[int, int]) -> Array:
     """Days since 1970 of entry, uniform over the years."""
     low = np.datetime64(f"{years[0]}-01-15").astype("datetime64[D]").astype(int)
     high = np.datetime64(f"{years[1]}-12-15").astype("datetime64[D]").astype(int)
@@ -114,8 +115,8 @@ AGE_RATIO_PER_DECADE = 1.15
 
 
 def compute_log_hazard(
-    baseline: pd.DataFrame, settings: SimulationSettings, *, death: bool, y90: np.ndarray | None = None
-) -> np.ndarray:
+    baseline: pd.DataFrame, settings: SimulationSettings, *, death: bool, y90: Array | None = None
+) -> Array:
     """Logarithm of the hazard ratio of each patient against the reference patient.
 
     Of progression, or of death; `y90` is whether the first cycle was 90Y, None without PRRT.
@@ -137,8 +138,8 @@ def compute_log_hazard(
 
 
 def draw_progression_days(
-    log_hazard: np.ndarray, response_days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> np.ndarray:
+    log_hazard: Array, response_days: Array, settings: SimulationSettings, rng: Rng
+) -> Array:
     """Draw latent times of progression, days from the first cycle.
 
     The cumulative hazard is Weibull times the patient's ratio; from `response_days` on (infinite where there
@@ -157,12 +158,8 @@ def draw_progression_days(
 
 
 def draw_death_days(
-    log_hazard: np.ndarray,
-    progression_days: np.ndarray,
-    response_days: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    log_hazard: Array, progression_days: Array, response_days: Array, settings: SimulationSettings, rng: Rng
+) -> Array:
     """Draw latent times of death, days from the first cycle.
 
     The hazard is constant before and after progression; an early progression is followed by a higher one, and
@@ -182,9 +179,7 @@ def draw_death_days(
     return _invert_pieces(rng.exponential(size=len(log_hazard)), rates, first, second)
 
 
-def _invert_pieces(
-    target: np.ndarray, rates: np.ndarray, first: np.ndarray, second: np.ndarray
-) -> np.ndarray:
+def _invert_pieces(target: Array, rates: Array, first: Array, second: Array) -> Array:
     """Time at which a cumulative hazard of three constant pieces reaches its target."""
     to_first = rates[:, 0] * first
     to_second = to_first + rates[:, 1] * (second - first)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.lesions import (
     GROWTH_PER_YEAR,
     MEASURED,
@@ -30,34 +31,27 @@ SECOND_GAP_DAYS = 190
 
 @dataclass(frozen=True)
 class SecondCourse:
-    """Retreatment after progression.
+    """Retreatment after progression."""
 
-    Attributes
-    ----------
-    days : (patients, 2) days of the cycles, infinite where not given
-    progression_days : latent second progression, infinite without retreatment
-    new_lesion : (patients,) whether the second progression shows as a new lesion
-    """
-
-    days: np.ndarray
-    progression_days: np.ndarray
-    new_lesion: np.ndarray
+    days: Array  # (patients, 2) days of the cycles, infinite where not given
+    progression_days: Array  # latent second progression, infinite without retreatment
+    new_lesion: Array  # whether the second progression shows as a new lesion
 
     @property
-    def given(self) -> np.ndarray:
+    def given(self) -> Array:
         """Whether there is a second course."""
         return np.isfinite(self.days[:, 0])
 
 
 def apply_progression(
-    value_mm: np.ndarray,
-    attended: np.ndarray,
+    value_mm: Array,
+    attended: Array,
     grid: ScanGrid,
-    progression_days: np.ndarray,
-    grows: np.ndarray,
+    progression_days: Array,
+    grows: Array,
     lesions: Lesions,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    rng: Rng,
+) -> Array:
     """Targets from progression on: over the smallest sum seen, by enough to be progression at the next scan.
 
     Sizes before progression stay as they are, so what a scan shows tells nothing about a progression to come.
@@ -81,10 +75,10 @@ def draw_second_course(
     grid: ScanGrid,
     regimen: Regimen,
     lesions: Lesions,
-    response: np.ndarray,
-    end_days: np.ndarray,
+    response: Array,
+    end_days: Array,
     settings: SimulationSettings,
-    rng: np.random.Generator,
+    rng: Rng,
 ) -> SecondCourse:
     """Draw retreatment after a progression that followed a first benefit, at least 26 weeks after the course."""
     detected = find_first(response == PD)
@@ -107,13 +101,13 @@ def draw_second_course(
 
 def apply_second_course(
     readings: Readings,
-    state: np.ndarray,
+    state: Array,
     grid: ScanGrid,
     second: SecondCourse,
-    detected: np.ndarray,
+    detected: Array,
     lesions: Lesions,
-    rng: np.random.Generator,
-) -> tuple[Readings, np.ndarray]:
+    rng: Rng,
+) -> tuple[Readings, Array]:
     """Scans after the first progression: fewer without retreatment; with it, sizes fall and rise anew.
 
     The returned states hide nothing after progression, and call nothing small.
@@ -146,13 +140,8 @@ def apply_second_course(
 
 
 def _shrink_again(
-    value_mm: np.ndarray,
-    grid: ScanGrid,
-    second: SecondCourse,
-    detected: np.ndarray,
-    lesions: Lesions,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    value_mm: Array, grid: ScanGrid, second: SecondCourse, detected: Array, lesions: Lesions, rng: Rng
+) -> Array:
     """Diameters after the second course starts, from those of the scan that found progression."""
     start = np.take_along_axis(value_mm, np.maximum(detected, 0)[:, None, None], axis=2)
     patients = len(detected)

@@ -17,6 +17,7 @@ from prrt_outcomes.simulate.clinical_tables import (
     derive_lesions,
     derive_patients,
 )
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.controls import (
     CONTROL_SOURCE,
     CURVE_ARM,
@@ -24,13 +25,7 @@ from prrt_outcomes.simulate.controls import (
     Controls,
     derive_control_tables,
 )
-from prrt_outcomes.simulate.history import (
-    History,
-    derive_outcomes,
-    draw_history,
-    format_patient_ids,
-    open_stream,
-)
+from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
 from prrt_outcomes.simulate.lesions import RESPONSES
 from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
@@ -52,20 +47,12 @@ TRUTH_HEADER = "# The truth behind a synthetic registry. No run reads this file.
 
 @dataclass(frozen=True)
 class Simulation:
-    """One synthetic registry.
-
-    Attributes
-    ----------
-    tables : input tables by name
-    history : what happened to the patients
-    controls : the historical controls with their latent times
-    curve_events : events of the published-like arm, as a publication would state them
-    """
+    """One synthetic registry."""
 
     tables: dict[str, pd.DataFrame]
     history: History
     controls: Controls
-    curve_events: int
+    curve_events: int  # of the published-like arm, as a publication would state them
 
 
 def simulate_registry(settings: SimulationSettings, patients: int, seed: int) -> dict[str, pd.DataFrame]:
@@ -87,30 +74,29 @@ def simulate_registry(settings: SimulationSettings, patients: int, seed: int) ->
 def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> Simulation:
     """Draw a registry with what is behind it; tables are plain frames with categories and dates."""
     history = draw_history(settings, patients, seed)
-    ids = format_patient_ids(patients)
     clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
     known_progression = np.minimum(history.detection_days, clinical_days)
     rng = open_stream(seed, "therapies")
     diagnosis_days = draw_diagnosis_days(history, rng)
-    drawn = draw_therapies(history, diagnosis_days, known_progression, settings, rng)
+    drawn = draw_therapies(history, diagnosis_days, known_progression, rng)
     records = open_stream(seed, "records")
     control_tables, controls, curve_events = derive_control_tables(settings, seed)
     prior_lines = count_prior_lines(drawn, patients)
     tables = {
-        "patients": derive_patients(history, ids, diagnosis_days, prior_lines, settings, records),
-        "cycles": derive_cycles(history, ids, settings, records),
-        "therapies": derive_therapies(history, ids, drawn, settings, records),
-        "assessments": derive_assessments(history, ids, records),
-        "lesions": derive_lesions(history, ids, settings, records),
-        "labs": derive_labs(history, ids, settings, open_stream(seed, "laboratory")),
-        "follow_up": derive_follow_up(history, ids, clinical_days, records),
-        "adverse_events": derive_adverse_events(history, ids, open_stream(seed, "events")),
+        "patients": derive_patients(history, diagnosis_days, prior_lines, records),
+        "cycles": derive_cycles(history, records),
+        "therapies": derive_therapies(history, drawn, records),
+        "assessments": derive_assessments(history, records),
+        "lesions": derive_lesions(history, records),
+        "labs": derive_labs(history, open_stream(seed, "laboratory")),
+        "follow_up": derive_follow_up(history, clinical_days, records),
+        "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
         **control_tables,
     }
     return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)
 
 
-def derive_clinical_progression(history: History, rng: np.random.Generator) -> np.ndarray:
+def derive_clinical_progression(history: History, rng: Rng) -> Array:
     """Day on which a progression that no scan showed was seen by the physician; infinite for others."""
     day = np.ceil(np.minimum(history.progression_days, 1e6)) + rng.integers(5, 40, len(history.detected))
     seen = history.clinical_only & (history.detected < 0) & (day <= history.observation.end_days)

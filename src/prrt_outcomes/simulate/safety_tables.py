@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import format_partial_dates, select_codes, select_ids
+from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, select_codes, select_ids
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
-from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
 from prrt_outcomes.units import DAYS_PER_YEAR
 
@@ -21,28 +20,17 @@ DECLINE_YEARS = 6.0
 
 @dataclass(frozen=True)
 class Analyte:
-    """How one analyte behaves, in SI units.
+    """How one analyte behaves, in SI units."""
 
-    Attributes
-    ----------
-    name : code of the schema
-    mean, log_sd : median and spread of the logarithm between patients before treatment
-    noise : spread of the logarithm between samples of a patient
-    lower, upper : limits of the reference range; missing where there is none
-    nadir : fall of the logarithm after a cycle, as a share of `effects.platelet_nadir`
-    units : (unit, factor from SI, digits) in turn for the centres
-    frequent : also taken around every cycle
-    """
-
-    name: str
-    mean: float
-    log_sd: float
-    noise: float
-    lower: float
+    name: str  # code of the schema
+    mean: float  # median between patients before treatment
+    log_sd: float  # spread of the logarithm between patients before treatment
+    noise: float  # spread of the logarithm between samples of a patient
+    lower: float  # limit of the reference range, as the next; missing where there is none
     upper: float
-    nadir: float
-    units: tuple[tuple[str, float, int], ...]
-    frequent: bool
+    nadir: float  # fall of the logarithm after a cycle, as a share of `effects.platelet_nadir`
+    units: tuple[tuple[str, float, int], ...]  # (unit, factor from SI, digits) in turn for the centres
+    frequent: bool  # also taken around every cycle
 
 
 CELLS = (("10^9/L", 1.0, 1), ("10^9/L", 1.0, 2), ("10^3/uL", 1.0, 1))
@@ -59,11 +47,12 @@ ANALYTES = (
     Analyte("bilirubin", 9.5, 0.40, 0.18, np.nan, 21, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 17.104, 2)), False),
     Analyte("chromogranin_a", 380, 1.20, 0.20, np.nan, 100, 0, (("ug/L", 1, 0), ("ng/mL", 1, 0)), False),
 )
+UNITS = tuple(dict.fromkeys(unit for analyte in ANALYTES for unit, _, _ in analyte.units))
+# Limits of men over those of women; factors of the median in women and in men.
+BY_SEX = {"haemoglobin": (135.0 / 120.0, 0.96, 1.06), "creatinine": (1.18, 0.9, 1.1)}
 
 
-def derive_labs(
-    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
     """Table `labs`.
 
     Samples are taken before the first cycle, four to five weeks after each cycle, before each further cycle
@@ -74,16 +63,16 @@ def derive_labs(
     """
     days, around_cycle = _draw_visits(history, rng)
     cycles = compute_cycle_days(history)
-    depth = _draw_depth(history, settings, rng)
+    depth = _draw_depth(history, rng)
     fall = _compute_fall(days, cycles, depth)
-    decline = _compute_decline(history, days, settings, rng)
+    decline = _compute_decline(history, days, rng)
     bulk = _compute_tumour_bulk(history, days)
     rows, visit = np.nonzero(np.isfinite(days))
     parts = []
     for number, analyte in enumerate(ANALYTES):
-        patient = analyte.log_sd * rng.normal(size=len(ids))
+        patient = analyte.log_sd * rng.normal(size=len(days))
         kept = np.ones(len(rows), dtype=bool) if analyte.frequent else ~around_cycle[visit]
-        kept &= rng.random(len(rows)) >= settings.records.missing_share
+        kept &= rng.random(len(rows)) >= history.settings.records.missing_share
         row, column = rows[kept], visit[kept]
         log_value = (
             patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
@@ -98,19 +87,19 @@ def derive_labs(
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(ids, row),
+            "patient_id": select_ids(history.ids, row),
             "sample_date": history.derive_dates(row, frame["day"].to_numpy()),
             "analyte": select_codes(tuple(a.name for a in ANALYTES), frame["analyte"].to_numpy()),
             "sequence": np.ones(len(frame), dtype=int),
             "value": frame["value"].to_numpy(),
-            "unit": select_codes(_list_units(), frame["unit"].to_numpy()),
+            "unit": select_codes(UNITS, frame["unit"].to_numpy()),
             "lower_limit": frame["lower"].to_numpy(),
             "upper_limit": frame["upper"].to_numpy(),
         }
     )
 
 
-def _draw_visits(history: History, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _draw_visits(history: History, rng: Rng) -> tuple[Array, Array]:
     """Days of samples, (patients, visits), infinite where there is none, and which visits go with cycles."""
     cycles = compute_cycle_days(history)
     patients = len(cycles)
@@ -134,15 +123,15 @@ def _draw_visits(history: History, rng: np.random.Generator) -> tuple[np.ndarray
     return np.where(repeated, np.inf, days), around
 
 
-def _draw_depth(history: History, settings: SimulationSettings, rng: np.random.Generator) -> np.ndarray:
+def _draw_depth(history: History, rng: Rng) -> Array:
     """Depth of the nadir after each cycle, (patients, 7): by radionuclide, with a factor of the patient."""
-    nadir = settings.effects.platelet_nadir
+    nadir = history.settings.effects.platelet_nadir
     y90 = np.column_stack([history.regimen.y90, np.zeros((len(history.detected), 2), dtype=bool)])
     factor = np.exp(0.45 * rng.normal(size=(len(y90), 1)))
     return np.minimum(np.where(y90, nadir.y90, nadir.lu177) * factor, 1.6)
 
 
-def _compute_fall(days: np.ndarray, cycles: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def _compute_fall(days: Array, cycles: Array, depth: Array) -> Array:
     """Fall of the logarithm of platelets: a wave after each cycle and a tenth of it for good."""
     fall = np.zeros(days.shape)
     for number in range(cycles.shape[1]):
@@ -155,18 +144,16 @@ def _compute_fall(days: np.ndarray, cycles: np.ndarray, depth: np.ndarray) -> np
     return fall
 
 
-def _compute_decline(
-    history: History, days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> np.ndarray:
+def _compute_decline(history: History, days: Array, rng: Rng) -> Array:
     """Rise of the logarithm of creatinine."""
-    decline = settings.effects.egfr_decline_per_year
+    decline = history.settings.effects.egfr_decline_per_year
     mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
     slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
     years = np.clip(np.where(np.isfinite(days), days, 0.0) / DAYS_PER_YEAR, 0.0, DECLINE_YEARS)
     return -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2
 
 
-def _compute_tumour_bulk(history: History, days: np.ndarray) -> np.ndarray:
+def _compute_tumour_bulk(history: History, days: Array) -> Array:
     """Logarithm of chromogranin A: down with treatment, up after progression."""
     known = np.where(np.isfinite(days), days, 0.0)
     down = 0.5 * (1.0 - np.exp(-np.maximum(known, 0.0) / 150.0))
@@ -174,43 +161,29 @@ def _compute_tumour_bulk(history: History, days: np.ndarray) -> np.ndarray:
     return np.minimum(since / DAYS_PER_YEAR * 0.8, 2.0) - down
 
 
-def _list_units() -> tuple[str, ...]:
-    """All units in use, each once."""
-    return tuple(dict.fromkeys(unit for analyte in ANALYTES for unit, _, _ in analyte.units))
-
-
-def _format_analyte(
-    history: History, number: int, row: np.ndarray, days: np.ndarray, log_value: np.ndarray
-) -> pd.DataFrame:
+def _format_analyte(history: History, number: int, row: Array, days: Array, log_value: Array) -> pd.DataFrame:
     """Values and limits of one analyte, rounded in the unit of the centre."""
     analyte = ANALYTES[number]
-    units = _list_units()
     centre = history.baseline["centre"].to_numpy()[row] % len(analyte.units)
     factor = np.array([u[1] for u in analyte.units])[centre]
     scale = 10.0 ** np.array([u[2] for u in analyte.units])[centre]
 
-    def convert(value: np.ndarray | float) -> np.ndarray:
+    def convert(value: Array) -> Array:
         return np.round(value * factor * scale) / scale
 
     female = history.baseline["female"].to_numpy()[row]
-    lower = np.full(len(row), analyte.lower)
-    upper = np.full(len(row), analyte.upper)
-    centre_value = np.full(len(row), analyte.mean)
-    if analyte.name in ("haemoglobin", "creatinine"):
-        ratio = 135.0 / 120.0 if analyte.name == "haemoglobin" else 1.18
-        lower, upper = (np.where(female, limit, limit * ratio) for limit in (lower, upper))
-        centre_value = np.where(female, centre_value * 0.96, centre_value * 1.06)
-        if analyte.name == "creatinine":
-            centre_value = np.where(female, analyte.mean * 0.9, analyte.mean * 1.1)
+    ratio, of_women, of_men = BY_SEX.get(analyte.name, (1.0, 1.0, 1.0))
+    limits = np.where(female, 1.0, ratio)
+    middle = analyte.mean * np.where(female, of_women, of_men)
     return pd.DataFrame(
         {
             "row": row,
             "day": days,
             "analyte": number,
-            "value": np.maximum(convert(centre_value * np.exp(log_value)), 1.0 / scale),
-            "unit": np.array([units.index(u[0]) for u in analyte.units])[centre],
-            "lower": convert(lower),
-            "upper": convert(upper),
+            "value": np.maximum(convert(middle * np.exp(log_value)), 1.0 / scale),
+            "unit": np.array([UNITS.index(u[0]) for u in analyte.units])[centre],
+            "lower": convert(analyte.lower * limits),
+            "upper": convert(analyte.upper * limits),
         }
     )
 
@@ -223,14 +196,14 @@ NEOPLASMS = ("myelodysplastic syndrome", "acute myeloid leukaemia")
 NEOPLASMS_PER_YEAR = (0.006, 0.004)
 
 
-def draw_neoplasm_days(history: History, rng: np.random.Generator) -> np.ndarray:
+def draw_neoplasm_days(history: History, rng: Rng) -> Array:
     """Latent day of a therapy-related myeloid neoplasm: none in the first year, then at a constant rate."""
     yearly = np.where(history.regimen.starts_with_y90, *NEOPLASMS_PER_YEAR)
     waiting = rng.exponential(size=len(yearly)) / yearly * DAYS_PER_YEAR
     return np.floor(365.0 + np.minimum(waiting, 1e6))
 
 
-def derive_adverse_events(history: History, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
     """Table `adverse_events`: complaints after cycles, and myeloid neoplasms that come before the last contact."""
     cycles = compute_cycle_days(history)
     end = history.observation.end_days
@@ -265,7 +238,7 @@ def derive_adverse_events(history: History, ids: np.ndarray, rng: np.random.Gene
     ended = frame["last"].where((frame["last"] <= end[row]).to_numpy(), np.inf).to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(ids, row),
+            "patient_id": select_ids(history.ids, row),
             "onset_date": format_partial_dates(history.derive_dates(row, frame["onset"].to_numpy())),
             "term": select_codes((*TERMS, *NEOPLASMS), frame["term"].to_numpy()),
             "sequence": frame.groupby(["row", "onset", "term"]).cumcount().to_numpy() + 1,

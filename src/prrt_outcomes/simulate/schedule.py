@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.lesions import MOST_TARGETS, Lesions
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -23,30 +24,21 @@ TOXICITY_STOP_SHARE, CHOICE_STOP_SHARE = 0.05, 0.03
 
 @dataclass(frozen=True)
 class Regimen:
-    """Cycles of a first course; arrays have one row a patient.
+    """Cycles of a first course; arrays have one row a patient."""
 
-    Attributes
-    ----------
-    planned : number of cycles planned, 2 to 5
-    days : (patients, 5) day of each cycle from the first, planned or not
-    y90 : (patients, 5) whether the cycle is 90Y
-    given : number of cycles given
-    stop_reason : code into `STOP_REASONS`
-    """
-
-    planned: np.ndarray
-    days: np.ndarray
-    y90: np.ndarray
-    given: np.ndarray
-    stop_reason: np.ndarray
+    planned: Array  # number of cycles planned, 2 to 5
+    days: Array  # (patients, 5) day of each cycle from the first, planned or not
+    y90: Array  # (patients, 5) whether the cycle is 90Y
+    given: Array  # number of cycles given
+    stop_reason: Array  # code into `STOP_REASONS`
 
     @property
-    def starts_with_y90(self) -> np.ndarray:
+    def starts_with_y90(self) -> Array:
         """Whether the first cycle is 90Y."""
         return self.y90[:, 0]
 
 
-def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: np.random.Generator) -> Regimen:
+def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: Rng) -> Regimen:
     """Draw the planned course: number of cycles, intervals of about ten weeks, radionuclide by calendar year."""
     cohort = settings.cohort
     patients = len(baseline)
@@ -67,11 +59,7 @@ def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: np.r
 
 
 def derive_given_cycles(
-    regimen: Regimen,
-    progression_days: np.ndarray,
-    end_days: np.ndarray,
-    dead: np.ndarray,
-    rng: np.random.Generator,
+    regimen: Regimen, progression_days: Array, end_days: Array, dead: Array, rng: Rng
 ) -> Regimen:
     """Cut the planned course where progression, toxicity, the patient, death or the end of observation stop it.
 
@@ -113,47 +101,26 @@ CONTACT_LAG_DAYS = 90
 
 @dataclass(frozen=True)
 class ScanGrid:
-    """Planned scans; column 0 is the baseline scan.
+    """Planned scans; column 0 is the baseline scan."""
 
-    Attributes
-    ----------
-    days : (patients, scans) day of each scan from the first cycle, rising along a row
-    taken : (patients, scans) whether the scan takes place while the patient is followed
-    unseen : (patients, 5, scans) target lesions that the scan does not show
-    noise : (patients, 5, scans) logarithm of the error of measurement
-    pre_baseline_days : (patients,) day of an earlier scan, 0 where there is none
-    """
-
-    days: np.ndarray
-    taken: np.ndarray
-    unseen: np.ndarray
-    noise: np.ndarray
-    pre_baseline_days: np.ndarray
+    days: Array  # (patients, scans) day of each scan from the first cycle, rising along a row
+    taken: Array  # (patients, scans) whether the scan takes place while the patient is followed
+    unseen: Array  # (patients, 5, scans) target lesions that the scan does not show
+    noise: Array  # (patients, 5, scans) logarithm of the error of measurement
+    pre_baseline_days: Array  # (patients,) day of an earlier scan, 0 where there is none
 
 
 @dataclass(frozen=True)
 class Observation:
-    """How long each patient is known; arrays of whole days from the first cycle.
+    """How long each patient is known; arrays of whole days from the first cycle."""
 
-    Attributes
-    ----------
-    cutoff_days : data cut-off
-    end_days : last contact, which is death for the dead
-    dead, lost : state at the last contact
-    """
-
-    cutoff_days: np.ndarray
-    end_days: np.ndarray
-    dead: np.ndarray
-    lost: np.ndarray
+    end_days: Array  # last contact, which is death for the dead
+    dead: Array  # state at the last contact, as the next
+    lost: Array
 
 
 def draw_scan_grid(
-    baseline: pd.DataFrame,
-    regimen: Regimen,
-    lesions: Lesions,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
+    baseline: pd.DataFrame, regimen: Regimen, lesions: Lesions, settings: SimulationSettings, rng: Rng
 ) -> ScanGrid:
     """Draw the scans of each patient: baseline, after the planned course, then at the interval, with delays.
 
@@ -183,11 +150,7 @@ def draw_scan_grid(
 
 
 def derive_prompted_scans(
-    grid: ScanGrid,
-    progression_days: np.ndarray,
-    death_days: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
+    grid: ScanGrid, progression_days: Array, death_days: Array, settings: SimulationSettings, rng: Rng
 ) -> ScanGrid:
     """Bring the next scan forward where symptoms of progression ask for it; earlier scans stay as they are.
 
@@ -207,9 +170,7 @@ def derive_prompted_scans(
     return replace(grid, days=days, taken=taken)
 
 
-def draw_prompted(
-    fatal: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_prompted(fatal: Array, settings: SimulationSettings, rng: Rng) -> tuple[Array, Array]:
     """Draw after how many days symptoms bring a scan forward, and whether they do; `fatal`: death is near."""
     mean, share = settings.scans.prompted_delay_days, settings.scans.prompted_share
     delay = rng.integers(2 * mean // 5, 8 * mean // 5 + 1, len(fatal))
@@ -217,7 +178,7 @@ def draw_prompted(
 
 
 def draw_observation(
-    baseline: pd.DataFrame, death_days: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
+    baseline: pd.DataFrame, death_days: Array, settings: SimulationSettings, rng: Rng
 ) -> Observation:
     """Draw loss to follow-up and the last contact of the living, both independent of the disease.
 
@@ -234,10 +195,10 @@ def draw_observation(
     known = np.minimum(contact, loss)
     dead = death <= known
     end = np.where(dead, death, known)
-    return Observation(cutoff_days=cutoff, end_days=end, dead=dead, lost=~dead & (loss < contact))
+    return Observation(end_days=end, dead=dead, lost=~dead & (loss < contact))
 
 
-def compute_cutoff_days(baseline: pd.DataFrame, settings: SimulationSettings) -> np.ndarray:
+def compute_cutoff_days(baseline: pd.DataFrame, settings: SimulationSettings) -> Array:
     """Days from the first cycle to the data cut-off."""
     cutoff = np.datetime64(settings.cohort.data_cutoff).astype("datetime64[D]").astype(int)
     return cutoff - baseline["entry_day"].to_numpy()

@@ -169,23 +169,14 @@ class SimulationSettings(Section):
     """Everything that can be set of a synthetic registry."""
 
     effects: Effects = Effects()
-    """What acts on what."""
     cohort: CohortSettings = CohortSettings()
-    """Where and when patients are treated."""
     disease: DiseaseSettings = DiseaseSettings()
-    """Progression and death of the reference patient."""
     lesions: LesionSettings = LesionSettings()
-    """Target lesions."""
     treatment: TreatmentSettings = TreatmentSettings()
-    """Cycles and analogues."""
     scans: ScanSettings = ScanSettings()
-    """When the tumour is imaged."""
     follow_up: FollowUpSettings = FollowUpSettings()
-    """How long patients are known."""
     records: RecordSettings = RecordSettings()
-    """What is not recorded."""
     controls: ControlSettings = ControlSettings()
-    """Historical controls."""
 
 
 def apply_overrides(settings: SimulationSettings, overrides: Sequence[str]) -> SimulationSettings:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import format_partial_dates, hide_values, select_codes, select_ids
+from prrt_outcomes.simulate.columns import (
+    Array,
+    Rng,
+    format_partial_dates,
+    hide_values,
+    select_codes,
+    select_ids,
+)
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
-from prrt_outcomes.simulate.settings import SimulationSettings
 
 PRODUCTS = ("177Lu-DOTATATE", "177Lu-DOTATOC", "90Y-DOTATOC", "90Y-DOTATATE")
 KINDS = (
@@ -41,16 +47,14 @@ DOSES_MG = np.array([30.0, 0.3, np.nan, np.nan, 10.0, np.nan, np.nan, np.nan])
 WASHOUT_KEPT_SHARE = 0.93
 
 
-def compute_cycle_days(history: History) -> np.ndarray:
+def compute_cycle_days(history: History) -> Array:
     """Days of all cycles of both courses, (patients, 7), infinite where none was given."""
     first = history.regimen
     given = np.arange(first.days.shape[1]) < first.given[:, None]
     return np.column_stack([np.where(given, first.days, np.inf), history.second.days])
 
 
-def derive_cycles(
-    history: History, ids: np.ndarray, settings: SimulationSettings, rng: np.random.Generator
-) -> pd.DataFrame:
+def derive_cycles(history: History, rng: Rng) -> pd.DataFrame:
     """Table `cycles`: product by radionuclide and centre, activity, amino acids, absorbed doses.
 
     Doses are known for about half of the patients: 0.65 and 1.9 Gy/GBq to the kidneys, 0.03 and 0.06 to the
@@ -68,10 +72,10 @@ def derive_cycles(
     measured = (rng.random(patients) < 0.55)[rows]
     kidney = np.exp(0.25 * rng.normal(size=patients))[rows] * np.exp(0.08 * rng.normal(size=size))
     marrow = np.exp(0.3 * rng.normal(size=patients))[rows] * np.exp(0.1 * rng.normal(size=size))
-    hidden = rng.random((3, size)) < settings.records.missing_share / 2
+    hidden = rng.random((3, size)) < history.settings.records.missing_share / 2
     return pd.DataFrame(
         {
-            "patient_id": select_ids(ids, rows),
+            "patient_id": select_ids(history.ids, rows),
             "cycle_date": history.derive_dates(rows, days[rows, column]),
             "radiopharmaceutical": select_codes(
                 PRODUCTS, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
@@ -89,17 +93,13 @@ def derive_cycles(
 
 
 def draw_therapies(
-    history: History,
-    diagnosis_days: np.ndarray,
-    known_progression: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
+    history: History, diagnosis_days: Array, known_progression: Array, rng: Rng
 ) -> pd.DataFrame:
     """Draw all other therapies as days: one row a therapy with row (of the patient), kind, start, end, palliative.
 
     Earlier therapies lie between diagnosis and the first cycle; `known_progression` is infinite where none is known.
     """
-    users = rng.random(len(known_progression)) < settings.treatment.analogue_share
+    users = rng.random(len(known_progression)) < history.settings.treatment.analogue_share
     parts = [
         _draw_prior(diagnosis_days, rng),
         _draw_long_acting(history, users, rng),
@@ -118,33 +118,27 @@ def draw_therapies(
     return drawn.sort_values(["row", "start", "kind"], kind="stable").reset_index(drop=True)
 
 
-def count_prior_lines(drawn: pd.DataFrame, patients: int) -> np.ndarray:
+def count_prior_lines(drawn: pd.DataFrame, patients: int) -> Array:
     """Lines before the first cycle: analogue, chemotherapy, targeted, liver-directed and external therapy."""
     prior = drawn[(drawn["start"] < 0) & (drawn["kind"] != SURGERY)]
     prior = prior[["row", "kind"]].replace({"kind": {1: 0}}).drop_duplicates()
     return np.bincount(prior["row"], minlength=patients)
 
 
-def derive_therapies(
-    history: History,
-    ids: np.ndarray,
-    drawn: pd.DataFrame,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
+def derive_therapies(history: History, drawn: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     """Table `therapies` from what was drawn; some of the earlier therapies have partial dates."""
     row = drawn["row"].to_numpy()
     kind = drawn["kind"].to_numpy()
     prior = (drawn["start"].to_numpy() < 0) & (kind >= SURGERY)
     starts = history.derive_dates(row, drawn["start"].to_numpy())
     start = format_partial_dates(starts)
-    partial = format_partial_dates(starts, rng, settings.records.partial_date_share)
+    partial = format_partial_dates(starts, rng, history.settings.records.partial_date_share)
     start = np.where(prior, partial, start)
     end = format_partial_dates(history.derive_dates(row, drawn["end"].to_numpy()))
     end[prior & (np.char.str_len(start.astype(str)) < 10)] = None
     frame = pd.DataFrame(
         {
-            "patient_id": select_ids(ids, row),
+            "patient_id": select_ids(history.ids, row),
             "start_date": start,
             "kind": select_codes(KINDS, kind),
             "drug": select_codes(DRUGS, kind),
@@ -159,19 +153,19 @@ def derive_therapies(
     return frame
 
 
-def draw_diagnosis_days(history: History, rng: np.random.Generator) -> np.ndarray:
+def draw_diagnosis_days(history: History, rng: Rng) -> Array:
     """Day of diagnosis, before the first cycle by 200 days or more and before the first scan."""
     least = np.maximum(200, 20 - history.grid.pre_baseline_days)
     return -np.floor(least + np.minimum(rng.exponential(900.0, len(least)), 5000.0))
 
 
-def _rows(row: np.ndarray, kind: np.ndarray, start: np.ndarray, end: np.ndarray) -> pd.DataFrame:
+def _rows(row: Array, kind: Array, start: Array, end: Array) -> pd.DataFrame:
     """Therapies in days."""
     frame = pd.DataFrame({"row": row, "kind": kind, "start": start, "end": end})
     return frame.assign(palliative=False)
 
 
-def _draw_prior(diagnosis_days: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_prior(diagnosis_days: Array, rng: Rng) -> pd.DataFrame:
     """Therapies between diagnosis and the first cycle; operations soon after diagnosis, the others any time."""
     patients = len(diagnosis_days)
     parts = []
@@ -189,7 +183,7 @@ def _draw_prior(diagnosis_days: np.ndarray, rng: np.random.Generator) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-def _draw_long_acting(history: History, users: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_long_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame:
     """Injections: one before the first cycle, two after each, the last four weeks or more before the next."""
     cycles = np.where(users[:, None], compute_cycle_days(history), np.inf)
     following = np.column_stack([cycles[:, 1:], np.full(len(cycles), np.inf)])
@@ -212,7 +206,7 @@ def _draw_long_acting(history: History, users: np.ndarray, rng: np.random.Genera
     return pd.concat(parts, ignore_index=True)
 
 
-def _draw_short_acting(history: History, users: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_short_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame:
     """Daily injections in the last weeks before a cycle, mostly stopped a day before it."""
     bridged = users & (rng.random(len(users)) < 0.4)
     cycles = np.where(bridged[:, None], compute_cycle_days(history), np.inf)
@@ -223,7 +217,7 @@ def _draw_short_acting(history: History, users: np.ndarray, rng: np.random.Gener
     return _rows(row, np.ones(len(row), dtype=int), day - rng.integers(18, 26, len(row)), end)
 
 
-def _draw_next(history: History, known_progression: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_next(history: History, known_progression: Array, rng: Rng) -> pd.DataFrame:
     """Anticancer therapy after progression, for those not treated again with PRRT."""
     patients = len(known_progression)
     chosen = rng.random(patients) < NEXT_THERAPY_SHARE

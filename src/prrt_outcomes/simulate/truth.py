@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate.columns import Array
 from prrt_outcomes.simulate.controls import compute_kaplan_meier, draw_controls
 from prrt_outcomes.simulate.history import simulate_outcomes
 from prrt_outcomes.simulate.lesions import RESPONSES
@@ -16,28 +17,26 @@ from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 
-def compute_median(times: np.ndarray, survival: np.ndarray) -> float | None:
+def compute_median(times: Array, survival: Array) -> float | None:
     """First time at which survival is at most one half; None where it is not reached."""
     reached = survival <= 0.5
     return float(times[reached.argmax()]) if reached.any() else None
 
 
-def compute_survival_at(times: np.ndarray, survival: np.ndarray, at: float) -> float:
+def compute_survival_at(times: Array, survival: Array, at: float) -> float:
     """Survival at a time, events of that very time included."""
     place = np.searchsorted(times, at, side="right")
     return float(survival[place - 1]) if place > 0 else 1.0
 
 
-def compute_restricted_mean(times: np.ndarray, survival: np.ndarray, horizon: float) -> float:
+def compute_restricted_mean(times: Array, survival: Array, horizon: float) -> float:
     """Area under the curve up to the horizon."""
     inside = times < horizon
     edges = np.concatenate([[0.0], times[inside], [horizon]])
     return float((np.concatenate([[1.0], survival[inside]]) * np.diff(edges)).sum())
 
 
-def compute_state_hazard_ratio(
-    time: np.ndarray, event: np.ndarray, entry: np.ndarray, start: np.ndarray
-) -> float | None:
+def compute_state_hazard_ratio(time: Array, event: Array, entry: Array, start: Array) -> float | None:
     """Hazard ratio of a state that is entered once and kept (Cox, Breslow ties).
 
     At risk from just after `entry`; `start` is infinite if the state is never entered, 0 if known at the start. None
@@ -68,12 +67,12 @@ def compute_state_hazard_ratio(
     return float(np.exp(log_ratio))
 
 
-def _count_at_risk(at: np.ndarray, entry: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _count_at_risk(at: Array, entry: Array, end: Array) -> Array:
     """Number of intervals (entry, end] that hold each time."""
     return np.searchsorted(np.sort(entry), at, side="left") - np.searchsorted(np.sort(end), at, side="left")
 
 
-def compute_hazard_ratios(time: np.ndarray, event: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+def compute_hazard_ratios(time: Array, event: Array, covariates: Array) -> Array:
     """Hazard ratios of a Cox model by Newton's method on sums over the risk sets (Breslow ties).
 
     Made for very many patients, where a library that walks over the distinct times is slow and ties matter

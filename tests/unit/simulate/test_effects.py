@@ -114,8 +114,7 @@ def test_yttrium_does_better_in_large_lesions_and_lutetium_in_small_ones():
 
 def laboratory(settings):
     history = draw_history(settings, 4000, 6)
-    ids = np.array([f"P{i}" for i in range(4000)], dtype=object)
-    labs = derive_labs(history, ids, settings, np.random.default_rng(1))
+    labs = derive_labs(history, np.random.default_rng(1))
     row = labs["patient_id"].cat.codes.to_numpy()
     entry = history.baseline["entry_day"].to_numpy()[row].astype("datetime64[D]")
     day = (labs["sample_date"].to_numpy().astype("datetime64[D]") - entry).astype(int)

@@ -88,15 +88,9 @@ def _count(
     """Scaled events and months in each piece, shapes (pieces,)."""
     piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
     events = np.bincount(piece, weights=scale * event, minlength=len(cuts))
-    return events, scale @ _time_at_risk(rows.time_months, rows.entry, cuts)
-
-
-def _time_at_risk(time: NDArray, entry: NDArray, cuts: NDArray) -> NDArray:
-    """Months of each patient in each piece, shape (n, pieces)."""
     ends = np.append(cuts[1:], np.inf)
-    until = np.clip(time[:, None], cuts, ends)
-    since = np.clip(entry[:, None], cuts, ends)
-    return np.maximum(until - since, 0.0)
+    until, since = (np.clip(time[:, None], cuts, ends) for time in (rows.time_months, rows.entry))
+    return events, scale @ np.maximum(until - since, 0.0)
 
 
 def count_pieces_published(

@@ -27,7 +27,7 @@ from prrt_outcomes.controls.reference_curves import (
     compare_with_given_curve,
     select_curve,
 )
-from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_calendar, vary_measurement, vary_start
+from prrt_outcomes.controls.sensitivity import vary_choices
 from prrt_outcomes.controls.two_samples import (
     CONTROL,
     SHORTEST_MONTHS,
@@ -116,13 +116,7 @@ class CurveComparison:
         """The hazard ratio under other choices; none without a reconstruction."""
         if self.reading.patients is None:
             return []
-        data = self.data
-        return [
-            sensitivity_row("main", "as analysed", self.estimate(data.cohort)),
-            *vary_start(data, self.estimate),
-            *vary_calendar(data, self.estimate),
-            *vary_measurement(data, self.described, self.estimate),
-        ]
+        return vary_choices(self.data, self.described, self.estimate)
 
 
 def read_curve(data: ComparisonData[CurveControl]) -> CurveReading:

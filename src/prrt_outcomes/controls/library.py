@@ -90,11 +90,6 @@ def list_arm_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(a.arm for a in load_library()))
 
 
-def list_endpoints(arm: str) -> tuple[str, ...]:
-    """Endpoints that the library has for an arm."""
-    return tuple(a.endpoint for a in load_library() if a.arm == arm)
-
-
 def list_subgroup_arms(arm: str, endpoint: str) -> tuple[PublishedArm, ...]:
     """Other arms of the same study, role and endpoint that are this arm by tumour type, named after it."""
     own = find_arm(arm, endpoint)
@@ -128,7 +123,7 @@ def check_library_controls(study: Study) -> list[Problem]:
     for position, control in enumerate(study.controls):
         if not isinstance(control, LibraryControl):
             continue
-        endpoints = list_endpoints(control.arm)
+        endpoints = [arm.endpoint for arm in load_library() if arm.arm == control.arm]
         if not endpoints:
             near = nearest_name(control.arm, list_arm_names())
             expected = (f"did you mean {near}? " if near else "") + "`prrt-outcomes controls` lists the arms"

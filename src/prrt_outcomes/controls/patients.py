@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
-from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_calendar, vary_measurement, vary_start
+from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_choices
 from prrt_outcomes.controls.two_samples import Weighting, select_cohort, stack_samples, start_at
 from prrt_outcomes.controls.weighted_comparison import compare_weightings, estimate_hazard_ratio
 from prrt_outcomes.controls.weighting import fit_weighting, list_weightings
@@ -74,17 +74,11 @@ class PatientsComparison:
 
     def vary(self) -> list[dict]:
         """The weighted hazard ratio under other choices; none where the control has nobody."""
-        data, (samples, _) = self.data, self.stacked
+        samples, _ = self.stacked
         if samples is None:
             return []
-        return [
-            sensitivity_row("main", "as analysed", self.estimate(data.cohort)),
-            *vary_start(data, self.estimate),
-            *vary_calendar(data, self.estimate),
-            *self._vary_covariates(samples),
-            *self._compare_negative_control(),
-            *vary_measurement(data, self.described, self.estimate),
-        ]
+        more = [*self._vary_covariates(samples), *self._compare_negative_control()]
+        return vary_choices(self.data, self.described, self.estimate, more=more)
 
     def _vary_covariates(self, samples: TwoSamples) -> Iterator[dict]:
         """The weighted comparison with each covariate left out of the weights in turn."""
@@ -92,9 +86,8 @@ class PatientsComparison:
         for name in control.covariates if control.weights and len(control.covariates) > 1 else ():
             fewer = [other for other in control.covariates if other != name]
             part = replace(samples, covariates=samples.covariates[fewer])
-            yield sensitivity_row(
-                "leave_one_out", f"without {name}", estimate_hazard_ratio(part, control, self.data.settings)
-            )
+            row = estimate_hazard_ratio(part, control, self.data.settings)
+            yield sensitivity_row("leave_one_out", f"without {name}", row)
 
     def _compare_negative_control(self) -> Iterator[dict]:
         """The weighted comparison of an outcome that treatment cannot change."""
@@ -127,29 +120,19 @@ def describe_target_trial(
     population = f"; {control.population}" if control.population else ""
     criterion = f", {control.criterion}" if control.criterion else ""
     adjusted = ", ".join(control.covariates) or "nothing"
+    ours, theirs = samples.sizes.values()
+    who = f"{ours} patients" + (f" ({within})" if within else "")
+    no_rules = "" if population else "the control's rules of entry are not stated"
+    not_random = f"not randomised: adjusted for {adjusted}; what is not listed is not"
+    no_zero = (
+        "" if control.origin else "whether time zero is when a patient could have been treated is not known"
+    )
+    no_measure = "" if criterion else "how the control's outcome was measured is not stated"
     rows = _describe_follow_up(samples) | {
-        "eligibility": (
-            f"{samples.sizes['n']} patients" + (f" ({within})" if within else ""),
-            f"{samples.sizes['n_control']} patients{source}{population}",
-            "" if population else "the control's rules of entry are not stated",
-        ),
-        "assignment": (
-            "PRRT as given",
-            "as treated there",
-            f"not randomised: adjusted for {adjusted}; what is not listed is not",
-        ),
-        "time_zero": (
-            origin,
-            control.origin or "not stated",
-            ""
-            if control.origin
-            else "whether time zero is when a patient could have been treated is not known",
-        ),
-        "outcome": (
-            outcome,
-            control.endpoint + criterion,
-            "" if criterion else "how the control's outcome was measured is not stated",
-        ),
+        "eligibility": (who, f"{theirs} patients{source}{population}", no_rules),
+        "assignment": ("PRRT as given", "as treated there", not_random),
+        "time_zero": (origin, control.origin or "not stated", no_zero),
+        "outcome": (outcome, control.endpoint + criterion, no_measure),
         "estimand": (estimand, estimand, "" if control.weights else "the two groups are not made alike"),
     }
     return [dict(zip(TRIAL_COLUMNS, (name, *rows[name]), strict=True)) for name in ELEMENTS]
@@ -162,21 +145,12 @@ def _describe_follow_up(samples: TwoSamples) -> dict[str, tuple[str, str, str]]:
     late = [int((samples.entry[side] > 0).sum()) for side in sides]
     missing = [int((~complete & side).sum()) for side in sides]
     longest = [float(samples.time_months[side].max()) for side in sides]
-    is_uneven = min(longest) < 0.8 * max(longest)
+    entries = "late entries count as at risk from their entry on" if any(late) else ""
+    beyond = "differences beyond the shorter follow-up rest on one side"
+    uneven = beyond if min(longest) < 0.8 * max(longest) else ""
+    cases = "weights use complete cases only" if any(missing) else ""
     return {
-        "left_truncation": (
-            f"{late[0]} enter late",
-            f"{late[1]} enter late",
-            "late entries count as at risk from their entry on" if any(late) else "",
-        ),
-        "follow_up": (
-            f"longest {longest[0]:.1f} months",
-            f"longest {longest[1]:.1f} months",
-            "differences beyond the shorter follow-up rest on one side" if is_uneven else "",
-        ),
-        "missing_covariates": (
-            f"{missing[0]} patients",
-            f"{missing[1]} patients",
-            "weights use complete cases only" if any(missing) else "",
-        ),
+        "left_truncation": (f"{late[0]} enter late", f"{late[1]} enter late", entries),
+        "follow_up": (f"longest {longest[0]:.1f} months", f"longest {longest[1]:.1f} months", uneven),
+        "missing_covariates": (f"{missing[0]} patients", f"{missing[1]} patients", cases),
     }

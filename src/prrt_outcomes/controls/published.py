@@ -20,12 +20,9 @@ from prrt_outcomes.controls.reference_curves import (
     rate_ratio_row,
 )
 from prrt_outcomes.controls.sensitivity import (
-    sensitivity_row,
     tabulate_bias_sensitivity,
-    vary_calendar,
+    vary_choices,
     vary_horizon,
-    vary_measurement,
-    vary_start,
     vary_tumour_type,
 )
 from prrt_outcomes.controls.vocabulary import name_tumour_types
@@ -46,14 +43,9 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.controls import PublishedControl
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-NOT_BALANCED = (
-    "weak evidence: the patients of a published arm are not known one by one, so nothing can be balanced; "
-    "read it with its comparability table"
-)
-PARTLY_BALANCED = (
-    "weak evidence: only what the published baseline table names is balanced; "
-    "read it with its comparability table"
-)
+WEAK = "weak evidence: {}; read it with its comparability table"
+NOT_BALANCED = "the patients of a published arm are not known one by one, so nothing can be balanced"
+PARTLY_BALANCED = "only what the published baseline table names is balanced"
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ class PublishedComparison:
         )
         curves, at_risk = tabulate_reference_curves(cohort, references, data.settings, control.n)
         power = [r for c in references for r in tabulate_power_published(cohort, c, events, data.level)]
-        rating = rate_published(PARTLY_BALANCED if len(balance) else NOT_BALANCED)
+        rating = rate_published(WEAK.format(PARTLY_BALANCED if len(balance) else NOT_BALANCED))
         tables = {
             "control_balance": balance,
             "control_borrowing": grid,
@@ -104,21 +96,13 @@ class PublishedComparison:
     def vary(self) -> list[dict]:
         """The rate ratio under other choices; with a library arm also against the same arm by tumour type."""
         data, control = self.data, self.described
-        return [
-            sensitivity_row("main", "as analysed", self.estimate(data.cohort)),
-            *vary_horizon(data, control, self.estimate),
-            *vary_start(data, self.estimate),
-            *vary_calendar(data, self.estimate),
-            *vary_tumour_type(
-                data,
-                name_tumour_types(control.tumour_types),
-                self.estimate,
-                "tumour types of the control",
-                f"only our patients with {control.tumour_types}",
-            ),
-            *self._vary_subgroup_arm(),
-            *vary_measurement(data, control, self.estimate),
-        ]
+        types, words = (
+            name_tumour_types(control.tumour_types),
+            f"only our patients with {control.tumour_types}",
+        )
+        own = vary_tumour_type(data, types, self.estimate, "tumour types of the control", words)
+        first, more = vary_horizon(data, control, self.estimate), [*own, *self._vary_subgroup_arm()]
+        return vary_choices(data, control, self.estimate, first, more)
 
     def _vary_subgroup_arm(self) -> Iterator[dict]:
         """Our patients of a tumour type against the arm of the library that has it alone."""

@@ -29,6 +29,8 @@ SMALLEST_SHARE = 0.5
 LARGEST_SMD = 0.1
 LARGEST_OUTSIDE = 0.05
 EXTRAPOLATING = ("att", "ate")
+WITHOUT_FAULT = "covariates are balanced and the effective sizes hold"
+MEASURES = ("ess", "ess_control", "ess_share", "largest_smd", "outside_share")
 SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
 
 
@@ -101,18 +103,13 @@ def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
 
 def _rows(method: str, assumption: str, n: int, compute_power: Power) -> list[dict]:
     """Power at the ratios of the grid, and the ratio that is shown with the wanted power."""
-    found = []
-    for ratio in HAZARD_RATIOS:
-        power, events = compute_power(ratio)
-        found.append(
-            {"item": "grid", "hazard_ratio": ratio, "events": events, "power": power, "status": "ok"}
-        )
+    columns = ("item", "hazard_ratio", "power", "events", "status")
+    grid = [("grid", ratio, *compute_power(ratio), "ok") for ratio in HAZARD_RATIOS]
     ratio = _find_detectable(compute_power)
-    known = np.isfinite(ratio)
-    events, status = (compute_power(ratio)[1], "ok") if known else (np.nan, "too_few")
-    numbers = {"hazard_ratio": ratio, "events": events, "power": WANTED_POWER, "status": status}
-    found.append({"item": "detectable"} | numbers)
-    return [{"method": method, "assumption": assumption, "n": n} | row for row in found]
+    events, status = (compute_power(ratio)[1], "ok") if np.isfinite(ratio) else (np.nan, "too_few")
+    found = [*grid, ("detectable", ratio, WANTED_POWER, events, status)]
+    shared = {"method": method, "assumption": assumption, "n": n}
+    return [shared | dict(zip(columns, row, strict=True)) for row in found]
 
 
 def _find_detectable(compute_power: Power) -> float:
@@ -154,25 +151,15 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
         faults.append(f"{outside:.0%} of the cohort have a propensity score that no control has")
     if balance is None and weighting.label == "none":
         faults.append("no covariate is compared, so nothing shows that the two sides are alike")
-    good = "covariates are balanced and the effective sizes hold"
-    verdict = POOR if faults else SOUND
-    words = f"{'weak evidence: ' if faults else ''}{'; '.join(faults) if faults else good}"
-    return {
-        "weights": weighting.label,
-        "ess": sizes[0],
-        "ess_control": sizes[1],
-        "ess_share": min(shares),
-        "largest_smd": largest,
-        "outside_share": outside,
-        "verdict": verdict,
-        "words": words,
-    }
+    numbers = (*sizes, min(shares), largest, outside)
+    row = {"weights": weighting.label} | dict(zip(MEASURES, numbers, strict=True))
+    words = f"weak evidence: {'; '.join(faults)}" if faults else WITHOUT_FAULT
+    return row | {"verdict": POOR if faults else SOUND, "words": words}
 
 
 def rate_published(words: str, *, verdict: str = POOR) -> dict:
     """Row of a control whose patients are not known one by one: nothing can be balanced, and `words` says what."""
-    empty = dict.fromkeys(("ess", "ess_control", "ess_share", "largest_smd", "outside_share"), np.nan)
-    return {"weights": "none"} | empty | {"verdict": verdict, "words": words}
+    return {"weights": "none", "verdict": verdict, "words": words} | dict.fromkeys(MEASURES, np.nan)
 
 
 def _find_largest_smd(balance: pd.DataFrame | None) -> tuple[float, str]:

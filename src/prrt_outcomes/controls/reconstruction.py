@@ -272,8 +272,14 @@ def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:
     A stretch counts as flat where the whole of it falls by less than a quarter of what one death would make it fall.
     """
     events = np.sort(found.time[found.event == 1])
-    falls = np.array(_find_falls(curve.survival, 0.25 / curve.at_risk[0]), dtype=np.int64)
-    edges = np.concatenate(([0], falls, [len(curve.time) - 1]))
+    # Points that lie lower than the last such point by enough, so that a slow slope is no flat stretch.
+    falls: list[int] = []
+    level = curve.survival[0]
+    for place, value in enumerate(curve.survival):
+        if level - value > 0.25 / curve.at_risk[0]:
+            falls.append(place)
+            level = value
+    edges = [0, *falls, len(curve.time) - 1]
     count = 0
     for first, last in pairwise(edges):
         inner = curve.time[first], curve.time[last]
@@ -281,13 +287,3 @@ def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:
             end = np.searchsorted(events, inner[1], side="right" if last not in falls else "left")
             count += int(end - np.searchsorted(events, inner[0], side="right"))
     return count
-
-
-def _find_falls(survival: NDArray, least: float) -> list[int]:
-    """Points that lie lower than the last such point by more than `least`, so that a slow slope is no flat stretch."""
-    falls, level = [], survival[0]
-    for place, value in enumerate(survival):
-        if level - value > least:
-            falls.append(place)
-            level = value
-    return falls

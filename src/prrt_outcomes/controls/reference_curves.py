@@ -204,16 +204,11 @@ def rate_ratio_row(variance: float, confidence: float, **shared) -> dict:
         return comparison_row("rate_ratio", "hazard_ratio", status="no_events", **shared)
     error, log_ratio = float(np.sqrt(variance)), float(np.log(observed / expected))
     half, z = compute_normal_quantile(confidence) * error, log_ratio / error
+    ends = np.exp([log_ratio, log_ratio - half, log_ratio + half]).tolist()
+    numbers = dict(zip(("value", "low", "high"), ends, strict=True)) | shared
+    p_value = float(2 * ndtr(-abs(z)))
     return comparison_row(
-        "rate_ratio",
-        "hazard_ratio",
-        value=float(np.exp(log_ratio)),
-        low=float(np.exp(log_ratio - half)),
-        high=float(np.exp(log_ratio + half)),
-        std_error=error,
-        statistic=z,
-        p_value=float(2 * ndtr(-abs(z))),
-        **shared,
+        "rate_ratio", "hazard_ratio", std_error=error, statistic=z, p_value=p_value, **numbers
     )
 
 

@@ -22,7 +22,7 @@ from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from prrt_outcomes.controls.control_results import ComparisonData
     from prrt_outcomes.study.controls import Description, PublishedControl
@@ -90,6 +90,24 @@ def sensitivity_row(kind: str, item: str, row: dict, note: str = "") -> dict:
     """Row of `control_sensitivity` but for control and endpoint: another choice and its row of `controls`."""
     note = "; ".join(part for part in (note, row["note"]) if part)
     return {"kind": kind, "item": item} | {name: row[name] for name in NUMBERS} | {"note": note}
+
+
+def vary_choices(
+    data: ComparisonData,
+    described: Description,
+    estimate: Estimate,
+    first: Iterable[dict] = (),
+    more: Iterable[dict] = (),
+) -> list[dict]:
+    """The comparison as analysed and under other choices; `first` and `more` are those of one kind of control."""
+    return [
+        sensitivity_row("main", "as analysed", estimate(data.cohort)),
+        *first,
+        *vary_start(data, estimate),
+        *vary_calendar(data, estimate),
+        *more,
+        *vary_measurement(data, described, estimate),
+    ]
 
 
 def vary_start(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:

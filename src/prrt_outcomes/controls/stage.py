@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
@@ -18,8 +20,6 @@ from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsC
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.study.controls import Control, PublishedControl
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -47,8 +47,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
     A control that cannot be compared is named with the reason in `stages`.
     """
-    import pandas as pd
-
     if not (study.controls or study.claims):
         return _skip("the study names no control and no claim")
     if tables["endpoints"].empty:
@@ -81,8 +79,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
 def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) -> ControlResults:
     """All that one control gives."""
-    import pandas as pd
-
     cohort, lost = select_cohort(tables, control)
     if cohort is None:
         return ControlResults(losses=lost, reason=f"no patient of the cohort has {control.endpoint}")

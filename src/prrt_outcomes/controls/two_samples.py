@@ -133,10 +133,14 @@ class Weighting:
     def effective_sizes(self) -> dict[str, float]:
         """Effective sample sizes of the cohort and of the control, as columns of `controls`."""
         sizes = [
-            compute_effective_sample_size(self.weights_or_ones[members])
-            for _, members in self.samples.sides()
+            compute_effective_sample_size(self.weights_or_ones[side]) for _, side in self.samples.sides()
         ]
         return {"ess": float(sizes[0]), "ess_control": float(sizes[1])}
+
+
+def count_loss(table: str, step: str, reason: str, stay: np.ndarray) -> dict:
+    """Row of `attrition` of the patients who do not stay."""
+    return attrition_row(table, "patients", step, reason, len(stay), int((~stay).sum()))
 
 
 def select_cohort(
@@ -153,11 +157,7 @@ def select_cohort(
     for column, levels in control.within.items():
         inside = compute_group(rows.frame, column).astype(str).isin(levels).to_numpy()
         reason = f"{column} is not {' or '.join(levels)}"
-        losses.append(
-            attrition_row(
-                "endpoints", "patients", f"controls: {control.id}", reason, len(inside), int((~inside).sum())
-            )
-        )
+        losses.append(count_loss("endpoints", f"controls: {control.id}", reason, inside))
         rows = rows.select(inside)
     return (rows if len(rows.time_months) else None), losses
 
@@ -259,15 +259,11 @@ def compare_two_samples(weighting: Weighting, settings: AnalysisSettings) -> lis
 
 def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[str, KaplanMeier]:
     """Kaplan-Meier curves of `cohort` and `control`, weighted or not."""
-    curves = {}
-    for name, members in weighting.samples.sides():
-        curves[name] = fit_kaplan_meier(
-            weighting.select(members).data,
-            robust=weighting.weights is not None,
-            interval=settings.confidence.type,
-            confidence=settings.confidence.level,
-        )
-    return curves
+    how: dict = {"interval": settings.confidence.type, "confidence": settings.confidence.level}
+    return {
+        name: fit_kaplan_meier(weighting.select(members).data, robust=weighting.weights is not None, **how)
+        for name, members in weighting.samples.sides()
+    }
 
 
 def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: dict) -> dict:

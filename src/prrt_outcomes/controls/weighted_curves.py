@@ -55,18 +55,14 @@ def tabulate_reference_curves(
     for reference in references:
         # Cuts are on the grid, so that the kinks of the curve are drawn where they are.
         times = np.union1d(grid, [c for c in reference.curve.cuts if c <= end])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "time_months": times,
-                    "n_at_risk": np.where(times == 0, float(n_control), np.nan),
-                    "survival": reference.curve.compute_survival(times),
-                    "assumption": reference.assumption,
-                    "weights": "none",
-                    "group": CONTROL,
-                }
-            )
-        )
+        at_risk = np.where(times == 0, float(n_control), np.nan)
+        columns = {
+            "time_months": times,
+            "n_at_risk": at_risk,
+            "survival": reference.curve.compute_survival(times),
+        }
+        labels = {"assumption": reference.assumption, "weights": "none", "group": CONTROL}
+        parts.append(pd.DataFrame(columns).assign(**labels))
     ticks = choose_ticks(end)
     counts = _count_at_ticks(rows.data, ticks)
     return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
@@ -81,36 +77,22 @@ def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
     for side, members in samples.sides():
         counts, _ = np.histogram(weighting.score[members], bins=edges)
         weighted, _ = np.histogram(weighting.score[members], bins=edges, weights=weights[members])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "weights": weighting.label,
-                    "group": side,
-                    "score_low": edges[:-1],
-                    "score_high": edges[1:],
-                    "n": counts,
-                    "share": counts / members.sum(),
-                    "share_weighted": weighted / weights[members].sum(),
-                }
-            )
-        )
+        columns = {"score_low": edges[:-1], "score_high": edges[1:], "n": counts}
+        columns |= {"share": counts / members.sum(), "share_weighted": weighted / weights[members].sum()}
+        parts.append(pd.DataFrame(columns).assign(weights=weighting.label, group=side))
     return pd.concat(parts, ignore_index=True)
 
 
 def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
-    def start(first: float, values: np.ndarray) -> np.ndarray:
-        return np.concatenate(([first], values))
-
-    return pd.DataFrame(
-        {
-            "time_months": start(0.0, curve.time),
-            "n_at_risk": start(curve.weighted_at_risk[0], curve.weighted_at_risk),
-            "survival": start(1.0, curve.survival),
-            "survival_low": start(np.nan, curve.lower),
-            "survival_high": start(np.nan, curve.upper),
-            "assumption": "",
-        }
-    )
+    columns = {
+        "time_months": (0.0, curve.time),
+        "n_at_risk": (curve.weighted_at_risk[0], curve.weighted_at_risk),
+        "survival": (1.0, curve.survival),
+        "survival_low": (np.nan, curve.lower),
+        "survival_high": (np.nan, curve.upper),
+    }
+    frame = pd.DataFrame({name: np.append(first, values) for name, (first, values) in columns.items()})
+    return frame.assign(assumption="")
 
 
 def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:

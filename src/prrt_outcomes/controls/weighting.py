@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.two_samples import Weighting
+from prrt_outcomes.controls.two_samples import Weighting, count_loss
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
@@ -43,7 +42,7 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
     """
     step = f"controls: {control.id}, {label}"
     complete = samples.covariates.notna().all(axis=1).to_numpy()
-    losses = [_loss(step, "covariate missing", complete)]
+    losses = [count_loss("endpoints", step, "covariate missing", complete)]
     used = samples.select(complete)
     if min(used.sizes.values()) < FEWEST:
         note = "{n} patients and {n_control} controls have all covariates".format(**used.sizes)
@@ -62,18 +61,13 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
         low, high = np.quantile(score, [control.trim, 1 - control.trim])
         stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
         reason = f"propensity score among the {control.trim:.0%} most extreme at either end"
-        losses.append(_loss(step, reason, stay))
+        losses.append(count_loss("endpoints", step, reason, stay))
         used, score = used.select(stay), score[stay]
         if not min(used.sizes.values()):
             return Weighting(label, used, status="too_few", note="trimming leaves one side empty"), losses
     weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
     refit = partial(_refit_propensity, used, ESTIMANDS[label])
     return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
-
-
-def _loss(step: str, reason: str, stay: np.ndarray) -> dict:
-    """Row of `attrition` of the patients who do not stay."""
-    return attrition_row("endpoints", "patients", step, reason, len(stay), int((~stay).sum()))
 
 
 def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
@@ -98,7 +92,7 @@ def _match(
     kept = found.weights > 0
     reason = f"{{}} without a partner within {control.caliper_sd:g} standard deviations"
     losses = [
-        _loss(f"{step}: {side}", reason.format(side), kept[members])
+        count_loss("endpoints", f"{step}: {side}", reason.format(side), kept[members])
         for side, members in (("patient of the cohort", samples.in_cohort), ("control", ~samples.in_cohort))
     ]
     whole = Weighting(MATCHED, samples, found.weights, score, found.matched_set)

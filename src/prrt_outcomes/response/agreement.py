@@ -75,8 +75,7 @@ def _by_patient(run: CriterionRun, best: pd.DataFrame, chosen: pd.Series, reader
 def _pair(comparison: str, name_a: str, name_b: str, first: pd.Series, second: pd.Series) -> pd.DataFrame:
     """Two responses a patient, for the patients who have both."""
     both = pd.DataFrame({"response_a": first, "response_b": second.reindex(first.index)}).dropna()
-    both = both.rename_axis("patient_id").reset_index()
-    both["patient_id"] = both["patient_id"].astype("string")
+    both = both.rename_axis("patient_id").reset_index().astype({"patient_id": "string"})
     return both.assign(comparison=comparison, criterion_a=name_a, criterion_b=name_b)[PAIR_COLUMNS]
 
 
@@ -90,29 +89,22 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
     for pair in pairs:
         if pair.empty:
             continue
-        kappa = compute_kappa(
-            pair["response_a"].astype(object), pair["response_b"].astype(object), RESPONSES, confidence=level
-        )
+        ours, theirs = (pair[name].astype(object) for name in ("response_a", "response_b"))
+        kappa = compute_kappa(ours, theirs, RESPONSES, confidence=level)
         first, second = np.divmod(np.arange(kappa.table.size), len(RESPONSES))
-        head = pair[["comparison", "criterion_a", "criterion_b"]].iloc[0]
-        cells = pd.DataFrame(
-            {
-                "response_a": convert_to_category(first, RESPONSES),
-                "response_b": convert_to_category(second, RESPONSES),
-                "n": kappa.table.ravel(),
-            }
-        )
-        frames.append(
-            cells.assign(
-                **{str(name): value for name, value in head.items()},
-                kappa=kappa.kappa,
-                kappa_low=kappa.lower,
-                kappa_high=kappa.upper,
-                n_pairs=kappa.n,
-                agreement=kappa.observed,
-                status=kappa.status,
-            )
-        )
+        cells = {
+            "response_a": convert_to_category(first, RESPONSES),
+            "response_b": convert_to_category(second, RESPONSES),
+            "n": kappa.table.ravel(),
+            **pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict(),
+            "kappa": kappa.kappa,
+            "kappa_low": kappa.lower,
+            "kappa_high": kappa.upper,
+            "n_pairs": kappa.n,
+            "agreement": kappa.observed,
+            "status": kappa.status,
+        }
+        frames.append(pd.DataFrame(cells))
     if not frames:
         return pd.DataFrame(columns=["criterion_a", "criterion_b", "response_a", "response_b", "n", "kappa"])
     return pd.concat(frames, ignore_index=True)

@@ -29,7 +29,6 @@ def summarise_patient_course(
     Parameters
     ----------
     tables : typed frames, those of `SHOWN` among them
-    patient_id : the patient
     settings : section `response` of the study; needed for thresholds of criteria that the study defined
 
     Returns
@@ -42,8 +41,7 @@ def summarise_patient_course(
 
     Raises
     ------
-    KeyError
-        when the patient has no treatment period.
+    KeyError : the patient has no treatment period
     """
     own = {name: tables[name][tables[name]["patient_id"] == patient_id] for name in SHOWN}
     if own["treatment_periods"].empty:
@@ -68,16 +66,8 @@ def summarise_patient_course(
 
 
 def _list_cycles(cycles: pd.DataFrame) -> pd.DataFrame:
-    words = cycles["radiopharmaceutical"].astype("string")
-    return pd.DataFrame(
-        {
-            "item": "cycle",
-            "date": cycles["cycle_date"],
-            "value": cycles["activity_gbq"],
-            "unit": "GBq",
-            "words": words,
-        }
-    )
+    columns = {"item": "cycle", "date": cycles["cycle_date"], "value": cycles["activity_gbq"], "unit": "GBq"}
+    return pd.DataFrame(columns | {"words": cycles["radiopharmaceutical"].astype("string")})
 
 
 def _list_therapies(therapies: pd.DataFrame) -> pd.DataFrame:
@@ -89,20 +79,15 @@ def _list_therapies(therapies: pd.DataFrame) -> pd.DataFrame:
 
 def _list_lesions(lesions: pd.DataFrame) -> pd.DataFrame:
     absent = lesions["state"].astype("string") == "absent"
-    table = pd.DataFrame(
-        {
-            "item": "lesion",
-            "date": lesions["assessment_date"],
-            "reader": lesions["reader"],
-            "lesion_id": lesions["lesion_id"],
-            "role": lesions["role"].astype("string"),
-            "state": lesions["state"].astype("string"),
-            "value": lesions["longest_mm"].mask(absent.fillna(False).to_numpy(dtype=bool), 0.0),
-            "unit": "mm",
-            "words": lesions["organ"],
-        }
+    return lesions[["reader", "lesion_id"]].assign(
+        item="lesion",
+        date=lesions["assessment_date"],
+        role=lesions["role"].astype("string"),
+        state=lesions["state"].astype("string"),
+        value=lesions["longest_mm"].mask(absent.fillna(False).to_numpy(dtype=bool), 0.0),
+        unit="mm",
+        words=lesions["organ"],
     )
-    return table
 
 
 def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFrame:
@@ -111,22 +96,16 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
     for name, rows in responses.groupby("criterion", sort=False):
         criterion = own.get(str(name)) or NAMED[str(name)]
         parts.append(
-            pd.DataFrame(
-                {
-                    "item": "sum",
-                    "date": rows["assessment_date"],
-                    "period": rows["period"],
-                    "reader": rows["reader"],
-                    "criterion": name,
-                    "value": rows["target_sum"],
-                    "unit": SUM_UNITS[criterion.measure],
-                    "baseline_sum": rows["baseline_sum"],
-                    "nadir_sum": rows["nadir_sum"],
-                    "response_threshold": rows["baseline_sum"] * (1 - criterion.partial_fall),
-                    "progression_threshold": _progression_thresholds(rows, criterion),
-                    "response": rows["overall_response"].astype("string"),
-                    "words": rows["reason"].astype("string"),
-                }
+            rows[["period", "reader", "baseline_sum", "nadir_sum"]].assign(
+                item="sum",
+                date=rows["assessment_date"],
+                criterion=name,
+                value=rows["target_sum"],
+                unit=SUM_UNITS[criterion.measure],
+                response_threshold=rows["baseline_sum"] * (1 - criterion.partial_fall),
+                progression_threshold=_progression_thresholds(rows, criterion),
+                response=rows["overall_response"].astype("string"),
+                words=rows["reason"].astype("string"),
             )
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
@@ -142,14 +121,9 @@ def _progression_thresholds(responses: pd.DataFrame, criterion: CriterionDefinit
 
 def _list_best(best: pd.DataFrame) -> pd.DataFrame:
     kind = np.where(best["confirmed"].fillna(False).to_numpy(dtype=bool), "confirmed ", "unconfirmed ")
-    return pd.DataFrame(
-        {
-            "item": "best",
-            "date": best["best_response_date"],
-            "period": best["period"],
-            "reader": best["reader"],
-            "criterion": best["criterion"],
-            "response": best["best_response"].astype("string"),
-            "words": pd.Series(kind, index=best.index, dtype="string") + best["reason"].astype("string"),
-        }
+    return best[["period", "reader", "criterion"]].assign(
+        item="best",
+        date=best["best_response_date"],
+        response=best["best_response"].astype("string"),
+        words=pd.Series(kind, index=best.index, dtype="string") + best["reason"].astype("string"),
     )

@@ -75,9 +75,8 @@ def format_changes(values: np.ndarray, unit: str) -> np.ndarray:
     """
     scaled = np.nan_to_num(values) * (1000 if unit == "%" else 10)
     tenths = np.trunc(scaled + np.sign(scaled) * 1e-6) + 0.0
-    return _write_distinct(
-        tenths, lambda t: f"{'+' if t > 0 else '-' if t < 0 else ''}{_write_tenths(t)} {unit}"
-    )
+    signs = {1.0: "+", -1.0: "-", 0.0: ""}
+    return _write_distinct(tenths, lambda t: f"{signs[np.sign(t)]}{_write_tenths(t)} {unit}")
 
 
 def format_days(dates: pd.Series) -> np.ndarray:
@@ -94,12 +93,10 @@ def _table(own: pd.DataFrame, lesions, criterion) -> np.ndarray:
 
 
 def _gone(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.ndarray:
-    total = own["total"].to_numpy()
     if criterion.measure == "marker":
-        return "value " + format_sizes(total) + " is normal"
-    return np.where(total > 0, "all targets have gone, nodes are normal", "all targets have gone").astype(
-        object
-    )
+        return "value " + format_sizes(own["total"]) + " is normal"
+    nodes = np.where(own["total"].to_numpy() > 0, ", nodes are normal", "").astype(object)
+    return "all targets have gone" + nodes
 
 
 def _noun(criterion: CriterionDefinition) -> str:
@@ -109,17 +106,9 @@ def _noun(criterion: CriterionDefinition) -> str:
 def _fall(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.ndarray:
     """Sum against the baseline: PR and MR."""
     unit, total, base = UNITS[criterion.measure], own["total"].to_numpy(), own["baseline_sum"].to_numpy()
-    change = format_changes((total - base) / base, "%")
-    of = f" {unit} of " + format_days(own["baseline_date"])
-    return (
-        _noun(criterion)
-        + format_sizes(total)
-        + f" {unit} is "
-        + change
-        + " from baseline "
-        + format_sizes(base)
-        + of
-    )
+    change = f" {unit} is " + format_changes((total - base) / base, "%")
+    baseline = " from baseline " + format_sizes(base) + f" {unit} of " + format_days(own["baseline_date"])
+    return _noun(criterion) + format_sizes(total) + change + baseline
 
 
 def _rise(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.ndarray:
@@ -128,12 +117,10 @@ def _rise(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.ndar
     reference = own[f"{name}_sum"].to_numpy()
     rise, known = total - reference, reference > 0
     share = np.where(known, rise / np.where(known, reference, 1), 0)
-    words = np.where(known, format_changes(share, "%") + " and ", "")
+    words = np.where(known, format_changes(share, "%") + " and ", "") + format_changes(rise, unit)
     noun = np.where(own["n_measured"] < own["n_targets"], "measured targets alone ", _noun(criterion))
     over = f" over {name} " + format_sizes(reference) + f" {unit} of " + format_days(own[f"{name}_date"])
-    return (
-        noun.astype(object) + format_sizes(total) + f" {unit} is " + words + format_changes(rise, unit) + over
-    )
+    return noun.astype(object) + format_sizes(total) + f" {unit} is " + words + over
 
 
 def _stable(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.ndarray:
@@ -143,10 +130,8 @@ def _stable(own: pd.DataFrame, lesions, criterion: CriterionDefinition) -> np.nd
     part, unit = own[lower], UNITS[criterion.measure]
     total, nadir = part["total"].to_numpy(), part["nadir_sum"].to_numpy()
     low = np.where(nadir > 0, nadir, 1)
-    of = f" {unit} of " + format_days(part["nadir_date"])
-    words[lower] += (
-        ", " + format_changes((total - low) / low, "%") + " from nadir " + format_sizes(nadir) + of
-    )
+    change = ", " + format_changes((total - low) / low, "%") + " from nadir "
+    words[lower] += change + format_sizes(nadir) + f" {unit} of " + format_days(part["nadir_date"])
     return words
 
 
@@ -157,25 +142,13 @@ def _lesion_again(own: pd.DataFrame, lesions: pd.DataFrame, criterion: Criterion
 
 def _single_lesion(own: pd.DataFrame, lesions: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
     """A lesion that grew by itself, against its smallest size."""
-    unit, size, least = (
-        UNITS[criterion.measure],
-        lesions["size"].to_numpy(),
-        own["deciding_reference"].to_numpy(),
-    )
+    unit, size = UNITS[criterion.measure], lesions["size"].to_numpy()
+    least = own["deciding_reference"].to_numpy()
     grown = least > 0
     rise = format_changes(np.where(grown, size / np.where(grown, least, 1) - 1, 0), "%")
-    words = np.where(grown, rise + " over ", "there again after ")
-    name = "lesion " + lesions["lesion_id"].to_numpy(dtype=object)
-    return (
-        name
-        + " of "
-        + format_sizes(size)
-        + f" {unit} is "
-        + words
-        + "its smallest "
-        + format_sizes(least)
-        + f" {unit}"
-    )
+    words = np.where(grown, rise + " over ", "there again after ") + "its smallest "
+    name = "lesion " + lesions["lesion_id"].to_numpy(dtype=object) + " of "
+    return name + format_sizes(size) + f" {unit} is " + words + format_sizes(least) + f" {unit}"
 
 
 def _not_measured(own: pd.DataFrame, lesions, criterion) -> np.ndarray:

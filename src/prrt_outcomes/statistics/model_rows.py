@@ -254,9 +254,8 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
     if (data.event > 1).any():
         found = sorted(set(data.event.tolist()) - {0, 1})[:5]
         raise ValueError(f"event holds {found}; a model expects 0 or 1")
-    n, late = data.n, data.entry is not None
-    placed = data.placement
-    entry = placed.distinct[placed.entries] if late else np.full(n, -np.inf)
+    n, placed = data.n, data.placement
+    entry = np.full(n, -np.inf) if data.entry is None else placed.distinct[placed.entries]
     weights = np.ones(n) if data.weights is None else data.weights
     used = (np.ones(n, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)) & (weights > 0)
     stratum = np.zeros(n, dtype=np.int64) if data.strata is None else data.strata.code
@@ -269,16 +268,14 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
         stratum[used],
         cluster[used],
         None if data.id is None else data.id.code[used],
-        late,
         used,
     )
 
 
 def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
     """The same rows in other strata, each row as a patient of its own."""
-    late, everyone = rows.delayed_entry, np.ones(rows.n, dtype=bool)
-    entry = rows.entry if late else np.full(rows.n, -np.inf)
-    return _place(rows.time, entry, rows.event, rows.weights, stratum, rows.cluster, None, late, everyone)
+    everyone = np.ones(rows.n, dtype=bool)
+    return _place(rows.time, rows.entry, rows.event, rows.weights, stratum, rows.cluster, None, everyone)
 
 
 def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
@@ -301,7 +298,7 @@ def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> 
     return total[rows.last] - total[rows.first]
 
 
-def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -> ModelRows:
+def _place(time, entry, event, weights, stratum, cluster, patient, used) -> ModelRows:
     """Build the rows with cells and ranges of cells."""
     stratum = np.unique(stratum, return_inverse=True)[1] if len(stratum) else stratum
     distinct, rank = np.unique(time, return_inverse=True)
@@ -309,7 +306,7 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
     key = stratum * span + rank + 1
     cells, event_cell = np.unique(key[event], return_inverse=True)
     # Entry at e leaves out every time up to e: the rank of the last distinct time that is not after e.
-    entry_rank = np.searchsorted(distinct, entry, side="right") if late else 0
+    entry_rank = np.searchsorted(distinct, entry, side="right")
     first = np.searchsorted(cells, stratum * span + entry_rank, side="right")
     last = np.searchsorted(cells, key, side="right")
     n_patients, most_events = len(time), int(event.any())
@@ -330,6 +327,6 @@ def _place(time, entry, event, weights, stratum, cluster, patient, late, used) -
         n_patients=n_patients,
         events_per_patient_max=most_events,
         one_row_per_patient=n_patients == len(time),
-        delayed_entry=bool(late and len(cells) and np.any(entry_rank > 0)),
+        delayed_entry=bool(len(cells) and np.any(entry_rank > 0)),
         kept=used,
     )

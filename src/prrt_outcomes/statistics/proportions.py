@@ -16,12 +16,9 @@ NAN = float("nan")
 class Proportion:
     """A share of patients with its interval; all nan and status ``too_few`` where the denominator is 0."""
 
-    events: int
-    n: int
     proportion: float
     lower: float
     upper: float
-    confidence: float
     status: str
 
 
@@ -36,8 +33,6 @@ class ProportionDifference:
     lower: float
     upper: float
     p_value: float
-    method: str
-    confidence: float
     status: str
 
 
@@ -75,9 +70,9 @@ def compute_proportion(events: int, n: int, confidence: float = 0.95) -> Proport
     """Compute a proportion with its exact interval, as `compute_clopper_pearson`."""
     _check_counts(events, n, confidence)
     if n == 0:
-        return Proportion(0, 0, NAN, NAN, NAN, confidence, "too_few")
-    lower, upper = (float(limit) for limit in compute_clopper_pearson(events, n, confidence))
-    return Proportion(int(events), int(n), events / n, lower, upper, confidence, "ok")
+        return Proportion(NAN, NAN, NAN, "too_few")
+    lower, upper = compute_clopper_pearson(events, n, confidence)
+    return Proportion(events / n, float(lower), float(upper), "ok")
 
 
 def compute_clopper_pearson(
@@ -138,7 +133,7 @@ def compute_proportion_difference(
     if method not in ("newcombe", "miettinen_nurminen"):
         raise ValueError(f"method must be newcombe or miettinen_nurminen, not {method!r}")
     if n_first == 0 or n_second == 0:
-        return ProportionDifference(NAN, NAN, NAN, NAN, method, confidence, "too_few")
+        return ProportionDifference(NAN, NAN, NAN, NAN, "too_few")
     counts = (events_first, n_first, events_second, n_second)
     d = events_first / n_first - events_second / n_second
     if method == "newcombe":
@@ -146,11 +141,10 @@ def compute_proportion_difference(
 
         limits = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=1 - confidence)
         low, high = np.clip(limits, -1, 1).tolist()
-        return ProportionDifference(d, low, high, NAN, method, confidence, "ok")
-    lower, upper = _score_limits(counts, confidence)
+        return ProportionDifference(d, low, high, NAN, "ok")
     z = _score(counts, 0.0)
     p_value = float(2.0 * ndtr(-abs(z))) if np.isfinite(z) else 1.0
-    return ProportionDifference(d, lower, upper, p_value, method, confidence, "ok")
+    return ProportionDifference(d, *_score_limits(counts, confidence), p_value, "ok")
 
 
 def _score(counts: tuple[int, int, int, int], delta: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -104,7 +105,8 @@ def fit_monotone_limit(
         estimable = find_estimable_columns(null.information, rows.weights[rows.event].sum())
         columns = order[estimable]
         information = null.information[np.ix_(estimable, estimable)]
-        fit = _maximise(matrix[:, columns], rows, tied, information)
+        evaluate = partial(compute_partial_likelihood, matrix[:, columns], rows, tied)
+        fit = fit_newton(evaluate, np.zeros(len(columns)), null_information=information)
         if not len(columns):
             break
         again, further = find_separated_columns(fit, information)
@@ -114,15 +116,6 @@ def fit_monotone_limit(
         directions = np.zeros((matrix.shape[1], further.shape[1]))
         directions[columns] = further
     return LimitFit(fit, rows, columns, separated)
-
-
-def _maximise(columns: np.ndarray, rows: ModelRows, tied, null_information: np.ndarray) -> NewtonFit:
-    """Newton's method from 0."""
-    return fit_newton(
-        lambda beta: compute_partial_likelihood(columns, rows, tied, beta),
-        np.zeros(columns.shape[1]),
-        null_information=null_information,
-    )
 
 
 def _stratify(position: np.ndarray, rows: ModelRows) -> ModelRows:

@@ -142,14 +142,14 @@ def compute_balance(
         raise ValueError(f"in_cohort has {len(in_cohort)} values for {n} rows")
     known = np.isfinite(matrix)
     values = np.where(known, matrix, 0.0)
-    count, mean, variance = _moments(values, known, in_cohort)
+    count, mean, variance = _moments(values, known, in_cohort, np.ones(n))
     mean_weighted = np.full_like(mean, np.nan)
     if weights is not None:
         weights = np.asarray(weights, dtype=float)
         if len(weights) != n or (weights < 0).any():
             raise ValueError(f"weights: expected {n} values of 0 or more")
         usable = known & np.isfinite(weights)[:, None]
-        mean_weighted = _weighted_means(values, usable, in_cohort, weights)
+        mean_weighted = _moments(values, usable, in_cohort, np.nan_to_num(weights))[1]
     pooled = np.sqrt(variance.mean(axis=0))
     status = np.where((count < 2).any(axis=0), "too_few", "ok").astype(object)
     gap = np.where(status == "ok", pooled, np.nan)
@@ -173,25 +173,16 @@ def compute_balance(
     )
 
 
-def _moments(values, known, in_cohort):
-    """Count, mean and n-1 variance of cohort and control: (2, p) each, nan where there is none."""
+def _moments(values, known, in_cohort, weights):
+    """Sum of weights, mean and n-1 variance of cohort and control: (2, p) each, nan where there is none."""
     out = []
     for group in (in_cohort, ~in_cohort):
-        inside = known & group[:, None]
-        count = inside.sum(axis=0)
-        mean = _divide((values * inside).sum(axis=0), count)
-        squares = (np.where(inside, values - np.nan_to_num(mean), 0.0) ** 2).sum(axis=0)
-        out.append((count, mean, _divide(squares, count - 1)))
+        w = np.where(known & group[:, None], weights[:, None], 0.0)
+        total = w.sum(axis=0)
+        mean = _divide((w * values).sum(axis=0), total)
+        squares = (w * (values - np.nan_to_num(mean)) ** 2).sum(axis=0)
+        out.append((total, mean, _divide(squares, total - 1)))
     return tuple(np.array(part) for part in zip(*out, strict=True))
-
-
-def _weighted_means(values, usable, in_cohort, weights) -> np.ndarray:
-    """Weighted means of cohort and control: (2, p)."""
-    out = []
-    for group in (in_cohort, ~in_cohort):
-        w = np.where(usable & group[:, None], np.nan_to_num(weights)[:, None], 0.0)
-        out.append(_divide((w * values).sum(axis=0), w.sum(axis=0)))
-    return np.array(out)
 
 
 def _standardise(mean: np.ndarray, gap: np.ndarray) -> np.ndarray:

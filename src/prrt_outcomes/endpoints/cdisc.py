@@ -72,43 +72,33 @@ def format_adrs(
     (criterion), RSEVAL (reader), APERIOD (treatment period), ADT, ADY, AVALC, AVAL (1 CR to 7 NE), RSSEQ (number of
     the row of `responses` within its patient, to which SRCSEQ of `adtte` points; empty for best responses).
     """
-    scans = pd.DataFrame(
-        {
-            "USUBJID": responses["patient_id"].astype("string"),
-            "PARAMCD": "OVR",
-            "PARAM": "Overall response",
-            "PARCAT1": responses["criterion"].astype("string"),
-            "RSEVAL": responses["reader"].astype("string"),
-            "APERIOD": responses["period"].astype("Int64"),
-            "ADT": responses["assessment_date"],
-            "AVALC": responses["overall_response"].astype("string"),
-            "RSSEQ": (responses.groupby("patient_id").cumcount() + 1).astype("Int64"),
-        }
+    scans = _stack_adrs(responses, "assessment_date", "overall_response").assign(
+        PARAMCD="OVR",
+        PARAM="Overall response",
+        RSSEQ=(responses.groupby("patient_id").cumcount() + 1).astype("Int64"),
     )
     confirmed = best_responses["confirmed"].astype("boolean").fillna(False).to_numpy(bool)
-    best = pd.DataFrame(
-        {
-            "USUBJID": best_responses["patient_id"].astype("string"),
-            "PARAMCD": np.where(confirmed, "CBOR", "BOR"),
-            "PARAM": np.where(confirmed, "Confirmed best overall response", "Best overall response"),
-            "PARCAT1": best_responses["criterion"].astype("string"),
-            "RSEVAL": best_responses["reader"].astype("string"),
-            "APERIOD": best_responses["period"].astype("Int64"),
-            "ADT": best_responses["best_response_date"],
-            "AVALC": best_responses["best_response"].astype("string"),
-            "RSSEQ": pd.array([pd.NA] * len(best_responses), "Int64"),
-        }
+    best = _stack_adrs(best_responses, "best_response_date", "best_response").assign(
+        PARAMCD=np.where(confirmed, "CBOR", "BOR"),
+        PARAM=np.where(confirmed, "Confirmed best overall response", "Best overall response"),
+        RSSEQ=pd.array([pd.NA] * len(best_responses), "Int64"),
     )
     filled = [table for table in (scans, best) if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else scans
-    start = table["USUBJID"].map(first_cycles).astype("datetime64[ns]")
-    day = (table["ADT"] - start).dt.days
+    day = (table["ADT"] - table["USUBJID"].map(first_cycles).astype("datetime64[ns]")).dt.days
     return table.assign(
         STUDYID=study_name,
         # Study day 1 is the day of the first cycle; there is no day 0.
         ADY=(day + (day >= 0)).astype("Int64"),
         AVAL=table["AVALC"].map(RESPONSE_VALUES).astype("Int64"),
     )
+
+
+def _stack_adrs(rows: pd.DataFrame, date: str, value: str) -> pd.DataFrame:
+    """The columns that scans and best responses have alike."""
+    names = {"USUBJID": "patient_id", "PARCAT1": "criterion", "RSEVAL": "reader", "AVALC": value}
+    table = pd.DataFrame({name: rows[column].astype("string") for name, column in names.items()})
+    return table.assign(APERIOD=rows["period"].astype("Int64"), ADT=rows[date])
 
 
 def compute_paramcd(names: list[str]) -> dict[str, str]:

@@ -100,23 +100,21 @@ def gather_source_tables(
     scan after the origin), therapies, adverse_events, origins; each with patient_id and sequence.
     """
     code = scans["overall_response"].astype("string")
-    origins = frame[["entry_date"]].reset_index()
+    late = dates.patients["contact_after_cutoff"]
     return {
         "responses": scans.assign(adequate=code.notna() & (code != "NE")),
         "follow_up": dates.patients.reset_index().assign(
             scanned=dates.patients.index.isin(scans["patient_id"]),
             sequence=1,
-            last_contact_date_basis=np.where(
-                dates.patients["contact_after_cutoff"], "data_cutoff", "follow_up.last_contact_date"
-            ),
+            last_contact_date_basis=np.where(late, "data_cutoff", "follow_up.last_contact_date"),
             data_cutoff=dates.cutoff,
             data_cutoff_basis="data_cutoff",
         ),
         "therapies": dates.therapies,
         "adverse_events": dates.adverse_events,
-        "origins": origins.assign(
-            sequence=pd.array([pd.NA] * len(frame), "Int64"), entry_date_basis="origin"
-        ),
+        "origins": frame[["entry_date"]]
+        .reset_index()
+        .assign(sequence=pd.array([pd.NA] * len(frame), "Int64"), entry_date_basis="origin"),
     }
 
 
@@ -124,10 +122,10 @@ def find_last_adequate(
     tables: dict[str, pd.DataFrame], frame: pd.DataFrame, until: pd.Series | None = None
 ) -> pd.DataFrame:
     """Last adequate scan of each patient, up to a date where one is given; date, basis, sequence, partial."""
-    source = Source("responses", "assessment_date", "", {"adequate": (True,)})
     rows = tables["responses"]
     if until is not None:
         rows = rows[rows["assessment_date"] <= rows["patient_id"].map(until)]
+    source = Source("responses", "assessment_date", "", {"adequate": (True,)})
     return find_rows(source, {"responses": rows}, frame, last=True)
 
 
@@ -150,9 +148,8 @@ def _derive_missed(
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
     first_missed = reference + pd.Timedelta(days=interval)
-    dated: dict[str, Any] = {"date": first_missed, "event": 1, "reason": "missed_assessments"}
-    dated |= {"basis": "assessment_interval_days", "sequence": pd.NA, "partial": False}
-    out = out.assign(**{name: out[name].mask(missed, value) for name, value in dated.items()})
+    basis = "assessment_interval_days"
+    out = _replace(out, missed, first_missed, 1, "missed_assessments", basis, pd.NA, False)
     return out, event_date.mask(missed, first_missed)
 
 
@@ -163,8 +160,7 @@ def _derive_stops(
     stop = find_earliest(censorings, tables, frame)
     stopped = stop["date"].notna() & ~(frame["event_date"] <= stop["date"])
     scan = find_last_adequate(tables, frame, stop["date"])
-    names = ["date", "basis", "sequence", "partial"]
-    before = scan.where(stop["at_assessment"], stop[names])
+    before = scan.where(stop["at_assessment"], stop[["date", "basis", "sequence", "partial"]])
     return _censor(out, stopped, before, frame["entry_date"], stop["reason"])
 
 
@@ -173,15 +169,16 @@ def _censor(
 ) -> pd.DataFrame:
     """End the observation at the dates of `before`, or at entry where there is none."""
     none = before["date"].isna()
-    values: dict[str, Any] = {
-        "date": before["date"].fillna(entry),
-        "event": 0,
-        "reason": reason,
-        "basis": before["basis"].mask(none, "origin"),
-        "sequence": before["sequence"].mask(none),
-        "partial": before["partial"].mask(none, False),
-    }
-    return out.assign(**{name: out[name].mask(where, value) for name, value in values.items()})
+    basis, partial = before["basis"].mask(none, "origin"), before["partial"].mask(none, False)
+    sequence = before["sequence"].mask(none)
+    return _replace(out, where, before["date"].fillna(entry), 0, reason, basis, sequence, partial)
+
+
+def _replace(out: pd.DataFrame, where: pd.Series, *values: Any) -> pd.DataFrame:
+    """Another end of the observation: date, event, reason, basis, sequence and partial."""
+    names = ("date", "event", "reason", "basis", "sequence", "partial")
+    new = dict(zip(names, values, strict=True))
+    return out.assign(**{name: out[name].mask(where, value) for name, value in new.items()})
 
 
 def _format_rows(out: pd.DataFrame, frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from prrt_outcomes.endpoints.derivation import HALF_DAY
@@ -37,6 +38,12 @@ THERAPY_WORDS = {
     "other": "other therapy",
 }
 
+THERAPY_RULE_WORDS = {
+    "ignore": "new anticancer therapy is disregarded (treatment policy)",
+    "censor": "observation ends before a new anticancer therapy (hypothetical)",
+    "event": "a new anticancer therapy is part of the event (composite)",
+}
+
 
 def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recorded: bool) -> dict[str, str]:
     """Describe one endpoint.
@@ -50,29 +57,20 @@ def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recor
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
     if origin == "first_response" and is_confirmed(definition, study.response):
         words += f" that a second scan confirmed at least {study.response.confirmation_days} days later"
-    population = POPULATION_WORDS.get(str(origin), "all patients with at least one cycle")
-    treatment = "retreatment with PRRT" if origin == "retreatment" else "PRRT as given"
-    variable = f"time from {words} to {_event_words(definition, study)}"
-    intercurrent = _intercurrent_words(definition, study)
-    censoring = _censoring_words(definition, scans_recorded)
-    summary = (
-        "cumulative incidence with death as a competing event"
+    parts = {
+        "population": POPULATION_WORDS.get(str(origin), "all patients with at least one cycle"),
+        "treatment": "retreatment with PRRT" if origin == "retreatment" else "PRRT as given",
+        "variable": f"time from {words} to {_event_words(definition, study)}",
+        "intercurrent_events": _intercurrent_words(definition, study),
+        "censoring": _censoring_words(definition, scans_recorded),
+        "summary": "cumulative incidence with death as a competing event"
         if definition.death == "competing"
-        else "survival function by Kaplan-Meier, its median and values at the milestones"
-    )
-    sentence = (
-        f"{definition.title}: the {summary} of the {variable}, in {population}, under {treatment}; "
-        f"{intercurrent}; {censoring}."
-    )
-    return {
-        "population": population,
-        "treatment": treatment,
-        "variable": variable,
-        "intercurrent_events": intercurrent,
-        "censoring": censoring,
-        "summary": summary,
-        "sentence": sentence,
+        else "survival function by Kaplan-Meier, its median and values at the milestones",
     }
+    sentence = (
+        "{summary} of the {variable}, in {population}, under {treatment}; {intercurrent_events}; {censoring}."
+    )
+    return parts | {"sentence": f"{definition.title}: the {sentence.format(**parts)}"}
 
 
 def _event_words(definition: EndpointDefinition, study: Study) -> str:
@@ -88,7 +86,8 @@ def _event_words(definition: EndpointDefinition, study: Study) -> str:
     if definition.progression == "next_therapy":
         events.append("progression on the next anticancer therapy")
     if definition.new_therapy == "event":
-        events.append(f"a new anticancer therapy ({_therapy_words(study)})")
+        kinds = ", ".join(THERAPY_WORDS[kind] for kind in study.new_anticancer_therapy)
+        events.append(f"a new anticancer therapy ({kinds})")
     if find_rule(definition, "retreatment") == "event":
         events.append("retreatment with PRRT")
     events += [f"an adverse event ({_filter_words(source)})" for source in definition.events]
@@ -101,25 +100,13 @@ def _event_words(definition: EndpointDefinition, study: Study) -> str:
 
 def _filter_words(source: EventSource) -> str:
     """The rows of a source, column by column."""
-    return (
-        "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in source.filter.items()) or "any"
-    )
-
-
-def _therapy_words(study: Study) -> str:
-    """The kinds of new anticancer therapy."""
-    return ", ".join(THERAPY_WORDS[kind] for kind in study.new_anticancer_therapy)
+    parts = [f"{name} {', '.join(map(str, values))}" for name, values in source.filter.items()]
+    return "; ".join(parts) or "any"
 
 
 def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
     """What each intercurrent event does."""
-    parts = []
-    therapy = {
-        "ignore": "new anticancer therapy is disregarded (treatment policy)",
-        "censor": "observation ends before a new anticancer therapy (hypothetical)",
-        "event": "a new anticancer therapy is part of the event (composite)",
-    }
-    parts.append(therapy[definition.new_therapy])
+    parts = [THERAPY_RULE_WORDS[definition.new_therapy]]
     again = definition.retreatment
     if again != "as_new_therapy":
         words = {
@@ -130,7 +117,9 @@ def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
         parts.append(f"retreatment {words[again]}")
     elif "prrt" not in study.new_anticancer_therapy:
         parts.append("retreatment is disregarded")
-    late = f"an event more than {_gap_words(study)} days after the last adequate assessment"
+    # Two assessments are missed after this many days.
+    gap = 2 * (study.assessment_interval_days or 0) + study.assessment_window_days
+    late = f"an event more than {gap} days after the last adequate assessment"
     missed = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
     if definition.missed_assessments in missed:
         parts.append(missed[definition.missed_assessments])
@@ -142,11 +131,6 @@ def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
     if definition.progression == "censor":
         parts.append("progression ends the observation")
     return "; ".join(parts)
-
-
-def _gap_words(study: Study) -> str:
-    """Days after which two assessments are missed."""
-    return str(2 * (study.assessment_interval_days or 0) + study.assessment_window_days)
 
 
 def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:
@@ -185,16 +169,14 @@ def summarise_estimands(
     )
     table = []
     for definition, variant in definitions:
-        words = format_estimand(definition, study, scans_recorded=scans_recorded)
-        key = (definition.name, variant)
-        found = counts.reindex([key], fill_value=0).iloc[0]
+        found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
         table.append(
             {
                 "endpoint": definition.name,
                 "variant": variant,
                 "title": definition.title,
                 "preset": definition.preset,
-                **words,
+                **format_estimand(definition, study, scans_recorded=scans_recorded),
                 "criterion": definition.criterion or study.response.primary_criterion,
                 "reader": definition.reader or study.response.reader,
                 "data_cutoff": cutoff,
@@ -229,6 +211,8 @@ def derive_changes(rows: pd.DataFrame, definitions: list[tuple[EndpointDefinitio
     more than half a day (`change = time`): patient_id, endpoint_a, variant_a, endpoint_b, variant_b, time, event
     and reason of both. A patient who has only one of the two is `change = population`.
     """
+    columns = ["patient_id", "endpoint_a", "variant_a", "endpoint_b", "variant_b", "change"]
+    columns += [f"{name}_{side}" for name in SIDE_COLUMNS for side in ("a", "b")]
     by_estimand = dict(list(rows.groupby(["endpoint", "variant"])))
     tables = []
     for a, b in find_comparable(definitions):
@@ -239,20 +223,8 @@ def derive_changes(rows: pd.DataFrame, definitions: list[tuple[EndpointDefinitio
         one_sided = both["event_a"].isna() | both["event_b"].isna()
         status = (both["event_a"] != both["event_b"]) & ~one_sided
         time = ((both["time_days_a"] - both["time_days_b"]).abs() > HALF_DAY) & ~status & ~one_sided
-        both = both.assign(
-            change=pd.Series("", index=both.index)
-            .mask(one_sided, "population")
-            .mask(status, "status")
-            .mask(time, "time"),
-            endpoint_a=a[0],
-            variant_a=a[1],
-            endpoint_b=b[0],
-            variant_b=b[1],
-        )
-        tables.append(both[both["change"] != ""])
-    columns = ["patient_id", "endpoint_a", "variant_a", "endpoint_b", "variant_b", "change"]
-    columns += [f"{name}_{side}" for name in SIDE_COLUMNS for side in ("a", "b")]
+        change = np.select([one_sided, status, time], ["population", "status", "time"], "")
+        names = dict(zip(columns[1:5], (*a, *b), strict=True))
+        tables.append(both.assign(change=change, **names)[change != ""])
     filled = [table for table in tables if len(table)]
-    if not filled:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(filled, ignore_index=True)[columns]
+    return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)

@@ -114,18 +114,11 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
         frame.assign(progression_date=recorded)[early], dates, "progression_date", first, "the first cycle"
     )
     if definition.origin == "diagnosis":
-        late = here & (origin > first)
-        problems += [
-            Problem(
-                "patients",
-                dates.lines["patients"].get(str(patient)),
-                "diagnosis_date",
-                f"{patient}: {row.origin_date.date()}",
-                "lies after the first cycle",
-                f"a date on or before {row.first_cycle.date()}",
-            )
-            for patient, row in frame[late].iterrows()
-        ]
+        for patient, row in frame[here & (origin > first)].iterrows():
+            line, value = dates.lines["patients"].get(str(patient)), f"{patient}: {row.origin_date.date()}"
+            mend = f"a date on or before {row.first_cycle.date()}"
+            wrong = "lies after the first cycle"
+            problems.append(Problem("patients", line, "diagnosis_date", value, wrong, mend))
     if problems:
         raise InputError(problems)
 
@@ -149,15 +142,9 @@ def check_columns(tables: dict[str, pd.DataFrame], definitions: tuple[EndpointDe
                 problems.append(Problem("study.yaml", None, f"{key}.origin", column, wrong, mend))
         for source in definition.events:
             held = tables[source.table].columns
+            wrong, place = f"is no column of {source.table}", f"{key}.events"
             problems += [
-                Problem(
-                    "study.yaml",
-                    None,
-                    f"{key}.events",
-                    name,
-                    f"is no column of {source.table}",
-                    ", ".join(held),
-                )
+                Problem("study.yaml", None, place, name, wrong, ", ".join(held))
                 for name in source.filter
                 if name not in held
             ]

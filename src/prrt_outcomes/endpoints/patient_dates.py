@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from prrt_outcomes.dates import resolve_partial_dates
@@ -95,8 +96,7 @@ def derive_patient_dates(
     stated = None if data_cutoff == "ignore" else study.data_cutoff
     cutoff = compute_latest_date(tables, rule) if stated is None else pd.Timestamp(stated)
     patients = _derive_patients(tables, rule, list_origin_columns(study.endpoints))
-    treatments = _derive_treatments(tables["treatment_periods"], cutoff)
-    patients = patients.join(treatments)
+    patients = patients.join(_derive_treatments(tables["treatment_periods"], cutoff))
     patients = patients.join(_resolve_follow_up(tables, patients, rule))
     patients["diagnosis_date"], patients["diagnosis_date_partial"] = _resolve(
         tables["patients"], "diagnosis_date", patients.index, rule, upper=patients["first_cycle"]
@@ -112,13 +112,12 @@ def derive_patient_dates(
         adverse_events=_derive_adverse_events(tables.get("adverse_events"), patients, rule, cutoff),
         cutoff=cutoff,
         scans_recorded=not (tables["assessments"].empty and tables["responses"].empty),
-        lines={name: _lines(tables[name]) for name in ("patients", "follow_up")},
+        # Line of each patient where the table came from one file with a header.
+        lines={
+            name: {patient: line for line, patient in enumerate(tables[name]["patient_id"], start=2)}
+            for name in ("patients", "follow_up")
+        },
     )
-
-
-def _lines(table: pd.DataFrame) -> dict[str, int]:
-    """Line of each patient where the table came from one file with a header."""
-    return {patient: line for line, patient in enumerate(table["patient_id"], start=2)}
 
 
 def _derive_patients(tables: dict, rule: str, origin_columns: tuple[str, ...]) -> pd.DataFrame:
@@ -128,27 +127,23 @@ def _derive_patients(tables: dict, rule: str, origin_columns: tuple[str, ...]) -
     columns = {}
     for name in origin_columns:
         if name not in source:
-            columns[name] = pd.Series(pd.NaT, index=index, dtype="datetime64[ns]")
+            dates = pd.Series(pd.NaT, index=source.index, dtype="datetime64[ns]")
         elif f"{name}_precision" in source:
-            columns[name] = resolve_partial_dates(source[name], source[f"{name}_precision"], rule).set_axis(
-                index
-            )
+            dates = resolve_partial_dates(source[name], source[f"{name}_precision"], rule)
         else:
-            columns[name] = pd.to_datetime(source[name]).set_axis(index)
+            dates = pd.to_datetime(source[name])
+        columns[name] = dates.set_axis(index)
     return pd.DataFrame(columns, index=index)
 
 
 def _derive_treatments(periods: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """First cycle and start of the first retreatment of each patient."""
     periods = periods.assign(period=periods["period"].astype("int64")).sort_values(["patient_id", "period"])
-    starts = find_first_cycles(periods)
     again = (
         periods[(periods["period"] > 1) & ~(periods["first_cycle"] > cutoff)].groupby("patient_id").first()
     )
-    return pd.DataFrame({"first_cycle": starts}).join(
-        again[["first_cycle", "period"]].rename(
-            columns={"first_cycle": "retreatment_start", "period": "retreatment_period"}
-        )
+    return pd.DataFrame({"first_cycle": find_first_cycles(periods)}).join(
+        pd.DataFrame({"retreatment_start": again["first_cycle"], "retreatment_period": again["period"]})
     )
 
 
@@ -160,13 +155,23 @@ def _resolve(table, column, index, rule, lower=None, upper=None):
     return resolve_partial_dates(text, precision, rule, lower, upper), precision.isin(["year", "month"])
 
 
+def _resolve_rows(source: pd.DataFrame, column: str, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """The rows with a partial date resolved, at most the end of follow-up, and whether it was partial."""
+    last = patients["death_date"].fillna(patients["last_contact_date"])
+    upper = source["patient_id"].map(last).astype("datetime64[ns]")
+    precision = source[f"{column}_precision"]
+    date = resolve_partial_dates(source[column], precision, rule, upper=upper)
+    return source.assign(**{column: date, f"{column}_partial": precision.isin(["year", "month"])})
+
+
 def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
     """Last contact, death and progression, each bounded by what is known of the order of dates."""
     source, index = tables["follow_up"], patients.index
-    rows = source.drop_duplicates("patient_id").set_index("patient_id")
+    known = source.drop_duplicates("patient_id").set_index("patient_id")
+    rows = known.reindex(index)
     seen = _last_seen(tables, index)
-    dead = (rows["vital_status"].reindex(index) == "dead") | rows["death_date"].reindex(index).notna()
-    contact_exact = rows["last_contact_date_precision"].reindex(index) == "day"
+    dead = (rows["vital_status"] == "dead") | rows["death_date"].notna()
+    contact_exact = rows["last_contact_date_precision"] == "day"
     contact, contact_partial = _resolve(source, "last_contact_date", index, rule, lower=seen)
     lower = contact.where(contact_exact & ~(contact < seen), seen)
     death, death_partial = _resolve(source, "death_date", index, rule, lower=lower)
@@ -180,21 +185,16 @@ def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.Da
     )
     return pd.DataFrame(
         {
-            "in_follow_up": index.isin(rows.index),
+            "in_follow_up": index.isin(known.index),
             "last_contact_date": contact,
             "last_contact_date_partial": contact_partial,
-            "lost": (rows["vital_status"].reindex(index) == "lost").to_numpy(),
+            "lost": (rows["vital_status"] == "lost").to_numpy(),
             "death_date": death,
-            "death_date_basis": pd.Series("follow_up.death_date", index=index).where(
-                named, "follow_up.last_contact_date"
-            ),
+            "death_date_basis": np.where(named, "follow_up.death_date", "follow_up.last_contact_date"),
             "death_date_partial": death_partial.where(named, contact_partial) & dead,
             "progression_date": progression,
             "progression_date_partial": progression_partial,
-            "progression_basis": rows["progression_basis"]
-            .reindex(index)
-            .astype("string")
-            .fillna("radiological"),
+            "progression_basis": rows["progression_basis"].astype("string").fillna("radiological"),
         },
         index=index,
     )
@@ -217,16 +217,9 @@ def _derive_new_therapies(
     source = tables["therapies"]
     source = source.assign(sequence=source.groupby("patient_id").cumcount() + 1)
     source = filter_new_therapies(source[source["kind"] != "prrt"], study)
-    last = patients["death_date"].fillna(patients["last_contact_date"])
-    upper = source["patient_id"].map(last).astype("datetime64[ns]")
-    precision = source["start_date_precision"]
-    rows = source[["patient_id", "kind", "sequence"]].assign(
-        start_date=resolve_partial_dates(source["start_date"], precision, rule, upper=upper),
-        start_date_basis="therapies.start_date",
-        start_date_partial=precision.isin(["year", "month"]),
-    )[list(THERAPY_TYPES)]
-    first = rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")
-    rows = rows[rows["start_date"] > first]
+    rows = _resolve_rows(source, "start_date", patients, rule).assign(start_date_basis="therapies.start_date")
+    rows = rows[list(THERAPY_TYPES)]
+    rows = rows[rows["start_date"] > rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")]
     periods = tables["treatment_periods"]
     again = periods[periods["period"] > 1]
     new_periods = pd.DataFrame(
@@ -246,17 +239,15 @@ def _derive_new_therapies(
 
 def _cycle_number(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     """Number of the cycle row, within its patient, that begins each period."""
-    rows = cycles.assign(number=cycles.groupby("patient_id").cumcount() + 1).drop_duplicates(
-        ["patient_id", "cycle_date"]
-    )
-    keys = periods[["patient_id", "first_cycle"]].rename(columns={"first_cycle": "cycle_date"})
-    return keys.merge(rows, on=["patient_id", "cycle_date"], how="left")["number"].set_axis(periods.index)
+    on = ["patient_id", "cycle_date"]
+    rows = cycles.assign(number=cycles.groupby("patient_id").cumcount() + 1).drop_duplicates(on)
+    keys = periods[["patient_id", "first_cycle"]].set_axis(on, axis=1)
+    return keys.merge(rows, on=on, how="left")["number"].set_axis(periods.index)
 
 
 def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Responses known by the cut-off, numbered within their patient."""
-    columns = ["patient_id", "period", "assessment_date", "reader", "criterion", "overall_response"]
-    columns += ["primary_reader"]
+    columns = ["assessment_date", "reader", "criterion", "overall_response", "primary_reader"]
     rows = responses[columns].assign(
         patient_id=responses["patient_id"].astype("string"),
         period=responses["period"].astype("int64"),
@@ -272,14 +263,9 @@ def _derive_adverse_events(
     if source is None or source.empty:
         empty = {"patient_id": "string", "onset_date": "datetime64[ns]", "sequence": "Int64"}
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in empty.items()})
-    last = patients["death_date"].fillna(patients["last_contact_date"])
-    upper = source["patient_id"].map(last).astype("datetime64[ns]")
-    precision = source["onset_date_precision"]
-    rows = source.assign(
-        patient_id=source["patient_id"].astype("string"),
-        onset_date=resolve_partial_dates(source["onset_date"], precision, rule, upper=upper),
-        onset_date_partial=precision.isin(["year", "month"]),
-        sequence=source.groupby("patient_id").cumcount() + 1,
+    sequence = source.groupby("patient_id").cumcount() + 1
+    rows = _resolve_rows(source, "onset_date", patients, rule).assign(
+        patient_id=source["patient_id"].astype("string"), sequence=sequence
     )
     return rows[~(rows["onset_date"] > cutoff)].sort_values(["patient_id", "onset_date"], kind="stable")
 

@@ -212,37 +212,26 @@ def find_earliest(
 
     Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment.
     """
-    return _combine(
-        [find_rows(source, tables, frame) for source in sources], sources, frame.index, first=True
-    )
+    return _combine(sources, tables, frame, last=False)
 
 
 def find_end(
     sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame
 ) -> pd.DataFrame:
     """The last row of the first source that the patient has; columns as `find_earliest`."""
-    found = [find_rows(source, tables, frame, last=True) for source in sources]
-    return _combine(found, sources, frame.index, first=False)
+    return _combine(sources, tables, frame, last=True)
 
 
 def _combine(
-    found: list[pd.DataFrame], sources: tuple[Source, ...], index: pd.Index, *, first: bool
+    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame, *, last: bool
 ) -> pd.DataFrame:
     """Choose among the rows of the sources: the earliest, or those of the first source that has one."""
-    out = pd.DataFrame(
-        {
-            "date": pd.Series(pd.NaT, index=index, dtype="datetime64[ns]"),
-            "basis": pd.Series("", index=index, dtype="string"),
-            "sequence": pd.Series(pd.NA, index=index, dtype="Int64"),
-            "partial": False,
-            "reason": pd.Series("", index=index, dtype="string"),
-            "event": 0,
-            "at_assessment": False,
-        },
-        index=index,
-    )
-    for rows, source in zip(found, sources, strict=True):
-        better = rows["date"].notna() & (~(out["date"] <= rows["date"]) if first else out["date"].isna())
+    empty = {"date": pd.NaT, "basis": "", "sequence": pd.NA, "partial": False, "reason": "", "event": 0}
+    types = {"date": "datetime64[ns]", "basis": "string", "sequence": "Int64", "reason": "string"}
+    out = pd.DataFrame(empty | {"at_assessment": False}, index=frame.index).astype(types)
+    for source in sources:
+        rows = find_rows(source, tables, frame, last=last)
+        better = rows["date"].notna() & (out["date"].isna() if last else ~(out["date"] <= rows["date"]))
         rows = rows.assign(reason=source.reason, event=source.event, at_assessment=source.at_assessment)
         out = out.assign(**{name: out[name].mask(better, rows[name]) for name in out.columns})
     return out

@@ -123,11 +123,9 @@ def _count_unused(tables: dict[str, pd.DataFrame], study: Study) -> list[dict]:
     """Reported outcomes of endpoints that the study does not name."""
     reported = tables["reported_outcomes"]
     named = reported["endpoint"].isin([definition.name for definition in study.endpoints])
-    lost = int((~named).sum())
-    if not lost:
-        return []
-    reason = "endpoint is not named in the study"
-    return [attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, len(reported), lost)]
+    lost, reason = int((~named).sum()), "endpoint is not named in the study"
+    row = attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, len(reported), lost)
+    return [row] if lost else []
 
 
 def _state(derived: Derived, study: Study) -> pd.DataFrame:

@@ -53,14 +53,9 @@ class Derived:
 
 def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesByRule:
     """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
-    primary = study.endpoints[0]
-    wanted: list[tuple[str, str]] = [
-        (definition.data_cutoff, study.partial_dates) for definition in study.endpoints
-    ]
-    wanted += [
-        (primary.data_cutoff, rule)
-        for _, _, rule in list_variants(primary, study.partial_dates, primary=True)
-    ]
+    primary, rule = study.endpoints[0], study.partial_dates
+    wanted: list[tuple[str, str]] = [(definition.data_cutoff, rule) for definition in study.endpoints]
+    wanted += [(primary.data_cutoff, used) for _, _, used in list_variants(primary, rule, primary=True)]
     return {
         (cutoff, rule): derive_patient_dates(tables, study, data_cutoff=cutoff, rule=rule)
         for cutoff, rule in dict.fromkeys(wanted)
@@ -83,8 +78,9 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
         except InputError as error:
             problems += [problem for problem in error.problems if not _is_known(problem, problems)]
             continue
-        reported = derive_reported(tables["reported_outcomes"], definition.name)
-        rows, differ = combine_reported(derived, reported)
+        rows, differ = combine_reported(
+            derived, derive_reported(tables["reported_outcomes"], definition.name)
+        )
         if tables["treatment_periods"].empty and len(tables["reported_outcomes"]):
             rows = rows.assign(exclusion=rows["exclusion"].replace("no_first_cycle", "not_reported"))
         endpoints.append(rows)
@@ -137,12 +133,9 @@ def list_variants(
         if definition.lost != "ignore":
             variants.append((LOST_BEST, {"lost": "ignore"}, rule))
         variants += [(f"{PARTIAL_DATES}{other}", {}, other) for other in RULES if other != rule]
+    titles = {name: f"{definition.title}, {words}" for name, words in VARIANT_WORDS.items()}
     return [
-        (
-            name,
-            definition.model_copy(update=change | {"title": f"{definition.title}, {VARIANT_WORDS[name]}"}),
-            used,
-        )
+        (name, definition.model_copy(update=change | {"title": titles[name]}), used)
         for name, change, used in variants
     ]
 
@@ -189,18 +182,15 @@ def combine_reported(derived: pd.DataFrame, reported: pd.DataFrame) -> tuple[pd.
     more than half a day or in the event: patient_id, endpoint, time_days, event, reason, reported_time_days,
     reported_event, difference_days.
     """
-    out = derived["exclusion"] != ""
-    fill = derived["patient_id"].isin(reported["patient_id"]) & out
+    fill = derived["patient_id"].isin(reported["patient_id"]) & (derived["exclusion"] != "")
     kept = derived[~fill]
-    from_reported = reported[reported["patient_id"].isin(derived.loc[fill, "patient_id"])]
-    rows = stack_frames([kept, from_reported])
+    rows = stack_frames([kept, reported[reported["patient_id"].isin(derived.loc[fill, "patient_id"])]])
     place = pd.Series(np.arange(len(derived)), index=derived["patient_id"])
     rows = rows.iloc[rows["patient_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
     both = kept.merge(
-        reported.rename(columns={"time_days": "reported_time_days", "event": "reported_event"})[
-            ["patient_id", "reported_time_days", "reported_event"]
-        ],
-        on="patient_id",
+        reported[["patient_id", "time_days", "event"]].add_prefix("reported_"),
+        left_on="patient_id",
+        right_on="reported_patient_id",
     )
     both["difference_days"] = both["time_days"] - both["reported_time_days"]
     differ = (both["difference_days"].abs() > HALF_DAY) | (both["event"] != both["reported_event"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,45 +21,9 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+BIAS = ("bias", "bias_low", "bias_high")
 LEVEL = 0.05
 NULL_SIMULATIONS = 200
-
-
-@dataclass(frozen=True)
-class GuaranteeTimeBias:
-    """Difference of the naive and the time-dependent log hazard ratio.
-
-    naive, time_dependent : log hazard ratios of responders
-    bias : naive minus time-dependent; below 0 where the naive comparison favours responders
-    low, high : percentile interval of the bootstrap of patients; nan without replicates
-    n_replicates : replicates in which both could be estimated
-    status : ``ok``, or the status of the fit that failed
-    """
-
-    naive: float
-    time_dependent: float
-    bias: float
-    low: float
-    high: float
-    n_replicates: int
-    status: str
-
-
-@dataclass(frozen=True)
-class NullClaims:
-    """How often each test rejects when response has no effect.
-
-    n_simulations : simulated cohorts
-    naive_rejected, mantel_byar_rejected : share of cohorts with p below 0.05
-    naive_hazard_ratio : geometric mean of the naive hazard ratio
-    responders : mean number of responders
-    """
-
-    n_simulations: int
-    naive_rejected: float
-    mantel_byar_rejected: float
-    naive_hazard_ratio: float
-    responders: float
 
 
 def summarise_bias(
@@ -69,66 +32,55 @@ def summarise_bias(
     """The one row of result table `responder_bias` but for endpoint and criterion."""
     bias = compute_guarantee_time_bias(rows, history, weights, settings.confidence.level)
     claims = simulate_null_claims(rows, history, simulations=NULL_SIMULATIONS, seed=settings.bootstrap.seed)
-    return pd.DataFrame(
-        [
-            {
-                "comparison": f"{RESPONDER}:{NON_RESPONDER}",
-                "naive_log_hazard_ratio": bias.naive,
-                "time_dependent_log_hazard_ratio": bias.time_dependent,
-                "bias": bias.bias,
-                "bias_low": bias.low,
-                "bias_high": bias.high,
-                "replicates": bias.n_replicates,
-                "null_simulations": 0 if claims is None else claims.n_simulations,
-                "null_naive_hazard_ratio": np.nan if claims is None else claims.naive_hazard_ratio,
-                "null_naive_rejected": np.nan if claims is None else claims.naive_rejected,
-                "null_mantel_byar_rejected": np.nan if claims is None else claims.mantel_byar_rejected,
-                "status": bias.status,
-            }
-        ]
-    )
+    return pd.DataFrame([{"comparison": f"{RESPONDER}:{NON_RESPONDER}"} | bias | claims])
 
 
 def compute_guarantee_time_bias(
     rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, confidence: float
-) -> GuaranteeTimeBias:
-    """Measure the bias of the naive comparison on the study's own patients."""
+) -> dict:
+    """Measure the bias of the naive comparison on the study's own patients.
+
+    Returns naive_log_hazard_ratio and time_dependent_log_hazard_ratio of responders; bias, naive minus
+    time-dependent, below 0 where the naive comparison favours responders; bias_low and bias_high, percentile
+    interval of the bootstrap of patients, nan without replicates; replicates in which both could be estimated;
+    status, ``ok`` or that of the fit that failed.
+    """
     state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
     fixed = (rows.cause_specific, _frame(history.final))
-    moving = (
-        SurvivalData(state_rows.stop, state_rows.event == 1, state_rows.start),
-        _frame(state_rows.state),
-    )
-    nothing = float("nan")
+    data = SurvivalData(state_rows.stop, state_rows.event == 1, state_rows.start)
+    moving = (data, _frame(state_rows.state))
+    empty = dict.fromkeys(("naive_log_hazard_ratio", "time_dependent_log_hazard_ratio", *BIAS), np.nan)
+    found: dict = empty | {"replicates": 0, "status": "too_few"}
     if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
-        return GuaranteeTimeBias(nothing, nothing, nothing, nothing, nothing, 0, "too_few")
+        return found
     fits = [fit_cox(*part) for part in (fixed, moving)]
-    naive_value, dependent_value = (float(fit.coefficients[0]) for fit in fits)
+    naive, dependent = (float(fit.coefficients[0]) for fit in fits)
+    found |= {"naive_log_hazard_ratio": naive, "time_dependent_log_hazard_ratio": dependent}
     failed = next((fit.status for fit in fits if not np.isfinite(fit.coefficients[0])), None)
     if failed is not None:
-        return GuaranteeTimeBias(naive_value, dependent_value, nothing, nothing, nothing, 0, failed)
-    bias = naive_value - dependent_value
+        return found | {"status": failed}
+    found |= {"bias": naive - dependent, "status": "ok"}
     if weights is None or not len(weights):
-        return GuaranteeTimeBias(naive_value, dependent_value, bias, nothing, nothing, 0, "ok")
-    naive = bootstrap_cox_log_hazard_ratio(*fixed, weights)
-    dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, state_rows.patient])
-    difference = naive.coefficients[:, 0] - dependent.coefficients[:, 0]
+        return found
+    resampled = bootstrap_cox_log_hazard_ratio(*fixed, weights).coefficients[:, 0]
+    resampled_dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, state_rows.patient])
+    difference = resampled - resampled_dependent.coefficients[:, 0]
     known = difference[np.isfinite(difference)]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (nothing, nothing)
-    return GuaranteeTimeBias(naive_value, dependent_value, bias, float(low), float(high), len(known), "ok")
+    low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
+    return found | {"bias_low": float(low), "bias_high": float(high), "replicates": len(known)}
 
 
 def _frame(state: np.ndarray):
     return pd.DataFrame({STATE: state.astype(float)})
 
 
-def simulate_null_claims(
-    rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int
-) -> NullClaims | None:
+def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int) -> dict:
     """Simulate the comparisons on the times of this study where response has no effect.
 
-    Returns NullClaims, or None where nobody responds or nobody has the event.
+    Returns null_simulations, simulated cohorts (0 where nobody responds or nobody has the event);
+    null_naive_rejected and null_mantel_byar_rejected, shares of cohorts with p below 0.05;
+    null_naive_hazard_ratio, geometric mean of the naive hazard ratio.
     Pairs of end and event are drawn with replacement from all patients, responders or not. Response times are drawn
     independently of them, from the Kaplan-Meier distribution of the time to response in which the end of
     observation censors; who has not responded when observation ends never does. So response and outcome are
@@ -137,18 +89,20 @@ def simulate_null_claims(
     onset = np.full(len(rows.time_months), np.inf)
     onset[history.patient] = history.month
     observed = onset < rows.time_months
+    nothing = dict.fromkeys(
+        ("null_naive_hazard_ratio", "null_naive_rejected", "null_mantel_byar_rejected"), np.nan
+    ) | {"null_simulations": 0}
     if not observed.any() or not (rows.event == 1).any():
-        return None
+        return nothing
     times, mass = _response_distribution(np.minimum(onset, rows.time_months), observed)
     generator = np.random.default_rng(seed)
     n = len(rows.time_months)
-    naive, dependent, ratios, counts = [], [], [], []
+    naive, dependent, ratios = [], [], []
     for _ in range(simulations):
         drawn = generator.integers(0, n, n)
         time, event = rows.time_months[drawn], (rows.event[drawn] == 1).astype(float)
         response = generator.choice(times, size=n, p=mass)
         responds = response < time
-        counts.append(int(responds.sum()))
         if not 0 < responds.sum() < n or not event.any():
             continue
         test = compute_logrank(compute_risk_table(SurvivalData(time, event), group=responds.astype(int)))
@@ -160,14 +114,13 @@ def simulate_null_claims(
             compute_mantel_byar(SurvivalData(stop, happened, entry=start, id=patient), state).p_value < LEVEL
         )
     if not naive:
-        return None
-    return NullClaims(
-        n_simulations=len(naive),
-        naive_rejected=float(np.mean(naive)),
-        mantel_byar_rejected=float(np.mean(dependent)),
-        naive_hazard_ratio=float(np.exp(np.mean(ratios))) if ratios else float("nan"),
-        responders=float(np.mean(counts)),
-    )
+        return nothing
+    return {
+        "null_simulations": len(naive),
+        "null_naive_hazard_ratio": float(np.exp(np.mean(ratios))) if ratios else np.nan,
+        "null_naive_rejected": float(np.mean(naive)),
+        "null_mantel_byar_rejected": float(np.mean(dependent)),
+    }
 
 
 def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -178,21 +178,15 @@ def _fit_ratio(
         complete = baseline.notna().all(axis=1)
         varying = [name for name in baseline.columns if baseline.loc[complete, name].nunique() > 1]
         covariates = pd.concat([covariates, baseline[varying]], axis=1)
-        references = _occurring(baseline.loc[complete], comparison.references, varying)
+        references = {
+            name: level
+            for name, level in comparison.references.items()
+            if name in varying and level in set(baseline.loc[complete, name].dropna().astype(str))
+        }
     if covariates.dropna()[STATE].nunique() < 2:
         return _empty_ratio("too_few")
     fit = fit_cox(data, covariates, references=references, confidence=comparison.confidence)
     return format_ratio(fit.table.loc[fit.table["term"] == STATE].iloc[0])
-
-
-def _occurring(
-    baseline: pd.DataFrame, references: Mapping[str, str], varying: Sequence[str]
-) -> dict[str, str]:
-    return {
-        name: level
-        for name, level in references.items()
-        if name in varying and level in set(baseline[name].dropna().astype(str))
-    }
 
 
 def _empty_ratio(status: str) -> dict:

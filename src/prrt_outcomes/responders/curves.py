@@ -50,12 +50,10 @@ def summarise_responder_curves(
             landmark=float(month),
             **scale,
         )
-        parts += [
-            _tabulate(
-                curve, history.states[state], "simon_makuch", float(month), _count(state_rows, state, month)
-            )
-            for state, curve in ((int(str(name)), curve) for name, curve in found.curves.items())
-        ]
+        for name, curve in found.curves.items():
+            position = int(str(name))
+            at_start = _count(state_rows, position, month)
+            parts.append(_tabulate(curve, history.states[position], "simon_makuch", float(month), at_start))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -64,13 +64,8 @@ def derive_histories(
     grouped = derive_group_history(scans, len(patients), groups)
     categories = derive_group_history(scans, len(patients), {code: (code,) for code in FOLLOWED})
     shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
-    depth = derive_depth_history(scans)
-    binary, grouped, categories = (
-        replace(h, month=h.month + shift[h.patient]) for h in (binary, grouped, categories)
-    )
-    return CriterionHistories(
-        binary, grouped, categories, replace(depth, month=depth.month + shift[depth.patient])
-    )
+    found: tuple[Any, ...] = (binary, grouped, categories, derive_depth_history(scans))
+    return CriterionHistories(*(replace(h, month=h.month + shift[h.patient]) for h in found))
 
 
 def derive_scans(
@@ -107,9 +102,8 @@ def derive_scans(
         code = code.mask(code.isin((CR, PR)), known).astype("int64")
     early = scans["day"].lt(settings.minimum_stable_days) & code.isin(NEEDS_MINIMUM_DURATION)
     month = convert_days_to_months(scans["day"].to_numpy(dtype=float))
-    return scans.assign(code=code.mask(early, NE), month=month)[
-        ["patient", "month", "code", "change_from_baseline"]
-    ]
+    columns = ["patient", "month", "code", "change_from_baseline"]
+    return scans.assign(code=code.mask(early, NE), month=month)[columns]
 
 
 def derive_depth_history(scans: pd.DataFrame) -> DepthHistory:

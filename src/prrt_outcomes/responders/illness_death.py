@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,47 +19,24 @@ if TYPE_CHECKING:
 STATES = ("without_response", "in_response", "after_event")
 
 
-@dataclass(frozen=True)
-class StateOccupation:
-    """Probabilities of the three states.
-
-    time : (k,) distinct times, from 0
-    probability : (k, 3) in the order of STATES; rows add up to 1
-    """
-
-    time: NDArray[np.float64]
-    probability: NDArray[np.float64]
-
-
-def fit_state_occupation(rows: StateRows) -> StateOccupation:
+def estimate_occupation(rows: StateRows, weights: NDArray) -> tuple[NDArray, NDArray]:
     """Aalen-Johansen estimate of the illness-death model of response and event.
 
-    `rows`: counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends.
+    `rows`: counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends;
+    `weights`: (R, n) how often each patient counts.
+    Returns the (k,) distinct times, from 0, and the (R, k, 3) probabilities in the order of STATES.
     Everybody starts without response. The probabilities are the product over distinct times of I + dA, dA the
     increments of the three transitions (response, event without, event in response). Andersen, Borgan, Gill and
     Keiding 1993, section IV.4.
     """
     time, counts = _lay_out(rows)
-    weights = np.ones((1, int(rows.patient.max()) + 1))
-    return StateOccupation(np.concatenate(([0.0], time)), _occupy(counts, weights)[0])
+    return np.concatenate(([0.0], time)), _occupy(counts, weights)
 
 
-def compute_expected_months(occupation: StateOccupation, horizon_months: float) -> NDArray[np.float64]:
-    """Months expected in each state up to a horizon: areas under the occupation probabilities; shape (3,)."""
-    return _areas(occupation.time, occupation.probability[None], horizon_months)[0]
-
-
-def bootstrap_expected_months(
-    rows: StateRows, weights: NDArray[np.float64], horizon_months: float
-) -> NDArray[np.float64]:
-    """Expected months in each state for each row of a matrix of patient weights.
-
-    `weights`: (R, n) how often each patient was drawn.
-    Returns (R, 3).
-    """
-    time, counts = _lay_out(rows)
-    grid = np.concatenate(([0.0], time))
-    return _areas(grid, _occupy(counts, weights), horizon_months)
+def compute_expected_months(time: NDArray, probability: NDArray, horizon_months: float) -> NDArray:
+    """Months expected in each state up to a horizon: areas under the occupation probabilities; shape (R, 3)."""
+    edges = np.minimum(np.append(time, max(horizon_months, time[-1])), horizon_months)
+    return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))
 
 
 def _lay_out(rows: StateRows) -> tuple[NDArray, dict[str, NDArray]]:
@@ -108,11 +84,6 @@ def _occupy(counts: dict[str, NDArray], weights: NDArray) -> NDArray:
     return probability
 
 
-def _areas(time: NDArray, probability: NDArray, horizon: float) -> NDArray:
-    edges = np.minimum(np.append(time, max(horizon, time[-1])), horizon)
-    return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))
-
-
 def summarise_states(
     rows: EndpointRows, history: StateHistory, weights: NDArray | None, settings: AnalysisSettings
 ) -> dict[str, pd.DataFrame]:
@@ -125,19 +96,17 @@ def summarise_states(
     if rows.entry_months is not None:
         return {}
     state_rows = derive_state_rows(history, rows.time_months, rows.event, None)
-    occupation = fit_state_occupation(state_rows)
+    time, probability = estimate_occupation(state_rows, np.ones((1, len(rows.time_months))))
     states = [
-        pd.DataFrame(
-            {"time_months": occupation.time, "probability": occupation.probability[:, k], "state": state}
-        )
+        pd.DataFrame({"time_months": time, "probability": probability[0, :, k], "state": state})
         for k, state in enumerate(STATES)
     ]
     horizon = float(settings.rmst_months)
     reached = horizon <= rows.time_months.max()
-    expected = compute_expected_months(occupation, horizon) if reached else np.full(3, np.nan)
+    expected = compute_expected_months(time, probability, horizon)[0] if reached else np.full(3, np.nan)
     low, high = np.full(3, np.nan), np.full(3, np.nan)
     if weights is not None and reached:
-        replicates = bootstrap_expected_months(state_rows, weights, horizon)
+        replicates = compute_expected_months(*estimate_occupation(state_rows, weights), horizon)
         tail = (1 - settings.confidence.level) / 2
         low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     means = pd.DataFrame(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -58,18 +56,10 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
     return pd.DataFrame(written) if written else None
 
 
-@dataclass(frozen=True)
-class WeightedLandmark:
-    """A landmark comparison weighted for reaching the landmark; `row` as in `responders`, with `balance`."""
-
-    row: dict
-    balance: pd.DataFrame
-
-
-def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedLandmark | None:
+def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dict, pd.DataFrame] | None:
     """Compare those who reach the landmark, weighted by one over their probability of reaching it.
 
-    Returns WeightedLandmark: hazard ratio with robust variance; balance of each covariate between those who reach
+    Returns a row of `responders`: hazard ratio with robust variance; balance of each covariate between those who reach
     the landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
     smd, smd_weighted, status). None without covariates, or where nobody or everybody reaches the landmark.
     The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
@@ -119,7 +109,7 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> WeightedL
             confidence=comparison.confidence,
         ).table.iloc[0]
         row |= {"statistic": model["z"] ** 2} | format_ratio(model)
-    return WeightedLandmark(row, _balance(varying, inside, weights[complete]))
+    return row, _balance(varying, inside, weights[complete])
 
 
 def _balance(covariates: pd.DataFrame, reaches: np.ndarray, weights: np.ndarray) -> pd.DataFrame:

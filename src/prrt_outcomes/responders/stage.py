@@ -93,11 +93,11 @@ def _analyse_responders(
         comparisons += _against_reference(histories.categories, shared)
     found = [row for c in comparisons for row in compare_by_all_methods(c, settings.landmark_months)]
     if settings.weight_landmarks:
-        weighted = [(m, compare_weighted_landmark(main, float(m))) for m in settings.landmark_months]
-        found += [w.row for _, w in weighted if w is not None]
-        for month, w in weighted:
-            if w is not None:
-                yield "responder_balance", w.balance.assign(landmark_months=float(month))
+        for month in settings.landmark_months:
+            weighted = compare_weighted_landmark(main, float(month))
+            if weighted is not None:
+                found.append(weighted[0])
+                yield "responder_balance", weighted[1].assign(landmark_months=float(month))
     yield (
         "responders",
         pd.DataFrame(found).assign(weighted=lambda f: f.get("weighted", False)).fillna({"weighted": False}),
@@ -167,13 +167,10 @@ def _count_losses(
     for month in study.analysis.landmark_months:
         step = f"responders: {rows.endpoint}, {criterion}, landmark {month:g} months"
         gone = rows.time_months <= compute_landmark_limit(month)
-        losses.append(
-            attrition_row(
-                "endpoints", "patients", step, "observation ended by the landmark", n, int(gone.sum())
-            )
-        )
-        state = compute_state_at(histories.groups, month)
-        unknown = int((~gone & (state == 0)).sum())
+        left = n - int(gone.sum())
+        unknown = int((~gone & (compute_state_at(histories.groups, month) == 0)).sum())
+        ended = "observation ended by the landmark"
         reason = "no evaluable scan by the landmark (counted as non-responder, in no response group)"
-        losses.append(attrition_row("endpoints", "patients", step, reason, n - int(gone.sum()), unknown))
+        losses.append(attrition_row("endpoints", "patients", step, ended, n, n - left))
+        losses.append(attrition_row("endpoints", "patients", step, reason, left, unknown))
     return losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-COMPETING_TABLES = ("competing_risks", "competing_tests", "fine_gray")
-
 
 def name_causes(definition: EndpointDefinition) -> dict[int, str]:
     """Names of the event codes 1 and 2 of an endpoint."""
@@ -41,12 +40,11 @@ def summarise_competing_risks(
     (Gray) and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
     left out.
     """
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPETING_TABLES}
+    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
     for code, cause in causes.items():
         for group_by in (WHOLE, *groupings):
-            parts["competing_risks"].append(
-                _tabulate_incidence(rows, group_by, code, settings).assign(cause=cause)
-            )
+            incidence = _tabulate_incidence(rows, group_by, code, settings)
+            parts["competing_risks"].append(incidence.assign(cause=cause))
         if rows.entry_months is not None:
             continue
         tests = [_test_groups(rows, group_by, code) for group_by in groupings]
@@ -94,19 +92,9 @@ def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame |
         return None
     part, group = known
     test = compute_gray_test(compute_risk_table(part.data, group=group, cause=code))
-    ok = test.status == "ok"
-    return pd.DataFrame(
-        [
-            {
-                "group_by": group_by,
-                "test": "gray",
-                "statistic": test.statistic,
-                "df": float(test.degrees_of_freedom) if ok else np.nan,
-                "p_value": test.p_value,
-                "status": test.status,
-            }
-        ]
-    )
+    found = {name: getattr(test, name) for name in ("statistic", "p_value", "status")}
+    df = float(test.degrees_of_freedom) if test.status == "ok" else np.nan
+    return pd.DataFrame([{"group_by": group_by, "test": "gray", "df": df} | found])
 
 
 def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,6 @@ RATIO_COLUMNS = {
     "upper": "hazard_ratio_high",
 }
 RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
-MODEL_TABLES = ("cox", "cox_diagnostics", "cox_fit")
 GLOBAL = "global"
 MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
@@ -54,7 +54,7 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
     coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
     ``multivariable_imputed`` where covariates are missing.
     """
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in MODEL_TABLES}
+    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
     every = _covariates(rows.frame, settings)
     constant = [name for name in every.columns if every[name].dropna().nunique() < 2]
     if constant:
@@ -82,7 +82,7 @@ def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict
 
 
 def _covariates(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    names = tuple(dict.fromkeys((*settings.covariates, *settings.group_by)))
+    names = dict.fromkeys((*settings.covariates, *settings.group_by))
     return derive_covariates(frame, tuple(name for name in names if name in frame.columns))
 
 
@@ -141,22 +141,10 @@ def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
 
 
 def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
-    estimated = bool(fit.estimated.any())
-    concordance = compute_cox_concordance(fit).concordance if estimated else np.nan
-    return pd.DataFrame(
-        [
-            {
-                "model": label,
-                "n": fit.n_patients,
-                "events": fit.n_events,
-                "log_likelihood_null": fit.log_likelihood_null,
-                "log_likelihood": fit.log_likelihood,
-                "concordance": concordance,
-                "ties": fit.ties,
-                "status": fit.status,
-            }
-        ]
-    )
+    concordance = compute_cox_concordance(fit).concordance if fit.estimated.any() else np.nan
+    row = {"model": label, "n": fit.n_patients, "events": fit.n_events, "concordance": concordance}
+    row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood", "ties", "status")}
+    return pd.DataFrame([row])
 
 
 def summarise_imputed_model(
@@ -176,21 +164,14 @@ def summarise_imputed_model(
         return None
     event = (rows.event == 1).astype(float)
     auxiliary = np.column_stack([event, compute_cumulative_hazard(rows)])
-    references = choose_references(covariates, settings.reference)
-    completed = impute_chained(
-        covariates.reset_index(drop=True), auxiliary, sets=sets, seed=settings.bootstrap.seed
-    )
-    fits = [
-        fit_cox(**(_model_input(rows, frame, None, settings) | {"references": references}))
-        for frame in completed
-    ]
+    references = {"references": choose_references(covariates, settings.reference)}
+    seed = settings.bootstrap.seed
+    completed = impute_chained(covariates.reset_index(drop=True), auxiliary, sets=sets, seed=seed)
+    fits = [fit_cox(**(_model_input(rows, frame, None, settings) | references)) for frame in completed]
     first = fits[0].table
     names = ["term", "level"]
-    if event.sum() <= len(first):
-        return None
-    if any(
-        fit.status not in ("ok", "few_events") or not fit.table[names].equals(first[names]) for fit in fits
-    ):
+    alike = all(fit.status in ("ok", "few_events") and fit.table[names].equals(first[names]) for fit in fits)
+    if event.sum() <= len(first) or not alike:
         return None
     pooled = pool_estimates(
         np.stack([fit.coefficients for fit in fits]),

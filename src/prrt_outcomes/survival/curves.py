@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-CURVE_TABLES = ("km_curve", "km_summary", "km_at_risk", "milestones")
 TICK_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MAXIMUM_TICKS = 10
 
@@ -33,7 +33,7 @@ def summarise_curves(
     """
     group = compute_group(rows.frame, group_by)
     ticks = choose_ticks(float(rows.time_months.max()))
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in CURVE_TABLES}
+    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
     for label, part in rows.split(group):
         curve = fit_curve(part, settings)
         made = {
@@ -64,9 +64,8 @@ def choose_ticks(longest_months: float) -> np.ndarray:
 def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
     """One row at 0, where survival is 1 by definition, and one at each distinct time."""
     at_start = len(part.time_months) if part.entry_months is None else int((part.entry_months <= 0).sum())
-    status = np.where(
-        np.isfinite(curve.lower), "ok", np.where(curve.survival == 1.0, "no_events", "too_few")
-    ).astype(object)
+    unknown = np.where(curve.survival == 1.0, "no_events", "too_few")
+    status = np.where(np.isfinite(curve.lower), "ok", unknown).astype(object)
     if curve.status == "competing_censored":
         status[:] = curve.status
 

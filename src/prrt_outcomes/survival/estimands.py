@@ -12,7 +12,7 @@ from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.tables.frames import stack_tables
@@ -82,7 +82,7 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     table = pd.DataFrame([_describe(part, level, settings) for level, part in rows.split(group)])
     ratios = _fit_ratios(rows, group, group_by, settings) if group_by != WHOLE else None
     if ratios is None:
-        empty = dict.fromkeys(("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value"), np.nan)
+        empty = dict.fromkeys(RATIO[2:], np.nan)
         return table.assign(group_by=group_by, reference=None, hazard_ratio_status=None, **empty)
     return table.merge(ratios, on="group", how="left").assign(group_by=group_by)
 
@@ -118,14 +118,7 @@ def _fit_ratios(
         confidence=settings.confidence.level,
     )
     table = fit.table.rename(columns=RATIO_COLUMNS | {"level": "group", "status": "hazard_ratio_status"})
-    kept = [
-        "group",
-        "hazard_ratio",
-        "hazard_ratio_low",
-        "hazard_ratio_high",
-        "p_value",
-        "hazard_ratio_status",
-    ]
+    kept = ["group", *RATIO[2:], "hazard_ratio_status"]
     return table[kept].assign(group=table["group"].astype(str), reference=reference)
 
 
@@ -164,14 +157,10 @@ def _kaplan_meier(members: pd.DataFrame, name: str, settings: AnalysisSettings, 
     row = {"quantity": name, "n": len(chosen), "spread": "interval"}
     if chosen.empty:
         return row | {"status": "too_few"}
-    curve = fit_kaplan_meier(
-        SurvivalData(
-            convert_days_to_months(chosen[f"{name}_days"].to_numpy(float)),
-            chosen[f"{name}_event"].to_numpy(int),
-        ),
-        interval=settings.confidence.type,
-        confidence=settings.confidence.level,
-    )
+    months = convert_days_to_months(chosen[f"{name}_days"].to_numpy(float))
+    data = SurvivalData(months, chosen[f"{name}_event"].to_numpy(int))
+    confidence = settings.confidence
+    curve = fit_kaplan_meier(data, interval=confidence.type, confidence=confidence.level)
     median = compute_quantile(curve, 0.5)
     return row | {
         "events": curve.n_events,

@@ -67,10 +67,7 @@ def summarise_group_tests(
 
 def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
     labels = [compute_group(frame, name).astype(str) for name in strata]
-    joined = labels[0]
-    for label in labels[1:]:
-        joined = joined + " / " + label
-    return joined.to_numpy()
+    return np.array([" / ".join(row) for row in zip(*labels, strict=True)], dtype=object)
 
 
 def _test(table: RiskTable, name: str) -> dict:
@@ -80,20 +77,14 @@ def _test(table: RiskTable, name: str) -> dict:
     else:
         statistic = result.statistic
         degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
-    return {
-        "test": name,
-        "statistic": statistic,
-        "df": degrees,
-        "p_value": result.p_value,
-        "status": result.status,
-    }
+    found = {"test": name, "statistic": statistic, "df": degrees}
+    return found | {"p_value": result.p_value, "status": result.status}
 
 
 def _test_all(table: RiskTable) -> pd.DataFrame:
     names = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
-    return pd.DataFrame([_test(table, name) for name in names]).assign(
-        group="", reference="", p_adjusted=np.nan
-    )
+    found = pd.DataFrame([_test(table, name) for name in names])
+    return found.assign(group="", reference="", p_adjusted=np.nan)
 
 
 def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> pd.DataFrame:
@@ -106,10 +97,8 @@ def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> p
                 first, second = labels[later], labels[earlier]
                 if first == reference:
                     first, second = second, first
-                columns = [table.groups.index(second), table.groups.index(first)]
-                pairs.append(
-                    _test(table.select_groups(columns), name) | {"group": first, "reference": second}
-                )
+                pair = table.select_groups([table.groups.index(second), table.groups.index(first)])
+                pairs.append(_test(pair, name) | {"group": first, "reference": second})
         frame = pd.DataFrame(pairs)
         written.append(frame.assign(p_adjusted=compute_holm(frame["p_value"].to_numpy(dtype=float))))
     return pd.concat(written, ignore_index=True)

@@ -13,14 +13,6 @@ from prrt_outcomes.tables.frames import stack_tables
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-SCAN_COLUMNS = (
-    "n",
-    "median_days",
-    "lower_quartile_days",
-    "upper_quartile_days",
-    "minimum_days",
-    "maximum_days",
-)
 SCANS_SHOWN = 12
 
 
@@ -41,11 +33,8 @@ def derive_scan_intervals(
     primary = responses["primary_reader"].fillna(False).astype(bool)
     own = primary if reader is None else responses["reader"] == reader
     rows = responses[(responses["criterion"] == criterion) & own]
-    scans = (
-        rows[["patient_id", "assessment_date"]]
-        .drop_duplicates()
-        .sort_values(["patient_id", "assessment_date"])
-    )
+    keys = ["patient_id", "assessment_date"]
+    scans = rows[keys].drop_duplicates().sort_values(keys)
     end = endpoint.set_index("patient_id")["end_date"]
     scans = scans[scans["assessment_date"] <= scans["patient_id"].map(end)]
     scans = scans.merge(analysis_set, on="patient_id", how="inner")
@@ -92,8 +81,9 @@ def _quartiles(days: pd.Series, study: Study) -> dict:
     late = np.nan
     if planned is not None:
         late = float((days > planned + study.assessment_window_days).mean())
-    values = (len(days), median, low, high, days.min(), days.max())
-    return dict(zip(SCAN_COLUMNS, values, strict=True)) | {"share_late": late}
+    quartiles = {"median_days": median, "lower_quartile_days": low, "upper_quartile_days": high}
+    extremes = {"minimum_days": days.min(), "maximum_days": days.max()}
+    return {"n": len(days), **quartiles, **extremes, "share_late": late}
 
 
 def _test(intervals: pd.DataFrame, study: Study) -> dict:

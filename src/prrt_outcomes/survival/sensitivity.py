@@ -62,15 +62,10 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     criterion = study.endpoints[0].criterion or study.response.primary_criterion
     reader = study.endpoints[0].reader
     intervals = derive_scan_intervals(tables["responses"], rows, analysis_set, criterion, reader)
-    scan_table, scan_test = summarise_scan_intervals(intervals, groupings, study)
-    return {
-        "sensitivity": stack_tables(
-            "sensitivity", [part.assign(endpoint=name) for part in (*parts, medians, tipping)]
-        ),
-        "interval_censored_curve": stack_tables("interval_censored_curve", [curve.assign(endpoint=name)]),
-        "scan_intervals": stack_tables("scan_intervals", [scan_table]),
-        "scan_interval_test": stack_tables("scan_interval_test", [scan_test]),
-    }
+    repeated = [part.assign(endpoint=name) for part in (*parts, medians, tipping)]
+    scans = [[table] for table in summarise_scan_intervals(intervals, groupings, study)]
+    made = (repeated, [curve.assign(endpoint=name)], *scans)
+    return {table: stack_tables(table, own) for table, own in zip(SENSITIVITY_OUTPUTS, made, strict=True)}
 
 
 def find_cutoff(estimands: pd.DataFrame, endpoint: str) -> pd.Timestamp:
@@ -127,26 +122,18 @@ def _analyse(
     study: Study,
 ) -> pd.DataFrame:
     """Medians and hazard ratios of one analysis, with the number of patients it changes."""
-    both = rows[["patient_id", "time_days", "event"]].merge(
-        changed[["patient_id", "time_days", "event"]], on="patient_id", how="left", suffixes=("", "_new")
-    )
-    differs = ((both["time_days"] - both["time_days_new"]).abs() > SAME_DAYS) | (
-        both["event"] != both["event_new"]
-    )
+    columns = ["patient_id", "time_days", "event"]
+    both = rows[columns].merge(changed[columns], on="patient_id", how="left", suffixes=("", "_new"))
+    differs = (both["time_days"] - both["time_days_new"]).abs() > SAME_DAYS
+    differs |= both["event"] != both["event_new"]
     patients = select_endpoint_rows(changed, analysis_set, study.endpoints[0].name)
     parts = []
     for group_by in groupings:
         if patients is None:
             continue
+        counts = {"n_changed": int(differs.sum()), "n_eligible": eligible} if group_by == WHOLE else {}
         table = compare_groups(patients, group_by, study.analysis)
-        whole = group_by == WHOLE
-        parts.append(
-            table.assign(
-                analysis=analysis,
-                n_changed=int(differs.sum()) if whole else None,
-                n_eligible=eligible if whole else None,
-            )
-        )
+        parts.append(table.assign(analysis=analysis, **counts))
     return stack_tables("sensitivity", parts)
 
 
@@ -244,10 +231,9 @@ def find_tipping_points(
         for level in group.cat.categories:
             if level != reference:
                 pair = group.isin([level, reference]).to_numpy()
-                found.append(
-                    _find_tipping_point(part.select(pair), (group[pair] == level).to_numpy(), settings.alpha)
-                    | {"group_by": group_by, "group": str(level), "reference": reference}
-                )
+                member = (group[pair] == level).to_numpy()
+                key = {"group_by": group_by, "group": str(level), "reference": reference}
+                found.append(_find_tipping_point(part.select(pair), member, settings.alpha) | key)
     return pd.DataFrame(found).assign(analysis="tipping_point") if found else pd.DataFrame()
 
 
@@ -285,8 +271,6 @@ def _p_after(rows: EndpointRows, event: np.ndarray, member: np.ndarray, changed:
 
 def _test(rows: EndpointRows, event: np.ndarray, member: np.ndarray) -> tuple[float, float, str]:
     """p-value, signed root and status of the log-rank test; positive where the group has more events."""
-    table = compute_risk_table(
-        SurvivalData(rows.time_months, event, entry=rows.entry_months), group=member.astype(int)
-    )
-    test = compute_logrank(table)
+    data = SurvivalData(rows.time_months, event, entry=rows.entry_months)
+    test = compute_logrank(compute_risk_table(data, group=member.astype(int)))
     return float(test.p_value), float(test.z), test.status

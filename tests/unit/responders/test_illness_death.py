@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.responders.illness_death import (
-    bootstrap_expected_months,
-    compute_expected_months,
-    fit_state_occupation,
-)
+from prrt_outcomes.responders.illness_death import compute_expected_months, estimate_occupation
 from prrt_outcomes.responders.states import BINARY, StateHistory, derive_state_rows
 
 
@@ -23,9 +19,10 @@ def test_without_censoring_occupation_is_the_share_of_patients():
     generator = np.random.default_rng(4)
     time, onset = generator.exponential(20, 200), generator.exponential(25, 200)
     onset = np.where(onset < time, onset, np.inf)
-    occupation = fit_state_occupation(rows_of(time, np.ones(200, dtype=int), onset))
+    rows = rows_of(time, np.ones(200, dtype=int), onset)
+    times, probability = estimate_occupation(rows, np.ones((1, 200)))
     for month in (3.0, 10.0, 30.0):
-        found = occupation.probability[np.searchsorted(occupation.time, month, side="right") - 1]
+        found = probability[0, np.searchsorted(times, month, side="right") - 1]
         inside = (onset <= month) & (time > month)
         expected = [np.mean((time > month) & ~inside), np.mean(inside), np.mean(time <= month)]
         assert found == pytest.approx(expected, abs=1e-12)
@@ -34,12 +31,12 @@ def test_without_censoring_occupation_is_the_share_of_patients():
 def test_by_hand_with_a_censored_patient():
     """At 1 a responds, at 2 b is censored, at 3 c has the event, at 4 a has it."""
     rows = rows_of([4, 2, 3], [1, 0, 1], [1, np.inf, np.inf])
-    occupation = fit_state_occupation(rows)
-    assert occupation.time.tolist() == [0, 1, 2, 3, 4]
-    assert occupation.probability[:, 0] == pytest.approx([1, 2 / 3, 2 / 3, 0, 0])
-    assert occupation.probability[:, 1] == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3, 0])
-    assert occupation.probability.sum(axis=1) == pytest.approx(np.ones(5))
-    assert compute_expected_months(occupation, 4.0) == pytest.approx([1 + 2 * 2 / 3, 1, 2 / 3])
+    time, probability = estimate_occupation(rows, np.ones((1, 3)))
+    assert time.tolist() == [0, 1, 2, 3, 4]
+    assert probability[0, :, 0] == pytest.approx([1, 2 / 3, 2 / 3, 0, 0])
+    assert probability[0, :, 1] == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3, 0])
+    assert probability[0].sum(axis=1) == pytest.approx(np.ones(5))
+    assert compute_expected_months(time, probability, 4.0)[0] == pytest.approx([1 + 2 * 2 / 3, 1, 2 / 3])
 
 
 def test_months_in_all_states_add_up_to_the_horizon():
@@ -48,6 +45,7 @@ def test_months_in_all_states_add_up_to_the_horizon():
     event = (generator.random(50) < 0.7).astype(int)
     rows = rows_of(time, event, np.where(generator.random(50) < 0.4, time / 2, np.inf))
     weights = np.vstack([np.ones(50), generator.multinomial(50, np.full(50, 0.02), size=20)])
-    found = bootstrap_expected_months(rows, weights.astype(float), 24.0)
+    found = compute_expected_months(*estimate_occupation(rows, weights.astype(float)), 24.0)
     assert found.sum(axis=1) == pytest.approx(np.full(21, 24.0))
-    assert found[0] == pytest.approx(compute_expected_months(fit_state_occupation(rows), 24.0))
+    whole = compute_expected_months(*estimate_occupation(rows, np.ones((1, 50))), 24.0)
+    assert found[0] == pytest.approx(whole[0])

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.balance_plots import plot_love
 from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
 from prrt_outcomes.figures.control_forests import plot_control_forest
-from prrt_outcomes.figures.endpoints_plots import plot_attrition_flow
+from prrt_outcomes.figures.controls_figures import plot_love
+from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_grade_shift, plot_worst_grades

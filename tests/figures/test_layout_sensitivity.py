@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.balance_plots import plot_overlap
 from prrt_outcomes.figures.control_curve import plot_weighted_curves
 from prrt_outcomes.figures.control_forests import plot_all_estimates, plot_medians, plot_worst_cases
-from prrt_outcomes.figures.endpoints_plots import plot_scan_intervals
+from prrt_outcomes.figures.controls_figures import plot_overlap
+from prrt_outcomes.figures.endpoints_figures import plot_scan_intervals
 from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from prrt_outcomes.figures.controls_figures import CONTROLS_INPUTS, draw_controls
 from prrt_outcomes.figures.endpoints_figures import ENDPOINTS_INPUTS, draw_endpoints
+from prrt_outcomes.figures.figure import Figure, has_rows
 from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_responders
 from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
 from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
 from prrt_outcomes.figures.survival_figures import SURVIVAL_INPUTS, draw_survival
 from prrt_outcomes.figures.treatment_figures import TREATMENT_INPUTS, draw_treatment
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from prrt_outcomes.figures.figure import Figure
 
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "treatment": (TREATMENT_INPUTS, draw_treatment),
@@ -37,7 +34,6 @@ def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dic
 
     Figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
-    from prrt_outcomes.figures.rows import has_rows
 
     inputs, draw = CHAPTERS[chapter]
     figures = draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)

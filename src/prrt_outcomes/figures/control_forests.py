@@ -46,13 +46,13 @@ SERIES = {
 }
 
 
-def _ratio_axis(level: float) -> Axis:
-    return Axis(f"Ratio ({format_level(level)} CI)", title="Ratio", below="cohort better | control better")
+def _ratio_axis(style: FigureStyle) -> Axis:
+    return Axis(
+        f"Ratio ({format_level(style.level)} CI)", title="Ratio", below="cohort better | control better"
+    )
 
 
-def plot_control_forest(
-    controls: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, primary: str = ""
-):
+def plot_control_forest(controls: pd.DataFrame, style: FigureStyle, title: str, primary: str = ""):
     """Draw every ratio of the cohort against each control with its interval.
 
     `controls`: rows of `controls`; those that are ratios are drawn.
@@ -60,7 +60,7 @@ def plot_control_forest(
     """
     records = list_comparisons(controls, primary)
     columns = SIZES | {"p": "p"}
-    return plot_forest(Forest(records, [_ratio_axis(level)], title, BELOW, columns, ("n",), CONTROLS), style)
+    return plot_forest(Forest(records, [_ratio_axis(style)], title, BELOW, columns, ("n",), CONTROLS), style)
 
 
 def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
@@ -92,12 +92,7 @@ def _method_words(row: dict) -> str:
 
 
 def plot_all_estimates(
-    controls: pd.DataFrame,
-    choices: pd.DataFrame,
-    verdicts: dict[str, str],
-    style: FigureStyle,
-    title: str,
-    level: float = 0.95,
+    controls: pd.DataFrame, choices: pd.DataFrame, verdicts: dict[str, str], style: FigureStyle, title: str
 ):
     """Draw every estimate of one control and what it becomes under other choices, from best to worst.
 
@@ -114,7 +109,7 @@ def plot_all_estimates(
     words = verdicts.get(str(quoted["weights"].iloc[0]) if len(quoted) else "none", "")
     subtitle = BELOW + (f". Rating: {words}" if words else "")
     return plot_forest(
-        Forest(records, [_ratio_axis(level)], title, subtitle, SIZES, ("n",), ESTIMATES), style
+        Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES), style
     )
 
 
@@ -151,12 +146,7 @@ def _choice_words(row: dict) -> str:
 
 
 def plot_worst_cases(
-    controls: pd.DataFrame,
-    choices: pd.DataFrame,
-    primary: str,
-    style: FigureStyle,
-    title: str,
-    level: float = 0.95,
+    controls: pd.DataFrame, choices: pd.DataFrame, primary: str, style: FigureStyle, title: str
 ):
     """Draw of every control the estimate that is quoted, and the lowest and highest of all others, on one axis.
 
@@ -179,7 +169,7 @@ def plot_worst_cases(
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
     return plot_forest(
-        Forest(records, [_ratio_axis(level)], title, subtitle, SIZES, ("n",), ESTIMATES), style
+        Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES), style
     )
 
 
@@ -193,9 +183,7 @@ def _record(name: str, row: dict, series: str) -> dict:
     return {"name": name, "series": series, "n": words} | keep
 
 
-def plot_medians(
-    medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95
-):
+def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the median of the cohort among those of the arms of the library, with the summary of each treatment.
 
     `medians`: rows of `control_medians` of one endpoint.
@@ -203,7 +191,9 @@ def plot_medians(
 
     An arm that shares patients with another, or whose interval is not known, is drawn but not summed up.
     """
-    axis = Axis(f"Months ({format_level(level)} CI)", "median_months", ratio=False, title="Median, months")
+    axis = Axis(
+        f"Months ({format_level(style.level)} CI)", "median_months", ratio=False, title="Median, months"
+    )
     subtitle = "Series differ in patients, scans and criteria: a place in this list is no comparison"
     columns = {"group": "Tumours", "n": "n"}
     records = list_medians(medians, summary)

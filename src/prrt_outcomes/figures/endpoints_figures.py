@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from textwrap import fill
 
+import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.endpoints_plots import (
-    has_intervals,
-    list_flow,
-    pick_flow,
-    plot_attrition_flow,
-    plot_scan_intervals,
-)
-from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_curve import plot_turnbull
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
-from prrt_outcomes.figures.theme import figure_style
-from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_column, name_endpoint
+from prrt_outcomes.figures.theme import (
+    INK,
+    QUIET,
+    WARNING,
+    FigureStyle,
+    color_groups,
+    dress,
+    figure_style,
+    group_scales,
+)
+from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
+from prrt_outcomes.wording.terms import (
+    endpoint_titles,
+    inside_sentence,
+    name_code,
+    name_column,
+    name_endpoint,
+    name_term,
+    spell_name,
+)
 
 ENDPOINTS_INPUTS = (
     "attrition",
@@ -52,7 +65,7 @@ def _draw_flow(tables, study) -> Iterator[Figure]:
 
 def _draw_definitions(tables, study) -> Iterator[Figure]:
     """Each endpoint under all its definitions, and the primary one under all sensitivity analyses."""
-    titles, level = endpoint_titles(study), study.analysis.confidence.level
+    titles = endpoint_titles(study)
     group_by = next(iter(study.analysis.group_by), "")
     kinds = (
         ("estimand_comparison", "variant", "estimands", "every definition",
@@ -67,7 +80,7 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
         for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):
             title = name_endpoint(endpoint, titles)
             style = figure_style(study)
-            plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by, level)
+            plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
                 yield Figure(f"{name}_{endpoint}", plot, f"{title} {caption}", (table,), leading=leading)
@@ -102,3 +115,179 @@ def _draw_scan_intervals(tables, study) -> Iterator[Figure]:
             caption = f"{title}: in a group that is scanned more rarely, progression is dated later."
             sources = ("scan_intervals", "scan_interval_test")
             yield Figure(f"scan_intervals_{group_by}", plot, caption, sources)
+
+
+MOST_SCANS = 8
+LEAST_INTERVALS = 5
+MOST_STEPS = 12
+BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoints")
+
+
+def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw median and quartiles of the days before each scan, one point a group.
+
+    `intervals`: rows of `scan_intervals` of one grouping.
+    `test`: the row of `scan_interval_test` of that grouping, or none.
+
+    Scans with fewer than 5 intervals of a group and those after the eighth are in the table only.
+    """
+    import plotnine as p9
+
+    rows = _shown(intervals)
+    group_by = str(rows["group_by"].iloc[0])
+    groups = list(dict.fromkeys(rows["group"].astype(str)))
+    rows = rows.assign(group=pd.Categorical(rows["group"].astype(str), groups))
+    words = interval_words(test)
+    apart = p9.position_dodge(width=0.7)
+    planned = rows["planned_days"].dropna()
+    plot = p9.ggplot(rows, p9.aes("number", "median_days", color="group"))
+    if len(planned):
+        words += ". Dashed: planned interval"
+        plot += p9.geom_hline(yintercept=float(planned.iloc[0]), linetype="dashed", color=QUIET, size=0.35)
+    subtitle = p9.element_text(
+        size=style.small, ha="left", colour=WARNING if words.startswith("Intervals differ") else QUIET
+    )
+    names = {g: fill(name_code(group_by, g), 26) for g in groups}
+    height = max(3.2 * style.scale, (sum(n.count("\n") + 1.6 for n in names.values()) + 4) * style.row_in)
+    return (
+        plot
+        + p9.geom_linerange(
+            p9.aes(ymin="lower_quartile_days", ymax="upper_quartile_days"), position=apart, size=style.line
+        )
+        + p9.geom_point(position=apart, size=1.8 * style.scale, stroke=0)
+        + group_scales(groups, names, color_groups(group_by, groups))[:1]
+        + p9.scale_x_continuous(minor_breaks=[], breaks=list(range(1, int(rows["number"].max()) + 1)))
+        + p9.scale_y_continuous(minor_breaks=[], limits=(0, None))
+        + dress(
+            style,
+            height,
+            legend="right",
+            title=title,
+            subtitle=fill(words, 112),
+            x="Number of the scan after the first cycle",
+            y="Days",
+            plot_subtitle=subtitle,
+        )
+    )
+
+
+def has_intervals(intervals: pd.DataFrame | None) -> bool:
+    """Whether there is a scan with enough intervals to be drawn."""
+    return intervals is not None and len(intervals) > 0 and len(_shown(intervals)) > 0
+
+
+def _shown(intervals: pd.DataFrame) -> pd.DataFrame:
+    rows = intervals[intervals["scan"].astype(str).ne("all")]
+    rows = rows.assign(number=rows["scan"].astype(int))
+    return rows[rows["number"].le(MOST_SCANS) & rows["n"].ge(LEAST_INTERVALS)]
+
+
+def interval_words(test: pd.DataFrame) -> str:
+    """Result of the test in words; a difference is flagged."""
+    if test is None or test.empty or pd.isna(test["p_value"].iloc[0]):
+        return "Median and quartiles of the days before each scan"
+    row = test.iloc[0]
+    words = (
+        f"largest difference of medians {format_number(row['difference_days'], 0)} days, Kruskal-Wallis "
+        f"{format_p_value(row['p_value'], name='p')}"
+    )
+    if str(row["verdict"]) == "differ":
+        return f"Intervals differ between the groups, so their progression is dated unequally: {words}"
+    return f"Median and quartiles of the days before each scan; similar between the groups: {words}"
+
+
+def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
+    """Losses on the way to the analysis of one endpoint; those of the other analyses are in the table only.
+
+    `primary`: name of the primary endpoint.
+    """
+    step = attrition["step"].astype(str)
+    stage = step.str.split(":").str[0]
+    own = step.str.match(rf"survival: {primary}(?: |,|$)")
+    return attrition[stage.isin(BEFORE_ANALYSIS) | own]
+
+
+def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
+    """Steps that lost patients, in order."""
+    lost = attrition[attrition["unit"].astype(str).eq("patients") & attrition["n_lost"].fillna(0).gt(0)]
+    steps = []
+    for step, part in lost.groupby(["step"], sort=False, observed=True):
+        reasons = [(str(r.reason), int(r.n_lost)) for r in part.itertuples()]
+        before, after = int(part["n_before"].iloc[0]), int(part["n_after"].iloc[-1])
+        steps.append((str(step[0]), before, after, reasons))
+    return steps
+
+
+def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str):
+    """Draw a box a step that lost patients, with its reasons beside it.
+
+    At most 12 steps are drawn, the first ones; all are in the table. A step that does not continue the one before it
+    (another table, another analysis) starts from its own count and is joined by no arrow.
+    """
+    import plotnine as p9
+
+    everything = list_flow(attrition)
+    more = f"; the first {MOST_STEPS} of {len(everything)} steps" if len(everything) > MOST_STEPS else ""
+    boxes, arrows = _lay_flow(everything[:MOST_STEPS])
+    sides = {"main": (0.0, 46.0), "reasons": (52.0, 120.0)}
+    boxes = boxes.assign(
+        left=boxes["side"].map(lambda s: sides[s][0]), right=boxes["side"].map(lambda s: sides[s][1])
+    )
+    lines = float(-boxes["low"].min())
+    arrows = pd.DataFrame(
+        [{"x": 46.0, "xend": 52.0, "y": y, "yend": y} for y in boxes.loc[boxes["side"].eq("main"), "middle"]]
+        + [{"x": 23.0, "xend": 23.0, "y": a, "yend": b} for a, b in arrows]
+    )
+    return (
+        p9.ggplot(boxes)
+        + p9.geom_rect(
+            p9.aes(xmin="left", xmax="right", ymin="low", ymax="high", fill="side"), color=QUIET, size=0.35
+        )
+        + p9.geom_text(p9.aes("left + 1.5", "middle", label="label"), ha="left", size=style.small, color=INK)
+        + p9.geom_segment(
+            arrows,
+            p9.aes("x", "y", xend="xend", yend="yend"),
+            color=INK,
+            size=0.35,
+            arrow=p9.arrow(length=0.05, type="closed", angle=22),
+        )
+        + p9.scale_fill_manual(values={"main": "#FFFFFF", "reasons": "#F5F7F9"})
+        + p9.scale_x_continuous(minor_breaks=[], limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
+        + p9.scale_y_continuous(minor_breaks=[], expand=(0, 0.4), breaks=[])
+        + dress(
+            style,
+            lines * style.row_in * 1.12 + 0.9 * style.scale,
+            legend="none",
+            title=title,
+            subtitle=f"Steps that lost patients, with reasons{more}",
+            axis_line=p9.element_blank(),
+        )
+    )
+
+
+def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
+    """Boxes from the top down, in lines of text, and where an arrow leads from one step to the next."""
+    boxes, arrows = [], []
+    at, previous = 0.0, None
+    for step, before, after, reasons in steps:
+        main = fill(_step_words(step), 44)
+        main += f"\n{format_count(before)} patients before, {format_count(after)} after"
+        side = "\n".join(fill(f"{format_count(n)}: {reason}", 64) for reason, n in reasons)
+        height = max(main.count("\n"), side.count("\n")) + 2.0
+        if previous == before:
+            arrows.append((at + 1.4, at))
+        for label, name in ((main, "main"), (side, "reasons")):
+            boxes.append({"side": name, "label": label, "low": at - height, "high": at})
+        at -= height + 1.4
+        previous = after
+    frame = pd.DataFrame(boxes)
+    return frame.assign(middle=np.mean([frame["low"], frame["high"]], axis=0)), arrows
+
+
+def _step_words(step: str) -> str:
+    """`survival: pfs by arm` as `Survival: progression-free survival by arm`."""
+    stage, _, rest = step.partition("survival: ")
+    if stage or not rest:
+        return spell_name(step)
+    endpoint = re.split("[ ,]", rest)[0]
+    return f"Survival: {inside_sentence(name_term(endpoint))}{rest.removeprefix(endpoint)}".replace("_", " ")

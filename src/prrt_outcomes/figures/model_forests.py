@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
-from prrt_outcomes.figures.rows import pick_rows
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
 from prrt_outcomes.wording.numbers import format_count, format_level, format_number, format_p_value
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
@@ -34,9 +34,7 @@ class RatioWords:
     models: Mapping[str, str] = field(default_factory=dict)
 
 
-def plot_cox_forest(
-    cox: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95, words: RatioWords | None = None
-):
+def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: RatioWords | None = None):
     """Draw the hazard ratios of the models of one endpoint, one row a level, one panel a model.
 
     `cox`: rows of `cox` of one endpoint.
@@ -55,7 +53,7 @@ def plot_cox_forest(
         heading = words.models.get(model) or name_term(model)
         axes.append(
             Axis(
-                f"{words.short} ({format_level(level)} CI)",
+                f"{words.short} ({format_level(style.level)} CI)",
                 *names,
                 title=heading,
                 below=words.below,
@@ -113,9 +111,7 @@ def _text(code: object) -> str:
     return "" if pd.isna(code) else str(code)
 
 
-def plot_definitions(
-    table: pd.DataFrame, column: str, style: FigureStyle, title: str, group_by: str, level: float = 0.95
-):
+def plot_definitions(table: pd.DataFrame, column: str, style: FigureStyle, title: str, group_by: str):
     """Draw median and hazard ratio of one endpoint under each definition or analysis.
 
     `table`: rows of `estimand_comparison` (column `variant`, empty for the endpoint as defined) or of `sensitivity`
@@ -133,7 +129,7 @@ def plot_definitions(
     records = [r for r in records if pd.notna(r["median_low"]) or pd.notna(r["hazard_ratio"])]
     if not records:
         return None
-    percent = format_level(level)
+    percent = format_level(style.level)
     axes = [
         Axis(
             f"Median ({percent} CI)",
@@ -178,7 +174,7 @@ def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dic
     return record
 
 
-def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the effect within each level of each subgroup with the p-value of the interaction.
 
     `subgroups`: rows of `subgroups` of one endpoint.
@@ -207,10 +203,10 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str, leve
         )
     subtitle = f"Hazard ratio of {inside_sentence(effect)} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
-    return plot_forest(Forest(records, [_ratio_axis(level)], title, subtitle, columns, ("events",)), style)
+    return plot_forest(Forest(records, [_ratio_axis(style)], title, subtitle, columns, ("events",)), style)
 
 
-def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the hazard ratio of each group within periods of follow-up.
 
     `periods`: rows of `hazard_ratio_periods` of one endpoint and grouping.
@@ -231,11 +227,11 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str, level: f
     if len(p_value):
         subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"
     columns = {"events": "Events/n"}
-    return plot_forest(Forest(records, [_ratio_axis(level)], title, subtitle, columns, ("events",)), style)
+    return plot_forest(Forest(records, [_ratio_axis(style)], title, subtitle, columns, ("events",)), style)
 
 
-def _ratio_axis(level: float) -> Axis:
-    return Axis(f"HR ({format_level(level)} CI)", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
+def _ratio_axis(style: FigureStyle) -> Axis:
+    return Axis(f"HR ({format_level(style.level)} CI)", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
 
 
 def _ratio_record(name: str, row: dict) -> dict:

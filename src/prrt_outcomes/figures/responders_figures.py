@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
     list_parts,
@@ -15,7 +15,6 @@ from prrt_outcomes.figures.responder_plots import (
     plot_responder_curves,
     plot_states,
 )
-from prrt_outcomes.figures.rows import has_rows, pick_rows
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint
@@ -128,7 +127,6 @@ def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
         predictors.assign(model=predictors["outcome"].astype(str), events=float("nan")),
         figure_style(study),
         title,
-        study.analysis.confidence.level,
         words,
     )
     caption = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.response_plots import (
     plot_movement,
@@ -14,7 +14,6 @@ from prrt_outcomes.figures.response_plots import (
     plot_swimmer,
     plot_waterfall,
 )
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.treatment.periods import find_first_cycles
@@ -64,7 +63,7 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
                 part = pd.concat([whole, pick_rows(rows, group_by=group_by)])
                 by = inside_sentence(name_column(group_by))
             title = f"{named}, best response ({kind})" + (f", by {by}" if by else "")
-            plot = plot_response_bars(part, figure_style(study), title, study.analysis.confidence.level)
+            plot = plot_response_bars(part, figure_style(study), title)
             caption = (
                 f"Best response by {named}{' and ' if by else ''}{by}. Every treated patient is counted; shares under "
                 "5% have no number."
@@ -103,9 +102,8 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
         return
     renamed = {c: c.replace("odds_ratio", "hazard_ratio") for c in rows if c.startswith("odds_ratio")}
     named = criterion_title(criterion, definitions)
-    level = study.analysis.confidence.level
     title = f"Objective response by {named}"
-    plot = plot_cox_forest(rows.rename(columns=renamed), figure_style(study), title, level, ODDS)
+    plot = plot_cox_forest(rows.rename(columns=renamed), figure_style(study), title, ODDS)
     caption = f"Odds of an objective response by {named}: logistic models."
     yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
 

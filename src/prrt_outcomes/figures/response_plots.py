@@ -36,7 +36,7 @@ MARKS = {
 TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FFFFFF"}
 
 
-def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the shares of best responses of each group, with rates and their intervals beside the bars.
 
     `rates`: rows of `response_rates` of one criterion, one grouping and one of confirmed or not; the rows `all` may
@@ -54,7 +54,7 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str, leve
         for column, g, n in order.itertuples(index=False, name=None)
     }
     rows = list(labels)[::-1]
-    heads = {code: fill(f"{name}, {format_level(level)} CI", 18) for code, name in RATES.items()}
+    heads = {code: fill(f"{name}, {format_level(style.level)} CI", 18) for code, name in RATES.items()}
     columns = [SHARES, *heads.values()]
     frame["group"] = pd.Categorical(frame["group"], rows)
     bars = _stack_responses(frame, columns)

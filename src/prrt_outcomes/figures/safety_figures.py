@@ -7,8 +7,7 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure
-from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
 from prrt_outcomes.figures.theme import (
     GRADE_COLOURS,
     GRID,

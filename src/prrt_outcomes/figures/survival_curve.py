@@ -27,12 +27,10 @@ class CurveText:
 
     `title`: what is shown, such as ``Progression-free survival``.
     `time`: title of the time axis.
-    `level`: confidence level of the bands and of the medians, between 0 and 1.
     """
 
     title: str
     time: str = "Months since the first cycle"
-    level: float = 0.95
 
 
 def plot_survival_curve(
@@ -56,7 +54,7 @@ def plot_survival_curve(
     groups = list(dict.fromkeys(curve["group"].astype(str)))
     names = {g: name_code(group_by, g) for g in groups}
     medians = _median_words(summary)
-    below = _test_words(tests) if len(groups) > 1 else _single_words(summary, text)
+    below = _test_words(tests) if len(groups) > 1 else _single_words(summary, style)
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
         below += "competing events are censored here: read it with the cumulative incidence"
@@ -71,7 +69,7 @@ def plot_survival_curve(
             text.time,
             at_risk=at_risk,
             names=names,
-            legend_title=f"Events/patients, median in\nmonths ({format_level(text.level)} interval)",
+            legend_title=f"Events/patients, median in\nmonths ({format_level(style.level)} interval)",
         ),
         style,
     )
@@ -193,7 +191,7 @@ def _test_words(tests: pd.DataFrame | None) -> str:
     return "; ".join(parts)
 
 
-def _single_words(summary: pd.DataFrame, text: CurveText) -> str:
+def _single_words(summary: pd.DataFrame, style: FigureStyle) -> str:
     if summary.empty:
         return ""
     row = summary.iloc[0]
@@ -202,5 +200,5 @@ def _single_words(summary: pd.DataFrame, text: CurveText) -> str:
     )
     return (
         f"{row['n']:.0f} patients, {row['events']:.0f} events; median {median} months "
-        f"({format_level(text.level)} confidence interval)"
+        f"({format_level(style.level)} confidence interval)"
     )

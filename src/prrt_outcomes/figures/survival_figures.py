@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_periods, plot_subgroups
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_curve import CurveText, plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
 from prrt_outcomes.wording.terms import (
@@ -76,7 +75,7 @@ def grouped_endpoints(study) -> tuple[str, str]:
 def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
     if not set(CURVE_TABLES) <= set(tables):
         return
-    words = CurveText(title, time_title(endpoint, study), study.analysis.confidence.level)
+    words = CurveText(title, time_title(endpoint, study))
     for (group_by,), curve in iterate_groupings(tables["km_curve"], "group_by"):
         if group_by != "all" and endpoint not in grouped_endpoints(study):
             continue
@@ -108,7 +107,7 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
     if "competing_risks" not in tables:
         return
     risks, style = tables["competing_risks"], figure_style(study)
-    time, level = time_title(endpoint, study), study.analysis.confidence.level
+    time = time_title(endpoint, study)
     causes = list(dict.fromkeys(risks["cause"].astype(str)))
     words = {c: name_term(c) for c in causes}
     shown = ("all", *study.analysis.group_by[:1])
@@ -116,7 +115,7 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
         name = f"cumulative_incidence_{endpoint}_{group_by}"
         at_risk = pick_rows(tables.get("km_at_risk"), group_by=group_by)
         if group_by == "all":
-            text = CurveText(f"{title}: cumulative incidence", time, level)
+            text = CurveText(f"{title}: cumulative incidence", time)
             plot = plot_cumulative_incidence(part.assign(group=part["cause"]), at_risk, words, style, text)
             caption = (
                 f"{title}: cumulative incidence of each cause; a patient who has one can no longer have the "
@@ -126,7 +125,7 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
             continue
         first = pick_rows(part, cause=causes[0])
         names = {g: name_code(group_by, g) for g in dict.fromkeys(first["group"].astype(str))}
-        text = CurveText(f"{title}: cumulative incidence of {words[causes[0]].lower()}", time, level)
+        text = CurveText(f"{title}: cumulative incidence of {words[causes[0]].lower()}", time)
         p_value = _gray_p_value(tables.get("competing_tests"), causes[0], group_by)
         plot = plot_cumulative_incidence(first, at_risk, names, style, text, p_value, group_by)
         caption = (
@@ -147,7 +146,7 @@ def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     rows = tables["cox"][tables["cox"]["model"].astype("string").isin(list(ESTIMATE_COLOURS))]
     if has_rows(rows):
-        plot = plot_cox_forest(rows, figure_style(study), title, study.analysis.confidence.level)
+        plot = plot_cox_forest(rows, figure_style(study), title)
         caption = (
             f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
             "continues beyond the axis."
@@ -161,7 +160,7 @@ def _draw_imputed(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = tables["cox"][tables["cox"]["model"].astype("string").isin(IMPUTED)]
     if set(rows["model"].astype(str)) == set(IMPUTED):
         words = RatioWords("complete cases and multiple imputation", models={IMPUTED[0]: "Complete cases"})
-        plot = plot_cox_forest(rows, figure_style(study), title, study.analysis.confidence.level, words)
+        plot = plot_cox_forest(rows, figure_style(study), title, words)
         caption = (
             f"{title}: the multivariable model of patients without missing values, and of all by multiple "
             "imputation."
@@ -171,8 +170,7 @@ def _draw_imputed(tables, endpoint, study, title) -> Iterator[Figure]:
 
 def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
     if "subgroups" in tables:
-        level = study.analysis.confidence.level
-        plot = plot_subgroups(tables["subgroups"], figure_style(study), f"{title}: subgroups", level)
+        plot = plot_subgroups(tables["subgroups"], figure_style(study), f"{title}: subgroups")
         caption = (
             f"{title}: the effect within subgroups, with the test of interaction. Subgroup analyses are "
             "exploratory."
@@ -185,11 +183,10 @@ def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
     """Groupings whose hazards are not proportional, of the primary endpoint and overall survival."""
     if "hazard_ratio_periods" not in tables or endpoint not in grouped_endpoints(study):
         return
-    level = study.analysis.confidence.level
     for (group_by,), rows in iterate_groupings(tables["hazard_ratio_periods"], "group_by"):
         if not is_proportional(rows, study.analysis.alpha):
             what = f"{title} by {inside_sentence(name_column(group_by))}"
-            plot = plot_periods(rows, figure_style(study), what, level)
+            plot = plot_periods(rows, figure_style(study), what)
             caption = (
                 f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
             )

@@ -67,6 +67,7 @@ class FigureStyle:
     `width_in`: width of a figure in inches.
     `row_in`: height of one line of text in inches.
     `synthetic`: whether the stamp stands on the figure.
+    `level`: confidence level of all intervals.
     """
 
     name: str
@@ -76,6 +77,7 @@ class FigureStyle:
     width_in: float
     row_in: float
     synthetic: bool
+    level: float = 0.95
 
     @property
     def scale(self) -> float:
@@ -85,10 +87,9 @@ class FigureStyle:
 
 def figure_style(study) -> FigureStyle:
     """Style that a study asks for."""
-    synthetic = bool(study.synthetic)
-    if study.figures.style == "slides":
-        return FigureStyle("slides", 13.0, 11.5, 1.1, 12.0, 0.25, synthetic)
-    return FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, synthetic)
+    slides = study.figures.style == "slides"
+    sizes = ("slides", 13.0, 11.5, 1.1, 12.0, 0.25) if slides else ("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155)
+    return FigureStyle(*sizes, bool(study.synthetic), study.analysis.confidence.level)
 
 
 def pick_colours(groups: Sequence[str]) -> dict[str, str]:

@@ -7,8 +7,7 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure
-from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
 from prrt_outcomes.figures.theme import (
     FEW_COLOURS,
     GRID,
@@ -47,7 +46,7 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     delivery = pick_rows(tables.get("treatment_delivery"), group_by="all")
     if not has_rows(delivery):
         return []
-    style, level = figure_style(study), study.analysis.confidence.level
+    style = figure_style(study)
     items = delivery["item"].astype(str)
     shares = items.map(is_share) & delivery["value"].notna()
     eligible = items.str.startswith("eligibility_")
@@ -59,7 +58,7 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
          "Share of patients who did not meet a condition of the guidance at baseline, with exact intervals."),
     )  # fmt: skip
     return [
-        Figure(name, plot_delivery(delivery[rows], style, title, level), caption, TREATMENT_INPUTS)
+        Figure(name, plot_delivery(delivery[rows], style, title), caption, TREATMENT_INPUTS)
         for name, rows, title, caption in wanted
         if rows.any()
     ]
@@ -82,7 +81,7 @@ def is_share(item: str) -> bool:
     return not item.endswith(QUANTITIES)
 
 
-def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level: float = 0.95):
+def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):
     """Draw every share of the whole cohort as a point with its interval.
 
     `delivery`: rows of `treatment_delivery` that are shares and belong to the whole cohort.
@@ -115,7 +114,8 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str, level:
             style,
             lines * style.row_in + 1.0 * style.scale,
             title=title,
-            subtitle=f"Share of cycles or patients for whom it is known, with exact {format_level(level)} intervals",
+            subtitle="Share of cycles or patients for whom it is known, with exact "
+            f"{format_level(style.level)} intervals",
             panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
         )
         + share_columns([3.2, 1.6])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.figures.figure import has_rows, pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
 from prrt_outcomes.wording import numbers

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.rows import has_rows, pick_rows
+from prrt_outcomes.figures.figure import has_rows, pick_rows
 from prrt_outcomes.figures.safety_figures import phase_words
 from prrt_outcomes.figures.treatment_figures import is_share, name_item
 from prrt_outcomes.report import columns as col

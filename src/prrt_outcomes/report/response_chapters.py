@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.rows import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers

@@ -37,6 +37,9 @@ WITHOUT_SCANS = ("os",)
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
 NO_SCANS = "the endpoint needs no scans"
+TYPES_DIFFER = "tumour types have natural courses of their own: compare within tumour types, or weight"
+GRADES_DIFFER = "a higher grade progresses earlier: the side with more of it is put at a disadvantage"
+Shares = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Profile:
     progressive: float
     pretreated: float
     analogue: float
-    types: dict[str, float]
-    grades: dict[str, float]
+    types: Shares
+    grades: Shares
     scan_interval_weeks: float
     years: np.ndarray
 
@@ -95,11 +98,11 @@ def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) ->
     own = therapies.loc[therapies["kind"].astype("string").eq("ssa_long_acting").fillna(False)]
     if therapies.empty or frame["first_cycle"].isna().all():
         return float("nan")
-    start = resolve_partial_dates(own["start_date"], own["start_date_precision"], rule)
-    end = resolve_partial_dates(own["end_date"], own["end_date_precision"], rule)
-    given = pd.DataFrame(
-        {"patient_id": own["patient_id"].to_numpy(), "start": np.asarray(start), "end": np.asarray(end)}
+    start, end = (
+        np.asarray(resolve_partial_dates(own[f"{side}_date"], own[f"{side}_date_precision"], rule))
+        for side in ("start", "end")
     )
+    given = pd.DataFrame({"patient_id": own["patient_id"].to_numpy(), "start": start, "end": end})
     joined = given.merge(frame[["patient_id", "first_cycle", "last_cycle"]], on="patient_id", how="inner")
     during = (joined["start"] <= joined["last_cycle"]) & (
         joined["end"].isna() | (joined["end"] >= joined["first_cycle"])
@@ -111,7 +114,7 @@ def _share(values: pd.Series) -> float:
     return float(values.mean()) if values.notna().any() else float("nan")
 
 
-def _count_shares(values: pd.Series) -> dict[str, float]:
+def _count_shares(values: pd.Series) -> Shares:
     known = values.dropna().astype(str)
     known = known[known != UNKNOWN]
     return {str(level): float(share) for level, share in known.value_counts(normalize=True).items()}
@@ -163,7 +166,8 @@ def compare_descriptions(
 
     `patients` is the control's, where they are known one by one: what they show goes before words.
     """
-    types, grades = name_tumour_types(control.tumour_types), name_grades(control.grade)
+    types = control.tumour_types, name_tumour_types(control.tumour_types)
+    grades = control.grade, name_grades(control.grade)
     their_types, their_grades = (None, None) if patients is None else (patients.types, patients.grades)
     return [
         _progression(cohort, control, patients),
@@ -173,20 +177,8 @@ def compare_descriptions(
         _origin(control, rules),
         _era(cohort, control),
         _line(cohort, control, patients),
-        _compare_shares(
-            "tumour_type",
-            cohort.types,
-            their_types,
-            (control.tumour_types, types),
-            "tumour types have natural courses of their own: compare within tumour types, or weight",
-        ),
-        _compare_shares(
-            "grade",
-            cohort.grades,
-            their_grades,
-            (control.grade, grades),
-            "a higher grade progresses earlier: the side with more of it is put at a disadvantage",
-        ),
+        _compare_shares("tumour_type", cohort.types, their_types, types, TYPES_DIFFER),
+        _compare_shares("grade", cohort.grades, their_grades, grades, GRADES_DIFFER),
     ]
 
 
@@ -296,11 +288,7 @@ def _describe_line(side: Profile) -> str:
 
 
 def _compare_shares(
-    item: str,
-    ours: dict[str, float],
-    theirs: dict[str, float] | None,
-    said: tuple[str, frozenset[str]],
-    consequence: str,
+    item: str, ours: Shares, theirs: Shares | None, said: tuple[str, frozenset[str]], consequence: str
 ) -> ComparabilityItem:
     """Shares against shares where both are known, else against the codes that the words `said` allow."""
     shown, (words, codes) = _list_shares(ours), said
@@ -314,5 +302,5 @@ def _compare_shares(
     return _rate(item, shown, words, inside >= MOST, reason)
 
 
-def _list_shares(shares: dict[str, float]) -> str:
+def _list_shares(shares: Shares) -> str:
     return ", ".join(f"{code} {share:.0%}" for code, share in shares.items())

@@ -148,9 +148,7 @@ def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -
     shared: dict = {"endpoint": endpoint, "treatment": "this cohort", "basis": "Kaplan-Meier"}
     shared |= dict.fromkeys(("series", "role"), COHORT)
     shared |= dict.fromkeys(("arm", "study", "source_population"), study.study)
-    shared |= dict.fromkeys(("citation", "note"), "") | dict.fromkeys(
-        ("in_summary", "in_group_summary"), False
-    )
+    shared |= {"citation": "", "note": "", "in_summary": False, "in_group_summary": False}
     found = []
     for name in (WHOLE, *sorted(set(group) - {"unknown"})):
         inside = (group == name) | (name == WHOLE)

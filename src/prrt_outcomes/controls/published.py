@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
 from prrt_outcomes.controls.control_results import ComparisonData, ControlResults, comparison_row
 from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
@@ -26,12 +25,8 @@ from prrt_outcomes.controls.sensitivity import (
     vary_tumour_type,
 )
 from prrt_outcomes.controls.vocabulary import name_tumour_types
-from prrt_outcomes.controls.weighted_curves import tabulate_reference_curves
-from prrt_outcomes.controls.weighting import (
-    convert_baseline_to_targets,
-    list_baseline_covariates,
-    summarise_replicates,
-)
+from prrt_outcomes.controls.weighted_comparison import tabulate_reference_curves
+from prrt_outcomes.controls.weighting import derive_targets, summarise_replicates
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.weights import compute_effective_sample_size, draw_weights
 from prrt_outcomes.study.controls import LibraryControl
@@ -127,9 +122,7 @@ def compare_reweighted(
     variance, a Taylor series with weights taken as known, and with the bootstrap that refits the weights; both carry
     the uncertainty of the published arm) and `control_balance` but for the column control.
     """
-    names = list_baseline_covariates(control.baseline)
-    covariates = derive_covariates(cohort.frame, names).reset_index(drop=True)
-    targets = convert_baseline_to_targets(control.baseline, covariates)
+    covariates, targets = derive_targets(control.baseline, cohort.frame)
     shared: dict = {"weights": "maic", "n": len(cohort.time_months), "n_control": control.n}
     try:
         found = fit_maic(covariates, targets)

@@ -238,23 +238,20 @@ def measure_quality(
     published = control.published_median_months or (float(below[0]) if len(below) else np.nan)
     mean, ours = _area(curve.time, curve.survival), _area(curve.time, values)
     flat = float(count_flat_events(curve, found))
-    return [
-        _measure("survival", 0.0, distance, distance, control.limit_survival),
-        _measure("at_risk", 0.0, at_risk, at_risk, control.limit_at_risk),
-        _measure("events", wanted, events, abs(events - wanted) / max(wanted, 1.0), control.limit_events),
-        _measure("median", published, median, abs(median - published), control.limit_median_months),
-        _measure("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst),
-        _measure("flat_stretch_events", 0.0, flat, flat, 0.0),
+    rows = [
+        ("survival", 0.0, distance, distance, control.limit_survival),
+        ("at_risk", 0.0, at_risk, at_risk, control.limit_at_risk),
+        ("events", wanted, events, abs(events - wanted) / max(wanted, 1.0), control.limit_events),
+        ("median", published, median, abs(median - published), control.limit_median_months),
+        ("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst),
+        ("flat_stretch_events", 0.0, flat, flat, 0.0),
     ]
-
-
-def _measure(
-    name: str, target: float, reconstructed: float, difference: float, limit: float
-) -> QualityMeasure:
-    verdict = UNKNOWN
-    if np.isfinite(difference):
+    measures = []
+    for name, target, reached, difference, limit in rows:
         verdict = ACCEPTED if difference <= limit + 1e-12 else REFUSED
-    return QualityMeasure(name, float(target), float(reconstructed), limit, verdict)
+        verdict = verdict if np.isfinite(difference) else UNKNOWN
+        measures.append(QualityMeasure(name, float(target), float(reached), limit, verdict))
+    return measures
 
 
 def is_accepted(measures: list[QualityMeasure]) -> bool:

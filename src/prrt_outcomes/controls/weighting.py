@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.control_results import comparison_row
 from prrt_outcomes.controls.two_samples import Weighting, count_loss
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
@@ -117,10 +118,12 @@ def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> lis
     return targets
 
 
-def convert_baseline_to_targets(
-    baseline: Sequence[BaselineSummary], covariates: pd.DataFrame
-) -> list[MaicTarget]:
-    """Targets of a published baseline table; the share of a yes/no column is that of `true`."""
+def derive_targets(
+    baseline: Sequence[BaselineSummary], frame: pd.DataFrame
+) -> tuple[pd.DataFrame, list[MaicTarget]]:
+    """Our covariates of a published baseline table, and its targets; the share of a yes/no column is that of `true`."""
+    names = tuple(dict.fromkeys(item.covariate for item in baseline))
+    covariates = derive_covariates(frame, names).reset_index(drop=True)
     targets = []
     for item in baseline:
         level = item.level or ""
@@ -128,12 +131,7 @@ def convert_baseline_to_targets(
         if item.statistic == "share" and not level and categorical:
             level = "true"
         targets.append(MaicTarget(item.covariate, STATISTICS[item.statistic], item.value, level))
-    return targets
-
-
-def list_baseline_covariates(baseline: Sequence[BaselineSummary]) -> tuple[str, ...]:
-    """Covariates of a published baseline table, each once."""
-    return tuple(dict.fromkeys(item.covariate for item in baseline))
+    return covariates, targets
 
 
 def _refit_propensity(samples: TwoSamples, estimand: str, counts: np.ndarray) -> np.ndarray:

@@ -16,13 +16,13 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.tables.parse import CellFaults
+from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
 
 
 @dataclass(frozen=True)
 class DateOrder:
-    """One rule: `column` of `table` is not before, or not after, a date of the same patient or row.
+    """One rule: `column` of `table` does not lie ``before``, or not ``after``, a date of the same patient or row.
 
     ``reference`` is a column of the same table, or a date of the patient: first_cycle, death, last_contact,
     diagnosis, birth.
@@ -30,9 +30,9 @@ class DateOrder:
 
     table: str
     column: str
-    relation: str
+    what: str
+    wrong: str
     reference: str
-    problem: str
     severity: str = "error"
 
 
@@ -46,45 +46,27 @@ DATED_ROWS = {
 }
 
 ORDERS = (
-    DateOrder("patients", "birth_year", "not after", "first_cycle", "birth after the first cycle"),
-    DateOrder("patients", "diagnosis_date", "not after", "first_cycle", "diagnosis after the first cycle"),
-    DateOrder("patients", "diagnosis_date", "not before", "birth", "diagnosis before birth"),
-    DateOrder("follow_up", "death_date", "not before", "first_cycle", "death before the first cycle"),
-    DateOrder(
-        "follow_up", "last_contact_date", "not before", "first_cycle", "last contact before the first cycle"
-    ),
-    DateOrder(
-        "follow_up", "progression_date", "not before", "first_cycle", "progression before the first cycle"
-    ),
-    DateOrder("follow_up", "last_contact_date", "not after", "death", "last contact after death"),
-    DateOrder(
-        "follow_up", "last_contact_date", "not before", "death", "last contact before death", "warning"
-    ),
-    DateOrder("follow_up", "progression_date", "not after", "death", "progression after death"),
-    DateOrder(
-        "follow_up",
-        "progression_date",
-        "not after",
-        "last_contact",
-        "progression after the last contact",
-        "warning",
-    ),
-    DateOrder("therapies", "end_date", "not before", "start_date", "end before the start"),
-    DateOrder("adverse_events", "end_date", "not before", "onset_date", "end before the onset"),
-    DateOrder(
-        "assessments", "assessment_date", "not before", "diagnosis", "assessment before diagnosis", "warning"
-    ),
-    *(
-        DateOrder(table, column, "not after", "death", f"{what} after death")
-        for table, (column, what) in DATED_ROWS.items()
-    ),
-    *(
-        DateOrder(table, column, "not after", "last_contact", f"{what} after the last contact", "warning")
-        for table, (column, what) in DATED_ROWS.items()
-    ),
+    DateOrder("patients", "birth_year", "birth", "after", "first_cycle"),
+    DateOrder("patients", "diagnosis_date", "diagnosis", "after", "first_cycle"),
+    DateOrder("patients", "diagnosis_date", "diagnosis", "before", "birth"),
+    DateOrder("follow_up", "death_date", "death", "before", "first_cycle"),
+    DateOrder("follow_up", "last_contact_date", "last contact", "before", "first_cycle"),
+    DateOrder("follow_up", "progression_date", "progression", "before", "first_cycle"),
+    DateOrder("follow_up", "last_contact_date", "last contact", "after", "death"),
+    DateOrder("follow_up", "last_contact_date", "last contact", "before", "death", "warning"),
+    DateOrder("follow_up", "progression_date", "progression", "after", "death"),
+    DateOrder("follow_up", "progression_date", "progression", "after", "last_contact", "warning"),
+    DateOrder("therapies", "end_date", "end", "before", "start_date"),
+    DateOrder("adverse_events", "end_date", "end", "before", "onset_date"),
+    DateOrder("assessments", "assessment_date", "assessment", "before", "diagnosis", "warning"),
+    *(DateOrder(table, *row, "after", "death") for table, row in DATED_ROWS.items()),
+    *(DateOrder(table, *row, "after", "last_contact", "warning") for table, row in DATED_ROWS.items()),
 )
 
-WORDS = {"first_cycle": "first cycle", "last_contact": "last contact"}
+WORDS = {
+    "first_cycle": "the first cycle", "last_contact": "the last contact", "start_date": "the start",
+    "onset_date": "the onset",
+}  # fmt: skip
 
 
 def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
@@ -102,13 +84,11 @@ def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[C
         if order.reference in frame:
             low, high = compute_column_range(order.table, frame, order.reference)
         elif order.reference in of_patient:
-            low, high = (
-                frame["patient_id"].map(dates).to_numpy("datetime64[ns]")
-                for dates in of_patient[order.reference]
-            )
+            days = (frame["patient_id"].map(dates) for dates in of_patient[order.reference])
+            low, high = (dates.to_numpy("datetime64[ns]") for dates in days)
         else:
             continue
-        is_wrong = latest < low if order.relation == "not before" else earliest > high
+        is_wrong = latest < low if order.wrong == "before" else earliest > high
         positions = np.flatnonzero(is_wrong)
         if len(positions):
             faults[order.table].append(_describe(order, frame, positions, low, high))
@@ -134,10 +114,11 @@ def _gather_patient_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple
         "diagnosis": ("patients", "diagnosis_date"),
         "birth": ("patients", "birth_year"),
     }
-    dates = {}
-    for name, (table, column) in sources.items():
-        if table in tables:
-            dates[name] = _by_patient(table, tables[table], column)
+    dates = {
+        name: _by_patient(table, tables[table], column)
+        for name, (table, column) in sources.items()
+        if table in tables
+    }
     if "cycles" in tables:
         first = tables["cycles"].groupby("patient_id")["cycle_date"].min()
         dates["first_cycle"] = (first, first)
@@ -158,11 +139,13 @@ def _describe(
     values = frame[order.column].iloc[positions]
     is_date = pd.api.types.is_datetime64_dtype(values.dtype)
     found = (values.dt.strftime("%Y-%m-%d") if is_date else values.astype("string")).tolist()
-    limit = low if order.relation == "not before" else high
-    days = pd.Series(limit[positions]).dt.strftime("%Y-%m-%d")
+    limit = low if order.wrong == "before" else high
     words = WORDS.get(order.reference, order.reference)
-    expected = [f"a date {order.relation} {day} ({words})" for day in days]
-    return CellFaults(order.column, positions, found, order.problem, expected, order.severity)
+    place = order.reference if order.reference in frame else words.removeprefix("the ")
+    days = pd.Series(limit[positions]).dt.strftime("%Y-%m-%d")
+    expected = [f"a date not {order.wrong} {day} ({place})" for day in days]
+    problem = f"{order.what} {order.wrong} {words}"
+    return CellFaults(order.column, positions, found, problem, expected, order.severity)
 
 
 FOLLOW_UP_DATES = ("last_contact_date", "death_date", "progression_date")
@@ -190,11 +173,8 @@ def filter_after_cutoff(
             expected = f"dates up to {data_cutoff}: nothing after the cut-off is known"
             problem = "rows after the data cut-off, left out"
             problems.append(Problem(name, None, column, f"{n_lost} rows", problem, expected, "warning"))
-            attrition.append(
-                attrition_row(
-                    name, "rows", "cohort: data cut-off", "dated after the cut-off", len(is_late), n_lost
-                )
-            )
+            reason = ("cohort: data cut-off", "dated after the cut-off")
+            attrition.append(attrition_row(name, "rows", *reason, len(is_late), n_lost))
     return kept, problems, attrition
 
 
@@ -202,12 +182,12 @@ def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | No
     """List the dates of follow-up after the cut-off, as warnings."""
     if data_cutoff is None:
         return []
-    faults = []
+    faults: list[CellFaults] = []
     for column in FOLLOW_UP_DATES:
         earliest, _ = compute_column_range("follow_up", follow_up, column)
-        positions = np.flatnonzero(earliest > np.datetime64(data_cutoff, "ns"))
-        if len(positions):
-            found = follow_up[column].iloc[positions].tolist()
-            expected = f"censored at the cut-off {data_cutoff}"
-            faults.append(CellFaults(column, positions, found, "after the data cut-off", expected, "warning"))
+        is_late, expected = (
+            earliest > np.datetime64(data_cutoff, "ns"),
+            f"censored at the cut-off {data_cutoff}",
+        )
+        faults += find_faults(follow_up, column, is_late, "after the data cut-off", expected, "warning")
     return faults

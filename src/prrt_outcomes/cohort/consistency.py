@@ -9,7 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.model import OUTCOME_TABLES
-from prrt_outcomes.tables.parse import CellFaults
+from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
 
 
@@ -67,17 +67,15 @@ def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
     """Patients without any outcome or without a cycle, where such tables were handed in."""
     patients = tables["patients"]["patient_id"]
     wanted = {"no outcome": OUTCOME_TABLES, "no cycle of treatment": ("cycles",)}
-    faults = []
+    faults: list[CellFaults] = []
     for problem, names in wanted.items():
         given = [tables[name]["patient_id"] for name in names if name in tables]
         if not given:
             continue
         is_known = np.logical_or.reduce([patients.isin(ids).to_numpy(bool) for ids in given])
-        positions = np.flatnonzero(~is_known & patients.notna().to_numpy(bool))
-        if len(positions):
-            expected = f"a row in {' or '.join(names)}"
-            found = patients.iloc[positions].tolist()
-            faults.append(CellFaults("patient_id", positions, found, problem, expected, "warning"))
+        is_lacking = ~is_known & patients.notna().to_numpy(bool)
+        expected = f"a row in {' or '.join(names)}"
+        faults += find_faults(tables["patients"], "patient_id", is_lacking, problem, expected, "warning")
     return faults
 
 
@@ -86,13 +84,9 @@ def _find_lesions_without_scan(lesions: pd.DataFrame, assessments: pd.DataFrame)
     scans = pd.MultiIndex.from_frame(assessments[key].astype({"assessment_date": "datetime64[ns]"}))
     own = pd.MultiIndex.from_frame(lesions[key])
     whole = lesions[key].notna().all(axis=1).to_numpy()
-    positions = np.flatnonzero(whole & ~own.isin(scans))
-    if not len(positions):
-        return []
-    found = lesions["assessment_date"].iloc[positions].dt.strftime("%Y-%m-%d").tolist()
     expected = "a row in assessments of the same patient, day and reader"
-    problem = "no assessment on that day"
-    return [CellFaults("assessment_date", positions, found, problem, expected, "warning")]
+    problem, is_wrong = "no assessment on that day", whole & ~own.isin(scans)
+    return find_faults(lesions, "assessment_date", is_wrong, problem, expected, "warning")
 
 
 AGE_TOLERANCE_YEARS = 1.5
@@ -113,16 +107,6 @@ def check_consistency(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cell
     return faults
 
 
-def _fault(
-    frame: pd.DataFrame, wrong: pd.Series, column: str, problem: str, expected: str, severity: str = "error"
-) -> list[CellFaults]:
-    positions = np.flatnonzero(wrong.fillna(False).to_numpy(bool))
-    if not len(positions):
-        return []
-    found = frame[column].iloc[positions].astype("string").fillna("").tolist()
-    return [CellFaults(column, positions, found, problem, expected, severity)]
-
-
 def _check_follow_up(frame: pd.DataFrame) -> list[CellFaults]:
     is_dead = frame["vital_status"] == "dead"
     has_status = frame["vital_status"].notna()
@@ -132,8 +116,8 @@ def _check_follow_up(frame: pd.DataFrame) -> list[CellFaults]:
     without = "dead without a date of death"
     hint = "a date of death, year or month suffice; without it no death can be counted at a time"
     return [
-        *_fault(frame, has_date & has_status & ~is_dead, "death_date", contradiction, expected),
-        *_fault(frame, is_dead & ~has_date, "death_date", without, hint, "warning"),
+        *find_faults(frame, "death_date", has_date & has_status & ~is_dead, contradiction, expected),
+        *find_faults(frame, "death_date", is_dead & ~has_date, without, hint, "warning"),
     ]
 
 
@@ -144,21 +128,23 @@ def _check_lesions(frame: pd.DataFrame) -> list[CellFaults]:
     unmeasured = "measured, yet without a diameter"
     longest = "at most longest_mm: the perpendicular diameter is the shorter one"
     return [
-        *_fault(frame, no_size, "longest_mm", unmeasured, "a diameter, or another state", "warning"),
-        *_fault(frame, is_wide, "perpendicular_mm", "longer than the longest diameter", longest, "warning"),
+        *find_faults(frame, "longest_mm", no_size, unmeasured, "a diameter, or another state", "warning"),
+        *find_faults(
+            frame, "perpendicular_mm", is_wide, "longer than the longest diameter", longest, "warning"
+        ),
     ]
 
 
 def _check_labs(frame: pd.DataFrame) -> list[CellFaults]:
     is_crossed = frame["lower_limit"] > frame["upper_limit"]
-    return _fault(frame, is_crossed, "lower_limit", "above the upper limit", "at most upper_limit")
+    return find_faults(frame, "lower_limit", is_crossed, "above the upper limit", "at most upper_limit")
 
 
 def _check_outcomes(frame: pd.DataFrame) -> list[CellFaults]:
     """A patient is at risk at t when entry < t <= time: one who enters at the end never is."""
     is_late = (frame["entry_time"] > 0) & (frame["entry_time"] >= frame["time"])
     expected = "an entry before time (both in days here)"
-    return _fault(frame, is_late, "entry_time", "entry not before the end of follow-up", expected)
+    return find_faults(frame, "entry_time", is_late, "entry not before the end of follow-up", expected)
 
 
 def _check_age(patients: pd.DataFrame, cycles: pd.DataFrame) -> list[CellFaults]:
@@ -167,4 +153,4 @@ def _check_age(patients: pd.DataFrame, cycles: pd.DataFrame) -> list[CellFaults]
     implied = year - patients["birth_year"].astype("Float64").astype("float64")
     is_off = (patients["age_years"] - implied).abs() > AGE_TOLERANCE_YEARS
     expected = "the age at the first cycle, as birth_year implies it"
-    return _fault(patients, is_off, "age_years", "does not fit birth_year", expected, "warning")
+    return find_faults(patients, "age_years", is_off, "does not fit birth_year", expected, "warning")

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from prrt_outcomes.errors import nearest_name
-from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults
+from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults, find_faults
 from prrt_outcomes.tables.schema import Field, load_schema
 
 CODE, LOW, HIGH, FILLED, PATTERN = "codes", "minimum", "maximum", "not_nullable", "pattern"
@@ -53,12 +53,9 @@ def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
         return []
     codes, unique = pd.factorize(values)
     is_word = np.array([text.strip().lower() in MISSING_WORDS for text in unique] + [False], dtype=bool)
-    positions = np.flatnonzero(is_word[codes])
-    if not len(positions):
-        return []
-    found = values.iloc[positions].tolist()
     expected = "nothing where it is missing, or the text listed under missing in study.yaml"
-    return [CellFaults(field.name, positions, found, "looks like a missing value", expected, "warning")]
+    problem = "looks like a missing value"
+    return find_faults(values.to_frame(), field.name, is_word[codes], problem, expected, "warning")
 
 
 def _find_empty(column: str, positions: np.ndarray, failed: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -145,15 +142,13 @@ def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
 def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> list[CellFaults]:
     """List the cells that would name a group `all`, which is the name of the whole cohort."""
     texts = [name for name, kind in extra_columns.items() if kind in ("string", "category")]
-    faults = []
-    for column in (*GROUP_COLUMNS, *texts):
-        if column in frame:
-            positions = np.flatnonzero((frame[column] == "all").fillna(False).to_numpy(bool))
-            if len(positions):
-                expected = "another name: all means the whole cohort"
-                found = ["all"] * len(positions)
-                faults.append(CellFaults(column, positions, found, "reserved name", expected))
-    return faults
+    expected = "another name: all means the whole cohort"
+    return [
+        fault
+        for column in (*GROUP_COLUMNS, *texts)
+        if column in frame
+        for fault in find_faults(frame, column, frame[column] == "all", "reserved name", expected)
+    ]
 
 
 def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.ndarray) -> list[CellFaults]:

@@ -39,28 +39,34 @@ class CellFaults:
     severity: str = "error"
 
 
+def find_faults(
+    frame: pd.DataFrame, column: str, is_wrong: Any, problem: str, expected: str, severity: str = "error"
+) -> list[CellFaults]:
+    """The cells of a column that are wrong, as at most one fault; days as ISO dates."""
+    positions = np.flatnonzero(pd.array(is_wrong, dtype="boolean").fillna(False))
+    if not len(positions):
+        return []
+    values = frame[column].iloc[positions]
+    is_date = pd.api.types.is_datetime64_dtype(values.dtype)
+    found = values.dt.strftime("%Y-%m-%d") if is_date else values.astype("string").fillna("")
+    return [CellFaults(column, positions, found.tolist(), problem, expected, severity)]
+
+
 def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
     """Tell faults as problems, in the order of the lines of the file.
 
     tables : name of the table to be told for every row of the frame, shape (rows,)
     lines : line of the file for every row of the frame, shape (rows,)
     """
-    problems = [
-        Problem(table, line, fault.column, _shorten(value), fault.problem, expected, fault.severity)
-        for fault in faults
-        for table, line, value, expected in zip(
-            tables[fault.positions].tolist(),
-            lines[fault.positions].tolist(),
-            fault.values,
-            _each(fault),
-            strict=True,
-        )
-    ]
+    problems = []
+    for fault in faults:
+        places = tables[fault.positions].tolist(), lines[fault.positions].tolist()
+        one = isinstance(fault.expected, str)
+        wanted = [fault.expected] * len(fault.positions) if one else fault.expected
+        for table, line, value, expected in zip(*places, fault.values, wanted, strict=True):
+            cell = (table, line, fault.column, _shorten(value))
+            problems.append(Problem(*cell, fault.problem, expected, fault.severity))
     return sorted(problems, key=lambda problem: (problem.table, problem.row))
-
-
-def _each(fault: CellFaults) -> Sequence[str]:
-    return [fault.expected] * len(fault.positions) if isinstance(fault.expected, str) else fault.expected
 
 
 def _shorten(value: object) -> str:
@@ -147,7 +153,6 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
 
 
 def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
-
     lower = _strings(texts).str.lower()
     values = lower.map(dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)).astype("boolean")
     unreadable = values.isna().to_numpy(bool)

@@ -41,6 +41,15 @@ class SourceResult:
     problems: tuple[Problem, ...] = ()
 
 
+class RefusedError(Exception):
+    """A file that cannot be read at all; its argument is the problem."""
+
+
+def refuse(table: str, found: str, problem: str, expected: str, line: int | None = None) -> RefusedError:
+    """What to raise where a file cannot be read at all."""
+    return RefusedError(Problem(table, line, "", found, problem, expected))
+
+
 def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
     """List names that stand twice in a header; an unnamed column is no name."""
     seen: set[str] = set()
@@ -80,9 +89,6 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
     Returns SourceResult; whatever is wrong with the file is told in its problems, never raised.
     """
     path = folder / source.file
-    problem = _check_file(path, table, source)
-    if problem is not None:
-        return SourceResult(None, (problem,))
     name = path.name.lower()
     if name.endswith(EXCEL_SUFFIXES):
         from prrt_outcomes.cohort.sources.typed import read_excel_table as read
@@ -90,31 +96,30 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
         from prrt_outcomes.cohort.sources.typed import read_parquet_table as read
     else:
         from prrt_outcomes.cohort.sources.text import read_text_table as read
-    return read(path, table, source)
+    try:
+        _check_file(path, table, source)
+        return read(path, table, source)
+    except RefusedError as refused:
+        return SourceResult(None, refused.args)
 
 
-def _check_file(path: Path, table: str, source: TableSource) -> Problem | None:
+def _check_file(path: Path, table: str, source: TableSource) -> None:
     known = (*TEXT_SUFFIXES, *EXCEL_SUFFIXES, *PARQUET_SUFFIXES)
     try:
         if path.is_dir():
             expected = "the path of a file, relative to the study folder"
-            return Problem(table, None, "", source.file, "this is a folder, not a file", expected)
+            raise refuse(table, source.file, "this is a folder, not a file", expected)
         if not path.exists():
-            return _missing(path, table, source)
+            siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+            near = nearest_name(path.name, siblings)
+            hint = f"did you mean {Path(source.file).with_name(near).as_posix()}? " if near else ""
+            expected = f"{hint}a path relative to the study folder"
+            raise refuse(table, source.file, "the file does not exist", expected)
         if path.stat().st_size == 0:
-            return Problem(table, None, "", source.file, "the file is empty", "a header and rows")
+            raise refuse(table, source.file, "the file is empty", "a header and rows")
     except OSError as error:
         expected = f"a readable file ({error.strerror})"
-        return Problem(table, None, "", source.file, "the file cannot be read", expected)
+        raise refuse(table, source.file, "the file cannot be read", expected) from None
     if not path.name.lower().endswith(known):
         expected = f"a file whose name ends in one of {', '.join(known)}"
-        return Problem(table, None, "", source.file, "unknown kind of file", expected)
-    return None
-
-
-def _missing(path: Path, table: str, source: TableSource) -> Problem:
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = nearest_name(path.name, siblings)
-    hint = f"did you mean {Path(source.file).with_name(near).as_posix()}? " if near else ""
-    expected = f"{hint}a path relative to the study folder"
-    return Problem(table, None, "", source.file, "the file does not exist", expected)
+        raise refuse(table, source.file, "unknown kind of file", expected)

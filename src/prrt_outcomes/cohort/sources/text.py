@@ -14,7 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.cohort.sources.files import (
+    RefusedError,
+    SourceResult,
+    check_header,
+    gather_raw_table,
+    refuse,
+)
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.sources import TableSource
 
@@ -92,39 +98,29 @@ def read_text_table(path: Path, table: str, source: TableSource) -> SourceResult
     Blank lines are passed over. A row with more or fewer fields than the header is told with its line and
     left out; whatever else is wrong with the table can be told beside it.
     """
-    text, problem = _read_utf8(path, table, source.encoding)
-    if problem is not None:
-        return SourceResult(None, (problem,))
+    text = _read_utf8(path, table, source.encoding)
     if not text.strip():
-        return SourceResult(None, (_refuse(table, path, "the file is empty", "a header and rows"),))
-    delimiter = source.delimiter or _find_delimiter(text, path)
+        raise refuse(table, path.name, "the file is empty", "a header and rows")
     try:
-        return _parse(text, table, delimiter, path)
-    except csv.Error:
-        return SourceResult(None, (_unclosed(table, path),))
+        return _parse(text, table, source.delimiter or _find_delimiter(text, path))
+    except (csv.Error, pa.ArrowInvalid):
+        problem = "a quotation mark that is not closed or stands inside a field"
+        expected = "quotation marks in pairs around a whole field, those inside it doubled"
+        raise refuse(table, path.name, problem, expected) from None
 
 
-def _refuse(table: str, path: Path, problem: str, expected: str, line: int | None = None) -> Problem:
-    return Problem(table, line, "", path.name, problem, expected)
-
-
-def _unclosed(table: str, path: Path) -> Problem:
-    expected = "quotation marks in pairs around a whole field, those inside it doubled"
-    return _refuse(table, path, "a quotation mark that is not closed or stands inside a field", expected)
-
-
-def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | None]:
+def _read_utf8(path: Path, table: str, encoding: str) -> bytes:
     """The text as UTF-8 bytes without byte order mark, newlines as line feeds."""
     try:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        return b"", _refuse(table, path, "the file cannot be read", f"a readable file ({error})")
+        raise refuse(table, path.name, "the file cannot be read", f"a readable file ({error})") from None
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
             expected = "a table: csv, tsv, csv.gz, xlsx or parquet, with the fitting suffix"
-            return b"", _refuse(table, path, f"the file is {kind}, not a text", expected)
+            raise refuse(table, path.name, f"the file is {kind}, not a text", expected)
     try:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
             data.decode("utf-8-sig")
@@ -133,29 +129,24 @@ def _read_utf8(path: Path, table: str, encoding: str) -> tuple[bytes, Problem | 
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
         expected = "an encoding such as utf-8, latin-1 or utf-16"
-        return b"", study_problem(f"tables.{table}.encoding", encoding, "unknown", expected)
+        problem = study_problem(f"tables.{table}.encoding", encoding, "unknown", expected)
+        raise RefusedError(problem) from None
     except UnicodeError as error:
-        return b"", _undecodable(table, path, data, encoding, error)
+        if b"\x00" in data[:65536]:
+            raise _refuse_zeros(table, path, data) from None
+        line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
+        expected = "the encoding of the file, set for this table in study.yaml, such as encoding: latin-1"
+        raise refuse(table, path.name, f"the file is not {encoding}", expected, line) from None
     if b"\x00" in text:
-        return b"", _refuse(table, path, "the file is no text (it holds zero bytes)", _text_advice(data))
-    if b"\r" in text and b"\n" not in text:
-        text = text.replace(b"\r", b"\n")
-    return text, None
+        raise _refuse_zeros(table, path, data)
+    return text.replace(b"\r", b"\n") if b"\n" not in text else text
 
 
-def _text_advice(data: bytes) -> str:
+def _refuse_zeros(table: str, path: Path, data: bytes) -> RefusedError:
+    expected = "a table: csv, tsv, csv.gz, xlsx or parquet"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "set encoding: utf-16 for this table in study.yaml"
-    return "a table: csv, tsv, csv.gz, xlsx or parquet"
-
-
-def _undecodable(table: str, path: Path, data: bytes, encoding: str, error: UnicodeError) -> Problem:
-    if b"\x00" in data[:65536]:
-        return _refuse(table, path, "the file is no text (it holds zero bytes)", _text_advice(data))
-    start = getattr(error, "start", 0)
-    line = data.count(b"\n", 0, start) + 1
-    expected = "the encoding of the file, set for this table in study.yaml, such as encoding: latin-1"
-    return _refuse(table, path, f"the file is not {encoding}", expected, line)
+        expected = "set encoding: utf-16 for this table in study.yaml"
+    return refuse(table, path.name, "the file is no text (it holds zero bytes)", expected)
 
 
 def _find_delimiter(text: bytes, path: Path) -> str:
@@ -169,11 +160,11 @@ def _find_delimiter(text: bytes, path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
-    bare = text.lstrip(b"\r\n")
-    n_blank = text[: len(text) - len(bare)].count(b"\n")
-    text = bare
-    header = next(csv.reader([_header_text(text)], delimiter=delimiter))
+def _parse(whole: bytes, table: str, delimiter: str) -> SourceResult:
+    text = whole.lstrip(b"\r\n")
+    n_blank = whole[: len(whole) - len(text)].count(b"\n")
+    first = text.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
+    header = next(csv.reader([first], delimiter=delimiter))
     n_skipped = 0
 
     def skip(row: object) -> str:
@@ -182,31 +173,20 @@ def _parse(text: bytes, table: str, delimiter: str, path: Path) -> SourceResult:
         return "skip"
 
     names = [f"column_{i}" for i in range(len(header))]
-    try:
-        cells = arrow_csv.read_csv(
-            pa.BufferReader(text),
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=b'"' in text, invalid_row_handler=skip
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowInvalid:
-        return SourceResult(None, (_unclosed(table, path),))
+    cells = arrow_csv.read_csv(
+        pa.BufferReader(text),
+        arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES),
+        arrow_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=b'"' in text, invalid_row_handler=skip
+        ),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+    )
     scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
     lines = scan.lines + n_blank
     problems = check_header(table, header, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
     raw = gather_raw_table(header, cells.columns, lines[1:][is_whole])
     return SourceResult(raw, tuple(problems))
-
-
-def _header_text(text: bytes) -> str:
-    return text.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
 
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:

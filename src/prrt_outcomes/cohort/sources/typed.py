@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
-from prrt_outcomes.cohort.sources.files import SourceResult, check_header, gather_raw_table
+from prrt_outcomes.cohort.sources.files import (
+    RefusedError,
+    SourceResult,
+    check_header,
+    gather_raw_table,
+    refuse,
+)
 from prrt_outcomes.errors import Problem, suggest
 from prrt_outcomes.study.sources import TableSource
 
@@ -34,18 +40,18 @@ def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResul
                 book.close()
             uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
             return SourceResult(result.raw, (*result.problems, *uncomputed))
+    except RefusedError:
+        raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
         expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
-        return SourceResult(None, (Problem(table, None, "", path.name, "the file is no workbook", expected),))
+        raise refuse(table, path.name, "the file is no workbook", expected) from None
 
 
 def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
-        return SourceResult(
-            None, (Problem(table, None, "", name, "the workbook has no such sheet", expected),)
-        )
+        raise refuse(table, name, "the workbook has no such sheet", expected)
     sheet = book[name]
     sheet.reset_dimensions()
     rows = [
@@ -54,8 +60,8 @@ def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult
         if any(cell is not None and cell != "" for cell in cells)
     ]
     if not rows:
-        expected = "a header and rows"
-        return SourceResult(None, (Problem(table, None, "", name, "the sheet is empty", expected),))
+        # Not raised: formulas without a value may be why it seems empty, and are told beside it.
+        return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
     return _gather(rows, table)
 
 
@@ -73,19 +79,11 @@ def _find_uncomputed(path: Path, table: str, source: TableSource) -> list[Proble
     )
     try:
         name = source.sheet or values.sheetnames[0]
-        if name not in values.sheetnames:
-            return []
+        rows = (book[name].iter_rows(values_only=True) for book in (formulas, values))
         expected = "a value: open the workbook once in a spreadsheet, save it, or write the values"
         return [
             Problem(table, line, get_column_letter(i), str(formula), "a formula without its value", expected)
-            for line, (row, computed) in enumerate(
-                zip(
-                    formulas[name].iter_rows(values_only=True),
-                    values[name].iter_rows(values_only=True),
-                    strict=True,
-                ),
-                start=1,
-            )
+            for line, (row, computed) in enumerate(zip(*rows, strict=True), start=1)
             for i, (formula, value) in enumerate(zip(row, computed, strict=True), start=1)
             if value is None and str(formula).startswith("=")
         ]
@@ -143,19 +141,14 @@ def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceRes
     try:
         content = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError):
-        expected = "a parquet file, or a csv"
-        return SourceResult(
-            None, (Problem(table, None, "", path.name, "the file is no parquet file", expected),)
-        )
+        raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
     problems = check_header(table, content.column_names)
     names, cells = [], []
     for name, values in zip(content.column_names, content.columns, strict=True):
         text = _column_as_text(values, source)
         if text is None:
-            expected = "texts, numbers, dates or truth values"
-            problems.append(
-                Problem(table, None, name, str(values.type), "a column of nested values", expected)
-            )
+            problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
+            problems.append(Problem(table, None, name, str(values.type), problem, expected))
         else:
             names.append(name)
             cells.append(text)

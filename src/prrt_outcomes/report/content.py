@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from markupsafe import Markup, escape
 
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording.numbers import format_number, is_missing
 
 
@@ -37,44 +38,10 @@ def describe_row(table: str, key: tuple[tuple[str, str], ...]) -> str:
     return f"tables/{table}.csv" + (f": {row}" if row else "")
 
 
-KEYS = {
-    table: tuple(columns.split())
-    for table, columns in {
-        "attrition": "table unit step reason",
-        "baseline": "term level",
-        "claims": "claim",
-        "control_balance": "control covariate weights",
-        "control_comparability": "control item",
-        "controls": "control endpoint method weights estimate",
-        "cox": "endpoint model term level",
-        "cox_diagnostics": "endpoint model term",
-        "estimand_comparison": "endpoint variant group_by group",
-        "estimands": "endpoint variant",
-        "hazard_ratio_periods": "endpoint group_by level start_months",
-        "km_summary": "endpoint group_by group",
-        "logrank": "endpoint group_by test strata",
-        "milestones": "endpoint group_by group time_months",
-        "reconstruction_quality": "control arm endpoint measure",
-        "responder_bias": "endpoint criterion comparison",
-        "responders": "endpoint criterion adjusted method landmark_months comparison",
-        "response_concordance": "criterion_a criterion_b response_a response_b",
-        "response_differences": "criterion confirmed group_by group category method",
-        "response_rates": "criterion confirmed group_by group category",
-        "rmst_difference": "endpoint group_by group reference",
-        "safety_rates": "analyte phase group_by group grade_at_least",
-        "scan_interval_test": "group_by",
-        "sensitivity": "endpoint analysis group_by group",
-        "stages": "stage",
-        "subgroups": "endpoint subgroup subgroup_level term level",
-        "treatment_delivery": "item group_by group",
-    }.items()
-}
-"""For each result table the columns by which a reader finds a row."""
-
-
 def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:
     """Make a number of a text and the row it was taken from, named by its key columns."""
-    return Number(text, table, tuple((c, as_text(row[c])) for c in columns or KEYS[table]))
+    names = columns or [c for c in load_schema(table).key if c in row]
+    return Number(text, table, tuple((c, as_text(row[c])) for c in names))
 
 
 def cite(row: Mapping, column: str, table: str, formatter: Callable = format_number) -> Number:
@@ -172,13 +139,11 @@ def page_table(
     note: str = "",
     *,
     most_open: int = 30,
-    further_key: tuple[str, ...] = (),
 ) -> PageTable:
     """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded."""
     rows = tuple(frame.to_dict("records"))
-    return PageTable(
-        title, source, tuple(columns), rows, (*KEYS[source], *further_key), note, 0 < len(rows) <= most_open
-    )
+    key = tuple(c for c in load_schema(source).key if c in frame)
+    return PageTable(title, source, tuple(columns), rows, key, note, 0 < len(rows) <= most_open)
 
 
 def join_words(words: Sequence[object]) -> Markup:

@@ -137,8 +137,7 @@ def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
         col.p_value(),
         Column("Remark", _remark, False),
     ]
-    title, further = "All comparisons with historical controls", ("horizon_months", "assumption")
-    return page_table(title, "controls", controls, columns, further_key=further)
+    return page_table("All comparisons with historical controls", "controls", controls, columns)
 
 
 def _remark(row: dict) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,9 +110,8 @@ def fit_kaplan_meier(
 
     Event codes other than `cause` are censored (status ``competing_censored``). `robust`:
     infinitesimal-jackknife variance over clusters, else patients, else rows; default: when weights are not
-    whole numbers, or clusters are given. `interval`, `confidence` as `compute_interval`; `group` is the label
-    of the result. ValueError for strata. Source: Greenwood 1926; robust variance as R survival's
-    ``survfit(..., robust = TRUE)``.
+    whole numbers, or clusters are given. `interval`, `confidence` as `compute_interval`. ValueError for
+    strata. Source: Greenwood 1926; robust variance as R survival's ``survfit(..., robust = TRUE)``.
     """
     table = compute_risk_table(data, cause=cause)
     curve = compute_kaplan_meier(table, interval=interval, confidence=confidence)
@@ -130,56 +129,33 @@ def fit_kaplan_meier(
 def fit_kaplan_meier_by_group(
     data: SurvivalData,
     group: ArrayLike | Codes,
-    *,
-    robust: bool | None = None,
-    interval: IntervalType = "log-log",
-    confidence: float = 0.95,
-    cause: int = 1,
+    **options: Any,
 ) -> dict[object, KaplanMeier]:
-    """Fit one curve a group; parameters as `fit_kaplan_meier`, result keyed by label in the groups' order."""
+    """Fit one curve a group; options as `fit_kaplan_meier`, result keyed by label in the groups' order."""
     codes = compute_codes(group, data.n, "group")
     return {
-        label: fit_kaplan_meier(
-            data.select(codes.code == code),
-            robust=robust,
-            interval=interval,
-            confidence=confidence,
-            cause=cause,
-        )
+        label: fit_kaplan_meier(data.select(codes.code == code), **options)
         for code, label in enumerate(codes.labels)
     }
 
 
 def compute_kaplan_meier(
-    table: RiskTable,
-    *,
-    group: object = None,
-    interval: IntervalType = "log-log",
-    confidence: float = 0.95,
+    table: RiskTable, *, interval: IntervalType = "log-log", confidence: float = 0.95
 ) -> KaplanMeier:
-    """Compute the curve of one group of a risk table, with Greenwood's variance.
-
-    `group` may be left out where there is one. ValueError for strata, an unknown group, or several and none
-    named.
-    """
+    """Compute the curve of a risk table of one group, with Greenwood's variance; ValueError for strata."""
     if len(table.strata) > 1:
         raise ValueError("the risk table has strata; a curve is computed for each stratum on its own")
-    if group is None and len(table.groups) > 1:
-        raise ValueError(f"name one group of {table.groups}")
-    if group is not None and group not in table.groups:
-        raise ValueError(f"unknown group {group!r}; expected one of {table.groups}")
-    column = 0 if group is None else table.groups.index(group)
+    if len(table.groups) > 1:
+        raise ValueError(f"a curve is computed for one group, found {table.groups}")
     counts, weighted = table.counts, table.weighted
-    keep = np.flatnonzero((counts.left[:, column] > 0) & (counts.at_risk[:, column] > 0))
-    at_risk, events = counts.at_risk[keep, column], counts.events[keep, column]
-    weighted_at_risk, weighted_events = weighted.at_risk[keep, column], weighted.events[keep, column]
-    competing = counts.competing[keep, column]
+    keep = np.flatnonzero((counts.left[:, 0] > 0) & (counts.at_risk[:, 0] > 0))
+    events, competing = counts.events[keep, 0], counts.competing[keep, 0]
+    weighted_at_risk, weighted_events = weighted.at_risk[keep, 0], weighted.events[keep, 0]
     survival = compute_survival(weighted_at_risk, weighted_events)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(weighted_events / (weighted_at_risk * (weighted_at_risk - weighted_events)))
-    emptied = bool(np.any((survival == 0)[:-1])) if len(keep) else False
     n_events, n_competing = int(events.sum()), int(competing.sum())
-    if emptied:
+    if np.any((survival == 0)[:-1]):
         status = "too_few"
     elif n_competing:
         status = "competing_censored"
@@ -187,14 +163,14 @@ def compute_kaplan_meier(
         status = "ok" if n_events else "no_events"
     return KaplanMeier(
         time=table.time[keep],
-        at_risk=at_risk,
+        at_risk=counts.at_risk[keep, 0],
         events=events,
-        censored=counts.censored[keep, column] + competing,
+        censored=counts.censored[keep, 0] + competing,
         weighted_at_risk=weighted_at_risk,
         weighted_events=weighted_events,
         survival=survival,
         # Ends that are an event or a censoring, so that a split row counts once.
-        n=int((counts.events + counts.competing + counts.censored)[:, column].sum()),
+        n=int((counts.events + counts.competing + counts.censored).sum()),
         n_events=n_events,
         n_competing=n_competing,
         interval=interval,

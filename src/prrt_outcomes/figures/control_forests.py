@@ -17,15 +17,10 @@ from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column,
 
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 KINDS = {
-    "horizon": "Follow-up",
-    "start": "Start",
-    "calendar": "Calendar",
-    "tumour_type": "Tumour types",
-    "leave_one_out": "Covariates",
-    "negative_control": "Negative control",
-    "criterion": "Criterion",
+    "horizon": "Follow-up", "start": "Start", "calendar": "Calendar", "tumour_type": "Tumour types",
+    "leave_one_out": "Covariates", "negative_control": "Negative control", "criterion": "Criterion",
     "scan_grid": "Scan grid",
-}
+}  # fmt: skip
 NOT_A_COMPARISON = "within the cohort"
 BELOW = "Ratio of the hazard, or of observed to expected events; below 1 favours the cohort"
 SIZES = {"n": "n / control"}

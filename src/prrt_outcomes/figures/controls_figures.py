@@ -33,28 +33,18 @@ from prrt_outcomes.wording.terms import (
 )
 
 CONTROLS_INPUTS = (
-    "controls",
-    "control_balance",
-    "km_curve",
-    "control_reconstruction",
-    "control_sensitivity",
-    "control_verdicts",
-    "control_overlap",
-    "control_curves_fitted",
-    "control_fitted_at_risk",
-    "control_medians",
-    "control_meta",
-)
+    "controls", "control_balance", "km_curve", "control_reconstruction", "control_sensitivity",
+    "control_verdicts", "control_overlap", "control_curves_fitted", "control_fitted_at_risk",
+    "control_medians", "control_meta",
+)  # fmt: skip
 
 
 def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `forest`, of each control `estimates_*`, `curve_*`, `weighted_*`, `overlap_*`, `love_*`, and
     `medians_<endpoint>`.
     """
-    figures: list[Figure] = []
-    for draw in (_draw_forest, _draw_estimates, _draw_curves, _draw_weighted, _draw_overlaps, _draw_balances):
-        figures += draw(tables, study)
-    return [*figures, *_draw_medians(tables, study)]
+    draws = (_draw_forest, _draw_estimates, _draw_curves, _draw_weighted, _draw_overlaps, _draw_balances)
+    return [figure for draw in (*draws, _draw_medians) for figure in draw(tables, study)]
 
 
 def _draw_forest(tables, study) -> Iterator[Figure]:

@@ -35,22 +35,15 @@ from prrt_outcomes.wording.terms import (
 )
 
 ENDPOINTS_INPUTS = (
-    "attrition",
-    "estimand_comparison",
-    "sensitivity",
-    "interval_censored_curve",
-    "km_curve",
-    "scan_intervals",
-    "scan_interval_test",
-)
+    "attrition", "estimand_comparison", "sensitivity", "interval_censored_curve", "km_curve",
+    "scan_intervals", "scan_interval_test",
+)  # fmt: skip
 
 
 def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `attrition_flow`, `estimands_*` and `sensitivity_*`, `interval_censored_*`, `scan_intervals_*`."""
-    figures: list[Figure] = []
-    for draw in (_draw_flow, _draw_definitions, _draw_interval_censored, _draw_scan_intervals):
-        figures += draw(tables, study)
-    return figures
+    draws = (_draw_flow, _draw_definitions, _draw_interval_censored, _draw_scan_intervals)
+    return [figure for draw in draws for figure in draw(tables, study)]
 
 
 def _draw_flow(tables, study) -> Iterator[Figure]:

@@ -20,14 +20,9 @@ from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint
 
 RESPONDERS_INPUTS = (
-    "responders",
-    "responder_curves",
-    "responder_landmarks",
-    "responder_states",
-    "responder_state_means",
-    "responder_depth",
-    "responder_predictors",
-)
+    "responders", "responder_curves", "responder_landmarks", "responder_states", "responder_state_means",
+    "responder_depth", "responder_predictors",
+)  # fmt: skip
 COMPARISON = "responder:non_responder"
 OUTCOMES = {"response": "Objective response", "event_before_first_scan": "Event before the first scan"}
 

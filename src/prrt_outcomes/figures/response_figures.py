@@ -21,14 +21,9 @@ from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 RESPONSE_INPUTS = (
-    "response_rates",
-    "waterfall",
-    "best_responses",
-    "treatment_periods",
-    "endpoints",
-    "response_concordance",
+    "response_rates", "waterfall", "best_responses", "treatment_periods", "endpoints", "response_concordance",
     "response_model",
-)
+)  # fmt: skip
 ODDS = RatioWords("odds ratios", "OR", "lower odds | higher odds")
 
 
@@ -38,10 +33,8 @@ def draw_response(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     Of criteria after the first only the first grouping is drawn; the others are in the table.
     """
     definitions = {c.name: c for c in resolve_criteria(study.response)}
-    figures: list[Figure] = []
-    for draw in (_draw_bars, _draw_waterfalls, _draw_model, _draw_movements, _draw_swimmer):
-        figures += draw(tables, study, definitions)
-    return figures
+    draws = (_draw_bars, _draw_waterfalls, _draw_model, _draw_movements, _draw_swimmer)
+    return [figure for draw in draws for figure in draw(tables, study, definitions)]
 
 
 def _draw_bars(tables, study, definitions) -> Iterator[Figure]:

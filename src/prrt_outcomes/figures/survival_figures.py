@@ -20,24 +20,14 @@ from prrt_outcomes.wording.terms import (
 )
 
 SURVIVAL_INPUTS = (
-    "km_curve",
-    "km_at_risk",
-    "km_summary",
-    "logrank",
-    "cox",
-    "competing_risks",
-    "competing_tests",
-    "subgroups",
-    "hazard_ratio_periods",
-)
+    "km_curve", "km_at_risk", "km_summary", "logrank", "cox", "competing_risks", "competing_tests",
+    "subgroups", "hazard_ratio_periods",
+)  # fmt: skip
 IMPUTED = ("multivariable", "multivariable_imputed")
 ORIGIN_WORDS = {
-    "first_cycle": "the first cycle",
-    "diagnosis": "diagnosis",
-    "referral": "referral",
-    "first_response": "the first response",
-    "retreatment": "the first cycle of retreatment",
-}
+    "first_cycle": "the first cycle", "diagnosis": "diagnosis", "referral": "referral",
+    "first_response": "the first response", "retreatment": "the first cycle of retreatment",
+}  # fmt: skip
 CURVE_TABLES = ("km_curve", "km_at_risk", "km_summary")
 AXIS_END = "The axis ends where fewer than 3% of the patients are at risk."
 
@@ -55,14 +45,8 @@ def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     for endpoint in [*titles, *({"os"} - set(titles))]:
         own = {name: pick_rows(table, endpoint=endpoint) for name, table in tables.items()}
         own = {name: table for name, table in own.items() if has_rows(table)}
-        for draw in (
-            _draw_curves,
-            _draw_incidences,
-            _draw_forests,
-            _draw_imputed,
-            _draw_subgroups,
-            _draw_periods,
-        ):
+        draws = (_draw_curves, _draw_incidences, _draw_forests, _draw_imputed, _draw_subgroups, _draw_periods)
+        for draw in draws:
             figures += draw(own, endpoint, study, name_endpoint(endpoint, titles))
     return figures
 

@@ -16,44 +16,24 @@ WARNING = "#B34A00"
 FEW_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 # Tol 2021, muted scheme, for more than five groups; three more beyond nine.
 MANY_COLOURS = (
-    "#332288",
-    "#CC6677",
-    "#117733",
-    "#88CCEE",
-    "#AA4499",
-    "#999933",
-    "#44AA99",
-    "#882255",
-    "#DDCC77",
-    "#000000",
-    "#8A5A3C",
-    "#4477AA",
-)
+    "#332288", "#CC6677", "#117733", "#88CCEE", "#AA4499", "#999933", "#44AA99", "#882255", "#DDCC77",
+    "#000000", "#8A5A3C", "#4477AA",
+)  # fmt: skip
 UNKNOWN_COLOUR = "#8C8C8C"
 LINETYPES = ("solid", "dashed", "dashdot", "dotted")
 
 RESPONSE_COLOURS = {
-    "CR": "#08306B",
-    "PR": "#2171B5",
-    "MR": "#6BAED6",
-    "SD": "#B9C7D1",
-    "NON-CR/NON-PD": "#DAD6C5",
-    "PD": "#D55E00",
-    "NE": "#F0F0F0",
-}
+    "CR": "#08306B", "PR": "#2171B5", "MR": "#6BAED6", "SD": "#B9C7D1", "NON-CR/NON-PD": "#DAD6C5",
+    "PD": "#D55E00", "NE": "#F0F0F0",
+}  # fmt: skip
 GRADE_COLOURS = {0: "#EDEDED", 1: "#FDD9A0", 2: "#F5A55B", 3: "#D9581E", 4: "#8C2D04", 5: "#2B0B00"}
 ESTIMATE_COLOURS = {
-    "univariable": "#5A5A5A",
-    "multivariable": "#0072B2",
-    "multivariable_stratified": "#009E73",
-}
+    "univariable": "#5A5A5A", "multivariable": "#0072B2", "multivariable_stratified": "#009E73",
+}  # fmt: skip
 METHOD_COLOURS = {
-    "naive": "#D55E00",
-    "landmark": "#0072B2",
-    "simon_makuch": "#009E73",
-    "mantel_byar": "#009E73",
+    "naive": "#D55E00", "landmark": "#0072B2", "simon_makuch": "#009E73", "mantel_byar": "#009E73",
     "time_dependent_cox": "#CC79A7",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,11 @@ ITEM_WORDS = {
     "long_acting_window_unknown": "Long-acting analogue: not known",
     "short_acting_window_kept": "Short-acting analogue paused long enough",
     "short_acting_window_unknown": "Short-acting analogue: not known",
-    "amino_acids_given": "Amino acids given with the cycle",
-    "amino_acids_unknown": "Amino acids: not known",
-    "several_radionuclides": "More than one radionuclide",
-    "retreatment": "Retreated later",
-    "cycles_per_patient": "Cycles a patient",
-    "cumulative_activity_gbq": "Cumulative activity, GBq",
+    "amino_acids_given": "Amino acids given with the cycle", "amino_acids_unknown": "Amino acids: not known",
+    "several_radionuclides": "More than one radionuclide", "retreatment": "Retreated later",
+    "cycles_per_patient": "Cycles a patient", "cumulative_activity_gbq": "Cumulative activity, GBq",
     "activity_per_cycle_gbq": "Activity a cycle, GBq",
-}
+}  # fmt: skip
 
 
 def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:

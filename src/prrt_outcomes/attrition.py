@@ -13,34 +13,16 @@ STAGE_STATUSES = ("done", "partial", "skipped")
 
 
 def attrition_row(table: str, unit: str, step: str, reason: str, n_before: int, n_lost: int) -> dict:
-    """Describe one loss.
+    """Describe one loss: `n_lost` of `n_before` rows or patients, with a reason in words for a reader.
 
-    Parameters
-    ----------
-    table : table that lost rows or patients
-    unit : ``rows`` or ``patients``
-    step : stage and action, such as ``response: baseline``
-    reason : why, in words for a reader
-    n_before, n_lost : counts before the step and lost by it; what remains is their difference
-
-    Raises
-    ------
-    ValueError
-        when more leave than were there, or the unit is neither rows nor patients.
+    `step` is stage and action, such as ``response: baseline``; ValueError when more leave than were there.
     """
     if unit not in ("rows", "patients"):
         raise ValueError(f"attrition is counted in rows or patients, not in {unit!r}")
     if not 0 <= n_lost <= n_before:
         raise ValueError(f"{step}: {n_lost} lost of {n_before}")
-    return {
-        "table": table,
-        "unit": unit,
-        "step": step,
-        "reason": reason,
-        "n_before": int(n_before),
-        "n_lost": int(n_lost),
-        "n_after": int(n_before) - int(n_lost),
-    }
+    counts = (int(n_before), int(n_lost), int(n_before) - int(n_lost))
+    return dict(zip(ATTRITION_COLUMNS, (table, unit, step, reason, *counts), strict=True))
 
 
 def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
@@ -54,18 +36,9 @@ def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
 
 
 def stage_frame(stage: str, status: str, reason: str = "") -> pd.DataFrame:
-    """Return the one row that a stage adds to result table `stages`.
+    """Return the one row that a stage adds to result table `stages`; a stage that is not done needs a reason.
 
-    Parameters
-    ----------
-    stage : name of the stage
-    status : ``done``, ``partial`` or ``skipped``
-    reason : why, for a reader; needed unless the stage is done
-
-    Raises
-    ------
-    ValueError
-        when the status is not known, or a stage that is not done gives no reason.
+    ValueError when the status is not known, or the reason is missing.
     """
     import pandas as pd
 

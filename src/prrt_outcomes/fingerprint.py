@@ -32,28 +32,18 @@ CODE_SUFFIXES = (".py", ".pyc", ".so")
 
 @dataclass(frozen=True)
 class Module:
-    """What a fingerprint needs of one module.
+    """What a fingerprint needs of one module."""
 
-    Attributes
-    ----------
-    stamp : time and size of the file when it was read
-    digest : of the syntax tree without docstrings; comments and layout are not in a tree
-    ours : dotted names of our modules that it imports at run time, also inside functions
-    foreign : names of the other packages that it imports
-    """
-
-    stamp: str
-    digest: str
-    ours: tuple[str, ...]
-    foreign: tuple[str, ...]
+    stamp: str  # time and size of the file when it was read
+    digest: str  # of the syntax tree without docstrings; comments and layout are not in a tree
+    ours: tuple[str, ...]  # dotted names of our modules that it imports at run time, also inside functions
+    foreign: tuple[str, ...]  # names of the other packages that it imports
 
 
 class Code:
-    """The modules of the package, each parsed once; a book keeps them from one run to the next.
+    """The modules of the package, each parsed once.
 
-    Parameters
-    ----------
-    book : file that holds what was read before; a module whose file has changed since is read anew
+    The file `book` keeps them from one run to the next; a module whose file has changed since is read anew.
     """
 
     def __init__(self, book: Path | None = None):
@@ -62,13 +52,7 @@ class Code:
         self._current: dict[str, Module] = {}
 
     def module(self, name: str) -> Module:
-        """Return one module.
-
-        Raises
-        ------
-        FileNotFoundError
-            when it does not exist.
-        """
+        """Return one module; FileNotFoundError when it does not exist."""
         if name not in self._current:
             path = find_module(name)
             if path is None:
@@ -93,17 +77,10 @@ class Code:
         return closure
 
     def fingerprint(self, names: Sequence[str], schemas: Sequence[Path] = ()) -> str:
-        """Fingerprint of everything that a step runs.
+        """Fingerprint of everything that a step which starts from the modules `names` runs: sixteen hexadecimal digits.
 
-        Parameters
-        ----------
-        names : dotted names of the modules that the step starts from
-        schemas : schema files of the tables that it reads and writes
-
-        Returns
-        -------
-        Sixteen hexadecimal digits: of the closure of the modules, of the data files beside them, of the
-        schemas, and of the versions of the libraries that they import.
+        Of the closure of the modules, of the data files beside them, of the schema files of the tables that it
+        reads and writes, and of the versions of the libraries that they import.
 
         Raises
         ------

@@ -30,14 +30,8 @@ SI_FACTORS: dict[str, dict[str, float]] = {
     "ast": _ENZYMES,
     "bilirubin": {"umol/l": 1.0, "mg/dl": 17.104, "mg/l": 1.7104},
     "chromogranin_a": {"ug/l": 1.0, "ng/ml": 1.0, "mg/l": 1000.0},
-    "egfr": {
-        "ml/min/1.73m2": 1.0,
-        "ml/min/1.73m^2": 1.0,
-        "ml/min/173m2": 1.0,
-        "ml/min": 1.0,
-        "ml/s/1.73m2": 60.0,
-        "ml/s": 60.0,
-    },
+    "egfr": dict.fromkeys(["ml/min/1.73m2", "ml/min/1.73m^2", "ml/min/173m2", "ml/min"], 1.0)
+    | {"ml/s/1.73m2": 60.0, "ml/s": 60.0},
 }
 
 SPELLINGS = {"[µμ]|mc(?=[gl])": "u", "10³": "10^3", "³": "3", "²": "2", "⁶": "^6", "⁹": "^9", "×": "x"}
@@ -57,11 +51,7 @@ def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
     lymphocytes, chromogranin A in nmol/L or U/L have no factor).
     """
     factors = pd.Series(
-        {
-            f"{name} {spelling}": factor
-            for name, table in SI_FACTORS.items()
-            for spelling, factor in table.items()
-        }
+        {f"{name} {text}": f for name, table in SI_FACTORS.items() for text, f in table.items()}
     )
     spelled = unit.astype("string").str.lower().str.replace(r"\s", "", regex=True)
     for written, meant in SPELLINGS.items():

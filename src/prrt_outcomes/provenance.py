@@ -34,15 +34,8 @@ def list_data_files(study: Study, study_file: Path) -> list[Path]:
 def describe_run(study: Study, study_file: Path, results: Path) -> dict:
     """Describe a run: settings, versions, and the checksum of each file that went in and came out.
 
-    Parameters
-    ----------
-    study : settings; all of them are written, those left at their default too
-    study_file : its file, beside which the files of its tables are
-    results : results folder; its `cohort`, `derived` and `tables` are listed
-
-    Returns
-    -------
-    dict without times and without absolute paths, so that the same run describes itself the same anywhere.
+    Settings left at their default are written too; the `cohort`, `derived` and `tables` of the results are listed.
+    There are no times and no absolute paths, so that the same run describes itself the same anywhere.
     """
     produced = [
         path
@@ -56,15 +49,10 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
         "prrt_outcomes": metadata.version("prrt-outcomes"),
         "code": Code().fingerprint(list_run_modules()),
         "python": platform.python_version(),
-        "libraries": list_versions(),
+        "libraries": {name: version for name in DISTRIBUTIONS if (version := read_version(name))},
         "inputs": {os.path.relpath(path, study_file.parent): _checksum(path) for path in inputs},
         "outputs": {path.relative_to(results).as_posix(): _checksum(path) for path in produced},
     }
-
-
-def list_versions() -> dict[str, str]:
-    """Versions of the libraries that make numbers and figures."""
-    return {name: version for name in DISTRIBUTIONS if (version := read_version(name))}
 
 
 def write_provenance(path: Path, description: dict) -> None:

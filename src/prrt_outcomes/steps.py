@@ -45,13 +45,7 @@ def table_path(name: str) -> Path:
 
 
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
-    """Read tables of a results folder by name.
-
-    Raises
-    ------
-    StepError
-        naming those that are not there.
-    """
+    """Read tables of a results folder by name; StepError names those that are not there."""
     absent = [str(table_path(name)) for name in names if not (results / table_path(name)).is_file()]
     if absent:
         raise StepError(f"{', '.join(absent)} must be made first, by the steps before this one")
@@ -59,11 +53,7 @@ def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
 
 
 def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, ...]:
-    """Read, check and write all input tables, empty where the study has none.
-
-    Returns
-    -------
-    What was doubtful but does not stop a run.
+    """Read, check and write all input tables, empty where the study has none; give what was doubtful.
 
     Raises
     ------
@@ -98,12 +88,6 @@ def check_controls(study: Study, study_file: Path, cohort: CohortResult) -> tupl
 
 def run_stage(stage: str, study: Study, results: Path) -> None:
     """Run one stage after the cohort: read its inputs, call it, write its outputs, losses and status.
-
-    Parameters
-    ----------
-    stage : name of the stage, one of `STAGES`
-    study : settings
-    results : results folder that holds the inputs and takes the outputs
 
     Raises
     ------
@@ -165,10 +149,7 @@ def write_page(study: Study, results: Path) -> None:
 def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
     """Write the page of one patient: a chart a criterion, and every scan with its reason.
 
-    Raises
-    ------
-    UsageError
-        when the patient has no treatment period.
+    UsageError when the patient has no treatment period.
     """
     from prrt_outcomes.figures.patient_chart import draw_patient_charts
     from prrt_outcomes.report.patient_page import render_patient_page
@@ -184,13 +165,7 @@ def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
 
 
 def join_accounts(results: Path) -> None:
-    """Join losses and statuses of all stages to `tables/attrition.csv` and `tables/stages.csv`.
-
-    Raises
-    ------
-    StepError
-        when a count does not add up: in = out + lost.
-    """
+    """Join losses and statuses of all stages to `tables/attrition.csv` and `tables/stages.csv`."""
     import pandas as pd
 
     losses = [_read_account("attrition", stage, results) for stage in STAGES]
@@ -202,13 +177,7 @@ def join_accounts(results: Path) -> None:
 
 
 def check_balance(attrition: pd.DataFrame) -> None:
-    """Hold each count of `attrition` against in = out + lost.
-
-    Raises
-    ------
-    StepError
-        naming every row that does not add up.
-    """
+    """Hold each count of `attrition` against in = out + lost; StepError names every row that does not add up."""
     counts = attrition[["n_before", "n_lost", "n_after"]]
     wrong = (
         counts.isna().any(axis=1)

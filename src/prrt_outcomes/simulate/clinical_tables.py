@@ -89,7 +89,7 @@ def derive_follow_up(history: History, clinical_days: Array, rng: Rng) -> pd.Dat
     observation = history.observation
     entry = history.baseline["entry_day"].to_numpy()
     patients = len(entry)
-    detection = history.detection_days
+    detection = history.second.found_days
     last = format_partial_dates(derive_dates(entry, observation.end_days))
     progression = np.minimum(detection, clinical_days)
     biochemical = rng.random(patients) < 0.15
@@ -174,15 +174,10 @@ def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:
     readings, lesions = history.readings, history.lesions
     seen = readings.attended[:, None, :] & lesions.present[:, :, None]
     row, target, column = np.nonzero(seen)
+    at = (row, target, column)
+    days = readings.days[row, column]
     parts = [
-        _target_rows(
-            history,
-            row,
-            target,
-            readings.days[row, column],
-            readings.value_mm[row, target, column],
-            history.state[row, target, column],
-        ),
+        _target_rows(history, row, target, days, readings.value_mm[at], history.state[at]),
         _earlier_rows(history, rng),
         _new_rows(history),
     ]
@@ -215,18 +210,11 @@ def _target_rows(
     node = lesions.node[row, target]
     other = np.round(value * lesions.aspect[row, target])
     measured = state == MEASURED
-    return pd.DataFrame(
-        {
-            "row": row,
-            "day": days,
-            "lesion": target,
-            "organ": lesions.organ[row, target],
-            "node": node,
-            "longest": np.where(measured, np.where(node, other, value), np.nan),
-            "perpendicular": np.where(measured, np.where(node, value, other), np.nan),
-            "state": state,
-        }
-    )
+    organ = lesions.organ[row, target]
+    rows = pd.DataFrame({"row": row, "day": days, "lesion": target, "organ": organ, "node": node})
+    longest = np.where(measured, np.where(node, other, value), np.nan)
+    perpendicular = np.where(measured, np.where(node, value, other), np.nan)
+    return rows.assign(longest=longest, perpendicular=perpendicular, state=state)
 
 
 def _earlier_rows(history: History, rng: Rng) -> pd.DataFrame:
@@ -248,16 +236,7 @@ def _new_rows(history: History) -> pd.DataFrame:
     start = np.where(second, history.second.progression_days[row], history.progression_days[row])
     growth = np.minimum(GROWTH_PER_YEAR * (days - start) / 365.25, 1.2)
     longest = np.round(12.0 * np.exp(growth))
-    liver = history.baseline["liver"].to_numpy()[row]
-    return pd.DataFrame(
-        {
-            "row": row,
-            "day": days,
-            "lesion": len(TARGET_IDS) + second,
-            "organ": np.where(liver, ORGANS.index("liver"), ORGANS.index("bone")),
-            "node": False,
-            "longest": longest,
-            "perpendicular": np.round(longest * 0.8),
-            "state": MEASURED,
-        }
-    )
+    organ = np.where(history.baseline["liver"].to_numpy()[row], ORGANS.index("liver"), ORGANS.index("bone"))
+    lesion = len(TARGET_IDS) + second
+    rows = pd.DataFrame({"row": row, "day": days, "lesion": lesion, "organ": organ, "node": False})
+    return rows.assign(longest=longest, perpendicular=np.round(longest * 0.8), state=MEASURED)

@@ -53,26 +53,19 @@ def draw_controls(
     never = np.full(patients, np.inf)
     log_progression = compute_log_hazard(baseline, settings, death=False)
     log_progression = log_progression - np.log(effects.treatment_progression_hazard_ratio)
-    log_death = compute_log_hazard(baseline, settings, death=True) - np.log(
-        effects.treatment_death_hazard_ratio
-    )
+    log_death = compute_log_hazard(baseline, settings, death=True)
+    log_death = log_death - np.log(effects.treatment_death_hazard_ratio)
     progression = draw_progression_days(log_progression, never, settings, rng)
     death = np.ceil(np.clip(draw_death_days(log_death, progression, never, settings, rng), 3.0, 1e6))
-    end = np.minimum(
-        rng.integers(5 * 365, 10 * 365, patients),
-        60 + rng.exponential(DAYS_PER_YEAR / CONTROL_LOST_PER_YEAR, patients),
-    )
-    end = np.floor(end)
+    longest = rng.integers(5 * 365, 10 * 365, patients)
+    lost = 60 + rng.exponential(DAYS_PER_YEAR / CONTROL_LOST_PER_YEAR, patients)
+    end = np.floor(np.minimum(longest, lost))
     interval = settings.scans.interval_days
     since = np.maximum(progression - FIRST_SCAN_DAYS, 0.0)
-    seen = (
-        FIRST_SCAN_DAYS
-        + interval * np.ceil(since / interval)
-        + np.round(rng.exponential(DELAY_MEAN_DAYS, patients))
-    )
+    seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval)
+    seen = seen + np.round(rng.exponential(DELAY_MEAN_DAYS, patients))
     delay, share = draw_prompted(death < seen, settings, rng)
-    seen = np.where(share, np.minimum(seen, progression + delay), seen)
-    seen = np.ceil(seen)
+    seen = np.ceil(np.where(share, np.minimum(seen, progression + delay), seen))
     last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
     event_day = np.minimum(seen, death)
     event = event_day <= end
@@ -113,20 +106,12 @@ def derive_control_tables(
     patients = derive_covariates(controls.baseline, ids, prior_lines, settings, rng)
     patients = patients.assign(source=CONTROL_SOURCE)
     outcomes = controls.outcomes
-    long = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "patient_id": ids,
-                    "endpoint": endpoint,
-                    "time": outcomes[f"{endpoint}_days"],
-                    "event": outcomes[f"{endpoint}_event"],
-                }
-            )
-            for endpoint in ("pfs", "os")
-        ],
-        ignore_index=True,
-    )
+    parts = [
+        outcomes[[f"{name}_days", f"{name}_event"]].set_axis(["time", "event"], axis=1).assign(endpoint=name)
+        for name in ("pfs", "os")
+    ]
+    long = pd.concat([part.assign(patient_id=ids) for part in parts])
+    long = long[["patient_id", "endpoint", "time", "event"]]
     curve, at_risk, events = derive_published_curve(settings, open_stream(seed, "curve"))
     tables = {
         "control_patients": patients,

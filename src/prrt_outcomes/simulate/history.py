@@ -12,7 +12,6 @@ from prrt_outcomes.simulate.lesions import (
     ABSENT,
     CR,
     NE,
-    PD,
     PR,
     Lesions,
     Readings,
@@ -31,24 +30,22 @@ from prrt_outcomes.simulate.patients import (
     draw_death_days,
     draw_progression_days,
 )
-from prrt_outcomes.simulate.progression import (
+from prrt_outcomes.simulate.schedule import (
     BY_NEW_LESION,
     BY_NON_TARGET,
     BY_TARGET,
-    SecondCourse,
-    apply_progression,
-    apply_second_course,
-    draw_second_course,
-)
-from prrt_outcomes.simulate.schedule import (
     Observation,
     Regimen,
     ScanGrid,
+    SecondCourse,
+    apply_progression,
+    apply_second_course,
     derive_given_cycles,
     derive_prompted_scans,
     draw_observation,
     draw_regimen,
     draw_scan_grid,
+    draw_second_course,
 )
 from prrt_outcomes.simulate.settings import SimulationSettings
 
@@ -88,19 +85,12 @@ class History:
     readings: Readings  # all scans as measured
     state: Array  # of each target, (patients, 5, scans)
     response: Array  # overall response of each scan of the first course
-    detected: Array  # column of the first scan with PD, -1 where there is none
     early_therapy_days: Array  # another anticancer therapy before progression; infinite if none
-
-    @property
-    def detection_days(self) -> Array:
-        """Day of the first scan with PD, infinite where there is none."""
-        rows = np.arange(len(self.detected))
-        return np.where(self.detected >= 0, self.readings.days[rows, self.detected], np.inf)
 
     @property
     def ids(self) -> Array:
         """Pseudonyms of the patients."""
-        return format_patient_ids(len(self.detected))
+        return format_patient_ids(len(self.route))
 
     def derive_dates(self, rows: Array, days: Array) -> Array:
         """Dates of days of these patients; missing where the day is not finite."""
@@ -146,12 +136,12 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, rng)
     readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
     response = evaluate_readings(readings, lesions.present)
-    detected = find_first(response == PD)
 
     rng = open_stream(seed, "retreatment")
-    second = draw_second_course(grid, given, lesions, response, observation.end_days, settings, rng)
-    readings, state = apply_second_course(readings, state, grid, second, detected, lesions, rng)
-    early = _draw_early_therapy(grid, detected, observation, open_stream(seed, "early_therapy"))
+    share = settings.treatment.retreatment_share
+    second = draw_second_course(grid, given, lesions, response, observation.end_days, share, rng)
+    readings, state = apply_second_course(readings, state, grid, second, lesions, rng)
+    early = _draw_early_therapy(grid, second.found_days, observation, open_stream(seed, "early_therapy"))
     before_second = readings.attended & (readings.days < second.days[:, :1])
     return History(
         settings=settings,
@@ -171,7 +161,6 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
         readings=readings,
         state=state,
         response=np.where(before_second, response, -1),
-        detected=detected,
         early_therapy_days=early,
     )
 
@@ -211,8 +200,8 @@ def derive_outcomes(history: History) -> pd.DataFrame:
     """
     readings, response = history.readings, history.response
     observation = history.observation
-    rows = np.arange(len(history.detected))
-    detection = history.detection_days
+    rows = np.arange(len(history.route))
+    detection = history.second.found_days
     death = np.where(observation.dead, observation.end_days, np.inf)
     adequate = (response >= CR) & (response != NE)
     last = np.where(adequate, readings.days, 0).max(axis=1)
@@ -262,16 +251,10 @@ def format_patient_ids(patients: int, prefix: str = "P") -> Array:
 
 
 def _gather_readings(
-    value: Array,
-    state: Array,
-    attended: Array,
-    grid: ScanGrid,
-    progression: Array,
-    route: Array,
-    lesions: Lesions,
+    value: Array, state: Array, attended: Array, grid: ScanGrid, onset: Array, route: Array, lesions: Lesions
 ) -> Readings:
     """Scans of the first course with what was seen besides the targets."""
-    progressed = grid.days >= progression[:, None]
+    progressed = grid.days >= onset[:, None]
     small_node = lesions.node[:, :, None] & (value < 10.0)
     gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
     non_target_pd = progressed & (route == BY_NON_TARGET)[:, None]
@@ -288,10 +271,9 @@ def _gather_readings(
     )
 
 
-def _draw_early_therapy(grid: ScanGrid, detected: Array, observation: Observation, rng: Rng) -> Array:
+def _draw_early_therapy(grid: ScanGrid, found: Array, observation: Observation, rng: Rng) -> Array:
     """Day of another anticancer therapy without progression, infinite for nearly all."""
-    patients = len(detected)
+    patients = len(found)
     day = grid.days[:, 1] + rng.integers(20, 200, patients)
-    detection = np.where(detected >= 0, grid.days[np.arange(patients), detected], np.inf)
     chosen = rng.random(patients) < EARLY_THERAPY_SHARE
-    return np.where(chosen & (day < detection) & (day < observation.end_days), day, np.inf)
+    return np.where(chosen & (day < found) & (day < observation.end_days), day, np.inf)

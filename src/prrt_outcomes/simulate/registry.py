@@ -75,7 +75,7 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
     """Draw a registry with what is behind it; tables are plain frames with categories and dates."""
     history = draw_history(settings, patients, seed)
     clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
-    known_progression = np.minimum(history.detection_days, clinical_days)
+    known_progression = np.minimum(history.second.found_days, clinical_days)
     rng = open_stream(seed, "therapies")
     diagnosis_days = draw_diagnosis_days(history, rng)
     drawn = draw_therapies(history, diagnosis_days, known_progression, rng)
@@ -98,8 +98,8 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
 
 def derive_clinical_progression(history: History, rng: Rng) -> Array:
     """Day on which a progression that no scan showed was seen by the physician; infinite for others."""
-    day = np.ceil(np.minimum(history.progression_days, 1e6)) + rng.integers(5, 40, len(history.detected))
-    seen = history.clinical_only & (history.detected < 0) & (day <= history.observation.end_days)
+    day = np.ceil(np.minimum(history.progression_days, 1e6)) + rng.integers(5, 40, len(history.route))
+    seen = history.clinical_only & (history.second.detected < 0) & (day <= history.observation.end_days)
     return np.where(seen, day, np.inf)
 
 
@@ -214,6 +214,8 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
     title = f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
     tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
     curve = simulation.tables["control_curves"]
+    below = curve.loc[curve["survival"] <= 0.5, "time_months"]
+    median = "" if below.empty else f"\n    published_median_months: {below.iloc[0]:.1f}"
     template = files("prrt_outcomes.simulate").joinpath("study_template.txt").read_text(encoding="utf-8")
     if settings.controls.patients == 0:
         start, end = template.index("  - id: before_prrt"), template.index("claims:")
@@ -226,7 +228,7 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         interval=settings.scans.interval_days + 45,
         control=CURVE_CONTROL,
         arm=CURVE_ARM,
-        median=_read_median(curve),
+        median=median,
         events=simulation.curve_events,
         source=CONTROL_SOURCE,
     )
@@ -235,14 +237,6 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
 def _list_filled(simulation: Simulation) -> dict[str, pd.DataFrame]:
     """Tables that hold a row; the others are left out of the study."""
     return {table: frame for table, frame in simulation.tables.items() if len(frame)}
-
-
-def _read_median(curve: pd.DataFrame) -> str:
-    """Line with the median that a publication would state, or nothing where the curve does not reach it."""
-    below = curve[curve["survival"] <= 0.5]
-    if below.empty:
-        return ""
-    return f"\n    published_median_months: {below['time_months'].iloc[0]:.1f}"
 
 
 def _check_request(folder: Path, patients: int, seed: int, name: str, truth_patients: int | None) -> None:

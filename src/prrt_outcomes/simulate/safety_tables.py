@@ -126,7 +126,7 @@ def _draw_visits(history: History, rng: Rng) -> tuple[Array, Array]:
 def _draw_depth(history: History, rng: Rng) -> Array:
     """Depth of the nadir after each cycle, (patients, 7): by radionuclide, with a factor of the patient."""
     nadir = history.settings.effects.platelet_nadir
-    y90 = np.column_stack([history.regimen.y90, np.zeros((len(history.detected), 2), dtype=bool)])
+    y90 = np.column_stack([history.regimen.y90, np.zeros((len(history.route), 2), dtype=bool)])
     factor = np.exp(0.45 * rng.normal(size=(len(y90), 1)))
     return np.minimum(np.where(y90, nadir.y90, nadir.lu177) * factor, 1.6)
 

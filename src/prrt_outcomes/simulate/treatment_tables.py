@@ -17,32 +17,23 @@ from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 
 PRODUCTS = ("177Lu-DOTATATE", "177Lu-DOTATOC", "90Y-DOTATOC", "90Y-DOTATATE")
-KINDS = (
-    "ssa_long_acting",
-    "ssa_short_acting",
-    "surgery",
-    "chemotherapy",
-    "targeted",
-    "liver_directed",
-    "external_radiotherapy",
-    "other",
+# Kind, drug or procedure, and dose in mg.
+THERAPIES = (
+    ("ssa_long_acting", "octreotide LAR", 30.0),
+    ("ssa_short_acting", "octreotide sc", 0.3),
+    ("surgery", "resection", np.nan),
+    ("chemotherapy", "capecitabine and temozolomide", np.nan),
+    ("targeted", "everolimus", 10.0),
+    ("liver_directed", "transarterial embolisation", np.nan),
+    ("external_radiotherapy", "external beam", np.nan),
+    ("other", "interferon alfa", np.nan),
 )
-DRUGS = (
-    "octreotide LAR",
-    "octreotide sc",
-    "resection",
-    "capecitabine and temozolomide",
-    "everolimus",
-    "transarterial embolisation",
-    "external beam",
-    "interferon alfa",
-)
+KINDS, DRUGS, DOSES_MG = (np.array(values) for values in zip(*THERAPIES, strict=True))
 SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(2, 8)
 PRIOR_SHARES = {SURGERY: 0.5, CHEMOTHERAPY: 0.2, TARGETED: 0.12, LIVER: 0.15, EXTERNAL: 0.06}
 # Share of progressions that are followed by another anticancer therapy, and its kind.
 NEXT_THERAPY_SHARE = 0.6
 NEXT_SHARES = np.array([0, 0, 0.03, 0.32, 0.36, 0.14, 0.10, 0.05])
-DOSES_MG = np.array([30.0, 0.3, np.nan, np.nan, 10.0, np.nan, np.nan, np.nan])
 # Share of injections before a cycle that keep the wash-out.
 WASHOUT_KEPT_SHARE = 0.93
 
@@ -111,8 +102,7 @@ def draw_therapies(
     day = history.early_therapy_days[early]
     parts.append(_rows(early, kind, day, day))
     drawn = pd.concat(parts, ignore_index=True)
-    ends = history.observation.end_days[drawn["row"]]
-    drawn = drawn[(drawn["start"] <= ends).to_numpy()]
+    drawn = drawn[(drawn["start"] <= history.observation.end_days[drawn["row"]]).to_numpy()]
     ends = history.observation.end_days[drawn["row"]]
     drawn = drawn.assign(end=drawn["end"].where((drawn["end"] <= ends).to_numpy(), np.inf))
     return drawn.sort_values(["row", "start", "kind"], kind="stable").reset_index(drop=True)
@@ -127,8 +117,7 @@ def count_prior_lines(drawn: pd.DataFrame, patients: int) -> Array:
 
 def derive_therapies(history: History, drawn: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     """Table `therapies` from what was drawn; some of the earlier therapies have partial dates."""
-    row = drawn["row"].to_numpy()
-    kind = drawn["kind"].to_numpy()
+    row, kind = drawn["row"].to_numpy(), drawn["kind"].to_numpy()
     prior = (drawn["start"].to_numpy() < 0) & (kind >= SURGERY)
     starts = history.derive_dates(row, drawn["start"].to_numpy())
     start = format_partial_dates(starts)
@@ -148,8 +137,7 @@ def derive_therapies(history: History, drawn: pd.DataFrame, rng: Rng) -> pd.Data
         }
     )
     key = ["patient_id", "start_date", "kind", "drug"]
-    sequence = frame.groupby(key, observed=True, sort=False).cumcount() + 1
-    frame.insert(4, "sequence", sequence)
+    frame.insert(4, "sequence", frame.groupby(key, observed=True, sort=False).cumcount() + 1)
     return frame
 
 
@@ -161,8 +149,7 @@ def draw_diagnosis_days(history: History, rng: Rng) -> Array:
 
 def _rows(row: Array, kind: Array, start: Array, end: Array) -> pd.DataFrame:
     """Therapies in days."""
-    frame = pd.DataFrame({"row": row, "kind": kind, "start": start, "end": end})
-    return frame.assign(palliative=False)
+    return pd.DataFrame({"row": row, "kind": kind, "start": start, "end": end, "palliative": False})
 
 
 def _draw_prior(diagnosis_days: Array, rng: Rng) -> pd.DataFrame:
@@ -172,11 +159,8 @@ def _draw_prior(diagnosis_days: Array, rng: Rng) -> pd.DataFrame:
     for kind, share in PRIOR_SHARES.items():
         row = np.flatnonzero(rng.random(patients) < share)
         room = -diagnosis_days[row] - 110.0
-        start = (
-            diagnosis_days[row]
-            + 10.0
-            + np.floor(room * rng.random(len(row)) ** (3 if kind == SURGERY else 1))
-        )
+        part = rng.random(len(row)) ** (3 if kind == SURGERY else 1)
+        start = diagnosis_days[row] + 10.0 + np.floor(room * part)
         drug = kind in (CHEMOTHERAPY, TARGETED)
         length = np.floor(rng.exponential(90.0, len(row))) + 14.0 if drug else np.zeros(len(row))
         parts.append(_rows(row, np.full(len(row), kind), start, np.minimum(start + length, -29.0)))

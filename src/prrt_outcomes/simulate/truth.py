@@ -198,28 +198,21 @@ def _summarise_survival(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict[st
 def _summarise_cox(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict]:
     """Hazard ratios of tumour group and grade, alone and together with age and sex."""
     columns = {
-        f"{term}:{level}": (drawn[term] == level).astype(float)
-        for term, levels in COX_TERMS.items()
-        for level in levels
+        f"{term}:{level}": drawn[term] == level for term, levels in COX_TERMS.items() for level in levels
     }
-    outcome = {"time": drawn[f"{endpoint}_days"], "event": drawn[f"{endpoint}_event"]}
-    together = {**columns, "age_years": drawn["age_years"], "sex:male": (~drawn["female"]).astype(float)}
-    models = {"multivariable": _fit_hazard_ratios(together, outcome)}
+
+    def fit(columns: dict[str, pd.Series]) -> dict[str, float]:
+        """Hazard ratios; columns without variation are left out."""
+        varying = {name: values for name, values in columns.items() if values.nunique() > 1}
+        time, event = (drawn[f"{endpoint}_{what}"].to_numpy(dtype=float) for what in ("days", "event"))
+        ratios = compute_hazard_ratios(time, event, np.column_stack(list(varying.values())).astype(float))
+        return dict(zip(varying, ratios.tolist(), strict=True))
+
     alone: dict[str, float] = {}
     for term in COX_TERMS:
-        alone |= _fit_hazard_ratios({k: v for k, v in columns.items() if k.startswith(f"{term}:")}, outcome)
-    return {"univariable": alone, **models}
-
-
-def _fit_hazard_ratios(columns: dict[str, pd.Series], outcome: dict[str, pd.Series]) -> dict[str, float]:
-    """Hazard ratios of a Cox model; columns without variation are left out."""
-    varying = {name: values for name, values in columns.items() if values.nunique() > 1}
-    ratios = compute_hazard_ratios(
-        outcome["time"].to_numpy(dtype=float),
-        outcome["event"].to_numpy(),
-        np.column_stack([values.to_numpy(dtype=float) for values in varying.values()]),
-    )
-    return dict(zip(varying, ratios.tolist(), strict=True))
+        alone |= fit({name: column for name, column in columns.items() if name.startswith(f"{term}:")})
+    together = {**columns, "age_years": drawn["age_years"], "sex:male": ~drawn["female"]}
+    return {"univariable": alone, "multivariable": fit(together)}
 
 
 def _summarise_responders(drawn: pd.DataFrame, endpoint: str) -> dict[str, object]:

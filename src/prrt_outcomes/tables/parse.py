@@ -61,11 +61,11 @@ def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.nd
     problems = []
     for fault in faults:
         places = tables[fault.positions].tolist(), lines[fault.positions].tolist()
-        one = isinstance(fault.expected, str)
-        wanted = [fault.expected] * len(fault.positions) if one else fault.expected
-        for table, line, value, expected in zip(*places, fault.values, wanted, strict=True):
+        n, expected = len(fault.positions), fault.expected
+        wanted = [expected] * n if isinstance(expected, str) else expected
+        for table, line, value, rule in zip(*places, fault.values, wanted, strict=True):
             cell = (table, line, fault.column, _shorten(value))
-            problems.append(Problem(*cell, fault.problem, expected, fault.severity))
+            problems.append(Problem(*cell, fault.problem, rule, fault.severity))
     return sorted(problems, key=lambda problem: (problem.table, problem.row))
 
 

@@ -82,15 +82,13 @@ def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCo
     return PieceCounts(cuts, *counts)
 
 
-def _count(
-    rows: TwoSamples | EndpointRows, event: NDArray, scale: NDArray, cuts: NDArray
-) -> tuple[NDArray, NDArray]:
+def _count(rows: TwoSamples | EndpointRows, event: NDArray, scale: NDArray, cuts: NDArray) -> list[NDArray]:
     """Scaled events and months in each piece, shapes (pieces,)."""
     piece = np.maximum(np.searchsorted(cuts, rows.time_months, side="left") - 1, 0)
     events = np.bincount(piece, weights=scale * event, minlength=len(cuts))
     ends = np.append(cuts[1:], np.inf)
     until, since = (np.clip(time[:, None], cuts, ends) for time in (rows.time_months, rows.entry))
-    return events, scale @ np.maximum(until - since, 0.0)
+    return [events, scale @ np.maximum(until - since, 0.0)]
 
 
 def count_pieces_published(
@@ -230,27 +228,18 @@ def tabulate_borrowing(
     and `control_borrowing` but for control and endpoint, the whole grid; `label` is the code of the weighting.
     """
     cuts = "cuts at " + ", ".join(f"{cut:.3g}" for cut in counts.cuts) + " months"
-    every = {
-        "weights": label,
-        "control_events": float(counts.control_events.sum()),
-        "conflict_p_value": compute_conflict(counts),
-        "pieces": len(counts.cuts),
-        "assumption": cuts,
-    }
+    every: dict = {"weights": label, "pieces": len(counts.cuts), "assumption": cuts}
+    every["control_events"] = float(counts.control_events.sum())
+    every["conflict_p_value"] = compute_conflict(counts)
     fits = [("power_prior", a0, f"a0 = {a0:g}", fit_power_prior(counts, a0, confidence)) for a0 in DISCOUNTS]
     mixture = fit_robust_mixture(counts, PRIOR_WEIGHT, confidence)
     fits.append(("robust_mixture", PRIOR_WEIGHT, f"prior weight {PRIOR_WEIGHT:g}", mixture))
     table = [every | {"method": method, "discount": a0} | vars(found) for method, a0, _, found in fits]
     shared = sizes | {"weights": label, "observed": float(counts.events.sum())}
-    rows = [
-        comparison_row(
-            method,
-            "hazard_ratio",
-            assumption=f"{words}; {cuts}",
-            **{name: getattr(found, name) for name in ("value", "low", "high", "std_error", "status")},
-            **shared,
-        )
-        for method, discount, words, found in fits
-        if method == "robust_mixture" or discount == SHOWN_DISCOUNT
-    ]
+    rows = []
+    for method, discount, words, found in fits:
+        if method == "robust_mixture" or discount == SHOWN_DISCOUNT:
+            numbers = {name: getattr(found, name) for name in ("value", "low", "high", "std_error", "status")}
+            row = comparison_row(method, "hazard_ratio", assumption=f"{words}; {cuts}", **numbers, **shared)
+            rows.append(row)
     return rows, pd.DataFrame(table)

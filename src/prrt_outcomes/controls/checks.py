@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.controls import BaselineSummary
     from prrt_outcomes.study.model import Study
 
+Tables = Mapping[str, pd.DataFrame]
+Lines = Mapping[str, np.ndarray]
+Problems = Iterator[Problem]
 
-def check_control_data(
-    study: Study, tables: Mapping[str, pd.DataFrame], lines: Mapping[str, np.ndarray]
-) -> list[Problem]:
+
+def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Problem]:
     """Find what in the tables of controls a comparison cannot be made with.
 
     `lines` has the line of the file of each row of a table; a table without lines is told without a row. Errors: a
@@ -49,9 +51,7 @@ def check_control_data(
     return [*found, *_check_unused_curves(study, tables, lines)]
 
 
-def _check_patients(
-    index: int, control: PatientsControl, study: Study, tables: Mapping[str, pd.DataFrame]
-) -> Iterator[Problem]:
+def _check_patients(index: int, control: PatientsControl, study: Study, tables: Tables) -> Problems:
     known = [definition.name for definition in study.endpoints]
     name = control.negative_control
     if name is not None and name not in known:
@@ -77,9 +77,7 @@ def _check_patients(
         yield from _check_covariate(f"covariates.{position}", index, name, tables["patients"], people)
 
 
-def _check_covariate(
-    key: str, index: int, name: str, ours: pd.DataFrame, theirs: pd.DataFrame
-) -> Iterator[Problem]:
+def _check_covariate(key: str, index: int, name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Problems:
     """A covariate is known on both sides, in codes that the sides share."""
     expected = "a column that both patients and control_patients have and fill"
     levels = []
@@ -111,9 +109,7 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype) and not isinstance(column.dtype, pd.BooleanDtype)
 
 
-def _check_curve(
-    index: int, control: CurveControl, tables: Mapping[str, pd.DataFrame], lines: Mapping[str, np.ndarray]
-) -> Iterator[Problem]:
+def _check_curve(index: int, control: CurveControl, tables: Tables, lines: Lines) -> Problems:
     points, risk = (select_curve(tables[name].reset_index(drop=True), control) for name in CURVE_TABLES)
     for name, rows in zip(CURVE_TABLES, (points, risk), strict=True):
         if len(tables[name]) and rows.empty:
@@ -132,7 +128,7 @@ def _name_curves(table: pd.DataFrame) -> list[str]:
     return [" ".join(key) for key in table[list(CURVE_KEYS)].astype(str).to_numpy().tolist()]
 
 
-def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Iterator[Problem]:
+def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
     rises = find_rises(points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float))
     if len(rises):
         place, value = points.index[int(rises[0])], str(points["survival"].iloc[int(rises[0])])
@@ -148,7 +144,7 @@ def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Iterator[Pr
         yield Problem("control_curves", line, "survival", "", str(error), expected)
 
 
-def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Iterator[Problem]:
+def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Problems:
     def fault(place: int, column: str, value: str, problem: str, expected: str) -> Problem:
         return Problem("control_at_risk", _line(lines, place), column, value, problem, expected)
 
@@ -166,9 +162,7 @@ def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Iterator[
         yield fault(ordered.index[place], "n_at_risk", value, problem, "never more than the row before")
 
 
-def _check_baseline(
-    index: int, position: int, item: BaselineSummary, patients: pd.DataFrame
-) -> Iterator[Problem]:
+def _check_baseline(index: int, position: int, item: BaselineSummary, patients: pd.DataFrame) -> Problems:
     """A number of a published baseline table speaks of a column and a level that our patients have."""
     name = item.covariate
 
@@ -199,9 +193,7 @@ def _check_baseline(
             yield fault("level", item.level, problem, _suggest(item.level, levels))
 
 
-def _check_unused_curves(
-    study: Study, tables: Mapping[str, pd.DataFrame], lines: Mapping[str, np.ndarray]
-) -> Iterator[Problem]:
+def _check_unused_curves(study: Study, tables: Tables, lines: Lines) -> Problems:
     """Rows of curves that no control of the study uses."""
     used = {(c.id, c.arm, c.endpoint) for c in study.controls if isinstance(c, CurveControl)}
     known = [" ".join(key) for key in sorted(used)]

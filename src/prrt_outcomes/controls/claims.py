@@ -31,6 +31,7 @@ MEDIANS = {"median_pfs_months": "pfs", "median_os_months": "os", "median_ttp_mon
 COMPATIBLE, LOWER, HIGHER, NOT_ESTIMABLE = "compatible", "lower", "higher", "not_estimable"
 WHOLE = "all"
 OBSERVED = ("n", "observed", "low", "high", "status", "note")
+Tables = dict[str, pd.DataFrame]
 
 
 def compare_claim(published: float, relation: str, low: float, high: float) -> str:
@@ -49,7 +50,7 @@ def compare_claim(published: float, relation: str, low: float, high: float) -> s
     return COMPATIBLE
 
 
-def tabulate_claims(tables: dict[str, pd.DataFrame], study: Study) -> pd.DataFrame:
+def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     """Rows of `claims`, one a claim of the study, from endpoints and analysis_set.
 
     Shares are of all patients with a best response, NE included (exact interval); the best response is that of the
@@ -81,9 +82,7 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     return dict(zip(OBSERVED, (*numbers, "" if claim.group == WHOLE else note), strict=True))
 
 
-def _observe_median(
-    tables: dict[str, pd.DataFrame], members: pd.DataFrame, claim: Claim, study: Study
-) -> dict:
+def _observe_median(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     rows = _select_members(tables, MEDIANS[claim.quantity], members)
     if rows is None:
         note = "no patient of the group has a time for this endpoint"
@@ -94,9 +93,7 @@ def _observe_median(
     return dict(zip(OBSERVED, (*numbers, note), strict=True))
 
 
-def _select_members(
-    tables: dict[str, pd.DataFrame], endpoint: str, members: pd.DataFrame
-) -> EndpointRows | None:
+def _select_members(tables: Tables, endpoint: str, members: pd.DataFrame) -> EndpointRows | None:
     rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], endpoint)
     if rows is None:
         return None
@@ -109,7 +106,7 @@ def _fit_median(rows: EndpointRows, study: Study) -> Quantile:
 
 
 def _explain_group(
-    tables: dict[str, pd.DataFrame], members: pd.DataFrame, rows: EndpointRows, claim: Claim, study: Study
+    tables: Tables, members: pd.DataFrame, rows: EndpointRows, claim: Claim, study: Study
 ) -> str:
     """What a median by best response hides: the guaranteed time, what is left of it, and overall survival."""
     endpoint = MEDIANS[claim.quantity]

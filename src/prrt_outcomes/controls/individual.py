@@ -150,15 +150,12 @@ def read_curve(data: ComparisonData[CurveControl]) -> CurveReading:
         return refuse(f"no points in control_curves {place}")
     bare = None
     try:
-        bare = clean_points(points["time_months"], points["survival"])
+        published = points["time_months"], points["survival"]
+        bare = clean_points(*published)
         if risk.empty:
             return refuse(f"no rows in control_at_risk {place}: not reconstructed", bare)
-        curve = clean_digitised_curve(
-            points["time_months"],
-            points["survival"],
-            risk["time_months"],
-            risk["n_at_risk"].astype("Float64"),
-        )
+        numbers = risk["n_at_risk"].astype("Float64")
+        curve = clean_digitised_curve(*published, risk["time_months"], numbers)
     except ValueError as error:
         return refuse(f"the curve cannot be used: {error}", bare)
     given = compare_with_given_curve(data.cohort, curve, data.level, float(curve.at_risk[0]))
@@ -186,9 +183,9 @@ def _overlay(curve: DigitisedCurve, found: Reconstruction) -> pd.DataFrame:
         "published": (curve.time, curve.survival),
         "reconstructed": (np.append(0.0, rebuilt.time), np.append(1.0, rebuilt.survival)),
     }
+    columns = ("time_months", "survival")
     frames = [
-        pd.DataFrame({"curve": name, "time_months": time, "survival": survival})
-        for name, (time, survival) in parts.items()
+        pd.DataFrame(dict(zip(columns, at, strict=True))).assign(curve=name) for name, at in parts.items()
     ]
     return pd.concat(frames, ignore_index=True)
 

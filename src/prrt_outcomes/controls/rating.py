@@ -85,9 +85,8 @@ def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
     censoring = fit_reverse_kaplan_meier(SurvivalData(rows.time_months, rows.event))
     edges = np.linspace(0, float(rows.time_months.max()), TIME_STEPS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
-    observed = np.concatenate(([1.0], censoring.survival))[
-        np.searchsorted(censoring.time, middle, side="right")
-    ]
+    before = np.searchsorted(censoring.time, middle, side="right")
+    observed = np.append(1.0, censoring.survival)[before]
     hazard = reference.curve.compute_cumulative_hazard(edges)
     at_middle = reference.curve.compute_cumulative_hazard(middle)
 

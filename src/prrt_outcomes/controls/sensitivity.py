@@ -96,8 +96,8 @@ def vary_choices(
     data: ComparisonData,
     described: Description,
     estimate: Estimate,
-    first: Iterable[dict] = (),
-    more: Iterable[dict] = (),
+    first: Iterable = (),
+    more: Iterable = (),
 ) -> list[dict]:
     """The comparison as analysed and under other choices; `first` and `more` are those of one kind of control."""
     return [
@@ -132,9 +132,8 @@ def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
         if part.sum() >= FEWEST:
             yield sensitivity_row("calendar", words, estimate(rows.select(part)))
     used = rows.select(known)
-    fit = fit_cox(
-        used.cause_specific, pd.DataFrame({"five_years": (year[known] - middle) / 5}), confidence=data.level
-    )
+    drift = pd.DataFrame({"five_years": (year[known] - middle) / 5})
+    fit = fit_cox(used.cause_specific, drift, confidence=data.level)
     row = hazard_ratio_row(fit.table.iloc[0], n=len(used.event), observed=float((used.event == 1).sum()))
     note = "hazard of patients treated five years later over that of earlier ones, without the control"
     yield sensitivity_row("calendar", "per five years within the cohort", row, note)

@@ -98,17 +98,17 @@ def choose_comparison(
     tables: dict[str, pd.DataFrame], study: Study, control: Control, cohort: EndpointRows
 ) -> CurveComparison | PatientsComparison | PublishedComparison | None:
     """The comparison that fits the kind of a control; None where the library has no curve of it."""
+    data: ComparisonData = ComparisonData(tables, study, control, cohort)
     if isinstance(control, CurveControl):
-        return CurveComparison(ComparisonData(tables, study, control, cohort))
+        return CurveComparison(data)
     if isinstance(control, PatientsControl):
-        return PatientsComparison(ComparisonData(tables, study, control, cohort))
+        return PatientsComparison(data)
     published: PublishedControl | None
     if isinstance(control, LibraryControl):
         arm = find_arm(control.arm, control.endpoint)
         published = None if arm is None else convert_arm_to_control(control, arm)
     else:
         published = control
-    data = ComparisonData(tables, study, control, cohort)
     return None if published is None else PublishedComparison(data, published)
 
 

@@ -132,15 +132,11 @@ def tabulate_balance(
     found = compute_balance(samples.in_cohort, samples.covariates, weighting.weights)
     suffix = "" if weighting.weights is None else "_weighted"
     level = found["level"].fillna("")
-    table = pd.DataFrame(
-        {
-            "covariate": found["term"].where(level == "", found["term"] + "=" + level),
-            "weights": weighting.label,
-            "mean": found[f"mean_cohort{suffix}"],
-            "mean_control": found[f"mean_control{suffix}"],
-            "smd": found[f"smd{suffix}"],
-            "status": found["status"].replace("no_variance", "not_estimable"),
-        }
+    columns = {"mean": "mean_cohort", "mean_control": "mean_control", "smd": "smd"}
+    table = pd.DataFrame({name: found[f"{own}{suffix}"] for name, own in columns.items()}).assign(
+        covariate=found["term"].where(level == "", found["term"] + "=" + level),
+        weights=weighting.label,
+        status=found["status"].replace("no_variance", "not_estimable"),
     )
     if published_means is None:
         return table

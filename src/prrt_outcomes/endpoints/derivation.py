@@ -16,35 +16,16 @@ from prrt_outcomes.endpoints.origin import (
     select_first_response,
 )
 from prrt_outcomes.endpoints.patient_dates import PatientDates
-from prrt_outcomes.endpoints.sources import Source, find_earliest, find_end, find_rows, list_sources
+from prrt_outcomes.endpoints.sources import Source, choose_rows, find_rows, list_sources
 from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 HALF_DAY = 0.5
 MISSED = 2
-ENDPOINT_COLUMNS = (
-    "patient_id",
-    "endpoint",
-    "origin_date",
-    "end_date",
-    "entry_days",
-    "time_days",
-    "event",
-    "reason",
-    "basis",
-    "status",
-    "note",
-    "progression_date",
-    "death_date",
-    "new_therapy_date",
-    "last_adequate_date",
-    "previous_assessment_date",
-    "last_contact_date",
-    "source_sequence",
-    "exclusion",
-)
+ENDPOINT_COLUMNS = (*[field.name for field in load_schema("endpoints").fields], "exclusion")
 
 
 def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: Study) -> pd.DataFrame:
@@ -67,11 +48,11 @@ def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: 
     tables = gather_source_tables(dates, frame, scans)
     sources = list_sources(definition, study.new_anticancer_therapy, scans_recorded=dates.scans_recorded)
     for kind, own in sources.known.items():
-        frame[f"{kind}_date"] = find_earliest(own, tables, frame)["date"]
+        frame[f"{kind}_date"] = choose_rows(own, tables, frame)["date"]
     frame["last_contact_date"] = dates.patients["last_contact_date"]
     check_order(frame, dates, definition)
-    event = find_earliest(sources.events, tables, frame)
-    out = event.where(event["event"] > 0, find_end(sources.ends, tables, frame).assign(event=0))
+    event = choose_rows(sources.events, tables, frame)
+    out = event.where(event["event"] > 0, choose_rows(sources.ends, tables, frame, last=True).assign(event=0))
     open_ = (event["event"] == 0) & (frame["exclusion"] == "")
     frame["exclusion"] = (
         frame["exclusion"]
@@ -157,7 +138,7 @@ def _derive_stops(
     out: pd.DataFrame, frame: pd.DataFrame, censorings: tuple[Source, ...], tables: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """What ends the observation before the event; on one day the event counts."""
-    stop = find_earliest(censorings, tables, frame)
+    stop = choose_rows(censorings, tables, frame)
     stopped = stop["date"].notna() & ~(frame["event_date"] <= stop["date"])
     scan = find_last_adequate(tables, frame, stop["date"])
     before = scan.where(stop["at_assessment"], stop[["date", "basis", "sequence", "partial"]])

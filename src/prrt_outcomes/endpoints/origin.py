@@ -38,44 +38,31 @@ def derive_origin(
     Returns index patient_id: origin_date, entry_date (first cycle, where time starts before it), first_cycle,
     period, exclusion (empty, or a code of `EXCLUSION_REASONS`), origin_partial.
     """
-    patients = dates.patients
-    frame = pd.DataFrame(
-        {
-            "origin_date": patients["first_cycle"],
-            "first_cycle": patients["first_cycle"],
-            "period": 1,
-            "missing": "no_first_cycle",
-            "origin_partial": False,
-        },
-        index=patients.index,
-    )
-    origin = definition.origin
-    if origin == "retreatment":
-        frame = frame.assign(
-            origin_date=patients["retreatment_start"],
-            period=patients["retreatment_period"].fillna(2).astype(int),
-            missing="no_retreatment",
-        )
-    elif origin == "first_response":
-        frame = frame.assign(origin_date=first_response.reindex(frame.index), missing="no_response")
-    elif origin == "diagnosis":
-        frame = frame.assign(
-            origin_date=patients["diagnosis_date"],
-            missing="no_origin_date",
-            origin_partial=patients["diagnosis_date_partial"],
-        )
-    elif origin != "first_cycle":
-        column = origin.column if isinstance(origin, ColumnOrigin) else REFERRAL_COLUMN
-        frame = frame.assign(origin_date=patients[column], missing="no_origin_date")
-    after = frame["origin_date"] > dates.cutoff
-    treated_late = frame["first_cycle"] > dates.cutoff
+    patients, origin = dates.patients, definition.origin
+    first = patients["first_cycle"]
+    named = {
+        "first_cycle": (first, "no_first_cycle"),
+        "retreatment": (patients["retreatment_start"], "no_retreatment"),
+        "first_response": (first_response.reindex(patients.index), "no_response"),
+        "diagnosis": (patients["diagnosis_date"], "no_origin_date"),
+    }
+    column = origin.column if isinstance(origin, ColumnOrigin) else REFERRAL_COLUMN
+    date, missing = named[str(origin)] if str(origin) in named else (patients[column], "no_origin_date")
+    again = patients["retreatment_period"].fillna(2).astype(int)
     exclusion = np.select(
-        [frame["first_cycle"].isna(), frame["origin_date"].isna(), after | treated_late],
-        ["no_first_cycle", frame["missing"], "origin_after_cutoff"],
+        [first.isna(), date.isna(), (date > dates.cutoff) | (first > dates.cutoff)],
+        ["no_first_cycle", missing, "origin_after_cutoff"],
         "",
     )
-    entry = frame["origin_date"].where(~(frame["first_cycle"] > frame["origin_date"]), frame["first_cycle"])
-    return frame.assign(entry_date=entry, exclusion=exclusion).drop(columns="missing")
+    columns = {
+        "origin_date": date,
+        "first_cycle": first,
+        "period": again if origin == "retreatment" else 1,
+        "origin_partial": patients["diagnosis_date_partial"] if origin == "diagnosis" else False,
+        "entry_date": date.where(~(first > date), first),
+        "exclusion": exclusion,
+    }
+    return pd.DataFrame(columns, index=patients.index)
 
 
 def filter_after_origin(scans: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -87,9 +74,8 @@ def filter_after_origin(scans: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFram
 
 def is_confirmed(definition: EndpointDefinition, settings: ResponseSettings) -> bool:
     """Whether a response that starts the time must be confirmed: by the endpoint, else by the rate that is quoted."""
-    if definition.confirmed is not None:
-        return definition.confirmed
-    return settings.primary_rate == "confirmed"
+    quoted = settings.primary_rate == "confirmed"
+    return quoted if definition.confirmed is None else definition.confirmed
 
 
 def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDefinition) -> None:
@@ -102,17 +88,16 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
     here = frame["exclusion"] == ""
     origin, first = frame["origin_date"], frame["first_cycle"]
     start = origin.where(~(first > origin), first)
-    words = _origin_words(definition)
+    by = definition.origin
+    named = by.column if isinstance(by, ColumnOrigin) else f"({by.replace('_', ' ')})"
+    words = f"the origin {named} of {definition.name}"
     problems = _list_problems(frame[here & (frame["death_date"] < start)], dates, "death_date", start, words)
     # The cohort reports a response or a retreatment after the last contact; it is no contradiction.
     if definition.origin not in ("first_response", "retreatment"):
         early_contact = here & (frame["last_contact_date"] < start) & frame["death_date"].isna()
         problems += _list_problems(frame[early_contact], dates, "last_contact_date", start, words)
-    recorded = dates.patients["progression_date"]
-    early = here & (recorded < first)
-    problems += _list_problems(
-        frame.assign(progression_date=recorded)[early], dates, "progression_date", first, "the first cycle"
-    )
+    early = dates.patients[here & (dates.patients["progression_date"] < first)]
+    problems += _list_problems(early, dates, "progression_date", first, "the first cycle")
     if definition.origin == "diagnosis":
         for patient, row in frame[here & (origin > first)].iterrows():
             line, value = dates.lines["patients"].get(str(patient)), f"{patient}: {row.origin_date.date()}"
@@ -165,12 +150,5 @@ def _list_problems(
             f"lies before {words}",
             f"a date on or after {start[str(patient)].date()}",
         )
-        for patient, value, bound in zip(rows.index, rows[column], start[rows.index], strict=True)
+        for patient, value in rows[column].items()
     ]
-
-
-def _origin_words(definition: EndpointDefinition) -> str:
-    """The origin in words for a message."""
-    if isinstance(definition.origin, ColumnOrigin):
-        return f"the origin {definition.origin.column} of {definition.name}"
-    return f"the origin ({definition.origin.replace('_', ' ')}) of {definition.name}"

@@ -43,7 +43,7 @@ class PatientDates:
     """What is known by the cut-off.
 
     patients : one row a patient, index patient_id: first_cycle, retreatment_start, retreatment_period, death_date,
-        death_date_basis, last_contact_date, contact_after_cutoff, lost, in_follow_up, progression_date,
+        death_date_basis, last_contact_date, contact_after_cutoff, lost, progression_date,
         progression_basis, diagnosis_date, and <column> of origins; `<name>_partial` says that a date was resolved
     assessments : one row a response: patient_id, period, assessment_date, reader, criterion, overall_response,
         primary_reader, sequence (number of the row within its patient)
@@ -167,8 +167,7 @@ def _resolve_rows(source: pd.DataFrame, column: str, patients: pd.DataFrame, rul
 def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
     """Last contact, death and progression, each bounded by what is known of the order of dates."""
     source, index = tables["follow_up"], patients.index
-    known = source.drop_duplicates("patient_id").set_index("patient_id")
-    rows = known.reindex(index)
+    rows = source.drop_duplicates("patient_id").set_index("patient_id").reindex(index)
     seen = _last_seen(tables, index)
     dead = (rows["vital_status"] == "dead") | rows["death_date"].notna()
     contact_exact = rows["last_contact_date_precision"] == "day"
@@ -185,7 +184,6 @@ def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.Da
     )
     return pd.DataFrame(
         {
-            "in_follow_up": index.isin(known.index),
             "last_contact_date": contact,
             "last_contact_date_partial": contact_partial,
             "lost": (rows["vital_status"] == "lost").to_numpy(),

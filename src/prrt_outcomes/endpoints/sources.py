@@ -205,27 +205,18 @@ def find_rows(
     return found.assign(partial=found["partial"].eq(True))
 
 
-def find_earliest(
-    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame
+def choose_rows(
+    sources: tuple[Source, ...],
+    tables: Mapping[str, pd.DataFrame],
+    frame: pd.DataFrame,
+    *,
+    last: bool = False,
 ) -> pd.DataFrame:
-    """The earliest row of several sources; on one day that of the earlier source.
+    """The earliest row of several sources; with `last` the last row of the first source that the patient has.
 
-    Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment.
+    Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment. On one day the row of the
+    earlier source counts.
     """
-    return _combine(sources, tables, frame, last=False)
-
-
-def find_end(
-    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame
-) -> pd.DataFrame:
-    """The last row of the first source that the patient has; columns as `find_earliest`."""
-    return _combine(sources, tables, frame, last=True)
-
-
-def _combine(
-    sources: tuple[Source, ...], tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame, *, last: bool
-) -> pd.DataFrame:
-    """Choose among the rows of the sources: the earliest, or those of the first source that has one."""
     empty = {"date": pd.NaT, "basis": "", "sequence": pd.NA, "partial": False, "reason": "", "event": 0}
     types = {"date": "datetime64[ns]", "basis": "string", "sequence": "Int64", "reason": "string"}
     out = pd.DataFrame(empty | {"at_assessment": False}, index=frame.index).astype(types)

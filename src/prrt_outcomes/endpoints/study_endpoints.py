@@ -76,12 +76,12 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
         try:
             derived = derive_endpoint(dates[definition.data_cutoff, rule], definition, study)
         except InputError as error:
-            problems += [problem for problem in error.problems if not _is_known(problem, problems)]
+            known = {(problem.table, problem.column, problem.value) for problem in problems}
+            problems += [p for p in error.problems if (p.table, p.column, p.value) not in known]
             continue
-        rows, differ = combine_reported(
-            derived, derive_reported(tables["reported_outcomes"], definition.name)
-        )
-        if tables["treatment_periods"].empty and len(tables["reported_outcomes"]):
+        outcomes = tables["reported_outcomes"]
+        rows, differ = combine_reported(derived, derive_reported(outcomes, definition.name))
+        if tables["treatment_periods"].empty and len(outcomes):
             rows = rows.assign(exclusion=rows["exclusion"].replace("no_first_cycle", "not_reported"))
         endpoints.append(rows)
         differences.append(differ)
@@ -105,12 +105,6 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
         differences=stack_frames(differences),
         definitions=definitions,
     )
-
-
-def _is_known(problem: Problem, problems: list[Problem]) -> bool:
-    """Whether another endpoint reported the same cell."""
-    place = (problem.table, problem.column, problem.value)
-    return any((other.table, other.column, other.value) == place for other in problems)
 
 
 def list_variants(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.endpoints import stage
-from prrt_outcomes.endpoints.sources import Source, find_earliest, find_end, list_sources
+from prrt_outcomes.endpoints.sources import Source, choose_rows, list_sources
 from prrt_outcomes.errors import InputError
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
 
@@ -101,7 +101,7 @@ def test_on_one_day_the_earlier_source_comes_first_and_an_end_is_the_last_row():
     tables = {"one": rows, "two": rows.iloc[:1]}
     frame = pd.DataFrame({"entry_date": [day]}, index=pd.Index(["a"], name="patient_id"))
     both = (Source("one", "start", "first"), Source("two", "start", "second"))
-    assert find_earliest(both, tables, frame)["reason"].tolist() == ["first"]
+    assert choose_rows(both, tables, frame)["reason"].tolist() == ["first"]
     later = (Source("one", "start", "first", after="entry_date"), both[1])
-    assert find_earliest(later, tables, frame)["reason"].tolist() == ["second"]
-    assert find_end(both, tables, frame)["date"].tolist() == [day + pd.Timedelta(days=5)]
+    assert choose_rows(later, tables, frame)["reason"].tolist() == ["second"]
+    assert choose_rows(both, tables, frame, last=True)["date"].tolist() == [day + pd.Timedelta(days=5)]

@@ -236,7 +236,7 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
         + dress(
             style,
             lines * style.row_in + 1.2 * style.scale,
-            legend="right",
+            legend_position="right",
             title=title,
             subtitle="Standardised mean difference, cohort minus control; between the dotted lines (0.1) counts as "
             "balanced",

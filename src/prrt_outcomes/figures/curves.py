@@ -92,7 +92,7 @@ def plot_curves(curves: Curves, style: FigureStyle):
         title=curves.title,
         subtitle=fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False),
         x=curves.time,
-        legend=legend,
+        legend_position=legend,
         strip_text_y=p9.element_blank(),
         panel_spacing_y=0.015,
         legend_key_width=style.small * 2,

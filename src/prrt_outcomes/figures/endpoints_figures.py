@@ -154,7 +154,7 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
         + dress(
             style,
             height,
-            legend="right",
+            legend_position="right",
             title=title,
             subtitle=fill(words, 112),
             x="Number of the scan after the first cycle",
@@ -250,7 +250,7 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
         + dress(
             style,
             lines * style.row_in * 1.12 + 0.9 * style.scale,
-            legend="none",
+            legend_position="none",
             title=title,
             subtitle=f"Steps that lost patients, with reasons{more}",
             axis_line=p9.element_blank(),

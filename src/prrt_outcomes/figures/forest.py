@@ -136,7 +136,7 @@ def plot_forest(forest: Forest, style: FigureStyle):
             style,
             (lines + above + 2.2) * style.row_in,
             width_in=width_in,
-            legend=legend,
+            legend_position=legend,
             title=fill(forest.title, _letters(style, width_in) - 8),
             subtitle=fill(forest.subtitle, _letters(style, width_in)),
             axis_line=p9.element_blank(),

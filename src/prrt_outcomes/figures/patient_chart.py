@@ -122,7 +122,7 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
         + dress(
             style,
             4.0 * style.scale,
-            legend="right",
+            legend_position="right",
             title=title,
             subtitle="Response of each scan above its sum; ring: smallest sum so far",
             x="Months since the first cycle",

@@ -149,7 +149,7 @@ def plot_landmark_ratio(
         + dress(
             style,
             3.4 * style.scale,
-            legend="right",
+            legend_position="right",
             title=f"{title}: responders against others",
             subtitle="Hazard ratio of responders against all others still at risk, by the landmark that defines them",
             x="Landmark, months",
@@ -194,7 +194,7 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
         + dress(
             style,
             3.3 * style.scale,
-            legend="right",
+            legend_position="right",
             title=f"{title}: response and what follows",
             subtitle=fill(subtitle, 110),
             x=time,

@@ -233,7 +233,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
         + dress(
             style,
             max(n * row_in, lines) + 1.1 * style.scale,
-            legend="right",
+            legend_position="right",
             title=title,
             subtitle=f"All {total} patients"
             if n == total

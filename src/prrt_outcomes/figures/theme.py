@@ -125,7 +125,6 @@ def dress(
     subtitle: str = "",
     x: str = "",
     y: str = "",
-    legend: str = "top",
     width_in: float | None = None,
     **more,
 ) -> list:
@@ -138,7 +137,7 @@ def dress(
     caption = "Synthetic data: simulated patients" if style.synthetic else None
     words = p9.labs(title=title, subtitle=subtitle or None, x=x, y=y, caption=caption)
     more = {k: v for k, v in ({"legend_title": p9.element_blank()} | more).items() if v is not None}
-    return [words, theme_prrt(style, height_in, width_in, legend) + p9.theme(**more)]
+    return [words, theme_prrt(style, height_in, width_in) + p9.theme(**more)]
 
 
 def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:

@@ -133,7 +133,7 @@ def test_landmark_ratios_have_room(style, look):
 
 
 def test_control_forests_have_room(style, look):
-    assert look(plot_control_forest(make_controls(), style, "History", 0.95, "before_prrt")) == []
+    assert look(plot_control_forest(make_controls(), style, "History", "before_prrt")) == []
 
 
 def test_love_plots_have_room(style, look):

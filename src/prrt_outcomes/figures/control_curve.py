@@ -78,9 +78,8 @@ def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureS
     columns = ["time_months", "survival", "survival_low", "survival_high"]
     steps = pd.concat([part.reindex(columns=columns).assign(group=g) for g, part in known.items()])
     counts = count_at_risk(ours.assign(group="Cohort"), ticks)
-    plot = plot_curves(
-        Curves(steps, ticks, {g: g for g in colours}, colours, title, "", time, at_risk=counts), style
-    )
+    drawn = Curves(steps, ticks, {g: g for g in colours}, colours, title, "", time, at_risk=counts)
+    plot = plot_curves(drawn, style)
     return plot + _mark_layers(control.marks, marks, ticks[-1], style)
 
 
@@ -100,20 +99,18 @@ def plot_weighted_curves(
     ticks = thin_ticks(ticks, 5 if len(kinds) < 4 else 3) if len(ticks) > 1 else [0.0, max(last, 1.0)]
     steps = curves.assign(panel=curves["weights"].astype(str).map(heads))
     counts = at_risk.assign(panel=at_risk["weights"].astype(str).map(heads))
-    return plot_curves(
-        Curves(
-            steps,
-            ticks,
-            {side: name_term(side).capitalize() for side in SIDES},
-            SIDES,
-            title,
-            "Unweighted, and weighted so that cohort and control are alike in the covariates; the numbers at risk are "
-            "weighted too.",
-            time,
-            at_risk=counts.drop(columns="n_at_risk").rename(columns={"weighted_at_risk": "n_at_risk"}),
-        ),
-        style,
+    drawn = Curves(
+        steps,
+        ticks,
+        {side: name_term(side).capitalize() for side in SIDES},
+        SIDES,
+        title,
+        "Unweighted, and weighted so that cohort and control are alike in the covariates; the numbers at risk are "
+        "weighted too.",
+        time,
+        at_risk=counts.drop(columns="n_at_risk").rename(columns={"weighted_at_risk": "n_at_risk"}),
     )
+    return plot_curves(drawn, style)
 
 
 def _mark_layers(marks: pd.DataFrame, group: str, end: float, style: FigureStyle) -> list:

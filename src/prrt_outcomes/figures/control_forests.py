@@ -103,9 +103,8 @@ def plot_all_estimates(
     quoted = choices[choices["kind"].astype(str).eq("main")]
     words = verdicts.get(str(quoted["weights"].iloc[0]) if len(quoted) else "none", "")
     subtitle = BELOW + (f". Rating: {words}" if words else "")
-    return plot_forest(
-        Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES), style
-    )
+    drawn = Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES)
+    return plot_forest(drawn, style)
 
 
 def list_estimates(controls: pd.DataFrame) -> list[dict]:
@@ -163,9 +162,8 @@ def plot_worst_cases(
     subtitle = (
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
-    return plot_forest(
-        Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES), style
-    )
+    drawn = Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES)
+    return plot_forest(drawn, style)
 
 
 def _record(name: str, row: dict, series: str) -> dict:
@@ -192,9 +190,8 @@ def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyl
     subtitle = "Series differ in patients, scans and criteria: a place in this list is no comparison"
     columns = {"group": "Tumours", "n": "n"}
     records = list_medians(medians, summary)
-    return plot_forest(
-        Forest(records, [axis], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"}), style
-    )
+    drawn = Forest(records, [axis], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"})
+    return plot_forest(drawn, style)
 
 
 def list_medians(medians: pd.DataFrame, summary: pd.DataFrame) -> list[dict]:

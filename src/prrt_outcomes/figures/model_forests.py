@@ -62,10 +62,10 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
         )
         columns[f"p {place}"] = "p"
     series = {m: ("", ESTIMATE_COLOURS.get(m, INK)) for m in models}
-    return plot_forest(
-        Forest(records, axes, f"{title}: {words.title}", columns=columns, before=("counts",), series=series),
-        style,
+    drawn = Forest(
+        records, axes, f"{title}: {words.title}", columns=columns, before=("counts",), series=series
     )
+    return plot_forest(drawn, style)
 
 
 def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:

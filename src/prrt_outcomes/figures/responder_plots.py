@@ -58,20 +58,18 @@ def plot_responder_curves(
         counts.append(count_at_risk(part, ticks).assign(panel=panel))
     lines = max(part["panel"].iloc[0].count("\n") for part in steps)
     panels = {part["panel"].iloc[0]: _pad(part["panel"].iloc[0], lines) for part in steps}
-    return plot_curves(
-        Curves(
-            pd.concat(steps).assign(panel=lambda d: d["panel"].map(panels)),
-            ticks,
-            {g: name_term(g) for g in GROUPS},
-            GROUPS,
-            f"{title} by response",
-            "The naive comparison counts the months in which a responder could not yet fail as an effect of response. "
-            "Landmark and Simon-Makuch do not.",
-            f"{time}; after a landmark, months since the landmark",
-            at_risk=pd.concat(counts).assign(panel=lambda d: d["panel"].map(panels)),
-        ),
-        style,
+    drawn = Curves(
+        pd.concat(steps).assign(panel=lambda d: d["panel"].map(panels)),
+        ticks,
+        {g: name_term(g) for g in GROUPS},
+        GROUPS,
+        f"{title} by response",
+        "The naive comparison counts the months in which a responder could not yet fail as an effect of response. "
+        "Landmark and Simon-Makuch do not.",
+        f"{time}; after a landmark, months since the landmark",
+        at_risk=pd.concat(counts).assign(panel=lambda d: d["panel"].map(panels)),
     )
+    return plot_curves(drawn, style)
 
 
 def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:

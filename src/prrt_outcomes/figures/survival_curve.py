@@ -58,21 +58,19 @@ def plot_survival_curve(
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
         below += "competing events are censored here: read it with the cumulative incidence"
-    return plot_curves(
-        Curves(
-            curve,
-            risk_ticks(at_risk, float(curve["time_months"].max())),
-            {g: f"{fill(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
-            color_groups(group_by, groups),
-            text.title,
-            below,
-            text.time,
-            at_risk=at_risk,
-            names=names,
-            legend_title=f"Events/patients, median in\nmonths ({format_level(style.level)} interval)",
-        ),
-        style,
+    drawn = Curves(
+        curve,
+        risk_ticks(at_risk, float(curve["time_months"].max())),
+        {g: f"{fill(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
+        color_groups(group_by, groups),
+        text.title,
+        below,
+        text.time,
+        at_risk=at_risk,
+        names=names,
+        legend_title=f"Events/patients, median in\nmonths ({format_level(style.level)} interval)",
     )
+    return plot_curves(drawn, style)
 
 
 def plot_cumulative_incidence(
@@ -99,19 +97,17 @@ def plot_cumulative_incidence(
     steps = curves.rename(
         columns={"low": "survival_low", "high": "survival_high", "cumulative_incidence": "survival"}
     )
-    return plot_curves(
-        Curves(
-            steps,
-            risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
-            {g: names.get(g, g) for g in groups},
-            color_groups(group_by, groups),
-            text.title,
-            "" if p_value is None else f"Gray's test: {format_p_value(p_value, name='p')}",
-            text.time,
-            at_risk=counted if len(counted) else None,
-        ),
-        style,
+    drawn = Curves(
+        steps,
+        risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
+        {g: names.get(g, g) for g in groups},
+        color_groups(group_by, groups),
+        text.title,
+        "" if p_value is None else f"Gray's test: {format_p_value(p_value, name='p')}",
+        text.time,
+        at_risk=counted if len(counted) else None,
     )
+    return plot_curves(drawn, style)
 
 
 def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureStyle, title: str, time: str):
@@ -124,20 +120,18 @@ def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureSty
     band = bound_curve(intervals, ticks[-1])
     edges = pd.concat([band[["time_months"]].assign(survival=band[edge]) for edge in ("low", "high")])
     steps = curve[["time_months", "survival"]].assign(group="kaplan_meier")
-    return plot_curves(
-        Curves(
-            pd.concat([steps, edges.head(0).assign(group="interval")]),
-            ticks,
-            {"kaplan_meier": "Kaplan-Meier", "interval": "Interval-censored"},
-            {"kaplan_meier": FEW_COLOURS[0], "interval": UNKNOWN_COLOUR},
-            title,
-            "The event lies between two scans: within the grey band the curve is not determined. Kaplan-Meier dates "
-            "the event at the scan that showed it.",
-            time,
-            bands=band.assign(group="interval"),
-        ),
-        style,
+    drawn = Curves(
+        pd.concat([steps, edges.head(0).assign(group="interval")]),
+        ticks,
+        {"kaplan_meier": "Kaplan-Meier", "interval": "Interval-censored"},
+        {"kaplan_meier": FEW_COLOURS[0], "interval": UNKNOWN_COLOUR},
+        title,
+        "The event lies between two scans: within the grey band the curve is not determined. Kaplan-Meier dates "
+        "the event at the scan that showed it.",
+        time,
+        bands=band.assign(group="interval"),
     )
+    return plot_curves(drawn, style)
 
 
 def bound_curve(intervals: pd.DataFrame, last: float) -> pd.DataFrame:

@@ -166,10 +166,9 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
         lambda r: numbers.format_number(r["rmst_months"]) or numbers.describe_status(r["rmst_status"]),
     )
     sizes = col.counts({"Patients": "n", "Events": "events"})
-    median = f"Median, months ({level} CI)"
-    results = [
-        *col.group(), *sizes, col.interval(median, MEDIAN), _ratio_or_nothing(level, "hazard_ratio_status"),
-    ]  # fmt: skip
+    months = f"Median, months ({level} CI)"
+    ratio_here = _ratio_or_nothing(level, "hazard_ratio_status")
+    results = [*col.group(), *sizes, col.interval(months, MEDIAN), ratio_here]
     difference = f"Difference, months ({level} CI)"
     return {
         "hazard_ratio_periods": [
@@ -185,7 +184,7 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
             endpoint,
             *col.group(),
             *sizes,
-            col.interval(median, MEDIAN, status="median_status"),
+            col.interval(months, MEDIAN, status="median_status"),
             mean,
         ],
         "milestones": [

@@ -1,4 +1,4 @@
-"""Command `run`: Snakemake as a process, under a lock, its progress told in words."""
+"""Command `run`: Snakemake as a process, under a lock, with its progress in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a comparison could have shown, and what it is worth: power, effective size, balance and overlap."""
+"""Quality of a comparison: power, effective size, balance and overlap."""
 
 from __future__ import annotations
 

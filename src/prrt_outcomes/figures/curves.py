@@ -239,7 +239,7 @@ def step_band(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def cut_at(curve: pd.DataFrame, last: float) -> pd.DataFrame:
-    """Rows up to the end of the axis, with the value that holds there where a curve goes on."""
+    """Rows up to the end of the axis, with the value there of a curve that continues."""
     keys = ["panel", "group"] if "panel" in curve else ["group"]
     inside = curve[curve["time_months"] <= last]
     beyond = curve[curve["time_months"] > last]

@@ -136,7 +136,7 @@ def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
 
 
 def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
-    """Paragraphs and tables of the chapter; the naive number is told only beside the others."""
+    """Paragraphs and tables of the chapter; the naive number appears only beside the others."""
     responders = tables["responders"]
     if not has_rows(responders):
         return [], []

@@ -1,4 +1,4 @@
-"""Files of a study, found, told apart by their suffix and read as text: header, cells and the line of each row."""
+"""Files of a study, found, distinguished by their suffix and read as text: header, cells and the line of each row."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, check_date_format, map_table
-from prrt_outcomes.cohort.sources.files import SourceResult
+from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.sources.files import RawTable
+from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from prrt_outcomes.cohort.sources.files import (
+from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
     check_header,

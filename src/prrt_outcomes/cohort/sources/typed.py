@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
-from prrt_outcomes.cohort.sources.files import (
+from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
     check_header,

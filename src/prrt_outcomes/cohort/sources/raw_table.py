@@ -1,0 +1,73 @@
+"""Tables of a study as text: header, cells and the line of each row, and why a file is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.errors import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """All cells of a file as text; an empty cell is the empty text.
+
+    columns : name as in the header to its cells, each of length n
+    lines : line of the file where each row begins, the header being line 1, shape (n,)
+    """
+
+    columns: Mapping[str, pa.Array]
+    lines: np.ndarray
+
+    @property
+    def n_rows(self) -> int:
+        """Rows below the header."""
+        return len(self.lines)
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What came of reading one file: a raw table, or None where nothing could be read, and the problems."""
+
+    raw: RawTable | None
+    problems: tuple[Problem, ...] = ()
+
+
+class RefusedError(Exception):
+    """A file that cannot be read at all; its argument is the problem."""
+
+
+def refuse(table: str, found: str, problem: str, expected: str, line: int | None = None) -> RefusedError:
+    """What to raise where a file cannot be read at all."""
+    return RefusedError(Problem(table, line, "", found, problem, expected))
+
+
+def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
+    """List names that stand twice in a header; an unnamed column is no name."""
+    seen: set[str] = set()
+    problems = []
+    for name in header:
+        if name and name in seen:
+            expected = "one name for each column"
+            problems.append(Problem(table, line, name, name, "the column is there twice", expected))
+        seen.add(name)
+    return problems
+
+
+def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray) -> RawTable:
+    """Raw table of the named columns; a column without a name is kept only where it holds something."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns: dict[str, pa.Array] = {}
+    for name, values in zip(header, cells, strict=True):
+        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        is_used = bool(name) or pc.any(pc.not_equal(whole, "")).as_py()
+        if is_used:
+            columns.setdefault(name, whole)
+    return RawTable(columns, lines)

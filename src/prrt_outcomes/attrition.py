@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 ATTRITION_COLUMNS = ("table", "unit", "step", "reason", "n_before", "n_lost", "n_after")
 STAGE_STATUSES = ("done", "partial", "skipped")
@@ -27,8 +25,6 @@ def attrition_row(table: str, unit: str, step: str, reason: str, n_before: int, 
 
 def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:
     """Gather rows of `attrition_row` into one table with fixed columns, empty where nothing was counted."""
-    import pandas as pd
-
     frame = pd.DataFrame(list(rows), columns=list(ATTRITION_COLUMNS))
     text = dict.fromkeys(("table", "unit", "step", "reason"), "string")
     counts = dict.fromkeys(("n_before", "n_lost", "n_after"), "int64")
@@ -40,8 +36,6 @@ def stage_frame(stage: str, status: str, reason: str = "") -> pd.DataFrame:
 
     ValueError when the status is not known, or the reason is missing.
     """
-    import pandas as pd
-
     if status not in STAGE_STATUSES:
         raise ValueError(f"a stage is {', '.join(STAGE_STATUSES)}, not {status!r}")
     if status != "done" and not reason:

@@ -107,6 +107,12 @@ class Code:
             unfinished.write_text(json.dumps(entries), encoding="utf-8")
 
 
+def find_home() -> Path:
+    """Folder of Snakefile, workflow/ and data_schema/: inside an installed wheel, else the checkout."""
+    installed = PACKAGE_FOLDER / "_workflow"
+    return installed if installed.is_dir() else PACKAGE_FOLDER.parents[1]
+
+
 def list_modules() -> list[str]:
     """Dotted names of all our modules, sorted; a package stands for its `__init__`."""
     names = set()

@@ -10,19 +10,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.fingerprint import DISTRIBUTIONS, PACKAGE_FOLDER, Code, list_run_modules, read_version
+from prrt_outcomes.fingerprint import DISTRIBUTIONS, Code, list_run_modules, read_version
 from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 RESULT_FOLDERS = ("cohort", "derived", "tables")
-
-
-def find_home() -> Path:
-    """Folder of Snakefile, workflow/ and data_schema/: inside an installed wheel, else the checkout."""
-    installed = PACKAGE_FOLDER / "_workflow"
-    return installed if installed.is_dir() else PACKAGE_FOLDER.parents[1]
 
 
 def list_data_files(study: Study, study_file: Path) -> list[Path]:

@@ -9,10 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.attrition import ATTRITION_COLUMNS, attrition_frame, stage_frame
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
-from prrt_outcomes.tables.files import read_table, write_table
-from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import list_tables, load_schema
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -46,6 +43,8 @@ def table_path(name: str) -> Path:
 
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
     """Read tables of a results folder by name; StepError names those that are not there."""
+    from prrt_outcomes.tables.files import read_table
+
     absent = [str(table_path(name)) for name in names if not (results / table_path(name)).is_file()]
     if absent:
         raise StepError(f"{', '.join(absent)} must be made first, by the steps before this one")
@@ -55,69 +54,46 @@ def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
 def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, ...]:
     """Read, check and write all input tables, empty where the study has none; give what was doubtful.
 
-    Raises
-    ------
-    InputError
-        with every fault of the data; nothing is written then.
+    Raises InputError with every fault of the data; nothing is written then.
     """
+    from prrt_outcomes.attrition import stage_frame
+    from prrt_outcomes.cohort.read import read_cohort
     from prrt_outcomes.cohort.settings import add_lines
-    from prrt_outcomes.cohort.stage import check_cohort, gather_outputs
 
-    cohort = check_cohort(study, study_file.parent)
-    problems = add_lines((*cohort.problems, *check_controls(study, study_file, cohort)), study_file)
+    cohort = read_cohort(study, study_file.parent)
+    problems = add_lines((*cohort.problems, *check_controls(study, cohort)), study_file)
     if has_errors(problems):
         raise InputError(problems)
-    _write_produced("cohort", list_tables("input"), gather_outputs(cohort), study, results)
+    accounts = {"attrition": cohort.attrition, "stages": stage_frame("cohort", "done")}
+    _write_produced("cohort", list_tables("input"), {**cohort.tables, **accounts}, study, results)
     return problems
 
 
-def check_controls(study: Study, study_file: Path, cohort: CohortResult) -> tuple[Problem, ...]:
-    """Problems of the tables of controls, those of the study file with their lines; none where tables are unfit."""
-    from prrt_outcomes.cohort.settings import add_lines
-
+def check_controls(study: Study, cohort: CohortResult) -> Sequence[Problem]:
+    """Problems of the tables of controls, in the order of `check_control_data`; none where tables are unfit."""
     if not study.controls or has_errors(cohort.problems):
         return ()
     from prrt_outcomes.controls.checks import check_control_data
-    from prrt_outcomes.study.load import STUDY_FILE
 
-    found = check_control_data(study, cohort.tables, cohort.lines)
-    ours = [problem for problem in found if problem.table == STUDY_FILE]
-    theirs = [problem for problem in found if problem.table != STUDY_FILE]
-    return (*add_lines(ours, study_file), *theirs)
+    return check_control_data(study, cohort.tables, cohort.lines)
 
 
 def run_stage(stage: str, study: Study, results: Path) -> None:
     """Run one stage after the cohort: read its inputs, call it, write its outputs, losses and status.
 
-    Raises
-    ------
-    StepError
-        when an input is not there, or the stage gives back other tables than it declares.
+    Raises StepError when an input is not there, or the stage gives back other tables than it declares.
     """
-    produced: dict[str, pd.DataFrame] = {}
-    outputs: tuple[str, ...] = ()
-    if (Path(__file__).parent / stage / "stage.py").is_file():
+    if stage in NOT_BUILT:
+        from prrt_outcomes.tables.frames import derive_skipped_tables
+
+        outputs = NOT_BUILT[stage]
+        reason = f"this version does not make {', '.join(outputs)} yet"
+        produced = derive_skipped_tables(stage, outputs, reason)
+    else:
         module = import_module(f"prrt_outcomes.{stage}.stage")
         outputs = module.OUTPUTS
         produced = module.run(read_tables(module.INPUTS, results), study)
-    absent = [name for name in NOT_BUILT.get(stage, ()) if name not in outputs]
-    if absent:
-        produced = _add_absent(stage, absent, produced)
-    _write_produced(stage, (*outputs, *absent), produced, study, results)
-
-
-def _add_absent(
-    stage: str, absent: Sequence[str], produced: Mapping[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
-    """Add the tables that this version cannot make yet, empty, and say so in the status."""
-    reason = f"this version does not make {', '.join(absent)} yet"
-    empty = {name: empty_table(name) for name in absent}
-    if not produced:
-        return {**empty, "attrition": attrition_frame([]), "stages": stage_frame(stage, "skipped", reason)}
-    status, words = (str(produced["stages"][column].iloc[0]) for column in ("status", "reason"))
-    reasons = "; ".join([words, reason] if words else [reason])
-    status = "skipped" if status == "skipped" else "partial"
-    return {**produced, **empty, "stages": stage_frame(stage, status, reasons)}
+    _write_produced(stage, outputs, produced, study, results)
 
 
 def draw_figures(chapter: str, study: Study, results: Path) -> None:
@@ -137,13 +113,6 @@ def draw_figures(chapter: str, study: Study, results: Path) -> None:
         save_figures(figures.values(), unfinished, study.figures.formats, study.figures.dpi)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
-
-
-def write_page(study: Study, results: Path) -> None:
-    """Write `report.html` from the tables and figures of a results folder."""
-    from prrt_outcomes.report.write import write_report
-
-    write_report(results, study)
 
 
 def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
@@ -168,12 +137,14 @@ def join_accounts(results: Path) -> None:
     """Join losses and statuses of all stages to `tables/attrition.csv` and `tables/stages.csv`."""
     import pandas as pd
 
-    losses = [_read_account("attrition", stage, results) for stage in STAGES]
-    rows = [_read_account("stages", stage, results) for stage in STAGES]
-    attrition = pd.concat(losses, ignore_index=True)
-    check_balance(attrition)
-    write_table(results / table_path("attrition"), "attrition", attrition)
-    write_table(results / table_path("stages"), "stages", pd.concat(rows, ignore_index=True))
+    from prrt_outcomes.tables.files import read_table, write_table
+
+    for account in ("attrition", "stages"):
+        parts = [read_table(_account_path(account, stage, results), account) for stage in STAGES]
+        joined = pd.concat(parts, ignore_index=True)
+        if account == "attrition":
+            check_balance(joined)
+        write_table(results / table_path(account), account, joined)
 
 
 def check_balance(attrition: pd.DataFrame) -> None:
@@ -197,15 +168,12 @@ def _write_produced(
     stage: str, outputs: Sequence[str], produced: Mapping[str, pd.DataFrame], study: Study, results: Path
 ) -> None:
     """Write the tables of a stage, its losses and its status; they are what it declares, or nothing is written."""
+    from prrt_outcomes.tables.files import write_table
+
     odd = set(produced) ^ {*outputs, "attrition", "stages"}
     if odd:
         raise StepError(f"{stage}: tables made and tables declared differ: {', '.join(sorted(odd))}")
     for name in outputs:
         write_table(results / table_path(name), name, produced[name], study.extra_columns)
-    losses = produced["attrition"][list(ATTRITION_COLUMNS)]
-    write_table(_account_path("attrition", stage, results), "attrition", losses)
-    write_table(_account_path("stages", stage, results), "stages", produced["stages"])
-
-
-def _read_account(account: str, stage: str, results: Path) -> pd.DataFrame:
-    return read_table(_account_path(account, stage, results), account)
+    for account in ("attrition", "stages"):
+        write_table(_account_path(account, stage, results), account, produced[account])

@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
         found = (
             *check_study(study, study_file),
             *cohort.problems,
-            *check_controls(study, study_file, cohort),
+            *check_controls(study, cohort),
         )
         problems = add_lines(found, study_file)
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}

@@ -44,7 +44,9 @@ def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) 
         description = provenance.describe_run(study, study_file, results)
         provenance.write_provenance(results / "provenance.json", description)
     elif step == "report":
-        steps.write_page(study, results)
+        from prrt_outcomes.report.write import write_report
+
+        write_report(results, study)
     else:
         raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, figures, accounts, report")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
 from prrt_outcomes.errors import InputError, StepError, UsageError
-from prrt_outcomes.provenance import find_home
+from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.study.yaml_file import read_yaml
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from prrt_outcomes.tables.frames import conform_table, typed_columns
 from prrt_outcomes.whole_file import replace_when_whole
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def read_table(path: Path | str, name: str) -> pd.DataFrame:
@@ -19,12 +20,8 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
     path : a parquet or csv file written by `write_table`
     name : table of `data_schema/`; columns beyond it keep the type they have in the file
     """
-    import pandas as pd
-
     path = Path(path)
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
         return conform_table(name, pq.read_table(path).to_pandas())
     header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
     known = typed_columns(name)
@@ -51,9 +48,6 @@ def write_table(
 
     Raises ValueError when the frame does not fit the schema (see `conform_table`).
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = Path(path)
     typed = conform_table(name, frame, extra_columns)
     with replace_when_whole(path) as unfinished:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import load_schema
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-PRECISIONS = ("year", "month", "day")
+PRECISION = pd.CategoricalDtype(["year", "month", "day"], ordered=True)
+DTYPES: dict[str, Any] = {
+    "string": pd.StringDtype("python"),
+    "partial": pd.StringDtype("python"),
+    "category": "category",
+    "integer": pd.Int64Dtype(),
+    "number": "float64",
+    "boolean": pd.BooleanDtype(),
+    "date": "datetime64[ns]",
+}
 
 
 def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -22,50 +31,21 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
         extra columns, such as in patients
     Returns dict of column to dtype; a category of unknown levels is the text ``category``.
     """
-    import pandas as pd
-
     schema = load_schema(name)
     types: dict[str, Any] = {}
     for field in schema.fields:
-        types[field.name] = _dtype(field)
+        is_code = field.type == "code"
+        types[field.name] = pd.CategoricalDtype(field.codes, ordered=True) if is_code else DTYPES[field.type]
         if field.type == "partial":
-            types[precision_column(field.name)] = pd.CategoricalDtype(list(PRECISIONS), ordered=True)
+            types[f"{field.name}_precision"] = PRECISION
     if schema.extra_columns:
         for column, kind in (extra_columns or {}).items():
-            types.setdefault(column, _plain_dtype(kind))
+            types.setdefault(column, DTYPES[kind])
     return types
-
-
-def precision_column(column: str) -> str:
-    """Name of the column that holds the precision of a partial date."""
-    return f"{column}_precision"
-
-
-def _dtype(field: Field) -> Any:
-    import pandas as pd
-
-    if field.type == "code":
-        return pd.CategoricalDtype(list(field.codes), ordered=True)
-    return _plain_dtype("string" if field.type == "partial" else field.type)
-
-
-def _plain_dtype(kind: str) -> Any:
-    import pandas as pd
-
-    return {
-        "string": pd.StringDtype("python"),
-        "category": "category",
-        "integer": pd.Int64Dtype(),
-        "number": "float64",
-        "boolean": pd.BooleanDtype(),
-        "date": "datetime64[ns]",
-    }[kind]
 
 
 def empty_table(name: str, extra_columns: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Return a table of `data_schema/` without rows, typed."""
-    import pandas as pd
-
     types = typed_columns(name, extra_columns)
     return pd.DataFrame({column: pd.Series([], dtype=dtype) for column, dtype in types.items()})
 
@@ -81,8 +61,6 @@ def conform_table(
     Raises ValueError when a value cannot be of its type, a number is infinite, or a code is not one of its column:
     such a value comes from our own code, since `prrt_outcomes.cohort` refuses it in a file.
     """
-    import pandas as pd
-
     types = typed_columns(name, extra_columns)
     columns = {}
     for column, dtype in types.items():
@@ -98,31 +76,20 @@ def conform_table(
 
 def stack_tables(name: str, parts: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     """One typed table of `data_schema/` from its parts; without rows where no part has any."""
-    import pandas as pd
-
     typed = [conform_table(name, part) for part in parts if part is not None and len(part)]
     return pd.concat(typed, ignore_index=True) if typed else empty_table(name)
 
 
 def derive_precision(text: pd.Series) -> pd.Series:
     """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
-    import pandas as pd
-
-    by_length = {4: "year", 7: "month", 10: "day"}
-    precision = text.str.len().map(by_length)
-    return precision.astype(pd.CategoricalDtype(list(PRECISIONS), ordered=True))
+    return text.str.len().map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)
 
 
 def _empty_dtype(dtype: Any) -> Any:
-    import pandas as pd
-
     return pd.CategoricalDtype([]) if isinstance(dtype, str) and dtype == "category" else dtype
 
 
 def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Series:
-    import numpy as np
-    import pandas as pd
-
     place = f"{table}.{column}"
     if isinstance(dtype, str) and dtype == "category":
         return values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("category")

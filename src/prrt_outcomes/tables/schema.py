@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
+
+import yaml
+
+from prrt_outcomes.fingerprint import find_home
 
 KINDS = ("input", "derived", "results")
 
@@ -76,16 +80,9 @@ class TableSchema:
         raise KeyError(f"table {self.name} has no column {name}")
 
 
-def schema_folder() -> Path:
-    """Folder `data_schema`: inside an installed wheel, else in the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "_workflow" / "data_schema"
-    return installed if installed.is_dir() else package.parents[1] / "data_schema"
-
-
-@lru_cache(maxsize=1)
+@cache
 def _schema_paths() -> dict[str, Path]:
-    root = schema_folder()
+    root = find_home() / "data_schema"
     return {path.stem: path for kind in KINDS for path in sorted((root / kind).glob("*.yaml"))}
 
 
@@ -110,8 +107,6 @@ def load_schema(name: str) -> TableSchema:
 
     Raises KeyError when `data_schema/` holds no table of that name.
     """
-    import yaml
-
     path = schema_path(name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)

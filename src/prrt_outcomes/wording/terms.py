@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from prrt_outcomes.tables.schema import label_for, load_schema
 from prrt_outcomes.wording.numbers import is_missing
 
 TERMS = {
@@ -91,8 +92,6 @@ COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", 
 @lru_cache(maxsize=4096)
 def name_column(column: str) -> str:
     """Title of a grouping or covariate: that of the schema, else the name as words."""
-    from prrt_outcomes.tables.schema import label_for
-
     for table in COHORT_TABLES:
         try:
             return label_for(table, column)
@@ -104,8 +103,6 @@ def name_column(column: str) -> str:
 @lru_cache(maxsize=4096)
 def name_code(column: str, code: str) -> str:
     """Words for a level of a grouping or covariate: those of the schema, else the code as it stands."""
-    from prrt_outcomes.tables.schema import label_for
-
     if code in ("all", "unknown"):
         return TERMS[code]
     for table in COHORT_TABLES:
@@ -121,8 +118,6 @@ def name_code(column: str, code: str) -> str:
 @lru_cache(maxsize=256)
 def list_codes(column: str) -> tuple[str, ...]:
     """Levels that the data schema lists for a grouping or covariate, in its order; empty where it lists none."""
-    from prrt_outcomes.tables.schema import load_schema
-
     for table in COHORT_TABLES:
         for field in load_schema(table).fields:
             if field.name == column and field.codes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prrt_outcomes.cohort.stage import check_cohort
+from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.model import Study
 
 
@@ -16,7 +16,7 @@ def read_study(tmp_path):
             data = content if isinstance(content, bytes) else content.encode("utf-8")
             (tmp_path / f"{name}.csv").write_bytes(data)
             sources[name] = f"{name}.csv"
-        return check_cohort(
+        return read_cohort(
             Study(study="s", tables=sources | settings.pop("sources", {}), **settings), tmp_path
         )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from prrt_outcomes.cohort.stage import check_cohort
+from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.model import Study
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -15,7 +15,7 @@ IDS = {"patient_id": None}
 def read_real(file, tables, **settings):
     if not (DATA / file).exists():
         pytest.skip(f"{file} is not there: data of others, beside the checkout in shared/data")
-    result = check_cohort(Study(study="real", tables=tables, **settings), DATA)
+    result = read_cohort(Study(study="real", tables=tables, **settings), DATA)
     assert not [p for p in result.problems if p.severity == "error"]
     return result
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from prrt_outcomes.cohort.stage import check_cohort
+from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history, simulate_outcomes
 from prrt_outcomes.simulate.registry import draw_simulation, simulate_registry, write_simulated_study
@@ -192,7 +192,7 @@ def test_a_written_study_passes_every_check_without_a_warning(tmp_path, override
     path = write(tmp_path / "trial", *overrides, patients=150)
     study = load_study(path)
     assert study.synthetic
-    result = check_cohort(study, path.parent)
+    result = read_cohort(study, path.parent)
     assert [f"{p.table} {p.row} {p.column} {p.value} {p.problem}" for p in result.problems] == []
 
 

@@ -4,7 +4,8 @@ import pytest
 import yaml
 from frictionless import Schema
 
-from prrt_outcomes.tables.schema import KINDS, label_for, list_tables, load_schema, schema_folder
+from prrt_outcomes.fingerprint import find_home
+from prrt_outcomes.tables.schema import KINDS, label_for, list_tables, load_schema
 
 PATIENT = """patient_id centre_id sex birth_year age_years tumour_type diagnosis_date grade ki67_percent functioning
     krenning_score liver_metastases bone_metastases progressive_at_baseline ecog karnofsky prior_lines"""
@@ -137,7 +138,7 @@ def test_codes_stand_in_the_order_of_the_contract(table, column):
     assert load_schema(table).field(column).codes == tuple(CODES[table, column].split())
 
 
-@pytest.mark.parametrize("path", sorted(schema_folder().glob("*/*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((find_home() / "data_schema").glob("*/*.yaml")), ids=lambda p: p.stem)
 def test_each_file_is_a_table_schema_with_words_for_every_column(path):
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     Schema.from_descriptor(raw)  # raises where the descriptor breaks the Table Schema profile

@@ -35,7 +35,9 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
     types: dict[str, Any] = {}
     for field in schema.fields:
         is_code = field.type == "code"
-        types[field.name] = pd.CategoricalDtype(field.codes, ordered=True) if is_code else DTYPES[field.type]
+        types[field.name] = (
+            pd.CategoricalDtype(list(field.codes), ordered=True) if is_code else DTYPES[field.type]
+        )
         if field.type == "partial":
             types[f"{field.name}_precision"] = PRECISION
     if schema.extra_columns:

@@ -73,20 +73,12 @@ def test_quantiles_with_ties_and_follow_up(r_risk):
         hold_quantiles(r_risk, f"generated_followup_{label}", "reverse Kaplan-Meier", follow_up)
 
 
-def test_weights_as_counts(r_risk):
-    g = GENERATED
-    curve = fit_kaplan_meier(SurvivalData(g.time, g.status == 1, weights=g["count"]))
-    assert curve.variance == "greenwood"
-    hold_curve(r_risk, "generated_count", "weights that are counts", curve, [100, 300, 600])
-
-
 @pytest.mark.parametrize("clustered", [False, True])
 @pytest.mark.parametrize("late", [False, True])
 def test_robust_variance(r_risk, clustered, late):
     g = GENERATED
     optional = ({"entry": g.entry} if late else {}) | ({"cluster": g.centre} if clustered else {})
     curve = fit_kaplan_meier(SurvivalData(g.time, g.status == 1, weights=g.weight, **optional))
-    assert curve.variance == "robust"
     id = f"generated_{'cluster' if clustered else 'robust'}{'_entry' if late else ''}"
     what = f"weighted, robust{' by centre' if clustered else ''}{', late entry' if late else ''}"
     hold_curve(r_risk, id, what, curve, [60, 200, 600])

@@ -261,7 +261,7 @@ def fit_both_curves(weighting: Weighting, settings: AnalysisSettings) -> dict[st
     """Kaplan-Meier curves of `cohort` and `control`, weighted or not."""
     how: dict = {"interval": settings.confidence.type, "confidence": settings.confidence.level}
     return {
-        name: fit_kaplan_meier(weighting.select(members).data, robust=weighting.weights is not None, **how)
+        name: fit_kaplan_meier(weighting.select(members).data, **how)
         for name, members in weighting.samples.sides()
     }
 

@@ -100,11 +100,6 @@ class SurvivalData:
         distinct, position = merge_near_times(np.concatenate((self.time, self.entry)))
         return Placement(distinct, position[: self.n], position[self.n :])
 
-    @property
-    def whole_weights(self) -> bool:
-        """Whether the weights are counts, or absent."""
-        return self.weights is None or bool((self.weights == np.round(self.weights)).all())
-
     def select(self, rows: NDArray) -> SurvivalData:
         """Return some rows, given by mask or position."""
         fields = (self.entry, self.weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from prrt_outcomes.statistics.influence import InfluenceRows, compute_influence_
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 
 IntervalType = Literal["log-log", "log", "plain", "logit", "arcsin"]
-INTERVAL_TYPES: tuple[str, ...] = ("log-log", "log", "plain", "logit", "arcsin")
+INTERVAL_TYPES: tuple[str, ...] = get_args(IntervalType)
 
 
 def compute_normal_quantile(confidence: float) -> float:
@@ -70,11 +70,11 @@ class KaplanMeier:
     survival : S(t), from 1 before the first time
     std_error : of S(t); nan where S is 0
     lower, upper : pointwise interval; nan where its scale has none (S = 1, S = 0)
-    n, n_events, n_competing : patients, events, competing events
-    variance : ``greenwood`` or ``robust`` (infinitesimal jackknife)
+    n, n_events : patients, events
     status : ``ok``, ``no_events``, ``competing_censored``, or ``too_few`` (late entry let the risk set run
         empty, so that S is 0 from there on although patients follow; or a single cluster, which has no robust
         variance)
+    influence : where the variance is robust (infinitesimal jackknife)
     """
 
     time: NDArray[np.float64]
@@ -89,47 +89,34 @@ class KaplanMeier:
     upper: NDArray[np.float64]
     n: int
     n_events: int
-    n_competing: int
     interval: str
     confidence: float
-    variance: str
-    delayed_entry: bool
     status: str
     influence: InfluenceRows | None = field(default=None, repr=False)
 
 
 def fit_kaplan_meier(
-    data: SurvivalData,
-    *,
-    robust: bool | None = None,
-    interval: IntervalType = "log-log",
-    confidence: float = 0.95,
-    cause: int = 1,
+    data: SurvivalData, *, interval: IntervalType = "log-log", confidence: float = 0.95
 ) -> KaplanMeier:
     """Fit one Kaplan-Meier curve.
 
-    Event codes other than `cause` are censored (status ``competing_censored``). `robust`:
-    infinitesimal-jackknife variance over clusters, else patients, else rows; default: when weights are not
-    whole numbers, or clusters are given. `interval`, `confidence` as `compute_interval`. ValueError for
-    strata. Source: Greenwood 1926; robust variance as R survival's ``survfit(..., robust = TRUE)``.
+    Event codes above 1 are censored (status ``competing_censored``). With weights or clusters the variance is
+    robust: the infinitesimal jackknife over clusters, else patients, else rows. `interval`, `confidence` as
+    `compute_interval`. ValueError for strata. Source: Greenwood 1926; robust variance as R survival's
+    ``survfit(..., robust = TRUE)``.
     """
-    table = compute_risk_table(data, cause=cause)
-    curve = compute_kaplan_meier(table, interval=interval, confidence=confidence)
-    if robust is None:
-        robust = data.cluster is not None or not data.whole_weights
-    if not robust:
+    curve = compute_kaplan_meier(compute_risk_table(data), interval=interval, confidence=confidence)
+    if data.weights is None and data.cluster is None:
         return curve
-    influence = compute_influence_rows(data, cause, curve.time)
+    influence = compute_influence_rows(data, curve.time)
     variance = influence.compute_relative_variance(curve.weighted_at_risk, curve.weighted_events)
     errors = _errors(curve.survival, variance, interval, confidence)
     status = "too_few" if influence.n_units < 2 and curve.status == "ok" else curve.status
-    return replace(curve, variance="robust", influence=influence, status=status, **errors)
+    return replace(curve, influence=influence, status=status, **errors)
 
 
 def fit_kaplan_meier_by_group(
-    data: SurvivalData,
-    group: ArrayLike | Codes,
-    **options: Any,
+    data: SurvivalData, group: ArrayLike | Codes, **options: Any
 ) -> dict[object, KaplanMeier]:
     """Fit one curve a group; options as `fit_kaplan_meier`, result keyed by label in the groups' order."""
     codes = compute_codes(group, data.n, "group")
@@ -147,36 +134,32 @@ def compute_kaplan_meier(
         raise ValueError("the risk table has strata; a curve is computed for each stratum on its own")
     if len(table.groups) > 1:
         raise ValueError(f"a curve is computed for one group, found {table.groups}")
-    counts, weighted = table.counts, table.weighted
-    keep = np.flatnonzero((counts.left[:, 0] > 0) & (counts.at_risk[:, 0] > 0))
+    counts = table.counts
+    keep = (counts.left[:, 0] > 0) & (counts.at_risk[:, 0] > 0)
     events, competing = counts.events[keep, 0], counts.competing[keep, 0]
-    weighted_at_risk, weighted_events = weighted.at_risk[keep, 0], weighted.events[keep, 0]
-    survival = compute_survival(weighted_at_risk, weighted_events)
+    at_risk, happened = table.weighted.at_risk[keep, 0], table.weighted.events[keep, 0]
+    survival = compute_survival(at_risk, happened)
     with np.errstate(divide="ignore", invalid="ignore"):
-        greenwood = np.cumsum(weighted_events / (weighted_at_risk * (weighted_at_risk - weighted_events)))
-    n_events, n_competing = int(events.sum()), int(competing.sum())
+        greenwood = np.cumsum(happened / (at_risk * (at_risk - happened)))
     if np.any((survival == 0)[:-1]):
         status = "too_few"
-    elif n_competing:
+    elif competing.any():
         status = "competing_censored"
     else:
-        status = "ok" if n_events else "no_events"
+        status = "ok" if events.any() else "no_events"
     return KaplanMeier(
         time=table.time[keep],
         at_risk=counts.at_risk[keep, 0],
         events=events,
         censored=counts.censored[keep, 0] + competing,
-        weighted_at_risk=weighted_at_risk,
-        weighted_events=weighted_events,
+        weighted_at_risk=at_risk,
+        weighted_events=happened,
         survival=survival,
         # Ends that are an event or a censoring, so that a split row counts once.
         n=int((counts.events + counts.competing + counts.censored).sum()),
-        n_events=n_events,
-        n_competing=n_competing,
+        n_events=int(events.sum()),
         interval=interval,
         confidence=confidence,
-        variance="greenwood",
-        delayed_entry=table.delayed_entry,
         status=status,
         **_errors(survival, greenwood, interval, confidence),
     )

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr
 
 from prrt_outcomes.statistics.risk_table import RiskTable
 
 TestWeight = Literal["logrank", "gehan", "tarone_ware", "peto", "fleming_harrington"]
-TEST_WEIGHTS: tuple[str, ...] = ("logrank", "gehan", "tarone_ware", "peto", "fleming_harrington")
+TEST_WEIGHTS: tuple[str, ...] = get_args(TestWeight)
 
 
 @dataclass(frozen=True, eq=False)
 class LogRank:
     """A weighted log-rank test.
 
-    n, observed, expected : per group: ends of observation, events and expected events, unweighted by the
-        test's weight function
+    observed, expected : events and expected events per group, unweighted by the test's weight function
     score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
     statistic, degrees_of_freedom, p_value : chi-square; nan where it cannot be had
     z : signed root of the statistic for two groups, positive where the last group has more events than
@@ -32,7 +31,6 @@ class LogRank:
     """
 
     groups: tuple
-    n: NDArray[np.float64]
     observed: NDArray[np.float64]
     expected: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -61,53 +59,37 @@ def compute_test_weights(
         raise ValueError(f"rho and gamma belong to fleming_harrington, not to {weight}")
     if weight == "logrank":
         return np.ones(len(table.time))
-    at_risk, events = sum_over_groups(table.weighted.at_risk), sum_over_groups(table.weighted.events)
+    at_risk, events = _sum_over_groups(table.weighted.at_risk), _sum_over_groups(table.weighted.events)
     if weight == "gehan":
         return at_risk
     if weight == "tarone_ware":
         return np.sqrt(at_risk)
     if weight == "peto":
-        return _product_by_stratum(1.0 - events / (at_risk + 1.0), table.stratum)
-    kept = 1.0 - np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
-    after = _product_by_stratum(np.maximum(kept, 0.0), table.stratum)
-    first = np.concatenate(([True], table.stratum[1:] != table.stratum[:-1]))
-    before = np.where(first, 1.0, np.concatenate(([1.0], after[:-1])))
+        kept = pd.Series(1.0 - events / (at_risk + 1.0))
+        return np.asarray(kept.groupby(table.stratum).cumprod(), dtype=np.float64)
+    hazard = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    after = pd.Series(np.maximum(1.0 - hazard, 0.0)).groupby(table.stratum).cumprod()
+    before = np.asarray(after.groupby(table.stratum).shift(fill_value=1.0), dtype=np.float64)
     return before**rho * (1.0 - before) ** gamma
 
 
-def _product_by_stratum(factors: NDArray[np.float64], stratum: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the running product within each stratum; rows are sorted by stratum."""
-    bounds = np.searchsorted(stratum, np.arange(stratum[-1] + 2))
-    return np.concatenate([np.cumprod(factors[a:b]) for a, b in pairwise(bounds)])
-
-
-def sum_over_groups(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sum_over_groups(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return row sums; a product is several times faster than a sum along few columns."""
     return values @ np.ones(values.shape[1])
 
 
-def select_event_rows(table: RiskTable) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the rows with events, and who is at risk and has the event there, per group."""
-    happening = np.flatnonzero(sum_over_groups(table.weighted.events) > 0)
-    return happening, table.weighted.at_risk[happening], table.weighted.events[happening]
-
-
-def compute_expected(table: RiskTable) -> NDArray[np.float64]:
-    """Return the events that each group would have under equal hazards, shape (n_groups,)."""
-    _, at_risk, events = select_event_rows(table)
-    return (sum_over_groups(events) / sum_over_groups(at_risk)) @ at_risk
-
-
 def compute_score(
     table: RiskTable, weights: Sequence[NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Compute scores and covariances of log-rank tests with the given weight functions, one array a test.
 
     score : weighted observed minus expected, strata added up, shape (n_tests, n_groups)
     covariance : hypergeometric, shape (n_tests, n_tests, n_groups, n_groups)
+    expected : events that each group would have under equal hazards, shape (n_groups,)
     """
-    happening, at_risk, events = select_event_rows(table)
-    n, d = sum_over_groups(at_risk), sum_over_groups(events)
+    happening = np.flatnonzero(_sum_over_groups(table.weighted.events) > 0)
+    at_risk, events = table.weighted.at_risk[happening], table.weighted.events[happening]
+    n, d = _sum_over_groups(at_risk), _sum_over_groups(events)
     w = np.stack([weight[happening] for weight in weights])
     share = at_risk / n[:, None]
     score = w @ (events - d[:, None] * share)
@@ -117,13 +99,12 @@ def compute_score(
     for i in range(k):
         for j in range(i, k):
             factor = w[i] * w[j] * spread
-            weighted_share = share * factor[:, None]
             spent = factor @ share
-            block = np.diag(spent) - weighted_share.T @ share
+            block = np.diag(spent) - (share * factor[:, None]).T @ share
             # where a group is alone in every stratum the two parts cancel: what is left is rounding, not variance
             block[np.abs(block) <= 1e-13 * np.max(np.abs(spent), initial=0.0)] = 0.0
             covariance[i, j] = covariance[j, i] = block
-    return score, covariance
+    return score, covariance, d @ share
 
 
 def compute_logrank(
@@ -136,47 +117,37 @@ def compute_logrank(
     freedom. Source: Fleming and Harrington 1991, chapter 7; Tarone and Ware 1977; Peto and Peto 1972; R
     survival ``survdiff``.
     """
-    weights = compute_test_weights(table, weight, rho, gamma)
-    (score,), covariance = compute_score(table, [weights])
+    (score,), covariance, expected = compute_score(table, [compute_test_weights(table, weight, rho, gamma)])
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
-    expected = observed - score if weight == "logrank" else compute_expected(table)
-    ends = table.weighted.events + table.weighted.competing + table.weighted.censored
-    statistic, freedom, status = compute_quadratic_form(score, variance, expected > 0)
-    if observed.sum() == 0:
-        status = "no_events"
-    z = float("nan")
-    if status == "ok" and len(table.groups) == 2:
-        z = float(score[-1] / np.sqrt(variance[-1, -1]))
-    p_value = float(chdtrc(freedom, statistic)) if status == "ok" else float("nan")
+    statistic, freedom, p_value, status = compute_quadratic_test(score, variance, expected > 0)
+    two = status == "ok" and len(table.groups) == 2
     return LogRank(
         groups=table.groups,
-        n=ends.sum(axis=0),
         observed=observed,
         expected=expected,
         score=score,
         variance=variance,
-        statistic=statistic if status == "ok" else float("nan"),
+        statistic=statistic,
         degrees_of_freedom=freedom,
         p_value=p_value,
-        z=z,
-        status=status,
+        z=float(score[-1] / np.sqrt(variance[-1, -1])) if two else np.nan,
+        status=status if observed.any() else "no_events",
     )
 
 
-def compute_quadratic_form(
+def compute_quadratic_test(
     score: NDArray[np.float64], variance: NDArray[np.float64], used: NDArray[np.bool_]
-) -> tuple[float, int, str]:
-    """Return chi-square, its degrees of freedom and status of scores that sum to 0 over the used groups."""
+) -> tuple[float, int, float, str]:
+    """Return chi-square, its degrees of freedom, p-value and status of scores that sum to 0 over the used groups."""
     chosen = np.flatnonzero(used)[:-1]
-    if len(chosen) == 0:
-        return float("nan"), 0, "too_few"
     block = variance[np.ix_(chosen, chosen)]
-    scale = float(np.max(np.abs(block)))
+    scale = float(np.max(np.abs(block), initial=0.0))
     rank = int(np.linalg.matrix_rank(block, tol=1e-10 * scale)) if scale > 0 else 0
-    if rank < len(chosen):
-        return float("nan"), rank, "too_few"
-    return float(score[chosen] @ np.linalg.solve(block, score[chosen])), len(chosen), "ok"
+    if rank < max(len(chosen), 1):
+        return np.nan, rank, np.nan, "too_few"
+    statistic = float(score[chosen] @ np.linalg.solve(block, score[chosen]))
+    return statistic, rank, float(chdtrc(rank, statistic)), "ok"
 
 
 def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,7 +163,7 @@ def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-STANDARD_COMBINATION: tuple[tuple[float, float], ...] = ((0, 0), (1, 0), (0, 1), (1, 1))
+COMPONENTS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,10 +180,8 @@ class MaxCombo:
     status: str
 
 
-def compute_maxcombo(
-    table: RiskTable, combination: Sequence[tuple[float, float]] = STANDARD_COMBINATION
-) -> MaxCombo:
-    """Test two groups where the hazards may not be proportional, by Fleming-Harrington components.
+def compute_maxcombo(table: RiskTable) -> MaxCombo:
+    """Test two groups where the hazards may not be proportional, by four Fleming-Harrington components.
 
     Strata and late entry are respected; a component without variance (FH(0, 1) with a single event time) is
     left out. ValueError for other than two groups. Source: Lee 2007, Computational Statistics and Data
@@ -220,8 +189,8 @@ def compute_maxcombo(
     """
     if len(table.groups) != 2:
         raise ValueError(f"MaxCombo compares two groups, found {len(table.groups)}")
-    weights = [compute_test_weights(table, "fleming_harrington", rho, gamma) for rho, gamma in combination]
-    score, covariance = compute_score(table, weights)
+    weights = [compute_test_weights(table, "fleming_harrington", rho, gamma) for rho, gamma in COMPONENTS]
+    score, covariance, _ = compute_score(table, weights)
     covariance = covariance[:, :, -1, -1]
     variance = np.diag(covariance)
     usable = variance > 1e-12 * max(float(variance.max()), 1e-300)

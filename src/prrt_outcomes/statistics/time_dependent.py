@@ -72,7 +72,6 @@ def fit_simon_makuch(
     landmark: float = 0.0,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
-    cause: int = 1,
 ) -> SimonMakuch:
     """Fit one curve a state, in which patients count from when they enter the state until they leave it.
 
@@ -101,7 +100,5 @@ def fit_simon_makuch(
         raise ValueError(f"nobody is at risk after the landmark {landmark}")
     rows, current = data.select(kept), states.select(kept)
     rows = replace(rows, time=rows.time - landmark, entry=np.maximum(rows.entry - landmark, 0.0))
-    curves = fit_kaplan_meier_by_group(
-        rows, current, robust=False, interval=interval, confidence=confidence, cause=cause
-    )
+    curves = fit_kaplan_meier_by_group(rows, current, interval=interval, confidence=confidence)
     return SimonMakuch(curves, int(np.sum(last > landmark)), int(np.sum(last <= landmark)))

@@ -24,26 +24,25 @@ def test_incidence_by_hand():
     )
     two = fit_cumulative_incidence(SurvivalData(TIME, STATUS), cause=2)
     np.testing.assert_allclose(one.incidence + two.incidence + one.event_free, 1)
-    assert (one.n, one.n_events, one.n_competing) == (6, 2, 2)
 
 
-@pytest.mark.parametrize("robust", [False, True])
-def test_without_competing_events_it_is_one_minus_kaplan_meier(robust):
+def test_without_competing_events_it_is_one_minus_kaplan_meier():
     time, event = [1, 2, 2, 3, 4, 5, 5, 7], [1, 1, 0, 1, 0, 1, 0, 0]
-    curve, km = (
-        fit_cumulative_incidence(SurvivalData(time, event), robust=robust),
-        fit_kaplan_meier(SurvivalData(time, event), robust=robust),
-    )
+    curve = fit_cumulative_incidence(SurvivalData(time, event))
+    km = fit_kaplan_meier(SurvivalData(time, event))
     np.testing.assert_allclose(curve.incidence, 1 - km.survival)
-    if robust:
-        np.testing.assert_allclose(curve.std_error, km.std_error, rtol=1e-10)
-    else:
-        assert (curve.std_error >= km.std_error).all()
+    assert (curve.std_error >= km.std_error).all()
 
 
 def test_incidence_of_the_other_cause_only():
     curve = fit_cumulative_incidence(SurvivalData([1, 2], [2, 2]))
-    assert curve.status == "no_events"
+    assert curve.incidence.tolist() == [0, 0]
+    assert np.isnan(curve.lower).all()
+
+
+def test_incidence_takes_no_weights():
+    with pytest.raises(ValueError, match="cumulative incidence takes no weights"):
+        fit_cumulative_incidence(SurvivalData([1, 2], [1, 2], weights=[1, 2]))
 
 
 def test_gray_is_symmetric_in_the_order_of_groups():

@@ -88,7 +88,6 @@ def test_a_selection_keeps_what_belongs_to_its_rows():
     assert (part.time.tolist(), part.event.tolist(), part.entry.tolist()) == ([4, 5], [0, 2], [1, 2])
     assert part.strata.labels == ("y",)
     assert part.id.labels == ("q", "r")
-    assert not part.whole_weights
 
 
 def test_what_a_method_would_pass_over_is_refused():

@@ -39,7 +39,6 @@ for (k in c("a", "b", "c")) {
 }
 at("aids_entry", survfit(Surv(W, T, D) ~ 1, aids, conf.type = "log-log"), c(3, 5, 7))
 quantiles("aids_entry", survfit(Surv(W, T, D) ~ 1, aids, conf.type = "log-log"))
-at("generated_count", survfit(Surv(time, status == 1) ~ 1, g, weights = count, conf.type = "log-log"), c(100, 300, 600))
 weighted <- list(
   generated_robust = survfit(Surv(time, status == 1) ~ 1, g, weights = weight, robust = TRUE, conf.type = "log-log"),
   generated_robust_entry = survfit(Surv(entry, time, status == 1) ~ 1, g, weights = weight, id = id, robust = TRUE, conf.type = "log-log"),
@@ -101,21 +100,9 @@ rate <- log(2) / 500
 put("generated_one_sample", survdiff(Surv(time, status == 1) ~ offset(exp(-rate * time)), g)[c("obs", "exp", "chisq")])
 put("poisson_intervals", as.vector(cipoisson(c(0, 1, 7, 40))))
 # competing risks
-multi <- function(id, fit, times) {
-  s <- summary(fit, times = times)
-  put(paste0(id, "_incidence"), s$pstate[, 2]); put(paste0(id, "_std_error"), s$std.err[, 2])
-}
-g$state <- factor(g$status, 0:2, c("censor", "one", "two")); bmt$state <- factor(bmt$status, 0:2, c("censor", "one", "two"))
-multi("generated_aj", survfit(Surv(time, state) ~ 1, g), c(60, 200, 600))
-multi("generated_aj_weighted", survfit(Surv(time, state) ~ 1, g, weights = weight), c(60, 200, 600))
-# survfit 3.5.3 leaves `cluster` out of the multi-state standard error; its own residuals, summed by centre, hold it
-fit <- survfit(Surv(time, state) ~ 1, g, weights = weight)
-r <- residuals(fit, times = c(60, 200, 600), type = "pstate", weighted = TRUE)[, , 2]
-if (nrow(r) != nrow(g)) r <- t(r)
-put("generated_aj_cluster_incidence", summary(fit, times = c(60, 200, 600))$pstate[, 2])
-put("generated_aj_cluster_std_error", sqrt(colSums(rowsum(r, g$centre)^2)))
-multi("generated_aj_entry", survfit(Surv(entry, time, state) ~ 1, g, id = id), c(60, 200, 600))
-multi("bmt_aj", survfit(Surv(time, state) ~ 1, bmt), c(6, 12, 24))
+g$state <- factor(g$status, 0:2, c("censor", "one", "two"))
+late <- survfit(Surv(entry, time, state) ~ 1, g, id = id)
+put("generated_aj_entry_incidence", summary(late, times = c(60, 200, 600))$pstate[, 2])
 gray <- function(id, fit, groups, times) {
   put(paste0(id, "_gray"), as.vector(t(fit$Tests[, c("stat", "pv")])))
   if (is.null(times)) return(invisible())
@@ -128,9 +115,6 @@ gray <- function(id, fit, groups, times) {
 }
 gray("generated", cuminc(g$time, g$status, g$group), c("a", "b", "c"), c(60, 200, 500))
 gray("generated_months", cuminc(g$months, g$status, g$group), c("a", "b", "c"), c(2, 7, 16))
-gray("generated_strata", cuminc(g$time, g$status, g$group, strata = g$stratum), NULL, NULL)
-gray("generated_rho1", cuminc(g$time, g$status, g$group, rho = 1), NULL, NULL)
-gray("generated_months_strata", cuminc(g$months, g$status, g$group, strata = g$stratum), NULL, NULL)
 gray("bmt", cuminc(bmt$time, bmt$status, bmt$dis), c("0", "1"), c(6, 12, 24))
 # interval-censored
 turnbull <- survfit(Surv(left, ifelse(is.finite(right), right, NA), type = "interval2") ~ 1, diabetes)

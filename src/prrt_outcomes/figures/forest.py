@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
-from prrt_outcomes.wording.numbers import format_interval, format_months, format_number, format_ratio
+from prrt_outcomes.wording.numbers import format_interval, format_number, format_ratio
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 FEW_RATIOS = (0.05, 0.2, 1.0, 5.0, 20.0)
@@ -50,7 +50,7 @@ class Axis:
         value, status = row.get(self.value, np.nan), row.get(self.status)
         if pd.isna(value) and str(status) in ("", "ok", "nan", "None", "<NA>"):
             return ""
-        form = format_ratio if self.ratio else format_months
+        form = format_ratio if self.ratio else format_number
         words = format_interval(value, row.get(self.low), row.get(self.high), form, status=status)
         return fill(words, TEXT_LETTERS)
 

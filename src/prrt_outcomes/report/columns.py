@@ -59,10 +59,15 @@ def p_value(title: str = "p", key: str = "p_value") -> Column:
     return Column(title, lambda r: numbers.format_p_value(r[key]))
 
 
+def describe_remark(row: dict, estimate: str) -> str:
+    """Words for the status of a row whose estimate is there; one that is not says why in its own cell."""
+    return "" if numbers.is_missing(row[estimate]) else numbers.describe_status(row["status"])
+
+
 def interval(
     title: str,
     keys: tuple[str, str, str],
-    formatter: Callable = numbers.format_months,
+    formatter: Callable = numbers.format_number,
     status: str = "status",
 ) -> Column:
     """Estimate with its limits, or why there is none; `keys` are estimate, lower and upper limit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup, escape
@@ -14,34 +14,28 @@ from prrt_outcomes.wording.numbers import format_number, is_missing
 
 @dataclass(frozen=True)
 class Number:
-    """A formatted number and the row of the result table that it stands in.
-
-    text : as the reader sees it
-    table : name of the result table
-    key : columns and values that find the row
-    """
+    """A number as the reader sees it, the result table it stands in, and the words that find its row there."""
 
     text: str
     table: str
-    key: tuple[tuple[str, str], ...] = ()
+    place: str
 
     def __html__(self) -> Markup:
         """Link to the table; the row is named in the title."""
         return Markup('<a class="number" href="tables/{0}.csv" title="{1}">{2}</a>').format(
-            self.table, describe_row(self.table, self.key), self.text
+            self.table, self.place, self.text
         )
 
 
-def describe_row(table: str, key: tuple[tuple[str, str], ...]) -> str:
-    """`tables/km_summary.csv: endpoint = pfs, group = all`."""
-    row = ", ".join(f"{column} = {value}" for column, value in key if value)
-    return f"tables/{table}.csv" + (f": {row}" if row else "")
+def describe_row(table: str, row: Mapping | pd.Series, columns: Sequence[str]) -> str:
+    """`tables/km_summary.csv: endpoint = pfs, group = all`; a column that is empty is not named."""
+    parts = [f"{column} = {text}" for column in columns if (text := as_text(row.get(column)))]
+    return f"tables/{table}.csv" + (f": {', '.join(parts)}" if parts else "")
 
 
 def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:
-    """Make a number of a text and the row it was taken from, named by its key columns."""
-    names = columns or [c for c in load_schema(table).key if c in row]
-    return Number(text, table, tuple((c, as_text(row[c])) for c in names))
+    """Make a number of a text and the row it was taken from, named by its key or by other columns."""
+    return Number(text, table, describe_row(table, row, columns or load_schema(table).key))
 
 
 def cite(row: Mapping, column: str, table: str, formatter: Callable = format_number) -> Number:
@@ -75,60 +69,31 @@ class Column:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table on the page with the file it comes from."""
+    """A table on the page with the file it comes from; a row is the words that find it there, and its cells."""
 
     title: str
     source: str
     columns: tuple[Column, ...]
-    rows: tuple[dict, ...]
-    key: tuple[str, ...]
+    rows: tuple[tuple[str, list[str]], ...]
     note: str = ""
     open: bool = True
-
-    def cells(self) -> list[tuple[str, list[str]]]:
-        """Text of every row, with the words that find it in the file."""
-        return [
-            (
-                describe_row(self.source, tuple((c, as_text(row.get(c))) for c in self.key)),
-                [column.show(row) for column in self.columns],
-            )
-            for row in self.rows
-        ]
-
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure of a chapter.
-
-    name, caption, alt : file name without format, words below it, words in its place
-    image : data address; empty where only a pdf was drawn, or where the figure is only linked
-    file : path from the results folder
-    tables : result tables that its dots stand in
-    leading : whether it stands on the page; else it is linked
-    """
-
-    name: str
-    caption: str
-    alt: str
-    image: str
-    file: str
-    tables: tuple[str, ...] = ()
-    leading: bool = True
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter: paragraphs, figures and tables, or why there is nothing to say."""
+    """A chapter: paragraphs, figures (entries of the index with ``file`` and ``image``) and tables, or why it is empty.
+
+    skipped, remark : why there is nothing to say, or not all
+    """
 
     name: str
     title: str
     paragraphs: tuple[Markup | str, ...] = ()
-    figures: tuple[PageFigure, ...] = ()
+    figures: tuple[dict, ...] = ()
     tables: tuple[PageTable, ...] = ()
     methods: tuple[str, ...] = ()
-    further: tuple[PageFigure, ...] = ()
     skipped: str = ""
-    remarks: tuple[str, ...] = field(default=())
+    remark: str = ""
 
 
 def page_table(
@@ -141,9 +106,12 @@ def page_table(
     most_open: int = 30,
 ) -> PageTable:
     """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded."""
-    rows = tuple(frame.to_dict("records"))
-    key = tuple(c for c in load_schema(source).key if c in frame)
-    return PageTable(title, source, tuple(columns), rows, key, note, 0 < len(rows) <= most_open)
+    key = load_schema(source).key
+    rows = tuple(
+        (describe_row(source, row, key), [column.show(row) for column in columns])
+        for row in frame.to_dict("records")
+    )
+    return PageTable(title, source, tuple(columns), rows, note, 0 < len(rows) <= most_open)
 
 
 def join_words(words: Sequence[object]) -> Markup:

@@ -25,17 +25,16 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     if has_rows(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
         for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
-            text = describe_primary(tables["controls"], control, level)
-            estimate = primary_estimate(tables["controls"], control)
-            if text and estimate is not None:
-                kind = "primary comparison" if control == primary else "exploratory"
+            row = primary_estimate(tables["controls"], control)
+            if row is not None:
                 paragraphs.append(
                     say(
-                        "{name} ({kind}): {text}{worth}.",
+                        "{name} ({kind}): {number} {words}{worth}.",
                         name=name_term(control),
-                        kind=kind,
-                        text=text,
-                        worth=describe_worth(tables, estimate),
+                        kind="primary comparison" if control == primary else "exploratory",
+                        number=cite(row, "value", "controls", numbers.format_ratio),
+                        words=describe_ratio(row, level),
+                        worth=describe_worth(tables, row),
                     )
                 )
         paragraphs.append(
@@ -89,18 +88,6 @@ def describe_ratio(row: dict, level: str) -> Markup:
     )
 
 
-def describe_primary(controls: pd.DataFrame, control: str, level: str) -> Markup | None:
-    """The estimate that a control is quoted by, in words; None where there is none."""
-    row = primary_estimate(controls, control)
-    if row is None:
-        return None
-    return say(
-        "{number} {words}",
-        number=cite(row, "value", "controls", numbers.format_ratio),
-        words=describe_ratio(row, level),
-    )
-
-
 def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
     """The estimate that a control is quoted by: weighted Cox, else Cox, else rate ratio, else observed/expected."""
     rows = pick_rows(controls, control=control)
@@ -141,8 +128,8 @@ def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
 
 
 def _remark(row: dict) -> str:
-    status = numbers.describe_status(row["status"]) if pd.notna(row["value"]) else ""
-    return "; ".join(part for part in (as_text(row["assumption"]).replace("_", " "), status) if part)
+    parts = (as_text(row["assumption"]).replace("_", " "), col.describe_remark(row, "value"))
+    return "; ".join(part for part in parts if part)
 
 
 def _effective_sizes(row: dict) -> str:

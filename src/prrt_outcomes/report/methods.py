@@ -117,14 +117,3 @@ def methods_safety(study) -> tuple[str, ...]:
         f"({CITATIONS['ckd_epi']}). Baseline is the last sample at most {study.safety.baseline_days} days before the "
         f"first cycle; samples later than {study.safety.late_after_days} days after the last cycle are late.",
     )
-
-
-METHODS = {
-    "treatment": methods_treatment,
-    "response": methods_response,
-    "endpoints": methods_endpoints,
-    "survival": methods_survival,
-    "responders": methods_responders,
-    "controls": methods_controls,
-    "safety": methods_safety,
-}

@@ -26,7 +26,7 @@ TITLES = {
     "hazard_ratio_periods": "Hazard ratio within periods of follow-up",
     "km_summary": "Time to event by group",
     "milestones": "Survival at milestones",
-    "cox": "Cox models",
+    "cox": "{endpoint}: Cox models",
     "rmst_difference": "Difference of restricted means",
     "subgroups": "Subgroups",
     "sensitivity": "Sensitivity analyses",
@@ -54,7 +54,8 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     shown: list[PageTable] = []
     for name in TITLES:
         if name == "cox":
-            shown += _cox_tables(tables[name], titles, level)
+            parts = iterate_groupings(tables[name], "endpoint")
+            shown += [survival_table(name, part, titles, level) for _, part in parts]
         elif name != "estimand_comparison" and has_rows(tables[name]):
             shown.append(survival_table(name, tables[name], titles, level))
     return paragraphs, shown
@@ -149,12 +150,13 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
 
 
 def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
-    """Table of the page from rows of one of the result tables in `TITLES`, but cox."""
+    """Table of the page from rows of one of the result tables in `TITLES`; those of `cox` are of one endpoint."""
     note = NOTES.get(name, "")
     if name == "km_summary":
         horizons = sorted({f"{h:g}" for h in rows["rmst_horizon_months"].dropna()})
         note = (f"Restricted mean to {', '.join(horizons)} months. " if horizons else "") + note
-    return page_table(TITLES[name], name, rows, _columns(titles, level)[name], note)
+    title = TITLES[name].format(endpoint=name_endpoint(rows["endpoint"].iloc[0], titles))
+    return page_table(title, name, rows, _columns(titles, level)[name], note)
 
 
 def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
@@ -194,6 +196,16 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
             *col.counts({"At risk": "n_at_risk"}),
             col.interval(f"Free of the event ({level} CI)", SURVIVAL, numbers.format_percent),
         ],
+        "cox": [
+            *col.texts({"Model": "model"}, name_term),
+            *col.texts({"Covariate": "term"}, name_column),
+            col.code("Level", "term", "level"),
+            col.code("Against", "term", "reference"),
+            col.fraction("Events/n", "events", "n"),
+            _ratio_column(level),
+            col.p_value(),
+            Column("Remark", lambda r: col.describe_remark(r, "hazard_ratio"), False),
+        ],
         "rmst_difference": [
             endpoint,
             *col.group(against=True),
@@ -218,27 +230,6 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
         ],
         "estimand_comparison": [endpoint, definition, *results],
     }
-
-
-def _cox_tables(cox: pd.DataFrame, titles: dict[str, str], level: str) -> list[PageTable]:
-    columns = [
-        *col.texts({"Model": "model"}, name_term),
-        *col.texts({"Covariate": "term"}, name_column),
-        col.code("Level", "term", "level"),
-        col.code("Against", "term", "reference"),
-        col.fraction("Events/n", "events", "n"),
-        _ratio_column(level),
-        col.p_value(),
-        Column(
-            "Remark",
-            lambda r: numbers.describe_status(r["status"]) if pd.notna(r["hazard_ratio"]) else "",
-            False,
-        ),
-    ]
-    return [
-        page_table(f"{name_endpoint(endpoint, titles)}: Cox models", "cox", part, columns)
-        for (endpoint,), part in iterate_groupings(cox, "endpoint")
-    ]
 
 
 def _ratio_column(level: str, status: str = "status") -> Column:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Chapter, PageFigure, PageTable, page_table
+from prrt_outcomes.report import methods
+from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
-from prrt_outcomes.report.methods import METHODS
 from prrt_outcomes.report.patients_chapters import write_endpoints, write_safety, write_treatment
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.survival_chapter import write_survival
@@ -30,14 +30,14 @@ LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
 NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
-REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
-    "treatment": ("Treatment", write_treatment),
-    "response": ("Response", write_response),
-    "endpoints": ("Patients and endpoints", write_endpoints),
-    "survival": ("Survival", write_survival),
-    "responders": ("Responders", write_responders),
-    "controls": ("Historical controls", write_controls),
-    "safety": ("Safety", write_safety),
+REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
+    "treatment": ("Treatment", write_treatment, methods.methods_treatment),
+    "response": ("Response", write_response, methods.methods_response),
+    "endpoints": ("Patients and endpoints", write_endpoints, methods.methods_endpoints),
+    "survival": ("Survival", write_survival, methods.methods_survival),
+    "responders": ("Responders", write_responders, methods.methods_responders),
+    "controls": ("Historical controls", write_controls, methods.methods_controls),
+    "safety": ("Safety", write_safety, methods.methods_safety),
 }
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 
@@ -70,27 +70,38 @@ class ReportTables(dict[str, pd.DataFrame]):
         return self[name]
 
 
-def read_figures(folder: Path) -> dict[str, list[PageFigure]]:
-    """Read the figures of every chapter for the page."""
-    chapters = {}
+def read_figures(folder: Path) -> dict[str, list[dict]]:
+    """Read the index of the figures of every chapter.
+
+    Each entry gets ``file``, the path from the results folder, and ``image``, which is empty where the figure is only
+    linked or was drawn as pdf alone.
+    """
+    chapters: dict[str, list[dict]] = {}
     for chapter in REPORT_CHAPTERS:
         index = folder / chapter / INDEX
-        entries = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
-        chapters[chapter] = [_read_figure(folder, chapter, entry) for entry in entries]
+        chapters[chapter] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
+        for entry in chapters[chapter]:
+            image, file = inline_figure(folder / chapter, entry["name"])
+            entry |= {"image": image if entry["leading"] else "", "file": f"figures/{chapter}/{file}"}
     return chapters
 
 
-def _read_figure(folder: Path, chapter: str, entry: dict) -> PageFigure:
-    name, leading = entry["name"], entry["leading"]
-    image, file = inline_figure(folder / chapter, name)
-    path, tables = f"figures/{chapter}/{file}", tuple(entry["tables"])
-    return PageFigure(
-        name, entry["caption"], entry["alternative_text"], image if leading else "", path, tables, leading
+def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> str:
+    """Write the page from result tables and figures; the same input gives the same page."""
+    return fill_template(
+        "report.html.j2",
+        study=study,
+        title=study.title or study.study,
+        cutoff=format_date(study.data_cutoff),
+        headline=build_headline(tables, study),
+        chapters=[build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS],
+        losses=attrition_table(tables["attrition"]),
+        stages=stage_table(tables["stages"]),
     )
 
 
-def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageFigure]], study) -> str:
-    """Fill the template; the same input gives the same page."""
+def fill_template(name: str, **values: object) -> str:
+    """Text of a template with the style of all pages; every value it names must be there."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     folder = files("prrt_outcomes.report") / "templates"
@@ -101,39 +112,23 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[PageF
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
-        study=study,
-        title=study.title or study.study,
-        cutoff=format_date(study.data_cutoff),
-        headline=build_headline(tables, study),
-        chapters=[build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS],
-        losses=attrition_table(tables["attrition"]),
-        stages=stage_table(tables["stages"]),
-        style=(folder / "report.css").read_text(encoding="utf-8"),
-    )
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    return environment.get_template(name).render(style=style, **values)
 
 
-def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[PageFigure], study) -> Chapter:
+def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[dict], study) -> Chapter:
     """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty.
 
     name : one of `REPORT_CHAPTERS`
     """
-    title, write = REPORT_CHAPTERS[name]
+    title, write, describe_methods = REPORT_CHAPTERS[name]
     paragraphs, shown = write(tables, study)
     if not paragraphs and not shown and not figures:
         reason = find_reason(tables["stages"], name, "skipped") or "the tables of this chapter have no rows"
         return Chapter(name, title, skipped=reason)
     remark = find_reason(tables["stages"], name, "partial")
-    return Chapter(
-        name,
-        title,
-        tuple(paragraphs),
-        tuple(f for f in figures if f.leading),
-        tuple(shown),
-        METHODS[name](study),
-        further=tuple(f for f in figures if not f.leading),
-        remarks=(remark,) if remark else (),
-    )
+    parts = (tuple(paragraphs), tuple(figures), tuple(shown), describe_methods(study))
+    return Chapter(name, title, *parts, remark=remark)
 
 
 def find_reason(stages: pd.DataFrame, stage: str, status: str) -> str:

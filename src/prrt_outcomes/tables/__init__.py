@@ -8,7 +8,6 @@ __getattr__, __dir__ = expose(
     check_values="check",
     conform_table="frames",
     empty_table="frames",
-    label_for="schema",
     list_tables="schema",
     load_schema="schema",
     read_table="files",

@@ -42,6 +42,11 @@ class Field:
     pattern: str | None = None
     key_default: str | int | None = None
 
+    def label(self, code: object) -> str:
+        """Words of a code for a reader; a value that is no code, such as a name from a study file, as text."""
+        labels = {str(known): label for known, label in zip(self.codes, self.labels, strict=True)}
+        return labels.get(str(code), str(code))
+
 
 @dataclass(frozen=True)
 class ForeignKey:
@@ -153,15 +158,3 @@ def _read_field(raw: dict) -> Field:
         pattern=None if kind == "partial" else constraints.get("pattern"),
         key_default=raw.get("keyDefault"),
     )
-
-
-def label_for(table: str, column: str, code: object = None) -> str:
-    """Words for a reader: the label of a code, or the title of the column where no code is given.
-
-    A value that is no code of the column is returned as text, so that names from a study file pass through.
-    """
-    field = load_schema(table).field(column)
-    if code is None:
-        return field.title
-    labels = {str(known): label for known, label in zip(field.codes, field.labels, strict=True)}
-    return labels.get(str(code), str(code))

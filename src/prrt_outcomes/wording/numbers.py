@@ -48,11 +48,6 @@ def format_number(value: Any, digits: int = 1) -> str:
     return text.replace("-", "\u2212")
 
 
-def format_months(value: Any) -> str:
-    """Months with one decimal, without the unit."""
-    return format_number(value, 1)
-
-
 def format_percent(proportion: Any, digits: int = 0) -> str:
     """Per cent of a proportion between 0 and 1, so rounded that a share is never shown as 0 or 100 by rounding.
 
@@ -108,7 +103,7 @@ def format_ratio(value: Any) -> str:
     return f"{number:.2f}" if number >= 0.0995 else f"{number:.3f}"
 
 
-def format_range(low: Any, high: Any, formatter=format_months, *, open_end: str = "NR") -> str:
+def format_range(low: Any, high: Any, formatter=format_number, *, open_end: str = "NR") -> str:
     """`20.0-28.9` with an en dash; an end that is not reached is `NR`; `to` where a minus sign would meet the dash."""
     low_text = formatter(low) or open_end
     high_text = formatter(high) or open_end
@@ -120,7 +115,7 @@ def format_range(low: Any, high: Any, formatter=format_months, *, open_end: str 
     return f"{low_text}{between}{high_text}"
 
 
-def format_interval(value: Any, low: Any, high: Any, formatter=format_months, *, status: Any = "ok"):
+def format_interval(value: Any, low: Any, high: Any, formatter=format_number, *, status: Any = "ok"):
     """`24.1 (20.0-28.9)` with an en dash, or in words why there is no value.
 
     Parameters

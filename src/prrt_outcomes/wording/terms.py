@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
-from prrt_outcomes.tables.schema import label_for, load_schema
+from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.wording.numbers import is_missing
 
+# What is not here is its name as words (`spell_name`).
 TERMS = {
     "all": "All patients",
     "pfs": "Progression-free survival",
     "os": "Overall survival",
     "ttp": "Time to progression",
-    "unknown": "Unknown",
     "responder": "Responders",
     "non_responder": "Non-responders",
-    "stable": "Stable",
-    "progressive": "Progressive",
     "objective": "Objective response (CR + PR)",
     "objective_with_mr": "Objective response with MR",
-    "disease_control": "Disease control",
-    "univariable": "Univariable",
-    "multivariable": "Multivariable",
     "multivariable_stratified": "Multivariable, stratified",
     "multivariable_imputed": "Multivariable, imputed",
     "multivariable_firth": "Multivariable, Firth",
     "univariable_firth": "Univariable, Firth",
     "logrank": "Log-rank",
-    "gehan": "Gehan",
     "tarone_ware": "Tarone-Ware",
-    "peto": "Peto",
     "maxcombo": "MaxCombo",
-    "gray": "Gray",
     "naive": "Naive (biased)",
-    "landmark": "Landmark",
     "mantel_byar": "Mantel-Byar",
     "time_dependent_cox": "Time-dependent Cox",
     "simon_makuch": "Simon-Makuch",
     "one_sample_logrank": "One-sample log-rank",
-    "rate_ratio": "Rate ratio",
     "cox": "Cox model",
     "kaplan_meier": "Kaplan-Meier",
     "rmst": "Restricted mean",
-    "standardised": "Standardised",
-    "power_prior": "Power prior",
     "robust_mixture": "Robust mixture prior",
     "e_value": "E-value",
-    "tipping_point": "Tipping point",
     "none": "Unweighted",
     "att": "Weighted to the cohort (ATT)",
     "overlap": "Overlap weights",
     "ate": "Weighted to both (ATE)",
     "maic": "Matching-adjusted (MAIC)",
-    "hazard_ratio": "Hazard ratio",
     "smr": "Observed over expected",
     "recist_1_1": "RECIST 1.1",
     "recist_1_0": "RECIST 1.0",
@@ -60,9 +46,6 @@ TERMS = {
     "swog": "SWOG",
     "swog_mr": "SWOG with minor response",
     "who": "WHO",
-    "death": "Death",
-    "progression": "Progression",
-    "event": "Event",
     "competing": "Competing event",
     "true": "Yes",
     "false": "No",
@@ -77,52 +60,41 @@ TERMS = {
     "early_censored_as_events": "Patients censored early counted as events",
     "censored_event_free": "Censored patients free of the event to the cut-off",
     "interval_censored": "Interval-censored (Turnbull): the interval that holds the median, no CI",
-    "without_response": "Without response",
-    "in_response": "In response",
     "after_event": "After the event",
     "response": "Objective response",
     "event_before_first_scan": "Event before the first scan",
-    "prrt": "PRRT",
     "ssa": "Somatostatin analogue",
 }
 ACRONYMS = {"prrt": "PRRT", "ssa": "SSA", "net": "NET", "ecog": "ECOG"}
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 
 
-@lru_cache(maxsize=4096)
+@cache
+def _find_fields(column: str) -> tuple[Field, ...]:
+    """Fields of this name in the tables that groupings and covariates come from."""
+    return tuple(
+        field for table in COHORT_TABLES for field in load_schema(table).fields if field.name == column
+    )
+
+
 def name_column(column: str) -> str:
     """Title of a grouping or covariate: that of the schema, else the name as words."""
-    for table in COHORT_TABLES:
-        try:
-            return label_for(table, column)
-        except (KeyError, ValueError):
-            continue
-    return TERMS.get(column, spell_name(column))
+    fields = _find_fields(column)
+    return fields[0].title if fields else TERMS.get(column, spell_name(column))
 
 
-@lru_cache(maxsize=4096)
 def name_code(column: str, code: str) -> str:
     """Words for a level of a grouping or covariate: those of the schema, else the code as it stands."""
     if code in ("all", "unknown"):
-        return TERMS[code]
-    for table in COHORT_TABLES:
-        try:
-            label = label_for(table, column, code)
-        except (KeyError, ValueError):
-            continue
-        if label != code:
-            return label
-    return TERMS.get(code.lower(), code) if code.lower() in ("true", "false") else code
+        return name_term(code)
+    labels = (field.label(code) for field in _find_fields(column))
+    plain = TERMS[code.lower()] if code.lower() in ("true", "false") else code
+    return next((label for label in labels if label != code), plain)
 
 
-@lru_cache(maxsize=256)
 def list_codes(column: str) -> tuple[str, ...]:
     """Levels that the data schema lists for a grouping or covariate, in its order; empty where it lists none."""
-    for table in COHORT_TABLES:
-        for field in load_schema(table).fields:
-            if field.name == column and field.codes:
-                return tuple(field.codes)
-    return ()
+    return next((field.codes for field in _find_fields(column) if field.codes), ())
 
 
 def name_term(code: object) -> str:

@@ -216,10 +216,10 @@ def test_doubt_stands_in_the_chapters(study, tables):
     )
     _, survival = write_survival(given, study)
     assert [t.title for t in survival] == ["Subgroups", "Sensitivity analyses"]
-    assert survival[0].cells()[0][1][1:] == [
+    assert survival[0].rows[0][1][1:] == [
         "Sex", "Male", "\u2079\u2070Y", "\u00b9\u2077\u2077Lu", "5/20", "0.70 (0.30\u20131.60)", "0.040"
     ]  # fmt: skip
-    assert survival[1].cells()[0][1][1:] == [
+    assert survival[1].rows[0][1][1:] == [
         "Worst case",
         "3",
         "All patients",

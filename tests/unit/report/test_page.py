@@ -11,7 +11,7 @@ import pytest
 from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
 from prrt_outcomes.figures.theme import figure_style, theme_prrt
-from prrt_outcomes.report.content import Number, join_words, say
+from prrt_outcomes.report.content import join_words, say, trace
 from prrt_outcomes.report.write import shorten_svg, write_report
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import write_table
@@ -187,7 +187,7 @@ def test_the_page_opens_in_a_browser_without_a_complaint(results, study, tmp_pat
 
 
 def test_a_number_is_escaped_and_links_to_its_table():
-    number = Number("<1%", "safety_rates", (("group", 'a"b'), ("phase", "")))
+    number = trace("<1%", "safety_rates", {"group": 'a"b', "phase": ""}, "group", "phase")
     assert str(say("{n} of them", n=number)) == (
         '<a class="number" href="tables/safety_rates.csv" title="tables/safety_rates.csv: group = a&#34;b">&lt;1%</a>'
         " of them"

@@ -105,7 +105,7 @@ def test_estimands_are_folded(tables, study):
     row = {"endpoint": "pfs", "title": "PFS", "sentence": "time to progression by recist_1_1", "n": 4}
     _, (table,) = write_endpoints(tables(estimands=[row]), study)
     assert not table.open
-    assert table.cells()[0][1][1] == "time to progression by RECIST 1.1"
+    assert table.rows[0][1][1] == "time to progression by RECIST 1.1"
 
 
 def test_the_patients_at_baseline_stand_before_the_estimands(tables, study):
@@ -121,7 +121,7 @@ def test_the_patients_at_baseline_stand_before_the_estimands(tables, study):
     }
     _, shown = write_endpoints(tables(estimands=[row], baseline=[term]), study)
     assert [table.source for table in shown] == ["baseline", "estimands"]
-    assert shown[0].cells()[0][1] == ["Sex", "Male", "3 (75%)"]
+    assert shown[0].rows[0][1] == ["Sex", "Male", "3 (75%)"]
 
 
 def test_unequal_scans_are_told(tables, study):

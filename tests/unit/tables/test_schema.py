@@ -5,7 +5,7 @@ import yaml
 from frictionless import Schema
 
 from prrt_outcomes.fingerprint import find_home
-from prrt_outcomes.tables.schema import KINDS, label_for, list_tables, load_schema
+from prrt_outcomes.tables.schema import KINDS, list_tables, load_schema
 
 PATIENT = """patient_id centre_id sex birth_year age_years tumour_type diagnosis_date grade ki67_percent functioning
     krenning_score liver_metastases bone_metastases progressive_at_baseline ecog karnofsky prior_lines"""
@@ -194,10 +194,10 @@ def test_key_columns_that_may_be_absent_are_filled():
 
 
 def test_labels_are_words_for_readers():
-    assert label_for("patients", "tumour_type", "gep_small_intestine") == "Small intestine"
-    assert label_for("endpoints", "event", 1) == "Event"
-    assert label_for("patients", "age_years") == "Age"
-    assert label_for("km_curve", "group", "placebo") == "placebo"
+    assert load_schema("patients").field("tumour_type").label("gep_small_intestine") == "Small intestine"
+    assert load_schema("endpoints").field("event").label(1) == "Event"
+    assert load_schema("patients").field("age_years").title == "Age"
+    assert load_schema("km_curve").field("group").label("placebo") == "placebo"
 
 
 def test_an_unknown_table_or_column_is_named():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,18 +25,18 @@ from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.units import DAYS_PER_WEEK
 
 if TYPE_CHECKING:
-    from prrt_outcomes.controls.control_results import ComparisonData
+    from prrt_outcomes.controls.control_results import Comparison
     from prrt_outcomes.study.controls import Description
     from prrt_outcomes.study.model import Study
 
+COLUMNS = ("item", "cohort", "control_value", "verdict", "consequence")
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
 CLOSE_SHARE = 0.1
 CLOSE_INTERVAL = 0.25
 MOST = 0.9
-WITHOUT_SCANS = ("os",)
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
-NO_SCANS = "the endpoint needs no scans"
+NO_SCANS = {"consequence": "the endpoint needs no scans"}
 TYPES_DIFFER = "tumour types have natural courses of their own: compare within tumour types, or weight"
 GRADES_DIFFER = "a higher grade progresses earlier: the side with more of it is put at a disadvantage"
 Shares = dict[str, float]
@@ -52,27 +52,20 @@ class Profile:
 
     progressive: float
     pretreated: float
-    analogue: float
     types: Shares
     grades: Shares
-    scan_interval_weeks: float
-    years: np.ndarray
+    analogue: float = np.nan
+    scan_interval_weeks: float = np.nan
+    years: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def describe_patients(frame: pd.DataFrame) -> Profile:
     """Profile of rows of `analysis_set` or `control_patients`: what these tables hold, all else unknown."""
-    years: np.ndarray = np.zeros(0)
-    if "first_cycle" in frame.columns:
-        years = pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float)
-    lines = frame["prior_lines"].astype("Float64")
     return Profile(
-        progressive=_share(frame["progressive_at_baseline"].astype("Float64")),
-        pretreated=_share((lines > 0).astype("Float64").where(lines.notna())),
-        analogue=float("nan"),
+        progressive=_share(frame["progressive_at_baseline"].astype("boolean")),
+        pretreated=_share(frame["prior_lines"].astype("Float64") > 0),
         types=_count_shares(frame["tumour_type"]),
         grades=_count_shares(frame["grade"]),
-        scan_interval_weeks=float("nan"),
-        years=years,
     )
 
 
@@ -81,8 +74,12 @@ def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study:
     interval = measure_scan_interval(frame, tables["responses"])
     if not np.isfinite(interval) and study.assessment_interval_days is not None:
         interval = study.assessment_interval_days / DAYS_PER_WEEK
-    analogue = measure_analogue(frame, tables["therapies"], study.partial_dates)
-    return replace(describe_patients(frame), analogue=analogue, scan_interval_weeks=interval)
+    return replace(
+        describe_patients(frame),
+        analogue=measure_analogue(frame, tables["therapies"], study.partial_dates),
+        scan_interval_weeks=interval,
+        years=pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float),
+    )
 
 
 def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
@@ -116,23 +113,11 @@ def _share(values: pd.Series) -> float:
 
 def _count_shares(values: pd.Series) -> Shares:
     known = values.dropna().astype(str)
-    known = known[known != UNKNOWN]
-    return {str(level): float(share) for level, share in known.value_counts(normalize=True).items()}
+    shares = known[known != UNKNOWN].value_counts(normalize=True)
+    return {str(level): float(share) for level, share in shares.items()}
 
 
-@dataclass(frozen=True)
-class ComparabilityItem:
-    """One row of the comparability table."""
-
-    item: str
-    cohort: str
-    control_value: str
-    verdict: str
-    consequence: str
-
-
-@dataclass(frozen=True)
-class EndpointRules:
+class EndpointRules(NamedTuple):
     """How our endpoint is measured: response criterion, origin, and whether it needs scans."""
 
     criterion: str
@@ -140,28 +125,26 @@ class EndpointRules:
     needs_scans: bool
 
 
-def derive_endpoint_rules(data: ComparisonData) -> EndpointRules:
+def derive_endpoint_rules(comparison: Comparison) -> EndpointRules:
     """How the endpoint of a comparison is measured on our side."""
-    definition, first = data.definition, data.study.response.primary_criterion
-    if definition is None:
-        return EndpointRules(first, "", data.control.endpoint not in WITHOUT_SCANS)
+    definition = comparison.definition
+    criterion = definition.criterion or comparison.study.response.primary_criterion
     origin = str(getattr(definition.origin, "column", definition.origin))
-    return EndpointRules(definition.criterion or first, origin, definition.progression != "ignore")
+    return EndpointRules(criterion, origin, definition.progression != "ignore")
 
 
-def tabulate_comparability(data: ComparisonData, described: Description) -> pd.DataFrame:
-    """Rows of `control_comparability` but for the column control; `described` is what is said of the control."""
-    patients = None
-    if isinstance(data.control, PatientsControl):
-        patients = describe_patients(select_source(data.tables["control_patients"], data.control))
-    cohort = describe_cohort(data.cohort.frame, data.tables, data.study)
-    items = compare_descriptions(cohort, described, derive_endpoint_rules(data), patients)
-    return pd.DataFrame([asdict(item) for item in items])
+def tabulate_comparability(comparison: Comparison) -> pd.DataFrame:
+    """Rows of `control_comparability` but for the column control."""
+    tables, control, patients = comparison.tables, comparison.control, None
+    if isinstance(control, PatientsControl):
+        patients = describe_patients(select_source(tables["control_patients"], control))
+    cohort = describe_cohort(comparison.cohort.frame, tables, comparison.study)
+    return pd.DataFrame(compare_descriptions(cohort, control, derive_endpoint_rules(comparison), patients))
 
 
 def compare_descriptions(
     cohort: Profile, control: Description, rules: EndpointRules, patients: Profile | None = None
-) -> list[ComparabilityItem]:
+) -> list[dict]:
     """Compare cohort and control item by item; what is not known on either side is ``unknown``, never ``same``.
 
     `patients` is the control's, where they are known one by one: what they show goes before words.
@@ -182,13 +165,15 @@ def compare_descriptions(
     ]
 
 
-def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> ComparabilityItem:
-    """An item; `same` None where one side is unknown."""
+def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> dict:
+    """Row of an item; `same` None where one side is unknown."""
+    verdict, words = DIFFERENT, consequence
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
-        words = f"not known {side}: the result may or may not carry over"
-        return ComparabilityItem(item, ours, theirs, UNKNOWN, words)
-    return ComparabilityItem(item, ours, theirs, SAME if same else DIFFERENT, "" if same else consequence)
+        verdict, words = UNKNOWN, f"not known {side}: the result may or may not carry over"
+    elif same:
+        verdict, words = SAME, ""
+    return dict(zip(COLUMNS, (item, ours, theirs, verdict, words), strict=True))
 
 
 def _percent(share: float) -> str:
@@ -200,8 +185,9 @@ def _is_close(ours: float, theirs: float) -> bool | None:
     return abs(ours - theirs) <= CLOSE_SHARE if np.isfinite(ours) else None
 
 
-def _progression(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
-    item, ours = "progression_before_treatment", cohort.progressive
+def _progression(cohort: Profile, control: Description, patients: Profile | None) -> dict:
+    ours = cohort.progressive
+    words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     if patients is not None and np.isfinite(patients.progressive):
         theirs, shown = describe_share(patients.progressive), _percent(patients.progressive)
         same = _is_close(ours, patients.progressive)
@@ -209,36 +195,38 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
         theirs, shown = name_yes(control.progressive_at_entry), control.progressive_at_entry
         same = None if not theirs or not np.isfinite(ours) else describe_share(ours) == theirs
     if theirs == "no" and not ours <= CLOSE_SHARE:
-        words = (
-            "patients of this control were stable at entry: it is no control for progressive patients; "
-            "it flatters the control"
+        same, words = (
+            False,
+            (
+                "patients of this control were stable at entry: it is no control for progressive patients; "
+                "it flatters the control"
+            ),
         )
-        return ComparabilityItem(item, _percent(ours), shown, DIFFERENT, words)
-    words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
-    return _rate(item, _percent(ours), "" if shown == UNKNOWN else shown, same, words)
+    shown = "" if shown == UNKNOWN else shown
+    return _rate("progression_before_treatment", _percent(ours), shown, same, words)
 
 
-def _analogue(cohort: Profile, control: Description) -> ComparabilityItem:
+def _analogue(cohort: Profile, control: Description) -> dict:
     theirs = name_yes(control.analogue_continued)
     same = describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
     words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
     return _rate("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
 
 
-def _criterion(control: Description, rules: EndpointRules) -> ComparabilityItem:
+def _criterion(control: Description, rules: EndpointRules) -> dict:
     theirs = control.criterion
     if not rules.needs_scans:
-        return ComparabilityItem("criterion", "", theirs, SAME, NO_SCANS)
+        return _rate("criterion", "", theirs, True, "") | NO_SCANS
     same = name_criterion(theirs) == rules.criterion if theirs and theirs.lower() != UNKNOWN else None
     words = "progression is called at another size: the same tumours have another time to progression"
     return _rate("criterion", rules.criterion, theirs, same, words)
 
 
-def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) -> ComparabilityItem:
+def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) -> dict:
     ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
     shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
     if not rules.needs_scans:
-        return ComparabilityItem("scan_interval", *shown, SAME, NO_SCANS)
+        return _rate("scan_interval", *shown, True, "") | NO_SCANS
     if theirs is None or not np.isfinite(ours):
         return _rate("scan_interval", *shown, None, "")
     rarer = "our" if ours > theirs else "the control's"
@@ -246,7 +234,7 @@ def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) 
     return _rate("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
 
 
-def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
+def _origin(control: Description, rules: EndpointRules) -> dict:
     theirs, ours = control.origin.strip().lower().replace(" ", "_"), rules.origin
     theirs = "" if theirs == UNKNOWN else theirs
     words = (
@@ -257,7 +245,7 @@ def _origin(control: Description, rules: EndpointRules) -> ComparabilityItem:
     return _rate("origin", ours, theirs, same, words)
 
 
-def _era(cohort: Profile, control: Description) -> ComparabilityItem:
+def _era(cohort: Profile, control: Description) -> dict:
     years = cohort.years
     ours = f"{years.min():.0f}-{years.max():.0f}" if len(years) else ""
     first, last = control.enrolment_start_year, control.enrolment_end_year
@@ -269,7 +257,7 @@ def _era(cohort: Profile, control: Description) -> ComparabilityItem:
     return _rate("era", ours, theirs, same, words)
 
 
-def _line(cohort: Profile, control: Description, patients: Profile | None) -> ComparabilityItem:
+def _line(cohort: Profile, control: Description, patients: Profile | None) -> dict:
     ours, theirs = _describe_line(cohort), control.line
     if patients is not None and np.isfinite(patients.pretreated):
         theirs, same = _describe_line(patients), _is_close(cohort.pretreated, patients.pretreated)
@@ -289,7 +277,7 @@ def _describe_line(side: Profile) -> str:
 
 def _compare_shares(
     item: str, ours: Shares, theirs: Shares | None, said: tuple[str, frozenset[str]], consequence: str
-) -> ComparabilityItem:
+) -> dict:
     """Shares against shares where both are known, else against the codes that the words `said` allow."""
     shown, (words, codes) = _list_shares(ours), said
     if theirs:

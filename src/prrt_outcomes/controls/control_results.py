@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.study.controls import ControlBase
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prrt_outcomes.study.analysis import AnalysisSettings
+    from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -24,17 +24,27 @@ if TYPE_CHECKING:
 LABELS = ("control", "endpoint")
 TEXTS = {"assumption": "", "note": ""}
 
-SomeControl = TypeVar("SomeControl", bound=ControlBase, covariant=True)
-
 
 @dataclass(frozen=True)
-class ComparisonData(Generic[SomeControl]):
+class Comparison(ABC):
     """A control of a study and the patients who are compared with it; `tables` are the inputs of the stage."""
 
     tables: dict[str, pd.DataFrame]
     study: Study
-    control: SomeControl
+    control: PublishedControl | CurveControl | PatientsControl
     cohort: EndpointRows
+
+    @abstractmethod
+    def compare(self) -> ControlResults:
+        """All that the information of the control allows."""
+
+    @abstractmethod
+    def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
+        """Row of `controls` with one estimate for these of our patients, from a start in months on."""
+
+    @abstractmethod
+    def vary(self) -> list[dict]:
+        """Rows of `control_sensitivity` with the estimate under other choices; none where there is no estimate."""
 
     @property
     def settings(self) -> AnalysisSettings:
@@ -46,10 +56,10 @@ class ComparisonData(Generic[SomeControl]):
         """Confidence level."""
         return self.study.analysis.confidence.level
 
-    @cached_property
-    def definition(self) -> EndpointDefinition | None:
-        """Definition of the endpoint; None where the study does not define it."""
-        return next((d for d in self.study.endpoints if d.name == self.control.endpoint), None)
+    @property
+    def definition(self) -> EndpointDefinition:
+        """Definition of the endpoint."""
+        return next(d for d in self.study.endpoints if d.name == self.control.endpoint)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.controls.vocabulary import find_analogue
 from prrt_outcomes.errors import Problem, nearest_name
-from prrt_outcomes.study.controls import LibraryControl, Milestone, PublishedControl
+from prrt_outcomes.study.controls import AggregateControl, LibraryControl, Milestone, PublishedControl
 from prrt_outcomes.study.load import STUDY_FILE
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def list_subgroup_arms(arm: str, endpoint: str) -> tuple[PublishedArm, ...]:
     )
 
 
-def convert_arm_to_control(control: LibraryControl, arm: PublishedArm) -> PublishedControl | None:
+def convert_arm_to_control(control: AggregateControl, arm: PublishedArm) -> PublishedControl | None:
     """A library arm in the form in which a study writes an arm out; None where it has no point of a curve."""
     if arm.n is None or (arm.median_months is None and not arm.milestones):
         return None

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
-from prrt_outcomes.controls.control_results import ComparisonData, ControlResults, comparison_row
+from prrt_outcomes.controls.control_results import Comparison, ControlResults, comparison_row
 from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
 from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.reference_curves import (
     compare_with_published,
+    cut_follow_up,
     derive_reference_curves,
     estimate_control_events,
     rate_ratio_row,
 )
 from prrt_outcomes.controls.sensitivity import (
+    FEWEST,
+    sensitivity_row,
     tabulate_bias_sensitivity,
     vary_choices,
-    vary_horizon,
-    vary_tumour_type,
 )
 from prrt_outcomes.controls.vocabulary import name_tumour_types
 from prrt_outcomes.controls.weighted_comparison import tabulate_reference_curves
 from prrt_outcomes.controls.weighting import derive_targets, summarise_replicates
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.weights import compute_effective_sample_size, draw_weights
-from prrt_outcomes.study.controls import LibraryControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,32 +45,32 @@ PARTLY_BALANCED = "only what the published baseline table names is balanced"
 
 
 @dataclass(frozen=True)
-class PublishedComparison:
-    """A published arm as control; `described` is of the library, or written out in the study."""
+class PublishedComparison(Comparison):
+    """A published arm as control; `arm` is its name in the library, empty where the study writes it out."""
 
-    data: ComparisonData[LibraryControl | PublishedControl]
-    described: PublishedControl
+    control: PublishedControl
+    arm: str = ""
 
     def compare(self) -> ControlResults:
         """One-sample tests, rate ratios, borrowing, E-values and power; with a baseline table also reweighted."""
-        data, control, cohort = self.data, self.described, self.data.cohort
+        control, cohort, level = self.control, self.cohort, self.level
         references = derive_reference_curves(control)
-        rows = compare_with_published(cohort, control, data.level)
+        rows = compare_with_published(cohort, control, level)
         balance = pd.DataFrame()
         if control.baseline:
-            more, balance = compare_reweighted(cohort, control, data.settings)
+            more, balance = compare_reweighted(cohort, control, self.settings)
             rows += more
         events, _ = estimate_control_events(control)
         counts = count_pieces_published(cohort, references[0], events)
         sizes = {"n": len(cohort.time_months), "n_control": control.n}
-        borrowed, grid = tabulate_borrowing(counts, sizes, "none", data.level)
+        borrowed, grid = tabulate_borrowing(counts, sizes, "none", level)
         bias = tabulate_bias_sensitivity(
             rows,
             event_share=float((cohort.event == 1).mean()),
             control_median=np.nan if control.median_months is None else control.median_months,
         )
-        curves, at_risk = tabulate_reference_curves(cohort, references, data.settings, control.n)
-        power = [r for c in references for r in tabulate_power_published(cohort, c, events, data.level)]
+        curves, at_risk = tabulate_reference_curves(cohort, references, self.settings, control.n)
+        power = [r for c in references for r in tabulate_power_published(cohort, c, events, level)]
         rating = rate_published(WEAK.format(PARTLY_BALANCED if len(balance) else NOT_BALANCED))
         tables = {
             "control_balance": balance,
@@ -83,34 +84,39 @@ class PublishedComparison:
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
         """Row of `controls` with the rate ratio against the fullest reference curve."""
-        control = self.described
         if not len(cohort.time_months):
-            return comparison_row("rate_ratio", "hazard_ratio", status="too_few", n_control=control.n)
-        return compare_with_published(cohort, control, self.data.level)[1]
+            return comparison_row("rate_ratio", "hazard_ratio", status="too_few", n_control=self.control.n)
+        return compare_with_published(cohort, self.control, self.level)[1]
 
     def vary(self) -> list[dict]:
         """The rate ratio under other choices; with a library arm also against the same arm by tumour type."""
-        data, control = self.data, self.described
-        types, words = (
-            name_tumour_types(control.tumour_types),
-            f"only our patients with {control.tumour_types}",
-        )
-        own = vary_tumour_type(data, types, self.estimate, "tumour types of the control", words)
-        first, more = vary_horizon(data, control, self.estimate), [*own, *self._vary_subgroup_arm()]
-        return vary_choices(data, control, self.estimate, first, more)
+        return vary_choices(self, self._vary_horizon(), self._vary_tumour_types())
 
-    def _vary_subgroup_arm(self) -> Iterator[dict]:
-        """Our patients of a tumour type against the arm of the library that has it alone."""
-        control = self.data.control
-        if not isinstance(control, LibraryControl):
-            return
-        for arm in list_subgroup_arms(control.arm, control.endpoint):
+    def _vary_horizon(self) -> Iterator[dict]:
+        """The comparison up to the last published point, so that no hazard is extended beyond what was seen."""
+        last = max([self.control.median_months or 0.0, *(m.months for m in self.control.milestones)])
+        cut = cut_follow_up(self.cohort, last)
+        if len(cut.time_months):
+            note = "our follow-up is cut at the last published point, nothing is extended"
+            yield sensitivity_row("horizon", f"up to {last:g} months", self.estimate(cut), note)
+
+    def _vary_tumour_types(self) -> Iterator[dict]:
+        """Our patients of the control's tumour types, also against each arm of the library that has some alone."""
+        control = self.control
+        words = f"our patients with {control.tumour_types}"
+        yield from self._choose_tumour_types("tumour types of the control", f"only {words}")
+        for arm in list_subgroup_arms(self.arm, control.endpoint):
             subgroup = convert_arm_to_control(control, arm)
             if subgroup is not None:
-                types = name_tumour_types(arm.tumour_types)
                 note = f"arm {arm.arm}, our patients with {arm.tumour_types}"
-                estimate = PublishedComparison(self.data, subgroup).estimate
-                yield from vary_tumour_type(self.data, types, estimate, arm.arm, note)
+                yield from replace(self, control=subgroup)._choose_tumour_types(arm.arm, note)
+
+    def _choose_tumour_types(self, item: str, note: str) -> Iterator[dict]:
+        """The comparison with those of our patients who have the tumour types that the control had."""
+        types = name_tumour_types(self.control.tumour_types)
+        inside = compute_group(self.cohort.frame, "tumour_type").astype(str).isin(types).to_numpy()
+        if types and not inside.all() and inside.sum() >= FEWEST:
+            yield sensitivity_row("tumour_type", item, self.estimate(self.cohort.select(inside)), note)
 
 
 def compare_reweighted(

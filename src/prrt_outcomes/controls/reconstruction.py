@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from prrt_outcomes.controls.reference_curves import DigitisedCurve
@@ -206,25 +207,13 @@ class _Interval:
         return deaths, lost, _State(int(at_risk), float(rebuilt)), distance
 
 
-@dataclass(frozen=True)
-class QualityMeasure:
-    """What was published, what the reconstruction gives, and the limit in the measure's own terms."""
-
-    measure: str
-    target: float
-    reconstructed: float
-    limit: float
-    verdict: str
-
-
-def measure_quality(
-    curve: DigitisedCurve, found: Reconstruction, control: CurveControl
-) -> list[QualityMeasure]:
+def measure_quality(curve: DigitisedCurve, found: Reconstruction, control: CurveControl) -> pd.DataFrame:
     """Hold a reconstruction against points, numbers at risk, events, median, mean and flat stretches.
 
-    Measures ``survival`` (largest distance of the curves), ``at_risk`` (largest difference as a share of the arm),
-    ``events`` (relative), ``median`` (months), ``rmst`` (relative, to the last point) and ``flat_stretch_events``
-    (events where the published curve is flat). What was not published is ``unknown`` and refuses nothing.
+    Rows of `reconstruction_quality` but for control, arm and endpoint; limits in each measure's own terms. Measures
+    ``survival`` (largest distance of the curves), ``at_risk`` (largest difference as a share of the arm), ``events``
+    (relative), ``median`` (months), ``rmst`` (relative, to the last point) and ``flat_stretch_events`` (events where
+    the published curve is flat). What was not published is ``unknown`` and refuses nothing.
     """
     rebuilt = fit_kaplan_meier(SurvivalData(found.time, found.event))
     steps = np.searchsorted(rebuilt.time, curve.time, side="right")
@@ -246,17 +235,10 @@ def measure_quality(
         ("rmst", mean, ours, abs(ours - mean) / mean, control.limit_rmst),
         ("flat_stretch_events", 0.0, flat, flat, 0.0),
     ]
-    measures = []
-    for name, target, reached, difference, limit in rows:
-        verdict = ACCEPTED if difference <= limit + 1e-12 else REFUSED
-        verdict = verdict if np.isfinite(difference) else UNKNOWN
-        measures.append(QualityMeasure(name, float(target), float(reached), limit, verdict))
-    return measures
-
-
-def is_accepted(measures: list[QualityMeasure]) -> bool:
-    """Whether no measure refuses the reconstruction."""
-    return all(measure.verdict != REFUSED for measure in measures)
+    table = pd.DataFrame(rows, columns=["measure", "target", "reconstructed", "difference", "limit"])
+    difference = table.pop("difference")
+    verdict = np.where(difference <= table["limit"] + 1e-12, ACCEPTED, REFUSED)
+    return table.assign(verdict=np.where(np.isfinite(difference), verdict, UNKNOWN))
 
 
 def _area(time: NDArray, survival: NDArray) -> float:

@@ -162,9 +162,7 @@ def compare_with_published(rows: EndpointRows, control: PublishedControl, confid
     return written
 
 
-def compare_with_given_curve(
-    rows: EndpointRows, curve: DigitisedCurve, confidence: float, n_control: float = np.nan
-) -> list[dict]:
+def compare_with_given_curve(rows: EndpointRows, curve: DigitisedCurve, confidence: float) -> list[dict]:
     """One-sample log-rank against a published curve, our follow-up cut at its end so that nothing is extended.
 
     Points at which survival is 0 say nothing of a hazard and are left out; no row where the curve never falls.
@@ -178,7 +176,7 @@ def compare_with_given_curve(
         return []
     fitted = fit_piecewise_exponential(curve.time[usable], curve.survival[usable])
     reference = ReferenceCurve(AS_PUBLISHED.format(end=end), fitted)
-    return [_test_one_sample(cut, reference, confidence, n_control)]
+    return [_test_one_sample(cut, reference, confidence, curve.at_risk[0] if len(curve.at_risk) else np.nan)]
 
 
 def _test_one_sample(

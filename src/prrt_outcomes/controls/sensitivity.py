@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.controls.comparability import derive_endpoint_rules
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.reference_curves import cut_follow_up
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
 from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.statistics.cox import fit_cox
@@ -24,13 +21,10 @@ from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from prrt_outcomes.controls.control_results import ComparisonData
-    from prrt_outcomes.study.controls import Description, PublishedControl
+    from prrt_outcomes.controls.control_results import Comparison
+    from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
-
-Estimate = Callable[..., dict]
-"""Our patients, and a start in months, to the row of `controls` with the estimate of a control."""
 
 COMMON_SHARE = 0.15
 RATIO_METHODS = ("rate_ratio", "cox")
@@ -92,35 +86,29 @@ def sensitivity_row(kind: str, item: str, row: dict, note: str = "") -> dict:
     return {"kind": kind, "item": item} | {name: row[name] for name in NUMBERS} | {"note": note}
 
 
-def vary_choices(
-    data: ComparisonData,
-    described: Description,
-    estimate: Estimate,
-    first: Iterable = (),
-    more: Iterable = (),
-) -> list[dict]:
+def vary_choices(comparison: Comparison, first: Iterable[dict] = (), more: Iterable[dict] = ()) -> list[dict]:
     """The comparison as analysed and under other choices; `first` and `more` are those of one kind of control."""
     return [
-        sensitivity_row("main", "as analysed", estimate(data.cohort)),
+        sensitivity_row("main", "as analysed", comparison.estimate(comparison.cohort)),
         *first,
-        *vary_start(data, estimate),
-        *vary_calendar(data, estimate),
+        *vary_start(comparison),
+        *vary_calendar(comparison),
         *more,
-        *vary_measurement(data, described, estimate),
+        *vary_measurement(comparison),
     ]
 
 
-def vary_start(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
+def vary_start(comparison: Comparison) -> Iterator[dict]:
     """The comparison of what came after each landmark, among those still observed then, on both sides."""
     note = "those who had the event earlier are out on both sides"
-    for months in map(float, data.settings.landmark_months):
-        row = estimate(start_at(data.cohort, months), months)
+    for months in map(float, comparison.settings.landmark_months):
+        row = comparison.estimate(start_at(comparison.cohort, months), months)
         yield sensitivity_row("start", f"from {months:g} months", row, note)
 
 
-def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
+def vary_calendar(comparison: Comparison) -> Iterator[dict]:
     """Earlier and later half of our patients against the same control, and the drift within our cohort."""
-    rows = data.cohort
+    rows = comparison.cohort
     dates = pd.to_datetime(rows.frame["first_cycle"])
     year = (dates.dt.year + (dates.dt.dayofyear - 1) / 365.25).to_numpy(dtype=float)
     known = np.isfinite(year)
@@ -130,74 +118,53 @@ def vary_calendar(data: ComparisonData, estimate: Estimate) -> Iterator[dict]:
     early, late = known & (year < middle + 1), known & (year >= middle + 1)
     for words, part in ((f"treated up to {middle}", early), (f"treated after {middle}", late)):
         if part.sum() >= FEWEST:
-            yield sensitivity_row("calendar", words, estimate(rows.select(part)))
+            yield sensitivity_row("calendar", words, comparison.estimate(rows.select(part)))
     used = rows.select(known)
     drift = pd.DataFrame({"five_years": (year[known] - middle) / 5})
-    fit = fit_cox(used.cause_specific, drift, confidence=data.level)
+    fit = fit_cox(used.cause_specific, drift, confidence=comparison.level)
     row = hazard_ratio_row(fit.table.iloc[0], n=len(used.event), observed=float((used.event == 1).sum()))
     note = "hazard of patients treated five years later over that of earlier ones, without the control"
     yield sensitivity_row("calendar", "per five years within the cohort", row, note)
 
 
-def vary_horizon(data: ComparisonData, control: PublishedControl, estimate: Estimate) -> Iterator[dict]:
-    """The comparison up to the last published point, so that no hazard is extended beyond what was seen."""
-    points = [control.median_months or 0.0, *(m.months for m in control.milestones)]
-    cut = cut_follow_up(data.cohort, max(points))
-    if len(cut.time_months):
-        note = "our follow-up is cut at the last published point, nothing is extended"
-        yield sensitivity_row("horizon", f"up to {max(points):g} months", estimate(cut), note)
-
-
-def vary_tumour_type(
-    data: ComparisonData, types: frozenset[str], estimate: Estimate, item: str, note: str
-) -> Iterator[dict]:
-    """The comparison with those of our patients who have the tumour types that a control had."""
-    group = compute_group(data.cohort.frame, "tumour_type").astype(str)
-    inside = group.isin(types).to_numpy()
-    if types and not inside.all() and inside.sum() >= FEWEST:
-        yield sensitivity_row("tumour_type", item, estimate(data.cohort.select(inside)), note)
-
-
-def vary_measurement(data: ComparisonData, described: Description, estimate: Estimate) -> Iterator[dict]:
+def vary_measurement(comparison: Comparison) -> Iterator[dict]:
     """The comparison with our endpoint under the control's criterion, and on the control's grid of scans."""
-    rules = derive_endpoint_rules(data)
+    tables, study, control = comparison.tables, comparison.study, comparison.control
+    rules = derive_endpoint_rules(comparison)
     if not rules.needs_scans:
         return
-    endpoint, theirs = data.control.endpoint, name_criterion(described.criterion)
-    if theirs != rules.criterion and theirs in data.study.response.criteria:
-        rows = derive_under_criterion(data.tables, data.study, endpoint, theirs)
-        if rows is not None:
-            chosen, _ = select_cohort(data.tables | {"endpoints": rows}, data.control)
-            if chosen is not None:
-                note = f"our progression by {theirs} instead of {rules.criterion}, as in the control"
-                yield sensitivity_row("criterion", theirs, estimate(chosen), note)
-    weeks = described.scan_interval_weeks
+    theirs, cohort = name_criterion(control.criterion), None
+    derived = len(tables["responses"]) and theirs in study.response.criteria
+    if derived and theirs != rules.criterion:
+        rows = derive_under_criterion(tables, study, comparison.definition, theirs)
+        cohort, _ = select_cohort(tables | {"endpoints": rows}, control)
+    if cohort is not None:
+        note = f"our progression by {theirs} instead of {rules.criterion}, as in the control"
+        yield sensitivity_row("criterion", theirs, comparison.estimate(cohort), note)
+    weeks = control.scan_interval_weeks
     if weeks is not None:
-        own = data.tables["endpoints"]
-        moved = move_to_grid(data.cohort, own.loc[own["endpoint"].eq(endpoint)], weeks)
+        own = tables["endpoints"]
+        moved = move_to_grid(comparison.cohort, own.loc[own["endpoint"].eq(control.endpoint)], weeks)
         for bound, cohort in moved.items():
             note = f"our progressions dated on the control's grid of scans, {bound} possible date"
-            yield sensitivity_row("scan_grid", f"every {weeks:g} weeks, {bound}", estimate(cohort), note)
+            row = comparison.estimate(cohort)
+            yield sensitivity_row("scan_grid", f"every {weeks:g} weeks, {bound}", row, note)
 
 
 def derive_under_criterion(
-    tables: dict[str, pd.DataFrame], study: Study, endpoint: str, criterion: str
-) -> pd.DataFrame | None:
+    tables: dict[str, pd.DataFrame], study: Study, definition: EndpointDefinition, criterion: str
+) -> pd.DataFrame:
     """Rows of `endpoints` of an endpoint with progression by another criterion that the study derives.
 
-    None where the endpoint has no progression, or nobody has a time. Tables: inputs of stage `endpoints`.
+    Tables: inputs of stage `endpoints`.
     """
     from prrt_outcomes.endpoints.derivation import derive_endpoint
     from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 
-    definition = next((d for d in study.endpoints if d.name == endpoint), None)
-    if definition is None or definition.progression == "ignore" or tables["responses"].empty:
-        return None
     changed = definition.model_copy(update={"criterion": criterion})
     dates = derive_patient_dates(tables, study, data_cutoff=definition.data_cutoff)
     rows = derive_endpoint(dates, changed, study)
-    rows = rows[rows["exclusion"] == ""].drop(columns="exclusion")
-    return None if rows.empty else conform_table("endpoints", rows)
+    return conform_table("endpoints", rows[rows["exclusion"] == ""].drop(columns="exclusion"))
 
 
 def move_to_grid(

@@ -9,17 +9,17 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
-from prrt_outcomes.controls.control_results import ComparisonData, ControlResults
+from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
 from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
-from prrt_outcomes.study.controls import CurveControl, LibraryControl, PatientsControl
+from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import Control, PublishedControl
+    from prrt_outcomes.study.controls import Control
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -88,7 +88,7 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
     found = comparison.compare()
     rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
     more = {
-        "control_comparability": tabulate_comparability(comparison.data, comparison.described),
+        "control_comparability": tabulate_comparability(comparison),
         "control_sensitivity": pd.DataFrame(comparison.vary()),
     }
     return ControlResults(rows, found.tables | more, [*lost, *found.losses], found.reason)
@@ -96,20 +96,17 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
 
 def choose_comparison(
     tables: dict[str, pd.DataFrame], study: Study, control: Control, cohort: EndpointRows
-) -> CurveComparison | PatientsComparison | PublishedComparison | None:
+) -> Comparison | None:
     """The comparison that fits the kind of a control; None where the library has no curve of it."""
-    data: ComparisonData = ComparisonData(tables, study, control, cohort)
     if isinstance(control, CurveControl):
-        return CurveComparison(data)
+        return CurveComparison(tables, study, control, cohort)
     if isinstance(control, PatientsControl):
-        return PatientsComparison(data)
-    published: PublishedControl | None
-    if isinstance(control, LibraryControl):
-        arm = find_arm(control.arm, control.endpoint)
-        published = None if arm is None else convert_arm_to_control(control, arm)
-    else:
-        published = control
-    return None if published is None else PublishedComparison(data, published)
+        return PatientsComparison(tables, study, control, cohort)
+    if isinstance(control, PublishedControl):
+        return PublishedComparison(tables, study, control, cohort)
+    arm = find_arm(control.arm, control.endpoint)
+    published = None if arm is None else convert_arm_to_control(control, arm)
+    return None if published is None else PublishedComparison(tables, study, published, cohort, control.arm)
 
 
 def _mark_competing(rows: list[dict]) -> list[dict]:

@@ -1,6 +1,7 @@
 """The comparability table: same, different, unknown, and what the words of a publication mean."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.comparability import EndpointRules, Profile, compare_descriptions
@@ -43,7 +44,8 @@ def profile(**changed):
 
 
 def card(control, cohort=None, rules=RULES, patients=None):
-    return {item.item: item for item in compare_descriptions(cohort or profile(), control, rules, patients)}
+    rows = compare_descriptions(cohort or profile(), control, rules, patients)
+    return {row.item: row for row in pd.DataFrame(rows).itertuples()}
 
 
 def arm(name, endpoint="pfs"):

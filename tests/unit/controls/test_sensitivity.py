@@ -138,7 +138,7 @@ def tables(study):
 
 
 def test_it_equals_the_endpoint_of_a_study_that_names_the_criterion(tables, study):
-    found = derive_under_criterion(tables, study, "pfs", "swog_mr")
+    found = derive_under_criterion(tables, study, study.endpoints[0], "swog_mr")
     every = tables["endpoints"].set_index("patient_id")
     named = every.loc[every["endpoint"] == "pfs_swog", ["time_days", "event"]].astype(float).sort_index()
     ours = every.loc[every["endpoint"] == "pfs", "time_days"].astype(float).sort_index()

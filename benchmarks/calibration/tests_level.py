@@ -14,7 +14,7 @@ from prrt_outcomes.statistics.curve_summaries import compute_milestone_differenc
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_maxcombo
-from prrt_outcomes.statistics.one_sample import compute_one_sample_logrank
+from prrt_outcomes.statistics.one_sample import PiecewiseExponential, compute_one_sample_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
@@ -49,7 +49,8 @@ def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, 
 def compute_one_sample(scenario: Scenario, time, event) -> dict[str, float]:
     """Return the one-sample tests against the true curve of the recorded times (a step on the grid)."""
     jump = 1.0 - np.exp(-HAZARD * scenario.step)
-    test = compute_one_sample_logrank(SurvivalData(time, event), lambda t: t / scenario.step * jump)
+    reference = PiecewiseExponential((0.0,), (jump / scenario.step,))
+    test = compute_one_sample_logrank(SurvivalData(time, event), reference)
     return {"one-sample": test.p_value, "one-sample Wu": test.p_value_wu}
 
 

@@ -16,7 +16,7 @@ from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier_by_group,
     fit_reverse_kaplan_meier,
 )
-from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
 TYPES = ("log-log", "log", "plain", "logit", "arcsin")
@@ -104,13 +104,12 @@ def test_rmst(r_risk, lung):
 
 def test_numbers_at_risk(r_risk):
     g = GENERATED
-    table = compute_risk_table(SurvivalData(g.time, g.status, entry=g.entry))
-    ours = compute_numbers_at_risk(table, [10, 100, 105, 400])[:, 0]
+    ours, _ = flag_at_risk(SurvivalData(g.time, g.status, entry=g.entry), np.array([10, 100, 105, 400]))
+    ours = ours.sum(axis=1)
     r_risk("generated_at_risk", "at risk just before a tick, late entry", ours[:2], 0)
     r_risk("generated_at_risk_between", "at risk just before a tick between times, late entry", ours[2:], 0)
-    table = compute_risk_table(SurvivalData(g.time, g.status))
-    ours = compute_numbers_at_risk(table, [0, 10, 100, 105, 400])[:, 0]
-    r_risk("generated_at_risk_none", "at risk just before a tick", ours, 0)
+    ours, _ = flag_at_risk(SurvivalData(g.time, g.status), np.array([0, 10, 100, 105, 400]))
+    r_risk("generated_at_risk_none", "at risk just before a tick", ours.sum(axis=1), 0)
 
 
 @pytest.mark.parametrize("landmark", [0, 30])
@@ -118,7 +117,7 @@ def test_simon_makuch(r_risk, landmark):
     d = lifelines.datasets.load_stanford_heart_transplants()
     curves = fit_simon_makuch(
         SurvivalData(d.stop, d.event, entry=d.start, id=d.id), d.transplant, landmark=landmark
-    ).curves
+    )
     for state, curve in curves.items():
         id = f"stanford_simon_makuch_{landmark}_{state}"
         hold_curve(r_risk, id, f"Simon-Makuch from {landmark}, state {state}", curve, [60, 180, 365])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.curve_summaries import Quantile, compute_quantile
-from prrt_outcomes.statistics.proportions import compute_proportion
+from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
@@ -75,10 +75,10 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
 
 def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     best = members["best_response"].dropna().astype(str)
-    count = int(best.isin(RESPONSES[claim.quantity]).sum())
-    found = compute_proportion(count, len(best), confidence=study.analysis.confidence.level)
+    hits = best.isin(RESPONSES[claim.quantity])
+    low, high = compute_clopper_pearson(hits.sum(), len(best), study.analysis.confidence.level)
     note = "best responses are grouped by response, so a share within a group is no finding"
-    numbers = (len(best), found.proportion, found.lower, found.upper, found.status)
+    numbers = (len(best), hits.mean(), float(low), float(high), "ok" if len(best) else "too_few")
     return dict(zip(OBSERVED, (*numbers, "" if claim.group == WHOLE else note), strict=True))
 
 

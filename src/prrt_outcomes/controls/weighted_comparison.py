@@ -28,7 +28,8 @@ from prrt_outcomes.controls.two_samples import (
 from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_hazard_ratio, fit_weighting
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
-from prrt_outcomes.statistics.standardisation import fit_standardised_survival
+from prrt_outcomes.statistics.risk_table import flag_at_risk
+from prrt_outcomes.statistics.standardisation import METHOD, fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance
 from prrt_outcomes.survival.curves import choose_ticks, fit_curve
 
@@ -115,12 +116,12 @@ def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> l
     estimand, level = ESTIMANDS[weighting.label], settings.confidence.level
     data = samples.data, samples.in_cohort, samples.covariates, weighting.score
     found = fit_standardised_survival(*data, settings.milestones_months, estimand=estimand, confidence=level)
-    shared: dict = {"weights": weighting.label, "assumption": found.method} | samples.sizes
+    shared: dict = {"weights": weighting.label, "assumption": METHOD} | samples.sizes
     return [
         comparison_row(
             "standardised", "survival_difference", horizon_months=row.time, **read_difference(row), **shared
         )
-        for row in found.table.itertuples()
+        for row in found.itertuples()
     ]
 
 
@@ -237,9 +238,7 @@ def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
 
 def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
     """Patients and weights at risk just before each tick."""
-    inside = rows.time[None, :] >= ticks[:, None] - 1e-9
-    if rows.entry is not None:
-        inside &= rows.entry[None, :] < np.maximum(ticks, 1e-9)[:, None]
+    inside, _ = flag_at_risk(rows, ticks)
     weights = np.ones(len(rows.time)) if rows.weights is None else rows.weights
     return pd.DataFrame(
         {"time_months": ticks, "n_at_risk": inside.sum(axis=1), "weighted_at_risk": inside @ weights}

@@ -16,7 +16,7 @@ from prrt_outcomes.controls.two_samples import Weighting, count_loss
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
-from prrt_outcomes.statistics.weights import compute_propensity_weights, compute_trimming, draw_weights
+from prrt_outcomes.statistics.weights import compute_propensity_weights, draw_weights
 
 if TYPE_CHECKING:
     from prrt_outcomes.controls.two_samples import TwoSamples
@@ -60,7 +60,7 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
     score = fit.score
     if control.trim > 0:
         low, high = np.quantile(score, [control.trim, 1 - control.trim])
-        stay = compute_trimming(score, used.in_cohort, bounds=(float(low), float(high)))
+        stay = (score >= low) & (score <= high)
         reason = f"propensity score among the {control.trim:.0%} most extreme at either end"
         losses.append(count_loss("endpoints", step, reason, stay))
         used, score = used.select(stay), score[stay]
@@ -87,21 +87,21 @@ def _match(
     samples: TwoSamples, score: np.ndarray, control: PatientsControl, step: str
 ) -> tuple[Weighting, list[dict]]:
     """Optimal 1:k matching within the caliper; a bootstrap of matched sets is not valid, so none is offered."""
-    found = fit_matching(
+    weights, matched_set = fit_matching(
         score, samples.in_cohort, n_controls=control.match_ratio, caliper_sd=control.caliper_sd
     )
-    kept = found.weights > 0
+    kept = weights > 0
     reason = f"{{}} without a partner within {control.caliper_sd:g} standard deviations"
     losses = [
         count_loss("endpoints", f"{step}: {side}", reason.format(side), kept[members])
         for side, members in (("patient of the cohort", samples.in_cohort), ("control", ~samples.in_cohort))
     ]
-    whole = Weighting(MATCHED, samples, found.weights, score, found.matched_set)
-    if found.status != "ok":
+    if not kept.any():
         note = "no patient has a control within the caliper"
-        return replace(whole, weights=None, cluster=None, status="too_few", note=note), losses
-    note = f"{found.n_unmatched} patients of the cohort have no partner" if found.n_unmatched else ""
-    return replace(whole.select(kept), note=note), losses
+        return Weighting(MATCHED, samples, score=score, status="too_few", note=note), losses
+    alone = int((samples.in_cohort & ~kept).sum())
+    note = f"{alone} patients of the cohort have no partner" if alone else ""
+    return replace(Weighting(MATCHED, samples, weights, score, matched_set).select(kept), note=note), losses
 
 
 def summarise_targets(covariates: pd.DataFrame, moments: tuple[str, ...]) -> list[MaicTarget]:

@@ -50,7 +50,7 @@ def summarise_responder_curves(
             landmark=float(month),
             **scale,
         )
-        for name, curve in found.curves.items():
+        for name, curve in found.items():
             position = int(str(name))
             at_start = _count(state_rows, position, month)
             parts.append(_tabulate(curve, history.states[position], "simon_makuch", float(month), at_start))

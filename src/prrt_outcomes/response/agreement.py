@@ -89,19 +89,19 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
     for pair in pairs:
         if pair.empty:
             continue
-        ours, theirs = (pair[name].astype(object) for name in ("response_a", "response_b"))
-        kappa = compute_kappa(ours, theirs, RESPONSES, confidence=level)
-        first, second = np.divmod(np.arange(kappa.table.size), len(RESPONSES))
+        table = pd.crosstab(pair["response_a"], pair["response_b"], dropna=False).to_numpy()
+        kappa = compute_kappa(table, confidence=level)
+        first, second = np.divmod(np.arange(table.size), len(RESPONSES))
         cells = {
             "response_a": convert_to_category(first, RESPONSES),
             "response_b": convert_to_category(second, RESPONSES),
-            "n": kappa.table.ravel(),
+            "n": table.ravel(),
             **pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict(),
             "kappa": kappa.kappa,
             "kappa_low": kappa.lower,
             "kappa_high": kappa.upper,
-            "n_pairs": kappa.n,
-            "agreement": kappa.observed,
+            "n_pairs": len(pair),
+            "agreement": kappa.agreement,
             "status": kappa.status,
         }
         frames.append(pd.DataFrame(cells))

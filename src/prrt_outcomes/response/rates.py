@@ -9,7 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference_level, derive_tumour_group
 from prrt_outcomes.response.codes import COMPOSITES, RESPONSES
-from prrt_outcomes.statistics.proportions import compute_proportion, compute_proportion_difference
+from prrt_outcomes.statistics.proportions import compute_clopper_pearson, compute_proportion_difference
 
 CATEGORIES = (*RESPONSES, *COMPOSITES)
 
@@ -63,12 +63,9 @@ def summarise_response_rates(
     frames += [_count_categories(best, name) for name in group_by]
     table = pd.concat(frames, ignore_index=True)
     table["group"] = table["group"].astype("string")
-    counts = zip(table["n"], table["total"], strict=True)
-    exact = [compute_proportion(n, total, confidence=level) for n, total in counts]
-    table["proportion"] = [p.proportion for p in exact]
-    table["proportion_low"] = [p.lower for p in exact]
-    table["proportion_high"] = [p.upper for p in exact]
-    table["status"] = [p.status for p in exact]
+    low, high = compute_clopper_pearson(table["n"], table["total"], level)
+    share = table["n"] / table["total"]
+    table = table.assign(proportion=share, proportion_low=low, proportion_high=high, status="ok")
     order = {name: place for place, name in enumerate(("all", *group_by))}
     table["place"] = table["group_by"].map(order)
     criteria = {name: place for place, name in enumerate(best["criterion"].unique())}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv, ndtr
 
 from prrt_outcomes.statistics.data import SurvivalData
-
-CumulativeHazard = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -106,22 +103,17 @@ def compute_poisson_interval(count: float, confidence: float = 0.95) -> tuple[fl
 
 def compute_one_sample_logrank(
     data: SurvivalData,
-    reference: PiecewiseExponential | CumulativeHazard,
+    reference: PiecewiseExponential,
     *,
-    cause: int = 1,
     confidence: float = 0.95,
 ) -> OneSampleLogRank:
     """Compare the events of a cohort with those that a reference curve expects in the same time at risk.
 
     Parameters
     ----------
-    data : survival data; with late entry only the hazard after entry is expected
-    reference : a piecewise exponential curve, or any function from times to cumulative hazards Lambda;
-        E = sum of Lambda(time) - Lambda(entry)
-
-    Raises
-    ------
-    ValueError : a cumulative hazard that is negative, infinite or falls
+    data : survival data; events other than 1 are not observed; with late entry only the hazard after entry is
+        expected
+    reference : curve with cumulative hazard Lambda; E = sum of Lambda(time) - Lambda(entry)
 
     References
     ----------
@@ -129,14 +121,11 @@ def compute_one_sample_logrank(
     Statistics 13:26.
     """
     data.refuse("weights", "strata", method="the one-sample log-rank test")
-    hazard = reference.compute_cumulative_hazard if isinstance(reference, PiecewiseExponential) else reference
-    starts = np.zeros(data.n) if data.entry is None else data.entry
-    at_end, at_start = (np.asarray(hazard(t), dtype=np.float64) for t in (data.time, starts))
-    expected = at_end - at_start
-    if not np.isfinite(expected).all() or (expected < 0).any() or (at_start < 0).any():
-        raise ValueError("the reference's cumulative hazard must be finite, 0 or more, and never fall")
-    observed = float(np.sum(data.event == cause))
-    return compute_observed_expected(observed, float(expected.sum()), n=data.n, confidence=confidence)
+    expected = float(reference.compute_cumulative_hazard(data.time).sum())
+    if data.entry is not None:
+        expected -= float(reference.compute_cumulative_hazard(data.entry).sum())
+    observed = float(np.sum(data.event == 1))
+    return compute_observed_expected(observed, expected, n=data.n, confidence=confidence)
 
 
 def compute_observed_expected(

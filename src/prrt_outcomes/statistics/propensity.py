@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from prrt_outcomes.statistics.cox_result import format_coefficient_table
-from prrt_outcomes.statistics.model_rows import Design, compute_centre_and_scale, derive_design_matrix
+from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.separation import find_estimable_columns
 from prrt_outcomes.statistics.weights import refit_in_blocks
 
-CERTAIN = 1e-8
+MELTED = 1e-8
 MAX_ITERATIONS = 40
 NEAREST_KEPT = 400
 STEP_TOLERANCE = 1e-6
@@ -31,65 +29,37 @@ class PropensityResult:
         ``separation`` (covariates tell cohort from control without error: no overlap, scores empty);
         ``one_group`` (cohort or control is empty, scores empty)
     score : (n,) probability of the cohort; nan where a covariate is missing
-    table : one row a coefficient, with odds_ratio
-    intercept : of the covariates as given
-    n_missing : rows without a score because a covariate is missing
     """
 
     status: str
     reason: str
     score: np.ndarray
-    table: pd.DataFrame
-    intercept: float
-    n_missing: int
 
 
-def fit_propensity(
-    in_cohort,
-    covariates: pd.DataFrame,
-    *,
-    references: Mapping[str, object] | None = None,
-    confidence: float = 0.95,
-) -> PropensityResult:
-    """Fit the probability of being in the cohort (statsmodels, maximum likelihood).
+REASONS = {
+    "separation": "the covariates tell cohort from control without error: there is no overlap",
+    "one_group": "cohort and control must both have complete rows",
+}
+
+
+def fit_propensity(in_cohort, covariates: pd.DataFrame) -> PropensityResult:
+    """Fit the probability of being in the cohort by logistic regression (maximum likelihood).
 
     Parameters
     ----------
     in_cohort : (n,) True or 1 for the cohort, False or 0 for the control
-    covariates, references : as `derive_design_matrix`
+    covariates : as `derive_design_matrix`
 
     Raises
     ------
     ValueError : group labels other than 0/1, or lengths that differ
     """
-    design = derive_design_matrix(covariates, references=references)
-    group = _check_group(in_cohort, len(design.complete))
-    y = group[design.complete]
-    score = np.full(len(group), np.nan)
-    full = np.full((2, len(design.columns)), np.nan)
-
-    def result(status: str, reason: str, statuses: np.ndarray, intercept: float = np.nan) -> PropensityResult:
-        table = format_coefficient_table(
-            design, y, full[0], full[1], statuses, confidence, ratio="odds_ratio"
-        )
-        return PropensityResult(status, reason, score, table, intercept, design.n_missing)
-
-    if not (y.any() and (~y).any()):
-        statuses = np.full(len(design.columns), "one_group", dtype=object)
-        return result("one_group", "cohort and control must both have complete rows", statuses)
-    matrix, centre, scale, used = _standardise(design)
-    statuses = np.where(used, "ok", "not_estimable").astype(object)
-    fit = _fit_logit(y, matrix[:, used])
-    if fit is None:
-        statuses[used] = "separation"
-        reason = "the covariates tell cohort from control without error: there is no overlap"
-        return result("separation", reason, statuses)
-    score[design.complete] = fit[2]
-    full[:, used] = np.vstack([fit[0][1:], fit[1][1:]]) / scale[used]
-    names = [c.name for c, u in zip(design.columns, used, strict=True) if not u]
-    reason = f"constant or collinear: {', '.join(names)}" if names else ""
-    intercept = float(fit[0][0] - np.nansum(full[0] * centre))
-    return result("not_estimable" if names else "ok", reason, statuses, intercept)
+    model = _derive_model(in_cohort, covariates)
+    scores, statuses = _refit(model, np.ones((1, len(model.complete))))
+    status, reason = str(statuses[0]), REASONS.get(str(statuses[0]), "")
+    if status == "ok" and model.left_out:
+        status, reason = "not_estimable", f"constant or collinear: {', '.join(model.left_out)}"
+    return PropensityResult(status, reason, scores[0])
 
 
 def bootstrap_propensity(
@@ -110,51 +80,39 @@ def bootstrap_propensity(
     -----
     Columns that are constant or collinear in the whole data are left out of all replicates.
     """
+    return _refit(_derive_model(in_cohort, covariates), weights_matrix)
+
+
+class _Model(NamedTuple):
+    """Group and regressors (an intercept and standardised columns) of complete rows, and columns left out."""
+
+    group: np.ndarray
+    regressors: np.ndarray
+    complete: np.ndarray
+    left_out: list[str]
+
+
+def _derive_model(in_cohort, covariates: pd.DataFrame) -> _Model:
     design = derive_design_matrix(covariates)
-    y = _check_group(in_cohort, len(design.complete))[design.complete].astype(float)
-    matrix, _, _, used = _standardise(design)
-    exog = np.column_stack([np.ones(len(y)), matrix[:, used]])
-    return refit_in_blocks(weights_matrix, design.complete, lambda weights: _fit_block(weights, exog, y))
-
-
-def _check_group(in_cohort, n: int) -> np.ndarray:
-    """Boolean group labels of the right length."""
-    values = np.asarray(in_cohort)
-    if len(values) != n:
-        raise ValueError(f"in_cohort has {len(values)} values for {n} rows")
-    if pd.isna(values).any() or not np.isin(values.astype(float), (0.0, 1.0)).all():
+    group = np.asarray(in_cohort)
+    if len(group) != len(design.complete):
+        raise ValueError(f"in_cohort has {len(group)} values for {len(design.complete)} rows")
+    if pd.isna(group).any() or not np.isin(group.astype(float), (0.0, 1.0)).all():
         raise ValueError("in_cohort must hold 0 and 1 only, without missing values")
-    return values.astype(float) == 1
-
-
-def _standardise(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Standardised columns, their centre and scale, and which of them are estimable."""
     centre, scale = compute_centre_and_scale(design.matrix)
     matrix = (design.matrix - centre) / scale
-    return matrix, centre, scale, find_estimable_columns(matrix.T @ matrix, float(len(matrix)))
+    used = find_estimable_columns(matrix.T @ matrix, float(len(matrix)))
+    regressors = np.column_stack([np.ones(len(matrix)), matrix[:, used]])
+    left_out = [column.name for column, kept in zip(design.columns, used, strict=True) if not kept]
+    return _Model(group.astype(float)[design.complete], regressors, design.complete, left_out)
 
 
-def _fit_logit(y: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Coefficients and errors, the intercept's first, and probabilities; None under separation."""
-    import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
-
-    exog = np.column_stack([np.ones(len(y)), matrix])
-    with warnings.catch_warnings():
-        # Separation and lack of convergence are read off the result below.
-        warnings.simplefilter("ignore")
-        try:
-            fit = sm.Logit(y.astype(float), exog).fit(method="newton", maxiter=100, tol=1e-12, disp=0)
-        except (PerfectSeparationError, np.linalg.LinAlgError):
-            return None
-    probabilities = expit(exog @ fit.params)
-    certain = np.minimum(probabilities, 1 - probabilities) < CERTAIN
-    separated = certain.all() or (certain.any() and not fit.mle_retvals["converged"])
-    if separated or not np.isfinite(fit.params).all() or not np.isfinite(fit.bse).all():
-        return None
-    if np.abs(fit.params[1:]).max(initial=0.0) > -np.log(CERTAIN):
-        return None
-    return fit.params, fit.bse, probabilities
+def _refit(model: _Model, weights_matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return refit_in_blocks(
+        weights_matrix,
+        model.complete,
+        lambda weights: _fit_block(weights, model.regressors, model.group),
+    )
 
 
 def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +136,7 @@ def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[
         information = np.empty((len(active), q, q))
         information[:, i, j] = information[:, j, i] = second
         # A diagonal that has melted away marks a replicate without overlap.
-        flat = np.einsum("bii->bi", information).min(axis=1) < CERTAIN * w.sum(axis=1)
+        flat = np.einsum("bii->bi", information).min(axis=1) < MELTED * w.sum(axis=1)
         flat |= ~(np.linalg.cond(information) < 1e14)
         step = np.zeros_like(gradient)
         step[~flat] = np.linalg.solve(information[~flat], gradient[~flat][..., None])[..., 0]
@@ -192,31 +150,9 @@ def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[
     return fitted, status
 
 
-@dataclass(frozen=True)
-class MatchingResult:
-    """Matched sets.
-
-    Attributes
-    ----------
-    status : ``ok`` or ``no_matches``
-    pairs : one row a pair: set (0, 1, ... one a matched cohort row), cohort_row, control_row (positions),
-        distance (on the scale of the logit, as `caliper`)
-    weights : (n,) 1 for a matched cohort row, 1 / (controls in the set) for a matched control, else 0
-    matched_set : (n,) set of each row, -1 where unmatched; the cluster of a robust variance
-    n_unmatched : cohort rows without a control
-    """
-
-    status: str
-    pairs: pd.DataFrame
-    weights: np.ndarray
-    matched_set: np.ndarray
-    caliper: float
-    n_unmatched: int
-
-
 def fit_matching(
     score: np.ndarray, in_cohort: np.ndarray, *, n_controls: int = 1, caliper_sd: float = 0.2
-) -> MatchingResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Match each cohort row to up to `n_controls` control rows, none used twice.
 
     Parameters
@@ -224,6 +160,11 @@ def fit_matching(
     score : (n,) propensity scores; rows without one, or with 0 or 1, are not matched
     n_controls : k of 1:k; first controls are shared out before second ones
     caliper_sd : largest distance, in pooled standard deviations of the logit
+
+    Returns
+    -------
+    weights : (n,) 1 for a matched cohort row, 1 / (controls in the set) for a matched control, else 0
+    matched_set : (n,) set of each row, 0, 1, ..., -1 where unmatched; the cluster of a robust variance
 
     Raises
     ------
@@ -256,9 +197,13 @@ def fit_matching(
         found.append(np.column_stack([hopeful[rows], chosen]))
         free[chosen] = False
         hopeful = hopeful[np.sort(rows)]
-    pairs = np.concatenate(found)
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    return _gather(pairs, cohort, control, scale, caliper, int(in_cohort.sum()))
+    partner, chosen = np.concatenate(found).T
+    _, of_pair, size = np.unique(partner, return_inverse=True, return_counts=True)
+    weights, matched_set = np.zeros(len(score)), np.full(len(score), -1)
+    weights[cohort[partner]] = 1.0
+    weights[control[chosen]] = 1 / size[of_pair]
+    matched_set[cohort[partner]] = matched_set[control[chosen]] = of_pair
+    return weights, matched_set
 
 
 def _caliper(scale, cohort, control, caliper_sd: float) -> float:
@@ -299,18 +244,3 @@ def _match_once(cohort: np.ndarray, control: np.ndarray, caliper: float) -> tupl
     rows, columns = min_weight_full_bipartite_matching(csr_array((cost, places), shape=shape))
     real = columns < len(control)
     return rows[real], order[columns[real]]
-
-
-def _gather(pairs, cohort, control, scale, caliper: float, n_cohort: int) -> MatchingResult:
-    """Result from pairs of positions within cohort and control."""
-    matched, of_pair, n_controls = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
-    cohort_row, control_row = cohort[pairs[:, 0]], control[pairs[:, 1]]
-    weights = np.zeros(len(scale))
-    matched_set = np.full(len(scale), -1)
-    weights[cohort_row] = 1.0
-    weights[control_row] = 1 / n_controls[of_pair]
-    matched_set[cohort_row] = matched_set[control_row] = of_pair
-    columns = {"set": of_pair, "cohort_row": cohort_row, "control_row": control_row}
-    frame = pd.DataFrame(columns | {"distance": np.abs(scale[cohort_row] - scale[control_row])})
-    status = "ok" if len(frame) else "no_matches"
-    return MatchingResult(status, frame, weights, matched_set, caliper, n_cohort - len(matched))

@@ -13,16 +13,6 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Proportion:
-    """A share of patients with its interval; all nan and status ``too_few`` where the denominator is 0."""
-
-    proportion: float
-    lower: float
-    upper: float
-    status: str
-
-
-@dataclass(frozen=True)
 class ProportionDifference:
     """First minus second proportion with its interval; nan and ``too_few`` where a denominator is 0.
 
@@ -36,22 +26,18 @@ class ProportionDifference:
     status: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Kappa:
     """Cohen's kappa.
 
     Attributes
     ----------
-    table : counts, first rater by second
-    n, observed, expected : pairs, share of agreement, share expected by chance
+    agreement : share of pairs that agree
     kappa, lower, upper : estimate and its large-sample interval, cut to -1..1
     status : ``ok``; ``too_few`` where there are no pairs, or both raters use one category only
     """
 
-    table: NDArray[np.int64]
-    n: int
-    observed: float
-    expected: float
+    agreement: float
     kappa: float
     lower: float
     upper: float
@@ -64,15 +50,6 @@ def _check_counts(events: int, n: int, confidence: float) -> None:
         raise ValueError(f"expected whole numbers with 0 <= events <= n, not {events} of {n}")
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
-
-
-def compute_proportion(events: int, n: int, confidence: float = 0.95) -> Proportion:
-    """Compute a proportion with its exact interval, as `compute_clopper_pearson`."""
-    _check_counts(events, n, confidence)
-    if n == 0:
-        return Proportion(NAN, NAN, NAN, "too_few")
-    lower, upper = compute_clopper_pearson(events, n, confidence)
-    return Proportion(events / n, float(lower), float(upper), "ok")
 
 
 def compute_clopper_pearson(
@@ -197,19 +174,12 @@ def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple
     return lower, upper
 
 
-def compute_kappa(
-    first: ArrayLike, second: ArrayLike, categories: tuple | None = None, confidence: float = 0.95
-) -> Kappa:
+def compute_kappa(table: ArrayLike, confidence: float = 0.95) -> Kappa:
     """Compute the agreement of two raters beyond chance (statsmodels).
 
     Parameters
     ----------
-    first, second : one category a patient, no missing values
-    categories : all categories in their order; default those that occur, sorted
-
-    Raises
-    ------
-    ValueError : unequal lengths, missing values, a category that is not in `categories`
+    table : counts, categories of the first rater by those of the second in the same order
 
     References
     ----------
@@ -217,34 +187,16 @@ def compute_kappa(
     """
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    table = _cross_table(first, second, categories)
-    n = int(table.sum())
+    counts = np.asarray(table)
+    n = int(counts.sum())
     if n == 0:
-        return Kappa(table, 0, NAN, NAN, NAN, NAN, NAN, "too_few")
-    p = table / n
-    observed, expected = float(np.trace(p)), float(p.sum(axis=1) @ p.sum(axis=0))
-    if expected >= 1.0 - 1e-12:
-        return Kappa(table, n, observed, expected, NAN, NAN, NAN, "too_few")
+        return Kappa(NAN, NAN, NAN, NAN, "too_few")
+    agreement = float(np.trace(counts / n))
+    if (counts.sum(axis=0) @ counts.sum(axis=1)) == n**2:
+        return Kappa(agreement, NAN, NAN, NAN, "too_few")
     with np.errstate(divide="ignore", invalid="ignore"):  # its test statistic, which is not used
-        found = cohens_kappa(table)
+        found = cohens_kappa(counts)
     kappa = float(found.kappa)
     # Rounding makes the variance of full agreement negative.
     half = float(ndtri(0.5 + confidence / 2.0)) * float(np.sqrt(max(found.var_kappa, 0.0)))
-    return Kappa(table, n, observed, expected, kappa, max(kappa - half, -1.0), min(kappa + half, 1.0), "ok")
-
-
-def _cross_table(first: ArrayLike, second: ArrayLike, categories: tuple | None) -> NDArray:
-    """Count pairs of categories."""
-    one, two = (list(np.asarray(values, dtype=object)) for values in (first, second))
-    if len(one) != len(two):
-        raise ValueError(f"first has {len(one)} patients, second {len(two)}")
-    if any(value is None or value != value for value in (*one, *two)):
-        raise ValueError("missing categories: drop and count them first")
-    labels = tuple(categories) if categories is not None else tuple(sorted(set(one) | set(two), key=str))
-    position = {label: k for k, label in enumerate(labels)}
-    unknown = sorted({str(value) for value in (*one, *two) if value not in position})
-    if unknown:
-        raise ValueError(f"categories not among {labels}: {', '.join(unknown)}")
-    table = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(table, ([position[v] for v in one], [position[v] for v in two]), 1)
-    return table
+    return Kappa(agreement, kappa, max(kappa - half, -1.0), min(kappa + half, 1.0), "ok")

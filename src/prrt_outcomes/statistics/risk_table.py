@@ -183,28 +183,18 @@ def _settle(weighted: Flows, counts: Flows) -> Flows:
     return replace(weighted, at_risk=at_risk, censored=np.where(counts.censored == 0, 0.0, weighted.censored))
 
 
-def compute_numbers_at_risk(table: RiskTable, ticks: ArrayLike) -> NDArray[np.float64]:
-    """Count who is at risk just before each tick.
-
-    Parameters
-    ----------
-    table : strata are added up
-    ticks : times, shape (n_ticks,); at tick 0 all who are there from the start count
+def flag_at_risk(
+    data: SurvivalData, ticks: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Flag the rows at risk just before each tick, and those that have ended before it.
 
     Returns
     -------
-    numbers of patients, shape (n_ticks, n_groups): entry < tick <= time
+    at_risk : shape (n_ticks, n), entry < tick <= time; at tick 0 all who are there from the start
+    ended : shape (n_ticks, n), time < tick; times within the tolerance of ties are equal
     """
-    wanted = np.asarray(ticks, dtype=np.float64)
-    limit = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(table.time))))
-    numbers = np.zeros((len(wanted), len(table.groups)))
-    for code in range(len(table.strata)):
-        rows = np.flatnonzero(table.stratum == code)
-        after_zero = rows[table.time[rows] > limit]
-        for chosen, mask in ((rows, wanted > limit), (after_zero, wanted <= limit)):
-            place = np.searchsorted(table.time[chosen], np.maximum(wanted[mask], 0.0) - limit)
-            padded = np.vstack([table.counts.at_risk[chosen], np.zeros((1, len(table.groups)))])
-            numbers[mask] += padded[place]
-        at_zero = table.time[rows] <= limit
-        numbers[wanted <= limit] += table.counts.left[rows[at_zero]].sum(axis=0)
-    return numbers
+    limit = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(data.time))))
+    just_before = ticks[:, None] - limit
+    ended = data.time < just_before
+    at_risk = ~ended if data.entry is None else ~ended & (data.entry < np.maximum(just_before, limit))
+    return at_risk, ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,25 +22,6 @@ METHOD = (
 )
 
 
-@dataclass(frozen=True)
-class StandardisedSurvival:
-    """Standardised survival of cohort and control.
-
-    Attributes
-    ----------
-    status : ``ok``, or ``no_outcome_model`` where a group's Cox model could not be fitted: the predictions
-        are then the group's own Kaplan-Meier value, and only the weights adjust
-    method : in words
-    table : one row a time: time, survival_cohort, survival_control, difference, std_error, lower, upper,
-        p_value, difference_outcome_model (g-computation alone), difference_weighted (weights alone), status
-        (``ok``, or ``too_few`` where a group is not followed to the time: empty)
-    """
-
-    status: str
-    method: str
-    table: pd.DataFrame
-
-
 def fit_standardised_survival(
     data: SurvivalData,
     in_cohort,
@@ -50,7 +31,7 @@ def fit_standardised_survival(
     *,
     estimand: str = "ATT",
     confidence: float = 0.95,
-) -> StandardisedSurvival:
+) -> pd.DataFrame:
     """Estimate survival of cohort and control in one target population, adjusted twice.
 
     Parameters
@@ -59,6 +40,12 @@ def fit_standardised_survival(
     covariates : of the outcome models, complete cases
     score : (n,) propensity score; rows without one are left out
     estimand : target population: ``ATT`` the cohort, ``overlap``, ``ATE`` both
+
+    Returns
+    -------
+    one row a time: time, survival_cohort, survival_control, difference, std_error, lower, upper, p_value, status
+    (``ok``, or ``too_few`` where a group is not followed to the time: empty). Where a group's Cox model cannot be
+    fitted, the group's Kaplan-Meier value stands for its predictions, and only the weights adjust
 
     Raises
     ------
@@ -89,16 +76,32 @@ def fit_standardised_survival(
     group, score = group[used], score[used]
     weights = compute_propensity_weights(score, group, estimand)
     tilt = {"ATE": np.ones(len(score)), "ATT": group.astype(float), "overlap": score * (1 - score)}[estimand]
-    parts, fitted, followed = [], [], np.ones(len(milestones), dtype=bool)
+    estimates, influences, followed = [], [], np.ones(len(milestones), dtype=bool)
     for members in (group, ~group):
         own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
         pseudo = compute_pseudo_observations(own.time, own.event, milestones)
-        prediction, modelled = _predict(matrix[members], matrix, design, own, milestones)
-        fitted.append(modelled)
+        prediction = _predict(matrix[members], matrix, design, own, milestones)
         followed &= (own.time.max() >= milestones) | own.event[own.time == own.time.max()].all()
-        parts.append(_augment(prediction, pseudo, members, weights, tilt))
-    table = _table(parts[0], parts[1], milestones, followed, confidence)
-    return StandardisedSurvival("ok" if all(fitted) else "no_outcome_model", METHOD, table)
+        estimate, influence = _augment(prediction, pseudo, members, weights, tilt)
+        estimates.append(estimate)
+        influences.append(influence)
+    difference = estimates[0] - estimates[1]
+    error = np.sqrt(((influences[0] - influences[1]) ** 2).sum(axis=0))
+    half = compute_normal_quantile(confidence) * error
+    z = np.divide(difference, error, out=np.full(len(error), np.nan), where=error > 0)
+    table = pd.DataFrame(
+        {
+            "survival_cohort": estimates[0],
+            "survival_control": estimates[1],
+            "difference": difference,
+            "std_error": error,
+            "lower": np.maximum(difference - half, -1.0),
+            "upper": np.minimum(difference + half, 1.0),
+            "p_value": 2 * ndtr(-np.abs(z)),
+        }
+    )
+    table.loc[~followed] = np.nan
+    return table.assign(time=milestones, status=np.where(followed, "ok", "too_few"))
 
 
 def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones: np.ndarray) -> np.ndarray:
@@ -127,28 +130,26 @@ def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones:
     return out
 
 
-def _predict(matrix, everybody, design: Design, rows: ModelRows, milestones) -> tuple[np.ndarray, bool]:
-    """Survival of all rows at the milestones as if in this group, and whether a Cox model gave it."""
-    own = Design(matrix, design.columns, np.ones(len(matrix), dtype=bool), 0)
-    fit = fit_cox_rows(own, rows)
-    usable = fit.estimated
+def _predict(matrix, everybody, design: Design, rows: ModelRows, milestones) -> np.ndarray:
+    """Survival of all rows at the milestones as if in this group, by the group's Cox model."""
+    if rows.n_events == 0:
+        return np.ones((len(everybody), len(milestones)))
+    fit = fit_cox_rows(replace(design, matrix=matrix), rows)
     beta = np.nan_to_num(fit.coefficients)
     centre = matrix.mean(axis=0)
-    if rows.n_events == 0:
-        return np.ones((len(everybody), len(milestones))), False
     tied = derive_tied_events(rows, "efron")
-    shifted = (matrix - centre) * usable
+    shifted = (matrix - centre) * fit.estimated
     at = compute_partial_likelihood(shifted, rows, tied, beta)
     hazard = np.bincount(tied.cell, weights=at.term_hazard, minlength=rows.n_cells)
     cumulative = np.concatenate([[0.0], np.cumsum(hazard)])
     baseline = cumulative[np.searchsorted(rows.cell_time, milestones, side="right")]
     # The likelihood shifts its linear predictor by the group's maximum; predictions carry the same shift.
     relative = np.exp((everybody - centre) @ beta - (shifted @ beta).max())
-    return np.exp(-relative[:, None] * baseline[None, :]), bool(usable.any())
+    return np.exp(-relative[:, None] * baseline[None, :])
 
 
-def _augment(prediction, pseudo, members, weights, tilt) -> dict[str, np.ndarray]:
-    """Estimate at each milestone, its two single-adjustment versions, and influence (n, milestones)."""
+def _augment(prediction, pseudo, members, weights, tilt) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate of a group at each milestone, and the influence of each row on it (n, milestones)."""
     share = tilt / tilt.sum()
     w = np.where(members, weights, 0.0)
     w = w / w.sum()
@@ -157,34 +158,4 @@ def _augment(prediction, pseudo, members, weights, tilt) -> dict[str, np.ndarray
     residual[members] = pseudo - prediction[members]
     correction = w @ residual
     influence = share[:, None] * (prediction - outcome) + w[:, None] * (residual - correction)
-    return {
-        "estimate": outcome + correction,
-        "outcome": outcome,
-        "weighted": w[members] @ pseudo,
-        "influence": influence,
-    }
-
-
-def _table(cohort: dict, control: dict, milestones, followed, confidence: float) -> pd.DataFrame:
-    """One row a milestone, empty where a group is not followed so far."""
-    difference = cohort["estimate"] - control["estimate"]
-    error = np.sqrt(((cohort["influence"] - control["influence"]) ** 2).sum(axis=0))
-    half = compute_normal_quantile(confidence) * error
-    z = np.divide(difference, error, out=np.full(len(error), np.nan), where=error > 0)
-    table = pd.DataFrame(
-        {
-            "time": milestones,
-            "survival_cohort": cohort["estimate"],
-            "survival_control": control["estimate"],
-            "difference": difference,
-            "std_error": error,
-            "lower": np.maximum(difference - half, -1.0),
-            "upper": np.minimum(difference + half, 1.0),
-            "p_value": 2 * ndtr(-np.abs(z)),
-            "difference_outcome_model": cohort["outcome"] - control["outcome"],
-            "difference_weighted": cohort["weighted"] - control["weighted"],
-            "status": pd.array(np.where(followed, "ok", "too_few").tolist(), dtype="string"),
-        }
-    )
-    table.loc[~followed, table.columns.difference(["time", "status"])] = np.nan
-    return table
+    return outcome + correction, influence

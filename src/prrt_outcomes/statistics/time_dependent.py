@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from prrt_outcomes.statistics.data import SurvivalData, compute_codes
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, KaplanMeier, fit_kaplan_meier_by_group
-from prrt_outcomes.statistics.logrank import LogRank, TestWeight, compute_logrank
+from prrt_outcomes.statistics.logrank import LogRank, compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 
-@dataclass(frozen=True, eq=False)
-class SimonMakuch:
-    """Curves by current state from a landmark on.
-
-    Attributes
-    ----------
-    curves : one a state, keyed by state, time counted from the landmark; their at_risk rises where
-        patients enter
-    n, n_lost : patients at risk after the landmark, and patients whose observation had ended by then
-    """
-
-    curves: dict[object, KaplanMeier]
-    n: int
-    n_lost: int
-
-
-def compute_mantel_byar(
-    data: SurvivalData, state: ArrayLike, *, weight: TestWeight = "logrank", cause: int = 1
-) -> LogRank:
+def compute_mantel_byar(data: SurvivalData, state: ArrayLike) -> LogRank:
     """Test whether the hazard depends on the state a patient is in at each moment.
 
     Parameters
@@ -39,7 +21,6 @@ def compute_mantel_byar(
     data : counting-process rows with entry and id; the event closes the patient's last row; strata make the
         test stratified
     state : state during the row; a state entered on a date begins with a row that starts there
-    weight : as `compute_test_weights`
 
     Raises
     ------
@@ -50,7 +31,7 @@ def compute_mantel_byar(
     Mantel and Byar 1974, JASA 69:81; Anderson, Cain and Gelber 1983, Journal of Clinical Oncology 1:710.
     """
     _check_last_event(data)
-    return compute_logrank(compute_risk_table(data, state, cause=cause), weight)
+    return compute_logrank(compute_risk_table(data, state))
 
 
 def _check_last_event(data: SurvivalData) -> None:
@@ -72,7 +53,7 @@ def fit_simon_makuch(
     landmark: float = 0.0,
     interval: IntervalType = "log-log",
     confidence: float = 0.95,
-) -> SimonMakuch:
+) -> dict[object, KaplanMeier]:
     """Fit one curve a state, in which patients count from when they enter the state until they leave it.
 
     Parameters
@@ -83,7 +64,8 @@ def fit_simon_makuch(
 
     Returns
     -------
-    SimonMakuch; a state nobody is in after the landmark has no curve
+    curve by state, time counted from the landmark, at_risk rising where patients enter; a state nobody is in after
+    the landmark has none
 
     References
     ----------
@@ -92,13 +74,9 @@ def fit_simon_makuch(
     _check_last_event(data)
     if not landmark >= 0:
         raise ValueError(f"landmark must be 0 or more, not {landmark}")
-    states = compute_codes(state, data.n, "state")
-    last = np.zeros(len(data.id.labels))
-    np.maximum.at(last, data.id.code, data.time)
     kept = data.time > landmark
     if not kept.any():
         raise ValueError(f"nobody is at risk after the landmark {landmark}")
-    rows, current = data.select(kept), states.select(kept)
+    rows, current = data.select(kept), compute_codes(state, data.n, "state").select(kept)
     rows = replace(rows, time=rows.time - landmark, entry=np.maximum(rows.entry - landmark, 0.0))
-    curves = fit_kaplan_meier_by_group(rows, current, interval=interval, confidence=confidence)
-    return SimonMakuch(curves, int(np.sum(last > landmark)), int(np.sum(last <= landmark)))
+    return fit_kaplan_meier_by_group(rows, current, interval=interval, confidence=confidence)

@@ -68,32 +68,6 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
     return np.where(known, weights, np.nan)
 
 
-def compute_trimming(
-    score: np.ndarray, in_cohort: np.ndarray, *, bounds: tuple[float, float] | None = None
-) -> np.ndarray:
-    """Flag the rows that stay: (n,).
-
-    Parameters
-    ----------
-    bounds : lowest and highest score kept. Default: common support, from the larger of the two groups'
-        minima to the smaller of their maxima.
-
-    Notes
-    -----
-    Rows without a score do not stay. The population changes with trimming: count what left.
-    """
-    score = np.asarray(score, dtype=float)
-    in_cohort = np.asarray(in_cohort, dtype=bool)
-    known = np.isfinite(score)
-    if bounds is None:
-        groups = [score[known & in_cohort], score[known & ~in_cohort]]
-        if not all(len(g) for g in groups):
-            raise ValueError("common support needs scores in both cohort and control")
-        bounds = max(g.min() for g in groups), min(g.max() for g in groups)
-    low, high = bounds
-    return known & (np.nan_to_num(score, nan=-1.0) >= low) & (np.nan_to_num(score, nan=2.0) <= high)
-
-
 def compute_effective_sample_size(weights: np.ndarray) -> np.ndarray | float:
     """Kish's (sum w)^2 / sum w^2 along the last axis; 0 where all weights are 0.
 
@@ -121,9 +95,9 @@ def compute_balance(
     Returns
     -------
     DataFrame
-        term, level, n_missing, mean_cohort, mean_control, sd_cohort, sd_control, smd, mean_cohort_weighted,
-        mean_control_weighted, smd_weighted, variance_ratio, status. A covariate's rows use what is known of
-        it; a row with a missing value or weight counts in neither mean.
+        term, level, mean_cohort, mean_control, smd, mean_cohort_weighted, mean_control_weighted, smd_weighted,
+        status. A covariate's rows use what is known of it; a row with a missing value or weight counts in
+        neither mean.
 
     Raises
     ------
@@ -158,16 +132,12 @@ def compute_balance(
         {
             "term": pd.array([c.term for c in columns], dtype="string"),
             "level": pd.array([c.level for c in columns], dtype="string"),
-            "n_missing": (~known).sum(axis=0),
             "mean_cohort": mean[0],
             "mean_control": mean[1],
-            "sd_cohort": np.sqrt(variance[0]),
-            "sd_control": np.sqrt(variance[1]),
             "smd": _standardise(mean, gap),
             "mean_cohort_weighted": mean_weighted[0],
             "mean_control_weighted": mean_weighted[1],
             "smd_weighted": _standardise(mean_weighted, gap),
-            "variance_ratio": _divide(variance[0], variance[1]),
             "status": pd.array(status.tolist(), dtype="string"),
         }
     )
@@ -222,46 +192,20 @@ def refit_in_blocks(
     return values, status.astype(str)
 
 
-def compute_block_sizes(n: int, replicates: int) -> list[int]:
-    """Return the sizes of the blocks of replicates: memory stays bounded, and cores do not matter."""
-    size = int(np.clip(BLOCK_CELLS // n, 1, 500))
-    return [min(size, replicates - first) for first in range(0, replicates, size)]
-
-
-def draw_block(codes: NDArray[np.int64], size: int, seed: int, block: int) -> NDArray[np.float64]:
-    """Draw one block of bootstrap weights: how often each patient is drawn within its stratum.
-
-    Parameters
-    ----------
-    codes : stratum of each patient, shape (n,), within which they are drawn with replacement
-    seed, block : together they name the random stream
-
-    Returns
-    -------
-    counts, shape (size, n); each stratum's counts add up to its size in every replicate
-    """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
-    weights = np.empty((size, len(codes)))
-    for code in range(int(codes.max()) + 1):
-        members = np.flatnonzero(codes == code)
-        n = len(members)
-        drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
-        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        if n == len(codes):
-            return counts.astype(np.float64)
-        weights[:, members] = counts
-    return weights
-
-
 def draw_weights(
     n: int, replicates: int, *, seed: int, stratum: ArrayLike | None = None
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield bootstrap weights block by block, shape (block, n); all blocks together have `replicates` rows.
+    """Yield bootstrap weights, how often each patient is drawn, in blocks of replicates so that memory stays bounded.
 
     Parameters
     ----------
     n, replicates : patients and rows in all, at least 1
-    stratum : one label a patient (centre), drawn within
+    seed : with the number of the block it names the random stream
+    stratum : one label a patient (centre), drawn within, with replacement
+
+    Returns
+    -------
+    blocks of shape (block, n), together `replicates` rows; the counts of a stratum add up to its size in every row
 
     Raises
     ------
@@ -270,5 +214,14 @@ def draw_weights(
     if n < 1 or replicates < 1:
         raise ValueError(f"expected at least one patient and one replicate, not {n} and {replicates}")
     codes = compute_codes(stratum, n, "stratum").code
-    for block, size in enumerate(compute_block_sizes(n, replicates)):
-        yield draw_block(codes, size, seed, block)
+    strata = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    largest = int(np.clip(BLOCK_CELLS // n, 1, 500))
+    for block, first in enumerate(range(0, replicates, largest)):
+        size = min(largest, replicates - first)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
+        weights = np.empty((size, n))
+        for members in strata:
+            m = len(members)
+            drawn = rng.integers(0, m, (size, m)) + np.arange(size)[:, None] * m
+            weights[:, members] = np.bincount(drawn.ravel(), minlength=size * m).reshape(size, m)
+        yield weights

@@ -11,7 +11,7 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
-from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.risk_table import flag_at_risk
 
 if TYPE_CHECKING:
     from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
@@ -113,16 +113,14 @@ def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisS
 
 
 def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
-    table = compute_risk_table(part.data)
-    limit = 1e-8 * max(1.0, float(part.time_months.max()))
-    before = part.time_months[None, :] < ticks[:, None] - limit
+    at_risk, ended = flag_at_risk(part.data, ticks)
     happened = part.event == 1
     return pd.DataFrame(
         {
             "time_months": ticks,
-            "n_at_risk": compute_numbers_at_risk(table, ticks)[:, 0].astype("int64"),
-            "n_events_before": (before & happened).sum(axis=1),
-            "n_censored_before": (before & ~happened).sum(axis=1),
+            "n_at_risk": at_risk.sum(axis=1),
+            "n_events_before": (ended & happened).sum(axis=1),
+            "n_censored_before": (ended & ~happened).sum(axis=1),
         }
     )
 

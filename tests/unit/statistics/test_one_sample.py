@@ -63,13 +63,6 @@ def test_late_entry_expects_only_what_comes_after_it():
     assert test.expected == pytest.approx(np.log(2) * 1.0)
 
 
-def test_any_cumulative_hazard_may_be_the_reference():
-    test = compute_one_sample_logrank(SurvivalData([1, 2], [1, 1]), lambda t: t**2)
-    assert test.expected == pytest.approx(5)
-    with pytest.raises(ValueError, match="never fall"):
-        compute_one_sample_logrank(SurvivalData([1, 2], [1, 1]), lambda t: -t)
-
-
 def test_competing_events_are_not_observed():
     reference = fit_piecewise_exponential([10], [0.5])
     assert compute_one_sample_logrank(SurvivalData([1, 2], [1, 2]), reference).observed == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.risk_table import compute_numbers_at_risk, compute_risk_table
+from prrt_outcomes.statistics.risk_table import compute_risk_table, flag_at_risk
 
 FLOWS = ("at_risk", "events", "competing", "censored", "left", "entered")
 
@@ -88,19 +88,20 @@ def test_weights_are_summed_and_rows_still_counted():
     assert table.counts.censored[1, 0] == 0
 
 
-def test_numbers_at_risk_just_before_a_tick():
-    table = compute_risk_table(SurvivalData([2, 4, 4, 6], [1, 1, 0, 0]), group=["a", "a", "b", "b"])
-    numbers = compute_numbers_at_risk(table, [0, 2, 2.5, 4, 6, 7])
-    assert numbers.tolist() == [[2, 2], [2, 2], [1, 2], [1, 2], [0, 1], [0, 0]]
+def count_at_ticks(data, ticks):
+    at_risk, ended = flag_at_risk(data, np.array(ticks, dtype=float))
+    return at_risk.sum(axis=1).tolist(), ended.sum(axis=1).tolist()
 
 
-def test_numbers_at_risk_with_late_entry():
-    table = compute_risk_table(SurvivalData([5, 9], [1, 0], entry=[0, 3]))
-    assert compute_numbers_at_risk(table, [0, 2, 3, 3.5, 5, 6])[:, 0].tolist() == [1, 1, 1, 2, 2, 1]
+def test_at_risk_and_ended_just_before_a_tick():
+    found = count_at_ticks(SurvivalData([2, 4, 4, 6], [1, 1, 0, 0]), [0, 2, 2.5, 4, 6, 7])
+    assert found == ([4, 4, 3, 3, 1, 0], [0, 0, 1, 1, 3, 4])
 
 
-def test_numbers_at_risk_start_with_everybody_even_at_time_zero():
-    assert compute_numbers_at_risk(compute_risk_table(SurvivalData([0, 3], [1, 1])), [0, 1]).tolist() == [
-        [2],
-        [1],
-    ]
+def test_at_risk_with_late_entry():
+    found = count_at_ticks(SurvivalData([5, 9], [1, 0], entry=[0, 3]), [0, 2, 3, 3.5, 5, 6])
+    assert found == ([1, 1, 1, 2, 2, 1], [0, 0, 0, 0, 0, 1])
+
+
+def test_everybody_is_at_risk_at_time_zero_even_with_an_end_at_zero():
+    assert count_at_ticks(SurvivalData([0, 3], [1, 1]), [0, 1]) == ([2, 1], [0, 1])

@@ -8,7 +8,6 @@ from prrt_outcomes.statistics.weights import (
     compute_balance,
     compute_effective_sample_size,
     compute_propensity_weights,
-    compute_trimming,
     draw_weights,
 )
 
@@ -51,24 +50,6 @@ def test_faults_are_named():
         compute_propensity_weights(SCORE, COHORT[:2], "ATT")
 
 
-def test_trimming_by_bounds_and_by_common_support():
-    score = np.array([0.05, 0.3, 0.9, 0.2, 0.6, 0.01, np.nan])
-    cohort = np.array([True, True, True, False, False, False, False])
-    assert compute_trimming(score, cohort, bounds=(0.05, 0.6)).tolist() == [
-        True,
-        True,
-        False,
-        True,
-        True,
-        False,
-        False,
-    ]
-    # Cohort 0.05 to 0.9, control 0.01 to 0.6: both ends of the overlap stay.
-    assert compute_trimming(score, cohort).tolist() == [True, True, False, True, True, False, False]
-    with pytest.raises(ValueError, match="both cohort and control"):
-        compute_trimming(score, np.ones(7, dtype=bool))
-
-
 def test_effective_sample_size():
     assert compute_effective_sample_size(np.full(7, 0.3)) == pytest.approx(7)
     assert compute_effective_sample_size(np.zeros(3)) == 0
@@ -87,7 +68,6 @@ def test_smd_by_hand_for_numbers_and_for_every_level():
     assert table.loc[("sex", "m"), "smd"] == pytest.approx(-table.loc[("sex", "f"), "smd"])
     mean = (0.5 * 40 + 50 + 1.5 * 60) / 3
     assert table.loc[("age", ""), "smd_weighted"] == pytest.approx((60 - mean) / 10)
-    assert table.loc[("age", ""), "variance_ratio"] == pytest.approx(1)
 
 
 def test_what_does_not_vary_has_a_status_not_an_infinity():
@@ -99,10 +79,10 @@ def test_what_does_not_vary_has_a_status_not_an_infinity():
     assert compute_balance(np.arange(6) == 0, x)["status"].tolist() == ["too_few", "too_few"]
 
 
-def test_missing_values_are_counted_and_left_out():
+def test_missing_values_are_left_out():
     x = pd.DataFrame({"age": [50.0, np.nan, 70, 40, 50, 60]})
     row = compute_balance(MEMBERS, x, np.array([1, 1, 1, np.nan, 1, 1])).iloc[0]
-    assert (row["n_missing"], row["mean_cohort"], row["mean_control_weighted"]) == (1, 60, 55)
+    assert (row["mean_cohort"], row["mean_control_weighted"]) == (60, 55)
 
 
 def test_faults():

@@ -59,8 +59,6 @@ class UsageError(PrrtError):
 class StepError(PrrtError):
     """A step of the run failed although its input was sound."""
 
-    exit_status = 3
-
 
 def nearest_name(name: str, known: Sequence[str]) -> str | None:
     """Return the known name most like `name`, or None where none is near."""
@@ -79,6 +77,12 @@ def suggest(name: str, known: Sequence[str], expected: str) -> str:
 def study_problem(key: str, value: str, problem: str, expected: str) -> Problem:
     """One fault of the study file at a dotted key; its line is found later."""
     return Problem(STUDY_FILE, None, key, value, problem, expected)
+
+
+def shorten(value: object, width: int) -> str:
+    """A value as text of at most `width` characters; what is cut off is shown as three dots."""
+    text = str(value)
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

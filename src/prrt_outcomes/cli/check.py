@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 
-def check_study(study: Study, study_file: Path) -> tuple[Problem, ...]:
-    """Find settings that name what is not there, each with its line and the nearest known name."""
-    return add_lines((*check_settings(study), *check_library_controls(study)), study_file)
+def check_study(study: Study) -> tuple[Problem, ...]:
+    """Find settings that name what is not there, each with the nearest known name."""
+    return (*check_settings(study), *check_library_controls(study))
 
 
 def load_checked_study(place: str | Path) -> Study:
@@ -30,7 +30,7 @@ def load_checked_study(place: str | Path) -> Study:
     """
     study_file = find_study_file(place)
     study = load_study(study_file)
-    problems = check_study(study, study_file)
+    problems = add_lines(check_study(study), study_file)
     if has_errors(problems):
         raise InputError(problems)
     return study
@@ -50,11 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         problems, sizes = error.problems, {}
     else:
         cohort = read_cohort(study, study_file.parent)
-        found = (
-            *check_study(study, study_file),
-            *cohort.problems,
-            *check_controls(study, cohort),
-        )
+        found = (*check_study(study), *cohort.problems, *check_controls(study, cohort))
         problems = add_lines(found, study_file)
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
     if arguments.out is not None:

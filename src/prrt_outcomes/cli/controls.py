@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
+from prrt_outcomes.cli.problems import align_columns
 from prrt_outcomes.controls.library import PublishedArm, list_arm_names, load_library
-from prrt_outcomes.errors import UsageError, nearest_name, suggest
+from prrt_outcomes.errors import UsageError, nearest_name, shorten, suggest
 
 HEADINGS = ("arm", "endpoint", "treatment", "n", "median months", "criterion", "citation")
 WIDEST = 34
@@ -51,11 +52,7 @@ def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[Pu
 
 def format_library(arms: Sequence[PublishedArm]) -> str:
     """One line an arm and endpoint."""
-    rows = [HEADINGS, *(_cells(arm) for arm in arms)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(align_columns([HEADINGS, *(_cells(arm) for arm in arms)]))
 
 
 def format_arm(arm: PublishedArm) -> str:
@@ -73,7 +70,7 @@ def format_arm(arm: PublishedArm) -> str:
 def _cells(arm: PublishedArm) -> tuple[str, ...]:
     """The line of one arm."""
     n = "" if arm.n is None else str(arm.n)
-    criterion, treatment = _shorten(arm.criterion), _shorten(arm.treatment)
+    criterion, treatment = shorten(arm.criterion, WIDEST), shorten(arm.treatment, WIDEST)
     return (arm.arm, arm.endpoint, treatment, n, _format_median(arm), criterion, arm.citation)
 
 
@@ -85,7 +82,3 @@ def _format_median(arm: PublishedArm) -> str:
         return ""
     interval = [f"{bound:g}" for bound in (arm.median_low, arm.median_high) if bound is not None]
     return f"{arm.median_months:g}" + (f" ({' to '.join(interval)})" if len(interval) == 2 else "")
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."

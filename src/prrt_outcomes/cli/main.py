@@ -143,6 +143,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; whatever goes wrong is told in words."""
     parsed = build_parser().parse_args(arguments)
+    status = FAILED
     try:
         module, _, function = COMMANDS[parsed.command][0].partition(":")
         status = getattr(import_module(f"prrt_outcomes.cli.{module}"), function)(parsed)
@@ -152,22 +153,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = error.exit_status
     except KeyboardInterrupt:
         _say("interrupted; the same command goes on where it stopped")
-        status = FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = FAILED
     except OSError as error:
         _say(describe_os_error(error))
-        status = FAILED
     except MemoryError:
         _say("out of memory")
-        status = FAILED
     except Exception as error:
         log = _write_error_log(parsed)
         _say(
             f"{type(error).__name__}: {_first_line(error)}. This is a fault of the program; details in {log}"
         )
-        status = FAILED
     return status
 
 

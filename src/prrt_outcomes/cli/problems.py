@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem
+from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem, shorten
 from prrt_outcomes.whole_file import replace_when_whole
 
 PROBLEMS_FILE = "problems.csv"
@@ -28,7 +28,7 @@ def format_problems(problems: Sequence[Problem]) -> str:
         if chosen:
             one = heading.removesuffix("s")
             lines.append(f"{len(chosen)} {heading if len(chosen) > 1 else one}:")
-            lines.extend(_align([HEADINGS, *_shorten(chosen)]))
+            lines.extend(align_columns([HEADINGS, *_shorten(chosen)]))
     return "\n".join(lines)
 
 
@@ -66,8 +66,7 @@ def _shorten(problems: Sequence[Problem]) -> list[tuple[str, ...]]:
 def _cells(problem: Problem) -> tuple[str, ...]:
     """One problem as texts without line breaks or control characters."""
     row = "" if problem.row is None else str(problem.row)
-    value = _printable(problem.value)
-    value = value if len(value) <= WIDEST else value[: WIDEST - 3] + "..."
+    value = shorten(_printable(problem.value), WIDEST)
     words = (_printable(text) for text in (problem.problem, problem.expected))
     return (problem.table, row, _printable(problem.column), value, *words)
 
@@ -76,10 +75,9 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 
-def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Pad cells to columns; the last column is not padded."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(HEADINGS) - 1)]
+def align_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines of a table whose cells are padded to columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]

@@ -118,32 +118,30 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
 
     Raises UsageError when the folder is a file, or holds a study or the tables of this one.
     """
+    try:
+        written = read_yaml(study_file)[0]
+    except InputError:  # told by the run itself
+        written = {}
     if out is None:
-        try:
-            name = str(read_yaml(study_file)[0].get("study", ""))
-        except InputError:
-            name = ""
+        name = str(written.get("study", ""))
         out = Path("results") / (name if STUDY_NAME.fullmatch(name) else study_file.parent.name)
     results = out.absolute()
     if results.exists() and not results.is_dir():
         raise UsageError(f"{results} is a file; name a folder for the results")
-    if (results / study_file.name).exists() or results.resolve() in _folders_of_tables(study_file):
+    taken = _folders_of_tables(written.get("tables"), study_file.parent)
+    if (results / study_file.name).exists() or results.resolve() in taken:
         raise UsageError(
             f"{results} holds a study or its tables; results cannot go there, name another with --out"
         )
     return results
 
 
-def _folders_of_tables(study_file: Path) -> set[Path]:
-    """Folders that hold files of a study; those of a file that cannot be read are told by its problems."""
-    try:
-        tables = read_yaml(study_file)[0].get("tables")
-    except InputError:
-        return set()
+def _folders_of_tables(tables: object, folder: Path) -> set[Path]:
+    """Folders that hold the files of the section `tables`, as written in a study file of a folder."""
     listed = tables.values() if isinstance(tables, dict) else ()
     sources = [one for source in listed for one in (source if isinstance(source, list) else [source])]
     files = [source.get("file") if isinstance(source, dict) else source for source in sources]
-    return {(study_file.parent / file).parent.resolve() for file in files if isinstance(file, str)}
+    return {(folder / file).parent.resolve() for file in files if isinstance(file, str)}
 
 
 @contextmanager

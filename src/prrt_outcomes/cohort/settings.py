@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
+from prrt_outcomes.study.yaml_file import find_line, read_yaml
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
@@ -62,10 +63,8 @@ def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, .
     ours = [problem for problem in problems if problem.table == STUDY_FILE]
     if not ours:
         return tuple(problems)
-    from prrt_outcomes.study.yaml_file import read_yaml
-
-    lines = {".".join(map(str, place)): line for place, line in read_yaml(study_file)[1].items()}
-    placed = [replace(problem, row=_line(problem.column, lines)) for problem in ours]
+    lines = read_yaml(study_file)[1]
+    placed = [replace(problem, row=find_line(problem.column, lines)) for problem in ours]
     placed = sorted(placed, key=lambda problem: (problem.row or 0, problem.column))
     return (*placed, *(problem for problem in problems if problem.table != STUDY_FILE))
 
@@ -175,10 +174,3 @@ def _check_levels(
 def _suggest(name: str, known: Sequence[str], what: str) -> str:
     """The nearest known name, and all of them."""
     return suggest(name, known, f"{what}: {', '.join(known)}")
-
-
-def _line(key: str, lines: Mapping[str, int]) -> int | None:
-    """Line of a dotted key, or of the nearest key above it that stands in the file."""
-    while key and key not in lines:
-        key = key.rpartition(".")[0]
-    return lines.get(key)

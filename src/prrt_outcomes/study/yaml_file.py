@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,17 @@ PLAIN_TAGS = frozenset(
 )
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Read a YAML mapping safely.
 
-    Returns data : the mapping as plain values; lines : line of each key by its path, for messages.
+    Returns data : the mapping as plain values; lines : line of each dotted key, for messages.
     Raises InputError when it is no YAML, no mapping, names a key twice, is too large, holds aliases, or asks for
     code.
     """
     text = _read_text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[tuple, int] = {}
+        lines: dict[str, int] = {}
         problems = sorted(_walk(node, lines), key=lambda p: p.row or 0)
         data = {} if problems else yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -45,6 +45,18 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
     return data, lines
 
 
+def join_key(place: str, key: str | int) -> str:
+    """Dotted key of what stands under a key or at a position of a list."""
+    return f"{place}.{key}" if place else str(key)
+
+
+def find_line(key: str, lines: Mapping[str, int]) -> int | None:
+    """Line of a dotted key, or of the nearest key above it that stands in the file."""
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return lines.get(key)
+
+
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -58,46 +70,42 @@ def _read_text(path: Path) -> str:
     return text
 
 
-def _walk(root: yaml.Node | None, lines: dict[tuple, int]) -> Iterator[Problem]:
+def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
     """Note the line of each key; tell of doubled keys, aliases and tags that are not plain."""
-    stack: list[tuple[yaml.Node, tuple]] = [(root, ())] if root is not None else []
+    stack: list[tuple[yaml.Node, str]] = [(root, "")] if root is not None else []
     seen: set[int] = set()
     while stack:
         node, place = stack.pop()
         line = node.start_mark.line + 1
         lines.setdefault(place, line)
         if node.tag not in PLAIN_TAGS:
-            yield _problem(line, place, "this tag would build an object", PLAIN_ONLY, node.tag)
+            yield Problem(STUDY_FILE, line, place, node.tag, "this tag would build an object", PLAIN_ONLY)
             continue
         if id(node) in seen:
-            yield _problem(line, place, "an alias (*) stands here", "values written out")
+            yield Problem(STUDY_FILE, line, place, "", "an alias (*) stands here", "values written out")
             continue
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             yield from _walk_keys(node, place, lines)
-            stack.extend((value, (*place, _key(key))) for key, value in node.value)
+            stack.extend((value, join_key(place, _key(key))) for key, value in node.value)
         elif isinstance(node, yaml.SequenceNode):
-            stack.extend((item, (*place, index)) for index, item in enumerate(node.value))
+            stack.extend((item, join_key(place, index)) for index, item in enumerate(node.value))
 
 
-def _walk_keys(node: yaml.MappingNode, place: tuple, lines: dict[tuple, int]) -> Iterator[Problem]:
+def _walk_keys(node: yaml.MappingNode, place: str, lines: dict[str, int]) -> Iterator[Problem]:
     keys: set = set()
     for key_node, _ in node.value:
-        key, line = _key(key_node), key_node.start_mark.line + 1
+        key, line = join_key(place, _key(key_node)), key_node.start_mark.line + 1
         if key_node.tag == "tag:yaml.org,2002:merge":
-            yield _problem(line, (*place, key), "a merge (<<) stands here", "values written out")
+            yield Problem(STUDY_FILE, line, key, "", "a merge (<<) stands here", "values written out")
         if key in keys:
-            yield _problem(line, (*place, key), "this key stands twice", "each key once")
+            yield Problem(STUDY_FILE, line, key, "", "this key stands twice", "each key once")
         keys.add(key)
-        lines[(*place, key)] = line
+        lines[key] = line
 
 
 def _key(node: yaml.Node) -> str:
     return node.value if isinstance(node, yaml.ScalarNode) else str(node.start_mark.line)
-
-
-def _problem(line: int, place: tuple, problem: str, expected: str, value: str = "") -> Problem:
-    return Problem(STUDY_FILE, line, ".".join(map(str, place)), value, problem, expected)
 
 
 def _refusal(path: Path, line: int | None, problem: str, expected: str) -> InputError:

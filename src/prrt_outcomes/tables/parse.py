@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.tables.frames import typed_columns
 from prrt_outcomes.tables.schema import Field, load_schema
 
@@ -64,14 +64,9 @@ def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.nd
         n, expected = len(fault.positions), fault.expected
         wanted = [expected] * n if isinstance(expected, str) else expected
         for table, line, value, rule in zip(*places, fault.values, wanted, strict=True):
-            cell = (table, line, fault.column, _shorten(value))
+            cell = (table, line, fault.column, shorten(value, LONGEST_VALUE))
             problems.append(Problem(*cell, fault.problem, rule, fault.severity))
     return sorted(problems, key=lambda problem: (problem.table, problem.row))
-
-
-def _shorten(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 
 TRUE = ("true", "yes", "1", "1.0")

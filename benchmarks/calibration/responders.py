@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
-from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, StateHistory
+from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_onset_history
 from prrt_outcomes.simulate.history import simulate_outcomes
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -39,12 +39,10 @@ def compare(outcomes: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     """Return all comparisons of responders and others of one simulated cohort."""
     months = convert_days_to_months(outcomes[f"{endpoint}_days"].to_numpy(dtype=float))
     onset = convert_days_to_months(outcomes["response_days"].to_numpy(dtype=float))
-    responds = np.flatnonzero(np.isfinite(onset))
-    final = np.isfinite(onset).astype(int)
-    history = StateHistory(BINARY, responds, onset[responds], np.ones(len(responds), dtype=int), final)
+    history = derive_onset_history(np.where(np.isfinite(onset), onset, np.inf))
     event = outcomes[f"{endpoint}_event"].to_numpy(dtype=int)
     rows = EndpointRows(endpoint, np.maximum(months, 1e-3), event, None, outcomes)
-    comparison = Comparison(RESPONDER, NON_RESPONDER, history, rows, None, {}, 0.95)
+    comparison = Comparison(RESPONDER, NON_RESPONDER, history, rows, None, 0.95)
     table = pd.DataFrame(compare_by_all_methods(comparison, LANDMARKS))
     month = table["landmark_months"].map(lambda m: "" if np.isnan(m) else f" {m:g}")
     return table.set_index(table["method"] + month)

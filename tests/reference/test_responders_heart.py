@@ -8,7 +8,8 @@ import pytest
 
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.curves import summarise_responder_curves
-from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, StateHistory
+from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, derive_onset_history
+from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 HERE = Path(__file__).parent / "r" / "responders"
@@ -26,10 +27,7 @@ def heart():
     rows = pd.read_csv(HERE / "heart.csv")
     people = rows.groupby("id").agg(time=("stop", "max"), event=("event", "max"), age=("age", "first"))
     wait = rows.loc[rows["tx"] == 1].groupby("id")["start"].min()
-    patient = people.index.get_indexer(wait.index)
-    final = np.zeros(len(people), dtype=int)
-    final[patient] = 1
-    history = StateHistory(BINARY, patient, wait.to_numpy(dtype=float), np.ones(len(wait), dtype=int), final)
+    history = derive_onset_history(wait.reindex(people.index, fill_value=np.inf).to_numpy(dtype=float))
     frame = pd.DataFrame({"age_years": people["age"].to_numpy()})
     times = EndpointRows("os", people["time"].to_numpy(dtype=float), people["event"].to_numpy(), None, frame)
     return times, history
@@ -38,7 +36,7 @@ def heart():
 @pytest.fixture(scope="module")
 def compared(heart):
     times, history = heart
-    comparison = Comparison(RESPONDER, NON_RESPONDER, history, times, times.frame, {}, 0.95)
+    comparison = Comparison(RESPONDER, NON_RESPONDER, history, times, times.frame, 0.95)
     return pd.DataFrame(compare_by_all_methods(comparison, LANDMARKS))
 
 
@@ -96,7 +94,7 @@ def test_landmark(compared, expected, agree, landmark):
 
 def test_simon_makuch(heart, expected, agree):
     times, history = heart
-    curves = summarise_responder_curves(times, history, LANDMARKS, 0.95)
+    curves = summarise_responder_curves(times, history, AnalysisSettings(landmark_months=LANDMARKS))
     curves = curves.loc[(curves["method"] == "simon_makuch") & (curves["landmark_months"] == 30)]
     for state, group in enumerate(BINARY):
         own = curves.loc[curves["group"] == group]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.comparisons import STATE
 from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
@@ -45,13 +44,12 @@ def compute_guarantee_time_bias(
     interval of the bootstrap of patients, nan without replicates; replicates in which both could be estimated;
     status, ``ok`` or that of the fit that failed.
     """
-    state_rows = derive_state_rows(history, rows.time_months, rows.event, rows.entry_months)
-    fixed = (rows.cause_specific, _frame(history.final))
-    data = SurvivalData(state_rows.stop, state_rows.event == 1, state_rows.start)
-    moving = (data, _frame(state_rows.state))
+    split = derive_state_rows(history.changes, rows)
+    fixed = (rows.cause_specific, history.final.astype(float))
+    moving = (SurvivalData(split["stop"], split["event"] == 1, split["start"]), split["state"].astype(float))
     empty = dict.fromkeys(("naive_log_hazard_ratio", "time_dependent_log_hazard_ratio", *BIAS), np.nan)
     found: dict = empty | {"replicates": 0, "status": "too_few"}
-    if min(len(np.unique(history.final)), len(np.unique(state_rows.state))) < 2:
+    if min(len(np.unique(history.final)), split["state"].nunique()) < 2:
         return found
     fits = [fit_cox(*part) for part in (fixed, moving)]
     naive, dependent = (float(fit.coefficients[0]) for fit in fits)
@@ -63,16 +61,12 @@ def compute_guarantee_time_bias(
     if weights is None or not len(weights):
         return found
     resampled = bootstrap_cox_log_hazard_ratio(*fixed, weights).coefficients[:, 0]
-    resampled_dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, state_rows.patient])
+    resampled_dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, split["patient"]])
     difference = resampled - resampled_dependent.coefficients[:, 0]
     known = difference[np.isfinite(difference)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
     return found | {"bias_low": float(low), "bias_high": float(high), "replicates": len(known)}
-
-
-def _frame(state: np.ndarray):
-    return pd.DataFrame({STATE: state.astype(float)})
 
 
 def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int) -> dict:
@@ -86,8 +80,7 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
     observation censors; who has not responded when observation ends never does. So response and outcome are
     independent.
     """
-    onset = np.full(len(rows.time_months), np.inf)
-    onset[history.patient] = history.month
+    onset = history.onset
     observed = onset < rows.time_months
     nothing = dict.fromkeys(
         ("null_naive_hazard_ratio", "null_naive_rejected", "null_mantel_byar_rejected"), np.nan

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.depth import DepthHistory
 from prrt_outcomes.responders.states import (
     RESPONDER,
     StateHistory,
@@ -36,13 +35,14 @@ class CriterionHistories:
     binary : responder or not, absorbing
     groups : group of the best response so far, progression followed
     categories : best response so far itself (SD, MR, PR, CR), progression followed
-    depth : smallest change from baseline so far
+    depth : smallest change from baseline so far (a share, -0.3 is a fall by 30 %) as `state` of each scan at which
+        it fell, columns as the changes of a StateHistory
     """
 
     binary: StateHistory
     groups: StateHistory
     categories: StateHistory
-    depth: DepthHistory
+    depth: pd.DataFrame
 
 
 def derive_histories(
@@ -59,13 +59,15 @@ def derive_histories(
     first_cycles = find_first_cycles(periods)
     patients = pd.Index(rows.frame["patient_id"])
     scans = derive_scans(tables["responses"], criterion, first_cycles, patients, study.response)
-    groups = study.response.groups
-    binary = derive_binary_history(scans, len(patients), groups.get(RESPONDER, ("CR", "PR")))
-    grouped = derive_group_history(scans, len(patients), groups)
-    categories = derive_group_history(scans, len(patients), {code: (code,) for code in FOLLOWED})
     shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
-    found: tuple[Any, ...] = (binary, grouped, categories, derive_depth_history(scans))
-    return CriterionHistories(*(replace(h, month=h.month + shift[h.patient]) for h in found))
+    scans["month"] += shift[scans["patient"]]
+    groups, n = study.response.groups, len(patients)
+    return CriterionHistories(
+        derive_binary_history(scans, n, groups.get(RESPONDER, ("CR", "PR"))),
+        derive_group_history(scans, n, groups),
+        derive_group_history(scans, n, {code: (code,) for code in FOLLOWED}),
+        derive_depth(scans),
+    )
 
 
 def derive_scans(
@@ -106,17 +108,12 @@ def derive_scans(
     return scans.assign(code=code.mask(early, NE), month=month)[columns]
 
 
-def derive_depth_history(scans: pd.DataFrame) -> DepthHistory:
+def derive_depth(scans: pd.DataFrame) -> pd.DataFrame:
     """Smallest change from baseline so far, at each scan at which it fell; `scans` from `derive_scans`."""
-    measured = scans.loc[scans["change_from_baseline"].notna()]
+    measured = scans.dropna(subset="change_from_baseline")
     smallest = measured.groupby("patient")["change_from_baseline"].cummin()
-    before = smallest.groupby(measured["patient"]).shift(1)
-    fell = before.isna() | (smallest < before)
-    return DepthHistory(
-        measured.loc[fell, "patient"].to_numpy(),
-        measured.loc[fell, "month"].to_numpy(),
-        smallest[fell].to_numpy(dtype=float),
-    )
+    fell = smallest != smallest.groupby(measured["patient"]).shift()
+    return measured.loc[fell, ["patient", "month"]].assign(state=smallest[fell])
 
 
 def _months_before_first_cycle(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import StateRows, derive_state_rows
+from prrt_outcomes.responders.states import derive_state_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 STATES = ("without_response", "in_response", "after_event")
 
 
-def estimate_occupation(rows: StateRows, weights: NDArray) -> tuple[NDArray, NDArray]:
+def estimate_occupation(rows: pd.DataFrame, weights: NDArray) -> tuple[NDArray, NDArray]:
     """Aalen-Johansen estimate of the illness-death model of response and event.
 
-    `rows`: counting-process rows of two states, 0 without and 1 in response; any event code above 0 ends;
+    `rows`: as `derive_state_rows`, of two states, 0 without and 1 in response; any event code above 0 ends;
     `weights`: (R, n) how often each patient counts.
     Returns the (k,) distinct times, from 0, and the (R, k, 3) probabilities in the order of STATES.
     Everybody starts without response. The probabilities are the product over distinct times of I + dA, dA the
@@ -30,7 +30,22 @@ def estimate_occupation(rows: StateRows, weights: NDArray) -> tuple[NDArray, NDA
     Keiding 1993, section IV.4.
     """
     time, counts = _lay_out(rows)
-    return np.concatenate(([0.0], time)), _occupy(counts, weights)
+    sums = {name: weights @ matrix for name, matrix in counts.items()}
+
+    def rate(moves: str, at_risk: str) -> NDArray:
+        there = sums[at_risk] > 0
+        return np.divide(sums[moves], sums[at_risk], out=np.zeros(there.shape), where=there)
+
+    respond, end, end_in_response = rate("respond", "y0"), rate("end0", "y0"), rate("end1", "y1")
+    probability = np.zeros((len(weights), len(time) + 1, 3))
+    probability[:, 0, 0] = 1.0
+    for k in range(len(time)):
+        without, inside = probability[:, k, 0], probability[:, k, 1]
+        moved = without * respond[:, k]
+        probability[:, k + 1, 0] = without - moved - without * end[:, k]
+        probability[:, k + 1, 1] = inside * (1 - end_in_response[:, k]) + moved
+    probability[:, 1:, 2] = 1 - probability[:, 1:, 0] - probability[:, 1:, 1]
+    return np.concatenate(([0.0], time)), probability
 
 
 def compute_expected_months(time: NDArray, probability: NDArray, horizon_months: float) -> NDArray:
@@ -39,49 +54,29 @@ def compute_expected_months(time: NDArray, probability: NDArray, horizon_months:
     return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))
 
 
-def _lay_out(rows: StateRows) -> tuple[NDArray, dict[str, NDArray]]:
+def _lay_out(rows: pd.DataFrame) -> tuple[NDArray, dict[str, NDArray]]:
     """Distinct times at which a state ends, and for each patient and time who is at risk and who moves.
 
-    Matrices (n, k): at risk without and in response, response, event without and in response.
+    Matrices (n, k): at risk without (y0) and in response (y1), response, event without (end0) and in response (end1).
     """
-    time = np.unique(rows.stop)
-    n = int(rows.patient.max()) + 1
-    counts = {name: np.zeros((n, len(time))) for name in ("y0", "y1", "respond", "end0", "end1")}
-    first, last = np.searchsorted(time, rows.start, side="right"), np.searchsorted(time, rows.stop)
-    for state, name in ((0, "y0"), (1, "y1")):
-        own = rows.state == state
-        edges = np.zeros((n, len(time) + 1))
-        np.add.at(edges, (rows.patient[own], first[own]), 1.0)
-        np.add.at(edges, (rows.patient[own], last[own] + 1), -1.0)
-        counts[name] = np.cumsum(edges, axis=1)[:, :-1]
-        ended = own & (rows.event > 0)
-        np.add.at(counts[f"end{state}"], (rows.patient[ended], last[ended]), 1.0)
-    follows = np.append((rows.patient[1:] == rows.patient[:-1]) & (rows.state[1:] == 1), False)
-    moves = follows & (rows.state == 0)
-    np.add.at(counts["respond"], (rows.patient[moves], last[moves]), 1.0)
+    patient, state = rows["patient"].to_numpy(), rows["state"].to_numpy()
+    time, last = np.unique(rows["stop"], return_inverse=True)
+    first = np.searchsorted(time, rows["start"], side="right")
+    shape = (int(patient.max()) + 1, len(time) + 1)
+
+    def add(chosen: NDArray, column: NDArray) -> NDArray:
+        return np.bincount(
+            patient[chosen] * shape[1] + column[chosen], minlength=shape[0] * shape[1]
+        ).reshape(shape)
+
+    counts = {}
+    for code in (0, 1):
+        own = state == code
+        counts[f"y{code}"] = np.cumsum(add(own, first) - add(own, last + 1), axis=1)[:, :-1]
+        counts[f"end{code}"] = add(own & (rows["event"].to_numpy() > 0), last)[:, :-1]
+    responds = np.append((patient[1:] == patient[:-1]) & (state[1:] == 1), False)
+    counts["respond"] = add(responds & (state == 0), last)[:, :-1]
     return time, counts
-
-
-def _occupy(counts: dict[str, NDArray], weights: NDArray) -> NDArray:
-    """Occupation probabilities (R, k + 1, 3) under each row of weights."""
-    sums = {name: weights @ matrix for name, matrix in counts.items()}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rates = {
-            "respond": np.where(sums["y0"] > 0, sums["respond"] / sums["y0"], 0.0),
-            "end0": np.where(sums["y0"] > 0, sums["end0"] / sums["y0"], 0.0),
-            "end1": np.where(sums["y1"] > 0, sums["end1"] / sums["y1"], 0.0),
-        }
-    steps = rates["respond"].shape[1]
-    probability = np.zeros((len(weights), steps + 1, 3))
-    probability[:, 0, 0] = 1.0
-    without, inside = np.ones(len(weights)), np.zeros(len(weights))
-    for k in range(steps):
-        moved = without * rates["respond"][:, k]
-        without = without - moved - without * rates["end0"][:, k]
-        inside = inside * (1 - rates["end1"][:, k]) + moved
-        probability[:, k + 1, 0], probability[:, k + 1, 1] = without, inside
-    probability[:, 1:, 2] = 1 - probability[:, 1:, 0] - probability[:, 1:, 1]
-    return probability
 
 
 def summarise_states(
@@ -95,7 +90,7 @@ def summarise_states(
     """
     if rows.entry_months is not None:
         return {}
-    state_rows = derive_state_rows(history, rows.time_months, rows.event, None)
+    state_rows = derive_state_rows(history.changes, rows)
     time, probability = estimate_occupation(state_rows, np.ones((1, len(rows.time_months))))
     states = [
         pd.DataFrame({"time_months": time, "probability": probability[0, :, k], "state": state})

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.comparisons import STATE, Comparison, select_landmark
-from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at
+from prrt_outcomes.responders.comparisons import STATE, Comparison
+from prrt_outcomes.responders.states import compute_landmark_limit, compute_state_at, start_at_landmark
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
-from prrt_outcomes.survival.cox_models import RATIO, format_ratio
+from prrt_outcomes.survival.cox_models import format_ratio
 
 MINIMUM_EVENTS = 10
 MINIMUM_GROUP = 5
@@ -20,39 +21,32 @@ MINIMUM_GROUP = 5
 def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
     """Hazard ratio of responders at every whole month at which it can be had.
 
-    Returns columns landmark_months, n, excluded, n_state (in the state at the landmark), events, log_hazard_ratio,
-    std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of the first
-    response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
+    Returns columns comparison, landmark_months, n, excluded, n_state (in the state at the landmark), events,
+    log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of
+    the first response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
     """
-    history, rows = comparison.history, comparison.rows
-    if not len(history.month):
+    onset, rows = comparison.history.onset, comparison.rows
+    if not np.isfinite(onset).any():
         return None
-    first = int(np.ceil(history.month.min()))
     written = []
-    for month in range(max(first, 1), int(rows.time_months.max())):
-        state = compute_state_at(history, float(month))
-        chosen, time, entry = select_landmark(comparison, state, float(month))
-        event = (rows.event[chosen] == 1).astype(float)
-        inside = (state[chosen] == comparison.positions[1]).astype(float)
-        if event.sum() < MINIMUM_EVENTS:
+    for month in range(max(int(np.ceil(onset.min())), 1), int(rows.time_months.max())):
+        state = compute_state_at(comparison.history, float(month))
+        chosen = comparison.find_at_risk(state, float(month))
+        part = start_at_landmark(rows, chosen, float(month))
+        inside = state[chosen] == comparison.positions[1]
+        events = int((part.event == 1).sum())
+        if events < MINIMUM_EVENTS:
             break
-        if min(inside.sum(), len(inside) - inside.sum()) < MINIMUM_GROUP:
+        if min(inside.sum(), (~inside).sum()) < MINIMUM_GROUP:
             continue
         fit = fit_cox(
-            SurvivalData(time, event, entry=entry),
-            pd.DataFrame({STATE: inside}),
+            part.cause_specific,
+            pd.DataFrame({STATE: inside.astype(float)}),
             confidence=comparison.confidence,
         )
-        written.append(
-            {
-                "landmark_months": float(month),
-                "n": int(chosen.sum()),
-                "excluded": int((~chosen).sum()),
-                "n_state": int(inside.sum()),
-                "events": int(event.sum()),
-            }
-            | format_ratio(fit.table.iloc[0])
-        )
+        counts = {"n": len(inside), "excluded": int((~chosen).sum()), "n_state": int(inside.sum())}
+        row = {"landmark_months": float(month), "comparison": comparison.name, "events": events}
+        written.append(row | counts | format_ratio(fit.table.iloc[0]))
     return pd.DataFrame(written) if written else None
 
 
@@ -61,15 +55,14 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
 
     Returns a row of `responders`: hazard ratio with robust variance; balance of each covariate between those who reach
     the landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
-    smd, smd_weighted, status). None without covariates, or where nobody or everybody reaches the landmark.
-    The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
+    smd, smd_weighted, status, landmark_months). None without covariates, or where nobody or everybody reaches the
+    landmark. The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
     """
     if comparison.covariates is None:
         return None
     rows = comparison.rows
     complete = comparison.covariates.notna().all(axis=1).to_numpy()
     state = compute_state_at(comparison.history, month)
-    chosen, _, _ = select_landmark(comparison, state, month)
     reaches = rows.time_months > compute_landmark_limit(month)
     inside = reaches[complete]
     if not 0 < inside.sum() < len(inside):
@@ -81,35 +74,19 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
         return None
     weights = np.full(len(reaches), np.nan)
     weights[complete] = 1 / fit.score
-    used = chosen & complete
-    in_state = (state[used] == comparison.positions[1]).astype(float)
-    base = {
-        "method": "landmark",
-        "landmark_months": month,
-        "comparison": comparison.name,
-        "adjusted": False,
-        "weighted": True,
-        "n": int(used.sum()),
-        "excluded": int((~used).sum()),
-        "events": int((rows.event[used] == 1).sum()),
-        "ess": compute_effective_sample_size(weights[used]),
-    }
-    row = base | dict.fromkeys(("statistic", *RATIO), np.nan) | {"status": "too_few"}
+    used = comparison.find_at_risk(state, month) & complete
+    in_state = state[used] == comparison.positions[1]
+    row = comparison.describe("landmark", int(used.sum()), int((rows.event[used] == 1).sum()), month)
+    row |= {"weighted": True, "ess": compute_effective_sample_size(weights[used])}
     if 0 < in_state.sum() < len(in_state):
-        entry = None if rows.entry_months is None else np.maximum(rows.entry_months[used] - month, 0.0)
         model = fit_cox(
-            SurvivalData(
-                rows.time_months[used] - month,
-                (rows.event[used] == 1).astype(float),
-                entry=entry,
-                weights=weights[used],
-            ),
-            pd.DataFrame({STATE: in_state}),
+            replace(start_at_landmark(rows, used, month).cause_specific, weights=weights[used]),
+            pd.DataFrame({STATE: in_state.astype(float)}),
             robust=True,
             confidence=comparison.confidence,
         ).table.iloc[0]
         row |= {"statistic": model["z"] ** 2} | format_ratio(model)
-    return row, _balance(varying, inside, weights[complete])
+    return row, _balance(varying, inside, weights[complete]).assign(landmark_months=month)
 
 
 def _balance(covariates: pd.DataFrame, reaches: np.ndarray, weights: np.ndarray) -> pd.DataFrame:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prrt_outcomes.responders.states import StateHistory
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 RESPONSE, EARLY = "response", "event_before_first_scan"
@@ -22,15 +21,14 @@ RESPONSE, EARLY = "response", "event_before_first_scan"
 
 def summarise_predictors(
     rows: EndpointRows,
-    binary: StateHistory,
-    groups: StateHistory,
+    onsets: tuple[np.ndarray, np.ndarray],
     covariates: pd.DataFrame,
     references: Mapping[str, str],
     confidence: float,
 ) -> pd.DataFrame | None:
     """Baseline predictors of response, and of an event before any scan could be evaluated.
 
-    `binary`: changes to responder; `groups`: changes of response group; the first is the first evaluable scan.
+    `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one.
     Returns one row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response,
     the event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
     term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
@@ -39,35 +37,23 @@ def summarise_predictors(
     varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
     if not len(varying.columns) or varying.dropna().empty:
         return None
-    n = len(rows.time_months)
-    onset, first_scan = np.full(n, np.inf), np.full(n, np.inf)
-    np.minimum.at(onset, binary.patient, binary.month)
-    np.minimum.at(first_scan, groups.patient, groups.month)
+    response, scan = onsets
     outcomes = {
-        RESPONSE: (np.minimum(onset, rows.time_months), onset < rows.time_months),
-        EARLY: (
-            np.minimum(first_scan, rows.time_months),
-            (rows.event == 1) & (rows.time_months <= first_scan),
-        ),
+        RESPONSE: (response, response < rows.time_months),
+        EARLY: (scan, (rows.event == 1) & (rows.time_months <= scan)),
     }
     parts = []
-    for outcome, (time, event) in outcomes.items():
-        entry = rows.entry_months
-        usable = time > (0.0 if entry is None else entry)
+    for outcome, (end, event) in outcomes.items():
+        time = np.minimum(end, rows.time_months)
+        usable = time > rows.entry
         own = varying.loc[usable].reset_index(drop=True)
         complete = own.dropna()
         kept = [name for name in own.columns if complete[name].nunique() > 1]
         if not kept:
             continue
         known = {k: v for k, v in references.items() if k in kept and v in set(complete[k].astype(str))}
-        fit = fit_cox(
-            SurvivalData(
-                time[usable], event[usable].astype(float), entry=None if entry is None else entry[usable]
-            ),
-            own[kept],
-            references=known,
-            confidence=confidence,
-        )
+        data = replace(rows, time_months=time, event=event).select(usable).data
+        fit = fit_cox(data, own[kept], references=known, confidence=confidence)
         parts.append(fit.table.assign(outcome=outcome))
     if not parts:
         return None

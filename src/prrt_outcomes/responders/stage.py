@@ -63,7 +63,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     for position, criterion in enumerate(study.response.criterion_names):
         for rows, histories in _endpoints(tables, study, criterion):
             for name, table in _analyse_responders(rows, histories, study, primary=position == 0):
-                made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
+                if table is not None:
+                    made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
             losses += _count_losses(rows, histories, study, criterion)
     results = {name: stack_tables(name, parts) for name, parts in made.items()}
     if results["responders"].empty:
@@ -80,56 +81,43 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
 def _analyse_responders(
     rows: EndpointRows, histories: CriterionHistories, study: Study, *, primary: bool
-) -> Iterator[tuple[str, pd.DataFrame]]:
+) -> Iterator[tuple[str, pd.DataFrame | None]]:
     """Compare response groups of one endpoint by every method."""
     settings = study.analysis
     names = tuple(name for name in settings.covariates if name in rows.frame.columns)
     covariates = derive_covariates(rows.frame, names) if names else None
-    references = {} if covariates is None else choose_references(covariates, settings.reference)
-    shared = (rows, covariates, references, settings.confidence.level)
+    level = settings.confidence.level
+    shared = (rows, covariates, level)
     main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared)
     comparisons = [main, *_against_reference(histories.groups, shared)]
     if primary:
         comparisons += _against_reference(histories.categories, shared)
     found = [row for c in comparisons for row in compare_by_all_methods(c, settings.landmark_months)]
-    if settings.weight_landmarks:
-        for month in settings.landmark_months:
-            weighted = compare_weighted_landmark(main, float(month))
-            if weighted is not None:
-                found.append(weighted[0])
-                yield "responder_balance", weighted[1].assign(landmark_months=float(month))
-    yield (
-        "responders",
-        pd.DataFrame(found).assign(weighted=lambda f: f.get("weighted", False)).fillna({"weighted": False}),
-    )
+    for month in map(float, settings.landmark_months if settings.weight_landmarks else ()):
+        weighted = compare_weighted_landmark(main, month)
+        if weighted is not None:
+            found.append(weighted[0])
+            yield "responder_balance", weighted[1]
+    yield "responders", pd.DataFrame(found)
     if not primary:
         return
-    level = settings.confidence.level
-    scale = (level, settings.confidence.type)
-    curves = summarise_responder_curves(rows, histories.binary, settings.landmark_months, *scale)
-    yield "responder_curves", curves
-    landmarks = summarise_landmark_curve(main)
-    if landmarks is not None:
-        yield "responder_landmarks", landmarks.assign(comparison=main.name)
+    yield "responder_curves", summarise_responder_curves(rows, histories.binary, settings)
+    yield "responder_landmarks", summarise_landmark_curve(main)
     weights = _draw(rows, study)
     yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
     yield from summarise_states(rows, histories.binary, weights, settings).items()
     if covariates is not None:
-        predictors = summarise_predictors(
-            rows, histories.binary, histories.groups, covariates, references, level
-        )
-        if predictors is not None:
-            yield "responder_predictors", predictors
-    depth = summarise_depth(rows, histories.depth, level)
-    if depth is not None:
-        yield "responder_depth", depth
+        references = choose_references(covariates, settings.reference)
+        onsets = histories.binary.onset, histories.groups.onset
+        yield "responder_predictors", summarise_predictors(rows, onsets, covariates, references, level)
+    yield "responder_depth", summarise_depth(rows, histories.depth, level)
 
 
 def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]:
     """Every state against the reference: stable disease, SD among categories, else the first."""
     states = history.states[1:]
     reference = next((name for name in (STABLE, "SD") if name in states), states[0])
-    present = set(history.final.tolist()) | set(history.state.tolist())
+    present = {*history.final, *history.changes["state"]}
     return [
         Comparison(state, reference, history, *shared)
         for position, state in enumerate(states, start=1)

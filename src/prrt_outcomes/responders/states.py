@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ from prrt_outcomes.response.codes import NE, PD, RESPONSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 TOLERANCE = 1e-8
@@ -23,17 +25,28 @@ class StateHistory:
     """Changes of state of the patients of one endpoint.
 
     states : names; the first is the state everybody starts in
-    patient : position of the patient of each change
-    month : time of the change since the origin
-    state : position in `states` that is entered
+    changes : one row a change, by patient and month: patient (position), month since the origin, state (position in
+        `states`) that is entered
     final : (n,) state of the best response of all, whenever it came (what a naive comparison looks up)
     """
 
     states: tuple[str, ...]
-    patient: np.ndarray
-    month: np.ndarray
-    state: np.ndarray
+    changes: pd.DataFrame
     final: np.ndarray
+
+    @property
+    def onset(self) -> np.ndarray:
+        """(n,) month of the first change of each patient; infinite without one."""
+        first = self.changes.groupby("patient")["month"].min()
+        return first.reindex(range(len(self.final)), fill_value=np.inf).to_numpy()
+
+
+def derive_onset_history(onset: np.ndarray) -> StateHistory:
+    """Responder from a month on, an absorbing state; `onset`: (n,) months, infinite for who never responds."""
+    responds = np.isfinite(onset)
+    final = responds.astype(int)
+    changes = {"patient": np.flatnonzero(responds), "month": onset[responds], "state": final[responds]}
+    return StateHistory(BINARY, pd.DataFrame(changes), final)
 
 
 def derive_binary_history(scans: pd.DataFrame, n_patients: int, codes: Sequence[str]) -> StateHistory:
@@ -43,12 +56,9 @@ def derive_binary_history(scans: pd.DataFrame, n_patients: int, codes: Sequence[
     responder, such as CR and PR.
     Returns StateHistory with states ``non_responder`` and ``responder``; patients without a scan never respond.
     """
-    inside = scans["code"].isin([RESPONSES.index(code) for code in codes])
-    first = scans.loc[inside].drop_duplicates("patient")
-    patient = first["patient"].to_numpy()
-    final = np.zeros(n_patients, dtype=int)
-    final[patient] = 1
-    return StateHistory(BINARY, patient, first["month"].to_numpy(), np.ones(len(first), dtype=int), final)
+    inside = scans.loc[scans["code"].isin([RESPONSES.index(code) for code in codes])]
+    first = inside.drop_duplicates("patient").set_index("patient")["month"]
+    return derive_onset_history(first.reindex(range(n_patients), fill_value=np.inf).to_numpy(dtype=float))
 
 
 def derive_group_history(
@@ -71,13 +81,8 @@ def derive_group_history(
     rank = code.groupby(patient).min()
     rank = rank[rank < NE]
     final[rank.index.to_numpy()] = group_of[rank.to_numpy()]
-    return StateHistory(
-        states,
-        patient[changed].to_numpy(),
-        scans.loc[changed, "month"].to_numpy(),
-        state[changed].to_numpy(),
-        final,
-    )
+    changes = scans.loc[changed, ["patient", "month"]].assign(state=state[changed])
+    return StateHistory(states, changes, final)
 
 
 def compute_landmark_limit(month: float) -> float:
@@ -85,66 +90,40 @@ def compute_landmark_limit(month: float) -> float:
     return month + TOLERANCE * max(1.0, month) if month > 0 else 0.0
 
 
+def start_at_landmark(rows: EndpointRows, chosen: np.ndarray, month: float) -> EndpointRows:
+    """The chosen patients, with their times and late entries counted from a landmark."""
+    part = rows.select(chosen)
+    entry = None if part.entry_months is None else np.maximum(part.entry_months - month, 0.0)
+    return replace(part, time_months=part.time_months - month, entry_months=entry)
+
+
 def compute_state_at(history: StateHistory, month: float) -> np.ndarray:
     """State of each patient at a time; a change on the very day counts. Shape (n,)."""
     state = np.zeros(len(history.final), dtype=int)
-    known = history.month <= month + TOLERANCE * max(1.0, month)
-    state[history.patient[known]] = history.state[known]
+    known = history.changes.loc[history.changes["month"] <= month + TOLERANCE * max(1.0, month)]
+    state[known["patient"]] = known["state"]
     return state
 
 
-@dataclass(frozen=True)
-class StateRows:
-    """Counting-process rows (start, stop], in months; `event` closes the last row of a patient.
-
-    patient : position of the patient of each row
-    start, stop, event : (start, stop] and 0, 1 or 2
-    state : position in `states`
-    """
-
-    patient: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    event: np.ndarray
-    state: np.ndarray
-    states: tuple[str, ...]
-
-
-def derive_state_rows(
-    history: StateHistory, time_months: np.ndarray, event: np.ndarray, entry_months: np.ndarray | None
-) -> StateRows:
+def derive_state_rows(changes: pd.DataFrame, rows: EndpointRows) -> pd.DataFrame:
     """Split each patient's time at the changes of state.
 
     A change at or before the entry is the state of entry; a change at or after the end changes nothing: a response
     seen on the day of the event came too late to be at risk as a responder.
-    `history`: changes of the same patients; `time_months`, `event`, `entry_months`: (n,) end, code and start of
-    observation.
-    Returns StateRows sorted by patient and start; each patient's rows are without gap from entry to end.
+    `changes`: patient (position in `rows`), month and state, by patient and month; everybody starts in state 0.
+    Returns counting-process rows (start, stop] in months, by patient and start, without gap from entry to end:
+    patient, start, stop, event (0, 1 or 2; it closes the last row of a patient) and state.
     """
-    n = len(time_months)
-    entry = np.zeros(n) if entry_months is None else entry_months
-    start = np.concatenate([entry, history.month])
-    rows = pd.DataFrame(
-        {
-            "patient": np.concatenate([np.arange(n), history.patient]),
-            "start": start,
-            "state": np.concatenate([np.zeros(n, dtype=int), history.state]),
-            "order": np.concatenate([np.full(n, -1), np.arange(len(history.month))]),
-        }
-    )
-    early = rows["start"] <= entry[rows["patient"]]
-    rows.loc[early, "start"] = entry[rows.loc[early, "patient"]]
-    rows = rows.loc[rows["start"] < time_months[rows["patient"]]]
-    rows = rows.sort_values(["patient", "start", "order"]).drop_duplicates(["patient", "start"], keep="last")
-    following = rows.groupby("patient")["start"].shift(-1)
-    patient = rows["patient"].to_numpy()
-    stop = following.fillna(pd.Series(time_months[patient], index=rows.index)).to_numpy()
-    code = np.where(following.isna(), event[patient], 0)
-    return StateRows(
-        patient,
-        rows["start"].to_numpy(),
-        stop,
-        code.astype("int64"),
-        rows["state"].to_numpy(),
-        history.states,
-    )
+    begins = pd.DataFrame({"patient": np.arange(len(rows.entry)), "month": rows.entry, "state": 0})
+    split = pd.concat([begins, changes], ignore_index=True)
+    patient = split["patient"].to_numpy()
+    split["start"] = np.maximum(split["month"], rows.entry[patient])
+    split = split.loc[split["start"] < rows.time_months[patient]]
+    # Of several rows that start together the last given holds: the sort keeps their order.
+    split = split.sort_values(["patient", "start"], kind="stable", ignore_index=True)
+    split = split.drop_duplicates(["patient", "start"], keep="last", ignore_index=True)
+    patient = split["patient"].to_numpy()
+    following = split.groupby("patient")["start"].shift(-1)
+    stop = following.where(following.notna(), rows.time_months[patient])
+    event = np.where(following.isna(), rows.event[patient], 0)
+    return split[["patient", "start", "state"]].assign(stop=stop, event=event)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -70,22 +70,6 @@ class LikelihoodAt:
     term_hazard: np.ndarray
 
 
-class Likelihood(Protocol):
-    """What Newton's method needs to know at one coefficient vector."""
-
-    @property
-    def log_likelihood(self) -> float:
-        """Value."""
-
-    @property
-    def score(self) -> np.ndarray:
-        """First derivatives, shape (p,)."""
-
-    @property
-    def information(self) -> np.ndarray:
-        """Negative second derivatives, shape (p, p)."""
-
-
 @dataclass(frozen=True)
 class NewtonFit:
     """Where Newton's method came to rest: the likelihood there, and whether its steps became negligible."""
@@ -93,7 +77,6 @@ class NewtonFit:
     coefficients: np.ndarray
     at: Any
     converged: bool
-    iterations: int
 
 
 def derive_tied_events(rows: ModelRows, ties: str) -> TiedEvents:
@@ -162,25 +145,26 @@ def compute_shifted_predictor(eta: np.ndarray, rows: ModelRows) -> np.ndarray:
 
 
 def fit_newton(
-    evaluate: Callable[[np.ndarray], Likelihood],
+    evaluate: Callable[[np.ndarray], Any],
     start: np.ndarray,
     *,
     null_information: np.ndarray | None = None,
 ) -> NewtonFit:
     """Maximise a log likelihood by Newton's method with step halving.
 
+    `evaluate` gives log_likelihood, score (p,) and information (p, p) at coefficients, as `LikelihoodAt` does.
     Covariates should be of comparable scale; the step tolerance is absolute on the coefficients. Not
     converged means that some direction still moved after the last step: the mark of a monotone
     likelihood.
     """
     beta = np.array(start, dtype=float)
     at = evaluate(beta)
-    for iteration in range(1, MAX_ITERATIONS + 1):
+    for _ in range(MAX_ITERATIONS):
         step = _newton_step(at)
         if step is None or _has_melted(at.information, null_information):
-            return NewtonFit(beta, at, False, iteration)
+            return NewtonFit(beta, at, False)
         if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
-            return NewtonFit(beta + step, evaluate(beta + step), True, iteration)
+            return NewtonFit(beta + step, evaluate(beta + step), True)
         following = evaluate(beta + step)
         slack = LOG_LIKELIHOOD_TOLERANCE * (1.0 + abs(at.log_likelihood))
         halvings = 0
@@ -189,7 +173,7 @@ def fit_newton(
             following = evaluate(beta + step)
             halvings += 1
         beta, at = beta + step, following
-    return NewtonFit(beta, at, False, MAX_ITERATIONS)
+    return NewtonFit(beta, at, False)
 
 
 def compute_score_residuals(
@@ -240,7 +224,7 @@ def _has_melted(information: np.ndarray, null_information: np.ndarray | None) ->
     return bool(eigh(information, null_information, eigvals_only=True)[0] < MELTED)
 
 
-def _newton_step(at: Likelihood) -> np.ndarray | None:
+def _newton_step(at: Any) -> np.ndarray | None:
     """Newton's step, or None where the information can no longer be inverted."""
     scale = np.sqrt(np.clip(np.diag(at.information), 0, None))
     if not np.isfinite(at.log_likelihood) or (scale <= 0).any():

@@ -42,6 +42,12 @@ def format_ratio(row: Mapping | pd.Series) -> dict:
     return {name: row[names.get(name, name)] for name in (*RATIO, "status")}
 
 
+def tabulate_ratio(log_ratio, std_error, low, high, p_value) -> dict:
+    """Columns of a hazard ratio from its logarithm and the ends of the interval of that; too large a ratio is empty."""
+    ratios = [compute_ratio(values) for values in (log_ratio, low, high)]
+    return dict(zip(RATIO, (log_ratio, std_error, *ratios, p_value), strict=True))
+
+
 def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
     """Fit the models of one endpoint.
 
@@ -179,18 +185,13 @@ def summarise_imputed_model(
         complete_degrees_of_freedom=float(event.sum()) - len(first),
         confidence=settings.confidence.level,
     )
-    high = compute_ratio(pooled.upper)
+    ratio = tabulate_ratio(pooled.estimate, pooled.std_error, pooled.lower, pooled.upper, pooled.p_value)
     return first[["term", "level", "reference"]].assign(
         model=IMPUTED,
-        status=first["status"].where(np.isfinite(high), "not_estimable"),
+        status=first["status"].where(np.isfinite(ratio["hazard_ratio_high"]), "not_estimable"),
         n=len(event),
         events=int(event.sum()),
-        log_hazard_ratio=pooled.estimate,
-        std_error=pooled.std_error,
-        hazard_ratio=compute_ratio(pooled.estimate),
-        hazard_ratio_low=compute_ratio(pooled.lower),
-        hazard_ratio_high=high,
-        p_value=pooled.p_value,
+        **ratio,
     )
 
 

@@ -61,30 +61,28 @@ def choose_ticks(longest_months: float) -> np.ndarray:
     return np.arange(0.0, longest_months + 1e-9, step)
 
 
+def tabulate_curve(curve: KaplanMeier, at_start: int) -> pd.DataFrame:
+    """One row at 0, where survival is 1 by definition and `at_start` are at risk, and one at each distinct time."""
+    columns = {
+        "time_months": (0.0, curve.time),
+        "n_at_risk": (at_start, curve.at_risk),
+        "n_event": (0, curve.events),
+        "n_censored": (0, curve.censored),
+        "survival": (1.0, curve.survival),
+        "std_error": (0.0, curve.std_error),
+        "survival_low": (1.0, curve.lower),
+        "survival_high": (1.0, curve.upper),
+    }
+    return pd.DataFrame({name: np.append(first, values) for name, (first, values) in columns.items()})
+
+
 def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
-    """One row at 0, where survival is 1 by definition, and one at each distinct time."""
-    at_start = len(part.time_months) if part.entry_months is None else int((part.entry_months <= 0).sum())
-    unknown = np.where(curve.survival == 1.0, "no_events", "too_few")
-    status = np.where(np.isfinite(curve.lower), "ok", unknown).astype(object)
+    table = tabulate_curve(curve, int((part.entry <= 0).sum()))
+    unknown = np.where(table["survival"] == 1.0, "no_events", "too_few")
+    status = np.where(np.isfinite(table["survival_low"]), "ok", unknown).astype(object)
     if curve.status == "competing_censored":
-        status[:] = curve.status
-
-    def with_start(first: float, values: np.ndarray) -> np.ndarray:
-        return np.concatenate(([first], values))
-
-    return pd.DataFrame(
-        {
-            "time_months": with_start(0.0, curve.time),
-            "n_at_risk": with_start(at_start, curve.at_risk).astype("int64"),
-            "n_event": with_start(0, curve.events).astype("int64"),
-            "n_censored": with_start(0, curve.censored).astype("int64"),
-            "survival": with_start(1.0, curve.survival),
-            "std_error": with_start(0.0, curve.std_error),
-            "survival_low": with_start(1.0, curve.lower),
-            "survival_high": with_start(1.0, curve.upper),
-            "status": np.concatenate((["ok"], status)),
-        }
-    )
+        status[1:] = curve.status
+    return table.assign(status=status)
 
 
 def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:

@@ -9,15 +9,16 @@ import pytest
 from prrt_outcomes.responders.histories import derive_scans
 from prrt_outcomes.responders.states import (
     BINARY,
-    StateHistory,
     compute_state_at,
     derive_binary_history,
     derive_group_history,
+    derive_onset_history,
     derive_state_rows,
 )
 from prrt_outcomes.response.best import Sequence, find_confirmations, find_counted
 from prrt_outcomes.response.codes import RESPONSES
 from prrt_outcomes.study.response import ResponseSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 HERE = Path(__file__).parent
@@ -64,12 +65,11 @@ def read_scans(scans, settings, patients=("a",)):
 def test_state_rows(case):
     _, entry, end, event, changes, rows = case
     months = np.array([float(change) for change in split_cell(changes)])
-    patient, state = np.zeros(len(months), dtype=int), np.ones(len(months), dtype=int)
-    history = StateHistory(BINARY, patient, months, state, np.array([int(len(months) > 0)]))
-    found = derive_state_rows(
-        history, np.array([float(end)]), np.array([int(event)]), np.array([float(entry)])
-    )
-    parts = zip(found.start, found.stop, found.state, found.event, strict=True)
+    every = pd.DataFrame({"patient": np.zeros(len(months), dtype=int), "month": months}).assign(state=1)
+    times = (np.array([float(value)]) for value in (end, entry))
+    patient = EndpointRows("os", next(times), np.array([int(event)]), next(times), pd.DataFrame())
+    found = derive_state_rows(every, patient)
+    parts = zip(found["start"], found["stop"], found["state"], found["event"], strict=True)
     assert [f"{a:g}-{b:g} {BINARY[s]} {e}" for a, b, s, e in parts] == split_cell(rows)
 
 
@@ -80,18 +80,17 @@ def test_group_states(case):
     pairs = [scan.split() for scan in split_cell(scans)]
     counted = read_scans([(int(day), code) for day, code in pairs], settings)
     history = derive_group_history(counted, 1, settings.groups)
-    days = (history.month * DAYS_PER_MONTH).round().astype(int)
-    found = [f"{day} {history.states[state]}" for day, state in zip(days, history.state, strict=True)]
+    days = (history.changes["month"] * DAYS_PER_MONTH).round().astype(int)
+    states = history.changes["state"]
+    found = [f"{day} {history.states[state]}" for day, state in zip(days, states, strict=True)]
     assert found == split_cell(changes)
     binary = derive_binary_history(counted, 1, settings.groups["responder"])
-    begins = (binary.month * DAYS_PER_MONTH).round().astype(int).tolist()
+    begins = (binary.changes["month"] * DAYS_PER_MONTH).round().astype(int).tolist()
     assert begins == ([] if onset == "-" else [int(onset)])
 
 
 def test_a_response_on_the_landmark_day_counts():
-    history = StateHistory(
-        BINARY, np.array([0, 1]), np.array([3.0, 3.1]), np.array([1, 1]), np.array([1, 1, 0])
-    )
+    history = derive_onset_history(np.array([3.0, 3.1, np.inf]))
     assert compute_state_at(history, 3.0).tolist() == [1, 0, 0]
 
 

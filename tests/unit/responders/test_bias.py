@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.responders.bias import compute_guarantee_time_bias, simulate_null_claims
-from prrt_outcomes.responders.states import BINARY, StateHistory
+from prrt_outcomes.responders.states import derive_onset_history
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
@@ -15,10 +15,7 @@ def cohort_without_effect(n=400, seed=7):
     time = np.minimum(generator.exponential(20, n), generator.uniform(20, 60, n))
     event = (generator.random(n) < 0.8).astype(int)
     onset = generator.exponential(15, n)
-    responds = np.flatnonzero(onset < time)
-    final = np.zeros(n, dtype=int)
-    final[responds] = 1
-    history = StateHistory(BINARY, responds, onset[responds], np.ones(len(responds), dtype=int), final)
+    history = derive_onset_history(np.where(onset < time, onset, np.inf))
     frame = pd.DataFrame({"patient_id": [f"p{i}" for i in range(n)]})
     return EndpointRows("pfs", time, event, None, frame), history
 
@@ -47,7 +44,6 @@ def test_the_simulation_shows_what_each_method_would_have_claimed():
 
 def test_without_responders_there_is_nothing_to_compare():
     rows, _ = cohort_without_effect(50)
-    nobody = np.array([], dtype=int)
-    none = StateHistory(BINARY, nobody, nobody.astype(float), nobody, np.zeros(50, dtype=int))
+    none = derive_onset_history(np.full(50, np.inf))
     assert compute_guarantee_time_bias(rows, none, None, 0.95)["status"] == "too_few"
     assert simulate_null_claims(rows, none, simulations=10, seed=1)["null_simulations"] == 0

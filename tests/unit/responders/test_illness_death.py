@@ -1,18 +1,18 @@
 """State occupation by hand, and against the share of patients where nobody is censored."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from prrt_outcomes.responders.illness_death import compute_expected_months, estimate_occupation
-from prrt_outcomes.responders.states import BINARY, StateHistory, derive_state_rows
+from prrt_outcomes.responders.states import derive_onset_history, derive_state_rows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
 def rows_of(time, event, onset):
-    onset = np.asarray(onset, dtype=float)
-    responds = np.flatnonzero(np.isfinite(onset))
-    final = np.isfinite(onset).astype(int)
-    history = StateHistory(BINARY, responds, onset[responds], np.ones(len(responds), dtype=int), final)
-    return derive_state_rows(history, np.asarray(time, dtype=float), np.asarray(event), None)
+    history = derive_onset_history(np.asarray(onset, dtype=float))
+    rows = EndpointRows("os", np.asarray(time, dtype=float), np.asarray(event), None, pd.DataFrame())
+    return derive_state_rows(history.changes, rows)
 
 
 def test_without_censoring_occupation_is_the_share_of_patients():

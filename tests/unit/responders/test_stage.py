@@ -128,7 +128,7 @@ def test_no_function_of_the_package_gives_the_naive_result_alone():
         for name, member in inspect.getmembers(module, inspect.isfunction)
         if member.__module__ == module.__name__ and not name.startswith("_")
     ]
-    assert sorted(public) == ["compare_by_all_methods", "select_landmark", "summarise_responder_curves"]
+    assert sorted(public) == ["compare_by_all_methods", "summarise_responder_curves"]
 
 
 def test_the_spline_is_linear_beyond_its_knots():
@@ -164,18 +164,25 @@ def test_curves_have_the_intervals_that_the_study_asks_for(tables, study):
 def test_who_ends_on_the_landmark_day_is_lost_and_who_responds_on_it_is_a_responder():
     import pandas as pd
 
-    from prrt_outcomes.responders.comparisons import Comparison, select_landmark
-    from prrt_outcomes.responders.states import BINARY, StateHistory, compute_state_at
+    from prrt_outcomes.responders.comparisons import Comparison
+    from prrt_outcomes.responders.states import (
+        BINARY,
+        compute_state_at,
+        derive_onset_history,
+        start_at_landmark,
+    )
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
     from prrt_outcomes.units import convert_days_to_months
 
     days = np.array([486.0, 487.0, 488.0, 900.0])
-    rows = EndpointRows("os", convert_days_to_months(days), np.ones(4, dtype=int), None, pd.DataFrame())
-    onset = convert_days_to_months(np.array([487.0, 488.0]))
-    history = StateHistory(BINARY, np.array([2, 3]), onset, np.array([1, 1]), np.array([0, 0, 1, 1]))
-    comparison = Comparison(*BINARY[::-1], history, rows, None, {}, 0.95)
+    rows = EndpointRows(
+        "os", convert_days_to_months(days), np.ones(4, dtype=int), None, pd.DataFrame(index=range(4))
+    )
+    history = derive_onset_history(convert_days_to_months(np.array([np.inf, np.inf, 487.0, 488.0])))
+    comparison = Comparison(*BINARY[::-1], history, rows, None, 0.95)
     state = compute_state_at(history, 16.0)
-    chosen, time, _ = select_landmark(comparison, state, 16.0)
+    chosen = comparison.find_at_risk(state, 16.0)
+    time = start_at_landmark(rows, chosen, 16.0).time_months
     assert chosen.tolist() == [False, False, True, True]
     assert state[chosen].tolist() == [1, 0]
     assert time * 30.4375 == pytest.approx([1, 413])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group, derive_covariates
+from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test, fit_cumulative_incidence
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -16,8 +15,9 @@ from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import select_known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from prrt_outcomes.statistics.cumulative_incidence import CumulativeIncidence
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.study.endpoints import EndpointDefinition
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -32,75 +32,59 @@ def name_causes(definition: EndpointDefinition) -> dict[int, str]:
 
 def summarise_competing_risks(
     rows: EndpointRows, groupings: Sequence[str], causes: dict[int, str], settings: AnalysisSettings
-) -> dict[str, pd.DataFrame]:
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """Describe and compare both causes of an endpoint with competing events.
 
     `rows`: patients of one endpoint, events coded 0, 1, 2.
-    Returns `competing_risks` (a row at 0 and at every distinct time, each cause and group), `competing_tests`
-    (Gray) and `fine_gray` (multivariable). Gray's test and Fine-Gray are not defined with late entry and are then
-    left out.
+    Yields names and parts of the result tables `competing_risks` (a row at 0 and at every distinct time, each cause
+    and group), `competing_tests` (Gray) and `fine_gray` (multivariable), but for the column endpoint. Gray's test and
+    Fine-Gray are not defined with late entry and are then left out.
     """
-    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
     for code, cause in causes.items():
         for group_by in (WHOLE, *groupings):
-            incidence = _tabulate_incidence(rows, group_by, code, settings)
-            parts["competing_risks"].append(incidence.assign(cause=cause))
+            for label, part in rows.split(compute_group(rows.frame, group_by)):
+                curve = fit_cumulative_incidence(
+                    part.data,
+                    cause=code,
+                    interval=settings.confidence.type,
+                    confidence=settings.confidence.level,
+                )
+                labels = {"group_by": group_by, "group": label, "cause": cause}
+                yield "competing_risks", _tabulate_incidence(curve).assign(**labels)
         if rows.entry_months is not None:
             continue
-        tests = [_test_groups(rows, group_by, code) for group_by in groupings]
-        parts["competing_tests"] += [test.assign(cause=cause) for test in tests if test is not None]
+        for group_by in groupings:
+            known = select_known(rows, compute_group(rows.frame, group_by))
+            if known is not None:
+                test = _test_groups(*known, code) | {"group_by": group_by, "cause": cause}
+                yield "competing_tests", pd.DataFrame([test])
         model = _fit_subdistribution(rows, code, settings)
         if model is not None:
-            parts["fine_gray"].append(model.assign(cause=cause))
-    return {
-        name: pd.concat(tables, ignore_index=True).assign(endpoint=rows.endpoint)
-        for name, tables in parts.items()
-        if tables
-    }
+            yield "fine_gray", model.assign(cause=cause)
 
 
-def _tabulate_incidence(
-    rows: EndpointRows, group_by: str, code: int, settings: AnalysisSettings
-) -> pd.DataFrame:
-    group = compute_group(rows.frame, group_by)
-    tables = []
-    for label, part in rows.split(group):
-        curve = fit_cumulative_incidence(
-            part.data, cause=code, interval=settings.confidence.type, confidence=settings.confidence.level
-        )
-        known = np.isfinite(curve.lower)
-        status = np.where(known, "ok", np.where(curve.incidence == 0, "no_events", "too_few"))
-        tables.append(
-            pd.DataFrame(
-                {
-                    "group_by": group_by,
-                    "group": label,
-                    "time_months": np.concatenate(([0.0], curve.time)),
-                    "cumulative_incidence": np.concatenate(([0.0], curve.incidence)),
-                    "low": np.concatenate(([0.0], curve.lower)),
-                    "high": np.concatenate(([0.0], curve.upper)),
-                    "status": np.concatenate((["ok"], status)),
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+def _tabulate_incidence(curve: CumulativeIncidence) -> pd.DataFrame:
+    status = np.where(np.isfinite(curve.lower), "ok", np.where(curve.incidence == 0, "no_events", "too_few"))
+    return pd.DataFrame(
+        {
+            "time_months": np.append(0.0, curve.time),
+            "cumulative_incidence": np.append(0.0, curve.incidence),
+            "low": np.append(0.0, curve.lower),
+            "high": np.append(0.0, curve.upper),
+            "status": np.append("ok", status),
+        }
+    )
 
 
-def _test_groups(rows: EndpointRows, group_by: str, code: int) -> pd.DataFrame | None:
-    known = select_known(rows, compute_group(rows.frame, group_by))
-    if known is None:
-        return None
-    part, group = known
-    test = compute_gray_test(compute_risk_table(part.data, group=group, cause=code))
+def _test_groups(rows: EndpointRows, group: pd.Series, code: int) -> dict:
+    test = compute_gray_test(compute_risk_table(rows.data, group=group, cause=code))
     found = {name: getattr(test, name) for name in ("statistic", "p_value", "status")}
-    df = float(test.degrees_of_freedom) if test.status == "ok" else np.nan
-    return pd.DataFrame([{"group_by": group_by, "test": "gray", "df": df} | found])
+    return found | {"test": "gray", "df": test.degrees_of_freedom if test.status == "ok" else np.nan}
 
 
 def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:
-    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
-    covariates = derive_covariates(rows.frame, names)
-    varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
+    covariates = rows.derive_covariates(settings.covariates)
+    varying = covariates.loc[:, covariates.nunique() > 1]
     if varying.dropna().empty or not len(varying.columns):
         return None
     fit = fit_fine_gray(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references, compute_group, derive_covariates
+from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_diagnostics import compute_cox_concordance, fit_proportional_hazards_test
 from prrt_outcomes.statistics.cox_result import compute_ratio
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -48,52 +47,41 @@ def tabulate_ratio(log_ratio, std_error, low, high, p_value) -> dict:
     return dict(zip(RATIO, (log_ratio, std_error, *ratios, p_value), strict=True))
 
 
-def summarise_cox_models(rows: EndpointRows, settings: AnalysisSettings) -> dict[str, pd.DataFrame]:
+def summarise_cox_models(
+    rows: EndpointRows, settings: AnalysisSettings
+) -> Iterator[tuple[str, pd.DataFrame | None]]:
     """Fit the models of one endpoint.
 
     `rows`: patients of one endpoint; competing events are censored (cause-specific hazards); `settings`:
     covariates, group_by (univariable too), strata, reference, confidence.level.
-    Returns result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional hazards, one row a term and
-    one ``global`` for all) and `cox_fit` (one row a model). `model` is ``univariable`` (one fit a covariate, named
-    by the term in `cox_fit`), ``multivariable``, ``multivariable_stratified``; with ``_firth`` behind it the
-    penalised fit that stands beside a model with few events or a monotone likelihood, where it has fewer
-    coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
-    ``multivariable_imputed`` where covariates are missing.
+    Yields names and parts of the result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional
+    hazards, one row a term and one ``global`` for all) and `cox_fit` (one row a model), but for the column endpoint.
+    `model` is ``univariable`` (one fit a covariate, named by the term in `cox_fit`), ``multivariable``,
+    ``multivariable_stratified``; with ``_firth`` behind it the penalised fit that stands beside a model with few
+    events or a monotone likelihood, where it has fewer coefficients than events and at most 20 (beyond, its profile
+    takes minutes and says nothing); ``multivariable_imputed`` where covariates are missing.
     """
-    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
-    every = _covariates(rows.frame, settings)
-    constant = [name for name in every.columns if every[name].dropna().nunique() < 2]
-    if constant:
-        parts["cox"].append(_tabulate_constant(rows, every[constant]))
-    for model, label, covariates, strata in _plan(rows.frame, every.drop(columns=constant), settings):
+    every = rows.derive_covariates((*settings.covariates, *settings.group_by))
+    constant = every.columns[every.nunique() < 2]
+    yield "cox", _tabulate_constant(rows, every[constant])
+    varying = every.drop(columns=constant)
+    for model, label, covariates, strata in _plan(rows, varying, settings):
         if covariates.dropna().empty:
             continue
         fit = fit_cox(**_model_input(rows, covariates, strata, settings))
-        parts["cox"].append(_tabulate_coefficients(fit.table, model))
-        parts["cox_diagnostics"].append(_tabulate_diagnostics(fit, model))
-        parts["cox_fit"].append(_tabulate_fit(fit, label))
+        yield "cox", _tabulate_coefficients(fit.table, model)
+        yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
+        yield "cox_fit", _tabulate_fit(fit, label)
         few_enough = len(fit.table) <= min(MOST_PENALISED, fit.n_events - 1)
         if fit.status in ("separation", "few_events") and few_enough:
             penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
-            parts["cox"].append(_tabulate_coefficients(penalised.table, f"{model}_firth"))
-    together = [name for name in settings.covariates if name in every.columns and name not in constant]
-    if together:
-        imputed = summarise_imputed_model(rows, every[together], settings)
-        parts["cox"] += [] if imputed is None else [imputed]
-    return {
-        name: pd.concat(tables, ignore_index=True).assign(endpoint=rows.endpoint)
-        for name, tables in parts.items()
-        if tables
-    }
-
-
-def _covariates(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    names = dict.fromkeys((*settings.covariates, *settings.group_by))
-    return derive_covariates(frame, tuple(name for name in names if name in frame.columns))
+            yield "cox", _tabulate_coefficients(penalised.table, f"{model}_firth")
+    together = [name for name in settings.covariates if name in varying.columns]
+    yield "cox", summarise_imputed_model(rows, varying[together], settings)
 
 
 def _plan(
-    frame: pd.DataFrame, varying: pd.DataFrame, settings: AnalysisSettings
+    rows: EndpointRows, varying: pd.DataFrame, settings: AnalysisSettings
 ) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame | None]]:
     """Each model: kind, name in `cox_fit`, covariates and strata."""
     for name in varying.columns:
@@ -103,15 +91,16 @@ def _plan(
         yield "multivariable", "multivariable", varying[together], None
     inner = [name for name in together if name not in settings.strata]
     if inner and settings.strata:
-        strata = pd.DataFrame({name: compute_group(frame, name).astype(str) for name in settings.strata})
+        strata = rows.derive_strata(settings.strata)
         yield "multivariable_stratified", "multivariable_stratified", varying[inner], strata
 
 
 def _model_input(
     rows: EndpointRows, covariates: pd.DataFrame, strata: pd.DataFrame | None, settings: AnalysisSettings
 ) -> dict:
+    data = rows.cause_specific
     return {
-        "data": SurvivalData(rows.time_months, rows.event == 1, rows.entry_months, strata=strata),
+        "data": data if strata is None else replace(data, strata=strata),
         "covariates": covariates,
         "references": choose_references(covariates, settings.reference),
         "confidence": settings.confidence.level,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,8 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -24,17 +25,16 @@ MAXIMUM_TICKS = 10
 
 def summarise_curves(
     rows: EndpointRows, group_by: str, settings: AnalysisSettings
-) -> dict[str, pd.DataFrame]:
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """Fit a curve to each group and write what readers look up in it.
 
     `settings`: confidence, milestones_months, rmst_months.
-    Returns result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`, `km_at_risk` (axis ticks,
-    counted just before the tick) and `milestones`, one or several rows a group, groups in schema order.
+    Yields names and parts of the result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`,
+    `km_at_risk` (axis ticks, counted just before the tick) and `milestones`, but for the column endpoint; one or
+    several rows a group, groups in schema order.
     """
-    group = compute_group(rows.frame, group_by)
     ticks = choose_ticks(float(rows.time_months.max()))
-    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
-    for label, part in rows.split(group):
+    for label, part in rows.split(compute_group(rows.frame, group_by)):
         curve = fit_curve(part, settings)
         made = {
             "km_curve": _tabulate_curve(curve, part),
@@ -43,8 +43,7 @@ def summarise_curves(
             "milestones": _tabulate_milestones(curve, settings),
         }
         for name, table in made.items():
-            parts[name].append(table.assign(endpoint=rows.endpoint, group_by=group_by, group=label))
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+            yield name, table.assign(group_by=group_by, group=label)
 
 
 def fit_curve(rows: EndpointRows, settings: AnalysisSettings) -> KaplanMeier:
@@ -85,29 +84,30 @@ def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
     return table.assign(status=status)
 
 
-def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
+def describe_median(curve: KaplanMeier) -> dict:
+    """Patients, events and median of a curve; `status` is that of the curve, else of the median (`median_status`)."""
     median = compute_quantile(curve, 0.5)
+    return {
+        "n": curve.n,
+        "events": curve.n_events,
+        "median_months": median.time,
+        "median_low": median.lower,
+        "median_high": median.upper,
+        "status": median.status if curve.status == "ok" else curve.status,
+        "median_status": median.status,
+    }
+
+
+def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
     mean = compute_rmst(curve, settings.rmst_months)
-    reverse = fit_reverse_kaplan_meier(part.data)
-    own = [curve.status, median.status]
-    return pd.DataFrame(
-        [
-            {
-                "n": curve.n,
-                "events": curve.n_events,
-                "median_months": median.time,
-                "median_low": median.lower,
-                "median_high": median.upper,
-                "follow_up_months": compute_quantile(reverse, 0.5).time,
-                "rmst_months": mean.rmst,
-                "rmst_std_error": mean.std_error,
-                "rmst_horizon_months": float(settings.rmst_months),
-                "status": next((status for status in own if status != "ok"), "ok"),
-                "median_status": median.status,
-                "rmst_status": mean.status,
-            }
-        ]
-    )
+    row = describe_median(curve) | {
+        "follow_up_months": compute_quantile(fit_reverse_kaplan_meier(part.data), 0.5).time,
+        "rmst_months": mean.rmst,
+        "rmst_std_error": mean.std_error,
+        "rmst_horizon_months": float(settings.rmst_months),
+        "rmst_status": mean.status,
+    }
+    return pd.DataFrame([row])
 
 
 def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:

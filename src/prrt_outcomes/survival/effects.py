@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
+from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.statistics.cox_diagnostics import fit_proportional_hazards_test
 from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
@@ -20,14 +20,14 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     """Hazard ratio of each group by period between the milestones, beside the single one.
 
     `settings`: milestones_months are the cuts, as far as events follow them; reference.
-    Returns result table `hazard_ratio_periods`, one row a group and period, with the test that the ratio is the
-    same in all periods and the proportional-hazards test of the single model; None with fewer than two groups or no
-    milestone between events.
+    Returns result table `hazard_ratio_periods` but for the column endpoint, one row a group and period, with the test
+    that the ratio is the same in all periods and the proportional-hazards test of the single model; None with fewer
+    than two groups or no milestone between events.
     """
-    groups = derive_covariates(rows.frame, (group_by,))
+    groups = rows.derive_covariates((group_by,))
     happened = rows.time_months[rows.event == 1]
     cuts = [m for m in settings.milestones_months if len(happened) and happened.min() <= m < happened.max()]
-    if groups[group_by].dropna().nunique() < 2 or not cuts:
+    if groups[group_by].nunique() < 2 or not cuts:
         return None
     fit = fit_piecewise_hazard_ratio(
         rows.cause_specific,
@@ -42,10 +42,7 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     )
     kept = ["level", "reference", "start_months", "stop_months", "n_at_risk", "events", *RATIO, "status"]
     return table[kept].assign(
-        endpoint=rows.endpoint,
-        group_by=group_by,
-        equality_p_value=fit.equality.p_value,
-        proportional_p_value=proportional,
+        group_by=group_by, equality_p_value=fit.equality.p_value, proportional_p_value=proportional
     )
 
 
@@ -53,24 +50,23 @@ def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.Da
     """Hazard ratio of one effect within the levels of other baseline columns, with interaction tests.
 
     `settings`: `subgroups`: the effect and the columns within whose levels it is estimated.
-    Returns result table `subgroups`, ``overall`` first; None where the study names no effect or it does not vary.
+    Returns result table `subgroups` but for the column endpoint, ``overall`` first; None where the study names no
+    effect or it does not vary.
     """
     wanted = settings.subgroups
     if wanted is None or wanted.effect not in rows.frame.columns:
         return None
-    effect = derive_covariates(rows.frame, (wanted.effect,))
-    names = tuple(name for name in wanted.within if name in rows.frame.columns)
-    if effect[wanted.effect].dropna().nunique() < 2 or not names:
+    effect = rows.derive_covariates((wanted.effect,))
+    within = rows.derive_covariates(wanted.within)
+    if effect[wanted.effect].nunique() < 2 or not len(within.columns):
         return None
-    within = derive_covariates(rows.frame, names)
-    varying = [name for name in within.columns if within[name].dropna().nunique() > 1]
     found = fit_subgroup_hazard_ratios(
         rows.cause_specific,
         effect[wanted.effect],
-        within[varying],
+        within.loc[:, within.nunique() > 1],
         references=choose_references(effect, settings.reference),
         confidence=settings.confidence.level,
     )
     table = found.table.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})
     kept = ["subgroup", "subgroup_level", "term", "level", "reference", "n", "events", *RATIO]
-    return table[[*kept, "interaction_p_value", "status"]].assign(endpoint=rows.endpoint)
+    return table[[*kept, "interaction_p_value", "status"]]

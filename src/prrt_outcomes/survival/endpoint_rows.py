@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import UNKNOWN
+from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group, derive_covariates
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,16 @@ class EndpointRows:
     def has_competing_events(self) -> bool:
         """Whether any patient has a competing event."""
         return bool((self.event == 2).any())
+
+    def derive_covariates(self, names: Iterable[str]) -> pd.DataFrame:
+        """Covariates of a model, of the names that `analysis_set` holds, each once."""
+        there = dict.fromkeys(name for name in names if name in self.frame.columns)
+        return derive_covariates(self.frame, tuple(there))
+
+    def derive_strata(self, names: Iterable[str]) -> pd.DataFrame | None:
+        """Levels of the groupings within which is compared; None where there are none."""
+        levels = {name: compute_group(self.frame, name).astype(str) for name in names}
+        return pd.DataFrame(levels) if levels else None
 
     def select(self, rows: np.ndarray) -> EndpointRows:
         """The patients where `rows` is true."""

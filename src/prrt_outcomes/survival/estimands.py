@@ -9,11 +9,8 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.curve_summaries import compute_quantile
-from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
-from prrt_outcomes.survival.curves import fit_curve
+from prrt_outcomes.survival.curves import describe_median, fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.tables.frames import stack_tables
 from prrt_outcomes.units import convert_days_to_months
@@ -79,27 +76,17 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     not known have a median and no hazard ratio.
     """
     group = compute_group(rows.frame, group_by)
-    table = pd.DataFrame([_describe(part, level, settings) for level, part in rows.split(group)])
+    table = pd.DataFrame(
+        [
+            {"group": str(level)} | describe_median(fit_curve(part, settings))
+            for level, part in rows.split(group)
+        ]
+    ).drop(columns="median_status")
     ratios = _fit_ratios(rows, group, group_by, settings) if group_by != WHOLE else None
     if ratios is None:
         empty = dict.fromkeys(RATIO[2:], np.nan)
         return table.assign(group_by=group_by, reference=None, hazard_ratio_status=None, **empty)
     return table.merge(ratios, on="group", how="left").assign(group_by=group_by)
-
-
-def _describe(part: EndpointRows, level: str, settings: AnalysisSettings) -> dict:
-    """Number, events and median of one group."""
-    curve = fit_curve(part, settings)
-    median = compute_quantile(curve, 0.5)
-    return {
-        "group": str(level),
-        "n": curve.n,
-        "events": curve.n_events,
-        "median_months": median.time,
-        "median_low": median.lower,
-        "median_high": median.upper,
-        "status": next((status for status in (curve.status, median.status) if status != "ok"), "ok"),
-    }
 
 
 def _fit_ratios(
@@ -133,9 +120,7 @@ def summarise_course(
     joined = course.merge(analysis_set, on="patient_id", how="left", suffixes=("", "_patient"))
     parts = []
     for group_by in list_groupings(joined, settings):
-        group = compute_group(joined, group_by)
-        for level in group.cat.categories:
-            members = joined[(group == level).to_numpy()]
+        for level, members in joined.groupby(compute_group(joined, group_by), observed=True):
             rows = [_quartiles(members, name, column) for name, column in INTERVALS.items()]
             rows += [_kaplan_meier(members, name, settings, again=again) for name, again in TIMES.items()]
             parts.append(pd.DataFrame(rows).assign(group_by=group_by, group=str(level), total=len(members)))
@@ -158,14 +143,7 @@ def _kaplan_meier(members: pd.DataFrame, name: str, settings: AnalysisSettings, 
     if chosen.empty:
         return row | {"status": "too_few"}
     months = convert_days_to_months(chosen[f"{name}_days"].to_numpy(float))
-    data = SurvivalData(months, chosen[f"{name}_event"].to_numpy(int))
-    confidence = settings.confidence
-    curve = fit_kaplan_meier(data, interval=confidence.type, confidence=confidence.level)
-    median = compute_quantile(curve, 0.5)
-    return row | {
-        "events": curve.n_events,
-        "median_months": median.time,
-        "low": median.lower,
-        "high": median.upper,
-        "status": median.status,
-    }
+    rows = EndpointRows(name, months, chosen[f"{name}_event"].to_numpy("int64"), None, chosen)
+    found = describe_median(fit_curve(rows, settings))
+    names = {"events": "events", "median_months": "median_months", "low": "median_low", "high": "median_high"}
+    return row | {name: found[own] for name, own in names.items()} | {"status": found["median_status"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_reference, compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -38,9 +38,9 @@ def summarise_group_tests(
     """Test whether the groups differ, over all groups and pair by pair.
 
     `settings`: strata (adds the stratified tests), reference.
-    Returns result table `logrank`: with all groups, one row a test (`group` and `reference` empty); with three or
-    more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of a test. None where there are
-    fewer than two groups. Patients whose group is not known are left out.
+    Returns result table `logrank` but for the column endpoint: with all groups, one row a test (`group` and
+    `reference` empty); with three or more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of
+    a test. None where there are fewer than two groups. Patients whose group is not known are left out.
     MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has no
     degrees of freedom.
     """
@@ -48,26 +48,17 @@ def summarise_group_tests(
     if known is None:
         return None
     part, group = known
-    tables: list[tuple[str, np.ndarray | None]] = [("", None)]
+    reference = choose_reference(group, settings.reference.get(group_by))
     # Within strata of the grouping itself there is nothing to compare.
-    names = tuple(name for name in settings.strata if name != group_by)
-    if names:
-        tables.append(("+".join(names), _stratum(part.frame, names)))
+    names = [name for name in settings.strata if name != group_by]
     written = []
-    for strata, stratum in tables:
-        table = compute_risk_table(
-            SurvivalData(part.time_months, part.event, entry=part.entry_months, strata=stratum), group=group
-        )
-        written.append(_test_all(table).assign(strata=strata))
+    for strata in ([], names) if names else ([],):
+        table = compute_risk_table(replace(part.data, strata=part.derive_strata(strata)), group=group)
+        found = [_test_all(table)]
         if len(table.groups) > 2:
-            reference = choose_reference(group, settings.reference.get(group_by))
-            written.append(_test_pairs(table, list(table.groups), reference).assign(strata=strata))
-    return pd.concat(written, ignore_index=True).assign(endpoint=rows.endpoint, group_by=group_by)
-
-
-def _stratum(frame: pd.DataFrame, strata: tuple[str, ...]) -> np.ndarray:
-    labels = [compute_group(frame, name).astype(str) for name in strata]
-    return np.array([" / ".join(row) for row in zip(*labels, strict=True)], dtype=object)
+            found.append(_test_pairs(table, reference))
+        written += [tests.assign(strata="+".join(strata)) for tests in found]
+    return pd.concat(written, ignore_index=True).assign(group_by=group_by)
 
 
 def _test(table: RiskTable, name: str) -> dict:
@@ -87,21 +78,17 @@ def _test_all(table: RiskTable) -> pd.DataFrame:
     return found.assign(group="", reference="", p_adjusted=np.nan)
 
 
-def _test_pairs(table: RiskTable, labels: list[str], reference: str | None) -> pd.DataFrame:
+def _test_pairs(table: RiskTable, reference: str | None) -> pd.DataFrame:
     """One row a test and pair; a pair with the reference names it second, other pairs the earlier group."""
-    written = []
-    for name in TESTS:
-        pairs = []
-        for later in range(1, len(labels)):
-            for earlier in range(later):
-                first, second = labels[later], labels[earlier]
-                if first == reference:
-                    first, second = second, first
-                pair = table.select_groups([table.groups.index(second), table.groups.index(first)])
-                pairs.append(_test(pair, name) | {"group": first, "reference": second})
-        frame = pd.DataFrame(pairs)
-        written.append(frame.assign(p_adjusted=compute_holm(frame["p_value"].to_numpy(dtype=float))))
-    return pd.concat(written, ignore_index=True)
+    pairs = []
+    for later, first in enumerate(table.groups):
+        for second in table.groups[:later]:
+            names = (second, first) if first == reference else (first, second)
+            places = [table.groups.index(name) for name in reversed(names)]
+            pairs.append((table.select_groups(places), dict(zip(("group", "reference"), names, strict=True))))
+    found = pd.DataFrame([_test(pair, name) | names for name in TESTS for pair, names in pairs])
+    adjusted = found.groupby("test")["p_value"].transform(lambda p: compute_holm(p.to_numpy(dtype=float)))
+    return found.assign(p_adjusted=adjusted)
 
 
 def summarise_rmst_differences(
@@ -109,8 +96,8 @@ def summarise_rmst_differences(
 ) -> pd.DataFrame | None:
     """Difference of restricted mean survival time of each group and the reference group.
 
-    Returns result table `rmst_difference`, one row a group other than the reference; None with fewer than two
-    groups.
+    Returns result table `rmst_difference` but for the column endpoint, one row a group other than the reference;
+    None with fewer than two groups.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
     if known is None:
@@ -137,4 +124,4 @@ def summarise_rmst_differences(
                 "status": found.status,
             }
         )
-    return pd.DataFrame(written).assign(endpoint=rows.endpoint, group_by=group_by)
+    return pd.DataFrame(written).assign(group_by=group_by)

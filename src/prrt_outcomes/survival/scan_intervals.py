@@ -62,8 +62,7 @@ def summarise_scan_intervals(
     parts, tests = [], []
     for group_by in groupings:
         group = compute_group(intervals, group_by)
-        for level in group.cat.categories:
-            members = intervals[(group == level).to_numpy()]
+        for level, members in intervals.groupby(group, observed=True):
             numbers = range(1, min(int(members["scan"].max()), SCANS_SHOWN) + 1)
             chosen = [("all", members), *[(str(k), members[members["scan"] == k]) for k in numbers]]
             rows = [{"scan": name, **_quartiles(part["interval_days"], study)} for name, part in chosen]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from prrt_outcomes.endpoints.study_endpoints import ANY_PROGRESSION, VARIANT_WOR
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.statistics.turnbull import fit_turnbull
+from prrt_outcomes.statistics.turnbull import Turnbull, fit_turnbull
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.survival.estimands import compare_groups, list_groupings
 from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals
@@ -51,11 +52,14 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     groupings = list_groupings(tables["analysis_set"], study.analysis)
     analysis_set = tables["analysis_set"][["patient_id", "first_cycle", *groupings[1:]]]
     cutoff = find_cutoff(tables["estimands"], name)
-    analyses = list_analyses(rows, tables["endpoint_variants"], cutoff, study)
-    parts = [
-        _analyse(analysis, changed, rows, eligible, groupings, analysis_set, study)
-        for analysis, changed, eligible in analyses
-    ]
+    parts = []
+    for analysis, changed, eligible in list_analyses(rows, tables["endpoint_variants"], cutoff, study):
+        patients = select_endpoint_rows(changed, analysis_set, name)
+        for group_by in groupings if patients is not None else ():
+            part = compare_groups(patients, group_by, study.analysis).assign(analysis=analysis)
+            if group_by == WHOLE:
+                part = part.assign(n_changed=_count_changed(rows, changed), n_eligible=eligible)
+            parts.append(part)
     counts = study.endpoints[0].progression == "event"
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
@@ -112,29 +116,12 @@ def _as_events(rows: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
     return rows.assign(event=rows["event"].mask(where, 1))
 
 
-def _analyse(
-    analysis: str,
-    changed: pd.DataFrame,
-    rows: pd.DataFrame,
-    eligible: int,
-    groupings: tuple[str, ...],
-    analysis_set: pd.DataFrame,
-    study: Study,
-) -> pd.DataFrame:
-    """Medians and hazard ratios of one analysis, with the number of patients it changes."""
+def _count_changed(rows: pd.DataFrame, changed: pd.DataFrame) -> int:
+    """Patients whose time or event another analysis changes."""
     columns = ["patient_id", "time_days", "event"]
     both = rows[columns].merge(changed[columns], on="patient_id", how="left", suffixes=("", "_new"))
     differs = (both["time_days"] - both["time_days_new"]).abs() > SAME_DAYS
-    differs |= both["event"] != both["event_new"]
-    patients = select_endpoint_rows(changed, analysis_set, study.endpoints[0].name)
-    parts = []
-    for group_by in groupings:
-        if patients is None:
-            continue
-        counts = {"n_changed": int(differs.sum()), "n_eligible": eligible} if group_by == WHOLE else {}
-        table = compare_groups(patients, group_by, study.analysis)
-        parts.append(table.assign(analysis=analysis, **counts))
-    return stack_tables("sensitivity", parts)
+    return int((differs | (both["event"] != both["event_new"])).sum())
 
 
 def derive_event_bounds(rows: pd.DataFrame, *, counts_progression: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -169,42 +156,39 @@ def summarise_turnbull(
     `delayed_entry` and no curve.
     """
     left, right = derive_event_bounds(rows, counts_progression=counts_progression)
-    joined = rows[["patient_id", "event", "entry_days"]].merge(analysis_set, on="patient_id", how="left")
+    joined = rows[["patient_id", "event", "entry_days"]].assign(left=left, right=right)
+    joined = joined.merge(analysis_set, on="patient_id", how="left")
     curves, medians = [], []
     for group_by in groupings:
-        group = compute_group(joined, group_by)
-        for level in group.cat.categories:
-            chosen = (group == level).to_numpy()
+        for level, members in joined.groupby(compute_group(joined, group_by), observed=True):
             key = {"group_by": group_by, "group": str(level)}
-            row = {"analysis": "interval_censored", "n": int(chosen.sum()), **key}
-            row["events"] = int((joined["event"].to_numpy() == 1)[chosen].sum())
-            if (joined["entry_days"].to_numpy(float)[chosen] > 0).any():
+            row = {"analysis": "interval_censored", "n": len(members), **key}
+            row["events"] = int((members["event"] == 1).sum())
+            if (members["entry_days"] > 0).any():
                 medians.append(row | {"status": "delayed_entry"})
                 continue
-            fit = fit_turnbull(left[chosen], right[chosen])
-            held = fit.probability > NO_PROBABILITY
-            curves.append(
-                pd.DataFrame(
-                    {
-                        "time_low_months": fit.left[held],
-                        "time_high_months": np.where(np.isfinite(fit.right), fit.right, np.nan)[held],
-                        "probability": fit.probability[held],
-                        "survival": fit.survival[held],
-                    }
-                ).assign(status=fit.status, **key)
+            fit = fit_turnbull(members["left"], members["right"])
+            curve = pd.DataFrame(
+                {
+                    "time_low_months": fit.left,
+                    "time_high_months": np.where(np.isfinite(fit.right), fit.right, np.nan),
+                    "probability": fit.probability,
+                    "survival": fit.survival,
+                }
             )
-            medians.append(row | _find_median(fit.left, fit.right, fit.survival, fit.status))
+            curves.append(curve.loc[fit.probability > NO_PROBABILITY].assign(status=fit.status, **key))
+            medians.append(row | _find_median(fit))
     curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
     return curve, pd.DataFrame(medians)
 
 
-def _find_median(left: np.ndarray, right: np.ndarray, survival: np.ndarray, status: str) -> dict:
+def _find_median(curve: Turnbull) -> dict:
     """The first interval after which survival is at most one half."""
-    below = np.flatnonzero(survival <= 0.5 + 1.5e-8)
-    if not len(below) or not np.isfinite(right[below[0]]):
+    below = np.flatnonzero(curve.survival <= 0.5 + 1.5e-8)
+    if not len(below) or not np.isfinite(curve.right[below[0]]):
         return {"median_months": np.nan, "status": "not_reached"}
-    low, high = left[below[0]], right[below[0]]
-    return {"median_months": (low + high) / 2, "median_low": low, "median_high": high, "status": status}
+    low, high = curve.left[below[0]], curve.right[below[0]]
+    return {"median_months": (low + high) / 2, "median_low": low, "median_high": high, "status": curve.status}
 
 
 def find_tipping_points(
@@ -219,11 +203,9 @@ def find_tipping_points(
     Status `not_significant` where p is not below alpha, `never` where even all of them do not suffice.
     """
     patients = select_endpoint_rows(rows, analysis_set, str(rows["endpoint"].iloc[0]))
-    found = []
-    for group_by in groupings:
-        known = None
-        if group_by != WHOLE and patients is not None:
-            known = select_known(patients, compute_group(patients.frame, group_by))
+    found: list[dict] = []
+    for group_by in groupings if patients is not None else ():
+        known = select_known(patients, compute_group(patients.frame, group_by))
         if known is None:
             continue
         part, group = known
@@ -239,7 +221,7 @@ def find_tipping_points(
 
 def _find_tipping_point(rows: EndpointRows, member: np.ndarray, alpha: float) -> dict:
     """Search the smallest number of censored patients that must have had the event."""
-    event = (rows.event == 1).astype(int)
+    event = rows.event == 1
     p_value, z, status = _test(rows, event, member)
     row = {"n": len(event), "events": int(event.sum()), "p_value": p_value, "hazard_ratio_status": None}
     if status != "ok" or not p_value < alpha:
@@ -248,29 +230,21 @@ def _find_tipping_point(rows: EndpointRows, member: np.ndarray, alpha: float) ->
     censored = np.flatnonzero(better & (rows.event == 0))
     order = censored[np.argsort(rows.time_months[censored], kind="stable")]
     row["n_eligible"] = len(order)
-    low, high = 0, len(order)
-    if not _p_after(rows, event, member, order) >= alpha:
+
+    def tips(n_changed: int) -> bool:
+        """Whether p is alpha or more, or the better group does not do better any more."""
+        turned = event.copy()
+        turned[order[:n_changed]] = True
+        p_after, z_after, _ = _test(rows, turned, member)
+        return z_after * z <= 0 or p_after >= alpha
+
+    if not tips(len(order)):
         return row | {"status": "never"}
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _p_after(rows, event, member, order[:middle]) >= alpha:
-            high = middle
-        else:
-            low = middle
-    return row | {"n_changed": high, "status": "ok"}
-
-
-def _p_after(rows: EndpointRows, event: np.ndarray, member: np.ndarray, changed: np.ndarray) -> float:
-    """p-value where the chosen censorings are events; 1 where the better group does not do better any more."""
-    _, before, _ = _test(rows, event, member)
-    turned = event.copy()
-    turned[changed] = 1
-    p_value, z, _ = _test(rows, turned, member)
-    return 1.0 if z * before <= 0 else p_value
+    return row | {"n_changed": bisect_left(range(len(order)), True, key=tips), "status": "ok"}
 
 
 def _test(rows: EndpointRows, event: np.ndarray, member: np.ndarray) -> tuple[float, float, str]:
     """p-value, signed root and status of the log-rank test; positive where the group has more events."""
     data = SurvivalData(rows.time_months, event, entry=rows.entry_months)
-    test = compute_logrank(compute_risk_table(data, group=member.astype(int)))
+    test = compute_logrank(compute_risk_table(data, group=member))
     return float(test.p_value), float(test.z), test.status

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, derive_covariates
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
@@ -68,7 +68,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             absent.append(definition.name)
             continue
         for name, table in _summarise_endpoint(rows, definition, study.analysis):
-            made[name].append(table)
+            made[name].append(None if table is None else table.assign(endpoint=definition.name))
         losses += _count_losses(rows, study.analysis)
     if len(absent) == len(study.endpoints):
         status = stage_frame("survival", "skipped", "no times to event")
@@ -87,16 +87,15 @@ def _summarise_endpoint(
 ) -> Iterator[tuple[str, pd.DataFrame | None]]:
     groupings = [name for name in settings.group_by if name in rows.frame.columns]
     for group_by in (WHOLE, *groupings):
-        yield from summarise_curves(rows, group_by, settings).items()
+        yield from summarise_curves(rows, group_by, settings)
     for group_by in groupings:
         yield "logrank", summarise_group_tests(rows, group_by, settings)
         yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
         yield "hazard_ratio_periods", summarise_periods(rows, group_by, settings)
-    yield from summarise_cox_models(rows, settings).items()
+    yield from summarise_cox_models(rows, settings)
     yield "subgroups", summarise_subgroups(rows, settings)
     if rows.has_competing_events:
-        causes = name_causes(definition)
-        yield from summarise_competing_risks(rows, groupings, causes, settings).items()
+        yield from summarise_competing_risks(rows, groupings, name_causes(definition), settings)
 
 
 def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
@@ -108,9 +107,9 @@ def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
             unknown = int(compute_group(rows.frame, group_by).eq(UNKNOWN).sum())
             step = f"survival: {rows.endpoint} by {group_by}"
             losses.append(attrition_row("endpoints", "patients", step, "group not known", n, unknown))
-    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
-    if names:
-        incomplete = int(derive_covariates(rows.frame, names).isna().any(axis=1).sum())
+    covariates = rows.derive_covariates(settings.covariates)
+    if len(covariates.columns):
+        incomplete = int(covariates.isna().any(axis=1).sum())
         step = f"survival: {rows.endpoint}, multivariable model"
         losses.append(attrition_row("endpoints", "patients", step, "covariate missing", n, incomplete))
     return losses

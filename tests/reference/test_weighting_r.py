@@ -37,14 +37,14 @@ def reference(model: str, quantity: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def propensity():
-    return fit_propensity(TREATED, COVARIATES)
+    return fit_propensity(TREATED, COVARIATES)[0]
 
 
 def test_propensity_equals_glm(propensity, agree):
     agree(
         "propensity_score",
         "propensity score of four patients",
-        propensity.score[[0, 16, 89, 179]],
+        propensity[[0, 16, 89, 179]],
         reference("propensity", "score"),
         1e-6,
         SOURCE,
@@ -53,7 +53,7 @@ def test_propensity_equals_glm(propensity, agree):
 
 @pytest.mark.parametrize("estimand", ["ATT", "overlap", "ATE"])
 def test_weighted_comparison_equals_r(propensity, estimand, agree):
-    weights = compute_propensity_weights(propensity.score, TREATED, estimand)
+    weights = compute_propensity_weights(propensity, TREATED, estimand)
     agree(
         f"{estimand}_weights_sum",
         f"{estimand} weights: sum",
@@ -130,7 +130,7 @@ def test_doubly_robust_difference_equals_r(propensity, estimand, agree):
         SurvivalData(D["time"], D["event"]),
         TREATED,
         COVARIATES,
-        propensity.score,
+        propensity,
         [24],
         estimand=estimand,
     )

@@ -139,8 +139,8 @@ def compare_reweighted(
     kept, covariates = cohort.select(used), covariates.loc[used].reset_index(drop=True)
     weights, event = found.weights[used], (kept.event == 1).astype(float)
     shared |= {"n": int(used.sum()), "ess": compute_effective_sample_size(weights), "ess_control": control.n}
-    if found.n_missing:
-        shared["note"] = f"{found.n_missing} patients with a covariate missing are left out"
+    if not used.all():
+        shared["note"] = f"{int((~used).sum())} patients with a covariate missing are left out"
     events, basis = estimate_control_events(control)
     level, rows = settings.confidence.level, []
     for reference in derive_reference_curves(control):
@@ -178,7 +178,7 @@ def _resample(
     generator = np.random.default_rng(boot.seed)
     centre = cohort.frame["centre_id"].astype("string").fillna("").to_numpy(dtype=object)
     for counts in draw_weights(len(event), boot.replicates, seed=boot.seed, stratum=centre):
-        weights = bootstrap_maic(*fitted, counts)[0] * counts
+        weights = bootstrap_maic(*fitted, counts) * counts
         observed, total = weights @ event, weights @ expected
         control = generator.gamma(events, 1 / events, len(counts))
         ratio = np.divide(observed, total * control, out=np.full(len(counts), np.nan), where=total > 0)

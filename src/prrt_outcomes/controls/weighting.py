@@ -51,13 +51,12 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
     if label == "maic":
         targets = summarise_targets(used.covariates.loc[~used.in_cohort], control.maic_moments)
         return fit_maic_weighting(used, targets), losses
-    fit = fit_propensity(used.in_cohort, used.covariates)
-    if not np.isfinite(fit.score).any():
-        return Weighting(label, used, status="separation", note=fit.reason), losses
+    score, reason = fit_propensity(used.in_cohort, used.covariates)
+    if not np.isfinite(score).any():
+        return Weighting(label, used, status="separation", note=reason), losses
     if label == MATCHED:
-        weighting, lost = _match(used, fit.score, control, step)
+        weighting, lost = _match(used, score, control, step)
         return weighting, losses + lost
-    score = fit.score
     if control.trim > 0:
         low, high = np.quantile(score, [control.trim, 1 - control.trim])
         stay = (score >= low) & (score <= high)
@@ -68,7 +67,7 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
             return Weighting(label, used, status="too_few", note="trimming leaves one side empty"), losses
     weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
     refit = partial(_refit_propensity, used, ESTIMANDS[label])
-    return Weighting(label, used, weights, score, refit=refit, note=fit.reason), losses
+    return Weighting(label, used, weights, score, refit=refit, note=reason), losses
 
 
 def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
@@ -136,7 +135,7 @@ def derive_targets(
 
 def _refit_propensity(samples: TwoSamples, estimand: str, counts: np.ndarray) -> np.ndarray:
     """Weights of each replicate from its own propensity model; rows of nan where it has none."""
-    score, _ = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
+    score = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
     score[((score <= 0) | (score >= 1)).any(axis=1)] = np.nan
     return compute_propensity_weights(score, samples.in_cohort, estimand)
 
@@ -145,7 +144,7 @@ def _refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget], counts: np.n
     """Weights of each replicate that meet the targets, which stay as they are; the control's weights are 1."""
     weights, inside = np.ones(counts.shape), samples.in_cohort
     covariates = samples.covariates.loc[inside].reset_index(drop=True)
-    weights[:, inside], _ = bootstrap_maic(covariates, targets, counts[:, inside])
+    weights[:, inside] = bootstrap_maic(covariates, targets, counts[:, inside])
     return weights
 
 

@@ -69,11 +69,11 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
         return None
     covariates = comparison.covariates.loc[complete].reset_index(drop=True)
     varying = covariates[[name for name in covariates.columns if covariates[name].nunique() > 1]]
-    fit = fit_propensity(inside, varying)
-    if not np.isfinite(fit.score).all():
+    score, _ = fit_propensity(inside, varying)
+    if not np.isfinite(score).all():
         return None
     weights = np.full(len(reaches), np.nan)
-    weights[complete] = 1 / fit.score
+    weights[complete] = 1 / score
     used = comparison.find_at_risk(state, month) & complete
     in_state = state[used] == comparison.positions[1]
     row = comparison.describe("landmark", int(used.sum()), int((rows.event[used] == 1).sum()), month)

@@ -47,15 +47,11 @@ class MaicResult:
     Attributes
     ----------
     weights : (n,) exp(X b), X centred on the targets; nan where a covariate is missing
-    coefficients : b, one a target
-    n_missing : rows without a weight
     balance : one row a target: covariate, statistic, level, target, before, after (for a median: the share
         above it, target 0.5)
     """
 
     weights: np.ndarray
-    coefficients: np.ndarray
-    n_missing: int
     balance: pd.DataFrame
 
 
@@ -89,12 +85,12 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
             "after": _summaries(inside, targets, used),
         }
     )
-    return MaicResult(weights, beta, int((~complete).sum()), balance)
+    return MaicResult(weights, balance)
 
 
 def bootstrap_maic(
     covariates: pd.DataFrame, targets: Sequence[MaicTarget], weights_matrix: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Refit the weights under each row of a matrix of counts.
 
     Parameters
@@ -105,7 +101,6 @@ def bootstrap_maic(
     -------
     weights : (R, n) exp(X b), to be multiplied by the counts; nan rows where the replicate has no solution,
         nan columns where a covariate is missing
-    status : (R,) ``ok`` or ``no_solution``
     """
     matrix, complete = _centred_on_targets(covariates, targets)
     inner = matrix[complete]
@@ -220,15 +215,15 @@ def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
     return best / scale
 
 
-def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's method with step limits on log sum counts exp(X b): weights (B, n) and status (B,)."""
+def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Newton's method with step limits on log sum counts exp(X b): weights (B, n), nan without a solution."""
     scale = matrix.std(axis=0)
     scaled = matrix / scale
     k = scaled.shape[1]
     i, j = np.triu_indices(k)
     products = scaled[:, i] * scaled[:, j]
     beta = np.tile(start * scale, (len(counts), 1))
-    status = np.full(len(counts), "no_solution", dtype=object)
+    solved = np.zeros(len(counts), dtype=bool)
     active = np.flatnonzero(counts.sum(axis=1) > 0)
     for _ in range(MAX_ITERATIONS):
         if not len(active):
@@ -240,7 +235,7 @@ def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> tup
         hessian = np.empty((len(active), k, k))
         hessian[:, i, j] = hessian[:, j, i] = share @ products - mean[:, i] * mean[:, j]
         done = np.abs(mean).max(axis=1) < BALANCED
-        status[active[done]] = "ok"
+        solved[active[done]] = True
         sound = ~done & (np.linalg.cond(hessian) < 1e13)
         active, mean, hessian = active[sound], mean[sound], hessian[sound]
         step = -np.linalg.solve(hessian, mean[..., None])[..., 0]
@@ -248,10 +243,8 @@ def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> tup
         beta[active] += step * np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
     with np.errstate(over="ignore"):
         weights = np.exp((beta / scale) @ matrix.T)
-    finite = np.isfinite(weights).all(axis=1)
-    status[~finite] = "no_solution"
-    weights[status != "ok"] = np.nan
-    return weights, status
+    weights[~(solved & np.isfinite(weights).all(axis=1))] = np.nan
+    return weights
 
 
 def _summaries(covariates: pd.DataFrame, targets: Sequence[MaicTarget], weights: np.ndarray) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,30 +18,7 @@ NEAREST_KEPT = 400
 STEP_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
-class PropensityResult:
-    """A fitted propensity model.
-
-    Attributes
-    ----------
-    status : ``ok``; ``not_estimable`` (constant or collinear columns were left out, scores are there);
-        ``separation`` (covariates tell cohort from control without error: no overlap, scores empty);
-        ``one_group`` (cohort or control is empty, scores empty)
-    score : (n,) probability of the cohort; nan where a covariate is missing
-    """
-
-    status: str
-    reason: str
-    score: np.ndarray
-
-
-REASONS = {
-    "separation": "the covariates tell cohort from control without error: there is no overlap",
-    "one_group": "cohort and control must both have complete rows",
-}
-
-
-def fit_propensity(in_cohort, covariates: pd.DataFrame) -> PropensityResult:
+def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str]:
     """Fit the probability of being in the cohort by logistic regression (maximum likelihood).
 
     Parameters
@@ -50,21 +26,27 @@ def fit_propensity(in_cohort, covariates: pd.DataFrame) -> PropensityResult:
     in_cohort : (n,) True or 1 for the cohort, False or 0 for the control
     covariates : as `derive_design_matrix`
 
+    Returns
+    -------
+    score : (n,) probability of the cohort; nan where a covariate is missing; all nan where a group has no complete
+        row, or the covariates tell cohort from control without error (no overlap)
+    reason : why there are no scores, or which constant or collinear columns were left out; empty otherwise
+
     Raises
     ------
     ValueError : group labels other than 0/1, or lengths that differ
     """
     model = _derive_model(in_cohort, covariates)
-    scores, statuses = _refit(model, np.ones((1, len(model.complete))))
-    status, reason = str(statuses[0]), REASONS.get(str(statuses[0]), "")
-    if status == "ok" and model.left_out:
-        status, reason = "not_estimable", f"constant or collinear: {', '.join(model.left_out)}"
-    return PropensityResult(status, reason, scores[0])
+    score = _refit(model, np.ones((1, len(model.complete))))[0]
+    reason = f"constant or collinear: {', '.join(model.left_out)}" if model.left_out else ""
+    if len(np.unique(model.group)) < 2:
+        reason = "cohort and control must both have complete rows"
+    elif np.isnan(score).all():
+        reason = "the covariates tell cohort from control without error: there is no overlap"
+    return score, reason
 
 
-def bootstrap_propensity(
-    in_cohort, covariates: pd.DataFrame, weights_matrix: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def bootstrap_propensity(in_cohort, covariates: pd.DataFrame, weights_matrix: np.ndarray) -> np.ndarray:
     """Refit the propensity model under each row of a matrix of weights.
 
     Parameters
@@ -74,7 +56,6 @@ def bootstrap_propensity(
     Returns
     -------
     score : (R, n); nan rows where the replicate has no fit, nan columns where a covariate is missing
-    status : (R,) ``ok``, ``separation`` or ``one_group``
 
     Notes
     -----
@@ -107,7 +88,7 @@ def _derive_model(in_cohort, covariates: pd.DataFrame) -> _Model:
     return _Model(group.astype(float)[design.complete], regressors, design.complete, left_out)
 
 
-def _refit(model: _Model, weights_matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _refit(model: _Model, weights_matrix: np.ndarray) -> np.ndarray:
     return refit_in_blocks(
         weights_matrix,
         model.complete,
@@ -115,17 +96,14 @@ def _refit(model: _Model, weights_matrix: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's method on a block of replicates: probabilities (B, n) and status (B,)."""
+def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Newton's method on a block of replicates: probabilities (B, n), nan where there is no fit."""
     q = matrix.shape[1]
     i, j = np.triu_indices(q)
     products = matrix[:, i] * matrix[:, j]
     beta = np.zeros((len(weights), q))
-    status = np.full(len(weights), "separation", dtype=object)
-    in_cohort, in_control = weights @ y, weights @ (1 - y)
-    alone = (in_cohort <= 0) | (in_control <= 0)
-    status[alone] = "one_group"
-    active = np.flatnonzero(~alone)
+    solved = np.zeros(len(weights), dtype=bool)
+    active = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))
     for _ in range(MAX_ITERATIONS):
         if not len(active):
             break
@@ -143,11 +121,11 @@ def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> tuple[
         largest = np.abs(step).max(axis=1)
         beta[active] += step * np.minimum(1.0, 4.0 / np.maximum(largest, 1e-300))[:, None]
         done = (largest < STEP_TOLERANCE) & ~flat
-        status[active[done]] = "ok"
+        solved[active[done]] = True
         active = active[~done & ~flat]
     fitted = expit(beta @ matrix.T)
-    fitted[status != "ok"] = np.nan
-    return fitted, status
+    fitted[~solved] = np.nan
+    return fitted
 
 
 def fit_matching(

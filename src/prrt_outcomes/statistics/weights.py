@@ -167,29 +167,26 @@ def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def refit_in_blocks(
-    weights_matrix: np.ndarray,
-    complete: np.ndarray,
-    fit_block: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Refit under each row of a matrix of weights, by blocks of bounded size: values (R, n) and status (R,).
+    weights_matrix: np.ndarray, complete: np.ndarray, fit_block: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Refit under each row of a matrix of weights, by blocks of bounded size: values (R, n).
 
     Parameters
     ----------
     weights_matrix : (R, n) counts or case weights
     complete : (n,) rows that are fitted; the columns of the others are nan
-    fit_block : values and status of a block of weights of the complete rows
+    fit_block : values of a block of weights of the complete rows
     """
     weights_matrix = np.asarray(weights_matrix)
     if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(complete):
         shape = weights_matrix.shape
         raise ValueError(f"weights_matrix has shape {shape}; expected (replicates, {len(complete)})")
     values = np.full(weights_matrix.shape, np.nan)
-    status = np.empty(len(weights_matrix), dtype=object)
     size = max(1, BLOCK_ELEMENTS // max(int(complete.sum()), 1))
     for begin in range(0, len(weights_matrix), size):
         block = slice(begin, begin + size)
-        values[block, complete], status[block] = fit_block(weights_matrix[block][:, complete].astype(float))
-    return values, status.astype(str)
+        values[block, complete] = fit_block(weights_matrix[block][:, complete].astype(float))
+    return values
 
 
 def draw_weights(

@@ -30,14 +30,12 @@ def test_two_values_have_a_closed_form():
     # Share p of 30 ones among 100 moved to 0.6: odds of the weights are (0.6/0.4) / (30/70).
     fit = fit_maic(pd.DataFrame({"x": np.repeat([1, 0], [30, 70])}), [MaicTarget("x", "share", 0.6)])
     assert fit.weights[0] / fit.weights[-1] == pytest.approx((0.6 / 0.4) / (30 / 70))
-    assert fit.coefficients[0] == pytest.approx(np.log(3.5))
 
 
 def test_targets_are_met_and_missing_rows_have_no_weight(patients):
     patients.loc[[2, 9], "age"] = np.nan
     fit = fit_maic(patients, TARGETS)
     np.testing.assert_allclose(fit.balance["after"], fit.balance["target"], rtol=1e-7)
-    assert fit.n_missing == 2
     assert np.flatnonzero(np.isnan(fit.weights)).tolist() == [2, 9]
 
 
@@ -91,19 +89,15 @@ def test_targets_that_repeat_each_other_are_an_error(patients):
 
 def test_every_refit_equals_its_own_fit(patients):
     counts = np.random.default_rng(0).multinomial(120, np.full(120, 1 / 120), size=5)
-    weights, status = bootstrap_maic(patients, TARGETS, counts)
-    assert set(status) == {"ok"}
+    weights = bootstrap_maic(patients, TARGETS, counts)
     for row, count in zip(weights, counts, strict=True):
         rows = np.repeat(np.arange(120), count)
         np.testing.assert_allclose(row[rows], fit_maic(patients.iloc[rows], TARGETS).weights, rtol=1e-5)
 
 
-def test_refits_out_of_reach_have_a_status(patients):
+def test_refits_out_of_reach_are_empty(patients):
     young = (patients["age"] < 60).to_numpy().astype(int)
-    weights, status = bootstrap_maic(
-        patients, [MaicTarget("age", "mean", 61)], np.vstack([young, np.ones(120)])
-    )
-    assert status.tolist() == ["no_solution", "ok"]
-    assert np.isnan(weights[0]).all()
+    weights = bootstrap_maic(patients, [MaicTarget("age", "mean", 61)], np.vstack([young, np.ones(120)]))
+    assert np.isnan(weights).all(axis=1).tolist() == [True, False]
     with pytest.raises(ValueError, match="replicates, 120"):
         bootstrap_maic(patients, TARGETS, np.ones((2, 3)))

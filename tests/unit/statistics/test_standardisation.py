@@ -33,7 +33,7 @@ def test_the_difference_is_adjusted_away_although_one_model_is_wrong(confounded)
     naive = compute_pseudo_observations(time, event, np.array([12.0]))
     raw = naive[cohort].mean() - naive[~cohort].mean()
     assert raw > 0.15
-    good = fit_propensity(cohort, x).score
+    good, _ = fit_propensity(cohort, x)
     useless = pd.DataFrame({"noise": np.random.default_rng(0).normal(size=len(x))})
     for covariates, score in ((x, good), (useless, good), (x, np.full(len(x), cohort.mean()))):
         for estimand in ("ATT", "overlap", "ATE"):

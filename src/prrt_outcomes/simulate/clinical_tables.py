@@ -12,7 +12,6 @@ from prrt_outcomes.simulate.columns import (
     format_partial_dates,
     hide_values,
     select_codes,
-    select_ids,
 )
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.lesions import (
@@ -135,7 +134,7 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     wrong = rng.random(len(rows)) < REPORT_ERROR_SHARE
     neighbour = np.array([PR, SD, PR, NE, SD, NE, -1])[response]
     reported = np.where(wrong, neighbour, response)
-    has_non_target = readings.has_non_target[rows]
+    has_non_target = history.lesions.non_target[rows]
     non_target = np.select(
         [~has_non_target, first, readings.non_target_pd[rows, column], readings.non_target_cr[rows, column]],
         [0, -1, 3, 1],
@@ -157,7 +156,7 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, row),
+            "patient_id": select_codes(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "reader": "local",
             "reported_criterion": "recist_1_1",
@@ -186,7 +185,7 @@ def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, row),
+            "patient_id": select_codes(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
             "reader": "local",

@@ -45,11 +45,6 @@ def hide_values(values: Array, hidden: Array) -> pd.Series:
     return series.mask(pd.Series(hidden))
 
 
-def select_ids(ids: Array, rows: Array) -> pd.Series:
-    """Identifier of each row as a category, so that millions of rows stay small."""
-    return pd.Series(pd.Categorical.from_codes(rows.tolist(), categories=pd.Index(ids)))
-
-
 def select_codes(names: tuple[str, ...] | Array, codes: Array) -> pd.Series:
-    """Name of each code as a category; negative codes are missing."""
+    """Name of each code as a category, so that millions of rows stay small; negative codes are missing."""
     return pd.Series(pd.Categorical.from_codes(np.maximum(codes, -1).tolist(), categories=pd.Index(names)))

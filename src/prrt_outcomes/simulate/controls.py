@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -29,18 +27,12 @@ CONTROL_LOST_PER_YEAR = 0.03
 FIRST_SCAN_DAYS = 273
 
 
-@dataclass(frozen=True)
-class Controls:
-    """Historical controls; days from their entry."""
-
-    baseline: pd.DataFrame  # as `draw_baseline` returns it
-    outcomes: pd.DataFrame  # pfs_days, pfs_event, os_days, os_event, latent progression_days and death_days
-
-
 def draw_controls(
     settings: SimulationSettings, patients: int, rng: Rng, *, like_cohort: bool = False
-) -> Controls:
-    """Draw patients who did not have PRRT.
+) -> pd.DataFrame:
+    """Draw patients who did not have PRRT: columns of `draw_baseline`, and what became of them, days from entry.
+
+    pfs_days, pfs_event, os_days and os_event are as observed, progression_days and death_days latent.
 
     Their hazards are those of the cohort's model without response, divided by
     `effects.treatment_progression_hazard_ratio` and `effects.treatment_death_hazard_ratio`. Their scans lie on
@@ -71,17 +63,14 @@ def draw_controls(
     event = event_day <= end
     pfs = np.where(event, event_day, np.where(last_scan >= FIRST_SCAN_DAYS, last_scan, 0.5))
     dead = death <= end
-    outcomes = pd.DataFrame(
-        {
-            "pfs_days": pfs,
-            "pfs_event": event.astype(int),
-            "os_days": np.where(dead, death, end),
-            "os_event": dead.astype(int),
-            "progression_days": progression,
-            "death_days": death,
-        }
+    return baseline.assign(
+        pfs_days=pfs,
+        pfs_event=event.astype(int),
+        os_days=np.where(dead, death, end),
+        os_event=dead.astype(int),
+        progression_days=progression,
+        death_days=death,
     )
-    return Controls(baseline=baseline, outcomes=outcomes)
 
 
 def compute_kaplan_meier(time: Array, event: Array) -> tuple[Array, Array]:
@@ -96,26 +85,23 @@ def compute_kaplan_meier(time: Array, event: Array) -> tuple[Array, Array]:
 
 def derive_control_tables(
     settings: SimulationSettings, seed: int
-) -> tuple[dict[str, pd.DataFrame], Controls, int]:
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, int]:
     """The tables of controls, the controls with their latent times, and the events of the published arm."""
     rng = open_stream(seed, "controls")
     controls = draw_controls(settings, settings.controls.patients, rng)
     ids = format_patient_ids(settings.controls.patients, prefix="H")
-    ecog = controls.baseline["ecog"].to_numpy()
-    prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (ecog > 0)), 5)
-    patients = derive_covariates(controls.baseline, ids, prior_lines, settings, rng)
-    patients = patients.assign(source=CONTROL_SOURCE)
-    outcomes = controls.outcomes
-    parts = [
-        outcomes[[f"{name}_days", f"{name}_event"]].set_axis(["time", "event"], axis=1).assign(endpoint=name)
+    prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (controls["ecog"].to_numpy() > 0)), 5)
+    patients = derive_covariates(controls, ids, prior_lines, settings, rng)
+    outcomes = [
+        pd.DataFrame({"patient_id": ids, "endpoint": name}).assign(
+            time=controls[f"{name}_days"], event=controls[f"{name}_event"]
+        )
         for name in ("pfs", "os")
     ]
-    long = pd.concat([part.assign(patient_id=ids) for part in parts])
-    long = long[["patient_id", "endpoint", "time", "event"]]
     curve, at_risk, events = derive_published_curve(settings, open_stream(seed, "curve"))
     tables = {
-        "control_patients": patients,
-        "control_outcomes": long.sort_values(["patient_id", "endpoint"], ignore_index=True),
+        "control_patients": patients.assign(source=CONTROL_SOURCE),
+        "control_outcomes": pd.concat(outcomes).sort_values(["patient_id", "endpoint"], ignore_index=True),
         "control_curves": curve,
         "control_at_risk": at_risk,
     }
@@ -128,7 +114,7 @@ def derive_published_curve(settings: SimulationSettings, rng: Rng) -> tuple[pd.D
     Points lie within 0.002 of the curve and never rise; numbers at risk are exact. The number of events is
     that up to the end of the figure (`CURVE_MONTHS`).
     """
-    drawn = draw_controls(settings, CURVE_PATIENTS, rng).outcomes
+    drawn = draw_controls(settings, CURVE_PATIENTS, rng)
     months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
     event = drawn["pfs_event"].to_numpy() == 1
     times, survival = compute_kaplan_meier(months, event)

@@ -135,7 +135,7 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     value, state = measure_lesions(sizes, grid.noise, unseen, lesions)
     value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, rng)
     readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
-    response = evaluate_readings(readings, lesions.present)
+    response = evaluate_readings(readings, lesions.present, lesions.non_target)
 
     rng = open_stream(seed, "retreatment")
     share = settings.treatment.retreatment_share
@@ -266,8 +266,6 @@ def _gather_readings(
         non_target_pd=non_target_pd,
         non_target_cr=lesions.complete[:, None] & (grid.days > 100) & ~non_target_pd,
         new_lesion=progressed & (route == BY_NEW_LESION)[:, None],
-        has_targets=lesions.has_targets,
-        has_non_target=lesions.non_target,
     )
 
 

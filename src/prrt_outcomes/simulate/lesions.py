@@ -147,8 +147,6 @@ class Readings:
     non_target_pd: Array
     non_target_cr: Array
     new_lesion: Array
-    has_targets: Array  # (patients,), as the next
-    has_non_target: Array
 
 
 def compute_sums(value_mm: Array, present: Array) -> tuple[Array, Array]:
@@ -158,10 +156,11 @@ def compute_sums(value_mm: Array, present: Array) -> tuple[Array, Array]:
     return sums, ~missing.any(axis=1)
 
 
-def evaluate_readings(readings: Readings, present: Array) -> Array:
+def evaluate_readings(readings: Readings, present: Array, non_target: Array) -> Array:
     """Overall response of each scan by RECIST 1.1: (patients, scans) codes into `RESPONSES`.
 
-    Column 0 is the baseline, without which nothing can be said; it and scans not attended are `NOT_READ`.
+    `present` and `non_target` are those of `Lesions`. Column 0 is the baseline, without which nothing can be said; it
+    and scans not attended are `NOT_READ`.
 
     References
     ----------
@@ -173,10 +172,10 @@ def evaluate_readings(readings: Readings, present: Array) -> Array:
     nadir = np.concatenate([usable[:, :1], nadir[:, :-1]], axis=1)
     with np.errstate(invalid="ignore"):
         growth = (sums >= 1.2 * nadir - TOLERANCE_MM) & (sums - nadir >= 5.0 - TOLERANCE_MM)
-    has_targets = readings.has_targets[:, None]
+    has_targets = present.any(axis=1, keepdims=True)
     progressive = readings.new_lesion | readings.non_target_pd | (growth & has_targets)
     partial = sums <= 0.7 * usable[:, :1] + TOLERANCE_MM
-    others_gone = ~readings.has_non_target[:, None] | readings.non_target_cr
+    others_gone = ~non_target[:, None] | readings.non_target_cr
     measured = np.select(
         [~whole, readings.target_gone & others_gone, readings.target_gone | partial], [NE, CR, PR], SD
     )

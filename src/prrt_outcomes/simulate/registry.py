@@ -22,7 +22,6 @@ from prrt_outcomes.simulate.controls import (
     CONTROL_SOURCE,
     CURVE_ARM,
     CURVE_CONTROL,
-    Controls,
     derive_control_tables,
 )
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
@@ -51,7 +50,7 @@ class Simulation:
 
     tables: dict[str, pd.DataFrame]
     history: History
-    controls: Controls
+    controls: pd.DataFrame  # as `draw_controls` returns them
     curve_events: int  # of the published-like arm, as a publication would state them
 
 
@@ -194,16 +193,10 @@ def derive_patient_truth(history: History) -> pd.DataFrame:
 
 def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
     """Latent times and the hidden confounder of the historical controls."""
-    controls = simulation.controls
-    return pd.DataFrame(
-        {
-            "patient_id": simulation.tables["control_patients"]["patient_id"],
-            "grade": np.array(GRADES)[controls.baseline["grade"]],
-            "unmeasured": controls.baseline["unmeasured"].round(4),
-            "progression_days": controls.outcomes["progression_days"].round(1),
-            "death_days": controls.outcomes["death_days"],
-        }
-    )
+    hidden = simulation.controls[["grade", "unmeasured", "progression_days", "death_days"]]
+    hidden = hidden.assign(grade=np.array(GRADES)[hidden["grade"]])
+    hidden.insert(0, "patient_id", simulation.tables["control_patients"]["patient_id"])
+    return hidden.round({"unmeasured": 4, "progression_days": 1})
 
 
 def format_study(simulation: Simulation, settings: SimulationSettings, name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, select_codes, select_ids
+from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, select_codes
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
@@ -62,12 +62,11 @@ def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
     (CKD-EPI 2021).
     """
     days, around_cycle = _draw_visits(history, rng)
-    cycles = compute_cycle_days(history)
-    depth = _draw_depth(history, rng)
-    fall = _compute_fall(days, cycles, depth)
-    decline = _compute_decline(history, days, rng)
-    bulk = _compute_tumour_bulk(history, days)
     rows, visit = np.nonzero(np.isfinite(days))
+    known = np.where(np.isfinite(days), days, 0.0)
+    fall = _compute_fall(known, compute_cycle_days(history), _draw_depth(history, rng))
+    rises = {"creatinine": _compute_decline(history, known, rng)}
+    rises["chromogranin_a"] = _compute_tumour_bulk(history, known)
     parts = []
     for number, analyte in enumerate(ANALYTES):
         patient = analyte.log_sd * rng.normal(size=len(days))
@@ -77,17 +76,15 @@ def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
         log_value = (
             patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
         )
-        if analyte.name == "creatinine":
-            log_value = log_value + decline[row, column]
-        elif analyte.name == "chromogranin_a":
-            log_value = log_value + bulk[row, column]
+        if analyte.name in rises:
+            log_value = log_value + rises[analyte.name][row, column]
         parts.append(_format_analyte(history, number, row, days[row, column], log_value))
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.sort_values(["row", "day", "analyte"], kind="stable", ignore_index=True)
     row = frame["row"].to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, row),
+            "patient_id": select_codes(history.ids, row),
             "sample_date": history.derive_dates(row, frame["day"].to_numpy()),
             "analyte": select_codes(tuple(a.name for a in ANALYTES), frame["analyte"].to_numpy()),
             "sequence": np.ones(len(frame), dtype=int),
@@ -133,15 +130,9 @@ def _draw_depth(history: History, rng: Rng) -> Array:
 
 def _compute_fall(days: Array, cycles: Array, depth: Array) -> Array:
     """Fall of the logarithm of platelets: a wave after each cycle and a tenth of it for good."""
-    fall = np.zeros(days.shape)
-    for number in range(cycles.shape[1]):
-        with np.errstate(invalid="ignore"):
-            since = np.where(np.isfinite(days), days, 0.0) - cycles[:, [number]]
-        after = since > 0
-        part = np.where(after, since, 0.0) / NADIR_DAYS
-        wave = part**2 * np.exp(2.0 * (1.0 - part))
-        fall += np.where(after, depth[:, [number]] * (wave + 0.1 * np.minimum(part, 1.0)), 0.0)
-    return fall
+    part = np.maximum(days[:, :, None] - cycles[:, None, :], 0.0) / NADIR_DAYS
+    wave = part**2 * np.exp(2.0 * (1.0 - part)) + 0.1 * np.minimum(part, 1.0)
+    return (depth[:, None, :] * wave).sum(axis=2)
 
 
 def _compute_decline(history: History, days: Array, rng: Rng) -> Array:
@@ -149,15 +140,14 @@ def _compute_decline(history: History, days: Array, rng: Rng) -> Array:
     decline = history.settings.effects.egfr_decline_per_year
     mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
     slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
-    years = np.clip(np.where(np.isfinite(days), days, 0.0) / DAYS_PER_YEAR, 0.0, DECLINE_YEARS)
+    years = np.clip(days / DAYS_PER_YEAR, 0.0, DECLINE_YEARS)
     return -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2
 
 
 def _compute_tumour_bulk(history: History, days: Array) -> Array:
     """Logarithm of chromogranin A: down with treatment, up after progression."""
-    known = np.where(np.isfinite(days), days, 0.0)
-    down = 0.5 * (1.0 - np.exp(-np.maximum(known, 0.0) / 150.0))
-    since = np.maximum(known - history.progression_days[:, None], 0.0)
+    down = 0.5 * (1.0 - np.exp(-np.maximum(days, 0.0) / 150.0))
+    since = np.maximum(days - history.progression_days[:, None], 0.0)
     return np.minimum(since / DAYS_PER_YEAR * 0.8, 2.0) - down
 
 
@@ -238,7 +228,7 @@ def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
     ended = frame["last"].where((frame["last"] <= end[row]).to_numpy(), np.inf).to_numpy()
     return pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, row),
+            "patient_id": select_codes(history.ids, row),
             "onset_date": format_partial_dates(history.derive_dates(row, frame["onset"].to_numpy())),
             "term": select_codes((*TERMS, *NEOPLASMS), frame["term"].to_numpy()),
             "sequence": frame.groupby(["row", "onset", "term"]).cumcount().to_numpy() + 1,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 from operator import getitem
-from typing import Annotated, Any
+from typing import Annotated
 
+import pandas as pd
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
@@ -207,34 +208,17 @@ def apply_overrides(settings: SimulationSettings, overrides: Sequence[str]) -> S
                 faults.append(_fault(key, value, "is not a value", "a number, a date or a list"))
     if faults:
         raise InputError(faults)
-    return _validate(content)
+    try:
+        return SimulationSettings.model_validate(content)
+    except ValidationError as error:
+        found = [(".".join(map(str, fault["loc"])), fault) for fault in error.errors()]
+        faults = [_fault(key, str(f["input"])[:60], "does not fit", f["msg"]) for key, f in found]
+        raise InputError(faults) from None
 
 
 def list_setting_names(settings: SimulationSettings) -> tuple[str, ...]:
     """List the dotted names of all values that can be set, in their order."""
-
-    def walk(content: Any, prefix: str) -> list[str]:
-        if not isinstance(content, dict):
-            return [prefix]
-        return [name for key, inner in content.items() for name in walk(inner, f"{prefix}.{key}".lstrip("."))]
-
-    return tuple(walk(settings.model_dump(mode="json"), ""))
-
-
-def _validate(content: dict) -> SimulationSettings:
-    """Build the settings, or tell every fault in our words."""
-    try:
-        return SimulationSettings.model_validate(content)
-    except ValidationError as error:
-        known = list_setting_names(SimulationSettings())
-        faults = []
-        for fault in error.errors():
-            key = ".".join(str(part) for part in fault["loc"])
-            if fault["type"] == "extra_forbidden":
-                faults.append(_unknown_key(key, known))
-            else:
-                faults.append(_fault(key, str(fault["input"])[:60], "does not fit", fault["msg"]))
-        raise InputError(faults) from None
+    return tuple(pd.json_normalize(settings.model_dump(mode="json")).columns)
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> Problem:

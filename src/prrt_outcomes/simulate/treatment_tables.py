@@ -11,7 +11,6 @@ from prrt_outcomes.simulate.columns import (
     format_partial_dates,
     hide_values,
     select_codes,
-    select_ids,
 )
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
@@ -29,7 +28,7 @@ THERAPIES = (
     ("other", "interferon alfa", np.nan),
 )
 KINDS, DRUGS, DOSES_MG = (np.array(values) for values in zip(*THERAPIES, strict=True))
-SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(2, 8)
+LONG_ACTING, SHORT_ACTING, SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(8)
 PRIOR_SHARES = {SURGERY: 0.5, CHEMOTHERAPY: 0.2, TARGETED: 0.12, LIVER: 0.15, EXTERNAL: 0.06}
 # Share of progressions that are followed by another anticancer therapy, and its kind.
 NEXT_THERAPY_SHARE = 0.6
@@ -66,7 +65,7 @@ def derive_cycles(history: History, rng: Rng) -> pd.DataFrame:
     hidden = rng.random((3, size)) < history.settings.records.missing_share / 2
     return pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, rows),
+            "patient_id": select_codes(history.ids, rows),
             "cycle_date": history.derive_dates(rows, days[rows, column]),
             "radiopharmaceutical": select_codes(
                 PRODUCTS, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
@@ -111,7 +110,7 @@ def draw_therapies(
 def count_prior_lines(drawn: pd.DataFrame, patients: int) -> Array:
     """Lines before the first cycle: analogue, chemotherapy, targeted, liver-directed and external therapy."""
     prior = drawn[(drawn["start"] < 0) & (drawn["kind"] != SURGERY)]
-    prior = prior[["row", "kind"]].replace({"kind": {1: 0}}).drop_duplicates()
+    prior = prior[["row", "kind"]].replace({"kind": {SHORT_ACTING: LONG_ACTING}}).drop_duplicates()
     return np.bincount(prior["row"], minlength=patients)
 
 
@@ -127,7 +126,7 @@ def derive_therapies(history: History, drawn: pd.DataFrame, rng: Rng) -> pd.Data
     end[prior & (np.char.str_len(start.astype(str)) < 10)] = None
     frame = pd.DataFrame(
         {
-            "patient_id": select_ids(history.ids, row),
+            "patient_id": select_codes(history.ids, row),
             "start_date": start,
             "kind": select_codes(KINDS, kind),
             "drug": select_codes(DRUGS, kind),
@@ -147,8 +146,8 @@ def draw_diagnosis_days(history: History, rng: Rng) -> Array:
     return -np.floor(least + np.minimum(rng.exponential(900.0, len(least)), 5000.0))
 
 
-def _rows(row: Array, kind: Array, start: Array, end: Array) -> pd.DataFrame:
-    """Therapies in days."""
+def _rows(row: Array, kind: Array | int, start: Array, end: Array | float = np.inf) -> pd.DataFrame:
+    """Therapies in days; `end` infinite where it is not recorded."""
     return pd.DataFrame({"row": row, "kind": kind, "start": start, "end": end, "palliative": False})
 
 
@@ -176,18 +175,14 @@ def _draw_long_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame:
     kept = rng.random(cycles.shape) < WASHOUT_KEPT_SHARE
     before = rng.integers(29, 43, len(cycles))
     before = np.where(kept[:, -1], before, rng.integers(10, 27, len(cycles)))
-    row = np.flatnonzero(users)
-    parts = [_rows(row, np.zeros(len(row), dtype=int), -before[row].astype(float), np.full(len(row), np.inf))]
     soon = cycles + rng.integers(1, 5, cycles.shape)
     later = np.where(kept | ~followed, soon + 28, following - rng.integers(8, 27, cycles.shape))
     too_late = kept & (later > following - 28)
     too_soon = later < np.where(np.isfinite(soon), soon, 0.0) + 14
     later = np.where(too_late | too_soon | ~np.isfinite(cycles), np.inf, later)
-    for days in (soon, later):
-        row, column = np.nonzero(np.isfinite(days))
-        start = days[row, column]
-        parts.append(_rows(row, np.zeros(len(row), dtype=int), start, np.full(len(row), np.inf)))
-    return pd.concat(parts, ignore_index=True)
+    days = np.column_stack([np.where(users, -before, np.inf), soon, later])
+    row, column = np.nonzero(np.isfinite(days))
+    return _rows(row, LONG_ACTING, days[row, column])
 
 
 def _draw_short_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame:
@@ -198,7 +193,7 @@ def _draw_short_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame
     row, column = np.nonzero(np.isfinite(cycles))
     day = cycles[row, column]
     end = day - np.where(broken[row, column], 0, rng.integers(1, 3, len(row)))
-    return _rows(row, np.ones(len(row), dtype=int), day - rng.integers(18, 26, len(row)), end)
+    return _rows(row, SHORT_ACTING, day - rng.integers(18, 26, len(row)), end)
 
 
 def _draw_next(history: History, known_progression: Array, rng: Rng) -> pd.DataFrame:

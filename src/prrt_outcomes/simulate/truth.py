@@ -36,70 +36,56 @@ def compute_restricted_mean(times: Array, survival: Array, horizon: float) -> fl
     return float((np.concatenate([[1.0], survival[inside]]) * np.diff(edges)).sum())
 
 
-def compute_state_hazard_ratio(time: Array, event: Array, entry: Array, start: Array) -> float | None:
-    """Hazard ratio of a state that is entered once and kept (Cox, Breslow ties).
-
-    At risk from just after `entry`; `start` is infinite if the state is never entered, 0 if known at the start. None
-    where one of the two states has no event.
-    """
-    change = np.maximum(np.minimum(start, time), entry)
-    event = np.asarray(event, dtype=bool)
-    inside = start < time
-    distinct = np.unique(time[event])
-    outside_d, inside_d = (
-        np.bincount(np.searchsorted(distinct, time[event & state]), minlength=len(distinct))
-        for state in (~inside, inside)
-    )
-    outside_n = _count_at_risk(distinct, entry, change)
-    inside_n = _count_at_risk(distinct, change[inside], time[inside])
-    if outside_d.sum() == 0 or inside_d.sum() == 0:
-        return None
-    total = outside_d + inside_d
-    log_ratio = 0.0
-    for _ in range(50):
-        share = inside_n * np.exp(log_ratio) / np.maximum(outside_n + inside_n * np.exp(log_ratio), 1e-300)
-        score = (inside_d - total * share).sum()
-        information = (total * share * (1.0 - share)).sum()
-        step = np.clip(score / max(information, 1e-300), -1.0, 1.0)
-        log_ratio += step
-        if abs(step) < 1e-10:
-            break
-    return float(np.exp(log_ratio))
-
-
-def _count_at_risk(at: Array, entry: Array, end: Array) -> Array:
-    """Number of intervals (entry, end] that hold each time."""
-    return np.searchsorted(np.sort(entry), at, side="left") - np.searchsorted(np.sort(end), at, side="left")
-
-
-def compute_hazard_ratios(time: Array, event: Array, covariates: Array) -> Array:
+def compute_hazard_ratios(time: Array, event: Array, covariates: Array, entry: Array | None = None) -> Array:
     """Hazard ratios of a Cox model by Newton's method on sums over the risk sets (Breslow ties).
 
-    Made for very many patients, where a library that walks over the distinct times is slow and ties matter
-    little: with 30 events a day among 100,000 at risk Breslow and Efron agree to four digits.
+    Patients are at risk from just after `entry`, 0 where it is not given, to `time`. Made for very many patients, where
+    a library that walks over the distinct times is slow and ties matter little: with 30 events a day among 100,000 at
+    risk Breslow and Efron agree to four digits.
     """
-    order = np.argsort(-time, kind="stable")
-    times, happened = time[order], np.asarray(event, dtype=bool)[order]
-    x = covariates[order] - covariates.mean(axis=0)
-    terms = x.shape[1]
-    last_of_time = np.searchsorted(-times, -times[happened], side="right") - 1
-    first, second = np.triu_indices(terms)
-    products = x[:, first] * x[:, second]
-    beta = np.zeros(terms)
-    for _ in range(30):
-        weight = np.exp(x @ beta)
-        total = weight.cumsum()[last_of_time]
-        mean = (weight[:, None] * x).cumsum(axis=0)[last_of_time] / total[:, None]
-        square = (weight[:, None] * products).cumsum(axis=0)[last_of_time] / total[:, None]
-        score = (x[happened] - mean).sum(axis=0)
-        information = np.zeros((terms, terms))
-        information[first, second] = (square - mean[:, first] * mean[:, second]).sum(axis=0)
+    happened = np.asarray(event, dtype=bool)
+    x = (covariates - covariates.mean(axis=0)).T
+    first, second = np.triu_indices(len(x))
+    moments = np.vstack([np.ones(len(time)), x, x[first] * x[second]])
+    at, deaths = np.unique(time[happened], return_counts=True)
+    sides = []
+    for days in (time,) if entry is None else (time, entry):
+        order = np.argsort(-days)
+        later = np.searchsorted(-days[order], -at, side="right")
+        sides.append((x[:, order], moments[:, order], later))
+    beta = np.zeros(len(x))
+    for _ in range(50):
+        sums = [
+            (np.exp(beta @ own) * products).cumsum(axis=1)[:, later - 1] * (later > 0)
+            for own, products, later in sides
+        ]
+        total = sums[0] - sum(sums[1:])
+        mean, square = np.split(total[1:] / total[0], [len(x)])
+        score = x[:, happened].sum(axis=1) - mean @ deaths
+        information = np.zeros((len(x), len(x)))
+        information[first, second] = (square - mean[first] * mean[second]) @ deaths
         information = information + np.triu(information, 1).T
         step = np.clip(np.linalg.solve(information, score), -1.0, 1.0)
         beta = beta + step
         if np.abs(step).max() < 1e-9:
             break
     return np.exp(beta)
+
+
+def compute_state_hazard_ratio(time: Array, event: Array, entry: Array, start: Array) -> float | None:
+    """Hazard ratio of a state that is entered once and kept, as `compute_hazard_ratios`.
+
+    `start` is infinite if the state is never entered, 0 if known at the start. None where one of the two states has no
+    event.
+    """
+    event = np.asarray(event, dtype=bool)
+    inside = start < time
+    if not (event & inside).any() or not (event & ~inside).any():
+        return None
+    change = np.maximum(np.minimum(start, time), entry)
+    spells = np.concatenate([change, time[inside]]), np.concatenate([event & ~inside, event[inside]])
+    state = np.repeat([0.0, 1.0], [len(time), inside.sum()])[:, None]
+    return float(compute_hazard_ratios(*spells, state, np.concatenate([entry, change[inside]]))[0])
 
 
 TRUTH_SEED = 20151122
@@ -245,7 +231,7 @@ def _summarise_controls(
     found: dict[str, dict[str, float | None]] = {"pfs": {}, "os": {}}
     for name, like_cohort in (("unadjusted", False), ("att", True)):
         rng = np.random.default_rng([seed, int(like_cohort)])
-        controls = draw_controls(settings, patients, rng, like_cohort=like_cohort).outcomes
+        controls = draw_controls(settings, patients, rng, like_cohort=like_cohort)
         for endpoint in found:
             time = np.concatenate([drawn[f"{endpoint}_days"], controls[f"{endpoint}_days"]]).astype(float)
             event = np.concatenate([drawn[f"{endpoint}_event"], controls[f"{endpoint}_event"]]) == 1

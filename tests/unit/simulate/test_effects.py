@@ -165,8 +165,8 @@ def test_equal_values_switch_the_effect_of_the_radionuclide_off():
 
 
 def control_means(settings):
-    baseline = draw_controls(settings, 20_000, np.random.default_rng(1)).baseline
-    return baseline[["age_years", "grade", "ecog", "progressive", "unmeasured"]].astype(float).mean()
+    controls = draw_controls(settings, 20_000, np.random.default_rng(1))
+    return controls[["age_years", "grade", "ecog", "progressive", "unmeasured"]].astype(float).mean()
 
 
 def test_confounding_makes_the_controls_older_and_frailer():
@@ -190,7 +190,7 @@ def test_the_treatment_effect_is_that_of_the_settings():
         "effects.confounding_strength=0",
     )
     treated = derive_outcomes(draw_history(chosen, 10_000, 1))
-    controls = draw_controls(chosen, 10_000, np.random.default_rng(2)).outcomes
+    controls = draw_controls(chosen, 10_000, np.random.default_rng(2))
     for endpoint in ("pfs", "os"):
         time = np.concatenate([treated[f"{endpoint}_days"], controls[f"{endpoint}_days"]])
         event = np.concatenate([treated[f"{endpoint}_event"], controls[f"{endpoint}_event"]])

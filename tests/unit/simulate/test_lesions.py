@@ -33,10 +33,8 @@ def read(sums, *, new=(), non_target_pd=(), non_target_cr=False, gone=(), attend
         non_target_pd=flags(non_target_pd),
         non_target_cr=np.full((1, scans), non_target_cr),
         new_lesion=flags(new),
-        has_targets=np.array([True]),
-        has_non_target=np.array([non_target]),
     )
-    codes = evaluate_readings(readings, present)[0]
+    codes = evaluate_readings(readings, present, np.array([non_target]))[0]
     return " ".join("-" if code < 0 else RESPONSES[code] for code in codes)
 
 

@@ -84,10 +84,10 @@ def resolve_partial_dates(
         raise ValueError(f"rule of partial dates is one of {', '.join(RULES)}, not {rule}")
     earliest, latest = compute_date_range(text)
     point = {"first": earliest, "last": latest, "middle": _middle(text, precision, earliest)}[rule]
-    low = _tighten(earliest, lower, latest, smaller=False)
-    high = _tighten(latest, upper, earliest, smaller=True)
-    point = point.where(~(point < low), low)
-    return point.where(~(point > high), high)
+    lower, upper = (pd.Series(bound, text.index, dtype="datetime64[ns]") for bound in (lower, upper))
+    low = np.fmin(np.fmax(earliest, lower), latest)
+    high = np.fmax(np.fmin(latest, upper), earliest)
+    return pd.Series(np.fmin(np.fmax(point, low), high)).where(point.notna())
 
 
 def _middle(text: pd.Series, precision: pd.Series | None, earliest: pd.Series) -> pd.Series:
@@ -96,20 +96,6 @@ def _middle(text: pd.Series, precision: pd.Series | None, earliest: pd.Series) -
     month = earliest + pd.Timedelta(days=MIDDLE_DAY_OF_MONTH - 1)
     year = pd.to_datetime(text.where(length == 4).str.slice(0, 4) + MIDDLE_OF_YEAR, format="%Y-%m-%d")
     return earliest.where(length != 7, month).where(length != 4, year.astype("datetime64[ns]"))
-
-
-def _tighten(
-    edge: pd.Series, bound: pd.Series | pd.Timestamp | None, far_edge: pd.Series, *, smaller: bool
-) -> pd.Series:
-    """Move one edge of the range to the bound, yet never beyond the other edge."""
-    if bound is None:
-        return edge
-    bound = bound if isinstance(bound, pd.Series) else pd.Series(pd.Timestamp(bound), index=edge.index)
-    if smaller:
-        moved = edge.where(~(bound < edge), bound)
-        return moved.where(~(moved < far_edge), far_edge)
-    moved = edge.where(~(bound > edge), bound)
-    return moved.where(~(moved > far_edge), far_edge)
 
 
 def _spread(unique: np.ndarray, codes: np.ndarray, index: pd.Index) -> pd.Series:

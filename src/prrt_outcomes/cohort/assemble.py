@@ -17,8 +17,6 @@ from prrt_outcomes.tables.check import check_group_names, check_keys, check_valu
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.parse import (
     CellFaults,
-    ParsedTable,
-    TextColumn,
     list_problems,
     parse_columns,
     parsed_fields,
@@ -27,7 +25,6 @@ from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
 
 TIME_COLUMNS = ("time", "entry_time")
-_NO_PLACES = (np.array([], dtype=np.int64), np.array([], dtype=object))
 
 
 @dataclass(frozen=True)
@@ -48,14 +45,6 @@ class CohortTable:
     used: tuple[tuple[str, frozenset[str]], ...]
 
 
-@dataclass(frozen=True)
-class _Part:
-    frame: pd.DataFrame
-    lines: np.ndarray
-    labels: np.ndarray
-    problems: list[Problem]
-
-
 def assemble_table(
     table: str,
     sources: Sequence[TableSource],
@@ -72,7 +61,8 @@ def assemble_table(
     """
     fields = parsed_fields(table, extra_columns)
     n_files = len({source.file for source in sources})
-    parts, problems, used = [], [], []
+    frames, problems, used = [], [], []
+    lines, labels = [np.array([], dtype=np.int64)], [np.array([], dtype=object)]
     n_rows = n_filtered = n_empty = 0
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
@@ -87,16 +77,20 @@ def assemble_table(
         n_filtered += mapped.n_filtered
         mapped, n_left = _filter_empty(table, mapped)
         n_empty += n_left
-        parts.append(_parse_part(table, label, mapped, source, extra_columns))
+        lines.append(mapped.lines)
+        labels.append(np.full(len(mapped.lines), label, dtype=object))
+        frame, faults = _parse(table, mapped, source, extra_columns)
+        frames.append(frame)
         problems += [replace(p, table=label) if p.table == table else p for p in mapped.problems]
-        problems += parts[-1].problems
-    stacked = _stack(parts) if parts else _Part(empty_table(table, extra_columns), *_NO_PLACES, [])
-    faults = check_keys(table, stacked.frame, stacked.lines, stacked.labels)
-    problems += list_problems(stacked.labels, faults, stacked.lines)
-    frame = conform_table(table, stacked.frame, extra_columns)
-    attrition = _count_losses(table, n_rows, n_filtered, n_empty) if parts else []
-    problems = list(dict.fromkeys(problems))
-    return CohortTable(frame, stacked.lines, stacked.labels, tuple(problems), tuple(attrition), tuple(used))
+        problems += list_problems(labels[-1], faults, lines[-1])
+    stacked = [frame for frame in frames if len(frame)] or frames[:1] or [empty_table(table, extra_columns)]
+    frame = pd.concat(stacked, ignore_index=True)
+    places = np.concatenate(lines), np.concatenate(labels)
+    faults = check_keys(table, frame, *places)
+    problems += list_problems(places[1], faults, places[0])
+    frame = conform_table(table, frame, extra_columns)
+    attrition = _count_losses(table, n_rows, n_filtered, n_empty) if frames else []
+    return CohortTable(frame, *places, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
 
 
 def source_key(source: TableSource) -> str:
@@ -114,36 +108,28 @@ def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
     if not is_empty.any():
         return mapped, 0
     kept = np.flatnonzero(~is_empty)
-    columns = {
-        name: TextColumn(column.texts.take(kept), column.written.take(kept), column.format)
-        for name, column in mapped.columns.items()
-    }
+    columns = {name: column.take(kept) for name, column in mapped.columns.items()}
     return replace(mapped, columns=columns, lines=mapped.lines[kept]), int(is_empty.sum())
 
 
-def _parse_part(
-    table: str, label: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
-) -> _Part:
-    n_rows = len(mapped.lines)
-    parsed = parse_columns(table, mapped.columns, n_rows, extra_columns)
-    parsed = _convert_times(table, parsed, source)
+def _parse(
+    table: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[CellFaults]]:
+    """Typed columns of one file, with times in days and cells at fault missing, and these faults."""
+    parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
+    frame = parsed.frame
+    if table in TIMED_TABLES:
+        frame = frame.assign(
+            **{name: frame[name] * TIME_UNIT_DAYS[source.time_unit] for name in TIME_COLUMNS}
+        )
     written = {name: column.written for name, column in mapped.columns.items()}
-    faults = list(parsed.faults)
-    faults += check_values(parsed_fields(table, extra_columns), parsed.frame, parsed.failed, written)
+    faults = [
+        *parsed.faults,
+        *check_values(parsed_fields(table, extra_columns), frame, parsed.failed, written),
+    ]
     if load_schema(table).extra_columns:
-        faults += check_group_names(parsed.frame, extra_columns)
-    labels = np.full(n_rows, label, dtype=object)
-    problems = list_problems(labels, faults, mapped.lines)
-    return _Part(_mask_errors(parsed.frame, faults), mapped.lines, labels, problems)
-
-
-def _convert_times(table: str, parsed: ParsedTable, source: TableSource) -> ParsedTable:
-    """Times in days, whatever unit the file has."""
-    factor = TIME_UNIT_DAYS[source.time_unit]
-    if table not in TIMED_TABLES or factor == 1:
-        return parsed
-    times = {name: parsed.frame[name] * factor for name in TIME_COLUMNS}
-    return replace(parsed, frame=parsed.frame.assign(**times))
+        faults += check_group_names(frame, extra_columns)
+    return _mask_errors(frame, faults), faults
 
 
 def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:
@@ -155,18 +141,6 @@ def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFr
             is_wrong[fault.positions] = True
             masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
     return frame.assign(**masked)
-
-
-def _stack(parts: Sequence[_Part]) -> _Part:
-    if len(parts) == 1:
-        return parts[0]
-    filled = [part.frame for part in parts if len(part.frame)] or [parts[0].frame]
-    return _Part(
-        pd.concat(filled, ignore_index=True),
-        np.concatenate([part.lines for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        [],
-    )
 
 
 def _count_losses(table: str, n_rows: int, n_filtered: int, n_empty: int) -> list[dict]:

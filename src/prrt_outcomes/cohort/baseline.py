@@ -6,19 +6,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 
-CATEGORIES = (
-    "sex",
-    "tumour_group",
-    "tumour_type",
-    "grade",
-    "functioning",
-    "radionuclide",
-    "progressive_at_baseline",
-    "liver_metastases",
-    "bone_metastases",
-    "krenning_score",
-    "ecog",
-)
+NUMBERS = ("age_years", "ki67_percent", "karnofsky", "prior_lines")
 ORDER = (
     "age_years", "sex", "tumour_group", "tumour_type", "grade", "ki67_percent", "functioning", "liver_metastases",
     "bone_metastases", "progressive_at_baseline", "krenning_score", "ecog", "karnofsky", "prior_lines", "radionuclide",
@@ -47,7 +35,7 @@ def summarise_baseline(analysis_set: pd.DataFrame) -> pd.DataFrame:
     for term in ORDER:
         if term not in frame or frame[term].isna().all():
             continue
-        count = _count_levels if term in CATEGORIES else _describe_number
+        count = _describe_number if term in NUMBERS else _count_levels
         parts += [count(frame, term, groups).assign(group_by=name) for name, groups in groupings]
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))

@@ -16,7 +16,7 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.tables.parse import CellFaults, find_faults
+from prrt_outcomes.tables.parse import CellFaults, find_faults, list_cells
 from prrt_outcomes.tables.schema import load_schema
 
 
@@ -126,25 +126,21 @@ def _gather_patient_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple
 
 
 def _by_patient(table: str, frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
-    is_first = frame["patient_id"].notna() & ~frame["patient_id"].duplicated()
-    index = pd.Index(frame["patient_id"][is_first])
-    kept = is_first.to_numpy(bool)
-    earliest, latest = compute_column_range(table, frame, column)
-    return pd.Series(earliest[kept], index=index), pd.Series(latest[kept], index=index)
+    first = frame.dropna(subset="patient_id").drop_duplicates("patient_id")
+    earliest, latest = compute_column_range(table, first, column)
+    return pd.Series(earliest, index=first["patient_id"]), pd.Series(latest, index=first["patient_id"])
 
 
 def _describe(
     order: DateOrder, frame: pd.DataFrame, positions: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> CellFaults:
-    values = frame[order.column].iloc[positions]
-    is_date = pd.api.types.is_datetime64_dtype(values.dtype)
-    found = (values.dt.strftime("%Y-%m-%d") if is_date else values.astype("string")).tolist()
     limit = low if order.wrong == "before" else high
     words = WORDS.get(order.reference, order.reference)
     place = order.reference if order.reference in frame else words.removeprefix("the ")
     days = pd.Series(limit[positions]).dt.strftime("%Y-%m-%d")
     expected = [f"a date not {order.wrong} {day} ({place})" for day in days]
     problem = f"{order.what} {order.wrong} {words}"
+    found = list_cells(frame[order.column], positions)
     return CellFaults(order.column, positions, found, problem, expected, order.severity)
 
 
@@ -183,11 +179,9 @@ def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | No
     if data_cutoff is None:
         return []
     faults: list[CellFaults] = []
+    limit = np.datetime64(data_cutoff, "ns")
     for column in FOLLOW_UP_DATES:
         earliest, _ = compute_column_range("follow_up", follow_up, column)
-        is_late, expected = (
-            earliest > np.datetime64(data_cutoff, "ns"),
-            f"censored at the cut-off {data_cutoff}",
-        )
+        is_late, expected = earliest > limit, f"censored at the cut-off {data_cutoff}"
         faults += find_faults(follow_up, column, is_late, "after the data cut-off", expected, "warning")
     return faults

@@ -6,18 +6,12 @@ cohort.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+import pandas as pd
+
+from prrt_outcomes.cohort.settings import UNKNOWN, WHOLE
 from prrt_outcomes.tables.schema import load_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
-WHOLE = "all"
-UNKNOWN = "unknown"
-DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 
 
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
@@ -30,24 +24,17 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     is ``all``.
     Raises KeyError when the column is absent.
     """
-    import pandas as pd
-
     if group_by == WHOLE:
         return pd.Series(pd.Categorical([WHOLE] * len(frame), ordered=True), index=frame.index)
     values = frame[group_by]
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        order = [str(level) for level in values.cat.categories]
-    elif isinstance(values.dtype, pd.BooleanDtype):
-        order = ["false", "true"]
-    else:
-        order = sorted(str(value) for value in values.dropna().unique())
     text = values.astype("string").fillna(UNKNOWN)
     if isinstance(values.dtype, pd.BooleanDtype):
         text = text.str.lower()
     present = set(text.unique())
+    is_ordered = isinstance(values.dtype, pd.CategoricalDtype)
+    order = [str(level) for level in values.cat.categories] if is_ordered else sorted(present)
     levels = [level for level in order if level in present and level != UNKNOWN]
-    if UNKNOWN in present:
-        levels.append(UNKNOWN)
+    levels += [UNKNOWN] if UNKNOWN in present else []
     return pd.Series(pd.Categorical(text, categories=levels, ordered=True), index=frame.index)
 
 
@@ -73,8 +60,6 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
 
     A category keeps schema order and only the levels that occur.
     """
-    import pandas as pd
-
     columns: dict[str, pd.Series] = {}
     for name in names:
         values = frame[name]
@@ -89,8 +74,6 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
 
 def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> dict[str, str]:
     """Reference level of each categorical covariate, as `choose_reference`."""
-    import pandas as pd
-
     references = {}
     for name in covariates.columns:
         if isinstance(covariates[name].dtype, pd.CategoricalDtype):
@@ -122,14 +105,8 @@ def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     Returns the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that
     stands there already is kept, an empty tumour type stays empty.
     """
-    import pandas as pd
-
     levels = load_schema("analysis_set").field("tumour_group").codes
-    kind = pd.CategoricalDtype(list(levels), ordered=True)
-    if "tumour_type" in patients:
-        derived = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE)
-    else:
-        derived = pd.Series(pd.NA, index=patients.index, dtype="string")
+    group = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE).astype("string")
     if "tumour_group" in patients:
-        derived = patients["tumour_group"].astype("string").fillna(derived.astype("string"))
-    return patients.assign(tumour_group=derived.astype(kind))
+        group = patients["tumour_group"].astype("string").fillna(group)
+    return patients.assign(tumour_group=group.astype(pd.CategoricalDtype(list(levels), ordered=True)))

@@ -59,9 +59,7 @@ def map_table(
         if read is not None:
             column, names = read
             used |= set(names)
-            if len(kept) < raw.n_rows:
-                column = TextColumn(column.texts.take(kept), column.written.take(kept), column.format)
-            columns[field.name] = column
+            columns[field.name] = column if len(kept) == raw.n_rows else column.take(kept)
     return MappedTable(
         columns,
         raw.lines[kept],
@@ -190,7 +188,7 @@ def format_scalar(value: object) -> str:
 
 
 def _repeat(text: str, n_rows: int) -> TextColumn:
-    values = pa.array([text], pa.string()).take(pa.array([0] * n_rows, pa.int32()))
+    values = pa.repeat(pa.scalar(text, pa.string()), n_rows)
     texts = values if text else pa.nulls(n_rows, pa.string())
     return TextColumn(texts, values, TextFormat())
 
@@ -220,12 +218,9 @@ def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.A
 def _translate(texts: pa.Array, values: Mapping[str, object], source: TableSource, field: Field) -> pa.Array:
     """The file's values in our words; a value that the mapping does not name stays as it is."""
     encoded = texts.dictionary_encode()
+    mark = source.decimal if field.type in ("number", "integer") else "."
     known = {
-        theirs: None
-        if ours is None
-        else format_scalar(ours).replace(".", source.decimal)
-        if field.type in ("number", "integer")
-        else format_scalar(ours)
+        theirs: None if ours is None else format_scalar(ours).replace(".", mark)
         for theirs, ours in values.items()
     }
     translated = [known.get(text, text) for text in encoded.dictionary.to_pylist()]

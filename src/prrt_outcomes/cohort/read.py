@@ -17,8 +17,8 @@ from prrt_outcomes.cohort.chronology import (
     filter_after_cutoff,
 )
 from prrt_outcomes.cohort.consistency import check_consistency, check_references, find_missing_parents
-from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, derive_tumour_group
-from prrt_outcomes.cohort.settings import check_level_counts
+from prrt_outcomes.cohort.grouping import derive_tumour_group
+from prrt_outcomes.cohort.settings import DERIVED_COLUMNS, check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, study_problem, suggest
@@ -45,11 +45,6 @@ class CohortResult:
     problems: tuple[Problem, ...]
     attrition: pd.DataFrame
     lines: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def has_errors(self) -> bool:
-        """Whether a problem stops the run."""
-        return has_errors(self.problems)
 
 
 class _Reader:

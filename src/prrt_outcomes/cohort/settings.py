@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prrt_outcomes.cohort.grouping import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
-from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.study.model import Study
 
+WHOLE = "all"
+UNKNOWN = "unknown"
+DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 MOST_LEVELS = 30
 
 
-@dataclass(frozen=True)
-class Column:
-    """What a setting can know of a column of patients: its type, and its levels where the schema fixes them."""
-
-    type: str
-    levels: tuple[str, ...] = ()
-
-
-def list_columns(study: Study) -> dict[str, Column]:
+def list_columns(study: Study) -> dict[str, Field]:
     """Columns of patients that a study can name: of the schema, derived ones and its own."""
     schema = load_schema("patients")
-    derived = [load_schema("analysis_set").field(name) for name in DERIVED_COLUMNS]
-    fields = (*schema.fields, *derived)
-    columns = {field.name: Column(field.type, tuple(map(str, field.codes))) for field in fields}
-    columns |= {name: Column(kind) for name, kind in study.extra_columns.items()}
-    return {name: column for name, column in columns.items() if name not in schema.key}
+    derived = (load_schema("analysis_set").field(name) for name in DERIVED_COLUMNS)
+    own = (Field(name, kind, name, "") for name, kind in study.extra_columns.items())
+    return {field.name: field for field in (*schema.fields, *derived, *own) if field.name not in schema.key}
 
 
 def check_settings(study: Study) -> tuple[Problem, ...]:
@@ -91,7 +83,7 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
 Fault = tuple[tuple, Any, str, str]
 
 
-def _check_analysis(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
     """Groupings, covariates, strata and reference levels name columns of patients."""
     analysis = study.analysis
     for key, types in (
@@ -107,7 +99,7 @@ def _check_analysis(study: Study, columns: dict[str, Column]) -> Iterator[Fault]
         yield from _check_levels(place, name, (level,), columns, numbered=False)
 
 
-def _check_controls(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+def _check_controls(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
     """Comparisons are within columns of patients and adjust for them."""
     for index, control in enumerate(study.controls):
         for name, levels in control.within.items():
@@ -118,7 +110,7 @@ def _check_controls(study: Study, columns: dict[str, Column]) -> Iterator[Fault]
         yield from _check_names(adjusted, getattr(control, "covariates", ()), columns, COVARIATE_TYPES)
 
 
-def _check_endpoints(study: Study, columns: dict[str, Column]) -> Iterator[Fault]:
+def _check_endpoints(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
     """Endpoints name criteria that the study derives and origins that are dates of patients."""
     criteria = study.response.criterion_names
     for index, endpoint in enumerate(study.endpoints):
@@ -144,7 +136,7 @@ def _check_claims(study: Study) -> Iterator[Fault]:
 def _check_names(
     place: tuple,
     names: Sequence[str],
-    columns: dict[str, Column],
+    columns: dict[str, Field],
     types: Sequence[str],
     *,
     numbered: bool = True,
@@ -161,10 +153,10 @@ def _check_names(
 
 
 def _check_levels(
-    place: tuple, name: str, levels: Sequence[str], columns: dict[str, Column], *, numbered: bool = True
+    place: tuple, name: str, levels: Sequence[str], columns: dict[str, Field], *, numbered: bool = True
 ) -> Iterator[Fault]:
     """Each level is one that the column can have, where the schema fixes them."""
-    known = columns[name].levels if name in columns else ()
+    known = tuple(map(str, columns[name].codes)) if name in columns else ()
     for index, level in enumerate(levels):
         if known and level not in (*known, UNKNOWN):
             here = (*place, index) if numbered else place

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from prrt_outcomes.errors import nearest_name
-from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults, find_faults
+from prrt_outcomes.errors import suggest
+from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults, find_faults, list_cells
 from prrt_outcomes.tables.schema import Field, load_schema
 
-CODE, LOW, HIGH, FILLED, PATTERN = "codes", "minimum", "maximum", "not_nullable", "pattern"
+NO_CODE = "not in the list of codes"
 GROUP_COLUMNS = ("centre_id",)
 
 
@@ -32,19 +33,50 @@ def check_values(
     """
     faults = []
     for field in fields:
-        for check, positions in _find_failures(field, frame[field.name]).items():
-            if check == FILLED:
-                positions = _find_empty(field.name, positions, failed)
+        name, values = field.name, frame[field.name]
+        for is_wrong, problem, expected, severity in _apply_rules(field, values, failed.get(name)):
+            positions = np.flatnonzero(pd.array(is_wrong, dtype="boolean").fillna(False))
             if len(positions):
-                found = _written_values(field, frame, written, positions)
-                faults.append(_describe(field, check, positions, found))
-        positions = _find_implausible(field, frame[field.name])
-        if len(positions):
-            found = _written_values(field, frame, written, positions)
-            expected = _range(field, *(field.plausible or (None, None)))
-            faults.append(CellFaults(field.name, positions, found, "implausible", expected, "warning"))
-        faults += _find_missing_words(field, frame[field.name])
+                is_written = name in written
+                found = (
+                    written[name].take(positions).to_pylist() if is_written else list_cells(values, positions)
+                )
+                wanted = _suggest_codes(field, found) if problem == NO_CODE else expected
+                faults.append(CellFaults(name, positions, found, problem, wanted, severity))
+        faults += _find_missing_words(field, values)
     return faults
+
+
+def _apply_rules(
+    field: Field, values: pd.Series, failed: np.ndarray | None
+) -> Iterator[tuple[Any, str, str, str]]:
+    """For each rule of a column the cells that break it, what is wrong, what is expected, and how severe that is.
+
+    An empty cell breaks a rule only where the column must be filled: one that the file has (`failed` is there), and
+    whose text could be read.
+    """
+    low, high = _bounds(field)
+    allowed = _range(field, field.minimum, field.maximum)
+    if field.codes:
+        yield values.notna() & ~values.isin(list(field.codes)), NO_CODE, "", "error"
+    if high is not None:
+        yield values > high, "out of range", allowed, "error"
+    if low is not None:
+        yield values < low, "out of range", allowed, "error"
+    if field.required and failed is not None:
+        yield values.isna() & ~failed, "empty", f"a value: {field.description}", "error"
+    if field.pattern:
+        expected = "a name of small letters, digits and _ that begins with a letter"
+        yield (
+            ~values.str.fullmatch(field.pattern).fillna(True).astype(bool),
+            "not a valid name",
+            expected,
+            "error",
+        )
+    if field.plausible is not None:
+        is_odd = (values < field.plausible[0]) | (values > field.plausible[1])
+        is_allowed = (values >= low) & (values <= high)
+        yield is_odd & is_allowed, "implausible", _range(field, *field.plausible), "warning"
 
 
 def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
@@ -58,36 +90,6 @@ def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
     return find_faults(values.to_frame(), field.name, is_word[codes], problem, expected, "warning")
 
 
-def _find_empty(column: str, positions: np.ndarray, failed: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Empty cells of a column that the file has; what it lacks, or could not be read, is told elsewhere."""
-    return positions[~failed[column][positions]] if column in failed else positions[:0]
-
-
-def _written_values(
-    field: Field, frame: pd.DataFrame, written: Mapping[str, pa.Array], positions: np.ndarray
-) -> list[str]:
-    if field.name in written:
-        return written[field.name].take(positions).to_pylist()
-    return frame[field.name].iloc[positions].astype("string").fillna("").tolist()
-
-
-def _find_failures(field: Field, values: pd.Series) -> dict[str, np.ndarray]:
-    """Rows that fail each check of a column; an empty cell fails only where the column must be filled."""
-    low, high = _bounds(field)
-    failed = {}
-    if field.codes:
-        failed[CODE] = values.notna() & ~values.isin(list(field.codes))
-    if high is not None:
-        failed[HIGH] = values > high
-    if low is not None:
-        failed[LOW] = values < low
-    if field.required:
-        failed[FILLED] = values.isna()
-    if field.pattern:
-        failed[PATTERN] = ~values.str.fullmatch(field.pattern).fillna(True).astype(bool)
-    return {check: np.flatnonzero(rows.fillna(False).to_numpy(bool)) for check, rows in failed.items()}
-
-
 def _bounds(field: Field) -> tuple:
     """Bounds in the type of the column; ISO texts of partial dates compare in the order of time."""
     if field.type == "date" and field.minimum is not None:
@@ -97,46 +99,21 @@ def _bounds(field: Field) -> tuple:
     return field.minimum, field.maximum
 
 
-def _describe(field: Field, check: str, positions: np.ndarray, found: list[str]) -> CellFaults:
-    if check == CODE:
-        allowed = [
-            f"{text}; list {value.strip()} under missing in study.yaml if it means missing"
-            if value.strip().lower() in MISSING_WORDS
-            else text
-            for text, value in zip(_nearest_codes(field, found), found, strict=True)
-        ]
-        return CellFaults(field.name, positions, found, "not in the list of codes", allowed)
-    if check == PATTERN:
-        expected = "a name of small letters, digits and _ that begins with a letter"
-        return CellFaults(field.name, positions, found, "not a valid name", expected)
-    if check == FILLED:
-        return CellFaults(field.name, positions, found, "empty", f"a value: {field.description}")
-    expected = _range(field, field.minimum, field.maximum)
-    return CellFaults(field.name, positions, found, "out of range", expected)
-
-
 def _range(field: Field, low: float | str | None, high: float | str | None) -> str:
     unit = f" {field.unit}" if field.unit else ""
     low, high = (b if b is None or isinstance(b, str) else f"{b:.10g}" for b in (low, high))
     return f"at least {low}{unit}" if high is None else f"{low} to {high}{unit}"
 
 
-def _nearest_codes(field: Field, found: Sequence[str]) -> list[str]:
-    """Allowed codes, led by the one that was probably meant; the nearest is sought once a distinct value."""
+def _suggest_codes(field: Field, found: Sequence[str]) -> list[str]:
+    """Allowed codes for each cell, led by the one that was probably meant, and what to do if it means missing."""
     codes = [str(code) for code in field.codes]
-    allowed = f"one of {', '.join(codes)}"
-    near = {value: nearest_name(value.strip().replace(" ", "_"), codes) for value in set(found)}
-    return [f"did you mean {near[value]}? {allowed}" if near[value] else allowed for value in found]
-
-
-def _find_implausible(field: Field, values: pd.Series) -> np.ndarray:
-    """Rows beyond the plausible bounds, yet within the range, which is told as an error."""
-    if field.plausible is None:
-        return np.array([], dtype=int)
-    numbers = values.astype("Float64").to_numpy("float64", na_value=np.nan)
-    lowest, highest = _bounds(field)
-    low, high = field.plausible
-    return np.flatnonzero((numbers >= lowest) & (numbers <= highest) & ((numbers < low) | (numbers > high)))
+    wanted = {}
+    for value in set(found):
+        wanted[value] = suggest(value.strip().replace(" ", "_"), codes, f"one of {', '.join(codes)}")
+        if value.strip().lower() in MISSING_WORDS:
+            wanted[value] += f"; list {value.strip()} under missing in study.yaml if it means missing"
+    return [wanted[value] for value in found]
 
 
 def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> list[CellFaults]:

@@ -12,8 +12,10 @@ from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.tables.schema import load_schema
 
 PRECISION = pd.CategoricalDtype(["year", "month", "day"], ordered=True)
+# A code is text until a typed frame makes it a category of its table.
 DTYPES: dict[str, Any] = {
     "string": pd.StringDtype("python"),
+    "code": pd.StringDtype("python"),
     "partial": pd.StringDtype("python"),
     "category": "category",
     "integer": pd.Int64Dtype(),

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem, shorten
-from prrt_outcomes.tables.frames import typed_columns
+from prrt_outcomes.tables.frames import DTYPES
 from prrt_outcomes.tables.schema import Field, load_schema
 
 LONGEST_VALUE = 60
@@ -42,14 +42,18 @@ class CellFaults:
 def find_faults(
     frame: pd.DataFrame, column: str, is_wrong: Any, problem: str, expected: str, severity: str = "error"
 ) -> list[CellFaults]:
-    """The cells of a column that are wrong, as at most one fault; days as ISO dates."""
+    """The cells of a column that are wrong, as at most one fault."""
     positions = np.flatnonzero(pd.array(is_wrong, dtype="boolean").fillna(False))
     if not len(positions):
         return []
-    values = frame[column].iloc[positions]
-    is_date = pd.api.types.is_datetime64_dtype(values.dtype)
-    found = values.dt.strftime("%Y-%m-%d") if is_date else values.astype("string").fillna("")
-    return [CellFaults(column, positions, found.tolist(), problem, expected, severity)]
+    return [CellFaults(column, positions, list_cells(frame[column], positions), problem, expected, severity)]
+
+
+def list_cells(values: pd.Series, positions: np.ndarray) -> list[str]:
+    """Texts of some typed cells, days as ISO dates; empty where one is missing."""
+    chosen = values.iloc[positions]
+    is_date = pd.api.types.is_datetime64_dtype(chosen.dtype)
+    return (chosen.dt.strftime("%Y-%m-%d") if is_date else chosen.astype("string")).fillna("").tolist()
 
 
 def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
@@ -181,9 +185,6 @@ def _parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tupl
     return text.mask(pd.Series(part), strings), faulty
 
 
-EXTRA_FIELD_TYPES = {"category": "string"}
-
-
 @dataclass(frozen=True)
 class TextColumn:
     """One column as text: ``texts`` as the parser shall read them, ``written`` as they stand in the file."""
@@ -191,6 +192,10 @@ class TextColumn:
     texts: pa.Array
     written: pa.Array
     format: TextFormat
+
+    def take(self, positions: np.ndarray) -> TextColumn:
+        """The same column with some of its rows."""
+        return TextColumn(self.texts.take(positions), self.written.take(positions), self.format)
 
 
 @dataclass(frozen=True)
@@ -217,18 +222,17 @@ def parse_columns(
     parsed: dict[str, pd.Series] = {}
     faults: list[CellFaults] = []
     failed: dict[str, np.ndarray] = {}
-    dtypes = typed_columns(table, extra_columns)
     for field in parsed_fields(table, extra_columns):
         if field.name in columns:
             values, found, bad = _parse_column(field, columns[field.name])
             faults += found
             failed[field.name] = bad
         else:
-            values = pd.Series(index=range(n_rows), dtype=_holding(field, dtypes))
+            values = pd.Series(index=range(n_rows), dtype=DTYPES[field.type])
         if field.key_default is not None:
-            untouched = failed.get(field.name)
-            fill = values.isna() if untouched is None else values.isna() & ~untouched
-            values = values.mask(fill, field.key_default)
+            values = values.mask(
+                values.isna() & ~failed.get(field.name, np.zeros(n_rows, bool)), field.key_default
+            )
         parsed[field.name] = values
     return ParsedTable(pd.DataFrame(parsed, index=range(n_rows)), tuple(faults), failed)
 
@@ -239,17 +243,14 @@ def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) ->
     extra = (extra_columns or {}) if schema.extra_columns else {}
     return schema.fields + tuple(
         Field(
-            name, EXTRA_FIELD_TYPES.get(kind, kind), name, "Column beyond the schema, declared in the study"
+            name,
+            "string" if kind == "category" else kind,
+            name,
+            "Column beyond the schema, declared in the study",
         )
         for name, kind in extra.items()
         if name not in schema.names
     )
-
-
-def _holding(field: Field, dtypes: Mapping[str, Any]) -> Any:
-    if field.type in ("string", "code", "partial"):
-        return pd.StringDtype("python")
-    return dtypes[field.name]
 
 
 def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[CellFaults], np.ndarray]:

@@ -124,11 +124,7 @@ def format_interval(value: Any, low: Any, high: Any, formatter=format_number, *,
     formatter : how one number is written
     status : code of the table's status column
     """
-    text = formatter(value)
-    if not text:
-        words = describe_status(status) or NOT_ESTIMABLE
-        reach = format_range(low, high, formatter)
-        return f"{words} ({reach})" if reach else words
+    text = formatter(value) or describe_status(status) or NOT_ESTIMABLE
     reach = format_range(low, high, formatter)
     return f"{text} ({reach})" if reach else text
 

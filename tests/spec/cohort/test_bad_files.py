@@ -7,6 +7,8 @@ import io
 import pandas as pd
 import pytest
 
+from prrt_outcomes.errors import has_errors
+
 PATIENTS = "patient_id,centre_id,sex\nP1,c1,male\nP2,c1,female\n"
 FOLLOW_UP = "patient_id,last_contact_date,vital_status\nP1,2015-01-01,alive\nP2,2015-01-01,alive\n"
 
@@ -145,7 +147,7 @@ def test_faults_of_all_tables_come_at_once(read_study):
             "lesions": "",
         }
     )
-    assert result.has_errors
+    assert has_errors(result.problems)
     assert {(p.table, p.row, p.column) for p in result.problems if p.severity == "error"} == {
         ("patients", 2, "sex"),
         ("patients", 3, "age_years"),

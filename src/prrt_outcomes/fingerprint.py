@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import CodeType
 
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -28,6 +29,7 @@ DISTRIBUTIONS = (
     "statsmodels",
 )
 CODE_SUFFIXES = (".py", ".pyc", ".so")
+BOOK = Path(".snakemake") / "code.json"  # of a results folder: the modules as the last run read them
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Module:
     """What a fingerprint needs of one module."""
 
     stamp: str  # time and size of the file when it was read
-    digest: str  # of the syntax tree without docstrings; comments and layout are not in a tree
+    digest: str  # of the compiled code without docstrings; comments and layout are not in it
     ours: tuple[str, ...]  # dotted names of our modules that it imports at run time, also inside functions
     foreign: tuple[str, ...]  # names of the other packages that it imports
 
@@ -179,12 +181,12 @@ def _read_book(book: Path) -> dict[str, Module]:
 
 
 def _parse_module(name: str, path: Path, stamp: str) -> Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     imported = [found for node in _import_nodes(tree) for found in _imported_names(node, package)]
     ours = {module for text in imported for module in [_enclosing_module(text)] if module}
     foreign = {text.partition(".")[0] for text in imported} - {PACKAGE}
-    digest = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
+    digest = _hash_code(compile(tree, "", "exec", dont_inherit=True, optimize=2)).hex()
     return Module(stamp, digest, tuple(sorted(ours - {name})), tuple(sorted(foreign)))
 
 
@@ -220,17 +222,18 @@ def _imported_names(node: ast.Import | ast.ImportFrom, package: str) -> list[str
     return [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """The tree without docstrings; they are words for readers and change no number."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            body[:1] = [ast.Pass()] if len(body) == 1 else []
-    return tree
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+def _hash_code(code: CodeType) -> bytes:
+    """Hash of compiled code and of the code inside it, without names of files and numbers of lines."""
+    digest = hashlib.sha256(code.co_code + code.co_exceptiontable)
+    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            digest.update(_hash_code(constant))
+        else:  # the order of a set differs from run to run
+            digest.update(
+                repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant).encode()
+            )
+    return digest.digest()
 
 
 def _data_files(names: Sequence[str]) -> list[Path]:

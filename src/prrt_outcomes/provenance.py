@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.fingerprint import DISTRIBUTIONS, Code, list_run_modules, read_version
+from prrt_outcomes.fingerprint import BOOK, DISTRIBUTIONS, Code, list_run_modules, read_version
 from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
     return {
         "study": study.model_dump(mode="json"),
         "prrt_outcomes": metadata.version("prrt-outcomes"),
-        "code": Code().fingerprint(list_run_modules()),
+        "code": Code(results / BOOK).fingerprint(list_run_modules()),
         "python": platform.python_version(),
         "libraries": {name: version for name in DISTRIBUTIONS if (version := read_version(name))},
         "inputs": {os.path.relpath(path, study_file.parent): _checksum(path) for path in inputs},

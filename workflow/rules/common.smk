@@ -9,6 +9,7 @@ from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_pro
 from prrt_outcomes.cli.check import load_checked_study
 from prrt_outcomes.errors import InputError, PrrtError
 from prrt_outcomes.fingerprint import (
+    BOOK,
     Code,
     find_module,
     list_run_modules,
@@ -41,7 +42,7 @@ except PrrtError as error:
 RESULTS = Path(
     workflow.overwrite_workdir or Path(workflow.workdir_init) / "results" / STUDY.study
 ).resolve()
-CODE = Code(RESULTS / ".snakemake" / "code.json")
+CODE = Code(RESULTS / BOOK)
 ALL_CODE = CODE.fingerprint(list_run_modules())
 CODE.write_book()
 FIGURE_SETTINGS = (

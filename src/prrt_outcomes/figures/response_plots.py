@@ -132,7 +132,7 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         {"value": list(thresholds.values()), "label": [_threshold_text(*t) for t in thresholds.items()]}
     )
     plot = p9.ggplot(bars, p9.aes("rank", "change"))
-    plot += p9.geom_col(p9.aes(fill="best_response"), width=0.84 if n <= 150 else 1.0)
+    plot += p9.geom_col(p9.aes(fill="best_response"), width=0.84 if n <= 150 else 1.0, position="identity")
     if len(cut):
         plot += p9.geom_point(cut, shape="x", size=1.2, color=INK)
     if len(guides):

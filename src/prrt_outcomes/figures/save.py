@@ -145,12 +145,10 @@ def _reduce_colours(image):
     palette.putpalette([part for colour in frequent for part in colour])
     reduced = image.quantize(palette=palette, dither=Image.Dither.NONE)
     # Colours are looked up to 6 bits: a place that several share goes to the most frequent.
-    strip = Image.new("RGB", (len(frequent), 1))
-    strip.putdata(frequent)
+    strip = Image.fromarray(np.array([frequent], dtype=np.uint8))
+    places = np.asarray(strip.quantize(palette=palette, dither=Image.Dither.NONE))[0]
     exact = frequent.copy()
-    for colour, place in reversed(
-        list(zip(frequent, strip.quantize(palette=palette, dither=0).getdata(), strict=True))
-    ):
+    for colour, place in reversed(list(zip(frequent, places, strict=True))):
         exact[place] = colour
     reduced.putpalette([part for colour in exact for part in colour])
     return reduced

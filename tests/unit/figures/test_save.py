@@ -63,12 +63,21 @@ def test_files_hold_no_date(plots, tmp_path):
     assert "dc:date" not in svg.read_text(encoding="utf-8")
 
 
-def test_colours_are_kept_exactly(tmp_path):
-    pixels = np.full((20, 30, 4), 255, np.uint8)
-    pixels[3, 4, :3] = (10, 20, 30)
-    pixels[5:15, :, :3] = np.arange(300)[:, None].reshape(10, 30, 1) % 256
-    pixels[5:15, :, 1] = np.arange(300).reshape(10, 30) // 2
-    _write_png(SimpleNamespace(buffer_rgba=lambda: pixels), tmp_path / "sheet.png", 72)
-    with Image.open(tmp_path / "sheet.png") as image:
-        assert image.mode == "RGB"
-        np.testing.assert_array_equal(np.asarray(image), pixels[..., :3])
+def write_and_read(pixels, path):
+    _write_png(SimpleNamespace(buffer_rgba=lambda: pixels), path, 72)
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_the_most_frequent_colours_are_kept_exactly(tmp_path):
+    pixels = np.full((80, 80, 4), 255, np.uint8)
+    colours = np.array([[0, 114, 178], [213, 94, 0], [8, 48, 107], [236, 242, 248], [26, 26, 26]])
+    pixels[:40, :, :3] = colours[np.arange(80) // 16]
+    read = write_and_read(pixels, tmp_path / "sheet.png")
+    np.testing.assert_array_equal(read, pixels[..., :3])
+
+
+def test_a_picture_of_too_many_colours_keeps_them_all(tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (600, 600, 4)).astype(np.uint8)
+    read = write_and_read(pixels, tmp_path / "sheet.png")
+    np.testing.assert_array_equal(read, pixels[..., :3])

@@ -6,12 +6,15 @@ cohort.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.settings import UNKNOWN, WHOLE
 from prrt_outcomes.tables.schema import load_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
 
 
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
@@ -24,6 +27,8 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     is ``all``.
     Raises KeyError when the column is absent.
     """
+    import pandas as pd
+
     if group_by == WHOLE:
         return pd.Series(pd.Categorical([WHOLE] * len(frame), ordered=True), index=frame.index)
     values = frame[group_by]
@@ -60,6 +65,8 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
 
     A category keeps schema order and only the levels that occur.
     """
+    import pandas as pd
+
     columns: dict[str, pd.Series] = {}
     for name in names:
         values = frame[name]
@@ -74,6 +81,8 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
 
 def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> dict[str, str]:
     """Reference level of each categorical covariate, as `choose_reference`."""
+    import pandas as pd
+
     references = {}
     for name in covariates.columns:
         if isinstance(covariates[name].dtype, pd.CategoricalDtype):
@@ -105,6 +114,8 @@ def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     Returns the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that
     stands there already is kept, an empty tumour type stays empty.
     """
+    import pandas as pd
+
     levels = load_schema("analysis_set").field("tumour_group").codes
     group = patients["tumour_type"].astype("string").map(GROUP_OF_TYPE).astype("string")
     if "tumour_group" in patients:

@@ -10,7 +10,7 @@ from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, record
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.cox_diagnostics import fit_proportional_hazards_test
+from prrt_outcomes.statistics.cox_diagnostics import summarise_proportional_hazards
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 
@@ -35,11 +35,10 @@ def compute_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return the intervals of one cohort; profile likelihood and bootstrap only where `slow`."""
     time, event, group = simulate(scenario, LOG_HAZARD_RATIO, rng)
-    fit = fit_cox(SurvivalData(time, event), group, robust=True)
     intervals = {}
-    for name, covariance in (("Wald", fit.model_covariance), ("robust Wald", fit.covariance)):
-        half = 1.959963984540054 * np.sqrt(covariance[0, 0])
-        intervals[name] = (np.exp(fit.coefficients[0] - half), np.exp(fit.coefficients[0] + half))
+    for name, cluster in (("Wald", None), ("robust Wald", np.arange(scenario.n))):
+        row = fit_cox(SurvivalData(time, event, cluster=cluster), group).table.iloc[0]
+        intervals[name] = (row["lower"], row["upper"])
     if slow:
         row = fit_firth_cox(SurvivalData(time, event), group).table.iloc[0]
         intervals["Firth, profile likelihood"] = (row["lower"], row["upper"])
@@ -53,7 +52,7 @@ def compute_p_values(scenario: Scenario, rng: np.random.Generator) -> dict[str, 
     """Return the p-values of one cohort without any effect."""
     time, event, group = simulate(scenario, 0.0, rng)
     fit = fit_cox(SurvivalData(time, event), group)
-    ph = fit_proportional_hazards_test(fit).table["p_value"].iloc[-1]
+    ph = summarise_proportional_hazards(fit)["p_value"].iloc[-1]
     p_values = (fit.wald.p_value, fit.likelihood_ratio.p_value, fit.score.p_value, ph)
     return dict(zip(TESTS, p_values, strict=True))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.cox_diagnostics import compute_concordance, fit_proportional_hazards_test
+from prrt_outcomes.statistics.cox_diagnostics import compute_concordance, summarise_proportional_hazards
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.firth import fit_firth_cox
@@ -37,7 +37,7 @@ def cohorts(draw):
 
 
 def fit(d, rows=slice(None), **options):
-    names = {"entry", "weights", "strata"} & set(options)
+    names = {"entry", "weights", "strata", "cluster"} & set(options)
     arrays = {k: (d[k] if options[k] is True else options[k])[rows] for k in names}
     rest = {k: v for k, v in options.items() if k not in names}
     return fit_cox(SurvivalData(d["time"][rows], d["event"][rows], **arrays), d["x"][rows], **rest)
@@ -47,9 +47,7 @@ def fit(d, rows=slice(None), **options):
 @given(cohorts())
 def test_order_of_rows_does_not_matter(d):
     shuffled = d["rng"].permutation(len(d["time"]))
-    one, two = (
-        fit(d, r, entry=True, weights=True, strata=True, robust=True) for r in (slice(None), shuffled)
-    )
+    one, two = (fit(d, r, entry=True, weights=True, strata=True) for r in (slice(None), shuffled))
     assert one.status == two.status
     np.testing.assert_allclose(one.coefficients, two.coefficients, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(one.covariance, two.covariance, rtol=1e-5, atol=1e-9)
@@ -78,17 +76,6 @@ def test_swapped_labels_flip_the_sign(d):
 
 @FEW
 @given(cohorts())
-def test_a_weight_is_so_many_rows_under_breslow(d):
-    repeated = np.repeat(np.arange(len(d["time"])), d["weights"].astype(int))
-    weighted = fit(d, weights=True, entry=True, ties="breslow")
-    rows = fit(d, repeated, entry=True, ties="breslow")
-    assume(weighted.status in SOUND)
-    np.testing.assert_allclose(weighted.coefficients, rows.coefficients, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(weighted.model_covariance, rows.model_covariance, rtol=1e-6, atol=1e-10)
-
-
-@FEW
-@given(cohorts())
 def test_cutting_intervals_changes_nothing(d):
     n = len(d["time"])
     cut = np.floor(d["time"] / 2)
@@ -98,9 +85,9 @@ def test_cutting_intervals_changes_nothing(d):
     event = np.concatenate([d["event"] & ~inside, d["event"][inside]])
     patient = np.concatenate([np.arange(n), np.arange(n)[inside]])
     for robust in (False, True):
-        whole = fit(d, entry=True, robust=robust)
-        parts = fit_cox(SurvivalData(stop, event, entry=start, id=patient), d["x"][patient], robust=robust)
-        assert (parts.n_patients, parts.n_events) == (n, whole.n_events)
+        whole = fit(d, entry=True, cluster=np.arange(n)) if robust else fit(d, entry=True)
+        rows = SurvivalData(stop, event, start, cluster=patient if robust else None)
+        parts = fit_cox(rows, d["x"][patient])
         assume(whole.status in SOUND)
         np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-5, atol=1e-9)
@@ -113,7 +100,7 @@ def test_no_number_is_infinite_and_no_empty_one_is_without_status(d):
     numbers = result.table[["coefficient", "std_error", "hazard_ratio", "lower", "upper", "p_value"]]
     assert not np.isinf(numbers.to_numpy()).any()
     assert (numbers["coefficient"].notna() == result.table["status"].isin(SOUND)).all()
-    ph = fit_proportional_hazards_test(result).table
+    ph = summarise_proportional_hazards(result)
     assert (ph["p_value"].notna() == (ph["status"] == "ok")).all()
 
 
@@ -149,9 +136,7 @@ def test_a_reversed_score_has_the_opposite_concordance(d):
     score = np.round(d["x"][:, 0])
     rows = derive_model_rows(SurvivalData(d["time"], d["event"], d["entry"]))
     one, two = (compute_concordance(rows, s * score) for s in (1, -1))
-    assume(one.status == "ok")
-    np.testing.assert_allclose(one.concordance, 1 - two.concordance, rtol=1e-9)
-    np.testing.assert_allclose(one.std_error, two.std_error, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(one, 1 - two, rtol=1e-9)
 
 
 @FEW
@@ -162,5 +147,5 @@ def test_fine_gray_does_not_see_order_or_unit(d):
     order = d["rng"].permutation(len(cause))
     other = fit_fine_gray(SurvivalData(d["time"][order] / 30.4375, cause[order]), d["x"][order])
     assert plain.status == other.status
-    np.testing.assert_allclose(plain.table["coefficient"], other.table["coefficient"], rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(plain.covariance, other.covariance, rtol=1e-5, atol=1e-9)
+    for name in ("coefficient", "std_error"):
+        np.testing.assert_allclose(plain.table[name], other.table[name], rtol=1e-6, atol=1e-8)

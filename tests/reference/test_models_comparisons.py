@@ -1,4 +1,4 @@
-"""Subgroups, periods, rates and indirect comparisons against R."""
+"""Subgroups against R."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.hazard_ratios import summarise_subgroup_hazard_ratios
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")
@@ -23,8 +23,8 @@ def reference(model: str, quantity: str) -> np.ndarray:
 
 def test_subgroups_equal_separate_fits_and_interaction_equals_anova(agree):
     d = REGISTRY
-    result = fit_subgroup_hazard_ratios(SurvivalData(d["time"], d["event"]), d["treated"], d[["grade"]])
-    table = result.table.set_index("subgroup_level")
+    result = summarise_subgroup_hazard_ratios(SurvivalData(d["time"], d["event"]), d["treated"], d[["grade"]])
+    table = result.set_index("subgroup_level")
     for level in ("G1", "G2", "G3"):
         ours = table.loc[level, ["coefficient", "std_error"]].to_numpy(dtype=float)
         agree(
@@ -45,29 +45,3 @@ def test_subgroups_equal_separate_fits_and_interaction_equals_anova(agree):
         SOURCE,
     )
     assert table["interaction_p_value"].isna().tolist() == [True, False, False, False]
-
-
-def test_piecewise_hazard_ratio_equals_surv_split(agree):
-    d = REGISTRY
-    result = fit_piecewise_hazard_ratio(
-        SurvivalData(d["time"], d["event"]), d["treated"], [12, 24], adjust=d[["age"]]
-    )
-    for quantity in ("coefficient", "std_error"):
-        agree(
-            f"piecewise_{quantity}",
-            f"Cox by period: {quantity}",
-            result.table[quantity].to_numpy(),
-            reference("piecewise", quantity),
-            1e-6,
-            SOURCE,
-        )
-    agree(
-        "piecewise_equality",
-        "likelihood ratio of equal hazard ratios",
-        result.equality.statistic,
-        reference("piecewise", "likelihood_ratio")[0],
-        1e-6,
-        SOURCE,
-    )
-    assert result.equality.degrees_of_freedom == 2
-    assert result.table["n_events"].sum() == d["event"].sum()

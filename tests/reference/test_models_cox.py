@@ -12,7 +12,7 @@ from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_diagnostics import (
     compute_concordance,
     compute_cox_concordance,
-    fit_proportional_hazards_test,
+    summarise_proportional_hazards,
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import derive_model_rows
@@ -27,8 +27,6 @@ NUMBERS = pd.read_csv(FOLDER / "cox.csv", comment="#")
 SOURCE = FOLDER.joinpath("cox.csv").read_text().splitlines()[0].removeprefix("# ").split(";")[1].strip()
 REGISTRY = pd.read_csv(FOLDER / "registry.csv")
 COUNTING = pd.read_csv(FOLDER / "counting.csv")
-COVARIATES = ["age", "grade", "treated"]
-FIRST = {"grade": "G1", "sex": "f"}
 
 
 def reference(model: str, quantity: str) -> np.ndarray:
@@ -37,24 +35,18 @@ def reference(model: str, quantity: str) -> np.ndarray:
     return rows.sort_values("position")["value"].to_numpy()
 
 
-def split(time, event, options):
-    """The survival data, and what is left of the options."""
-    parts = {k: options[k] for k in ("entry", "weights", "strata", "cluster", "id") if k in options}
-    return SurvivalData(time, event, **parts), {k: v for k, v in options.items() if k not in parts}
-
-
-def registry(covariates=COVARIATES, **options):
+def registry(**parts):
     d = REGISTRY
-    references = {k: v for k, v in FIRST.items() if k in covariates}
-    data, settings = split(d["time"], d["event"], options)
-    return fit_cox(data, d[covariates], references=references, **settings)
+    data = SurvivalData(d["time"], d["event"], **parts)
+    return fit_cox(data, d[["age", "grade", "treated"]], references={"grade": "G1"})
 
 
-def counting(covariates, **options):
+def counting(covariates, **parts):
     d = COUNTING
-    references = {k: v for k, v in FIRST.items() if k in covariates}
-    data, settings = split(d["stop"], d["event"], {"entry": d["start"], "id": d["patient"]} | options)
-    return fit_cox(data, d[covariates], references=references, **settings)
+    references = {"sex": "f"} if "sex" in covariates else None
+    return fit_cox(
+        SurvivalData(d["stop"], d["event"], d["start"], **parts), d[covariates], references=references
+    )
 
 
 def lung():
@@ -95,20 +87,18 @@ MODELS = {
     ),
     "veteran_strata": lambda: veteran(["trt", "karno"], {}, strata="celltype"),
     "efron": registry,
-    "breslow": lambda: registry(ties="breslow"),
-    "robust": lambda: registry(robust=True),
+    "robust": lambda: registry(weights=np.ones(len(REGISTRY))),
     "cluster": lambda: registry(cluster=C),
     "weights": lambda: registry(weights=W),
     "weights_cluster_strata": lambda: registry(weights=W, cluster=C, strata=S),
     "late": lambda: registry(entry=REGISTRY["entry"]),
     "late_strata": lambda: registry(entry=REGISTRY["entry"], strata=S),
     "late_weights": lambda: registry(entry=REGISTRY["entry"], weights=W),
-    "late_breslow": lambda: registry(
-        ["age", "treated"], entry=REGISTRY["entry"], weights=W, ties="breslow", cluster=REGISTRY["patient"]
+    "counting_model": lambda: counting(["responding", "size", "sex"]),
+    "counting_robust": lambda: counting(["responding", "size", "sex"], cluster=COUNTING["patient"]),
+    "counting_strata": lambda: counting(
+        ["responding", "size"], strata=COUNTING["sex"], cluster=COUNTING["patient"]
     ),
-    "counting_model": lambda: counting(["responding", "size", "sex"], robust=False),
-    "counting_robust": lambda: counting(["responding", "size", "sex"]),
-    "counting_strata": lambda: counting(["responding", "size"], strata=COUNTING["sex"]),
 }
 
 
@@ -142,23 +132,10 @@ def test_fit_equals_coxph(model, agree):
 
 def test_concordance_equals_r(model, agree):
     name, fit = model
-    result = compute_cox_concordance(fit)
-    if name == "counting_model":
-        # R is not told there that rows share a patient, so its standard error is another one.
-        theirs = reference(name, "concordance")[:1]
-        agree(
-            "cox_counting_model_concordance",
-            "Harrell's concordance",
-            [result.concordance],
-            theirs,
-            1e-6,
-            SOURCE,
-        )
-        return
     agree(
         f"cox_{name}_concordance",
-        f"Cox model {name}: Harrell's concordance, SE",
-        np.array([result.concordance, result.std_error]),
+        f"Cox model {name}: Harrell's concordance",
+        [compute_cox_concordance(fit)],
         reference(name, "concordance"),
         1e-6,
         SOURCE,
@@ -167,7 +144,7 @@ def test_concordance_equals_r(model, agree):
 
 def test_proportional_hazards_test_equals_cox_zph(model, agree):
     name, fit = model
-    table = fit_proportional_hazards_test(fit).table
+    table = summarise_proportional_hazards(fit)
     agree(
         f"zph_{name}",
         f"Cox model {name}: cox.zph chi2 by term and global (Kaplan-Meier transform)",
@@ -182,38 +159,28 @@ def test_proportional_hazards_test_equals_cox_zph(model, agree):
 
 def test_score_residuals_and_dfbeta_equal_r(model):
     name, fit = model
-    tied = derive_tied_events(fit.rows, fit.ties)
+    tied = derive_tied_events(fit.rows)
     matrix = fit.design.matrix - fit.design.matrix.mean(axis=0)
     at = compute_partial_likelihood(matrix, fit.rows, tied, fit.coefficients)
     residuals = compute_score_residuals(matrix, fit.rows, tied, at)
     np.testing.assert_allclose(
         (residuals**2).sum(axis=0), reference(name, "score_residual_squares"), rtol=1e-6
     )
-    dfbeta = (residuals * fit.rows.weights[:, None]) @ fit.model_covariance
+    dfbeta = (residuals * fit.rows.weights[:, None]) @ np.linalg.inv(at.information)
     np.testing.assert_allclose((dfbeta**3).sum(axis=0), reference(name, "dfbeta_cubes"), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["harrell_weights", "harrell_late_cluster", "harrell_strata"])
 def test_harrell_concordance_equals_r(name, agree):
     d = REGISTRY
-    options = {
-        "harrell_weights": {"score": d["uptake"], "weights": W},
-        "harrell_late_cluster": {"score": d["age"], "weights": W, "entry": d["entry"], "cluster": C},
-        "harrell_strata": {"score": d["age"], "strata": S},
+    score, parts = {
+        "harrell_weights": (d["uptake"], {"weights": W}),
+        "harrell_late_cluster": (d["age"], {"weights": W, "entry": d["entry"]}),
+        "harrell_strata": (d["age"], {"strata": S}),
     }[name]
-    data, settings = split(d["time"], d["event"], options)
-    result = compute_concordance(derive_model_rows(data), **settings)
-    agree(
-        f"{name}",
-        f"{name}: concordance, SE",
-        np.array([result.concordance, result.std_error]),
-        reference(name, "concordance"),
-        1e-6,
-        SOURCE,
-    )
-    if name != "harrell_strata":
-        counts = reference(name, "counts")[:3]
-        np.testing.assert_allclose([result.concordant, result.discordant, result.tied], counts, rtol=1e-9)
+    rows = derive_model_rows(SurvivalData(d["time"], d["event"], **parts))
+    theirs = reference(name, "concordance")
+    agree(name, f"{name}: concordance", [compute_concordance(rows, score)], theirs, 1e-6, SOURCE)
 
 
 def test_closed_form_of_ties(agree):
@@ -221,9 +188,5 @@ def test_closed_form_of_ties(agree):
     # observation.
     time, event, x = [9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [0.0, 1, 1, 1, 0, 0]
     source = "survival vignettes/validate.Rnw"
-    breslow = fit_cox(SurvivalData(time, event), np.array(x), ties="breslow").coefficients[0]
-    agree(
-        "cox_breslow_closed_form", "Cox beta, Breslow", breslow, np.log((3 + np.sqrt(33)) / 2), 1e-6, source
-    )
     efron = fit_cox(SurvivalData(time, event), np.array(x)).coefficients[0]
     agree("cox_efron_closed_form", "Cox beta, Efron", efron, 1.676857, 1e-6, source)

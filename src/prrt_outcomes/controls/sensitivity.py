@@ -55,8 +55,8 @@ def tabulate_bias_sensitivity(
         shared = {key: row[key] for key in ("weights", "n", "n_control", "ess", "ess_control")}
         parts = (row["method"].replace("_", " "), row["assumption"])
         shared["assumption"] = "; ".join(part for part in parts if part)
-        e = compute_e_value(value, low, high, common_outcome=event_share > COMMON_SHARE)
-        found.append(comparison_row("e_value", "e_value", value=e.e_value, low=e.e_value_bound, **shared))
+        e_value, bound = compute_e_value(value, low, high, common_outcome=event_share > COMMON_SHARE)
+        found.append(comparison_row("e_value", "e_value", value=e_value, low=bound, **shared))
         factor = compute_tipping_factor(low, high)
         note = _describe_factor(factor)
         found.append(comparison_row("tipping_point", "tipping_factor", value=factor, note=note, **shared))

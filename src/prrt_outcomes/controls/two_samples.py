@@ -271,7 +271,6 @@ def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: di
     fit = fit_cox(
         weighting.data,
         pd.DataFrame({COHORT: weighting.samples.in_cohort.astype(float)}),
-        robust=weighting.weights is not None,
         confidence=settings.confidence.level,
     )
     return hazard_ratio_row(fit.table.iloc[0], **shared)

@@ -82,7 +82,6 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
         model = fit_cox(
             replace(start_at_landmark(rows, used, month).cause_specific, weights=weights[used]),
             pd.DataFrame({STATE: in_state.astype(float)}),
-            robust=True,
             confidence=comparison.confidence,
         ).table.iloc[0]
         row |= {"statistic": model["z"] ** 2} | format_ratio(model)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.cox_result import (
+    NO_TEST,
     CoxResult,
     compute_chi_squared_test,
     compute_quadratic_test,
-    empty_cox_result,
     format_coefficient_table,
 )
 from prrt_outcomes.statistics.data import SurvivalData
@@ -25,6 +26,7 @@ from prrt_outcomes.statistics.model_rows import (
     derive_model_rows,
 )
 from prrt_outcomes.statistics.partial_likelihood import (
+    LikelihoodAt,
     compute_partial_likelihood,
     compute_score_residuals,
     derive_tied_events,
@@ -45,21 +47,17 @@ def fit_cox(
     covariates: pd.DataFrame | pd.Series | np.ndarray,
     *,
     references: Mapping[str, object] | None = None,
-    robust: bool | None = None,
-    ties: str = "efron",
     confidence: float = 0.95,
 ) -> CoxResult:
-    """Fit a Cox model: any covariates, strata, delayed entry, counting-process rows, weights.
+    """Fit a Cox model: any covariates, strata, delayed entry, counting-process rows, weights; Efron's ties.
 
     `covariates` has one row an observation; see `derive_design_matrix` for categories and references. Events
-    are 0 or 1, whole weights are counts, `ties` is ``efron`` or ``breslow``. `robust` asks for the sandwich
-    variance; default: when weights are not counts, when clusters are given or when a patient has more than
-    one event.
+    are 0 or 1. Wald intervals. Rows with a missing covariate are left out and counted.
 
-    Wald intervals. Rows with a missing covariate are left out and counted. Integer weights under Efron are
-    R's case weights, which are not quite the same as repeated rows; under Breslow they are. The robust
-    variance is the sum over clusters of squared weighted dfbeta (Lin and Wei 1989, JASA 84:1074), with R's
-    residuals for Efron ties. ValueError for other events and for a robust variance of a single cluster.
+    With weights or clusters the variance is robust: the sum over clusters (rows where there are none) of
+    squared weighted dfbeta (Lin and Wei 1989, JASA 84:1074), with R's residuals for Efron ties. Rows of one
+    id need no clusters, since a patient has one event at most; with several events give patients as clusters.
+    ValueError for other events, and for a robust variance of a single cluster.
 
     >>> data = SurvivalData([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0])
     >>> fit = fit_cox(data, [[0], [1], [1], [1], [0], [0]])
@@ -67,9 +65,8 @@ def fit_cox(
     (1.676857, 'few_events')
     """
     design, rows = derive_model(data, covariates, references)
-    if robust is None:
-        robust = needs_robust_variance(data, rows)
-    return fit_cox_rows(design, rows, robust=robust, ties=ties, confidence=confidence)
+    robust = data.weights is not None or data.cluster is not None
+    return fit_cox_rows(design, rows, robust=robust, confidence=confidence)
 
 
 def derive_model(
@@ -83,121 +80,88 @@ def derive_model(
     return replace(design, matrix=design.matrix[rows.kept[design.complete]]), rows
 
 
-def needs_robust_variance(data: SurvivalData, rows: ModelRows) -> bool:
-    """Whether weights are not counts, clusters are given or a patient has more than one event."""
-    counts = bool((rows.weights == np.round(rows.weights)).all())
-    return not counts or data.cluster is not None or rows.events_per_patient_max > 1
-
-
 def fit_cox_rows(
-    design: Design,
-    rows: ModelRows,
-    *,
-    robust: bool = False,
-    ties: str = "efron",
-    confidence: float = 0.95,
+    design: Design, rows: ModelRows, *, robust: bool = False, confidence: float = 0.95
 ) -> CoxResult:
     """Fit a Cox model to a design and rows that are already checked; see `fit_cox`."""
-    if rows.n_events == 0:
-        return empty_cox_result(design, rows, robust, ties, confidence)
-    centre, scale = compute_centre_and_scale(design.matrix)
-    matrix = (design.matrix - centre) / scale
-    null = compute_partial_likelihood(matrix, rows, derive_tied_events(rows, ties), np.zeros(matrix.shape[1]))
-    used = find_estimable_columns(null.information, rows.weights[rows.event].sum())
-    if not used.any():
-        statuses = np.full(len(used), "not_estimable", dtype=object)
-        empty = empty_cox_result(design, rows, robust, ties, confidence)
-        return replace(
-            empty,
-            status="not_estimable",
-            reason=_reason(design.columns, statuses, rows.n_events),
-            table=empty.table.assign(status="not_estimable"),
-            log_likelihood=null.log_likelihood,
-            log_likelihood_null=null.log_likelihood,
-        )
-    beta, covariances, statuses, log_likelihood = _maximise(matrix, rows, ties, null, used, robust)
-    covariance, model_covariance = covariances
+    p = len(design.columns)
+    beta, covariance, scale = np.full(p, np.nan), np.full((p, p), np.nan), np.ones(p)
+    statuses, used = np.full(p, "no_events", dtype=object), np.zeros(p, dtype=bool)
+    log_likelihood = log_likelihood_null = np.nan
+    score = NO_TEST
+    if rows.n_events:
+        centre, scale = compute_centre_and_scale(design.matrix)
+        matrix = (design.matrix - centre) / scale
+        null = compute_partial_likelihood(matrix, rows, derive_tied_events(rows), np.zeros(p))
+        log_likelihood = log_likelihood_null = null.log_likelihood
+        used = find_estimable_columns(null.information, rows.weights[rows.event].sum())
+        score = compute_quadratic_test(null.score[used], null.information[np.ix_(used, used)])
+        statuses[:] = "not_estimable"
+        if used.any():
+            beta, covariance, statuses, log_likelihood = _maximise(matrix, rows, null, used, robust)
     finite = statuses == "ok"
     if rows.n_events < EVENTS_PER_PARAMETER * used.sum():
         statuses[finite] = "few_events"
-    table = format_coefficient_table(
-        design, rows.event, beta / scale, np.sqrt(np.diag(covariance)) / scale, statuses, confidence
-    )
-    unscale = np.outer(scale, scale)
-    ratio = 2 * (log_likelihood - null.log_likelihood)
+    errors = np.sqrt(np.diag(covariance)) / scale
     return CoxResult(
         status=next((s for s in STATUS_ORDER if (statuses == s).any()), "ok"),
         reason=_reason(design.columns, statuses, rows.n_events),
-        table=table,
-        covariance=covariance / unscale,
-        model_covariance=model_covariance / unscale,
-        robust=robust,
-        n_rows=rows.n,
-        n_patients=rows.n_patients,
-        n_events=rows.n_events,
-        n_missing=design.n_missing,
-        n_clusters=len(np.unique(rows.cluster)),
+        table=format_coefficient_table(design, rows.event, beta / scale, errors, statuses, confidence),
+        covariance=covariance / np.outer(scale, scale),
         log_likelihood=log_likelihood,
-        log_likelihood_null=null.log_likelihood,
-        likelihood_ratio=compute_chi_squared_test(ratio, int(used.sum())),
+        log_likelihood_null=log_likelihood_null,
+        likelihood_ratio=compute_chi_squared_test(
+            2 * (log_likelihood - log_likelihood_null), int(used.sum())
+        ),
         wald=compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)]),
-        score=compute_quadratic_test(null.score[used], null.information[np.ix_(used, used)]),
-        confidence=confidence,
-        ties=ties,
+        score=score,
         design=design,
         rows=rows,
     )
 
 
-def _maximise(matrix: np.ndarray, rows: ModelRows, ties: str, null, used: np.ndarray, robust: bool):
-    """Coefficients, both covariances, statuses and log likelihood; empty where separated or not estimable."""
-    p, inner, tied = len(used), matrix[:, used], derive_tied_events(rows, ties)
-    information = null.information[np.ix_(used, used)]
-    fit = fit_newton(
-        lambda beta: compute_partial_likelihood(inner, rows, tied, beta),
-        np.zeros(inner.shape[1]),
-        null_information=information,
-    )
+def _maximise(matrix: np.ndarray, rows: ModelRows, null: LikelihoodAt, used: np.ndarray, robust: bool):
+    """Coefficients, covariance, statuses and log likelihood; empty where separated or not estimable."""
+    inner, information = matrix[:, used], null.information[np.ix_(used, used)]
+    evaluate = partial(compute_partial_likelihood, inner, rows, derive_tied_events(rows))
+    fit = fit_newton(evaluate, np.zeros(inner.shape[1]), null_information=information)
     separated, directions = find_separated_columns(fit, information)
-    fitted, columns = rows, np.arange(inner.shape[1])
+    columns, place = np.arange(inner.shape[1]), np.flatnonzero(used)
     if separated.any():
-        limit = fit_monotone_limit(inner, rows, directions, separated, ties)
-        fit, fitted, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
-    place = np.flatnonzero(used)[columns]
-    statuses = np.full(p, "not_estimable", dtype=object)
-    statuses[place] = "ok"
-    statuses[np.flatnonzero(used)[separated]] = "separation"
-    beta, covariance, model_covariance = np.full(p, np.nan), np.full((p, p), np.nan), np.full((p, p), np.nan)
+        limit = fit_monotone_limit(inner, rows, directions, separated)
+        fit, rows, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
+    statuses = np.full(len(used), "not_estimable", dtype=object)
+    statuses[place[columns]] = "ok"
+    statuses[place[separated]] = "separation"
+    beta, covariance = np.full(len(used), np.nan), np.full((len(used), len(used)), np.nan)
     if len(columns):
-        block = np.ix_(place, place)
+        place = place[columns]
+        inverse = np.linalg.inv(fit.at.information)
         beta[place] = fit.coefficients
-        model_covariance[block] = covariance[block] = np.linalg.inv(fit.at.information)
-        if robust:
-            tied = derive_tied_events(fitted, ties)
-            residuals = compute_score_residuals(matrix[:, place], fitted, tied, fit.at)
-            covariance[block] = compute_sandwich(residuals, model_covariance[block], fitted)
-    empty = statuses != "ok"
-    beta[empty] = np.nan
-    for values in (covariance, model_covariance):
-        values[empty], values[:, empty] = np.nan, np.nan
-    return beta, (covariance, model_covariance), statuses, fit.at.log_likelihood
-
-
-def compute_sandwich(residuals: np.ndarray, model_covariance: np.ndarray, rows: ModelRows) -> np.ndarray:
-    """Robust covariance (p, p): squared weighted dfbeta, summed over the rows of a cluster first."""
-    influence = (residuals * rows.weights[:, None]) @ model_covariance
-    n_clusters = int(rows.cluster.max()) + 1
-    if n_clusters < 2:
-        raise ValueError("a robust variance needs at least two clusters; found 1")
-    if n_clusters < rows.n:
-        influence = np.column_stack(
-            [np.bincount(rows.cluster, weights=v, minlength=n_clusters) for v in influence.T]
+        covariance[np.ix_(place, place)] = (
+            _compute_sandwich(matrix[:, place], rows, fit.at, inverse) if robust else inverse
         )
-    return influence.T @ influence
+    empty = statuses != "ok"
+    beta[empty], covariance[empty], covariance[:, empty] = np.nan, np.nan, np.nan
+    return beta, covariance, statuses, fit.at.log_likelihood
+
+
+def _compute_sandwich(
+    matrix: np.ndarray, rows: ModelRows, at: LikelihoodAt, inverse: np.ndarray
+) -> np.ndarray:
+    """Robust covariance (p, p): squared weighted dfbeta, summed over the rows of a cluster first."""
+    if rows.cluster.max() < 1:
+        raise ValueError("a robust variance needs at least two clusters; found 1")
+    residuals = compute_score_residuals(matrix, rows, derive_tied_events(rows), at)
+    influence = pd.DataFrame((residuals * rows.weights[:, None]) @ inverse)
+    of_cluster = influence.groupby(rows.cluster).sum().to_numpy()
+    return of_cluster.T @ of_cluster
 
 
 def _reason(columns: tuple[DesignColumn, ...], statuses: np.ndarray, n_events: int) -> str:
     """The status in words."""
+    if not n_events:
+        return "no events"
     parts = []
     for status, words in (
         ("separation", "the likelihood is monotone (all events, or none, on one side) in"),

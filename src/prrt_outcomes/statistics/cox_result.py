@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, ndtr
 
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.model_rows import Design, ModelRows
 
 
@@ -26,10 +27,8 @@ def format_coefficient_table(
     Columns: term, level, reference, n, n_events, coefficient, std_error, `ratio`, lower, upper, z, p_value,
     status; `n` and `n_events` count the rows of the level (all rows for a number).
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence} is not between 0 and 1")
     matrix = design.matrix
-    half = ndtri(0.5 + confidence / 2) * std_errors
+    half = compute_normal_quantile(confidence) * std_errors
     z = np.divide(coefficients, std_errors, out=np.full(len(coefficients), np.nan), where=std_errors > 0)
     of_level = [
         matrix[:, j] == 1 if column.level else np.ones(len(matrix), bool)
@@ -81,10 +80,9 @@ class CoxResult:
         Firth's); ``separation`` (monotone likelihood: the terms concerned are empty); ``not_estimable``
         (constant or collinear columns: those are empty); ``no_events`` (all empty)
     reason : the status in words; empty when ok
-    table : one row a coefficient, as `format_coefficient_table`, ratio ``hazard_ratio``
-    covariance : (p, p), robust where `robust`; nan rows and columns where a coefficient is empty
-    model_covariance : (p, p) inverse information
-    n_missing : rows that lacked a covariate
+    table : one row a coefficient, as `format_coefficient_table`
+    covariance : (p, p), robust where weights or clusters were given; nan rows and columns where a coefficient
+        is empty
     log_likelihood, log_likelihood_null : partial log likelihoods
     likelihood_ratio, wald, score : global tests on the estimable coefficients; `wald` uses `covariance`
     design, rows : what was fitted, for residuals and tests; `design.matrix` has the rows that were used
@@ -94,20 +92,11 @@ class CoxResult:
     reason: str
     table: pd.DataFrame
     covariance: np.ndarray
-    model_covariance: np.ndarray
-    robust: bool
-    n_rows: int
-    n_patients: int
-    n_events: int
-    n_missing: int
-    n_clusters: int
     log_likelihood: float
     log_likelihood_null: float
     likelihood_ratio: ChiSquaredTest
     wald: ChiSquaredTest
     score: ChiSquaredTest
-    confidence: float
-    ties: str
     design: Design
     rows: ModelRows
 
@@ -124,20 +113,13 @@ class CoxResult:
     def compare(self, smaller: CoxResult) -> ChiSquaredTest:
         """Likelihood-ratio test against a model with fewer columns of the same rows."""
         more = self.likelihood_ratio.degrees_of_freedom - smaller.likelihood_ratio.degrees_of_freedom
-        if more < 1 or not np.isfinite(self.log_likelihood):
-            return NO_TEST
         return compute_chi_squared_test(2 * (self.log_likelihood - smaller.log_likelihood), more)
-
-    @property
-    def linear_predictor(self) -> np.ndarray:
-        """One number a row used: centred covariates times coefficients, empty ones taken as 0."""
-        matrix = self.design.matrix
-        centre = matrix.mean(axis=0) if len(matrix) else 0.0
-        return (matrix - centre) @ np.nan_to_num(self.coefficients)
 
 
 def compute_chi_squared_test(statistic: float, degrees_of_freedom: int) -> ChiSquaredTest:
-    """A chi-squared statistic with its p-value; rounding below 0 is 0."""
+    """A chi-squared statistic with its p-value; rounding below 0 is 0; empty without degrees of freedom."""
+    if degrees_of_freedom < 1 or not np.isfinite(statistic):
+        return NO_TEST
     statistic = max(float(statistic), 0.0)
     return ChiSquaredTest(statistic, degrees_of_freedom, float(chdtrc(degrees_of_freedom, statistic)))
 
@@ -150,90 +132,29 @@ def compute_quadratic_test(vector: np.ndarray, matrix: np.ndarray) -> ChiSquared
     return compute_chi_squared_test(vector @ solution, int(rank))
 
 
-def empty_cox_result(
-    design: Design, rows: ModelRows, robust: bool, ties: str, confidence: float
-) -> CoxResult:
-    """A model without events: everything empty, with its status."""
-    p = len(design.columns)
-    nothing = np.full(p, np.nan)
-    statuses = np.full(p, "no_events", dtype=object)
-    return CoxResult(
-        status="no_events",
-        reason="no events",
-        covariance=np.full((p, p), np.nan),
-        table=format_coefficient_table(design, rows.event, nothing, nothing, statuses, confidence),
-        model_covariance=np.full((p, p), np.nan),
-        robust=robust,
-        n_rows=rows.n,
-        n_patients=rows.n_patients,
-        n_events=0,
-        n_missing=design.n_missing,
-        n_clusters=len(np.unique(rows.cluster)),
-        log_likelihood=np.nan,
-        log_likelihood_null=np.nan,
-        likelihood_ratio=NO_TEST,
-        wald=NO_TEST,
-        score=NO_TEST,
-        confidence=confidence,
-        ties=ties,
-        design=design,
-        rows=rows,
-    )
-
-
-@dataclass(frozen=True)
-class EValue:
-    """E-value of an estimate (1 where it is 1) and of the bound of its interval nearer to 1.
-
-    `e_value_bound` is 1 where the interval holds 1, nan where no interval was given; `risk_ratio` is the
-    estimate on the risk-ratio scale.
-    """
-
-    risk_ratio: float
-    e_value: float
-    e_value_bound: float
-
-
 def compute_e_value(
-    estimate: float,
-    lower: float | None = None,
-    upper: float | None = None,
-    *,
-    common_outcome: bool = True,
-) -> EValue:
-    """Compute the E-value of a hazard ratio, RR + sqrt(RR (RR - 1)), of 1/RR below 1.
+    estimate: float, lower: float, upper: float, *, common_outcome: bool = True
+) -> tuple[float, float]:
+    """Compute the E-values of a hazard ratio, RR + sqrt(RR (RR - 1)), of 1/RR below 1, and of its interval.
 
-    `common_outcome`: more than 15 % have the event by the end of follow-up; the ratio is then turned into a
-    risk ratio by (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)), else taken as one. ValueError for ratios of 0 or
-    less, or an interval without the estimate. Source: VanderWeele and Ding 2017, Ann Intern Med 167:268.
+    The second is that of the bound nearer to 1, and 1 where the interval holds 1. `common_outcome`: more than
+    15 % have the event by the end of follow-up; the ratio is then turned into a risk ratio by
+    (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)), else taken as one. ValueError for ratios of 0 or less, or an
+    interval without the estimate. Source: VanderWeele and Ding 2017, Ann Intern Med 167:268.
 
-    >>> round(compute_e_value(0.56, 0.46, 0.69).e_value, 4)
+    >>> round(compute_e_value(0.56, 0.46, 0.69)[0], 4)
     2.3495
     """
-    numbers = [x for x in (lower, estimate, upper) if x is not None]
-    if not all(np.isfinite(x) and x > 0 for x in numbers):
-        raise ValueError(f"ratios must be finite and above 0; found {numbers}")
-    if numbers != sorted(numbers):
+    if not all(np.isfinite(x) and x > 0 for x in (lower, estimate, upper)):
+        raise ValueError(f"ratios must be finite and above 0; found {[lower, estimate, upper]}")
+    if not lower <= estimate <= upper:
         raise ValueError(f"the estimate {estimate} is not inside its interval {lower} to {upper}")
-    ratio = _as_risk_ratio(estimate, common_outcome)
-    nearer = lower if estimate > 1 else upper
-    if nearer is None:
-        bound = np.nan
-    elif (nearer <= 1) == (estimate > 1) or estimate == 1:
-        bound = 1.0
-    else:
-        bound = _e_value(_as_risk_ratio(nearer, common_outcome))
-    return EValue(ratio, _e_value(ratio), bound)
 
+    def e_value(ratio: float) -> float:
+        if common_outcome:
+            ratio = (1 - 0.5 ** np.sqrt(ratio)) / (1 - 0.5 ** np.sqrt(1 / ratio))
+        away = max(ratio, 1 / ratio)
+        return float(away + np.sqrt(away * (away - 1)))
 
-def _as_risk_ratio(ratio: float, common_outcome: bool) -> float:
-    """Risk ratio of a ratio."""
-    if common_outcome:
-        return float((1 - 0.5 ** np.sqrt(ratio)) / (1 - 0.5 ** np.sqrt(1 / ratio)))
-    return float(ratio)
-
-
-def _e_value(risk_ratio: float) -> float:
-    """E-value of a risk ratio."""
-    away = max(risk_ratio, 1 / risk_ratio)
-    return float(away + np.sqrt(away * (away - 1)))
+    bound = 1.0 if lower <= 1 <= upper else e_value(lower if estimate > 1 else upper)
+    return e_value(estimate), bound

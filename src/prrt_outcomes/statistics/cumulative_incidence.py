@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
-from prrt_outcomes.statistics.logrank import compute_quadratic_test
+from prrt_outcomes.statistics.logrank import compute_group_test
 from prrt_outcomes.statistics.risk_table import Flows, RiskTable, compute_risk_table
 
 
@@ -99,7 +99,7 @@ def compute_gray_test(table: RiskTable) -> GrayTest:
     if table.counts.events.sum() == 0:
         return GrayTest(np.nan, 0, np.nan, "no_events")
     score, variance = _compute_score(table.counts)
-    return GrayTest(*compute_quadratic_test(score, variance, np.ones(len(score), dtype=bool)))
+    return GrayTest(*compute_group_test(score, variance, np.ones(len(score), dtype=bool)))
 
 
 def _compute_score(flows: Flows) -> tuple[NDArray, NDArray]:

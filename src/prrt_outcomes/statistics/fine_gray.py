@@ -9,18 +9,14 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER, STATUS_ORDER
-from prrt_outcomes.statistics.cox_result import (
-    ChiSquaredTest,
-    compute_quadratic_test,
-    format_coefficient_table,
-)
+from prrt_outcomes.statistics.cox_result import format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import (
     compute_centre_and_scale,
     derive_design_matrix,
     derive_model_rows,
 )
-from prrt_outcomes.statistics.partial_likelihood import fit_newton
+from prrt_outcomes.statistics.partial_likelihood import LikelihoodAt, fit_newton
 from prrt_outcomes.statistics.separation import find_estimable_columns, find_separated_columns
 
 
@@ -29,54 +25,30 @@ class FineGrayResult:
     """A fitted subdistribution-hazard model.
 
     status : ``ok``, ``few_events``, ``separation``, ``not_estimable`` or ``no_events``, as `CoxResult.status`
-    table : one row a coefficient, as `format_coefficient_table`, ratio ``subdistribution_hazard_ratio``
-    covariance : (p, p), with the estimation of the censoring distribution taken into account
-    log_likelihood, log_likelihood_null : pseudo log likelihoods
-    wald : test of all coefficients
+    table : one row a coefficient, as `format_coefficient_table`; hazard_ratio is of the subdistribution
     """
 
     status: str
     table: pd.DataFrame
-    covariance: np.ndarray
-    n_rows: int
-    n_events: int
-    n_competing: int
-    n_missing: int
-    log_likelihood: float
-    log_likelihood_null: float
-    wald: ChiSquaredTest
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows in order of time, with the censoring curve before each time.
+    """Rows in order of time.
 
-    `cell` is the number of event times up to and including the row's time; `before` those before it.
+    `share` is 1 over the censoring curve before the row's time after a competing event, 0 otherwise; `cell` the
+    number of event times up to and including the row's time; `cell_censoring` the curve before the event time.
     """
 
     time: np.ndarray
     event: np.ndarray
-    competing: np.ndarray
     censored: np.ndarray
     matrix: np.ndarray
-    censoring: np.ndarray
+    share: np.ndarray
     cell: np.ndarray
-    before: np.ndarray
     cell_time: np.ndarray
     cell_events: np.ndarray
     cell_censoring: np.ndarray
-
-
-@dataclass(frozen=True)
-class _LikelihoodAt:
-    """Pseudo likelihood at one coefficient vector, with what its variance needs."""
-
-    log_likelihood: float
-    score: np.ndarray
-    information: np.ndarray
-    relative: np.ndarray
-    mean: np.ndarray
-    hazard: np.ndarray
 
 
 def fit_fine_gray(
@@ -97,132 +69,102 @@ def fit_fine_gray(
     plain `fit_cox` with the event of interest. Sources: Fine and Gray 1999, JASA 94:496; cmprsk 2.2 crr.
 
     >>> fit = fit_fine_gray(SurvivalData([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2]), [[0], [1], [1], [0], [1], [0]])
-    >>> fit.status, fit.n_competing
-    ('few_events', 2)
+    >>> fit.status
+    'few_events'
     """
     design = derive_design_matrix(covariates, references=references)
     data.refuse("entry", "weights", "strata", "cluster", method="the Fine-Gray model")
     event = data.event == cause
     checked = derive_model_rows(SurvivalData(data.time, event), design.complete)
-    is_censored = (data.event == 0)[checked.kept]
-    centre, scale = compute_centre_and_scale(design.matrix)
-    rows = _arrange(checked.time, checked.event, is_censored, (design.matrix - centre) / scale)
     p = len(design.columns)
-    statuses = np.full(p, "no_events", dtype=object)
-    beta, covariance = np.full(p, np.nan), np.full((p, p), np.nan)
-    log_likelihoods = (np.nan, np.nan)
+    statuses, scale = np.full(p, "no_events", dtype=object), np.ones(p)
+    beta, errors = np.full(p, np.nan), np.full(p, np.nan)
     if checked.n_events:
-        beta, covariance, statuses, log_likelihoods = _maximise(rows, checked.n_events)
-    finite = np.isfinite(beta)
-    table = format_coefficient_table(
-        design,
-        event[checked.kept],
-        beta / scale,
-        np.sqrt(np.diag(covariance)) / scale,
-        statuses,
-        confidence,
-        ratio="subdistribution_hazard_ratio",
-    )
+        centre, scale = compute_centre_and_scale(design.matrix)
+        is_censored = (data.event == 0)[checked.kept]
+        rows = _arrange(checked.time, checked.event, is_censored, (design.matrix - centre) / scale)
+        null = _evaluate(rows, rows.matrix, np.zeros(p))
+        used = find_estimable_columns(null.information, float(checked.n_events))
+        statuses[:] = "not_estimable"
+        if used.any():
+            inner = rows.matrix[:, used]
+            fit = fit_newton(lambda b: _evaluate(rows, inner, b), np.zeros(inner.shape[1]))
+            separated, _ = find_separated_columns(fit, null.information[np.ix_(used, used)])
+            finite = np.flatnonzero(used)[~separated]
+            few = checked.n_events < EVENTS_PER_PARAMETER * used.sum()
+            statuses[used] = np.where(separated, "separation", "few_events" if few else "ok")
+            beta[finite] = fit.coefficients[~separated]
+            errors[finite] = np.sqrt(np.diag(_compute_covariance(rows, inner, fit.at, ~separated)))
     return FineGrayResult(
         status=next((s for s in STATUS_ORDER if (statuses == s).any()), "ok"),
-        table=table,
-        covariance=covariance / np.outer(scale, scale),
-        n_rows=checked.n,
-        n_events=checked.n_events,
-        n_competing=int((~checked.event & ~is_censored).sum()),
-        n_missing=design.n_missing,
-        log_likelihood=log_likelihoods[0],
-        log_likelihood_null=log_likelihoods[1],
-        wald=compute_quadratic_test(beta[finite], covariance[np.ix_(finite, finite)]),
+        table=format_coefficient_table(
+            design, event[checked.kept], beta / scale, errors / scale, statuses, confidence
+        ),
     )
-
-
-def _maximise(rows: _Rows, n_events: int):
-    """Coefficients, covariance, statuses and log likelihoods; empty where separated or not estimable."""
-    p = rows.matrix.shape[1]
-    beta, covariance = np.full(p, np.nan), np.full((p, p), np.nan)
-    null = _evaluate(rows, rows.matrix, np.zeros(p))
-    used = find_estimable_columns(null.information, float(n_events))
-    statuses = np.where(used, "ok", "not_estimable").astype(object)
-    if not used.any():
-        return beta, covariance, statuses, (null.log_likelihood, null.log_likelihood)
-    inner = rows.matrix[:, used]
-    fit = fit_newton(lambda b: _evaluate(rows, inner, b), np.zeros(int(used.sum())))
-    separated, _ = find_separated_columns(fit, null.information[np.ix_(used, used)])
-    finite = np.flatnonzero(used)[~separated]
-    statuses[np.flatnonzero(used)[separated]] = "separation"
-    statuses[finite] = "few_events" if n_events < EVENTS_PER_PARAMETER * used.sum() else "ok"
-    beta[finite] = fit.coefficients[~separated]
-    covariance[np.ix_(finite, finite)] = _compute_covariance(rows, inner, fit.at, ~separated)
-    return beta, covariance, statuses, (fit.at.log_likelihood, null.log_likelihood)
 
 
 def _arrange(time, event, censored, matrix) -> _Rows:
     """Sort by time and compute the censoring curve before each time."""
     order = np.argsort(time, kind="stable")
-    time, event, censored, matrix = time[order], event[order], censored[order], matrix[order]
+    time, event, censored = time[order], event[order], censored[order]
     distinct, position = np.unique(time, return_inverse=True)
     at_risk = len(time) - np.searchsorted(time, distinct, side="left")
     factor = 1 - np.bincount(position, weights=censored) / at_risk
     before = np.concatenate([[1.0], np.cumprod(factor)])[:-1]
     cell_time, events = np.unique(time[event], return_counts=True)
     return _Rows(
-        time,
-        event,
-        ~event & ~censored,
-        censored,
-        matrix,
-        before[position],
-        np.searchsorted(cell_time, time, side="right"),
-        np.searchsorted(cell_time, time, side="left"),
-        cell_time,
-        events,
-        before[np.searchsorted(distinct, cell_time)],
+        time=time,
+        event=event,
+        censored=censored,
+        matrix=matrix[order],
+        share=np.where(event | censored, 0.0, 1 / before[position]),
+        cell=np.searchsorted(cell_time, time, side="right"),
+        cell_time=cell_time,
+        cell_events=events,
+        cell_censoring=before[np.searchsorted(distinct, cell_time)],
     )
 
 
-def _evaluate(rows: _Rows, matrix: np.ndarray, beta: np.ndarray) -> _LikelihoodAt:
+def _evaluate(rows: _Rows, matrix: np.ndarray, beta: np.ndarray) -> LikelihoodAt:
     """Pseudo log likelihood, score and information."""
     eta = matrix @ beta
     shift = eta.max()
     relative = np.exp(eta - shift)
     values = np.column_stack([relative, matrix * relative[:, None]])
-    kept = np.where(rows.competing, 1 / rows.censoring, 0.0)[:, None] * values
     # Present until their time; after a competing event with the share of the censoring curve that is left.
-    sums = _suffix_sums(values)[np.searchsorted(rows.time, rows.cell_time, side="left")]
-    sums += rows.cell_censoring[:, None] * _prefix_sums(kept)[np.searchsorted(rows.time, rows.cell_time)]
+    begin = np.searchsorted(rows.time, rows.cell_time, side="left")
+    sums = np.cumsum(values[::-1], axis=0)[::-1][begin]
+    sums += rows.cell_censoring[:, None] * _prefix_sums(rows.share[:, None] * values)[begin]
     mean = sums[:, 1:] / sums[:, :1]
     hazard = rows.cell_events / sums[:, 0]
     value = float((eta[rows.event] - shift).sum() - rows.cell_events @ np.log(sums[:, 0]))
     score = matrix[rows.event].sum(axis=0) - rows.cell_events @ mean
-    lived = relative * _lived(rows, hazard)
+    lived = relative * _lived(rows, hazard[:, None])[:, 0]
     information = (matrix * lived[:, None]).T @ matrix - (mean * rows.cell_events[:, None]).T @ mean
-    return _LikelihoodAt(value, score, information, relative, mean, hazard)
+    return LikelihoodAt(value, score, information, relative, mean, hazard)
 
 
 def _lived(rows: _Rows, cell_values: np.ndarray) -> np.ndarray:
-    """Sum of cell values over the time at risk of each row, weighted after a competing event."""
-    present = _prefix_sums(cell_values)[rows.cell]
-    weighted = _prefix_sums(cell_values * _as_column(rows.cell_censoring, cell_values))
-    later = (weighted[-1] - weighted[rows.cell]) / _as_column(rows.censoring, weighted)
-    return present + np.where(_as_column(rows.competing, weighted), later, 0.0)
+    """Sum of cell values (G, q) over the time at risk of each row, weighted after a competing event: (n, q)."""
+    weighted = _prefix_sums(cell_values * rows.cell_censoring[:, None])
+    later = (weighted[-1] - weighted[rows.cell]) * rows.share[:, None]
+    return _prefix_sums(cell_values)[rows.cell] + later
 
 
-def _compute_covariance(rows: _Rows, matrix: np.ndarray, at: _LikelihoodAt, keep: np.ndarray) -> np.ndarray:
+def _compute_covariance(rows: _Rows, matrix: np.ndarray, at: LikelihoodAt, keep: np.ndarray) -> np.ndarray:
     """Sandwich with the influence of the estimated censoring distribution (Fine and Gray 1999, section 4)."""
-    relative = at.relative[:, None]
-    hazard_mean = at.hazard[:, None] * at.mean
-    influence = -relative * (matrix * _lived(rows, at.hazard)[:, None] - _lived(rows, hazard_mean))
-    event_cell = rows.cell[rows.event] - 1
-    influence[rows.event] += matrix[rows.event] - at.mean[event_cell]
+    relative = at.risk[:, None]
+    hazards = np.column_stack([at.term_hazard, at.term_hazard[:, None] * at.term_mean])
+    lived = _lived(rows, hazards)
+    influence = -relative * (matrix * lived[:, :1] - lived[:, 1:])
+    influence[rows.event] += matrix[rows.event] - at.term_mean[rows.cell[rows.event] - 1]
     # q(u): what those who already had a competing event before u add to the score after u.
-    kept = np.where(rows.competing, 1 / rows.censoring, 0.0)[:, None] * relative
     begin = np.searchsorted(rows.time, rows.time, side="left")
+    kept = rows.share[:, None] * relative
     earlier, earlier_x = _prefix_sums(kept)[begin], _prefix_sums(kept * matrix)[begin]
-    weighted = _prefix_sums(at.hazard * rows.cell_censoring)
-    weighted_mean = _prefix_sums(hazard_mean * rows.cell_censoring[:, None])
-    q = earlier_x * (weighted[-1] - weighted[rows.before])[:, None]
-    q = q - earlier * (weighted_mean[-1] - weighted_mean[rows.before])
+    weighted = _prefix_sums(hazards * rows.cell_censoring[:, None])
+    left = weighted[-1] - weighted[np.searchsorted(rows.cell_time, rows.time, side="left")]
+    q = earlier_x * left[:, :1] - earlier * left[:, 1:]
     at_risk = (len(rows.time) - begin)[:, None]
     own = np.where(rows.censored[:, None], q / at_risk, 0.0)
     compensator = _prefix_sums(own / at_risk)
@@ -231,15 +173,6 @@ def _compute_covariance(rows: _Rows, matrix: np.ndarray, at: _LikelihoodAt, keep
     return inverse @ (influence[:, keep].T @ influence[:, keep]) @ inverse
 
 
-def _as_column(vector: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return vector if like.ndim == 1 else vector[:, None]
-
-
 def _prefix_sums(values: np.ndarray) -> np.ndarray:
     """Sums before each position, and of all: one row more than given."""
-    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-
-
-def _suffix_sums(values: np.ndarray) -> np.ndarray:
-    """Sums from each position to the end."""
-    return np.cumsum(values[::-1], axis=0)[::-1]
+    return np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])

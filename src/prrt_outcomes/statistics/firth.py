@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +13,8 @@ from scipy.special import chdtrc, chdtri
 from prrt_outcomes.statistics.cox import derive_model
 from prrt_outcomes.statistics.cox_result import compute_ratio, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.model_rows import (
-    Design,
-    ModelRows,
-    compute_centre_and_scale,
-    compute_risk_set_sums,
-)
-from prrt_outcomes.statistics.partial_likelihood import (
-    SMALLEST,
-    compute_partial_likelihood,
-    compute_shifted_predictor,
-    derive_tied_events,
-)
+from prrt_outcomes.statistics.model_rows import ModelRows, compute_centre_and_scale, compute_risk_set_sums
+from prrt_outcomes.statistics.partial_likelihood import SMALLEST, compute_shifted_predictor
 from prrt_outcomes.statistics.separation import find_estimable_columns
 
 MAX_ITERATIONS = 60
@@ -36,15 +25,11 @@ GRADIENT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class PenalisedFit:
-    """Maximum of the penalised likelihood; errors from the information of the unpenalised one, as coxphf.
-
-    `log_likelihood` and `log_likelihood_null` are penalised, at the maximum and at 0.
-    """
+    """Maximum of the penalised likelihood; errors from the information of the unpenalised one, as coxphf."""
 
     coefficients: np.ndarray
     std_errors: np.ndarray
     log_likelihood: float
-    log_likelihood_null: float
     converged: bool
 
 
@@ -100,7 +85,6 @@ def fit_penalised(
     p = matrix.shape[1]
     free = np.ones(p, dtype=bool) if free is None else free
     beta = np.zeros(p) if start is None else np.array(start, dtype=float)
-    null = compute_penalised_likelihood(matrix, rows, np.zeros(p))[0]
     value, score, information = compute_penalised_likelihood(matrix, rows, beta)
     converged = not free.any()
     inner = np.ix_(free, free)
@@ -122,7 +106,7 @@ def fit_penalised(
         beta, converged = _search(matrix, rows, beta, free)
         value, score, information = compute_penalised_likelihood(matrix, rows, beta)
     variance = np.diag(np.linalg.pinv(information))
-    return PenalisedFit(beta, np.sqrt(np.clip(variance, 0, None)), value, null, converged)
+    return PenalisedFit(beta, np.sqrt(np.clip(variance, 0, None)), value, converged)
 
 
 def _search(matrix: np.ndarray, rows: ModelRows, beta: np.ndarray, free: np.ndarray):
@@ -182,13 +166,12 @@ class FirthResult:
         ``not_converged`` (all empty); ``no_bound`` (a profile-likelihood bound was not found and is empty)
     table : one row a coefficient, as `CoxResult.table`; lower and upper are profile-likelihood bounds,
         p_value is that of the penalised likelihood-ratio test, z is coefficient / std_error
-    log_likelihood, log_likelihood_null : penalised
+    log_likelihood : penalised, at the maximum
     """
 
     status: str
     table: pd.DataFrame
     log_likelihood: float
-    log_likelihood_null: float
 
 
 def fit_firth_cox(
@@ -201,98 +184,43 @@ def fit_firth_cox(
     """Fit a Cox model with Firth's penalty; arguments as `fit_cox`.
 
     The log partial likelihood (Breslow ties, as coxphf) plus half the log determinant of its information;
-    estimates exist also under separation. One unweighted row a patient without strata or delayed entry is
-    fitted by firthmodels; anything else by the same penalty on our likelihood. Source: Heinze and Schemper
-    2001, Biometrics 57:114.
+    estimates exist also under separation. Source: Heinze and Schemper 2001, Biometrics 57:114.
     """
     design, rows = derive_model(data, covariates, references)
-    return fit_firth_rows(design, rows, confidence=confidence)
-
-
-def fit_firth_rows(
-    design: Design, rows: ModelRows, *, confidence: float = 0.95, engine: str | None = None
-) -> FirthResult:
-    """Penalised fit of checked rows; `engine` (``firthmodels`` or ``newton``) overrides the choice of route."""
     p = len(design.columns)
-    numbers = np.full((5, p), np.nan)  # coefficient, error, two bounds, p-value
-    if rows.n_events == 0:
-        return _gather(design, rows, np.full(p, "no_events", dtype=object), None, numbers, confidence)
-    centre, scale = compute_centre_and_scale(design.matrix)
-    matrix = (design.matrix - centre) / scale
-    tied = derive_tied_events(rows, "breslow")
-    used = find_estimable_columns(
-        compute_partial_likelihood(matrix, rows, tied, np.zeros(p)).information,
-        rows.weights[rows.event].sum(),
+    statuses, scale = np.full(p, "no_events", dtype=object), np.ones(p)
+    beta, errors, p_values, bounds = (
+        np.full(p, np.nan),
+        np.full(p, np.nan),
+        np.full(p, np.nan),
+        np.full((p, 2), np.nan),
     )
-    statuses = np.where(used, "ok", "not_estimable").astype(object)
-    if not used.any():
-        return _gather(design, rows, statuses, None, numbers, confidence)
-    simple = rows.one_row_per_patient and not rows.delayed_entry and not rows.stratum.any()
-    simple = simple and bool((rows.weights == 1).all())
-    if engine not in (None, "firthmodels", "newton"):
-        raise ValueError(f"engine {engine!r}: expected 'firthmodels' or 'newton'")
-    if engine == "firthmodels" and not simple:
-        raise ValueError("firthmodels fits one unweighted row a patient without strata or delayed entry")
-    by_library = simple and engine != "newton"
-    fit, bounds, p_values = (_by_firthmodels if by_library else _by_newton)(matrix[:, used], rows, confidence)
-    if fit is None:
-        statuses[used] = "not_converged"
-        return _gather(design, rows, statuses, None, numbers, confidence)
-    missing = ~np.isfinite(bounds).all(axis=1)
-    statuses[np.flatnonzero(used)[missing]] = "no_bound"
-    numbers[:4, used] = np.vstack([fit.coefficients, fit.std_errors, *bounds.T]) / scale[used]
-    numbers[4, used] = p_values
-    return _gather(design, rows, statuses, fit, numbers, confidence)
-
-
-def _by_firthmodels(matrix: np.ndarray, rows: ModelRows, confidence: float):
-    """Fit, bounds and p-values from the library; its warnings are read off the result instead."""
-    from firthmodels import FirthCoxPH
-
-    model = FirthCoxPH(backend="numpy", max_iter=200, gtol=1e-8, xtol=1e-9)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            model.fit(matrix, (rows.event, rows.time))
-            if not model.converged_:
-                return _by_newton(matrix, rows, confidence)
-            bounds = model.conf_int(alpha=1 - confidence, method="pl", max_iter=200, tol=1e-8)
-            p_values = model.lrt().lrt_pvalues_
-        except np.linalg.LinAlgError:
-            return _by_newton(matrix, rows, confidence)
-    if not (np.isfinite(bounds).all() and np.isfinite(p_values).all()):
-        return _by_newton(matrix, rows, confidence)
-    null = fit_penalised(matrix, rows, free=np.zeros(matrix.shape[1], dtype=bool)).log_likelihood
-    return PenalisedFit(model.coef_, model.bse_, float(model.loglik_), null, True), bounds, p_values
-
-
-def _by_newton(matrix: np.ndarray, rows: ModelRows, confidence: float):
-    """Fit, bounds and p-values on our own likelihood."""
-    p = matrix.shape[1]
-    fit = fit_penalised(matrix, rows)
-    if not fit.converged:
-        return None, None, None
-    drop = float(chdtri(1, 1 - confidence)) / 2
-    bounds = np.array(
-        [[find_profile_bound(matrix, rows, fit, j, side, drop) for side in (-1, 1)] for j in range(p)]
-    )
-    p_values = np.empty(p)
-    for j in range(p):
-        without = fit_penalised(matrix, rows, free=np.arange(p) != j)
-        p_values[j] = chdtrc(1, max(2 * (fit.log_likelihood - without.log_likelihood), 0.0))
-    return fit, bounds, p_values
-
-
-def _gather(design, rows, statuses, fit, numbers, confidence) -> FirthResult:
-    """Result with a table of the common form."""
-    table = format_coefficient_table(design, rows.event, numbers[0], numbers[1], statuses, confidence)
-    table["lower"], table["upper"] = compute_ratio(numbers[2:4])
-    table["p_value"] = numbers[4]
+    log_likelihood = np.nan
+    if rows.n_events:
+        centre, scale = compute_centre_and_scale(design.matrix)
+        matrix = (design.matrix - centre) / scale
+        information = compute_penalised_likelihood(matrix, rows, np.zeros(p))[2]
+        used = find_estimable_columns(information, rows.weights[rows.event].sum())
+        statuses[:] = np.where(used, "not_converged", "not_estimable")
+        fit = fit_penalised(matrix[:, used], rows) if used.any() else None
+        if fit is not None and fit.converged:
+            beta[used], errors[used], log_likelihood = fit.coefficients, fit.std_errors, fit.log_likelihood
+            bounds[used], p_values[used] = _profile(matrix[:, used], rows, fit, confidence)
+            statuses[used] = np.where(np.isfinite(bounds[used]).all(axis=1), "ok", "no_bound")
+    table = format_coefficient_table(design, rows.event, beta / scale, errors / scale, statuses, confidence)
+    table["lower"], table["upper"] = compute_ratio(bounds.T / scale)
+    table["p_value"] = p_values
     order = ("no_events", "not_converged", "not_estimable", "no_bound")
     status = next((s for s in order if (statuses == s).any()), "ok")
-    return FirthResult(
-        status,
-        table,
-        fit.log_likelihood if fit else np.nan,
-        fit.log_likelihood_null if fit else np.nan,
-    )
+    return FirthResult(status, table, log_likelihood)
+
+
+def _profile(
+    matrix: np.ndarray, rows: ModelRows, fit: PenalisedFit, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Profile-likelihood bounds (p, 2) and p-values (p,) of the penalised likelihood ratio of each column."""
+    p = matrix.shape[1]
+    drop = float(chdtri(1, 1 - confidence)) / 2
+    bounds = [[find_profile_bound(matrix, rows, fit, j, side, drop) for side in (-1, 1)] for j in range(p)]
+    without = [fit_penalised(matrix, rows, free=np.arange(p) != j).log_likelihood for j in range(p)]
+    return np.array(bounds), chdtrc(1, np.maximum(2 * (fit.log_likelihood - np.array(without)), 0.0))

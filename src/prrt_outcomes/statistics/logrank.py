@@ -120,7 +120,7 @@ def compute_logrank(
     (score,), covariance, expected = compute_score(table, [compute_test_weights(table, weight, rho, gamma)])
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
-    statistic, freedom, p_value, status = compute_quadratic_test(score, variance, expected > 0)
+    statistic, freedom, p_value, status = compute_group_test(score, variance, expected > 0)
     two = status == "ok" and len(table.groups) == 2
     return LogRank(
         groups=table.groups,
@@ -136,7 +136,7 @@ def compute_logrank(
     )
 
 
-def compute_quadratic_test(
+def compute_group_test(
     score: NDArray[np.float64], variance: NDArray[np.float64], used: NDArray[np.bool_]
 ) -> tuple[float, int, float, str]:
     """Return chi-square, its degrees of freedom, p-value and status of scores that sum to 0 over the used groups."""

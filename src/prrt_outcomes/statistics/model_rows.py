@@ -109,7 +109,7 @@ def derive_indicator_matrix(covariates: pd.DataFrame) -> tuple[np.ndarray, tuple
             parts.append(column.to_numpy(dtype=float, na_value=np.nan)[:, None])
             columns.append(DesignColumn(term, "", ""))
             continue
-        codes, levels = _levels(column)
+        codes, levels = derive_levels(column)
         block = (codes[:, None] == np.arange(len(levels))).astype(float)
         block[column.isna().to_numpy()] = np.nan
         parts.append(block)
@@ -159,7 +159,7 @@ def _code_number(column: pd.Series, reference) -> tuple[np.ndarray, list[DesignC
 
 def _code_categories(column: pd.Series, reference) -> tuple[np.ndarray, list[DesignColumn]]:
     """One 0/1 column a level other than the reference; a single level gives a constant column."""
-    codes, levels = _levels(column)
+    codes, levels = derive_levels(column)
     counts = np.bincount(codes, minlength=len(levels))
     if reference is None:
         base = int(np.argmax(counts)) if len(levels) else 0
@@ -175,7 +175,7 @@ def _code_categories(column: pd.Series, reference) -> tuple[np.ndarray, list[Des
     return matrix, [DesignColumn(str(column.name), levels[k], levels[base]) for k in others]
 
 
-def _levels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+def derive_levels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Codes and names of the levels that occur, in category order."""
     if not isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object).astype("category")
@@ -196,13 +196,11 @@ class ModelRows:
     event : (n,) True for an event
     weights : (n,) positive case weights
     stratum : (n,) codes 0, 1, ...
-    cluster : (n,) codes of the unit that is resampled: cluster, else id, else the row
+    cluster : (n,) codes of the unit that a robust variance resamples: cluster, else the row
     first, last : (n,) range of cells
     event_cell : (number of events,) cell of each event row, in row order
     cell_time, cell_stratum : (G,)
-    n_patients : distinct ids, else rows
-    events_per_patient_max : largest number of events that one id has
-    one_row_per_patient, delayed_entry : what the rows look like
+    delayed_entry : whether somebody enters at or after the first end
     kept : (rows given,) True where the row is used
     """
 
@@ -217,9 +215,6 @@ class ModelRows:
     event_cell: np.ndarray
     cell_time: np.ndarray
     cell_stratum: np.ndarray
-    n_patients: int
-    events_per_patient_max: int
-    one_row_per_patient: bool
     delayed_entry: bool
     kept: np.ndarray
 
@@ -259,7 +254,7 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
     weights = np.ones(n) if data.weights is None else data.weights
     used = (np.ones(n, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)) & (weights > 0)
     stratum = np.zeros(n, dtype=np.int64) if data.strata is None else data.strata.code
-    cluster = next((codes.code for codes in (data.cluster, data.id) if codes is not None), np.arange(n))
+    cluster = np.arange(n) if data.cluster is None else data.cluster.code
     return _place(
         placed.distinct[placed.exits][used],
         entry[used],
@@ -267,15 +262,14 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
         weights[used],
         stratum[used],
         cluster[used],
-        None if data.id is None else data.id.code[used],
         used,
     )
 
 
 def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
-    """The same rows in other strata, each row as a patient of its own."""
+    """The same rows in other strata."""
     everyone = np.ones(rows.n, dtype=bool)
-    return _place(rows.time, rows.entry, rows.event, rows.weights, stratum, rows.cluster, None, everyone)
+    return _place(rows.time, rows.entry, rows.event, rows.weights, stratum, rows.cluster, everyone)
 
 
 def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
@@ -298,7 +292,7 @@ def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> 
     return total[rows.last] - total[rows.first]
 
 
-def _place(time, entry, event, weights, stratum, cluster, patient, used) -> ModelRows:
+def _place(time, entry, event, weights, stratum, cluster, used) -> ModelRows:
     """Build the rows with cells and ranges of cells."""
     stratum = np.unique(stratum, return_inverse=True)[1] if len(stratum) else stratum
     distinct, rank = np.unique(time, return_inverse=True)
@@ -309,9 +303,6 @@ def _place(time, entry, event, weights, stratum, cluster, patient, used) -> Mode
     entry_rank = np.searchsorted(distinct, entry, side="right")
     first = np.searchsorted(cells, stratum * span + entry_rank, side="right")
     last = np.searchsorted(cells, key, side="right")
-    n_patients, most_events = len(time), int(event.any())
-    if patient is not None:
-        n_patients, most_events = len(np.unique(patient)), int(np.bincount(patient[event]).max(initial=0))
     return ModelRows(
         time=time,
         entry=entry,
@@ -324,9 +315,6 @@ def _place(time, entry, event, weights, stratum, cluster, patient, used) -> Mode
         event_cell=event_cell,
         cell_time=distinct[cells % span - 1] if len(cells) else np.empty(0),
         cell_stratum=cells // span,
-        n_patients=n_patients,
-        events_per_patient_max=most_events,
-        one_row_per_patient=n_patients == len(time),
         delayed_entry=bool(len(cells) and np.any(entry_rank > 0)),
         kept=used,
     )

@@ -37,7 +37,7 @@ class TiedEvents:
     Attributes
     ----------
     cell : (D,) cell of the term
-    left_out : (D,) k/d under Efron, 0 under Breslow
+    left_out : (D,) k/d
     weight : (D,) mean weight of the tied events
     n_events : (G,) number of tied events d
     """
@@ -79,17 +79,14 @@ class NewtonFit:
     converged: bool
 
 
-def derive_tied_events(rows: ModelRows, ties: str) -> TiedEvents:
+def derive_tied_events(rows: ModelRows) -> TiedEvents:
     """Number the tied events of every cell."""
-    if ties not in ("efron", "breslow"):
-        raise ValueError(f"ties {ties!r}: expected 'efron' or 'breslow'")
     n_events = np.bincount(rows.event_cell, minlength=rows.n_cells)
     cell = np.repeat(np.arange(rows.n_cells), n_events)
     start = np.cumsum(n_events) - n_events
     order = np.arange(len(cell)) - start[cell]
     weight = np.bincount(rows.event_cell, weights=rows.weights[rows.event], minlength=rows.n_cells)
-    left_out = order / n_events[cell] if ties == "efron" else np.zeros(len(cell))
-    return TiedEvents(cell, left_out, (weight / np.maximum(n_events, 1))[cell], n_events)
+    return TiedEvents(cell, order / n_events[cell], (weight / np.maximum(n_events, 1))[cell], n_events)
 
 
 def compute_partial_likelihood(

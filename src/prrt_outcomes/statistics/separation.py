@@ -81,7 +81,7 @@ class LimitFit:
 
 
 def fit_monotone_limit(
-    matrix: np.ndarray, rows: ModelRows, directions: np.ndarray, separated: np.ndarray, ties: str
+    matrix: np.ndarray, rows: ModelRows, directions: np.ndarray, separated: np.ndarray
 ) -> LimitFit:
     """Fit what stays finite of a monotone likelihood.
 
@@ -98,7 +98,7 @@ def fit_monotone_limit(
     separated = separated.copy()
     for _ in range(matrix.shape[1] + 1):
         rows = _stratify(matrix @ directions, rows)
-        tied = derive_tied_events(rows, ties)
+        tied = derive_tied_events(rows)
         # The separated columns come last, so that what is left of them cannot displace another column.
         order = np.concatenate([np.flatnonzero(~separated), np.flatnonzero(separated)])
         null = compute_partial_likelihood(matrix[:, order], rows, tied, np.zeros(len(order)))

@@ -137,7 +137,7 @@ def _predict(matrix, everybody, design: Design, rows: ModelRows, milestones) -> 
     fit = fit_cox_rows(replace(design, matrix=matrix), rows)
     beta = np.nan_to_num(fit.coefficients)
     centre = matrix.mean(axis=0)
-    tied = derive_tied_events(rows, "efron")
+    tied = derive_tied_events(rows)
     shifted = (matrix - centre) * fit.estimated
     at = compute_partial_likelihood(shifted, rows, tied, beta)
     hazard = np.bincount(tied.cell, weights=at.term_hazard, minlength=rows.n_cells)

@@ -94,5 +94,5 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
         cause=code,
         confidence=settings.confidence.level,
     )
-    table = fit.table.rename(columns=RATIO_COLUMNS | {"subdistribution_hazard_ratio": "hazard_ratio"})
+    table = fit.table.rename(columns=RATIO_COLUMNS)
     return table[["term", "level", "reference", *RATIO, "status"]]

@@ -10,7 +10,11 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.cox_diagnostics import compute_cox_concordance, fit_proportional_hazards_test
+from prrt_outcomes.statistics.cox_diagnostics import (
+    GLOBAL,
+    compute_cox_concordance,
+    summarise_proportional_hazards,
+)
 from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
@@ -30,7 +34,6 @@ RATIO_COLUMNS = {
     "upper": "hazard_ratio_high",
 }
 RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
-GLOBAL = "global"
 MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
 
@@ -72,7 +75,7 @@ def summarise_cox_models(
         yield "cox", _tabulate_coefficients(fit.table, model)
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
         yield "cox_fit", _tabulate_fit(fit, label)
-        few_enough = len(fit.table) <= min(MOST_PENALISED, fit.n_events - 1)
+        few_enough = len(fit.table) <= min(MOST_PENALISED, fit.rows.n_events - 1)
         if fit.status in ("separation", "few_events") and few_enough:
             penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
             yield "cox", _tabulate_coefficients(penalised.table, f"{model}_firth")
@@ -127,19 +130,17 @@ def _tabulate_coefficients(table: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
-    test = fit_proportional_hazards_test(fit).table
+    test = summarise_proportional_hazards(fit)
     table = test.rename(columns={"chi_squared": "statistic", "degrees_of_freedom": "df"})
-    table["term"] = table["term"].replace("GLOBAL", GLOBAL)
     if model == "univariable":
         table = table.loc[table["term"] != GLOBAL]
     return table[["term", "statistic", "df", "p_value", "status"]].assign(model=model)
 
 
 def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
-    concordance = compute_cox_concordance(fit).concordance if fit.estimated.any() else np.nan
-    row = {"model": label, "n": fit.n_patients, "events": fit.n_events, "concordance": concordance}
-    row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood", "ties", "status")}
-    return pd.DataFrame([row])
+    row = {"model": label, "n": fit.rows.n, "events": fit.rows.n_events, "ties": "efron"}
+    row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood", "status")}
+    return pd.DataFrame([row | {"concordance": compute_cox_concordance(fit)}])
 
 
 def summarise_imputed_model(

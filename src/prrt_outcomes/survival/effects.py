@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import choose_references
-from prrt_outcomes.statistics.cox_diagnostics import fit_proportional_hazards_test
-from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.cox_diagnostics import summarise_proportional_hazards
+from prrt_outcomes.statistics.hazard_ratios import (
+    fit_piecewise_hazard_ratio,
+    summarise_subgroup_hazard_ratios,
+)
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
         references=choose_references(groups, settings.reference),
         confidence=settings.confidence.level,
     )
-    proportional = fit_proportional_hazards_test(fit.single).table["p_value"].iloc[-1]
+    proportional = summarise_proportional_hazards(fit.single)["p_value"].iloc[-1]
     table = fit.table.rename(
         columns=RATIO_COLUMNS | {"period_start": "start_months", "period_stop": "stop_months"}
     )
@@ -60,13 +63,13 @@ def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.Da
     within = rows.derive_covariates(wanted.within)
     if effect[wanted.effect].nunique() < 2 or not len(within.columns):
         return None
-    found = fit_subgroup_hazard_ratios(
+    found = summarise_subgroup_hazard_ratios(
         rows.cause_specific,
         effect[wanted.effect],
         within.loc[:, within.nunique() > 1],
-        references=choose_references(effect, settings.reference),
+        reference=choose_references(effect, settings.reference).get(wanted.effect),
         confidence=settings.confidence.level,
     )
-    table = found.table.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})
+    table = found.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})
     kept = ["subgroup", "subgroup_level", "term", "level", "reference", "n", "events", *RATIO]
     return table[[*kept, "interaction_p_value", "status"]]

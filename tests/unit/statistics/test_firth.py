@@ -2,22 +2,14 @@ import numpy as np
 import pytest
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.firth import compute_penalised_likelihood, fit_firth_cox, fit_firth_rows
-from prrt_outcomes.statistics.model_rows import derive_design_matrix, derive_model_rows
+from prrt_outcomes.statistics.firth import compute_penalised_likelihood, fit_firth_cox
+from prrt_outcomes.statistics.model_rows import derive_model_rows
 
 
 @pytest.fixture
 def small():
     rng = np.random.default_rng(3)
     return np.ceil(rng.exponential(20, 25)), rng.random(25) < 0.5, rng.normal(size=(25, 2))
-
-
-def test_two_routes_agree_on_tied_data(small):
-    time, event, x = small
-    design, rows = derive_design_matrix(x), derive_model_rows(SurvivalData(time, event))
-    library, own = (fit_firth_rows(design, rows, engine=e) for e in ("firthmodels", "newton"))
-    numbers = ["coefficient", "std_error", "lower", "upper", "p_value"]
-    np.testing.assert_allclose(library.table[numbers], own.table[numbers], rtol=1e-5)
 
 
 def test_score_is_the_derivative_of_the_penalised_likelihood(small):
@@ -54,15 +46,3 @@ def test_no_events_and_nothing_to_estimate():
     fit = fit_firth_cox(SurvivalData([1, 2, 3], [1, 1, 0]), [[1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
     assert fit.status == "not_estimable"
     assert np.isfinite(fit.table["coefficient"]).tolist() == [True, False]
-
-
-def test_unknown_engine_and_library_limits_are_errors(small):
-    time, event, x = small
-    design, rows = (
-        derive_design_matrix(x),
-        derive_model_rows(SurvivalData(time, event, strata=np.arange(25) % 2)),
-    )
-    with pytest.raises(ValueError, match="engine"):
-        fit_firth_rows(design, rows, engine="coxphf")
-    with pytest.raises(ValueError, match="without strata"):
-        fit_firth_rows(design, rows, engine="firthmodels")

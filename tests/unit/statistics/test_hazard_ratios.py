@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.hazard_ratios import fit_piecewise_hazard_ratio, fit_subgroup_hazard_ratios
+from prrt_outcomes.statistics.hazard_ratios import (
+    fit_piecewise_hazard_ratio,
+    summarise_subgroup_hazard_ratios,
+)
 
 
 @pytest.fixture
@@ -22,9 +25,7 @@ def trial():
 
 def test_forest_has_everybody_first_and_one_reference_throughout(trial):
     time, event, arm, groups = trial
-    table = fit_subgroup_hazard_ratios(
-        SurvivalData(time, event), arm, groups, references={"arm": "control"}
-    ).table
+    table = summarise_subgroup_hazard_ratios(SurvivalData(time, event), arm, groups, reference="control")
     assert table["subgroup"].tolist() == ["overall", "grade", "grade", "site", "site"]
     assert (table["reference"] == "control").all()
     assert (
@@ -38,36 +39,34 @@ def test_a_level_without_the_reference_or_without_events_has_a_status(trial):
     only = pd.DataFrame(
         {"era": np.where(arm == "prrt", np.where(np.arange(300) % 7 == 0, "new", "old"), "old")}
     )
-    table = fit_subgroup_hazard_ratios(
-        SurvivalData(time, event), arm, only, references={"arm": "control"}
-    ).table
+    table = summarise_subgroup_hazard_ratios(SurvivalData(time, event), arm, only, reference="control")
     new = table[table["subgroup_level"] == "new"].iloc[0]
     assert new["status"] == "not_estimable"
     assert np.isnan(new["hazard_ratio"])
     assert new["n_rows"] == (only["era"] == "new").sum()
     quiet = event & (groups["grade"] == "G1").to_numpy()
-    table = fit_subgroup_hazard_ratios(SurvivalData(time, quiet), arm, groups[["grade"]]).table
+    table = summarise_subgroup_hazard_ratios(SurvivalData(time, quiet), arm, groups[["grade"]])
     assert table.set_index("subgroup_level").loc["G2", "status"] == "no_events"
 
 
 def test_rows_with_an_unknown_level_are_in_none(trial):
     time, event, arm, groups = trial
     groups.loc[:19, "grade"] = None
-    table = fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, groups[["grade"]]).table
+    table = summarise_subgroup_hazard_ratios(SurvivalData(time, event), arm, groups[["grade"]])
     assert table["n_rows"].tolist()[0] == 300
     assert table["n_rows"].iloc[1:].sum() == 280
 
 
 def test_interaction_status_is_that_of_the_interaction(trial):
     time, event, arm, groups = trial
-    stratified = fit_subgroup_hazard_ratios(
+    stratified = summarise_subgroup_hazard_ratios(
         SurvivalData(time, event, strata=groups["site"]), arm, groups[["site"]]
-    ).table
+    )
     assert stratified["interaction_status"].tolist() == ["", "ok", "ok"]
     few = event & (np.cumsum(event) <= 20)
-    table = fit_subgroup_hazard_ratios(SurvivalData(time, few), arm, groups[["site"]]).table
+    table = summarise_subgroup_hazard_ratios(SurvivalData(time, few), arm, groups[["site"]])
     assert table["interaction_status"].iloc[1] == "few_events"
-    none = fit_subgroup_hazard_ratios(SurvivalData(time, np.zeros(300)), arm, groups[["site"]]).table
+    none = summarise_subgroup_hazard_ratios(SurvivalData(time, np.zeros(300)), arm, groups[["site"]])
     assert none["interaction_status"].iloc[1] == "no_events"
     assert none["interaction_p_value"].isna().all()
 
@@ -75,7 +74,9 @@ def test_interaction_status_is_that_of_the_interaction(trial):
 def test_numeric_subgroups_are_refused(trial):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cut it into categories"):
-        fit_subgroup_hazard_ratios(SurvivalData(time, event), arm, pd.DataFrame({"age": np.arange(300.0)}))
+        summarise_subgroup_hazard_ratios(
+            SurvivalData(time, event), arm, pd.DataFrame({"age": np.arange(300.0)})
+        )
 
 
 def test_one_period_after_the_last_event_has_no_hazard_ratio(trial):

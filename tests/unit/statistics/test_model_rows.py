@@ -106,12 +106,6 @@ def test_rows_of_weight_zero_and_rows_not_kept_are_left_out():
     assert rows.kept.tolist() == [True, False, True, False]
 
 
-def test_counting_process_rows_are_counted_by_patient():
-    rows = derive_model_rows(SurvivalData([5, 9, 4], [1, 1, 0], entry=[0, 5, 0], id=["p", "p", "q"]))
-    assert (rows.n, rows.n_patients, rows.events_per_patient_max) == (3, 2, 2)
-    assert rows.cluster.tolist() == [0, 0, 1]
-
-
 def test_a_model_refuses_other_events_than_0_and_1():
     with pytest.raises(ValueError, match="expects 0 or 1"):
         derive_model_rows(SurvivalData([1, 2], [1, 2]))

@@ -5,8 +5,7 @@ registry <- read.csv("registry.csv", stringsAsFactors = TRUE)
 out <- list()
 describe <- function(model, time, cause, covariates) {
   fit <- crr(time, cause, covariates, gtol = 1e-13, maxiter = 50)
-  values <- list(coefficient = fit$coef, std_error = sqrt(diag(fit$var)), covariance_first_row = fit$var[1, ],
-                 log_likelihood = c(fit$loglik, fit$loglik.null))
+  values <- list(coefficient = fit$coef, std_error = sqrt(diag(fit$var)))
   for (quantity in names(values)) {
     v <- as.numeric(values[[quantity]])
     out[[length(out) + 1]] <<- data.frame(model, quantity, position = seq_along(v), value = sprintf("%.15g", v))

@@ -28,10 +28,14 @@ def code(title: str, column: str, key: str) -> Column:
     )
 
 
-def group(*, against: bool = False) -> list[Column]:
-    """Group of a row and, where asked, its reference."""
-    own = code("Group", "group_by", "group")
-    return [own, code("Against", "group_by", "reference")] if against else [own]
+def group() -> Column:
+    """Group of a row."""
+    return code("Group", "group_by", "group")
+
+
+def contrast(title: str, column: str, level: str) -> list[Column]:
+    """A level, whose column another cell names, and the reference it is held against."""
+    return [code(title, column, level), code("Against", column, "reference")]
 
 
 def endpoint(titles: dict[str, str]) -> Column:

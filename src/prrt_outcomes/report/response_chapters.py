@@ -17,7 +17,7 @@ from prrt_outcomes.wording.terms import endpoint_titles, name_column, name_endpo
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 SHARE = ("proportion", "proportion_low", "proportion_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), *col.group()]
+GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), col.group()]
 EXPLANATION = (
     "A patient must live long enough without progression to be seen as a responder: until then nothing could go wrong "
     "for the responders, by definition. Counting from the first cycle credits them with that time, so responders look "
@@ -108,8 +108,8 @@ def _difference_table(differences: pd.DataFrame, level: str) -> PageTable:
     """Difference of rates between groups with both intervals."""
     limits = ("difference", "difference_low", "difference_high")
     columns = [
-        *GROUPING,
-        col.code("Against", "group_by", "reference"),
+        *col.texts({"Grouping": "group_by"}, name_column),
+        *col.contrast("Group", "group_by", "group"),
         *col.texts({"Response": "category"}, name_term),
         *col.texts({"Interval by": "method"}, lambda m: METHOD_NAMES.get(m, name_term(m))),
         col.fraction("n"),

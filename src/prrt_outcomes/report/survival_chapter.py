@@ -156,12 +156,13 @@ def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level:
         horizons = sorted({f"{h:g}" for h in rows["rmst_horizon_months"].dropna()})
         note = (f"Restricted mean to {', '.join(horizons)} months. " if horizons else "") + note
     title = TITLES[name].format(endpoint=name_endpoint(rows["endpoint"].iloc[0], titles))
-    return page_table(title, name, rows, _columns(titles, level)[name], note)
+    first = [] if name == "cox" else [col.endpoint(titles)]
+    return page_table(title, name, rows, [*first, *_columns(level)[name]], note)
 
 
-def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
-    """Columns of each table."""
-    endpoint, ratio = col.endpoint(titles), _ratio_or_nothing(level)
+def _columns(level: str) -> dict[str, list[Column]]:
+    """Columns of each table behind the endpoint."""
+    ratio = _ratio_or_nothing(level)
     definition = Column("Definition", lambda r: name_term(r["variant"]) or name_term("primary"), False)
     mean = Column(
         "Restricted mean, months",
@@ -170,28 +171,19 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
     sizes = col.counts({"Patients": "n", "Events": "events"})
     months = f"Median, months ({level} CI)"
     ratio_here = _ratio_or_nothing(level, "hazard_ratio_status")
-    results = [*col.group(), *sizes, col.interval(months, MEDIAN), ratio_here]
+    results = [col.group(), *sizes, col.interval(months, MEDIAN), ratio_here]
     difference = f"Difference, months ({level} CI)"
     return {
         "hazard_ratio_periods": [
-            endpoint,
-            col.code("Group", "group_by", "level"),
-            col.code("Against", "group_by", "reference"),
+            *col.contrast("Group", "group_by", "level"),
             *col.decimals({"From month": "start_months", "To month": "stop_months"}, 0),
             *col.counts({"At risk": "n_at_risk", "Events": "events"}),
             ratio,
             col.p_value("p, same in all periods", "equality_p_value"),
         ],
-        "km_summary": [
-            endpoint,
-            *col.group(),
-            *sizes,
-            col.interval(months, MEDIAN, status="median_status"),
-            mean,
-        ],
+        "km_summary": [col.group(), *sizes, col.interval(months, MEDIAN, status="median_status"), mean],
         "milestones": [
-            endpoint,
-            *col.group(),
+            col.group(),
             *col.decimals({"Months": "time_months"}, 0),
             *col.counts({"At risk": "n_at_risk"}),
             col.interval(f"Free of the event ({level} CI)", SURVIVAL, numbers.format_percent),
@@ -199,36 +191,31 @@ def _columns(titles: dict[str, str], level: str) -> dict[str, list[Column]]:
         "cox": [
             *col.texts({"Model": "model"}, name_term),
             *col.texts({"Covariate": "term"}, name_column),
-            col.code("Level", "term", "level"),
-            col.code("Against", "term", "reference"),
+            *col.contrast("Level", "term", "level"),
             col.fraction("Events/n", "events", "n"),
             _ratio_column(level),
             col.p_value(),
             Column("Remark", lambda r: col.describe_remark(r, "hazard_ratio"), False),
         ],
         "rmst_difference": [
-            endpoint,
-            *col.group(against=True),
+            *col.contrast("Group", "group_by", "group"),
             col.interval(difference, ("difference_months", "low", "high")),
             col.p_value(),
         ],
         "subgroups": [
-            endpoint,
             *col.texts({"Subgroup": "subgroup"}, name_column),
             col.code("Level", "subgroup", "subgroup_level"),
-            col.code("Effect of", "term", "level"),
-            col.code("Against", "term", "reference"),
+            *col.contrast("Effect of", "term", "level"),
             col.fraction("Events/n", "events", "n"),
             ratio,
             col.p_value("p of interaction", "interaction_p_value"),
         ],
         "sensitivity": [
-            endpoint,
             *col.texts({"Analysis": "analysis"}, name_term),
             *col.counts({"Changed": "n_changed"}),
             *results,
         ],
-        "estimand_comparison": [endpoint, definition, *results],
+        "estimand_comparison": [definition, *results],
     }
 
 

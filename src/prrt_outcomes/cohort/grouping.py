@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.settings import UNKNOWN, WHOLE
+from prrt_outcomes.cohort.levels import GROUP_OF_TYPE, UNKNOWN, WHOLE
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
@@ -91,20 +91,6 @@ def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> di
             if level is not None:
                 references[name] = level
     return references
-
-
-GROUP_OF_TYPE = {
-    "gep_pancreas": "gep",
-    "gep_small_intestine": "gep",
-    "gep_large_intestine": "gep",
-    "gep_stomach_duodenum": "gep",
-    "gep_other": "gep",
-    "gep_unknown_primary": "gep",
-    "lung": "lung",
-    "paraganglioma": "neuroectodermal",
-    "phaeochromocytoma": "neuroectodermal",
-    "other": "other",
-}
 
 
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:

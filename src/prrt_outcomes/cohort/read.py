@@ -18,7 +18,8 @@ from prrt_outcomes.cohort.chronology import (
 )
 from prrt_outcomes.cohort.consistency import check_consistency, check_references, find_missing_parents
 from prrt_outcomes.cohort.grouping import derive_tumour_group
-from prrt_outcomes.cohort.settings import DERIVED_COLUMNS, check_level_counts
+from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
+from prrt_outcomes.cohort.settings import check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, study_problem, suggest

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
 from prrt_outcomes.tables.schema import Field, load_schema
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from prrt_outcomes.study.model import Study
 
-WHOLE = "all"
-UNKNOWN = "unknown"
-DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 MOST_LEVELS = 30
@@ -38,15 +36,11 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
     Returns problems whose column is the dotted key, each with the nearest known name; empty where all is well.
     """
     columns = list_columns(study)
-    found = (
+    return (
         *_check_analysis(study, columns),
         *_check_controls(study, columns),
         *_check_endpoints(study, columns),
         *_check_claims(study),
-    )
-    return tuple(
-        study_problem(".".join(map(str, place)), str(value), problem, expected)
-        for place, value, problem, expected in found
     )
 
 
@@ -80,10 +74,7 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-Fault = tuple[tuple, Any, str, str]
-
-
-def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
+def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
     """Groupings, covariates, strata and reference levels name columns of patients."""
     analysis = study.analysis
     for key, types in (
@@ -91,76 +82,65 @@ def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
         ("strata", LEVELLED_TYPES),
         ("covariates", COVARIATE_TYPES),
     ):
-        names = getattr(analysis, key)
-        yield from _check_names(("analysis", key), names, columns, types)
+        for index, name in enumerate(getattr(analysis, key)):
+            yield from _check_name(f"analysis.{key}.{index}", name, columns, types)
     for name, level in analysis.reference.items():
-        place = ("analysis", "reference", name)
-        yield from _check_names(place, (name,), columns, LEVELLED_TYPES, numbered=False)
-        yield from _check_levels(place, name, (level,), columns, numbered=False)
+        place = f"analysis.reference.{name}"
+        yield from _check_name(place, name, columns, LEVELLED_TYPES)
+        yield from _check_level(place, name, level, columns)
 
 
-def _check_controls(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
+def _check_controls(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
     """Comparisons are within columns of patients and adjust for them."""
     for index, control in enumerate(study.controls):
         for name, levels in control.within.items():
-            place = ("controls", index, "within", name)
-            yield from _check_names(place, (name,), columns, LEVELLED_TYPES, numbered=False)
-            yield from _check_levels(place, name, levels, columns)
-        adjusted = ("controls", index, "covariates")
-        yield from _check_names(adjusted, getattr(control, "covariates", ()), columns, COVARIATE_TYPES)
+            place = f"controls.{index}.within.{name}"
+            yield from _check_name(place, name, columns, LEVELLED_TYPES)
+            for position, level in enumerate(levels):
+                yield from _check_level(f"{place}.{position}", name, level, columns)
+        for position, name in enumerate(getattr(control, "covariates", ())):
+            yield from _check_name(f"controls.{index}.covariates.{position}", name, columns, COVARIATE_TYPES)
 
 
-def _check_endpoints(study: Study, columns: dict[str, Field]) -> Iterator[Fault]:
+def _check_endpoints(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
     """Endpoints name criteria that the study derives and origins that are dates of patients."""
     criteria = study.response.criterion_names
     for index, endpoint in enumerate(study.endpoints):
         if endpoint.criterion is not None and endpoint.criterion not in criteria:
-            place = ("endpoints", index, "criterion")
             expected = _suggest(endpoint.criterion, criteria, "response.criteria")
-            yield place, endpoint.criterion, "the study does not derive this criterion", expected
+            problem = "the study does not derive this criterion"
+            yield study_problem(f"endpoints.{index}.criterion", endpoint.criterion, problem, expected)
         column = getattr(endpoint.origin, "column", None)
         if column is not None:
-            origin = ("endpoints", index, "origin", "column")
-            yield from _check_names(origin, (column,), columns, ("date", "partial"), numbered=False)
+            yield from _check_name(f"endpoints.{index}.origin.column", column, columns, ("date", "partial"))
 
 
-def _check_claims(study: Study) -> Iterator[Fault]:
+def _check_claims(study: Study) -> Iterator[Problem]:
     """Claims are about the whole cohort or one of its response groups."""
     known = (WHOLE, *study.response.groups)
     for index, claim in enumerate(study.claims):
         if claim.group not in known:
             expected = _suggest(claim.group, known, "groups")
-            yield ("claims", index, "group"), claim.group, "no response group has this name", expected
+            problem = "no response group has this name"
+            yield study_problem(f"claims.{index}.group", claim.group, problem, expected)
 
 
-def _check_names(
-    place: tuple,
-    names: Sequence[str],
-    columns: dict[str, Field],
-    types: Sequence[str],
-    *,
-    numbered: bool = True,
-) -> Iterator[Fault]:
-    """Each name is a column of patients of a type that can be used there."""
-    usable = [name for name, column in columns.items() if column.type in types]
-    for index, name in enumerate(names):
-        here = (*place, index) if numbered else place
-        if name not in columns:
-            yield here, name, "patients has no column of this name", _suggest(name, usable, "columns")
-        elif columns[name].type not in types:
-            problem = f"a column of type {columns[name].type} cannot be used here"
-            yield here, name, problem, _suggest(name, usable, "columns")
+def _check_name(place: str, name: str, columns: dict[str, Field], types: Sequence[str]) -> Iterator[Problem]:
+    """The name is that of a column of patients of a type that can be used there."""
+    expected = _suggest(name, [other for other, column in columns.items() if column.type in types], "columns")
+    if name not in columns:
+        yield study_problem(place, name, "patients has no column of this name", expected)
+    elif columns[name].type not in types:
+        problem = f"a column of type {columns[name].type} cannot be used here"
+        yield study_problem(place, name, problem, expected)
 
 
-def _check_levels(
-    place: tuple, name: str, levels: Sequence[str], columns: dict[str, Field], *, numbered: bool = True
-) -> Iterator[Fault]:
-    """Each level is one that the column can have, where the schema fixes them."""
+def _check_level(place: str, name: str, level: str, columns: dict[str, Field]) -> Iterator[Problem]:
+    """The level is one that the column can have, where the schema fixes them."""
     known = tuple(map(str, columns[name].codes)) if name in columns else ()
-    for index, level in enumerate(levels):
-        if known and level not in (*known, UNKNOWN):
-            here = (*place, index) if numbered else place
-            yield here, level, f"{name} has no level of this name", _suggest(level, known, "levels")
+    if known and level not in (*known, UNKNOWN):
+        problem = f"{name} has no level of this name"
+        yield study_problem(place, level, problem, _suggest(level, known, "levels"))
 
 
 def _suggest(name: str, known: Sequence[str], what: str) -> str:

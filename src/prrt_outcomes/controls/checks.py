@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.settings import DERIVED_COLUMNS, UNKNOWN
+from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN
 from prrt_outcomes.controls.library import control_problem
 from prrt_outcomes.controls.reference_curves import (
     CURVE_KEYS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from prrt_outcomes.cohort.grouping import GROUP_OF_TYPE
+from prrt_outcomes.cohort.levels import GROUP_OF_TYPE
 
 CRITERIA = (
     ("recist_1_1", r"^(?!.*modified).*recist[ _]*1[._]1"),

@@ -67,22 +67,25 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
             n=int(known.sum()),
         )
         words += say(", {u} not known", u=unknown) if unknown else Markup("")
-    weights = "none" if pd.isna(row["weights"]) else str(row["weights"])
-    of_control = {"control": str(row["control"]), "endpoint": str(row["endpoint"])}
-    found = pick_rows(tables["control_verdicts"], **of_control, weights=weights)
+    of_estimate = {
+        "control": row["control"],
+        "endpoint": row["endpoint"],
+        "weights": as_text(row["weights"]) or "none",
+    }
+    found = pick_rows(tables["control_verdicts"], **of_estimate)
     if has_rows(found):
         words += say("; {w}", w=str(found["words"].iloc[0]))
     return words
 
 
 def describe_ratio(row: dict, level: str) -> Markup:
-    plain = str(row["weights"]) in ("none", "<NA>", "nan", "None", "")
+    weights = as_text(row["weights"])
     return say(
         "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
         estimate=inside_sentence(name_term(row["estimate"])),
         control=name_term(row["control"]),
         method=name_term(row["method"]),
-        weights="" if plain else say(", {w}", w=inside_sentence(name_term(row["weights"]))),
+        weights="" if weights in ("", "none") else say(", {w}", w=inside_sentence(name_term(weights))),
         level=level,
         ci=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
     )

@@ -105,14 +105,13 @@ def resolve_endpoint(entry: str | dict) -> dict:
         entry = {"name": entry, "preset": entry}
     if not isinstance(entry, dict):
         raise ValueError("an endpoint is the name of a preset or a definition with a name")
-    preset = entry.get("preset")
-    if preset is None and entry.get("name") in PRESETS and len(entry) == 1:
-        preset = entry["name"]
+    name, preset = str(entry.get("name", "")), entry.get("preset")
+    if preset is None and name in PRESETS and len(entry) == 1:
+        preset = name
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"no preset is called {preset!r}; presets are {', '.join(PRESETS)}")
-    base = dict(PRESETS[preset]) if preset else {}
-    filled = base | entry | ({"preset": preset} if preset else {})
-    filled.setdefault("title", str(entry.get("name", "")).replace("_", " ").capitalize())
-    if preset and preset != entry.get("name") and "title" not in entry:
-        filled["title"] = f"{base['title']} ({str(entry.get('name', '')).replace('_', ' ')})"
-    return filled
+    if not preset:
+        return {"title": name.replace("_", " ").capitalize()} | entry
+    base = PRESETS[preset]
+    title = base["title"] if preset == name else f"{base['title']} ({name.replace('_', ' ')})"
+    return base | {"title": title} | entry | {"preset": preset}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,11 @@ def summarise_responder_curves(
         for position, name in enumerate(history.states):
             if position in curves:
                 table = _tabulate(curves[position], int((there == position).sum()))
-                labels = {"method": "simon_makuch", "landmark_months": float(month), "group": name}
+                labels: dict[str, Any] = {
+                    "method": "simon_makuch",
+                    "landmark_months": float(month),
+                    "group": name,
+                }
                 parts.append(table.assign(**labels))
     return pd.concat(parts, ignore_index=True)
 
@@ -77,7 +81,11 @@ def _fit_fixed(
         if chosen.any():
             part = start_at_landmark(rows, chosen, origin)
             table = _tabulate(fit_curve(part, settings), int((part.entry <= 0).sum()))
-            labels = {"method": method, "landmark_months": np.nan if month is None else month, "group": name}
+            labels: dict[str, Any] = {
+                "method": method,
+                "landmark_months": np.nan if month is None else month,
+                "group": name,
+            }
             tables.append(table.assign(**labels))
     return tables
 

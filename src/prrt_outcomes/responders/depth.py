@@ -63,7 +63,8 @@ def summarise_depth(rows: EndpointRows, depth: pd.DataFrame, confidence: float) 
     )
     if not fit.estimated.all():
         return None
-    grid = np.linspace(*np.quantile(depth["state"], [0.02, 0.98]), GRID)
+    low, high = np.quantile(depth["state"], [0.02, 0.98])
+    grid = np.linspace(low, high, GRID)
     contrast = compute_spline_basis(grid, knots) - compute_spline_basis([0.0], knots)
     log_ratio = contrast @ fit.coefficients
     error = np.sqrt(np.einsum("ij,jk,ik->i", contrast, fit.covariance, contrast))

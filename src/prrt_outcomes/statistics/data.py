@@ -54,8 +54,8 @@ class SurvivalData:
     nearly equal ones.
     """
 
-    time: NDArray[np.float64]
-    event: NDArray[np.int64]
+    time: Any
+    event: Any
     entry: Any = None
     weights: Any = None
     strata: Any = None

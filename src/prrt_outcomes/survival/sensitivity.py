@@ -55,7 +55,9 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     parts = []
     for analysis, changed, eligible in list_analyses(rows, tables["endpoint_variants"], cutoff, study):
         patients = select_endpoint_rows(changed, analysis_set, name)
-        for group_by in groupings if patients is not None else ():
+        if patients is None:
+            continue
+        for group_by in groupings:
             part = compare_groups(patients, group_by, study.analysis).assign(analysis=analysis)
             if group_by == WHOLE:
                 part = part.assign(n_changed=_count_changed(rows, changed), n_eligible=eligible)
@@ -204,7 +206,9 @@ def find_tipping_points(
     """
     patients = select_endpoint_rows(rows, analysis_set, str(rows["endpoint"].iloc[0]))
     found: list[dict] = []
-    for group_by in groupings if patients is not None else ():
+    if patients is None:
+        return pd.DataFrame()
+    for group_by in groupings:
         known = select_known(patients, compute_group(patients.frame, group_by))
         if known is None:
             continue

@@ -43,7 +43,7 @@ def compute_intervals(
         row = fit_firth_cox(SurvivalData(time, event), group).table.iloc[0]
         intervals["Firth, profile likelihood"] = (row["lower"], row["upper"])
         weights = rng.multinomial(scenario.n, np.full(scenario.n, 1 / scenario.n), size=REPLICATES)
-        found = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), group, weights).coefficients[:, 0]
+        found = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), group, weights)[:, 0]
         intervals["bootstrap, percentile"] = tuple(np.exp(np.nanquantile(found, [0.025, 0.975])))
     return intervals
 

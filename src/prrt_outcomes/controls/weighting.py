@@ -164,10 +164,8 @@ def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, poi
         known = np.isfinite(weights).all(axis=1)
         found = np.full(len(counts), np.nan)
         if known.any():
-            fitted = bootstrap_cox_log_hazard_ratio(
-                samples.data, samples.in_cohort.astype(float)[:, None], weights[known]
-            )
-            found[known] = fitted.coefficients[:, 0]
+            in_cohort = samples.in_cohort.astype(float)
+            found[known] = bootstrap_cox_log_hazard_ratio(samples.data, in_cohort, weights[known])[:, 0]
         logs.append(found)
     return [summarise_replicates(np.concatenate(logs), settings.confidence.level, point)]
 

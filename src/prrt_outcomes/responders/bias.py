@@ -60,9 +60,9 @@ def compute_guarantee_time_bias(
     found |= {"bias": naive - dependent, "status": "ok"}
     if weights is None or not len(weights):
         return found
-    resampled = bootstrap_cox_log_hazard_ratio(*fixed, weights).coefficients[:, 0]
+    resampled = bootstrap_cox_log_hazard_ratio(*fixed, weights)[:, 0]
     resampled_dependent = bootstrap_cox_log_hazard_ratio(*moving, weights[:, split["patient"]])
-    difference = resampled - resampled_dependent.coefficients[:, 0]
+    difference = resampled - resampled_dependent[:, 0]
     known = difference[np.isfinite(difference)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)

@@ -23,24 +23,11 @@ FLAT = 1e-9
 
 
 @dataclass(frozen=True)
-class CoxBootstrapResult:
-    """Coefficients of every replicate.
-
-    coefficients : (R, p) log hazard ratios; nan where the replicate has none
-    status : (R,) ``ok``, ``no_events``, ``separation`` (monotone likelihood) or ``not_estimable`` (a
-        covariate does not vary in the replicate)
-    """
-
-    coefficients: np.ndarray
-    status: np.ndarray
-
-
-@dataclass(frozen=True)
 class _Layout:
-    """Rows in the one order that all replicates use: by stratum, latest risk set first.
+    """Rows in the one order that all replicates use: latest risk set first.
 
-    matrix (n, p) and products (n, p(p+1)/2) of its columns; stop and start give, for each cell, the range
-    of rows that are in the risk set by their end; late_* the same for those not yet entered.
+    matrix (n, p) and products (n, p(p+1)/2) of its columns; stop gives, for each cell, the number of rows that
+    are in a risk set until then or longer; late_* the same for those not yet entered.
     """
 
     order: np.ndarray
@@ -48,32 +35,28 @@ class _Layout:
     products: np.ndarray
     first: np.ndarray
     last: np.ndarray
-    start: np.ndarray
     stop: np.ndarray
     late_order: np.ndarray | None
-    late_start: np.ndarray
     late_stop: np.ndarray
     event_rows: np.ndarray
     event_cell: np.ndarray
     cell_begin: np.ndarray
-    several_strata: bool
 
 
-def bootstrap_cox_log_hazard_ratio(
-    data: SurvivalData, covariates, weights_matrix: np.ndarray
-) -> CoxBootstrapResult:
-    """Fit the same Cox model under each row of a matrix of weights (R, n), with Efron's ties.
+def bootstrap_cox_log_hazard_ratio(data: SurvivalData, covariates, weights_matrix: np.ndarray) -> np.ndarray:
+    """Fit the same Cox model under each row of a matrix of weights (R, n): coefficients (R, p).
 
     Replicate r equals `fit_cox` with the weights ``weights_matrix[r]`` (counts of a bootstrap, or counts
     times refitted weights), rows of weight 0 being absent. Tied events are those of positive weight in the
     replicate, each with the mean weight, as R's case weights. Rows with a missing covariate are left out of
-    all replicates.
+    all replicates. A replicate has nan where it has no events, a monotone likelihood or a covariate that does
+    not vary.
 
-    ValueError as `fit_cox`; when the matrix does not fit the rows, is negative or not finite; when the model
-    itself (all weights 1) is separated or not estimable, since then the replicates cannot be trusted either.
+    ValueError as `fit_cox` and for strata; when the matrix does not fit the rows, is negative or not finite;
+    when the model itself (all weights 1) is separated or not estimable, since then the replicates cannot be
+    trusted either.
     """
-    if data.weights is not None:
-        raise ValueError("the weights of the replicates stand in weights_matrix, not in the data")
+    data.refuse("weights", "strata", method="the bootstrap of a Cox model")
     design, rows = derive_model(data, covariates, None)
     weights_matrix = np.asarray(weights_matrix)
     if weights_matrix.ndim != 2 or weights_matrix.shape[1] != len(rows.kept):
@@ -89,95 +72,68 @@ def bootstrap_cox_log_hazard_ratio(
         raise ValueError(f"the model cannot be resampled: {whole.reason}")
     scale = design.matrix.std(axis=0)
     layout = _lay_out(design, rows, scale)
-    size = max(1, BLOCK_ELEMENTS // max(rows.n, 1))
+    size = max(1, BLOCK_ELEMENTS // rows.n)
     coefficients = np.empty((len(weights_matrix), len(scale)))
-    status = np.empty(len(weights_matrix), dtype=object)
     start = whole.coefficients * scale
     for begin in range(0, len(weights_matrix), size):
         block = slice(begin, begin + size)
         weights = weights_matrix[block][:, layout.order].astype(float)
-        coefficients[block], status[block] = _fit_block(weights, layout, start)
-    return CoxBootstrapResult(coefficients / scale, status.astype(str))
+        coefficients[block] = _fit_block(weights, layout, start)
+    return coefficients / scale
 
 
 def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
     """Order rows once for all replicates."""
-    order = np.lexsort((-rows.last, rows.stratum))
+    order = np.argsort(-rows.last, kind="stable")
     matrix = ((design.matrix - design.matrix.mean(axis=0)) / scale)[order]
     i, j = np.triu_indices(matrix.shape[1])
     cells = np.arange(rows.n_cells)
-    late_order = np.lexsort((-rows.first, rows.stratum)) if rows.delayed_entry else None
-
-    def ranges(bound: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Within a stratum the bound falls, so stratum and falling bound make one rising key.
-        key = rows.stratum[rank] * (rows.n_cells + 1) + rows.n_cells - bound[rank]
-        begin = np.searchsorted(rows.stratum[rank], rows.cell_stratum, side="left")
-        end = np.searchsorted(key, rows.cell_stratum * (rows.n_cells + 1) + rows.n_cells - cells, side="left")
-        return begin, end
-
-    start, stop = ranges(rows.last, order)
-    late_start, late_stop = ranges(rows.first, late_order) if late_order is not None else (start, start)
     cell_of_row = np.full(rows.n, -1)
     cell_of_row[rows.event] = rows.event_cell
     sorted_cell = cell_of_row[order]
     event_rows = np.flatnonzero(sorted_cell >= 0)
     event_rows = event_rows[np.argsort(sorted_cell[event_rows], kind="stable")]
     event_cell = sorted_cell[event_rows]
+    first, last = rows.first[order], rows.last[order]
     return _Layout(
         order=order,
         matrix=matrix,
         products=matrix[:, i] * matrix[:, j],
-        first=rows.first[order],
-        last=rows.last[order],
-        start=start,
-        stop=stop,
-        late_order=None if late_order is None else np.argsort(order)[late_order],
-        late_start=late_start,
-        late_stop=late_stop,
+        first=first,
+        last=last,
+        stop=rows.n - np.searchsorted(np.sort(last), cells, side="right"),
+        late_order=np.argsort(-first, kind="stable") if rows.delayed_entry else None,
+        late_stop=rows.n - np.searchsorted(np.sort(first), cells, side="right"),
         event_rows=event_rows,
         event_cell=event_cell,
         cell_begin=np.searchsorted(event_cell, cells),
-        several_strata=bool(rows.stratum.any()),
     )
 
 
-def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray):
-    """Newton's method on a block of replicates: coefficients (B, p) and status (B,)."""
+def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray) -> np.ndarray:
+    """Newton's method on a block of replicates: coefficients (B, p), nan where a replicate has none."""
     n_replicates, p = len(weights), len(start)
-    beta = np.tile(start, (n_replicates, 1))
-    status = np.full(n_replicates, "separation", dtype=object)
+    beta, found = np.tile(start, (n_replicates, 1)), np.full((n_replicates, p), np.nan)
     event_weights = weights[:, layout.event_rows]
-    has_events = event_weights.sum(axis=1) > 0
-    status[~has_events] = "no_events"
-    active = np.flatnonzero(has_events)
+    active = np.flatnonzero(event_weights.any(axis=1))
     terms = _tied_terms(event_weights, layout)
-    reference = None
     for _ in range(MAX_ITERATIONS):
         if not len(active):
             break
         part = slice(None) if len(active) == n_replicates else active
         score, information = _derivatives(weights[part], beta[part], layout, tuple(t[part] for t in terms))
         diagonal = np.einsum("bii->bi", information)
-        if reference is None:
-            reference = np.zeros((n_replicates, p))
-            reference[part] = diagonal
         flat = (diagonal <= FLAT * event_weights[part].sum(axis=1)[:, None]).any(axis=1)
         flat |= ~np.isfinite(np.linalg.cond(information)) if p > 1 else False
-        status[active[flat]] = np.where(
-            (reference[active[flat]] <= FLAT * event_weights[active[flat]].sum(axis=1)[:, None]).any(axis=1),
-            "not_estimable",
-            "separation",
-        )
         step = np.zeros_like(score)
         step[~flat] = np.linalg.solve(information[~flat], score[~flat][..., None])[..., 0]
         largest = np.abs(step).max(axis=1)
         step *= np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
         beta[active] += step
         done = (largest < STEP_TOLERANCE) & ~flat
-        status[active[done]] = "ok"
+        found[active[done]] = beta[active[done]]
         active = active[~done & ~flat]
-    beta[status != "ok"] = np.nan
-    return beta, status
+    return found
 
 
 def _tied_terms(event_weights: np.ndarray, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
@@ -231,12 +187,10 @@ def _risk_set_sums(values: np.ndarray, layout: _Layout) -> np.ndarray:
     """Sums (B, G) over the risk sets."""
     total = np.cumsum(values, axis=1)
     out = total[:, layout.stop - 1]
-    if layout.several_strata:
-        out -= np.where(layout.start > 0, total[:, layout.start - 1], 0.0)
     if layout.late_order is not None:
         late = np.zeros((len(values), values.shape[1] + 1))
         np.cumsum(values[:, layout.late_order], axis=1, out=late[:, 1:])
-        out -= late[:, layout.late_stop] - late[:, layout.late_start]
+        out -= late[:, layout.late_stop]
     return out
 
 
@@ -246,6 +200,6 @@ def _hazard_lived(hazard: np.ndarray, layout: _Layout) -> np.ndarray:
     np.cumsum(hazard, axis=1, out=by_term[:, 1:])
     ends = np.append(layout.cell_begin, hazard.shape[1])
     out = by_term[:, ends[layout.last]]
-    if layout.late_order is not None or layout.several_strata:
+    if layout.late_order is not None:
         out -= by_term[:, ends[layout.first]]
     return out

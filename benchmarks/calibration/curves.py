@@ -20,7 +20,7 @@ from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cumulative_incidence import (
     fit_cumulative_incidence,
 )
-from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import INTERVAL_TYPES, compute_interval, fit_kaplan_meier
 
@@ -60,7 +60,7 @@ def measure(scenario: Scenario, cohorts: int) -> Tally:
     for _ in range(cohorts):
         time, event = simulate(scenario, rng)
         curve = fit_kaplan_meier(SurvivalData(time, event))
-        at = compute_milestones(curve, [MILESTONE])
+        at = summarise_milestones(curve, [MILESTONE])
         for interval in INTERVAL_TYPES:
             lower, upper = compute_interval(at.survival, at.std_error, interval)
             tally.add(f"S(t) {interval}", truth.survival, lower[0], upper[0])

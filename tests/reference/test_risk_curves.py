@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier,
@@ -29,7 +29,7 @@ def lung():
 
 
 def hold_curve(r_risk, id, what, curve, times):
-    at = compute_milestones(curve, times)
+    at = summarise_milestones(curve, times)
     r_risk(f"{id}_survival", f"{what}: S(t)", at.survival)
     r_risk(f"{id}_std_error", f"{what}: standard error", at.std_error)
     r_risk(f"{id}_lower", f"{what}: lower limit", at.lower)

@@ -12,10 +12,10 @@ import sksurv.datasets
 import statsmodels
 
 from prrt_outcomes.statistics.curve_summaries import (
-    compute_milestones,
     compute_quantile,
     compute_rmst,
     compute_rmst_difference,
+    summarise_milestones,
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import (
@@ -241,7 +241,7 @@ def test_phaeochromocytoma(agree, shared_data):
         d["histological_type"].str.contains("Paraganglioma"), "paraganglioma", "phaeochromocytoma"
     )
     time = time.where(time > 0, 0.5)
-    at = compute_milestones(fit_kaplan_meier(SurvivalData(time, event)), [730.5, 1826.25])
+    at = summarise_milestones(fit_kaplan_meier(SurvivalData(time, event)), [730.5, 1826.25])
     test = compute_logrank(compute_risk_table(SurvivalData(time, event), group=group))
     ours = [event.sum(), *at.survival, test.statistic]
     expected = [21, 0.9005, 0.8245, 1.2665]

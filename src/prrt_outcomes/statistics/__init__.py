@@ -20,7 +20,6 @@ __getattr__, __dir__ = expose(
     compute_mantel_byar="time_dependent",
     compute_maxcombo="logrank",
     compute_milestone_difference="curve_summaries",
-    compute_milestones="curve_summaries",
     compute_one_sample_logrank="one_sample",
     compute_propensity_weights="weights",
     compute_proportion_difference="proportions",
@@ -47,6 +46,7 @@ __getattr__, __dir__ = expose(
     flag_at_risk="risk_table",
     impute_chained="imputation",
     pool_estimates="imputation",
+    summarise_milestones="curve_summaries",
     summarise_proportional_hazards="cox_diagnostics",
     summarise_subgroup_hazard_ratios="hazard_ratios",
 )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from prrt_outcomes.statistics.data import TIE_TOLERANCE
+from prrt_outcomes.statistics.data import TIE_TOLERANCE, compute_tie_limit
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, compute_interval, compute_normal_quantile
 
 
@@ -73,23 +74,34 @@ def _first_time(level: NDArray[np.float64], when: NDArray[np.float64], value: fl
     return float(when[np.argmax(np.abs(level - value) <= TIE_TOLERANCE)])
 
 
-@dataclass(frozen=True, eq=False)
-class Milestones:
-    """Survival at given times; arrays have one element a milestone, in the order given.
+def summarise_milestones(curve: KaplanMeier, times: ArrayLike) -> pd.DataFrame:
+    """Read survival at milestones, in the curve's unit, 0 or more: one row a milestone, in the order given.
 
-    survival, std_error, lower, upper : estimate and interval of the curve's type
-    at_risk : patients at risk just before the milestone
-    status : ``ok``; ``no_events`` (S = 1 so far, no interval); ``too_few`` (S = 0, no interval; or beyond the
-        last time of a curve that ends censored, where nothing is estimated)
+    Columns: time; survival, std_error, lower, upper, with the interval of the curve's type; at_risk, patients just
+    before the milestone; status, ``ok``, ``no_events`` (S = 1 so far, no interval) or ``too_few`` (S = 0, no
+    interval; or beyond the last time of a curve that ends censored, where nothing is estimated).
     """
-
-    time: NDArray[np.float64]
-    survival: NDArray[np.float64]
-    std_error: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    at_risk: NDArray[np.float64]
-    status: tuple[str, ...]
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    slack = compute_tie_limit(curve.time)
+    place = np.searchsorted(curve.time, wanted + slack, side="right")
+    survival = np.concatenate(([1.0], curve.survival))[place]
+    std_error = np.concatenate(([0.0], curve.std_error))[place]
+    beyond = (wanted > curve.time[-1] + slack) & (survival > 0)
+    survival, std_error = np.where(beyond, np.nan, survival), np.where(beyond, np.nan, std_error)
+    lower, upper = compute_interval(survival, std_error, curve.interval, curve.confidence)
+    no_events = survival == 1.0
+    lower, upper = np.where(no_events, np.nan, lower), np.where(no_events, np.nan, upper)
+    return pd.DataFrame(
+        {
+            "time": wanted,
+            "survival": survival,
+            "std_error": std_error,
+            "lower": lower,
+            "upper": upper,
+            "at_risk": np.append(curve.at_risk, 0.0)[np.searchsorted(curve.time, wanted - slack)],
+            "status": np.where(np.isfinite(lower), "ok", np.where(no_events, "no_events", "too_few")),
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -107,39 +119,19 @@ class Difference:
     status: str
 
 
-def compute_milestones(curve: KaplanMeier, times: ArrayLike) -> Milestones:
-    """Compute survival at milestones, in the curve's unit, 0 or more."""
-
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
-    place = np.searchsorted(curve.time, wanted + slack, side="right")
-    survival = np.concatenate(([1.0], curve.survival))[place]
-    std_error = np.concatenate(([0.0], curve.std_error))[place]
-    beyond = (wanted > curve.time[-1] + slack) & (survival > 0)
-    survival, std_error = np.where(beyond, np.nan, survival), np.where(beyond, np.nan, std_error)
-    lower, upper = compute_interval(survival, std_error, curve.interval, curve.confidence)
-    no_events = survival == 1.0
-    lower, upper = np.where(no_events, np.nan, lower), np.where(no_events, np.nan, upper)
-    next_time = np.searchsorted(curve.time, wanted - slack)
-    at_risk = np.append(curve.at_risk, 0.0)[next_time]
-    known = np.isfinite(lower) & np.isfinite(upper)
-    status = np.where(known, "ok", np.where(no_events, "no_events", "too_few"))
-    return Milestones(wanted, survival, std_error, lower, upper, at_risk, tuple(status.tolist()))
-
-
 def compute_difference(
-    estimates: tuple[float, float], std_errors: tuple[float, float], confidence: float = 0.95
+    first: tuple[float, float], second: tuple[float, float], confidence: float = 0.95
 ) -> Difference:
-    """Compute first minus second of two independent estimates; ``too_few`` where either is unknown."""
-    z = compute_normal_quantile(confidence)
-    value = estimates[0] - estimates[1]
-    std_error = float(np.hypot(*std_errors))
+    """Compute first minus second of two independent estimates, each with its standard error.
+
+    ``too_few`` where either is unknown.
+    """
+    value, std_error = float(first[0] - second[0]), float(np.hypot(first[1], second[1]))
     if not (np.isfinite(value) and np.isfinite(std_error) and std_error > 0):
         return Difference(*(nan, nan, nan, nan, nan), status="too_few")
+    half = compute_normal_quantile(confidence) * std_error
     p_value = float(2.0 * ndtr(-abs(value) / std_error))
-    return Difference(
-        float(value), std_error, float(value - z * std_error), float(value + z * std_error), p_value, "ok"
-    )
+    return Difference(value, std_error, value - half, value + half, p_value, "ok")
 
 
 def compute_milestone_difference(
@@ -149,10 +141,10 @@ def compute_milestone_difference(
 
     Source: Klein, Logan, Harhoff and Andersen 2007, Statistics in Medicine 26:4505, section 2.1.
     """
-    pair = [compute_milestones(curve, [time]) for curve in (first, second)]
-    return compute_difference(
-        (pair[0].survival[0], pair[1].survival[0]), (pair[0].std_error[0], pair[1].std_error[0]), confidence
+    one, two = (
+        summarise_milestones(curve, [time])[["survival", "std_error"]].iloc[0] for curve in (first, second)
     )
+    return compute_difference(tuple(one), tuple(two), confidence)
 
 
 @dataclass(frozen=True)
@@ -180,7 +172,7 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
     """
     if not horizon > 0 or not np.isfinite(horizon):
         raise ValueError(f"horizon must be a number above 0, not {horizon}")
-    slack = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(curve.time))))
+    slack = compute_tie_limit(curve.time)
     if horizon > curve.time[-1] + slack and curve.survival[-1] > 0:
         return RestrictedMean(horizon, *(nan, nan, nan, nan), status="too_few")
     used = curve.time <= horizon + slack
@@ -214,7 +206,5 @@ def compute_rmst_difference(
 
     Source: Uno, Claggett, Tian et al. 2014, Journal of Clinical Oncology 32:2380.
     """
-    pair = [compute_rmst(curve, horizon) for curve in (first, second)]
-    return compute_difference(
-        (pair[0].rmst, pair[1].rmst), (pair[0].std_error, pair[1].std_error), confidence
-    )
+    one, two = compute_rmst(first, horizon), compute_rmst(second, horizon)
+    return compute_difference((one.rmst, one.std_error), (two.rmst, two.std_error), confidence)

@@ -146,7 +146,7 @@ class SurvivalData:
             raise ValueError(f"rows of one id overlap in time: {found} ({int(overlap.sum())} overlaps)")
 
 
-def compute_codes(values: ArrayLike | pd.DataFrame | Codes | None, n: int, name: str) -> Codes:
+def compute_codes(values: Any, n: int, name: str) -> Codes:
     """Turn one label a row, called `name` in messages, into codes of the labels that occur.
 
     `values` has shape (n,), or is a frame whose columns are crossed; a categorical keeps its order, others
@@ -156,21 +156,19 @@ def compute_codes(values: ArrayLike | pd.DataFrame | Codes | None, n: int, name:
         return Codes(np.zeros(n, dtype=np.int64), ("all",))
     if isinstance(values, Codes):
         return values
-    table = values if isinstance(values, pd.DataFrame) else None
-    series = pd.Series(values) if table is None else pd.Series(range(len(table)))
-    missing = series.isna().to_numpy() if table is None else table.isna().to_numpy().any(axis=1)
-    if len(series) != n:
-        raise ValueError(f"{name} has {len(series)} rows, time has {n}")
-    if missing.any():
-        raise ValueError(f"{name} is missing in {int(missing.sum())} of {n} rows; drop and count them first")
-    if table is not None:
-        code = table.groupby(list(table.columns), observed=True).ngroup().to_numpy()
-        return Codes(code.astype(np.int64), tuple(range(int(code.max()) + 1)))
-    if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
-        used = series.cat.remove_unused_categories()
-        return Codes(used.cat.codes.to_numpy().astype(np.int64), tuple(used.cat.categories))
-    code, labels = pd.factorize(series, sort=True)
-    return Codes(code.astype(np.int64), tuple(labels.tolist()))
+    if isinstance(values, pd.DataFrame):
+        # A row with a missing label is in no group.
+        number = values.groupby(list(values.columns), observed=True).ngroup()
+        labels = number.where(number >= 0)
+    else:
+        labels = pd.Series(values)
+    if len(labels) != n:
+        raise ValueError(f"{name} has {len(labels)} rows, time has {n}")
+    missing = int(labels.isna().sum())
+    if missing:
+        raise ValueError(f"{name} is missing in {missing} of {n} rows; drop and count them first")
+    code, found = pd.factorize(labels, sort=True)
+    return Codes(code.astype(np.int64), tuple(found.tolist()))
 
 
 def compute_event_codes(event: ArrayLike) -> NDArray[np.int64]:
@@ -186,16 +184,18 @@ def compute_event_codes(event: ArrayLike) -> NDArray[np.int64]:
     return codes
 
 
-def merge_near_times(
-    values: NDArray[np.float64], tolerance: float = TIE_TOLERANCE
-) -> tuple[NDArray, NDArray[np.int64]]:
+def compute_tie_limit(distinct: NDArray[np.float64]) -> float:
+    """Return the difference up to which times are one: `TIE_TOLERANCE`, absolute or relative to their mean."""
+    return TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(distinct))))
+
+
+def merge_near_times(values: NDArray[np.float64]) -> tuple[NDArray, NDArray[np.int64]]:
     """Return sorted distinct values and where each value stands; near ones become the first of them."""
     order = np.argsort(values)
     ordered = values[order]
     step = np.diff(ordered)
     exact = ordered[np.concatenate(([True], step > 0))]
-    limit = tolerance * max(1.0, float(np.mean(np.abs(exact))))
-    first = np.concatenate(([True], step > limit))
+    first = np.concatenate(([True], step > compute_tie_limit(exact)))
     position = np.empty(len(values), dtype=np.int64)
     position[order] = np.cumsum(first) - 1
     return ordered[first], position

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prrt_outcomes.statistics.data import TIE_TOLERANCE, Codes, Placement, SurvivalData, compute_codes
+from prrt_outcomes.statistics.data import Codes, Placement, SurvivalData, compute_codes, compute_tie_limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +193,7 @@ def flag_at_risk(
     at_risk : shape (n_ticks, n), entry < tick <= time; at tick 0 all who are there from the start
     ended : shape (n_ticks, n), time < tick; times within the tolerance of ties are equal
     """
-    limit = TIE_TOLERANCE * max(1.0, float(np.mean(np.abs(data.time))))
+    limit = compute_tie_limit(data.time)
     just_before = ticks[:, None] - limit
     ended = data.time < just_before
     at_risk = ~ended if data.entry is None else ~ended & (data.entry < np.maximum(just_before, limit))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
-from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile, compute_rmst
+from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 
@@ -124,14 +124,6 @@ def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
 
 
 def _tabulate_milestones(curve: KaplanMeier, settings: AnalysisSettings) -> pd.DataFrame:
-    found = compute_milestones(curve, np.asarray(settings.milestones_months, dtype=float))
-    return pd.DataFrame(
-        {
-            "time_months": found.time,
-            "n_at_risk": found.at_risk.astype("int64"),
-            "survival": found.survival,
-            "survival_low": found.lower,
-            "survival_high": found.upper,
-            "status": list(found.status),
-        }
-    )
+    found = summarise_milestones(curve, np.asarray(settings.milestones_months, dtype=float))
+    names = {"time": "time_months", "lower": "survival_low", "upper": "survival_high", "at_risk": "n_at_risk"}
+    return found.rename(columns=names).drop(columns="std_error").astype({"n_at_risk": "int64"})

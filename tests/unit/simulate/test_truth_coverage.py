@@ -12,7 +12,7 @@ from prrt_outcomes.simulate.lesions import RESPONSES
 from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.curve_summaries import compute_milestones, compute_quantile
+from prrt_outcomes.statistics.curve_summaries import compute_quantile, summarise_milestones
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
@@ -48,7 +48,7 @@ def estimate_curves(cohort, truth):
         curve = fit_kaplan_meier(SurvivalData(months, cohort[f"{endpoint}_event"].to_numpy()))
         median = compute_quantile(curve)
         yield f"{endpoint} median", covers(expected["median_months"], median.lower, median.upper)
-        milestones = compute_milestones(curve, [12, 24, 60])
+        milestones = summarise_milestones(curve, [12, 24, 60])
         limits = zip((12, 24, 60), milestones.lower, milestones.upper, strict=True)
         for at, low, high in limits:
             yield f"{endpoint} at {at} months", covers(expected["milestones"][at], low, high)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.response.best import Sequence, derive_best_responses, find_counted
-from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
+from prrt_outcomes.response.best import derive_best_responses, find_confirmations, find_counted
+from prrt_outcomes.response.codes import RESPONSES, convert_to_codes
 from prrt_outcomes.study.response import ResponseSettings
 
 SETTINGS = {
@@ -27,6 +26,16 @@ SETTINGS = {
 DIFFERS_ON_PURPOSE = {("8", "MISSING"): "NE"}
 
 
+START = pd.Timestamp("2020-01-01")
+
+
+def derive_best(scans, courses, settings):
+    """Confirmed best responses, as the stage makes them of the scans."""
+    counted = scans[find_counted(scans, pd.Series(pd.NaT, index=courses.index))]
+    counted = counted.assign(confirmation_date=find_confirmations(counted, settings))
+    return derive_best_responses(counted, courses, settings, confirmed=True)
+
+
 @pytest.fixture(scope="module")
 def reference(request):
     folder = request.getfixturevalue("shared_data").parent / "reference"
@@ -41,24 +50,19 @@ def reference(request):
 def test_confirmed_best_response(reference, agree, setting):
     rows, expected = reference
     patients = sorted(rows["patient_id"].unique())
-    origin = convert_to_days(
-        pd.to_datetime(rows.drop_duplicates("patient_id").set_index("patient_id")["origin_date"])
-    )
-    origin = dict(zip(rows["patient_id"].unique(), origin, strict=True))
+    origin = rows.drop_duplicates("patient_id").set_index("patient_id")["origin_date"].reindex(patients)
+    courses = pd.DataFrame({"first_cycle": pd.to_datetime(origin.to_numpy()), "followed": True})
     rows = rows[rows["assessment_date"].notna()].sort_values(["patient_id", "assessment_date"])
-    sequence = Sequence(
-        unit=rows["patient_id"].map(patients.index).to_numpy(),
-        day=convert_to_days(pd.to_datetime(rows["assessment_date"])),
-        response=convert_to_codes(rows["overall_response"], RESPONSES),
+    scans = pd.DataFrame(
+        {
+            "course": rows["patient_id"].map(patients.index),
+            "date": pd.to_datetime(rows["assessment_date"]),
+            "overall_response": convert_to_codes(rows["overall_response"], RESPONSES),
+        }
     )
-    counted = find_counted(sequence, np.full(len(patients), np.iinfo(np.int32).max))
-    inside = sequence.select(counted)
-    shown = pd.to_datetime(rows["assessment_date"][counted].to_numpy())
-    settings = ResponseSettings.model_validate(SETTINGS[setting])
-    days = np.array([origin[p] for p in patients])
-    best = derive_best_responses(inside, days, settings, confirmed=True)
-    ours = {p: RESPONSES[code] for p, code in zip(patients, best.response, strict=True)}
-    dates = {p: shown[at] if at >= 0 else pd.NaT for p, at in zip(patients, best.position, strict=True)}
+    best = derive_best(scans, courses, ResponseSettings.model_validate(SETTINGS[setting]))
+    ours = {p: RESPONSES[code] for p, code in zip(patients, best["response"], strict=True)}
+    dates = dict(zip(patients, best["date"], strict=True))
     wanted = expected[expected["setting"] == setting]
     same = 0
     for row in wanted.itertuples():
@@ -74,6 +78,7 @@ def test_confirmed_best_response(reference, agree, setting):
 
 def test_complete_then_partial_is_flagged(reference):
     """Patient 6: PR, CR, PR."""
-    sequence = Sequence(np.array([0, 0, 0]), np.array([4, 14, 57]), np.array([1, 0, 1], dtype=np.int8))
-    best = derive_best_responses(sequence, np.array([0]), ResponseSettings(), confirmed=True)
-    assert best.complete_then_partial.tolist() == [True]
+    days = pd.to_timedelta([4, 14, 57], unit="D")
+    scans = pd.DataFrame({"course": 0, "date": START + days, "overall_response": [1, 0, 1]})
+    courses = pd.DataFrame({"first_cycle": [START], "followed": True})
+    assert derive_best(scans, courses, ResponseSettings())["complete_then_partial"].tolist() == [True]

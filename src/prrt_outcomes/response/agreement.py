@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.best import Sequence, derive_best_responses, find_counted
-from prrt_outcomes.response.codes import FOLLOW_UP, RESPONSES, convert_to_category, convert_to_days
+from prrt_outcomes.response.best import derive_best_responses, find_counted
+from prrt_outcomes.response.codes import FOLLOW_UP, RESPONSES, convert_to_category
 from prrt_outcomes.response.criterion_run import CriterionRun
 from prrt_outcomes.statistics.proportions import compute_kappa
 
@@ -33,7 +33,7 @@ def pair_reported(run: CriterionRun, reader: str) -> pd.DataFrame:
     """Derived best response beside that made of the responses as reported, where a patient has both."""
     reported = derive_reported_best(run)
     derived = run.scans.loc[run.scans["has_lesions"], "course"]
-    both = (reported["position"] >= 0) & reported.index.isin(derived)
+    both = reported["date"].notna() & reported.index.isin(derived)
     name = run.criterion.name
     return _pair(
         "reported",
@@ -55,13 +55,10 @@ def derive_reported_best(run: CriterionRun) -> pd.DataFrame:
     """Best response of each course from reported responses alone (unconfirmed)."""
     courses, scans = run.registry.courses, run.registry.scans
     reported = run.registry.find_reported(run.criterion.name)
-    own = (scans["kind"] == FOLLOW_UP) & (reported >= 0)
-    sequence = Sequence(
-        scans["course"][own].to_numpy(), convert_to_days(scans["date"][own]), reported[own.to_numpy()]
-    )
-    inside = sequence.select(find_counted(sequence, convert_to_days(courses["new_therapy_date"], far=True)))
-    origin = convert_to_days(courses["first_cycle"])
-    return derive_best_responses(inside, origin, run.settings, confirmed=False)
+    scans = scans[["course", "date", "kind"]].assign(overall_response=reported)
+    scans = scans[(scans["kind"] == FOLLOW_UP) & (reported >= 0)]
+    counted = scans[find_counted(scans, courses["new_therapy_date"])]
+    return derive_best_responses(counted, courses, run.settings, confirmed=False)
 
 
 def _by_patient(run: CriterionRun, best: pd.DataFrame, chosen: pd.Series, reader: str) -> pd.Series:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PD, PR, SD
+from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PD, PR, SD, count_before, decide
 from prrt_outcomes.study.response import ResponseSettings
 
 REASONS = {
@@ -21,135 +19,106 @@ REASONS = {
     "not_assessed": "not assessed",
     "after_new_therapy": "every assessment came after a new anticancer therapy",
 }
-NOT_EVALUABLE = list(REASONS).index("not_evaluable")
+NOT_EVALUABLE, NOT_ASSESSED, AFTER_NEW_THERAPY = range(len(REASONS) - 3, len(REASONS))
 
 
-@dataclass(frozen=True)
-class Sequence:
-    """Assessments after the origin, sorted by course and day: course, day and code of the overall response."""
-
-    unit: np.ndarray
-    day: np.ndarray
-    response: np.ndarray
-
-    def select(self, flag: np.ndarray) -> Sequence:
-        """The assessments for which the flag is true."""
-        return Sequence(self.unit[flag], self.day[flag], self.response[flag])
-
-    def count_before(self, flag: np.ndarray) -> np.ndarray:
-        """How often the flag was true at earlier assessments of the same course."""
-        return pd.Series(flag.astype(np.int64)).groupby(self.unit, sort=False).cumsum().to_numpy() - flag
-
-
-def find_counted(sequence: Sequence, stop_day: np.ndarray) -> np.ndarray:
-    """Assessments that count for best response: none after the first PD, none after a new therapy began.
+def find_counted(scans: pd.DataFrame, stop: pd.Series) -> np.ndarray:
+    """Follow-up scans that count for best response: none after the first PD, none after a new therapy began.
 
     Parameters
     ----------
-    stop_day : day on which a new anticancer therapy began, one a course; a scan of that day still counts
+    scans : course, date, overall_response (code); by course and date
+    stop : date on which a new anticancer therapy began, by course; a scan of that day still counts
     """
-    before_progression = sequence.count_before(sequence.response == PD) == 0
-    return before_progression & (sequence.day <= stop_day[sequence.unit])
+    before_progression = count_before(scans["course"], scans["overall_response"] == PD) == 0
+    return before_progression & ~(scans["date"].to_numpy() > stop.reindex(scans["course"]).to_numpy())
 
 
-def find_confirmations(sequence: Sequence, settings: ResponseSettings) -> np.ndarray:
-    """Position of the scan that confirms each CR or PR, -1 where none does.
+def find_confirmations(scans: pd.DataFrame, settings: ResponseSettings) -> pd.Series:
+    """Date of the scan that confirms each CR or PR, empty where none does.
 
     A CR is confirmed by a CR, a PR by a CR or PR, at least `confirmation_days` later. Between them may stand
     at most `confirmation_max_not_evaluable` NE and, for a PR and where the study says so, one SD or MR; a CR
-    followed by a PR contradicts itself and confirms nothing. `sequence` holds the counted assessments only.
+    followed by a PR contradicts itself and confirms nothing. `scans` holds the counted ones only.
     """
-    unit, day, response = sequence.unit, sequence.day.astype(np.int64), sequence.response
-    confirmed_at = np.full(len(unit), -1, dtype=np.int64)
-    first = np.flatnonzero((response == CR) | (response == PR))
-    open_pairs = pd.DataFrame(
-        {"first": first, "not_evaluable": 0, "stable": 0, "complete": response[first] == CR}
-    )
+    date, response = scans["date"].to_numpy(), scans["overall_response"].to_numpy()
+    course = np.append(scans["course"], -1)
+    confirmed = pd.Series(pd.NaT, index=scans.index, dtype="datetime64[ns]")
+    pairs = pd.DataFrame({"first": np.flatnonzero((response == CR) | (response == PR))})
+    pairs = pairs.assign(complete=response[pairs["first"]] == CR, not_evaluable=0, stable=0)
     lag = 0
-    while len(open_pairs):
+    while len(pairs):
         lag += 1
-        later = open_pairs["first"].to_numpy() + lag
-        same = (later < len(unit)) & (unit[np.minimum(later, len(unit) - 1)] == unit[later - lag])
-        open_pairs, later = open_pairs[same], later[same]
-        first, complete = later - lag, open_pairs["complete"].to_numpy()
+        pairs = pairs[course[pairs["first"] + lag] == course[pairs["first"]]]
+        first, complete = pairs["first"].to_numpy(), pairs["complete"].to_numpy()
+        later = first + lag
         code, partial = response[later], response[first] == PR
-        late = day[later] - day[first] >= settings.confirmation_days
-        fits = (code == CR) | ((code == PR) & partial & ~complete)
-        confirmed_at[first[fits & late]] = later[fits & late]
+        late = date[later] - date[first] >= np.timedelta64(settings.confirmation_days, "D")
+        fits = (code == CR) | ((code == PR) & ~complete)
+        confirmed.iloc[first[fits & late]] = date[later[fits & late]]
         stable = (code == SD) | (code == MR)
-        open_pairs = open_pairs.assign(
-            not_evaluable=open_pairs["not_evaluable"] + (code == NE),
-            stable=open_pairs["stable"] + stable,
+        pairs = pairs.assign(
             complete=complete | (code == CR),
+            not_evaluable=pairs["not_evaluable"] + (code == NE),
+            stable=pairs["stable"] + stable,
         )
-        gap = (code == NE) & (open_pairs["not_evaluable"] <= settings.confirmation_max_not_evaluable)
-        pause = settings.confirmation_accept_stable & partial & stable & (open_pairs["stable"] <= 1)
-        open_pairs = open_pairs[(fits & ~late) | gap | pause]
-    return confirmed_at
+        gap = (code == NE) & (pairs["not_evaluable"] <= settings.confirmation_max_not_evaluable)
+        pause = settings.confirmation_accept_stable & partial & stable & (pairs["stable"] <= 1)
+        pairs = pairs[(fits & ~late) | gap | pause]
+    return confirmed
 
 
 def derive_best_responses(
-    sequence: Sequence,
-    origin_day: np.ndarray,
-    settings: ResponseSettings,
-    *,
-    confirmed: bool,
-    followed: np.ndarray | None = None,
+    scans: pd.DataFrame, courses: pd.DataFrame, settings: ResponseSettings, *, confirmed: bool
 ) -> pd.DataFrame:
-    """Best response of each course from its counted assessments.
+    """Best response of each course from its counted scans.
 
     Parameters
     ----------
-    sequence : counted assessments (see `find_counted`), sorted by course and day
-    origin_day : first cycle of each course, shape (n_courses,)
+    scans : those that count (see `find_counted`): course, date, overall_response (code), confirmation_date
+    courses : first_cycle and followed (whether there are scans at all, counted or not), by course
     confirmed : whether CR and PR need a confirming scan
-    followed : whether a course has assessments at all, counted or not; tells why it has none that counts
 
     Returns
     -------
     DataFrame
-        one row a course: response (code), position in the sequence of the scan that first showed it (-1: none),
-        confirmed_at (that of the confirming scan), why (key of `REASONS`), complete_then_partial (a PR follows a
-        CR: it contradicts the rules and is shown, never resolved).
+        one row a course: the columns of the scan that first showed the best response (empty: none did), response
+        (code), confirmation_date (of a response that had to be confirmed), why (key of `REASONS`),
+        complete_then_partial (a PR follows a CR: it contradicts the rules and is shown, never resolved).
 
     Notes
     -----
     Order CR, PR, MR, SD, NON-CR/NON-PD, PD, NE. SD, MR and NON-CR/NON-PD count from `minimum_stable_days`
-    after the origin; an unconfirmed CR or PR counts as SD if late enough. What remains is PD where it was
+    after the first cycle; an unconfirmed CR or PR counts as SD if late enough. What remains is PD where it was
     seen, else NE. The date is that of the first scan that shows the best response.
     """
-    unit, response = sequence.unit, sequence.response
-    late = sequence.day.astype(np.int64) - origin_day[unit] >= settings.minimum_stable_days
+    course, response = scans["course"], scans["overall_response"].to_numpy()
+    waited = scans["date"].to_numpy() - courses["first_cycle"].reindex(course).to_numpy()
+    late = waited >= np.timedelta64(settings.minimum_stable_days, "D")
     is_response = (response == CR) | (response == PR)
     is_stable = (response == SD) | (response == MR) | (response == NON_CR_NON_PD)
-    confirmed_at = find_confirmations(sequence, settings) if confirmed else np.full(len(unit), -1)
-    stands = is_response & (confirmed_at >= 0) if confirmed else is_response
-    conditions = {
-        "response": (stands, response),
-        "progression": (response == PD, PD),
-        "stable": (is_stable & late, response),
-        "unconfirmed": (is_response & ~stands & late, SD),
-        "unconfirmed_early": (is_response & ~stands & ~late, NE),
-        "early": (is_stable & ~late, NE),
-    }
-    flags = [flag for flag, _ in conditions.values()]
-    value = np.asarray(np.select(flags, [np.asarray(code) for _, code in conditions.values()], NE))
-    why = np.select(flags, [list(REASONS).index(name) for name in conditions], NOT_EVALUABLE)
+    stands = is_response & scans["confirmation_date"].notna() if confirmed else is_response
+    cases = [
+        ("response", response, stands),
+        ("progression", PD, response == PD),
+        ("stable", response, is_stable & late),
+        ("unconfirmed", SD, is_response & late),
+        ("unconfirmed_early", NE, is_response),
+        ("early", NE, is_stable),
+        ("not_evaluable", NE, True),
+    ]
+    why, value = decide(cases, list(REASONS))
+    scans = scans.assign(response=value, why=why)
+    scans["confirmation_date"] = scans["confirmation_date"].where(stands) if confirmed else pd.NaT
     # An early stable scan explains an NE better than a scan that could not be read, hence before it.
-    rank = value * 2 + (why == NOT_EVALUABLE)
-    scans = pd.DataFrame({"unit": unit, "position": np.arange(len(unit)), "response": value, "why": why})
-    scans["confirmed_at"] = np.where(value <= PR, confirmed_at, -1)
-    shown = scans.assign(rank=rank).sort_values(["unit", "rank"], kind="stable").drop_duplicates("unit")
-    best = shown.set_index("unit").drop(columns="rank").reindex(np.arange(len(origin_day)))
-    unseen = NOT_EVALUABLE + (1 if followed is None else np.where(followed, 2, 1))
-    contradicts = (response == PR) & (sequence.count_before(response == CR) > 0)
-    numbers = (
-        best[["position", "confirmed_at", "response"]].fillna({"response": NE}).fillna(-1).astype("int64")
-    )
-    return numbers.assign(
-        why=pd.Categorical.from_codes(
-            best["why"].fillna(pd.Series(unseen, best.index)).astype(int).tolist(),
-            dtype=pd.CategoricalDtype(list(REASONS)),
-        ),
-        complete_then_partial=np.isin(best.index, unit[contradicts]),
+    rank = pd.Series(value * 2 + (why == NOT_EVALUABLE), index=scans.index)
+    shown = rank.groupby(course).idxmin()
+    best = scans.loc[shown].set_index("course").reindex(courses.index)
+    unseen = np.where(courses["followed"], AFTER_NEW_THERAPY, NOT_ASSESSED)
+    known = best["why"].fillna(pd.Series(unseen, index=best.index)).astype(int)
+    contradicts = (response == PR) & (count_before(course, response == CR) > 0)
+    return best.assign(
+        response=best["response"].fillna(NE).astype(np.int8),
+        why=pd.Categorical.from_codes(known.tolist(), dtype=pd.CategoricalDtype(list(REASONS))),
+        complete_then_partial=best.index.isin(course[contradicts]),
     )

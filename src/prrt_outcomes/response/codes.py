@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -23,10 +25,14 @@ TARGET, NON_TARGET, NEW = range(3)
 STATES = ("measured", "absent", "too_small", "not_evaluated")
 MEASURED, ABSENT, TOO_SMALL, NOT_EVALUATED = range(4)
 BASES = ("derived", "reported")
+RULES = (
+    "report", "structure_fault", "no_baseline", "no_targets", "baseline_fault", "not_measured", "size_fault", "gone",
+    "fall", "stable", "sustained", "sum", "single_lesion", "reappeared_lesion", "reappearance", "new_lesion",
+    "non_target", "non_target_reappearance", "table", "nothing",
+)  # fmt: skip
+"""What can decide a response."""
 MISSING = -1
 """No code: an empty cell, or no lesions of the kind."""
-
-NO_DAY, FAR_DAY = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
 
 def convert_to_codes(column: pd.Series, levels: tuple[str, ...]) -> np.ndarray:
@@ -44,13 +50,29 @@ def convert_to_category(codes: np.ndarray | pd.Series, levels: tuple[str, ...]) 
     return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)  # type: ignore[arg-type]
 
 
-def convert_to_days(dates: pd.Series, *, far: bool = False) -> np.ndarray:
-    """Whole days since 1970; where the date is empty `NO_DAY`, or a day that never comes."""
-    values = dates.to_numpy(dtype="datetime64[ns]")
-    days = values.astype("datetime64[D]").astype(np.int64)
-    return np.where(np.isnat(values), FAR_DAY if far else NO_DAY, days)
-
-
 def convert_to_flags(column: pd.Series) -> np.ndarray:
     """Plain truth values of a boolean column; empty counts as false."""
     return column.astype("boolean").fillna(False).to_numpy(dtype=bool)
+
+
+def count_before(group: pd.Series, flag: pd.Series | np.ndarray) -> np.ndarray:
+    """How often the flag was true in earlier rows of the same group."""
+    flag = np.asarray(flag)
+    if not flag.any():
+        return np.zeros(len(flag), dtype=np.int64)
+    counts = pd.Series(flag.astype(np.int64)).groupby(group.to_numpy(), sort=False).cumsum()
+    return counts.to_numpy() - flag
+
+
+def decide(cases: Iterable[tuple], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Code and response of the first case that holds, row by row.
+
+    Parameters
+    ----------
+    cases : name (or codes), response and condition of each case, one or an array; the last one holds always
+    names : all names; the code of a case is the place of its name
+    """
+    chosen, responses, conditions = zip(*cases, strict=True)
+    codes = [names.index(name) if isinstance(name, str) else name for name in chosen]
+    code, response = (np.select(conditions, values).astype(np.int8) for values in (codes, responses))
+    return code, response

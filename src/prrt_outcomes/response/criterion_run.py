@@ -7,23 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.best import (
-    REASONS,
-    Sequence,
-    derive_best_responses,
-    find_confirmations,
-    find_counted,
-)
-from prrt_outcomes.response.codes import (
-    BASES,
-    FOLLOW_UP,
-    NON_TARGETS,
-    PD,
-    PR,
-    RESPONSES,
-    convert_to_category,
-    convert_to_days,
-)
+from prrt_outcomes.response.best import REASONS, derive_best_responses, find_confirmations, find_counted
+from prrt_outcomes.response.codes import BASES, FOLLOW_UP, NON_TARGETS, PD, PR, RESPONSES, convert_to_category
 from prrt_outcomes.response.lesions import compute_sizes
 from prrt_outcomes.response.overall import (
     NEW_BY_MODALITY,
@@ -163,59 +148,24 @@ def run_criterion(
     registry: Registry, criterion: CriterionDefinition, settings: ResponseSettings
 ) -> CriterionRun:
     """Derive target, overall and best responses of all courses under one criterion."""
-    courses = registry.courses
-    lesions = _join(registry.lesions, compute_sizes(registry.lesions, criterion))
-    sums = derive_target_responses(
-        registry.scans, lesions, criterion, sustain_response=settings.sustain_response
-    )
+    courses, scans = registry.courses, registry.scans
+    lesions = pd.concat([registry.lesions, compute_sizes(registry.lesions, criterion)], axis=1)
+    sums = derive_target_responses(scans, lesions, criterion, sustain_response=settings.sustain_response)
     counts = settings.new_modality_lesion_is_progression
-    new = derive_new_lesions(registry.scans, lesions, by_modality_counts=counts)
-    scans = _join(registry.scans, sums, new)
+    new = derive_new_lesions(scans, lesions, by_modality_counts=counts)
+    scans = pd.concat([scans, sums, new], axis=1)
     scans["non_target"] = derive_non_target_responses(scans, lesions, criterion)
-    scans["fault"] = courses["fault"].to_numpy(dtype=object)[scans["course"]]
     overall = derive_overall_responses(scans, registry.find_reported(criterion.name), criterion)
-    scans = _join(
-        scans.drop(columns=["rule", "n_gone", "scan_id", "new_lesion_read", "new_lesion_stated"]), overall
-    )
-    for name in ("baseline", "nadir"):
-        scans[f"{name}_date"] = _look_up(scans["date"], scans[name])
+    scans = scans.assign(**overall)
     own = scans[scans["kind"] == FOLLOW_UP]
-    days, response = convert_to_days(own["date"]), own["overall_response"].to_numpy()
-    sequence = Sequence(own["course"].to_numpy(), days, response)
-    flag = find_counted(sequence, convert_to_days(courses["new_therapy_date"], far=True))
-    own = own.assign(reason=format_reasons(own, lesions, criterion), counted=flag)
-    inside, counted = sequence.select(flag), own.loc[flag, ["date", "reason", "reported"]]
-    confirmed_at = pd.Series(find_confirmations(inside, settings), index=counted.index)
-    own["confirmation_date"] = _look_up(counted["date"], confirmed_at).reindex(own.index)
-    origin, followed = convert_to_days(courses["first_cycle"]), courses["followed"].to_numpy()
-    best = {
-        c: _date_best(
-            counted, derive_best_responses(inside, origin, settings, confirmed=c, followed=followed)
-        )
-        for c in (False, True)
-    }
-    return CriterionRun(criterion, settings, registry, lesions, own, scans, best)
-
-
-def _join(*frames: pd.DataFrame) -> pd.DataFrame:
-    """Columns of frames of the same rows, side by side."""
-    return pd.concat(list(frames), axis=1)
-
-
-def _look_up(values: pd.Series, at: pd.Series) -> pd.Series:
-    """Values at positions, on the index of the positions; empty for -1."""
-    return values.reset_index(drop=True).reindex(at).set_axis(at.index)
-
-
-def _date_best(counted: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
-    """Add to best responses the date, reason and basis of the scan that showed them and the confirming date."""
-    shown = counted.reset_index(drop=True).reindex(best["position"])
-    return best.assign(
-        date=shown["date"].to_numpy(),
-        scan_reason=shown["reason"].to_numpy(),
-        reported=shown["reported"].to_numpy(),
-        confirmation_date=_look_up(counted["date"], best["confirmed_at"]),
+    own = own.assign(
+        reason=format_reasons(own, lesions, criterion), counted=find_counted(own, courses["new_therapy_date"])
     )
+    own["confirmation_date"] = find_confirmations(own[own["counted"]], settings)
+    shown = ["course", "date", "overall_response", "reason", "reported", "confirmation_date"]
+    counted = own.loc[own["counted"], shown]
+    best = {c: derive_best_responses(counted, courses, settings, confirmed=c) for c in (False, True)}
+    return CriterionRun(criterion, settings, registry, lesions, own, scans, best)
 
 
 def find_first_scans(scans: pd.DataFrame, courses: pd.DataFrame) -> pd.DataFrame:
@@ -268,13 +218,13 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
         str(code): name for name, codes in run.settings.groups.items() for code in codes
     }
     names = np.array([groups.get(code) or None for code in RESPONSES], dtype=object)
-    seen = best["position"] >= 0
     any_scans = run.registry.scans
     with_lesions = courses.index.isin(any_scans.loc[any_scans["has_lesions"], "course"])
+    seen = best["date"].notna()
     by_report = np.where(seen, best["reported"].eq(True), ~with_lesions)
     days = run.settings.minimum_stable_days
     words = best["why"].cat.rename_categories(lambda name: REASONS[name].format(days=days)).astype(object)
-    shown = pd.Series(" (" + format_days(best["date"]) + " ", index=best.index) + best["scan_reason"] + ")"
+    shown = pd.Series(" (" + format_days(best["date"]) + " ", index=best.index) + best["reason"] + ")"
     response = np.array([f"{name}: " for name in RESPONSES], dtype=object)[best["response"].to_numpy()]
     responded = scans["counted"] & (scans["overall_response"] <= PR)
     if confirmed:

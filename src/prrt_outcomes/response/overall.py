@@ -21,9 +21,11 @@ from prrt_outcomes.response.codes import (
     NT_NONE,
     NT_PD,
     PD,
+    RULES,
+    count_before,
+    decide,
 )
 from prrt_outcomes.response.criteria import read_overall_table
-from prrt_outcomes.response.targets import count_before
 from prrt_outcomes.study.response import CriterionDefinition
 
 NOT_NEW, NEW_COUNTED, NEW_BY_MODALITY = range(3)
@@ -108,8 +110,8 @@ def derive_overall_responses(
     Returns
     -------
     DataFrame
-        overall_response (code), reported (whether it is the reader's report) and rule (what decided the overall
-        response, that of the targets where they did), one row a scan.
+        overall_response (code), reported (whether it is the reader's report) and rule (code of what decided the
+        overall response, that of the targets where they did), one row a scan.
 
     Notes
     -----
@@ -120,23 +122,22 @@ def derive_overall_responses(
     table = read_overall_table(criterion.overall_table)
     none = target == MISSING
     response = table[np.where(none, len(table) - 1, target), non_target]
-    rule = scans["rule"].to_numpy(dtype=object, copy=True)
-    rule[response != np.where(none, NE, target)] = "table"
-    rule[none] = np.where(non_target[none] > NT_NONE, "table", "nothing")
-    if criterion.measure != "marker":
-        rule[(non_target == NT_PD) & (target != PD)] = "non_target"
-        again = (count_before(scans["course"], response == CR) > 0) & (non_target == NT_NON)
-        response[again], rule[again] = PD, "non_target_reappearance"
-        new = (scans["new_lesion"] == NEW_COUNTED).to_numpy()
-        rule[new & (response != PD)] = "new_lesion"
-        response[new] = PD
     by_report = ~scans["has_lesions"].to_numpy() & (reported >= 0)
-    for name, flag in (
-        ("no_baseline", (scans["baseline"] < 0).to_numpy()),
-        ("structure_fault", (scans["fault"] != "").to_numpy()),
-    ):
-        response[flag], rule[flag] = NE, name
-    response[by_report], rule[by_report] = reported[by_report], "report"
+    sized = criterion.measure != "marker"
+    again = (count_before(scans["course"], response == CR) > 0) & (non_target == NT_NON) & sized
+    new = (scans["new_lesion"] == NEW_COUNTED).to_numpy() & sized
+    cases = [
+        ("report", reported, by_report),
+        ("structure_fault", NE, (scans["fault"] != "").to_numpy()),
+        ("no_baseline", NE, (scans["baseline"] < 0).to_numpy()),
+        ("new_lesion", PD, new & ~again & (response != PD)),
+        ("non_target_reappearance", PD, again),
+        ("non_target", response, (non_target == NT_PD) & (target != PD) & sized),
+        ("nothing", response, none & (non_target == NT_NONE)),
+        ("table", response, response != np.where(none, MISSING, target)),
+        (scans["rule"].to_numpy(), response, True),
+    ]
+    rule, response = decide(cases, RULES)
     return pd.DataFrame(
-        {"overall_response": response.astype(np.int8), "rule": rule, "reported": by_report}, index=scans.index
+        {"overall_response": response, "rule": rule, "reported": by_report}, index=scans.index
     )

@@ -36,8 +36,9 @@ class Registry:
     courses : one row a treatment period and reader: patient_id, period, reader, first_cycle, new_therapy_date,
         baseline (row of `scans`, -1: none), followed (has a scan after the first cycle), fault (text, or empty)
     scans : one row a course and scan, by course and date: course (row of `courses`), scan_id, date, kind (`PRIOR`,
-        `BASELINE`, `FOLLOW_UP`), has_lesions, baseline, and what the assessments say: non_target_read (code),
-        non_target_differs, new_lesion_read, new_lesion_stated, modality, new_modality
+        `BASELINE`, `FOLLOW_UP`), has_lesions, and what the assessments say: non_target_read (code),
+        non_target_differs, new_lesion_read, new_lesion_stated, modality, new_modality; of the course: baseline (row of
+        `scans`), baseline_date, fault
     lesions : one row a scan and lesion: see `derive_lesions`
     reports : one row a reported response: scan_id, criterion, response (code)
     readers : all readers, in alphabetical order
@@ -80,8 +81,10 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     courses["baseline"] = baseline.reindex(courses.index, fill_value=-1)
     courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == FOLLOW_UP, "course"])
     scans["baseline"] = courses["baseline"].to_numpy()[scans["course"]]
+    scans["baseline_date"] = scans["date"].reindex(scans["baseline"]).to_numpy()
     lesions = derive_lesions(tables["lesions"], scan_ids["lesions"], scans)
     courses["fault"] = find_structure_faults(lesions, courses)
+    scans["fault"] = courses["fault"].to_numpy()[scans["course"]]
     reports = _list_reports(tables["assessments"], scan_ids["assessments"])
     return Registry(courses.drop(columns=["patient", "place"]), scans, lesions, reports, readers)
 

@@ -18,8 +18,8 @@ from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
-from prrt_outcomes.response.best import Sequence, find_confirmations
-from prrt_outcomes.response.codes import RESPONSES, convert_to_codes, convert_to_days
+from prrt_outcomes.response.best import find_confirmations
+from prrt_outcomes.response.codes import RESPONSES, convert_to_codes
 from prrt_outcomes.response.readers import find_primary_reader
 from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.model import Study
@@ -171,11 +171,16 @@ def find_first_response(scans, first_cycle, new_therapy, confirmation) -> pd.Ser
     rows = rows[~progressed & ~late]
     hit = rows["overall_response"].isin(["CR", "PR"]).to_numpy()
     if confirmation is not None and len(rows):
-        unit, _ = pd.factorize(rows["patient_id"])
         codes = convert_to_codes(rows["overall_response"], RESPONSES)
         codes[codes < 0] = RESPONSES.index("NE")
-        sequence = Sequence(unit, convert_to_days(rows["assessment_date"]), codes)
-        hit = hit & (find_confirmations(sequence, confirmation) >= 0)
+        table = pd.DataFrame(
+            {
+                "course": pd.factorize(rows["patient_id"])[0],
+                "date": rows["assessment_date"],
+                "overall_response": codes,
+            }
+        )
+        hit = hit & find_confirmations(table, confirmation).notna().to_numpy()
     return rows[hit].groupby("patient_id")["assessment_date"].min()
 
 

@@ -15,7 +15,7 @@ from prrt_outcomes.responders.states import (
     derive_onset_history,
     derive_state_rows,
 )
-from prrt_outcomes.response.best import Sequence, find_confirmations, find_counted
+from prrt_outcomes.response.best import find_confirmations, find_counted
 from prrt_outcomes.response.codes import RESPONSES
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -37,20 +37,17 @@ def split_cell(cell):
 def read_scans(scans, settings, patients=("a",)):
     """The scans of patient a as table `responses` holds them, then as the responder stage reads them."""
     day = np.array([day for day, _ in scans])
-    sequence = Sequence(np.zeros(len(day), dtype=int), day, np.array([RESPONSES.index(c) for _, c in scans]))
-    counted = find_counted(sequence, np.array([10**6]))
-    at = find_confirmations(
-        Sequence(*[values[counted] for values in (sequence.unit, sequence.day, sequence.response)]), settings
-    )
-    dates = pd.Series([FIRST + pd.Timedelta(days=int(d)) for d in day])
-    confirmed = pd.Series(pd.NaT, index=dates.index, dtype="datetime64[ns]")
-    confirmed[counted] = [dates[i] if i >= 0 else pd.NaT for i in at]
+    dates = FIRST + pd.to_timedelta(day, unit="D")
+    codes = [RESPONSES.index(code) for _, code in scans]
+    table = pd.DataFrame({"course": 0, "date": dates.astype("datetime64[ns]"), "overall_response": codes})
+    counted = find_counted(table, pd.Series([pd.NaT]))
+    confirmed = find_confirmations(table[counted], settings).reindex(table.index)
     responses = pd.DataFrame(
         {
             "patient_id": pd.Series(["a"] * len(day), dtype="string"),
             "criterion": "recist_1_1",
             "period": 1,
-            "assessment_date": dates.astype("datetime64[ns]"),
+            "assessment_date": table["date"],
             "overall_response": [code for _, code in scans],
             "counted": counted,
             "primary_reader": np.ones(len(day), dtype=bool),

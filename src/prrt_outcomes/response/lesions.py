@@ -35,18 +35,12 @@ SIZE_FAULTS = (
 )
 
 
-def _plain_texts(values: pd.Series) -> np.ndarray:
-    """Texts as plain objects, None where one is missing."""
-    return values.to_numpy(dtype="object", na_value=None)  # type: ignore[call-overload]
-
-
-def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame) -> pd.DataFrame:
+def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     """One row a lesion and scan of a course, with its role at baseline.
 
     Parameters
     ----------
-    table : typed frame `lesions`
-    scan_id : scan of each row of `table` that belongs to a treated patient, by position
+    table : rows of the typed frame `lesions` of treated patients, with scan_id
     scans : scan_id, course, kind
 
     Returns
@@ -57,19 +51,12 @@ def derive_lesions(table: pd.DataFrame, scan_id: pd.Series, scans: pd.DataFrame)
     that count in the sum, is_new those of new lesions, first_new series that began as new; `whole` is false where
     a row is a part of a split or merged lesion.
     """
-    kept = table.iloc[scan_id.index]
-    rows = pd.DataFrame(
-        {
-            "scan_id": scan_id.to_numpy(),
-            "lesion_id": pd.Categorical(_plain_texts(kept["lesion_id"])),
-            "role": convert_to_codes(kept["role"], ROLES),
-            "node": convert_to_flags(kept["lymph_node"]),
-            "longest_mm": kept["longest_mm"].to_numpy(dtype=float),
-            "perpendicular_mm": kept["perpendicular_mm"].to_numpy(dtype=float),
-            "state": convert_to_codes(kept["state"], STATES),
-            "organ": _plain_texts(kept["organ"]),
-            "whole": True,
-        }
+    rows = table[["scan_id", "longest_mm", "perpendicular_mm", "organ"]].assign(
+        lesion_id=table["lesion_id"].astype(object).astype("category"),
+        role=convert_to_codes(table["role"], ROLES),
+        node=convert_to_flags(table["lymph_node"]),
+        state=convert_to_codes(table["state"], STATES),
+        whole=True,
     )
     places = scans[["scan_id", "course", "kind"]].rename_axis("scan").reset_index()
     rows = rows[rows["lesion_id"].notna()].merge(places, on="scan_id").drop(columns="scan_id")

@@ -69,23 +69,22 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     readers = list_readers((tables["lesions"], tables["assessments"]), study.response)
     courses = _list_courses(tables["treatment_periods"], readers)
     courses["new_therapy_date"] = _find_new_therapies(tables["therapies"], courses, study)
-    dated, scan_ids = _number_scans(tables, courses, readers)
+    dated, lesions, assessments = _number_scans(tables, courses, readers)
     scans = _assign_scans(dated, courses, study.response.baseline_days)
-    said = _summarise_assessments(tables["assessments"], scan_ids["assessments"])
-    scans = scans.join(said.reindex(scans["scan_id"]).set_axis(scans.index))
+    scans = scans.join(_summarise_assessments(assessments), on="scan_id")
     flags = ["non_target_differs", "new_lesion_read", "new_lesion_stated"]
     scans[flags] = scans[flags].eq(True)
     scans["non_target_read"] = scans["non_target_read"].fillna(MISSING).astype(np.int8)
     scans["new_modality"] = _find_new_modality(scans)
-    baseline = pd.Series(scans.index, index=scans["course"])[scans["kind"].to_numpy() == BASELINE]
+    baseline = scans[scans["kind"] == BASELINE].reset_index().set_index("course")["index"]
     courses["baseline"] = baseline.reindex(courses.index, fill_value=-1)
     courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == FOLLOW_UP, "course"])
     scans["baseline"] = courses["baseline"].to_numpy()[scans["course"]]
     scans["baseline_date"] = scans["date"].reindex(scans["baseline"]).to_numpy()
-    lesions = derive_lesions(tables["lesions"], scan_ids["lesions"], scans)
+    lesions = derive_lesions(lesions, scans)
     courses["fault"] = find_structure_faults(lesions, courses)
     scans["fault"] = courses["fault"].to_numpy()[scans["course"]]
-    reports = _list_reports(tables["assessments"], scan_ids["assessments"])
+    reports = _list_reports(assessments)
     return Registry(courses.drop(columns=["patient", "place"]), scans, lesions, reports, readers)
 
 
@@ -104,32 +103,33 @@ def _list_courses(periods: pd.DataFrame, readers: tuple[str, ...]) -> pd.DataFra
 
 def _number_scans(
     tables: dict[str, pd.DataFrame], courses: pd.DataFrame, readers: tuple[str, ...]
-) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """All scans of the treated patients (patient, place, date, has_lesions), and the scan of each row of each table."""
-    patients = pd.Index(courses["patient_id"].unique(), dtype=object)
-    keys = ["patient", "place", "date"]
-    parts = {}
-    for name in ("lesions", "assessments"):
-        table = tables[name]
-        parts[name] = pd.DataFrame(
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """All scans of the treated patients (patient, place, date, has_lesions), and their lesions and assessments.
+
+    The rows of both tables have the number of their scan in `scan_id`.
+    """
+    names, patients = ("lesions", "assessments"), courses["patient_id"].unique()
+    parts = [
+        pd.DataFrame(
             {
-                "patient": _find_places(table["patient_id"], patients),
-                "place": _find_places(table["reader"], pd.Index(readers, dtype=object)),
-                "date": table["assessment_date"].to_numpy(dtype="datetime64[ns]"),
+                "patient": convert_to_codes(tables[name]["patient_id"], patients),
+                "place": convert_to_codes(tables[name]["reader"], readers),
+                "date": tables[name]["assessment_date"].to_numpy(dtype="datetime64[ns]"),
+                "has_lesions": name == "lesions",
             }
         )
-    rows = pd.concat(parts, names=["table", "row"])
+        for name in names
+    ]
+    rows = pd.concat(parts, keys=names)
     rows = rows[(rows["patient"] >= 0) & (rows["place"] >= 0) & rows["date"].notna()]
-    scan_id = rows.groupby(keys, sort=True).ngroup()
-    scans = rows.assign(scan_id=scan_id)[~scan_id.duplicated().to_numpy()].sort_values("scan_id")
-    of = {name: scan_id[scan_id.index.get_level_values("table") == name].droplevel("table") for name in parts}
-    return scans.assign(has_lesions=scans["scan_id"].isin(of["lesions"])).reset_index(drop=True), of
-
-
-def _find_places(column: pd.Series, labels: pd.Index) -> np.ndarray:
-    """Position of each value among the labels, -1 where it is not one of them."""
-    codes, found = pd.factorize(column)
-    return np.append(labels.get_indexer(pd.Index(found, dtype=object)), MISSING)[codes]
+    keys = ["patient", "place", "date"]
+    scan_id = rows.groupby(keys).ngroup()
+    scans = rows.assign(scan_id=scan_id).drop_duplicates("scan_id").sort_values("scan_id", ignore_index=True)
+    lesions, assessments = (
+        tables[name].iloc[own.index.get_level_values(1)].assign(scan_id=own.to_numpy())
+        for name, own in ((name, scan_id[rows["has_lesions"] == (name == "lesions")]) for name in names)
+    )
+    return scans, lesions, assessments
 
 
 def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int) -> pd.DataFrame:
@@ -191,33 +191,30 @@ def _find_new_therapies(therapies: pd.DataFrame, courses: pd.DataFrame, study: S
     return first.to_numpy(dtype="datetime64[ns]")
 
 
-def _summarise_assessments(assessments: pd.DataFrame, scan_id: pd.Series) -> pd.DataFrame:
+def _summarise_assessments(assessments: pd.DataFrame) -> pd.DataFrame:
     """What the rows of `assessments` say of each scan, one row a scan_id.
 
     The worst opinion of the non-targets, whether opinions differ, whether one row tells of a new lesion and
     whether any says yes or no; the modality of the first row.
     """
-    rows = assessments.iloc[scan_id.index]
-    code = convert_to_codes(rows["non_target"], NON_TARGETS)
-    rank = np.array([_FROM_BEST_TO_WORST.index(name) for name in NON_TARGETS] + [MISSING])[code]
-    frame = pd.DataFrame(
+    rank = pd.Series(convert_to_codes(assessments["non_target"], _FROM_BEST_TO_WORST), assessments.index)
+    rows = pd.DataFrame(
         {
-            "scan_id": scan_id.to_numpy(),
             "worst": rank,
-            "best": np.where(rank >= 0, rank, len(NON_TARGETS)),
-            "new_lesion_read": convert_to_flags(rows["new_lesion"]),
-            "new_lesion_stated": rows["new_lesion"].notna().to_numpy(),
-            "modality": rows["modality"].astype("string").str.strip().str.upper().to_numpy(dtype=object),
+            "best": rank.where(rank >= 0),
+            "new_lesion_read": convert_to_flags(assessments["new_lesion"]),
+            "new_lesion_stated": assessments["new_lesion"].notna(),
+            "modality": assessments["modality"].astype("string").str.strip().str.upper().astype(object),
         }
     )
-    found = frame.groupby("scan_id").agg(
-        {"worst": "max", "best": "min", "new_lesion_read": "max", "new_lesion_stated": "max"}
-    )
+    scan_id = assessments["scan_id"]
+    how = {"worst": "max", "best": "min", "new_lesion_read": "max", "new_lesion_stated": "max"}
+    found = rows.groupby(scan_id).agg(how)
     codes = np.array([NON_TARGETS.index(name) for name in _FROM_BEST_TO_WORST] + [MISSING])
     return found.assign(
-        non_target_read=codes[found["worst"].to_numpy(dtype=np.int64)],
-        non_target_differs=(found["worst"] >= 0) & (found["best"] != found["worst"]),
-        modality=frame.drop_duplicates("scan_id").set_index("scan_id")["modality"],
+        non_target_read=codes[found["worst"]],
+        non_target_differs=found["best"] < found["worst"],
+        modality=rows["modality"].set_axis(scan_id)[~scan_id.duplicated().to_numpy()],
     ).drop(columns=["worst", "best"])
 
 
@@ -229,14 +226,13 @@ def _find_new_modality(scans: pd.DataFrame) -> np.ndarray:
     return (first & earlier & (scans["kind"] == FOLLOW_UP)).to_numpy(dtype=bool)
 
 
-def _list_reports(assessments: pd.DataFrame, scan_id: pd.Series) -> pd.DataFrame:
+def _list_reports(assessments: pd.DataFrame) -> pd.DataFrame:
     """Reported responses of the scans: scan_id, criterion, response."""
-    rows = assessments.iloc[scan_id.index]
     reports = pd.DataFrame(
         {
-            "scan_id": scan_id.to_numpy(),
-            "criterion": rows["reported_criterion"].astype("string").fillna("any").to_numpy(dtype=object),
-            "response": convert_to_codes(rows["reported_response"], RESPONSES),
+            "scan_id": assessments["scan_id"],
+            "criterion": assessments["reported_criterion"].astype("string").fillna("any").astype(object),
+            "response": convert_to_codes(assessments["reported_response"], RESPONSES),
         }
     )
     return reports[reports["response"] >= 0]

@@ -11,8 +11,6 @@ from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference_level, deriv
 from prrt_outcomes.response.codes import COMPOSITES, RESPONSES
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson, compute_proportion_difference
 
-CATEGORIES = (*RESPONSES, *COMPOSITES)
-
 
 def derive_baseline_columns(
     best_responses: pd.DataFrame,
@@ -62,40 +60,27 @@ def summarise_response_rates(
     frames = [_count_categories(best.assign(all="all"), "all")]
     frames += [_count_categories(best, name) for name in group_by]
     table = pd.concat(frames, ignore_index=True)
-    table["group"] = table["group"].astype("string")
     low, high = compute_clopper_pearson(table["n"], table["total"], level)
     share = table["n"] / table["total"]
     table = table.assign(proportion=share, proportion_low=low, proportion_high=high, status="ok")
-    order = {name: place for place, name in enumerate(("all", *group_by))}
-    table["place"] = table["group_by"].map(order)
-    criteria = {name: place for place, name in enumerate(best["criterion"].unique())}
-    table["criterion_place"] = table["criterion"].map(criteria)
-    ordered = table.sort_values(["criterion_place", "confirmed", "place"], kind="stable")
-    return ordered.drop(columns=["place", "criterion_place"]).reset_index(drop=True)
+    order = {name: place for place, name in enumerate(best["criterion"].unique())}
+    table["place"] = table["criterion"].map(order)
+    return table.sort_values(["place", "confirmed"], ignore_index=True).drop(columns="place")
 
 
 def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
     """Counts of one grouping, long over categories."""
-    keys = ["criterion", "confirmed", name]
-    counts = best.groupby([*keys, "best_response"], observed=False, sort=True).size().unstack("best_response")  # noqa: PD010
-    counts = counts.reindex(columns=list(RESPONSES), fill_value=0)
-    counts.columns = list(RESPONSES)
-    total = counts.sum(axis=1)
-    for composite, parts in COMPOSITES.items():
-        counts[composite] = counts[list(parts)].sum(axis=1)
-    counts["total"] = total
-    counts = counts[counts["total"] > 0].reset_index().rename(columns={name: "group"})
-    long = counts.melt(
-        id_vars=["criterion", "confirmed", "group", "total"],
-        value_vars=list(CATEGORIES),
-        var_name="category",
-        value_name="n",
+    parts = {response: (response,) for response in RESPONSES} | COMPOSITES
+    hits = pd.DataFrame({category: best["best_response"].isin(part) for category, part in parts.items()})
+    keys = [best["criterion"], best["confirmed"], best[name].rename("group")]
+    groups = hits.rename_axis(columns="category").groupby(keys, observed=True)
+    counts = groups.sum().stack(future_stack=True).rename("n").reset_index()  # noqa: PD013
+    return counts.assign(
+        group_by=name,
+        group=counts["group"].astype("string"),
+        category=pd.Categorical(counts["category"], categories=list(parts), ordered=True),
+        total=groups.size().repeat(len(parts)).to_numpy(),
     )
-    long["category"] = pd.Categorical(long["category"], categories=list(CATEGORIES), ordered=True)
-    long = long.sort_values(["criterion", "confirmed", "group", "category"], kind="stable")
-    long["group_by"] = name
-    columns = ["criterion", "confirmed", "group_by", "group", "category", "n", "total"]
-    return long[columns].astype({"group": "object"})
 
 
 Method = Literal["miettinen_nurminen", "newcombe"]

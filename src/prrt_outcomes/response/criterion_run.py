@@ -176,12 +176,8 @@ def find_first_scans(scans: pd.DataFrame, courses: pd.DataFrame) -> pd.DataFrame
 def derive_responses_table(run: CriterionRun) -> pd.DataFrame:
     """Table `responses` under one criterion: one row a patient, period, follow-up scan and reader."""
     scans = run.scans
-    total, base, nadir = (
-        scans["total"],
-        scans["baseline_sum"],
-        scans["nadir_sum"].where(scans["baseline_sum"] > 0),
-    )
-    comparable = scans["complete"]
+    total, base, comparable = scans["total"], scans["baseline_sum"], scans["complete"]
+    nadir = scans["nadir_sum"].where(base > 0)
     table = pd.DataFrame(
         {
             "course": scans["course"],
@@ -193,12 +189,12 @@ def derive_responses_table(run: CriterionRun) -> pd.DataFrame:
             "change_from_nadir": (total / nadir.where(nadir > 0) - 1).where(comparable),
             "target_response": convert_to_category(scans["target_response"], RESPONSES),
             "non_target_response": convert_to_category(scans["non_target"], NON_TARGETS),
-            "new_lesion": (scans["new_lesion"] == NEW_COUNTED).astype("boolean"),
+            "new_lesion": scans["new_lesion"] == NEW_COUNTED,
             "overall_response": convert_to_category(scans["overall_response"], RESPONSES),
             "reason": scans["reason"],
             "basis": convert_to_category(scans["reported"].astype("int8"), BASES),
-            "counted": scans["counted"].astype("boolean"),
-            "new_lesion_by_modality": (scans["new_lesion"] == NEW_BY_MODALITY).astype("boolean"),
+            "counted": scans["counted"],
+            "new_lesion_by_modality": scans["new_lesion"] == NEW_BY_MODALITY,
             "confirmation_date": scans["confirmation_date"],
         }
     ).reset_index(drop=True)
@@ -217,7 +213,7 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     groups: dict[str, str] = {
         str(code): name for name, codes in run.settings.groups.items() for code in codes
     }
-    names = np.array([groups.get(code) or None for code in RESPONSES], dtype=object)
+    names = np.array([groups.get(code) for code in RESPONSES], dtype=object)
     any_scans = run.registry.scans
     with_lesions = courses.index.isin(any_scans.loc[any_scans["has_lesions"], "course"])
     seen = best["date"].notna()
@@ -234,13 +230,13 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "course": courses.index,
-            "confirmed": pd.array(np.full(len(best), confirmed)),
+            "confirmed": confirmed,
             "best_response": convert_to_category(best["response"], RESPONSES),
             "best_response_date": best["date"],
             "response_group": names[best["response"].to_numpy()],
             "basis": convert_to_category(by_report.astype("int8"), BASES),
             "confirmation_date": best["confirmation_date"],
-            "complete_then_partial": best["complete_then_partial"].astype("boolean"),
+            "complete_then_partial": best["complete_then_partial"],
             "reason": response + words + shown.where(seen, ""),
             "first_response_date": first["date"],
             "first_confirmation_date": first["confirmation_date"] if confirmed else pd.NaT,

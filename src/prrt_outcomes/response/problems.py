@@ -35,88 +35,69 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     runs : of one registry
     """
     first = runs[0]
-    courses = first.registry.courses
-    faulty = courses[courses["fault"] != ""]
-    frames = [
-        _list(first, faulty.index, pd.NaT, faulty["fault"], "not_evaluable"),
-        *_list_contradictions(first),
-    ]
+    courses, scans = first.registry.courses, first.scans
+    faulty = courses[courses["fault"] != ""].rename_axis("course").reset_index()
+    frames = [_list(first, faulty.assign(date=pd.NaT), faulty["fault"], "not_evaluable")]
+    for flag, words in (
+        (
+            scans["non_target_differs"],
+            "rows of one scan give different verdicts on non-targets: the worst was taken",
+        ),
+        (
+            scans["new_lesion_differs"],
+            "assessment and lesion rows disagree on new lesions: either suffices",
+        ),
+        (
+            scans["new_lesion"] == NEW_BY_MODALITY,
+            "new lesion first seen because the modality changed: not counted as progression",
+        ),
+    ):
+        frames.append(_list(first, scans[flag], words))
     for run in runs:
-        frames += [_list_sizes(run), *_list_target_rules(run)]
+        lesions = run.lesions
+        own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
+        own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
+        frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
+        frames += _list_target_rules(run)
     for run in runs:
-        best = run.best[False]
-        contradicting = best.index[best["complete_then_partial"]]
-        frames.append(_list(run, contradicting, pd.NaT, "a partial response follows a complete one"))
-    table = pd.concat([frame for frame in frames if len(frame)] or [pd.DataFrame(columns=list(COLUMNS))])
+        best = run.best[False].rename_axis("course").reset_index().assign(date=pd.NaT)
+        contradicting = best[best["complete_then_partial"]]
+        frames.append(_list(run, contradicting, "a partial response follows a complete one"))
+    table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
+    table = table.join(courses[KEYS], on="course")
     keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]
-    return table.sort_values(keys, kind="stable").reset_index(drop=True)[list(COLUMNS)]
+    return table.sort_values(keys, kind="stable", ignore_index=True)[list(COLUMNS)]
 
 
-def _list(run: CriterionRun, course, date, problem, severity: str = "warning") -> pd.DataFrame:
-    """Rows of the table from courses, dates and texts."""
-    own = run.registry.courses[KEYS].take(np.asarray(course, dtype=np.int64)).reset_index(drop=True)
-    date = pd.to_datetime(np.asarray(date)) if not isinstance(date, type(pd.NaT)) else pd.NaT
-    problem = problem if isinstance(problem, str) else np.asarray(problem, dtype=object)
-    own = own.assign(criterion=run.criterion.name, assessment_date=date, severity=severity, problem=problem)
-    return own.astype({"assessment_date": "datetime64[ns]"})
-
-
-def _list_sizes(run: CriterionRun) -> pd.DataFrame:
-    """Faults of single target rows, at baseline and after."""
-    lesions = run.lesions
-    own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
-    texts = np.array(fill_lesions(own["fault"], own["lesion_id"]), dtype=object)
-    return _list(
-        run, own["course"], run.all_scans["date"].take(own["scan"].to_numpy()), texts, "not_evaluable"
-    )
-
-
-def _list_contradictions(run: CriterionRun) -> list[pd.DataFrame]:
-    """Opinions that contradict each other, and new lesions not counted because the modality changed."""
-    scans = run.scans
-    return [
-        _list(run, scans["course"][flag], scans["date"][flag], words)
-        for flag, words in (
-            (
-                scans["non_target_differs"],
-                "rows of one scan give different verdicts on non-targets: the worst was taken",
-            ),
-            (
-                scans["new_lesion_differs"],
-                "assessment and lesion rows disagree on new lesions: either suffices",
-            ),
-            (
-                scans["new_lesion"] == NEW_BY_MODALITY,
-                "new lesion first seen because the modality changed: not counted as progression",
-            ),
-        )
-    ]
+def _list(run: CriterionRun, rows: pd.DataFrame, problem, severity: str = "warning") -> pd.DataFrame:
+    """One problem a row of a frame with course and date."""
+    table = pd.DataFrame({"course": rows["course"], "assessment_date": rows["date"]})
+    table = table.astype({"assessment_date": "datetime64[ns]"})
+    return table.assign(criterion=run.criterion.name, severity=severity, problem=problem)
 
 
 def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
     """Targets at baseline beyond the rules of the criterion: too many, too many in an organ, too small."""
     criterion, lesions = run.criterion, run.lesions
     own = lesions[(lesions["kind"] == BASELINE) & (lesions["role"] == TARGET)]
-    found: list[tuple] = []
+    own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
+    once, found = own.drop_duplicates("course"), []
     if criterion.targets_maximum is not None:
         counts = own.groupby("course").size()
-        many = counts.index[counts > criterion.targets_maximum]
-        found.append((many, f"more than {criterion.targets_maximum} targets"))
+        many = once[once["course"].isin(counts.index[counts > criterion.targets_maximum])]
+        found.append(_list(run, many, f"more than {criterion.targets_maximum} targets"))
     if criterion.targets_maximum_organ is not None:
         counts = own.groupby(["course", "organ"]).size()
-        crowded = counts[counts > criterion.targets_maximum_organ].index.unique("course")
-        found.append((crowded, f"more than {criterion.targets_maximum_organ} targets in one organ"))
+        crowded = counts.index[counts > criterion.targets_maximum_organ].unique("course")
+        words = f"more than {criterion.targets_maximum_organ} targets in one organ"
+        found.append(_list(run, once[once["course"].isin(crowded)], words))
     if criterion.measure != "marker":
         node = own["node"] & (criterion.node_target_minimum_mm > 0)
         limit = np.where(node, criterion.node_target_minimum_mm, criterion.target_minimum_mm)
         small = own[np.where(node, own["perpendicular_mm"], own["longest_mm"]) < limit]
-        words = [f"target {name} is under the size for a target" for name in small["lesion_id"]]
-        found.append((small["course"], words))
-    dates = run.all_scans["date"]
-    baseline = run.registry.courses["baseline"]
-    return [
-        _list(run, at, dates.take(baseline.take(np.asarray(at)).to_numpy()), words) for at, words in found
-    ]
+        names = small["lesion_id"].astype(object)
+        found.append(_list(run, small, "target " + names + " is under the size for a target"))
+    return found
 
 
 def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], study: Study) -> list[dict]:

@@ -10,13 +10,6 @@ import pandas as pd
 from prrt_outcomes.response.best import REASONS, derive_best_responses, find_confirmations, find_counted
 from prrt_outcomes.response.codes import BASES, FOLLOW_UP, NON_TARGETS, PD, PR, RESPONSES, convert_to_category
 from prrt_outcomes.response.lesions import compute_sizes
-from prrt_outcomes.response.overall import (
-    NEW_BY_MODALITY,
-    NEW_COUNTED,
-    derive_new_lesions,
-    derive_non_target_responses,
-    derive_overall_responses,
-)
 from prrt_outcomes.response.readers import (
     ADJUDICATED,
     LABORATORY,
@@ -24,8 +17,8 @@ from prrt_outcomes.response.readers import (
     find_primary_reader,
 )
 from prrt_outcomes.response.reasons import format_days, format_reasons
+from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY, NEW_COUNTED, derive_scan_responses
 from prrt_outcomes.response.scans import Registry, derive_registry
-from prrt_outcomes.response.targets import derive_target_responses
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -148,15 +141,10 @@ def run_criterion(
     registry: Registry, criterion: CriterionDefinition, settings: ResponseSettings
 ) -> CriterionRun:
     """Derive target, overall and best responses of all courses under one criterion."""
-    courses, scans = registry.courses, registry.scans
+    courses = registry.courses
     lesions = pd.concat([registry.lesions, compute_sizes(registry.lesions, criterion)], axis=1)
-    sums = derive_target_responses(scans, lesions, criterion, sustain_response=settings.sustain_response)
-    counts = settings.new_modality_lesion_is_progression
-    new = derive_new_lesions(scans, lesions, by_modality_counts=counts)
-    scans = pd.concat([scans, sums, new], axis=1)
-    scans["non_target"] = derive_non_target_responses(scans, lesions, criterion)
-    overall = derive_overall_responses(scans, registry.find_reported(criterion.name), criterion)
-    scans = scans.assign(**overall)
+    reported = registry.find_reported(criterion.name)
+    scans = derive_scan_responses(registry.scans, lesions, reported, criterion, settings)
     own = scans[scans["kind"] == FOLLOW_UP]
     own = own.assign(
         reason=format_reasons(own, lesions, criterion), counted=find_counted(own, courses["new_therapy_date"])

@@ -9,8 +9,8 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.response.codes import BASELINE, NE, PRIOR, TARGET
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
 from prrt_outcomes.response.lesions import fill_lesions
-from prrt_outcomes.response.overall import NEW_BY_MODALITY
 from prrt_outcomes.response.readers import find_first_reader
+from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY
 from prrt_outcomes.study.model import Study
 
 COLUMNS = ("patient_id", "period", "reader", "criterion", "assessment_date", "severity", "problem")
@@ -37,7 +37,7 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     first = runs[0]
     courses, scans = first.registry.courses, first.scans
     faulty = courses[courses["fault"] != ""].rename_axis("course").reset_index()
-    frames = [_list(first, faulty.assign(date=pd.NaT), faulty["fault"], "not_evaluable")]
+    frames = [_list(first, faulty, faulty["fault"], "not_evaluable")]
     for flag, words in (
         (
             scans["non_target_differs"],
@@ -60,8 +60,8 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
         frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
         frames += _list_target_rules(run)
     for run in runs:
-        best = run.best[False].rename_axis("course").reset_index().assign(date=pd.NaT)
-        contradicting = best[best["complete_then_partial"]]
+        best = run.best[False].rename_axis("course").reset_index()
+        contradicting = best[best["complete_then_partial"]].drop(columns="date")
         frames.append(_list(run, contradicting, "a partial response follows a complete one"))
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
@@ -70,10 +70,11 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
 
 
 def _list(run: CriterionRun, rows: pd.DataFrame, problem, severity: str = "warning") -> pd.DataFrame:
-    """One problem a row of a frame with course and date."""
-    table = pd.DataFrame({"course": rows["course"], "assessment_date": rows["date"]})
-    table = table.astype({"assessment_date": "datetime64[ns]"})
-    return table.assign(criterion=run.criterion.name, severity=severity, problem=problem)
+    """One problem a row of a frame with course and, where it is one of a scan, date."""
+    table = rows.reindex(columns=["course", "date"]).rename(columns={"date": "assessment_date"})
+    return table.astype({"assessment_date": "datetime64[ns]"}).assign(
+        criterion=run.criterion.name, severity=severity, problem=problem
+    )
 
 
 def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from prrt_outcomes.response.codes import NON_TARGETS, RESPONSES, RULES
 from prrt_outcomes.response.lesions import fill_lesions
-from prrt_outcomes.response.overall import NEW_BY_MODALITY, NEW_COUNTED
+from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY, NEW_COUNTED
 from prrt_outcomes.study.response import CriterionDefinition
 
 UNITS = {"diameter": "mm", "product": "mm2", "marker": "units"}

@@ -1,4 +1,4 @@
-"""Target response of every scan from the sizes of its lesions, by the row of a criterion."""
+"""Response of every scan under a criterion: its targets, non-targets and new lesions, and all of them combined."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.codes import (
+    ABSENT,
     BASELINE,
     CR,
     FOLLOW_UP,
+    MEASURED,
     MISSING,
     MR,
     NE,
     NON_TARGET,
+    NOT_EVALUATED,
+    NT_CR,
+    NT_NE,
+    NT_NON,
+    NT_NONE,
+    NT_PD,
     PD,
     PR,
     PRIOR,
@@ -22,33 +30,50 @@ from prrt_outcomes.response.codes import (
     count_before,
     decide,
 )
-from prrt_outcomes.response.criteria import TOLERANCE, exceeds_progression
-from prrt_outcomes.study.response import CriterionDefinition
+from prrt_outcomes.response.criteria import TOLERANCE, exceeds_progression, read_overall_table
+from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
+
+NOT_NEW, NEW_COUNTED, NEW_BY_MODALITY = range(3)
 
 
-def derive_target_responses(
+def derive_scan_responses(
     scans: pd.DataFrame,
     lesions: pd.DataFrame,
+    reported: np.ndarray,
     criterion: CriterionDefinition,
-    *,
-    sustain_response: bool = False,
+    settings: ResponseSettings,
 ) -> pd.DataFrame:
-    """Target response of each scan and what it rests on.
+    """Response of each scan and what it rests on.
 
     Parameters
     ----------
-    scans : course, date, kind, baseline
+    scans : see `Registry`
     lesions : from `derive_lesions`, with the columns of `compute_sizes`
+    reported : code of the reported response by this criterion, one a scan, -1 where none was given
 
     Returns
     -------
     DataFrame
-        total (over the targets that were measured), complete, baseline_sum, nadir_sum, nadir_date, n_targets,
-        n_measured, target_response (code), rule (what decided, code), deciding (row of `lesions`) and
-        deciding_reference (smallest size of the lesion that decided by itself), one row a scan.
+        the scans with total (over the targets that were measured), complete, baseline_sum, nadir_sum, nadir_date,
+        n_targets, n_measured, target_response (code); non_target (code); new_lesion (code), new_lesion_id (empty
+        where only the assessment says so), new_lesion_differs (assessment and lesion rows of the scan contradict
+        each other); overall_response (code), reported (whether it is the reader's report), rule (code of what
+        decided), deciding (row of `lesions`) and deciding_reference (smallest size of the lesion that decided by
+        itself).
+    """
+    targets = _derive_target_responses(scans, lesions, criterion, sustain_response=settings.sustain_response)
+    counts = settings.new_modality_lesion_is_progression
+    new = _derive_new_lesions(scans, lesions, by_modality_counts=counts)
+    scans = pd.concat([scans, targets, new], axis=1)
+    scans["non_target"] = _derive_non_target_responses(scans, lesions, criterion)
+    return _derive_overall_responses(scans, reported, criterion)
 
-    Notes
-    -----
+
+def _derive_target_responses(
+    scans: pd.DataFrame, lesions: pd.DataFrame, criterion: CriterionDefinition, *, sustain_response: bool
+) -> pd.DataFrame:
+    """Target response of each scan: the first case that holds.
+
     Thresholds are inclusive, with a relative slack of 1e-9. Where targets are missing, the sum of the others
     is a lower bound: it can make PD, nothing else. All targets gone (nodes: normal) is CR before any rule of
     PD is asked. The nadir is the smallest complete sum up to and including the previous scan.
@@ -168,3 +193,92 @@ def _find_again(lesions: pd.DataFrame, criterion: CriterionDefinition) -> np.nda
     was_gone = count_before(lesions["series"], seen & lesions["gone"]) > 0
     known = lesions["base_role"].isin([TARGET, NON_TARGET])
     return (seen & was_gone & known & ~lesions["gone"] & lesions["whole"]).to_numpy()
+
+
+def _derive_non_target_responses(
+    scans: pd.DataFrame, lesions: pd.DataFrame, criterion: CriterionDefinition
+) -> np.ndarray:
+    """Code of the non-target response of each scan.
+
+    The reader's opinion prevails; without one the rows of non-target lesions decide: CR when all have gone
+    (nodes: normal), NE when one was not evaluated, else neither; PD is never read from sizes. A scan without
+    opinion and rows is NE where the baseline had non-targets, else there are none.
+    """
+    n, baseline = len(scans), scans["baseline"].to_numpy()
+    own = lesions[(lesions["role"] == NON_TARGET) & (lesions["kind"] >= BASELINE)]
+    scan, state = own["scan"].to_numpy(), own["state"].to_numpy()
+    normal = own["node"] & (state == MEASURED) & (own["perpendicular_mm"] < criterion.node_normal_mm)
+    n_rows = np.bincount(scan, minlength=n)
+    n_gone = np.bincount(scan[(state == ABSENT) | normal.to_numpy()], minlength=n)
+    n_unseen = np.bincount(scan[(state == NOT_EVALUATED) | (state < 0)], minlength=n)
+    read = scans["non_target_read"].to_numpy()
+    expected = np.where(baseline >= 0, n_rows[baseline], 0)
+    read_at_baseline = np.where(baseline >= 0, read[baseline], MISSING)
+    had_any = (expected > 0) | (read_at_baseline > NT_NONE)
+    from_rows = np.where(n_gone == n_rows, NT_CR, NT_NON)
+    from_rows = np.where((n_unseen > 0) | (n_rows < expected), NT_NE, from_rows)
+    from_rows = np.where(n_rows == 0, np.where(had_any, NT_NE, NT_NONE), from_rows)
+    return np.where(read >= 0, read, from_rows).astype(np.int8)
+
+
+def _derive_new_lesions(
+    scans: pd.DataFrame, lesions: pd.DataFrame, *, by_modality_counts: bool
+) -> pd.DataFrame:
+    """New lesion of each scan: none, one that counts, or one first seen by a modality not used before."""
+    n, course = len(scans), scans["course"].to_numpy()
+    changed = scans["new_modality"].to_numpy()
+    rows = lesions.loc[lesions["is_new"], ["scan", "series", "lesion_id"]]
+    scan = rows["scan"].to_numpy()
+    excused = changed[rows.groupby("series")["scan"].transform("first").to_numpy()]
+    by_row = np.bincount(scan[~excused], minlength=n) > 0
+    by_excused = np.bincount(scan[excused], minlength=n) > 0
+    follow_up = (scans["kind"] == FOLLOW_UP).to_numpy()
+    said = scans["new_lesion_read"].to_numpy(dtype=bool) & follow_up
+    stated = scans["new_lesion_stated"].to_numpy(dtype=bool) & follow_up
+    by_word = said & ~by_excused & ~by_row
+    counted = by_row | (by_word & ~changed)
+    flagged = (by_excused | (by_word & changed)) & ~counted
+    status = np.select([counted, flagged], [NEW_COUNTED, NEW_BY_MODALITY], NOT_NEW)
+    if by_modality_counts:
+        status[status == NEW_BY_MODALITY] = NEW_COUNTED
+    named = rows.drop_duplicates("scan").set_index("scan")["lesion_id"].astype(object)
+    any_row = by_row | by_excused
+    in_rows = np.isin(course, course[scan])
+    return pd.DataFrame(
+        {
+            "new_lesion": status.astype(np.int8),
+            "new_lesion_id": named.reindex(scans.index).fillna(""),
+            "new_lesion_differs": (stated & ~said & any_row) | (said & ~any_row & in_rows),
+        },
+        index=scans.index,
+    )
+
+
+def _derive_overall_responses(
+    scans: pd.DataFrame, reported: np.ndarray, criterion: CriterionDefinition
+) -> pd.DataFrame:
+    """Combine what each scan shows by the table of the criterion: the first case that holds.
+
+    A scan without lesion rows takes the reported response where there is one.
+    """
+    target, non_target = scans["target_response"].to_numpy(), scans["non_target"].to_numpy()
+    table = read_overall_table(criterion.overall_table)
+    none = target == MISSING
+    response = table[np.where(none, len(table) - 1, target), non_target]
+    by_report = ~scans["has_lesions"].to_numpy() & (reported >= 0)
+    sized = criterion.measure != "marker"
+    again = (count_before(scans["course"], response == CR) > 0) & (non_target == NT_NON) & sized
+    new = (scans["new_lesion"] == NEW_COUNTED).to_numpy() & sized
+    cases = [
+        ("report", reported, by_report),
+        ("structure_fault", NE, (scans["fault"] != "").to_numpy()),
+        ("no_baseline", NE, (scans["baseline"] < 0).to_numpy()),
+        ("new_lesion", PD, new & ~again & (response != PD)),
+        ("non_target_reappearance", PD, again),
+        ("non_target", response, (non_target == NT_PD) & (target != PD) & sized),
+        ("nothing", response, none & (non_target == NT_NONE)),
+        ("table", response, response != np.where(none, MISSING, target)),
+        (scans["rule"].to_numpy(), response, True),
+    ]
+    rule, response = decide(cases, RULES)
+    return scans.assign(overall_response=response, rule=rule, reported=by_report)

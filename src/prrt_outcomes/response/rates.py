@@ -74,7 +74,7 @@ def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
     hits = pd.DataFrame({category: best["best_response"].isin(part) for category, part in parts.items()})
     keys = [best["criterion"], best["confirmed"], best[name].rename("group")]
     groups = hits.rename_axis(columns="category").groupby(keys, observed=True)
-    counts = groups.sum().stack(future_stack=True).reset_index(name="n")  # noqa: PD013
+    counts = pd.DataFrame({"n": groups.sum().stack(future_stack=True)}).reset_index()  # noqa: PD013
     return counts.assign(
         group_by=name,
         group=counts["group"].astype("string"),

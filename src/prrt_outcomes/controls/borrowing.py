@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, gammaln, logsumexp
+from scipy.special import chdtrc, gammaln, kl_div, logsumexp
 
 from prrt_outcomes.controls.control_results import comparison_row
 
@@ -173,13 +173,8 @@ def compute_conflict(counts: PieceCounts) -> float:
 
     ratio = float(np.exp(brentq(score, -20, 20)))
     hazard = (d1 + d0) / (ratio * t1 + t0)
-
-    def deviance(observed: NDArray, expected: NDArray) -> float:
-        logs = np.log(np.divide(observed, expected, out=np.ones(len(observed)), where=observed > 0))
-        return float(2 * np.sum(observed * logs - (observed - expected)))
-
-    statistic = deviance(d1, ratio * hazard * t1) + deviance(d0, hazard * t0)
-    return float(chdtrc(usable.sum() - 1, max(statistic, 0.0)))
+    deviance = 2 * np.sum(kl_div(d1, ratio * hazard * t1) + kl_div(d0, hazard * t0))
+    return float(chdtrc(usable.sum() - 1, deviance))
 
 
 def _vague_rate(counts: PieceCounts) -> float:
@@ -240,6 +235,6 @@ def tabulate_borrowing(
     for method, discount, words, found in fits:
         if method == "robust_mixture" or discount == SHOWN_DISCOUNT:
             numbers = {name: getattr(found, name) for name in ("value", "low", "high", "std_error", "status")}
-            row = comparison_row(method, "hazard_ratio", assumption=f"{words}; {cuts}", **numbers, **shared)
-            rows.append(row)
+            numbers |= shared | {"assumption": f"{words}; {cuts}"}
+            rows.append(comparison_row(method, "hazard_ratio", **numbers))
     return rows, pd.DataFrame(table)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN
-from prrt_outcomes.controls.library import control_problem
 from prrt_outcomes.controls.reference_curves import (
     CURVE_KEYS,
     CURVE_TABLES,
@@ -19,7 +18,7 @@ from prrt_outcomes.controls.reference_curves import (
     select_curve,
 )
 from prrt_outcomes.controls.two_samples import select_source
-from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import AggregateControl, CurveControl, PatientsControl
 
 if TYPE_CHECKING:
@@ -41,55 +40,52 @@ def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Probl
     """
     found: list[Problem] = []
     for index, control in enumerate(study.controls):
+        place = f"controls.{index}"
         if isinstance(control, PatientsControl):
-            found += _check_patients(index, control, study, tables)
+            found += _check_patients(place, control, study, tables)
         if isinstance(control, CurveControl):
-            found += _check_curve(index, control, tables, lines)
+            found += _check_curve(place, control, tables, lines)
         if isinstance(control, AggregateControl):
             for position, item in enumerate(control.baseline):
-                found += _check_baseline(index, position, item, tables["patients"])
+                found += _check_baseline(f"{place}.baseline.{position}", item, tables["patients"])
     return [*found, *_check_unused_curves(study, tables, lines)]
 
 
-def _check_patients(index: int, control: PatientsControl, study: Study, tables: Tables) -> Problems:
+def _check_patients(place: str, control: PatientsControl, study: Study, tables: Tables) -> Problems:
     known = [definition.name for definition in study.endpoints]
-    name = control.negative_control
-    if name is not None and name not in known:
-        problem = "not among the study's endpoints"
-        yield control_problem(index, "negative_control", name, problem, _suggest(name, known))
+    problem = "not among the study's endpoints"
+    yield from _find_unknown(f"{place}.negative_control", control.negative_control, known, problem)
     people, outcomes = tables["control_patients"], tables["control_outcomes"]
     if people.empty or outcomes.empty:
         return
     sources = sorted(set(people["source"].dropna().astype(str)))
-    if control.source is not None and control.source not in sources:
+    if control.source not in (None, *sources):
         problem = "no row of control_patients has this source"
-        yield control_problem(index, "source", control.source, problem, _suggest(control.source, sources))
+        yield from _find_unknown(f"{place}.source", control.source, sources, problem)
         return
     people = select_source(people, control)
     own = outcomes.loc[outcomes["patient_id"].isin(people["patient_id"]), "endpoint"]
     endpoints = sorted(set(own.astype(str)))
+    problem = "control_outcomes has no row of this endpoint for these patients"
     for key in ("endpoint", "negative_control"):
-        name = getattr(control, key)
-        if name is not None and name not in endpoints:
-            problem = "control_outcomes has no row of this endpoint for these patients"
-            yield control_problem(index, key, name, problem, _suggest(name, endpoints))
+        yield from _find_unknown(f"{place}.{key}", getattr(control, key), endpoints, problem)
     for position, name in enumerate(control.covariates):
-        yield from _check_covariate(f"covariates.{position}", index, name, tables["patients"], people)
+        yield from _check_covariate(f"{place}.covariates.{position}", name, tables["patients"], people)
 
 
-def _check_covariate(key: str, index: int, name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Problems:
+def _check_covariate(key: str, name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Problems:
     """A covariate is known on both sides, in codes that the sides share."""
     expected = "a column that both patients and control_patients have and fill"
     levels = []
     for table, frame in (("patients", ours), ("control_patients", theirs)):
         if name not in frame.columns:
             if table == "control_patients" or name not in DERIVED_COLUMNS:
-                yield control_problem(index, key, name, f"{table} has no column {name}", expected)
+                yield study_problem(key, name, f"{table} has no column {name}", expected)
             return
         known = frame[name].dropna()
         known = known[known.astype(str) != UNKNOWN]
         if known.empty:
-            yield control_problem(index, key, name, f"{name} is missing in every row of {table}", expected)
+            yield study_problem(key, name, f"{name} is missing in every row of {table}", expected)
             return
         levels.append(set(known.astype(str)))
     alone = levels[1] - levels[0]
@@ -109,14 +105,14 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype) and not isinstance(column.dtype, pd.BooleanDtype)
 
 
-def _check_curve(index: int, control: CurveControl, tables: Tables, lines: Lines) -> Problems:
+def _check_curve(place: str, control: CurveControl, tables: Tables, lines: Lines) -> Problems:
     points, risk = (select_curve(tables[name].reset_index(drop=True), control) for name in CURVE_TABLES)
-    for name, rows in zip(CURVE_TABLES, (points, risk), strict=True):
-        if len(tables[name]) and rows.empty:
-            known = sorted(set(_name_curves(tables[name])))
-            wanted = f"{control.id} {control.arm} {control.endpoint}"
+    wanted = f"{control.id} {control.arm} {control.endpoint}"
+    for name in CURVE_TABLES:
+        known = sorted(set(_name_curves(tables[name])))
+        if known:
             problem = f"{name} has no row of this control, arm and endpoint"
-            yield control_problem(index, "arm", wanted, problem, _suggest(wanted, known))
+            yield from _find_unknown(f"{place}.arm", wanted, known, problem)
     if len(points):
         yield from _check_points(points, lines.get("control_curves"))
     if len(risk):
@@ -162,35 +158,30 @@ def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Problems:
         yield fault(ordered.index[place], "n_at_risk", value, problem, "never more than the row before")
 
 
-def _check_baseline(index: int, position: int, item: BaselineSummary, patients: pd.DataFrame) -> Problems:
+def _check_baseline(place: str, item: BaselineSummary, patients: pd.DataFrame) -> Problems:
     """A number of a published baseline table speaks of a column and a level that our patients have."""
     name = item.covariate
-
-    def fault(key: str, value: str, problem: str, expected: str) -> Problem:
-        return control_problem(index, f"baseline.{position}.{key}", value, problem, expected)
-
     if name not in patients.columns:
+        known = [str(column) for column in patients.columns]
         if name not in DERIVED_COLUMNS:
-            known = [str(column) for column in patients.columns]
-            yield fault("covariate", name, "patients has no column of this name", _suggest(name, known))
+            problem = "patients has no column of this name"
+            yield from _find_unknown(f"{place}.covariate", name, known, problem)
         return
     column = patients[name]
     if column.isna().all():
         problem = f"{name} is missing in every row of patients"
-        yield fault("covariate", name, problem, "a column that is filled")
+        yield study_problem(f"{place}.covariate", name, problem, "a column that is filled")
         return
     is_number, is_yes_no = _is_number(column), isinstance(column.dtype, pd.BooleanDtype)
     if item.statistic != "share" and not is_number:
         problem = f"{name} is no number: it has no {item.statistic}"
-        yield fault("statistic", item.statistic, problem, "share, with a level")
+        yield study_problem(f"{place}.statistic", item.statistic, problem, "share, with a level")
     if item.statistic == "share" and item.level is None and not (is_number or is_yes_no):
-        yield fault("level", "", "a share of which level", "a level of the column")
-    if item.level is not None:
-        values = column.dropna().astype(str)
-        levels = sorted(set(values.str.lower() if is_number or is_yes_no else values))
-        if item.level not in levels:
-            problem = f"no patient of the cohort has this level of {name}"
-            yield fault("level", item.level, problem, _suggest(item.level, levels))
+        yield study_problem(f"{place}.level", "", "a share of which level", "a level of the column")
+    values = column.dropna().astype(str)
+    levels = sorted(set(values.str.lower() if is_number or is_yes_no else values))
+    problem = f"no patient of the cohort has this level of {name}"
+    yield from _find_unknown(f"{place}.level", item.level, levels, problem)
 
 
 def _check_unused_curves(study: Study, tables: Tables, lines: Lines) -> Problems:
@@ -211,6 +202,11 @@ def _line(lines: np.ndarray | None, place: int) -> int | None:
     return None if lines is None else int(lines[place])
 
 
+def _find_unknown(key: str, value: str | None, known: list[str], problem: str) -> Problems:
+    """A problem of the study file where a value, if it is given, is none of those known."""
+    if value is not None and value not in known:
+        yield study_problem(key, value, problem, _suggest(value, known))
+
+
 def _suggest(value: str, known: list[str]) -> str:
-    near = nearest_name(value, known)
-    return (f"did you mean {near}? " if near else "") + (f"there are: {', '.join(known)}" if known else "")
+    return suggest(value, known, f"there are: {', '.join(known)}" if known else "")

@@ -9,9 +9,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.controls.vocabulary import find_analogue
-from prrt_outcomes.errors import Problem, nearest_name
+from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import AggregateControl, LibraryControl, Milestone, PublishedControl
-from prrt_outcomes.study.load import STUDY_FILE
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -124,17 +123,13 @@ def check_library_controls(study: Study) -> list[Problem]:
         if not isinstance(control, LibraryControl):
             continue
         endpoints = [arm.endpoint for arm in load_library() if arm.arm == control.arm]
-        if not endpoints:
-            near = nearest_name(control.arm, list_arm_names())
-            expected = (f"did you mean {near}? " if near else "") + "`prrt-outcomes controls` lists the arms"
-            problems.append(control_problem(position, "arm", control.arm, "no arm of the library", expected))
-        elif control.endpoint not in endpoints:
-            problem = f"the library has no {control.endpoint} for {control.arm}"
+        key, problem = "arm", "no arm of the library"
+        expected = suggest(control.arm, list_arm_names(), "`prrt-outcomes controls` lists the arms")
+        if endpoints:
+            key, problem = "endpoint", f"the library has no {control.endpoint} for {control.arm}"
             expected = f"one of {', '.join(endpoints)}"
-            problems.append(control_problem(position, "endpoint", control.endpoint, problem, expected))
+        if control.endpoint not in endpoints:
+            problems.append(
+                study_problem(f"controls.{position}.{key}", getattr(control, key), problem, expected)
+            )
     return problems
-
-
-def control_problem(position: int, key: str, value: str, problem: str, expected: str) -> Problem:
-    """A problem of a control in the study file, by its position there."""
-    return Problem(STUDY_FILE, None, f"controls.{position}.{key}", value, problem, expected)

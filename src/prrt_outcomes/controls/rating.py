@@ -139,17 +139,16 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
     shares = [size / n for size, n in zip(sizes, weighting.samples.sizes.values(), strict=True)]
     largest, worst = _find_largest_smd(balance)
     outside = _measure_outside(weighting)
-    faults = []
-    if min(sizes) < SMALLEST_SIZE:
-        faults.append(f"only {min(sizes):.0f} effective patients on one side")
-    if min(shares) < SMALLEST_SHARE:
-        faults.append(f"weights leave {min(shares):.0%} of the information of one side")
-    if largest > LARGEST_SMD:
-        faults.append(f"{worst} stays unbalanced (standardised difference {largest:.2f})")
-    if outside > LARGEST_OUTSIDE and weighting.label in EXTRAPOLATING:
-        faults.append(f"{outside:.0%} of the cohort have a propensity score that no control has")
-    if balance is None and weighting.label == "none":
-        faults.append("no covariate is compared, so nothing shows that the two sides are alike")
+    far = outside > LARGEST_OUTSIDE and weighting.label in EXTRAPOLATING
+    unseen = balance is None and weighting.label == "none"
+    checks = [
+        (min(sizes) < SMALLEST_SIZE, f"only {min(sizes):.0f} effective patients on one side"),
+        (min(shares) < SMALLEST_SHARE, f"weights leave {min(shares):.0%} of the information of one side"),
+        (largest > LARGEST_SMD, f"{worst} stays unbalanced (standardised difference {largest:.2f})"),
+        (far, f"{outside:.0%} of the cohort have a propensity score that no control has"),
+        (unseen, "no covariate is compared, so nothing shows that the two sides are alike"),
+    ]
+    faults = [words for is_fault, words in checks if is_fault]
     numbers = (*sizes, min(shares), largest, outside)
     row = {"weights": weighting.label} | dict(zip(MEASURES, numbers, strict=True))
     words = f"weak evidence: {'; '.join(faults)}" if faults else WITHOUT_FAULT

@@ -86,12 +86,10 @@ def _with_risk_times(curve: DigitisedCurve) -> tuple[NDArray, NDArray]:
 
 def _spread(time: NDArray, censored: NDArray) -> NDArray:
     """Times of censorings: between their point and the next, evenly; at the last point on it."""
-    following = np.append(time[1:], time[-1])
-    times = [np.zeros(0)]
-    for k in np.flatnonzero(censored):
-        fractions = np.arange(1, censored[k] + 1) / (censored[k] + 1)
-        times.append(time[k] + fractions * (following[k] - time[k]))
-    return np.concatenate(times)
+    point = np.repeat(np.arange(len(time)), censored)
+    rank = np.arange(len(point)) - (np.cumsum(censored) - censored)[point] + 1
+    gap = np.append(np.diff(time), 0.0)
+    return time[point] + rank / (censored[point] + 1) * gap[point]
 
 
 @dataclass(frozen=True)

@@ -132,16 +132,14 @@ def derive_reference_curves(control: PublishedControl) -> list[ReferenceCurve]:
     With milestones, the piecewise exponential through median and milestones, its last hazard going on; the
     exponential of the median alone stands beside it.
     """
-    median = control.median_months
     points = [(m.months, m.survival) for m in control.milestones]
-    curves = []
-    if points:
-        every = points if median is None else [*points, (median, 0.5)]
-        months, survival = zip(*every, strict=True)
-        curves.append(ReferenceCurve(ALL_POINTS, fit_piecewise_exponential(months, survival)))
-    if median is not None:
-        curves.append(ReferenceCurve(MEDIAN_ALONE, fit_piecewise_exponential([median], [0.5])))
-    return curves
+    median = [] if control.median_months is None else [(control.median_months, 0.5)]
+    chosen = {ALL_POINTS: [*points, *median] if points else [], MEDIAN_ALONE: median}
+    return [
+        ReferenceCurve(words, fit_piecewise_exponential(*zip(*pairs, strict=True)))
+        for words, pairs in chosen.items()
+        if pairs
+    ]
 
 
 def compare_with_published(rows: EndpointRows, control: PublishedControl, confidence: float) -> list[dict]:
@@ -227,8 +225,6 @@ def estimate_control_events(control: PublishedControl) -> tuple[float, str]:
 
 def cut_follow_up(rows: EndpointRows, months: float) -> EndpointRows:
     """Patients as they are known up to a time: later events and censorings become censorings there."""
-    later = rows.time_months > months
-    cut = replace(
-        rows, time_months=np.where(later, months, rows.time_months), event=np.where(later, 0, rows.event)
-    )
+    event = np.where(rows.time_months > months, 0, rows.event)
+    cut = replace(rows, time_months=np.minimum(rows.time_months, months), event=event)
     return cut.select(rows.entry < months)

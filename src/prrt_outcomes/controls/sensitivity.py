@@ -47,10 +47,8 @@ def tabulate_bias_sensitivity(
     """
     found = []
     for row in rows:
-        if row["method"] not in RATIO_METHODS or row["estimate"] != "hazard_ratio" or row["status"] != "ok":
-            continue
         low, value, high = row["low"], row["value"], row["high"]
-        if not all(math.isfinite(x) and x > 0 for x in (low, value, high)) or not low <= value <= high:
+        if row["method"] not in RATIO_METHODS or row["status"] != "ok" or not 0 < low <= value <= high:
             continue
         shared = {key: row[key] for key in ("weights", "n", "n_control", "ess", "ess_control")}
         parts = (row["method"].replace("_", " "), row["assumption"])

@@ -175,23 +175,21 @@ def stack_samples(
     None where the control has no row for the endpoint; `attrition` has control patients of another source, without a
     time for the endpoint, or never under observation.
     """
-    endpoint = control.endpoint
     everybody, outcomes = tables["control_patients"], tables["control_outcomes"]
-    losses: list[dict] = []
-
-    def lose(reason: str, before: int, after: int) -> None:
-        step = f"controls: {control.id}"
-        losses.append(attrition_row("control_patients", "patients", step, reason, before, before - after))
-
     people = select_source(everybody, control)
-    if control.source is not None:
-        lose(f"source is not {control.source}", len(everybody), len(people))
-    own = outcomes.loc[outcomes["endpoint"].eq(endpoint)]
+    own = outcomes.loc[outcomes["endpoint"].eq(control.endpoint)]
     joined = people.merge(own, on="patient_id", how="inner", validate="one_to_one")
-    lose(f"no {endpoint} in control_outcomes", len(people), len(joined))
     unseen = joined["entry_time"].ge(joined["time"].clip(lower=SHORTEST_DAYS)).fillna(False).to_numpy(bool)
     seen = joined.loc[~unseen]
-    lose("comes under observation only at or after the end of it", len(joined), len(seen))
+    steps = [(f"source is not {control.source}", everybody, people)] if control.source is not None else []
+    steps.append((f"no {control.endpoint} in control_outcomes", people, joined))
+    steps.append(("comes under observation only at or after the end of it", joined, seen))
+    losses = [
+        attrition_row(
+            "control_patients", "patients", f"controls: {control.id}", reason, len(a), len(a) - len(b)
+        )
+        for reason, a, b in steps
+    ]
     if seen.empty:
         return None, losses
     names = list(control.covariates)

@@ -189,24 +189,17 @@ def tabulate_reference_curves(
 
     `assumption` tells the reference curves apart; they have no numbers at risk but their size at 0.
     """
-    curve = fit_curve(rows, settings)
     end = float(rows.time_months.max())
     grid = np.linspace(0, end, REFERENCE_STEPS + 1)
-    parts = [_tabulate(curve).assign(weights="none", group=COHORT)]
+    parts = [_tabulate(fit_curve(rows, settings)).assign(group=COHORT)]
     for reference in references:
         # Cuts are on the grid, so that the kinks of the curve are drawn where they are.
         times = np.union1d(grid, [c for c in reference.curve.cuts if c <= end])
-        at_risk = np.where(times == 0, float(n_control), np.nan)
-        columns = {
-            "time_months": times,
-            "n_at_risk": at_risk,
-            "survival": reference.curve.compute_survival(times),
-        }
-        labels = {"assumption": reference.assumption, "weights": "none", "group": CONTROL}
-        parts.append(pd.DataFrame(columns).assign(**labels))
-    ticks = choose_ticks(end)
-    counts = _count_at_ticks(rows.data, ticks)
-    return pd.concat(parts, ignore_index=True), counts.assign(weights="none", group=COHORT)
+        columns = {"time_months": times, "n_at_risk": np.where(times == 0, float(n_control), np.nan)}
+        columns["survival"] = reference.curve.compute_survival(times)
+        parts.append(pd.DataFrame(columns).assign(assumption=reference.assumption, group=CONTROL))
+    counts = _count_at_ticks(rows.data, choose_ticks(end)).assign(weights="none", group=COHORT)
+    return pd.concat(parts, ignore_index=True).assign(weights="none"), counts
 
 
 def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:

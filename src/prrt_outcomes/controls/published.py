@@ -70,12 +70,12 @@ class PublishedComparison(Comparison):
             control_median=np.nan if control.median_months is None else control.median_months,
         )
         curves, at_risk = tabulate_reference_curves(cohort, references, self.settings, control.n)
-        power = [r for c in references for r in tabulate_power_published(cohort, c, events, level)]
+        power = [tabulate_power_published(cohort, curve, events, level) for curve in references]
         rating = rate_published(WEAK.format(PARTLY_BALANCED if len(balance) else NOT_BALANCED))
         tables = {
             "control_balance": balance,
             "control_borrowing": grid,
-            "control_power": pd.DataFrame(power),
+            "control_power": pd.concat(power),
             "control_curves_fitted": curves,
             "control_fitted_at_risk": at_risk,
             "control_verdicts": pd.DataFrame([rating]),

@@ -6,20 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr
 
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile, fit_reverse_kaplan_meier
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prrt_outcomes.controls.reference_curves import ReferenceCurve
     from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-Power = Callable[[float], tuple[float, float]]
-"""A hazard ratio to the power to show it, and the events that it brings."""
+Power = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Hazard ratios to the power to show each, and the events that it brings."""
 
 HAZARD_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9)
 WANTED_POWER = 0.8
@@ -36,93 +35,74 @@ SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
 
 def tabulate_power_published(
     rows: EndpointRows, reference: ReferenceCurve, control_events: float, confidence: float
-) -> list[dict]:
+) -> pd.DataFrame:
     """Power of the one-sample log-rank test and of the rate ratio against a published curve.
 
     Rows of `control_power` but for control and endpoint; our censoring is taken as it was. Of each patient count
     whether there is an event (mean p) and the hazard that the reference had in the time at risk (mean v = p / h when
     the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth functions of the two means, so
     their distribution under h is normal by the delta method (as Wu 2015, Pharmaceutical Statistics 14:26); the rate
-    ratio adds 1 / events of the control to its variance.
+    ratio adds 1 / events of the control to its variance. Empty where the reference expects no event.
     """
-    n = len(rows.time_months)
-    compute_moments = _event_moments(rows, reference)
-    z = compute_normal_quantile(confidence)
-
-    def one_sample(ratio: float) -> tuple[float, float]:
-        p, v, spread = compute_moments(ratio)
-        slope = np.array([1 / np.sqrt(v), -(p + v) / (2 * v**1.5)])
-        mean, error = np.sqrt(n) * (p - v) / np.sqrt(v), np.sqrt(slope @ spread @ slope)
-        return float(ndtr((-z - mean) / error)), n * p
-
-    def with_control(ratio: float) -> tuple[float, float]:
-        p, v, spread = compute_moments(ratio)
-        slope = np.array([1 / p, -1 / v])
-        true = np.sqrt(slope @ spread @ slope / n + 1 / max(control_events, 1e-12))
-        assumed = np.sqrt(1 / (n * p) + 1 / max(control_events, 1e-12))
-        return float(ndtr((-np.log(ratio) - z * assumed) / true)), n * p
-
-    return [
-        *_rows("one_sample_logrank", reference.assumption, n, one_sample),
-        *_rows("rate_ratio", reference.assumption, n, with_control),
-    ]
-
-
-def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> list[dict]:
-    """Power of the Cox model with the events that there were (Schoenfeld 1981, Biometrika 68:316)."""
-    events = float(samples.event.sum())
-    share = float(samples.in_cohort.mean())
-    z = compute_normal_quantile(confidence)
-
-    def schoenfeld(ratio: float) -> tuple[float, float]:
-        return float(ndtr(-np.log(ratio) * np.sqrt(events * share * (1 - share)) - z)), events
-
-    return _rows("cox", "events as observed in both", int(samples.in_cohort.sum()), schoenfeld)
-
-
-def _event_moments(rows: EndpointRows, reference: ReferenceCurve):
-    """Means of event and reference hazard of a patient, and their covariance, as functions of the hazard ratio."""
+    n, z = len(rows.time_months), compute_normal_quantile(confidence)
+    theirs = 1 / max(control_events, 1e-12)
     censoring = fit_reverse_kaplan_meier(SurvivalData(rows.time_months, rows.event))
     edges = np.linspace(0, float(rows.time_months.max()), TIME_STEPS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     before = np.searchsorted(censoring.time, middle, side="right")
     observed = np.append(1.0, censoring.survival)[before]
-    hazard = reference.curve.compute_cumulative_hazard(edges)
-    at_middle = reference.curve.compute_cumulative_hazard(middle)
+    hazard, at_middle = (reference.curve.compute_cumulative_hazard(times) for times in (edges, middle))
 
-    def compute_moments(ratio: float) -> tuple[float, float, np.ndarray]:
-        seen = observed * -np.diff(np.exp(-ratio * hazard))
-        p, m = float(seen.sum()), float(seen @ at_middle)
+    def compute_moments(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray, Callable]:
+        """Both means, and the variance of a function of them with these slopes."""
+        seen = observed * -np.diff(np.exp(-ratio[:, None] * hazard))
+        p, m = seen.sum(axis=1), seen @ at_middle
         v = p / ratio
-        covariance = m - p * v
-        return p, v, np.array([[p * (1 - p), covariance], [covariance, 2 * m / ratio - v**2]])
+        return p, v, lambda a, b: a**2 * p * (1 - p) + 2 * a * b * (m - p * v) + b**2 * (2 * m / ratio - v**2)
 
-    return compute_moments
+    def one_sample(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        p, v, spread = compute_moments(ratio)
+        error = np.sqrt(spread(1 / np.sqrt(v), -(p + v) / (2 * v**1.5)))
+        return ndtr((-z - np.sqrt(n) * (p - v) / np.sqrt(v)) / error), n * p
+
+    def with_control(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        p, v, spread = compute_moments(ratio)
+        true, assumed = np.sqrt(spread(1 / p, -1 / v) / n + theirs), np.sqrt(1 / (n * p) + theirs)
+        return ndtr((-np.log(ratio) - z * assumed) / true), n * p
+
+    powers = {"one_sample_logrank": one_sample, "rate_ratio": with_control}
+    parts = [_tabulate_power(power).assign(method=method) for method, power in powers.items()]
+    return pd.concat(parts, ignore_index=True).assign(assumption=reference.assumption, n=n)
 
 
-def _rows(method: str, assumption: str, n: int, compute_power: Power) -> list[dict]:
-    """Power at the ratios of the grid, and the ratio that is shown with the wanted power."""
-    columns = ("item", "hazard_ratio", "power", "events", "status")
-    grid = [("grid", ratio, *compute_power(ratio), "ok") for ratio in HAZARD_RATIOS]
-    ratio = _find_detectable(compute_power)
-    events, status = (compute_power(ratio)[1], "ok") if np.isfinite(ratio) else (np.nan, "too_few")
-    found = [*grid, ("detectable", ratio, WANTED_POWER, events, status)]
-    shared = {"method": method, "assumption": assumption, "n": n}
-    return [shared | dict(zip(columns, row, strict=True)) for row in found]
+def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> pd.DataFrame:
+    """Power of the Cox model with the events that there were (Schoenfeld 1981, Biometrika 68:316)."""
+    events, share = float(samples.event.sum()), float(samples.in_cohort.mean())
+    z = compute_normal_quantile(confidence)
+
+    def schoenfeld(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        power = ndtr(-np.log(ratio) * np.sqrt(events * share * (1 - share)) - z)
+        return power, np.full(len(ratio), events)
+
+    words, n = "events as observed in both", int(samples.in_cohort.sum())
+    return _tabulate_power(schoenfeld).assign(method="cox", assumption=words, n=n)
 
 
-def _find_detectable(compute_power: Power) -> float:
-    """The hazard ratio nearest to 1 that is shown with the wanted power; nan where none above 0.01 is."""
-    ratios = np.geomspace(0.01, 0.999, 400)
-    power = np.array([compute_power(ratio)[0] for ratio in ratios])
-    enough = np.flatnonzero(power >= WANTED_POWER)
-    if not len(enough):
-        return float("nan")
-    last = int(enough[-1])
-    if last + 1 == len(ratios):
-        return float(ratios[last])
-    around = [last + 1, last]
-    return float(np.exp(np.interp(WANTED_POWER, power[around], np.log(ratios[around]))))
+def _tabulate_power(compute_power: Power) -> pd.DataFrame:
+    """Power at the ratios of the grid, and the ratio nearest to 1 (above 0.01) that is shown with the wanted power."""
+    tried = np.geomspace(0.01, 0.999, 400)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power, _ = compute_power(tried)
+        enough, shown = np.flatnonzero(power >= WANTED_POWER), np.nan
+        if len(enough):
+            around = [min(enough[-1] + 1, len(tried) - 1), enough[-1]]
+            shown = np.exp(np.interp(WANTED_POWER, power[around], np.log(tried[around])))
+        ratios = np.array([*HAZARD_RATIOS, shown])
+        power, events = compute_power(ratios)
+    known = np.isfinite(power)
+    table = pd.DataFrame({"item": "grid", "hazard_ratio": ratios, "power": power})
+    table.loc[len(ratios) - 1, ["item", "power"]] = "detectable", WANTED_POWER
+    return table.assign(events=np.where(known, events, np.nan), status=np.where(known, "ok", "too_few"))
 
 
 def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:

@@ -82,7 +82,7 @@ def compare_weightings(
     tables = {
         "control_balance": join_frames(balance.values()),
         "control_borrowing": join_frames(grid for _, grid in borrowed),
-        "control_power": pd.DataFrame(tabulate_power_two_samples(samples, level)),
+        "control_power": tabulate_power_two_samples(samples, level),
         "control_curves_fitted": join_frames(curves),
         "control_fitted_at_risk": join_frames(at_risk),
         "control_overlap": join_frames(tabulate_overlap(w) for w in usable),

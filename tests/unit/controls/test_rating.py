@@ -21,7 +21,7 @@ def test_power_of_the_one_sample_test_is_what_happens():
     big, limit = rng.exponential(1 / (rate * ratio), 60), np.linspace(0, 40, 60)
     event = (big < limit).astype(int)
     rows = EndpointRows("pfs", np.minimum(big, limit), event, None, pd.DataFrame(index=range(60)))
-    table = pd.DataFrame(tabulate_power_published(rows, reference, 50, 0.95))
+    table = tabulate_power_published(rows, reference, 50, 0.95)
     predicted = table.query("method == 'one_sample_logrank' and hazard_ratio == 0.6")["power"].item()
     times = rng.exponential(1 / (rate * ratio), (2000, 60))
     censoring = rng.uniform(0, 40, (2000, 60))
@@ -38,7 +38,7 @@ def test_power_grows_with_the_effect_and_the_detectable_ratio_has_it():
     )
     control = PublishedControl(id="a", kind="published", n=100, median_months=10)
     reference = derive_reference_curves(control)[0]
-    table = pd.DataFrame(tabulate_power_published(rows, reference, 50, 0.95))
+    table = tabulate_power_published(rows, reference, 50, 0.95)
     for _, part in table.groupby("method"):
         grid = part[part["item"] == "grid"].sort_values("hazard_ratio")
         assert grid["power"].is_monotonic_decreasing
@@ -49,11 +49,20 @@ def test_power_grows_with_the_effect_and_the_detectable_ratio_has_it():
     assert same["rate_ratio"] < same["one_sample_logrank"]
 
 
+def test_a_reference_without_events_has_no_power():
+    rows = EndpointRows("os", np.array([5.0, 10]), np.array([1, 0]), None, pd.DataFrame(index=range(2)))
+    milestone = {"months": 12, "survival": 1}
+    control = PublishedControl(id="a", kind="published", n=40, milestones=[milestone])
+    table = tabulate_power_published(rows, derive_reference_curves(control)[0], 20, 0.95)
+    assert set(table["status"]) == {"too_few"}
+    assert table.loc[table["item"] == "grid", "power"].isna().all()
+
+
 def test_schoenfeld():
     from types import SimpleNamespace
 
     samples = SimpleNamespace(event=np.ones(100), in_cohort=np.arange(100) < 50)
-    table = pd.DataFrame(tabulate_power_two_samples(samples, 0.95))
+    table = tabulate_power_two_samples(samples, 0.95)
     # 4 (z + z)^2 / D with D = 100 events: log hazard ratio 0.5603
     ratio = table.loc[table["item"] == "detectable", "hazard_ratio"].item()
     assert np.log(ratio) == pytest.approx(-2 * (1.959964 + 0.841621) / 10, abs=1e-3)

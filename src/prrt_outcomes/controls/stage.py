@@ -16,7 +16,7 @@ from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
-from prrt_outcomes.tables.frames import empty_table, stack_tables
+from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.controls import Control
@@ -47,9 +47,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     A control that cannot be compared is named with the reason in `stages`.
     """
     if not (study.controls or study.claims):
-        return _skip("the study names no control and no claim")
+        return derive_skipped_tables("controls", OUTPUTS, "the study names no control and no claim")
     if tables["endpoints"].empty:
-        return _skip("no patient has a time for any endpoint")
+        return derive_skipped_tables("controls", OUTPUTS, "no patient has a time for any endpoint")
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     left_out = [] if study.controls else ["the study names no control"]
@@ -115,8 +115,3 @@ def _mark_competing(rows: list[dict]) -> list[dict]:
         row | {"status": "competing_censored"} if row["method"] in CURVES and row["status"] == "ok" else row
         for row in rows
     ]
-
-
-def _skip(reason: str) -> dict[str, pd.DataFrame]:
-    empty = {name: empty_table(name) for name in OUTPUTS}
-    return empty | {"attrition": attrition_frame([]), "stages": stage_frame("controls", "skipped", reason)}

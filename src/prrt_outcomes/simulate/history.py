@@ -74,9 +74,8 @@ class History:
     observation: Observation
     log_hazard_progression: Array  # against the reference patient, as the next
     log_hazard_death: Array
-    response_days: (
-        Array  # first scan that shows a response if progression does not intervene; infinite if none
-    )
+    # Day of the first scan that shows a response if progression does not intervene; infinite if none.
+    response_days: Array
     progression_days: Array  # latent, as the next
     death_days: Array
     route: Array  # how the progression shows (`BY_TARGET`, `BY_NEW_LESION`, `BY_NON_TARGET`)
@@ -190,13 +189,9 @@ def draw_route(lesions: Lesions, settings: SimulationSettings, rng: Rng) -> tupl
 def derive_outcomes(history: History) -> pd.DataFrame:
     """What a perfect reader of the registry would derive: one row a patient.
 
-    Returns
-    -------
-    DataFrame
-        patient_id, pfs_days, pfs_event, os_days, os_event, ttp_event (2 death without progression),
-        response_days (first scan with CR or PR, missing if none), best_response (code into `RESPONSES`),
-        target_change (best change of the sum on days that count, missing without one). Times of 0 are half a
-        day.
+    Columns patient_id, pfs_days, pfs_event, os_days, os_event, ttp_event (2 death without progression), response_days
+    (first scan with CR or PR, missing if none), best_response (code into `RESPONSES`), target_change (best change of
+    the sum on days that count, missing without one). Times of 0 are half a day.
     """
     readings, response = history.readings, history.response
     observation = history.observation
@@ -230,13 +225,9 @@ def derive_outcomes(history: History) -> pd.DataFrame:
 
 
 def simulate_outcomes(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
-    """Draw a cohort and return one row a patient with covariates and outcomes, without any table.
+    """Draw a cohort and return one row a patient, without any table.
 
-    Returns
-    -------
-    DataFrame
-        the columns of `derive_outcomes` (times in days, best response as code), those of `draw_baseline`, and
-        y90 (radionuclide of the first cycle).
+    Columns of `derive_outcomes` and of `draw_baseline`, and y90 (whether the first cycle is 90Y).
     """
     history = draw_history(settings, patients, seed)
     outcomes = derive_outcomes(history)

@@ -161,10 +161,7 @@ def evaluate_readings(readings: Readings, present: Array, non_target: Array) -> 
 
     `present` and `non_target` are those of `Lesions`. Column 0 is the baseline, without which nothing can be said; it
     and scans not attended are `NOT_READ`.
-
-    References
-    ----------
-    Eisenhauer 2009, Eur J Cancer 45:228, tables 1 to 3.
+    Source: Eisenhauer 2009, Eur J Cancer 45:228, tables 1 to 3.
     """
     sums, whole = compute_sums(readings.value_mm, present)
     usable = np.where(readings.attended & whole, sums, np.inf)

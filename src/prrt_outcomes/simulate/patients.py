@@ -47,13 +47,10 @@ def draw_baseline(
     Historical controls are shifted in age, grade, performance status and progression at entry by
     `effects.confounding_strength`; their hidden confounder has the mean `effects.unmeasured_shift`.
 
-    Returns
-    -------
-    DataFrame
-        one row a patient: tumour_type, tumour_group and grade as codes into `TUMOUR_TYPES`, `TUMOUR_GROUPS`
-        and `GRADES`, centre (0, 1, ...), female, age_years, ecog, progressive, functioning, krenning,
-        liver, bone, ki67_percent, unmeasured (standard normal but for its mean), entry_day (days since
-        1970-01-01 of the first cycle, or of entry of a control).
+    One row a patient: tumour_type, tumour_group and grade as codes into `TUMOUR_TYPES`, `TUMOUR_GROUPS` and `GRADES`,
+    centre (0, 1, ...), female, age_years, ecog, progressive, functioning, krenning, liver, bone, ki67_percent,
+    unmeasured (standard normal but for its mean), entry_day (days since 1970-01-01 of the first cycle, or of entry of
+    a control).
     """
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0

@@ -108,28 +108,18 @@ def write_simulated_study(
     patients: int,
     seed: int,
     settings: SimulationSettings | None = None,
-    name: str | None = None,
     truth_patients: int | None = 200_000,
 ) -> Path:
-    """Draw a synthetic registry and write it as a study that runs.
+    """Draw a synthetic registry and write it as a study that runs, named after its folder.
 
     Beside the study file, which is returned: `data/*.csv` (every input table but `reported_outcomes`) and
-    `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv` and `summary.yaml`.
-
-    Parameters
-    ----------
-    name : `[a-z][a-z0-9_]*`; from the folder's name where not given
-    truth_patients : size of the draw behind `truth/summary.yaml`; None leaves that file out
-
-    Raises
-    ------
-    UsageError
-        when the folder is a file or holds a study already, a number is out of range, or the name cannot be a
-        file name.
+    `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv` and `summary.yaml`, which comes from a draw of
+    `truth_patients` and is left out for None. Raises UsageError when the folder is a file or holds a study already, a
+    number is out of range, or the folder cannot name a study.
     """
     settings = SimulationSettings() if settings is None else settings
     folder = Path(folder)
-    name = name or re.sub(r"[^a-z0-9_]+", "_", folder.absolute().name.lower()).strip("_")
+    name = re.sub(r"[^a-z0-9_]+", "_", folder.absolute().name.lower()).strip("_")
     _check_request(folder, patients, seed, name, truth_patients)
     simulation = draw_simulation(settings, patients, seed)
     (folder / "data").mkdir(parents=True, exist_ok=True)

@@ -107,15 +107,11 @@ def compute_truth(
     those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of
     a rate 0.001, that of the logarithm of a hazard ratio 0.01.
 
-    Returns
-    -------
-    dict
-        patients; response_rates (recist_1_1, unconfirmed; of all patients and by radionuclide);
-        survival[endpoint][group_by][group] with median_months, rmst_months and milestones;
-        cox[endpoint][model][term][level] hazard ratios against gep and G1;
-        responders[endpoint] hazard ratios: naive, time_dependent, landmark by months;
-        controls[endpoint] hazard ratios of the cohort against the controls: unadjusted, att.
-        What cannot be estimated is None. All numbers are plain floats, ready for YAML.
+    Keys: patients; seed; response_rates (recist_1_1, unconfirmed; of all patients and by radionuclide);
+    survival[endpoint][group_by][group] with median_months, rmst_months and milestones; cox[endpoint][model][term:level]
+    hazard ratios against gep and G1; responders[endpoint] hazard ratios: naive, time_dependent, landmark by months;
+    controls[endpoint] hazard ratios of the cohort against the controls: unadjusted, att. What cannot be estimated is
+    None; numbers are plain floats, ready for YAML.
     """
     drawn = _draw_large(settings, patients, seed)
     return {

@@ -219,18 +219,18 @@ def test_the_truth_summary_is_written_on_request(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("folder", "options", "said"),
     [
-        ({"patients": 0}, "at least 1"),
-        ({"seed": -1}, "0 or more"),
-        ({"name": "2nd"}, "cannot name a study"),
-        ({"truth_patients": 10}, "at least 1000"),
+        ("none", {"patients": 0}, "at least 1"),
+        ("none", {"seed": -1}, "0 or more"),
+        ("2nd", {}, "cannot name a study"),
+        ("none", {"truth_patients": 10}, "at least 1000"),
     ],
 )
-def test_impossible_requests_are_refused_before_anything_is_written(tmp_path, options, said):
+def test_impossible_requests_are_refused_before_anything_is_written(tmp_path, folder, options, said):
     with pytest.raises(UsageError, match=said):
-        write(tmp_path / "none", **options)
-    assert not (tmp_path / "none").exists()
+        write(tmp_path / folder, **options)
+    assert not (tmp_path / folder).exists()
 
 
 def test_a_study_is_not_overwritten(tmp_path):

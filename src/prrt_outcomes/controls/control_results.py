@@ -95,9 +95,9 @@ def comparison_row(
 
 def read_difference(found: Any) -> dict:
     """Columns of `controls` from a difference with its interval, cohort minus control."""
-    names = {"value": "difference", "low": "lower", "high": "upper"}
-    same = {name: name for name in ("std_error", "p_value")}
-    return {name: getattr(found, own) for name, own in (names | same).items()} | {"status": str(found.status)}
+    own = {"value": "difference", "low": "lower", "high": "upper"}
+    names = ("value", "low", "high", "std_error", "p_value", "status")
+    return {name: getattr(found, own.get(name, name)) for name in names}
 
 
 def join_frames(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -100,8 +100,8 @@ def list_medians(study: Study, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _arm_row(arm: PublishedArm) -> dict:
-    error, basis = compute_log_error(arm)
     known = arm.median_months is not None
+    error, basis = compute_log_error(arm) if known else (math.nan, "")
     absent = "not_reached" if arm.median_status == "not_reached" else "not_estimable"
     names = ("endpoint", "role", "arm", "study", "treatment", "citation", "source_population", "n")
     return {name: getattr(arm, name) for name in names} | {
@@ -110,8 +110,8 @@ def _arm_row(arm: PublishedArm) -> dict:
         "median_months": arm.median_months,
         "low": arm.median_low,
         "high": arm.median_high,
-        "log_std_error": error if known else math.nan,
-        "basis": basis if known else "",
+        "log_std_error": error,
+        "basis": basis,
         "in_summary": False,
         "in_group_summary": False,
         "status": "ok" if known else absent,

@@ -276,10 +276,7 @@ def compare_hazards(weighting: Weighting, settings: AnalysisSettings, shared: di
 
 def hazard_ratio_row(coefficient: pd.Series, **shared) -> dict:
     """Row of `controls` from a row of the table of a Cox model."""
-    columns = {
-        "value": "hazard_ratio", "low": "lower", "high": "upper", "std_error": "std_error",
-        "statistic": "z", "p_value": "p_value", "status": "status",
-    }  # fmt: skip
-    return comparison_row(
-        "cox", "hazard_ratio", **{name: coefficient[own] for name, own in columns.items()}, **shared
-    )
+    own = {"value": "hazard_ratio", "low": "lower", "high": "upper", "statistic": "z"}
+    names = ("value", "low", "high", "std_error", "statistic", "p_value", "status")
+    numbers = {name: coefficient[own.get(name, name)] for name in names}
+    return comparison_row("cox", "hazard_ratio", **numbers, **shared)

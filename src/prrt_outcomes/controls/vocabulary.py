@@ -68,22 +68,14 @@ def name_yes(words: str) -> str:
     text = words.strip().lower()
     if text in ("yes", "no", MIXED):
         return text
-    share = re.search(r"(\d+(?:\.\d+)?)\s*%", text)
-    number = float(share.group(1)) / 100 if share else _as_share(text)
-    return "" if number is None else describe_share(number)
+    found = re.search(r"(\d+(?:\.\d+)?)\s*%", text) or re.fullmatch(r"(\d*\.?\d+)", text)
+    share = float(found[1]) / (100 if "%" in found[0] else 1) if found else 2.0
+    return describe_share(share) if share <= 1 else ""
 
 
 def describe_share(share: float) -> str:
     """``yes`` from 90 %, ``no`` up to 10 %, else ``mixed``."""
     return "yes" if share >= 0.9 else "no" if share <= 0.1 else MIXED
-
-
-def _as_share(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number <= 1 else None
 
 
 def find_analogue(role: str, treatment: str) -> str:

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import softmax, stdtr, stdtrit
 
-if TYPE_CHECKING:
-    import pandas as pd
+from prrt_outcomes.statistics.model_rows import compute_centre_and_scale
 
 DONORS = 5
 RIDGE = 1e-3
 ITERATIONS = 5
-
-
-@dataclass(frozen=True)
-class PooledEstimate:
-    """Estimates over imputed sets, pooled by Rubin's rules; arrays have one element a coefficient.
-
-    estimate : mean over the sets
-    std_error : root of within plus (1 + 1/m) between variance
-    degrees_of_freedom : Barnard and Rubin's, for the t distribution
-    lower, upper, p_value : from that t distribution
-    """
-
-    estimate: NDArray[np.float64]
-    std_error: NDArray[np.float64]
-    degrees_of_freedom: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    p_value: NDArray[np.float64]
 
 
 def impute_chained(
@@ -48,8 +27,6 @@ def impute_chained(
     observed, so that its own uncertainty enters. White, Royston and Wood 2011, Statistics in Medicine 30:377;
     White and Royston 2009, Statistics in Medicine 28:1982 (event and cumulative hazard as predictors).
     """
-    import pandas as pd
-
     generator = np.random.default_rng(seed)
     outcome = _standardise(np.asarray(auxiliary, dtype=float).reshape(len(covariates), -1))
     incomplete = [name for name in covariates.columns if covariates[name].isna().any()]
@@ -62,7 +39,7 @@ def impute_chained(
                 others = _predictors(frame.drop(columns=name), outcome)
                 missing = covariates[name].isna().to_numpy()
                 frame[name] = _impute_column(frame[name], missing, others, generator)
-        completed.append(pd.DataFrame(frame))
+        completed.append(frame)
     return completed
 
 
@@ -76,14 +53,12 @@ def _fill_at_random(covariates: pd.DataFrame, order: list[str], generator) -> pd
 
 
 def _standardise(matrix: NDArray) -> NDArray:
-    scale = matrix.std(axis=0)
-    return (matrix - matrix.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    centre, scale = compute_centre_and_scale(matrix)
+    return (matrix - centre) / scale
 
 
 def _predictors(frame: pd.DataFrame, outcome: NDArray) -> NDArray:
     """Intercept, outcome, numbers and level indicators (all but the first), standardised."""
-    import pandas as pd
-
     parts = [outcome]
     for name in frame.columns:
         if isinstance(frame[name].dtype, pd.CategoricalDtype):
@@ -95,15 +70,13 @@ def _predictors(frame: pd.DataFrame, outcome: NDArray) -> NDArray:
 
 
 def _impute_column(column: pd.Series, missing: NDArray, predictors: NDArray, generator) -> pd.Series:
-    import pandas as pd
-
     observed = np.flatnonzero(~missing)
     drawn = generator.choice(observed, len(observed))
     filled = column.copy()
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy()
         coefficients = _fit_multinomial(predictors[drawn], codes[drawn], len(column.cat.categories))
-        probability = _softmax(predictors[missing] @ coefficients)
+        probability = softmax(predictors[missing] @ coefficients, axis=1)
         picked = (generator.random((len(probability), 1)) > probability.cumsum(axis=1)[:, :-1]).sum(axis=1)
         filled.loc[missing] = column.cat.categories.to_numpy()[picked]
         return filled
@@ -122,11 +95,6 @@ def _fit_linear(matrix: NDArray, values: NDArray) -> NDArray:
     return np.linalg.solve(gram + RIDGE * len(matrix) * np.eye(len(gram)), matrix.T @ values)
 
 
-def _softmax(scores: NDArray) -> NDArray:
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
-
-
 def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:
     """Coefficients (p, levels) of a multinomial logistic model; the first level's are 0."""
     from scipy.optimize import minimize
@@ -138,7 +106,7 @@ def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:
 
     def evaluate(flat: NDArray) -> tuple[float, NDArray]:
         inner = flat.reshape(p, levels - 1)
-        probability = _softmax(np.column_stack([np.zeros(n), matrix @ inner]))
+        probability = softmax(np.column_stack([np.zeros(n), matrix @ inner]), axis=1)
         likelihood = np.log(np.maximum(probability[indicator], 1e-300)).sum()
         gradient = matrix.T @ (probability - indicator)[:, 1:] + penalty * inner
         return float(0.5 * (penalty * inner**2).sum() - likelihood), gradient.ravel()
@@ -153,8 +121,11 @@ def pool_estimates(
     *,
     complete_degrees_of_freedom: float,
     confidence: float = 0.95,
-) -> PooledEstimate:
-    """Pool estimates of several imputed sets, (m, p), by Rubin's rules.
+) -> pd.DataFrame:
+    """Pool estimates of several imputed sets, (m, p), by Rubin's rules: one row a coefficient.
+
+    Columns: estimate, mean over the sets; std_error, root of within plus (1 + 1/m) between variance;
+    degrees_of_freedom, Barnard and Rubin's; lower, upper, p_value, from the t distribution with these.
 
     `complete_degrees_of_freedom`: what a complete data set would have had (events minus coefficients).
     ValueError for fewer than two sets or shapes that differ. Source: Rubin 1987, chapter 3; Barnard and Rubin
@@ -177,4 +148,13 @@ def pool_estimates(
     half = stdtrit(freedom, 0.5 + confidence / 2) * error
     statistic = np.divide(estimate, error, out=np.full_like(error, np.nan), where=error > 0)
     p_value = 2 * stdtr(freedom, -np.abs(statistic))
-    return PooledEstimate(estimate, error, freedom, estimate - half, estimate + half, p_value)
+    return pd.DataFrame(
+        {
+            "estimate": estimate,
+            "std_error": error,
+            "degrees_of_freedom": freedom,
+            "lower": estimate - half,
+            "upper": estimate + half,
+            "p_value": p_value,
+        }
+    )

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpstrf
 from scipy.special import chdtrc, ndtr
 
 from prrt_outcomes.statistics.risk_table import RiskTable
@@ -211,24 +212,9 @@ def compute_maximum_p_value(maximum: float, correlation: NDArray[np.float64]) ->
     By quadrature over all but the last direction, in which the probability is exact (error below 1e-5). The
     correlation may be singular: FH(0, 1) is FH(0, 0) less FH(1, 0), so the standard combination has rank 3.
     """
-    factor = _pivoted_factor(correlation)
-    return float(min(1.0, max(0.0, 1.0 - _probability_inside(maximum, factor))))
-
-
-def _pivoted_factor(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return L with L L' = correlation, one column a rank, rows permuted so that its head is lower triangular."""
-    rest, k = correlation.copy(), len(correlation)
-    order, columns = np.arange(k), []
-    for j in range(k):
-        diagonal = np.diag(rest)[order[j:]]
-        best = j + int(np.argmax(diagonal))
-        if rest[order[best], order[best]] < 1e-9:
-            break
-        order[[j, best]] = order[[best, j]]
-        column = rest[:, order[j]] / np.sqrt(rest[order[j], order[j]])
-        columns.append(column)
-        rest = rest - np.outer(column, column)
-    return np.stack(columns, axis=1)[order]
+    # Cholesky's factor, one column a rank, rows permuted so that its head is lower triangular.
+    factor, _, rank, _ = dpstrf(correlation, tol=1e-9, lower=1)
+    return float(np.clip(1.0 - _probability_inside(maximum, np.tril(factor)[:, :rank]), 0.0, 1.0))
 
 
 @cache

@@ -132,12 +132,9 @@ def tabulate_balance(
     samples = weighting.samples
     found = compute_balance(samples.in_cohort, samples.covariates, weighting.weights)
     suffix = "" if weighting.weights is None else "_weighted"
-    level = found["level"].fillna("")
     columns = {"mean": "mean_cohort", "mean_control": "mean_control", "smd": "smd"}
     table = pd.DataFrame({name: found[f"{own}{suffix}"] for name, own in columns.items()}).assign(
-        covariate=found["term"].where(level == "", found["term"] + "=" + level),
-        weights=weighting.label,
-        status=found["status"].replace("no_variance", "not_estimable"),
+        covariate=found["covariate"], weights=weighting.label, status=found["status"]
     )
     if published_means is None:
         return table

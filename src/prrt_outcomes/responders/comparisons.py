@@ -65,11 +65,11 @@ class Comparison:
         """(n,) flags of who is at risk after a landmark (time > landmark) and in one of the two states at it."""
         return (self.rows.time_months > compute_landmark_limit(month)) & np.isin(state, self.positions)
 
-    def describe(self, method: str, n: int, events: int, month: float = np.nan) -> dict:
+    def describe(self, method: str, n: int, events: int, month: float | None = None) -> dict:
         """Row of `responders` that says who is compared and has no result yet; `month`: that of a landmark."""
-        row = {"method": method, "comparison": self.name, "landmark_months": month, "n": n, "events": events}
+        row = {"method": method, "comparison": self.name, "n": n, "events": events, "statistic": np.nan}
         row |= {"excluded": len(self.rows.time_months) - n, "adjusted": False, "weighted": False}
-        return row | {"statistic": np.nan} | EMPTY_RATIO
+        return row | {"landmark_months": np.nan if month is None else month} | EMPTY_RATIO
 
 
 def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[float]) -> list[dict]:
@@ -87,14 +87,11 @@ def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[flo
 
 def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float | None) -> list[dict]:
     """Groups fixed at a landmark; naive without one: those of the end of observation, as if known at the start."""
-    chosen = comparison.find_at_risk(state, month or 0.0)
-    rows = start_at_landmark(comparison.rows, chosen, month or 0.0)
+    method, origin = ("naive", 0.0) if month is None else ("landmark", month)
+    chosen = comparison.find_at_risk(state, origin)
+    rows = start_at_landmark(comparison.rows, chosen, origin)
     inside = state[chosen] == comparison.positions[1]
-    events = int((rows.event == 1).sum())
-    if month is None:
-        base = comparison.describe("naive", len(inside), events)
-    else:
-        base = comparison.describe("landmark", len(inside), events, month)
+    base = comparison.describe(method, len(inside), int((rows.event == 1).sum()), month)
     if not 0 < inside.sum() < len(inside):
         return [base]
     test = compute_logrank(compute_risk_table(rows.cause_specific, group=inside))

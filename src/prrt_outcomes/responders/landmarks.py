@@ -55,8 +55,9 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
 
     Returns a row of `responders`: hazard ratio with robust variance; balance of each covariate between those who reach
     the landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
-    smd, smd_weighted, status, landmark_months). None without covariates, or where nobody or everybody reaches the
-    landmark. The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics 56:779.
+    smd, smd_weighted, status, landmark_months). None without a covariate that varies, or where nobody or everybody
+    reaches the landmark. The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics
+    56:779.
     """
     if comparison.covariates is None:
         return None
@@ -65,10 +66,10 @@ def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dic
     state = compute_state_at(comparison.history, month)
     reaches = rows.time_months > compute_landmark_limit(month)
     inside = reaches[complete]
-    if not 0 < inside.sum() < len(inside):
-        return None
     covariates = comparison.covariates.loc[complete].reset_index(drop=True)
-    varying = covariates[[name for name in covariates.columns if covariates[name].nunique() > 1]]
+    varying = covariates.loc[:, covariates.nunique() > 1]
+    if not 0 < inside.sum() < len(inside) or not len(varying.columns):
+        return None
     score, _ = fit_propensity(inside, varying)
     if not np.isfinite(score).all():
         return None
@@ -93,15 +94,9 @@ def _balance(covariates: pd.DataFrame, reaches: np.ndarray, weights: np.ndarray)
     stacked = pd.concat([covariates.loc[reaches], covariates], ignore_index=True)
     group = np.arange(len(stacked)) < reaches.sum()
     found = compute_balance(group, stacked, np.concatenate([weights[reaches], np.ones(len(covariates))]))
-    level = found["level"].fillna("")
-    return pd.DataFrame(
-        {
-            "covariate": found["term"].where(level == "", found["term"] + "=" + level),
-            "mean_all": found["mean_control"],
-            "mean_reaching": found["mean_cohort"],
-            "mean_weighted": found["mean_cohort_weighted"],
-            "smd": found["smd"],
-            "smd_weighted": found["smd_weighted"],
-            "status": found["status"].replace("no_variance", "not_estimable"),
-        }
-    )
+    names = {
+        "mean_control": "mean_all",
+        "mean_cohort": "mean_reaching",
+        "mean_cohort_weighted": "mean_weighted",
+    }
+    return found.rename(columns=names).drop(columns="mean_control_weighted")

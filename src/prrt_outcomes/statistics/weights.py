@@ -95,9 +95,9 @@ def compute_balance(
     Returns
     -------
     DataFrame
-        term, level, mean_cohort, mean_control, smd, mean_cohort_weighted, mean_control_weighted, smd_weighted,
-        status. A covariate's rows use what is known of it; a row with a missing value or weight counts in
-        neither mean.
+        covariate (``grade=G2`` for a level), mean_cohort, mean_control, smd, mean_cohort_weighted,
+        mean_control_weighted, smd_weighted, status. A covariate's rows use what is known of it; a row with a
+        missing value or weight counts in neither mean.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def compute_balance(
     -----
     SMD = (cohort - control) / sqrt((s1^2 + s0^2) / 2), unweighted n-1 variances before and after, for 0/1
     variables too (Austin 2011, Multivar Behav Res 46:399). Where both variances are 0 equal means give 0
-    and unequal ones none: status ``no_variance``. A group of one has no variance: ``too_few``.
+    and unequal ones none: status ``not_estimable``. A group of one has no variance: ``too_few``.
     """
     in_cohort = np.asarray(in_cohort, dtype=bool)
     matrix, columns = derive_indicator_matrix(covariates)
@@ -127,18 +127,17 @@ def compute_balance(
     pooled = np.sqrt(variance.mean(axis=0))
     status = np.where((count < 2).any(axis=0), "too_few", "ok").astype(object)
     gap = np.where(status == "ok", pooled, np.nan)
-    status[(gap == 0) & (mean[0] != mean[1])] = "no_variance"
+    status[(gap == 0) & (mean[0] != mean[1])] = "not_estimable"
     return pd.DataFrame(
         {
-            "term": pd.array([c.term for c in columns], dtype="string"),
-            "level": pd.array([c.level for c in columns], dtype="string"),
+            "covariate": [column.name for column in columns],
             "mean_cohort": mean[0],
             "mean_control": mean[1],
             "smd": _standardise(mean, gap),
             "mean_cohort_weighted": mean_weighted[0],
             "mean_control_weighted": mean_weighted[1],
             "smd_weighted": _standardise(mean_weighted, gap),
-            "status": pd.array(status.tolist(), dtype="string"),
+            "status": status,
         }
     )
 

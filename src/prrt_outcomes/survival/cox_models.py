@@ -21,7 +21,7 @@ from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from prrt_outcomes.statistics.cox_result import CoxResult
     from prrt_outcomes.study.analysis import AnalysisSettings
@@ -38,10 +38,9 @@ MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
 
 
-def format_ratio(row: Mapping | pd.Series) -> dict:
+def format_ratio(row: pd.Series) -> dict:
     """The hazard ratio of a row of a Cox table, with the column names of result tables."""
-    names = {"log_hazard_ratio": "coefficient", "hazard_ratio_low": "lower", "hazard_ratio_high": "upper"}
-    return {name: row[names.get(name, name)] for name in (*RATIO, "status")}
+    return row.rename(RATIO_COLUMNS)[[*RATIO, "status"]].to_dict()
 
 
 def tabulate_ratio(log_ratio, std_error, low, high, p_value) -> dict:

@@ -188,6 +188,20 @@ def test_who_ends_on_the_landmark_day_is_lost_and_who_responds_on_it_is_a_respon
     assert time * 30.4375 == pytest.approx([1, 413])
 
 
+def test_without_a_covariate_that_varies_nothing_is_weighted():
+    import pandas as pd
+
+    from prrt_outcomes.responders.comparisons import Comparison
+    from prrt_outcomes.responders.landmarks import compare_weighted_landmark
+    from prrt_outcomes.responders.states import BINARY, derive_onset_history
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+    rows = EndpointRows("os", np.arange(1.0, 9.0), np.ones(8, dtype=int), None, pd.DataFrame(index=range(8)))
+    history = derive_onset_history(np.full(8, np.inf))
+    comparison = Comparison(*BINARY[::-1], history, rows, pd.DataFrame({"sex": ["female"] * 8}), 0.95)
+    assert compare_weighted_landmark(comparison, 3.0) is None
+
+
 def test_no_public_function_gives_the_naive_comparison():
     import importlib
     import pkgutil

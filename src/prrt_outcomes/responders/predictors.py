@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import choose_references
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 RESPONSE, EARLY = "response", "event_before_first_scan"
@@ -23,18 +23,19 @@ def summarise_predictors(
     rows: EndpointRows,
     onsets: tuple[np.ndarray, np.ndarray],
     covariates: pd.DataFrame,
-    references: Mapping[str, str],
-    confidence: float,
+    settings: AnalysisSettings,
 ) -> pd.DataFrame | None:
     """Baseline predictors of response, and of an event before any scan could be evaluated.
 
-    `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one.
+    `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one; `settings`:
+    reference, confidence.level.
     Returns one row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response,
     the event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
     term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
     hazard_ratio_high, p_value, status. None without a covariate that varies.
     """
-    varying = covariates[[name for name in covariates.columns if covariates[name].dropna().nunique() > 1]]
+    references = choose_references(covariates, settings.reference)
+    varying = covariates.loc[:, covariates.nunique() > 1]
     if not len(varying.columns) or varying.dropna().empty:
         return None
     response, scan = onsets
@@ -53,7 +54,7 @@ def summarise_predictors(
             continue
         known = {k: v for k, v in references.items() if k in kept and v in set(complete[k].astype(str))}
         data = replace(rows, time_months=time, event=event).select(usable).data
-        fit = fit_cox(data, own[kept], references=known, confidence=confidence)
+        fit = fit_cox(data, own[kept], references=known, confidence=settings.confidence.level)
         parts.append(fit.table.assign(outcome=outcome))
     if not parts:
         return None

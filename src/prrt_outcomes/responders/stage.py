@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.grouping import choose_references, derive_covariates
 from prrt_outcomes.responders.bias import summarise_bias
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.curves import summarise_responder_curves
@@ -84,10 +83,9 @@ def _analyse_responders(
 ) -> Iterator[tuple[str, pd.DataFrame | None]]:
     """Compare response groups of one endpoint by every method."""
     settings = study.analysis
-    names = tuple(name for name in settings.covariates if name in rows.frame.columns)
-    covariates = derive_covariates(rows.frame, names) if names else None
+    covariates = rows.derive_covariates(settings.covariates)
     level = settings.confidence.level
-    shared = (rows, covariates, level)
+    shared = (rows, covariates if len(covariates.columns) else None, level)
     main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared)
     comparisons = [main, *_against_reference(histories.groups, shared)]
     if primary:
@@ -106,10 +104,8 @@ def _analyse_responders(
     weights = _draw(rows, study)
     yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
     yield from summarise_states(rows, histories.binary, weights, settings).items()
-    if covariates is not None:
-        references = choose_references(covariates, settings.reference)
-        onsets = histories.binary.onset, histories.groups.onset
-        yield "responder_predictors", summarise_predictors(rows, onsets, covariates, references, level)
+    onsets = histories.binary.onset, histories.groups.onset
+    yield "responder_predictors", summarise_predictors(rows, onsets, covariates, settings)
     yield "responder_depth", summarise_depth(rows, histories.depth, level)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, derive_state_rows
+from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, convert_state_rows, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
@@ -46,7 +46,7 @@ def compute_guarantee_time_bias(
     """
     split = derive_state_rows(history.changes, rows)
     fixed = (rows.cause_specific, history.final.astype(float))
-    moving = (SurvivalData(split["stop"], split["event"] == 1, split["start"]), split["state"].astype(float))
+    moving = (convert_state_rows(split), split["state"].to_numpy(dtype=float))
     empty = dict.fromkeys(("naive_log_hazard_ratio", "time_dependent_log_hazard_ratio", *BIAS), np.nan)
     found: dict = empty | {"replicates": 0, "status": "too_few"}
     if min(len(np.unique(history.final)), split["state"].nunique()) < 2:

@@ -12,11 +12,11 @@ from prrt_outcomes.responders.states import (
     StateHistory,
     compute_landmark_limit,
     compute_state_at,
+    convert_state_rows,
     derive_state_rows,
     start_at_landmark,
 )
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
@@ -25,8 +25,7 @@ from prrt_outcomes.survival.cox_models import RATIO, format_ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
-
+    from prrt_outcomes.statistics.data import SurvivalData
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 STATE = "response_state"
@@ -111,15 +110,15 @@ def _compare_moving(comparison: Comparison) -> list[dict]:
     byar, cox = (comparison.describe(method, *counts) for method in ("mantel_byar", "time_dependent_cox"))
     if not 0 < inside.sum() < len(inside):
         return [byar, cox]
-    data = SurvivalData(rows["stop"], rows["event"] == 1, entry=rows["start"], id=rows["patient"])
+    data = convert_state_rows(rows)
     test = compute_mantel_byar(data, inside)
     byar |= {"statistic": test.statistic, "p_value": test.p_value, "status": test.status}
-    found = _fit_ratios(comparison, cox, data, inside, rows["patient"])
+    found = _fit_ratios(comparison, cox, data, inside, rows["patient"].to_numpy())
     return [byar, *(row | {"statistic": (row["log_hazard_ratio"] / row["std_error"]) ** 2} for row in found)]
 
 
 def _fit_ratios(
-    comparison: Comparison, base: dict, data: SurvivalData, inside: np.ndarray, patient: ArrayLike
+    comparison: Comparison, base: dict, data: SurvivalData, inside: np.ndarray, patient: np.ndarray
 ) -> list[dict]:
     """`base` with the hazard ratio of the state, and again beside the baseline covariates of each row's patient."""
     state = pd.DataFrame({STATE: inside.astype(float)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,10 @@ import pandas as pd
 from prrt_outcomes.responders.states import (
     compute_landmark_limit,
     compute_state_at,
+    convert_state_rows,
     derive_state_rows,
     start_at_landmark,
 )
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 from prrt_outcomes.survival.curves import fit_curve, tabulate_curve
 
@@ -40,7 +40,7 @@ def summarise_responder_curves(
     for month in settings.landmark_months:
         parts += _fit_fixed(rows, compute_state_at(history, month), history.states, float(month), settings)
     split = derive_state_rows(history.changes, rows)
-    data = SurvivalData(split["stop"], split["event"], entry=split["start"], id=split["patient"])
+    data = convert_state_rows(split, cause_specific=False)
     last = rows.time_months.max()
     for month in (0.0, *settings.landmark_months):
         if month >= last:
@@ -56,12 +56,7 @@ def summarise_responder_curves(
         for position, name in enumerate(history.states):
             if position in curves:
                 table = _tabulate(curves[position], int((there == position).sum()))
-                labels: dict[str, Any] = {
-                    "method": "simon_makuch",
-                    "landmark_months": float(month),
-                    "group": name,
-                }
-                parts.append(table.assign(**labels))
+                parts.append(table.assign(method="simon_makuch", landmark_months=float(month), group=name))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -81,12 +76,8 @@ def _fit_fixed(
         if chosen.any():
             part = start_at_landmark(rows, chosen, origin)
             table = _tabulate(fit_curve(part, settings), int((part.entry <= 0).sum()))
-            labels: dict[str, Any] = {
-                "method": method,
-                "landmark_months": np.nan if month is None else month,
-                "group": name,
-            }
-            tables.append(table.assign(**labels))
+            landmark = np.nan if month is None else month
+            tables.append(table.assign(method=method, landmark_months=landmark, group=name))
     return tables
 
 

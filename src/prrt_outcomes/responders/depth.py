@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import derive_state_rows
+from prrt_outcomes.responders.states import convert_state_rows, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_quadratic_test
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.survival.cox_models import tabulate_ratio
 
@@ -57,10 +56,7 @@ def summarise_depth(rows: EndpointRows, depth: pd.DataFrame, confidence: float) 
     if len(knots) < len(KNOT_QUANTILES):
         return None
     split = derive_state_rows(depth, rows)
-    fit = fit_cox(
-        SurvivalData(split["stop"], split["event"] == 1, entry=split["start"]),
-        compute_spline_basis(split["state"], knots),
-    )
+    fit = fit_cox(convert_state_rows(split), compute_spline_basis(split["state"], knots))
     if not fit.estimated.all():
         return None
     low, high = np.quantile(depth["state"], [0.02, 0.98])

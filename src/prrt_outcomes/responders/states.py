@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.codes import NE, PD, RESPONSES
+from prrt_outcomes.statistics.data import SurvivalData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,3 +128,9 @@ def derive_state_rows(changes: pd.DataFrame, rows: EndpointRows) -> pd.DataFrame
     stop = following.where(following.notna(), rows.time_months[patient])
     event = np.where(following.isna(), rows.event[patient], 0)
     return split[["patient", "start", "state"]].assign(stop=stop, event=event)
+
+
+def convert_state_rows(split: pd.DataFrame, *, cause_specific: bool = True) -> SurvivalData:
+    """Rows of `derive_state_rows` as survival data; `cause_specific`: a competing event censors."""
+    start, stop, event, patient = (split[name].to_numpy() for name in ("start", "stop", "event", "patient"))
+    return SurvivalData(stop, event == 1 if cause_specific else event, entry=start, id=patient)

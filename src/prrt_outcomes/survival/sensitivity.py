@@ -205,9 +205,9 @@ def find_tipping_points(
     Status `not_significant` where p is not below alpha, `never` where even all of them do not suffice.
     """
     patients = select_endpoint_rows(rows, analysis_set, str(rows["endpoint"].iloc[0]))
-    found: list[dict] = []
     if patients is None:
         return pd.DataFrame()
+    found = []
     for group_by in groupings:
         known = select_known(patients, compute_group(patients.frame, group_by))
         if known is None:

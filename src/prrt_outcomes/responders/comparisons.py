@@ -124,7 +124,7 @@ def _fit_ratios(
     state = pd.DataFrame({STATE: inside.astype(float)})
     found = [base | _fit_ratio(comparison, data, state)]
     if comparison.covariates is not None:
-        baseline = comparison.covariates.iloc[np.asarray(patient)].reset_index(drop=True)
+        baseline = comparison.covariates.iloc[patient].reset_index(drop=True)
         varying = baseline.columns[baseline.dropna().nunique() > 1]
         covariates = pd.concat([state, baseline[varying]], axis=1)
         found.append(base | {"adjusted": True} | _fit_ratio(comparison, data, covariates))

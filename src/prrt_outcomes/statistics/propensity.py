@@ -164,7 +164,8 @@ def fit_matching(
         raise ValueError(f"caliper_sd {caliper_sd}: expected a number above 0")
     usable = np.isfinite(score) & (score > 0) & (score < 1)
     scale = np.full(len(score), np.nan)
-    scale[usable] = logit(score[usable])
+    # Pairings with the same sum of distances are many; the last digits of a score must not choose among them.
+    scale[usable] = logit(score[usable]).round(9)
     cohort, control = np.flatnonzero(usable & in_cohort), np.flatnonzero(usable & ~in_cohort)
     caliper = _caliper(scale, cohort, control, caliper_sd)
     found, free = [], np.ones(len(control), dtype=bool)

@@ -145,6 +145,15 @@ def test_equal_scores_match():
     assert weights.tolist() == [1] * 6
 
 
+def test_the_last_digits_of_scores_do_not_choose_the_pairs():
+    rng = np.random.default_rng(6)
+    score, cohort = expit(rng.normal(size=200).round(2)), np.arange(200) < 80
+    first, matched_set = fit_matching(score, cohort, n_controls=2)
+    for _ in range(5):
+        again = fit_matching(score * (1 + 1e-14 * rng.normal(size=200)), cohort, n_controls=2)
+        np.testing.assert_array_equal(again, (first, matched_set))
+
+
 def test_nothing_to_match_leaves_all_weights_at_zero():
     far = np.array([0.99, 0.98, 0.01, 0.02])
     weights, matched_set = fit_matching(far, np.array([True, True, False, False]), caliper_sd=0.01)

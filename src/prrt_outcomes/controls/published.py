@@ -64,11 +64,8 @@ class PublishedComparison(Comparison):
         counts = count_pieces_published(cohort, references[0], events)
         sizes = {"n": len(cohort.time_months), "n_control": control.n}
         borrowed, grid = tabulate_borrowing(counts, sizes, "none", level)
-        bias = tabulate_bias_sensitivity(
-            rows,
-            event_share=float((cohort.event == 1).mean()),
-            control_median=np.nan if control.median_months is None else control.median_months,
-        )
+        medians = dict.fromkeys(("none", "maic"), control.median_months or np.nan)
+        bias = tabulate_bias_sensitivity(rows, float((cohort.event == 1).mean()), medians)
         curves, at_risk = tabulate_reference_curves(cohort, references, self.settings, control.n)
         power = [tabulate_power_published(cohort, curve, events, level) for curve in references]
         rating = rate_published(WEAK.format(PARTLY_BALANCED if len(balance) else NOT_BALANCED))
@@ -146,23 +143,17 @@ def compare_reweighted(
     for reference in derive_reference_curves(control):
         hazard = reference.curve.compute_cumulative_hazard
         expected = hazard(kept.time_months) - hazard(kept.entry)
-        words = {"assumption": f"{reference.assumption}; {basis}"}
-        point = _compare_weighted_rates(event, expected, weights, events, level, shared | words)
+        observed, total, variance = float(weights @ event), float(weights @ expected), np.nan
+        if observed and events and total > 0:
+            influence = weights * (event / observed - expected / total)
+            variance = influence @ influence + 1 / events
+        numbers = {"observed": observed, "expected": total, "assumption": f"{reference.assumption}; {basis}"}
+        point = rate_ratio_row(variance, level, **shared, **numbers)
         rows.append(point)
         if np.isfinite(point["value"]):
             logs = _resample(kept, (covariates, targets), event, expected, events, settings)
             rows.append(summarise_replicates(logs, level, point))
     return rows, _tabulate_balance(found)
-
-
-def _compare_weighted_rates(event, expected, weights, events: float, level: float, shared: dict) -> dict:
-    """Row of `controls` with weighted observed over expected events; the variance is a Taylor series'."""
-    shared = shared | {"observed": float(weights @ event), "expected": float(weights @ expected)}
-    variance = np.nan
-    if shared["observed"] and events and shared["expected"] > 0:
-        influence = weights * (event / shared["observed"] - expected / shared["expected"])
-        variance = influence @ influence + 1 / events
-    return rate_ratio_row(variance, level, **shared)
 
 
 def _resample(

@@ -19,7 +19,7 @@ from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prrt_outcomes.controls.control_results import Comparison
     from prrt_outcomes.study.endpoints import EndpointDefinition
@@ -36,14 +36,15 @@ NUMBERS = (
 
 
 def tabulate_bias_sensitivity(
-    rows: Sequence[dict], *, event_share: float, control_median: float = math.nan
+    rows: Sequence[dict], event_share: float, medians: Mapping[str, float]
 ) -> list[dict]:
     """Rows of `controls` with E-value and tipping point of every hazard ratio among `rows`.
 
     With events in more than 15 % the hazard ratio becomes a risk ratio by the common approximation. ``e_value``:
     value of the estimate, low of the bound of its interval nearer to 1; ``tipping_factor``: what the control's hazard
     must be multiplied by until the interval reaches 1 (below 1 the history must have been better, above 1 worse; 1
-    where the interval holds 1 already); ``tipping_median``: the control's median, months, that goes with it.
+    where the interval holds 1 already); ``tipping_median``: the control's median, months, that goes with it, from its
+    `medians` by weights.
     """
     found = []
     for row in rows:
@@ -58,8 +59,8 @@ def tabulate_bias_sensitivity(
         factor = compute_tipping_factor(low, high)
         note = _describe_factor(factor)
         found.append(comparison_row("tipping_point", "tipping_factor", value=factor, note=note, **shared))
-        if math.isfinite(control_median):
-            median = control_median / factor
+        median = medians.get(row["weights"], math.nan) / factor
+        if math.isfinite(median):
             found.append(comparison_row("tipping_point", "tipping_median", value=median, **shared))
     return found
 

@@ -73,12 +73,7 @@ def compare_weightings(
     ]
     medians = {row["weights"]: row["value"] for row in rows if row["estimate"] == "median_control"}
     extra = [row for more, _ in borrowed for row in more]
-    for label in dict.fromkeys(row["weights"] for row in rows):
-        extra += tabulate_bias_sensitivity(
-            [row for row in rows if row["weights"] == label],
-            event_share=float(samples.event.mean()),
-            control_median=medians.get(label, np.nan),
-        )
+    extra += tabulate_bias_sensitivity(rows, float(samples.event.mean()), medians)
     tables = {
         "control_balance": join_frames(balance.values()),
         "control_borrowing": join_frames(grid for _, grid in borrowed),

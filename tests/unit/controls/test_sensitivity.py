@@ -37,7 +37,7 @@ def test_a_history_better_by_the_tipping_factor_loses_the_result():
     rows = EndpointRows("pfs", time, np.ones(80, dtype=int), None, pd.DataFrame(index=range(80)))
     control = PublishedControl(id="a", kind="published", n=100, median_months=8, events=70)
     found = compare_with_published(rows, control, 0.95)
-    doubt = tabulate_bias_sensitivity(found, event_share=1.0, control_median=8.0)
+    doubt = tabulate_bias_sensitivity(found, 1.0, {"none": 8.0})
     assert [row["estimate"] for row in doubt] == ["e_value", "tipping_factor", "tipping_median"]
     median = doubt[2]["value"]
     assert median == pytest.approx(8 / doubt[1]["value"])
@@ -48,16 +48,13 @@ def test_a_history_better_by_the_tipping_factor_loses_the_result():
 
 def test_what_has_no_estimate_has_no_e_value():
     assert (
-        tabulate_bias_sensitivity(
-            [comparison_row("cox", "hazard_ratio", status="separation")], event_share=0.5
-        )
-        == []
+        tabulate_bias_sensitivity([comparison_row("cox", "hazard_ratio", status="separation")], 0.5, {}) == []
     )
 
 
 def test_e_value_of_a_rare_event_takes_the_ratio_as_it_is():
     row = comparison_row("cox", "hazard_ratio", value=0.5, low=0.25, high=0.8)
-    rare, common = (tabulate_bias_sensitivity([row], event_share=share)[0] for share in (0.1, 0.5))
+    rare, common = (tabulate_bias_sensitivity([row], share, {})[0] for share in (0.1, 0.5))
     assert rare["value"] == pytest.approx(2 + np.sqrt(2))
     assert common["value"] < rare["value"]
 

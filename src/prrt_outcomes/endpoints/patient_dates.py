@@ -69,15 +69,13 @@ class PatientDates:
 
 def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timestamp:
     """Latest date in the data: the cut-off of a study that states none; NaT where there is no date."""
-    latest = pd.Timestamp("NaT")
-    for name, columns in DATE_COLUMNS.items():
-        for column in columns:
-            if name in tables and column in tables[name] and len(tables[name]):
-                values = tables[name][column]
-                if f"{column}_precision" in tables[name]:
-                    values = resolve_partial_dates(values, tables[name][f"{column}_precision"], rule)
-                latest = pd.Series([latest, values.max()]).max()
-    return latest
+    latest = [pd.NaT]
+    for name, column in ((name, column) for name, columns in DATE_COLUMNS.items() for column in columns):
+        if name in tables and column in tables[name] and len(tables[name]):
+            partial = f"{column}_precision" in tables[name]
+            dates = _resolve(tables[name], column, rule)[0] if partial else tables[name][column]
+            latest.append(dates.max())
+    return pd.Series(latest, dtype="datetime64[ns]").max()
 
 
 def derive_patient_dates(
@@ -95,11 +93,14 @@ def derive_patient_dates(
     rule = rule or study.partial_dates
     stated = None if data_cutoff == "ignore" else study.data_cutoff
     cutoff = compute_latest_date(tables, rule) if stated is None else pd.Timestamp(stated)
-    patients = _derive_patients(tables, rule, list_origin_columns(study.endpoints))
+    patients = _derive_patients(tables["patients"], rule, list_origin_columns(study.endpoints))
     patients = patients.join(_derive_treatments(tables["treatment_periods"], cutoff))
     patients = patients.join(_resolve_follow_up(tables, patients, rule))
     patients["diagnosis_date"], patients["diagnosis_date_partial"] = _resolve(
-        tables["patients"], "diagnosis_date", patients.index, rule, upper=patients["first_cycle"]
+        _list_by_patient(tables["patients"], patients.index),
+        "diagnosis_date",
+        rule,
+        upper=patients["first_cycle"],
     )
     therapies = _derive_new_therapies(tables, patients, rule, study)
     return PatientDates(
@@ -109,7 +110,7 @@ def derive_patient_dates(
             tables["best_responses"], cutoff, study.new_anticancer_therapy
         ),
         therapies=therapies[~(therapies["start_date"] > cutoff)],
-        adverse_events=_derive_adverse_events(tables.get("adverse_events"), patients, rule, cutoff),
+        adverse_events=_derive_adverse_events(tables["adverse_events"], patients, rule, cutoff),
         cutoff=cutoff,
         scans_recorded=not (tables["assessments"].empty and tables["responses"].empty),
         # Line of each patient where the table came from one file with a header.
@@ -120,18 +121,20 @@ def derive_patient_dates(
     )
 
 
-def _derive_patients(tables: dict, rule: str, origin_columns: tuple[str, ...]) -> pd.DataFrame:
+def _list_by_patient(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """One row a patient of a table that holds at most one of each."""
+    return table.drop_duplicates("patient_id").set_index("patient_id").reindex(index)
+
+
+def _derive_patients(source: pd.DataFrame, rule: str, origin_columns: tuple[str, ...]) -> pd.DataFrame:
     """One row a patient with the date columns that an origin names."""
-    source = tables["patients"]
     index = pd.Index(source["patient_id"].astype("string"), name="patient_id")
     columns = {}
     for name in origin_columns:
-        if name not in source:
-            dates = pd.Series(pd.NaT, index=source.index, dtype="datetime64[ns]")
-        elif f"{name}_precision" in source:
-            dates = resolve_partial_dates(source[name], source[f"{name}_precision"], rule)
+        if f"{name}_precision" in source:
+            dates, _ = _resolve(source, name, rule)
         else:
-            dates = pd.to_datetime(source[name])
+            dates = pd.to_datetime(source.get(name, pd.Series(pd.NaT, index=source.index)))
         columns[name] = dates.set_axis(index)
     return pd.DataFrame(columns, index=index)
 
@@ -147,40 +150,38 @@ def _derive_treatments(periods: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFr
     )
 
 
-def _resolve(table, column, index, rule, lower=None, upper=None):
-    """A partial date of a table with one row a patient, on the index of all patients, and whether it was partial."""
-    rows = table.drop_duplicates("patient_id").set_index("patient_id")
-    text = rows[column].reindex(index)
-    precision = rows[f"{column}_precision"].reindex(index)
-    return resolve_partial_dates(text, precision, rule, lower, upper), precision.isin(["year", "month"])
+def _resolve(rows: pd.DataFrame, column: str, rule: str, *, lower=None, upper=None):
+    """A partial date of each row, and whether it was partial."""
+    precision = rows[f"{column}_precision"]
+    date = resolve_partial_dates(rows[column], precision, rule, lower, upper)
+    return date, precision.isin(["year", "month"])
 
 
 def _resolve_rows(source: pd.DataFrame, column: str, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
     """The rows with a partial date resolved, at most the end of follow-up, and whether it was partial."""
     last = patients["death_date"].fillna(patients["last_contact_date"])
     upper = source["patient_id"].map(last).astype("datetime64[ns]")
-    precision = source[f"{column}_precision"]
-    date = resolve_partial_dates(source[column], precision, rule, upper=upper)
-    return source.assign(**{column: date, f"{column}_partial": precision.isin(["year", "month"])})
+    date, partial = _resolve(source, column, rule, upper=upper)
+    return source.assign(**{column: date, f"{column}_partial": partial})
 
 
 def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
     """Last contact, death and progression, each bounded by what is known of the order of dates."""
-    source, index = tables["follow_up"], patients.index
-    rows = source.drop_duplicates("patient_id").set_index("patient_id").reindex(index)
+    index = patients.index
+    rows = _list_by_patient(tables["follow_up"], index)
     seen = _last_seen(tables, index)
     dead = (rows["vital_status"] == "dead") | rows["death_date"].notna()
     contact_exact = rows["last_contact_date_precision"] == "day"
-    contact, contact_partial = _resolve(source, "last_contact_date", index, rule, lower=seen)
+    contact, contact_partial = _resolve(rows, "last_contact_date", rule, lower=seen)
     lower = contact.where(contact_exact & ~(contact < seen), seen)
-    death, death_partial = _resolve(source, "death_date", index, rule, lower=lower)
+    death, death_partial = _resolve(rows, "death_date", rule, lower=lower)
     named = death.notna()
-    bounded, _ = _resolve(source, "last_contact_date", index, rule, lower=seen, upper=death)
+    bounded, _ = _resolve(rows, "last_contact_date", rule, lower=seen, upper=death)
     contact = contact.where(~named, bounded)
     death = death.where(named | ~dead, contact)
     last = death.fillna(contact)
     progression, progression_partial = _resolve(
-        source, "progression_date", index, rule, lower=patients["first_cycle"], upper=last
+        rows, "progression_date", rule, lower=patients["first_cycle"], upper=last
     )
     return pd.DataFrame(
         {
@@ -255,12 +256,9 @@ def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Dat
 
 
 def _derive_adverse_events(
-    source: pd.DataFrame | None, patients: pd.DataFrame, rule: str, cutoff: pd.Timestamp
+    source: pd.DataFrame, patients: pd.DataFrame, rule: str, cutoff: pd.Timestamp
 ) -> pd.DataFrame:
     """Adverse events known by the cut-off, by patient and onset."""
-    if source is None or source.empty:
-        empty = {"patient_id": "string", "onset_date": "datetime64[ns]", "sequence": "Int64"}
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in empty.items()})
     sequence = source.groupby("patient_id").cumcount() + 1
     rows = _resolve_rows(source, "onset_date", patients, rule).assign(
         patient_id=source["patient_id"].astype("string"), sequence=sequence

@@ -70,39 +70,32 @@ def derive_eligibility(
     patient treated with another radionuclide has no platelet threshold: unknown.
     """
     base = first_cycles.merge(patients.drop(columns=["radionuclide"], errors="ignore"), on="patient_id")
+    own = base[["patient_id"]]
     values = pd.concat(
         [
             derive_baseline_labs(base, labs, eligibility_days),
-            base[["patient_id"]].assign(
-                column="krenning_score", value=base["krenning_score"].astype("float64")
-            ),
-            base[["patient_id"]].assign(column="ecog", value=_ecog(base)),
-        ],
-        ignore_index=True,
+            own.assign(column="krenning_score", value=base["krenning_score"].astype("float64")),
+            own.assign(column="ecog", value=_ecog(base)),
+        ]
     )
     items = pd.DataFrame([vars(threshold) for threshold in thresholds])
-    every = base[["patient_id", "radionuclide"]].merge(
-        items[["item", "column"]].drop_duplicates(), how="cross"
-    )
-    bounds = items[["item", "radionuclide", "minimum", "maximum", "unit"]]
-    anywhere = every.merge(bounds[bounds["radionuclide"] == ""].drop(columns="radionuclide"), on="item")
-    every["radionuclide"] = every["radionuclide"].astype("string").fillna("other")
-    bound_items = bounds.loc[bounds["radionuclide"] != "", "item"].unique()
-    by_nuclide = every[every["item"].isin(bound_items)].merge(bounds, on=["item", "radionuclide"], how="left")
-    states = pd.concat([anywhere, by_nuclide], ignore_index=True).merge(
+    pairs = base[["patient_id", "radionuclide"]].merge(items, how="cross", suffixes=("", "_of_bound"))
+    nuclide = pairs["radionuclide"].astype("string").fillna("other")
+    holds = (pairs["radionuclide_of_bound"] == "") | (pairs["radionuclide_of_bound"] == nuclide)
+    bounds = ["minimum", "maximum"]
+    pairs[bounds] = pairs[bounds].where(holds)
+    pairs = pairs.loc[holds.sort_values(ascending=False, kind="stable").index]
+    states = pairs.drop_duplicates(["patient_id", "item"]).merge(
         values, on=["patient_id", "column"], how="left"
     )
-    states["unit"] = states["unit"].fillna(states["item"].map(items.groupby("item")["unit"].first()))
     states["eligibility"] = _compare_with_bounds(states)
     table = pd.concat([states, _summarise_states(states)], ignore_index=True)
-    order = pd.CategoricalDtype([*dict.fromkeys(t.item for t in thresholds), "eligible"], ordered=True)
-    table = table.assign(
-        patient_id=table["patient_id"].astype("string"),
-        item=table["item"].astype(order),
-        unit=table["unit"].astype("string"),
-        eligibility=table["eligibility"].astype(pd.CategoricalDtype(list(STATES), ordered=True)),
-    ).sort_values(["patient_id", "item"], kind="stable", ignore_index=True)
-    table["item"] = table["item"].astype("string")
+    order = pd.CategoricalDtype([*items["item"].unique(), "eligible"], ordered=True)
+    table = table.assign(item=table["item"].astype(order)).sort_values(
+        ["patient_id", "item"], kind="stable", ignore_index=True
+    )
+    texts = {"patient_id": "string", "item": "string", "unit": "string"}
+    table = table.astype(texts | {"eligibility": pd.CategoricalDtype(list(STATES), ordered=True)})
     return table[["patient_id", "item", "value", "unit", "minimum", "maximum", "eligibility"]]
 
 

@@ -198,9 +198,7 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     progression and the first new anticancer therapy, and `primary_reader`.
     """
     courses, best, scans = run.registry.courses, run.best[confirmed], run.scans
-    groups: dict[str, str] = {
-        str(code): name for name, codes in run.settings.groups.items() for code in codes
-    }
+    groups = {str(code): name for name, codes in run.settings.groups.items() for code in codes}
     names = np.array([groups.get(code) for code in RESPONSES], dtype=object)
     any_scans = run.registry.scans
     with_lesions = courses.index.isin(any_scans.loc[any_scans["has_lesions"], "course"])

@@ -30,15 +30,12 @@ def summarise_waterfall(
     keys = pd.MultiIndex.from_frame(best[["criterion", "patient_id"]])
     table = best[["patient_id", "criterion", "best_response", *group_by]].copy()
     table["best_change"] = change.reindex(keys).to_numpy()
-    table = table[table["best_change"].notna()]
     order = {name: place for place, name in enumerate(best["criterion"].unique())}
     table["place"] = table["criterion"].map(order)
-    table = table.sort_values(
-        ["place", "best_change", "patient_id"], ascending=[True, False, True], kind="stable"
-    )
-    return table[["patient_id", "criterion", "best_change", "best_response", *group_by]].reset_index(
-        drop=True
-    )
+    keys = ["place", "best_change", "patient_id"]
+    table = table[table["best_change"].notna()].sort_values(keys, ascending=[True, False, True])
+    columns = ["patient_id", "criterion", "best_change", "best_response", *group_by]
+    return table[columns].reset_index(drop=True)
 
 
 GROWTH_EXPONENT = {"diameter": 3.0, "product": 1.5, "marker": 1.0}

@@ -26,12 +26,12 @@ from prrt_outcomes.study.response import CriterionDefinition
 
 SIZE_FAULTS = (
     "",
-    "{lesion} is called measured and has no diameter",
-    "node {lesion} has no short axis",
-    "{lesion} has no second diameter",
-    "{lesion} is called absent and has a size",
-    "{lesion} has no state",
     "{lesion} has a negative diameter",
+    "{lesion} has no state",
+    "{lesion} is called absent and has a size",
+    "{lesion} has no second diameter",
+    "node {lesion} has no short axis",
+    "{lesion} is called measured and has no diameter",
 )
 
 
@@ -71,8 +71,8 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     base_role[series[kind == BASELINE]] = role[kind == BASELINE]
     follow_up = np.flatnonzero(kind == FOLLOW_UP)
     first = follow_up[~pd.Series(series[follow_up]).duplicated().to_numpy()]
-    first_new = _mark_groups(series, first[role[first] == NEW])
-    appeared = (kind == FOLLOW_UP) & first_new & ~_mark_groups(series, np.flatnonzero(kind != FOLLOW_UP))
+    first_new = np.isin(series, series[first[role[first] == NEW]])
+    appeared = (kind == FOLLOW_UP) & first_new & ~np.isin(series, series[kind != FOLLOW_UP])
     base_role = base_role[series]
     return rows.assign(
         series=series,
@@ -81,11 +81,6 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
         is_target=(role == TARGET) & (base_role == TARGET),
         is_new=appeared & ((state == MEASURED) | (state == TOO_SMALL)),
     )
-
-
-def _mark_groups(group: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows whose group has one of the rows `at`."""
-    return np.isin(group, group[at]) if len(at) else np.zeros(len(group), dtype=bool)
 
 
 def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
@@ -141,8 +136,8 @@ def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Se
     again = (
         lesions.duplicated(["scan", "series"]) & lesions["whole"] & lesions["whole"].shift(fill_value=False)
     )
-    earlier = np.flatnonzero((kind < BASELINE) & (role == TARGET))
-    two = unmeasured & _mark_groups(lesions["series"].to_numpy(), earlier)
+    earlier = lesions["series"][(kind < BASELINE) & (role == TARGET)]
+    two = unmeasured & lesions["series"].isin(earlier)
     found = [
         lesions.loc[flag, ["course", "lesion_id"]].assign(text=text)
         for text, flag in (
@@ -185,14 +180,15 @@ def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.D
         size, floor = np.where(short_axis, perpendicular, longest), criterion.too_small_mm
     size = np.where(state == MEASURED, size, np.where(state == TOO_SMALL, floor, 0.0))
     missing = (state == MEASURED) & np.isnan(size)
-    fault = np.zeros(len(lesions), dtype=np.int8)
-    fault[missing] = 1
-    fault[missing & short_axis] = 2
-    if criterion.measure == "product":
-        fault[missing & ~np.isnan(longest)] = 3
-    fault[(state == ABSENT) & ((longest > 0) | (perpendicular > 0))] = 4
-    fault[state < 0] = 5
-    fault[(longest < 0) | (perpendicular < 0)] = 6
+    cases = [
+        (longest < 0) | (perpendicular < 0),
+        state < 0,
+        (state == ABSENT) & ((longest > 0) | (perpendicular > 0)),
+        missing & ~np.isnan(longest) & (criterion.measure == "product"),
+        missing & short_axis,
+        missing,
+    ]
+    fault = np.select(cases, range(1, len(SIZE_FAULTS)), 0)
     size[(fault > 0) | (state == NOT_EVALUATED)] = np.nan
     if criterion.measure == "marker":
         gone = size <= perpendicular * (1 + TOLERANCE)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response.criteria import NAMED, compute_progression_threshold
-from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
+from prrt_outcomes.study.response import ResponseSettings
 
 ITEMS = ("cycle", "therapy", "lesion", "sum", "best")
 COLUMNS = (
@@ -95,6 +95,7 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
     parts = []
     for name, rows in responses.groupby("criterion", sort=False):
         criterion = own.get(str(name)) or NAMED[str(name)]
+        reference = rows[f"{criterion.progression_reference}_sum"].to_numpy()
         parts.append(
             rows[["period", "reader", "baseline_sum", "nadir_sum"]].assign(
                 item="sum",
@@ -103,20 +104,15 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
                 value=rows["target_sum"],
                 unit=SUM_UNITS[criterion.measure],
                 response_threshold=rows["baseline_sum"] * (1 - criterion.partial_fall),
-                progression_threshold=_progression_thresholds(rows, criterion),
+                # Empty where single lesions decide.
+                progression_threshold=compute_progression_threshold(reference, criterion)
+                if criterion.progression_unit == "sum"
+                else np.nan,
                 response=rows["overall_response"].astype("string"),
                 words=rows["reason"].astype("string"),
             )
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-
-
-def _progression_thresholds(responses: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
-    """Sum at or over which a scan is PD; empty where single lesions decide."""
-    reference = responses[f"{criterion.progression_reference}_sum"].to_numpy()
-    if criterion.progression_unit == "lesion":
-        return np.full(len(reference), np.nan)
-    return compute_progression_threshold(reference, criterion)
 
 
 def _list_best(best: pd.DataFrame) -> pd.DataFrame:

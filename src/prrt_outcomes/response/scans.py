@@ -91,14 +91,9 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
 def _list_courses(periods: pd.DataFrame, readers: tuple[str, ...]) -> pd.DataFrame:
     """Every treatment period under every reader; `patient` and `place` (of the reader) are whole numbers."""
     periods = periods.sort_values(["patient_id", "period"], kind="stable", ignore_index=True)
-    courses = periods.loc[periods.index.repeat(len(readers)), ["patient_id", "period", "first_cycle"]]
-    courses = courses.reset_index(drop=True)
-    place = np.tile(np.arange(len(readers)), len(periods))
-    return courses.assign(
-        reader=pd.array(readers, dtype="string").take(place),
-        patient=pd.factorize(courses["patient_id"])[0],
-        place=place,
-    )
+    every = pd.DataFrame({"reader": pd.array(readers, dtype="string"), "place": np.arange(len(readers))})
+    courses = periods[["patient_id", "period", "first_cycle"]].merge(every, how="cross")
+    return courses.assign(patient=pd.factorize(courses["patient_id"])[0])
 
 
 def _number_scans(

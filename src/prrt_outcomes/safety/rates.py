@@ -42,17 +42,10 @@ def summarise_safety_grades(worst: pd.DataFrame) -> pd.DataFrame:
     analyte in the phase. A baseline that was not graded is a row with an empty baseline_grade.
     """
     first = worst.loc[worst["period"].eq(1)]
-    counts = (
-        first.groupby(["analyte", "phase", "baseline_grade", "worst_grade"], observed=True, dropna=False)
-        .size()
-        .rename("n")
-        .reset_index()
-    )
-    totals = first.groupby(["analyte", "phase"], observed=True).size().rename("total").reset_index()
-    table = counts.merge(totals, on=["analyte", "phase"], how="left")
-    return table.sort_values(
-        ["analyte", "phase", "baseline_grade", "worst_grade"], na_position="last"
-    ).reset_index(drop=True)
+    keys = ["analyte", "phase", "baseline_grade", "worst_grade"]
+    table = first.groupby(keys, observed=True, dropna=False, as_index=False).agg(n=("patient_id", "size"))
+    total = table.groupby(["analyte", "phase"], observed=True)["n"].transform("sum")
+    return table.assign(total=total).sort_values(keys, na_position="last", ignore_index=True)
 
 
 def summarise_safety_rates(

@@ -32,8 +32,8 @@ def summarise_waterfall(
     table["best_change"] = change.reindex(keys).to_numpy()
     order = {name: place for place, name in enumerate(best["criterion"].unique())}
     table["place"] = table["criterion"].map(order)
-    keys = ["place", "best_change", "patient_id"]
-    table = table[table["best_change"].notna()].sort_values(keys, ascending=[True, False, True])
+    by = ["place", "best_change", "patient_id"]
+    table = table[table["best_change"].notna()].sort_values(by, ascending=[True, False, True])
     columns = ["patient_id", "criterion", "best_change", "best_response", *group_by]
     return table[columns].reset_index(drop=True)
 

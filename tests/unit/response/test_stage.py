@@ -1,9 +1,10 @@
-"""The stage from typed frames to tables, on a handful of patients written out here."""
+"""The stage from typed frames to tables: a handful of patients written out here, and tables that say nothing."""
 
 from __future__ import annotations
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +12,7 @@ from prrt_outcomes.response.stage import INPUTS, OUTPUTS, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
+DAY = pd.Timestamp("2020-01-10")
 LESIONS = """patient_id,assessment_date,lesion_id,role,longest_mm,perpendicular_mm,state
 A,2020-01-01,T1,target,30,20,measured
 A,2020-01-01,T2,target,20,20,measured
@@ -49,8 +51,7 @@ def tables():
     kinds = ["gep_pancreas", "lung", "gep_other", None, "lung"]
     patients = pd.DataFrame({"patient_id": list("ABCDX"), "tumour_type": kinds})
     frames["patients"] = conform_table("patients", patients)
-    day = pd.Timestamp("2020-01-10")
-    periods = pd.DataFrame({"patient_id": list("ABCD"), "period": 1, "first_cycle": day, "last_cycle": day})
+    periods = pd.DataFrame({"patient_id": list("ABCD"), "period": 1, "first_cycle": DAY, "last_cycle": DAY})
     frames["treatment_periods"] = conform_table("treatment_periods", periods.assign(radionuclide="177Lu"))
     return frames
 
@@ -127,3 +128,64 @@ def test_dates_that_later_stages_read_are_written_once(tables, study):
     scans = out["responses"].query("patient_id == 'A' and criterion == 'recist_1_1'")
     assert scans["confirmation_date"].astype("string").fillna("").tolist() == ["2020-05-20", "", ""]
     assert scans["counted"].tolist() == [True, True, False]
+
+
+STUDY_OF_NOTHING = Study.model_validate(
+    {
+        "study": "nothing",
+        "tables": {"patients": "p", "follow_up": "f"},
+        "response": {"criteria": ["recist_1_1", "who", "chromogranin_a"], "adjudicator": "judge"},
+        "analysis": {"group_by": ["sex", "unheard_of"], "covariates": ["age_years", "sex"]},
+    }
+)
+
+
+def build_nothing(**changes) -> dict[str, pd.DataFrame]:
+    row = {"patient_id": "A", "lesion_id": "T1", "reader": "local", "role": "target", "state": "measured"}
+    lesions = pd.DataFrame([row | {"assessment_date": day} for day in (DAY, DAY + pd.Timedelta(days=90))])
+    tables = {name: empty_table(name) for name in INPUTS}
+    tables["lesions"] = conform_table("lesions", lesions.assign(longest_mm=20.0, **changes))
+    tables["patients"] = conform_table("patients", pd.DataFrame({"patient_id": ["A", "B"]}))
+    periods = pd.DataFrame({"patient_id": ["A", "B"], "period": 1, "first_cycle": DAY, "last_cycle": DAY})
+    tables["treatment_periods"] = conform_table("treatment_periods", periods)
+    return tables
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patient_id": "foreign"},
+        {"assessment_date": pd.NaT},
+        {"lesion_id": pd.NA},
+        {"role": pd.NA},
+        {"state": pd.NA},
+        {"longest_mm": np.nan},
+        {"state": "not_evaluated", "longest_mm": np.nan},
+        {"reader": pd.NA},
+    ],
+    ids=lambda changes: " ".join(f"{k}={v}" for k, v in changes.items()),
+)
+def test_everybody_is_not_evaluable_and_counted(changes):
+    changes = dict(changes)
+    size = changes.pop("longest_mm", 20.0)
+    tables = build_nothing(**changes)
+    tables["lesions"]["longest_mm"] = size
+    out = run(tables, STUDY_OF_NOTHING)
+    assert out["best_responses"]["best_response"].eq("NE").all()
+    readers = {"recist_1_1": "adjudicated", "who": "adjudicated", "chromogranin_a": "laboratory"}
+    best = out["best_responses"]
+    for criterion, reader in readers.items():
+        assert len(best[(best["criterion"] == criterion) & (best["reader"] == reader)]) == 2 * 2
+    patients = out["attrition"].query("table == 'best_responses'")
+    assert patients["n_lost"].sum() == 2
+    assert patients["n_after"].iloc[-1] == 0
+    assert out["response_model"]["odds_ratio"].isna().all()
+
+
+def test_scans_after_a_new_therapy_only_are_said_so():
+    tables = build_nothing()
+    therapy = {"patient_id": "A", "start_date": "2020-02", "kind": "chemotherapy", "drug": "x", "sequence": 1}
+    tables["therapies"] = conform_table("therapies", pd.DataFrame([therapy]))
+    best = run(tables, STUDY_OF_NOTHING)["best_responses"]
+    chosen = best[(best["patient_id"] == "A") & (best["reader"] == "local") & ~best["confirmed"]]
+    assert set(chosen["reason"]) == {"NE: every assessment came after a new anticancer therapy"}

@@ -1,8 +1,10 @@
-"""The clinic's reading of its own scans, case by case."""
+"""Lesions that shrink by size and radionuclide, and the clinic's reading of its own scans, case by case."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from prrt_outcomes.simulate.history import draw_history
 from prrt_outcomes.simulate.lesions import (
     NE,
     PD,
@@ -13,6 +15,7 @@ from prrt_outcomes.simulate.lesions import (
     derive_best_response,
     evaluate_readings,
 )
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 
 
 def read(sums, *, new=(), non_target_pd=(), non_target_cr=False, gone=(), attended=None, non_target=True):
@@ -84,3 +87,30 @@ def test_best_response_stops_at_progression_and_at_another_therapy():
     assert best([-1, SD, -1, -1]) == "NE"
     assert best([-1, PR, -1, -1]) == "PR"
     assert best([-1, NE, NE, NE]) == "NE"
+
+
+def shrinkage_by_size(settings):
+    history = draw_history(settings, 20_000, 2)
+    lesions = history.lesions
+    frame = pd.DataFrame(
+        {
+            "shrinkage": lesions.log_shrinkage[lesions.present],
+            "large": lesions.size_mm[lesions.present] > 40,
+            "small": lesions.size_mm[lesions.present] < 20,
+            "y90": np.broadcast_to(history.regimen.starts_with_y90[:, None], lesions.present.shape)[
+                lesions.present
+            ],
+        }
+    )
+    large = frame[frame["large"]].groupby("y90")["shrinkage"].median()
+    small = frame[frame["small"]].groupby("y90")["shrinkage"].median()
+    return large[True] - large[False], small[True] - small[False]
+
+
+def test_yttrium_does_better_in_large_lesions_and_lutetium_in_small_ones():
+    settings = SimulationSettings()
+    in_large, in_small = shrinkage_by_size(settings)
+    assert in_large > 0.1
+    assert in_small < -0.05
+    off = apply_overrides(settings, ["effects.radionuclide_size_interaction=0"])
+    assert shrinkage_by_size(off) == (pytest.approx(0, abs=0.02), pytest.approx(0, abs=0.02))

@@ -11,7 +11,6 @@ import pytest
 from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
 from prrt_outcomes.figures.theme import figure_style, theme_prrt
-from prrt_outcomes.report.content import join_words, say, trace
 from prrt_outcomes.report.write import shorten_svg, write_report
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import write_table
@@ -184,15 +183,6 @@ def test_the_page_opens_in_a_browser_without_a_complaint(results, study, tmp_pat
     images, missing, wide = map(int, found.groups())
     assert (images, missing) == (1, 0)
     assert wide <= 500
-
-
-def test_a_number_is_escaped_and_links_to_its_table():
-    number = trace("<1%", "safety_rates", {"group": 'a"b', "phase": ""}, "group", "phase")
-    assert str(say("{n} of them", n=number)) == (
-        '<a class="number" href="tables/safety_rates.csv" title="tables/safety_rates.csv: group = a&#34;b">&lt;1%</a>'
-        " of them"
-    )
-    assert str(join_words(["a", "<b>", number]))[:18] == "a, &lt;b&gt; and <"
 
 
 def test_a_shortened_svg_keeps_the_scale_of_its_letters():

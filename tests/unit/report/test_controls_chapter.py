@@ -1,0 +1,44 @@
+"""Words of the comparisons with controls: the primary one by its name, and what each is worth."""
+
+from prrt_outcomes.report.controls_chapter import describe_worth, write_controls
+from prrt_outcomes.report.headline import build_headline
+
+
+def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain):
+    row = {
+        "endpoint": "pfs",
+        "method": "rate_ratio",
+        "weights": "none",
+        "estimate": "hazard_ratio",
+        "status": "ok",
+    }
+    rows = [
+        row | {"control": c, "value": v, "low": v / 2, "high": v * 2}
+        for c, v in (("first", 0.5), ("second", 0.25))
+    ]
+    given = tables(controls=rows)
+    paragraphs, _ = write_controls(given, study)
+    text = [plain(p) for p in paragraphs]
+    assert text[0].startswith("First (exploratory): 0.50 hazard ratio against First")
+    assert text[1].startswith("Second (primary comparison): 0.25")
+    assert plain(build_headline(given, study)[0].number.__html__()) == "0.25"
+    only = tables(controls=rows[:1])
+    assert "the primary comparison has no estimate" in plain(build_headline(only, study)[0].words)
+
+
+def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
+    cards = [{"control": "second", "item": i, "verdict": v} for i, v in
+             (("origin", "different"), ("era", "same"), ("grade", "unknown"), ("line", "different"))]  # fmt: skip
+    verdict = {
+        "control": "second",
+        "endpoint": "pfs",
+        "weights": "none",
+        "verdict": "poor",
+        "words": "weak evidence: x",
+    }
+    filled = tables(control_comparability=cards, control_verdicts=[verdict])
+    row = {"control": "second", "endpoint": "pfs", "weights": "none"}
+    assert plain(describe_worth(filled, row)) == (
+        "; comparability: 2 of 4 items differ, 1 not known; weak evidence: x"
+    )
+    assert plain(describe_worth(tables(), row)) == ""

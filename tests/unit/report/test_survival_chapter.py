@@ -1,0 +1,64 @@
+"""Words and tables of survival: medians, hazards that change, subgroups and sensitivity analyses."""
+
+from prrt_outcomes.report.patients_chapters import write_endpoints
+from prrt_outcomes.report.survival_chapter import describe_median, describe_periods, write_survival
+
+
+def test_a_median_that_is_not_reached_is_said_so(plain):
+    row = {
+        "endpoint": "os",
+        "group_by": "all",
+        "group": "all",
+        "n": 10,
+        "events": 2,
+        "median_months": float("nan"),
+    }
+    row |= {"median_status": "not_reached", "follow_up_months": 31.26}
+    assert plain(describe_median(row, {"os": "Overall survival"}, "95%")) == (
+        "Median overall survival: not reached; 2 events in 10 patients. Median follow-up was 31.3 months."
+    )
+
+
+def test_hazards_that_change_are_told(tables, plain):
+    row = {"endpoint": "os", "group_by": "sex", "level": "male", "reference": "female", "start_months": 0.0}
+    row |= {"equality_p_value": 0.003, "proportional_p_value": 0.4}
+    calm = row | {"endpoint": "pfs", "equality_p_value": 0.3}
+    filled = tables(hazard_ratio_periods=[row, calm])
+    (words,) = describe_periods(filled["hazard_ratio_periods"], 0.05, {})
+    assert plain(words).startswith("Overall survival by sex: the hazards are not proportional")
+
+
+def test_doubt_stands_in_the_chapters(study, tables):
+    row = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 40, "events": 9, "median_months": 21.0}
+    row |= {"median_low": 12.0, "status": "ok"}
+    subgroup = {
+        "endpoint": "pfs",
+        "subgroup": "sex",
+        "subgroup_level": "male",
+        "term": "radionuclide",
+        "level": "90Y",
+    }
+    subgroup |= {"reference": "177Lu", "n": 20, "events": 5, "hazard_ratio": 0.7, "interaction_p_value": 0.04}
+    subgroup |= {"hazard_ratio_low": 0.3, "hazard_ratio_high": 1.6, "status": "ok"}
+    given = tables(
+        sensitivity=[row | {"analysis": "worst_case", "n_changed": 3}],
+        subgroups=[subgroup],
+        estimands=[{"endpoint": "pfs", "variant": None, "sentence": "In all patients ..."}],
+        estimand_comparison=[row | {"variant": "pfs_fda"}],
+    )
+    _, survival = write_survival(given, study)
+    assert [t.title for t in survival] == ["Subgroups", "Sensitivity analyses"]
+    assert survival[0].rows[0][1][1:] == [
+        "Sex", "Male", "\u2079\u2070Y", "\u00b9\u2077\u2077Lu", "5/20", "0.70 (0.30\u20131.60)", "0.040"
+    ]  # fmt: skip
+    assert survival[1].rows[0][1][1:] == [
+        "Worst case",
+        "3",
+        "All patients",
+        "40",
+        "9",
+        "21.0 (12.0\u2013NR)",
+        "",
+    ]
+    _, endpoints = write_endpoints(given, study)
+    assert [t.source for t in endpoints] == ["estimands", "estimand_comparison"]

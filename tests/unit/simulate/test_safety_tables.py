@@ -1,0 +1,63 @@
+"""Toxicity by radionuclide: it shows in the laboratory values, and vanishes when it is switched off."""
+
+import numpy as np
+import pytest
+
+from prrt_outcomes.simulate.history import draw_history
+from prrt_outcomes.simulate.safety_tables import derive_labs
+from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
+
+SETTINGS = SimulationSettings()
+UNITS = {"mg/dL": 88.42, "umol/L": 1.0}
+
+
+def laboratory(settings):
+    history = draw_history(settings, 4000, 6)
+    labs = derive_labs(history, np.random.default_rng(1))
+    row = labs["patient_id"].cat.codes.to_numpy()
+    entry = history.baseline["entry_day"].to_numpy()[row].astype("datetime64[D]")
+    day = (labs["sample_date"].to_numpy().astype("datetime64[D]") - entry).astype(int)
+    return labs.assign(row=row, day=day, y90=history.regimen.starts_with_y90[row])
+
+
+def platelet_fall(labs):
+    """Mean fall of the logarithm from baseline to four to five weeks after the first cycle."""
+    platelets = labs[labs["analyte"] == "platelets"]
+    before = platelets[platelets["day"] < 0].groupby("row")["value"].first()
+    after = platelets[platelets["day"].between(26, 39)].groupby("row")["value"].first()
+    fall = np.log(before / after).dropna()
+    return fall.groupby(platelets.groupby("row")["y90"].first().reindex(fall.index)).mean()
+
+
+def creatinine_slope(labs):
+    """Mean yearly rise of the logarithm of creatinine between baseline and the third year or later."""
+    creatinine = labs[labs["analyte"] == "creatinine"]
+    value = np.log(creatinine["value"] * creatinine["unit"].astype(str).map(UNITS))
+    before = value[creatinine["day"] < 0].groupby(creatinine["row"]).first()
+    late = creatinine[creatinine["day"].between(900, 1500)]
+    rise = (value[late.index] - late["row"].map(before)) / (late["day"] / 365.25)
+    return rise.groupby(late["y90"]).mean()
+
+
+def test_kidney_and_marrow_toxicity_depend_on_the_radionuclide():
+    labs = laboratory(SETTINGS)
+    fall, slope = platelet_fall(labs), creatinine_slope(labs)
+    assert fall[False] == pytest.approx(0.22 * np.exp(0.45**2 / 2) * 1.09, abs=0.04)
+    assert fall[True] > fall[False] + 0.1
+    assert slope[False] == pytest.approx(0.035 / 1.2, abs=0.008)
+    assert slope[True] > slope[False] + 0.02
+
+
+def test_equal_values_switch_the_effect_of_the_radionuclide_off():
+    equal = apply_overrides(
+        SETTINGS,
+        [
+            "effects.platelet_nadir.y90=0.22",
+            "effects.egfr_decline_per_year.y90=0.035",
+            "treatment.combined_share=0",
+        ],
+    )
+    labs = laboratory(equal)
+    fall, slope = platelet_fall(labs), creatinine_slope(labs)
+    assert fall[True] == pytest.approx(fall[False], abs=0.02)
+    assert slope[True] == pytest.approx(slope[False], abs=0.008)

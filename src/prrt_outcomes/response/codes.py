@@ -37,11 +37,9 @@ MISSING = -1
 
 def convert_to_codes(column: pd.Series, levels: Sequence[str] | np.ndarray) -> np.ndarray:
     """Integer codes of a text or category column; -1 where it is empty or no level."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        known = {level: code for code, level in enumerate(levels)}
-        table = np.array([known.get(c, MISSING) for c in column.cat.categories] + [MISSING], dtype=np.int8)
-        return table[column.cat.codes.to_numpy()]
-    return pd.Categorical(column.astype(object), categories=list(levels)).codes.astype(np.int64)
+    codes, found = pd.factorize(column)
+    places = pd.Index(levels, dtype=object).get_indexer(pd.Index(found, dtype=object))
+    return np.append(places, MISSING)[codes]
 
 
 def convert_to_category(codes: np.ndarray | pd.Series, levels: tuple[str, ...]) -> pd.Categorical:

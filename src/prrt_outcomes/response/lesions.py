@@ -53,9 +53,9 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     """
     rows = table[["scan_id", "longest_mm", "perpendicular_mm", "organ"]].assign(
         lesion_id=table["lesion_id"].astype(object).astype("category"),
-        role=convert_to_codes(table["role"], ROLES),
+        role=convert_to_codes(table["role"], ROLES).astype(np.int8),
         node=convert_to_flags(table["lymph_node"]),
-        state=convert_to_codes(table["state"], STATES),
+        state=convert_to_codes(table["state"], STATES).astype(np.int8),
         whole=True,
     )
     places = scans[["scan_id", "course", "kind"]].rename_axis("scan").reset_index()

@@ -22,7 +22,7 @@ class Problem:
     value : what was found, as written
     problem : what is wrong
     expected : the rule, unit or allowed values, and what to do
-    severity : ``error`` stops the run, ``warning`` does not
+    severity : ``error`` stops the run, ``warning`` does not, ``note`` asks for nothing
     """
 
     table: str

@@ -19,11 +19,11 @@ HEADINGS = ("table", "row", "column", "value", "what is wrong", "what is expecte
 def format_problems(problems: Sequence[Problem]) -> str:
     """Format problems as an aligned table.
 
-    problems : in the order in which they are shown; errors come before warnings
+    problems : in the order in which they are shown; errors come before warnings, and these before notes
     Returns Text. Of the same fault in the same column the first five are shown and the rest counted.
     """
     lines = []
-    for severity, heading in (("error", "problems"), ("warning", "warnings")):
+    for severity, heading in (("error", "problems"), ("warning", "warnings"), ("note", "notes")):
         chosen = [problem for problem in problems if problem.severity == severity]
         if chosen:
             one = heading.removesuffix("s")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, check_date_format, map_table
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem
@@ -82,12 +83,14 @@ def assemble_table(
         frame, faults = _parse(table, mapped, source, extra_columns)
         frames.append(frame)
         problems += [replace(p, table=label) if p.table == table else p for p in mapped.problems]
+        problems += check_doubtful_codes(label, fields, mapped, frame, source)
+        problems += note_cleaned_texts(label, fields, mapped)
         problems += list_problems(labels[-1], faults, lines[-1])
     stacked = [frame for frame in frames if len(frame)] or frames[:1] or [empty_table(table, extra_columns)]
     frame = pd.concat(stacked, ignore_index=True)
     places = np.concatenate(lines), np.concatenate(labels)
     faults = check_keys(table, frame, *places)
-    problems += list_problems(places[1], faults, places[0])
+    problems += list_problems(places[1], faults, places[0]) + check_letter_case(table, frame, fields)
     frame = conform_table(table, frame, extra_columns)
     attrition = _count_losses(table, n_rows, n_filtered, n_empty) if frames else []
     return CohortTable(frame, *places, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))

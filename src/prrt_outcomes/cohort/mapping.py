@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ from prrt_outcomes.tables.schema import Field
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes")
 PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
-BLANK = r"^\s*$"
+UNCLEAN = r"^\s|\s$|\s\s|[\t\r\n\f\v]|[^\x00-\x7f]"
+WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ def _filter_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.nda
             expected = _nearest(name, list(raw.columns))
             problems.append(Problem(table, 1, name, "", "the file has no such column (for filter)", expected))
             continue
-        chosen = pc.is_in(raw.columns[name], value_set=pa.array(list(values), pa.string()))
+        wanted = pa.array(list(map(clean_text, values)), pa.string())
+        chosen = pc.is_in(clean_texts(raw.columns[name]), value_set=wanted)
         kept &= chosen.to_numpy(zero_copy_only=False).astype(bool)
     if source.filter and not problems and raw.n_rows and not kept.any():
         words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
@@ -170,14 +173,18 @@ def _read_column(
         return _repeat(format_scalar(source.constants[name]), raw.n_rows), ()
     if name in source.columns and source.columns[name] is None:
         return _number_rows(raw.n_rows, field, prefix), ()
-    names = _names(source.columns[name]) if name in source.columns else (name,)
-    names = tuple(n for n in names if n in raw.columns)
+    names = tuple(n for n in names_of_column(source, name) if n in raw.columns)
     if not names:
         return None
     texts, written = _coalesce([raw.columns[n] for n in names], source.missing)
     if name in source.values:
-        texts = _translate(texts, source.values[name], source, field)
+        texts = _translate(texts, written, source, field)
     return TextColumn(texts, written, text_format), names
+
+
+def names_of_column(source: TableSource, name: str) -> tuple[str, ...]:
+    """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""
+    return _names(source.columns[name]) if name in source.columns else (name,)
 
 
 def format_scalar(value: object) -> str:
@@ -200,28 +207,46 @@ def _number_rows(n_rows: int, field: Field, prefix: str) -> TextColumn:
     return TextColumn(values, values, TextFormat())
 
 
+def clean_texts(texts: pa.Array) -> pa.Array:
+    """Texts in one Unicode form, one blank where several stand, and none around them; what needs no change is kept."""
+    if not pc.any(pc.match_substring_regex(texts, UNCLEAN)).as_py():
+        return texts
+    encoded = texts.dictionary_encode()
+    cleaned = [clean_text(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(cleaned, pa.string()).take(encoded.indices)
+
+
+def clean_text(text: str) -> str:
+    """One text as `clean_texts`; signs without width are left out."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(WITHOUT_WIDTH).split())
+
+
 def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
     """First text that is not missing, and what stands there; missing texts become null."""
-    known = pa.array([text for text in missing if text], pa.string())
-    filled = []
-    for values in columns:
-        is_missing = pc.match_substring_regex(values, BLANK)
-        if len(known):
-            is_missing = pc.or_(is_missing, pc.is_in(values, value_set=known))
-        filled.append(pc.if_else(is_missing, pa.scalar(None, pa.string()), values))
+    known = pa.array(["", *map(clean_text, missing)], pa.string())
+    cleaned = [clean_texts(values) for values in columns]
+    filled = [pc.if_else(pc.is_in(c, value_set=known), pa.scalar(None, pa.string()), c) for c in cleaned]
     if len(filled) == 1:
         return filled[0], columns[0]
-    texts = pc.coalesce(*filled)
-    return texts, texts.fill_null("")
+    return pc.coalesce(*filled), pc.coalesce(
+        *(
+            pc.if_else(pc.is_null(texts), texts, values)
+            for texts, values in zip(filled, columns, strict=True)
+        ),
+        columns[0],
+    )
 
 
-def _translate(texts: pa.Array, values: Mapping[str, object], source: TableSource, field: Field) -> pa.Array:
-    """The file's values in our words; a value that the mapping does not name stays as it is."""
-    encoded = texts.dictionary_encode()
+def _translate(texts: pa.Array, written: pa.Array, source: TableSource, field: Field) -> pa.Array:
+    """The file's values in our words, the empty cell among them; a value that the mapping does not name stays."""
     mark = source.decimal if field.type in ("number", "integer") else "."
     known = {
-        theirs: None if ours is None else format_scalar(ours).replace(".", mark)
-        for theirs, ours in values.items()
+        clean_text(theirs): None if ours is None else format_scalar(ours).replace(".", mark)
+        for theirs, ours in source.values[field.name].items()
     }
+    if known.get("") is not None:
+        is_empty = pc.and_(pc.is_null(texts), pc.equal(clean_texts(written), ""))
+        texts = pc.if_else(is_empty, "", texts)
+    encoded = texts.dictionary_encode()
     translated = [known.get(text, text) for text in encoded.dictionary.to_pylist()]
     return pa.array(translated, pa.string()).take(encoded.indices)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from prrt_outcomes.errors import suggest
-from prrt_outcomes.tables.parse import MISSING_WORDS, CellFaults, find_faults, list_cells
+from prrt_outcomes.tables.codes import MISSING_WORDS, advise_values, format_values, guess_code
+from prrt_outcomes.tables.parse import CellFaults, find_faults, list_cells
 from prrt_outcomes.tables.schema import Field, load_schema
 
 NO_CODE = "not in the list of codes"
@@ -64,7 +64,9 @@ def _apply_rules(
     if low is not None:
         yield values < low, "out of range", allowed, "error"
     if field.required and failed is not None:
-        yield values.isna() & ~failed, "empty", f"a value: {field.description}", "error"
+        empty = format_values(field.name, {"": "..."})
+        code = f"; where an empty cell means a code: {empty} in study.yaml" if field.codes else ""
+        yield values.isna() & ~failed, "empty", f"a value: {field.description}{code}", "error"
     if field.pattern:
         expected = "a name of small letters, digits and _ that begins with a letter"
         yield (
@@ -107,10 +109,11 @@ def _range(field: Field, low: float | str | None, high: float | str | None) -> s
 
 def _suggest_codes(field: Field, found: Sequence[str]) -> list[str]:
     """Allowed codes for each cell, led by the one that was probably meant, and what to do if it means missing."""
-    codes = [str(code) for code in field.codes]
+    advice = advise_values(field, found)
     wanted = {}
     for value in set(found):
-        wanted[value] = suggest(value.strip().replace(" ", "_"), codes, f"one of {', '.join(codes)}")
+        near = guess_code(field, value)
+        wanted[value] = f"did you mean {near}? {advice}" if near else advice
         if value.strip().lower() in MISSING_WORDS:
             wanted[value] += f"; list {value.strip()} under missing in study.yaml if it means missing"
     return [wanted[value] for value in found]

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem, shorten
+from prrt_outcomes.tables.codes import MISSING_WORDS, advise_values
 from prrt_outcomes.tables.frames import DTYPES
 from prrt_outcomes.tables.schema import Field, load_schema
 
@@ -78,9 +79,6 @@ FALSE = ("false", "no", "0", "0.0")
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
-MISSING_WORDS = frozenset(
-    {"na", "n/a", "nan", "null", "none", ".", "-", "[not available]", "#n/a", "missing"}
-)
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
 
@@ -102,7 +100,7 @@ def parse_texts(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     expected, which texts) for each kind of fault.
     """
     if field.type in ("string", "code"):
-        return _parse_strings(texts, field)
+        return _strings(texts), []
     trimmed = pc.utf8_trim_whitespace(texts)
     if field.type in ("integer", "number"):
         return _parse_numbers(trimmed, field, text_format)
@@ -117,16 +115,6 @@ def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
 
 def _strings(texts: pa.Array) -> pd.Series:
     return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=pd.StringDtype("python"))
-
-
-def _parse_strings(texts: pa.Array, field: Field) -> tuple[pd.Series, list[Faulty]]:
-    """Text as it stands; a name that carries blanks would be another name to every other table."""
-    values = _strings(texts)
-    if field.type == "code" or not field.required:
-        return values, []
-    padded = _matches(texts, r"^\s|\s$")
-    expected = "the same text without blanks before or after it"
-    return values.mask(padded), [("blanks around the text", expected, padded)]
 
 
 def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
@@ -268,7 +256,9 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
         if len(positions):
             bad |= is_faulty
             written = column.written.take(positions).to_pylist()
-            wanted = [f"{expected}{_hint_missing(text)}" for text in written]
+            is_code = bool(field.codes or field.words) or field.type == "boolean"
+            rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
+            wanted = [f"{rule}{_hint_missing(text)}" for text in written]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 

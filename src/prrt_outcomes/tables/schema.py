@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,22 @@ import yaml
 from prrt_outcomes.fingerprint import find_home
 
 KINDS = ("input", "derived", "results")
+
+
+@dataclass(frozen=True)
+class DoubtfulCodes:
+    """Codes that a file probably means otherwise; the study says which with ``values`` for each of them.
+
+    column : pattern of the file's column; empty where the codes alone tell
+    present, absent : a code that stands in the column and one that does not, or None
+    values : what each code probably means
+    """
+
+    problem: str
+    values: Mapping[int, int]
+    column: str = ""
+    present: int | None = None
+    absent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,8 @@ class Field:
     plausible : bounds beyond which a value is a warning, or None
     pattern : regular expression that the whole text must match, or None
     key_default : value that fills an absent key column, or None
+    words : for each code the words that files have for it
+    doubtful : codes that need the consent of the study
     """
 
     name: str
@@ -41,6 +60,8 @@ class Field:
     plausible: tuple[float, float] | None = None
     pattern: str | None = None
     key_default: str | int | None = None
+    words: Mapping[str, tuple[str, ...]] | None = None
+    doubtful: tuple[DoubtfulCodes, ...] = ()
 
     def label(self, code: object) -> str:
         """Words of a code for a reader; a value that is no code, such as a name from a study file, as text."""
@@ -157,4 +178,6 @@ def _read_field(raw: dict) -> Field:
         plausible=(bounds["minimum"], bounds["maximum"]) if bounds else None,
         pattern=None if kind == "partial" else constraints.get("pattern"),
         key_default=raw.get("keyDefault"),
+        words={code: tuple(words) for code, words in raw.get("words", {}).items()},
+        doubtful=tuple(DoubtfulCodes(**rule) for rule in raw.get("doubtful", ())),
     )

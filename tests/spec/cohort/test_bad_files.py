@@ -39,7 +39,7 @@ b'Patient_ID,sex\nP1,male\nP2,male\n'                        | 1    | patient_id
 b'Dear all\nplease find the table attached\n'                | 1    | patient_id | a required column is missing
 b'patient_id,sex\nP1,male\nP2,male\nP1,female\n'             | 4    | patient_id | duplicate key
 b'patient_id,sex\nP1,male\nP2,male\n,female\n'               | 4    | patient_id | empty
-b'patient_id,sex\nP1,male\n P2,male\nP2,male\n'              | 3    | patient_id | blanks around the text
+b'patient_id,sex\nP1,male\n P2,male\nP2,male\n'              | 4    | patient_id | duplicate key
 b'patient_id,centre_id\nP1,all\nP2,c\n'                      | 2    | centre_id  | reserved name
 b'patient_id,sex\nP1,Male\nP2,fem\nP3,x,y\nP2,male\n'        | 2//3//4//5 | sex//sex////patient_id | not in the list of codes//not in the list of codes//the row has too many or too few fields//duplicate key
 """

@@ -55,7 +55,7 @@ def test_print_is_short_and_the_file_is_whole(study, tmp_path, capsys):
     rows = "".join(f"q{number},femle,1\n" for number in range(100))
     (study / "p.csv").write_text(PATIENTS + rows)
     assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().out.count("femle") == 5
+    assert capsys.readouterr().out.count(" femle ") == 5
     assert sum(row["column"] == "sex" for row in written(tmp_path / "out")) == 100
 
 

@@ -68,6 +68,12 @@ def find_confirmations(scans: pd.DataFrame, settings: ResponseSettings) -> pd.Se
     return confirmed
 
 
+def find_less_after_complete(scans: pd.DataFrame) -> pd.Series:
+    """Counted scans with a PR, MR, SD or NON-CR/NON-PD after a CR: what came back after a CR is PD, or no CR was."""
+    response = scans["overall_response"]
+    return response.between(PR, NON_CR_NON_PD) & (count_before(scans["course"], response == CR) > 0)
+
+
 def derive_best_responses(
     scans: pd.DataFrame, courses: pd.DataFrame, settings: ResponseSettings, *, confirmed: bool
 ) -> pd.DataFrame:
@@ -84,7 +90,7 @@ def derive_best_responses(
     DataFrame
         one row a course: the columns of the scan that first showed the best response (empty: none did), response
         (code), confirmation_date (of a response that had to be confirmed), why (key of `REASONS`),
-        complete_then_partial (a PR follows a CR: it contradicts the rules and is shown, never resolved).
+        complete_then_partial (less than a CR follows one: it contradicts the rules and is shown, never resolved).
 
     Notes
     -----
@@ -116,9 +122,8 @@ def derive_best_responses(
     best = scans.loc[shown].set_index("course").reindex(courses.index)
     unseen = np.where(courses["followed"], AFTER_NEW_THERAPY, NOT_ASSESSED)
     known = best["why"].fillna(pd.Series(unseen, index=best.index)).astype(int)
-    contradicts = (response == PR) & (count_before(course, response == CR) > 0)
     return best.assign(
         response=best["response"].fillna(NE).astype(np.int8),
         why=pd.Categorical.from_codes(known.tolist(), dtype=pd.CategoricalDtype(list(REASONS))),
-        complete_then_partial=best.index.isin(course[contradicts]),
+        complete_then_partial=best.index.isin(course[find_less_after_complete(scans)]),
     )

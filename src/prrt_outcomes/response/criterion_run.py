@@ -193,7 +193,7 @@ def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     """Table `best_responses` under one criterion: one row a treated patient, period and reader.
 
     Columns beyond the contract: `confirmation_date` (the confirming scan; from it on a patient is a responder
-    where confirmation is asked), `complete_then_partial` (a PR follows a CR: to be looked at), `reason`, the
+    where confirmation is asked), `complete_then_partial` (less than a CR follows one), `reason`, the
     dates of the first response (`confirmed`: of the first that was confirmed), its confirmation, the first
     progression and the first new anticancer therapy, and `primary_reader`.
     """

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
-from prrt_outcomes.response.codes import BASELINE, NE, PRIOR, TARGET
+from prrt_outcomes.response.best import find_less_after_complete
+from prrt_outcomes.response.codes import BASELINE, NE, PRIOR, RESPONSES, TARGET
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
 from prrt_outcomes.response.lesions import fill_lesions
 from prrt_outcomes.response.readers import find_first_reader
@@ -59,10 +60,10 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
         own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
         frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
         frames += _list_target_rules(run)
-    for run in runs:
-        best = run.best[False].rename_axis("course").reset_index()
-        contradicting = best[best["complete_then_partial"]].drop(columns="date")
-        frames.append(_list(run, contradicting, "a partial response follows a complete one"))
+        counted = run.scans[run.scans["counted"]]
+        less = counted[find_less_after_complete(counted)]
+        words = less["overall_response"].map(dict(enumerate(RESPONSES)))
+        frames.append(_list(run, less, words + " after a complete response"))
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
     keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]

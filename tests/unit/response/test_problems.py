@@ -20,3 +20,36 @@ def test_what_a_radiologist_should_look_at_is_listed(build, make_study):
         "T1 has a negative diameter": "not_evaluable",
     }
     assert out["attrition"].set_index("reason").loc["no assessment could be evaluated", "n_lost"] == 1
+
+
+def test_less_than_a_complete_response_after_one_is_flagged_at_its_scan(build, make_study):
+    assessments = "patient_id,assessment_date,reader,reported_response\n" + "".join(
+        f"{patient},2020-0{month}-01,local,{response}\n"
+        for patient, course in {
+            "A": ("CR", "SD"),
+            "B": ("CR", "NE", "PR", "MR"),
+            "C": ("CR", "NON-CR/NON-PD"),
+            "D": ("PR", "CR", "CR"),
+            "E": ("CR", "PD", "SD"),
+        }.items()
+        for month, response in enumerate(course, start=3)
+    )
+    periods = "patient_id,period,first_cycle\n" + "".join(f"{p},1,2020-01-10\n" for p in "ABCDE")
+    nothing = "patient_id,assessment_date,lesion_id,longest_mm\n"
+    out = run(build(nothing, periods, assessments), make_study())
+    rows = out["response_warnings"]
+    found = zip(rows["patient_id"], rows["assessment_date"].dt.month, rows["problem"], strict=True)
+    assert list(found) == [
+        ("A", 4, "SD after a complete response"),
+        ("B", 5, "PR after a complete response"),
+        ("B", 6, "MR after a complete response"),
+        ("C", 4, "NON-CR/NON-PD after a complete response"),
+    ]
+    best = out["best_responses"].drop_duplicates("patient_id").set_index("patient_id")
+    assert best["complete_then_partial"].to_dict() == {
+        "A": True,
+        "B": True,
+        "C": True,
+        "D": False,
+        "E": False,
+    }

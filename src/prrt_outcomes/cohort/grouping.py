@@ -12,9 +12,12 @@ from prrt_outcomes.cohort.levels import GROUP_OF_TYPE, UNKNOWN, WHOLE
 from prrt_outcomes.tables.schema import load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from prrt_outcomes.study.model import Study
 
 
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
@@ -44,20 +47,30 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
 
 
 def choose_reference(group: pd.Series, wanted: str | None) -> str | None:
-    """Reference level of a grouping, as `choose_reference_level`; `unknown` is none."""
-    return choose_reference_level(group[group.ne(UNKNOWN)].value_counts(sort=False), wanted)
-
-
-def choose_reference_level(sizes: pd.Series, wanted: str | None) -> str | None:
-    """Reference among levels of known size: the wanted one where it occurs, else the largest, ties in order.
-
-    sizes : number of patients by level, levels in schema order
-    wanted : level that the study names (`analysis.reference`), or None
-    """
+    """Reference level of a grouping: the wanted one where it occurs, else the largest, ties in order; not `unknown`."""
+    sizes = group[group.ne(UNKNOWN)].value_counts(sort=False)
     occurring = sizes[sizes > 0]
     if wanted is not None and str(wanted) in occurring.index:
         return str(wanted)
     return None if occurring.empty else str(occurring.idxmax())
+
+
+def fix_references(study: Study, patients: pd.DataFrame) -> Study:
+    """The study with a reference level for every grouping, covariate and effect, so that all results share them.
+
+    patients : all patients of the analysis set; columns that it does not have are left out
+    """
+    analysis = study.analysis
+    effects = () if analysis.subgroups is None else (analysis.subgroups.effect,)
+    names = dict.fromkeys((*analysis.group_by, *analysis.covariates, *effects))
+    wanted = analysis.reference
+    found = {
+        name: choose_reference(compute_group(patients, name), wanted.get(name))
+        for name in names
+        if name in patients.columns and patients[name].dtype != "float64"
+    }
+    references = {name: level for name, level in found.items() if level is not None}
+    return study.model_copy(update={"analysis": analysis.model_copy(update={"reference": references})})
 
 
 def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
@@ -79,18 +92,52 @@ def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFra
     return pd.DataFrame(columns, index=frame.index)
 
 
-def choose_references(covariates: pd.DataFrame, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Reference level of each categorical covariate, as `choose_reference`."""
+def select_comparable(
+    covariates: pd.DataFrame, references: Mapping[str, str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Covariates that a model of the complete rows can hold, with the references of the categories among them.
+
+    covariates : columns of `derive_covariates`
+    references : reference level by name
+    Left out are a covariate with one value in the complete rows and a category whose reference nobody has there.
+    A row in which any covariate is missing is missing in all that are kept.
+    """
+    is_complete = covariates.notna().all(axis=1)
+    complete = covariates.loc[is_complete]
+    categories = map(str, complete.select_dtypes(exclude="number").columns)
+    own = {name: references[name] for name in categories if name in references}
+    held = [name for name in complete if name not in own or complete[name].eq(own[name]).any()]
+    kept = [name for name in held if complete[name].nunique() > 1]
+    return covariates[kept].where(is_complete), {name: own[name] for name in kept if name in own}
+
+
+def list_levels(covariates: pd.DataFrame, references: Mapping[str, str], event: ArrayLike) -> pd.DataFrame:
+    """Every coefficient asked of a model: term, level (empty for a number), reference, and n and n_events of the level.
+
+    covariates, references : as `select_comparable`
+    event : whether each row of `covariates` had the event; rows are counted where all covariates are known
+    """
     import pandas as pd
 
-    references = {}
-    for name in covariates.columns:
-        if isinstance(covariates[name].dtype, pd.CategoricalDtype):
-            complete = covariates.loc[covariates.notna().all(axis=1), name].cat.remove_unused_categories()
-            level = choose_reference(complete, wanted.get(name))
-            if level is not None:
-                references[name] = level
-    return references
+    complete = covariates.notna().all(axis=1)
+    happened = pd.Series(event, index=covariates.index)
+    asked = []
+    for name, values in covariates.loc[complete].items():
+        is_number = pd.api.types.is_numeric_dtype(values)
+        reference = "" if is_number else references.get(str(name), "")
+        levels: Iterable = () if is_number else values.astype("category").cat.categories
+        for level in [str(level) for level in levels if level != reference] or [""]:
+            members = values.index[values.eq(level)] if level else values.index
+            row = {"term": name, "level": level, "reference": reference, "n": len(members)}
+            asked.append(row | {"n_events": int(happened.loc[members].to_numpy().sum())})
+    return pd.DataFrame(asked)
+
+
+def add_absent_levels(table: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
+    """Coefficients of a model, `table`, with a row of status `not_estimable` for each of `asked` that it lacks."""
+    found = table.drop(columns=["reference", "n", "n_events"], errors="ignore")
+    joined = asked.merge(found, on=["term", "level"], how="left")
+    return joined.assign(status=joined["status"].fillna("not_estimable"))
 
 
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from prrt_outcomes.cohort.chronology import (
 from prrt_outcomes.cohort.consistency import check_consistency, check_references, find_missing_parents
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
-from prrt_outcomes.cohort.settings import check_level_counts
+from prrt_outcomes.cohort.settings import check_level_counts, check_reference_levels
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, study_problem, suggest
@@ -93,6 +93,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     problems += check_level_counts(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
+    problems += check_reference_levels(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost
     lines = {name: table.lines for name, table in read.items()}
     return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), lines)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
@@ -74,6 +75,18 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
     return problems
 
 
+def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem]:
+    """Find reference levels that nobody has, among the columns of typed `patients`; other checks find the rest."""
+    problems = []
+    for name, level in study.analysis.reference.items():
+        if name in patients:
+            known = [str(found) for found in compute_group(patients, name).cat.categories if found != UNKNOWN]
+            if level not in known:
+                problem, expected = "no patient has this level", _suggest(level, known, "levels")
+                problems.append(study_problem(f"analysis.reference.{name}", level, problem, expected))
+    return problems
+
+
 def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
     """Groupings, covariates, strata and reference levels name columns of patients."""
     analysis = study.analysis
@@ -97,7 +110,8 @@ def _check_controls(study: Study, columns: dict[str, Field]) -> Iterator[Problem
             place = f"controls.{index}.within.{name}"
             yield from _check_name(place, name, columns, LEVELLED_TYPES)
             for position, level in enumerate(levels):
-                yield from _check_level(f"{place}.{position}", name, level, columns)
+                if level != UNKNOWN:
+                    yield from _check_level(f"{place}.{position}", name, level, columns)
         for position, name in enumerate(getattr(control, "covariates", ())):
             yield from _check_name(f"controls.{index}.covariates.{position}", name, columns, COVARIATE_TYPES)
 
@@ -137,8 +151,8 @@ def _check_name(place: str, name: str, columns: dict[str, Field], types: Sequenc
 
 def _check_level(place: str, name: str, level: str, columns: dict[str, Field]) -> Iterator[Problem]:
     """The level is one that the column can have, where the schema fixes them."""
-    known = tuple(map(str, columns[name].codes)) if name in columns else ()
-    if known and level not in (*known, UNKNOWN):
+    known = tuple(str(code) for code in columns[name].codes if code != UNKNOWN) if name in columns else ()
+    if known and level not in known:
         problem = f"{name} has no level of this name"
         yield study_problem(place, level, problem, _suggest(level, known, "levels"))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 
@@ -34,7 +34,6 @@ def summarise_predictors(
     term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
     hazard_ratio_high, p_value, status. None without a covariate that varies.
     """
-    references = choose_references(covariates, settings.reference)
     varying = covariates.loc[:, covariates.nunique() > 1]
     if not len(varying.columns) or varying.dropna().empty:
         return None
@@ -48,14 +47,13 @@ def summarise_predictors(
         time = np.minimum(end, rows.time_months)
         usable = time > rows.entry
         own = varying.loc[usable].reset_index(drop=True)
-        complete = own.dropna()
-        kept = [name for name in own.columns if complete[name].nunique() > 1]
-        if not kept:
+        comparable, references = select_comparable(own, settings.reference)
+        if not len(comparable.columns):
             continue
-        known = {k: v for k, v in references.items() if k in kept and v in set(complete[k].astype(str))}
         data = replace(rows, time_months=time, event=event).select(usable).data
-        fit = fit_cox(data, own[kept], references=known, confidence=settings.confidence.level)
-        parts.append(fit.table.assign(outcome=outcome))
+        fit = fit_cox(data, comparable, references=references, confidence=settings.confidence.level)
+        asked = list_levels(own, settings.reference, data.event == 1)
+        parts.append(add_absent_levels(fit.table, asked).assign(outcome=outcome))
     if not parts:
         return None
     return pd.concat(parts, ignore_index=True).rename(columns=RATIO_COLUMNS).drop(columns="z")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
+from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.responders.bias import summarise_bias
 from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
 from prrt_outcomes.responders.curves import summarise_responder_curves
@@ -57,6 +58,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         return derive_skipped_tables(
             "responders", OUTPUTS, "no responses by scan: who responds when is not known"
         )
+    study = fix_references(study, tables["analysis_set"])
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     for position, criterion in enumerate(study.response.criterion_names):

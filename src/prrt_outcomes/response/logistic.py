@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.response.codes import OBJECTIVE
 from prrt_outcomes.statistics.cox_result import compute_ratio
 from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
@@ -26,7 +26,7 @@ def summarise_response_models(
     ----------
     best : rows of `best_responses` of the primary reader and the initial period
     covariates : one row a row of `best`, numbers and categories; missing values are left out (complete cases)
-    references : wanted reference level by covariate
+    references : reference level by covariate
 
     Returns
     -------
@@ -39,8 +39,9 @@ def summarise_response_models(
         event = part["best_response"].isin(OBJECTIVE).to_numpy(dtype=float)
         own = covariates.loc[part.index]
         plans = [("univariable", [name]) for name in own.columns]
-        if own.shape[1] > 1:
-            plans.append(("multivariable", list(own.columns)))
+        together = list(own.columns[own.nunique() > 1])
+        if len(together) > 1:
+            plans.append(("multivariable", together))
         for model, names in plans:
             table = fit_response_model(event, own[names], references, level=level)
             table["model"] = model + table.pop("suffix")
@@ -67,37 +68,33 @@ def fit_response_model(
     `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear columns),
     `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer outcome.
     """
-    used = choose_references(covariates, references)
-    design = derive_design_matrix(covariates, references=used)
-    y = event[design.complete]
+    y = event[covariates.notna().all(axis=1)]
     n, events = len(y), int(y.sum())
+    asked = list_levels(covariates, references, event).drop(columns="n_events")
+    asked = asked.assign(n=n, events=events, suffix="")
+    if min(events, n - events) == 0:
+        return _fill(asked, None, level, "too_few" if n == 0 or events == n else "no_events")
+    comparable, used = select_comparable(covariates, references)
+    if not len(comparable.columns):
+        return _fill(asked, None, level, "not_estimable")
+    design = derive_design_matrix(comparable, references=used)
     head = pd.DataFrame(
-        {
-            "term": [c.term for c in design.columns],
-            "level": [c.level for c in design.columns],
-            "reference": [c.reference for c in design.columns],
-            "n": n,
-            "events": events,
-            "suffix": "",
-        }
+        {"term": [c.term for c in design.columns], "level": [c.level for c in design.columns]}
     )
     full = np.column_stack([np.ones(n), design.matrix])
-    if min(events, n - events) == 0:
-        return _fill(head, None, level, "too_few" if n == 0 or events == n else "no_events")
     if np.linalg.matrix_rank(full) < full.shape[1]:
-        return _fill(head, None, level, "not_estimable")
+        return _fill(asked, None, level, "not_estimable")
     few = min(events, n - events) < EVENTS_A_PARAMETER * design.matrix.shape[1]
     if _is_separated(design.matrix, y):
         status, plain = "separation", None
     else:
         status, plain = ("few_events" if few else "ok"), _fit_plain(full, y)
-    table = _fill(head, plain, level, status)
+    table = add_absent_levels(_fill(head, plain, level, status), asked)
     if status == "ok":
         return table
     firth = _fit_firth(design.matrix, y, level)
-    penalised = _fill(
-        head.assign(suffix="_firth"), firth, level, "ok" if firth is not None else "not_converged"
-    )
+    penalised = _fill(head, firth, level, "ok" if firth is not None else "not_converged")
+    penalised = add_absent_levels(penalised, asked.assign(suffix="_firth"))
     return pd.concat([table, penalised], ignore_index=True)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import UNKNOWN, choose_reference_level, derive_tumour_group
+from prrt_outcomes.cohort.grouping import UNKNOWN, derive_tumour_group
 from prrt_outcomes.response.codes import COMPOSITES, RESPONSES
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson, compute_proportion_difference
 
@@ -99,7 +99,7 @@ def summarise_rate_differences(
     Parameters
     ----------
     rates : table `response_rates`
-    references : wanted reference level by grouping; else the largest group, ties in the order of the levels
+    references : reference level by grouping; nothing is compared where nobody has it
 
     Returns
     -------
@@ -113,9 +113,9 @@ def summarise_rate_differences(
         ["criterion", "confirmed", "group_by"], sort=False
     ):
         sizes = part.drop_duplicates("group").set_index("group")["total"]
-        if len(sizes) < 2:
+        reference = references.get(str(group_by))
+        if len(sizes) < 2 or reference not in sizes.index:
             continue
-        reference = choose_reference_level(sizes, references.get(str(group_by)))
         counts = part.set_index(["group", "category"])[["n", "total"]]
         for group in [level for level in sizes.index if level != reference]:
             for category in COMPOSITES:

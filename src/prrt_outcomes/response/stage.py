@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
-from prrt_outcomes.cohort.grouping import compute_group, derive_covariates
+from prrt_outcomes.cohort.grouping import compute_group, derive_covariates, fix_references
 from prrt_outcomes.response.agreement import (
     filter_disagreements,
     pair_criteria,
@@ -116,7 +116,10 @@ def _summarise(
         for table in (out["responses"], out["best_responses"])
     )
     names = tuple(dict.fromkeys((*analysis.group_by, *analysis.covariates)))
-    known = derive_baseline_columns(best, tables["patients"], tables["treatment_periods"], names)
+    sources = (tables["patients"], tables["treatment_periods"], names)
+    everybody = derive_baseline_columns(tables["patients"].assign(period=1), *sources)
+    references = fix_references(study, everybody).analysis.reference
+    known = derive_baseline_columns(best, *sources)
     best = best.assign(**{name: compute_group(known, name) for name in analysis.group_by})
     covariates = derive_covariates(known, analysis.covariates)
     rates = summarise_response_rates(best, analysis.group_by, level=level)
@@ -126,8 +129,8 @@ def _summarise(
     pairs += [pair for run in by_size[:1] for pair in pair_readers(run)]
     return {
         "response_rates": rates,
-        "response_differences": summarise_rate_differences(rates, analysis.reference, level=level),
-        "response_model": summarise_response_models(best, covariates, analysis.reference, level=level),
+        "response_differences": summarise_rate_differences(rates, references, level=level),
+        "response_model": summarise_response_models(best, covariates, references, level=level),
         "response_concordance": summarise_concordance(pairs, level=level),
         "response_disagreements": filter_disagreements(pairs),
         "waterfall": summarise_waterfall(chosen, best[~best["confirmed"]], analysis.group_by),

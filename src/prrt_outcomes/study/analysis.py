@@ -71,7 +71,7 @@ class AnalysisSettings(Section):
     covariates: DistinctColumns = ("age_years", "sex", "tumour_group", "grade")
     """Covariates of the Cox models."""
     reference: dict[Name, str] = Field(default_factory=dict)
-    """Reference level of a grouping or covariate; else the most frequent, ties in schema order."""
+    """Reference level of a grouping or covariate; else the most frequent in all patients, ties in schema order."""
     strata: DistinctColumns = ()
     """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
     subgroups: SubgroupSettings | None = None

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import WHOLE, choose_references, compute_group
+from prrt_outcomes.cohort.grouping import (
+    WHOLE,
+    add_absent_levels,
+    compute_group,
+    list_levels,
+    select_comparable,
+)
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test, fit_cumulative_incidence
 from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 from prrt_outcomes.statistics.risk_table import compute_risk_table
@@ -85,14 +91,16 @@ def _test_groups(rows: EndpointRows, group: pd.Series, code: int) -> dict:
 def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:
     covariates = rows.derive_covariates(settings.covariates)
     varying = covariates.loc[:, covariates.nunique() > 1]
-    if varying.dropna().empty or not len(varying.columns):
+    comparable, references = select_comparable(varying, settings.reference)
+    if not len(comparable.columns):
         return None
     fit = fit_fine_gray(
         rows.data,
-        varying,
-        references=choose_references(varying, settings.reference),
+        comparable,
+        references=references,
         cause=code,
         confidence=settings.confidence.level,
     )
-    table = fit.table.rename(columns=RATIO_COLUMNS)
+    table = add_absent_levels(fit.table, list_levels(varying, settings.reference, rows.event == code))
+    table = table.rename(columns=RATIO_COLUMNS)
     return table[["term", "level", "reference", *RATIO, "status"]]

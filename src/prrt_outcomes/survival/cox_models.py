@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_diagnostics import (
     GLOBAL,
@@ -68,16 +68,21 @@ def summarise_cox_models(
     yield "cox", _tabulate_constant(rows, every[constant])
     varying = every.drop(columns=constant)
     for model, label, covariates, strata in _plan(rows, varying, settings):
-        if covariates.dropna().empty:
+        asked = list_levels(covariates, settings.reference, rows.event == 1)
+        comparable, references = select_comparable(covariates, settings.reference)
+        if not len(comparable.columns):
             continue
-        fit = fit_cox(**_model_input(rows, covariates, strata, settings))
-        yield "cox", _tabulate_coefficients(fit.table, model)
+        data = rows.cause_specific if strata is None else replace(rows.cause_specific, strata=strata)
+        model_input: dict = {"references": references, "confidence": settings.confidence.level}
+        fit = fit_cox(data, comparable, **model_input)
+        yield "cox", _tabulate_coefficients(add_absent_levels(fit.table, asked), model)
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
-        yield "cox_fit", _tabulate_fit(fit, label)
+        is_whole = len(comparable.columns) == len(covariates.columns)
+        yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")
         few_enough = len(fit.table) <= min(MOST_PENALISED, fit.rows.n_events - 1)
         if fit.status in ("separation", "few_events") and few_enough:
-            penalised = fit_firth_cox(**_model_input(rows, covariates, strata, settings))
-            yield "cox", _tabulate_coefficients(penalised.table, f"{model}_firth")
+            penalised = fit_firth_cox(data, comparable, **model_input).table
+            yield "cox", _tabulate_coefficients(add_absent_levels(penalised, asked), f"{model}_firth")
     together = [name for name in settings.covariates if name in varying.columns]
     yield "cox", summarise_imputed_model(rows, varying[together], settings)
 
@@ -95,18 +100,6 @@ def _plan(
     if inner and settings.strata:
         strata = rows.derive_strata(settings.strata)
         yield "multivariable_stratified", "multivariable_stratified", varying[inner], strata
-
-
-def _model_input(
-    rows: EndpointRows, covariates: pd.DataFrame, strata: pd.DataFrame | None, settings: AnalysisSettings
-) -> dict:
-    data = rows.cause_specific
-    return {
-        "data": data if strata is None else replace(data, strata=strata),
-        "covariates": covariates,
-        "references": choose_references(covariates, settings.reference),
-        "confidence": settings.confidence.level,
-    }
 
 
 def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataFrame:
@@ -136,9 +129,9 @@ def _tabulate_diagnostics(fit: CoxResult, model: str) -> pd.DataFrame:
     return table[["term", "statistic", "df", "p_value", "status"]].assign(model=model)
 
 
-def _tabulate_fit(fit: CoxResult, label: str) -> pd.DataFrame:
-    row = {"model": label, "n": fit.rows.n, "events": fit.rows.n_events, "ties": "efron"}
-    row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood", "status")}
+def _tabulate_fit(fit: CoxResult, label: str, status: str) -> pd.DataFrame:
+    row = {"model": label, "n": fit.rows.n, "events": fit.rows.n_events, "ties": "efron", "status": status}
+    row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood")}
     return pd.DataFrame([row | {"concordance": compute_cox_concordance(fit)}])
 
 
@@ -159,10 +152,10 @@ def summarise_imputed_model(
         return None
     event = (rows.event == 1).astype(float)
     auxiliary = np.column_stack([event, compute_cumulative_hazard(rows)])
-    references = {"references": choose_references(covariates, settings.reference)}
     seed = settings.bootstrap.seed
     completed = impute_chained(covariates.reset_index(drop=True), auxiliary, sets=sets, seed=seed)
-    fits = [fit_cox(**(_model_input(rows, frame, None, settings) | references)) for frame in completed]
+    comparable, references = select_comparable(completed[0], settings.reference)
+    fits = [fit_cox(rows.cause_specific, frame[[*comparable]], references=references) for frame in completed]
     first = fits[0].table
     names = ["term", "level"]
     alike = all(fit.status in ("ok", "few_events") and fit.table[names].equals(first[names]) for fit in fits)

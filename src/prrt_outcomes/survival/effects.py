@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_references
+from prrt_outcomes.cohort.grouping import select_comparable
 from prrt_outcomes.statistics.cox_diagnostics import summarise_proportional_hazards
 from prrt_outcomes.statistics.hazard_ratios import (
     fit_piecewise_hazard_ratio,
@@ -27,16 +27,16 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     that the ratio is the same in all periods and the proportional-hazards test of the single model; None with fewer
     than two groups or no milestone between events.
     """
-    groups = rows.derive_covariates((group_by,))
+    groups, references = select_comparable(rows.derive_covariates((group_by,)), settings.reference)
     happened = rows.time_months[rows.event == 1]
     cuts = [m for m in settings.milestones_months if len(happened) and happened.min() <= m < happened.max()]
-    if groups[group_by].nunique() < 2 or not cuts:
+    if not len(groups.columns) or not cuts:
         return None
     fit = fit_piecewise_hazard_ratio(
         rows.cause_specific,
         groups[group_by],
         cuts,
-        references=choose_references(groups, settings.reference),
+        references=references,
         confidence=settings.confidence.level,
     )
     proportional = summarise_proportional_hazards(fit.single)["p_value"].iloc[-1]
@@ -59,15 +59,15 @@ def summarise_subgroups(rows: EndpointRows, settings: AnalysisSettings) -> pd.Da
     wanted = settings.subgroups
     if wanted is None or wanted.effect not in rows.frame.columns:
         return None
-    effect = rows.derive_covariates((wanted.effect,))
+    effect, references = select_comparable(rows.derive_covariates((wanted.effect,)), settings.reference)
     within = rows.derive_covariates(wanted.within)
-    if effect[wanted.effect].nunique() < 2 or not len(within.columns):
+    if not len(effect.columns) or not len(within.columns):
         return None
     found = summarise_subgroup_hazard_ratios(
         rows.cause_specific,
         effect[wanted.effect],
         within.loc[:, within.nunique() > 1],
-        reference=choose_references(effect, settings.reference).get(wanted.effect),
+        reference=references.get(wanted.effect),
         confidence=settings.confidence.level,
     )
     table = found.rename(columns=RATIO_COLUMNS | {"n_rows": "n"})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
+from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.curves import describe_median, fit_curve
@@ -92,12 +92,12 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
 def _fit_ratios(
     rows: EndpointRows, group: pd.Series, group_by: str, settings: AnalysisSettings
 ) -> pd.DataFrame | None:
-    """Hazard ratios of a univariable Cox model, one row a level; None with fewer than two known groups."""
+    """Hazard ratios of a univariable Cox model, one row a level; None without two groups or without the reference."""
     known = select_known(rows, group)
-    if known is None:
+    reference = settings.reference.get(group_by)
+    if known is None or reference not in known[1].cat.categories:
         return None
     part, members = known
-    reference = choose_reference(group, settings.reference.get(group_by))
     fit = fit_cox(
         part.cause_specific,
         pd.DataFrame({group_by: members.cat.set_categories(members.cat.categories, ordered=False)}),

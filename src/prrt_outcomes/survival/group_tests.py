@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import choose_reference, compute_group
+from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
@@ -48,7 +48,7 @@ def summarise_group_tests(
     if known is None:
         return None
     part, group = known
-    reference = choose_reference(group, settings.reference.get(group_by))
+    reference = settings.reference.get(group_by)
     # Within strata of the grouping itself there is nothing to compare.
     names = [name for name in settings.strata if name != group_by]
     written = []
@@ -97,17 +97,17 @@ def summarise_rmst_differences(
     """Difference of restricted mean survival time of each group and the reference group.
 
     Returns result table `rmst_difference` but for the column endpoint, one row a group other than the reference;
-    None with fewer than two groups.
+    None with fewer than two groups, or without the reference.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
-    if known is None:
+    reference = settings.reference.get(group_by)
+    if known is None or reference is None or reference not in known[1].cat.categories:
         return None
     part, group = known
-    reference = choose_reference(group, settings.reference.get(group_by))
     curves = {label: fit_kaplan_meier(own.data) for label, own in part.split(group)}
     written = []
     for label in group.cat.categories:
-        if reference is None or label == reference:
+        if label == reference:
             continue
         found = compute_rmst_difference(
             curves[label], curves[reference], settings.rmst_months, settings.confidence.level

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import WHOLE, choose_reference, compute_group
+from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.endpoints.study_endpoints import ANY_PROGRESSION, VARIANT_WORDS
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
@@ -210,10 +210,10 @@ def find_tipping_points(
     found = []
     for group_by in groupings:
         known = select_known(patients, compute_group(patients.frame, group_by))
-        if known is None:
+        reference = settings.reference.get(group_by)
+        if known is None or reference not in known[1].cat.categories:
             continue
         part, group = known
-        reference = choose_reference(group, settings.reference.get(group_by))
         for level in group.cat.categories:
             if level != reference:
                 pair = group.isin([level, reference]).to_numpy()

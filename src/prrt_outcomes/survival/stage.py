@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_references
 from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
@@ -59,6 +59,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     section `analysis`, endpoints, planned scan interval.
     Returns result tables named in OUTPUTS, `attrition` and `stages`.
     """
+    study = fix_references(study, tables["analysis_set"])
     made: dict[str, list[pd.DataFrame | None]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     absent = []

@@ -3,7 +3,12 @@
 import pandas as pd
 import pytest
 
-from prrt_outcomes.cohort.settings import add_lines, check_level_counts, check_settings
+from prrt_outcomes.cohort.settings import (
+    add_lines,
+    check_level_counts,
+    check_reference_levels,
+    check_settings,
+)
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.load import load_study
 
@@ -27,7 +32,6 @@ def check(tmp_path, text):
         "analysis: {group_by: [arm, tumour_group, radionuclide, functioning, ecog, centre_id]}",
         "analysis: {covariates: [age_years, weight_kg, arm, krenning_score]}",
         "analysis: {strata: [centre_id, arm], reference: {tumour_group: gep, arm: placebo, sex: female}}",
-        "analysis: {reference: {grade: unknown}}",
         "endpoints: [{name: mine, origin: {column: started}}]",
         "endpoints: [{name: mine, origin: {column: diagnosis_date}}]",
         "response: {criteria: [recist_1_1, swog]}\nendpoints: [{name: pfs_swog, preset: pfs, criterion: swog}]",
@@ -55,6 +59,13 @@ def test_settings_that_name_what_is_there(tmp_path, text):
             "analysis.reference.sexx",
             "sexx",
             "did you mean sex?",
+        ),
+        (
+            "analysis:\n  reference: {grade: unknown}",
+            5,
+            "analysis.reference.grade",
+            "unknown",
+            "levels: G1, G2, G3",
         ),
         ("analysis:\n  reference:\n    sex: mal", 6, "analysis.reference.sex", "mal", "did you mean male?"),
         (
@@ -126,6 +137,17 @@ def test_more_levels_than_can_be_compared(tmp_path, n_centres, found):
     problems = add_lines(check_level_counts(load_study(tmp_path), patients), tmp_path / "study.yaml")
     assert [p.column for p in problems] == found
     assert all(p.row == 4 and p.problem == "31 levels" and p.severity == "error" for p in problems)
+
+
+def test_a_reference_that_no_patient_has(tmp_path):
+    (tmp_path / "study.yaml").write_text(HEAD + "analysis: {reference: {arm: old, sex: male, grade: G3}}")
+    patients = pd.DataFrame({"arm": ["new", "olde"], "sex": ["male", None], "centre_id": ["a", "b"]})
+    problems = check_reference_levels(load_study(tmp_path), patients)
+    assert [(p.column, p.value, p.problem) for p in problems] == [
+        ("analysis.reference.arm", "old", "no patient has this level")
+    ]
+    assert problems[0].expected == "did you mean olde? levels: new, olde"
+    assert problems[0].severity == "error"
 
 
 def test_lines_are_given_to_settings_and_tables_keep_theirs(tmp_path):

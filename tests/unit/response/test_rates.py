@@ -34,12 +34,13 @@ def test_rates_by_group_add_up(best):
     assert rates.loc[("all", "objective"), "proportion_low"] == pytest.approx(0.1992986, abs=1e-6)
 
 
-def test_differences_are_against_the_largest_group(best):
+def test_differences_are_against_the_reference(best):
     rates = summarise_response_rates(best, ("nuclide",))
-    table = summarise_rate_differences(rates, {})
+    table = summarise_rate_differences(rates, {"nuclide": "177Lu"})
     assert table["reference"].unique().tolist() == ["177Lu"]
     assert len(table) == 3 * 2
     row = table.query("category == 'objective' and method == 'newcombe'").iloc[0]
     wanted = compute_proportion_difference(3, 10, 8, 20, "newcombe")
     assert (row["difference"], row["difference_low"]) == (wanted.difference, wanted.lower)
     assert summarise_rate_differences(rates, {"nuclide": "90Y"})["reference"].unique().tolist() == ["90Y"]
+    assert summarise_rate_differences(rates, {"nuclide": "other"}).empty

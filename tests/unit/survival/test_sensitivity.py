@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.estimands import compare_groups, summarise_course, summarise_estimand_tables
@@ -119,7 +120,7 @@ def test_tipping_point_counts_the_censored_who_would_lose_the_result():
     late = [(f"b{i}", 300 + i, int(i < 2), "progression", 200) for i in range(12)]
     rows = make_endpoints(early + late)
     arms = make_analysis_set({name: name[0] for name in rows["patient_id"]})
-    study = make_study()
+    study = fix_references(make_study(), arms)
     row = find_tipping_points(rows, ("all", "arm"), arms, study.analysis).iloc[0]
     assert (row["group"], row["reference"], row["n_eligible"]) == ("b", "a", 10)
     assert row["status"] == "never", "the late group lives longer whatever the censored did"
@@ -165,7 +166,7 @@ def test_groups_are_compared_with_their_reference():
     arms = make_analysis_set({f"{arm}{i}": arm for arm in "ab" for i in range(5)})
     both = pd.concat([rows, more], ignore_index=True)
     patients = select_endpoint_rows(both, arms, "pfs")
-    table = compare_groups(patients, "arm", make_study().analysis).set_index("group")
+    table = compare_groups(patients, "arm", fix_references(make_study(), arms).analysis).set_index("group")
     assert table["n"].tolist() == [5, 5]
     assert table["median_months"].to_numpy() * MONTH == pytest.approx([102, 102])
     assert table.loc["b", "hazard_ratio"] == pytest.approx(1.0)

@@ -12,6 +12,7 @@ from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_resp
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_grade_shift, plot_worst_grades
 from prrt_outcomes.figures.treatment_figures import plot_delivery
+from prrt_outcomes.tables.frames import empty_table
 
 CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
 ANALYTES = ("creatinine", "haemoglobin", "platelets", "lymphocytes", "alt", "egfr", "bilirubin")
@@ -129,7 +130,8 @@ def test_responder_curves_have_room(style, survival_tables, look):
 
 
 def test_landmark_ratios_have_room(style, look):
-    assert look(plot_landmark_ratio(make_ratios(), style, "Progression-free survival")) == []
+    landmarks = empty_table("responder_landmarks")
+    assert look(plot_landmark_ratio(make_ratios(), landmarks, style, "Progression-free survival")) == []
 
 
 def test_control_forests_have_room(style, look):

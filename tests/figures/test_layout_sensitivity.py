@@ -7,7 +7,7 @@ import pytest
 from prrt_outcomes.figures.control_curve import plot_weighted_curves
 from prrt_outcomes.figures.control_forests import plot_all_estimates, plot_medians, plot_worst_cases
 from prrt_outcomes.figures.controls_figures import plot_overlap
-from prrt_outcomes.figures.endpoints_figures import plot_scan_intervals
+from prrt_outcomes.figures.endpoints_figures import pick_intervals, plot_scan_intervals
 from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
@@ -101,7 +101,8 @@ def test_scan_intervals_have_room(style, groups, verdict, look):
         for level in levels for k in range(1, 13)
     ]  # fmt: skip
     test = pd.DataFrame({"p_value": [0.001], "difference_days": [43.2], "verdict": [verdict]})
-    assert look(plot_scan_intervals(pd.DataFrame(rows), test, style, "Days between scans")) == []
+    intervals = pick_intervals(pd.DataFrame(rows))
+    assert look(plot_scan_intervals(intervals, test, style, "Days between scans")) == []
 
 
 @pytest.mark.parametrize("codes", [("PR", "PD"), ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")])

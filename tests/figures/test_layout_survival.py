@@ -4,9 +4,8 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures.model_forests import plot_cox_forest
-from prrt_outcomes.figures.survival_curve import CurveText, plot_cumulative_incidence, plot_survival_curve
+from prrt_outcomes.figures.survival_curve import plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import theme_prrt
-from prrt_outcomes.wording.terms import name_code
 
 TESTS = pd.DataFrame(
     {
@@ -20,13 +19,13 @@ TESTS = pd.DataFrame(
 
 def test_survival_curves_have_room_for_everything(style, groups, survival_tables, look):
     curve, at_risk, summary = survival_tables(*groups)
-    plot = plot_survival_curve(curve, at_risk, summary, TESTS, style, CurveText("Progression-free survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, TESTS, style, "Progression-free survival", "Months")
     assert look(plot) == []
 
 
 def test_the_whole_cohort_has_room_for_everything(style, survival_tables, look):
     curve, at_risk, summary = survival_tables("all", ["all"])
-    plot = plot_survival_curve(curve, at_risk, summary, None, style, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, TESTS.head(0), style, "Overall survival", "Months")
     assert look(plot) == []
 
 
@@ -42,9 +41,9 @@ def test_cumulative_incidences_have_room_for_everything(style, groups, survival_
         low=1 - curve["survival_high"],
         high=1 - curve["survival_low"],
     ).drop(columns=["survival", "survival_low", "survival_high"])
-    names = {level: name_code(column, level) for level in levels}
-    text = CurveText("Time to progression: cumulative incidence of progression")
-    assert look(plot_cumulative_incidence(incidence, at_risk, names, style, text, 0.03)) == []
+    title = "Time to progression: cumulative incidence of progression"
+    plot = plot_cumulative_incidence(incidence, at_risk, style, title, "Months", column, 0.03)
+    assert look(plot) == []
 
 
 def test_overlap_and_clipping_are_found(style, look):

@@ -9,11 +9,13 @@ from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
 from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import pick_swimmers, plot_waterfall
-from prrt_outcomes.figures.survival_curve import CurveText, plot_survival_curve
+from prrt_outcomes.figures.survival_curve import plot_survival_curve
 from prrt_outcomes.figures.theme import FigureStyle, pick_colours, pick_linetypes
+from prrt_outcomes.tables.frames import empty_table
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, False)
 MARKED = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
+NO_TESTS = empty_table("logrank")
 
 
 def texts_of(plot) -> list[str]:
@@ -26,7 +28,7 @@ def layer_of(plot, name: str) -> pd.DataFrame:
 
 def test_a_curve_has_a_step_for_every_row_of_the_table(survival_tables):
     curve, at_risk, summary = survival_tables("sex", ["female", "male"])
-    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")
     drawn = layer_of(plot, "geom_step")
     columns = ["group", "time_months", "survival"]
     drawn = drawn[columns].astype({"group": str})
@@ -37,7 +39,7 @@ def test_a_curve_has_a_step_for_every_row_of_the_table(survival_tables):
 
 def test_numbers_at_risk_stand_at_their_ticks(survival_tables):
     curve, at_risk, summary = survival_tables("all", ["all"])
-    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")
     texts = layer_of(plot, "geom_text")
     assert texts["time_months"].tolist() == [0, 12, 24, 36, 48, 60, 72]
     assert texts["label"].tolist() == ["100", "50", "25", "12", "6", "3", "2"]
@@ -45,7 +47,7 @@ def test_numbers_at_risk_stand_at_their_ticks(survival_tables):
 
 def test_censored_patients_have_ticks(survival_tables):
     curve, at_risk, summary = survival_tables("all", ["all"])
-    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")
     assert layer_of(plot, "geom_point")["time_months"].tolist() == [0, 9, 18, 27, 36, 45, 54, 63, 72]
 
 
@@ -61,7 +63,7 @@ def test_the_axis_ends_where_few_are_left():
     )
     summary = pd.DataFrame({"group": ["all"], "n": [200], "events": [90], "median_months": [30.0]})
     summary = summary.assign(median_low=20.0, median_high=np.nan, median_status="ok")
-    plot = plot_survival_curve(curve, ticks, summary, None, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, ticks, summary, NO_TESTS, STYLE, "Overall survival", "Months")
     assert layer_of(plot, "geom_step")["time_months"].tolist() == [0, 30, 48]
 
 
@@ -81,8 +83,8 @@ def test_a_band_is_a_staircase_and_ends_where_the_limits_end():
 
 def test_synthetic_data_are_stamped_and_real_data_are_not(survival_tables):
     tables = survival_tables("all", ["all"])
-    marked = plot_survival_curve(*tables, None, MARKED, CurveText("Overall survival"))
-    real = plot_survival_curve(*tables, None, STYLE, CurveText("Overall survival"))
+    marked = plot_survival_curve(*tables, NO_TESTS, MARKED, "Overall survival", "Months")
+    real = plot_survival_curve(*tables, NO_TESTS, STYLE, "Overall survival", "Months")
     assert marked.labels.caption == "Synthetic data: simulated patients"
     assert getattr(real.labels, "caption", None) is None
 
@@ -90,7 +92,7 @@ def test_synthetic_data_are_stamped_and_real_data_are_not(survival_tables):
 def test_medians_and_tests_are_printed_as_the_tables_have_them(survival_tables):
     curve, at_risk, summary = survival_tables("sex", ["female", "male"])
     tests = pd.DataFrame({"test": ["logrank"], "group": [None], "strata": [None], "p_value": [0.0004]})
-    plot = plot_survival_curve(curve, at_risk, summary, tests, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, tests, STYLE, "Overall survival", "Months")
     labels = next(s for s in plot.scales if "color" in s.aesthetics).labels
     assert labels == ["Female\n60/100, 12.0 (9.6\u201314.4)", "Male\n60/100, 24.0 (19.2\u2013NR)"]
     assert plot.labels.subtitle == "Log-rank test: p < 0.001"
@@ -101,7 +103,7 @@ def test_a_theme_and_a_scale_may_be_added(survival_tables):
     import plotnine as p9
 
     curve, at_risk, summary = survival_tables("sex", ["female", "male"])
-    plot = plot_survival_curve(curve, at_risk, summary, None, STYLE, CurveText("Overall survival"))
+    plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")
     with pytest.warns(p9.exceptions.PlotnineWarning, match="replace the existing scale"):
         changed = plot + p9.theme_bw() + p9.scale_color_manual(values=["#111111", "#22AA22"])
     drawn = changed.draw()
@@ -184,7 +186,7 @@ def test_the_naive_comparison_is_never_drawn_alone(survival_tables):
     with pytest.raises(ValueError, match="only beside"):
         plot_responder_curves(naive, ratios, STYLE, "PFS", "Months")
     with pytest.raises(ValueError, match="only beside"):
-        plot_landmark_ratio(ratios, STYLE, "PFS")
+        plot_landmark_ratio(ratios, empty_table("responder_landmarks"), STYLE, "PFS")
 
 
 def test_of_simon_makuch_the_first_landmark_is_drawn(survival_tables):

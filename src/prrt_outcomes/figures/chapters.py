@@ -14,6 +14,7 @@ from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_respons
 from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
 from prrt_outcomes.figures.survival_figures import SURVIVAL_INPUTS, draw_survival
 from prrt_outcomes.figures.treatment_figures import TREATMENT_INPUTS, draw_treatment
+from prrt_outcomes.tables.frames import empty_table
 
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "treatment": (TREATMENT_INPUTS, draw_treatment),
@@ -34,7 +35,7 @@ def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dic
 
     Figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
-
     inputs, draw = CHAPTERS[chapter]
-    figures = draw({name: tables[name] for name in inputs if has_rows(tables.get(name))}, study)
-    return {f.name: f for f in figures}
+    found = {name: tables.get(name) for name in inputs}
+    own = {name: table if has_rows(table) else empty_table(name) for name, table in found.items()}
+    return {f.name: f for f in draw(own, study)}

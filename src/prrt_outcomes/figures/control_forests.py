@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
 from prrt_outcomes.wording.numbers import (
@@ -62,8 +63,8 @@ def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
     """Records of the forest: a heading a control and endpoint, then one a method and weights."""
     records = []
     ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
-    for (control, endpoint), part in ratios.groupby(["control", "endpoint"], sort=False, observed=True):
-        series = "" if not primary else "primary" if str(control) == primary else "exploratory"
+    for (control, endpoint), part in iterate_groupings(ratios, "control", "endpoint"):
+        series = "" if not primary else "primary" if control == primary else "exploratory"
         records.append({"name": _control_words(control, endpoint, primary), "heading": True})
         for row in part.to_dict("records"):
             record = _record(_method_words(row), row, series)
@@ -74,8 +75,8 @@ def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
     return records
 
 
-def _control_words(control: object, endpoint: object, primary: str) -> str:
-    note = " (primary)" if str(control) == primary else " (exploratory)" if primary else ""
+def _control_words(control: str, endpoint: str, primary: str) -> str:
+    note = " (primary)" if control == primary else " (exploratory)" if primary else ""
     return f"{name_term(control)}, {inside_sentence(name_term(endpoint))}{note}"
 
 
@@ -148,10 +149,9 @@ def plot_worst_cases(
     `primary`: id of the primary control; the others are exploratory.
     """
     records: list[dict] = []
-    keys = [choices["control"].astype(str), choices["endpoint"].astype(str)]
-    for (control, endpoint), own in choices.groupby(keys, sort=False):
-        same = controls["control"].astype(str).eq(control) & controls["endpoint"].astype(str).eq(endpoint)
-        found = [r for r in (*list_choices(own), *list_estimates(controls[same])) if not r.get("heading")]
+    for (control, endpoint), own in iterate_groupings(choices, "control", "endpoint"):
+        same = pick_rows(controls, control=control, endpoint=endpoint)
+        found = [r for r in (*list_choices(own), *list_estimates(same)) if not r.get("heading")]
         quoted = [r for r in found if r["series"] == "quoted"]
         others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
         records.append({"name": _control_words(control, endpoint, primary), "heading": True})
@@ -220,5 +220,5 @@ def _median(name: str, row: dict, group: str, series: str) -> dict:
 
 
 def _tumours(code: object) -> str:
-    text = "" if pd.isna(code) else str(code)
+    text = "" if is_missing(code) else str(code)
     return {"mixed": "Mixed"}.get(text) or name_code("tumour_group", text)

@@ -8,6 +8,7 @@ from textwrap import fill
 import pandas as pd
 
 from prrt_outcomes.figures.control_curve import (
+    SIDES,
     KnownControl,
     list_marks,
     plot_control_curve,
@@ -20,7 +21,7 @@ from prrt_outcomes.figures.control_forests import (
     plot_medians,
     plot_worst_cases,
 )
-from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, figure_style
 from prrt_outcomes.wording.terms import (
@@ -49,14 +50,12 @@ def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 def _draw_forest(tables, study) -> Iterator[Figure]:
     style = figure_style(study)
-    controls, choices = tables.get("controls"), tables.get("control_sensitivity")
+    controls, choices = tables["controls"], tables["control_sensitivity"]
     primary = next((c.id for c in study.controls if c.primary), "")
     title = "The cohort against history"
-    if controls is None:
-        return
-    if has_rows(choices) and choices["value"].notna().any():
+    if len(controls) and choices["value"].notna().any():
         plot = plot_worst_cases(controls, choices, primary, style, title)
-    elif controls["estimate"].astype("string").isin(RATIOS).any():
+    elif controls["estimate"].isin(RATIOS).any():
         plot = plot_control_forest(controls, style, title, primary)
     else:
         return
@@ -67,38 +66,38 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     yield Figure("forest", plot, caption, ("controls", "control_sensitivity"))
 
 
-def _each_control(study):
-    """Control, its rows in a result table, title of its endpoint, and its name."""
+def _each_control(tables, study):
+    """Control, its rows of each table, title of its endpoint, and its name."""
     titles = endpoint_titles(study)
     for control in study.controls:
-        own = {"control": control.id, "endpoint": control.endpoint}
+        own = {
+            name: pick_rows(table, control=control.id, endpoint=control.endpoint)
+            for name, table in tables.items()
+            if {"control", "endpoint"} <= set(table)
+        }
         yield control, own, name_endpoint(control.endpoint, titles), name_term(control.id)
 
 
 def _draw_estimates(tables, study) -> Iterator[Figure]:
     """All estimates of each control under all choices."""
-    style = figure_style(study)
-    for control, own, endpoint, name in _each_control(study):
-        choices = pick_rows(tables.get("control_sensitivity"), **own)
-        if not has_rows(choices):
-            continue
-        ratings = pick_rows(tables.get("control_verdicts"), **own)
-        words = {}
-        if len(ratings):
-            words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
+    sources = ("controls", "control_sensitivity", "control_verdicts")
+    for control, own, endpoint, name in _each_control(tables, study):
+        rows, choices, ratings = (own[table] for table in sources)
+        words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
         title = f"{endpoint} against {name}: every estimate"
-        rows = pick_rows(tables.get("controls"), **own)
-        plot = plot_all_estimates(rows, choices, words, style, title)
+        plot = plot_all_estimates(rows, choices, words, figure_style(study), title) if len(choices) else None
         if plot is not None:
             caption = f"Every estimate against {name}, and the quoted one under other choices."
-            sources = ("controls", "control_sensitivity", "control_verdicts")
             yield Figure(f"estimates_{control.id}", plot, caption, sources, leading=bool(control.primary))
 
 
 def _draw_curves(tables, study) -> Iterator[Figure]:
-    for control, _, endpoint, name in _each_control(study):
-        ours, known = pick_ours(tables.get("km_curve"), control), find_known(tables, control)
-        if has_rows(ours) and known is not None:
+    for control, own, endpoint, name in _each_control(tables, study):
+        ours, known = (
+            pick_ours(tables["km_curve"], control),
+            find_known(own["control_reconstruction"], control),
+        )
+        if len(ours) and known is not None:
             time = time_title(control.endpoint, study)
             plot = plot_control_curve(ours, known, figure_style(study), f"{endpoint} against {name}", time)
             caption = (
@@ -108,21 +107,20 @@ def _draw_curves(tables, study) -> Iterator[Figure]:
 
 
 def _draw_weighted(tables, study) -> Iterator[Figure]:
-    for control, own, endpoint, name in _each_control(study):
-        curves = pick_rows(tables.get("control_curves_fitted"), **own)
-        at_risk = pick_rows(tables.get("control_fitted_at_risk"), **own)
-        if has_rows(curves) and curves["weights"].astype(str).nunique() > 1 and has_rows(at_risk):
+    sources = ("control_curves_fitted", "control_fitted_at_risk")
+    for control, own, endpoint, name in _each_control(tables, study):
+        curves, at_risk = (own[table] for table in sources)
+        if curves["weights"].nunique() > 1 and len(at_risk):
             title = f"{endpoint}: cohort and {inside_sentence(name)}"
             plot = plot_weighted_curves(curves, at_risk, figure_style(study), title, "Months")
             caption = f"Cohort and {name} by each weighting, with weighted numbers at risk."
-            sources = ("control_curves_fitted", "control_fitted_at_risk")
             yield Figure(f"weighted_{control.id}", plot, caption, sources)
 
 
 def _draw_overlaps(tables, study) -> Iterator[Figure]:
-    for control, own, _, name in _each_control(study):
-        scores = pick_rows(tables.get("control_overlap"), **own)
-        if has_rows(scores):
+    for control, own, _, name in _each_control(tables, study):
+        scores = own["control_overlap"]
+        if len(scores):
             title = f"Propensity scores: cohort and {inside_sentence(name)}"
             plot = plot_overlap(scores, figure_style(study), title)
             caption = f"Propensity scores of the cohort and {name} before and after weighting."
@@ -130,8 +128,6 @@ def _draw_overlaps(tables, study) -> Iterator[Figure]:
 
 
 def _draw_balances(tables, study) -> Iterator[Figure]:
-    if "control_balance" not in tables:
-        return
     for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
         if balance["smd"].notna().any():
             name = name_term(control)
@@ -142,51 +138,43 @@ def _draw_balances(tables, study) -> Iterator[Figure]:
 
 def _draw_medians(tables, study) -> Iterator[Figure]:
     """The cohort among the arms of the library."""
-    if "control_medians" not in tables:
-        return
-    titles = endpoint_titles(study)
+    sources = ("control_medians", "control_meta")
     primary = study.endpoints[0].name
     for endpoint in dict.fromkeys((primary, "os")):
-        rows = pick_rows(tables["control_medians"], endpoint=endpoint)
-        if has_rows(rows) and rows["series"].astype(str).ne("cohort").any():
-            title = name_endpoint(endpoint, titles)
-            summary = pick_rows(tables.get("control_meta"), endpoint=endpoint)
-            if summary.empty:
-                summary = pd.DataFrame(columns=["role", "tumour_group", "median_months"])
+        medians, summary = (pick_rows(tables[name], endpoint=endpoint) for name in sources)
+        if medians["series"].astype(str).ne("cohort").any():
+            title = name_endpoint(endpoint, endpoint_titles(study))
             words = f"{title}: the cohort among published series"
-            plot = plot_medians(rows, summary, figure_style(study), words)
+            plot = plot_medians(medians, summary, figure_style(study), words)
             caption = f"{title}: median of the cohort among the published series of the library."
-            sources = ("control_medians", "control_meta")
             yield Figure(f"medians_{endpoint}", plot, caption, sources, leading=endpoint == primary)
 
 
-def pick_ours(curves: pd.DataFrame | None, control) -> pd.DataFrame | None:
-    """Our curve of the patients whom a control is compared with; None where no curve is of just these.
+def pick_ours(curves: pd.DataFrame, control) -> pd.DataFrame:
+    """Our curve of the patients whom a control is compared with; no rows where no curve is of just these.
 
     `curves`: result table `km_curve`.
     `control`: its `within` names one level of one grouping, or nothing.
     """
-    if not has_rows(curves):
-        return None
     if not control.within:
         return pick_rows(curves, endpoint=control.endpoint, group_by="all")
     (column, levels), *more = control.within.items()
     if more or len(levels) != 1:
-        return None
+        return curves.iloc[:0]
     return pick_rows(curves, endpoint=control.endpoint, group_by=column, group=levels[0])
 
 
-def find_known(tables: Mapping[str, pd.DataFrame], control) -> KnownControl | None:
-    """What is known of a control: published points, reconstruction, median and milestones; None where nothing is."""
+def find_known(overlay: pd.DataFrame, control) -> KnownControl | None:
+    """What is known of a control: published points, reconstruction, median and milestones; None where nothing is.
+
+    `overlay`: rows of `control_reconstruction` of the control.
+    """
     from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
 
     nothing = pd.DataFrame(columns=["time_months", "survival"])
     name = name_term(control.id)
     if control.kind == "curve":
-        overlay = pick_rows(
-            tables.get("control_reconstruction"), control=control.id, endpoint=control.endpoint
-        )
-        if not has_rows(overlay):
+        if overlay.empty:
             return None
         points, rebuilt = (pick_rows(overlay, curve=curve) for curve in ("published", "reconstructed"))
         return KnownControl(name, points, rebuilt, nothing)
@@ -201,7 +189,6 @@ def find_known(tables: Mapping[str, pd.DataFrame], control) -> KnownControl | No
 BALANCED = 0.1
 SHAPES = {"none": "o", "att": "s", "overlap": "D", "ate": "^", "maic": "v"}
 COLOURS = dict(zip(SHAPES, (QUIET, *FEW_COLOURS), strict=False))
-SIDES = {"cohort": FEW_COLOURS[0], "control": FEW_COLOURS[1]}
 
 
 def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):

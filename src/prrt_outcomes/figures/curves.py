@@ -152,13 +152,12 @@ class RiskTable:
         """Text of the table, and the room that both rows of the grid need."""
         import plotnine as p9
 
-        room = pd.DataFrame({"y": [-0.02, 1.03], "part": [CURVE] * 2})
         if not self.places:
-            return [p9.geom_blank(room, p9.aes(y="y"))]
-        below = pd.DataFrame({"y": [-self.lines, -0.5], "part": [TABLE] * 2})
-        room = pd.concat([room, below])
+            return [p9.geom_blank(pd.DataFrame({"y": [-0.02, 1.03], "part": CURVE}), p9.aes(y="y"))]
+        parts = as_parts([CURVE, CURVE, TABLE, TABLE])
+        room = pd.DataFrame({"y": [-0.02, 1.03, -self.lines, -0.5], "part": parts})
         return [
-            p9.geom_blank(room.assign(part=as_parts(room["part"])), p9.aes(y="y")),
+            p9.geom_blank(room, p9.aes(y="y")),
             p9.geom_text(
                 self.rows,
                 p9.aes("time_months", "y", label="label", color="group"),
@@ -206,7 +205,7 @@ def _band_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], l
     return [p9.geom_ribbon(bands, aes, alpha=0.3, size=0.5)]
 
 
-def as_parts(parts: Sequence[str]) -> pd.Categorical:
+def as_parts(parts: list[str]) -> pd.Categorical:
     """Rows of the facet grid: the curves, and below them the table."""
     return pd.Categorical(parts, [CURVE, TABLE])
 

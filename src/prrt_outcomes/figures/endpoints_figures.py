@@ -9,7 +9,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
 from prrt_outcomes.figures.survival_curve import plot_turnbull
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
@@ -47,8 +47,6 @@ def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 
 def _draw_flow(tables, study) -> Iterator[Figure]:
-    if "attrition" not in tables:
-        return
     flow = pick_flow(tables["attrition"], study.endpoints[0].name)
     if list_flow(flow):
         plot = plot_attrition_flow(flow, figure_style(study), "Flow of patients")
@@ -58,7 +56,7 @@ def _draw_flow(tables, study) -> Iterator[Figure]:
 
 def _draw_definitions(tables, study) -> Iterator[Figure]:
     """Each endpoint under all its definitions, and the primary one under all sensitivity analyses."""
-    titles = endpoint_titles(study)
+    titles, style = endpoint_titles(study), figure_style(study)
     group_by = next(iter(study.analysis.group_by), "")
     kinds = (
         ("estimand_comparison", "variant", "estimands", "every definition",
@@ -68,11 +66,8 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
          "under sensitivity analyses: the result if patients lost to follow-up had the worst, or the best, course."),
     )  # fmt: skip
     for table, column, name, words, caption in kinds:
-        if table not in tables:
-            continue
         for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):
             title = name_endpoint(endpoint, titles)
-            style = figure_style(study)
             plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
@@ -80,13 +75,10 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
 
 
 def _draw_interval_censored(tables, study) -> Iterator[Figure]:
-    if "interval_censored_curve" not in tables:
-        return
-    whole = pick_rows(tables["interval_censored_curve"], group_by="all")
-    whole = whole[whole["time_low_months"].notna()]
+    whole = pick_rows(tables["interval_censored_curve"], group_by="all").dropna(subset="time_low_months")
     for (endpoint,), rows in iterate_groupings(whole, "endpoint"):
-        curve = pick_rows(tables.get("km_curve"), endpoint=endpoint, group_by="all")
-        if has_rows(curve):
+        curve = pick_rows(tables["km_curve"], endpoint=endpoint, group_by="all")
+        if len(curve):
             title, time = name_endpoint(endpoint, endpoint_titles(study)), time_title(endpoint, study)
             plot = plot_turnbull(rows, curve, figure_style(study), title, time)
             caption = (
@@ -99,14 +91,14 @@ def _draw_interval_censored(tables, study) -> Iterator[Figure]:
 
 
 def _draw_scan_intervals(tables, study) -> Iterator[Figure]:
+    sources = ("scan_intervals", "scan_interval_test")
     for group_by in study.analysis.group_by[:1]:
-        rows = pick_rows(tables.get("scan_intervals"), group_by=group_by)
-        if has_intervals(rows):
-            test = pick_rows(tables.get("scan_interval_test"), group_by=group_by)
+        rows, test = (pick_rows(tables[name], group_by=group_by) for name in sources)
+        rows = pick_intervals(rows)
+        if len(rows):
             title = f"Days between scans by {inside_sentence(name_column(group_by))}"
             plot = plot_scan_intervals(rows, test, figure_style(study), title)
             caption = f"{title}: in a group that is scanned more rarely, progression is dated later."
-            sources = ("scan_intervals", "scan_interval_test")
             yield Figure(f"scan_intervals_{group_by}", plot, caption, sources)
 
 
@@ -119,17 +111,14 @@ BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoint
 def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: FigureStyle, title: str):
     """Draw median and quartiles of the days before each scan, one point a group.
 
-    `intervals`: rows of `scan_intervals` of one grouping.
+    `intervals`: rows of `scan_intervals` of one grouping, as `pick_intervals` gives them.
     `test`: the row of `scan_interval_test` of that grouping, or none.
-
-    Scans with fewer than 5 intervals of a group and those after the eighth are in the table only.
     """
     import plotnine as p9
 
-    rows = _shown(intervals)
-    group_by = str(rows["group_by"].iloc[0])
-    groups = list(dict.fromkeys(rows["group"].astype(str)))
-    rows = rows.assign(group=pd.Categorical(rows["group"].astype(str), groups))
+    group_by = str(intervals["group_by"].iloc[0])
+    groups = list(dict.fromkeys(intervals["group"].astype(str)))
+    rows = intervals.assign(group=pd.Categorical(intervals["group"].astype(str), groups))
     words = interval_words(test)
     apart = p9.position_dodge(width=0.7)
     planned = rows["planned_days"].dropna()
@@ -164,12 +153,8 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
     )
 
 
-def has_intervals(intervals: pd.DataFrame | None) -> bool:
-    """Whether there is a scan with enough intervals to be drawn."""
-    return intervals is not None and len(intervals) > 0 and len(_shown(intervals)) > 0
-
-
-def _shown(intervals: pd.DataFrame) -> pd.DataFrame:
+def pick_intervals(intervals: pd.DataFrame) -> pd.DataFrame:
+    """Intervals that are drawn: before the first 8 scans, of at least 5 patients; with the number of the scan."""
     rows = intervals[intervals["scan"].astype(str).ne("all")]
     rows = rows.assign(number=rows["scan"].astype(int))
     return rows[rows["number"].le(MOST_SCANS) & rows["n"].ge(LEAST_INTERVALS)]
@@ -177,7 +162,7 @@ def _shown(intervals: pd.DataFrame) -> pd.DataFrame:
 
 def interval_words(test: pd.DataFrame) -> str:
     """Result of the test in words; a difference is flagged."""
-    if test is None or test.empty or pd.isna(test["p_value"].iloc[0]):
+    if test["p_value"].isna().all():
         return "Median and quartiles of the days before each scan"
     row = test.iloc[0]
     words = (
@@ -205,7 +190,7 @@ def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[s
     lost = attrition[attrition["unit"].astype(str).eq("patients") & attrition["n_lost"].fillna(0).gt(0)]
     steps = []
     for step, part in lost.groupby(["step"], sort=False, observed=True):
-        reasons = [(str(r.reason), int(r.n_lost)) for r in part.itertuples()]
+        reasons = list(zip(part["reason"].astype(str), part["n_lost"].astype(int), strict=True))
         before, after = int(part["n_before"].iloc[0]), int(part["n_after"].iloc[-1])
         steps.append((str(step[0]), before, after, reasons))
     return steps
@@ -221,7 +206,7 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
 
     everything = list_flow(attrition)
     more = f"; the first {MOST_STEPS} of {len(everything)} steps" if len(everything) > MOST_STEPS else ""
-    boxes, arrows = _lay_flow(everything[:MOST_STEPS])
+    boxes, down = _lay_flow(everything[:MOST_STEPS])
     sides = {"main": (0.0, 46.0), "reasons": (52.0, 120.0)}
     boxes = boxes.assign(
         left=boxes["side"].map(lambda s: sides[s][0]), right=boxes["side"].map(lambda s: sides[s][1])
@@ -229,7 +214,7 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
     lines = float(-boxes["low"].min())
     arrows = pd.DataFrame(
         [{"x": 46.0, "xend": 52.0, "y": y, "yend": y} for y in boxes.loc[boxes["side"].eq("main"), "middle"]]
-        + [{"x": 23.0, "xend": 23.0, "y": a, "yend": b} for a, b in arrows]
+        + [{"x": 23.0, "xend": 23.0, "y": a, "yend": b} for a, b in down]
     )
     return (
         p9.ggplot(boxes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ class Figure:
         }
 
 
-def has_rows(table: pd.DataFrame | None) -> bool:
+def has_rows(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
     """Tell whether there is a table with at least one row."""
     return table is not None and len(table) > 0
 

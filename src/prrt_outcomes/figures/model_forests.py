@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
-from prrt_outcomes.wording.numbers import format_count, format_level, format_number, format_p_value
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_level,
+    format_number,
+    format_p_value,
+    is_missing,
+)
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 LOWER = "lower hazard | higher hazard"
@@ -49,12 +56,15 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
     for place, model in enumerate(models):
         own = cox[cox["model"].astype(str).eq(model)]
         _add_model(records, own, place)
-        names = [f"{model} {c}" for c in (*HAZARD_RATIO, "status")]
+        value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
         heading = words.models.get(model) or name_term(model)
         axes.append(
             Axis(
                 f"{words.short} ({format_level(style.level)} CI)",
-                *names,
+                value,
+                low,
+                high,
+                status,
                 title=heading,
                 below=words.below,
                 series=model,
@@ -107,8 +117,8 @@ def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).astype({"term": str, "n": float, "events": float})
 
 
-def _text(code: object) -> str:
-    return "" if pd.isna(code) else str(code)
+def _text(code: Any) -> str:
+    return "" if is_missing(code) else str(code)
 
 
 def plot_definitions(table: pd.DataFrame, column: str, style: FigureStyle, title: str, group_by: str):
@@ -161,7 +171,7 @@ def pick_contrast(rows: pd.DataFrame, group_by: str) -> tuple[str, str] | None:
 
 def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dict:
     whole = pick_rows(rows, group_by="all")
-    record = {"name": name_term(choice), "series": "primary" if choice == "primary" else "other"}
+    record: dict = {"name": name_term(choice), "series": "primary" if choice == "primary" else "other"}
     keep = ("median_months", "median_low", "median_high", "status")
     record |= {k: whole.iloc[0][k] if len(whole) else float("nan") for k in keep}
     record["events"] = (
@@ -216,7 +226,8 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
     for (group, reference), part in periods.groupby(
         [periods["level"].astype(str), periods["reference"].astype(str)], sort=False
     ):
-        name = f"{name_code(group_by, group)} against {inside_sentence(name_code(group_by, reference))}"
+        name = name_code(group_by, str(group))
+        name += f" against {inside_sentence(name_code(group_by, str(reference)))}"
         records.append({"name": name, "heading": True})
         for row in part.to_dict("records"):
             start, stop = format_number(row["start_months"], 0), format_number(row["stop_months"], 0)

@@ -111,13 +111,15 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
         plot += p9.geom_text(words, p9.aes(label="label"), size=style.small, color=INK, va="bottom")
     ticks = [t for t in month_ticks(high) if t <= high * 1.03]
     step = next((s for s in STEPS if top / s <= 8), STEPS[-1])
-    values = [*rows.values(), *np.arange(0, top * 1.12, step)]
-    labels = [*rows, *(format_number(v, 0) for v in values[2:])]
+    marked = np.arange(0, top * 1.12, step)
     return (
         plot
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
         + p9.scale_y_continuous(
-            minor_breaks=[], breaks=values, labels=labels, limits=(-0.28 * top, top * 1.16)
+            minor_breaks=[],
+            breaks=[*rows.values(), *marked],
+            labels=[*rows, *(format_number(v, 0) for v in marked)],
+            limits=(-0.28 * top, top * 1.16),
         )
         + dress(
             style,

@@ -88,9 +88,7 @@ def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:
     return [r for r in rows if r[0] != "simon_makuch"] + chosen
 
 
-def plot_landmark_ratio(
-    ratios: pd.DataFrame, style: FigureStyle, title: str, continuous: pd.DataFrame | None = None
-):
+def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the hazard ratio of responders against the landmark on a logarithmic axis.
 
     `ratios`: rows of `responders` of one endpoint and comparison, unadjusted: every landmark, naive, time-dependent.
@@ -107,7 +105,8 @@ def plot_landmark_ratio(
     others = known[known["method"].isin(OTHERS)].drop_duplicates("method")
     if set(known["method"]) <= {"naive"}:
         raise ValueError("the naive ratio is drawn only beside landmark or time-dependent ratios")
-    curve = _known_landmarks(continuous)
+    curve = continuous[continuous["hazard_ratio"].notna() & continuous["std_error"].lt(0.5)]
+    curve = curve.sort_values("landmark_months", kind="stable")
     months = [*marks["landmark_months"], *curve["landmark_months"]]
     span = max([1.0, *months] if months else [12.0])
     place = {m: span * (1.15 + 0.15 * i) for i, m in enumerate(OTHERS)}
@@ -168,7 +167,7 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
         index="time_months", columns="state", values="probability"
     )
     shown = [s for s in STATES if s in wide.columns]
-    horizon = means["horizon_months"].dropna() if len(means) else pd.Series(dtype=float)
+    horizon = means["horizon_months"].dropna()
     subtitle = "Share of all patients from the first cycle on; nobody is classified by what came later"
     if len(horizon):
         subtitle += (
@@ -312,14 +311,6 @@ def _ratio_words(method, landmark, ratios) -> str:
     return words
 
 
-def _known_landmarks(continuous: pd.DataFrame | None) -> pd.DataFrame:
-    """Landmarks that say something: with an estimate whose standard error is below 0.5, in order."""
-    if continuous is None or continuous.empty:
-        return pd.DataFrame({"landmark_months": pd.Series(dtype=float)})
-    known = continuous[continuous["hazard_ratio"].notna() & continuous["std_error"].lt(0.5)]
-    return known.sort_values("landmark_months", kind="stable")
-
-
 def _method_words(method: str, others: pd.DataFrame) -> str:
     row = others[others["method"].eq(method)]
     if row.empty:
@@ -330,8 +321,8 @@ def _method_words(method: str, others: pd.DataFrame) -> str:
 
 
 def _state_words(state: str, means: pd.DataFrame) -> str:
-    rows = means[means["state"].astype(str).eq(state)] if len(means) else means
-    if len(rows) == 0:
+    rows = means[means["state"].astype(str).eq(state)]
+    if rows.empty:
         return name_term(state)
     row = rows.iloc[0]
     months = format_interval(

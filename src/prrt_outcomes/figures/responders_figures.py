@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
+from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
-    list_parts,
     plot_depth,
     plot_landmark_ratio,
     plot_responder_curves,
@@ -37,101 +37,80 @@ def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     figures: list[Figure] = []
     for endpoint in dict.fromkeys(grouped_endpoints(study)):
         own = {
-            name: pick_rows(table, endpoint=endpoint)
-            if name == "responder_curves"
-            else pick_rows(table, endpoint=endpoint, criterion=criterion)
+            name: pick_rows(
+                table, endpoint=endpoint, **({"criterion": criterion} if "criterion" in table else {})
+            )
             for name, table in tables.items()
         }
-        own = {name: table for name, table in own.items() if has_rows(table)}
-        title = name_endpoint(endpoint, titles)
+        leading = endpoint == study.endpoints[0].name
         for draw in (_draw_curves, _draw_landmarks, _draw_states, _draw_depth, _draw_predictors):
-            figures += draw(own, endpoint, study, title)
+            drawn = draw(own, endpoint, study, name_endpoint(endpoint, titles))
+            figures += [replace(figure, leading=leading) for figure in drawn]
     return figures
 
 
 def _unadjusted(tables) -> pd.DataFrame:
     """Ratios of responders against the others without covariates."""
-    if "responders" not in tables:
-        return _no_ratios()
     ratios = pick_rows(tables["responders"], comparison=COMPARISON)
     return ratios[ratios["adjusted"].astype("boolean").eq(False).fillna(True)]
 
 
 def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
-    curves = tables.get("responder_curves")
-    if curves is None or [m for m, _ in list_parts(curves)] == ["naive"]:
+    curves = tables["responder_curves"]
+    if set(curves["method"].astype(str)) <= {"naive"}:
         return
-    plot = plot_responder_curves(
-        curves, _unadjusted(tables), figure_style(study), title, time_title(endpoint, study)
-    )
+    time = time_title(endpoint, study)
+    plot = plot_responder_curves(curves, _unadjusted(tables), figure_style(study), title, time)
     caption = (
         f"{title} of responders and others by three methods. The naive panel is biased; it is shown because "
         "publications show it, and never alone."
     )
-    leading = endpoint == study.endpoints[0].name
-    yield Figure(f"curves_{endpoint}", plot, caption, ("responder_curves", "responders"), leading=leading)
+    yield Figure(f"curves_{endpoint}", plot, caption, ("responder_curves", "responders"))
 
 
 def _draw_landmarks(tables, endpoint, study, title) -> Iterator[Figure]:
     ratios = _unadjusted(tables)
     if set(ratios.loc[ratios["hazard_ratio"].notna(), "method"].astype(str)) <= {"naive"}:
         return
-    every = tables.get("responder_landmarks")
-    every = pick_rows(every, comparison=COMPARISON) if every is not None else None
-    plot = plot_landmark_ratio(ratios, figure_style(study), title, every)
+    every = pick_rows(tables["responder_landmarks"], comparison=COMPARISON)
+    plot = plot_landmark_ratio(ratios, every, figure_style(study), title)
     caption = (
         f"{title}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and the "
         "time-dependent one. Logarithmic axis."
     )
-    leading = endpoint == study.endpoints[0].name
-    yield Figure(f"landmark_ratio_{endpoint}", plot, caption, ("responders",), leading=leading)
+    yield Figure(f"landmark_ratio_{endpoint}", plot, caption, ("responders",))
 
 
 def _draw_states(tables, endpoint, study, title) -> Iterator[Figure]:
-    if "responder_states" not in tables:
-        return
-    means = tables.get("responder_state_means", pd.DataFrame())
-    plot = plot_states(
-        tables["responder_states"], means, figure_style(study), title, time_title(endpoint, study)
-    )
-    caption = f"{title}: share of patients without response, in response and after the event, from the first cycle on."
-    leading = endpoint == study.endpoints[0].name
     sources = ("responder_states", "responder_state_means")
-    yield Figure(f"states_{endpoint}", plot, caption, sources, leading=leading)
+    states, means = (tables[name] for name in sources)
+    if len(states):
+        plot = plot_states(states, means, figure_style(study), title, time_title(endpoint, study))
+        caption = (
+            f"{title}: share of patients without response, in response and after the event, from the first cycle "
+            "on."
+        )
+        yield Figure(f"states_{endpoint}", plot, caption, sources)
 
 
 def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
-    depth = tables.get("responder_depth")
-    if depth is None or depth["hazard_ratio"].notna().sum() < 2:
-        return
-    plot = plot_depth(depth, figure_style(study), title)
-    caption = (
-        f"{title}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis."
-    )
-    leading = endpoint == study.endpoints[0].name
-    yield Figure(f"depth_{endpoint}", plot, caption, ("responder_depth",), leading=leading)
+    depth = tables["responder_depth"]
+    if depth["hazard_ratio"].notna().sum() > 1:
+        plot = plot_depth(depth, figure_style(study), title)
+        caption = f"{title}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis."
+        yield Figure(f"depth_{endpoint}", plot, caption, ("responder_depth",))
 
 
 def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
-    if "responder_predictors" not in tables or endpoint != study.endpoints[0].name:
-        return
     predictors = tables["responder_predictors"]
+    if predictors.empty or endpoint != study.endpoints[0].name:
+        return
     words = RatioWords("predictors at baseline", "HR", "later or never | earlier", OUTCOMES)
     # the outcomes have events of their own, which one column cannot show: they are in the table
-    plot = plot_cox_forest(
-        predictors.assign(model=predictors["outcome"].astype(str), events=float("nan")),
-        figure_style(study),
-        title,
-        words,
-    )
+    models = predictors.assign(model=predictors["outcome"].astype(str), events=float("nan"))
+    plot = plot_cox_forest(models, figure_style(study), title, words)
     caption = (
         f"{title}: association of baseline characteristics with a response, and with an event before the first scan "
         "(such patients cannot be classified as responders)."
     )
     yield Figure(f"predictors_{endpoint}", plot, caption, ("responder_predictors",))
-
-
-def _no_ratios() -> pd.DataFrame:
-    return pd.DataFrame(
-        {name: pd.Series(dtype=object) for name in ("method", "landmark_months", "hazard_ratio")}
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.response_plots import (
     plot_movement,
@@ -38,24 +38,16 @@ def draw_response(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 
 def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
-    if "response_rates" not in tables:
-        return
-    confirmed = study.response.primary_rate == "confirmed"
-    rates = tables["response_rates"]
-    rates = rates[rates["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
-    kind = "confirmed" if confirmed else "unconfirmed"
+    rates = _primary_rates(tables["response_rates"], study)
     for (criterion,), rows in iterate_groupings(rates, "criterion"):
         leading = criterion == study.response.primary_criterion
         named = criterion_title(criterion, definitions)
-        whole = pick_rows(rows, group_by="all")
         groupings = [g for g in dict.fromkeys(rows["group_by"].astype(str)) if g != "all"]
         groupings = groupings if leading else groupings[:1]
         for group_by in groupings or ["all"]:
-            part, by = whole, ""
-            if group_by != "all":
-                part = pd.concat([whole, pick_rows(rows, group_by=group_by)])
-                by = inside_sentence(name_column(group_by))
-            title = f"{named}, best response ({kind})" + (f", by {by}" if by else "")
+            part = rows[rows["group_by"].isin(["all", group_by])]
+            by = "" if group_by == "all" else inside_sentence(name_column(group_by))
+            title = f"{named}, best response ({study.response.primary_rate})" + (f", by {by}" if by else "")
             plot = plot_response_bars(part, figure_style(study), title)
             caption = (
                 f"Best response by {named}{' and ' if by else ''}{by}. Every treated patient is counted; shares under "
@@ -65,9 +57,13 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
             yield Figure(name, plot, caption, ("response_rates",), leading=leading)
 
 
+def _primary_rates(rows: pd.DataFrame, study) -> pd.DataFrame:
+    """Rows of confirmed or of unconfirmed responses, whichever the study quotes."""
+    confirmed = study.response.primary_rate == "confirmed"
+    return rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
+
+
 def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
-    if "waterfall" not in tables:
-        return
     for (criterion,), rows in iterate_groupings(tables["waterfall"], "criterion"):
         if rows["best_change"].notna().any():
             named = criterion_title(criterion, definitions)
@@ -84,49 +80,38 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
 
 def _draw_model(tables, study, definitions) -> Iterator[Figure]:
     """Odds of objective response by the primary criterion, univariable beside multivariable."""
-    if "response_model" not in tables:
-        return
     criterion = study.response.primary_criterion
-    confirmed = study.response.primary_rate == "confirmed"
-    rows = pick_rows(tables["response_model"], criterion=criterion)
-    rows = rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)]
-    rows = rows[~rows["model"].astype("string").str.endswith("_firth").fillna(False)]
-    if rows.empty:
-        return
-    renamed = {c: c.replace("odds_ratio", "hazard_ratio") for c in rows if c.startswith("odds_ratio")}
-    named = criterion_title(criterion, definitions)
-    title = f"Objective response by {named}"
-    plot = plot_cox_forest(rows.rename(columns=renamed), figure_style(study), title, ODDS)
-    caption = f"Odds of an objective response by {named}: logistic models."
-    yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
+    rows = pick_rows(_primary_rates(tables["response_model"], study), criterion=criterion)
+    rows = rows[~rows["model"].astype(str).str.endswith("_firth")]
+    if len(rows):
+        named = criterion_title(criterion, definitions)
+        title = f"Objective response by {named}"
+        ratios = rows.rename(columns=lambda c: c.replace("odds_ratio", "hazard_ratio"))
+        plot = plot_cox_forest(ratios, figure_style(study), title, ODDS)
+        caption = f"Odds of an objective response by {named}: logistic models."
+        yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
 
 
 def _draw_movements(tables, study, definitions) -> Iterator[Figure]:
-    if "response_concordance" not in tables:
-        return
     for pair, rows in iterate_groupings(tables["response_concordance"], "criterion_a", "criterion_b"):
         if rows["n"].fillna(0).gt(0).any():
-            names = tuple(_pair_title(code, definitions) for code in pair)
+            first, second = (criterion_title(code, definitions) for code in pair)
             name = "_".join(code.replace(" ", "_") for code in pair)
-            against = f"{names[0]} against {names[1]}"
+            against = f"{first} against {second}"
             caption = f"Patients by best response: {against}. Off the diagonal the categories differ."
-            plot = plot_movement(rows, names, figure_style(study))
+            plot = plot_movement(rows, (first, second), figure_style(study))
             yield Figure(f"movement_{name}", plot, caption, ("response_concordance",))
 
 
 def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:
     courses, marks = derive_courses(tables, study)
-    if has_rows(courses):
+    if len(courses):
         plot = plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
         caption = (
             "Course of single patients from the first cycle. Of more than 50 patients every k-th by length of "
             "follow-up is drawn, the same ones every time."
         )
         yield Figure("swimmer", plot, caption)
-
-
-def _pair_title(code: str, definitions: Mapping) -> str:
-    return criterion_title(code, definitions) if code in definitions else name_term(code)
 
 
 def criterion_title(criterion: str, definitions: Mapping) -> str:
@@ -150,33 +135,33 @@ def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFr
     Returns courses (patient_id, end_months until death or last contact, best_response; patients with overall survival
     only) and marks (patient_id, time_months, mark: first response, first progression, retreatment, death or alive).
     """
-    empty = pd.DataFrame(columns=["patient_id", "end_months", "best_response"])
-    periods = tables.get("treatment_periods")
-    survival = pick_rows(tables.get("endpoints"), endpoint="os")
-    if not has_rows(periods) or not has_rows(survival):
-        return empty, pd.DataFrame(columns=["patient_id", "time_months", "mark"])
+    periods = tables["treatment_periods"]
     first = find_first_cycles(periods)
+    survival = pick_rows(tables["endpoints"], endpoint="os")
     survival = survival[survival["patient_id"].isin(first.index) & survival["time_days"].notna()]
+    best = pick_rows(tables["best_responses"], criterion=study.response.primary_criterion)
+    best = best[best["primary_reader"].astype("boolean").fillna(False) & best["period"].eq(1)]
+    best = _primary_rates(best, study).drop_duplicates("patient_id")
+    found = best.set_index("patient_id")["best_response"].astype(str)
+    patients = survival["patient_id"].astype(str)
     courses = pd.DataFrame(
         {
-            "patient_id": survival["patient_id"].astype(str).to_numpy(),
-            "end_months": convert_days_to_months(survival["time_days"].to_numpy(float)),
-            "died": survival["event"].eq(1).fillna(False).to_numpy(bool),
+            "patient_id": patients,
+            "end_months": convert_days_to_months(survival["time_days"].astype(float)),
+            "died": survival["event"].eq(1).fillna(False).astype(bool),
+            "best_response": patients.map(found).fillna("NE"),
         }
-    )
-    best = _primary_rows(tables.get("best_responses"), study)
+    ).reset_index(drop=True)
     again = periods[periods["period"].eq(2)]
-    dated = [again[["patient_id"]].assign(date=again["first_cycle"], mark="retreatment")]
-    courses["best_response"] = "NE"
-    if has_rows(best):
-        confirmed = study.response.primary_rate == "confirmed"
-        best = best[best["period"].eq(1) & best["confirmed"].astype("boolean").eq(confirmed)]
-        best = best.drop_duplicates("patient_id")
-        found = best.set_index("patient_id")["best_response"].astype(str)
-        courses["best_response"] = courses["patient_id"].map(found).fillna("NE")
-        for mark, column in (("response", "first_response_date"), ("progression", "progression_date")):
-            dated.append(best[["patient_id"]].assign(date=best[column], mark=mark))
-    events = pd.concat(dated, ignore_index=True)
+    dated = (
+        (again, "first_cycle", "retreatment"),
+        (best, "first_response_date", "response"),
+        (best, "progression_date", "progression"),
+    )
+    events = pd.concat(
+        [rows[["patient_id"]].assign(date=rows[column], mark=mark) for rows, column, mark in dated],
+        ignore_index=True,
+    )
     days = (events["date"] - events["patient_id"].map(first)).dt.days
     events = events.assign(time_months=convert_days_to_months(days.astype(float)))
     ends = courses.assign(
@@ -185,11 +170,3 @@ def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFr
     columns = ["patient_id", "time_months", "mark"]
     marks = pd.concat([events[columns], ends[columns]], ignore_index=True)
     return courses, marks[marks["time_months"].ge(0)].astype({"patient_id": str})
-
-
-def _primary_rows(table: pd.DataFrame | None, study) -> pd.DataFrame | None:
-    """Rows of the primary criterion and reader."""
-    if not has_rows(table):
-        return None
-    rows = pick_rows(table, criterion=study.response.primary_criterion)
-    return rows[rows["primary_reader"].astype("boolean").fillna(False)]

@@ -7,7 +7,7 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
+from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.figures.theme import (
     GRADE_COLOURS,
     GRID,
@@ -29,40 +29,25 @@ SEVERE = "Grade \u2265 3"
 
 def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
-    grades, rates = tables.get("safety_grades"), tables.get("safety_rates")
-    if not has_rows(grades):
-        return []
-    style = figure_style(study)
+    grades, rates, style = tables["safety_grades"], tables["safety_rates"], figure_style(study)
     figures = []
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
-    shown = "any" if "any" in phases else phases[0]
+    shown = "any" if "any" in phases else next(iter(phases), "")
     for phase in sorted(phases, key=lambda p: p != shown):
         rows = pick_rows(grades, phase=phase)
         if rows["worst_grade"].notna().any():
-            own = pick_rows(rates, phase=phase, group_by="all") if has_rows(rates) else _no_rates()
+            own = pick_rows(rates, phase=phase, group_by="all")
             words = phase_words(phase)
             plot = plot_worst_grades(rows, own, style, f"Laboratory toxicity {words}")
             caption = f"Worst CTCAE grade of each laboratory value, {words}."
-            sources = ("safety_grades", "safety_rates")
-            figures.append(
-                Figure(
-                    f"worst_grades_{phase}",
-                    plot,
-                    caption,
-                    sources,
-                    leading=phase not in ("treatment", "late"),
-                )
-            )
+            leading = phase not in ("treatment", "late")
+            figures.append(Figure(f"worst_grades_{phase}", plot, caption, SAFETY_INPUTS, leading=leading))
     rows = pick_rows(grades, phase=shown).dropna(subset=["baseline_grade", "worst_grade"])
-    if has_rows(rows):
+    if len(rows):
         plot = plot_grade_shift(rows, style, f"Shift of laboratory grades {phase_words(shown)}")
         caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
         figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
     return figures
-
-
-def _no_rates() -> pd.DataFrame:
-    return pd.DataFrame(columns=["analyte", "grade_at_least", "proportion"])
 
 
 def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):

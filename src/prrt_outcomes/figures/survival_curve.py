@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from textwrap import fill
 
 import numpy as np
@@ -21,39 +21,32 @@ from prrt_outcomes.wording.numbers import format_interval, format_level, format_
 from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 
-@dataclass(frozen=True)
-class CurveText:
-    """Words of a survival figure.
-
-    `title`: what is shown, such as ``Progression-free survival``.
-    `time`: title of the time axis.
-    """
-
-    title: str
-    time: str = "Months since the first cycle"
-
-
 def plot_survival_curve(
     curve: pd.DataFrame,
     at_risk: pd.DataFrame,
     summary: pd.DataFrame,
-    tests: pd.DataFrame | None,
+    tests: pd.DataFrame,
     style: FigureStyle,
-    text: CurveText,
+    title: str,
+    time: str,
 ):
     """Draw survival curves with bands, censor ticks, medians and an aligned table of numbers at risk.
 
     `curve`: rows of `km_curve` of one endpoint and grouping, in the order in which groups are shown.
     `at_risk`: the same of `km_at_risk`; its times are the ticks of the axis.
     `summary`: the same of `km_summary`: n, events, median and its interval.
-    `tests`: the overall rows of `logrank` for the grouping; the log-rank tests are printed.
+    `tests`: the same of `logrank`; the log-rank tests over all groups are printed.
+    `time`: title of the time axis.
 
     The axis ends at the first tick with fewer than 3 per cent of the patients at risk.
     """
     group_by = str(curve["group_by"].iloc[0])
     groups = list(dict.fromkeys(curve["group"].astype(str)))
     names = {g: name_code(group_by, g) for g in groups}
-    medians = _median_words(summary)
+    medians = {
+        str(row["group"]): f"{row['events']:.0f}/{row['n']:.0f}, {_median_words(row)}"
+        for row in summary.to_dict("records")
+    }
     below = _test_words(tests) if len(groups) > 1 else _single_words(summary, style)
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
@@ -63,9 +56,9 @@ def plot_survival_curve(
         risk_ticks(at_risk, float(curve["time_months"].max())),
         {g: f"{fill(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
         color_groups(group_by, groups),
-        text.title,
+        title,
         below,
-        text.time,
+        time,
         at_risk=at_risk,
         names=names,
         legend_title=f"Events/patients, median in\nmonths ({format_level(style.level)} interval)",
@@ -76,20 +69,19 @@ def plot_survival_curve(
 def plot_cumulative_incidence(
     curves: pd.DataFrame,
     at_risk: pd.DataFrame,
-    names: dict[str, str],
     style: FigureStyle,
-    text: CurveText,
-    p_value: float | None = None,
+    title: str,
+    time: str,
     group_by: str = "cause",
+    p_value: float | None = None,
 ):
     """Draw one staircase a group or cause, rising from 0.
 
     `curves`: rows of `competing_risks` with a column `group` that is drawn (groups of one cause, or the causes).
     `at_risk`: rows of `km_at_risk` of the same endpoint and grouping; their counts stand below groups, not below
         causes.
-    `names`: words of each value of `group`.
+    `group_by`: grouping that gives words and colours.
     `p_value`: of Gray's test between the groups, printed below the title.
-    `group_by`: grouping that gives the colours.
     """
     groups = list(dict.fromkeys(curves["group"].astype(str)))
     last = float(curves["time_months"].max())
@@ -100,11 +92,11 @@ def plot_cumulative_incidence(
     drawn = Curves(
         steps,
         risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
-        {g: names.get(g, g) for g in groups},
+        {g: name_term(g) if group_by == "cause" else name_code(group_by, g) for g in groups},
         color_groups(group_by, groups),
-        text.title,
+        title,
         "" if p_value is None else f"Gray's test: {format_p_value(p_value, name='p')}",
-        text.time,
+        time,
         at_risk=counted if len(counted) else None,
     )
     return plot_curves(drawn, style)
@@ -156,21 +148,13 @@ def bound_curve(intervals: pd.DataFrame, last: float) -> pd.DataFrame:
     )
 
 
-def _median_words(summary: pd.DataFrame) -> dict[str, str]:
-    """Events, patients and median of each group."""
-    return {
-        str(row["group"]): f"{row['events']:.0f}/{row['n']:.0f}, "
-        + format_interval(
-            row["median_months"], row["median_low"], row["median_high"], status=row.get("median_status", "ok")
-        )
-        for row in summary.to_dict("records")
-    }
+def _median_words(row: Mapping) -> str:
+    status = row.get("median_status", "ok")
+    return format_interval(row["median_months"], row["median_low"], row["median_high"], status=status)
 
 
-def _test_words(tests: pd.DataFrame | None) -> str:
+def _test_words(tests: pd.DataFrame) -> str:
     """The unstratified log-rank test over all groups, and the stratified one where it exists."""
-    if tests is None or tests.empty:
-        return ""
     overall = tests[tests["group"].isna() | tests["group"].astype("string").fillna("").isin(["", "all"])]
     overall = overall[overall["test"].astype(str) == "logrank"]
     parts = []
@@ -189,10 +173,7 @@ def _single_words(summary: pd.DataFrame, style: FigureStyle) -> str:
     if summary.empty:
         return ""
     row = summary.iloc[0]
-    median = format_interval(
-        row["median_months"], row["median_low"], row["median_high"], status=row.get("median_status", "ok")
-    )
     return (
-        f"{row['n']:.0f} patients, {row['events']:.0f} events; median {median} months "
+        f"{row['n']:.0f} patients, {row['events']:.0f} events; median {_median_words(row.to_dict())} months "
         f"({format_level(style.level)} confidence interval)"
     )

@@ -7,7 +7,7 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, has_rows, pick_rows
+from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.figures.theme import (
     FEW_COLOURS,
     GRID,
@@ -40,12 +40,9 @@ ITEM_WORDS = {
 
 def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `delivery`: cycles, windows and amino acids; and `eligibility`: conditions not met."""
-    delivery = pick_rows(tables.get("treatment_delivery"), group_by="all")
-    if not has_rows(delivery):
-        return []
-    style = figure_style(study)
+    delivery, style = pick_rows(tables["treatment_delivery"], group_by="all"), figure_style(study)
     items = delivery["item"].astype(str)
-    shares = items.map(is_share) & delivery["value"].notna()
+    shares = ~items.str.endswith(QUANTITIES) & delivery["value"].notna()
     eligible = items.str.startswith("eligibility_")
     refused = eligible & items.str.endswith("_not_met")
     wanted = (

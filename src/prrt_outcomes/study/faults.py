@@ -61,11 +61,11 @@ def _allowed(fault: dict) -> list[str]:
 
 
 def _written_place(location: tuple, lines: Mapping[str, int]) -> str:
-    """The dotted key of a fault as written in the file: without the tags that unions put into it."""
+    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one."""
     place = ""
     for index, part in enumerate(location, start=1):
         deeper = join_key(place, part)
-        if deeper in lines or index == len(location) or isinstance(part, int):
+        if deeper in lines or index == len(location):
             place = deeper
     return place
 

@@ -8,9 +8,13 @@ from typing import Any
 
 import yaml
 
-from prrt_outcomes.errors import STUDY_FILE, InputError, Problem
+from prrt_outcomes.errors import STUDY_FILE, InputError, Problem, shorten
 
 MAXIMUM_BYTES = 1_000_000
+MAXIMUM_VALUES = 100_000
+MAXIMUM_DEPTH = 50
+WIDEST_KEY = 60
+MERGE_TAG = "tag:yaml.org,2002:merge"
 PLAIN_ONLY = "plain values only; tags that build objects are refused"
 PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}"
@@ -22,7 +26,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Read a YAML mapping safely.
 
     Returns data : the mapping as plain values; lines : line of each dotted key, for messages.
-    Raises InputError when it is no YAML, no mapping, names a key twice, is too large, holds aliases, or asks for
+    Anchors, aliases and merge keys stand for what they repeat.
+    Raises InputError when it is no YAML, no mapping, names a key twice, is too large (written out, too), or asks for
     code.
     """
     text = _read_text(path)
@@ -71,37 +76,54 @@ def _read_text(path: Path) -> str:
 
 
 def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
-    """Note the line of each key; tell of doubled keys, aliases and tags that are not plain."""
-    stack: list[tuple[yaml.Node, str]] = [(root, "")] if root is not None else []
-    seen: set[int] = set()
+    """Note the line of each key; tell of doubled keys, tags that are not plain, and too many values.
+
+    What an alias repeats is walked wherever it stands, since each place is read and checked for itself.
+    """
+    stack: list[tuple[yaml.Node, str, int]] = [(root, "", 0)] if root is not None else []
+    n_values = 0
     while stack:
-        node, place = stack.pop()
+        node, place, depth = stack.pop()
+        n_values += 1
         line = node.start_mark.line + 1
+        if n_values > MAXIMUM_VALUES or depth > MAXIMUM_DEPTH:
+            problem = f"aliases (*) repeat more than {MAXIMUM_VALUES} values, or themselves"
+            yield Problem(
+                STUDY_FILE,
+                line,
+                shorten(place, WIDEST_KEY),
+                "",
+                problem,
+                "a study file of a few hundred values",
+            )
+            return
         lines.setdefault(place, line)
         if node.tag not in PLAIN_TAGS:
             yield Problem(STUDY_FILE, line, place, node.tag, "this tag would build an object", PLAIN_ONLY)
-            continue
-        if id(node) in seen:
-            yield Problem(STUDY_FILE, line, place, "", "an alias (*) stands here", "values written out")
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
+        elif isinstance(node, yaml.MappingNode):
             yield from _walk_keys(node, place, lines)
-            stack.extend((value, join_key(place, _key(key))) for key, value in node.value)
+            for key, value in node.value:
+                if key.tag == MERGE_TAG:
+                    stack.extend((one, place, depth + 1) for one in _merged(value))
+                else:
+                    stack.append((value, join_key(place, _key(key)), depth + 1))
         elif isinstance(node, yaml.SequenceNode):
-            stack.extend((item, join_key(place, index)) for index, item in enumerate(node.value))
+            stack.extend((item, join_key(place, index), depth + 1) for index, item in enumerate(node.value))
+
+
+def _merged(value: yaml.Node) -> list[yaml.Node]:
+    """The mappings that a merge key (<<) names."""
+    return value.value if isinstance(value, yaml.SequenceNode) else [value]
 
 
 def _walk_keys(node: yaml.MappingNode, place: str, lines: dict[str, int]) -> Iterator[Problem]:
-    keys: set = set()
+    own: set[str] = set()
     for key_node, _ in node.value:
         key, line = join_key(place, _key(key_node)), key_node.start_mark.line + 1
-        if key_node.tag == "tag:yaml.org,2002:merge":
-            yield Problem(STUDY_FILE, line, key, "", "a merge (<<) stands here", "values written out")
-        if key in keys:
+        if key in own:
             yield Problem(STUDY_FILE, line, key, "", "this key stands twice", "each key once")
-        keys.add(key)
-        lines[key] = line
+        own.add(key)
+        lines.setdefault(key, line)
 
 
 def _key(node: yaml.Node) -> str:

@@ -15,6 +15,11 @@ tables:
 """
 
 
+BOMB = "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
 def write_study(folder, text):
     (folder / "study.yaml").write_text(text, encoding="utf-8")
     return folder
@@ -165,7 +170,10 @@ def test_settings_that_contradict_are_told_at_the_key_that_says_so(tmp_path):
         ("study: !!python/object/apply:os.system ['true']\n", "would build an object"),
         ("study: !custom x\n", "would build an object"),
         ("study: a\nstudy: b\n", "stands twice"),
-        ("study: &a x\ntitle: *a\n", "alias"),
+        ("study: x\ntables: &a {patients: *a}\n", "or themselves"),
+        ("study: x\ntables: &a {<<: *a}\n", "or themselves"),
+        ("study: x\ntables: &a [1]\nanalysis: {<<: 3}\n", "not YAML"),
+        ("a: &a [x, x, x, x, x, x, x, x, x, x]\n" + BOMB, "repeat more than 100000 values"),
         ("study: [a\n", "not YAML"),
         ("", "holds no keys"),
         ("- a\n- b\n", "holds no keys"),
@@ -174,6 +182,33 @@ def test_settings_that_contradict_are_told_at_the_key_that_says_so(tmp_path):
 )
 def test_yaml_that_is_not_plain_is_refused_with_words(tmp_path, text, part):
     assert any(part in p.problem for p in faults_of(tmp_path, text))
+
+
+def test_anchors_and_merges_stand_for_what_they_repeat(tmp_path):
+    text = """\
+study: small
+tables:
+  patients: &file {file: data/all.csv, columns: &ids {patient_id: id}, missing: ["", "NA"]}
+  follow_up: {<<: *file, missing: ["."]}
+  cycles: {file: data/cycles.csv, columns: {<<: [*ids], cycle_date: day}}
+"""
+    tables = load_study(write_study(tmp_path, text)).tables
+    assert tables["patients"][0].columns == tables["follow_up"][0].columns == {"patient_id": "id"}
+    assert tables["follow_up"][0].missing == (".",)
+    assert tables["cycles"][0].columns == {"patient_id": "id", "cycle_date": "day"}
+
+
+def test_a_fault_in_what_an_alias_repeats_is_told_at_each_place_with_its_line(tmp_path):
+    text = "study: small\ntables:\n  patients: &p\n    file: p.csv\n    sheat: x\n  follow_up: *p\n"
+    found = {(p.row, p.column) for p in faults_of(tmp_path, text)}
+    assert found == {(5, "tables.patients.sheat"), (5, "tables.follow_up.sheat")}
+
+
+@pytest.mark.parametrize(
+    "text", ["study: a\nstudy: b\n", SMALL + "analysis: {alpha: 0.1, alpha: 0.2}\n", "1: a\n'1': b\n"]
+)
+def test_a_key_that_stands_twice_is_told(tmp_path, text):
+    assert [p.problem for p in faults_of(tmp_path, text)] == ["this key stands twice"]
 
 
 def test_code_in_yaml_is_never_run(tmp_path):

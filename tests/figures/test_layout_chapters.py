@@ -136,6 +136,9 @@ def test_landmark_ratios_have_room(style, look):
 
 def test_control_forests_have_room(style, look):
     assert look(plot_control_forest(make_controls(), style, "History", "before_prrt")) == []
+    empty = dict.fromkeys(("value", "low", "high", "p_value"), np.nan)
+    without = make_controls().assign(**empty, status="no_events")
+    assert look(plot_control_forest(without, style, "History", "before_prrt")) == []
 
 
 def test_love_plots_have_room(style, look):

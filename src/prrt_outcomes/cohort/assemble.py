@@ -10,7 +10,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
-from prrt_outcomes.cohort.mapping import TIMED_TABLES, MappedTable, check_date_format, map_table
+from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, check_date_format, map_table
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.sources import TableSource
@@ -24,8 +24,6 @@ from prrt_outcomes.tables.parse import (
 )
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
-
-TIME_COLUMNS = ("time", "entry_time")
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,13 @@ def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
 def _parse(
     table: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
-    """Typed columns of one file, with times in days and cells at fault missing, and these faults."""
+    """Typed columns of one file, with times in their unit and cells at fault missing, and these faults."""
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
     frame = parsed.frame
-    if table in TIMED_TABLES:
-        frame = frame.assign(
-            **{name: frame[name] * TIME_UNIT_DAYS[source.time_unit] for name in TIME_COLUMNS}
-        )
+    for field in parsed_fields(table, extra_columns):
+        if source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS:
+            factor = TIME_UNIT_DAYS[source.time_unit] / TIME_UNIT_DAYS[field.unit]
+            frame = frame.assign(**{field.name: frame[field.name] * factor})
     written = {name: column.written for name, column in mapped.columns.items()}
     faults = [
         *parsed.faults,

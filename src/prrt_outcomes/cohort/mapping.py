@@ -18,7 +18,8 @@ from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
 
-TIMED_TABLES = ("reported_outcomes", "control_outcomes")
+TIME_COLUMNS = ("time", "entry_time", "time_months")
+TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
 PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 UNCLEAN = r"^\s|\s$|\s\s|[\t\r\n\f\v]|[^\x00-\x7f]"
 WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
@@ -103,9 +104,9 @@ def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> 
         place = f"tables.{table}.constants.{key}"
         expected = "a column of the file or a constant, not both"
         problems.append(study_problem(place, key, "the column is given twice", expected))
-    if source.time_unit != "days" and table not in TIMED_TABLES:
+    if source.time_unit and table not in TIMED_TABLES:
         place = f"tables.{table}.time_unit"
-        expected = f"only {' and '.join(TIMED_TABLES)} have times with a unit"
+        expected = f"only {', '.join(TIMED_TABLES)} have times with a unit"
         problems.append(study_problem(place, source.time_unit, "no such unit here", expected))
     return problems
 

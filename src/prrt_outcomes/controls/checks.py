@@ -13,6 +13,7 @@ from prrt_outcomes.controls.reference_curves import (
     CURVE_KEYS,
     CURVE_TABLES,
     LARGEST_RISE,
+    PERCENT_FROM,
     clean_points,
     find_rises,
     select_curve,
@@ -20,6 +21,7 @@ from prrt_outcomes.controls.reference_curves import (
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import AggregateControl, CurveControl, PatientsControl
+from prrt_outcomes.units import DAYS_PER_MONTH, TIME_UNIT_DAYS
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.controls import BaselineSummary
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Tables = Mapping[str, pd.DataFrame]
 Lines = Mapping[str, np.ndarray]
 Problems = Iterator[Problem]
+OTHER_UNITS = ("days", "weeks", "years")
 
 
 def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Problem]:
@@ -35,8 +38,9 @@ def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Probl
 
     `lines` has the line of the file of each row of a table; a table without lines is told without a row. Errors: a
     covariate that one side does not have, codes that the sides do not share, a source, arm or endpoint that the
-    tables do not have, points that rise, a risk table that grows or does not begin at 0. Warnings: points of no
-    control of the study, codes that only one side has. An absent table is no problem: the stage leaves it out.
+    tables do not have, points that rise, a risk table that grows or does not begin at 0, a median far from that
+    published. Warnings: a curve that ends far beyond follow-up, points of no control of the study, codes that only one
+    side has. An absent table is no problem: the stage leaves it out.
     """
     found: list[Problem] = []
     for index, control in enumerate(study.controls):
@@ -115,6 +119,7 @@ def _check_curve(place: str, control: CurveControl, tables: Tables, lines: Lines
             yield from _find_unknown(f"{place}.arm", wanted, known, problem)
     if len(points):
         yield from _check_points(points, lines.get("control_curves"))
+        yield from _check_months(points, risk, control, _find_longest(tables, control.endpoint))
     if len(risk):
         yield from _check_risk_table(risk, lines.get("control_at_risk"))
 
@@ -138,6 +143,39 @@ def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
     except ValueError as error:
         line, expected = _line(lines, points.index[0]), "points of a survival curve"
         yield Problem("control_curves", line, "survival", "", str(error), expected)
+
+
+def _check_months(points: pd.DataFrame, risk: pd.DataFrame, control: CurveControl, ours: float) -> Problems:
+    """Times far from what else is known of the control, or of our follow-up, are in another unit than months."""
+    share = points["survival"].astype(float)
+    below = points.loc[share.le(50 if share.median() > PERCENT_FROM else 0.5), "time_months"].min()
+    end, last = points["time_months"].max(), risk["time_months"].max()
+    pairs = (
+        ("median", below, "published median", control.published_median_months, 1 / 3, 3),
+        ("last time", end, "published median follow-up", control.published_follow_up_months, 1 / 2, 5),
+        ("last time", end, "last time of control_at_risk", last, 1 / 3, 3),
+        ("last time", end, f"longest follow-up of {control.endpoint} in the cohort", ours, 0, 5),
+    )
+    for name, value, other, known, least, most in pairs:
+        ratio = value / known if known else np.nan
+        if 0 < ratio < least or ratio > most:
+            unit = min(OTHER_UNITS, key=lambda u: abs(np.log(ratio * TIME_UNIT_DAYS[u] / DAYS_PER_MONTH)))
+            problem = f"the {name} of the curve of {control.id} is {ratio:.3g} times the {other} of {known:.4g} months"
+            expected = (
+                f"months; where the file has {unit}, write time_unit: {unit} in this table of study.yaml"
+            )
+            severity = "error" if name == "median" else "warning"
+            yield Problem("control_curves", None, "time_months", f"{value:g}", problem, expected, severity)
+
+
+def _find_longest(tables: Tables, endpoint: str) -> float:
+    """Months of the longest reported time of an endpoint, else from the first cycle of all to the last contact."""
+    reported = tables["reported_outcomes"]
+    days = reported.loc[reported["endpoint"].eq(endpoint).fillna(False).to_numpy(dtype=bool), "time"].max()
+    if pd.isna(days):
+        last, first = tables["follow_up"]["last_contact_date"].max(), tables["cycles"]["cycle_date"].min()
+        days = (pd.to_datetime(last) - pd.to_datetime(first)).days
+    return float(days) / DAYS_PER_MONTH
 
 
 def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Problems:

@@ -198,7 +198,7 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     """Line at 1, intervals, points, arrow heads where an interval is cut, text, and the ends of each axis."""
     import plotnine as p9
 
-    ends, ones = [("names", TEXT_AT), ("names", TEXT_AT + 1)], []
+    ends, ones = [("names", TEXT_AT + 1), *((c, TEXT_AT) for c in order if not c.startswith("axis"))], []
     for place, axis in enumerate(forest.axes):
         column = f"axis {place}"
         span = np.array(axis.span(estimates[estimates["column"].astype(str).eq(column)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share, check_distinct
 
@@ -17,6 +17,17 @@ class Milestone(Section):
     survival: float = Field(gt=0, le=1, description="Survival at that time.")
     low: Share | None = Field(None, description="Lower end of its interval.")
     high: Share | None = Field(None, description="Upper end of its interval.")
+
+    @field_validator("survival", mode="before")
+    @classmethod
+    def check_survival(cls, value: object) -> object:
+        """A survival of 0 has no hazard; say what to write instead."""
+        if value == 0:
+            raise ValueError(
+                "no finite hazard reaches survival 0; write the share of half a patient, such as survival: 0.0125 in "
+                "an arm of 40, or leave this milestone out"
+            )
+        return value
 
 
 class ControlBase(Section):
@@ -108,9 +119,11 @@ class PublishedControl(AggregateControl, Description):
 
     @model_validator(mode="after")
     def check_curve(self) -> PublishedControl:
-        """A median or a milestone is there, milestones rise in time and fall in survival."""
-        if self.median_months is None and not self.milestones:
-            raise ValueError("give median_months, milestones or both")
+        """A median or a milestone below 1 is there, milestones rise in time and fall in survival."""
+        if self.median_months is None and all(m.survival == 1 for m in self.milestones):
+            raise ValueError(
+                "no event is expected: nothing to compare with; write median_months, milestones below 1, or both"
+            )
         points = [(m.months, m.survival) for m in self.milestones]
         if self.median_months is not None:
             points.append((self.median_months, 0.5))
@@ -128,6 +141,8 @@ class CurveControl(AggregateControl, Description):
     events: int | None = Field(None, ge=0, description="Events in the arm, where published.")
     published_median_months: PositiveMonths | None = None
     """Published median, which the reconstruction must meet."""
+    published_follow_up_months: PositiveMonths | None = None
+    """Published median follow-up; a curve that ends far from it is in another unit."""
     limit_survival: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Largest difference of the reconstructed curve from the points that is accepted."""
     limit_at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.05

@@ -26,8 +26,8 @@ class TableSource(Section):
     """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
     constants: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: one value for all rows."""
-    time_unit: Literal["days", "weeks", "months", "years"] = "days"
-    """Unit of time and entry_time in the file; they become days."""
+    time_unit: Literal["days", "weeks", "months", "years"] | None = None
+    """Unit of times (time, entry_time, time_months) in the file; that of the column where it is not named."""
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")

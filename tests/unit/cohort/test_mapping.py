@@ -83,6 +83,20 @@ def test_a_time_without_an_event_is_an_error(read_study):
     ]
 
 
+@pytest.mark.parametrize(("unit", "months"), [(None, 24), ("years", 288), ("days", 24 / 30.4375)])
+def test_times_of_curves_become_months(read_study, write, unit, months):
+    write("curve.csv", "time_months,survival\n0,1\n24,0.5\n")
+    source = {
+        "file": "curve.csv",
+        "constants": {"control": "k", "arm": "a", "endpoint": "os"},
+        "time_unit": unit,
+    }
+    tables = {"patients": PATIENTS, "reported_outcomes": "patient_id,endpoint,time,event\nP1,os,5,1\n"}
+    result = read_study(tables, sources={"control_curves": source})
+    assert result.tables["control_curves"]["time_months"].tolist() == pytest.approx([0, months])
+    assert result.tables["reported_outcomes"]["time"].tolist() == [5]
+
+
 def test_the_filter_chooses_rows_and_counts_the_others(read_study, write):
     write("trial.csv", "time,event,arm\n1,1,a\n2,0,b\n3,1,a\n")
     ids = {"patient_id": None}

@@ -6,14 +6,17 @@ import pandas as pd
 from prrt_outcomes.controls.checks import check_control_data
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.schema import list_tables
 
 FILES = {"patients": "p.csv", "reported_outcomes": "r.csv"}
 CURVE = {"id": "drug", "kind": "curve", "arm": "placebo"}
 
 
 def tables(**given):
-    names = ("patients", "control_patients", "control_outcomes", "control_curves", "control_at_risk")
-    return {name: conform_table(name, given[name]) if name in given else empty_table(name) for name in names}
+    return {
+        name: conform_table(name, given[name]) if name in given else empty_table(name)
+        for name in list_tables("input")
+    }
 
 
 def check(controls, extra=None, **given):
@@ -63,6 +66,23 @@ def test_a_curve_that_rises_names_its_line():
         "error",
     )
     assert "rises" in found.problem
+
+
+def test_months_far_from_what_is_known_name_the_unit_to_write():
+    drawn = {"control_curves": curve(times=(0, 150, 300)), "control_at_risk": at_risk(times=(0, 150, 300))}
+    (found,) = check([CURVE | {"published_median_months": 10}], **drawn)
+    assert (found.severity, found.value) == ("error", "300")
+    assert "30 times the published median of 10 months" in found.problem
+    assert "time_unit: days" in found.expected
+    reported = outcomes().assign(time=[900.0, 1000.0, 1200.0])
+    for control, given in (
+        (CURVE, drawn | {"reported_outcomes": reported}),
+        (CURVE | {"published_follow_up_months": 30}, drawn),
+        (CURVE, drawn | {"control_at_risk": at_risk()}),
+    ):
+        (found,) = check([control], **given)
+        assert (found.severity, found.column) == ("warning", "time_months")
+    assert not check([CURVE | {"published_median_months": 290, "published_follow_up_months": 200}], **drawn)
 
 
 def test_a_risk_table_that_grows_names_every_line():

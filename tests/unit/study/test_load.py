@@ -151,12 +151,20 @@ def test_responders_are_not_compared_without_a_landmark(tmp_path):
         ("analysis: {landmark_months: [6, 3]}", "must rise"),
         ("controls: [{id: a, kind: library, arm: b}, {id: a, kind: library, arm: c}]", "twice"),
         ("controls: [{id: a, kind: published, n: 10}]", "median_months, milestones"),
+        (
+            "controls: [{id: a, kind: published, n: 10, milestones: [{months: 12, survival: 1}]}]",
+            "nothing to compare",
+        ),
+        (
+            "controls: [{id: a, kind: published, n: 10, milestones: [{months: 12, survival: 0}]}]",
+            "half a patient",
+        ),
         ("controls: [{id: a, kind: patients, weights: [att]}]", "need covariates"),
         ("controls: [{id: a, kind: library, arm: b, endpoint: dfs}]", "not among the study's endpoints"),
     ],
 )
 def test_settings_that_contradict_are_refused(tmp_path, line, part):
-    assert any(part in p.problem for p in faults_of(tmp_path, SMALL + line + "\n"))
+    assert any(part in p.problem + p.expected for p in faults_of(tmp_path, SMALL + line + "\n"))
 
 
 def test_settings_that_contradict_are_told_at_the_key_that_says_so(tmp_path):

@@ -99,5 +99,5 @@ class AnalysisSettings(Section):
         for key in ("milestones_months", "landmark_months"):
             times = getattr(self, key)
             if list(times) != sorted(set(times)):
-                raise ValueError(f"{key} must rise and hold no time twice")
+                raise ValueError(f"{key} must rise and hold no time twice; {key}: {sorted(set(times))}")
         return self

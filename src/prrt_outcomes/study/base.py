@@ -13,10 +13,14 @@ PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 day
 
 
 def check_distinct(names: Iterable, words: str) -> None:
-    """Refuse, with these words, names of which one stands twice."""
+    """Refuse, with these words, names of which one stands twice.
+
+    Whoever refuses a setting that contradicts another says behind a semicolon what works.
+    """
     listed = list(names)
-    if len(set(listed)) < len(listed):
-        raise ValueError(words)
+    twice = sorted({str(name) for name in listed if listed.count(name) > 1})
+    if twice:
+        raise ValueError(f"{words}; {', '.join(twice)} once only")
 
 
 class Section(BaseModel):

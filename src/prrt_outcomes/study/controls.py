@@ -54,11 +54,11 @@ class BaselineSummary(Section):
     def check_level(self) -> BaselineSummary:
         """Only shares have levels, and lie between 0 and 1."""
         if self.level is not None and self.statistic != "share":
-            raise ValueError("only a share has a level")
+            raise ValueError("only a share has a level; statistic: share, or no level")
         if self.statistic == "share" and not 0 < self.value < 1:
             raise ValueError("a share lies between 0 and 1; leave out levels that nobody or everybody has")
         if self.statistic == "sd" and not self.value > 0:
-            raise ValueError("a standard deviation is above 0")
+            raise ValueError("a standard deviation is above 0; value: the published one, such as 9.5")
         return self
 
 
@@ -76,7 +76,8 @@ class AggregateControl(ControlBase):
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
         alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
         if alone:
-            raise ValueError(f"baseline: the sd of {', '.join(alone)} needs its mean beside it")
+            mean = f"{{covariate: {alone[0]}, statistic: mean, value: ...}}"
+            raise ValueError(f"baseline: the sd of {', '.join(alone)} needs its mean beside it; {mean}")
         return self
 
 
@@ -129,7 +130,9 @@ class PublishedControl(AggregateControl, Description):
             points.append((self.median_months, 0.5))
         points.sort()
         if any(b[0] == a[0] or b[1] > a[1] for a, b in itertools.pairwise(points)):
-            raise ValueError("median and milestones must rise in time and not rise in survival")
+            raise ValueError(
+                "median and milestones must rise in time and not rise in survival; survival is 0.5 at median_months"
+            )
         return self
 
 
@@ -180,7 +183,7 @@ class PatientsControl(ControlBase, Description):
     def check_weights(self) -> PatientsControl:
         """Weights need covariates."""
         if (self.weights or self.match_ratio) and not self.covariates:
-            raise ValueError("weights and matching need covariates")
+            raise ValueError("weights and matching need covariates; such as covariates: [age_years, sex]")
         return self
 
 
@@ -210,5 +213,5 @@ class Claim(Section):
         is_share = not self.quantity.endswith("_months")
         if self.published < 0 or (is_share and self.published > 1):
             wanted = "a share between 0 and 1" if is_share else "months of 0 or more"
-            raise ValueError(f"published is {self.published:g}: {self.quantity} is {wanted}")
+            raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
         return self

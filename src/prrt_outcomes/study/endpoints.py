@@ -73,7 +73,7 @@ class EndpointDefinition(Section):
         rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
         if not {"event", "next_therapy"} & set(rules) and not self.events:
             raise ValueError(
-                "nothing is an event: name at least one of progression, death, new_therapy, retreatment, events"
+                "nothing is an event; such as progression: event, or death: event, new_therapy, retreatment or events"
             )
         return self
 
@@ -104,7 +104,9 @@ def resolve_endpoint(entry: str | dict) -> dict:
     if isinstance(entry, str):
         entry = {"name": entry, "preset": entry}
     if not isinstance(entry, dict):
-        raise ValueError("an endpoint is the name of a preset or a definition with a name")
+        raise ValueError(
+            "an endpoint is the name of a preset or a definition with a name; such as pfs, or {name: own, preset: pfs}"
+        )
     name, preset = str(entry.get("name", "")), entry.get("preset")
     if preset is None and name in PRESETS and len(entry) == 1:
         preset = name

@@ -42,8 +42,7 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> 
         problem = "not an allowed kind"
         expected = f"one of {fault.get('ctx', {}).get('expected_tags', '').replace(chr(39), '')}"
     elif kind == "value_error":
-        problem, _, advice = str(fault["ctx"]["error"]).partition("; write ")
-        expected = f"write {advice}" if advice else "a setting that fits the others"
+        problem, _, expected = str(fault["ctx"]["error"]).partition("; ")
         place = place if place in lines else place.rpartition(".")[0]  # without the tag of a union
         key, colon, words = problem.partition(": ")
         if not place and colon and key in lines:

@@ -34,10 +34,11 @@ class TreatmentSettings(Section):
     @model_validator(mode="after")
     def check_interval(self) -> TreatmentSettings:
         """The shortest interval lies below the longest, and the longest below the gap of a new period."""
-        if not self.cycle_interval_minimum_weeks < self.cycle_interval_maximum_weeks:
-            raise ValueError("cycle_interval_minimum_weeks must be below cycle_interval_maximum_weeks")
-        if self.cycle_interval_maximum_weeks > self.retreatment_gap_weeks:
-            raise ValueError("cycle_interval_maximum_weeks must not exceed retreatment_gap_weeks")
+        longest, gap = self.cycle_interval_maximum_weeks, self.retreatment_gap_weeks
+        if not self.cycle_interval_minimum_weeks < longest:
+            raise ValueError(f"cycle_interval_minimum_weeks must be below the maximum; less than {longest:g}")
+        if longest > gap:
+            raise ValueError(f"cycle_interval_maximum_weeks exceeds retreatment_gap_weeks; at most {gap:g}")
         return self
 
 
@@ -90,9 +91,11 @@ def _expand_sources(tables: Any) -> Any:
 def _check_required_tables(tables: dict) -> dict:
     """Patients are needed, and one of the tables of outcomes."""
     if "patients" not in tables:
-        raise ValueError("the table patients is required")
+        raise ValueError("the table patients is required; such as patients: data/patients.csv")
     if not any(name in tables for name in OUTCOME_TABLES):
-        raise ValueError(f"one of the tables {' and '.join(OUTCOME_TABLES)} is required")
+        raise ValueError(
+            f"one of the tables {' and '.join(OUTCOME_TABLES)} is required; such as follow_up: data/follow_up.csv"
+        )
     return tables
 
 
@@ -157,7 +160,9 @@ class Study(Section):
         check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
         needing = [e.name for e in self.endpoints if e.missed_assessments != "ignore"]
         if needing and self.assessment_interval_days is None:
-            raise ValueError(f"endpoints: {', '.join(needing)} needs assessment_interval_days")
+            raise ValueError(
+                f"endpoints: {', '.join(needing)} needs assessment_interval_days; such as assessment_interval_days: 90"
+            )
         return self
 
     @model_validator(mode="after")
@@ -166,9 +171,10 @@ class Study(Section):
         for key in ("controls", "claims"):
             check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")
         if sum(c.primary for c in self.controls) > 1:
-            raise ValueError("controls: only one comparison can be primary")
+            raise ValueError("controls: only one comparison can be primary; primary: true at one of them")
         known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}
         unknown = sorted({c.endpoint for c in self.controls} - known)
         if unknown:
-            raise ValueError(f"controls: endpoint {', '.join(unknown)} is not among the study's endpoints")
+            problem = f"controls: endpoint {', '.join(unknown)} is not among the study's endpoints"
+            raise ValueError(f"{problem}; one of {', '.join(sorted(known))}")
         return self

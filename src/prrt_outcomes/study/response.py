@@ -63,13 +63,17 @@ class CriterionDefinition(Section):
     def check_definition(self) -> CriterionDefinition:
         """Minor lies below partial, and a marker names its analyte."""
         if self.minor_fall is not None and self.minor_fall >= self.partial_fall:
-            raise ValueError("minor_fall must be below partial_fall")
+            raise ValueError(f"minor_fall must be below partial_fall; less than {self.partial_fall:g}")
         if (self.measure == "marker") != (self.analyte is not None):
-            raise ValueError("the measure marker, and no other, names an analyte")
+            raise ValueError(
+                "the measure marker, and no other, names an analyte; such as measure: marker, analyte: chromogranin_a"
+            )
         if (self.measure == "marker") != (self.overall_table == "marker"):
-            raise ValueError("the measure marker, and no other, has the overall_table marker")
+            raise ValueError(
+                "the measure marker, and no other, has the overall_table marker; overall_table: marker"
+            )
         if self.measure == "product" and self.node_short_axis:
-            raise ValueError("node_short_axis goes with the measure diameter")
+            raise ValueError("node_short_axis goes with the measure diameter; node_short_axis: false")
         return self
 
 
@@ -130,7 +134,7 @@ class ResponseSettings(Section):
         codes = [code for group in self.groups.values() for code in group]
         twice = sorted({code for code in codes if codes.count(code) > 1})
         if twice:
-            raise ValueError(f"groups: {', '.join(twice)} stand in more than one group")
+            raise ValueError(f"groups: {', '.join(twice)} stand in more than one group; each response in one")
         return self
 
     @model_validator(mode="after")
@@ -141,7 +145,9 @@ class ResponseSettings(Section):
         definitions = (*self.definitions, *written)
         own = [d.name for d in definitions]
         if not names or len(set(names)) < len(names) or len(set(own)) < len(own):
-            raise ValueError("criteria: name at least one criterion, and each once")
+            raise ValueError(
+                "criteria: name at least one criterion, and each once; such as criteria: [recist_1_1]"
+            )
         shadowing = sorted(set(own) & set(NAMED_CRITERIA))
         if shadowing:
             raise ValueError(f"criteria: {', '.join(shadowing)} is taken; give your criterion its own name")

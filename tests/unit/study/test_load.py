@@ -1,11 +1,15 @@
 """Every fault of a study file is told with its line, key, value and expectation, all at once."""
 
+import ast
 import datetime
+import inspect
+from pathlib import Path
 
 import pytest
 
 from prrt_outcomes.errors import InputError, UsageError
 from prrt_outcomes.study.load import load_study
+from prrt_outcomes.study.model import Study
 
 SMALL = """\
 study: small
@@ -235,3 +239,15 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_place_without_a_study_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="no study file"):
         load_study(tmp_path / "nowhere")
+
+
+def test_every_contradiction_says_behind_a_semicolon_what_works():
+    """`describe_faults` tells it as what is expected."""
+    folder = Path(inspect.getfile(Study)).parent
+    calls = [
+        (path.name, node.lineno, ast.unparse(node.exc))
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
+    ]
+    assert [call for call in calls if "; " not in call[2]] == []

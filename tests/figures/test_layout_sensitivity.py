@@ -77,7 +77,7 @@ def test_periods_have_room(style, groups, look):
     group_by, levels = groups
     rows = [
         RATIO | {"group_by": group_by, "level": level, "reference": levels[0], "start_months": start}
-        | {"stop_months": stop, "n_at_risk": 40, "events": 20, "equality_p_value": 0.003}
+        | {"stop_months": stop, "n_at_risk": 40, "events": 20, "equality_p_adjusted": 0.003}
         for level in levels[1:] for start, stop in ((0, 12), (12, 24), (24, np.nan))
     ]  # fmt: skip
     assert look(plot_periods(pd.DataFrame(rows), style, "Overall survival by tumour type")) == []

@@ -233,7 +233,7 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
             start, stop = format_number(row["start_months"], 0), format_number(row["stop_months"], 0)
             words = f"{start}\u2013{stop} months" if stop else f"after {start} months"
             records.append(_ratio_record(words, row | {"n": row["n_at_risk"]}))
-    p_value = periods["equality_p_value"].dropna()
+    p_value = periods["equality_p_adjusted"].dropna()
     subtitle = "Hazard ratio within periods of follow-up"
     if len(p_value):
         subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"

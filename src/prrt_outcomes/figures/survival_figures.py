@@ -147,7 +147,7 @@ def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
 
 def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
     """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
-    return not periods[["equality_p_value", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
+    return not periods[["equality_p_adjusted", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
 
 
 def time_title(endpoint: str, study) -> str:

@@ -133,7 +133,7 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
             trace(
                 numbers.format_p_value(row[test], name="p") or "not tested", "hazard_ratio_periods", row, *key
             )
-            for test in ("equality_p_value", "proportional_p_value")
+            for test in ("equality_p_adjusted", "proportional_p_value")
         )
         sentences.append(
             say(
@@ -179,7 +179,7 @@ def _columns(level: str) -> dict[str, list[Column]]:
             *col.decimals({"From month": "start_months", "To month": "stop_months"}, 0),
             *col.counts({"At risk": "n_at_risk", "Events": "events"}),
             ratio,
-            col.p_value("p, same in all periods", "equality_p_value"),
+            col.p_value("p, same in all periods", "equality_p_adjusted"),
         ],
         "km_summary": [col.group(), *sizes, col.interval(months, MEDIAN, status="median_status"), mean],
         "milestones": [

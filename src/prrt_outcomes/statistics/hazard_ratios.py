@@ -10,12 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from prrt_outcomes.statistics.cox import STATUS_ORDER, derive_model, fit_cox, fit_cox_rows
-from prrt_outcomes.statistics.cox_result import (
-    NO_TEST,
-    ChiSquaredTest,
-    CoxResult,
-    compute_chi_squared_test,
-)
+from prrt_outcomes.statistics.cox_result import ChiSquaredTest, CoxResult
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import (
     DesignColumn,
@@ -25,6 +20,7 @@ from prrt_outcomes.statistics.model_rows import (
 )
 
 OVERALL = "overall"
+NUMBERS = ("coefficient", "std_error", "hazard_ratio", "lower", "upper", "z", "p_value")
 
 
 @dataclass(frozen=True)
@@ -32,10 +28,12 @@ class PiecewiseHazardRatio:
     """Hazard ratios by period.
 
     table : one row a period and coefficient of the effect: period_start, period_stop (empty for the last; a
-        period is start < t <= stop), term, level, reference, n_at_risk (rows with time in the period),
-        n_events, coefficient, std_error, hazard_ratio, lower, upper, z, p_value, status
+        period is start < t <= stop), term, level, reference, n_at_risk and n_events (rows with time in the period
+        and their events, of the level and its reference), coefficient, std_error, hazard_ratio, lower, upper, z,
+        p_value, status
     single : the Cox model with one hazard ratio over all time
-    equality : likelihood-ratio test that the hazard ratio is the same in all periods
+    equality : likelihood-ratio test that the hazard ratio is the same in all periods; a monotone coefficient has its
+        degree of freedom as it has its share of the likelihood
     """
 
     table: pd.DataFrame
@@ -54,7 +52,7 @@ def fit_piecewise_hazard_ratio(
     """Fit one hazard ratio of `effect`, a number or category, for each period between `cuts`.
 
     Others as `fit_cox`. Rows are cut at the times given (R's survSplit) and the effect enters once a period;
-    a period without events has an empty row with its status. ValueError for cuts that do not rise or are not
+    where neither level has an event the row is empty, with its status. ValueError for cuts that do not rise or are not
     above 0, and for weights, clusters or ids.
     """
     cuts = np.asarray(cuts, dtype=float)
@@ -76,22 +74,23 @@ def fit_piecewise_hazard_ratio(
     columns = [DesignColumn(f"{c.name} in period {k + 1}", "", "") for k in periods for c in effects]
     model = replace(design, matrix=by_period, columns=tuple(columns))
     fit = fit_cox_rows(model, split, confidence=confidence)
-    equality = NO_TEST
-    if single.estimated.all():
-        ratio = 2 * (fit.log_likelihood - single.log_likelihood)
-        equality = compute_chi_squared_test(ratio, int(fit.estimated.sum()) - len(effects))
     of_row = np.repeat(periods, len(effects))
-    n_events = np.bincount(period[happened], minlength=len(periods))[of_row]
+    # Rows of the level and of its reference, which has 0 in every column; a number compares all rows.
+    of_level = np.array([bool(c.level) for c in effects])
+    others = design.matrix[source].sum(axis=1, keepdims=True) - design.matrix[source]
+    compared = ~of_level | (others == 0)
+    n_events = (in_period[happened].T.astype(int) @ compared[happened]).ravel()
     described = pd.DataFrame([vars(c) for c in effects] * len(periods), dtype="string")
     table = fit.table.drop(columns="n").assign(
         period_start=np.append(0.0, cuts)[of_row],
         period_stop=np.append(cuts, np.nan)[of_row],
-        n_at_risk=np.bincount(period, minlength=len(periods))[of_row],
+        n_at_risk=(in_period.T.astype(int) @ compared).ravel(),
         n_events=n_events,
         status=fit.table["status"].mask(n_events == 0, "no_events"),
         **described,
     )
-    return PiecewiseHazardRatio(table, single, equality)
+    table.loc[n_events == 0, [*NUMBERS]] = np.nan
+    return PiecewiseHazardRatio(table, single, fit.compare(single))
 
 
 def _name_effect(effect) -> pd.Series:
@@ -144,9 +143,8 @@ def summarise_subgroup_hazard_ratios(
             if _has_level(effect[where], reference):
                 blocks.append(_tabulate_level(fit(where), **labels))
                 continue
-            numbers = ["coefficient", "std_error", "hazard_ratio", "lower", "upper", "z", "p_value"]
             empty = _tabulate_level(overall, **labels).assign(status="not_estimable", n_rows=where.sum())
-            empty[numbers] = np.nan
+            empty[[*NUMBERS]] = np.nan
             blocks.append(empty.assign(n_events=data.event[where].sum()))
     texts = ("subgroup", "subgroup_level", "interaction_status", "status")
     return pd.concat(blocks, ignore_index=True).astype(dict.fromkeys(texts, "string"))

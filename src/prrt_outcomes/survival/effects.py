@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import select_comparable
@@ -12,21 +13,39 @@ from prrt_outcomes.statistics.hazard_ratios import (
     fit_piecewise_hazard_ratio,
     summarise_subgroup_hazard_ratios,
 )
+from prrt_outcomes.statistics.logrank import compute_holm
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
-def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame | None:
+def summarise_periods(
+    rows: EndpointRows, groupings: Sequence[str], settings: AnalysisSettings
+) -> pd.DataFrame | None:
     """Hazard ratio of each group by period between the milestones, beside the single one.
 
     `settings`: milestones_months are the cuts, as far as events follow them; reference.
-    Returns result table `hazard_ratio_periods` but for the column endpoint, one row a group and period, with the test
-    that the ratio is the same in all periods and the proportional-hazards test of the single model; None with fewer
-    than two groups or no milestone between events.
+    Returns result table `hazard_ratio_periods` but for the column endpoint, one row a grouping, group and period, with
+    the test that the ratio is the same in all periods, adjusted by Holm over the groupings whose ratios are all `ok`,
+    and the proportional-hazards test of the single model. A grouping with fewer than two groups is left out; None
+    where none is left or no milestone lies between events.
     """
+    parts = [_summarise_periods(rows, group_by, settings) for group_by in groupings]
+    fitted = [part for part in parts if part is not None]
+    if not fitted:
+        return None
+    table = pd.concat(fitted, ignore_index=True)
+    of_grouping = table.groupby("group_by", sort=False)
+    tests = of_grouping["equality_p_value"].first()[of_grouping["status"].agg(lambda s: s.eq("ok").all())]
+    adjusted = pd.Series(compute_holm(tests.to_numpy(dtype=float)), index=tests.index, dtype="float64")
+    return table.assign(equality_p_adjusted=table["group_by"].map(adjusted))
+
+
+def _summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSettings) -> pd.DataFrame | None:
     groups, references = select_comparable(rows.derive_covariates((group_by,)), settings.reference)
     happened = rows.time_months[rows.event == 1]
     cuts = [m for m in settings.milestones_months if len(happened) and happened.min() <= m < happened.max()]
@@ -45,7 +64,10 @@ def summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSetti
     )
     kept = ["level", "reference", "start_months", "stop_months", "n_at_risk", "events", *RATIO, "status"]
     return table[kept].assign(
-        group_by=group_by, equality_p_value=fit.equality.p_value, proportional_p_value=proportional
+        group_by=group_by,
+        equality_df=fit.equality.degrees_of_freedom or np.nan,
+        equality_p_value=fit.equality.p_value,
+        proportional_p_value=proportional,
     )
 
 

@@ -92,7 +92,7 @@ def _summarise_endpoint(
     for group_by in groupings:
         yield "logrank", summarise_group_tests(rows, group_by, settings)
         yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
-        yield "hazard_ratio_periods", summarise_periods(rows, group_by, settings)
+    yield "hazard_ratio_periods", summarise_periods(rows, groupings, settings)
     yield from summarise_cox_models(rows, settings)
     yield "subgroups", summarise_subgroups(rows, settings)
     if rows.has_competing_events:

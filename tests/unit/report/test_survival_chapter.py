@@ -21,8 +21,8 @@ def test_a_median_that_is_not_reached_is_said_so(plain):
 
 def test_hazards_that_change_are_told(tables, plain):
     row = {"endpoint": "os", "group_by": "sex", "level": "male", "reference": "female", "start_months": 0.0}
-    row |= {"equality_p_value": 0.003, "proportional_p_value": 0.4}
-    calm = row | {"endpoint": "pfs", "equality_p_value": 0.3}
+    row |= {"equality_p_adjusted": 0.003, "proportional_p_value": 0.4}
+    calm = row | {"endpoint": "pfs", "equality_p_adjusted": 0.3}
     filled = tables(hazard_ratio_periods=[row, calm])
     (words,) = describe_periods(filled["hazard_ratio_periods"], 0.05, {})
     assert plain(words).startswith("Overall survival by sex: the hazards are not proportional")

@@ -101,3 +101,33 @@ def test_cuts_must_rise_above_zero(trial, cuts):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cuts"):
         fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, cuts)
+
+
+def test_a_monotone_period_keeps_its_degree_of_freedom():
+    """R survival 3.5: coxph of survSplit rows against coxph without periods, chi squared 5.539213 on 4 df."""
+    rng = np.random.default_rng(5)
+    group = pd.Series(np.repeat(["a", "b", "c"], 20), name="group")
+    time = np.round(rng.exponential(10, 60) + 0.1, 1)
+    event = (rng.random(60) < 0.8) & ~((group == "c") & (time <= 5)).to_numpy()
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), group, [5, 12], references={"group": "a"})
+    assert (result.equality.statistic, result.equality.degrees_of_freedom) == (
+        pytest.approx(5.539213, abs=1e-4),
+        4,
+    )
+    table = result.table.set_index(["level", "period_start"])
+    assert table.loc[("c", 0), "status"] == "separation"
+    assert table[["n_at_risk", "n_events"]].to_numpy().tolist() == [
+        [40, 9], [40, 5], [25, 13], [25, 12], [10, 7], [12, 9]
+    ]  # fmt: skip
+
+
+def test_a_period_in_which_neither_level_has_an_event_is_empty():
+    group = pd.Series(["a", "b", "c"] * 10)
+    time = np.arange(1.0, 31)
+    event = (time > 15) | (group == "c").to_numpy()
+    table = fit_piecewise_hazard_ratio(
+        SurvivalData(time, event), group, [10], references={"effect": "a"}
+    ).table
+    early = table[(table["level"] == "b") & (table["period_start"] == 0)].iloc[0]
+    assert (early["status"], early["n_events"]) == ("no_events", 0)
+    assert np.isnan(early["hazard_ratio"])

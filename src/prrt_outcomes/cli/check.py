@@ -55,13 +55,14 @@ def main(arguments: argparse.Namespace) -> int:
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
     if arguments.out is not None:
         write_problems(arguments.out / PROBLEMS_FILE, problems)
-    return _tell(problems, sizes)
+        return _tell(problems, sizes, f"all are in {arguments.out / PROBLEMS_FILE}")
+    return _tell(problems, sizes, f"all are in {PROBLEMS_FILE} with --out DIR")
 
 
-def _tell(problems: tuple[Problem, ...], sizes: dict[str, int]) -> int:
+def _tell(problems: tuple[Problem, ...], sizes: dict[str, int], where_all: str) -> int:
     """Print problems, or what was found to be sound."""
     if problems:
-        print(format_problems(problems))
+        print(format_problems(problems, where_all))
     if has_errors(problems):
         return 1
     rows = ", ".join(f"{name} {size}" for name, size in sizes.items())

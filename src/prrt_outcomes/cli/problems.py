@@ -16,10 +16,11 @@ WIDEST = 40
 HEADINGS = ("table", "row", "column", "value", "what is wrong", "what is expected")
 
 
-def format_problems(problems: Sequence[Problem]) -> str:
+def format_problems(problems: Sequence[Problem], where_all: str = "") -> str:
     """Format problems as an aligned table.
 
     problems : in the order in which they are shown; errors come before warnings, and these before notes
+    where_all : where those that are not shown can be read, in words
     Returns Text. Of the same fault in the same column the first five are shown and the rest counted.
     """
     lines = []
@@ -28,7 +29,7 @@ def format_problems(problems: Sequence[Problem]) -> str:
         if chosen:
             one = heading.removesuffix("s")
             lines.append(f"{len(chosen)} {heading if len(chosen) > 1 else one}:")
-            lines.extend(align_columns([HEADINGS, *_shorten(chosen)]))
+            lines.extend(align_columns([HEADINGS, *_shorten(chosen, where_all)]))
     return "\n".join(lines)
 
 
@@ -47,19 +48,17 @@ def read_problems(path: Path) -> list[Problem]:
     return [Problem(row=int(line) if (line := row.pop("row")) else None, **row) for row in rows]
 
 
-def _shorten(problems: Sequence[Problem]) -> list[tuple[str, ...]]:
+def _shorten(problems: Sequence[Problem], where_all: str) -> list[tuple[str, ...]]:
     """Rows of the table, with the repetitions of a fault counted."""
     kinds: dict[tuple, list[Problem]] = defaultdict(list)
     for problem in problems:
-        kinds[problem.table, problem.column, problem.problem, problem.expected].append(problem)
+        kinds[problem.table, problem.column, problem.problem].append(problem)
     rows: list[tuple[str, ...]] = []
-    for (table, column, _, _), members in kinds.items():
+    for (table, column, _), members in kinds.items():
         rows.extend(_cells(member) for member in members[:SHOWN_OF_A_KIND])
         hidden = len(members) - SHOWN_OF_A_KIND
         if hidden > 0:
-            rows.append(
-                (table, "...", column, "...", f"the same in {hidden} more", f"all are in {PROBLEMS_FILE}")
-            )
+            rows.append((table, "...", column, "...", f"the same in {hidden} more", where_all))
     return rows
 
 

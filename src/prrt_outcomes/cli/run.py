@@ -235,7 +235,7 @@ def _tell_failure(results: Path, progress: Progress) -> int:
         print(f"{_short(results / PAGE)} is of an earlier run and not of these tables and settings")
     problems = results / PROBLEMS_FILE
     if problems.exists():
-        print(format_problems(read_problems(problems)), file=sys.stderr)
+        print(format_problems(read_problems(problems), f"all are in {PROBLEMS_FILE}"), file=sys.stderr)
         print(f"all of them: {_short(problems)}", file=sys.stderr)
         return InputError.exit_status
     if not progress.failed:

@@ -11,7 +11,7 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, check_date_format, map_table
-from prrt_outcomes.cohort.sources.raw_table import SourceResult
+from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
@@ -22,7 +22,7 @@ from prrt_outcomes.tables.parse import (
     parse_columns,
     parsed_fields,
 )
-from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
 
 
@@ -67,10 +67,11 @@ def assemble_table(
         label = table if n_files == 1 else f"{table} ({source.file})"
         unfit = check_date_format(table, source)
         result = SourceResult(None) if unfit else read(label, source)
-        problems += [*unfit, *result.problems]
         if result.raw is None:
+            problems += [*unfit, *result.problems]
             continue
         mapped = map_table(table, result.raw, source, fields, prefixes[source_key(source)])
+        problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
         used.append((source_key(source), mapped.used))
         n_rows += result.raw.n_rows
         n_filtered += mapped.n_filtered
@@ -118,19 +119,34 @@ def _parse(
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
     """Typed columns of one file, with times in their unit and cells at fault missing, and these faults."""
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
-    frame = parsed.frame
-    for field in parsed_fields(table, extra_columns):
-        if source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS:
-            factor = TIME_UNIT_DAYS[source.time_unit] / TIME_UNIT_DAYS[field.unit]
-            frame = frame.assign(**{field.name: frame[field.name] * factor})
+    fields = parsed_fields(table, extra_columns)
     written = {name: column.written for name, column in mapped.columns.items()}
-    faults = [
-        *parsed.faults,
-        *check_values(parsed_fields(table, extra_columns), frame, parsed.failed, written),
-    ]
+    told = [_in_unit_of_file(field, source) for field in fields]
+    faults = [*parsed.faults, *check_values(told, parsed.frame, parsed.failed, written)]
+    factors = {field.name: _time_factor(field, source) for field in fields}
+    frame = parsed.frame.assign(**{name: parsed.frame[name] * f for name, f in factors.items() if f != 1})
     if load_schema(table).extra_columns:
         faults += check_group_names(frame, extra_columns)
     return _mask_errors(frame, faults), faults
+
+
+def _time_factor(field: Field, source: TableSource) -> float:
+    """What times in the unit of the file are multiplied by; 1 for whatever is no time of such a table."""
+    is_time = source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS
+    return TIME_UNIT_DAYS[source.time_unit or "days"] / TIME_UNIT_DAYS[field.unit] if is_time else 1.0
+
+
+def _in_unit_of_file(field: Field, source: TableSource) -> Field:
+    """A field with its bounds in the unit in which the file has its times, so that faults are told in it."""
+    factor = _time_factor(field, source)
+    if factor == 1:
+        return field
+    low, high, *odd = (
+        None if bound is None else round(float(bound) / factor, 1)
+        for bound in (field.minimum, field.maximum, *(field.plausible or ()))
+    )
+    plausible = (odd[0] or 0.0, odd[1] or 0.0) if odd else None
+    return replace(field, unit=source.time_unit or "", minimum=low, maximum=high, plausible=plausible)
 
 
 def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:

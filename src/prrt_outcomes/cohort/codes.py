@@ -76,7 +76,8 @@ def note_cleaned_texts(table: str, fields: Sequence[Field], mapped: MappedTable)
             if pc.any(is_other).as_py():
                 texts = pc.unique(written.filter(is_other)).to_pylist()
                 shown = ", ".join(json.dumps(text) for text in texts[:MOST_SHOWN])
-                problem = f"{pc.sum(is_other).as_py()} texts with blanks or another Unicode form"
+                n = pc.sum(is_other).as_py()
+                problem = f"{n} {'text' if n == 1 else 'texts'} with blanks or another Unicode form"
                 expected = "read without blanks around them and in one form; nothing to do"
                 problems.append(Problem(table, None, field.name, shown, problem, expected, "note"))
     return problems

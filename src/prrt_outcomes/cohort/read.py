@@ -22,7 +22,7 @@ from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
 from prrt_outcomes.cohort.settings import check_level_counts, check_reference_levels
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
-from prrt_outcomes.errors import Problem, has_errors, study_problem, suggest
+from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.frames import empty_table
@@ -148,12 +148,18 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
         if file not in tables:
             continue
         own = [*load_schema(tables[file]).names, *study.extra_columns]
-        for column in sorted(columns - used[file]):
-            free = [name for name in own if name not in {*used[file], column}]
-            expected = suggest(column, free, f"a column of {tables[file]}, or a mapping of it in study.yaml")
-            shown = column or "(column without a name)"
-            problem = "unknown column, left out"
-            problems.append(Problem(tables[file], 1, shown, "", problem, expected, "warning"))
+        unused = sorted(columns - used[file])
+        free = [name for name in own if name not in {*used[file], *unused}]
+        near = {column: nearest_name(column, free) for column in unused}
+        hints = [f"{ours} for {theirs}" for theirs, ours in near.items() if ours]
+        if unused:
+            rest = f"a column of {tables[file]}, or a mapping of it in study.yaml"
+            expected = f"did you mean {', '.join(hints)}? {rest}" if hints else rest
+            shown = ", ".join(column or "(a column without a name)" for column in unused)
+            problem = (
+                f"{len(unused)} {'column' if len(unused) == 1 else 'columns'} that nothing uses, left out"
+            )
+            problems.append(Problem(tables[file], 1, "", shown, problem, expected, "warning"))
     return problems
 
 

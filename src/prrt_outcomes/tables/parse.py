@@ -79,6 +79,9 @@ FALSE = ("false", "no", "0", "0.0")
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
+MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
+ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
+SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
 
@@ -149,23 +152,30 @@ def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
 
 def _parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
     """Full dates by ISO or the format of the file; years and months in ISO where the field may be partial."""
-    strings = _strings(texts)
     written = text_format.date_format
+    if written is None:
+        texts = pc.replace_substring_regex(texts, MIDNIGHT, r"\1")
+    strings = _strings(texts)
     shaped = _matches(texts, ISO_DAY) if written is None else ~_matches(texts, ISO_PART)
     candidates = strings.where(pd.Series(shaped))
     days = pd.to_datetime(candidates, format=written or "%Y-%m-%d", errors="coerce", exact=True)
     has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
+    has_time |= _matches(texts, ISO_TIME) if written is None else False
     days = days.mask(has_time)
     part = _matches(texts, ISO_PART)
     is_partial = field.type == "partial"
     impossible = shaped & days.isna().to_numpy() & ~has_time
-    unshaped = ~shaped & ~part if is_partial else ~shaped
+    is_serial = _matches(texts, SERIAL) & ~part if written is None else np.zeros(len(texts), dtype=bool)
+    unshaped = ~shaped & ~has_time & ~is_serial & ~(part & is_partial)
     form = "ISO dates such as 2014-05-07" if written is None else f"dates as {written}"
     expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
+    other = "" if written else "; or name the form: date_format in study.yaml, such as %d.%m.%Y"
+    serial = f"{expected}; Excel counts days from 1899-12-30: save the column with the format of a date"
     faulty = [
         ("a date that does not exist", expected, impossible if written is None else impossible & False),
-        ("not a date", expected, unshaped if written is None else impossible | unshaped),
+        ("not a date", f"{expected}{other}", unshaped if written is None else impossible | unshaped),
         ("a date with a time of day", expected, has_time),
+        ("probably a serial number of Excel", serial, is_serial),
     ]
     if not is_partial:
         return days.astype("datetime64[ns]"), faulty

@@ -68,7 +68,10 @@ cycles.cycle_date              | 2014          |             | not a date
 cycles.cycle_date              | 07/05/2014    |             | not a date
 cycles.cycle_date              | 2014-5-7      |             | not a date
 cycles.cycle_date              | 20140507      |             | not a date
-cycles.cycle_date              | 2014-05-07 10:30 |          | not a date
+cycles.cycle_date              | 2014-05-07 10:30 |          | a date with a time of day
+cycles.cycle_date              | 2014-05-07 00:00:00 | 2014-05-07  |
+cycles.cycle_date              | 2014-05-07T00:00:00.000Z | 2014-05-07  |
+cycles.cycle_date              | 43466         |             | probably a serial number of Excel
 cycles.cycle_date              | 1899-12-31    |             | out of range
 cycles.cycle_date              | 2101-01-01    |             | out of range
 cycles.cycle_date              | 0014-05-07    |             | a date that does not exist

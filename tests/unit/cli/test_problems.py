@@ -32,7 +32,10 @@ def test_repetitions_are_counted_and_every_fault_is_written(tmp_path):
     lines = format_problems([FAULT, *faults]).splitlines()
     assert lines[0] == "101 problems:"
     assert sum("too small" in line for line in lines) == 5
-    assert "the same in 95 more" in lines[-1]
+    assert lines[-1].endswith("the same in 95 more")
+    assert format_problems([FAULT, *faults], "all are in out/problems.csv").endswith(
+        "all are in out/problems.csv"
+    )
     write_problems(tmp_path / "problems.csv", [FAULT, *faults])
     assert read_problems(tmp_path / "problems.csv") == [FAULT, *faults]
 
@@ -65,3 +68,10 @@ def test_a_problem_without_a_row_survives_the_file(tmp_path):
     fault = Problem("study.yaml", None, "", 'a "quoted", value', "no YAML", "YAML")
     write_problems(tmp_path / "problems.csv", [fault])
     assert read_problems(tmp_path / "problems.csv") == [fault]
+
+
+def test_a_fault_is_of_one_kind_whatever_is_expected_of_each_cell():
+    faults = [
+        Problem("cycles", row, "patient_id", "9", "unknown", f"did you mean {row}?") for row in range(9)
+    ]
+    assert sum("unknown" in line for line in format_problems(faults).splitlines()) == 5

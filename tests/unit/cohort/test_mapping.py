@@ -229,17 +229,35 @@ def test_unknown_columns_are_left_out_with_a_warning_once_for_each_file(read_stu
             "reported_outcomes": {"file": "wide.csv", "constants": {"endpoint": "os"}, **outcome},
         },
     )
-    told = {p.column for p in result.problems}
-    assert told == {"colour", "gender", "PFS", "PFS.time", "arm"}
-    assert {p.severity for p in result.problems} == {"warning"}
+    (told,) = result.problems
+    assert (told.row, told.column, told.value) == (1, "", "PFS, PFS.time, arm, colour, gender")
+    assert (told.problem, told.severity) == ("5 columns that nothing uses, left out", "warning")
     assert "colour" not in result.tables["patients"]
 
 
 def test_a_misspelt_column_names_the_nearest(read_study):
     result = read_study({"patients": "patient_id,tumor_type\nP1,lung\nP2,lung\n", "follow_up": FOLLOW_UP})
     (told,) = result.problems
-    assert (told.column, told.problem, told.row) == ("tumor_type", "unknown column, left out", 1)
-    assert told.expected.startswith("did you mean tumour_type?")
+    assert (told.value, told.problem, told.row) == ("tumor_type", "1 column that nothing uses, left out", 1)
+    assert told.expected.startswith("did you mean tumour_type for tumor_type?")
+
+
+def test_a_column_that_is_there_twice_stops_nothing_unless_it_is_used(read_study):
+    text = "patient_id,stage,stage,sex\nP1,1,2,male\nP2,1,2,male\n"
+    (told,) = read_study({"patients": text, "follow_up": FOLLOW_UP}).problems
+    assert (told.value, told.severity) == ("stage", "warning")
+    result = read_study({"patients": text, "follow_up": FOLLOW_UP}, extra_columns={"stage": "category"})
+    assert [p.problem for p in result.problems if p.severity == "error"] == ["the column is there twice"]
+
+
+def test_an_implausible_time_is_told_in_the_unit_of_the_file(read_study, write):
+    write("o.csv", "patient_id,endpoint,time,event\nP1,os,700,1\nP2,os,2000,0\n")
+    outcomes = {"file": "o.csv", "time_unit": "months"}
+    problems = read_study({"patients": PATIENTS}, sources={"reported_outcomes": outcomes}).problems
+    assert [(p.value, p.problem, p.expected) for p in problems] == [
+        ("700", "implausible", "0 to 657.1 months"),
+        ("2000", "out of range", "0 to 1314.2 months"),
+    ]
 
 
 def test_extra_columns_are_typed_and_must_be_there(read_study):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+TWICE = "the column is there twice"
+
+
 @dataclass(frozen=True)
 class RawTable:
     """All cells of a file as text; an empty cell is the empty text.
@@ -53,8 +56,7 @@ def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
     problems = []
     for name in header:
         if name and name in seen:
-            expected = "one name for each column"
-            problems.append(Problem(table, line, name, name, "the column is there twice", expected))
+            problems.append(Problem(table, line, name, name, TWICE, "one name for each column"))
         seen.add(name)
     return problems
 

@@ -11,7 +11,7 @@ from prrt_outcomes.cohort.settings import add_lines, check_settings
 from prrt_outcomes.controls.library import check_library_controls
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.steps import check_controls
-from prrt_outcomes.study.load import find_study_file, load_study
+from prrt_outcomes.study.load import find_study_file, load_readable_tables, load_study
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         study = load_study(study_file)
     except InputError as error:
-        problems, sizes = error.problems, {}
+        problems, sizes = (*error.problems, *_check_readable_tables(study_file)), {}
     else:
         cohort = read_cohort(study, study_file.parent)
         found = (*check_study(study), *cohort.problems, *check_controls(study, cohort))
@@ -57,6 +57,18 @@ def main(arguments: argparse.Namespace) -> int:
         write_problems(arguments.out / PROBLEMS_FILE, problems)
         return _tell(problems, sizes, f"all are in {arguments.out / PROBLEMS_FILE}")
     return _tell(problems, sizes, f"all are in {PROBLEMS_FILE} with --out DIR")
+
+
+def _check_readable_tables(study_file: Path) -> tuple[Problem, ...]:
+    """Problems of the tables of a study file that is at fault itself; of those that its faults leave readable."""
+    from prrt_outcomes.cohort.read import read_cohort
+
+    try:
+        study = load_readable_tables(study_file)
+    except InputError:
+        return ()
+    found = read_cohort(study, study_file.parent).problems if study else ()
+    return add_lines([problem for problem in found if problem.severity == "error"], study_file)
 
 
 def _tell(problems: tuple[Problem, ...], sizes: dict[str, int], where_all: str) -> int:

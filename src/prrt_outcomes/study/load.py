@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.errors import STUDY_FILE, InputError, UsageError
 
@@ -43,3 +43,45 @@ def load_study(place: str | Path) -> Study:
         return Study.model_validate(data)
     except ValidationError as error:
         raise InputError(describe_faults(error, Study, lines)) from None
+
+
+READING = ("tables", "extra_columns", "data_cutoff")
+
+
+def load_readable_tables(place: str | Path) -> Study | None:
+    """Read what a study file at fault says of its tables, without what is wrong in it, so that they can be checked.
+
+    Returns a study with default settings, or None where not even patients and an outcome can be read.
+    Raises InputError where the file is no YAML.
+    """
+    from pydantic import ValidationError
+
+    from prrt_outcomes.study.model import Study
+    from prrt_outcomes.study.yaml_file import read_yaml
+
+    written = read_yaml(find_study_file(place))[0]
+    data: dict[str, Any] = {"study": "study"} | {key: written[key] for key in READING if key in written}
+    while True:
+        try:
+            return Study.model_validate(data)
+        except ValidationError as error:
+            if not _drop(data, error.errors()[0]["loc"]):
+                return None
+
+
+def _drop(data: dict[str, Any], location: tuple[int | str, ...]) -> bool:
+    """Leave out what stands at a place of a fault; tell whether anything but the whole of the tables does."""
+    node: Any = data
+    found: list[tuple[Any, int | str]] = []
+    for part in location:
+        is_there = (
+            part in node if isinstance(node, dict) else isinstance(node, list) and part in range(len(node))
+        )
+        if is_there:
+            found.append((node, part))
+            node = node[part]
+    if not found or (found[-1][0] is data and found[-1][1] == "tables"):
+        return False
+    holder, key = found[-1]
+    del holder[key]
+    return True

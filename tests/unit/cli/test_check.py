@@ -106,3 +106,38 @@ def test_columns_and_published_arms_are_told_together(tmp_path):
     told = [(problem.row, problem.column) for problem in caught.value.problems]
     assert told == [(4, "controls.0.arm"), (6, "analysis.group_by.0")]
     assert "did you mean netter1_octreotide?" in caught.value.problems[0].expected
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "titel: x\n",
+        "endpoints: [pfs, pfs]\n",
+        "extra_columns: {arm: levels}\n",
+        "disclosure: 3\n",
+    ],
+)
+def test_faults_of_the_study_file_do_not_hide_those_of_the_tables(study, tmp_path, fault):
+    (study / "study.yaml").write_text(STUDY + fault)
+    (study / "p.csv").write_text(PATIENTS.replace("male,0", "mal,9"))
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    found = {(row["table"], row["column"].split(".")[0]) for row in written(tmp_path / "out")}
+    assert {("study.yaml", fault.partition(":")[0]), ("patients", "sex"), ("patients", "ecog")} <= found
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "patients: {file: p.csv, sheat: x}\n  follow_up: f.csv\n",
+        "patients: p.csv\n  follow_up: f.csv\n  labs: {files: l.csv}\n",
+        "patients: p.csv\n  follow_up: [f.csv, {file: g.csv, decimal: x}]\n",
+        "patients: p.csv\n  follow_up: f.csv\n  lab: l.csv\n",
+    ],
+)
+def test_faults_of_one_table_in_the_study_file_do_not_hide_those_of_the_files(study, tmp_path, tables):
+    (study / "study.yaml").write_text(f"study: s\ntables:\n  {tables}")
+    (study / "p.csv").write_text(PATIENTS.replace("male,0", "mal,9"))
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    found = {(row["table"], row["column"]) for row in written(tmp_path / "out")}
+    assert {table for table, _ in found} - {"follow_up (g.csv)"} == {"study.yaml", "patients"}
+    assert {("patients", "sex"), ("patients", "ecog")} <= found

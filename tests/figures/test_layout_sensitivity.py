@@ -158,8 +158,14 @@ def test_propensity_scores_and_weighted_curves_have_room(style, survival_tables,
     curve, _, _ = survival_tables("x", ["cohort", "control"])
     kinds = ("none", "att", "overlap", "ate", "maic")
     curves = pd.concat([curve.assign(weights=k) for k in kinds], ignore_index=True)
-    at_risk = curves[curves["time_months"] % 12 == 0].assign(weighted_at_risk=123.4)
-    assert look(plot_weighted_curves(curves, at_risk, style, "PFS: cohort and before PRRT", "Months")) == []
+    at_risk = curves[curves["time_months"] % 12 == 0]
+    sizes = dict.fromkeys(kinds[1:], "effective\n123 / 45")
+    plot = plot_weighted_curves(curves, at_risk, style, "PFS: cohort and before PRRT", "Months", sizes)
+    assert look(plot) == []
+    counted = next(layer._data for layer in plot.layers if type(layer.geom).__name__ == "geom_text")
+    drawn = counted[["time_months", "n_at_risk"]].drop_duplicates()
+    assert len(drawn.groupby("time_months")) > 2
+    assert set(drawn["n_at_risk"]) <= set(at_risk["n_at_risk"])
     edges = np.arange(0, 1, 0.1)
     bins = [
         pd.DataFrame({"score_low": edges, "score_high": edges + 0.1, "share": 0.1, "share_weighted": 0.12})

@@ -30,7 +30,7 @@ from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.statistics.standardisation import METHOD, fit_standardised_survival
-from prrt_outcomes.statistics.weights import compute_balance
+from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
 from prrt_outcomes.survival.curves import choose_ticks, fit_curve
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def tabulate_weighted_curves(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Curves of both sides (`control_curves_fitted`) and numbers at risk (`control_fitted_at_risk`).
 
-    Both lack control and endpoint. A row of a curve at 0 and at each distinct time; patients, and sums of weights,
-    just before each tick.
+    Both lack control and endpoint. A row of a curve at 0 and at each distinct time; patients, sums of weights and
+    effective sizes just before each tick.
     """
     samples = weighting.samples
     curves = fit_both_curves(weighting, settings)
@@ -212,7 +212,7 @@ def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
 def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
     columns = {
         "time_months": (0.0, curve.time),
-        "n_at_risk": (curve.weighted_at_risk[0], curve.weighted_at_risk),
+        "n_at_risk": (curve.at_risk[0], curve.at_risk),
         "survival": (1.0, curve.survival),
         "survival_low": (np.nan, curve.lower),
         "survival_high": (np.nan, curve.upper),
@@ -222,9 +222,12 @@ def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
 
 
 def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
-    """Patients and weights at risk just before each tick."""
+    """Patients, weights and effective patients at risk just before each tick."""
     inside, _ = flag_at_risk(rows, ticks)
-    weights = np.ones(len(rows.time)) if rows.weights is None else rows.weights
-    return pd.DataFrame(
-        {"time_months": ticks, "n_at_risk": inside.sum(axis=1), "weighted_at_risk": inside @ weights}
-    )
+    weighted = inside * (1.0 if rows.weights is None else rows.weights)
+    columns = {
+        "time_months": ticks,
+        "n_at_risk": inside.sum(axis=1),
+        "weighted_at_risk": weighted.sum(axis=1),
+    }
+    return pd.DataFrame(columns | {"effective_at_risk": compute_effective_sample_size(weighted)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -84,19 +85,27 @@ def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureS
 
 
 def plot_weighted_curves(
-    curves: pd.DataFrame, at_risk: pd.DataFrame, style: FigureStyle, title: str, time: str
+    curves: pd.DataFrame,
+    at_risk: pd.DataFrame,
+    style: FigureStyle,
+    title: str,
+    time: str,
+    sizes: Mapping[str, str] | None = None,
 ):
     """Draw a panel a weighting with the curves of cohort and control.
 
     `curves`: rows of `control_curves_fitted` of one control and endpoint.
     `at_risk`: the same of `control_fitted_at_risk`.
+    `sizes`: effective sizes of cohort and control, in words, by weighting.
     """
     kinds = list(dict.fromkeys(curves["weights"].astype(str)))
-    letters = PANEL_LETTERS if len(kinds) < 4 else PANEL_LETTERS // 2
-    heads = {k: fill(name_term(k), letters) for k in kinds}
+    few = len(kinds) < 4
+    heads = {k: fill(name_term(k), PANEL_LETTERS if few else PANEL_LETTERS // 2) for k in kinds}
+    heads = {k: f"{head}\n{(sizes or {}).get(k, '')}".rstrip() for k, head in heads.items()}
     last = float(curves.loc[curves["group"].astype(str).eq("control"), "time_months"].max())
-    ticks = sorted(t for t in at_risk["time_months"].astype(float).unique() if t <= last)
-    ticks = thin_ticks(ticks, 5 if len(kinds) < 4 else 3) if len(ticks) > 1 else [0.0, max(last, 1.0)]
+    times = sorted(at_risk["time_months"].astype(float).unique())
+    ticks = thin_ticks(times[: np.searchsorted(times, last) + 1], 6 if few else 5)
+    ticks = ticks if len(ticks) > 1 else [0.0, max(last, 1.0)]
     steps = curves.assign(panel=curves["weights"].astype(str).map(heads))
     counts = at_risk.assign(panel=at_risk["weights"].astype(str).map(heads))
     drawn = Curves(
@@ -105,10 +114,10 @@ def plot_weighted_curves(
         {side: name_term(side).capitalize() for side in SIDES},
         SIDES,
         title,
-        "Unweighted, and weighted so that cohort and control are alike in the covariates; the numbers at risk are "
-        "weighted too.",
+        "Unweighted, and weighted so that cohort and control are alike in the covariates. Numbers at risk are "
+        "patients, unweighted; effective: what cohort / control are worth with these weights.",
         time,
-        at_risk=counts.drop(columns="n_at_risk").rename(columns={"weighted_at_risk": "n_at_risk"}),
+        at_risk=counts,
     )
     return plot_curves(drawn, style)
 

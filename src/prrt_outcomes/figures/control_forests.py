@@ -24,7 +24,7 @@ KINDS = {
 }  # fmt: skip
 NOT_A_COMPARISON = "within the cohort"
 BELOW = "Ratio of the hazard, or of observed to expected events; below 1 favours the cohort"
-SIZES = {"n": "n / control"}
+SIZES = {"n": "n / control\n(effective)"}
 ESTIMATES = {
     "quoted": ("The estimate that is quoted", INK),
     "method": ("Other methods", FEW_COLOURS[0]),
@@ -167,11 +167,12 @@ def plot_worst_cases(
 
 
 def _record(name: str, row: dict, series: str) -> dict:
-    """Record of an estimate, with the patients of cohort and control, effective where weighted."""
-    ours = row["n"] if is_missing(row["ess"]) else row["ess"]
-    theirs = row["n_control"] if is_missing(row["ess_control"]) else row["ess_control"]
-    sizes = [format_number(v, 0) for v in (ours, theirs)]
-    words = " / ".join(s or "\u2013" for s in sizes) if any(sizes) else ""
+    """Record of an estimate, with the patients of cohort and control, and where weighted the effective ones."""
+    pairs = [
+        [format_number(row[c], 0) for c in pair] for pair in (("n", "n_control"), ("ess", "ess_control"))
+    ]
+    n, effective = (" / ".join(s or "\u2013" for s in pair) if any(pair) else "" for pair in pairs)
+    words = f"{n}\n({effective})" if effective not in ("", n) else n
     keep = {k: row[k] for k in ("value", "low", "high", "status")}
     return {"name": name, "series": series, "n": words} | keep
 

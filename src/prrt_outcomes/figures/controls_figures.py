@@ -107,13 +107,18 @@ def _draw_curves(tables, study) -> Iterator[Figure]:
 
 
 def _draw_weighted(tables, study) -> Iterator[Figure]:
-    sources = ("control_curves_fitted", "control_fitted_at_risk")
+    sources = ("control_curves_fitted", "control_fitted_at_risk", "control_verdicts")
     for control, own, endpoint, name in _each_control(tables, study):
-        curves, at_risk = (own[table] for table in sources)
+        curves, at_risk, ratings = (own[table] for table in sources)
         if curves["weights"].nunique() > 1 and len(at_risk):
             title = f"{endpoint}: cohort and {inside_sentence(name)}"
-            plot = plot_weighted_curves(curves, at_risk, figure_style(study), title, "Months")
-            caption = f"Cohort and {name} by each weighting, with weighted numbers at risk."
+            sizes = {
+                str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"
+                for r in ratings.dropna(subset=["ess", "ess_control"]).itertuples()
+                if r.weights != "none"
+            }
+            plot = plot_weighted_curves(curves, at_risk, figure_style(study), title, "Months", sizes)
+            caption = f"Cohort and {name} by each weighting: patients at risk, and the effective sizes of both sides."
             yield Figure(f"weighted_{control.id}", plot, caption, sources)
 
 

@@ -111,3 +111,21 @@ def test_a_control_without_times_is_left_out_and_said():
     out = run(tables, study({"id": "registry", "kind": "patients"}))
     assert out["stages"]["status"].tolist() == ["skipped"]
     assert "no patient of the control has pfs" in out["stages"]["reason"].iloc[0]
+
+
+def test_numbers_at_risk_are_patients_with_the_effective_size_beside():
+    control = {
+        "id": "registry",
+        "kind": "patients",
+        "covariates": ["age_years", "sex"],
+        "weights": ["ate", "maic"],
+    }
+    out = run(two_sides(), study(control))
+    start = out["control_fitted_at_risk"].query("time_months == 0").set_index(["weights", "group"])
+    assert (start["n_at_risk"] == 120).all()
+    sizes = out["control_verdicts"].set_index("weights")
+    for side, column in (("cohort", "ess"), ("control", "ess_control")):
+        effective = start.xs(side, level="group")["effective_at_risk"].astype(float)
+        np.testing.assert_allclose(effective, sizes.loc[effective.index.astype(str), column].astype(float))
+    fitted = out["control_curves_fitted"]
+    assert (fitted.loc[fitted["time_months"] == 0, "n_at_risk"] == 120).all()

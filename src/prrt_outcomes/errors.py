@@ -74,9 +74,9 @@ def suggest(name: str, known: Sequence[str], expected: str) -> str:
     return f"did you mean {near}? {expected}" if near else expected
 
 
-def study_problem(key: str, value: str, problem: str, expected: str) -> Problem:
+def study_problem(key: str, value: str, problem: str, expected: str, severity: str = "error") -> Problem:
     """One fault of the study file at a dotted key; its line is found later."""
-    return Problem(STUDY_FILE, None, key, value, problem, expected)
+    return Problem(STUDY_FILE, None, key, value, problem, expected, severity)
 
 
 def shorten(value: object, width: int) -> str:

@@ -144,6 +144,7 @@ def _describe(
     return CellFaults(order.column, positions, found, problem, expected, order.severity)
 
 
+SHOWN_DATES = 5
 FOLLOW_UP_DATES = ("last_contact_date", "death_date", "progression_date")
 
 
@@ -152,10 +153,11 @@ def filter_after_cutoff(
 ) -> tuple[dict[str, pd.DataFrame], list[Problem], list[dict]]:
     """Leave out rows that are dated after the data cut-off (a partial date: surely after it).
 
-    Returns tables without those rows, one warning for each table that lost some, and rows of attrition.
+    Returns tables without those rows, one warning for each table that lost some, and rows of attrition. Without a
+    cut-off nothing is left out, and dates after today are a warning.
     """
     if data_cutoff is None:
-        return tables, [], []
+        return tables, _find_future_dates(tables), []
     kept, problems, attrition = dict(tables), [], []
     limit = np.datetime64(data_cutoff, "ns")
     for name, (column, _) in DATED_ROWS.items():
@@ -172,6 +174,22 @@ def filter_after_cutoff(
             reason = ("cohort: data cut-off", "dated after the cut-off")
             attrition.append(attrition_row(name, "rows", *reason, len(is_late), n_lost))
     return kept, problems, attrition
+
+
+def _find_future_dates(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    """Warn of the columns that hold dates after today (a partial date: surely after it)."""
+    problems = []
+    for name, frame in tables.items():
+        for field in load_schema(name).fields:
+            if field.type in ("date", "partial"):
+                earliest, _ = compute_column_range(name, frame, field.name)
+                late = np.sort(earliest[earliest > np.datetime64(date.today(), "ns")])
+                if len(late):
+                    expected = f"dates up to today, {date.today()}; or name data_cutoff in study.yaml"
+                    shown = ", ".join(dict.fromkeys(np.datetime_as_string(late, "D")[:SHOWN_DATES]))
+                    problem = f"{len(late)} {'date' if len(late) == 1 else 'dates'} in the future"
+                    problems.append(Problem(name, None, field.name, shown, problem, expected, "warning"))
+    return problems
 
 
 def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | None) -> list[CellFaults]:

@@ -42,6 +42,7 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
         *_check_controls(study, columns),
         *_check_endpoints(study, columns),
         *_check_claims(study),
+        *_check_disclosure(study),
     )
 
 
@@ -137,6 +138,17 @@ def _check_claims(study: Study) -> Iterator[Problem]:
             expected = _suggest(claim.group, known, "groups")
             problem = "no response group has this name"
             yield study_problem(f"claims.{index}.group", claim.group, problem, expected)
+
+
+def _check_disclosure(study: Study) -> Iterator[Problem]:
+    """What a study asks of a release is heeded by none of the results: no command makes a release yet."""
+    if "minimum_count" in study.disclosure.model_fields_set:
+        value, expected = (
+            str(study.disclosure.minimum_count),
+            "leave it out, and look at small cells yourself",
+        )
+        problem = "has no effect yet: small counts are not suppressed in any table, figure or report"
+        yield study_problem("disclosure.minimum_count", value, problem, expected, "warning")
 
 
 def _check_name(place: str, name: str, columns: dict[str, Field], types: Sequence[str]) -> Iterator[Problem]:

@@ -54,7 +54,9 @@ class FigureSettings(Section):
 class DisclosureSettings(Section):
     """What a release may show."""
 
-    minimum_count: int = Field(5, ge=0, description="Cells with fewer patients are suppressed in a release.")
+    minimum_count: int = Field(
+        5, ge=0, description="For a release, which does not exist yet: it has no effect."
+    )
 
 
 class SafetySettings(Section):

@@ -148,3 +148,19 @@ def test_outcomes_of_controls_need_their_patients(read_study):
     outcomes = "patient_id,endpoint,time,event\nC1,pfs,10,1\n"
     result = read_study(tables | {"control_outcomes": outcomes})
     assert told(result) == [("control_outcomes", None, "", "the table control_patients is missing")]
+
+
+def test_dates_in_the_future_are_a_warning_without_a_cutoff(read_study):
+    tables = {
+        "patients": "patient_id,diagnosis_date\nP1,2014\nP2,2098-05\n",
+        "follow_up": "patient_id,last_contact_date,vital_status\nP1,2097-01-02,alive\nP2,2097-01-01,alive\n",
+    }
+    found = {p.column: p for p in read_study(tables).problems if "in the future" in p.problem}
+    assert {(p.table, p.column, p.value, p.severity) for p in found.values()} == {
+        ("patients", "diagnosis_date", "2098-05-01", "warning"),
+        ("follow_up", "last_contact_date", "2097-01-01, 2097-01-02", "warning"),
+    }
+    assert "data_cutoff in study.yaml" in found["diagnosis_date"].expected
+    assert all(
+        "in the future" not in p.problem for p in read_study(tables, data_cutoff="2020-01-01").problems
+    )

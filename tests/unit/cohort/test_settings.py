@@ -155,3 +155,10 @@ def test_lines_are_given_to_settings_and_tables_keep_theirs(tmp_path):
     table = Problem("patients", 7, "sex", "x", "p", "e")
     setting = Problem("study.yaml", None, "extra_columns.arm", "arm", "p", "e")
     assert [p.row for p in add_lines((table, setting), tmp_path / "study.yaml")] == [3, 7]
+
+
+def test_a_minimum_count_that_does_nothing_yet_is_a_warning(tmp_path):
+    (tmp_path / "study.yaml").write_text(HEAD + "disclosure: {minimum_count: 10}\n")
+    (problem,) = check_settings(load_study(tmp_path))
+    assert (problem.column, problem.value, problem.severity) == ("disclosure.minimum_count", "10", "warning")
+    assert "no effect" in problem.problem

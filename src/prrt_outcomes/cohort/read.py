@@ -86,7 +86,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
-    problems += _find_empty_tables(read) + find_missing_parents(study.tables)
+    problems += _find_empty_tables(read) + _find_empty_columns(read) + find_missing_parents(study.tables)
     problems += _check_together(study, read)
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
@@ -174,6 +174,16 @@ def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:
         expected = f"at least one row below the header{'' if is_needed else ', or no such table'}"
         problems.append(Problem(name, None, "", "", "the table has no rows", expected, severity))
     return problems
+
+
+def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
+    """Columns that no row fills although something else is read from them, as the schema says."""
+    return [
+        Problem(name, None, field.name, "", "empty in all rows", field.when_empty, "warning")
+        for name, table in read.items()
+        for field in load_schema(name).fields
+        if field.when_empty and len(table.frame) and table.frame[field.name].isna().all()
+    ]
 
 
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:

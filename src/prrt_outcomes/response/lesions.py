@@ -19,7 +19,6 @@ from prrt_outcomes.response.codes import (
     TARGET,
     TOO_SMALL,
     convert_to_codes,
-    convert_to_flags,
 )
 from prrt_outcomes.response.criteria import TOLERANCE
 from prrt_outcomes.study.response import CriterionDefinition
@@ -46,15 +45,15 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     One row a scan and lesion, by course, lesion and date: scan (row of `scans`), course, kind, lesion_id
-    (category, alphabetical), role, node, longest_mm, perpendicular_mm, state, organ; `series` numbers the rows
-    of one lesion in one course; base_role is its role at the baseline (-1: not seen there), is_target marks rows
-    that count in the sum, is_new those of new lesions, first_new series that began as new; `whole` is false where
+    (category, alphabetical), role, node, node_unknown, longest_mm, perpendicular_mm, state, organ; `series` numbers
+    the rows of one lesion in one course; base_role is its role at the baseline (-1: not seen there), is_target marks
+    rows that count in the sum, is_new those of new lesions, first_new series that began as new; `whole` is false where
     a row is a part of a split or merged lesion.
     """
     rows = table[["scan_id", "longest_mm", "perpendicular_mm", "organ"]].assign(
         lesion_id=table["lesion_id"].astype(object).astype("category"),
         role=convert_to_codes(table["role"], ROLES).astype(np.int8),
-        node=convert_to_flags(table["lymph_node"]),
+        node=table["lymph_node"].astype("Float64").astype("float64"),
         state=convert_to_codes(table["state"], STATES).astype(np.int8),
         whole=True,
     )
@@ -74,8 +73,11 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     first_new = np.isin(series, series[first[role[first] == NEW]])
     appeared = (kind == FOLLOW_UP) & first_new & ~np.isin(series, series[kind != FOLLOW_UP])
     base_role = base_role[series]
+    node = rows["node"].fillna(rows["node"].groupby(series).transform("max"))
     return rows.assign(
         series=series,
+        node=node.eq(1.0),
+        node_unknown=node.isna(),
         base_role=base_role,
         first_new=first_new,
         is_target=(role == TARGET) & (base_role == TARGET),

@@ -7,7 +7,21 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.response.best import find_less_after_complete
-from prrt_outcomes.response.codes import BASELINE, NE, PRIOR, RESPONSES, TARGET
+from prrt_outcomes.response.codes import (
+    BASELINE,
+    FOLLOW_UP,
+    MEASURED,
+    NE,
+    NON_CR_NON_PD,
+    NON_TARGET,
+    NT_NE,
+    NT_NON,
+    PR,
+    PRIOR,
+    RESPONSES,
+    TARGET,
+    TOO_SMALL,
+)
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
 from prrt_outcomes.response.lesions import fill_lesions
 from prrt_outcomes.response.readers import find_first_reader
@@ -59,11 +73,11 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
         own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
         own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
         frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
-        frames += _list_target_rules(run)
+        frames += [_list_unknown_nodes(run), *_list_target_rules(run)]
         counted = run.scans[run.scans["counted"]]
         less = counted[find_less_after_complete(counted)]
-        words = less["overall_response"].map(dict(enumerate(RESPONSES)))
-        frames.append(_list(run, less, words + " after a complete response"))
+        names = less["overall_response"].map(dict(enumerate(RESPONSES)))
+        frames.append(_list(run, less, names + " after a complete response"))
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
     keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]
@@ -100,6 +114,23 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
         names = small["lesion_id"].astype(object)
         found.append(_list(run, small, "target " + names + " is under the size for a target"))
     return found
+
+
+def _list_unknown_nodes(run: CriterionRun) -> pd.DataFrame:
+    """Scans that would be a CR if what is left of the disease were normal lymph nodes, which the rows leave open."""
+    lesions, limit = run.lesions, run.criterion.node_normal_mm
+    counted = lesions["is_target"] | ((lesions["role"] == NON_TARGET) & (lesions["kind"] == FOLLOW_UP))
+    own = lesions[counted & (limit > 0)]
+    small = (own["state"] == TOO_SMALL) | (own[["longest_mm", "perpendicular_mm"]].min(axis=1) < limit)
+    possible = own["node_unknown"] & own["state"].isin((MEASURED, TOO_SMALL)) & small & ~own["gone"]
+    complete = (possible | own["gone"]).groupby(own["scan"]).all()
+    names = own[possible].groupby("scan")["lesion_id"].agg(lambda ids: ", ".join(map(str, ids)))
+    scans = run.scans.loc[run.scans.index.isin(names.index.intersection(complete.index[complete]))]
+    scans = scans[scans["overall_response"].between(PR, NON_CR_NON_PD) & ~scans["reported"]]
+    scans = scans[~scans["non_target_read"].isin((NT_NON, NT_NE))]
+    response = scans["overall_response"].map(dict(enumerate(RESPONSES))).astype(object)
+    words = f" under {limit:g} mm with lymph_node empty: "
+    return _list(run, scans, names.reindex(scans.index).astype(object) + words + response + ", CR if nodes")
 
 
 def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], study: Study) -> list[dict]:

@@ -43,6 +43,7 @@ class Field:
     plausible : bounds beyond which a value is a warning, or None
     pattern : regular expression that the whole text must match, or None
     key_default : value that fills an absent key column, or None
+    when_empty : what is expected where no row of a table fills the column, told as a warning; empty for nothing
     words : for each code the words that files have for it
     doubtful : codes that need the consent of the study
     """
@@ -59,6 +60,7 @@ class Field:
     maximum: float | str | None = None
     plausible: tuple[float, float] | None = None
     pattern: str | None = None
+    when_empty: str = ""
     key_default: str | int | None = None
     words: Mapping[str, tuple[str, ...]] | None = None
     doubtful: tuple[DoubtfulCodes, ...] = ()
@@ -177,6 +179,7 @@ def _read_field(raw: dict) -> Field:
         maximum=constraints.get("maximum", raw.get("latest")),
         plausible=(bounds["minimum"], bounds["maximum"]) if bounds else None,
         pattern=None if kind == "partial" else constraints.get("pattern"),
+        when_empty=raw.get("whenEmpty", ""),
         key_default=raw.get("keyDefault"),
         words={code: tuple(words) for code, words in raw.get("words", {}).items()},
         doubtful=tuple(DoubtfulCodes(**rule) for rule in raw.get("doubtful", ())),

@@ -103,8 +103,8 @@ def test_vital_status_and_death(read_study, follow_up, column, problem, severity
     [
         ("labs", "patient_id,sample_date,analyte,value,unit,lower_limit,upper_limit\nP1,2014-01-01,alt,1,U/L,9,3\n", "lower_limit", "above the upper limit", "error"),
         ("reported_outcomes", "patient_id,endpoint,time,event,entry_time\nP1,os,10,1,10\n", "entry_time", "entry not before the end of follow-up", "error"),
-        ("lesions", "patient_id,assessment_date,lesion_id,role,state\nP1,2014-01-01,1,target,measured\n", "longest_mm", "measured, yet without a diameter", "warning"),
-        ("lesions", "patient_id,assessment_date,lesion_id,role,state,longest_mm,perpendicular_mm\nP1,2014-01-01,1,target,measured,9,10\n", "perpendicular_mm", "longer than the longest diameter", "warning"),
+        ("lesions", "patient_id,assessment_date,lesion_id,role,state,lymph_node\nP1,2014-01-01,1,target,measured,no\n", "longest_mm", "measured, yet without a diameter", "warning"),
+        ("lesions", "patient_id,assessment_date,lesion_id,role,state,lymph_node,longest_mm,perpendicular_mm\nP1,2014-01-01,1,target,measured,no,9,10\n", "perpendicular_mm", "longer than the longest diameter", "warning"),
     ],
 )  # fmt: skip
 def test_columns_of_one_row_that_contradict(read_study, table, text, column, problem, severity):
@@ -118,7 +118,7 @@ def test_an_age_that_does_not_fit_the_year_of_birth(read_study):
 
 
 def test_a_lesion_without_its_scan(read_study):
-    lesions = "patient_id,assessment_date,lesion_id,role,state\nP1,2014-06-01,1,non_target,absent\nP1,2014-07-01,1,non_target,absent\n"
+    lesions = "patient_id,assessment_date,lesion_id,role,state,lymph_node\nP1,2014-06-01,1,non_target,absent,no\nP1,2014-07-01,1,non_target,absent,no\n"
     scans = "patient_id,assessment_date\nP1,2014-06-01\n"
     result = read_study(TABLES | {"lesions": lesions, "assessments": scans})
     assert told(result, "warning") == [("lesions", 3, "assessment_date", "no assessment on that day")]
@@ -164,3 +164,16 @@ def test_dates_in_the_future_are_a_warning_without_a_cutoff(read_study):
     assert all(
         "in the future" not in p.problem for p in read_study(tables, data_cutoff="2020-01-01").problems
     )
+
+
+def test_lesions_that_do_not_say_whether_they_are_nodes_are_a_warning(read_study):
+    lesions = (
+        "patient_id,assessment_date,lesion_id,role,state,longest_mm{}\nP1,2014-01-01,1,target,measured,20{}\n"
+    )
+    tables = {name: TABLES[name] for name in ("patients", "follow_up")}
+    silent, said = (
+        read_study(tables | {"lesions": lesions.format(*cells)})
+        for cells in (("", ""), (",lymph_node", ",no"))
+    )
+    assert told(silent, "warning") == [("lesions", None, "lymph_node", "empty in all rows")]
+    assert told(said, "warning") == []

@@ -53,3 +53,30 @@ def test_less_than_a_complete_response_after_one_is_flagged_at_its_scan(build, m
         "D": False,
         "E": False,
     }
+
+
+def test_a_complete_response_that_hangs_on_unknown_lymph_nodes_is_told(build, make_study):
+    head = "patient_id,assessment_date,lesion_id,role,lymph_node,longest_mm,perpendicular_mm,state\n"
+    rows = {
+        "node": ("true,20,18", "true,9,8"),
+        "silent_later": ("true,20,18", ",9,8"),
+        "unknown": (",20,18", ",9,8"),
+        "no_node": ("false,20,18", "false,9,8"),
+        "large": (",40,38", ",12,10"),
+    }
+    lesions = head + "".join(
+        f"{patient},2020-0{month}-01,T1,target,{row},measured\n"
+        for patient, both in rows.items()
+        for month, row in zip((1, 4), both, strict=True)
+    )
+    lesions += "unknown,2020-01-01,N1,non_target,,,,measured\nunknown,2020-04-01,N1,non_target,,,,absent\n"
+    periods = "patient_id,period,first_cycle\n" + "".join(f"{patient},1,2020-01-10\n" for patient in rows)
+    out = run(build(lesions, periods), make_study(criteria=["recist_1_1", "who"]))
+    table = out["responses"].set_index(["criterion", "patient_id"])["overall_response"].astype(str)
+    assert table["recist_1_1"].to_dict() == {
+        "large": "PR", "no_node": "PR", "node": "CR", "silent_later": "CR", "unknown": "PR"
+    }  # fmt: skip
+    told = out["response_warnings"][["patient_id", "criterion", "problem"]].to_numpy().tolist()
+    assert told == [
+        ["unknown", "recist_1_1", "T1 under 10 mm with lymph_node empty: PR, CR if nodes"],
+    ]

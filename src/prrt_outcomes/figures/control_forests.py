@@ -7,13 +7,7 @@ import pandas as pd
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
-from prrt_outcomes.wording.numbers import (
-    format_count,
-    format_level,
-    format_number,
-    format_p_value,
-    is_missing,
-)
+from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
@@ -42,10 +36,8 @@ SERIES = {
 }
 
 
-def _ratio_axis(style: FigureStyle) -> Axis:
-    return Axis(
-        f"Ratio ({format_level(style.level)} CI)", title="Ratio", below="cohort better | control better"
-    )
+RATIO_AXIS = Axis("Ratio", title="Ratio", below="cohort better | control better")
+MEDIAN_AXIS = Axis("Months", "median_months", ratio=False, title="Median, months")
 
 
 def plot_control_forest(controls: pd.DataFrame, style: FigureStyle, title: str, primary: str = ""):
@@ -56,7 +48,7 @@ def plot_control_forest(controls: pd.DataFrame, style: FigureStyle, title: str, 
     """
     records = list_comparisons(controls, primary)
     columns = SIZES | {"p": "p"}
-    return plot_forest(Forest(records, [_ratio_axis(style)], title, BELOW, columns, ("n",), CONTROLS), style)
+    return plot_forest(Forest(records, [RATIO_AXIS], title, BELOW, columns, ("n",), CONTROLS), style)
 
 
 def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
@@ -104,7 +96,7 @@ def plot_all_estimates(
     quoted = choices[choices["kind"].astype(str).eq("main")]
     words = verdicts.get(str(quoted["weights"].iloc[0]) if len(quoted) else "none", "")
     subtitle = BELOW + (f". Rating: {words}" if words else "")
-    drawn = Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES)
+    drawn = Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES)
     return plot_forest(drawn, style)
 
 
@@ -162,7 +154,7 @@ def plot_worst_cases(
     subtitle = (
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
-    drawn = Forest(records, [_ratio_axis(style)], title, subtitle, SIZES, ("n",), ESTIMATES)
+    drawn = Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES)
     return plot_forest(drawn, style)
 
 
@@ -185,13 +177,10 @@ def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyl
 
     An arm that shares patients with another, or whose interval is not known, is drawn but not summed up.
     """
-    axis = Axis(
-        f"Months ({format_level(style.level)} CI)", "median_months", ratio=False, title="Median, months"
-    )
     subtitle = "Series differ in patients, scans and criteria: a place in this list is no comparison"
     columns = {"group": "Tumours", "n": "n"}
     records = list_medians(medians, summary)
-    drawn = Forest(records, [axis], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"})
+    drawn = Forest(records, [MEDIAN_AXIS], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"})
     return plot_forest(drawn, style)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales
 from prrt_outcomes.wording.numbers import format_number
 
+MONTHS_APART = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MOST_BANDS = 5
 MOST_TICKS = 11
 LEAST_TICKS = 4
@@ -61,7 +62,8 @@ def plot_curves(curves: Curves, style: FigureStyle):
     last = float(curves.ticks[-1])
     groups = list(curves.labels)
     panels = _panel_order(curves.steps)
-    layers = _band_layers(curves, groups, panels, last) + _step_layers(curves, groups, panels, style)
+    steps = cut_at(curves.steps, last)
+    layers = _band_layers(curves, steps, groups, panels) + _step_layers(steps, groups, panels, style)
     wrapped = {g: fill(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
     table = RiskTable.of(curves, groups, panels)
     legend = "none" if len(groups) == 1 else "top" if panels else "right"
@@ -101,11 +103,13 @@ def plot_curves(curves: Curves, style: FigureStyle):
     )
 
 
-def _step_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], style: FigureStyle) -> list:
+def _step_layers(
+    steps: pd.DataFrame, groups: Sequence[str], panels: Sequence[str], style: FigureStyle
+) -> list:
     """The curves, and a tick at each time with censored patients."""
     import plotnine as p9
 
-    steps = _as_levels(cut_at(curves.steps, float(curves.ticks[-1])), groups, panels, CURVE)
+    steps = _as_levels(steps, groups, panels, CURVE)
     step = p9.aes("time_months", "survival", color="group", linetype="group")
     layers = [p9.geom_step(steps, step, size=style.line)]
     censored = steps[steps["n_censored"].fillna(0).gt(0)] if "n_censored" in steps else steps.head(0)
@@ -185,16 +189,14 @@ def _facets(table: RiskTable, panels: Sequence[str], curve_lines: float) -> list
     return [p9.facet_grid(f"part ~ {'panel' if panels else '.'}", scales="free_y", space=space)]
 
 
-def _band_layers(curves: Curves, groups: Sequence[str], panels: Sequence[str], last: float) -> list:
+def _band_layers(curves: Curves, steps: pd.DataFrame, groups: Sequence[str], panels: Sequence[str]) -> list:
     import plotnine as p9
 
     bands = curves.bands
     if bands is None:
-        if len(groups) > MOST_BANDS or "survival_low" not in curves.steps:
+        if len(groups) > MOST_BANDS or "survival_low" not in steps:
             return []
-        bands = step_band(cut_at(curves.steps, last)).rename(
-            columns={"survival_low": "low", "survival_high": "high"}
-        )
+        bands = step_band(steps).rename(columns={"survival_low": "low", "survival_high": "high"})
     if bands.empty:
         return []
     bands = _as_levels(bands, groups, panels, CURVE)
@@ -235,6 +237,12 @@ def step_band(curve: pd.DataFrame) -> pd.DataFrame:
         .sort_values([*keys, "time_months", "order"], kind="stable")
         .reset_index(drop=True)
     )
+
+
+def make_stairs(start: np.ndarray, stop: np.ndarray, **values: np.ndarray) -> pd.DataFrame:
+    """Values held from each start to its stop, as two rows a step: time_months and the values."""
+    times = np.column_stack([start, stop]).ravel()
+    return pd.DataFrame({"time_months": times} | {name: np.repeat(v, 2) for name, v in values.items()})
 
 
 def cut_at(curve: pd.DataFrame, last: float) -> pd.DataFrame:
@@ -280,8 +288,7 @@ def month_ticks(last: float, most: int = MOST_TICKS) -> list[float]:
     """Ticks from 0 to at least `last`, a round number of months apart, at most `most` of them."""
     if last < 3:
         return [0.0, 1.0, 2.0, 3.0]
-    steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
-    step = next((s for s in steps if last / s <= most - 1), int(np.ceil(last / (most - 1))))
+    step = next((s for s in MONTHS_APART if last / s <= most - 1), int(np.ceil(last / (most - 1))))
     return [float(step * i) for i in range(int(np.ceil(last / step)) + 1)]
 
 

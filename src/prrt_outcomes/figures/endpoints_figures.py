@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 
-import numpy as np
 import pandas as pd
 
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
@@ -207,10 +206,6 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
     everything = list_flow(attrition)
     more = f"; the first {MOST_STEPS} of {len(everything)} steps" if len(everything) > MOST_STEPS else ""
     boxes, down = _lay_flow(everything[:MOST_STEPS])
-    sides = {"main": (0.0, 46.0), "reasons": (52.0, 120.0)}
-    boxes = boxes.assign(
-        left=boxes["side"].map(lambda s: sides[s][0]), right=boxes["side"].map(lambda s: sides[s][1])
-    )
     lines = float(-boxes["low"].min())
     arrows = pd.DataFrame(
         [{"x": 46.0, "xend": 52.0, "y": y, "yend": y} for y in boxes.loc[boxes["side"].eq("main"), "middle"]]
@@ -254,12 +249,12 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
         height = max(main.count("\n"), side.count("\n")) + 2.0
         if previous == before:
             arrows.append((at + 1.4, at))
-        for label, name in ((main, "main"), (side, "reasons")):
-            boxes.append({"side": name, "label": label, "low": at - height, "high": at})
+        for label, name, left, right in ((main, "main", 0.0, 46.0), (side, "reasons", 52.0, 120.0)):
+            boxes.append({"side": name, "label": label, "left": left, "right": right})
+            boxes[-1] |= {"low": at - height, "high": at, "middle": at - height / 2}
         at -= height + 1.4
         previous = after
-    frame = pd.DataFrame(boxes)
-    return frame.assign(middle=np.mean([frame["low"], frame["high"]], axis=0)), arrows
+    return pd.DataFrame(boxes), arrows
 
 
 def _step_words(step: str) -> str:

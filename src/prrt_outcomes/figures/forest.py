@@ -9,13 +9,13 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.figures.curves import MONTHS_APART
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
-from prrt_outcomes.wording.numbers import format_interval, format_number, format_ratio
+from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_ratio
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 FEW_RATIOS = (0.05, 0.2, 1.0, 5.0, 20.0)
 RATIO_RANGE = (0.05, 20.0)
-MONTHS_APART = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 NAME_LETTERS = 34
 TEXT_LETTERS = 22
 TEXT_AT = 1e4  # columns of text have no axis: their place lies beyond every estimate
@@ -26,7 +26,7 @@ EM = 0.58  # width of a letter, as a share of its size
 class Axis:
     """Estimates of one panel, and the text beside it.
 
-    `text`: heading of the column of estimates.
+    `text`: heading of the column of estimates, to which the level of the intervals is added.
     `value`, `low`, `high`, `status`: columns of the records.
     `ratio`: logarithmic with a line at 1, else from 0 on.
     `title`, `below`: heading of the panel: what is estimated, and what its two sides mean.
@@ -101,7 +101,7 @@ def plot_forest(forest: Forest, style: FigureStyle):
     series = {**(forest.series or {"": ("", FEW_COLOURS[0])})}
     texts = list_texts(forest)
     estimates = list_estimates(forest)
-    heads = _list_heads(forest)
+    heads = _list_heads(forest, style)
     rows = _place_rows(forest, texts)
     order = list(heads)
     names = rows.assign(column="names", weight=np.where(rows["heading"], "bold", "normal"), ha="left")
@@ -241,12 +241,12 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     return [layer for layer in layers if layer is not None]
 
 
-def _list_heads(forest: Forest) -> dict[str, str]:
+def _list_heads(forest: Forest, style: FigureStyle) -> dict[str, str]:
     """Heading of each column of the facet grid, from left to right."""
     heads = {"names": ""} | {c: forest.columns[c] for c in forest.before}
     for place, axis in enumerate(forest.axes):
         heads[f"axis {place}"] = "\n".join(w for w in (axis.title, axis.below) if w)
-        heads[f"text {place}"] = axis.text
+        heads[f"text {place}"] = f"{axis.text} ({format_level(style.level)} CI)"
         heads |= {c: h for c, h in forest.columns.items() if c == f"p {place}"}
     return heads | {c: h for c, h in forest.columns.items() if c not in heads}
 

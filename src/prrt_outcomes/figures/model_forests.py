@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -11,18 +12,16 @@ import pandas as pd
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
-from prrt_outcomes.wording.numbers import (
-    format_count,
-    format_level,
-    format_number,
-    format_p_value,
-    is_missing,
-)
+from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 LOWER = "lower hazard | higher hazard"
 DEFINITIONS = {"other": ("", FEW_COLOURS[0]), "primary": ("", FEW_COLOURS[1])}
 HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+RATIO_AXIS = Axis("HR", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
+MEDIAN_AXIS = Axis(
+    "Median", "median_months", "median_low", "median_high", ratio=False, title="Median, months"
+)
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,8 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
         _add_model(records, own, place)
         value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
         heading = words.models.get(model) or name_term(model)
-        axes.append(
-            Axis(
-                f"{words.short} ({format_level(style.level)} CI)",
-                value,
-                low,
-                high,
-                status,
-                title=heading,
-                below=words.below,
-                series=model,
-            )
-        )
+        axis = Axis(words.short, value, low, high, status, title=heading, below=words.below, series=model)
+        axes.append(axis)
         columns[f"p {place}"] = "p"
     series = {m: ("", ESTIMATE_COLOURS.get(m, INK)) for m in models}
     drawn = Forest(
@@ -139,20 +128,10 @@ def plot_definitions(table: pd.DataFrame, column: str, style: FigureStyle, title
     records = [r for r in records if pd.notna(r["median_low"]) or pd.notna(r["hazard_ratio"])]
     if not records:
         return None
-    percent = format_level(style.level)
-    axes = [
-        Axis(
-            f"Median ({percent} CI)",
-            "median_months",
-            "median_low",
-            "median_high",
-            ratio=False,
-            title="Median, months",
-        )
-    ]
+    axes = [MEDIAN_AXIS]
     subtitle = "Median of all patients"
     if contrast:
-        axes.append(Axis(f"HR ({percent} CI)", *HAZARD_RATIO, "hr_status", title="Hazard ratio", below=LOWER))
+        axes.append(replace(RATIO_AXIS, status="hr_status"))
         group, reference = (name_code(group_by, c) for c in contrast)
         subtitle += f"; hazard ratio of {inside_sentence(group)} against {inside_sentence(reference)}"
     columns = {"events": "Events/n"}
@@ -170,17 +149,16 @@ def pick_contrast(rows: pd.DataFrame, group_by: str) -> tuple[str, str] | None:
 
 
 def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dict:
-    whole = pick_rows(rows, group_by="all")
+    """Median of all patients and hazard ratio of the contrast, empty where there is none."""
+    whole = pick_rows(rows, group_by="all").to_dict("records")
+    pair = pick_rows(rows, group_by=group_by, group=contrast[0]).to_dict("records") if contrast else []
     record: dict = {"name": name_term(choice), "series": "primary" if choice == "primary" else "other"}
-    keep = ("median_months", "median_low", "median_high", "status")
-    record |= {k: whole.iloc[0][k] if len(whole) else float("nan") for k in keep}
-    record["events"] = (
-        f"{format_count(whole.iloc[0]['events'])}/{format_count(whole.iloc[0]['n'])}" if len(whole) else ""
-    )
-    pair = pick_rows(rows, group_by=group_by, group=contrast[0]) if contrast else whole.iloc[:0]
-    for key in HAZARD_RATIO:
-        record[key] = pair.iloc[0][key] if len(pair) else float("nan")
-    record["hr_status"] = pair.iloc[0]["hazard_ratio_status"] if len(pair) else ""
+    record |= dict.fromkeys(("median_months", "median_low", "median_high", *HAZARD_RATIO), math.nan)
+    for row in whole[:1]:
+        record |= {k: row[k] for k in ("median_months", "median_low", "median_high", "status")}
+        record["events"] = _events_words(row)
+    for row in pair[:1]:
+        record |= {k: row[k] for k in HAZARD_RATIO} | {"hr_status": row["hazard_ratio_status"]}
     return record
 
 
@@ -213,7 +191,7 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
         )
     subtitle = f"Hazard ratio of {inside_sentence(effect)} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
-    return plot_forest(Forest(records, [_ratio_axis(style)], title, subtitle, columns, ("events",)), style)
+    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
 
 
 def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
@@ -238,13 +216,12 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
     if len(p_value):
         subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"
     columns = {"events": "Events/n"}
-    return plot_forest(Forest(records, [_ratio_axis(style)], title, subtitle, columns, ("events",)), style)
+    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
 
 
-def _ratio_axis(style: FigureStyle) -> Axis:
-    return Axis(f"HR ({format_level(style.level)} CI)", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
+def _events_words(row: Mapping) -> str:
+    return f"{format_count(row['events'])}/{format_count(row['n'])}"
 
 
-def _ratio_record(name: str, row: dict) -> dict:
-    events = f"{format_count(row['events'])}/{format_count(row['n'])}"
-    return {"name": name, "events": events} | {k: row[k] for k in (*HAZARD_RATIO, "status")}
+def _ratio_record(name: str, row: Mapping) -> dict:
+    return {"name": name, "events": _events_words(row)} | {k: row[k] for k in (*HAZARD_RATIO, "status")}

@@ -151,24 +151,13 @@ def _pick_words(sums: pd.DataFrame, high: float) -> pd.DataFrame:
 
 def _list_lines(course: Course) -> pd.DataFrame:
     """Lines of the chart: time_months, value, kind (a key of `LINES`), line."""
-    sums = course.sums
-    parts = [sums[["time_months", "value"]].assign(kind="sum", line="sum")]
-    for column in ("response_threshold", "progression_threshold"):
-        if column in sums:
-            known = sums.dropna(subset=[column])
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "time_months": known["time_months"],
-                        "value": known[column],
-                        "kind": column,
-                        "line": column,
-                    }
-                )
-            )
-    lesions = course.lesions.dropna(subset=["value"]).sort_values("time_months")
+    shown = ["response_threshold", "progression_threshold"]
+    sums = course.sums.reindex(columns=["time_months", "value", *shown]).rename(columns={"value": "sum"})
+    lines = sums.melt("time_months", var_name="kind").assign(line=lambda d: d["kind"])
+    lesions = course.lesions.sort_values("time_months")
     lesions = lesions[["time_months", "value"]].assign(kind="lesion", line=lesions["lesion_id"].astype(str))
-    frame = pd.concat([*parts, lesions], ignore_index=True).astype({"value": float, "time_months": float})
+    parts = [lines.dropna(subset="value"), lesions.dropna(subset="value")]
+    frame = pd.concat(parts, ignore_index=True).astype({"value": float, "time_months": float})
     several = frame.groupby("line")["value"].transform("size").gt(1)
     return frame[several]
 

@@ -12,17 +12,12 @@ from prrt_outcomes.figures.curves import (
     count_at_risk,
     label_months,
     last_followed,
+    make_stairs,
     month_ticks,
     plot_curves,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, METHOD_COLOURS, QUIET, FigureStyle, dress, label_percent
-from prrt_outcomes.wording.numbers import (
-    format_interval,
-    format_number,
-    format_p_value,
-    format_range,
-    format_ratio,
-)
+from prrt_outcomes.wording.numbers import format_interval, format_number, format_p_value, format_ratio
 from prrt_outcomes.wording.terms import name_term
 
 GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
@@ -49,17 +44,16 @@ def plot_responder_curves(
     letters = round(96 / len(parts))
     chosen = [_rows_of(curves, method, landmark) for method, landmark in parts]
     ticks = month_ticks(max(last_followed(part) for part in chosen), 6 if len(parts) < 4 else 4)
-    steps, counts = [], []
-    for (method, landmark), part in zip(parts, chosen, strict=True):
-        panel = fill(_part_name(method, landmark), letters)
-        panel += "\n" + _ratio_words(method, landmark, ratios)
-        part = part.assign(panel=panel)
-        steps.append(part[["panel", "group", "time_months", "survival"]])
-        counts.append(count_at_risk(part, ticks).assign(panel=panel))
-    lines = max(part["panel"].iloc[0].count("\n") for part in steps)
-    panels = {part["panel"].iloc[0]: _pad(part["panel"].iloc[0], lines) for part in steps}
+    heads = [f"{fill(_part_name(*part), letters)}\n{_ratio_words(*part, ratios)}" for part in parts]
+    lines = max(head.count("\n") for head in heads)
+    # empty lines below, so that all heads start at the same height
+    panels = [head + "\n" * (lines - head.count("\n")) for head in heads]
+    steps, counts = (
+        pd.concat([rows.assign(panel=panel) for panel, rows in zip(panels, tables, strict=True)])
+        for tables in (chosen, [count_at_risk(part, ticks) for part in chosen])
+    )
     drawn = Curves(
-        pd.concat(steps).assign(panel=lambda d: d["panel"].map(panels)),
+        steps[["panel", "group", "time_months", "survival"]],
         ticks,
         {g: name_term(g) for g in GROUPS},
         GROUPS,
@@ -67,7 +61,7 @@ def plot_responder_curves(
         "The naive comparison counts the months in which a responder could not yet fail as an effect of response. "
         "Landmark and Simon-Makuch do not.",
         f"{time}; after a landmark, months since the landmark",
-        at_risk=pd.concat(counts).assign(panel=lambda d: d["panel"].map(panels)),
+        at_risk=counts,
     )
     return plot_curves(drawn, style)
 
@@ -116,8 +110,7 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
     labels = {
         m: fill(_method_words(m, others), 26) for m in ("landmark", *OTHERS) if m in set(points["method"])
     }
-    low = float(min(0.5, max(known["hazard_ratio_low"].min(), RATIOS[0])))
-    high = float(max(2.0, min(known["hazard_ratio_high"].max(), RATIOS[-1])))
+    low, high = _ratio_ends(known)
     points[RATIO] = points[RATIO].clip(low, high)
     reach = p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high")
     plot = p9.ggplot(points, p9.aes("x", "hazard_ratio", color="method", fill="method"))
@@ -175,7 +168,7 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
         )
     end = float(horizon.iloc[0]) * 1.2 if len(horizon) else float(wide.index.max())
     ticks = month_ticks(max(min(end, float(wide.index.max())), 1.0))
-    edges = pd.concat([part.assign(state=s) for s, part in stack_states(wide[shown], ticks[-1]).items()])
+    edges = stack_states(wide[shown], ticks[-1])
     edges["state"] = pd.Categorical(edges["state"], shown[::-1])
     return (
         p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
@@ -199,24 +192,20 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
     )
 
 
-def stack_states(wide: pd.DataFrame, last: float) -> dict[str, pd.DataFrame]:
-    """Lower and upper edge of each state as staircases: time_months, low, high."""
+def stack_states(wide: pd.DataFrame, last: float) -> pd.DataFrame:
+    """Lower and upper edge of each state as staircases: state, time_months, low, high."""
     inside = wide[wide.index <= last]
     times = inside.index.to_numpy(float)
     held = np.append(times[1:], last)
     tops = inside.cumsum(axis=1)
-    found = {}
-    for state in inside.columns:
-        high = tops[state].to_numpy(float)
-        low = high - inside[state].to_numpy(float)
-        found[str(state)] = pd.DataFrame(
-            {
-                "time_months": np.column_stack([times, held]).ravel(),
-                "low": np.repeat(low, 2),
-                "high": np.repeat(high, 2),
-            }
+    bottoms = tops - inside
+    stairs = {
+        str(state): make_stairs(
+            times, held, low=bottoms[state].to_numpy(float), high=tops[state].to_numpy(float)
         )
-    return found
+        for state in inside
+    }
+    return pd.concat(stairs, names=["state"]).reset_index("state")
 
 
 def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
@@ -228,8 +217,7 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
 
     rows = depth.dropna(subset=["hazard_ratio"]).sort_values("change")
     first = rows.iloc[0]
-    low = float(min(0.5, max(rows["hazard_ratio_low"].min(), RATIOS[0])))
-    high = float(max(2.0, min(rows["hazard_ratio_high"].max(), RATIOS[-1])))
+    low, high = _ratio_ends(rows)
     rows[RATIO] = rows[RATIO].clip(low, high)
     steps = [s / 100 for s in range(-100, 201, 10)]
     steps = [s for s in steps if rows["change"].min() - 1e-9 <= s <= rows["change"].max() + 1e-9]
@@ -257,6 +245,12 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
     )
 
 
+def _ratio_ends(rows: pd.DataFrame) -> tuple[float, float]:
+    """Ends of an axis of ratios: all intervals and 0.5 to 2, within 0.02 to 20."""
+    low = min(0.5, max(rows["hazard_ratio_low"].min(), RATIOS[0]))
+    return float(low), float(max(2.0, min(rows["hazard_ratio_high"].max(), RATIOS[-1])))
+
+
 def _unbroken(p_value) -> str:
     """p-value that no line break divides."""
     return format_p_value(p_value, name="p").replace(" ", "\u00a0")
@@ -275,17 +269,17 @@ def _rows_of(curves, method, landmark):
     return curves[curves["method"].astype(str).eq(method) & same]
 
 
-def _pad(words: str, lines: int) -> str:
-    """Empty lines below, so that the heads of all panels start at the same height."""
-    return words + "\n" * (lines - words.count("\n"))
-
-
 def _part_name(method, landmark) -> str:
     if method == "landmark":
         return f"Landmark at {landmark:g} months"
     if method == "simon_makuch" and not np.isnan(landmark):
         return f"Simon-Makuch from {landmark:g} months"
     return name_term(method)
+
+
+def _interval_words(row: pd.Series) -> str:
+    value, low, high = row[RATIO]
+    return format_interval(value, low, high, format_ratio)
 
 
 def _ratio_words(method, landmark, ratios) -> str:
@@ -300,10 +294,7 @@ def _ratio_words(method, landmark, ratios) -> str:
     if pd.isna(row["hazard_ratio"]):
         words = "HR not estimable"
     else:
-        reach = format_range(row["hazard_ratio_low"], row["hazard_ratio_high"], format_ratio)
-        words = (
-            f"HR {format_ratio(row['hazard_ratio'])} ({reach})\n{format_p_value(row['p_value'], name='p')}"
-        )
+        words = f"HR {_interval_words(row)}\n{format_p_value(row['p_value'], name='p')}"
     if method == "naive":
         return f"{words}: not an effect"
     if method == "landmark" and pd.notna(row["excluded"]):
@@ -315,9 +306,7 @@ def _method_words(method: str, others: pd.DataFrame) -> str:
     row = others[others["method"].eq(method)]
     if row.empty:
         return "Landmark"
-    first = row.iloc[0]
-    reach = format_range(first["hazard_ratio_low"], first["hazard_ratio_high"], format_ratio)
-    return f"{name_term(method)}: {format_ratio(first['hazard_ratio'])} ({reach})"
+    return f"{name_term(method)}: {_interval_words(row.iloc[0])}"
 
 
 def _state_words(state: str, means: pd.DataFrame) -> str:

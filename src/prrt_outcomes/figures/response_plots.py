@@ -17,6 +17,7 @@ from prrt_outcomes.figures.theme import (
     TEXT_X,
     FigureStyle,
     dress,
+    label_tiles,
     share_columns,
 )
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_percent
@@ -58,7 +59,6 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
     columns = [SHARES, *heads.values()]
     frame["group"] = pd.Categorical(frame["group"], rows)
     bars = _stack_responses(frame, columns)
-    codes = list(bars["category"].cat.categories)
     texts = frame[frame["category"].isin(list(RATES))]
     texts = texts.assign(
         x=TEXT_X,
@@ -69,18 +69,12 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
         ],
     )
     lines = sum(max(2.0, words.count("\n") + 1.3) for words in labels.values())
-    shown = bars[bars["proportion"].ge(0.05)]
-    dark = shown["category"].isin(DARK)
-    layers = [
-        p9.geom_text(part, p9.aes(label="label"), size=style.small, color=colour)
-        for part, colour in ((shown[dark], "white"), (shown[~dark], INK), (texts, INK))
-        if len(part)
-    ]
+    written = pd.concat([bars[bars["proportion"].ge(0.05)].astype({"category": str}), texts])
     return (
         p9.ggplot(bars, p9.aes("x", "group"))
         + p9.geom_tile(p9.aes(width="proportion", fill="category"), height=0.72, color="white", size=0.25)
-        + layers
-        + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
+        + label_tiles(written, written["category"].isin(DARK), style.small)
+        + _fill_responses(bars["category"])
         + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
         + dress(
             style,
@@ -96,14 +90,27 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
 def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Shares of each group end to end: the middle of each as x, and its number as label."""
     bars = frame[frame["category"].isin(list(RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)]
-    codes = [c for c in RESPONSE_COLOURS if c in set(bars["category"])]
-    bars = bars.assign(category=pd.Categorical(bars["category"], codes)).sort_values(["group", "category"])
+    bars = bars.assign(category=_order_responses(bars["category"])).sort_values(["group", "category"])
     end = bars.groupby("group", observed=True)["proportion"].cumsum()
     return bars.assign(
         x=end - bars["proportion"] / 2,
         column=pd.Categorical([SHARES] * len(bars), columns),
         label=[f"{100 * p:.0f}" for p in bars["proportion"]],
     )
+
+
+def _order_responses(responses: pd.Series) -> pd.Categorical:
+    """Best responses as levels, those that occur in the order of the legend."""
+    text = responses.astype(str)
+    return pd.Categorical(text, [c for c in RESPONSE_COLOURS if c in set(text)])
+
+
+def _fill_responses(responses: pd.Series, name: str = ""):
+    """Fill scale of `_order_responses`, with its title."""
+    import plotnine as p9
+
+    codes = list(responses.cat.categories)
+    return p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name=name)
 
 
 def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):
@@ -121,11 +128,10 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
     )
     n = len(bars)
     high = float(np.clip(bars["best_change"].max(), 0.4, HIGHEST)) if n else 0.4
-    codes = [c for c in RESPONSE_COLOURS if c in set(bars["best_response"].astype(str))]
     bars = bars.assign(
         rank=np.arange(1, n + 1),
         change=bars["best_change"].clip(upper=high),
-        best_response=pd.Categorical(bars["best_response"].astype(str), codes),
+        best_response=_order_responses(bars["best_response"]),
     )
     cut = bars[bars["best_change"].gt(high)].assign(change=high * 1.04)
     guides = pd.DataFrame(
@@ -149,7 +155,7 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
     return (
         plot
         + p9.geom_hline(yintercept=0, color=INK, size=0.35)
-        + p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="")
+        + _fill_responses(bars["best_response"])
         + p9.scale_x_continuous(minor_breaks=[], breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
         + p9.scale_y_continuous(
             minor_breaks=[], breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06)
@@ -201,18 +207,17 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
     n, total = len(shown), len(courses)
     row_in = (0.125 if n > 25 else 0.16) * style.scale
     place = dict(zip(shown["patient_id"].astype(str), n - np.arange(n), strict=True))
-    codes = [c for c in RESPONSE_COLOURS if c in set(shown["best_response"].astype(str))]
     bars = shown.assign(
         y=list(place.values()),
         x=shown["end_months"] / 2,
-        best_response=pd.Categorical(shown["best_response"].astype(str), codes),
+        best_response=_order_responses(shown["best_response"]),
     )
     own = marks[marks["patient_id"].astype(str).isin(place)]
     own = own.assign(y=own["patient_id"].astype(str).map(place), mark=own["mark"].astype(str))
     kinds = [m for m in MARKS if m in set(own["mark"])]
     scale = {"breaks": kinds, "labels": [MARKS[m][1] for m in kinds], "name": "Event"}
     ticks = month_ticks(float(max(shown["end_months"].max(), 1.0)))
-    lines = (len(codes) + len(kinds) + 6) * style.row_in * 1.35
+    lines = (bars["best_response"].nunique() + len(kinds) + 6) * style.row_in * 1.35
     return (
         p9.ggplot(bars, p9.aes("x", "y"))
         + p9.geom_tile(
@@ -221,9 +226,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
         + p9.geom_point(
             own, p9.aes("time_months", "y", shape="mark", color="mark"), size=2.1 * style.scale, stroke=0
         )
-        + p9.scale_fill_manual(
-            values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name="Best response"
-        )
+        + _fill_responses(bars["best_response"], "Best response")
         + p9.scale_shape_manual(values=[MARKS[m][0] for m in kinds], **scale)
         + p9.scale_color_manual(values=[MARKS[m][2] for m in kinds], **scale)
         + p9.scale_x_continuous(

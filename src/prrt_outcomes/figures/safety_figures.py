@@ -17,6 +17,7 @@ from prrt_outcomes.figures.theme import (
     FigureStyle,
     dress,
     figure_style,
+    label_tiles,
     share_columns,
 )
 from prrt_outcomes.wording.numbers import format_percent
@@ -123,19 +124,13 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
     columns = min(4, len(names))
     lines = -(-len(names) // columns)
     diagonal = pd.DataFrame({"baseline": range(5), "worst": range(5)})
-    white, ink = known[known["worst"].ge(3)], known[known["worst"].lt(3)]
-    texts = [
-        p9.geom_text(part, p9.aes(label="label"), size=style.small - 1, color=colour)
-        for part, colour in ((white, "white"), (ink, INK))
-        if len(part)
-    ]
     side = (style.width_in - 0.9 * style.scale) / max(columns, 3)
     height = 1.0 * style.scale + lines * (0.8 * side + 0.3 * style.scale)
     return (
         p9.ggplot(known, p9.aes("baseline", "worst"))
         + p9.geom_tile(diagonal, fill="#F4F4F4", color=GRID, size=0.3)
         + p9.geom_tile(p9.aes(fill="grade"), color=GRID, size=0.3, show_legend=False)
-        + texts
+        + label_tiles(known, known["worst"].ge(3), style.small - 1)
         + p9.facet_wrap("analyte", ncol=columns)
         + p9.scale_fill_manual(values=list(GRADE_COLOURS.values()), limits=[str(g) for g in GRADE_COLOURS])
         + p9.scale_x_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))

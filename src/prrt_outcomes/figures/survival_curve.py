@@ -12,6 +12,7 @@ from prrt_outcomes.figures.curves import (
     LEGEND_LETTERS,
     Curves,
     last_followed,
+    make_stairs,
     month_ticks,
     plot_curves,
     risk_ticks,
@@ -139,13 +140,7 @@ def bound_curve(intervals: pd.DataFrame, last: float) -> pd.DataFrame:
     bends = np.unique(np.append(bends[bends < last], last))
     low = levels[np.searchsorted(start, bends[:-1], side="right")]
     high = levels[np.searchsorted(stop, bends[:-1], side="right")]
-    return pd.DataFrame(
-        {
-            "time_months": np.column_stack([bends[:-1], bends[1:]]).ravel(),
-            "low": np.repeat(low, 2),
-            "high": np.repeat(high, 2),
-        }
-    )
+    return make_stairs(bends[:-1], bends[1:], low=low, high=high)
 
 
 def _median_words(row: Mapping) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 FONT = "DejaVu Sans"
 INK = "#1A1A1A"
 QUIET = "#5A5A5A"
@@ -87,11 +89,10 @@ def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
     return {g: LINETYPES[(i + i // 9) % 3] for i, g in enumerate(groups)}
 
 
-def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None, legend: str = "top"):
+def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None):
     """Theme of every figure: white, two axes, text of the style, the synthetic-data caption in the stamp's colour.
 
     `height_in`, `width_in`: size of the figure; the width of the style where it is left out.
-    `legend`: ``top``, ``bottom``, ``right`` or ``none``.
     """
     import plotnine as p9
 
@@ -108,7 +109,7 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
         axis_line=p9.element_line(size=0.35, colour=INK),
         axis_ticks=p9.element_line(size=0.35, colour=INK),
         axis_ticks_minor=p9.element_blank(),
-        legend_position=legend,
+        legend_position="top",
         legend_title=p9.element_text(size=style.small, colour=QUIET, multialignment="left"),
         legend_text=p9.element_text(size=style.small, colour=INK, multialignment="left"),
         legend_key_size=style.small * 1.6,
@@ -185,6 +186,18 @@ def group_scales(
 def label_percent(breaks: Sequence[float]) -> list[str]:
     """Shares as whole per cent."""
     return [f"{100 * b:.0f}%" for b in breaks]
+
+
+def label_tiles(tiles: pd.DataFrame, dark: pd.Series, size: float) -> list:
+    """Text of the column `label`, white on dark tiles; no layer of text without rows."""
+    import plotnine as p9
+
+    parts = ((tiles[dark], "white"), (tiles[~dark], INK))
+    return [
+        p9.geom_text(part, p9.aes(label="label"), size=size, color=colour)
+        for part, colour in parts
+        if len(part)
+    ]
 
 
 SHARES, TEXT_X = "shares", 10.0

@@ -203,3 +203,27 @@ def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | No
         is_late, expected = earliest > limit, f"censored at the cut-off {data_cutoff}"
         faults += find_faults(follow_up, column, is_late, "after the data cut-off", expected, "warning")
     return faults
+
+
+DEATHS = {
+    "last_contact": "taken as dead on the day of the last contact",
+    "censor": "censored at the last contact",
+}
+
+
+def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list[CellFaults]:
+    """List the dead without a date of death: errors, or warnings where the study says what they are taken for.
+
+    rule : `dead_without_date` of the study
+    """
+    is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
+    words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
+    expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
+    told = (DEATHS[rule], "warning") if rule else (expected, "error")
+    return find_faults(follow_up, "death_date", is_wrong, "dead without a date of death", *told)
+
+
+def censor_deaths_without_date(follow_up: pd.DataFrame) -> pd.DataFrame:
+    """Take the dead without a date of death for lost after the last contact."""
+    is_undated = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
+    return follow_up.assign(vital_status=follow_up["vital_status"].mask(is_undated, "lost"))

@@ -108,17 +108,10 @@ def check_consistency(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cell
 
 
 def _check_follow_up(frame: pd.DataFrame) -> list[CellFaults]:
-    is_dead = frame["vital_status"] == "dead"
-    has_status = frame["vital_status"].notna()
-    has_date = frame["death_date"].notna()
-    contradiction = "a date of death although not dead"
-    expected = "no date of death, or vital_status dead"
-    without = "dead without a date of death"
-    hint = "a date of death, year or month suffice; without it no death can be counted at a time"
-    return [
-        *find_faults(frame, "death_date", has_date & has_status & ~is_dead, contradiction, expected),
-        *find_faults(frame, "death_date", is_dead & ~has_date, without, hint, "warning"),
-    ]
+    is_alive = frame["vital_status"].notna() & (frame["vital_status"] != "dead")
+    is_wrong = frame["death_date"].notna() & is_alive
+    problem, expected = "a date of death although not dead", "no date of death, or vital_status dead"
+    return find_faults(frame, "death_date", is_wrong, problem, expected)
 
 
 def _check_lesions(frame: pd.DataFrame) -> list[CellFaults]:

@@ -12,6 +12,8 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
 from prrt_outcomes.cohort.chronology import (
+    censor_deaths_without_date,
+    check_deaths_without_date,
     check_follow_up_after_cutoff,
     check_order_of_dates,
     filter_after_cutoff,
@@ -91,6 +93,8 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
+    if study.dead_without_date == "censor":
+        tables["follow_up"] = censor_deaths_without_date(tables["follow_up"])
     problems += check_level_counts(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     problems += check_reference_levels(study, tables["patients"])
@@ -192,7 +196,8 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
     found = [check_references(frames), check_order_of_dates(frames), check_consistency(frames)]
     if "follow_up" in frames:
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
-        found.append({"follow_up": late})
+        undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)
+        found.append({"follow_up": [*late, *undated]})
     problems = []
     for name in frames:
         faults = [fault for faults in found for fault in faults.get(name, [])]

@@ -7,4 +7,4 @@ from prrt_outcomes.study.model import INPUT_TABLES
 
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = INPUT_TABLES
-SETTINGS = ("tables", "extra_columns", "data_cutoff")
+SETTINGS = ("tables", "extra_columns", "data_cutoff", "dead_without_date")

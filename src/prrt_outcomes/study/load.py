@@ -45,7 +45,7 @@ def load_study(place: str | Path) -> Study:
         raise InputError(describe_faults(error, Study, lines)) from None
 
 
-READING = ("tables", "extra_columns", "data_cutoff")
+READING = ("tables", "extra_columns", "data_cutoff", "dead_without_date")
 
 
 def load_readable_tables(place: str | Path) -> Study | None:

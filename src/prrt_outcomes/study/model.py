@@ -143,6 +143,8 @@ class Study(Section):
     assessment_window_days: int = Field(14, ge=0, description="How late a scan may be.")
     partial_dates: Literal["first", "middle", "last"] = "middle"
     """How a date without day or month is resolved."""
+    dead_without_date: Literal["last_contact", "censor"] | None = None
+    """A death without a date: at the last contact, or censored there; an error where it is not named."""
     new_anticancer_therapy: tuple[NewTherapy, ...] = get_args(NewTherapy)[:-1]
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)

@@ -88,7 +88,7 @@ def test_a_row_on_the_day_of_the_cutoff_stays(read_study):
     [
         ("P1,2015,alive,2015", "death_date", "a date of death although not dead", "error"),
         ("P1,2015,lost,2015", "death_date", "a date of death although not dead", "error"),
-        ("P1,2015,dead,", "death_date", "dead without a date of death", "warning"),
+        ("P1,2015,dead,", "death_date", "dead without a date of death", "error"),
     ],
 )
 def test_vital_status_and_death(read_study, follow_up, column, problem, severity):
@@ -96,6 +96,19 @@ def test_vital_status_and_death(read_study, follow_up, column, problem, severity
     text = header + follow_up + "\nP2,2018-01-01,alive,\n"
     result = read_study({"patients": TABLES["patients"], "follow_up": text})
     assert told(result, severity) == [("follow_up", 2, column, problem)]
+
+
+@pytest.mark.parametrize(("rule", "status"), [("last_contact", "dead"), ("censor", "lost")])
+def test_the_dead_without_a_date_are_taken_for_what_the_study_says(read_study, rule, status):
+    follow_up = "patient_id,last_contact_date,vital_status,death_date\nP1,2015-05,dead,\nP2,2015,dead,2015\n"
+    tables = {"patients": TABLES["patients"], "follow_up": follow_up}
+    (error,) = (p for p in read_study(tables).problems if p.severity == "error")
+    assert f"dead_without_date: {rule} (" in error.expected
+    result = read_study(tables, dead_without_date=rule)
+    assert told(result, "error") == []
+    assert ("follow_up", 2, "death_date", "dead without a date of death") in told(result, "warning")
+    assert result.tables["follow_up"]["vital_status"].tolist() == [status, "dead"]
+    assert result.tables["follow_up"]["vital_status"].dtype.ordered
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,9 @@ def hold_curves(held, id, tables, group_by, kind):
     # R writes no limits where a curve is 1; ours are empty there and 1 in the figure
     for column, name in (("survival", "survival"), ("survival_low", "low"), ("survival_high", "high")):
         held(f"{id}_{kind}_{name}", f"{id}, {kind}: {name} at the milestones", own[column])
-    held(f"{id}_{kind}_n_risk", f"{id}: at risk at the milestones", own["n_at_risk"], 0)
+    # With late entry R counts at the next time of the curve, where others have entered; ours is entry < t <= end.
+    if "late" not in id:
+        held(f"{id}_{kind}_n_risk", f"{id}: at risk at the milestones", own["n_at_risk"], 0)
     for column, name in (
         ("median_months", "median"),
         ("median_low", "median_low"),

@@ -34,6 +34,7 @@ TITLES = {
 }
 NOTES = {
     "km_summary": "NR: limit not reached.",
+    "hazard_ratio_periods": "p by Holm over the groupings of an endpoint where all their hazard ratios are estimated.",
     "sensitivity": "Changed: patients whose time or event differs from the primary analysis.",
 }
 
@@ -67,6 +68,12 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     events, n = (cite(row, column, "km_summary", numbers.format_count) for column in ("events", "n"))
     follow = cite(row, "follow_up_months", "km_summary")
     after = say(" Median follow-up was {f} months.", f=follow) if follow.text else ""
+    if (row.get("conditional_from_months") or 0) > 0:
+        start = cite(row, "conditional_from_months", "km_summary")
+        after += say(
+            " It is conditional on no event in the first {m} months, when too few patients were under observation.",
+            m=start,
+        )
     if pd.isna(row["median_months"]):
         words = numbers.describe_status(row["median_status"]) or "not reached"
         return (

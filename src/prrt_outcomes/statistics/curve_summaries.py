@@ -19,7 +19,8 @@ class Quantile:
     """The time by which a share (`probability`) of patients has had the event; nan where it is not reached.
 
     `lower`, `upper`: its interval; nan where the band does not cross (limit not reached). `status`: ``ok``,
-    ``not_reached`` or ``no_events``; ``ok`` speaks of `time`, a limit may still be nan.
+    ``not_reached``, ``no_events`` or ``too_few`` (late entry let the risk set run empty); ``ok`` speaks of `time`, a
+    limit may still be nan.
     """
 
     probability: float
@@ -41,6 +42,8 @@ def compute_quantile(curve: KaplanMeier, probability: float = 0.5) -> Quantile:
     """
     if not 0.0 < probability < 1.0:
         raise ValueError(f"probability must lie between 0 and 1, not {probability}")
+    if np.isfinite(curve.emptied_at):
+        return Quantile(probability, nan, nan, nan, "too_few")
     time = _crossing(curve.time, 1.0 - curve.survival, probability)
     lower = _crossing(curve.time, 1.0 - curve.lower, probability)
     upper = _crossing(curve.time, 1.0 - curve.upper, probability)
@@ -79,14 +82,15 @@ def summarise_milestones(curve: KaplanMeier, times: ArrayLike) -> pd.DataFrame:
 
     Columns: time; survival, std_error, lower, upper, with the interval of the curve's type; at_risk, patients just
     before the milestone; status, ``ok``, ``no_events`` (S = 1 so far, no interval) or ``too_few`` (S = 0, no
-    interval; or beyond the last time of a curve that ends censored, where nothing is estimated).
+    interval; or beyond the last time of a curve that ends censored, or from where late entry let the risk set run
+    empty, where nothing is estimated).
     """
     wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
     slack = compute_tie_limit(curve.time)
     place = np.searchsorted(curve.time, wanted + slack, side="right")
     survival = np.concatenate(([1.0], curve.survival))[place]
     std_error = np.concatenate(([0.0], curve.std_error))[place]
-    beyond = (wanted > curve.time[-1] + slack) & (survival > 0)
+    beyond = (wanted > curve.time[-1] + slack) & (survival > 0) | (wanted >= curve.emptied_at - slack)
     survival, std_error = np.where(beyond, np.nan, survival), np.where(beyond, np.nan, std_error)
     lower, upper = compute_interval(survival, std_error, curve.interval, curve.confidence)
     no_events = survival == 1.0
@@ -119,6 +123,9 @@ class Difference:
     status: str
 
 
+UNKNOWN_DIFFERENCE = Difference(*(nan, nan, nan, nan, nan), status="too_few")
+
+
 def compute_difference(
     first: tuple[float, float], second: tuple[float, float], confidence: float = 0.95
 ) -> Difference:
@@ -128,7 +135,7 @@ def compute_difference(
     """
     value, std_error = float(first[0] - second[0]), float(np.hypot(first[1], second[1]))
     if not (np.isfinite(value) and np.isfinite(std_error) and std_error > 0):
-        return Difference(*(nan, nan, nan, nan, nan), status="too_few")
+        return UNKNOWN_DIFFERENCE
     half = compute_normal_quantile(confidence) * std_error
     p_value = float(2.0 * ndtr(-abs(value) / std_error))
     return Difference(value, std_error, value - half, value + half, p_value, "ok")
@@ -152,8 +159,8 @@ class RestrictedMean:
     """Mean survival time up to a horizon, with its normal interval.
 
     `status`: ``ok``; ``no_events`` (everybody lives to the horizon: no standard error); ``too_few`` (the
-    horizon lies beyond the last time of a curve that ends censored, never a silent extension: all nan; or all
-    have the event at once: no standard error).
+    horizon lies beyond the last time of a curve that ends censored, or beyond where late entry let the risk set run
+    empty, never a silent extension: all nan; or all have the event at once: no standard error).
     """
 
     horizon: float
@@ -173,7 +180,8 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
     if not horizon > 0 or not np.isfinite(horizon):
         raise ValueError(f"horizon must be a number above 0, not {horizon}")
     slack = compute_tie_limit(curve.time)
-    if horizon > curve.time[-1] + slack and curve.survival[-1] > 0:
+    ends_censored = horizon > curve.time[-1] + slack and curve.survival[-1] > 0
+    if ends_censored or horizon >= curve.emptied_at - slack:
         return RestrictedMean(horizon, *(nan, nan, nan, nan), status="too_few")
     used = curve.time <= horizon + slack
     time, survival = curve.time[used], curve.survival[used]

@@ -94,6 +94,12 @@ class KaplanMeier:
     status: str
     influence: InfluenceRows | None = field(default=None, repr=False)
 
+    @property
+    def emptied_at(self) -> float:
+        """Time at which late entry let the risk set run empty before the last end; infinite where it never did."""
+        empty = np.flatnonzero(self.survival[:-1] == 0)
+        return float(self.time[empty[0]]) if len(empty) else np.inf
+
 
 def fit_kaplan_meier(
     data: SurvivalData, *, interval: IntervalType = "log-log", confidence: float = 0.95
@@ -141,7 +147,7 @@ def compute_kaplan_meier(
     survival = compute_survival(at_risk, happened)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(happened / (at_risk * (at_risk - happened)))
-    if np.any((survival == 0)[:-1]):
+    if (survival[:-1] == 0).any():
         status = "too_few"
     elif competing.any():
         status = "competing_censored"

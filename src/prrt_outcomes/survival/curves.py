@@ -11,6 +11,7 @@ from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
+from prrt_outcomes.survival.endpoint_rows import find_start, start_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,16 +41,20 @@ def summarise_curves(
             "km_curve": _tabulate_curve(curve, part),
             "km_summary": _summarise_curve(curve, part, settings),
             "km_at_risk": _count_at_ticks(part, ticks),
-            "milestones": _tabulate_milestones(curve, settings),
+            "milestones": _tabulate_milestones(curve, part, settings),
         }
         for name, table in made.items():
             yield name, table.assign(group_by=group_by, group=label)
 
 
 def fit_curve(rows: EndpointRows, settings: AnalysisSettings) -> KaplanMeier:
-    """Kaplan-Meier curve of the patients, with the intervals that the study asks for."""
+    """Kaplan-Meier curve of the patients, with the intervals that the study asks for.
+
+    With late entry it is conditional on no event until the first month with enough patients at risk (`find_start`).
+    """
+    observed = start_at(rows, find_start(rows))
     return fit_kaplan_meier(
-        rows.data, interval=settings.confidence.type, confidence=settings.confidence.level
+        (observed or rows).data, interval=settings.confidence.type, confidence=settings.confidence.level
     )
 
 
@@ -106,6 +111,7 @@ def _summarise_curve(curve: KaplanMeier, part: EndpointRows, settings: AnalysisS
         "rmst_std_error": mean.std_error,
         "rmst_horizon_months": float(settings.rmst_months),
         "rmst_status": mean.status,
+        "conditional_from_months": find_start(part),
     }
     return pd.DataFrame([row])
 
@@ -123,7 +129,12 @@ def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _tabulate_milestones(curve: KaplanMeier, settings: AnalysisSettings) -> pd.DataFrame:
-    found = summarise_milestones(curve, np.asarray(settings.milestones_months, dtype=float))
-    names = {"time": "time_months", "lower": "survival_low", "upper": "survival_high", "at_risk": "n_at_risk"}
-    return found.rename(columns=names).drop(columns="std_error").astype({"n_at_risk": "int64"})
+def _tabulate_milestones(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
+    months = np.asarray(settings.milestones_months, dtype=float)
+    names = {"time": "time_months", "lower": "survival_low", "upper": "survival_high"}
+    found = summarise_milestones(curve, months).rename(columns=names).drop(columns=["std_error", "at_risk"])
+    before = months < find_start(part)
+    numbers = ["survival", "survival_low", "survival_high"]
+    found.loc[before, numbers] = np.nan
+    at_risk = flag_at_risk(part.data, months)[0].sum(axis=1)
+    return found.assign(n_at_risk=at_risk, status=found["status"].mask(before, "too_few"))

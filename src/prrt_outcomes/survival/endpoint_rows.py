@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from prrt_outcomes.units import convert_days_to_months
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+ENOUGH = 5
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,22 @@ class EndpointRows:
             chosen = (group == level).to_numpy()
             if chosen.any():
                 yield level, self.select(chosen)
+
+
+def find_start(rows: EndpointRows) -> float:
+    """First month with enough patients under observation: 5, or half of the patients where they are under 10."""
+    months = np.unique(rows.entry)
+    inside = (rows.entry <= months[:, None]) & (rows.time_months > months[:, None])
+    enough = inside.sum(axis=1) >= min(ENOUGH, (len(rows.entry) + 1) // 2)
+    return float(months[enough.argmax()])
+
+
+def start_at(rows: EndpointRows, start: float) -> EndpointRows | None:
+    """Those still under observation after a month, from that month on; None where nobody is."""
+    later = rows.time_months > start
+    if start <= 0 or not later.any():
+        return rows if later.any() else None
+    return replace(rows.select(later), entry_months=np.maximum(rows.entry[later], start))
 
 
 def select_known(rows: EndpointRows, group: pd.Series) -> tuple[EndpointRows, pd.Series] | None:

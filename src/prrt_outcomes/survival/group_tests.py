@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
-from prrt_outcomes.statistics.curve_summaries import compute_rmst_difference
+from prrt_outcomes.statistics.curve_summaries import UNKNOWN_DIFFERENCE, compute_rmst_difference
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.survival.endpoint_rows import select_known
+from prrt_outcomes.survival.endpoint_rows import find_start, select_known, start_at
 
 if TYPE_CHECKING:
     from prrt_outcomes.statistics.risk_table import RiskTable
@@ -104,14 +104,19 @@ def summarise_rmst_differences(
     if known is None or reference is None or reference not in known[1].cat.categories:
         return None
     part, group = known
-    curves = {label: fit_kaplan_meier(own.data) for label, own in part.split(group)}
+    # Groups are compared from the same month on.
+    start = max(find_start(own) for _, own in part.split(group))
+    observed = {label: start_at(own, start) for label, own in part.split(group)}
+    curves = {label: fit_kaplan_meier(own.data) for label, own in observed.items() if own is not None}
     written = []
     for label in group.cat.categories:
         if label == reference:
             continue
-        found = compute_rmst_difference(
-            curves[label], curves[reference], settings.rmst_months, settings.confidence.level
-        )
+        found = UNKNOWN_DIFFERENCE
+        if label in curves and reference in curves:
+            found = compute_rmst_difference(
+                curves[label], curves[reference], settings.rmst_months, settings.confidence.level
+            )
         written.append(
             {
                 "group": label,

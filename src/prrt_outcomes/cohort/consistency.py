@@ -50,10 +50,13 @@ def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellF
     found = child.iloc[positions].tolist()
     near = dict(zip(_fold(parent), parent, strict=True))
     folded = _fold(child.iloc[positions])
-    expected = [
-        (f"did you mean {near[key]}? " if key in near else "") + f"a {child.name} that stands in {table}"
-        for key in folded
-    ]
+    stands = f"a {child.name} that stands in {table}"
+    zeros = "; the format of a cell of a workbook may show 0001 where it holds 1"
+    expected = []
+    for key, text in zip(folded, found, strict=True):
+        meant = near.get(key)
+        hint = zeros if meant and text.lstrip("0") == meant.lstrip("0") else ""
+        expected.append(f"did you mean {meant}? {stands}{hint}" if meant else stands)
     return [CellFaults(str(child.name), positions, found, "unknown patient", expected)]
 
 

@@ -150,5 +150,8 @@ def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.nd
         f"row {line}" + (f" of {label}" if label != table else "")
         for line, label in zip(lines[firsts].tolist(), labels[firsts].tolist(), strict=True)
     ]
-    expected = [f"one row for each {', '.join(key)}; the same is in {place}" for place in places]
+    numbered = [name for name in key if load_schema(table).field(name).type == "integer"]
+    line = f"columns: {{{numbered[0]}: null}}" if numbered else ""  # a number for every row
+    hint = f"; where both are right, number the rows in study.yaml: {line}" if numbered else ""
+    expected = [f"one row for each {', '.join(key)}; the same is in {place}{hint}" for place in places]
     return [CellFaults(", ".join(key), repeated, found, "duplicate key", expected)]

@@ -91,7 +91,7 @@ def test_a_workbook_can_stand_in_place_of_its_tables(tmp_path, capsys):
     told = capsys.readouterr().out
     assert re.search(r"follow_up +3 +vital_status +gone +not in the list of codes", told)
     assert told.startswith("1 problem:")
-    sheets["follow_up"][2][2] = "dead"
+    sheets["follow_up"][2][2] = "lost"
     write_workbook(folder / "data" / "registry.xlsx", sheets)
     main(["check", str(folder)])
     assert "follow_up 2, patients 2" in capsys.readouterr().out

@@ -46,6 +46,29 @@ def test_unknown_patients_are_told_in_every_table_with_the_nearest(read_study):
     assert problem.expected == "did you mean P1? a patient_id that stands in patients"
 
 
+def test_ids_that_a_workbook_shows_with_zeros_are_told(read_study):
+    patients = "patient_id,sex\n0001,male\n2,female\n"
+    follow_up = "patient_id,last_contact_date,vital_status\n1,2015-01-01,alive\n2,2015-01-01,alive\n"
+    result = read_study({"patients": patients, "follow_up": follow_up})
+    (problem,) = (p for p in result.problems if p.severity == "error")
+    assert problem.expected.startswith(
+        "did you mean 0001? a patient_id that stands in patients; the format of a cell"
+    )
+
+
+def test_rows_with_one_key_that_may_both_be_right_can_be_numbered(read_study):
+    events = "patient_id,onset_date,term\nP1,2015-01-01,nausea\nP1,2015-01-01,nausea\n"
+    tables = {name: TABLES[name] for name in ("patients", "follow_up")}
+    (problem,) = (
+        p for p in read_study(tables | {"adverse_events": events}).problems if p.severity == "error"
+    )
+    assert problem.problem == "duplicate key"
+    assert "columns: {sequence: null}" in problem.expected
+    source = {"file": "adverse_events.csv", "columns": {"sequence": None}}
+    result = read_study(tables | {"adverse_events": events}, sources={"adverse_events": source})
+    assert told(result, "error") == []
+
+
 def test_patients_without_outcome_or_cycle_are_a_warning(read_study):
     result = read_study(
         TABLES

@@ -116,6 +116,8 @@ def test_time_dependent_cox(held, compared, id, comparison):
     if id == "responder_td":
         row = pick(table, comparison, "time_dependent_cox", adjusted=True)
         hold_ratio(held, f"{tag}{id}_adjusted", f"{what}, adjusted", row)
+        row = pick(table, comparison, "simon_makuch")
+        hold_ratio(held, f"{tag}{id}_from_8", f"{what}, from 8 months", row)
 
 
 @pytest.mark.parametrize("pair", ["responder:non_responder", "responder:stable", "progressive:stable"])
@@ -139,7 +141,8 @@ def test_landmark(held, out):
 
 def test_state_occupation(held, out):
     states = out["responder_states"]
-    for id, state in (("occupied_response", "in_response"), ("occupied_gone", "after_event")):
+    names = {"response": "in_response", "progressed": "progressed", "gone": "after_event"}
+    for id, state in ((f"occupied_{name}", state) for name, state in names.items()):
         own = states.loc[states["state"] == state]
         at = np.searchsorted(own["time_months"], np.array([6, 12, 24, 36]) + 1e-9) - 1
         held(id, f"probability of {state}", own["probability"].iloc[at])

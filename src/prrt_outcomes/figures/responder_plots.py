@@ -21,7 +21,12 @@ from prrt_outcomes.wording.numbers import format_interval, format_number, format
 from prrt_outcomes.wording.terms import name_term
 
 GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
-STATES = {"in_response": "#2171B5", "without_response": "#B9C7D1", "after_event": "#F0E3D8"}
+STATES = {
+    "in_response": "#2171B5",
+    "without_response": "#B9C7D1",
+    "progressed": "#D9A441",
+    "after_event": "#F0E3D8",
+}
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 RATIO = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
 OTHERS = ("naive", "time_dependent_cox")
@@ -284,9 +289,9 @@ def _interval_words(row: pd.Series) -> str:
 
 def _ratio_words(method, landmark, ratios) -> str:
     """Hazard ratio that belongs to a panel, and how many the landmark leaves out."""
-    wanted = {"simon_makuch": "time_dependent_cox"}.get(method, method)
+    wanted = "time_dependent_cox" if (method, landmark) == ("simon_makuch", 0) else method
     rows = ratios[ratios["method"].astype(str).eq(wanted)]
-    if method == "landmark":
+    if wanted in ("landmark", "simon_makuch"):
         rows = rows[rows["landmark_months"].eq(landmark)]
     if rows.empty:
         return ""

@@ -86,10 +86,11 @@ def _draw_states(tables, endpoint, study, title) -> Iterator[Figure]:
     states, means = (tables[name] for name in sources)
     if len(states):
         plot = plot_states(states, means, figure_style(study), title, time_title(endpoint, study))
+        after = ", after progression" if states["state"].eq("progressed").any() else ""
         caption = (
-            f"{title}: share of patients without response, in response and after the event, from the first cycle "
-            "on."
+            f"{title}: share of patients without response, in response{after} and after the event, from the "
         )
+        caption += "first cycle on."
         yield Figure(f"states_{endpoint}", plot, caption, sources)
 
 

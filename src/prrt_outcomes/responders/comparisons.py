@@ -81,7 +81,8 @@ def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[flo
     found = _compare_fixed(comparison, comparison.history.final, None)
     for month in landmark_months:
         found += _compare_fixed(comparison, compute_state_at(comparison.history, month), float(month))
-    return found + _compare_moving(comparison)
+    found += _compare_moving(comparison)
+    return found + [_compare_moving_from(comparison, float(month)) for month in landmark_months]
 
 
 def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float | None) -> list[dict]:
@@ -115,6 +116,20 @@ def _compare_moving(comparison: Comparison) -> list[dict]:
     byar |= {"statistic": test.statistic, "p_value": test.p_value, "status": test.status}
     found = _fit_ratios(comparison, cox, data, inside, rows["patient"].to_numpy())
     return [byar, *(row | {"statistic": (row["log_hazard_ratio"] / row["std_error"]) ** 2} for row in found)]
+
+
+def _compare_moving_from(comparison: Comparison, month: float) -> dict:
+    """Time-dependent Cox of those at risk after a landmark: the ratio that belongs to Simon-Makuch curves from it."""
+    rows = derive_state_rows(comparison.history.changes, comparison.rows)
+    rows = rows.loc[rows["state"].isin(comparison.positions) & (rows["stop"] > compute_landmark_limit(month))]
+    rows = rows.assign(start=rows["start"].clip(lower=month))
+    inside = (rows["state"] == comparison.positions[1]).to_numpy()
+    counts = rows["patient"].nunique(), int((rows["event"] == 1).sum())
+    base = comparison.describe("simon_makuch", *counts, month)
+    if not 0 < inside.sum() < len(inside):
+        return base
+    data = convert_state_rows(rows)
+    return base | _fit_ratio(comparison, data, pd.DataFrame({STATE: inside.astype(float)}))
 
 
 def _fit_ratios(

@@ -44,22 +44,24 @@ def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.floa
 def summarise_depth(rows: EndpointRows, depth: pd.DataFrame, confidence: float) -> pd.DataFrame | None:
     """Hazard ratio of each depth of response against no change, depth changing over time.
 
-    `depth`: smallest change so far of the same patients, as `derive_depth`; 0 before the first scan.
+    `depth`: smallest change so far of the same patients, as `derive_depth`; 0 before the first scan. Knots and grid
+    are those of scans without progression, which ends a response.
     Returns columns change, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value
     (of depth at all), p_value_nonlinear, n, events, status; one row a value of a grid over the depths seen. None
     with fewer than 30 events or no spread of depths.
     """
     n_events = int((rows.event == 1).sum())
-    if n_events < MINIMUM_EVENTS or len(depth) < MINIMUM_EVENTS:
+    if n_events < MINIMUM_EVENTS or (~depth["progressed"]).sum() < MINIMUM_EVENTS:
         return None
-    knots = np.unique(np.quantile(depth["state"], KNOT_QUANTILES))
+    reached = depth.loc[~depth["progressed"], "state"]
+    knots = np.unique(np.quantile(reached, KNOT_QUANTILES))
     if len(knots) < len(KNOT_QUANTILES):
         return None
     split = derive_state_rows(depth, rows)
     fit = fit_cox(convert_state_rows(split), compute_spline_basis(split["state"], knots))
     if not fit.estimated.all():
         return None
-    low, high = np.quantile(depth["state"], [0.02, 0.98])
+    low, high = np.quantile(reached, [0.02, 0.98])
     grid = np.linspace(low, high, GRID)
     contrast = compute_spline_basis(grid, knots) - compute_spline_basis([0.0], knots)
     log_ratio = contrast @ fit.coefficients

@@ -12,9 +12,10 @@ from prrt_outcomes.responders.states import (
     RESPONDER,
     StateHistory,
     derive_binary_history,
+    derive_course_history,
     derive_group_history,
 )
-from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PR, RESPONSES, SD
+from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PD, PR, RESPONSES, SD
 from prrt_outcomes.treatment.periods import find_first_cycles
 from prrt_outcomes.units import convert_days_to_months
 
@@ -33,13 +34,15 @@ class CriterionHistories:
     """Response states of one endpoint's patients under one criterion.
 
     binary : responder or not, absorbing
+    course : not yet responded, in response, progressed
     groups : group of the best response so far, progression followed
     categories : best response so far itself (SD, MR, PR, CR), progression followed
     depth : smallest change from baseline so far (a share, -0.3 is a fall by 30 %) as `state` of each scan at which
-        it fell, columns as the changes of a StateHistory
+        it fell, columns as the changes of a StateHistory; `progressed` marks the scan of a progression
     """
 
     binary: StateHistory
+    course: StateHistory
     groups: StateHistory
     categories: StateHistory
     depth: pd.DataFrame
@@ -62,8 +65,11 @@ def derive_histories(
     shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
     scans["month"] += shift[scans["patient"]]
     groups, n = study.response.groups, len(patients)
+    binary = derive_binary_history(scans, n, groups.get(RESPONDER, ("CR", "PR")))
+    progression = shift + _find_progression(tables["responses"], criterion, first_cycles, patients)
     return CriterionHistories(
-        derive_binary_history(scans, n, groups.get(RESPONDER, ("CR", "PR"))),
+        binary,
+        derive_course_history(binary.onset, progression),
         derive_group_history(scans, n, groups),
         derive_group_history(scans, n, {code: (code,) for code in FOLLOWED}),
         derive_depth(scans),
@@ -113,7 +119,19 @@ def derive_depth(scans: pd.DataFrame) -> pd.DataFrame:
     measured = scans.dropna(subset="change_from_baseline")
     smallest = measured.groupby("patient")["change_from_baseline"].cummin()
     fell = smallest != smallest.groupby(measured["patient"]).shift()
-    return measured.loc[fell, ["patient", "month"]].assign(state=smallest[fell])
+    progressed = measured.loc[fell, "code"] == PD
+    return measured.loc[fell, ["patient", "month"]].assign(state=smallest[fell], progressed=progressed)
+
+
+def _find_progression(
+    responses: pd.DataFrame, criterion: str, first_cycles: pd.Series, patients: pd.Index
+) -> np.ndarray:
+    """Month of the first PD after the first cycle, a new therapy before it or not; infinite without one."""
+    own = responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL) & responses["primary_reader"]
+    own &= responses["overall_response"].eq("PD")
+    first = responses.loc[own.fillna(False)].groupby("patient_id")["assessment_date"].min()
+    days = (first - first_cycles.reindex(first.index)).dt.days.reindex(patients)
+    return np.nan_to_num(convert_days_to_months(days.to_numpy(dtype=float)), nan=np.inf)
 
 
 def _months_before_first_cycle(

@@ -1,4 +1,4 @@
-"""Occupation of the states without response, in response and after the event; months expected in each."""
+"""Occupation of the states without response, in response, progressed and after the event; months in each."""
 
 from __future__ import annotations
 
@@ -16,48 +16,49 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.analysis import AnalysisSettings
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-STATES = ("without_response", "in_response", "after_event")
+STATES, AFTER_EVENT = ("without_response", "in_response", "progressed"), "after_event"
 
 
-def estimate_occupation(rows: pd.DataFrame, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Aalen-Johansen estimate of the illness-death model of response and event.
+def estimate_occupation(rows: pd.DataFrame, weights: NDArray, n_states: int) -> tuple[NDArray, NDArray]:
+    """Aalen-Johansen estimate of a model of illness and death in which patients move to later states only.
 
-    `rows`: as `derive_state_rows`, of two states, 0 without and 1 in response; any event code above 0 ends;
-    `weights`: (R, n) how often each patient counts.
-    Returns the (k,) distinct times, from 0, and the (R, k, 3) probabilities in the order of STATES.
-    Everybody starts without response. The probabilities are the product over distinct times of I + dA, dA the
-    increments of the three transitions (response, event without, event in response). Andersen, Borgan, Gill and
-    Keiding 1993, section IV.4.
+    `rows`: as `derive_state_rows`; any event code above 0 leads to the last state; `weights`: (R, n) how often each
+    patient counts; `n_states`: states without the last.
+    Returns the (k,) distinct times, from 0, and the (R, k, n_states + 1) probabilities. Everybody starts in the first
+    state. The probabilities are the product over distinct times of I + dA, dA the increments of the transitions.
+    Andersen, Borgan, Gill and Keiding 1993, section IV.4.
     """
-    time, counts = _lay_out(rows)
-    sums = {name: weights @ matrix for name, matrix in counts.items()}
-
-    def rate(moves: str, at_risk: str) -> NDArray:
-        there = sums[at_risk] > 0
-        return np.divide(sums[moves], sums[at_risk], out=np.zeros(there.shape), where=there)
-
-    respond, end, end_in_response = rate("respond", "y0"), rate("end0", "y0"), rate("end1", "y1")
-    probability = np.zeros((len(weights), len(time) + 1, 3))
+    time, at_risk, moves = _lay_out(rows, n_states)
+    there = [weights @ matrix for matrix in at_risk]
+    rates = {
+        (old, new): np.divide(
+            weights @ matrix, there[old], out=np.zeros(there[old].shape), where=there[old] > 0
+        )
+        for (old, new), matrix in moves.items()
+    }
+    probability = np.zeros((len(weights), len(time) + 1, n_states + 1))
     probability[:, 0, 0] = 1.0
     for k in range(len(time)):
-        without, inside = probability[:, k, 0], probability[:, k, 1]
-        moved = without * respond[:, k]
-        probability[:, k + 1, 0] = without - moved - without * end[:, k]
-        probability[:, k + 1, 1] = inside * (1 - end_in_response[:, k]) + moved
-    probability[:, 1:, 2] = 1 - probability[:, 1:, 0] - probability[:, 1:, 1]
+        probability[:, k + 1] = probability[:, k]
+        for (old, new), rate in rates.items():
+            moved = probability[:, k, old] * rate[:, k]
+            probability[:, k + 1, old] -= moved
+            probability[:, k + 1, new] += moved
     return np.concatenate(([0.0], time)), probability
 
 
 def compute_expected_months(time: NDArray, probability: NDArray, horizon_months: float) -> NDArray:
-    """Months expected in each state up to a horizon: areas under the occupation probabilities; shape (R, 3)."""
+    """Months expected in each state up to a horizon: areas under the occupation probabilities; shape (R, states)."""
     edges = np.minimum(np.append(time, max(horizon_months, time[-1])), horizon_months)
     return np.einsum("rks,k->rs", probability, np.maximum(np.diff(edges), 0.0))
 
 
-def _lay_out(rows: pd.DataFrame) -> tuple[NDArray, dict[str, NDArray]]:
-    """Distinct times at which a state ends, and for each patient and time who is at risk and who moves.
+def _lay_out(
+    rows: pd.DataFrame, n_states: int
+) -> tuple[NDArray, list[NDArray], dict[tuple[int, int], NDArray]]:
+    """Distinct times at which a state ends, and (n, k) for each patient and time who is at risk and who moves.
 
-    Matrices (n, k): at risk without (y0) and in response (y1), response, event without (end0) and in response (end1).
+    The matrices at risk are one a state; the moves are by old and new state, the event the last.
     """
     patient, state = rows["patient"].to_numpy(), rows["state"].to_numpy()
     time, last = np.unique(rows["stop"], return_inverse=True)
@@ -65,18 +66,18 @@ def _lay_out(rows: pd.DataFrame) -> tuple[NDArray, dict[str, NDArray]]:
     shape = (int(patient.max()) + 1, len(time) + 1)
 
     def add(chosen: NDArray, column: NDArray) -> NDArray:
-        return np.bincount(
-            patient[chosen] * shape[1] + column[chosen], minlength=shape[0] * shape[1]
-        ).reshape(shape)
+        cells = patient[chosen] * shape[1] + column[chosen]
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
-    counts = {}
-    for code in (0, 1):
-        own = state == code
-        counts[f"y{code}"] = np.cumsum(add(own, first) - add(own, last + 1), axis=1)[:, :-1]
-        counts[f"end{code}"] = add(own & (rows["event"].to_numpy() > 0), last)[:, :-1]
-    responds = np.append((patient[1:] == patient[:-1]) & (state[1:] == 1), False)
-    counts["respond"] = add(responds & (state == 0), last)[:, :-1]
-    return time, counts
+    at_risk = [
+        np.cumsum(add(state == code, first) - add(state == code, last + 1), axis=1)[:, :-1]
+        for code in range(n_states)
+    ]
+    following = np.where(np.append(patient[1:] == patient[:-1], False), np.append(state[1:], 0), -1)
+    following = np.where(rows["event"] > 0, n_states, following)
+    pairs = [(old, new) for old in range(n_states) for new in range(old + 1, n_states + 1)]
+    moves = {(old, new): add((state == old) & (following == new), last)[:, :-1] for old, new in pairs}
+    return time, at_risk, moves
 
 
 def summarise_states(
@@ -84,29 +85,33 @@ def summarise_states(
 ) -> dict[str, pd.DataFrame]:
     """State occupation over time, and months expected in each state with their bootstrap interval.
 
-    `settings`: rmst_months is the horizon; confidence.level.
+    `history`: of two states, or of three with progression, in the order of STATES; `settings`: rmst_months is the
+    horizon; confidence.level.
     Returns result tables `responder_states` and `responder_state_means` but for endpoint and criterion; none with
     late entry.
     """
     if rows.entry_months is not None:
         return {}
     state_rows = derive_state_rows(history.changes, rows)
-    time, probability = estimate_occupation(state_rows, np.ones((1, len(rows.time_months))))
+    names, n_states = (*STATES[: len(history.states)], AFTER_EVENT), len(history.states)
+    time, probability = estimate_occupation(state_rows, np.ones((1, len(rows.time_months))), n_states)
     states = [
         pd.DataFrame({"time_months": time, "probability": probability[0, :, k], "state": state})
-        for k, state in enumerate(STATES)
+        for k, state in enumerate(names)
     ]
     horizon = float(settings.rmst_months)
     reached = horizon <= rows.time_months.max()
-    expected = compute_expected_months(time, probability, horizon)[0] if reached else np.full(3, np.nan)
-    low, high = np.full(3, np.nan), np.full(3, np.nan)
+    expected = (
+        compute_expected_months(time, probability, horizon)[0] if reached else np.full(len(names), np.nan)
+    )
+    low, high = np.full((2, len(names)), np.nan)
     if weights is not None and reached:
-        replicates = compute_expected_months(*estimate_occupation(state_rows, weights), horizon)
+        replicates = compute_expected_months(*estimate_occupation(state_rows, weights, n_states), horizon)
         tail = (1 - settings.confidence.level) / 2
         low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     means = pd.DataFrame(
         {
-            "state": STATES,
+            "state": names,
             "horizon_months": horizon,
             "expected_months": expected,
             "expected_low": low,

@@ -105,7 +105,9 @@ def _analyse_responders(
     yield "responder_landmarks", summarise_landmark_curve(main)
     weights = _draw(rows, study)
     yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
-    yield from summarise_states(rows, histories.binary, weights, settings).items()
+    ends = next(one.progression == "event" for one in study.endpoints if one.name == rows.endpoint)
+    course = histories.binary if ends else histories.course
+    yield from summarise_states(rows, course, weights, settings).items()
     onsets = histories.binary.onset, histories.groups.onset
     yield "responder_predictors", summarise_predictors(rows, onsets, covariates, settings)
     yield "responder_depth", summarise_depth(rows, histories.depth, level)

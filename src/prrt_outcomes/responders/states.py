@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 TOLERANCE = 1e-8
-BINARY = (NON_RESPONDER, RESPONDER)
+BINARY, PROGRESSED = (NON_RESPONDER, RESPONDER), "progressed"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ def derive_onset_history(onset: np.ndarray) -> StateHistory:
     final = responds.astype(int)
     changes = {"patient": np.flatnonzero(responds), "month": onset[responds], "state": final[responds]}
     return StateHistory(BINARY, pd.DataFrame(changes), final)
+
+
+def derive_course_history(onset: np.ndarray, progression: np.ndarray) -> StateHistory:
+    """First response and what ends it; `onset`, `progression`: (n,) months, infinite for what never comes."""
+    months = np.column_stack([np.where(onset < progression, onset, np.inf), progression])
+    patient, place = np.nonzero(np.isfinite(months))
+    changes = pd.DataFrame({"patient": patient, "month": months[patient, place], "state": place + 1})
+    return StateHistory((*BINARY, PROGRESSED), changes, np.isfinite(onset).astype(int))
 
 
 def derive_binary_history(scans: pd.DataFrame, n_patients: int, codes: Sequence[str]) -> StateHistory:

@@ -61,6 +61,7 @@ TERMS = {
     "censored_event_free": "Censored patients free of the event to the cut-off",
     "interval_censored": "Interval-censored (Turnbull): the interval that holds the median, no CI",
     "after_event": "After the event",
+    "progressed": "After progression, before the event",
     "response": "Objective response",
     "event_before_first_scan": "Event before the first scan",
     "ssa": "Somatostatin analogue",

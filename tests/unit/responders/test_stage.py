@@ -46,7 +46,7 @@ def test_the_naive_comparison_never_stands_alone(out):
     table = out["responders"]
     for _, part in table.groupby(["endpoint", "criterion", "comparison"]):
         methods = set(part["method"])
-        assert methods == {"naive", "landmark", "mantel_byar", "time_dependent_cox"}
+        assert methods == {"naive", "landmark", "mantel_byar", "time_dependent_cox", "simon_makuch"}
     for _, part in out["responder_curves"].groupby("endpoint"):
         assert set(part["method"]) == {"naive", "landmark", "simon_makuch"}
 
@@ -94,6 +94,8 @@ def test_weights_for_the_landmark_balance_the_covariates(out):
 
 def test_every_table_is_there_and_states_add_up(out):
     assert all(not out[name].empty for name in OUTPUTS)
+    progressed = out["responder_states"].query("state == 'progressed'")
+    assert progressed["endpoint"].unique().tolist() == ["os"]
     total = out["responder_states"].groupby(["endpoint", "time_months"])["probability"].sum()
     assert np.allclose(total, 1)
     months = out["responder_state_means"].groupby("endpoint")["expected_months"].sum()

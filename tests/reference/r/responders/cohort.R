@@ -50,6 +50,8 @@ for (late in c(FALSE, TRUE)) {
   d <- expand(late, absorbing); d$x <- as.numeric(d$state == "responder")
   model(paste0(tag, "responder_td"), coxph(Surv(start, stop, event) ~ x, d))
   model(paste0(tag, "responder_td_adjusted"), coxph(Surv(start, stop, event) ~ x + age + sex, d))
+  f <- d[d$stop > 8 * 30.4375, ]; f$start <- pmax(f$start, 8 * 30.4375)
+  model(paste0(tag, "responder_td_from_8"), coxph(Surv(start, stop, event) ~ x, f))
   put(paste0(tag, "responder_mantel_byar"), hyper(d, d$x == 1))
   g <- expand(late, groups)
   for (pair in list(c("responder", "stable"), c("progressive", "stable"))) {
@@ -76,20 +78,23 @@ p <- glm(keep ~ age + sex, family = binomial(), data = people, control = list(ep
 l$w <- 1 / fitted(p)
 fit <- coxph(Surv(left, event) ~ x, l[keep, ], weights = w, robust = TRUE)
 model("landmark_weighted", fit)
-# occupation of states: response, then the event
-d <- expand(FALSE, absorbing)
+# occupation of states: response, progression, the event
+course <- function(state) ifelse(state == "PD", "progressed", absorbing(state))
+d <- expand(FALSE, course)
 d <- do.call(rbind, lapply(split(d, d$id), function(o) {   # merge rows of one state
   first <- c(TRUE, o$state[-1] != o$state[-nrow(o)]); run <- cumsum(first)
   data.frame(id = o$id[1], start = tapply(o$start, run, min), stop = tapply(o$stop, run, max),
              state = o$state[first], event = c(rep(0, max(run) - 1), tail(o$event, 1)))
 }))
 after <- c(d$id[-1] == d$id[-nrow(d)], FALSE)
-d$to <- factor(ifelse(after, "response", ifelse(d$event == 1, "gone", "censor")), c("censor", "response", "gone"))
+d$to <- factor(ifelse(after, c(d$state[-1], ""), ifelse(d$event == 1, "gone", "censor")),
+               c("censor", "responder", "progressed", "gone"))
 multi <- survfit(Surv(start, stop, to) ~ 1, d, id = id)
 s <- summary(multi, times = c(6, 12, 24, 36) * 30.4375)
-put("occupied_response", s$pstate[, match("response", multi$states)])
+put("occupied_response", s$pstate[, match("responder", multi$states)])
+put("occupied_progressed", s$pstate[, match("progressed", multi$states)])
 put("occupied_gone", s$pstate[, match("gone", multi$states)])
-# depth: the smallest change so far, restricted cubic spline (Harrell's basis), up to progression
+# depth: the smallest change so far, restricted cubic spline (Harrell's basis), knots and grid of scans without progression
 depth <- do.call(rbind, lapply(people$id, function(id) {
   p <- people[people$id == id, ]; s <- scans[scans$id == id, ]; s <- s[order(s$day), ]
   s <- s[seq_len(min(match("PD", s$code, nomatch = nrow(s)), nrow(s))), ]
@@ -99,7 +104,7 @@ depth <- do.call(rbind, lapply(people$id, function(id) {
 }))
 seen <- do.call(rbind, lapply(people$id, function(id) {
   s <- scans[scans$id == id, ]; s <- s[order(s$day), ]; s <- s[seq_len(min(match("PD", s$code, nomatch = nrow(s)), nrow(s))), ]
-  s$small <- cummin(s$change); s[c(TRUE, diff(s$small) < 0)[seq_len(nrow(s))], ]
+  s$small <- cummin(s$change); s <- s[c(TRUE, diff(s$small) < 0)[seq_len(nrow(s))], ]; s[s$code != "PD", ]
 }))
 k <- quantile(seen$small, c(.05, .35, .65, .95))
 cube <- function(x) pmax(x, 0)^3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.sources import TableSource, clean_text
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
 
@@ -22,7 +21,6 @@ TIME_COLUMNS = ("time", "entry_time", "time_months")
 TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
 PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 UNCLEAN = r"^\s|\s$|\s\s|[\t\r\n\f\v]|[^\x00-\x7f]"
-WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 
 @dataclass(frozen=True)
@@ -215,11 +213,6 @@ def clean_texts(texts: pa.Array) -> pa.Array:
     encoded = texts.dictionary_encode()
     cleaned = [clean_text(text) for text in encoded.dictionary.to_pylist()]
     return pa.array(cleaned, pa.string()).take(encoded.indices)
-
-
-def clean_text(text: str) -> str:
-    """One text as `clean_texts`; signs without width are left out."""
-    return " ".join(unicodedata.normalize("NFC", text).translate(WITHOUT_WIDTH).split())
 
 
 def _coalesce(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:

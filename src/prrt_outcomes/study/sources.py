@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import unicodedata
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from prrt_outcomes.study.base import Section
 
+WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+
+
+def clean_text(text: str) -> str:
+    """A name or level in one Unicode form, one blank where several stand, none around it, no signs without width."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(WITHOUT_WIDTH).split())
+
+
+ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
 Scalar = str | bool | int | float
 
 
@@ -22,7 +32,7 @@ class TableSource(Section):
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
     date_format: str | None = None
     """Format of dates as in strptime, such as %m/%d/%Y; ISO 8601 where it is not named."""
-    columns: dict[str, str | tuple[str, ...] | None] = Field(default_factory=dict)
+    columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
     """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
     constants: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: one value for all rows."""
@@ -31,5 +41,5 @@ class TableSource(Section):
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
-    filter: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
     """The file's column: the values of the rows that are read; the other rows are counted as left out."""

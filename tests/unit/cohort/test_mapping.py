@@ -385,3 +385,18 @@ def test_texts_of_the_study_file_fit_the_cleaned_ones(read_study, write):
     result = read_study({"follow_up": FOLLOW_UP}, sources={"patients": source})
     assert [p for p in result.problems if p.severity == "error"] == []
     assert result.tables["patients"]["sex"].astype("string").fillna("").tolist() == ["male", ""]
+
+
+def test_names_of_columns_are_one_whatever_their_blanks(read_study, write):
+    write("p.csv", 'patient_id ,"sex\u00a0","Year  of birth",A\u0308rm\nP1,male,1950,x\nP2,female,1960,y\n')
+    columns = {"birth_year": "Year of birth ", "arm": "\u00c4rm"}
+    source = {"file": "p.csv", "columns": columns, "filter": {"A\u0308rm": ["x", "y"]}}
+    result = read_study(
+        {"follow_up": FOLLOW_UP}, sources={"patients": source}, extra_columns={"arm": "string"}
+    )
+    assert result.problems == ()
+    patients = result.tables["patients"]
+    assert patients[["sex", "birth_year", "arm"]].astype(str).to_numpy().tolist() == [
+        ["male", "1950", "x"],
+        ["female", "1960", "y"],
+    ]

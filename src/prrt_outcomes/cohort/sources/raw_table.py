@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.sources import clean_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
     """List names that stand twice in a header; an unnamed column is no name."""
     seen: set[str] = set()
     problems = []
-    for name in header:
+    for name in map(clean_text, header):
         if name and name in seen:
             problems.append(Problem(table, line, name, name, TWICE, "one name for each column"))
         seen.add(name)
@@ -67,7 +68,7 @@ def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray
     import pyarrow.compute as pc
 
     columns: dict[str, pa.Array] = {}
-    for name, values in zip(header, cells, strict=True):
+    for name, values in zip(map(clean_text, header), cells, strict=True):
         whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         is_used = bool(name) or pc.any(pc.not_equal(whole, "")).as_py()
         if is_used:

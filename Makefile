@@ -34,7 +34,7 @@ example: env
 	$(BIN)/prrt-outcomes run studies/example --cores $(CORES)
 
 test: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 lint: env
 	$(BIN)/ruff check .

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from prrt_outcomes.figures.figure import INDEX, Figure
 from prrt_outcomes.figures.theme import FONT
 
-FIXED = {
+FIXED: dict[Any, object] = {
     "font.family": FONT,
     "svg.hashsalt": "prrt-outcomes",
     "svg.fonttype": "path",

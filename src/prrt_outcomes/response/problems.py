@@ -56,7 +56,7 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     for flag, words in (
         (
             scans["non_target_differs"],
-            "rows of one scan give different verdicts on non-targets: the worst was taken",
+            "rows of one scan give different assessments of non-targets: the worst was taken",
         ),
         (
             scans["new_lesion_differs"],

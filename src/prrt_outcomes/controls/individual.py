@@ -246,6 +246,7 @@ def describe_target_trial(
     source = f" of {control.source}" if control.source else ""
     population = f"; {control.population}" if control.population else ""
     criterion = f", {control.criterion}" if control.criterion else ""
+    title = definition.title or definition.name
     origin = str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
     estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or "none: groups as they are"
     adjusted = ", ".join(control.covariates) or "nothing"
@@ -272,8 +273,8 @@ def describe_target_trial(
         ),
         (
             "outcome",
-            definition.title or definition.name,
-            control.endpoint + criterion,
+            title,
+            title + criterion,
             "" if criterion else "how the control's outcome was measured is not stated",
         ),
         (

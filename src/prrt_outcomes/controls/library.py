@@ -13,6 +13,7 @@ from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import AggregateControl, LibraryControl, Milestone, PublishedControl
 
 if TYPE_CHECKING:
+    from prrt_outcomes.study.controls import Control
     from prrt_outcomes.study.model import Study
 
 
@@ -82,6 +83,19 @@ def _read_row(row: dict[str, str]) -> PublishedArm:
 def find_arm(arm: str, endpoint: str) -> PublishedArm | None:
     """The arm's entry for an endpoint, or None where the library has none."""
     return next((a for a in load_library() if (a.arm, a.endpoint) == (arm, endpoint)), None)
+
+
+def title_control(control: Control) -> str:
+    """Name of a control for readers: its title, else study and treatment of its library arm, citation or kind."""
+    if control.title:
+        return control.title
+    if isinstance(control, LibraryControl):
+        arm = find_arm(control.arm, control.endpoint)
+        return f"{arm.study}: {arm.treatment}" if arm else control.arm.replace("_", " ")
+    own = control.citation or control.population
+    return own or {"published": "Published arm", "curve": "Published curve"}.get(
+        control.kind, "Control patients"
+    )
 
 
 def list_arm_names() -> tuple[str, ...]:

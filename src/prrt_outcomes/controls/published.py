@@ -105,8 +105,9 @@ class PublishedComparison(Comparison):
         for arm in list_subgroup_arms(self.arm, control.endpoint):
             subgroup = convert_arm_to_control(control, arm)
             if subgroup is not None:
+                title = f"{arm.study}, {arm.treatment}: {arm.tumour_types}"
                 note = f"arm {arm.arm}, our patients with {arm.tumour_types}"
-                yield from replace(self, control=subgroup)._choose_tumour_types(arm.arm, note)
+                yield from replace(self, control=subgroup)._choose_tumour_types(title, note)
 
     def _choose_tumour_types(self, item: str, note: str) -> Iterator[dict]:
         """The comparison with those of our patients who have the tumour types that the control had."""

@@ -11,7 +11,7 @@ from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
+from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, title_control
 from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
@@ -57,7 +57,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         found = _compare(tables, control, study)
         losses += found.losses
         if found.reason:
-            left_out.append(f"{control.id}: {found.reason}")
+            left_out.append(f"{title_control(control)}: {found.reason}")
         for name, table in {"controls": pd.DataFrame(found.rows), **found.tables}.items():
             if len(table):
                 labels = {"control": control.id}

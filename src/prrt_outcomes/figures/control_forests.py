@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
@@ -16,6 +18,7 @@ KINDS = {
     "leave_one_out": "Covariates", "negative_control": "Negative control", "criterion": "Criterion",
     "scan_grid": "Scan grid",
 }  # fmt: skip
+NO_HEADS: Mapping[str, str] = {}
 NOT_A_COMPARISON = "within the cohort"
 BELOW = "Ratio of the hazard, or of observed to expected events; below 1 favours the cohort"
 SIZES = {"n": "n / control\n(effective)"}
@@ -40,24 +43,31 @@ RATIO_AXIS = Axis("Ratio", title="Ratio", below="cohort better | control better"
 MEDIAN_AXIS = Axis("Months", "median_months", ratio=False, title="Median, months")
 
 
-def plot_control_forest(controls: pd.DataFrame, style: FigureStyle, title: str, primary: str = ""):
+def plot_control_forest(
+    controls: pd.DataFrame,
+    style: FigureStyle,
+    title: str,
+    primary: str = "",
+    heads: Mapping[str, str] = NO_HEADS,
+):
     """Draw every ratio of the cohort against each control with its interval.
 
     `controls`: rows of `controls`; those that are ratios are drawn.
     `primary`: id of the primary control, marked; the others are exploratory.
+    `heads`: title and endpoint of each control by id.
     """
-    records = list_comparisons(controls, primary)
+    records = list_comparisons(controls, primary, heads)
     columns = SIZES | {"p": "p"}
     return plot_forest(Forest(records, [RATIO_AXIS], title, BELOW, columns, ("n",), CONTROLS), style)
 
 
-def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
+def list_comparisons(controls: pd.DataFrame, primary: str, heads: Mapping[str, str] = NO_HEADS) -> list[dict]:
     """Records of the forest: a heading a control and endpoint, then one a method and weights."""
     records = []
     ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
     for (control, endpoint), part in iterate_groupings(ratios, "control", "endpoint"):
         series = "" if not primary else "primary" if control == primary else "exploratory"
-        records.append({"name": _control_words(control, endpoint, primary), "heading": True})
+        records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})
         for row in part.to_dict("records"):
             record = _record(_method_words(row), row, series)
             lost = is_missing(row["value"]) and str(row["status"]) in ("ok", "nan", "<NA>", "None")
@@ -67,9 +77,9 @@ def list_comparisons(controls: pd.DataFrame, primary: str) -> list[dict]:
     return records
 
 
-def _control_words(control: str, endpoint: str, primary: str) -> str:
+def _control_words(control: str, endpoint: str, primary: str, heads: Mapping[str, str]) -> str:
     note = " (primary)" if control == primary else " (exploratory)" if primary else ""
-    return f"{name_term(control)}, {inside_sentence(name_term(endpoint))}{note}"
+    return (heads.get(control) or f"{name_term(control)}, {inside_sentence(name_term(endpoint))}") + note
 
 
 def _method_words(row: dict) -> str:
@@ -129,16 +139,24 @@ def _choice_words(row: dict) -> str:
     item = str(row["item"])
     if item.startswith("without "):
         item = f"without {inside_sentence(name_column(item.removeprefix('without ')))}"
+    if row["kind"] == "negative_control":
+        item = name_term(item)
     return f"{KINDS.get(str(row['kind']), name_term(row['kind']))}: {item}"
 
 
 def plot_worst_cases(
-    controls: pd.DataFrame, choices: pd.DataFrame, primary: str, style: FigureStyle, title: str
+    controls: pd.DataFrame,
+    choices: pd.DataFrame,
+    primary: str,
+    style: FigureStyle,
+    title: str,
+    heads: Mapping[str, str] = NO_HEADS,
 ):
     """Draw of every control the estimate that is quoted, and the lowest and highest of all others, on one axis.
 
     `controls`, `choices`: `controls` and `control_sensitivity`, every control.
     `primary`: id of the primary control; the others are exploratory.
+    `heads`: title and endpoint of each control by id.
     """
     records: list[dict] = []
     for (control, endpoint), own in iterate_groupings(choices, "control", "endpoint"):
@@ -146,7 +164,7 @@ def plot_worst_cases(
         found = [r for r in (*list_choices(own), *list_estimates(same)) if not r.get("heading")]
         quoted = [r for r in found if r["series"] == "quoted"]
         others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
-        records.append({"name": _control_words(control, endpoint, primary), "heading": True})
+        records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})
         records += [r | {"name": "As quoted"} for r in quoted]
         if others:
             records.append(others[0] | {"name": f"Lowest: {others[0]['name']}"})

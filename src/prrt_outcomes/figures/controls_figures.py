@@ -25,8 +25,8 @@ from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, figure_style
 from prrt_outcomes.wording.terms import (
+    control_titles,
     endpoint_titles,
-    inside_sentence,
     name_code,
     name_column,
     name_endpoint,
@@ -53,10 +53,11 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     controls, choices = tables["controls"], tables["control_sensitivity"]
     primary = next((c.id for c in study.controls if c.primary), "")
     title = "The cohort against history"
+    heads = {control.id: f"{name}, {endpoint}" for control, _, endpoint, name in _each_control(tables, study)}
     if len(controls) and choices["value"].notna().any():
-        plot = plot_worst_cases(controls, choices, primary, style, title)
+        plot = plot_worst_cases(controls, choices, primary, style, title, heads)
     elif controls["estimate"].isin(RATIOS).any():
-        plot = plot_control_forest(controls, style, title, primary)
+        plot = plot_control_forest(controls, style, title, primary, heads)
     else:
         return
     caption = (
@@ -68,14 +69,14 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
 
 def _each_control(tables, study):
     """Control, its rows of each table, title of its endpoint, and its name."""
-    titles = endpoint_titles(study)
+    titles, names = endpoint_titles(study), control_titles(study)
     for control in study.controls:
         own = {
             name: pick_rows(table, control=control.id, endpoint=control.endpoint)
             for name, table in tables.items()
             if {"control", "endpoint"} <= set(table)
         }
-        yield control, own, name_endpoint(control.endpoint, titles), name_term(control.id)
+        yield control, own, name_endpoint(control.endpoint, titles), names[control.id]
 
 
 def _draw_estimates(tables, study) -> Iterator[Figure]:
@@ -95,7 +96,7 @@ def _draw_curves(tables, study) -> Iterator[Figure]:
     for control, own, endpoint, name in _each_control(tables, study):
         ours, known = (
             pick_ours(tables["km_curve"], control),
-            find_known(own["control_reconstruction"], control),
+            find_known(own["control_reconstruction"], control, name),
         )
         if len(ours) and known is not None:
             time = time_title(control.endpoint, study)
@@ -111,7 +112,7 @@ def _draw_weighted(tables, study) -> Iterator[Figure]:
     for control, own, endpoint, name in _each_control(tables, study):
         curves, at_risk, ratings = (own[table] for table in sources)
         if curves["weights"].nunique() > 1 and len(at_risk):
-            title = f"{endpoint}: cohort and {inside_sentence(name)}"
+            title = f"{endpoint}: cohort and {name}"
             sizes = {
                 str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"
                 for r in ratings.dropna(subset=["ess", "ess_control"]).itertuples()
@@ -126,7 +127,7 @@ def _draw_overlaps(tables, study) -> Iterator[Figure]:
     for control, own, _, name in _each_control(tables, study):
         scores = own["control_overlap"]
         if len(scores):
-            title = f"Propensity scores: cohort and {inside_sentence(name)}"
+            title = f"Propensity scores: cohort and {name}"
             plot = plot_overlap(scores, figure_style(study), title)
             caption = f"Propensity scores of the cohort and {name} before and after weighting."
             yield Figure(f"overlap_{control.id}", plot, caption, ("control_overlap",))
@@ -135,8 +136,8 @@ def _draw_overlaps(tables, study) -> Iterator[Figure]:
 def _draw_balances(tables, study) -> Iterator[Figure]:
     for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
         if balance["smd"].notna().any():
-            name = name_term(control)
-            plot = plot_love(balance, figure_style(study), f"Balance against {inside_sentence(name)}")
+            name = control_titles(study)[control]
+            plot = plot_love(balance, figure_style(study), f"Balance against {name}")
             caption = f"Balance of covariates against {name}, before and after weighting."
             yield Figure(f"love_{control}", plot, caption, ("control_balance",))
 
@@ -169,15 +170,15 @@ def pick_ours(curves: pd.DataFrame, control) -> pd.DataFrame:
     return pick_rows(curves, endpoint=control.endpoint, group_by=column, group=levels[0])
 
 
-def find_known(overlay: pd.DataFrame, control) -> KnownControl | None:
+def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None:
     """What is known of a control: published points, reconstruction, median and milestones; None where nothing is.
 
     `overlay`: rows of `control_reconstruction` of the control.
+    `name`: title of the control.
     """
     from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
 
     nothing = pd.DataFrame(columns=["time_months", "survival"])
-    name = name_term(control.id)
     if control.kind == "curve":
         if overlay.empty:
             return None

@@ -132,8 +132,9 @@ def plot_definitions(table: pd.DataFrame, column: str, style: FigureStyle, title
     subtitle = "Median of all patients"
     if contrast:
         axes.append(replace(RATIO_AXIS, status="hr_status"))
-        group, reference = (name_code(group_by, c) for c in contrast)
-        subtitle += f"; hazard ratio of {inside_sentence(group)} against {inside_sentence(reference)}"
+        subtitle += "; hazard ratio of " + " against ".join(
+            name_code(group_by, c, inside=True) for c in contrast
+        )
     columns = {"events": "Events/n"}
     return plot_forest(Forest(records, axes, title, subtitle, columns, ("events",), DEFINITIONS), style)
 
@@ -181,15 +182,15 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
         for row in part.to_dict("records"):
             name = name_code(subgroup, str(row["subgroup_level"]))
             if several and pd.notna(row["level"]):
-                name += f": {inside_sentence(name_code(str(row['term']), str(row['level'])))}"
+                name += f": {name_code(str(row['term']), str(row['level']), inside=True)}"
             records.append(_ratio_record(name, row))
     first = subgroups.iloc[0]
-    effect = name_column(str(first["term"]))
+    effect = inside_sentence(name_column(str(first["term"])))
     if not several and pd.notna(first["level"]):
         effect = " against ".join(
-            inside_sentence(name_code(str(first["term"]), str(first[c]))) for c in ("level", "reference")
+            name_code(str(first["term"]), str(first[c]), inside=True) for c in ("level", "reference")
         )
-    subtitle = f"Hazard ratio of {inside_sentence(effect)} within subgroups; p: test of interaction"
+    subtitle = f"Hazard ratio of {effect} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
     return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
 
@@ -205,7 +206,7 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
         [periods["level"].astype(str), periods["reference"].astype(str)], sort=False
     ):
         name = name_code(group_by, str(group))
-        name += f" against {inside_sentence(name_code(group_by, str(reference)))}"
+        name += f" against {name_code(group_by, str(reference), inside=True)}"
         records.append({"name": name, "heading": True})
         for row in part.to_dict("records"):
             start, stop = format_number(row["start_months"], 0), format_number(row["stop_months"], 0)

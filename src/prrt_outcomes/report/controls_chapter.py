@@ -11,9 +11,15 @@ from prrt_outcomes.figures.figure import has_rows, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term, spell_name
+from prrt_outcomes.wording.terms import (
+    claim_titles,
+    control_titles,
+    inside_sentence,
+    name_column,
+    name_term,
+    spell_name,
+)
 
-CONTROL = col.texts({"Control": "control"}, name_term)[0]
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
 
@@ -22,6 +28,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     """Paragraphs and tables of the chapter."""
     paragraphs: list = []
     level = numbers.format_level(study.analysis.confidence.level)
+    titles = control_titles(study)
     if has_rows(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
         for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
@@ -30,10 +37,10 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                 paragraphs.append(
                     say(
                         "{name} ({kind}): {number} {words}{worth}.",
-                        name=name_term(control),
+                        name=titles[control],
                         kind="primary comparison" if control == primary else "exploratory",
                         number=cite(row, "value", "controls", numbers.format_ratio),
-                        words=describe_ratio(row, level),
+                        words=describe_ratio(row, level, titles),
                         worth=describe_worth(tables, row),
                     )
                 )
@@ -48,7 +55,10 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         "reconstruction_quality": _quality_table,
         "claims": _claim_table,
     }
-    shown = [make(tables[name], level) for name, make in makers.items() if has_rows(tables[name])]
+    words = dict.fromkeys(makers, titles) | {"claims": claim_titles(study)}
+    shown = [
+        make(tables[name], level, words[name]) for name, make in makers.items() if has_rows(tables[name])
+    ]
     return paragraphs, shown
 
 
@@ -78,12 +88,12 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
     return words
 
 
-def describe_ratio(row: dict, level: str) -> Markup:
+def describe_ratio(row: dict, level: str, titles: Mapping[str, str]) -> Markup:
     weights = as_text(row["weights"])
     return say(
         "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
         estimate=inside_sentence(name_term(row["estimate"])),
-        control=name_term(row["control"]),
+        control=titles[str(row["control"])],
         method=name_term(row["method"]),
         weights="" if weights in ("", "none") else say(", {w}", w=inside_sentence(name_term(weights))),
         level=level,
@@ -115,9 +125,14 @@ def show_estimate(row: dict) -> str:
     return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
-def _estimate_table(controls: pd.DataFrame, level: str) -> PageTable:
+def _control(titles: Mapping[str, str]) -> Column:
+    return col.texts({"Control": "control"}, titles.__getitem__)[0]
+
+
+def _estimate_table(controls: pd.DataFrame, level: str, titles: Mapping[str, str]) -> PageTable:
     columns = [
-        *col.texts({"Control": "control", "Method": "method", "Weights": "weights"}, name_term),
+        _control(titles),
+        *col.texts({"Method": "method", "Weights": "weights"}, name_term),
         *col.counts({"n": "n", "Control n": "n_control"}),
         Column("Effective n", _effective_sizes),
         Column("Observed/expected", _observed),
@@ -146,20 +161,20 @@ def _observed(row: dict) -> str:
     return f"{numbers.format_number(row['observed'], 0)}/{numbers.format_number(row['expected'])}"
 
 
-def _comparability_table(cards: pd.DataFrame, _level: str) -> PageTable:
+def _comparability_table(cards: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
     plain = {
         "Cohort": "cohort",
         "Control has": "control_value",
         "Verdict": "verdict",
         "Consequence": "consequence",
     }
-    columns = [CONTROL, *col.texts({"Item": "item"}, spell_name), *col.texts(plain)]
+    columns = [_control(titles), *col.texts({"Item": "item"}, spell_name), *col.texts(plain)]
     return page_table("Comparability", "control_comparability", cards, columns)
 
 
-def _balance_table(balance: pd.DataFrame, _level: str) -> PageTable:
+def _balance_table(balance: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
     columns = [
-        CONTROL,
+        _control(titles),
         *col.texts({"Covariate": "covariate"}, name_column),
         *col.texts({"Weights": "weights"}, name_term),
         *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
@@ -168,9 +183,9 @@ def _balance_table(balance: pd.DataFrame, _level: str) -> PageTable:
     return page_table("Balance of covariates", "control_balance", balance, columns, note)
 
 
-def _quality_table(quality: pd.DataFrame, _level: str) -> PageTable:
+def _quality_table(quality: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
     columns = [
-        CONTROL,
+        _control(titles),
         *col.texts({"Measure": "measure"}, spell_name),
         *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
         *col.decimals({"Limit": "limit"}, 3),
@@ -179,17 +194,20 @@ def _quality_table(quality: pd.DataFrame, _level: str) -> PageTable:
     return page_table("Reconstruction of published curves", "reconstruction_quality", quality, columns)
 
 
-def _claim_table(claims: pd.DataFrame, level: str) -> PageTable:
-    def amount(value):
-        return (
-            numbers.format_percent(value) if pd.notna(value) and value <= 1 else numbers.format_number(value)
-        )
+def _claim_table(claims: pd.DataFrame, level: str, titles: Mapping[str, str]) -> PageTable:
+    def form(row: dict):
+        is_months = str(row["quantity"]).endswith("_months")
+        return numbers.format_number if is_months else numbers.format_percent
+
+    def show_observed(row: dict) -> str:
+        value, low, high = (row[key] for key in ("observed", "low", "high"))
+        return numbers.format_interval(value, low, high, form(row), status=row["status"])
 
     columns = [
-        *col.texts({"Claim": "claim"}, spell_name),
+        *col.texts({"Claim": "claim"}, titles.__getitem__),
         *col.texts({"Source": "source"}),
-        Column("Published", lambda r: amount(r["published"])),
-        col.interval(f"Here ({level} CI)", ("observed", "low", "high"), amount),
+        Column("Published", lambda r: form(r)(r["published"])),
+        Column(f"Here ({level} CI)", show_observed),
         *col.texts({"Verdict": "verdict"}),
     ]
     return page_table("Published figures held against this cohort", "claims", claims, columns)

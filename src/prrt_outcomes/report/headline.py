@@ -12,7 +12,14 @@ from prrt_outcomes.figures.figure import has_rows, pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_endpoint, name_term
+from prrt_outcomes.wording.terms import (
+    control_titles,
+    endpoint_titles,
+    inside_sentence,
+    name_code,
+    name_endpoint,
+    name_term,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def _describe_patients(summary: pd.DataFrame, study) -> Tile | None:
     parts = []
     for group_by in study.analysis.group_by[:1]:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
-            name = inside_sentence(name_code(group_by, str(part["group"])))
+            name = name_code(group_by, str(part["group"]), inside=True)
             parts.append(
                 say("{n} {group}", n=cite(part, "n", "km_summary", numbers.format_count), group=name)
             )
@@ -128,7 +135,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
     if not found:
         return None
     control, row = found[0]
-    words = describe_ratio(row, numbers.format_level(study.analysis.confidence.level))
+    words = describe_ratio(row, numbers.format_level(study.analysis.confidence.level), control_titles(study))
     if control.primary:
         words += Markup("; primary comparison")
     else:
@@ -166,9 +173,7 @@ def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
                 t=numbers.format_count(found[analyte]["n"]),
             )
         parts = [
-            say("{a} {p}", a=inside_sentence(name_code("analyte", m)), p=share(m))
-            for m in members
-            if m in found
+            say("{a} {p}", a=name_code("analyte", m, inside=True), p=share(m)) for m in members if m in found
         ]
         if parts:
             words += say("; of all patients {parts}", parts=join_words(parts))

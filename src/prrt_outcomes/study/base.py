@@ -11,6 +11,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
 
+ACRONYMS = frozenset(
+    ["prrt", "ssa", "net", "ecog", "pfs", "os", "ttp", "dor", "ttnt", "mr", "swog", "recist", "who", "fda"]
+)
+
+
+def spell_name(name: str) -> str:
+    """`arm_of_trial` as `Arm of trial`; a text that is no name stays as it is."""
+    words = name.replace("_", " ").split(" ")
+    text = " ".join(word.upper() if word in ACRONYMS else word for word in words)
+    return text[:1].upper() + text[1:]
+
 
 def check_distinct(names: Iterable, words: str) -> None:
     """Refuse, with these words, names of which one stands twice.

@@ -34,6 +34,7 @@ class ControlBase(Section):
     """What every control has."""
 
     id: Name = Field(description="Name, used in tables and file names.")
+    title: str = Field("", description="Name for readers; of a library arm else its study and treatment.")
     endpoint: Name = Field("pfs", description="Endpoint of the cohort that is compared.")
     primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
     within: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
@@ -196,6 +197,7 @@ class Claim(Section):
     """A published figure that the run holds the cohort against."""
 
     id: Name = Field(description="Name, used in tables and file names.")
+    title: str = Field("", description="Name for readers; else quantity and group in words.")
     quantity: Literal[
         "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
         "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",

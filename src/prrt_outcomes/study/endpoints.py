@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Name, Section
+from prrt_outcomes.study.base import Name, Section, spell_name
 
 Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment"]
 
@@ -113,7 +113,7 @@ def resolve_endpoint(entry: str | dict) -> dict:
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"no preset is called {preset!r}; presets are {', '.join(PRESETS)}")
     if not preset:
-        return {"title": name.replace("_", " ").capitalize()} | entry
+        return {"title": spell_name(name)} | entry
     base = PRESETS[preset]
-    title = base["title"] if preset == name else f"{base['title']} ({name.replace('_', ' ')})"
+    title = base["title"] if preset == name else f"{base['title']} ({spell_name(name)})"
     return base | {"title": title} | entry | {"preset": preset}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 
+from prrt_outcomes.controls.library import title_control
+from prrt_outcomes.study.base import spell_name
+from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.wording.numbers import is_missing
 
 # What is not here is its name as words (`spell_name`).
-TERMS = {
+TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "all": "All patients",
-    "pfs": "Progression-free survival",
-    "os": "Overall survival",
-    "ttp": "Time to progression",
     "responder": "Responders",
     "non_responder": "Non-responders",
     "objective": "Objective response (CR + PR)",
@@ -66,7 +67,15 @@ TERMS = {
     "event_before_first_scan": "Event before the first scan",
     "ssa": "Somatostatin analogue",
 }
-ACRONYMS = {"prrt": "PRRT", "ssa": "SSA", "net": "NET", "ecog": "ECOG"}
+CLAIMED = {
+    "objective": "Objective response",
+    "objective_with_mr": "Objective or minor response",
+    "complete": "Complete response",
+    "partial": "Partial response",
+    "minor": "Minor response",
+    "stable": "Stable disease",
+    "stable_or_minor": "Stable disease or minor response",
+}
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 
 
@@ -84,13 +93,16 @@ def name_column(column: str) -> str:
     return fields[0].title if fields else TERMS.get(column, spell_name(column))
 
 
-def name_code(column: str, code: str) -> str:
-    """Words for a level of a grouping or covariate: those of the schema, else the code as it stands."""
-    if code in ("all", "unknown"):
-        return name_term(code)
+def name_code(column: str, code: str, *, inside: bool = False) -> str:
+    """Words for a level of a grouping or covariate: those of the schema, else the code as it stands.
+
+    `inside` a sentence our words begin small; a value of the data never changes.
+    """
     labels = (field.label(code) for field in _find_fields(column))
-    plain = TERMS[code.lower()] if code.lower() in ("true", "false") else code
-    return next((label for label in labels if label != code), plain)
+    label = next((label for label in labels if label != code), None)
+    if code in ("all", "unknown") or (label is None and code.lower() in ("true", "false")):
+        label = name_term(code.lower())
+    return code if label is None else inside_sentence(label) if inside else label
 
 
 def list_codes(column: str) -> tuple[str, ...]:
@@ -112,12 +124,6 @@ def inside_sentence(name: str) -> str:
     return name if len(name) < 2 or not name[1].islower() else name[0].lower() + name[1:]
 
 
-def spell_name(name: str) -> str:
-    """`arm_of_trial` as `Arm of trial`; a text that is no name stays as it is."""
-    text = " ".join(ACRONYMS.get(word, word) for word in name.replace("_", " ").split(" "))
-    return text[:1].upper() + text[1:]
-
-
 def name_endpoint(endpoint: str, titles: dict[str, str] | None = None) -> str:
     """Title of an endpoint: that of the study, else of the preset."""
     return (titles or {}).get(endpoint) or name_term(endpoint)
@@ -126,3 +132,29 @@ def name_endpoint(endpoint: str, titles: dict[str, str] | None = None) -> str:
 def endpoint_titles(study) -> dict[str, str]:
     """Titles of the study's endpoints by name."""
     return {e.name: e.title or name_term(e.name) for e in study.endpoints}
+
+
+def control_titles(study) -> dict[str, str]:
+    """Titles of the study's controls by id; endpoint and patients, else a number, tell apart those of one title."""
+    titles, endpoints = {c.id: title_control(c) for c in study.controls}, endpoint_titles(study)
+    count = Counter(titles.values())
+    for c in study.controls:
+        if count[titles[c.id]] > 1:
+            levels = [name_code(column, level) for column, values in c.within.items() for level in values]
+            titles[c.id] += f" ({', '.join([name_endpoint(c.endpoint, endpoints), *levels])})"
+    alike = [[name for name in titles if titles[name] == title] for title in dict.fromkeys(titles.values())]
+    numbers = {name: f" {i}" for names in alike if len(names) > 1 for i, name in enumerate(names, start=1)}
+    return {name: title + numbers.get(name, "") for name, title in titles.items()}
+
+
+def claim_titles(study) -> dict[str, str]:
+    """Titles of the study's claims by id; else quantity and group in words."""
+    titles = {}
+    for c in study.claims:
+        median = c.quantity.removeprefix("median_").removesuffix("_months")
+        words = CLAIMED.get(c.quantity) or spell_name(c.quantity)
+        if median != c.quantity:
+            words = f"Median {inside_sentence(name_term(median))}, months"
+        group = "" if c.group == "all" else f": {inside_sentence(name_term(c.group))}"
+        titles[c.id] = c.title or words + group
+    return titles

@@ -19,8 +19,9 @@ def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain
     given = tables(controls=rows)
     paragraphs, _ = write_controls(given, study)
     text = [plain(p) for p in paragraphs]
-    assert text[0].startswith("First (exploratory): 0.50 hazard ratio against First")
-    assert text[1].startswith("Second (primary comparison): 0.25")
+    first, second = (f"Published arm (Progression-free survival) {i}" for i in (1, 2))
+    assert text[0].startswith(f"{first} (exploratory): 0.50 hazard ratio against {first}")
+    assert text[1].startswith(f"{second} (primary comparison): 0.25")
     assert plain(build_headline(given, study)[0].number.__html__()) == "0.25"
     only = tables(controls=rows[:1])
     assert "the primary comparison has no estimate" in plain(build_headline(only, study)[0].words)

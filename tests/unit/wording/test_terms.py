@@ -2,6 +2,7 @@
 
 import pytest
 
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.wording import terms as words
 
 
@@ -20,6 +21,45 @@ from prrt_outcomes.wording import terms as words
 )
 def test_levels(column, code, label):
     assert words.name_code(column, code) == label
+
+
+def test_inside_a_sentence_values_of_the_data_stay_as_they_are():
+    inside = [words.name_code("centre_id", c, inside=True) for c in ("Basel", "basel", "all", "unknown")]
+    assert inside == ["Basel", "basel", "all patients", "unknown"]
+    assert words.name_code("tumour_group", "lung", inside=True) == "lung"
+
+
+def test_controls_and_claims_are_never_named_by_their_ids():
+    files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
+    library = {"kind": "library", "arm": "promid_placebo"}
+    controls = [
+        library | {"id": "promid", "endpoint": "os"},
+        library | {"id": "own", "endpoint": "os", "title": "placebo of 2009"},
+        {"id": "k", "kind": "curve", "arm": "a", "endpoint": "os"},
+        {"id": "p", "kind": "patients", "endpoint": "os"},
+        {"id": "q", "kind": "patients", "endpoint": "pfs"},
+    ]
+    claims = [
+        {"id": "median_pfs", "quantity": "median_pfs_months", "published": 24, "group": "responder"},
+        {"id": "x", "quantity": "complete", "published": 0.1},
+        {"id": "y", "quantity": "complete", "published": 0.1, "title": "cured"},
+    ]
+    study = Study(study="s", tables=files, endpoints=["os", "pfs"], controls=controls, claims=claims)
+    assert list(words.control_titles(study).values()) == [
+        "PROMID: placebo (88% crossed over)",
+        "placebo of 2009",
+        "Published curve",
+        "Control patients (Overall survival)",
+        "Control patients (Progression-free survival)",
+    ]
+    assert list(words.claim_titles(study).values()) == [
+        "Median progression-free survival, months: responders",
+        "Complete response",
+        "cured",
+    ]
+    endpoints = [{"name": "pfs_swog_mr", "preset": "pfs"}, {"name": "skin_event", "progression": "event"}]
+    titles = words.endpoint_titles(Study(study="s", tables=files, endpoints=endpoints))
+    assert list(titles.values()) == ["Progression-free survival (PFS SWOG MR)", "Skin event"]
 
 
 def test_columns_of_the_schema_have_titles_and_others_their_name():

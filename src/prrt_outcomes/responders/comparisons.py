@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import select_comparable
 from prrt_outcomes.responders.states import (
     StateHistory,
     compute_landmark_limit,
@@ -137,17 +138,25 @@ def _fit_ratios(
 ) -> list[dict]:
     """`base` with the hazard ratio of the state, and again beside the baseline covariates of each row's patient."""
     state = pd.DataFrame({STATE: inside.astype(float)})
-    found = [base | _fit_ratio(comparison, data, state)]
+    found = [base | _fit_ratio(comparison, data, state, patient)]
     if comparison.covariates is not None:
         baseline = comparison.covariates.iloc[patient].reset_index(drop=True)
-        varying = baseline.columns[baseline.dropna().nunique() > 1]
-        covariates = pd.concat([state, baseline[varying]], axis=1)
-        found.append(base | {"adjusted": True} | _fit_ratio(comparison, data, covariates))
+        covariates, _ = select_comparable(baseline.loc[:, baseline.nunique() > 1], {})
+        if len(covariates.columns):
+            both = pd.concat([state, covariates], axis=1)
+            found.append(base | {"adjusted": True} | _fit_ratio(comparison, data, both, patient))
     return found
 
 
-def _fit_ratio(comparison: Comparison, data: SurvivalData, covariates: pd.DataFrame) -> dict:
-    if covariates.dropna()[STATE].nunique() < 2:
-        return EMPTY_RATIO
+def _fit_ratio(
+    comparison: Comparison, data: SurvivalData, covariates: pd.DataFrame, patient: np.ndarray
+) -> dict:
+    """Hazard ratio of the state with the patients and events of the rows in which every covariate is known."""
+    complete = covariates.notna().all(axis=1).to_numpy()
+    n = len(np.unique(patient[complete]))
+    counts = {"n": n, "excluded": len(comparison.rows.time_months) - n}
+    counts["events"] = int((data.event[complete] == 1).sum())
+    if covariates.loc[complete, STATE].nunique() < 2:
+        return counts | EMPTY_RATIO
     fit = fit_cox(data, covariates, confidence=comparison.confidence)
-    return format_ratio(fit.table.iloc[0])
+    return counts | format_ratio(fit.table.iloc[0])

@@ -109,8 +109,12 @@ def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
             step = f"survival: {rows.endpoint} by {group_by}"
             losses.append(attrition_row("endpoints", "patients", step, "group not known", n, unknown))
     covariates = rows.derive_covariates(settings.covariates)
-    if len(covariates.columns):
-        incomplete = int(covariates.isna().any(axis=1).sum())
+    is_fitted = covariates.nunique() > 1
+    fitted, dropped = covariates.columns[is_fitted], covariates.columns[~is_fitted]
+    if len(fitted):
+        incomplete = int(covariates[fitted].isna().any(axis=1).sum())
         step = f"survival: {rows.endpoint}, multivariable model"
-        losses.append(attrition_row("endpoints", "patients", step, "covariate missing", n, incomplete))
+        without = f" (without {', '.join(dropped)}: one value or none)" if len(dropped) else ""
+        reason = f"covariate missing{without}"
+        losses.append(attrition_row("endpoints", "patients", step, reason, n, incomplete))
     return losses

@@ -87,6 +87,17 @@ def test_landmark_patients_add_up(out):
     assert (weighted["ess"] <= weighted["n"] + 1e-9).all()
 
 
+def test_adjusted_rows_carry_the_patients_and_events_of_their_own_fit(out, tables):
+    table = out["responders"].query("endpoint == 'os' and comparison == 'responder:non_responder'")
+    adjusted = table.loc[table["adjusted"] & ~table["weighted"] & table["method"].eq("naive")].iloc[0]
+    patients = tables["analysis_set"]
+    complete = patients["age_years"].notna() & patients["tumour_group"].notna()
+    os = tables["endpoints"].query("endpoint == 'os'").set_index("patient_id")["event"]
+    known = os.reindex(patients.loc[complete, "patient_id"]).dropna()
+    assert (adjusted["n"], adjusted["events"]) == (len(known), (known == 1).sum())
+    assert adjusted["n"] + adjusted["excluded"] == os.notna().sum()
+
+
 def test_weights_for_the_landmark_balance_the_covariates(out):
     balance = out["responder_balance"].query("endpoint == 'pfs' and landmark_months == 12")
     assert balance["smd_weighted"].abs().max() < max(0.05, balance["smd"].abs().max())

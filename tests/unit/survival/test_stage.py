@@ -126,6 +126,18 @@ def test_three_groups_are_also_tested_in_pairs_with_holm():
     assert lost["n_lost"].tolist() == [int(load_lung()["ph.ecog"].isna().sum())]
 
 
+def test_attrition_counts_with_the_covariates_that_were_fitted():
+    tables = lung_tables()
+    tables["analysis_set"]["ki67_percent"] = np.nan
+    out = run(tables, study(covariates=["sex", "age_years", "ki67_percent"]))
+    row = out["attrition"].set_index("step").loc["survival: os, multivariable model"]
+    assert (row["n_lost"], row["reason"]) == (
+        0,
+        "covariate missing (without ki67_percent: one value or none)",
+    )
+    assert out["cox_fit"].set_index("model").loc["multivariable", "n"] == row["n_after"] == 228
+
+
 def test_a_grouping_is_not_stratified_by_itself():
     out = run(lung_tables(), study(strata=["sex", "ecog"]))
     assert set(out["logrank"]["strata"].fillna("")) == {"", "ecog"}

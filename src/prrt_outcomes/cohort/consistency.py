@@ -1,4 +1,4 @@
-"""References between tables, and what the columns of one row say about each other."""
+"""References between tables: keys that are found, and what belongs together."""
 
 from __future__ import annotations
 
@@ -90,63 +90,3 @@ def _find_lesions_without_scan(lesions: pd.DataFrame, assessments: pd.DataFrame)
     expected = "a row in assessments of the same patient, day and reader"
     problem, is_wrong = "no assessment on that day", whole & ~own.isin(scans)
     return find_faults(lesions, "assessment_date", is_wrong, problem, expected, "warning")
-
-
-AGE_TOLERANCE_YEARS = 1.5
-
-
-def check_consistency(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
-    """List rows whose columns contradict each other; errors where no reading of them can be right."""
-    checks = {
-        "follow_up": _check_follow_up,
-        "lesions": _check_lesions,
-        "labs": _check_labs,
-        "reported_outcomes": _check_outcomes,
-        "control_outcomes": _check_outcomes,
-    }
-    faults = {name: checks[name](frame) if name in checks else [] for name, frame in tables.items()}
-    if "patients" in tables and "cycles" in tables:
-        faults["patients"] = _check_age(tables["patients"], tables["cycles"])
-    return faults
-
-
-def _check_follow_up(frame: pd.DataFrame) -> list[CellFaults]:
-    is_alive = frame["vital_status"].notna() & (frame["vital_status"] != "dead")
-    is_wrong = frame["death_date"].notna() & is_alive
-    problem, expected = "a date of death although not dead", "no date of death, or vital_status dead"
-    return find_faults(frame, "death_date", is_wrong, problem, expected)
-
-
-def _check_lesions(frame: pd.DataFrame) -> list[CellFaults]:
-    is_measured = (frame["role"] == "target") & (frame["state"] == "measured")
-    no_size = is_measured & frame["longest_mm"].isna() & frame["perpendicular_mm"].isna()
-    is_wide = frame["perpendicular_mm"] > frame["longest_mm"]
-    unmeasured = "measured, yet without a diameter"
-    longest = "at most longest_mm: the perpendicular diameter is the shorter one"
-    return [
-        *find_faults(frame, "longest_mm", no_size, unmeasured, "a diameter, or another state", "warning"),
-        *find_faults(
-            frame, "perpendicular_mm", is_wide, "longer than the longest diameter", longest, "warning"
-        ),
-    ]
-
-
-def _check_labs(frame: pd.DataFrame) -> list[CellFaults]:
-    is_crossed = frame["lower_limit"] > frame["upper_limit"]
-    return find_faults(frame, "lower_limit", is_crossed, "above the upper limit", "at most upper_limit")
-
-
-def _check_outcomes(frame: pd.DataFrame) -> list[CellFaults]:
-    """A patient is at risk at t when entry < t <= time: one who enters at the end never is."""
-    is_late = (frame["entry_time"] > 0) & (frame["entry_time"] >= frame["time"])
-    expected = "an entry before time (both in days here)"
-    return find_faults(frame, "entry_time", is_late, "entry not before the end of follow-up", expected)
-
-
-def _check_age(patients: pd.DataFrame, cycles: pd.DataFrame) -> list[CellFaults]:
-    first = cycles.groupby("patient_id")["cycle_date"].min()
-    year = patients["patient_id"].map(first).dt.year
-    implied = year - patients["birth_year"].astype("Float64").astype("float64")
-    is_off = (patients["age_years"] - implied).abs() > AGE_TOLERANCE_YEARS
-    expected = "the age at the first cycle, as birth_year implies it"
-    return find_faults(patients, "age_years", is_off, "does not fit birth_year", expected, "warning")

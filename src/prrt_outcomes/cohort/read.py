@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os.path import normpath
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,9 +19,10 @@ from prrt_outcomes.cohort.chronology import (
     check_order_of_dates,
     filter_after_cutoff,
 )
-from prrt_outcomes.cohort.consistency import check_consistency, check_references, find_missing_parents
+from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
+from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
 from prrt_outcomes.cohort.settings import check_level_counts, check_reference_levels
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
@@ -76,7 +78,8 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     folder : folder of the study, which all paths in it are relative to
     Returns CohortResult; faults of the data are listed in it, never raised.
     """
-    reader = _Reader(Path(folder))
+    folder = Path(folder)
+    reader = _Reader(folder)
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
     read: dict[str, CohortTable] = {
@@ -89,6 +92,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
     problems += _find_empty_tables(read) + _find_empty_columns(read) + find_missing_parents(study.tables)
+    problems += find_missing_companions(study.tables) + _find_outside(study, folder)
     problems += _check_together(study, read)
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
@@ -167,6 +171,17 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
     return problems
 
 
+def _find_outside(study: Study, folder: Path) -> list[Problem]:
+    """Warn of files that lie outside the study folder: the study is not whole without them."""
+    expected = "a path within the study folder, so that the study can be moved and checked as a whole"
+    places = {(table, s.file) for table, sources in study.tables.items() for s in sources}
+    return [
+        Problem(table, None, "", file, "the file lies outside the study folder", expected, "warning")
+        for table, file in sorted(places)
+        if not Path(normpath(folder / file)).is_relative_to(normpath(folder))
+    ]
+
+
 def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:
     """Tables that were read but hold no row: an error where nothing can be done without them."""
     empty = [n for n, t in read.items() if not len(t.frame) and t.used and not has_errors(t.problems)]
@@ -193,7 +208,7 @@ def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
     """References, order of dates and consistency of the tables that could be read."""
     frames = {name: table.frame for name, table in read.items() if len(table.frame)}
-    found = [check_references(frames), check_order_of_dates(frames), check_consistency(frames)]
+    found = [check_references(frames), check_order_of_dates(frames), check_plausibility(frames)]
     if "follow_up" in frames:
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
         undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)

@@ -37,4 +37,4 @@ def check_distinct(names: Iterable, words: str) -> None:
 class Section(BaseModel):
     """A section of `study.yaml`: every key is known, checked on creation and fixed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)

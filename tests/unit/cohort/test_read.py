@@ -145,7 +145,8 @@ def test_the_dead_without_a_date_are_taken_for_what_the_study_says(read_study, r
 )  # fmt: skip
 def test_columns_of_one_row_that_contradict(read_study, table, text, column, problem, severity):
     tables = {n: TABLES[n] for n in ("patients", "follow_up")}
-    assert told(read_study(tables | {table: text}), severity) == [(table, 2, column, problem)]
+    found = told(read_study(tables | {table: text}), severity)
+    assert [one for one in found if one[1] is not None] == [(table, 2, column, problem)]
 
 
 def test_an_age_that_does_not_fit_the_year_of_birth(read_study):

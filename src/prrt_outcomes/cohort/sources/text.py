@@ -82,6 +82,7 @@ def walk_records(text: bytes, delimiter: str) -> RecordScan:
 
 
 DELIMITERS = (",", ";", "\t", "|")
+FORBIDDEN = '"\r\n\0'
 BLOCK_BYTES = 1 << 24
 SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
@@ -101,6 +102,10 @@ def read_text_table(path: Path, table: str, source: TableSource) -> SourceResult
     text = _read_utf8(path, table, source.encoding)
     if not text.strip():
         raise refuse(table, path.name, "the file is empty", "a header and rows")
+    if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
+        expected = f"one ASCII character that is no quotation mark, such as {' '.join(map(repr, DELIMITERS))}"
+        place = f"tables.{table}.delimiter"
+        raise RefusedError(study_problem(place, source.delimiter, "cannot be a delimiter", expected))
     try:
         return _parse(text, table, source.delimiter or _find_delimiter(text, path))
     except (csv.Error, pa.ArrowInvalid):

@@ -35,9 +35,10 @@ def check_plausibility(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cel
     tables : typed tables that could be read, with the index 0 to n - 1
     """
     faults: dict[str, list[CellFaults]] = {}
+    of_patient = _gather_of_patient(tables)
     for name, table in tables.items():
         rules = [rule for rule in load_rules()["rules"] if name in rule["tables"]]
-        frame = _derive_columns(name, tables) if rules else table
+        frame = _derive_columns(name, table, of_patient) if rules else table
         for rule in rules:
             is_wrong = _find_rows(frame, rule).reindex(table.index)
             words = (rule["problem"], rule["expected"], rule.get("severity", "warning"))
@@ -78,33 +79,35 @@ def _evaluate(frame: pd.DataFrame, expression: str) -> pd.Series:
 
 def _compute(frame: pd.DataFrame, expression: str) -> pd.Series:
     """Value of an expression in each row; `DataFrame.eval` copies all columns each time, which takes longer."""
-    return pd.eval(expression, engine="python", local_dict={}, global_dict={}, resolvers=[frame])
+    columns = dict(frame.items())
+    found = pd.eval(expression, engine="python", local_dict={}, global_dict={}, resolvers=[columns])
+    return pd.Series(found, frame.index)
 
 
-def _derive_columns(name: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What is known of each patient: columns of `patients` and `follow_up`, and the first cycle."""
+    frames = []
+    for name in OF_PATIENT:
+        known = tables.get(name, empty_table(name)).dropna(subset="patient_id")
+        frames.append(_derive_years(name, known.drop_duplicates("patient_id")).set_index("patient_id"))
+    cycles = tables.get("cycles", empty_table("cycles"))
+    first = cycles.groupby("patient_id")["cycle_date"].min().rename("first_cycle")
+    frame = pd.concat([*frames, first], axis=1)
+    return frame.assign(first_cycle_from=_convert_to_years(frame["first_cycle"]))
+
+
+def _derive_columns(name: str, table: pd.DataFrame, of_patient: pd.DataFrame) -> pd.DataFrame:
     """A table with all columns that its rules may use, in the order of time; the index tells the rows."""
-    frame = _derive_years(name, tables[name])
-    parents = [key.table for key in load_schema(name).foreign_keys]
-    if "patients" in (name, *parents):
-        for parent in OF_PATIENT:
-            one = (
-                tables.get(parent, empty_table(parent))
-                .dropna(subset="patient_id")
-                .drop_duplicates("patient_id")
-            )
-            one = _derive_years(parent, one).set_index("patient_id")
-            frame = frame.join(one[one.columns.difference(frame.columns)], on="patient_id")
-        cycles = tables.get("cycles", empty_table("cycles"))
-        first = frame["patient_id"].map(cycles.groupby("patient_id")["cycle_date"].min())
-        first = first.astype("datetime64[ns]")
-        frame = frame.assign(first_cycle=first, first_cycle_from=_convert_to_years(first))
+    frame = _derive_years(name, table)
+    if "patients" in (name, *(key.table for key in load_schema(name).foreign_keys)):
+        frame = frame.join(of_patient[of_patient.columns.difference(frame.columns)], on="patient_id")
     if name == "labs":
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
     if name in DATED_ROWS:
         frame = frame.sort_values(f"{DATED_ROWS[name][0]}_from", kind="stable")
     for code, values in load_rules()["lookups"].get(name, {}).items():
         known = pd.DataFrame.from_dict(values, orient="index").reindex(frame[code].astype(object))
-        frame = frame.assign(**{column: known[column].to_numpy(float) for column in known})
+        frame[list(known)] = known.to_numpy(float)
     for column, expression in load_rules()["columns"].get(name, {}).items():
         frame[column] = _compute(frame, expression)
     return frame

@@ -36,8 +36,8 @@ therapies         | one                                               | end_date
 adverse_events    | one                                               | end_date = '2090-01-01'              | end after the last contact
 adverse_events    | one                                               | end_date = '2004-01-01'              | end before the onset
 labs              | one                                               | sample_date = '2114-03-01'           | out of range
-lesions           | one                                               | reader = 'Local'                     | differs from another reader only by case
-assessments       | one                                               | reader = 'Local'                     | differs from another reader only by case
+lesions           | one                                               | reader = 'Local'                     | levels differ only in capital letters
+assessments       | one                                               | reader = 'Local'                     | levels differ only in capital letters
 lesions           | one lesion_id == 'T1'                             | lesion_id = 't1'                     | differs from another lesion only by case
 lesions           | one lesion_id == 'T1'                             | lesion_id = 'T7'                     | the target lesion has no row at the next scan
 lesions           | drop patient_id == 'P1' and lesion_id == 'T1' and scan == 1 | | the target lesion has no row at the next scan

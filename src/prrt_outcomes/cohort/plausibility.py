@@ -107,7 +107,7 @@ def _derive_columns(name: str, table: pd.DataFrame, of_patient: pd.DataFrame) ->
         frame = frame.sort_values(f"{DATED_ROWS[name][0]}_from", kind="stable")
     for code, values in load_rules()["lookups"].get(name, {}).items():
         known = pd.DataFrame.from_dict(values, orient="index").reindex(frame[code].astype(object))
-        frame[list(known)] = known.to_numpy(float)
+        frame[known.columns] = known.to_numpy(float)
     for column, expression in load_rules()["columns"].get(name, {}).items():
         frame[column] = _compute(frame, expression)
     return frame

@@ -207,7 +207,8 @@ def test_lesions_that_do_not_say_whether_they_are_nodes_are_a_warning(read_study
     lesions = (
         "patient_id,assessment_date,lesion_id,role,state,longest_mm{}\nP1,2014-01-01,1,target,measured,20{}\n"
     )
-    tables = {name: TABLES[name] for name in ("patients", "follow_up")}
+    scans = "patient_id,assessment_date\nP1,2014-01-01\n"
+    tables = {name: TABLES[name] for name in ("patients", "follow_up")} | {"assessments": scans}
     silent, said = (
         read_study(tables | {"lesions": lesions.format(*cells)})
         for cells in (("", ""), (",lymph_node", ",no"))

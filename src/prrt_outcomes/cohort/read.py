@@ -23,7 +23,7 @@ from prrt_outcomes.cohort.consistency import check_references, find_missing_pare
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
 from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
-from prrt_outcomes.cohort.settings import check_level_counts, check_reference_levels
+from prrt_outcomes.cohort.settings import check_glyphs, check_level_counts, check_reference_levels
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
@@ -99,7 +99,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     if study.dead_without_date == "censor":
         tables["follow_up"] = censor_deaths_without_date(tables["follow_up"])
-    problems += check_level_counts(study, tables["patients"])
+    problems += check_level_counts(study, tables["patients"]) + check_glyphs(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     problems += check_reference_levels(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost

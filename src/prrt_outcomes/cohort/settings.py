@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
+from prrt_outcomes.tables.codes import format_values
 from prrt_outcomes.tables.schema import Field, load_schema
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 MOST_LEVELS = 30
+DRAWN_SCRIPTS = ("ARABIC", "HEBREW", "GEORGIAN", "LATIN", "LAO", "FEMININE", "MASCULINE")
 
 
 def list_columns(study: Study) -> dict[str, Field]:
@@ -74,6 +77,37 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
                 expected = f"a column with at most {MOST_LEVELS} levels: put rare ones together{hint}"
                 problems.append(study_problem(place, name, f"{count} levels", expected))
     return problems
+
+
+def check_glyphs(study: Study, patients: pd.DataFrame) -> list[Problem]:
+    """Warn of titles, and of levels of groupings and covariates, with letters that the font of the figures lacks.
+
+    patients : typed; of its columns those that the analysis names are read
+    """
+    titled = [("title", study.title)]
+    for key in ("endpoints", "controls"):
+        titled += [(f"{key}.{i}.title", item.title) for i, item in enumerate(getattr(study, key))]
+    found = [(STUDY_FILE, key, [text]) for key, text in titled]
+    analysis = study.analysis
+    for name in dict.fromkeys((*analysis.group_by, *analysis.covariates, *analysis.strata)):
+        if name in patients:
+            found.append(("patients", name, patients[name].dropna().astype(str).unique().tolist()))
+    problems = []
+    for table, column, texts in found:
+        odd = [text for text in texts if any(_lacks_glyph(letter) for letter in text)]
+        if odd:
+            problem = "the font of the figures lacks these letters: an empty box stands for each"
+            line = "" if table == STUDY_FILE else ", such as " + format_values(column, {odd[0]: "Latin name"})
+            expected = f"Latin, Greek or Cyrillic letters{line}"
+            problems.append(Problem(table, None, column, ", ".join(odd[:5]), problem, expected, "warning"))
+    return problems
+
+
+def _lacks_glyph(letter: str) -> bool:
+    """Whether a letter is of a script that DejaVu Sans does not have, such as Chinese, Japanese, Korean or Thai."""
+    script = unicodedata.name(letter, "").split(" ")[0].split("-")[0]
+    is_other = unicodedata.category(letter) == "Lo" and script not in DRAWN_SCRIPTS
+    return is_other or unicodedata.east_asian_width(letter) in "WF"
 
 
 def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem]:

@@ -162,3 +162,19 @@ def test_a_minimum_count_that_does_nothing_yet_is_a_warning(tmp_path):
     (problem,) = check_settings(load_study(tmp_path))
     assert (problem.column, problem.value, problem.severity) == ("disclosure.minimum_count", "10", "warning")
     assert "no effect" in problem.problem
+
+
+def test_letters_that_figures_cannot_draw_are_a_warning(read_study):
+    tables = {
+        "patients": "patient_id,centre_id,sex\nP1,\u4e2d\u592e,male\nP2,B\u00e2le,female\n",
+        "reported_outcomes": "patient_id,endpoint,time,event\nP1,os,5,1\nP2,os,6,0\n",
+    }
+    endpoints = [{"name": "os", "preset": "os", "title": "\uc804\uccb4 \uc0dd\uc874"}]
+    result = read_study(
+        tables, endpoints=endpoints, analysis={"group_by": ["centre_id", "sex"], "covariates": []}
+    )
+    found = [(p.table, p.column, p.value, p.severity) for p in result.problems if "font" in p.problem]
+    assert found == [
+        ("study.yaml", "endpoints.0.title", "\uc804\uccb4 \uc0dd\uc874", "warning"),
+        ("patients", "centre_id", "\u4e2d\u592e", "warning"),
+    ]

@@ -16,6 +16,7 @@ from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, Even
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
+KAPLAN_MEIER = "survival function by Kaplan-Meier, its median and values at the milestones"
 SIDE_COLUMNS = ("time_days", "event", "reason")
 ORIGIN_WORDS = {
     "first_cycle": "the first cycle",
@@ -65,12 +66,32 @@ def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recor
         "censoring": _censoring_words(definition, scans_recorded),
         "summary": "cumulative incidence with death as a competing event"
         if definition.death == "competing"
-        else "survival function by Kaplan-Meier, its median and values at the milestones",
+        else KAPLAN_MEIER,
     }
-    sentence = (
+    return parts | {"sentence": _join_parts(definition, parts)}
+
+
+def _join_parts(definition: EndpointDefinition, parts: dict[str, str]) -> str:
+    """The sentence of an estimand."""
+    words = (
         "{summary} of the {variable}, in {population}, under {treatment}; {intercurrent_events}; {censoring}."
     )
-    return parts | {"sentence": f"{definition.title}: the {sentence.format(**parts)}"}
+    return f"{definition.title}: the {words.format(**parts)}"
+
+
+def format_reported_estimand(definition: EndpointDefinition, *, competing: bool) -> dict[str, str]:
+    """The same of an endpoint of which every time was reported; `competing`: whether competing events were."""
+    parts = {
+        "population": "all patients with a reported time",
+        "treatment": "treatment as reported by the source",
+        "variable": "time to event as reported by the source",
+        "intercurrent_events": "intercurrent events handled as the source did",
+        "censoring": "censored as reported by the source",
+        "summary": "cumulative incidence beside the competing events of the source"
+        if competing
+        else KAPLAN_MEIER,
+    }
+    return parts | {"sentence": _join_parts(definition, parts)}
 
 
 def _event_words(definition: EndpointDefinition, study: Study) -> str:
@@ -162,23 +183,41 @@ def summarise_estimands(
     `definitions`: endpoint and name of the variant, empty for the endpoint itself; `study`, `scans_recorded`,
     `cutoff`: what all estimands share.
     """
+    reported = rows["reason"].eq("reported")
     counts = (
-        rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2)
+        rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2, reported=reported)
         .groupby(["endpoint", "variant"])
-        .agg(n=("hit", "size"), events=("hit", "sum"), competing_events=("competing", "sum"))
+        .agg(
+            n=("hit", "size"),
+            events=("hit", "sum"),
+            competing_events=("competing", "sum"),
+            reported=("reported", "sum"),
+        )
     )
     table = []
     for definition, variant in definitions:
         found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
+        if 0 < found["n"] == found["reported"]:
+            words = format_reported_estimand(definition, competing=bool(found["competing_events"]))
+            rule = {"criterion": None, "reader": None}
+        else:
+            words = format_estimand(definition, study, scans_recorded=scans_recorded)
+            rule = {
+                "criterion": definition.criterion or study.response.primary_criterion,
+                "reader": definition.reader or study.response.reader,
+            }
+            if found["reported"]:
+                words["sentence"] += (
+                    f" The times of {found['reported']} of {found['n']} patients are as reported by the source."
+                )
         table.append(
             {
                 "endpoint": definition.name,
                 "variant": variant,
                 "title": definition.title,
                 "preset": definition.preset,
-                **format_estimand(definition, study, scans_recorded=scans_recorded),
-                "criterion": definition.criterion or study.response.primary_criterion,
-                "reader": definition.reader or study.response.reader,
+                **words,
+                **rule,
                 "data_cutoff": cutoff,
                 **{name: int(found[name]) for name in ("n", "events", "competing_events")},
             }

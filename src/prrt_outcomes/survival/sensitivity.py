@@ -154,10 +154,12 @@ def summarise_turnbull(
 
     Returns `curve`: the columns of result table `interval_censored_curve` but `endpoint`; `medians`: rows of table
     `sensitivity`: median_low and median_high are the ends of the interval that holds the median (no confidence
-    limits), median_months its middle. The curve knows no delayed entry: a group with it has the status
-    `delayed_entry` and no curve.
+    limits), median_months its middle. Both are empty where no event lies between two days.
+    The curve knows no delayed entry: a group with it has the status `delayed_entry` and no curve.
     """
     left, right = derive_event_bounds(rows, counts_progression=counts_progression)
+    if not ((left < right) & np.isfinite(right)).any():
+        return pd.DataFrame(), pd.DataFrame()
     joined = rows[["patient_id", "event", "entry_days"]].assign(left=left, right=right)
     joined = joined.merge(analysis_set, on="patient_id", how="left")
     curves, medians = [], []

@@ -54,6 +54,19 @@ def test_reported_times_alone_make_endpoints_and_the_rest_is_counted():
     excluded = result["endpoint_exclusions"].set_index("patient_id")["reason"].to_dict()
     assert excluded == {"c": "not_at_risk", "d": "not_reported"}
     assert len(result["analysis_set"]) == 4
+    estimand = result["estimands"].iloc[0]
+    assert estimand["variable"] == "time to event as reported by the source"
+    assert not any(word in estimand["sentence"] for word in ("cycle", "recist", "PRRT", "progression by"))
+    assert pd.isna(estimand["criterion"])
+
+
+def test_an_estimand_counts_the_times_that_were_reported():
+    rows, cutoff = cases.read_history("contact 400")
+    rows["patients"].append({"patient_id": "z"})
+    rows["reported_outcomes"] = [outcome("z", "os", 390.0, 1)]
+    sentence = run_rows(rows, ["os"], cutoff)["estimands"]["sentence"].iloc[0]
+    assert sentence.endswith(" The times of 1 of 2 patients are as reported by the source.")
+    assert "the first cycle" in sentence
 
 
 def test_derived_times_win_and_differences_are_listed():

@@ -129,8 +129,8 @@ def _compare_moving_from(comparison: Comparison, month: float) -> dict:
     base = comparison.describe("simon_makuch", *counts, month)
     if not 0 < inside.sum() < len(inside):
         return base
-    data = convert_state_rows(rows)
-    return base | _fit_ratio(comparison, data, pd.DataFrame({STATE: inside.astype(float)}))
+    state = pd.DataFrame({STATE: inside.astype(float)})
+    return base | _fit_ratio(comparison, convert_state_rows(rows), state, rows["patient"].to_numpy())
 
 
 def _fit_ratios(

@@ -9,6 +9,8 @@ import pandas as pd
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.response_plots import (
+    HIGHEST,
+    MOST_PATIENTS,
     plot_movement,
     plot_response_bars,
     plot_swimmer,
@@ -71,9 +73,10 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
             plot = plot_waterfall(rows, thresholds, figure_style(study), named)
             caption = (
                 f"Waterfall plot by {named}: one bar a patient, coloured by best response; dashed: thresholds (an "
-                "increase counts from the smallest sum, so a bar below the line can still be progression). Bars above "
-                "+100% are cut and marked by a cross."
+                "increase counts from the smallest sum, so a bar below the line can still be progression)."
             )
+            if rows["best_change"].gt(HIGHEST).any():
+                caption += " Bars above +100% are cut and marked by a cross."
             leading = criterion == study.response.primary_criterion
             yield Figure(f"waterfall_{criterion}", plot, caption, ("waterfall",), leading=leading)
 
@@ -107,10 +110,9 @@ def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:
     courses, marks = derive_courses(tables, study)
     if len(courses):
         plot = plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
-        caption = (
-            "Course of single patients from the first cycle. Of more than 50 patients every k-th by length of "
-            "follow-up is drawn, the same ones every time."
-        )
+        caption = "Course of single patients from the first cycle."
+        if len(courses) > MOST_PATIENTS:
+            caption += f" {MOST_PATIENTS} of {len(courses)} patients are drawn, evenly spaced by length of follow-up."
         yield Figure("swimmer", plot, caption)
 
 

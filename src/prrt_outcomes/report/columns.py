@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from prrt_outcomes.report.content import Column, as_text
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import name_code, name_endpoint
+from prrt_outcomes.wording.terms import name_code, name_column, name_endpoint
 
 
 def _each(keys: Mapping[str, str], show: Callable[[object], str], *, numeric: bool = True) -> list[Column]:
@@ -28,9 +28,15 @@ def code(title: str, column: str, key: str) -> Column:
     )
 
 
-def group() -> Column:
-    """Group of a row."""
-    return code("Group", "group_by", "group")
+def group(level: str = "group") -> Column:
+    """Group of a row with its grouping (`Sex: Male`); the grouping alone where it is a quantity."""
+
+    def show(row: dict) -> str:
+        grouping, found = str(row["group_by"]), as_text(row[level])
+        words = [name_column(grouping)] if grouping != "all" or not found else []
+        return ": ".join([*words, *([name_code(grouping, found)] if found else [])])
+
+    return Column("Group", show, False)
 
 
 def contrast(title: str, column: str, level: str) -> list[Column]:

@@ -15,6 +15,7 @@ from prrt_outcomes.wording.terms import (
     claim_titles,
     control_titles,
     inside_sentence,
+    name_codes,
     name_column,
     name_term,
     spell_name,
@@ -36,11 +37,12 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             if row is not None:
                 paragraphs.append(
                     say(
-                        "{name} ({kind}): {number} {words}{worth}.",
+                        "{name} ({kind}): {estimate} {number} {words}{worth}.",
                         name=titles[control],
                         kind="primary comparison" if control == primary else "exploratory",
+                        estimate=inside_sentence(name_term(row["estimate"])),
                         number=cite(row, "value", "controls", numbers.format_ratio),
-                        words=describe_ratio(row, level, titles),
+                        words=describe_method(row, level),
                         worth=describe_worth(tables, row),
                     )
                 )
@@ -72,11 +74,12 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         different = int(verdicts[known].eq("different").sum())
         unknown = int(verdicts[known].eq("unknown").sum())
         words += say(
-            "; comparability: {d} of {n} items differ",
-            d=trace(str(different), "control_comparability", row, "control"),
+            "; comparability: of {n} items {d} {verb}",
             n=int(known.sum()),
+            d=trace(str(different), "control_comparability", row, "control"),
+            verb="differs" if different == 1 else "differ",
         )
-        words += say(", {u} not known", u=unknown) if unknown else Markup("")
+        words += say(" and {u} cannot be compared", u=unknown) if unknown else Markup("")
     of_estimate = {
         "control": row["control"],
         "endpoint": row["endpoint"],
@@ -89,15 +92,25 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
 
 
 def describe_ratio(row: dict, level: str, titles: Mapping[str, str]) -> Markup:
-    weights = as_text(row["weights"])
+    """`hazard ratio against Old series (Cox model; 95% CI 0.40-0.90)`."""
     return say(
-        "{estimate} against {control} ({method}{weights}; {level} CI {ci})",
+        "{estimate} against {control} {method}",
         estimate=inside_sentence(name_term(row["estimate"])),
         control=titles[str(row["control"])],
-        method=name_term(row["method"]),
+        method=describe_method(row, level),
+    )
+
+
+def describe_method(row: dict, level: str) -> Markup:
+    """`(Cox model, overlap weights; 95% CI 0.40-0.90)`."""
+    weights = as_text(row["weights"])
+    reach = numbers.format_range(row["low"], row["high"], numbers.format_ratio)
+    return say(
+        "({method}{weights}{counts}{ci})",
+        method=inside_sentence(name_term(row["method"])),
         weights="" if weights in ("", "none") else say(", {w}", w=inside_sentence(name_term(weights))),
-        level=level,
-        ci=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
+        counts="" if pd.isna(row["expected"]) else f"; events observed/expected {_observed(row)}",
+        ci=say("; {level} CI {ci}", level=level, ci=reach) if reach else "",
     )
 
 
@@ -136,7 +149,7 @@ def _estimate_table(controls: pd.DataFrame, level: str, titles: Mapping[str, str
         *col.counts({"n": "n", "Control n": "n_control"}),
         Column("Effective n", _effective_sizes),
         Column("Observed/expected", _observed),
-        *col.texts({"Estimate": "estimate"}, spell_name),
+        *col.texts({"Estimate": "estimate"}, name_term),
         *col.decimals({"At months": "horizon_months"}, 0),
         Column(f"Value ({level} CI)", show_estimate),
         col.p_value(),
@@ -158,17 +171,17 @@ def _effective_sizes(row: dict) -> str:
 def _observed(row: dict) -> str:
     if pd.isna(row["observed"]):
         return ""
-    return f"{numbers.format_number(row['observed'], 0)}/{numbers.format_number(row['expected'])}"
+    expected = numbers.format_number(row["expected"])
+    return numbers.format_number(row["observed"], 0) + (f"/{expected}" if expected else "")
 
 
 def _comparability_table(cards: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
-    plain = {
-        "Cohort": "cohort",
-        "Control has": "control_value",
-        "Verdict": "verdict",
-        "Consequence": "consequence",
-    }
-    columns = [_control(titles), *col.texts({"Item": "item"}, spell_name), *col.texts(plain)]
+    columns = [
+        _control(titles),
+        *col.texts({"Item": "item"}, spell_name),
+        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
+        *col.texts({"Verdict": "verdict", "Consequence": "consequence"}),
+    ]
     return page_table("Comparability", "control_comparability", cards, columns)
 
 

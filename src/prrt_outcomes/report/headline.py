@@ -17,6 +17,7 @@ from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
     name_code,
+    name_column,
     name_endpoint,
     name_term,
 )
@@ -53,10 +54,12 @@ def _describe_patients(summary: pd.DataFrame, study) -> Tile | None:
     for group_by in study.analysis.group_by[:1]:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
             name = name_code(group_by, str(part["group"]), inside=True)
-            parts.append(
-                say("{n} {group}", n=cite(part, "n", "km_summary", numbers.format_count), group=name)
-            )
-    words = say("patients") + (say(": {parts}", parts=join_words(parts)) if parts else Markup(""))
+            count = cite(part, "n", "km_summary", numbers.format_count)
+            parts.append(say("{group} ({n})", group=name, n=count))
+    words = Markup("patient" if row["n"] == 1 else "patients")
+    if len(parts) > 1:
+        name = inside_sentence(name_column(study.analysis.group_by[0]))
+        words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
     follow = cite(row, "follow_up_months", "km_summary")
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
@@ -100,15 +103,13 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
     row, level = rows[0], numbers.format_level(study.analysis.confidence.level)
     name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
     reach = numbers.format_range(row["median_low"], row["median_high"])
-    if pd.isna(row["median_months"]):
-        words = say(
-            "{s}: median {name}", s=numbers.describe_status(row["median_status"]) or "not reached", name=name
-        )
-        number = trace("NR", "km_summary", row)
-    else:
-        number = trace(f"{numbers.format_number(row['median_months'])} months", "km_summary", row)
-        words = say("median {name}", name=name)
-    if reach:
+    months = numbers.format_number(row["median_months"])
+    text = f"{months} months" if months else numbers.describe_median_status(row["median_status"])
+    number = trace(text[:1].upper() + text[1:], "km_summary", row)
+    words = say("median {name}", name=name)
+    if row["events"] == 0:
+        words += Markup(" (no events)")
+    elif reach:
         words += say(" ({level} CI {ci})", level=level, ci=reach)
     stones = pick_rows(tables["milestones"], endpoint=first, group_by="all").to_dict("records")
     parts = [
@@ -118,11 +119,16 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
             m=numbers.format_number(s["time_months"], 0),
         )
         for s in stones
-        if pd.notna(s["survival"])
+        if pd.notna(s["survival"]) and (s["survival"] > 0 or s is _first_empty(stones))
     ]
     if parts:
         words += say("; {parts}", parts=join_words(parts))
     return Tile(name_endpoint(first, endpoint_titles(study)), number, words)
+
+
+def _first_empty(stones: list[dict]) -> dict | None:
+    """The first milestone that nobody reaches without the event; those after it say nothing more."""
+    return next((s for s in stones if s["survival"] == 0), None)
 
 
 def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
@@ -176,6 +182,6 @@ def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
             say("{a} {p}", a=name_code("analyte", m, inside=True), p=share(m)) for m in members if m in found
         ]
         if parts:
-            words += say("; of all patients {parts}", parts=join_words(parts))
+            words += say("; {parts}", parts=join_words(parts))
         tiles.append(Tile(title, share(analyte), words))
     return tiles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prrt_outcomes.wording.numbers import format_level
-from prrt_outcomes.wording.terms import name_term
+from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 CITATIONS = {
     "recist_1_1": "Eisenhauer EA et al. Eur J Cancer 2009;45:228-247",
@@ -78,13 +78,14 @@ def methods_endpoints(study) -> tuple[str, ...]:
 def methods_survival(study) -> tuple[str, ...]:
     """How curves, tests and models were made."""
     confidence = study.analysis.confidence
-    covariates = ", ".join(name.replace("_", " ") for name in study.analysis.covariates)
+    names = ", ".join(inside_sentence(name_column(name)) for name in study.analysis.covariates)
+    model = f"Covariates of the multivariable model: {names}" if names else "There is no multivariable model"
     return (
         f"Survival is by Kaplan-Meier ({CITATIONS['kaplan_meier']}) with {format_level(confidence.level)} intervals on "
         f"the {confidence.type} scale; follow-up by the reverse method ({CITATIONS['follow_up']}). Groups are compared "
         "by the log-rank test; pairs are adjusted after Holm.",
         f"Cox models ({CITATIONS['cox']}) handle ties after Efron ({CITATIONS['efron']}) with Wald intervals. "
-        f"Covariates of the multivariable model: {covariates}. Proportional hazards are tested on scaled Schoenfeld "
+        f"{model}. Proportional hazards are tested on scaled Schoenfeld "
         f"residuals ({CITATIONS['ph_test']}).",
         f"With competing events, cumulative incidence is by Aalen-Johansen, compared by Gray's test "
         f"({CITATIONS['gray']}).",

@@ -38,8 +38,8 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         row = found["cycles_per_patient"]
         text = say(
             "Patients had a median of {c} cycles (quartiles {q})",
-            c=number("cycles_per_patient", _format_whole),
-            q=numbers.format_range(row["low"], row["high"], _format_whole),
+            c=number("cycles_per_patient", _format_cycles),
+            q=numbers.format_range(row["low"], row["high"], _format_cycles),
         )
         if "cumulative_activity_gbq" in found:
             row = found["cumulative_activity_gbq"]
@@ -68,8 +68,9 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     return paragraphs, [page_table(title, "treatment_delivery", delivery, columns)]
 
 
-def _format_whole(value: float) -> str:
-    return numbers.format_number(value, 0)
+def _format_cycles(value: float) -> str:
+    """A number of cycles; a median or quartile may lie between two."""
+    return numbers.format_number(value, 0 if float(value).is_integer() else 1)
 
 
 def _show_delivery(row: dict) -> str:
@@ -124,7 +125,7 @@ def baseline_table(baseline: pd.DataFrame) -> PageTable:
         line = cells.setdefault(place, {"term": place[0], "level": place[1]})
         line[":".join(group)] = _baseline_cell(row)
     columns = [
-        *col.texts({"": "term"}, name_column),
+        *col.texts({"Characteristic": "term"}, name_column),
         Column("Level", lambda r: _level_words(r["term"], r["level"]), False),
         *(
             Column(f"{name_code(*group)} (n = {numbers.format_count(total)})", _show_cell(":".join(group)))
@@ -175,14 +176,13 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     for analyte, words in ORGANS.items():
         for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
             share, low, high = (row[column] for column in shares)
-            text = numbers.format_interval(share, low, high, numbers.format_percent)
+            text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
             paragraphs.append(
                 say(
-                    "Grade 3 or worse {w}: {p} of {t} patients ({level} CI).",
+                    "Grade 3 or worse {w}: {p} of {t} patients.",
                     w=words,
                     p=trace(text, "safety_rates", row),
                     t=numbers.format_count(row["total"]),
-                    level=level,
                 )
             )
     columns = [

@@ -17,7 +17,7 @@ from prrt_outcomes.wording.terms import endpoint_titles, name_column, name_endpo
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 SHARE = ("proportion", "proportion_low", "proportion_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), col.group()]
+GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), col.code("Group", "group_by", "group")]
 EXPLANATION = (
     "A patient must live long enough without progression to be seen as a responder: until then nothing could go wrong "
     "for the responders, by definition. Counting from the first cycle credits them with that time, so responders look "
@@ -186,16 +186,15 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
 
     def ratio(method):
         value, low, high = (found[method][column] for column in RATIO)
-        text = numbers.format_interval(value, low, high, numbers.format_ratio)
+        text = numbers.format_interval(value, low, high, numbers.format_ratio, label=f"{level} CI ")
         return trace(text, "responders", found[method])
 
     return say(
         "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
-        "the day it was seen, and {naive} by the naive count ({level} CI).",
+        "the day it was seen, and {naive} by the naive count.",
         name=name,
         td=ratio("time_dependent_cox"),
         naive=ratio("naive"),
-        level=level,
     )
 
 
@@ -205,11 +204,13 @@ def _describe_bias(row: dict, titles: dict[str, str], level: str):
     text = Markup("")
     if pd.notna(row["bias"]):
         low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
+        factor = numbers.format_ratio(math.exp(row["bias"]))
+        words = "for no reason but the time that a responder had to live through first"
         text = say(
-            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}) for no reason but "
-            "the time that a responder had to live through first. ",
+            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}){why}. ",
             name=name,
-            factor=trace(numbers.format_ratio(math.exp(row["bias"])), "responder_bias", row),
+            why="" if factor == "1.00" else f" {words}",
+            factor=trace(factor, "responder_bias", row),
             level=level,
             reach=numbers.format_range(low, high, numbers.format_ratio),
         )

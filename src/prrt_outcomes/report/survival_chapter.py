@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
+from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import is_proportional
@@ -71,20 +72,19 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     if (row.get("conditional_from_months") or 0) > 0:
         start = cite(row, "conditional_from_months", "km_summary")
         after += say(
-            " It is conditional on no event in the first {m} months, when too few patients were under observation.",
+            " Survival is conditional on no event in the first {m} months, when too few patients were under "
+            "observation.",
             m=start,
         )
-    if pd.isna(row["median_months"]):
-        words = numbers.describe_status(row["median_status"]) or "not reached"
-        return (
-            say("Median {name}: {words}; {e} events in {n} patients.", name=name, words=words, e=events, n=n)
-            + after
-        )
-    reach = numbers.format_range(row["median_low"], row["median_high"])
+    reach = numbers.format_range(row.get("median_low"), row.get("median_high"))
     interval = f" ({level} CI {reach})" if reach else ""
+    if pd.isna(row["median_months"]):
+        words = Markup(numbers.describe_median_status(row["median_status"]))
+    else:
+        words = say("<strong>{m} months</strong>", m=cite(row, "median_months", "km_summary"))
     return say(
-        "Median {name} was <strong>{m} months</strong>{ci}, with {e} events in {n} patients.",
-        name=name, m=cite(row, "median_months", "km_summary"), ci=interval, e=events, n=n,
+        "Median {name} was {words}{ci}, with {e} {noun} in {n} patients.",
+        name=name, words=words, ci=interval, e=events, noun="event" if events.text == "1" else "events", n=n,
     ) + after  # fmt: skip
 
 
@@ -178,11 +178,14 @@ def _columns(level: str) -> dict[str, list[Column]]:
     sizes = col.counts({"Patients": "n", "Events": "events"})
     months = f"Median, months ({level} CI)"
     ratio_here = _ratio_or_nothing(level, "hazard_ratio_status")
-    results = [col.group(), *sizes, col.interval(months, MEDIAN), ratio_here]
+    median = col.interval(months, MEDIAN)
+    own_median = Column(median.title, lambda r: "" if _is_tipping_point(r) else median.show(r))
+    results = [col.group(), *sizes, own_median, ratio_here]
     difference = f"Difference, months ({level} CI)"
     return {
         "hazard_ratio_periods": [
-            *col.contrast("Group", "group_by", "level"),
+            col.group("level"),
+            col.code("Against", "group_by", "reference"),
             *col.decimals({"From month": "start_months", "To month": "stop_months"}, 0),
             *col.counts({"At risk": "n_at_risk", "Events": "events"}),
             ratio,
@@ -205,7 +208,8 @@ def _columns(level: str) -> dict[str, list[Column]]:
             Column("Remark", lambda r: col.describe_remark(r, "hazard_ratio"), False),
         ],
         "rmst_difference": [
-            *col.contrast("Group", "group_by", "group"),
+            col.group(),
+            col.code("Against", "group_by", "reference"),
             col.interval(difference, ("difference_months", "low", "high")),
             col.p_value(),
         ],
@@ -224,6 +228,11 @@ def _columns(level: str) -> dict[str, list[Column]]:
         ],
         "estimand_comparison": [definition, *results],
     }
+
+
+def _is_tipping_point(row: dict) -> bool:
+    """Whether a row is a number of patients that must be changed, which has no median."""
+    return row.get("analysis") == "tipping_point" and str(row["status"]) == "ok"
 
 
 def _ratio_column(level: str, status: str = "status") -> Column:

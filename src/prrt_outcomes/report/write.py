@@ -24,7 +24,7 @@ from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.whole_file import replace_when_whole
 from prrt_outcomes.wording.numbers import format_date
-from prrt_outcomes.wording.terms import spell_name
+from prrt_outcomes.wording.terms import name_codes, spell_name
 
 LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
@@ -136,7 +136,7 @@ def find_reason(stages: pd.DataFrame, stage: str, status: str) -> str:
     for row in stages.to_dict("records"):
         if str(row["stage"]) == stage and str(row["status"]) == status:
             known = "no data" if status == "skipped" else ""
-            return known if pd.isna(row["reason"]) else str(row["reason"])
+            return known if pd.isna(row["reason"]) else name_codes(str(row["reason"]))
     return ""
 
 
@@ -144,7 +144,7 @@ def attrition_table(attrition: pd.DataFrame) -> PageTable:
     """Every loss with its reason; steps that lost nobody are in the file only."""
     lost = attrition[attrition["n_lost"].fillna(0).gt(0)]
     columns = [
-        *col.texts({"Step": "step", "Reason": "reason"}),
+        *col.texts({"Step": "step", "Reason": "reason"}, name_codes),
         *col.texts({"Table": "table"}, spell_name),
         *col.texts({"Unit": "unit"}),
         *col.counts({"Before": "n_before", "Lost": "n_lost", "After": "n_after"}),
@@ -158,7 +158,7 @@ def stage_table(stages: pd.DataFrame) -> PageTable:
     columns = [
         *col.texts({"Stage": "stage"}, spell_name),
         *col.texts({"Status": "status"}, lambda status: STAGE_WORDS.get(status, status)),
-        *col.texts({"Reason": "reason"}),
+        *col.texts({"Reason": "reason"}, name_codes),
     ]
     return page_table("Stages of the run", "stages", stages, columns)
 

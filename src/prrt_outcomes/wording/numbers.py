@@ -20,6 +20,8 @@ STATUS_WORDS = {
     "no_bound": "no limit found",
     "competing_censored": "competing events taken as censored",
     "suppressed": "suppressed (small count)",
+    "never": "significant whatever becomes of the censored patients",
+    "not_significant": "not significant to begin with",
 }
 
 
@@ -90,7 +92,7 @@ def format_p_value(value: Any, *, name: str = "") -> str:
 
 
 def format_ratio(value: Any) -> str:
-    """Hazard ratio or its like: two decimals, fewer for large ones, three significant below 0.1."""
+    """Hazard ratio or its like: two decimals, fewer for large ones, three decimals below 0.1, `0` for zero."""
     if is_missing(value) or math.isinf(float(value)):
         return ""
     number = float(value)
@@ -98,6 +100,8 @@ def format_ratio(value: Any) -> str:
         return f"{number:.0f}" if number < 1000 else ">1000"
     if number >= 9.995:
         return f"{number:.1f}"
+    if number == 0:
+        return "0"
     if 0 < number < 0.001:
         return "<0.001"
     return f"{number:.2f}" if number >= 0.0995 else f"{number:.3f}"
@@ -115,7 +119,9 @@ def format_range(low: Any, high: Any, formatter=format_number, *, open_end: str 
     return f"{low_text}{between}{high_text}"
 
 
-def format_interval(value: Any, low: Any, high: Any, formatter=format_number, *, status: Any = "ok"):
+def format_interval(
+    value: Any, low: Any, high: Any, formatter=format_number, *, status: Any = "ok", label: str = ""
+):
     """`24.1 (20.0-28.9)` with an en dash, or in words why there is no value.
 
     Parameters
@@ -123,15 +129,24 @@ def format_interval(value: Any, low: Any, high: Any, formatter=format_number, *,
     value, low, high : estimate and limits
     formatter : how one number is written
     status : code of the table's status column
+    label : what stands before the limits, such as `95% CI `
     """
     text = formatter(value) or describe_status(status) or NOT_ESTIMABLE
     reach = format_range(low, high, formatter)
-    return f"{text} ({reach})" if reach else text
+    return f"{text} ({label}{reach})" if reach else text
 
 
 def describe_status(status: Any) -> str:
     """Words for a status code; nothing for `ok` and for a missing one."""
     return "" if is_missing(status) else STATUS_WORDS.get(str(status), str(status).replace("_", " "))
+
+
+def describe_median_status(status: Any) -> str:
+    """Why a median is missing: `not reached`, else `not estimable` with the reason."""
+    if is_missing(status) or str(status) in ("not_reached", "no_events", "ok"):
+        return STATUS_WORDS["not_reached"]
+    words = describe_status(status)
+    return words if words.startswith(NOT_ESTIMABLE) else f"{NOT_ESTIMABLE} ({words})"
 
 
 def format_level(level: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -76,6 +77,7 @@ CLAIMED = {
     "stable": "Stable disease",
     "stable_or_minor": "Stable disease or minor response",
 }
+CODES = re.compile(r"\b(?:pfs|os|ttp|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b")
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 
 
@@ -117,6 +119,17 @@ def name_term(code: object) -> str:
         if text.endswith(ending):
             return f"{name_term(text.removesuffix(ending))} as reported"
     return TERMS.get(text) or spell_name(text)
+
+
+def name_codes(text: str) -> str:
+    """Write words where a text holds codes: `gep_pancreas 40%, pfs` as `pancreas 40%, progression-free survival`."""
+
+    def name(found: re.Match) -> str:
+        code = found.group()
+        label = name_code("tumour_type", code)
+        return inside_sentence(TERMS.get(code) or (label if label != code else name_column(code)))
+
+    return CODES.sub(name, text)
 
 
 def inside_sentence(name: str) -> str:

@@ -1,49 +1,14 @@
-"""A study of three dozen patients, changed in one respect, through all stages in one process."""
-
-import shutil
-from pathlib import Path
+"""What is wrong with the tables that a run wrote."""
 
 import pandas as pd
 import pytest
-import yaml
 
 from prrt_outcomes import steps
-from prrt_outcomes.study.load import load_study
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
-SMALL = Path(__file__).parents[2] / "workflow" / "studies" / "small"
 NO_NUMBERS = {"inf", "-inf", "nan", "nat", "<na>"}
 NO_STATUS = ("value", "proportion", "survival", "hazard_ratio", "cumulative_incidence", "difference_months")
 ALWAYS_OK = ("proportion", "survival", "cumulative_incidence", "difference_months")
-
-
-@pytest.fixture
-def run_stages(tmp_path):
-    """Write the changed study, read it and run every stage; return the results folder."""
-
-    def run(change):
-        folder, results = tmp_path / "study", tmp_path / "results"
-        tables = {
-            path.stem: pd.read_csv(path, dtype=str, keep_default_na=False)
-            for path in (SMALL / "data").glob("*.csv")
-        }
-        settings = yaml.safe_load((SMALL / "study.yaml").read_text(encoding="utf-8"))
-        settings["analysis"]["bootstrap"]["replicates"] = 10
-        change(tables, settings)
-        settings["tables"] = {name: f"data/{name}.csv" for name in tables}
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "data").mkdir(parents=True)
-        for name, table in tables.items():
-            table.to_csv(folder / "data" / f"{name}.csv", index=False)
-        (folder / "study.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-        study = load_study(folder)
-        steps.run_cohort(study, folder / "study.yaml", results)
-        for stage in steps.STAGES[1:]:
-            steps.run_stage(stage, study, results)
-        steps.join_accounts(results)
-        return results
-
-    return run
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain
     paragraphs, _ = write_controls(given, study)
     text = [plain(p) for p in paragraphs]
     first, second = (f"Published arm (Progression-free survival) {i}" for i in (1, 2))
-    assert text[0].startswith(f"{first} (exploratory): 0.50 hazard ratio against {first}")
-    assert text[1].startswith(f"{second} (primary comparison): 0.25")
+    assert text[0].startswith(f"{first} (exploratory): hazard ratio 0.50 (rate ratio; 95% CI 0.25")
+    assert text[1].startswith(f"{second} (primary comparison): hazard ratio 0.25")
     assert plain(build_headline(given, study)[0].number.__html__()) == "0.25"
     only = tables(controls=rows[:1])
     assert "the primary comparison has no estimate" in plain(build_headline(only, study)[0].words)
@@ -40,6 +40,6 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
     filled = tables(control_comparability=cards, control_verdicts=[verdict])
     row = {"control": "second", "endpoint": "pfs", "weights": "none"}
     assert plain(describe_worth(filled, row)) == (
-        "; comparability: 2 of 4 items differ, 1 not known; weak evidence: x"
+        "; comparability: of 4 items 2 differ and 1 cannot be compared; weak evidence: x"
     )
     assert plain(describe_worth(tables(), row)) == ""

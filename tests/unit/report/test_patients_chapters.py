@@ -33,7 +33,7 @@ def test_treatment_and_safety_in_words(study, tables, plain):
     paragraphs, _ = write_safety(tables(safety_rates=[rate]), study)
     assert (
         plain(paragraphs[0])
-        == "Grade 3 or worse haematological toxicity: 0% (0\u201317%) of 20 patients (95% CI)."
+        == "Grade 3 or worse haematological toxicity: 0% (95% CI 0\u201317%) of 20 patients."
     )
 
 

@@ -38,7 +38,7 @@ def test_the_naive_ratio_is_told_only_beside_the_time_dependent_one(study, table
     both = [make_ratio("naive", 0.4), make_ratio("time_dependent_cox", 0.8)]
     paragraphs, _ = write_responders(tables(responders=both), study)
     text = " ".join(map(plain, paragraphs))
-    assert "is 0.80 (0.40\u20131.60) with response counted from the day it was seen, and 0.40" in text
+    assert "is 0.80 (95% CI 0.40\u20131.60) with response counted from the day it was seen, and 0.40" in text
     paragraphs, shown = write_responders(tables(responders=both[:1]), study)
     assert shown == []
     assert not re.search(r"0\.40|hazard ratio is", " ".join(map(plain, paragraphs)))

@@ -15,7 +15,7 @@ def test_a_median_that_is_not_reached_is_said_so(plain):
     }
     row |= {"median_status": "not_reached", "follow_up_months": 31.26}
     assert plain(describe_median(row, {"os": "Overall survival"}, "95%")) == (
-        "Median overall survival: not reached; 2 events in 10 patients. Median follow-up was 31.3 months."
+        "Median overall survival was not reached, with 2 events in 10 patients. Median follow-up was 31.3 months."
     )
 
 

@@ -199,7 +199,7 @@ def summarise_estimands(
         found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
         if 0 < found["n"] == found["reported"]:
             words = format_reported_estimand(definition, competing=bool(found["competing_events"]))
-            rule = {"criterion": None, "reader": None}
+            rule: dict[str, str | None] = {"criterion": None, "reader": None}
         else:
             words = format_estimand(definition, study, scans_recorded=scans_recorded)
             rule = {

@@ -156,19 +156,17 @@ def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFr
     ).reset_index(drop=True)
     again = periods[periods["period"].eq(2)]
     dated = (
-        (again, "first_cycle", "retreatment"),
         (best, "first_response_date", "response"),
         (best, "progression_date", "progression"),
+        (again, "first_cycle", "retreatment"),
     )
-    events = pd.concat(
-        [rows[["patient_id"]].assign(date=rows[column], mark=mark) for rows, column, mark in dated],
-        ignore_index=True,
-    )
-    days = (events["date"] - events["patient_id"].map(first)).dt.days
-    events = events.assign(time_months=convert_days_to_months(days.astype(float)))
-    ends = courses.assign(
-        time_months=courses["end_months"], mark=courses["died"].map({True: "death", False: "alive"})
-    )
-    columns = ["patient_id", "time_months", "mark"]
-    marks = pd.concat([events[columns], ends[columns]], ignore_index=True)
+    ends = courses["died"].map({True: "death", False: "alive"})
+    parts = [courses[["patient_id"]].assign(time_months=courses["end_months"], mark=ends)]
+    for rows, column, mark in dated:
+        seen = rows[rows[column].notna()]
+        if len(seen):
+            days = (seen[column] - seen["patient_id"].map(first)).dt.days
+            months = convert_days_to_months(days.astype(float))
+            parts.append(seen[["patient_id"]].assign(time_months=months, mark=mark))
+    marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return courses, marks[marks["time_months"].ge(0)].astype({"patient_id": str})

@@ -70,7 +70,7 @@ labs              | analyte == 'haemoglobin'                          | value = 
 labs              | one analyte == 'haemoglobin'                      | lower_limit = 12                     | an unusual limit in this unit
 labs              | one analyte == 'creatinine'                       | upper_limit = 1.2                    | an unusual limit in this unit
 labs              | one analyte == 'creatinine'                       | lower_limit = 150                    | above the upper limit
-control_outcomes  |                                                   | time = time / 30.44                  | half of the times are below 60 days
+control_outcomes  |                                                   | time = time / 30.44                  | half of the times are below 30 days
 control_outcomes  |                                                   | time = time * 24                     | half of the times are over 10 years
 control_outcomes  | one                                               | entry_time = 3000                    | entry not before the end of follow-up
 control_curves    |                                                   | survival = survival * 100            | survival in percent

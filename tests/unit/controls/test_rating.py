@@ -6,7 +6,9 @@ import pytest
 
 from prrt_outcomes.controls.rating import tabulate_power_published, tabulate_power_two_samples
 from prrt_outcomes.controls.reference_curves import (
+    ReferenceCurve,
     derive_reference_curves,
+    fit_piecewise_exponential,
 )
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -51,9 +53,8 @@ def test_power_grows_with_the_effect_and_the_detectable_ratio_has_it():
 
 def test_a_reference_without_events_has_no_power():
     rows = EndpointRows("os", np.array([5.0, 10]), np.array([1, 0]), None, pd.DataFrame(index=range(2)))
-    milestone = {"months": 12, "survival": 1}
-    control = PublishedControl(id="a", kind="published", n=40, milestones=[milestone])
-    table = tabulate_power_published(rows, derive_reference_curves(control)[0], 20, 0.95)
+    curve = ReferenceCurve("no event by 12 months", fit_piecewise_exponential((12.0,), (1.0,)))
+    table = tabulate_power_published(rows, curve, 20, 0.95)
     assert set(table["status"]) == {"too_few"}
     assert table.loc[table["item"] == "grid", "power"].isna().all()
 

@@ -34,7 +34,8 @@ example: env
 	$(BIN)/prrt-outcomes run studies/example --cores $(CORES)
 
 test: env
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --ignore tests/reference
+	$(BIN)/python -m pytest tests/reference
 
 lint: env
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import has_rows, pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
+from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     control_titles,
@@ -101,6 +102,10 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
     if not rows:
         return None
     row, level = rows[0], numbers.format_level(study.analysis.confidence.level)
+    if has_competing(row):
+        events = cite(row, "events", "km_summary", numbers.format_count)
+        words = say("events; {w}", w=describe_incidence(first, tables, study))
+        return Tile(name_endpoint(first, endpoint_titles(study)), events, words)
     name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
     reach = numbers.format_range(row["median_low"], row["median_high"])
     months = numbers.format_number(row["median_months"])

@@ -34,7 +34,7 @@ TITLES = {
     "estimand_comparison": "Other definitions of the endpoints",
 }
 NOTES = {
-    "km_summary": "NR: limit not reached.",
+    "km_summary": "NR: limit not reached. Where an event competes, it is censored here: no probability of the event.",
     "hazard_ratio_periods": "p by Holm over the groupings of an endpoint where all their hazard ratios are estimated.",
     "sensitivity": "Changed: patients whose time or event differs from the primary analysis.",
 }
@@ -49,7 +49,18 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     titles = endpoint_titles(study)
     level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(tables["km_summary"], group_by="all")
-    paragraphs = [describe_median(row, titles, level) for row in whole.to_dict("records")]
+    paragraphs = [
+        say(
+            "{name}: {words}, with {e} events in {n} patients.",
+            name=name_endpoint(row["endpoint"], titles),
+            words=describe_incidence(row["endpoint"], tables, study),
+            e=cite(row, "events", "km_summary", numbers.format_count),
+            n=cite(row, "n", "km_summary", numbers.format_count),
+        )
+        if has_competing(row)
+        else describe_median(row, titles, level)
+        for row in whole.to_dict("records")
+    ]
     paragraphs += _describe_tests(tables["logrank"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
@@ -61,6 +72,37 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         elif name != "estimand_comparison" and has_rows(tables[name]):
             shown.append(survival_table(name, tables[name], titles, level))
     return paragraphs, shown
+
+
+def has_competing(row: dict) -> bool:
+    """Whether an event competes, so that the curve of a row of `km_summary` is no probability of the event."""
+    return str(row.get("status")) == "competing_censored"
+
+
+def describe_incidence(endpoint: str, tables: Mapping[str, pd.DataFrame], study):
+    """`the cumulative incidence of progression was 31% (95% CI 26%-36%) at 12 months`, at every milestone reached."""
+    risks = pick_rows(tables["competing_risks"], endpoint=endpoint, group_by="all")
+    risks = risks[risks["cause"].astype("string").isin(["progression", "event"])]
+    level = numbers.format_level(study.analysis.confidence.level)
+    parts = []
+    for month in study.analysis.milestones_months:
+        before = risks[risks["time_months"] <= month]
+        if len(before) and risks["time_months"].max() >= month:
+            row = before.iloc[-1].to_dict()
+            reach = numbers.format_range(row["low"], row["high"], numbers.format_percent)
+            parts.append(
+                say(
+                    "{p}{ci} at {m} months",
+                    p=cite(row, "cumulative_incidence", "competing_risks", numbers.format_percent),
+                    ci=f" ({level} CI {reach})" if reach else "",
+                    m=numbers.format_number(month, 0),
+                )
+            )
+    cause = "progression" if risks["cause"].astype("string").eq("progression").any() else "the event"
+    what = f"cumulative incidence of {cause}, with its competing event"
+    if not parts:
+        return say("{what}, is not known at any milestone", what=what)
+    return say("{what}, was {parts}", what=what, parts=join_words(parts))
 
 
 def describe_median(row: dict, titles: dict[str, str], level: str):

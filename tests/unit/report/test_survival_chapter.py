@@ -62,3 +62,23 @@ def test_doubt_stands_in_the_chapters(study, tables):
     ]
     _, endpoints = write_endpoints(given, study)
     assert [t.source for t in endpoints] == ["estimands", "estimand_comparison"]
+
+
+def test_a_competing_endpoint_is_told_by_its_cumulative_incidence(study, tables, plain):
+    row = {"endpoint": "ttp", "group_by": "all", "group": "all", "n": 40, "events": 9, "median_months": 21.0}
+    risk = {"endpoint": "ttp", "group_by": "all", "group": "all", "cause": "progression", "status": "ok"}
+    times = [(0.0, 0.0), (11.0, 0.2), (30.0, 0.3)]
+    rows = [
+        risk | {"time_months": t, "cumulative_incidence": p, "low": p / 2, "high": p * 2} for t, p in times
+    ]
+    given = tables(km_summary=[row | {"status": "competing_censored"}], competing_risks=rows)
+    paragraphs, _ = write_survival(given, study)
+    words = plain(paragraphs[0])
+    assert "median" not in words.lower()
+    assert words.startswith(
+        "Time to progression: cumulative incidence of progression, with its competing event, was 20"
+    )
+    assert "at 12 months" in words
+    assert "at 24 months" in words
+    assert "at 60" not in words
+    assert words.endswith("with 9 events in 40 patients.")

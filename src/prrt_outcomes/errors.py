@@ -1,4 +1,4 @@
-"""What goes wrong with what a person handed in, told whole: table, row, column, value, fault, expectation."""
+"""What goes wrong with what a person handed in, reported whole: table, row, column, value, fault, expectation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Problem:
 
 
 class PrrtError(Exception):
-    """A failure that is told to the user in words; ``exit_status`` is that of the command."""
+    """A failure that is reported to the user in words; ``exit_status`` is that of the command."""
 
     exit_status = 3
 

@@ -141,7 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status; whatever goes wrong is told in words."""
+    """Run a command and return its exit status; whatever goes wrong is reported in words."""
     parsed = build_parser().parse_args(arguments)
     status = FAILED
     try:

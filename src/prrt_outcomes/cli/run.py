@@ -120,7 +120,7 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
     """
     try:
         written = read_yaml(study_file)[0]
-    except InputError:  # told by the run itself
+    except InputError:  # reported by the run itself
         written = {}
     if out is None:
         name = str(written.get("study", ""))

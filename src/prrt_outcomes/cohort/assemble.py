@@ -32,7 +32,7 @@ class CohortTable:
 
     frame : typed; a value that is an error is missing
     lines : line of the file for each row, shape (n,)
-    labels : name of the table to be told for each row, with the file where there are several, shape (n,)
+    labels : name of the table to be named for each row, with the file where there are several, shape (n,)
     used : for each file that was read, the columns that went into the table
     """
 
@@ -121,8 +121,8 @@ def _parse(
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
     fields = parsed_fields(table, extra_columns)
     written = {name: column.written for name, column in mapped.columns.items()}
-    told = [_in_unit_of_file(field, source) for field in fields]
-    faults = [*parsed.faults, *check_values(told, parsed.frame, parsed.failed, written)]
+    reported = [_in_unit_of_file(field, source) for field in fields]
+    faults = [*parsed.faults, *check_values(reported, parsed.frame, parsed.failed, written)]
     factors = {field.name: _time_factor(field, source) for field in fields}
     frame = parsed.frame.assign(**{name: parsed.frame[name] * f for name, f in factors.items() if f != 1})
     if load_schema(table).extra_columns:
@@ -137,7 +137,7 @@ def _time_factor(field: Field, source: TableSource) -> float:
 
 
 def _in_unit_of_file(field: Field, source: TableSource) -> Field:
-    """A field with its bounds in the unit in which the file has its times, so that faults are told in it."""
+    """A field with its bounds in the unit in which the file has its times, so that faults are reported in it."""
     factor = _time_factor(field, source)
     if factor == 1:
         return field

@@ -219,8 +219,8 @@ def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list
     is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
     words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
     expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
-    told = (DEATHS[rule], "warning") if rule else (expected, "error")
-    return find_faults(follow_up, "death_date", is_wrong, "dead without a date of death", *told)
+    advice = (DEATHS[rule], "warning") if rule else (expected, "error")
+    return find_faults(follow_up, "death_date", is_wrong, "dead without a date of death", *advice)
 
 
 def censor_deaths_without_date(follow_up: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def check_doubtful_codes(
 ) -> list[Problem]:
     """List the columns whose codes are doubtful (`Field.doubtful`), unless the study names each of them in ``values``.
 
-    table : name of the table to be told
+    table : name of the table to be named
     frame : typed columns of this file
     """
     problems = []

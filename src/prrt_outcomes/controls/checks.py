@@ -36,7 +36,7 @@ OTHER_UNITS = ("days", "weeks", "years")
 def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Problem]:
     """Find what in the tables of controls a comparison cannot be made with.
 
-    `lines` has the line of the file of each row of a table; a table without lines is told without a row. Errors: a
+    `lines` has the line of the file of each row of a table; a table without lines is named without a row. Errors: a
     covariate that one side does not have, codes that the sides do not share, a source, arm or endpoint that the
     tables do not have, points that rise, a risk table that grows or does not begin at 0, a median far from that
     published. Warnings: a curve that ends far beyond follow-up, points of no control of the study, codes that only one

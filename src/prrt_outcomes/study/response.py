@@ -78,7 +78,7 @@ class CriterionDefinition(Section):
 
 
 def _tell_apart(entry: object) -> str:
-    """A criterion in `criteria` is a name, or else a definition; faults are then told of the right one."""
+    """A criterion in `criteria` is a name, or else a definition; faults are then those of the right one."""
     return "name" if isinstance(entry, str) else "CriterionDefinition"
 
 

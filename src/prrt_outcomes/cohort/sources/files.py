@@ -25,7 +25,7 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
 
     folder : folder of the study, which the path of the source is relative to
     source : file and how it is to be read
-    Returns SourceResult; whatever is wrong with the file is told in its problems, never raised.
+    Returns SourceResult; whatever is wrong with the file stands in its problems, never raised.
     """
     path = folder / source.file
     name = path.name.lower()

@@ -96,8 +96,8 @@ SIGNATURES = {
 def read_text_table(path: Path, table: str, source: TableSource) -> SourceResult:
     """Read a delimited text as text cells.
 
-    Blank lines are passed over. A row with more or fewer fields than the header is told with its line and
-    left out; whatever else is wrong with the table can be told beside it.
+    Blank lines are passed over. A row with more or fewer fields than the header is reported with its line and
+    left out; whatever else is wrong with the table can be reported beside it.
     """
     text = _read_utf8(path, table, source.encoding)
     if not text.strip():

@@ -60,7 +60,7 @@ def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult
         if any(cell is not None and cell != "" for cell in cells)
     ]
     if not rows:
-        # Not raised: formulas without a value may be why it seems empty, and are told beside it.
+        # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
         return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
     return _gather(rows, table)
 

@@ -98,6 +98,7 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
 
     small = p9.element_text(size=style.small, colour=INK)
     return p9.theme_classic(base_size=style.text, base_family=FONT) + p9.theme(
+        text=p9.element_text(lineheight=1.1),
         figure_size=(width_in or style.width_in, height_in),
         plot_title=p9.element_text(size=style.text, weight="bold", ha="left", colour=INK),
         plot_title_position="plot",
@@ -113,6 +114,7 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
         legend_title=p9.element_text(size=style.small, colour=QUIET, multialignment="left"),
         legend_text=p9.element_text(size=style.small, colour=INK, multialignment="left"),
         legend_key_size=style.small * 1.6,
+        legend_key_spacing_y=style.small * 0.4,
         strip_background=p9.element_blank(),
         strip_text=p9.element_text(size=style.small, colour=INK),
     )

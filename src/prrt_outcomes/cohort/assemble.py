@@ -65,7 +65,7 @@ def assemble_table(
     n_rows = n_filtered = n_empty = 0
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
-        unfit = check_date_format(table, source)
+        unfit = check_date_format(table, source, fields)
         result = SourceResult(None) if unfit else read(label, source)
         if result.raw is None:
             problems += [*unfit, *result.problems]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.mapping import MappedTable, clean_texts, names_of_column
+from prrt_outcomes.cohort.mapping import MappedTable, clean_texts
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.codes import format_values
@@ -30,7 +30,7 @@ def check_doubtful_codes(
     """
     problems = []
     for field in fields:
-        names = names_of_column(source, field.name)
+        names = source.names_of_column(field.name)
         if not field.doubtful or field.name not in mapped.columns or field.name in source.constants:
             continue
         written = pd.Series(clean_texts(mapped.columns[field.name].written).to_pylist(), frame.index)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
-from prrt_outcomes.study.sources import TableSource, clean_text
+from prrt_outcomes.study.sources import EXCEL, TableSource, clean_text
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
 
@@ -70,22 +70,32 @@ def map_table(
     )
 
 
-def check_date_format(table: str, source: TableSource) -> list[Problem]:
-    """List a date format that does not tell day, month and four-digit year, and nothing else."""
-    if source.date_format is None:
+def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List formats that are not day, month and four-digit year, and formats of what is no date."""
+    place = f"tables.{table}.date_format"
+    if not isinstance(source.date_format, dict):
+        return _check_format(place, source.date_format)
+    names = [field.name for field in fields if field.type in ("date", "partial")]
+    problems = []
+    for name, form in source.date_format.items():
+        problems += _check_format(f"{place}.{name}", form)
+        if name not in names:
+            expected = suggest(name, names, f"dates of {table}: {', '.join(names) or 'none'}")
+            problems.append(study_problem(f"{place}.{name}", name, "not a date of the table", expected))
+    return problems
+
+
+def _check_format(place: str, form: str | None) -> list[Problem]:
+    if form in (None, EXCEL):
         return []
     try:
-        is_whole = all(
-            dt.datetime.strptime(day.strftime(source.date_format), source.date_format) == day
-            for day in PROBE_DAYS
-        )
+        is_whole = all(dt.datetime.strptime(day.strftime(form), form) == day for day in PROBE_DAYS)
     except (ValueError, IndexError, re.error):
         is_whole = False
-    if is_whole:
-        return []
-    place = f"tables.{table}.date_format"
-    expected = "day, month and four-digit year, such as %d.%m.%Y or %m/%d/%Y"
-    return [study_problem(place, source.date_format, "not a whole date", expected)]
+    expected = (
+        "day, month and four-digit year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
+    )
+    return [] if is_whole else [study_problem(place, form, "not a whole date", expected)]
 
 
 def _check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
@@ -113,8 +123,8 @@ def _check_columns(table: str, raw: RawTable, source: TableSource, fields: Seque
     """List columns that the mapping asks for and the file lacks, and required columns that nobody gives."""
     found = list(raw.columns)
     problems = []
-    for ours, theirs in source.columns.items():
-        for name in _names(theirs):
+    for ours in source.columns:
+        for name in source.names_of_column(ours):
             if name not in raw.columns:
                 problems.append(
                     Problem(
@@ -134,12 +144,6 @@ def _nearest(name: str, found: Sequence[str]) -> str:
     hint = f"did you mean {near}? Then map it under columns in study.yaml. " if near else ""
     shown = ", ".join(f for f in found[:40] if f) + (", ..." if len(found) > 40 else "")
     return f"{hint}The file has {shown}"
-
-
-def _names(theirs: str | Sequence[str] | None) -> tuple[str, ...]:
-    if theirs is None:
-        return ()
-    return (theirs,) if isinstance(theirs, str) else tuple(theirs)
 
 
 def _filter_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndarray, list[Problem]]:
@@ -166,24 +170,19 @@ def _read_column(
     raw: RawTable, source: TableSource, field: Field, prefix: str
 ) -> tuple[TextColumn, tuple[str, ...]] | None:
     """Text of one of our columns and the names it was read from; None where nothing gives it."""
-    text_format = TextFormat(source.decimal, source.date_format)
     name = field.name
+    text_format = TextFormat(source.decimal, source.format_of_dates(name))
     if name in source.constants:
         return _repeat(format_scalar(source.constants[name]), raw.n_rows), ()
     if name in source.columns and source.columns[name] is None:
         return _number_rows(raw.n_rows, field, prefix), ()
-    names = tuple(n for n in names_of_column(source, name) if n in raw.columns)
+    names = tuple(n for n in source.names_of_column(name) if n in raw.columns)
     if not names:
         return None
     texts, written = _coalesce([raw.columns[n] for n in names], source.missing)
     if name in source.values:
         texts = _translate(texts, written, source, field)
     return TextColumn(texts, written, text_format), names
-
-
-def names_of_column(source: TableSource, name: str) -> tuple[str, ...]:
-    """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""
-    return _names(source.columns[name]) if name in source.columns else (name,)
 
 
 def format_scalar(value: object) -> str:

@@ -61,7 +61,9 @@ class _Reader:
         self.columns: dict[str, set[str]] = {}
 
     def read(self, label: str, source: TableSource) -> SourceResult:
-        key = (source_key(source), source.delimiter, source.encoding, source.decimal, source.date_format)
+        columns = source.columns if isinstance(source.date_format, dict) else {}
+        dates = repr((source.date_format, columns))
+        key = (source_key(source), source.delimiter, source.encoding, source.decimal, dates)
         if key in self._known:
             return SourceResult(self._known[key])
         result = read_source(self._folder, label, source)

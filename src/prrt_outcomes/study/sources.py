@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 
 from prrt_outcomes.study.base import Section
 
+EXCEL = "excel"
+ISO_DAY = "%Y-%m-%d"
 WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 
@@ -30,8 +32,9 @@ class TableSource(Section):
     """Delimiter of a text file; found from the header where it is not named."""
     encoding: str = Field("utf-8", description="Encoding of a text file.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
-    date_format: str | None = None
-    """Format of dates as in strptime, such as %m/%d/%Y; ISO 8601 where it is not named."""
+    date_format: str | dict[str, str] | None = None
+    """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel; ISO 8601 where it is
+    not named. One for all columns, or our column: its format."""
     columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
     """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
     constants: dict[str, Scalar] = Field(default_factory=dict)
@@ -43,3 +46,20 @@ class TableSource(Section):
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
     filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
     """The file's column: the values of the rows that are read; the other rows are counted as left out."""
+
+    def names_of_column(self, name: str) -> tuple[str, ...]:
+        """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""
+        theirs = self.columns.get(name, name)
+        return () if theirs is None else (theirs,) if isinstance(theirs, str) else theirs
+
+    def format_of_dates(self, name: str) -> str | None:
+        """Format of the dates of one of our columns."""
+        return self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
+
+    def format_of_day_cells(self, theirs: str) -> str:
+        """Format in which a typed date of a column of the file is written as text, for the parser to read it."""
+        form = self.date_format
+        if isinstance(form, dict):
+            named = (name for name in form if theirs in self.names_of_column(name))
+            form = form.get(next(named, ""))
+        return ISO_DAY if form in (None, EXCEL) else form

@@ -82,6 +82,8 @@ NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
 MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
 ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
 SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
+SERIAL_NUMBER = "probably a serial number of Excel"
+EXCEL_DAY_ZERO = "1899-12-30"
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
 
@@ -90,7 +92,7 @@ Faulty = tuple[str, str, "np.ndarray"]
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a file writes numbers (decimal mark) and dates (strptime format; None is ISO 8601)."""
+    """How a column writes numbers (decimal mark) and dates (strptime format or ``excel``; None is ISO 8601)."""
 
     decimal: str = "."
     date_format: str | None = None
@@ -153,6 +155,8 @@ def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
 def _parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
     """Full dates by ISO or the format of the file; years and months in ISO where the field may be partial."""
     written = text_format.date_format
+    if written == "excel":
+        texts, written = _read_serials(texts), None
     if written is None:
         texts = pc.replace_substring_regex(texts, MIDNIGHT, r"\1")
     strings = _strings(texts)
@@ -165,22 +169,31 @@ def _parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tupl
     part = _matches(texts, ISO_PART)
     is_partial = field.type == "partial"
     impossible = shaped & days.isna().to_numpy() & ~has_time
-    is_serial = _matches(texts, SERIAL) & ~part if written is None else np.zeros(len(texts), dtype=bool)
+    is_serial = _matches(texts, SERIAL) & days.isna().to_numpy() & ~part
+    impossible &= ~is_serial
     unshaped = ~shaped & ~has_time & ~is_serial & ~(part & is_partial)
     form = "ISO dates such as 2014-05-07" if written is None else f"dates as {written}"
     expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
-    other = "" if written else "; or name the form: date_format in study.yaml, such as %d.%m.%Y"
-    serial = f"{expected}; Excel counts days from 1899-12-30: save the column with the format of a date"
+    other = (
+        "" if written else f'; or in study.yaml the form, such as date_format: {{{field.name}: "%d.%m.%Y"}}'
+    )
     faulty = [
         ("a date that does not exist", expected, impossible if written is None else impossible & False),
         ("not a date", f"{expected}{other}", unshaped if written is None else impossible | unshaped),
         ("a date with a time of day", expected, has_time),
-        ("probably a serial number of Excel", serial, is_serial),
+        (SERIAL_NUMBER, expected, is_serial),
     ]
     if not is_partial:
         return days.astype("datetime64[ns]"), faulty
     text = days.dt.strftime("%Y-%m-%d").astype("string")
     return text.mask(pd.Series(part), strings), faulty
+
+
+def _read_serials(texts: pa.Array) -> pa.Array:
+    """Serial numbers of Excel's 1900 system as days (with time where they have a fraction); the rest as it is."""
+    numbers = pc.if_else(pa.array(_matches(texts, SERIAL)), texts, None).cast(pa.float64()).to_pandas()
+    days = pd.to_datetime(numbers, unit="D", origin=EXCEL_DAY_ZERO).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return pc.coalesce(pa.array(days, pa.string(), from_pandas=True), texts)
 
 
 @dataclass(frozen=True)
@@ -268,11 +281,15 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
             written = column.written.take(positions).to_pylist()
             is_code = bool(field.codes or field.words) or field.type == "boolean"
             rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
-            wanted = [f"{rule}{_hint_missing(text)}" for text in written]
+            wanted = [f"{rule}{_hint(field.name, problem, text)}" for text in written]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 
 
-def _hint_missing(text: str) -> str:
+def _hint(name: str, problem: str, text: str) -> str:
+    """What the study file should say where a text seems to mean missing, or to be a day of Excel."""
+    if problem == SERIAL_NUMBER:
+        day = pd.Timestamp(EXCEL_DAY_ZERO) + pd.Timedelta(days=int(float(text)))
+        return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: excel}}"
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

@@ -193,6 +193,18 @@ def test_encoding_and_delimiter(read_study, write):
         ({"date_format": "dd.mm.yyyy"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         ({"date_format": "%"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         (
+            {"date_format": {"diagnosis_date": "%d.%m"}},
+            "tables.patients.date_format.diagnosis_date",
+            "not a whole date",
+            "four-digit year",
+        ),
+        (
+            {"date_format": {"diagnosis": "excel"}},
+            "tables.patients.date_format.diagnosis",
+            "not a date of the table",
+            "diagnosis_date?",
+        ),
+        (
             {"columns": {"sex": "sex"}, "constants": {"sex": "male"}},
             "tables.patients.constants.sex",
             "the column is given twice",
@@ -209,6 +221,20 @@ def test_faults_of_a_mapping(read_study, write, mapping, place, problem, hint):
     assert told.column == place
     assert hint in told.expected
     assert told.severity == "error"
+
+
+def test_a_date_format_for_one_column(read_study, write):
+    write("f.csv", "patient_id,seen,vital_status,died\nP1,43831,dead,31.12.2019\nP2,43832,alive,\n")
+    columns = {"last_contact_date": "seen", "death_date": "died"}
+    formats = {"last_contact_date": "excel", "death_date": "%d.%m.%Y"}
+    source = {"file": "f.csv", "columns": columns, "date_format": formats}
+    result = read_study({"patients": PATIENTS}, sources={"follow_up": source})
+    assert not [
+        p for p in result.problems if p.problem in ("not a date", "probably a serial number of Excel")
+    ]
+    follow_up = result.tables["follow_up"]
+    assert follow_up["last_contact_date"].astype("string").tolist() == ["2020-01-01", "2020-01-02"]
+    assert follow_up["death_date"].fillna("").tolist() == ["2019-12-31", ""]
 
 
 def test_unknown_columns_are_left_out_with_a_warning_once_for_each_file(read_study, write):

@@ -112,6 +112,27 @@ def test_date_format_of_the_file_and_partial_dates_beside_it():
     ]
 
 
+def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
+    for date_format in (None, "%d.%m.%Y"):
+        columns = text_columns({"cycle_date": ["43831"]}, TextFormat(date_format=date_format))
+        (fault,) = parse_columns("cycles", columns, 1).faults
+        assert fault.problem == "probably a serial number of Excel"
+        assert fault.expected[0].endswith(
+            "it would be 2020-01-01: if so, in study.yaml date_format: {cycle_date: excel}"
+        )
+
+
+def test_serial_numbers_of_excel_as_days_where_the_study_says_so():
+    excel = TextFormat(date_format="excel")
+    columns = text_columns({"death_date": ["43831", "43831.0", "2020-01-02", "2020", ""]}, excel)
+    parsed = parse_columns("follow_up", columns, 5)
+    assert parsed.frame["death_date"].fillna("").tolist() == ["2020-01-01"] * 2 + ["2020-01-02", "2020", ""]
+    assert faults_of("follow_up", {"death_date": ["43831.5", "1.1.2020"]}, excel) == [
+        (0, "death_date", "43831.5", "a date with a time of day"),
+        (1, "death_date", "1.1.2020", "not a date"),
+    ]
+
+
 def test_an_extra_column_is_typed_as_declared():
     extra = {"arm": "category", "visits": "integer"}
     parsed = parse_columns("patients", text_columns({"arm": ["a"], "visits": ["3"]}), 1, extra)

@@ -24,7 +24,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import Problem, suggest
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.sources import ISO_DAY, TableSource, clean_text
 
 
 def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:
@@ -55,14 +55,20 @@ def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult
     sheet = book[name]
     sheet.reset_dimensions()
     rows = [
-        (line, [_as_text(cell, source) for cell in cells])
+        (line, cells)
         for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1)
         if any(cell is not None and cell != "" for cell in cells)
     ]
     if not rows:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
         return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
-    return _gather(rows, table)
+    names = [clean_text(_as_text(cell, source.decimal, ISO_DAY)) for cell in rows[0][1]]
+    forms = dict(enumerate(map(source.format_of_day_cells, names)))
+    texts = [
+        (line, [_as_text(cell, source.decimal, forms.get(i, ISO_DAY)) for i, cell in enumerate(cells)])
+        for line, cells in rows
+    ]
+    return _gather(texts, table)
 
 
 def _holds_formulas(path: Path) -> bool:
@@ -111,26 +117,26 @@ def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
     return SourceResult(gather_raw_table(header, cells, lines), tuple(problems))
 
 
-def _as_text(cell: object, source: TableSource) -> str:
+def _as_text(cell: object, decimal: str, date_format: str) -> str:
     """The text that a csv of the same table would hold."""
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, dt.datetime):
-        return format_date(cell, source.date_format)
+        return format_date(cell, date_format)
     if isinstance(cell, float):
         text = repr(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-        return text.replace(".", source.decimal)
+        return text.replace(".", decimal)
     return str(cell)
 
 
-def format_date(moment: dt.datetime, date_format: str | None) -> str:
+def format_date(moment: dt.datetime, date_format: str) -> str:
     """A date cell as the parser will read it: a day in the stated format, a time of day kept to be refused."""
     is_day = (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
     if not is_day:
         return moment.isoformat(sep=" ")
-    return moment.strftime(date_format) if date_format else moment.date().isoformat()
+    return moment.strftime(date_format)
 
 
 FIRST_LINE = 2
@@ -145,7 +151,7 @@ def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceRes
     problems = check_header(table, content.column_names)
     names, cells = [], []
     for name, values in zip(content.column_names, content.columns, strict=True):
-        text = _column_as_text(values, source)
+        text = _column_as_text(values, source.decimal, source.format_of_day_cells(clean_text(name)))
         if text is None:
             problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
             problems.append(Problem(table, None, name, str(values.type), problem, expected))
@@ -156,7 +162,7 @@ def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceRes
     return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
 
 
-def _column_as_text(values: pa.ChunkedArray, source: TableSource) -> pa.Array | None:
+def _column_as_text(values: pa.ChunkedArray, decimal: str, date_format: str) -> pa.Array | None:
     values = values.combine_chunks()
     kind = values.type
     if pa.types.is_dictionary(kind):
@@ -165,19 +171,19 @@ def _column_as_text(values: pa.ChunkedArray, source: TableSource) -> pa.Array | 
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         return None
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _dates_as_text(values, source)
+        return _dates_as_text(values, date_format)
     if pa.types.is_floating(kind):
         values = pc.if_else(pc.is_nan(values), None, values)
     text = values.cast(pa.string())
-    if pa.types.is_floating(kind) and source.decimal != ".":
-        text = pc.replace_substring(text, ".", source.decimal)
+    if pa.types.is_floating(kind) and decimal != ".":
+        text = pc.replace_substring(text, ".", decimal)
     return text.fill_null("")
 
 
-def _dates_as_text(values: pa.Array, source: TableSource) -> pa.Array:
+def _dates_as_text(values: pa.Array, date_format: str) -> pa.Array:
     """Days in the stated format; a time of day is kept, to be refused where a day is expected."""
     moments = pd.to_datetime(pd.Series(values.to_pandas()))
-    days = moments.dt.strftime(source.date_format or "%Y-%m-%d")
+    days = moments.dt.strftime(date_format)
     with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
     is_day = moments.isna() | (moments == moments.dt.normalize())
     return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)

@@ -58,6 +58,19 @@ def test_workbook_in_the_dress_that_the_study_states(tmp_path):
     }
 
 
+def test_days_of_a_workbook_and_of_a_parquet_file_are_written_in_the_format_of_their_column(tmp_path):
+    day = dt.datetime(2014, 5, 7)
+    write_book(tmp_path / "t.xlsx", [["seen", "died", "born"], [day, day, day]])
+    pd.DataFrame({"seen": [day], "died": [day], "born": [day]}).to_parquet(tmp_path / "t.parquet")
+    formats = {"last_contact_date": "%d.%m.%Y", "died": "excel"}
+    for file, sheet in (("t.xlsx", "Sheet"), ("t.parquet", None)):
+        source = TableSource(
+            file=file, sheet=sheet, columns={"last_contact_date": "seen"}, date_format=formats
+        )
+        days = cells(read_source(tmp_path, "follow_up", source))
+        assert days == {"seen": ["07.05.2014"], "died": ["2014-05-07"], "born": ["2014-05-07"]}
+
+
 def test_workbook_with_cells_beyond_the_header_or_a_wrong_sheet(tmp_path):
     write_book(tmp_path / "t.xlsx", [["a", "b"], [1, 2], [1, 2, 3], [4]])
     result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))

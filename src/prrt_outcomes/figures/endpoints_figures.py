@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 
@@ -29,8 +28,7 @@ from prrt_outcomes.wording.terms import (
     name_code,
     name_column,
     name_endpoint,
-    name_term,
-    spell_name,
+    name_step,
 )
 
 ENDPOINTS_INPUTS = (
@@ -47,6 +45,7 @@ def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 def _draw_flow(tables, study) -> Iterator[Figure]:
     flow = pick_flow(tables["attrition"], study.endpoints[0].name)
+    flow = flow.assign(step=[name_step(step, study) for step in flow["step"].astype(str)])
     if list_flow(flow):
         plot = plot_attrition_flow(flow, figure_style(study), "Flow of patients")
         caption = "Flow of patients to the analysis of the primary endpoint: steps that lost patients, with reasons."
@@ -243,7 +242,7 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
     boxes, arrows = [], []
     at, previous = 0.0, None
     for step, before, after, reasons in steps:
-        main = fill(_step_words(step), 44)
+        main = fill(step, 44)
         main += f"\n{format_count(before)} patients before, {format_count(after)} after"
         side = "\n".join(fill(f"{format_count(n)}: {reason}", 64) for reason, n in reasons)
         height = max(main.count("\n"), side.count("\n")) + 2.0
@@ -255,12 +254,3 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
         at -= height + 1.4
         previous = after
     return pd.DataFrame(boxes), arrows
-
-
-def _step_words(step: str) -> str:
-    """`survival: pfs by arm` as `Survival: progression-free survival by arm`."""
-    stage, _, rest = step.partition("survival: ")
-    if stage or not rest:
-        return spell_name(step)
-    endpoint = re.split("[ ,]", rest)[0]
-    return f"Survival: {inside_sentence(name_term(endpoint))}{rest.removeprefix(endpoint)}".replace("_", " ")

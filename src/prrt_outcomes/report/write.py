@@ -24,7 +24,7 @@ from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.whole_file import replace_when_whole
 from prrt_outcomes.wording.numbers import format_date
-from prrt_outcomes.wording.terms import name_codes, spell_name
+from prrt_outcomes.wording.terms import name_codes, name_step, spell_name
 
 LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
@@ -95,7 +95,7 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]
         cutoff=format_date(study.data_cutoff),
         headline=build_headline(tables, study),
         chapters=[build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS],
-        losses=attrition_table(tables["attrition"]),
+        losses=attrition_table(tables["attrition"], study),
         stages=stage_table(tables["stages"]),
     )
 
@@ -140,11 +140,12 @@ def find_reason(stages: pd.DataFrame, stage: str, status: str) -> str:
     return ""
 
 
-def attrition_table(attrition: pd.DataFrame) -> PageTable:
+def attrition_table(attrition: pd.DataFrame, study) -> PageTable:
     """Every loss with its reason; steps that lost nobody are in the file only."""
     lost = attrition[attrition["n_lost"].fillna(0).gt(0)]
     columns = [
-        *col.texts({"Step": "step", "Reason": "reason"}, name_codes),
+        *col.texts({"Step": "step"}, lambda step: name_step(step, study)),
+        *col.texts({"Reason": "reason"}, name_codes),
         *col.texts({"Table": "table"}, spell_name),
         *col.texts({"Unit": "unit"}),
         *col.counts({"Before": "n_before", "Lost": "n_lost", "After": "n_after"}),

@@ -132,6 +132,18 @@ def name_codes(text: str) -> str:
     return CODES.sub(name, text)
 
 
+def name_step(step: str, study) -> str:
+    """`survival: pfs by arm` as `Survival: progression-free survival by arm`, with the study's own titles."""
+    stage, _, rest = step.partition(": ")
+    endpoints = {name: inside_sentence(title) for name, title in endpoint_titles(study).items()}
+    titles = control_titles(study) if stage == "controls" else endpoints
+    parts = re.split("(, | by )", rest)
+    words = "".join(
+        titles.get(p) or (inside_sentence(TERMS[p]) if p in TERMS else name_codes(p)) for p in parts
+    )
+    return f"{spell_name(stage)}: {words}" if rest else step
+
+
 def inside_sentence(name: str) -> str:
     """A label inside a sentence: small first letter, unless it is an abbreviation (`RECIST 1.1` stays)."""
     return name if len(name) < 2 or not name[1].islower() else name[0].lower() + name[1:]

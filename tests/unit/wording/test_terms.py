@@ -62,6 +62,23 @@ def test_controls_and_claims_are_never_named_by_their_ids():
     assert list(titles.values()) == ["Progression-free survival (PFS SWOG MR)", "Skin event"]
 
 
+def test_steps_of_the_attrition_are_told_with_the_titles_of_the_study():
+    control = {"id": "netter1", "kind": "library", "arm": "netter1_octreotide", "endpoint": "pfs"}
+    endpoints = ["os", {"name": "pfs", "title": "Time without growth"}]
+    files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
+    study = Study(study="s", tables=files, endpoints=endpoints, controls=[control])
+    told = {
+        "survival: pfs by tumour_group": "Survival: time without growth by tumour group",
+        "survival: os, multivariable model": "Survival: overall survival, multivariable model",
+        "responders: pfs, swog_mr, landmark 6 months": "Responders: time without growth, SWOG with minor response, "
+        "landmark 6 months",
+        "controls: netter1, att": "Controls: NETTER-1: octreotide LAR 60 mg, weighted to the cohort (ATT)",
+        "safety: eGFR": "Safety: eGFR",
+        "keys": "keys",
+    }
+    assert [words.name_step(step, study) for step in told] == list(told.values())
+
+
 def test_columns_of_the_schema_have_titles_and_others_their_name():
     assert words.name_column("tumour_type") == "Tumour type"
     assert words.name_column("arm_of_trial") == "Arm of trial"

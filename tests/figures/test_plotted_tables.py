@@ -124,7 +124,6 @@ def test_no_two_of_twelve_groups_look_alike():
 def test_a_forest_lists_the_reference_first_under_its_term(cox_table):
     rows = list_rows(cox_table("sex_at_birth", ["x", "y", "z"]))
     assert rows["level"].tolist() == ["", "", "female", "male", "", "x", "y", "z"]
-    assert rows["is_reference"].tolist() == [False, False, True, False, False, True, False, False]
     assert rows["heading"].tolist() == [False, True, False, False, True, False, False, False]
 
 
@@ -134,6 +133,24 @@ def test_a_forest_places_ratios_on_a_logarithmic_axis_and_says_what_cannot_be_es
     np.testing.assert_allclose(first["x"], np.log([0.5, 0.9, 1.7]))
     lost = [words for words in texts_of(plot) if words.startswith("not estimable")]
     assert lost == ["not estimable (all\nevents in one group)"] * 2
+
+
+def test_a_reference_stands_with_its_events_in_the_models_that_hold_it(cox_table):
+    table = cox_table("arm", ["a", "b"])
+    table = table[table["model"].eq("univariable") | table["term"].ne("arm")]
+    absent = table["model"].eq("multivariable") & table["term"].eq("sex")
+    table.loc[absent, ["n", "events", "n_reference", "events_reference"]] = [0, 0, 180, 90]
+    labels = layer_of(plot_cox_forest(table, STYLE, "PFS"), "geom_text").sort_values("y", ascending=False)
+    rows = labels.astype({"column": str}).groupby("y", sort=False)
+    shown = [dict(zip(own["column"], own["label"], strict=True)) for _, own in rows]
+    female, male, a = (
+        next(r for r in shown if r["names"].strip() == name) for name in ("Female", "Male", "a")
+    )
+    assert (female["counts 0"], female["text 0"]) == ("30/50", "reference")
+    assert (female["counts 1"], female["text 1"]) == ("90/180", "reference")
+    assert (male["counts 0"], male["counts 1"]) == ("60/101", "0/0")
+    assert (a["counts 0"], a["text 0"], a["text 1"]) == ("30/50", "reference", "not in the model")
+    assert "counts 1" not in a
 
 
 def test_a_theme_and_a_scale_may_be_added_to_a_forest(cox_table):

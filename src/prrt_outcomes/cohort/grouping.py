@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.cohort.levels import GROUP_OF_TYPE, UNKNOWN, WHOLE
 from prrt_outcomes.tables.schema import load_schema
 
+SIZES = ("n", "events", "n_reference", "events_reference", "n_model", "events_model")
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -112,25 +114,31 @@ def select_comparable(
 
 
 def list_levels(covariates: pd.DataFrame, references: Mapping[str, str], event: ArrayLike) -> pd.DataFrame:
-    """Every coefficient asked of a model: term, level (empty for a number), reference, and n and n_events of the level.
+    """Every coefficient asked of a model with its patients and events: of the level, its reference, and the model.
 
     covariates, references : as `select_comparable`
     event : whether each row of `covariates` had the event; rows are counted where all covariates are known
+    Returns term, level (empty for a number), reference, and the columns in `SIZES`; those of the reference are empty
+    for a number.
     """
     import pandas as pd
 
     complete = covariates.notna().all(axis=1)
-    happened = pd.Series(event, index=covariates.index)
+    happened = pd.Series(event, index=covariates.index)[complete]
+
+    def count(members: pd.Series, of: str = "") -> dict:
+        return {f"n{of}": len(members), f"events{of}": int(members.to_numpy().sum())}
+
     asked = []
     for name, values in covariates.loc[complete].items():
         is_number = pd.api.types.is_numeric_dtype(values)
         reference = "" if is_number else references.get(str(name), "")
         levels: Iterable = () if is_number else values.astype("category").cat.categories
+        against = count(happened[values.eq(reference)], "_reference") if reference else {}
         for level in [str(level) for level in levels if level != reference] or [""]:
-            members = values.index[values.eq(level)] if level else values.index
-            row = {"term": name, "level": level, "reference": reference, "n": len(members)}
-            asked.append(row | {"n_events": int(happened.loc[members].to_numpy().sum())})
-    return pd.DataFrame(asked)
+            row = {"term": name, "level": level, "reference": reference} | against | count(happened, "_model")
+            asked.append(row | count(happened[values.eq(level)] if level else happened))
+    return pd.DataFrame(asked, columns=["term", "level", "reference", *SIZES])
 
 
 def add_absent_levels(table: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:

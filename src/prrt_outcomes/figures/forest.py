@@ -45,8 +45,6 @@ class Axis:
 
     def write(self, row: Mapping) -> str:
         """Estimate with interval, or why there is none; nothing for a row that has none on this axis."""
-        if "reference" in row and row["reference"] is True:
-            return "reference"
         value, status = row.get(self.value, np.nan), row.get(self.status)
         if pd.isna(value) and str(status) in ("", "ok", "nan", "None", "<NA>"):
             return ""
@@ -70,11 +68,12 @@ class Axis:
 class Forest:
     """Rows of a forest and their words.
 
-    `records`: name, heading (bold, without numbers), reference, series, the columns of the axes and of `columns`.
+    `records`: name, heading (bold, without numbers), series, the columns of the axes and of `columns`; text instead
+        of an estimate, such as ``reference``, in the column of its value with ``_text`` behind it.
     `axes`: panels from left to right.
     `title`, `subtitle`: what is shown, how to read it.
     `columns`: heading of further columns of text by column of the records; those in `before` stand left of the
-        panels.
+        panels, ``counts 0`` left of the first panel, ``p 0`` behind it, and so on.
     `before`: columns of text that stand left of the panels.
     `series`: words and colour of each kind of estimate; a legend is drawn where they have words.
     `marks`: shape of a kind of estimate that is no square.
@@ -207,8 +206,7 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     frames = [pd.DataFrame(rows, columns=["column", "x"]) for rows in (ends, ones)]
     for frame in frames:
         frame["column"] = pd.Categorical(frame["column"], order)
-    references = [i for i, r in enumerate(forest.records) if r.get("reference") is True]
-    marked = texts[texts["row"].isin(references) & texts["label"].eq("reference")]
+    marked = texts[texts["column"].astype(str).str.startswith("text") & texts["label"].eq("reference")]
     marked = marked.assign(
         x=0.0, column=pd.Categorical(marked["column"].astype(str).str.replace("text", "axis"), order)
     )
@@ -245,6 +243,7 @@ def _list_heads(forest: Forest, style: FigureStyle) -> dict[str, str]:
     """Heading of each column of the facet grid, from left to right."""
     heads = {"names": ""} | {c: forest.columns[c] for c in forest.before}
     for place, axis in enumerate(forest.axes):
+        heads |= {c: h for c, h in forest.columns.items() if c == f"counts {place}"}
         heads[f"axis {place}"] = "\n".join(w for w in (axis.title, axis.below) if w)
         heads[f"text {place}"] = f"{axis.text} ({format_level(style.level)} CI)"
         heads |= {c: h for c, h in forest.columns.items() if c == f"p {place}"}

@@ -48,62 +48,64 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
     words = words or RatioWords()
     models = list(dict.fromkeys(cox["model"].astype(str)))
     records = list_rows(cox).to_dict("records")
-    for row in records:
-        n, events = format_count(row["n"]), format_count(row["events"])
-        row |= {"reference": row["is_reference"], "counts": f"{events}/{n}" if events else n}
-    axes, columns = [], {"counts": "Events/n" if cox["events"].notna().any() else "n"}
+    axes: list[Axis] = []
+    columns: dict[str, str] = {}
     for place, model in enumerate(models):
         own = cox[cox["model"].astype(str).eq(model)]
         _add_model(records, own, place)
         value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
         heading = words.models.get(model) or name_term(model)
+        if len(sizes := own[["n_model", "events_model"]].drop_duplicates()) == 1:
+            heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')})"
         axis = Axis(words.short, value, low, high, status, title=heading, below=words.below, series=model)
         axes.append(axis)
-        columns[f"p {place}"] = "p"
+        columns |= {f"counts {place}": "Events/n", f"p {place}": "p"}
     series = {m: ("", ESTIMATE_COLOURS.get(m, INK)) for m in models}
-    drawn = Forest(
-        records, axes, f"{title}: {words.title}", columns=columns, before=("counts",), series=series
-    )
+    drawn = Forest(records, axes, f"{title}: {words.title}", columns=columns, series=series)
     return plot_forest(drawn, style)
 
 
 def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
-    """Add the estimates of one model to the rows of a forest."""
-    found = {(str(r["term"]), _text(r["level"])): r for r in cox.to_dict("records")}
+    """Add the estimates, patients and events of one model to the rows of a forest."""
+    rows = cox.to_dict("records")
+    found = {(str(r["term"]), _text(r["level"])): r for r in rows}
+    with_reference = cox[cox["n_reference"].fillna(0).gt(0)].to_dict("records")
+    held = {(str(r["term"]), str(r["reference"])): r for r in with_reference}
+    model = str(cox["model"].iloc[0])
     for row in records:
-        model = str(cox["model"].iloc[0])
-        estimate = found.get((row["term"], row["level"]))
-        if row["heading"] or row["is_reference"]:
+        key = (row["term"], row["level"])
+        if row["heading"]:
             continue
-        if estimate is None:
+        if key not in found and key not in held:
             row[f"{model} hazard_ratio_text"] = "not in the model"
-            continue
-        status = _text(estimate["status"])
-        lost = pd.isna(estimate["hazard_ratio"]) and status in ("", "ok")
-        row |= {f"{model} {c}": estimate[c] for c in HAZARD_RATIO}
-        row[f"{model} status"] = "not_estimable" if lost else status
-        row[f"p {place}"] = format_p_value(estimate["p_value"])
+        elif key not in found:
+            row[f"{model} hazard_ratio_text"] = "reference"
+            row[f"counts {place}"] = _events_words(held[key], "_reference")
+        else:
+            estimate = found[key]
+            row |= {f"{model} {c}": estimate[c] for c in (*HAZARD_RATIO, "status")}
+            row |= {
+                f"counts {place}": _events_words(estimate),
+                f"p {place}": format_p_value(estimate["p_value"]),
+            }
 
 
 def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
     """Rows of the forest: one a term, and under a term with levels one a level, the reference first.
 
-    Term, level, name, heading (a term without numbers), is_reference, n, events
+    Term, level, name, heading (a term without numbers)
     """
     rows = []
     for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
         levels = [_text(level) for level in part["level"]]
-        own = dict(zip(levels, part[["n", "events"]].itertuples(index=False, name=None), strict=True))
         if set(levels) == {""}:
-            rows.append((term, "", name_column(str(term)), False, False, *own[""]))
+            rows.append((str(term), "", name_column(str(term)), False))
             continue
         references = [r for r in dict.fromkeys(part["reference"].dropna().astype(str)) if r]
-        rows.append((term, "", name_column(str(term)), True, False, None, None))
-        for level in [*(r for r in references if r not in levels), *levels]:
-            counts = own.get(level, (None, None))
-            rows.append((term, level, name_code(str(term), level), False, level in references, *counts))
-    names = ["term", "level", "name", "heading", "is_reference", "n", "events"]
-    return pd.DataFrame(rows, columns=names).astype({"term": str, "n": float, "events": float})
+        rows.append((str(term), "", name_column(str(term)), True))
+        for level in dict.fromkeys([*references, *levels]):
+            rows.append((str(term), level, name_code(str(term), level), False))
+    return pd.DataFrame(rows, columns=["term", "level", "name", "heading"])
 
 
 def _text(code: Any) -> str:
@@ -220,8 +222,8 @@ def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
     return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
 
 
-def _events_words(row: Mapping) -> str:
-    return f"{format_count(row['events'])}/{format_count(row['n'])}"
+def _events_words(row: Mapping, of: str = "") -> str:
+    return f"{format_count(row[f'events{of}'])}/{format_count(row[f'n{of}'])}"
 
 
 def _ratio_record(name: str, row: Mapping) -> dict:

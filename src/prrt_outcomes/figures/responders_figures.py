@@ -107,8 +107,7 @@ def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
     if predictors.empty or endpoint != study.endpoints[0].name:
         return
     words = RatioWords("predictors at baseline", "HR", "later or never | earlier", OUTCOMES)
-    # the outcomes have events of their own, which one column cannot show: they are in the table
-    models = predictors.assign(model=predictors["outcome"].astype(str), events=float("nan"))
+    models = predictors.assign(model=predictors["outcome"].astype(str))
     plot = plot_cox_forest(models, figure_style(study), title, words)
     caption = (
         f"{title}: association of baseline characteristics with a response, and with an event before the first scan "

@@ -89,7 +89,8 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
     if len(rows):
         named = criterion_title(criterion, definitions)
         title = f"Objective response by {named}"
-        ratios = rows.rename(columns=lambda c: c.replace("odds_ratio", "hazard_ratio"))
+        sizes = {"n": "n_model", "events": "events_model", "n_level": "n", "events_level": "events"}
+        ratios = rows.rename(columns=lambda c: sizes.get(c, c.replace("odds_ratio", "hazard_ratio")))
         plot = plot_cox_forest(ratios, figure_style(study), title, ODDS)
         caption = f"Odds of an objective response by {named}: logistic models."
         yield Figure(f"model_{criterion}", plot, caption, ("response_model",))

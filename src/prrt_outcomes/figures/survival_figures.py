@@ -104,8 +104,8 @@ def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = cox[cox["model"].isin(list(ESTIMATE_COLOURS))]
     if len(rows) and endpoint in grouped_endpoints(study):
         caption = (
-            f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis. An arrow: the interval "
-            "continues beyond the axis."
+            f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis, and events/patients of "
+            "each level and model. An arrow: the interval continues beyond the axis."
         )
         yield Figure(f"forest_{endpoint}", plot_cox_forest(rows, style, title), caption, ("cox",))
     rows = cox[cox["model"].isin(IMPUTED)]

@@ -61,7 +61,9 @@ def decimals(keys: Mapping[str, str], digits: int) -> list[Column]:
 
 def fraction(title: str, count: str = "n", total: str = "total") -> Column:
     """Count of a total."""
-    return Column(title, lambda r: f"{numbers.format_count(r[count])}/{numbers.format_count(r[total])}")
+    return Column(
+        title, lambda r: f"{numbers.format_count(r[count])}/{numbers.format_count(r[total])}".strip("/")
+    )
 
 
 def p_value(title: str = "p", key: str = "p_value") -> Column:

@@ -52,7 +52,7 @@ def summarise_response_models(
 
 COEFFICIENT_COLUMNS = (
     "term", "level", "reference", "n", "events", "log_odds_ratio", "std_error", "odds_ratio", "odds_ratio_low",
-    "odds_ratio_high", "p_value", "status",
+    "odds_ratio_high", "p_value", "status", "n_level", "events_level", "n_reference", "events_reference",
 )  # fmt: skip
 EVENTS_A_PARAMETER = 10
 
@@ -70,8 +70,10 @@ def fit_response_model(
     """
     y = event[covariates.notna().all(axis=1)]
     n, events = len(y), int(y.sum())
-    asked = list_levels(covariates, references, event).drop(columns="n_events")
-    asked = asked.assign(n=n, events=events, suffix="")
+    asked = list_levels(covariates, references, event).rename(
+        columns={"n": "n_level", "events": "events_level"}
+    )
+    asked = asked.rename(columns={"n_model": "n", "events_model": "events"}).assign(suffix="")
     if min(events, n - events) == 0:
         return _fill(asked, None, level, "too_few" if n == 0 or events == n else "no_events")
     comparable, used = select_comparable(covariates, references)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import (
+    SIZES,
     WHOLE,
     add_absent_levels,
     compute_group,
@@ -103,4 +104,4 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
     )
     table = add_absent_levels(fit.table, list_levels(varying, settings.reference, rows.event == code))
     table = table.rename(columns=RATIO_COLUMNS)
-    return table[["term", "level", "reference", *RATIO, "status"]]
+    return table[["term", "level", "reference", *RATIO, "status", *SIZES]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
+from prrt_outcomes.cohort.grouping import SIZES, add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_diagnostics import (
     GLOBAL,
@@ -109,15 +109,15 @@ def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataF
         {
             "model": "univariable",
             "term": list(covariates.columns),
-            "n": known.sum().to_numpy(),
-            "events": known.loc[rows.event == 1].sum().to_numpy(),
             "status": "not_estimable",
         }
+        | dict.fromkeys(("n", "n_model"), known.sum().to_numpy())
+        | dict.fromkeys(("events", "events_model"), known.loc[rows.event == 1].sum().to_numpy())
     )
 
 
 def _tabulate_coefficients(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    kept = ["term", "level", "reference", "n", "events", *RATIO, "status"]
+    kept = ["term", "level", "reference", *SIZES, *RATIO, "status"]
     return table.rename(columns=RATIO_COLUMNS)[kept].assign(model=model)
 
 
@@ -168,13 +168,12 @@ def summarise_imputed_model(
         confidence=settings.confidence.level,
     )
     ratio = tabulate_ratio(pooled.estimate, pooled.std_error, pooled.lower, pooled.upper, pooled.p_value)
-    return first[["term", "level", "reference"]].assign(
-        model=IMPUTED,
-        status=first["status"].where(np.isfinite(ratio["hazard_ratio_high"]), "not_estimable"),
-        n=len(event),
-        events=int(event.sum()),
-        **ratio,
-    )
+    status = first["status"].where(np.isfinite(ratio["hazard_ratio_high"]), "not_estimable")
+    # A level has other patients in each set: their mean.
+    counts = pd.concat([list_levels(frame, settings.reference, event) for frame in completed])
+    asked = counts.groupby(["term", "level", "reference"], sort=False).mean().round().reset_index()
+    pooled_table = first[["term", "level"]].assign(status=status, **ratio)
+    return _tabulate_coefficients(add_absent_levels(pooled_table, asked), IMPUTED)
 
 
 def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:

@@ -62,10 +62,11 @@ def test_levels_without_a_coefficient_are_rows_that_say_so(covariates):
     asked = list_levels(covariates, {"sex": "male", "grade": "G2"}, [1, 0, 1, 1, 0, 1, 1])
     fitted = pd.DataFrame({"term": ["grade", "ki67_percent"], "level": ["G3", ""], "status": "ok"})
     table = add_absent_levels(fitted, asked)
-    columns = ["term", "level", "reference", "n", "n_events", "status"]
-    assert table[columns].to_numpy().tolist() == [
-        ["sex", "female", "male", 0, 0, "not_estimable"],
-        ["grade", "G1", "G2", 0, 0, "not_estimable"],
-        ["grade", "G3", "G2", 2, 2, "ok"],
-        ["ki67_percent", "", "", 4, 3, "ok"],
+    columns = ["term", "level", "reference", "status", "n", "events", "n_reference", "events_reference"]
+    assert table[columns].fillna(-1).to_numpy().tolist() == [
+        ["sex", "female", "male", "not_estimable", 0, 0, 4, 3],
+        ["grade", "G1", "G2", "not_estimable", 0, 0, 2, 1],
+        ["grade", "G3", "G2", "ok", 2, 2, 2, 1],
+        ["ki67_percent", "", "", "ok", 4, 3, -1, -1],
     ]
+    assert table[["n_model", "events_model"]].drop_duplicates().to_numpy().tolist() == [[4, 3]]

@@ -1,6 +1,7 @@
 """Chapters: which figures are drawn from which tables."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
@@ -94,6 +95,9 @@ def test_courses_are_the_rows_of_the_derived_tables():
 def test_a_forest_holds_the_models_that_are_read_side_by_side():
     row = {"endpoint": "pfs", "term": "age_years", "level": None, "reference": None, "n": 9, "events": 5}
     row |= {
+        "n_reference": np.nan,
+        "n_model": 9,
+        "events_model": 5,
         "hazard_ratio": 1.1,
         "hazard_ratio_low": 0.9,
         "hazard_ratio_high": 1.4,
@@ -106,5 +110,5 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
     sheet = figure.plot.draw()
     texts = {text.get_text() for text in sheet.findobj(Text)}
     plt.close(sheet)
-    assert "Univariable\nlower hazard | higher hazard" in texts
+    assert "Univariable (5/9)\nlower hazard | higher hazard" in texts
     assert not any("imputed" in text for text in texts)

@@ -25,6 +25,7 @@ from prrt_outcomes.wording.terms import name_code, spell_name
 
 SAFETY_INPUTS = ("safety_grades", "safety_rates")
 PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
+NO_LIMIT = -1  # no limit tells grade 0 from grade 1
 SEVERE = "Grade \u2265 3"
 
 
@@ -36,7 +37,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     shown = "any" if "any" in phases else next(iter(phases), "")
     for phase in sorted(phases, key=lambda p: p != shown):
         rows = pick_rows(grades, phase=phase)
-        if rows["worst_grade"].notna().any():
+        if len(rows):
             own = pick_rows(rates, phase=phase, group_by="all")
             words = phase_words(phase)
             plot = plot_worst_grades(rows, own, style, f"Laboratory toxicity {words}")
@@ -59,9 +60,9 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     """
     import plotnine as p9
 
-    counted = grades.dropna(subset=["worst_grade"])
-    names = list_analytes(counted)
-    counted = counted.assign(analyte=counted["analyte"].astype(str), grade=counted["worst_grade"].astype(int))
+    names = list_analytes(grades)
+    known = grades["worst_grade"].fillna(NO_LIMIT).astype(int)
+    counted = grades.assign(analyte=grades["analyte"].astype(str), grade=known)
     totals = counted.groupby("analyte", sort=False)["total"].first()
     bars = counted.groupby(["analyte", "grade"], as_index=False)["n"].sum()
     bars = bars.assign(share=bars["n"] / bars["analyte"].map(totals)).sort_values(["analyte", "grade"])
@@ -87,7 +88,7 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
         + p9.scale_fill_manual(
             values=[GRADE_COLOURS[c] for c in codes],
             breaks=[str(c) for c in codes],
-            labels=[f"Grade {c}" for c in codes],
+            labels=[f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes],
             name="",
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])

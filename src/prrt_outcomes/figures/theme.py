@@ -28,7 +28,9 @@ RESPONSE_COLOURS = {
     "CR": "#08306B", "PR": "#2171B5", "MR": "#6BAED6", "SD": "#B9C7D1", "NON-CR/NON-PD": "#DAD6C5",
     "PD": "#D55E00", "NE": "#F0F0F0",
 }  # fmt: skip
-GRADE_COLOURS = {0: "#EDEDED", 1: "#FDD9A0", 2: "#F5A55B", 3: "#D9581E", 4: "#8C2D04", 5: "#2B0B00"}
+GRADE_COLOURS = {
+    -1: "#F6EAD8", 0: "#EDEDED", 1: "#FDD9A0", 2: "#F5A55B", 3: "#D9581E", 4: "#8C2D04", 5: "#2B0B00",
+}  # fmt: skip
 ESTIMATE_COLOURS = {
     "univariable": "#5A5A5A", "multivariable": "#0072B2", "multivariable_stratified": "#009E73",
 }  # fmt: skip

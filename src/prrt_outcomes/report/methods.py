@@ -114,7 +114,9 @@ def methods_controls(study) -> tuple[str, ...]:
 def methods_safety(study) -> tuple[str, ...]:
     """How laboratory values were graded."""
     return (
-        f"Laboratory values were graded by CTCAE ({CITATIONS['ctcae']}); renal function by CKD-EPI 2021 "
-        f"({CITATIONS['ckd_epi']}). Baseline is the last sample at most {study.safety.baseline_days} days before the "
-        f"first cycle; samples later than {study.safety.late_after_days} days after the last cycle are late.",
+        f"Laboratory values were graded by CTCAE ({CITATIONS['ctcae']}). A value without a limit of the laboratory is "
+        "of grade 0 or 1 unless a threshold without limit holds, creatinine by its rise from baseline alone. Renal "
+        f"function is by CKD-EPI 2021 ({CITATIONS['ckd_epi']}). Baseline is the last sample at most "
+        f"{study.safety.baseline_days} days before the first cycle; samples later than "
+        f"{study.safety.late_after_days} days after the last cycle are late.",
     )

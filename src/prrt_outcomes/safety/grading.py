@@ -109,6 +109,19 @@ def compute_grades(samples: pd.DataFrame) -> pd.Series:
     return grades
 
 
+def bound_grades(samples: pd.DataFrame, grades: pd.Series) -> pd.Series:
+    """Highest grade that each value can have.
+
+    `samples`: as `compute_grades`; `grades`: what that gave.
+    Returns the grade; 1 where only the limit that tells 0 from 1 is missing, for creatinine by its rise from baseline
+    alone; missing where nothing bounds it. Without it the share of high grades would be that of the abnormal values.
+    """
+    rises = samples["analyte"].astype("string").eq("creatinine") & samples["baseline_si"].notna()
+    upper = samples["upper_si"].mask(rises & samples["upper_si"].isna(), np.inf)
+    filled = samples.assign(lower_si=samples["lower_si"].fillna(np.inf), upper_si=upper)
+    return grades.fillna(compute_grades(filled).clip(lower=1))
+
+
 def _below(value: np.ndarray, limit: np.ndarray | float) -> np.ndarray:
     return value < np.asarray(limit) * (1 - TOLERANCE)
 

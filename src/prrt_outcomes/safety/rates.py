@@ -15,18 +15,21 @@ HAEMATOLOGICAL = ("haemoglobin", "platelets", "leukocytes", "neutrophils", "lymp
 RENAL = ("creatinine", "egfr")
 HEPATIC = ("alt", "ast", "bilirubin")
 ORGAN_GROUPS = {"any_haematological": HAEMATOLOGICAL, "any_renal": RENAL, "any_hepatic": HEPATIC}
+NO_LIMIT = 0.5  # grade 0 or 1: no limit of the laboratory tells which
 GRADE_FLOORS = (1, 2, 3, 4)
 
 
 def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
     """Worst grade of each patient, period, analyte and phase.
 
-    `graded`: columns patient_id, period, analyte, phase, grade, baseline_grade.
+    `graded`: columns patient_id, period, analyte, phase, grade, grade_at_most, baseline_grade.
     Returns one row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
-    baseline_grade and worst_grade; samples without a grade do not count.
+    baseline_grade and worst_grade, 0.5 where it is 0 or 1; samples of which nothing is known do not count.
     """
-    after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade"].notna()]
-    after = after.assign(phase=after["phase"].astype("string"))
+    after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade_at_most"].notna()]
+    after = after.assign(
+        phase=after["phase"].astype("string"), grade=after["grade"].astype("Float64").fillna(NO_LIMIT)
+    )
     stacked = pd.concat([after, after.assign(phase="any")])
     keys = ["patient_id", "period", "analyte", "phase"]
     worst = stacked.groupby(keys, observed=True, as_index=False).agg(
@@ -39,9 +42,11 @@ def summarise_safety_grades(worst: pd.DataFrame) -> pd.DataFrame:
     """Count worst grades of the first period by analyte, phase and baseline grade.
 
     Returns columns of result table `safety_grades`; `total` is the number of patients with a graded sample of the
-    analyte in the phase. A baseline that was not graded is a row with an empty baseline_grade.
+    analyte in the phase. A baseline that was not graded is a row with an empty baseline_grade, a worst grade of 0 or 1
+    one with an empty worst_grade.
     """
     first = worst.loc[worst["period"].eq(1)]
+    first = first.assign(worst_grade=first["worst_grade"].mask(first["worst_grade"].eq(NO_LIMIT)))
     keys = ["analyte", "phase", "baseline_grade", "worst_grade"]
     table = first.groupby(keys, observed=True, dropna=False, as_index=False).agg(n=("patient_id", "size"))
     total = table.groupby(["analyte", "phase"], observed=True)["n"].transform("sum")
@@ -73,8 +78,9 @@ def summarise_safety_rates(
     for column in (WHOLE, *group_by):
         groups = grades.assign(group=compute_group(grades, column).astype("string"))
         for floor in GRADE_FLOORS:
+            told = groups[groups["worst_grade"].ne(NO_LIMIT)] if floor == 1 else groups
             table = (
-                groups.assign(hit=groups["worst_grade"].ge(floor).astype("int64"))
+                told.assign(hit=told["worst_grade"].ge(floor).astype("int64"))
                 .groupby(["analyte", "phase", "group"], observed=True)["hit"]
                 .agg(n="sum", total="size")
                 .reset_index()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.safety.grading import GRADED_ANALYTES, compute_grades
+from prrt_outcomes.safety.grading import GRADED_ANALYTES, bound_grades, compute_grades
 from prrt_outcomes.safety.rates import summarise_safety_grades, summarise_safety_rates, summarise_worst_grades
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
@@ -30,7 +30,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     labs, periods = tables["labs"], tables["treatment_periods"]
     if labs.empty:
-        return derive_skipped_tables("safety", OUTPUTS, "no laboratory values")
+        return derive_skipped_tables("safety", OUTPUTS, "there are no laboratory values")
     if periods.empty:
         return derive_skipped_tables("safety", OUTPUTS, "no cycles: laboratory values have no baseline")
     graded, losses = derive_lab_grades(labs, tables["patients"], periods, study)
@@ -74,7 +74,7 @@ def derive_lab_grades(
     phased = derive_phases(samples, periods, study)
     phased = _derive_grades(phased)
     has_term = phased["analyte"].isin(GRADED_ANALYTES)
-    ungraded = int((has_term & phased["grade"].isna()).sum())
+    ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"
     losses += [*unit_losses, *rate_losses]
     losses.append(
@@ -85,10 +85,12 @@ def derive_lab_grades(
 
 
 def _derive_grades(phased: pd.DataFrame) -> pd.DataFrame:
-    """Add `grade` and `baseline_grade`; a baseline itself is graded against the limits of the laboratory."""
+    """Add `grade`, `grade_at_most` and `baseline_grade`; a baseline itself is graded against the limits alone."""
     is_baseline = phased["phase"].eq("baseline")
-    grade = compute_grades(phased.assign(baseline_si=phased["baseline_si"].mask(is_baseline)))
+    samples = phased.assign(baseline_si=phased["baseline_si"].mask(is_baseline))
+    grade = compute_grades(samples)
     keys = ["patient_id", "analyte", "period"]
     known = pd.Series(grade[is_baseline].array, index=pd.MultiIndex.from_frame(phased.loc[is_baseline, keys]))
     baseline_grade = known.reindex(pd.MultiIndex.from_frame(phased[keys])).array
-    return phased.assign(grade=grade, baseline_grade=baseline_grade)
+    at_most = bound_grades(samples, grade)
+    return phased.assign(grade=grade, grade_at_most=at_most, baseline_grade=baseline_grade)

@@ -97,7 +97,7 @@ def test_every_row_that_cannot_be_graded_is_counted():
     table = labs(
         [
             ("a", "2010-04-01", "lymphocytes", 20, "%", 15, 40),
-            ("a", "2010-04-01", "platelets", 200, "10^9/L", None, 400),
+            ("a", "2010-04-01", "alt", 20, "U/L", None, None),
             ("a", "2013-04-01", "platelets", 200, "10^9/L", 150, 400),
             ("c", "2010-04-01", "platelets", 200, "10^9/L", 150, 400),
         ]
@@ -110,6 +110,38 @@ def test_every_row_that_cannot_be_graded_is_counted():
     assert lost["patient without a cycle"] == (3, 1)
     assert lost["unit not known for the analyte"] == (2, 1)
     assert lost["no grade: the laboratory gave no limit"] == (1, 1)
+
+
+def test_without_limits_values_that_are_not_high_grade_stay_in_the_denominator():
+    """Of two patients without limits, one has a platelet count of 60 (grade 2), one of 200 (grade 0 or 1)."""
+    table = labs(
+        [
+            ("a", "2010-04-01", "platelets", 60, "G/L", None, None),
+            ("b", "2011-02-01", "platelets", 200, "G/L", None, None),
+            ("a", "2010-02-20", "creatinine", 80, "umol/L", None, None),
+            ("a", "2010-04-01", "creatinine", 130, "umol/L", None, None),
+            ("b", "2010-12-20", "creatinine", 80, "umol/L", None, None),
+            ("b", "2011-02-01", "creatinine", 90, "umol/L", None, None),
+            ("b", "2011-02-01", "alt", 90, "U/L", None, None),
+        ]
+    )
+    inputs = {"patients": patients(), "labs": table, "treatment_periods": periods()}
+    analysis_set = conform_table("analysis_set", pd.DataFrame({"patient_id": ["a", "b"]}))
+    out = run(inputs | {"analysis_set": analysis_set}, STUDY)
+    rates = out["safety_rates"][out["safety_rates"]["group_by"].eq("all")]
+    rates = rates.set_index(["analyte", "phase", "grade_at_least"]).sort_index()
+    for analyte in ("platelets", "creatinine", "any_haematological", "any_renal"):
+        assert rates.loc[(analyte, "any", 2), ["n", "total"]].tolist() == [1, 2], analyte
+        assert rates.loc[(analyte, "any", 1), ["n", "total"]].tolist() == [1, 1], analyte
+    assert "alt" not in rates.index.get_level_values("analyte"), (
+        "nothing bounds a liver value without a limit"
+    )
+    grades = out["safety_grades"].astype({"analyte": "string"})
+    grades = grades[grades["analyte"].eq("platelets") & grades["phase"].eq("any")]
+    assert grades[["worst_grade", "n", "total"]].astype("string").fillna("").to_numpy().tolist() == [
+        ["2", "1", "2"],
+        ["", "1", "2"],
+    ]
 
 
 def test_worst_grades_and_rates_add_up():
@@ -150,7 +182,7 @@ def test_worst_grades_and_rates_add_up():
 
 
 @pytest.mark.parametrize(
-    ("empty", "reason"), [("labs", "no laboratory values"), ("treatment_periods", "no cycles")]
+    ("empty", "reason"), [("labs", "there are no laboratory values"), ("treatment_periods", "no cycles")]
 )
 def test_without_its_tables_the_stage_says_so(empty, reason):
     inputs = {

@@ -159,7 +159,9 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
             continue
         own = [*load_schema(tables[file]).names, *study.extra_columns]
         unused = sorted(columns - used[file])
-        free = [name for name in own if name not in {*used[file], *unused}]
+        sources = [s for name, listed in study.tables.items() if name == tables[file] for s in listed]
+        mapped = {ours for s in sources for ours in (*s.columns, *s.constants)}
+        free = [name for name in own if name not in {*used[file], *unused, *mapped}]
         near = {column: nearest_name(column, free) for column in unused}
         hints = [f"{ours} for {theirs}" for theirs, ours in near.items() if ours]
         if unused:

@@ -264,6 +264,10 @@ def test_a_misspelt_column_names_the_nearest(read_study):
     (told,) = result.problems
     assert (told.value, told.problem, told.row) == ("tumor_type", "1 column that nothing uses, left out", 1)
     assert told.expected.startswith("did you mean tumour_type for tumor_type?")
+    mapped = {"file": "patients.csv", "columns": {"tumour_type": "site"}}
+    files = {"patients": "patient_id,site,tumor_type\nP1,lung,x\nP2,lung,y\n", "follow_up": FOLLOW_UP}
+    (told,) = read_study(files, sources={"patients": mapped}).problems
+    assert "did you mean" not in told.expected, "tumour_type is read from another column"
 
 
 def test_a_column_that_is_there_twice_stops_nothing_unless_it_is_used(read_study):

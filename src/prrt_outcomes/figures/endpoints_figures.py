@@ -61,7 +61,7 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
          "under every definition of the run: median of all patients, and hazard ratio of the largest contrast of the "
          "first grouping."),
         ("sensitivity", "analysis", "sensitivity", "sensitivity analyses",
-         "under sensitivity analyses: the result if patients lost to follow-up had the worst, or the best, course."),
+         "under sensitivity analyses: other assumptions on censored patients and on dates known in part."),
     )  # fmt: skip
     for table, column, name, words, caption in kinds:
         for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):

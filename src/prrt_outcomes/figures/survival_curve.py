@@ -18,7 +18,7 @@ from prrt_outcomes.figures.curves import (
     risk_ticks,
 )
 from prrt_outcomes.figures.theme import FEW_COLOURS, UNKNOWN_COLOUR, FigureStyle, color_groups
-from prrt_outcomes.wording.numbers import format_interval, format_level, format_p_value
+from prrt_outcomes.wording.numbers import describe_condition, format_interval, format_level, format_p_value
 from prrt_outcomes.wording.terms import name_code, name_column, name_term
 
 
@@ -52,6 +52,8 @@ def plot_survival_curve(
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
         below += "competing events are censored here: read it with the cumulative incidence"
+    if condition := describe_condition(summary.get("conditional_from_months", ())):
+        below += f"; {condition}" if below else condition.capitalize()
     drawn = Curves(
         curve,
         risk_ticks(at_risk, float(curve["time_months"].max())),

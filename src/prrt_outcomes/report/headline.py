@@ -36,7 +36,7 @@ class Tile:
 def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     """Tiles in the order of the page; one whose table has no rows is left out."""
     tiles = [
-        _describe_patients(tables["km_summary"], study),
+        _describe_patients(tables, study),
         _describe_response(tables["response_rates"], study),
         _describe_primary_endpoint(tables, study),
         _compare_with_control(tables, study),
@@ -45,26 +45,31 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     return [tile for tile in tiles if tile is not None]
 
 
-def _describe_patients(summary: pd.DataFrame, study) -> Tile | None:
-    first = study.endpoints[0].name
+def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+    first, summary = study.endpoints[0].name, tables["km_summary"]
     whole = pick_rows(summary, endpoint=first, group_by="all").to_dict("records")
     if not whole:
         return None
-    row = whole[0]
-    parts = []
-    for group_by in study.analysis.group_by[:1]:
+    row, parts = whole[0], []
+    total = cite(row, "n", "km_summary", numbers.format_count)
+    grouped = study.analysis.group_by[:1]
+    if numbers.describe_condition([row["conditional_from_months"]]):  # its curve leaves patients out
+        every = pick_rows(tables["estimands"], endpoint=first)
+        for own in every[every["variant"].isna()].to_dict("records"):
+            total, grouped = cite(own, "n", "estimands", numbers.format_count), ()
+    for group_by in grouped:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
             name = name_code(group_by, str(part["group"]), inside=True)
             count = cite(part, "n", "km_summary", numbers.format_count)
             parts.append(say("{group} ({n})", group=name, n=count))
-    words = Markup("patient" if row["n"] == 1 else "patients")
+    words = Markup("patient" if total.text == "1" else "patients")
     if len(parts) > 1:
         name = inside_sentence(name_column(study.analysis.group_by[0]))
         words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
     follow = cite(row, "follow_up_months", "km_summary")
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
-    return Tile("Patients", cite(row, "n", "km_summary", numbers.format_count), words)
+    return Tile("Patients", total, words)
 
 
 def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
@@ -116,6 +121,8 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
         words += Markup(" (no events)")
     elif reach:
         words += say(" ({level} CI {ci})", level=level, ci=reach)
+    if condition := numbers.describe_condition([row["conditional_from_months"]]):
+        words += say(", {c}", c=condition)
     stones = pick_rows(tables["milestones"], endpoint=first, group_by="all").to_dict("records")
     parts = [
         say(

@@ -38,8 +38,8 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         row = found["cycles_per_patient"]
         text = say(
             "Patients had a median of {c} cycles (quartiles {q})",
-            c=number("cycles_per_patient", _format_cycles),
-            q=numbers.format_range(row["low"], row["high"], _format_cycles),
+            c=number("cycles_per_patient", numbers.format_short),
+            q=numbers.format_range(row["low"], row["high"], numbers.format_short),
         )
         if "cumulative_activity_gbq" in found:
             row = found["cumulative_activity_gbq"]
@@ -68,13 +68,10 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     return paragraphs, [page_table(title, "treatment_delivery", delivery, columns)]
 
 
-def _format_cycles(value: float) -> str:
-    """A number of cycles; a median or quartile may lie between two."""
-    return numbers.format_number(value, 0 if float(value).is_integer() else 1)
-
-
 def _show_delivery(row: dict) -> str:
-    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_number
+    if row["n"] == 0 and pd.isna(row["value"]):
+        return "not known"
+    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_short
     return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
@@ -90,13 +87,15 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         *col.texts({"Estimand": "sentence"}, lambda text: name_criteria(text, titles)),
         *col.counts({"Patients": "n", "Events": "events", "Competing": "competing_events"}),
     ]
-    note = "Variants of the sensitivity analyses stand in the file."
     plain = estimands[estimands["variant"].isna()]
+    note = "Variants of the sensitivity analyses stand in the file." if len(plain) < len(estimands) else ""
     shown += [page_table("Endpoints as estimands", "estimands", plain, columns, note, most_open=0)]
-    if has_rows(tables["estimand_comparison"]):
+    compared = tables["estimand_comparison"]
+    others = compared.loc[compared["variant"].notna(), "endpoint"]
+    if len(others):
         level = numbers.format_level(study.analysis.confidence.level)
-        name = "estimand_comparison"
-        shown.append(survival_table(name, tables[name], endpoint_titles(study), level))
+        rows = compared[compared["endpoint"].isin(others)]
+        shown.append(survival_table("estimand_comparison", rows, endpoint_titles(study), level))
     return _describe_scans(tables["scan_interval_test"]), shown
 
 

@@ -12,7 +12,13 @@ from prrt_outcomes.figures.figure import has_rows, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import endpoint_titles, name_column, name_endpoint, name_term
+from prrt_outcomes.wording.terms import (
+    endpoint_titles,
+    inside_sentence,
+    name_column,
+    name_endpoint,
+    name_term,
+)
 
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 SHARE = ("proportion", "proportion_low", "proportion_high")
@@ -174,7 +180,7 @@ def _is_test_only(row: dict) -> bool:
 
 
 def _compare_words(comparison: str) -> str:
-    return " against ".join(name_term(part).lower() for part in comparison.split(":"))
+    return " against ".join(inside_sentence(name_term(part)) for part in comparison.split(":"))
 
 
 def _contrast(rows: pd.DataFrame, name: str, level: str):

@@ -34,8 +34,9 @@ TITLES = {
     "estimand_comparison": "Other definitions of the endpoints",
 }
 NOTES = {
-    "km_summary": "NR: limit not reached. Where an event competes, it is censored here: no probability of the event.",
+    "km_summary": "NR: limit not reached.",
     "hazard_ratio_periods": "p by Holm over the groupings of an endpoint where all their hazard ratios are estimated.",
+    "rmst_difference": "No events: nobody in one of the groups has the event by the horizon.",
     "sensitivity": "Changed: patients whose time or event differs from the primary analysis.",
 }
 
@@ -111,13 +112,9 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     events, n = (cite(row, column, "km_summary", numbers.format_count) for column in ("events", "n"))
     follow = cite(row, "follow_up_months", "km_summary")
     after = say(" Median follow-up was {f} months.", f=follow) if follow.text else ""
-    if (row.get("conditional_from_months") or 0) > 0:
-        start = cite(row, "conditional_from_months", "km_summary")
-        after += say(
-            " Survival is conditional on no event in the first {m} months, when too few patients were under "
-            "observation.",
-            m=start,
-        )
+    if condition := numbers.describe_condition([row.get("conditional_from_months")]):
+        where = trace(condition, "km_summary", row)
+        after += say(" Survival is {c}, when too few patients were under observation.", c=where)
     reach = numbers.format_range(row.get("median_low"), row.get("median_high"))
     interval = f" ({level} CI {reach})" if reach else ""
     if pd.isna(row["median_months"]):
@@ -204,6 +201,10 @@ def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level:
     if name == "km_summary":
         horizons = sorted({f"{h:g}" for h in rows["rmst_horizon_months"].dropna()})
         note = (f"Restricted mean to {', '.join(horizons)} months. " if horizons else "") + note
+        condition = numbers.describe_condition(rows["conditional_from_months"])
+        note += f" Late entry: survival is {condition}." if condition else ""
+    if name != "cox" and rows["status"].astype("string").eq("competing_censored").any():
+        note += " Where an event competes, it is censored here: no probability of the event."
     title = TITLES[name].format(endpoint=name_endpoint(rows["endpoint"].iloc[0], titles))
     first = [] if name == "cox" else [col.endpoint(titles)]
     return page_table(title, name, rows, [*first, *_columns(level)[name]], note)

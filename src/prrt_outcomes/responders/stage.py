@@ -56,7 +56,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     if tables["responses"].empty or tables["treatment_periods"].empty:
         return derive_skipped_tables(
-            "responders", OUTPUTS, "no responses by scan: who responds when is not known"
+            "responders", OUTPUTS, "there are no responses by scan, so who responds when is not known"
         )
     study = fix_references(study, tables["analysis_set"])
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}

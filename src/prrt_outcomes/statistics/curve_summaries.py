@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -210,9 +210,11 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
 def compute_rmst_difference(
     first: KaplanMeier, second: KaplanMeier, horizon: float, confidence: float = 0.95
 ) -> Difference:
-    """Compute RMST of the first minus the second of two independent groups; ``too_few`` as `compute_rmst`.
+    """Compute RMST of the first minus the second of two independent groups; without an estimate as `compute_rmst`.
 
     Source: Uno, Claggett, Tian et al. 2014, Journal of Clinical Oncology 32:2380.
     """
     one, two = compute_rmst(first, horizon), compute_rmst(second, horizon)
-    return compute_difference((one.rmst, one.std_error), (two.rmst, two.std_error), confidence)
+    found = compute_difference((one.rmst, one.std_error), (two.rmst, two.std_error), confidence)
+    without = {one.status, two.status} - {"ok"}
+    return replace(found, status="no_events") if without == {"no_events"} else found

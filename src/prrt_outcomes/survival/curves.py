@@ -133,7 +133,8 @@ def _tabulate_milestones(curve: KaplanMeier, part: EndpointRows, settings: Analy
     months = np.asarray(settings.milestones_months, dtype=float)
     names = {"time": "time_months", "lower": "survival_low", "upper": "survival_high"}
     found = summarise_milestones(curve, months).rename(columns=names).drop(columns=["std_error", "at_risk"])
-    before = months < find_start(part)
+    start = find_start(part)
+    before = (months <= start) & (start > 0)
     numbers = ["survival", "survival_low", "survival_high"]
     found.loc[before, numbers] = np.nan
     at_risk = flag_at_risk(part.data, months)[0].sum(axis=1)

@@ -98,8 +98,9 @@ def list_analyses(
     analyses = [
         ("primary", rows, 0),
         ("censored_as_events", _as_events(rows, before), int(before.sum())),
-        ("early_censored_as_events", _as_events(rows, early), int(early.sum())),
     ]
+    if rows["end_date"].notna().any():  # else nobody knows who was censored early
+        analyses.append(("early_censored_as_events", _as_events(rows, early), int(early.sum())))
     dated = before & rows["origin_date"].notna()
     if dated.any() and pd.notna(cutoff):
         days = (cutoff - rows["origin_date"]).dt.days.astype("float64")

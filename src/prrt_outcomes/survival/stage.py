@@ -12,7 +12,7 @@ from prrt_outcomes.survival.competing_risks import name_causes, summarise_compet
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
 from prrt_outcomes.survival.effects import summarise_periods, summarise_subgroups
-from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_endpoint_rows
 from prrt_outcomes.survival.estimands import summarise_estimand_tables
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
@@ -100,9 +100,16 @@ def _summarise_endpoint(
 
 
 def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
-    """Patients that a comparison or a model leaves out because a group or covariate is not known."""
-    n = len(rows.frame)
+    """Patients whom curves, comparisons or models leave out: ended too early, or a group or covariate not known."""
+    n, start = len(rows.frame), find_start(rows)
     losses = []
+    if start > 0:
+        step, early = (
+            f"survival: {rows.endpoint}, curve of all patients",
+            int((rows.time_months <= start).sum()),
+        )
+        reason = f"ended before enough patients were under observation (month {start:.4g})"
+        losses.append(attrition_row("endpoints", "patients", step, reason, n, early))
     for group_by in settings.group_by:
         if group_by in rows.frame.columns:
             unknown = int(compute_group(rows.frame, group_by).eq(UNKNOWN).sum())

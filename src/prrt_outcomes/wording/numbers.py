@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -147,6 +148,20 @@ def describe_median_status(status: Any) -> str:
         return STATUS_WORDS["not_reached"]
     words = describe_status(status)
     return words if words.startswith(NOT_ESTIMABLE) else f"{NOT_ESTIMABLE} ({words})"
+
+
+def format_short(value: Any) -> str:
+    """`24`, `24.5`: a decimal only where there is one; empty for a missing number."""
+    return format_number(value).removesuffix(".0")
+
+
+def describe_condition(months: Iterable[Any]) -> str:
+    """`conditional on no event in the first 24 months`, of curves that begin late; nothing where all begin at 0."""
+    late = [float(m) for m in months if not is_missing(m) and m > 0]
+    if not late:
+        return ""
+    ends = dict.fromkeys(format_short(m) for m in (min(late), max(late)))
+    return f"conditional on no event in the first {' to '.join(ends)} months"
 
 
 def format_level(level: Any) -> str:

@@ -116,3 +116,5 @@ def test_rmst_difference_and_its_status():
     d = compute_rmst_difference(one, two, 5)
     assert d.difference == pytest.approx(compute_rmst(one, 5).rmst - compute_rmst(two, 5).rmst)
     assert compute_rmst_difference(one, two, 5.5).status == "too_few"
+    spared = fit_kaplan_meier(SurvivalData([6, 7, 8], [1, 1, 0]))
+    assert compute_rmst_difference(one, spared, 5).status == "no_events"

@@ -58,6 +58,12 @@ def test_survival_is_conditional_on_the_first_month_with_enough_at_risk(emptied)
     assert own["n_at_risk"].tolist() == [1, 4, 4]
 
 
+def test_where_the_curve_begins_survival_is_no_result(emptied):
+    settings = SETTINGS.model_copy(update={"milestones_months": (23,)})
+    tables = [t for name, t in summarise_curves(emptied, "arm", settings) if name == "milestones"]
+    assert tables[0][["status", "n_at_risk"]].to_numpy().tolist() == [["too_few", 3]]
+
+
 def test_groups_are_compared_from_the_same_month_on(emptied):
     row = summarise_rmst_differences(emptied, "arm", SETTINGS).iloc[0]
     # From 23 months on: 23 + 7 + 18 x 0.8 in arm a, 23 + 10 + 15 x 6 / 7 in arm b.

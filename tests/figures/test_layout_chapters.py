@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.control_curve import KnownControl, list_marks, plot_control_curve
-from prrt_outcomes.figures.control_forests import plot_control_forest
+from prrt_outcomes.figures.control_plots import (
+    KnownControl,
+    list_marks,
+    plot_control_curve,
+    plot_control_forest,
+)
 from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.figures.control_curve import plot_weighted_curves
-from prrt_outcomes.figures.control_forests import plot_all_estimates, plot_medians, plot_worst_cases
+from prrt_outcomes.figures.control_plots import (
+    plot_all_estimates,
+    plot_medians,
+    plot_weighted_curves,
+    plot_worst_cases,
+)
 from prrt_outcomes.figures.controls_figures import plot_overlap
 from prrt_outcomes.figures.endpoints_figures import pick_intervals, plot_scan_intervals
 from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, plot_subgroups

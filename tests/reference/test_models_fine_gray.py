@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.statistics.cumulative_incidence import fit_fine_gray
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.fine_gray import fit_fine_gray
 
 FOLDER = Path(__file__).parent / "r" / "models"
 NUMBERS = pd.read_csv(FOLDER / "crr.csv", comment="#")

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
-from prrt_outcomes.responders.curves import summarise_responder_curves
+from prrt_outcomes.responders.comparisons import (
+    Comparison,
+    compare_by_all_methods,
+    summarise_responder_curves,
+)
 from prrt_outcomes.responders.states import BINARY, NON_RESPONDER, RESPONDER, derive_onset_history
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows

@@ -8,5 +8,5 @@ __getattr__, __dir__ = expose(
     compute_group="grouping",
     derive_covariates="grouping",
     read_cohort="read",
-    summarise_baseline="baseline",
+    summarise_baseline="grouping",
 )

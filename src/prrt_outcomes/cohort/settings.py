@@ -8,12 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
-from prrt_outcomes.tables.codes import format_values
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import Field, format_values, load_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +110,8 @@ def _lacks_glyph(letter: str) -> bool:
 
 def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem]:
     """Find reference levels that nobody has, among the columns of typed `patients`; other checks find the rest."""
+    from prrt_outcomes.cohort.grouping import compute_group
+
     problems = []
     for name, level in study.analysis.reference.items():
         if name in patients:

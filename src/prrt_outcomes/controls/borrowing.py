@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc, gammaln, kl_div, logsumexp
 
 from prrt_outcomes.controls.control_results import comparison_row
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from prrt_outcomes.controls.reference_curves import ReferenceCurve
-    from prrt_outcomes.controls.two_samples import TwoSamples
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.controls.reference_curves import ReferenceCurve
+from prrt_outcomes.controls.two_samples import TwoSamples
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 SHOWN_DISCOUNT = 0.5
 DISCOUNTS = (0.1, 0.25, 0.5, 0.75, 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,11 @@ import pandas as pd
 from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.curve_summaries import Quantile, compute_quantile
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
+from prrt_outcomes.study.controls import Claim
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import Claim
-    from prrt_outcomes.study.model import Study
 
 RESPONSES = COMPOSITES | {
     "stable_or_minor": ("MR", "SD", "NON-CR/NON-PD"),

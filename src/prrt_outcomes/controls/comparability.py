@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls.control_results import Comparison
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.controls.vocabulary import (
     FIRST,
@@ -21,13 +22,9 @@ from prrt_outcomes.controls.vocabulary import (
     name_yes,
 )
 from prrt_outcomes.dates import resolve_partial_dates
-from prrt_outcomes.study.controls import PatientsControl
+from prrt_outcomes.study.controls import Description, PatientsControl
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_WEEK
-
-if TYPE_CHECKING:
-    from prrt_outcomes.controls.control_results import Comparison
-    from prrt_outcomes.study.controls import Description
-    from prrt_outcomes.study.model import Study
 
 COLUMNS = ("item", "cohort", "control_value", "verdict", "consequence")
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"

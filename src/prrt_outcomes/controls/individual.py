@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.controls.control_results import Comparison, ControlResults
-from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
+from prrt_outcomes.controls.control_results import NO_COMPARISON, Comparison, ControlResults, rate_published
 from prrt_outcomes.controls.reconstruction import (
     REFUSED,
     Reconstruction,
@@ -45,13 +44,9 @@ from prrt_outcomes.controls.weighting import (
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.study.controls import CurveControl, PatientsControl
-    from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.controls import CurveControl, PatientsControl
+from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 TARGET_PATIENTS = {
     "att": "patients as ours (ATT)",

@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
 from prrt_outcomes.controls.library import PublishedArm, load_library
 from prrt_outcomes.controls.two_samples import COHORT, CONTROL
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from prrt_outcomes.study.model import Study
 
 SERIES = "prrt"
 WHOLE = "all"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
-from prrt_outcomes.controls.control_results import Comparison, ControlResults, comparison_row
+from prrt_outcomes.controls.control_results import (
+    Comparison,
+    ControlResults,
+    comparison_row,
+    rate_published,
+    tabulate_power_published,
+)
 from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
-from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.reference_curves import (
     compare_with_published,
     cut_follow_up,
@@ -31,13 +36,9 @@ from prrt_outcomes.controls.weighted_comparison import tabulate_reference_curves
 from prrt_outcomes.controls.weighting import derive_targets, summarise_replicates
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.weights import compute_effective_sample_size, draw_weights
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import PublishedControl
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import PublishedControl
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 WEAK = "weak evidence: {}; read it with its comparability table"
 NOT_BALANCED = "the patients of a published arm are not known one by one, so nothing can be balanced"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from prrt_outcomes.controls.reference_curves import DigitisedCurve
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import CurveControl
+from prrt_outcomes.study.controls import CurveControl
 
 MAXIMUM_ROUNDS = 200
 FLAT_SHARE = 0.02

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,8 @@ from prrt_outcomes.statistics.one_sample import (
     compute_one_sample_logrank,
     fit_piecewise_exponential,
 )
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import CurveControl, PublishedControl
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.controls import CurveControl, PublishedControl
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 CURVE_TABLES = ("control_curves", "control_at_risk")
 CURVE_KEYS = ("control", "arm", "endpoint")

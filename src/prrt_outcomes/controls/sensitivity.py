@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.comparability import derive_endpoint_rules
-from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.controls.control_results import Comparison, comparison_row
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
 from prrt_outcomes.controls.vocabulary import name_criterion
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_e_value
+from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from prrt_outcomes.controls.control_results import Comparison
-    from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 COMMON_SHARE = 0.15
 RATIO_METHODS = ("rate_ratio", "cox")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
@@ -15,13 +13,10 @@ from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, tit
 from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.published import PublishedComparison
 from prrt_outcomes.controls.two_samples import select_cohort
-from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
+from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import Control
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INPUTS = (
     "endpoints", "analysis_set", "control_patients", "control_outcomes", "control_curves", "control_at_risk",

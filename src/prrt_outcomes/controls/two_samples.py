@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,10 @@ from prrt_outcomes.statistics.curve_summaries import (
 from prrt_outcomes.statistics.data import SurvivalData, compute_codes
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import ControlBase, PatientsControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import ControlBase, PatientsControl
 
 COHORT, CONTROL = "cohort", "control"
 SHORTEST_DAYS, SHORTEST_MONTHS = 0.5, 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,11 @@ from prrt_outcomes.controls.control_results import (
     ControlResults,
     comparison_row,
     join_frames,
+    rate_weighting,
     read_difference,
+    tabulate_power_two_samples,
 )
-from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
+from prrt_outcomes.controls.reference_curves import ReferenceCurve
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import (
     COHORT,
@@ -31,15 +33,10 @@ from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.statistics.standardisation import METHOD, fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.survival.curves import choose_ticks, fit_curve
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from prrt_outcomes.controls.reference_curves import ReferenceCurve
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import PatientsControl
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 NOT_BORROWED = ("ate", MATCHED)
 FEWEST = 10

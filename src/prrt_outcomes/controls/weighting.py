@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.two_samples import Weighting, count_loss
+from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, count_loss
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
 from prrt_outcomes.statistics.weights import compute_propensity_weights, draw_weights
-
-if TYPE_CHECKING:
-    from prrt_outcomes.controls.two_samples import TwoSamples
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
 
 ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
 STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_tumour_group
@@ -11,11 +9,9 @@ from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.origin import select_first_response
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.treatment.periods import RADIONUCLIDE_LEVELS
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 TIMED = {"duration_of_response": "dor", "pfs_first": "pfs", "pfs_retreatment": "pfs_retreatment"}
 PERIOD_COLUMNS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,7 @@ from prrt_outcomes.endpoints.derivation import HALF_DAY
 from prrt_outcomes.endpoints.origin import is_confirmed
 from prrt_outcomes.endpoints.sources import find_rule
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import Study
 
 KAPLAN_MEIER = "survival function by Kaplan-Meier, its median and values at the milestones"
 SIDE_COLUMNS = ("time_days", "event", "reason")

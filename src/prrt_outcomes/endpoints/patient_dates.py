@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,8 @@ import pandas as pd
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.treatment.periods import find_first_cycles
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 DATE_COLUMNS = {
     "cycles": ("cycle_date",),

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.baseline import summarise_baseline
+from prrt_outcomes.cohort.grouping import summarise_baseline
 from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set, derive_course
 from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
-from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
-from prrt_outcomes.endpoints.origin import check_columns
-from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
-from prrt_outcomes.endpoints.study_endpoints import (
+from prrt_outcomes.endpoints.derivation import (
     Derived,
     derive_study_dates,
     derive_study_endpoints,
     stack_frames,
 )
+from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
+from prrt_outcomes.endpoints.origin import check_columns
+from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 INPUTS = (
     "patients",

@@ -7,18 +7,16 @@ from textwrap import fill
 
 import pandas as pd
 
-from prrt_outcomes.figures.control_curve import (
+from prrt_outcomes.figures.control_plots import (
+    RATIOS,
     SIDES,
     KnownControl,
     list_marks,
-    plot_control_curve,
-    plot_weighted_curves,
-)
-from prrt_outcomes.figures.control_forests import (
-    RATIOS,
     plot_all_estimates,
+    plot_control_curve,
     plot_control_forest,
     plot_medians,
+    plot_weighted_curves,
     plot_worst_cases,
 )
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, convert_state_rows, derive_state_rows
+from prrt_outcomes.responders.states import (
+    NON_RESPONDER,
+    RESPONDER,
+    StateHistory,
+    convert_state_rows,
+    derive_state_rows,
+)
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
-
-if TYPE_CHECKING:
-    from prrt_outcomes.responders.states import StateHistory
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 BIAS = ("bias", "bias_low", "bias_high")
 LEVEL = 0.05

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from prrt_outcomes.responders.states import convert_state_rows, derive_state_rows
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_result import compute_quadratic_test
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.survival.cox_models import tabulate_ratio
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 KNOT_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 GRID = 41

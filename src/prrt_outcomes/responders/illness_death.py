@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from prrt_outcomes.responders.states import derive_state_rows
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from prrt_outcomes.responders.states import StateHistory
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.responders.states import StateHistory, derive_state_rows
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 STATES, AFTER_EVENT = ("without_response", "in_response", "progressed"), "after_event"
 

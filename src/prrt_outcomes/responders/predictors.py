@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 RESPONSE, EARLY = "response", "event_before_first_scan"
 

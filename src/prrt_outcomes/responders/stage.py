@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,24 +10,28 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.responders.bias import summarise_bias
-from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
-from prrt_outcomes.responders.curves import summarise_responder_curves
+from prrt_outcomes.responders.comparisons import (
+    Comparison,
+    compare_by_all_methods,
+    summarise_responder_curves,
+)
 from prrt_outcomes.responders.depth import summarise_depth
-from prrt_outcomes.responders.histories import CriterionHistories, derive_histories
 from prrt_outcomes.responders.illness_death import summarise_states
 from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
 from prrt_outcomes.responders.predictors import summarise_predictors
-from prrt_outcomes.responders.states import NON_RESPONDER, RESPONDER, compute_landmark_limit, compute_state_at
+from prrt_outcomes.responders.states import (
+    NON_RESPONDER,
+    RESPONDER,
+    CriterionHistories,
+    StateHistory,
+    compute_landmark_limit,
+    compute_state_at,
+    derive_histories,
+)
 from prrt_outcomes.statistics.weights import draw_weights
-from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.responders.states import StateHistory
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods")
 OUTPUTS = (

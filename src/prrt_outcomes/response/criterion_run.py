@@ -10,15 +10,16 @@ import pandas as pd
 from prrt_outcomes.response.best import REASONS, derive_best_responses, find_confirmations, find_counted
 from prrt_outcomes.response.codes import BASES, FOLLOW_UP, NON_TARGETS, PD, PR, RESPONSES, convert_to_category
 from prrt_outcomes.response.lesions import compute_sizes
-from prrt_outcomes.response.readers import (
-    ADJUDICATED,
-    LABORATORY,
-    choose_adjudicated_courses,
-    find_primary_reader,
-)
 from prrt_outcomes.response.reasons import format_days, format_reasons
 from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY, NEW_COUNTED, derive_scan_responses
-from prrt_outcomes.response.scans import Registry, derive_registry
+from prrt_outcomes.response.scans import (
+    ADJUDICATED,
+    LABORATORY,
+    Registry,
+    choose_adjudicated_courses,
+    derive_registry,
+    find_primary_reader,
+)
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
 from prrt_outcomes.tables.frames import conform_table, empty_table

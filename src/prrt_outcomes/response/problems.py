@@ -24,8 +24,8 @@ from prrt_outcomes.response.codes import (
 )
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
 from prrt_outcomes.response.lesions import fill_lesions
-from prrt_outcomes.response.readers import find_first_reader
 from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY
+from prrt_outcomes.response.scans import find_first_reader
 from prrt_outcomes.study.model import Study
 
 COLUMNS = ("patient_id", "period", "reader", "criterion", "assessment_date", "severity", "problem")

@@ -1,7 +1,8 @@
-"""Scans of each course; a course is a treatment period of a patient as one reader saw it."""
+"""Readers, and the scans of each course; a course is a treatment period of a patient as one reader saw it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,14 @@ from prrt_outcomes.response.codes import (
     convert_to_flags,
 )
 from prrt_outcomes.response.lesions import derive_lesions, find_structure_faults
-from prrt_outcomes.response.readers import list_readers
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.response import ResponseSettings
 
 LOCAL_THERAPIES = ("surgery", "liver_directed", "external_radiotherapy")
 _FROM_BEST_TO_WORST = ("none", "CR", "NE", "non_CR_non_PD", "PD")
+ADJUDICATED = "adjudicated"
+LABORATORY = "laboratory"
+DEFAULT_READER = "local"
 
 
 @dataclass(frozen=True)
@@ -231,3 +235,50 @@ def _list_reports(assessments: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return reports[reports["response"] >= 0]
+
+
+def list_readers(tables: Iterable[pd.DataFrame], settings: ResponseSettings) -> tuple[str, ...]:
+    """Readers of the tables in alphabetical order; the one that the study names is among them."""
+    found = {str(reader) for table in tables for reader in table["reader"].dropna().unique()}
+    named = {reader for reader in (settings.reader, settings.adjudicator) if reader is not None}
+    return tuple(sorted(found | named)) or (DEFAULT_READER,)
+
+
+def find_primary_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
+    """The reader whose responses are the study's: the adjudicated reading where the study names an adjudicator.
+
+    Parameters
+    ----------
+    readers : readers of `responses` or `best_responses`
+    settings : section `response` of the study
+
+    Notes
+    -----
+    Without a named reader it is `local`, else the only one, else the first in the alphabet (the stage says so).
+    """
+    if settings.adjudicator is not None:
+        return ADJUDICATED
+    return find_first_reader(readers, settings)
+
+
+def find_first_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
+    """The primary reader before adjudication."""
+    if settings.reader is not None:
+        return settings.reader
+    known = sorted(set(readers) - {ADJUDICATED, LABORATORY})
+    if not known or DEFAULT_READER in known:
+        return DEFAULT_READER
+    return known[0]
+
+
+def choose_adjudicated_courses(courses: pd.DataFrame, settings: ResponseSettings) -> np.ndarray:
+    """Courses whose reading stands after adjudication: the adjudicator's where he read the period, else the primary.
+
+    Parameters
+    ----------
+    courses : patient_id, period, reader, followed (has a scan after the first cycle); one row a course, by number
+    """
+    adjudicator = courses["reader"] == settings.adjudicator
+    read = (adjudicator & courses["followed"]).groupby([courses["patient_id"], courses["period"]])
+    primary = courses["reader"] == find_first_reader(courses["reader"].unique(), settings)
+    return np.flatnonzero(np.where(read.transform("any"), adjudicator, primary))

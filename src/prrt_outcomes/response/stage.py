@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.cohort.grouping import compute_group, derive_covariates, fix_references
-from prrt_outcomes.response.agreement import (
-    filter_disagreements,
-    pair_criteria,
-    pair_readers,
-    pair_reported,
-    summarise_concordance,
-)
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.response.criterion_run import (
     CriterionRun,
@@ -28,14 +20,17 @@ from prrt_outcomes.response.logistic import summarise_response_models
 from prrt_outcomes.response.problems import count_losses, list_warnings
 from prrt_outcomes.response.rates import (
     derive_baseline_columns,
+    filter_disagreements,
+    pair_criteria,
+    pair_readers,
+    pair_reported,
+    summarise_concordance,
     summarise_rate_differences,
     summarise_response_rates,
 )
-from prrt_outcomes.response.readers import DEFAULT_READER, find_first_reader, find_primary_reader
+from prrt_outcomes.response.scans import DEFAULT_READER, find_first_reader, find_primary_reader
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 INPUTS = ("patients", "therapies", "assessments", "lesions", "labs", "treatment_periods")
 OUTPUTS = (

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_YEAR
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 PHASES = ("before", "baseline", "treatment", "late")
 STEP = "safety: laboratory values"

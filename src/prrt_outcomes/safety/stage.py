@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.safety.grading import GRADED_ANALYTES, bound_grades, compute_grades
-from prrt_outcomes.safety.rates import summarise_safety_grades, summarise_safety_rates, summarise_worst_grades
+from prrt_outcomes.safety.grading import (
+    GRADED_ANALYTES,
+    bound_grades,
+    compute_grades,
+    summarise_safety_grades,
+    summarise_safety_rates,
+    summarise_worst_grades,
+)
 from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 INPUTS = ("patients", "labs", "treatment_periods", "analysis_set")
 OUTPUTS = ("lab_grades", "safety_grades", "safety_rates")

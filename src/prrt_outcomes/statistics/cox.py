@@ -30,12 +30,10 @@ from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,
     compute_score_residuals,
     derive_tied_events,
-    fit_newton,
-)
-from prrt_outcomes.statistics.separation import (
     find_estimable_columns,
     find_separated_columns,
     fit_monotone_limit,
+    fit_newton,
 )
 
 EVENTS_PER_PARAMETER = 10

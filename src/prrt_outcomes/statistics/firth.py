@@ -14,8 +14,11 @@ from prrt_outcomes.statistics.cox import derive_model
 from prrt_outcomes.statistics.cox_result import compute_ratio, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import ModelRows, compute_centre_and_scale, compute_risk_set_sums
-from prrt_outcomes.statistics.partial_likelihood import SMALLEST, compute_shifted_predictor
-from prrt_outcomes.statistics.separation import find_estimable_columns
+from prrt_outcomes.statistics.partial_likelihood import (
+    SMALLEST,
+    compute_shifted_predictor,
+    find_estimable_columns,
+)
 
 MAX_ITERATIONS = 60
 STEP_LIMIT = 2.0

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
-from prrt_outcomes.statistics.separation import find_estimable_columns
+from prrt_outcomes.statistics.partial_likelihood import find_estimable_columns
 from prrt_outcomes.statistics.weights import refit_in_blocks
 
 MELTED = 1e-8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,19 +15,17 @@ from prrt_outcomes.cohort.grouping import (
     list_levels,
     select_comparable,
 )
-from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test, fit_cumulative_incidence
-from prrt_outcomes.statistics.fine_gray import fit_fine_gray
+from prrt_outcomes.statistics.cumulative_incidence import (
+    CumulativeIncidence,
+    compute_gray_test,
+    fit_cumulative_incidence,
+    fit_fine_gray,
+)
 from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
-from prrt_outcomes.survival.endpoint_rows import select_known
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from prrt_outcomes.statistics.cumulative_incidence import CumulativeIncidence
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_known
 
 
 def name_causes(definition: EndpointDefinition) -> dict[int, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,12 @@ from prrt_outcomes.statistics.cox_diagnostics import (
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.cox_result import compute_ratio
+from prrt_outcomes.statistics.cox_result import CoxResult, compute_ratio
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.statistics.cox_result import CoxResult
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 RATIO_COLUMNS = {
     "n_events": "events",

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
-from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier, fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier, fit_reverse_kaplan_meier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
-from prrt_outcomes.survival.endpoint_rows import find_start, start_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, start_at
 
 TICK_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MAXIMUM_TICKS = 10

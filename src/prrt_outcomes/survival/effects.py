@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,9 @@ from prrt_outcomes.statistics.hazard_ratios import (
     summarise_subgroup_hazard_ratios,
 )
 from prrt_outcomes.statistics.logrank import compute_holm
+from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 
 def summarise_periods(

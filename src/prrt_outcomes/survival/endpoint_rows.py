@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,6 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group, derive_covariates
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.units import convert_days_to_months
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 ENOUGH = 5
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.curves import describe_median, fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.tables.frames import stack_tables
 from prrt_outcomes.units import convert_days_to_months
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.model import Study
 
 INTERVALS = {
     "time_to_response": "time_to_response_days",

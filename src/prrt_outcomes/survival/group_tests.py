@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,9 @@ from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.statistics.curve_summaries import UNKNOWN_DIFFERENCE, compute_rmst_difference
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
-from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.survival.endpoint_rows import find_start, select_known, start_at
-
-if TYPE_CHECKING:
-    from prrt_outcomes.statistics.risk_table import RiskTable
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_known, start_at
 
 TESTS: dict[str, dict] = {
     "logrank": {"weight": "logrank"},

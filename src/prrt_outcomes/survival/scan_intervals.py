@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import stack_tables
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 SCANS_SHOWN = 12
 

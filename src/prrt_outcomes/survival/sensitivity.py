@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
-from prrt_outcomes.endpoints.study_endpoints import ANY_PROGRESSION, VARIANT_WORDS
+from prrt_outcomes.endpoints.derivation import ANY_PROGRESSION, VARIANT_WORDS
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.turnbull import Turnbull, fit_turnbull
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.survival.estimands import compare_groups, list_groupings
 from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 from prrt_outcomes.units import convert_days_to_months
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.model import Study
 
 SENSITIVITY_OUTPUTS = ("sensitivity", "interval_censored_curve", "scan_intervals", "scan_interval_test")
 INFORMATIVE = (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_references
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import summarise_curves
@@ -17,13 +20,6 @@ from prrt_outcomes.survival.estimands import summarise_estimand_tables
 from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
 from prrt_outcomes.tables.frames import empty_table, stack_tables
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.study.model import Study
 
 INPUTS = ("endpoints", "analysis_set", "endpoint_variants", "estimands", "treatment_course", "responses")
 OUTPUTS = (

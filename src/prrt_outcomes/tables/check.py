@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from prrt_outcomes.tables.codes import MISSING_WORDS, advise_values, format_values, guess_code
 from prrt_outcomes.tables.parse import CellFaults, find_faults, list_cells
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import (
+    MISSING_WORDS,
+    Field,
+    advise_values,
+    format_values,
+    guess_code,
+    load_schema,
+)
 
 NO_CODE = "not in the list of codes"
 GROUP_COLUMNS = ("centre_id",)

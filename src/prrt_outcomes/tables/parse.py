@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem, shorten
-from prrt_outcomes.tables.codes import MISSING_WORDS, advise_values
 from prrt_outcomes.tables.frames import DTYPES
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
 
 LONGEST_VALUE = 60
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import derive_tumour_group
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
-from prrt_outcomes.treatment.delivery import list_observations, summarise_delivery
+from prrt_outcomes.treatment.delivery import derive_analogue_windows, list_observations, summarise_delivery
 from prrt_outcomes.treatment.eligibility import derive_eligibility
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
-from prrt_outcomes.treatment.windows import derive_analogue_windows
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
 
 INPUTS = ("patients", "cycles", "therapies", "labs")
 OUTPUTS = ("treatment_periods", "eligibility", "treatment_delivery")

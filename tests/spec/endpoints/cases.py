@@ -20,8 +20,7 @@ from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 from prrt_outcomes.response.best import find_confirmations
 from prrt_outcomes.response.codes import RESPONSES, convert_to_codes
-from prrt_outcomes.response.readers import find_primary_reader
-from prrt_outcomes.response.scans import filter_new_therapies
+from prrt_outcomes.response.scans import filter_new_therapies, find_primary_reader
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods

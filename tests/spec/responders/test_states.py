@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.responders.histories import derive_scans
 from prrt_outcomes.responders.states import (
     BINARY,
     compute_state_at,
     derive_binary_history,
     derive_group_history,
     derive_onset_history,
+    derive_scans,
     derive_state_rows,
 )
 from prrt_outcomes.response.best import find_confirmations, find_counted

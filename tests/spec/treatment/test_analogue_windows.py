@@ -5,7 +5,7 @@ import pytest
 
 from prrt_outcomes.study.model import TreatmentSettings
 from prrt_outcomes.tables.frames import conform_table
-from prrt_outcomes.treatment.windows import derive_analogue_windows
+from prrt_outcomes.treatment.delivery import derive_analogue_windows
 
 CASES = """
 kind          | start      | end        | state   | why

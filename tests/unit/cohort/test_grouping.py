@@ -1,9 +1,21 @@
 """Groups keep schema order, and what is not known is a level of its own."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.cohort.grouping import COLUMNS, compute_group, summarise_baseline
+from prrt_outcomes.tables.frames import conform_table
+
+SET = pd.DataFrame(
+    {
+        "patient_id": list("abcde"),
+        "age_years": [50.0, 60.0, 70.0, np.nan, 80.0],
+        "sex": pd.Categorical(["male", "female", "male", None, "male"], ["female", "male"], ordered=True),
+        "tumour_group": pd.Categorical(["gep", "gep", "lung", "gep", "lung"], ["gep", "lung"], ordered=True),
+        "ki67_percent": [np.nan] * 5,
+    }
+)
 
 
 def test_levels_stand_in_schema_order_and_unknown_last():
@@ -30,3 +42,48 @@ def test_the_whole_cohort_is_one_group():
 def test_a_column_that_is_not_there_is_an_error():
     with pytest.raises(KeyError):
         compute_group(pd.DataFrame({"x": [1]}), "y")
+
+
+def pick(table, **values):
+    for column, value in values.items():
+        table = table[table[column].eq(value)]
+    return table
+
+
+def test_levels_are_counted_and_empty_cells_are_unknown():
+    rows = pick(summarise_baseline(SET), term="sex", group_by="all")
+    assert list(zip(rows["level"], rows["n"], rows["total"], rows["proportion"], strict=True)) == [
+        ("female", 1, 5, 0.2),
+        ("male", 3, 5, 0.6),
+        ("unknown", 1, 5, 0.2),
+    ]
+
+
+def test_a_group_has_a_row_for_a_level_that_none_of_it_has():
+    rows = pick(summarise_baseline(SET), term="sex", group="lung")
+    assert rows.set_index("level")["n"].to_dict() == {"female": 0, "male": 2, "unknown": 0}
+
+
+def test_numbers_have_median_and_quartiles_of_those_who_have_them():
+    table = summarise_baseline(SET)
+    (row,) = pick(table, term="age_years", level="value", group_by="all").to_dict("records")
+    assert (row["n"], row["total"]) == (4, 5)
+    assert (row["median"], row["lower_quartile"], row["upper_quartile"]) == (65.0, 57.5, 72.5)
+    (row,) = pick(table, term="age_years", level="unknown", group="gep").to_dict("records")
+    assert (row["n"], row["total"]) == (1, 3)
+
+
+def test_a_term_that_nobody_has_is_left_out():
+    assert set(summarise_baseline(SET)["term"]) == {"age_years", "sex", "tumour_group"}
+
+
+def test_counts_add_up_to_the_patients_of_the_group():
+    table = summarise_baseline(SET)
+    sums = table.groupby(["term", "group_by", "group"])["n"].sum()
+    assert sums.eq(table.groupby(["term", "group_by", "group"])["total"].first()).all()
+
+
+def test_the_table_is_that_of_the_schema():
+    table = conform_table("baseline", summarise_baseline(SET))
+    assert list(table.columns) == list(COLUMNS)
+    assert len(conform_table("baseline", summarise_baseline(SET.iloc[:0]))) == 0

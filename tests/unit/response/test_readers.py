@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prrt_outcomes.response.readers import find_primary_reader
+from prrt_outcomes.response.scans import find_primary_reader
 from prrt_outcomes.response.stage import run
 from prrt_outcomes.study.response import ResponseSettings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
@@ -11,9 +10,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import nearest_name
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.sources import TableSource
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
 
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.sources import clean_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
 
 TWICE = "the column is there twice"
 

@@ -110,7 +110,8 @@ def draw_figures(chapter: str, study: Study, results: Path) -> None:
     unfinished.mkdir(parents=True)
     if chapter in CHAPTER_INPUTS:
         figures = draw_chapter(chapter, read_tables(CHAPTER_INPUTS[chapter], results), study)
-        save_figures(figures.values(), unfinished, study.figures.formats, study.figures.dpi)
+        one_by_one = (figures.pop(name) for name in list(figures))  # what is drawn leaves the memory
+        save_figures(one_by_one, unfinished, study.figures.formats, study.figures.dpi)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
 

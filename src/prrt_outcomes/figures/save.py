@@ -30,7 +30,7 @@ def save_figures(
 ) -> list[Path]:
     """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`.
 
-    `figures`: in the order of the page.
+    `figures`: in the order of the page; each is let go when it is drawn.
     `folder`: made where it is missing; figures of an earlier run that are no longer drawn are removed.
 
     The pictures written, in the order of the figures.
@@ -42,13 +42,14 @@ def save_figures(
     matplotlib.use("agg")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = list(figures)
     paths: list[Path] = []
+    entries: list[dict] = []
     with ThreadPoolExecutor(1) as pool:
         compressing: list[Future] = []
         for figure in figures:
             if len(compressing) > 1:  # no more than two sheets of pixels wait in memory
                 compressing.pop(0).result()
+            entries.append(figure.describe())
             paths += _save_figure(figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing)
         for unfinished in compressing:
             unfinished.result()
@@ -57,7 +58,7 @@ def save_figures(
         for old in folder.glob(f"*.{kind}"):
             if old not in keep:
                 old.unlink()
-    index = json.dumps([f.describe() for f in figures], indent=1, ensure_ascii=False)
+    index = json.dumps(entries, indent=1, ensure_ascii=False)
     (folder / INDEX).write_text(index + "\n", encoding="utf-8")
     return paths
 

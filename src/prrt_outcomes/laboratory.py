@@ -53,10 +53,11 @@ def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
     factors = pd.Series(
         {f"{name} {text}": f for name, table in SI_FACTORS.items() for text, f in table.items()}
     )
-    spelled = unit.astype("string").str.lower().str.replace(r"\s", "", regex=True)
+    codes, texts = pd.factorize(unit)
+    spelled = pd.Series(texts, dtype="string").str.lower().str.replace(r"\s", "", regex=True)
     for written, meant in SPELLINGS.items():
         spelled = spelled.str.replace(written, meant, regex=True)
-    keys = analyte.astype("string") + " " + spelled
+    keys = analyte.astype("string") + " " + spelled.reindex(codes).set_axis(unit.index)
     return keys.map(factors).astype("float64")
 
 

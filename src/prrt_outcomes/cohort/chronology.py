@@ -1,13 +1,12 @@
-"""Order of dates and the data cut-off: contradictions are listed, never repaired; later rows are left out and counted.
+"""The data cut-off and deaths without a date: later rows are left out and counted, faults listed, never repaired.
 
-A partial date contradicts another only where no day that it can mean would keep the order. A last contact, a death or
+A last contact, a death or
 a progression after the cut-off stays in `follow_up` and is censored at the cut-off by the endpoints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -16,83 +15,17 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.tables.parse import CellFaults, find_faults, list_cells
+from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
 
-
-@dataclass(frozen=True)
-class DateOrder:
-    """One rule: `column` of `table` does not lie ``before``, or not ``after``, a date of the same patient or row.
-
-    ``reference`` is a column of the same table, or a date of the patient: first_cycle, death, last_contact,
-    diagnosis, birth.
-    """
-
-    table: str
-    column: str
-    what: str
-    wrong: str
-    reference: str
-    severity: str = "error"
-
-
 DATED_ROWS = {
-    "cycles": ("cycle_date", "cycle"),
-    "therapies": ("start_date", "therapy"),
-    "assessments": ("assessment_date", "assessment"),
-    "lesions": ("assessment_date", "lesion measured"),
-    "labs": ("sample_date", "sample"),
-    "adverse_events": ("onset_date", "adverse event"),
+    "cycles": "cycle_date",
+    "therapies": "start_date",
+    "assessments": "assessment_date",
+    "lesions": "assessment_date",
+    "labs": "sample_date",
+    "adverse_events": "onset_date",
 }
-
-ORDERS = (
-    DateOrder("patients", "birth_year", "birth", "after", "first_cycle"),
-    DateOrder("patients", "diagnosis_date", "diagnosis", "after", "first_cycle"),
-    DateOrder("patients", "diagnosis_date", "diagnosis", "before", "birth"),
-    DateOrder("follow_up", "death_date", "death", "before", "first_cycle"),
-    DateOrder("follow_up", "last_contact_date", "last contact", "before", "first_cycle"),
-    DateOrder("follow_up", "progression_date", "progression", "before", "first_cycle"),
-    DateOrder("follow_up", "last_contact_date", "last contact", "after", "death"),
-    DateOrder("follow_up", "last_contact_date", "last contact", "before", "death", "warning"),
-    DateOrder("follow_up", "progression_date", "progression", "after", "death"),
-    DateOrder("follow_up", "progression_date", "progression", "after", "last_contact", "warning"),
-    DateOrder("therapies", "end_date", "end", "before", "start_date"),
-    DateOrder("adverse_events", "end_date", "end", "before", "onset_date"),
-    DateOrder("assessments", "assessment_date", "assessment", "before", "diagnosis", "warning"),
-    *(DateOrder(table, *row, "after", "death") for table, row in DATED_ROWS.items()),
-    *(DateOrder(table, *row, "after", "last_contact", "warning") for table, row in DATED_ROWS.items()),
-)
-
-WORDS = {
-    "first_cycle": "the first cycle", "last_contact": "the last contact", "start_date": "the start",
-    "onset_date": "the onset",
-}  # fmt: skip
-
-
-def check_order_of_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
-    """List the dates that contradict another date of the same patient or row."""
-    of_patient = _gather_patient_dates(tables)
-    faults: dict[str, list[CellFaults]] = {name: [] for name in tables}
-    ranges: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
-    for order in ORDERS:
-        if order.table not in tables:
-            continue
-        frame = tables[order.table]
-        if (order.table, order.column) not in ranges:
-            ranges[order.table, order.column] = compute_column_range(order.table, frame, order.column)
-        earliest, latest = ranges[order.table, order.column]
-        if order.reference in frame:
-            low, high = compute_column_range(order.table, frame, order.reference)
-        elif order.reference in of_patient:
-            days = (frame["patient_id"].map(dates) for dates in of_patient[order.reference])
-            low, high = (dates.to_numpy("datetime64[ns]") for dates in days)
-        else:
-            continue
-        is_wrong = latest < low if order.wrong == "before" else earliest > high
-        positions = np.flatnonzero(is_wrong)
-        if len(positions):
-            faults[order.table].append(_describe(order, frame, positions, low, high))
-    return faults
 
 
 def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -104,44 +37,6 @@ def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[
     text = frame[column].astype("string") if kind == "integer" else frame[column]
     earliest, latest = compute_date_range(text)
     return earliest.to_numpy("datetime64[ns]"), latest.to_numpy("datetime64[ns]")
-
-
-def _gather_patient_dates(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple[pd.Series, pd.Series]]:
-    """For each date of a patient the first and last day that it can mean, by patient."""
-    sources = {
-        "death": ("follow_up", "death_date"),
-        "last_contact": ("follow_up", "last_contact_date"),
-        "diagnosis": ("patients", "diagnosis_date"),
-        "birth": ("patients", "birth_year"),
-    }
-    dates = {
-        name: _by_patient(table, tables[table], column)
-        for name, (table, column) in sources.items()
-        if table in tables
-    }
-    if "cycles" in tables:
-        first = tables["cycles"].groupby("patient_id")["cycle_date"].min()
-        dates["first_cycle"] = (first, first)
-    return dates
-
-
-def _by_patient(table: str, frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
-    first = frame.dropna(subset="patient_id").drop_duplicates("patient_id")
-    earliest, latest = compute_column_range(table, first, column)
-    return pd.Series(earliest, index=first["patient_id"]), pd.Series(latest, index=first["patient_id"])
-
-
-def _describe(
-    order: DateOrder, frame: pd.DataFrame, positions: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> CellFaults:
-    limit = low if order.wrong == "before" else high
-    words = WORDS.get(order.reference, order.reference)
-    place = order.reference if order.reference in frame else words.removeprefix("the ")
-    days = pd.Series(limit[positions]).dt.strftime("%Y-%m-%d")
-    expected = [f"a date not {order.wrong} {day} ({place})" for day in days]
-    problem = f"{order.what} {order.wrong} {words}"
-    found = list_cells(frame[order.column], positions)
-    return CellFaults(order.column, positions, found, problem, expected, order.severity)
 
 
 SHOWN_DATES = 5
@@ -160,7 +55,7 @@ def filter_after_cutoff(
         return tables, _find_future_dates(tables), []
     kept, problems, attrition = dict(tables), [], []
     limit = np.datetime64(data_cutoff, "ns")
-    for name, (column, _) in DATED_ROWS.items():
+    for name, column in DATED_ROWS.items():
         if name not in tables:
             continue
         earliest, _ = compute_column_range(name, tables[name], column)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -24,9 +26,17 @@ TIMED_TYPES = ("date", "partial")
 
 @cache
 def load_rules() -> dict:
-    """The rules as they stand in `data_schema/plausibility.yaml`."""
+    """The rules of `data_schema/plausibility.yaml`, those of the order of two dates written out as expressions."""
     text = (find_home() / "data_schema" / "plausibility.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for rule in found["rules"]:
+        rule.setdefault("severity", "warning")
+        for word, sign, own, other in (("before", "<", "to", "from"), ("after", ">", "from", "to")):
+            if word in rule:
+                limit = f"{rule[word]}_{other}"
+                rule |= {"limit": limit, "when": f"{rule['column']}_{own} {sign} {limit}"}
+                rule["expected"] = f"a date not {word} "
+    return found
 
 
 def check_plausibility(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
@@ -38,11 +48,17 @@ def check_plausibility(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cel
     of_patient = _gather_of_patient(tables)
     for name, table in tables.items():
         rules = [rule for rule in load_rules()["rules"] if name in rule["tables"]]
-        frame = _derive_columns(name, table, of_patient) if rules else table
+        frame = _derive_columns(name, table, rules, of_patient) if rules else table
         for rule in rules:
             is_wrong = _find_rows(frame, rule).reindex(table.index)
-            words = (rule["problem"], rule["expected"], rule.get("severity", "warning"))
-            faults.setdefault(name, []).extend(find_faults(table, rule["column"], is_wrong, *words))
+            found = find_faults(
+                table, rule["column"], is_wrong, rule["problem"], rule["expected"], rule["severity"]
+            )
+            if "limit" in rule:
+                found = [
+                    replace(fault, expected=_list_limits(frame, rule, fault.positions)) for fault in found
+                ]
+            faults.setdefault(name, []).extend(found)
     return faults
 
 
@@ -72,6 +88,12 @@ def _find_rows(frame: pd.DataFrame, rule: dict) -> pd.Series:
     return own & is_told & (groups.cumsum() == 1)
 
 
+def _list_limits(frame: pd.DataFrame, rule: dict, positions: np.ndarray) -> list[str]:
+    """What is expected of each of some rows of the table: a date up to, or from, the limit."""
+    days = np.rint(frame.loc[positions, rule["limit"]].to_numpy(float) * DAYS_PER_YEAR).astype("int64")
+    return [f"{rule['expected']}{day}" for day in np.datetime64("1970-01-01") + days]
+
+
 def _evaluate(frame: pd.DataFrame, expression: str) -> pd.Series:
     """Rows for which an expression is surely true."""
     return _compute(frame, expression).astype("boolean").fillna(False).astype(bool)
@@ -86,25 +108,33 @@ def _compute(frame: pd.DataFrame, expression: str) -> pd.Series:
 
 def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """What is known of each patient: columns of `patients` and `follow_up`, and the first cycle."""
-    frames = []
+    frames, used = [], re.findall(r"\w+", repr(load_rules()))
     for name in OF_PATIENT:
         known = tables.get(name, empty_table(name)).dropna(subset="patient_id")
-        frames.append(_derive_years(name, known.drop_duplicates("patient_id")).set_index("patient_id"))
+        known = known.drop_duplicates("patient_id")
+        frames.append(_derive_years(name, known, used).set_index("patient_id"))
     cycles = tables.get("cycles", empty_table("cycles"))
     first = cycles.groupby("patient_id")["cycle_date"].min().rename("first_cycle")
     frame = pd.concat([*frames, first], axis=1)
-    return frame.assign(first_cycle_from=_convert_to_years(frame["first_cycle"]))
+    day = _convert_to_years(frame["first_cycle"])
+    return frame.assign(first_cycle_from=day, first_cycle_to=day)
 
 
-def _derive_columns(name: str, table: pd.DataFrame, of_patient: pd.DataFrame) -> pd.DataFrame:
-    """A table with all columns that its rules may use, in the order of time; the index tells the rows."""
-    frame = _derive_years(name, table)
+def _derive_columns(
+    name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
+) -> pd.DataFrame:
+    """The columns of a table that its rules use, in the order of time; the index tells the rows."""
+    own = [load_rules()[key].get(name) for key in ("columns", "lookups")]
+    time = [f"{DATED_ROWS[name]}_from"] if name in DATED_ROWS else []
+    used = {"patient_id", *time, *re.findall(r"\w+", repr([rules, own]))}
+    frame = _derive_years(name, table, used)
     if "patients" in (name, *(key.table for key in load_schema(name).foreign_keys)):
-        frame = frame.join(of_patient[of_patient.columns.difference(frame.columns)], on="patient_id")
+        others = [column for column in of_patient if column in used and column not in frame]
+        frame = frame.join(of_patient[others], on="patient_id")
     if name == "labs":
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
-    if name in DATED_ROWS:
-        frame = frame.sort_values(f"{DATED_ROWS[name][0]}_from", kind="stable")
+    if time:
+        frame = frame.sort_values(time, kind="stable")
     for code, values in load_rules()["lookups"].get(name, {}).items():
         known = pd.DataFrame.from_dict(values, orient="index").reindex(frame[code].astype(object))
         frame[known.columns] = known.to_numpy(float)
@@ -113,14 +143,16 @@ def _derive_columns(name: str, table: pd.DataFrame, of_patient: pd.DataFrame) ->
     return frame
 
 
-def _derive_years(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Add the first and last day that each date can mean, as years; codes become text."""
-    frame = table.astype({field.name: object for field in load_schema(name).fields if field.type == "code"})
-    for field in load_schema(name).fields:
-        if field.type in TIMED_TYPES:
+def _derive_years(name: str, table: pd.DataFrame, used: Container[str]) -> pd.DataFrame:
+    """The columns that are used, codes as text, and the first and last day that each date can mean, as years."""
+    fields = load_schema(name).fields
+    kept = [column for column in table if column in used]
+    frame = table[kept].astype({f.name: object for f in fields if f.type == "code" and f.name in kept})
+    for field in fields:
+        ends = [f"{field.name}_from", f"{field.name}_to"]
+        if (field.type in TIMED_TYPES or field.name == "birth_year") and any(end in used for end in ends):
             days = compute_column_range(name, table, field.name)
-            for end, day in zip(("from", "to"), days, strict=True):
-                frame[f"{field.name}_{end}"] = _convert_to_years(day)
+            frame[ends] = np.column_stack([_convert_to_years(day) for day in days])
     return frame
 
 

@@ -16,7 +16,6 @@ from prrt_outcomes.cohort.chronology import (
     censor_deaths_without_date,
     check_deaths_without_date,
     check_follow_up_after_cutoff,
-    check_order_of_dates,
     filter_after_cutoff,
 )
 from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
@@ -212,7 +211,7 @@ def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
     """References, order of dates and consistency of the tables that could be read."""
     frames = {name: table.frame for name, table in read.items() if len(table.frame)}
-    found = [check_references(frames), check_order_of_dates(frames), check_plausibility(frames)]
+    found = [check_references(frames), check_plausibility(frames)]
     if "follow_up" in frames:
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
         undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)

@@ -70,6 +70,7 @@ labs              | analyte == 'haemoglobin'                          | value = 
 labs              | one analyte == 'haemoglobin'                      | lower_limit = 12                     | an unusual limit in this unit
 labs              | one analyte == 'creatinine'                       | upper_limit = 1.2                    | an unusual limit in this unit
 labs              | one analyte == 'creatinine'                       | lower_limit = 150                    | above the upper limit
+labs              | patient_id == 'P3' and analyte == 'haemoglobin'   | value = 8.2; unit = sample_date.where(sample_date < '2014-06', 'mmol/L').where(sample_date > '2014-06', 'g/dL') | the number is like the other values
 control_outcomes  |                                                   | time = time / 30.44                  | half of the times are below 30 days
 control_outcomes  |                                                   | time = time * 24                     | half of the times are over 10 years
 control_outcomes  | one                                               | entry_time = 3000                    | entry not before the end of follow-up
@@ -228,5 +229,7 @@ def test_setting(check, settings, problem):
 
 def test_every_rule_has_a_mutant():
     told = [problem for *_, problem in cases()]
-    rules = load_rules()["rules"]
+    rules = [
+        rule for rule in load_rules()["rules"] if "limit" not in rule
+    ]  # the others: test_order_of_dates.py
     assert [r["problem"] for r in rules if not any(r["problem"].startswith(one) for one in told)] == []

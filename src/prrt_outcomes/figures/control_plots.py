@@ -8,6 +8,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.curves import (
     CURVE,
@@ -343,8 +344,6 @@ def plot_weighted_curves(
 
 def _mark_layers(marks: pd.DataFrame, group: str, end: float, style: FigureStyle) -> list:
     """Points of the published numbers with their intervals."""
-    import plotnine as p9
-
     if marks.empty:
         return []
     marks = marks.assign(group=group, part=as_parts([CURVE] * len(marks)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.control_plots import (
     RATIOS,
@@ -202,8 +203,6 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
 
     Dotted lines at 0.1 on both sides: a difference between them counts as balanced.
     """
-    import plotnine as p9
-
     names = list(dict.fromkeys(balance["covariate"].astype(str)))
     known = balance.dropna(subset=["smd"])
     weights = [w for w in SHAPES if w in set(known["weights"].astype(str))]
@@ -257,8 +256,6 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
 
     `overlap`: rows of `control_overlap` of one control and endpoint.
     """
-    import plotnine as p9
-
     kinds = list(dict.fromkeys(overlap["weights"].astype(str)))
     heads = {k: fill(name_term(k), 30 if len(kinds) < 4 else 16) for k in kinds}
     sign = overlap["group"].astype(str).map({"cohort": 1.0, "control": -1.0})

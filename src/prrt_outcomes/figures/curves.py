@@ -8,6 +8,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales
 from prrt_outcomes.wording.numbers import format_number
@@ -57,8 +58,6 @@ def plot_curves(curves: Curves, style: FigureStyle):
     The curves and the table are rows of one facet grid, panels are its columns. Bands are left out above five groups,
     where they would hide the curves.
     """
-    import plotnine as p9
-
     last = float(curves.ticks[-1])
     groups = list(curves.labels)
     panels = _panel_order(curves.steps)
@@ -107,8 +106,6 @@ def _step_layers(
     steps: pd.DataFrame, groups: Sequence[str], panels: Sequence[str], style: FigureStyle
 ) -> list:
     """The curves, and a tick at each time with censored patients."""
-    import plotnine as p9
-
     steps = _as_levels(steps, groups, panels, CURVE)
     step = p9.aes("time_months", "survival", color="group", linetype="group")
     layers = [p9.geom_step(steps, step, size=style.line)]
@@ -154,8 +151,6 @@ class RiskTable:
 
     def layers(self, style: FigureStyle) -> list:
         """Text of the table, and the room that both rows of the grid need."""
-        import plotnine as p9
-
         if not self.places:
             return [p9.geom_blank(pd.DataFrame({"y": [-0.02, 1.03], "part": CURVE}), p9.aes(y="y"))]
         parts = as_parts([CURVE, CURVE, TABLE, TABLE])
@@ -181,8 +176,6 @@ class RiskTable:
 
 
 def _facets(table: RiskTable, panels: Sequence[str], curve_lines: float) -> list:
-    import plotnine as p9
-
     if not table.places:
         return [p9.facet_wrap("panel", nrow=1)] if panels else []
     space = {"y": [curve_lines, table.lines], "x": [1] * max(1, len(panels))}
@@ -190,8 +183,6 @@ def _facets(table: RiskTable, panels: Sequence[str], curve_lines: float) -> list
 
 
 def _band_layers(curves: Curves, steps: pd.DataFrame, groups: Sequence[str], panels: Sequence[str]) -> list:
-    import plotnine as p9
-
     bands = curves.bands
     if bands is None:
         if len(groups) > MOST_BANDS or "survival_low" not in steps:

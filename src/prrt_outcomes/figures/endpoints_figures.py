@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
@@ -112,8 +113,6 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
     `intervals`: rows of `scan_intervals` of one grouping, as `pick_intervals` gives them.
     `test`: the row of `scan_interval_test` of that grouping, or none.
     """
-    import plotnine as p9
-
     group_by = str(intervals["group_by"].iloc[0])
     groups = list(dict.fromkeys(intervals["group"].astype(str)))
     rows = intervals.assign(group=pd.Categorical(intervals["group"].astype(str), groups))
@@ -200,8 +199,6 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
     At most 12 steps are drawn, the first ones; all are in the table. A step that does not continue the one before it
     (another table, another analysis) starts from its own count and is joined by no arrow.
     """
-    import plotnine as p9
-
     everything = list_flow(attrition)
     more = f"; the first {MOST_STEPS} of {len(everything)} steps" if len(everything) > MOST_STEPS else ""
     boxes, down = _lay_flow(everything[:MOST_STEPS])

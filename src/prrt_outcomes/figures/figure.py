@@ -62,3 +62,8 @@ def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tupl
     text = table[list(columns)].astype("string").fillna("")
     for key in text.drop_duplicates().itertuples(index=False, name=None):
         yield key, table[(text == list(key)).all(axis=1)]
+
+
+def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
+    """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
+    return not periods[["equality_p_adjusted", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)

@@ -8,6 +8,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.curves import MONTHS_APART
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
@@ -95,8 +96,6 @@ def plot_forest(forest: Forest, style: FigureStyle):
     Panels and columns of text are columns of one facet grid. An interval that leaves its axis ends in an arrow head;
     a row that cannot be estimated says why.
     """
-    import plotnine as p9
-
     series = {**(forest.series or {"": ("", FEW_COLOURS[0])})}
     texts = list_texts(forest)
     estimates = list_estimates(forest)
@@ -195,8 +194,6 @@ def list_estimates(forest: Forest) -> pd.DataFrame:
 
 def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style: FigureStyle, order) -> list:
     """Line at 1, intervals, points, arrow heads where an interval is cut, text, and the ends of each axis."""
-    import plotnine as p9
-
     ends, ones = [("names", TEXT_AT + 1), *((c, TEXT_AT) for c in order if not c.startswith("axis"))], []
     for place, axis in enumerate(forest.axes):
         column = f"axis {place}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.curves import label_months, month_ticks
 from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style
@@ -74,8 +75,6 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
 
     Raises ValueError when there is no sum to draw.
     """
-    import plotnine as p9
-
     sums = course.sums
     if sums.empty:
         raise ValueError("this patient has no target sum by this criterion and reader")

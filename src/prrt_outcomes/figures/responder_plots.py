@@ -6,6 +6,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.curves import (
     Curves,
@@ -96,8 +97,6 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
 
     Raises ValueError when there is a naive ratio but no landmark and no time-dependent one.
     """
-    import plotnine as p9
-
     known = ratios.dropna(subset=RATIO)
     known = known.assign(method=known["method"].astype(str))
     marks = known[known["method"].eq("landmark")].sort_values("landmark_months")
@@ -159,8 +158,6 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
     `states`: rows of `responder_states` of one endpoint and criterion.
     `means`: the same of `responder_state_means`; may be empty.
     """
-    import plotnine as p9
-
     wide = states.assign(state=states["state"].astype(str)).pivot_table(
         index="time_months", columns="state", values="probability"
     )
@@ -218,8 +215,6 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
 
     `depth`: rows of `responder_depth` of one endpoint and criterion.
     """
-    import plotnine as p9
-
     rows = depth.dropna(subset=["hazard_ratio"]).sort_values("change")
     first = rows.iloc[0]
     low, high = _ratio_ends(rows)

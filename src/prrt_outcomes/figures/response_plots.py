@@ -6,6 +6,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.curves import label_months, month_ticks
 from prrt_outcomes.figures.theme import (
@@ -45,8 +46,6 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
 
     A share under 5 per cent has no number in its bar; it is in the table.
     """
-    import plotnine as p9
-
     frame = rates.assign(group=rates["group"].astype(str), category=rates["category"].astype(str))
     order = frame[["group_by", "group", "total"]].drop_duplicates("group", ignore_index=True)
     order = order.loc[(order["group"] != "all").sort_values(kind="stable").index]
@@ -107,8 +106,6 @@ def _order_responses(responses: pd.Series) -> pd.Categorical:
 
 def _fill_responses(responses: pd.Series, name: str = ""):
     """Fill scale of `_order_responses`, with its title."""
-    import plotnine as p9
-
     codes = list(responses.cat.categories)
     return p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name=name)
 
@@ -121,8 +118,6 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
 
     Bars above +100 per cent are cut there and marked by a small cross.
     """
-    import plotnine as p9
-
     bars = changes.dropna(subset=["best_change"]).sort_values(
         ["best_change", "patient_id"], ascending=[False, True], kind="stable"
     )
@@ -201,8 +196,6 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
 
     Of more than 50 patients every k-th by length of follow-up is drawn; the subtitle says so.
     """
-    import plotnine as p9
-
     shown = pick_swimmers(courses)
     n, total = len(shown), len(courses)
     row_in = (0.125 if n > 25 else 0.16) * style.scale
@@ -254,8 +247,6 @@ def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyl
     `pairs`: rows of `response_concordance` of one pair of criteria.
     `names`: titles of the two criteria: rows, columns.
     """
-    import plotnine as p9
-
     filled = pairs[pairs["n"].fillna(0).gt(0)]
     seen = set(filled["response_a"].astype(str)) | set(filled["response_b"].astype(str))
     codes = [c for c in RESPONSE_COLOURS if c in seen] + sorted(seen - set(RESPONSE_COLOURS))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from textwrap import fill
 
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.figures.theme import (
@@ -21,10 +22,9 @@ from prrt_outcomes.figures.theme import (
     share_columns,
 )
 from prrt_outcomes.wording.numbers import format_percent
-from prrt_outcomes.wording.terms import name_code, spell_name
+from prrt_outcomes.wording.terms import name_code, phase_words
 
 SAFETY_INPUTS = ("safety_grades", "safety_rates")
-PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
 NO_LIMIT = -1  # no limit tells grade 0 from grade 1
 SEVERE = "Grade \u2265 3"
 
@@ -58,8 +58,6 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     `grades`: rows of `safety_grades` of one phase; the counts of all baseline grades are added.
     `rates`: rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed.
     """
-    import plotnine as p9
-
     names = list_analytes(grades)
     known = grades["worst_grade"].fillna(NO_LIMIT).astype(int)
     counted = grades.assign(analyte=grades["analyte"].astype(str), grade=known)
@@ -108,8 +106,6 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
 
     `grades`: rows of `safety_grades` of one phase.
     """
-    import plotnine as p9
-
     known = grades.dropna(subset=["baseline_grade", "worst_grade"])
     names = list_analytes(known)
     heads = {n: fill(name_code("analyte", n), 26) for n in names}
@@ -154,8 +150,3 @@ def list_analytes(grades: pd.DataFrame) -> list[str]:
     if isinstance(grades["analyte"].dtype, pd.CategoricalDtype):
         return [str(c) for c in grades["analyte"].cat.categories if str(c) in present]
     return list(dict.fromkeys(grades["analyte"].astype(str)))
-
-
-def phase_words(phase: str) -> str:
-    """`during treatment`, `late`, `at any time`."""
-    return PHASES.get(phase, spell_name(phase).lower())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_periods, plot_subgroups
 from prrt_outcomes.figures.survival_curve import plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, figure_style
@@ -143,11 +143,6 @@ def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
                 f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
             )
             yield Figure(f"periods_{endpoint}_{group_by}", plot, caption, ("hazard_ratio_periods",))
-
-
-def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
-    """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
-    return not periods[["equality_p_adjusted", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
 
 
 def time_title(endpoint: str, study) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import plotnine as p9
 
 FONT = "DejaVu Sans"
 INK = "#1A1A1A"
@@ -96,8 +97,6 @@ def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = No
 
     `height_in`, `width_in`: size of the figure; the width of the style where it is left out.
     """
-    import plotnine as p9
-
     small = p9.element_text(size=style.small, colour=INK)
     return p9.theme_classic(base_size=style.text, base_family=FONT) + p9.theme(
         text=p9.element_text(lineheight=1.1),
@@ -137,8 +136,6 @@ def dress(
 
     Titles of legends are left out unless `legend_title` is None.
     """
-    import plotnine as p9
-
     caption = "Synthetic data: simulated patients" if style.synthetic else None
     words = p9.labs(title=title, subtitle=subtitle or None, x=x, y=y, caption=caption)
     more = {k: v for k, v in ({"legend_title": p9.element_blank()} | more).items() if v is not None}
@@ -175,8 +172,6 @@ def group_scales(
     `colours`: colour of each level, as `color_groups` gives them.
     `fill`: whether the legend shows the fill.
     """
-    import plotnine as p9
-
     dashes = pick_linetypes(groups)
     same = {"breaks": list(groups), "labels": [labels[g] for g in groups], "name": title}
     colour = [colours[g] for g in groups]
@@ -194,8 +189,6 @@ def label_percent(breaks: Sequence[float]) -> list[str]:
 
 def label_tiles(tiles: pd.DataFrame, dark: pd.Series, size: float) -> list:
     """Text of the column `label`, white on dark tiles; no layer of text without rows."""
-    import plotnine as p9
-
     parts = ((tiles[dark], "white"), (tiles[~dark], INK))
     return [
         p9.geom_text(part, p9.aes(label="label"), size=size, color=colour)
@@ -212,8 +205,6 @@ def share_columns(widths: Sequence[float]) -> list:
 
     `widths`: relative widths of the columns; the x of text is `TEXT_X`, the facet variable is `column`.
     """
-    import plotnine as p9
-
     return [
         p9.facet_grid(
             ". ~ column",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from textwrap import fill
 
 import pandas as pd
+import plotnine as p9
 
 from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.figures.theme import (
@@ -20,22 +21,9 @@ from prrt_outcomes.figures.theme import (
     share_columns,
 )
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
-from prrt_outcomes.wording.terms import spell_name
+from prrt_outcomes.wording.terms import QUANTITIES, name_item
 
 TREATMENT_INPUTS = ("treatment_delivery",)
-QUANTITIES = ("_gbq", "_weeks", "cycles_per_patient")
-ITEM_WORDS = {
-    "cycle_interval_kept": "Interval between cycles within the window",
-    "cycle_interval_weeks": "Interval between cycles, weeks",
-    "long_acting_window_kept": "Long-acting analogue paused long enough",
-    "long_acting_window_unknown": "Long-acting analogue: not known",
-    "short_acting_window_kept": "Short-acting analogue paused long enough",
-    "short_acting_window_unknown": "Short-acting analogue: not known",
-    "amino_acids_given": "Amino acids given with the cycle", "amino_acids_unknown": "Amino acids: not known",
-    "several_radionuclides": "More than one radionuclide", "retreatment": "Retreated later",
-    "cycles_per_patient": "Cycles a patient", "cumulative_activity_gbq": "Cumulative activity, GBq",
-    "activity_per_cycle_gbq": "Activity a cycle, GBq",
-}  # fmt: skip
 
 
 def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
@@ -58,30 +46,11 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     ]
 
 
-def name_item(item: str) -> str:
-    """Words for an item of `treatment_delivery`."""
-    if item in ITEM_WORDS:
-        return ITEM_WORDS[item]
-    if item.startswith("eligibility_"):
-        for state in ("not_met", "met", "unknown"):
-            if item.endswith(f"_{state}"):
-                condition = item.removeprefix("eligibility_").removesuffix(f"_{state}")
-                return f"{spell_name(condition)}: {state.replace('_', ' ')}"
-    return spell_name(item)
-
-
-def is_share(item: str) -> bool:
-    """Whether an item is a share of cycles or patients (else a quantity with quartiles)."""
-    return not item.endswith(QUANTITIES)
-
-
 def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):
     """Draw every share of the whole cohort as a point with its interval.
 
     `delivery`: rows of `treatment_delivery` that are shares and belong to the whole cohort.
     """
-    import plotnine as p9
-
     columns = [SHARES, ""]
     items = list(delivery["item"].astype(str))
     labels = [fill(name_item(item), 40) for item in items]

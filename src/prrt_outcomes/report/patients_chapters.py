@@ -8,13 +8,20 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.figure import has_rows, pick_rows
-from prrt_outcomes.figures.safety_figures import phase_words
-from prrt_outcomes.figures.treatment_figures import is_share, name_item
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import endpoint_titles, inside_sentence, name_code, name_column, name_term
+from prrt_outcomes.wording.terms import (
+    endpoint_titles,
+    inside_sentence,
+    is_share,
+    name_code,
+    name_column,
+    name_item,
+    name_term,
+    phase_words,
+)
 
 ORGANS = {
     "any_haematological": "haematological toxicity",

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.figure import has_rows, iterate_groupings, pick_rows
-from prrt_outcomes.figures.survival_figures import is_proportional
+from prrt_outcomes.figures.figure import has_rows, is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.wording import numbers

@@ -40,7 +40,6 @@ def load_study(place: str | Path) -> Study:
     """
     from pydantic import ValidationError
 
-    from prrt_outcomes.study.load import describe_faults
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.study.yaml_file import read_yaml
 

@@ -183,3 +183,41 @@ def claim_titles(study) -> dict[str, str]:
         group = "" if c.group == "all" else f": {inside_sentence(name_term(c.group))}"
         titles[c.id] = c.title or words + group
     return titles
+
+
+PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
+QUANTITIES = ("_gbq", "_weeks", "cycles_per_patient")
+ITEM_WORDS = {
+    "cycle_interval_kept": "Interval between cycles within the window",
+    "cycle_interval_weeks": "Interval between cycles, weeks",
+    "long_acting_window_kept": "Long-acting analogue paused long enough",
+    "long_acting_window_unknown": "Long-acting analogue: not known",
+    "short_acting_window_kept": "Short-acting analogue paused long enough",
+    "short_acting_window_unknown": "Short-acting analogue: not known",
+    "amino_acids_given": "Amino acids given with the cycle", "amino_acids_unknown": "Amino acids: not known",
+    "several_radionuclides": "More than one radionuclide", "retreatment": "Retreated later",
+    "cycles_per_patient": "Cycles a patient", "cumulative_activity_gbq": "Cumulative activity, GBq",
+    "activity_per_cycle_gbq": "Activity a cycle, GBq",
+}  # fmt: skip
+
+
+def phase_words(phase: str) -> str:
+    """`during treatment`, `late`, `at any time`."""
+    return PHASES.get(phase, spell_name(phase).lower())
+
+
+def name_item(item: str) -> str:
+    """Words for an item of `treatment_delivery`."""
+    if item in ITEM_WORDS:
+        return ITEM_WORDS[item]
+    if item.startswith("eligibility_"):
+        for state in ("not_met", "met", "unknown"):
+            if item.endswith(f"_{state}"):
+                condition = item.removeprefix("eligibility_").removesuffix(f"_{state}")
+                return f"{spell_name(condition)}: {state.replace('_', ' ')}"
+    return spell_name(item)
+
+
+def is_share(item: str) -> bool:
+    """Whether an item is a share of cycles or patients (else a quantity with quartiles)."""
+    return not item.endswith(QUANTITIES)

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.controls.control_results import NO_COMPARISON, Comparison, ControlResults, rate_published
+from prrt_outcomes.controls.control_results import Comparison, ControlResults
+from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
 from prrt_outcomes.controls.reconstruction import (
     REFUSED,
     Reconstruction,

@@ -14,10 +14,9 @@ from prrt_outcomes.controls.control_results import (
     Comparison,
     ControlResults,
     comparison_row,
-    rate_published,
-    tabulate_power_published,
 )
 from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
+from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.reference_curves import (
     compare_with_published,
     cut_follow_up,

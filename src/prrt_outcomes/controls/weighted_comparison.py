@@ -12,10 +12,9 @@ from prrt_outcomes.controls.control_results import (
     ControlResults,
     comparison_row,
     join_frames,
-    rate_weighting,
     read_difference,
-    tabulate_power_two_samples,
 )
+from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
 from prrt_outcomes.controls.reference_curves import ReferenceCurve
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import (

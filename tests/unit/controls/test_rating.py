@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.control_results import tabulate_power_published, tabulate_power_two_samples
+from prrt_outcomes.controls.rating import tabulate_power_published, tabulate_power_two_samples
 from prrt_outcomes.controls.reference_curves import (
     ReferenceCurve,
     derive_reference_curves,

@@ -115,7 +115,7 @@ def _count_shares(values: pd.Series) -> Shares:
 
 
 class EndpointRules(NamedTuple):
-    """How our endpoint is measured: response criterion, origin, and whether it needs scans."""
+    """How our endpoint is measured: response criterion and origin, empty of reported times; whether it needs scans."""
 
     criterion: str
     origin: str
@@ -127,6 +127,9 @@ def derive_endpoint_rules(comparison: Comparison) -> EndpointRules:
     definition = comparison.definition
     criterion = definition.criterion or comparison.study.response.primary_criterion
     origin = str(getattr(definition.origin, "column", definition.origin))
+    reasons = comparison.tables["endpoints"].query("endpoint == @definition.name")["reason"].dropna()
+    if reasons.eq("reported").all():
+        criterion = origin = ""
     return EndpointRules(criterion, origin, definition.progression != "ignore")
 
 
@@ -214,7 +217,8 @@ def _criterion(control: Description, rules: EndpointRules) -> dict:
     theirs = control.criterion
     if not rules.needs_scans:
         return _rate("criterion", "", theirs, True, "") | NO_SCANS
-    same = name_criterion(theirs) == rules.criterion if theirs and theirs.lower() != UNKNOWN else None
+    known = theirs and theirs.lower() != UNKNOWN and rules.criterion
+    same = name_criterion(theirs) == rules.criterion if known else None
     words = "progression is called at another size: the same tumours have another time to progression"
     return _rate("criterion", rules.criterion, theirs, same, words)
 
@@ -238,7 +242,7 @@ def _origin(control: Description, rules: EndpointRules) -> dict:
         f"time starts at {theirs.replace('_', ' ')} there and at {ours.replace('_', ' ')} here: "
         "the time between the two counts for one side only"
     )
-    same = theirs == ours or {theirs, ours} <= STARTS if theirs else None
+    same = theirs == ours or {theirs, ours} <= STARTS if theirs and ours else None
     return _rate("origin", ours, theirs, same, words)
 
 

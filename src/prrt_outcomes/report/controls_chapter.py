@@ -12,6 +12,7 @@ from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
+    TERMS,
     claim_titles,
     control_titles,
     inside_sentence,
@@ -76,7 +77,7 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         words += say(
             "; comparability: of {n} items {d} {verb}",
             n=int(known.sum()),
-            d=trace(str(different), "control_comparability", row, "control"),
+            d=trace(str(different or "none"), "control_comparability", row, "control"),
             verb="differs" if different == 1 else "differ",
         )
         words += say(" and {u} cannot be compared", u=unknown) if unknown else Markup("")
@@ -159,7 +160,8 @@ def _estimate_table(controls: pd.DataFrame, level: str, titles: Mapping[str, str
 
 
 def _remark(row: dict) -> str:
-    parts = (as_text(row["assumption"]).replace("_", " "), col.describe_remark(row, "value"))
+    text = as_text(row["assumption"])
+    parts = (TERMS.get(text) or text.replace("_", " "), col.describe_remark(row, "value"))
     return "; ".join(part for part in parts if part)
 
 
@@ -199,7 +201,7 @@ def _balance_table(balance: pd.DataFrame, _level: str, titles: Mapping[str, str]
 def _quality_table(quality: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
     columns = [
         _control(titles),
-        *col.texts({"Measure": "measure"}, spell_name),
+        *col.texts({"Measure": "measure"}, name_term),
         *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
         *col.decimals({"Limit": "limit"}, 3),
         *col.texts({"Verdict": "verdict"}),

@@ -44,7 +44,8 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     if "cycles_per_patient" in found:
         row = found["cycles_per_patient"]
         text = say(
-            "Patients had a median of {c} cycles (quartiles {q})",
+            "Patients had a median of {c} {noun} (quartiles {q})",
+            noun="cycle" if row["value"] == 1 else "cycles",
             c=number("cycles_per_patient", numbers.format_short),
             q=numbers.format_range(row["low"], row["high"], numbers.format_short),
         )

@@ -34,6 +34,8 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "cox": "Cox model",
     "kaplan_meier": "Kaplan-Meier",
     "rmst": "Restricted mean",
+    "rmst_difference": "Difference of restricted means",
+    "median_control": "Median of the control",
     "robust_mixture": "Robust mixture prior",
     "e_value": "E-value",
     "none": "Unweighted",
@@ -68,6 +70,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "event_before_first_scan": "Event before the first scan",
     "ssa": "Somatostatin analogue",
 }
+PERSONS = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Mantel", "Simon", "Tarone")
 CLAIMED = {
     "objective": "Objective response",
     "objective_with_mr": "Objective or minor response",
@@ -145,8 +148,12 @@ def name_step(step: str, study) -> str:
 
 
 def inside_sentence(name: str) -> str:
-    """A label inside a sentence: small first letter, unless it is an abbreviation (`RECIST 1.1` stays)."""
-    return name if len(name) < 2 or not name[1].islower() else name[0].lower() + name[1:]
+    """A label inside a sentence: small first letter, unless it is an abbreviation or a name (`RECIST 1.1`, `Cox`)."""
+    return (
+        name
+        if name.startswith(PERSONS) or len(name) < 2 or not name[1].islower()
+        else name[0].lower() + name[1:]
+    )
 
 
 def name_endpoint(endpoint: str, titles: dict[str, str] | None = None) -> str:

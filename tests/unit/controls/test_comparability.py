@@ -1,10 +1,17 @@
 """The comparability table: same, different, unknown, and what the words of a publication mean."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.controls.comparability import EndpointRules, Profile, compare_descriptions
+from prrt_outcomes.controls.comparability import (
+    EndpointRules,
+    Profile,
+    compare_descriptions,
+    derive_endpoint_rules,
+)
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, load_library
 from prrt_outcomes.controls.vocabulary import (
     find_analogue,
@@ -15,6 +22,8 @@ from prrt_outcomes.controls.vocabulary import (
     name_yes,
 )
 from prrt_outcomes.study.controls import Description, LibraryControl
+from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
+from prrt_outcomes.study.response import ResponseSettings
 
 RULES = EndpointRules("recist_1_1", "first_cycle", needs_scans=True)
 ITEMS = [
@@ -168,3 +177,24 @@ def test_analogues_are_read_off_what_was_given():
     assert found["netter1_lu"] == found["netter1_octreotide"] == "yes"
     assert found["radiant4_placebo"] == "no"
     assert found["radiant4_everolimus"] == ""
+
+
+def test_of_reported_times_neither_criterion_nor_origin_is_known():
+    """The definition of the endpoint says first cycle and RECIST 1.1; whoever reported the times may not have."""
+    endpoints = pd.DataFrame({"endpoint": ["pfs"] * 3, "reason": ["reported", None, "reported"]})
+    definition = EndpointDefinition(name="pfs", preset="pfs", **PRESETS["pfs"])
+    comparison = SimpleNamespace(
+        definition=definition,
+        tables={"endpoints": endpoints},
+        study=SimpleNamespace(response=ResponseSettings()),
+    )
+    rules = derive_endpoint_rules(comparison)
+    assert rules == EndpointRules("", "", needs_scans=True)
+    found = card(Description(criterion="RECIST 1.1", origin="first cycle"), rules=rules)
+    for item in ("criterion", "origin"):
+        assert found[item].verdict == "unknown"
+    derived = endpoints.assign(reason=["reported", "progression", "death"])
+    assert (
+        derive_endpoint_rules(SimpleNamespace(**vars(comparison) | {"tables": {"endpoints": derived}}))
+        == RULES
+    )

@@ -75,12 +75,12 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         different = int(verdicts[known].eq("different").sum())
         unknown = int(verdicts[known].eq("unknown").sum())
         words += say(
-            "; comparability: of {n} items {d} {verb}",
+            "; comparability: {d} of {n} items {verb}",
             n=int(known.sum()),
             d=trace(str(different or "none"), "control_comparability", row, "control"),
             verb="differs" if different == 1 else "differ",
         )
-        words += say(" and {u} cannot be compared", u=unknown) if unknown else Markup("")
+        words += say(", {u} cannot be compared", u=unknown) if unknown else Markup("")
     of_estimate = {
         "control": row["control"],
         "endpoint": row["endpoint"],
@@ -225,4 +225,4 @@ def _claim_table(claims: pd.DataFrame, level: str, titles: Mapping[str, str]) ->
         Column(f"Here ({level} CI)", show_observed),
         *col.texts({"Verdict": "verdict"}),
     ]
-    return page_table("Published figures held against this cohort", "claims", claims, columns)
+    return page_table("Published values compared with this cohort", "claims", claims, columns)

@@ -44,13 +44,13 @@ def methods_treatment(study) -> tuple[str, ...]:
 
 
 def methods_response(study) -> tuple[str, ...]:
-    """How response was judged."""
+    """How response was assessed."""
     settings = study.response
     criteria = "; ".join(
         f"{name_term(c)} ({CITATIONS[c]})" if c in CITATIONS else name_term(c) for c in settings.criteria
     )
     return (
-        f"Response was judged by {criteria}. The baseline scan lies at most {settings.baseline_days} days before the "
+        f"Response was assessed by {criteria}. The baseline scan lies at most {settings.baseline_days} days before the "
         f"first cycle; stable disease lasts at least {settings.minimum_stable_days} days; a response is confirmed by "
         f"a second one at least {settings.confirmation_days} days later. The rates quoted are {settings.primary_rate}.",
         "Every treated patient is in the denominator: a patient without an evaluable scan after baseline counts as "

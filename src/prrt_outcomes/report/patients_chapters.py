@@ -96,7 +96,7 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         *col.counts({"Patients": "n", "Events": "events", "Competing": "competing_events"}),
     ]
     plain = estimands[estimands["variant"].isna()]
-    note = "Variants of the sensitivity analyses stand in the file." if len(plain) < len(estimands) else ""
+    note = "Variants of the sensitivity analyses are in the file." if len(plain) < len(estimands) else ""
     shown += [page_table("Endpoints as estimands", "estimands", plain, columns, note, most_open=0)]
     compared = tables["estimand_comparison"]
     others = compared.loc[compared["variant"].notna(), "endpoint"]

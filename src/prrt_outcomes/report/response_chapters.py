@@ -25,10 +25,11 @@ SHARE = ("proportion", "proportion_low", "proportion_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), col.code("Group", "group_by", "group")]
 EXPLANATION = (
-    "A patient must live long enough without progression to be seen as a responder: until then nothing could go wrong "
-    "for the responders, by definition. Counting from the first cycle credits them with that time, so responders look "
-    "better even if response changed nothing. A landmark (start later, with those still at risk) or a response that "
-    "begins only on the day it was seen (Mantel-Byar, time-dependent Cox) does not."
+    "A responder is by definition free of the event until the day of the response (guarantee time). If time is "
+    "counted from the first cycle, this period is credited to responders, who then appear to live longer even if "
+    "response has no effect. Two analyses avoid this: the landmark analysis, which starts later with the patients "
+    "still at risk, and those in which response begins on the day it was seen (Mantel-Byar test, time-dependent Cox "
+    "model)."
 )
 
 
@@ -197,7 +198,7 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
 
     return say(
         "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
-        "the day it was seen, and {naive} by the naive count.",
+        "the day it was seen, and {naive} in the naive analysis.",
         name=name,
         td=ratio("time_dependent_cox"),
         naive=ratio("naive"),
@@ -211,19 +212,20 @@ def _describe_bias(row: dict, titles: dict[str, str], level: str):
     if pd.notna(row["bias"]):
         low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
         factor = numbers.format_ratio(math.exp(row["bias"]))
-        words = "for no reason but the time that a responder had to live through first"
         text = say(
-            "{name}: the naive count multiplies the hazard ratio by {factor} ({level} CI {reach}){why}. ",
+            "{name}: guarantee time alone multiplies the hazard ratio of the naive analysis by {factor} ({level} CI "
+            "{reach}). ",
             name=name,
-            why="" if factor == "1.00" else f" {words}",
             factor=trace(factor, "responder_bias", row),
             level=level,
             reach=numbers.format_range(low, high, numbers.format_ratio),
         )
-        name = "By the response times of this study"
+        name = "In"
+    else:
+        name = f"{name}: in"
     return text + say(
-        "{name}: had response done nothing, the naive test would still have claimed a difference in {naive} of {n} "
-        "simulated cohorts; the Mantel-Byar test, which does not count that time, in {mb} (5% are expected by chance).",
+        "{name} {n} simulated cohorts with the response times of this study and no effect of response, the naive test "
+        "found a difference in {naive}, the Mantel-Byar test in {mb} (5% are expected by chance).",
         name=name,
         naive=cite(row, "null_naive_rejected", "responder_bias", numbers.format_percent),
         n=numbers.format_count(row["null_simulations"]),

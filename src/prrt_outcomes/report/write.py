@@ -150,7 +150,7 @@ def attrition_table(attrition: pd.DataFrame, study) -> PageTable:
         *col.texts({"Unit": "unit"}),
         *col.counts({"Before": "n_before", "Lost": "n_lost", "After": "n_after"}),
     ]
-    note = "Steps that lost nothing are left out here and stand in the file."
+    note = "Steps that lost nothing are left out here; they are in the file."
     return page_table("Losses", "attrition", lost, columns, note)
 
 

@@ -40,6 +40,6 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
     filled = tables(control_comparability=cards, control_verdicts=[verdict])
     row = {"control": "second", "endpoint": "pfs", "weights": "none"}
     assert plain(describe_worth(filled, row)) == (
-        "; comparability: of 4 items 2 differ and 1 cannot be compared; weak evidence: x"
+        "; comparability: 2 of 4 items differ, 1 cannot be compared; weak evidence: x"
     )
     assert plain(describe_worth(tables(), row)) == ""

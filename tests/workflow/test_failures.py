@@ -50,6 +50,17 @@ def test_bad_data_is_status_1_with_every_problem_and_no_output(project, tmp_path
     assert results_of(tmp_path / "out") == {"problems.csv"}
 
 
+def test_a_file_that_is_absent_is_a_problem_among_the_others(project, tmp_path):
+    data = project.study("tiny") / "data"
+    edit(data / "patients.csv", "T03,", "T02,")
+    (data / "reported_outcomes.csv").unlink()
+    done = project.call("run", "studies/tiny", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    words = said(done)
+    for part in ("reported_outcomes.csv", "the file does not exist", "T02"):
+        assert part in words
+
+
 def test_old_results_are_called_old(project):
     edit(project.study("tiny") / "data" / "patients.csv", "T03,", "T02,")
     done = project.call("run", "studies/tiny")

@@ -64,7 +64,12 @@ def relative(path):
 
 
 STUDY_PATH = relative(STUDY_FILE)
-DATA_FILES = [relative(path) for path in list_data_files(STUDY, STUDY_FILE)]
+# A file that is absent is told by the cohort, with all other problems.
+DATA_FILES = [
+    relative(path)
+    for path in list_data_files(STUDY, STUDY_FILE)
+    if path.is_file()
+]
 
 
 def settings(*keys):

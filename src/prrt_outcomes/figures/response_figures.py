@@ -86,7 +86,7 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
     criterion = study.response.primary_criterion
     rows = pick_rows(_primary_rates(tables["response_model"], study), criterion=criterion)
     rows = rows[~rows["model"].astype(str).str.endswith("_firth")]
-    if len(rows):
+    if rows["odds_ratio"].notna().any():
         named = criterion_title(criterion, definitions)
         title = f"Objective response by {named}"
         sizes = {"n": "n_model", "events": "events_model", "n_level": "n", "events_level": "events"}

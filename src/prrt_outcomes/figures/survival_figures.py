@@ -102,7 +102,7 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
 def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
     cox, style = tables["cox"], figure_style(study)
     rows = cox[cox["model"].isin(list(ESTIMATE_COLOURS))]
-    if len(rows) and endpoint in grouped_endpoints(study):
+    if rows["hazard_ratio"].notna().any() and endpoint in grouped_endpoints(study):
         caption = (
             f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis, and events/patients of "
             "each level and model. An arrow: the interval continues beyond the axis."

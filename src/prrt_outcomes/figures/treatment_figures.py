@@ -28,7 +28,8 @@ TREATMENT_INPUTS = ("treatment_delivery",)
 
 def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `delivery`: cycles, windows and amino acids; and `eligibility`: conditions not met."""
-    delivery, style = pick_rows(tables["treatment_delivery"], group_by="all"), figure_style(study)
+    delivery = drop_unknown_conditions(pick_rows(tables["treatment_delivery"], group_by="all"))
+    style = figure_style(study)
     items = delivery["item"].astype(str)
     shares = ~items.str.endswith(QUANTITIES) & delivery["value"].notna()
     eligible = items.str.startswith("eligibility_")
@@ -37,13 +38,23 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
         ("delivery", shares & ~eligible, "Delivery of treatment",
          "Share of cycles and patients in whom the regimen was kept, with exact intervals."),
         ("eligibility", shares & refused, "Conditions of eligibility that were not met",
-         "Share of patients who did not meet a condition of the guidance at baseline, with exact intervals."),
+         "Share of all patients, known or not, who did not meet a condition of the guidance at baseline."),
     )  # fmt: skip
     return [
         Figure(name, plot_delivery(delivery[rows], style, title), caption, TREATMENT_INPUTS)
         for name, rows, title, caption in wanted
         if rows.any()
     ]
+
+
+def drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `treatment_delivery` without shares met and not met of a condition of which nothing is known."""
+    items = delivery["item"].astype(str)
+    conditions = items.where(items.str.startswith("eligibility_")).str.replace(
+        "_(not_met|met|unknown)$", "", regex=True
+    )
+    nothing = conditions[items.str.endswith("_unknown") & delivery["value"].eq(1)].dropna()
+    return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]
 
 
 def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):
@@ -77,8 +88,7 @@ def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):
             style,
             lines * style.row_in + 1.0 * style.scale,
             title=title,
-            subtitle="Share of cycles or patients for whom it is known, with exact "
-            f"{format_level(style.level)} intervals",
+            subtitle=f"Share of cycles or patients, with exact {format_level(style.level)} intervals",
             panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
         )
         + share_columns([3.2, 1.6])

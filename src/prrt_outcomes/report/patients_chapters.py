@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.figure import has_rows, pick_rows
+from prrt_outcomes.figures.treatment_figures import drop_unknown_conditions
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
@@ -32,7 +33,7 @@ ORGANS = {
 
 def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter; results by group stand in the file."""
-    delivery = pick_rows(tables["treatment_delivery"], group_by="all")
+    delivery = drop_unknown_conditions(pick_rows(tables["treatment_delivery"], group_by="all"))
     if not has_rows(delivery):
         return [], []
     found = {str(r["item"]): r for r in delivery.to_dict("records") if pd.notna(r["value"])}
@@ -59,7 +60,7 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         paragraphs.append(text + ".")
     if "cycle_interval_kept" in found:
         text = say(
-            "The interval between cycles lay within the window of the regimen in {p} of intervals",
+            "{p} of the intervals between cycles lay within the window of the regimen",
             p=number("cycle_interval_kept", numbers.format_percent),
         )
         if "retreatment" in found:

@@ -40,7 +40,7 @@ def compute_intervals(
         row = fit_cox(SurvivalData(time, event, cluster=cluster), group).table.iloc[0]
         intervals[name] = (row["lower"], row["upper"])
     if slow:
-        row = fit_firth_cox(SurvivalData(time, event), group).table.iloc[0]
+        row = fit_firth_cox(SurvivalData(time, event), group).iloc[0]
         intervals["Firth, profile likelihood"] = (row["lower"], row["upper"])
         weights = rng.multinomial(scenario.n, np.full(scenario.n, 1 / scenario.n), size=REPLICATES)
         found = bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), group, weights)[:, 0]

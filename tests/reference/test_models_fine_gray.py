@@ -41,8 +41,8 @@ def fit(model):
 def test_fit_equals_crr(model, agree):
     ours = fit(model)
     quantities = {
-        "coefficient": ours.table["coefficient"].to_numpy(),
-        "std_error": ours.table["std_error"].to_numpy(),
+        "coefficient": ours["coefficient"].to_numpy(),
+        "std_error": ours["std_error"].to_numpy(),
     }
     for quantity, values in quantities.items():
         rows = NUMBERS[(NUMBERS["model"] == model) & (NUMBERS["quantity"] == quantity)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER, STATUS_ORDER
+from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER
 from prrt_outcomes.statistics.cox_result import format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
@@ -163,18 +163,6 @@ def _covariance(n, d2, before, after, slope, path, ratio, d1, total) -> NDArray:
 
 
 @dataclass(frozen=True)
-class FineGrayResult:
-    """A fitted subdistribution-hazard model.
-
-    status : ``ok``, ``few_events``, ``separation``, ``not_estimable`` or ``no_events``, as `CoxResult.status`
-    table : one row a coefficient, as `format_coefficient_table`; hazard_ratio is of the subdistribution
-    """
-
-    status: str
-    table: pd.DataFrame
-
-
-@dataclass(frozen=True)
 class _Rows:
     """Rows in order of time.
 
@@ -200,19 +188,22 @@ def fit_fine_gray(
     references: Mapping[str, object] | None = None,
     cause: int = 1,
     confidence: float = 0.95,
-) -> FineGrayResult:
+) -> pd.DataFrame:
     """Fit the subdistribution hazard of one cause (event code); every other code above 0 competes.
 
     `covariates`, `references` and `confidence` as `fit_cox`. ValueError for entry, weights, strata or
     clusters, for which the model is not defined here.
+
+    Returns one row a coefficient, as `format_coefficient_table`; hazard_ratio is of the subdistribution; status as
+    `CoxResult.status`.
 
     Those with a competing event at s stay at risk with weight G(t-)/G(s-), G the Kaplan-Meier curve of
     censoring of all rows, with events at t still at risk at t; Breslow ties. The cause-specific hazard is
     plain `fit_cox` with the event of interest. Sources: Fine and Gray 1999, JASA 94:496; cmprsk 2.2 crr.
 
     >>> fit = fit_fine_gray(SurvivalData([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 1, 2]), [[0], [1], [1], [0], [1], [0]])
-    >>> fit.status
-    'few_events'
+    >>> fit["status"].tolist()
+    ['few_events']
     """
     design = derive_design_matrix(covariates, references=references)
     data.refuse("entry", "weights", "strata", "cluster", method="the Fine-Gray model")
@@ -237,11 +228,8 @@ def fit_fine_gray(
             statuses[used] = np.where(separated, "separation", "few_events" if few else "ok")
             beta[finite] = fit.coefficients[~separated]
             errors[finite] = np.sqrt(np.diag(_compute_covariance(rows, inner, fit.at, ~separated)))
-    return FineGrayResult(
-        status=next((s for s in STATUS_ORDER if (statuses == s).any()), "ok"),
-        table=format_coefficient_table(
-            design, event[checked.kept], beta / scale, errors / scale, statuses, confidence
-        ),
+    return format_coefficient_table(
+        design, event[checked.kept], beta / scale, errors / scale, statuses, confidence
     )
 
 

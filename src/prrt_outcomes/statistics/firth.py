@@ -161,30 +161,19 @@ def find_profile_bound(
     return best + side * distance if warm["converged"] else np.nan
 
 
-@dataclass(frozen=True)
-class FirthResult:
-    """A penalised Cox model.
-
-    status : ``ok``; ``no_events``; ``not_estimable`` (constant or collinear columns are empty);
-        ``not_converged`` (all empty); ``no_bound`` (a profile-likelihood bound was not found and is empty)
-    table : one row a coefficient, as `CoxResult.table`; lower and upper are profile-likelihood bounds,
-        p_value is that of the penalised likelihood-ratio test, z is coefficient / std_error
-    log_likelihood : penalised, at the maximum
-    """
-
-    status: str
-    table: pd.DataFrame
-    log_likelihood: float
-
-
 def fit_firth_cox(
     data: SurvivalData,
     covariates: pd.DataFrame | pd.Series | np.ndarray,
     *,
     references: Mapping[str, object] | None = None,
     confidence: float = 0.95,
-) -> FirthResult:
+) -> pd.DataFrame:
     """Fit a Cox model with Firth's penalty; arguments as `fit_cox`.
+
+    Returns one row a coefficient, as `CoxResult.table`; lower and upper are profile-likelihood bounds, p_value is that
+    of the penalised likelihood-ratio test, z is coefficient / std_error. status: ``ok``; ``no_events``;
+    ``not_estimable`` (constant or collinear columns are empty); ``not_converged`` (all empty); ``no_bound`` (a
+    profile-likelihood bound was not found and is empty).
 
     The log partial likelihood (Breslow ties, as coxphf) plus half the log determinant of its information;
     estimates exist also under separation. Source: Heinze and Schemper 2001, Biometrics 57:114.
@@ -198,7 +187,6 @@ def fit_firth_cox(
         np.full(p, np.nan),
         np.full((p, 2), np.nan),
     )
-    log_likelihood = np.nan
     if rows.n_events:
         centre, scale = compute_centre_and_scale(design.matrix)
         matrix = (design.matrix - centre) / scale
@@ -207,15 +195,13 @@ def fit_firth_cox(
         statuses[:] = np.where(used, "not_converged", "not_estimable")
         fit = fit_penalised(matrix[:, used], rows) if used.any() else None
         if fit is not None and fit.converged:
-            beta[used], errors[used], log_likelihood = fit.coefficients, fit.std_errors, fit.log_likelihood
+            beta[used], errors[used] = fit.coefficients, fit.std_errors
             bounds[used], p_values[used] = _profile(matrix[:, used], rows, fit, confidence)
             statuses[used] = np.where(np.isfinite(bounds[used]).all(axis=1), "ok", "no_bound")
     table = format_coefficient_table(design, rows.event, beta / scale, errors / scale, statuses, confidence)
     table["lower"], table["upper"] = compute_ratio(bounds.T / scale)
     table["p_value"] = p_values
-    order = ("no_events", "not_converged", "not_estimable", "no_bound")
-    status = next((s for s in order if (statuses == s).any()), "ok")
-    return FirthResult(status, table, log_likelihood)
+    return table
 
 
 def _profile(

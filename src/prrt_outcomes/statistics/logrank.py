@@ -31,7 +31,6 @@ class LogRank:
     status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
     """
 
-    groups: tuple
     observed: NDArray[np.float64]
     expected: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -124,7 +123,6 @@ def compute_logrank(
     statistic, freedom, p_value, status = compute_group_test(score, variance, expected > 0)
     two = status == "ok" and len(table.groups) == 2
     return LogRank(
-        groups=table.groups,
         observed=observed,
         expected=expected,
         score=score,

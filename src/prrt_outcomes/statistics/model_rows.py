@@ -34,13 +34,11 @@ class Design:
     matrix : (n, p) numbers, rows without a missing covariate
     columns : p descriptions
     complete : (rows given,) True where the row is in `matrix`
-    n_missing : rows left out because a covariate is missing
     """
 
     matrix: np.ndarray
     columns: tuple[DesignColumn, ...]
     complete: np.ndarray
-    n_missing: int
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -93,7 +91,7 @@ def derive_design_matrix(
         parts.append(matrix)
         columns.extend(described)
     matrix = np.column_stack(parts) if parts else np.empty((len(frame), 0))
-    return Design(matrix, tuple(columns), complete, int((~complete).sum()))
+    return Design(matrix, tuple(columns), complete)
 
 
 def derive_indicator_matrix(covariates: pd.DataFrame) -> tuple[np.ndarray, tuple[DesignColumn, ...]]:
@@ -199,7 +197,7 @@ class ModelRows:
     cluster : (n,) codes of the unit that a robust variance resamples: cluster, else the row
     first, last : (n,) range of cells
     event_cell : (number of events,) cell of each event row, in row order
-    cell_time, cell_stratum : (G,)
+    cell_time : (G,)
     delayed_entry : whether somebody enters at or after the first end
     kept : (rows given,) True where the row is used
     """
@@ -214,7 +212,6 @@ class ModelRows:
     last: np.ndarray
     event_cell: np.ndarray
     cell_time: np.ndarray
-    cell_stratum: np.ndarray
     delayed_entry: bool
     kept: np.ndarray
 
@@ -314,7 +311,6 @@ def _place(time, entry, event, weights, stratum, cluster, used) -> ModelRows:
         last=last,
         event_cell=event_cell,
         cell_time=distinct[cells % span - 1] if len(cells) else np.empty(0),
-        cell_stratum=cells // span,
         delayed_entry=bool(len(cells) and np.any(entry_rank > 0)),
         kept=used,
     )

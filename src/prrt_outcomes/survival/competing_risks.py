@@ -100,6 +100,6 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
         cause=code,
         confidence=settings.confidence.level,
     )
-    table = add_absent_levels(fit.table, list_levels(varying, settings.reference, rows.event == code))
+    table = add_absent_levels(fit, list_levels(varying, settings.reference, rows.event == code))
     table = table.rename(columns=RATIO_COLUMNS)
     return table[["term", "level", "reference", *RATIO, "status", *SIZES]]

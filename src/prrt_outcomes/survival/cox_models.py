@@ -76,7 +76,7 @@ def summarise_cox_models(
         yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")
         few_enough = len(fit.table) <= min(MOST_PENALISED, fit.rows.n_events - 1)
         if fit.status in ("separation", "few_events") and few_enough:
-            penalised = fit_firth_cox(data, comparable, **model_input).table
+            penalised = fit_firth_cox(data, comparable, **model_input)
             yield "cox", _tabulate_coefficients(add_absent_levels(penalised, asked), f"{model}_firth")
     together = [name for name in settings.covariates if name in varying.columns]
     yield "cox", summarise_imputed_model(rows, varying[together], settings)

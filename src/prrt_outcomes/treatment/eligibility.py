@@ -21,15 +21,13 @@ STATES = ("met", "not met", "unknown")
 class Threshold:
     """One condition of eligibility.
 
-    source : `patients` (column of the table) or `labs` (analyte)
-    column : name of the column or analyte
+    column : name of the column of `patients`, or of the analyte
     minimum, maximum : inclusive bounds; None for none
     radionuclide : the condition holds for this radionuclide only; empty for all
     verified : whether a person has checked the bound against the citation
     """
 
     item: str
-    source: str
     column: str
     minimum: float | None
     maximum: float | None
@@ -40,13 +38,13 @@ class Threshold:
 
 
 THRESHOLDS = (
-    Threshold("receptor_uptake", "patients", "krenning_score", 2, None, "score"),
-    Threshold("performance", "patients", "ecog", None, 2, "score"),
-    Threshold("leukocytes", "labs", "leukocytes", 3.0, None, "10^9/L"),
-    Threshold("neutrophils", "labs", "neutrophils", 1.0, None, "10^9/L"),
-    Threshold("platelets", "labs", "platelets", 75.0, None, "10^9/L", "177Lu"),
-    Threshold("platelets", "labs", "platelets", 90.0, None, "10^9/L", "90Y"),
-    Threshold("renal_function", "labs", "egfr", 50.0, None, "mL/min"),
+    Threshold("receptor_uptake", "krenning_score", 2, None, "score"),
+    Threshold("performance", "ecog", None, 2, "score"),
+    Threshold("leukocytes", "leukocytes", 3.0, None, "10^9/L"),
+    Threshold("neutrophils", "neutrophils", 1.0, None, "10^9/L"),
+    Threshold("platelets", "platelets", 75.0, None, "10^9/L", "177Lu"),
+    Threshold("platelets", "platelets", 90.0, None, "10^9/L", "90Y"),
+    Threshold("renal_function", "egfr", 50.0, None, "mL/min"),
 )
 KARNOFSKY_BY_ECOG = {90: 0, 70: 1, 50: 2, 30: 3, 0: 4}
 

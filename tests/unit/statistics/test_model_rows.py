@@ -34,7 +34,6 @@ def test_frequency_is_counted_among_complete_rows():
     design = derive_design_matrix(frame)
     assert described(design)[0] == ("sex", "f", "m")
     assert design.complete.tolist() == [False, False, True, True, True]
-    assert design.n_missing == 2
 
 
 def test_named_reference_nullable_types_and_booleans():
@@ -85,11 +84,7 @@ def test_at_risk_from_after_entry_up_to_and_including_the_end():
 
 def test_strata_have_their_own_risk_sets():
     rows = derive_model_rows(SurvivalData([3, 4, 3, 9], [1, 0, 1, 1], strata=["b", "b", "a", "a"]))
-    assert list(zip(rows.cell_stratum.tolist(), rows.cell_time.tolist(), strict=True)) == [
-        (0, 3),
-        (0, 9),
-        (1, 3),
-    ]
+    assert rows.cell_time.tolist() == [3, 9, 3]
     assert compute_risk_set_sums(np.array([1.0, 10, 100, 1000]), rows).tolist() == [1100, 1000, 11]
 
 

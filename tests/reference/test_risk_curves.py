@@ -16,8 +16,8 @@ from prrt_outcomes.statistics.kaplan_meier import (
     fit_kaplan_meier_by_group,
     fit_reverse_kaplan_meier,
 )
+from prrt_outcomes.statistics.logrank import fit_simon_makuch
 from prrt_outcomes.statistics.risk_table import flag_at_risk
-from prrt_outcomes.statistics.time_dependent import fit_simon_makuch
 
 TYPES = ("log-log", "log", "plain", "logit", "arcsin")
 GENERATED = pd.read_csv(Path(__file__).parent / "r" / "risk" / "generated.csv")

@@ -14,14 +14,13 @@ import sksurv.datasets
 from lifelines.statistics import logrank_test
 
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar
 from prrt_outcomes.statistics.one_sample import (
     compute_one_sample_logrank,
     compute_poisson_interval,
     fit_piecewise_exponential,
 )
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 
 HERE = Path(__file__).parent / "r" / "risk"
 GENERATED = pd.read_csv(HERE / "generated.csv")

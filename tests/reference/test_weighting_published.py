@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.cox_result import compute_e_value
+from prrt_outcomes.statistics.cox import compute_e_value, fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.maic import MaicTarget, fit_maic
 from prrt_outcomes.statistics.weights import compute_effective_sample_size

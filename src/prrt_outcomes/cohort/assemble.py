@@ -13,7 +13,7 @@ from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, 
 from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, check_date_format, map_table
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.parse import (

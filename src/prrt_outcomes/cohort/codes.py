@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.mapping import MappedTable, clean_texts
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.schema import DoubtfulCodes, Field, format_values
 
 MOST_SHOWN = 5

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
-from prrt_outcomes.study.sources import EXCEL, TableSource, clean_text
+from prrt_outcomes.study.base import EXCEL, TableSource, clean_text
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
 

@@ -26,8 +26,8 @@ from prrt_outcomes.cohort.settings import check_glyphs, check_level_counts, chec
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
+from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
-from prrt_outcomes.study.sources import TableSource
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import list_problems
 from prrt_outcomes.tables.schema import list_tables, load_schema

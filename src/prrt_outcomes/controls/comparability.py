@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.control_results import Comparison
-from prrt_outcomes.controls.two_samples import select_source
-from prrt_outcomes.controls.vocabulary import (
+from prrt_outcomes.controls.library import (
     FIRST,
     LATER,
     MIXED,
@@ -21,6 +20,7 @@ from prrt_outcomes.controls.vocabulary import (
     name_tumour_types,
     name_yes,
 )
+from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.study.controls import Description, PatientsControl
 from prrt_outcomes.study.model import Study

@@ -15,7 +15,7 @@ from prrt_outcomes.controls.control_results import (
     ControlResults,
     comparison_row,
 )
-from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms
+from prrt_outcomes.controls.library import convert_arm_to_control, list_subgroup_arms, name_tumour_types
 from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.reference_curves import (
     compare_with_published,
@@ -30,7 +30,6 @@ from prrt_outcomes.controls.sensitivity import (
     tabulate_bias_sensitivity,
     vary_choices,
 )
-from prrt_outcomes.controls.vocabulary import name_tumour_types
 from prrt_outcomes.controls.weighted_comparison import tabulate_reference_curves
 from prrt_outcomes.controls.weighting import derive_targets, summarise_replicates
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic

@@ -11,10 +11,9 @@ import pandas as pd
 
 from prrt_outcomes.controls.comparability import derive_endpoint_rules
 from prrt_outcomes.controls.control_results import Comparison, comparison_row
+from prrt_outcomes.controls.library import name_criterion
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
-from prrt_outcomes.controls.vocabulary import name_criterion
-from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.cox_result import compute_e_value
+from prrt_outcomes.statistics.cox import compute_e_value, fit_cox
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows

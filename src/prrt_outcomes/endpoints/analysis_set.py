@@ -6,8 +6,8 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.endpoints.derivation import derive_endpoint
-from prrt_outcomes.endpoints.origin import select_first_response
 from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.endpoints.sources import select_first_response
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import ResponseSettings

@@ -9,16 +9,20 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.dates import RULES
-from prrt_outcomes.endpoints.origin import (
+from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_patient_dates
+from prrt_outcomes.endpoints.sources import (
+    EXCLUSION_REASONS,
+    Source,
     check_order,
+    choose_rows,
     derive_origin,
     filter_after_origin,
+    find_rows,
     is_confirmed,
+    list_sources,
     select_assessments,
     select_first_response,
 )
-from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_patient_dates
-from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS, Source, choose_rows, find_rows, list_sources
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study

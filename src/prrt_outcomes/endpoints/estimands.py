@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.endpoints.derivation import HALF_DAY
-from prrt_outcomes.endpoints.origin import is_confirmed
-from prrt_outcomes.endpoints.sources import find_rule
+from prrt_outcomes.endpoints.sources import find_rule, is_confirmed
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
 from prrt_outcomes.study.model import Study
 

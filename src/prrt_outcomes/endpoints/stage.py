@@ -15,8 +15,7 @@ from prrt_outcomes.endpoints.derivation import (
     stack_frames,
 )
 from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
-from prrt_outcomes.endpoints.origin import check_columns
-from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS
+from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS, check_columns
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table
 

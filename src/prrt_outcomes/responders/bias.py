@@ -15,9 +15,8 @@ from prrt_outcomes.responders.states import (
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.statistics.time_dependent import compute_mantel_byar
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -20,9 +20,8 @@ from prrt_outcomes.responders.states import (
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
-from prrt_outcomes.statistics.logrank import compute_logrank
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar, fit_simon_makuch
 from prrt_outcomes.statistics.risk_table import compute_risk_table
-from prrt_outcomes.statistics.time_dependent import compute_mantel_byar, fit_simon_makuch
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import RATIO, format_ratio
 from prrt_outcomes.survival.curves import fit_curve, tabulate_curve

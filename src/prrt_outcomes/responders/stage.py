@@ -15,10 +15,9 @@ from prrt_outcomes.responders.comparisons import (
     compare_by_all_methods,
     summarise_responder_curves,
 )
-from prrt_outcomes.responders.depth import summarise_depth
+from prrt_outcomes.responders.depth import summarise_depth, summarise_predictors
 from prrt_outcomes.responders.illness_death import summarise_states
 from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
-from prrt_outcomes.responders.predictors import summarise_predictors
 from prrt_outcomes.responders.states import (
     NON_RESPONDER,
     RESPONDER,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.response.codes import OBJECTIVE
-from prrt_outcomes.statistics.cox_result import compute_ratio
+from prrt_outcomes.statistics.cox import compute_ratio
 from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
 
 

@@ -7,13 +7,16 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.safety.grading import (
     GRADED_ANALYTES,
+    STEP,
     bound_grades,
     compute_grades,
+    derive_egfr_samples,
+    derive_phases,
+    derive_si_values,
     summarise_safety_grades,
     summarise_safety_rates,
     summarise_worst_grades,
 )
-from prrt_outcomes.safety.samples import STEP, derive_egfr_samples, derive_phases, derive_si_values
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.periods import find_first_cycles

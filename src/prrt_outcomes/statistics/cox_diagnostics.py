@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from prrt_outcomes.statistics.cox_result import CoxResult
+from prrt_outcomes.statistics.cox import CoxResult
 from prrt_outcomes.statistics.model_rows import ModelRows
 from prrt_outcomes.statistics.partial_likelihood import compute_partial_likelihood, derive_tied_events
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER
-from prrt_outcomes.statistics.cox_result import format_coefficient_table
+from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
 from prrt_outcomes.statistics.logrank import compute_group_test

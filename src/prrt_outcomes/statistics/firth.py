@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri
 
-from prrt_outcomes.statistics.cox import derive_model
-from prrt_outcomes.statistics.cox_result import compute_ratio, format_coefficient_table
+from prrt_outcomes.statistics.cox import compute_ratio, derive_model, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import ModelRows, compute_centre_and_scale, compute_risk_set_sums
 from prrt_outcomes.statistics.partial_likelihood import (

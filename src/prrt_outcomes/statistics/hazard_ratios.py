@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from prrt_outcomes.statistics.cox import STATUS_ORDER, derive_model, fit_cox, fit_cox_rows
-from prrt_outcomes.statistics.cox_result import ChiSquaredTest, CoxResult
+from prrt_outcomes.statistics.cox import (
+    STATUS_ORDER,
+    ChiSquaredTest,
+    CoxResult,
+    derive_model,
+    fit_cox,
+    fit_cox_rows,
+)
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import (
     DesignColumn,

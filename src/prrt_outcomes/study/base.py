@@ -1,19 +1,22 @@
-"""What all sections of a study file share: frozen, no unknown keys, names that can be file names."""
+"""What all sections of a study file share, and how a table of another form is read as one of ours."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
-
 ACRONYMS = frozenset(
     ["prrt", "ssa", "net", "ecog", "pfs", "os", "ttp", "dor", "ttnt", "mr", "swog", "recist", "who", "fda"]
 )
+EXCEL = "excel"
+ISO_DAY = "%Y-%m-%d"
+WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 
 def spell_name(name: str) -> str:
@@ -38,3 +41,54 @@ class Section(BaseModel):
     """A section of `study.yaml`: every key is known, checked on creation and fixed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def clean_text(text: str) -> str:
+    """A name or level in one Unicode form, one blank where several stand, none around it, no signs without width."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(WITHOUT_WIDTH).split())
+
+
+ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
+Scalar = str | bool | int | float
+
+
+class TableSource(Section):
+    """One file that is read as (a part of) one of our tables; the file itself is never edited."""
+
+    file: str = Field(description="Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet.")
+    sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """Delimiter of a text file; found from the header where it is not named."""
+    encoding: str = Field("utf-8", description="Encoding of a text file.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
+    date_format: str | dict[str, str] | None = None
+    """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel; ISO 8601 where it is
+    not named. One for all columns, or our column: its format."""
+    columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
+    """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
+    constants: dict[str, Scalar] = Field(default_factory=dict)
+    """Our column: one value for all rows."""
+    time_unit: Literal["days", "weeks", "months", "years"] | None = None
+    """Unit of times (time, entry_time, time_months) in the file; that of the column where it is not named."""
+    values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
+    """Our column: the file's value: our value."""
+    missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
+    filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    """The file's column: the values of the rows that are read; the other rows are counted as left out."""
+
+    def names_of_column(self, name: str) -> tuple[str, ...]:
+        """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""
+        theirs = self.columns.get(name, name)
+        return () if theirs is None else (theirs,) if isinstance(theirs, str) else theirs
+
+    def format_of_dates(self, name: str) -> str | None:
+        """Format of the dates of one of our columns."""
+        return self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
+
+    def format_of_day_cells(self, theirs: str) -> str:
+        """Format in which a typed date of a column of the file is written as text, for the parser to read it."""
+        form = self.date_format
+        if isinstance(form, dict):
+            named = (name for name in form if theirs in self.names_of_column(name))
+            form = form.get(next(named, ""))
+        return ISO_DAY if form in (None, EXCEL) else form

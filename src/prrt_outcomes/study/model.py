@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.base import Name, Section, check_distinct
+from prrt_outcomes.study.base import Name, Section, TableSource, check_distinct
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
-from prrt_outcomes.study.sources import TableSource
 
 
 class TreatmentSettings(Section):

@@ -12,9 +12,11 @@ from prrt_outcomes.controls.comparability import (
     compare_descriptions,
     derive_endpoint_rules,
 )
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, load_library
-from prrt_outcomes.controls.vocabulary import (
+from prrt_outcomes.controls.library import (
+    convert_arm_to_control,
     find_analogue,
+    find_arm,
+    load_library,
     name_criterion,
     name_grades,
     name_line,

@@ -1,10 +1,12 @@
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.cox import fit_cox
+from prrt_outcomes.statistics.cox import compute_e_value, fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 
 
@@ -173,3 +175,28 @@ def test_coefficients_that_run_to_infinity_together_leave_the_others_alone():
     alone = fit_cox(SurvivalData(time, np.ones(12), strata=group), age)
     assert fit.coefficients[0] == pytest.approx(alone.coefficients[0], rel=1e-8)
     assert fit.log_likelihood == pytest.approx(alone.log_likelihood, rel=1e-8)
+
+
+def test_inverse_ratios_have_the_same_e_value():
+    for options in ({}, {"common_outcome": False}):
+        low, high = compute_e_value(0.5, 0.4, 0.8, **options), compute_e_value(2.0, 1.25, 2.5, **options)
+        assert low == pytest.approx(high)
+
+
+def test_rare_outcome_takes_the_hazard_ratio_as_it_is():
+    assert compute_e_value(2.0, 1.5, 2.5, common_outcome=False)[0] == pytest.approx(2 + np.sqrt(2))
+
+
+def test_an_interval_that_holds_1_needs_no_confounder():
+    assert compute_e_value(0.8, 0.6, 1.1)[1] == 1
+    assert compute_e_value(1.3, 0.9, 1.7)[1] == 1
+    assert compute_e_value(1.0, 0.9, 1.1)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((0.0, 0.0, 1.0), "above 0"), ((1.0, 0.5, np.nan), "finite"), ((1.2, 1.3, 1.5), "not inside")],
+)
+def test_faults(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        compute_e_value(*arguments)

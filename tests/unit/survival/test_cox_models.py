@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.statistics.cox_result import compute_ratio
+from prrt_outcomes.statistics.cox import compute_ratio
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import summarise_imputed_model
 from prrt_outcomes.survival.endpoint_rows import EndpointRows

@@ -10,7 +10,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import nearest_name
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.base import TableSource
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from prrt_outcomes.errors import Problem
-from prrt_outcomes.study.sources import clean_text
+from prrt_outcomes.study.base import clean_text
 
 TWICE = "the column is there twice"
 

@@ -22,7 +22,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import Problem, study_problem
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.base import TableSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
 

@@ -24,7 +24,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import Problem, suggest
-from prrt_outcomes.study.sources import ISO_DAY, TableSource, clean_text
+from prrt_outcomes.study.base import ISO_DAY, TableSource, clean_text
 
 
 def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:

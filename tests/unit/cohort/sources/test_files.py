@@ -11,7 +11,7 @@ import pytest
 
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.text import scan_records, walk_records
-from prrt_outcomes.study.sources import TableSource
+from prrt_outcomes.study.base import TableSource
 
 
 def cells(result):

@@ -14,6 +14,7 @@ from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
+    name_code,
     name_column,
     name_endpoint,
     name_term,
@@ -22,6 +23,7 @@ from prrt_outcomes.wording.terms import (
 MEDIAN = ("median_months", "median_low", "median_high")
 SURVIVAL = ("survival", "survival_low", "survival_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+MOST_MEDIANS, EVENTS_A_GROUP = 3, 5
 TITLES = {
     "hazard_ratio_periods": "Hazard ratio within periods of follow-up",
     "km_summary": "Time to event by group",
@@ -61,7 +63,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         else describe_median(row, titles, level)
         for row in whole.to_dict("records")
     ]
-    paragraphs += _describe_tests(tables["logrank"], titles)
+    paragraphs += _describe_tests(tables["logrank"], tables["km_summary"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
     shown: list[PageTable] = []
@@ -126,27 +128,45 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     ) + after  # fmt: skip
 
 
-def _describe_tests(logrank: pd.DataFrame, titles: dict[str, str]) -> list:
-    """One sentence an endpoint with the log-rank test of every grouping."""
+def _describe_tests(logrank: pd.DataFrame, summary: pd.DataFrame, titles: dict[str, str]) -> list:
+    """One sentence an endpoint with the log-rank test of every grouping, and the medians of few groups."""
     overall = logrank[logrank["group"].isna() & logrank["test"].astype("string").eq("logrank")]
     sentences = []
     for (endpoint,), rows in iterate_groupings(overall, "endpoint"):
-        parts = [_test_words(row) for row in rows.to_dict("records") if pd.notna(row["p_value"])]
+        parts = [_test_words(row, summary) for row in rows.to_dict("records") if pd.notna(row["p_value"])]
         if parts:
             name = name_endpoint(endpoint, titles)
             sentences.append(say("{name}, log-rank tests: {parts}.", name=name, parts=join_words(parts)))
     return sentences
 
 
-def _test_words(row: dict):
-    """`by tumour group p = 0.012`."""
+def _test_words(row: dict, summary: pd.DataFrame):
+    """`by arm p = 0.012 (medians in months: 12.1 for new and 7.3 for old)`, with a caution where events are few."""
+    groups = pick_rows(summary, endpoint=row["endpoint"], group_by=row["group_by"]).to_dict("records")
+    medians = [
+        say(
+            "{m} for {g}",
+            g=name_code(row["group_by"], g["group"], inside=True),
+            m=cite(g, "median_months", "km_summary"),
+        )
+        for g in groups
+        if pd.notna(g["median_months"]) and not has_competing(g)
+    ]
+    remark = Markup("")
+    if 1 < len(groups) == len(medians) <= MOST_MEDIANS:
+        remark = say(" (medians in months: {medians})", medians=join_words(medians))
+    if sum(g["events"] for g in groups) < EVENTS_A_GROUP * len(groups):
+        remark += Markup(
+            f" (on average fewer than {EVENTS_A_GROUP} events a group: the p-value is a rough approximation)"
+        )
     strata = "" if pd.isna(row["strata"]) else str(row["strata"])
     names = " and ".join(inside_sentence(name_column(s)) for s in strata.split("+")) if strata else ""
     return say(
-        "by {group}{kind} {p}",
+        "by {group}{kind} {p}{remark}",
         group=inside_sentence(name_column(row["group_by"])),
         kind=f" (stratified by {names})" if names else "",
         p=trace(numbers.format_p_value(row["p_value"], name="p"), "logrank", row),
+        remark=remark,
     )
 
 

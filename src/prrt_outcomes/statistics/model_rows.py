@@ -10,6 +10,8 @@ import pandas as pd
 
 from prrt_outcomes.statistics.data import SurvivalData
 
+MOST_AT_ONCE = 200_000
+
 
 @dataclass(frozen=True)
 class DesignColumn:
@@ -272,15 +274,21 @@ def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
 def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
     """Sum `values` (n,) or (n, p) over the risk set of each cell: (G,) or (G, p)."""
     columns = values.reshape(len(values), -1)
-    out = np.empty((rows.n_cells, columns.shape[1]))
     # A row in cells first..last-1 is in every suffix that begins at or before last-1 and not yet at first-1.
     enters = rows.first > 0
-    for j, v in enumerate(columns.T):
-        ends = np.bincount(rows.last, weights=v, minlength=rows.n_cells + 1)[1:]
-        if enters.any():
-            ends = ends - np.bincount(rows.first[enters], weights=v[enters], minlength=rows.n_cells + 1)[1:]
-        out[:, j] = np.cumsum(ends[::-1])[::-1]
-    return out.reshape((rows.n_cells, *values.shape[1:]))
+    ends = _sum_by_cell(columns, rows.last, rows.n_cells)
+    if enters.any():
+        ends -= _sum_by_cell(columns[enters], rows.first[enters], rows.n_cells)
+    return np.cumsum(ends[::-1], axis=0)[::-1].reshape((rows.n_cells, *values.shape[1:]))
+
+
+def _sum_by_cell(columns: np.ndarray, place: np.ndarray, n_cells: int) -> np.ndarray:
+    """Sum (n, k) over the rows of each place from 1 to n_cells: (n_cells, k); few rows in one call, many by column."""
+    k, size = columns.shape[1], n_cells + 1
+    if columns.size > MOST_AT_ONCE:
+        return np.column_stack([np.bincount(place, v, size) for v in columns.T])[1:]
+    cells = place[:, None] * k + np.arange(k)
+    return np.bincount(cells.ravel(), columns.ravel(), size * k).reshape(size, k)[1:]
 
 
 def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> np.ndarray:

@@ -127,8 +127,6 @@ ODD_STUDIES: dict[Callable, str] = {
     twelve_patients_nine_groups: "small",
     many_patients: "tiny",
 }
-SLOW = (twelve_patients_nine_groups, many_patients)
-CASES = [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in ODD_STUDIES]
 
 
 def find_stumbles(tag: str, text: str) -> list[str]:
@@ -153,7 +151,7 @@ def select_headline(sentences: list[tuple[str, str]]) -> str:
     return "\n".join(kept).strip() + "\n"
 
 
-@pytest.mark.parametrize("change", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("change", ODD_STUDIES, ids=lambda case: case.__name__)
 def test_no_reader_stumbles(change, run_stages, sentences_of, request):
     results = run_stages(change, ODD_STUDIES[change])
     sentences = sentences_of(results.parent / "study", results)

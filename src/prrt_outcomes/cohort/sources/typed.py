@@ -103,6 +103,13 @@ def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
     while header and not header[-1]:
         header = header[:-1]
     width = len(header)
+    most = max(sum(map(bool, cells)) for _, cells in rows)
+    if width == 1 < most:
+        expected = (
+            f"the names of the {most} columns in the first row that is not blank, and nothing above them"
+        )
+        problem = "one cell alone, where the rows below have more: a title, not the names of columns"
+        return SourceResult(None, (Problem(table, header_line, "", header[0], problem, expected),))
     problems = check_header(table, header, header_line)
     body = []
     for line, cells in rows[1:]:

@@ -71,6 +71,17 @@ def test_days_of_a_workbook_and_of_a_parquet_file_are_written_in_the_format_of_t
         assert days == {"seen": ["07.05.2014"], "died": ["2014-05-07"], "born": ["2014-05-07"]}
 
 
+def test_a_title_above_the_header_is_called_one(tmp_path):
+    """One problem, and not one for each row below."""
+    write_book(tmp_path / "t.xlsx", [["Registry, exported 2019"], ["a", "b"], [1, 2], [3, 4]])
+    result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))
+    (told,) = result.problems
+    assert (told.row, told.value) == (1, "Registry, exported 2019")
+    assert "a title" in told.problem and "the names of the 2 columns" in told.expected
+    write_book(tmp_path / "one.xlsx", [["a"], [1], [2]])
+    assert read_source(tmp_path, "t", TableSource(file="one.xlsx", sheet="Sheet")).problems == ()
+
+
 def test_workbook_with_cells_beyond_the_header_or_a_wrong_sheet(tmp_path):
     write_book(tmp_path / "t.xlsx", [["a", "b"], [1, 2], [1, 2, 3], [4]])
     result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))

@@ -37,6 +37,13 @@ def test_a_curve_has_a_step_for_every_row_of_the_table(survival_tables):
     )
 
 
+def test_curves_that_begin_late_say_so(survival_tables):
+    curve, at_risk, summary = survival_tables("sex", ["female", "male"])
+    late = summary.assign(conditional_from_months=[0.0, 4.5])
+    plot = plot_survival_curve(curve, at_risk, late, NO_TESTS, STYLE, "Overall survival", "Months")
+    assert plot.labels.subtitle == "Conditional on no event in the first 4.5 months"
+
+
 def test_numbers_at_risk_stand_at_their_ticks(survival_tables):
     curve, at_risk, summary = survival_tables("all", ["all"])
     plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")

@@ -194,21 +194,19 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
         if is_proportional(rows, alpha):
             continue
         row, key = rows.iloc[0].to_dict(), ("endpoint", "group_by")
-        same, score = (
-            trace(
-                numbers.format_p_value(row[test], name="p") or "not tested", "hazard_ratio_periods", row, *key
-            )
-            for test in ("equality_p_adjusted", "proportional_p_value")
-        )
+        tests = {"equality_p_adjusted": "equal ratios in all periods", "proportional_p_value": "score test"}
+        found = [
+            say("{words} {p}", words=words, p=trace(p_value, "hazard_ratio_periods", row, *key))
+            for test, words in tests.items()
+            if (p_value := numbers.format_p_value(row[test], name="p"))
+        ]
         sentences.append(
             say(
-                "{name} by {group}: the hazards are not proportional (hazard ratio the same in all periods {same}, "
-                "score test {score}), so one ratio does not describe the groups; read the periods, milestones and "
-                "the restricted means instead.",
+                "{name} by {group}: the hazards do not look proportional ({tests}), so one ratio does not describe "
+                "the groups; read the periods, milestones and the restricted means instead.",
                 name=name_endpoint(endpoint, titles),
                 group=inside_sentence(name_column(group_by)),
-                same=same,
-                score=score,
+                tests=Markup(", ").join(found),
             )
         )
     return sentences

@@ -70,7 +70,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "event_before_first_scan": "Event before the first scan",
     "ssa": "Somatostatin analogue",
 }
-PERSONS = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Mantel", "Simon", "Tarone")
+NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Mantel", "Simon", "Tarone")
 CLAIMED = {
     "objective": "Objective response",
     "objective_with_mr": "Objective or minor response",
@@ -151,7 +151,7 @@ def inside_sentence(name: str) -> str:
     """A label inside a sentence: small first letter, unless it is an abbreviation or a name (`RECIST 1.1`, `Cox`)."""
     return (
         name
-        if name.startswith(PERSONS) or len(name) < 2 or not name[1].islower()
+        if name.startswith(NAMES) or len(name) < 2 or not name[1].islower()
         else name[0].lower() + name[1:]
     )
 

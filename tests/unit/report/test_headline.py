@@ -1,6 +1,7 @@
 """The tiles at the head of the report: their order, and what stands beside a number."""
 
 from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.report.survival_chapter import describe_median
 
 
 def test_the_headline_answers_in_order_and_leaves_out_what_is_not_known(study, tables, plain, rates):
@@ -29,6 +30,22 @@ def test_the_headline_answers_in_order_and_leaves_out_what_is_not_known(study, t
         "Renal toxicity",
     ]
     assert [plain(t.number.__html__()) for t in tiles] == ["400", "26%", "28.9 months", "1%"]
+
+
+def test_a_curve_that_begins_late_says_so_and_its_patients_are_not_all(tables, study, plain):
+    """Two of eight patients died before enough were under observation."""
+    km = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 6, "events": 4, "status": "ok"}
+    km |= {"median_months": 45.0, "median_low": 30.0, "median_high": None, "follow_up_months": None}
+    km |= {"median_status": "ok", "conditional_from_months": 24.0}
+    estimand = {"endpoint": "pfs", "variant": None, "sentence": "In all patients ...", "n": 8}
+    patients, survival = build_headline(tables(km_summary=[km], estimands=[estimand]), study)
+    assert plain(patients.number.__html__()) == "8"
+    assert "conditional on no event in the first 24 months" in plain(survival.words)
+    words = plain(describe_median(km, {}, "95%"))
+    assert words.endswith(
+        "with 4 events in 6 patients. Survival is conditional on no event in the first 24 months, when too few "
+        "patients were under observation."
+    )
 
 
 def test_haematological_toxicity_says_how_much_of_it_is_lymphocytes(tables, study, plain):

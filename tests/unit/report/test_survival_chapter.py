@@ -25,7 +25,7 @@ def test_hazards_that_change_are_told(tables, plain):
     calm = row | {"endpoint": "pfs", "equality_p_adjusted": 0.3}
     filled = tables(hazard_ratio_periods=[row, calm])
     (words,) = describe_periods(filled["hazard_ratio_periods"], 0.05, {})
-    assert plain(words).startswith("Overall survival by sex: the hazards are not proportional")
+    assert plain(words).startswith("Overall survival by sex: the hazards do not look proportional")
 
 
 def test_doubt_stands_in_the_chapters(study, tables):

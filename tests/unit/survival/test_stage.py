@@ -161,6 +161,18 @@ def test_the_reference_level_is_the_named_one():
     assert out["rmst_difference"][["group", "reference"]].to_numpy().tolist() == [["male", "female"]]
 
 
+def test_patients_whom_a_late_curve_leaves_out_are_losses():
+    """Everybody is seen for half a day, and only those with long times together at the end of half a year."""
+    tables = lung_tables()
+    time = tables["endpoints"]["time_days"]
+    tables["endpoints"] = tables["endpoints"].assign(entry_days=time.clip(upper=183) - 0.5)
+    out = run(tables, study())
+    whole = out["km_summary"].query("group_by == 'all'").iloc[0]
+    loss = out["attrition"].query("step == 'survival: os, curve of all patients'").iloc[0]
+    assert loss["n_lost"] > 0
+    assert loss["n_after"] == whole["n"]
+
+
 def test_few_events_get_the_penalised_fit_beside():
     tables = lung_tables()
     keep = tables["endpoints"]["patient_id"].iloc[:15]

@@ -77,7 +77,8 @@ def test_a_title_above_the_header_is_called_one(tmp_path):
     result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))
     (told,) = result.problems
     assert (told.row, told.value) == (1, "Registry, exported 2019")
-    assert "a title" in told.problem and "the names of the 2 columns" in told.expected
+    assert "a title" in told.problem
+    assert "the names of the 2 columns" in told.expected
     write_book(tmp_path / "one.xlsx", [["a"], [1], [2]])
     assert read_source(tmp_path, "t", TableSource(file="one.xlsx", sheet="Sheet")).problems == ()
 

@@ -22,9 +22,7 @@ ORDER = (
     "bone_metastases", "progressive_at_baseline", "krenning_score", "ecog", "karnofsky", "prior_lines", "radionuclide",
 )  # fmt: skip
 VALUE = "value"
-COLUMNS = (
-    "term", "level", "group_by", "group", "n", "total", "proportion", "median", "lower_quartile", "upper_quartile",
-)  # fmt: skip
+COLUMNS = list(load_schema("baseline").names)
 GROUP_BY = "tumour_group"
 
 
@@ -182,10 +180,10 @@ def summarise_baseline(analysis_set: pd.DataFrame) -> pd.DataFrame:
         count = _describe_number if term in NUMBERS else _count_levels
         parts += [count(frame, term, groups).assign(group_by=name) for name, groups in groupings]
     if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
     table["proportion"] = table["n"] / table["total"]
-    return table.reindex(columns=list(COLUMNS))
+    return table.reindex(columns=COLUMNS)
 
 
 def _count_levels(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataFrame:

@@ -38,10 +38,10 @@ from prrt_outcomes.controls.two_samples import (
 )
 from prrt_outcomes.controls.weighted_comparison import compare_weightings, estimate_hazard_ratio
 from prrt_outcomes.controls.weighting import (
+    MATCHED,
     derive_targets,
     fit_maic_weighting,
     fit_weighting,
-    list_weightings,
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
@@ -178,7 +178,8 @@ class PatientsComparison(Comparison):
         control, (samples, losses) = self.control, self.stacked
         if samples is None:
             return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
-        fitted = [fit_weighting(samples, control, label) for label in list_weightings(control)]
+        labels = (*control.weights, MATCHED) if control.match_ratio else control.weights
+        fitted = [fit_weighting(samples, control, label) for label in labels]
         weightings = [Weighting("none", samples), *(weighting for weighting, _ in fitted)]
         found = compare_weightings(weightings, self.settings)
         trial = describe_target_trial(samples, control, self.definition)

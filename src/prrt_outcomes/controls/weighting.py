@@ -27,11 +27,6 @@ MOST_FAILED = 0.1
 FEWEST = 2
 
 
-def list_weightings(control: PatientsControl) -> tuple[str, ...]:
-    """Weightings that a control asks for, matching last."""
-    return (*control.weights, MATCHED) if control.match_ratio else control.weights
-
-
 def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> tuple[Weighting, list[dict]]:
     """Fit the weights of one kind (att, overlap, ate, maic or matched).
 

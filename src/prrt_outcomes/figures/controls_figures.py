@@ -221,7 +221,11 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
         + p9.geom_point(p9.aes(color="weights", shape="weights"), size=2.2 * style.scale, stroke=0, alpha=0.9)
         + p9.scale_color_manual(values=[COLOURS[w] for w in weights], **same)
         + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
-        + p9.scale_x_continuous(minor_breaks=[], limits=(-reach, reach), labels=_label_differences)
+        + p9.scale_x_continuous(
+            minor_breaks=[],
+            limits=(-reach, reach),
+            labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks],
+        )
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
         + dress(
             style,
@@ -236,10 +240,6 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
             panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
         )
     )
-
-
-def _label_differences(breaks) -> list[str]:
-    return [f"{b:g}".replace("-", "\u2212") for b in breaks]
 
 
 def covariate_words(name: str) -> str:

@@ -60,7 +60,7 @@ def plot_curves(curves: Curves, style: FigureStyle):
     """
     last = float(curves.ticks[-1])
     groups = list(curves.labels)
-    panels = _panel_order(curves.steps)
+    panels = list(dict.fromkeys(curves.steps["panel"])) if "panel" in curves.steps else []
     steps = cut_at(curves.steps, last)
     layers = _band_layers(curves, steps, groups, panels) + _step_layers(steps, groups, panels, style)
     wrapped = {g: fill(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
@@ -211,10 +211,6 @@ def _as_levels(frame: pd.DataFrame, groups: Sequence[str], panels: Sequence[str]
     if "panel" in frame:
         frame["panel"] = pd.Categorical(frame["panel"], list(panels))
     return frame
-
-
-def _panel_order(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["panel"])) if "panel" in frame else []
 
 
 def step_band(curve: pd.DataFrame) -> pd.DataFrame:

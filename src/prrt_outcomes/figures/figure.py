@@ -67,3 +67,13 @@ def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tupl
 def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
     """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
     return not periods[["equality_p_adjusted", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
+
+
+def drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `treatment_delivery` without shares met and not met of a condition of which nothing is known."""
+    items = delivery["item"].astype(str)
+    conditions = items.where(items.str.startswith("eligibility_")).str.replace(
+        "_(not_met|met|unknown)$", "", regex=True
+    )
+    nothing = conditions[items.str.endswith("_unknown") & delivery["value"].eq(1)].dropna()
+    return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]

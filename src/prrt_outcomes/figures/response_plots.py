@@ -129,9 +129,8 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         best_response=_order_responses(bars["best_response"]),
     )
     cut = bars[bars["best_change"].gt(high)].assign(change=high * 1.04)
-    guides = pd.DataFrame(
-        {"value": list(thresholds.values()), "label": [_threshold_text(*t) for t in thresholds.items()]}
-    )
+    words = [f"{name} {100 * value:+.0f}%".replace("-", "\u2212") for name, value in thresholds.items()]
+    guides = pd.DataFrame({"value": list(thresholds.values()), "label": words})
     plot = p9.ggplot(bars, p9.aes("rank", "change"))
     plot += p9.geom_col(p9.aes(fill="best_response"), width=0.84 if n <= 150 else 1.0, position="identity")
     if len(cut):
@@ -164,10 +163,6 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
         )
         + p9.guides(fill=p9.guide_legend(nrow=1))
     )
-
-
-def _threshold_text(name: str, value: float) -> str:
-    return f"{name} {100 * value:+.0f}%".replace("-", "\u2212")
 
 
 def _label_changes(breaks) -> list[str]:

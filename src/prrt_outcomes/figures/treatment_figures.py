@@ -8,7 +8,7 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.figure import Figure, pick_rows
+from prrt_outcomes.figures.figure import Figure, drop_unknown_conditions, pick_rows
 from prrt_outcomes.figures.theme import (
     FEW_COLOURS,
     GRID,
@@ -45,16 +45,6 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
         for name, rows, title, caption in wanted
         if rows.any()
     ]
-
-
-def drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `treatment_delivery` without shares met and not met of a condition of which nothing is known."""
-    items = delivery["item"].astype(str)
-    conditions = items.where(items.str.startswith("eligibility_")).str.replace(
-        "_(not_met|met|unknown)$", "", regex=True
-    )
-    nothing = conditions[items.str.endswith("_unknown") & delivery["value"].eq(1)].dropna()
-    return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]
 
 
 def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):

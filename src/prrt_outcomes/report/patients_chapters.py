@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import has_rows, pick_rows
-from prrt_outcomes.figures.treatment_figures import drop_unknown_conditions
+from prrt_outcomes.figures.figure import drop_unknown_conditions, has_rows, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
@@ -134,7 +133,11 @@ def baseline_table(baseline: pd.DataFrame) -> PageTable:
         line[":".join(group)] = _baseline_cell(row)
     columns = [
         *col.texts({"Characteristic": "term"}, name_column),
-        Column("Level", lambda r: _level_words(r["term"], r["level"]), False),
+        Column(
+            "Level",
+            lambda r: "median (quartiles)" if r["level"] == "value" else name_code(r["term"], r["level"]),
+            False,
+        ),
         *(
             Column(f"{name_code(*group)} (n = {numbers.format_count(total)})", _show_cell(":".join(group)))
             for group, total in totals.items()
@@ -154,10 +157,6 @@ def _baseline_cell(row: dict) -> str:
         if row["total"]
         else ""
     )
-
-
-def _level_words(term: str, level: str) -> str:
-    return "median (quartiles)" if level == "value" else name_code(term, level)
 
 
 def _show_cell(key: str) -> Callable[[dict], str]:

@@ -168,16 +168,17 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         *col.texts({"Method": "method"}, name_term),
         *col.decimals({"Landmark": "landmark_months"}, 0),
         *col.counts({"n": "n", "Lost before": "excluded", "Events": "events"}),
-        Column(f"Hazard ratio ({level} CI)", lambda r: "" if _is_test_only(r) else ratio.show(r)),
+        Column(
+            f"Hazard ratio ({level} CI)",
+            lambda r: (
+                "" if str(r["method"]) == "mantel_byar" and pd.isna(r["hazard_ratio"]) else ratio.show(r)
+            ),
+        ),
         col.p_value(),
     ]
     note = "The naive rows are biased and stand here only beside the methods that are not."
     title = "Responders against others, every method"
     return paragraphs, [page_table(title, "responders", responders, columns, note)]
-
-
-def _is_test_only(row: dict) -> bool:
-    return str(row["method"]) == "mantel_byar" and pd.isna(row["hazard_ratio"])
 
 
 def _compare_words(comparison: str) -> str:

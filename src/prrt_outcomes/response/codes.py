@@ -48,11 +48,6 @@ def convert_to_category(codes: np.ndarray | pd.Series, levels: tuple[str, ...]) 
     return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)  # type: ignore[arg-type]
 
 
-def convert_to_flags(column: pd.Series) -> np.ndarray:
-    """Plain truth values of a boolean column; empty counts as false."""
-    return column.astype("boolean").fillna(False).to_numpy(dtype=bool)
-
-
 def count_before(group: pd.Series, flag: pd.Series | np.ndarray) -> np.ndarray:
     """How often the flag was true in earlier rows of the same group."""
     flag = np.asarray(flag)

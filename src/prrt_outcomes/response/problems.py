@@ -27,8 +27,8 @@ from prrt_outcomes.response.lesions import fill_lesions
 from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY
 from prrt_outcomes.response.scans import find_first_reader
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.schema import load_schema
 
-COLUMNS = ("patient_id", "period", "reader", "criterion", "assessment_date", "severity", "problem")
 LOSSES = (
     "no assessment after the first cycle",
     "no assessment in the baseline window",
@@ -81,7 +81,9 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
     keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]
-    return table.sort_values(keys, kind="stable", ignore_index=True)[list(COLUMNS)]
+    return table.sort_values(keys, kind="stable", ignore_index=True)[
+        list(load_schema("response_warnings").names)
+    ]
 
 
 def _list(run: CriterionRun, rows: pd.DataFrame, problem, severity: str = "warning") -> pd.DataFrame:

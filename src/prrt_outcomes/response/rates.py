@@ -18,8 +18,9 @@ from prrt_outcomes.statistics.proportions import (
     compute_kappa,
     compute_proportion_difference,
 )
+from prrt_outcomes.tables.schema import load_schema
 
-PAIR_COLUMNS = ["patient_id", "comparison", "criterion_a", "criterion_b", "response_a", "response_b"]
+PAIR_COLUMNS = list(load_schema("response_disagreements").names)
 
 
 def derive_baseline_columns(
@@ -95,10 +96,6 @@ def _count_categories(best: pd.DataFrame, name: str) -> pd.DataFrame:
 
 Method = Literal["miettinen_nurminen", "newcombe"]
 METHODS: tuple[Method, ...] = get_args(Method)
-DIFFERENCE_COLUMNS = (
-    "criterion", "confirmed", "group_by", "group", "reference", "category", "method", "n", "total",
-    "n_reference", "total_reference", "difference", "difference_low", "difference_high", "p_value", "status",
-)  # fmt: skip
 
 
 def summarise_rate_differences(
@@ -132,7 +129,7 @@ def summarise_rate_differences(
                 ours, theirs = (counts.loc[[(name, category)]].iloc[0] for name in (group, reference))
                 head = (criterion, confirmed, group_by, group, reference, category)
                 rows += [(*head, *_compare(ours, theirs, method, level)) for method in METHODS]
-    return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(load_schema("response_differences").names))
 
 
 def _compare(ours: pd.Series, theirs: pd.Series, method: Method, level: float) -> tuple:

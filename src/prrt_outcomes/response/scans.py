@@ -18,7 +18,6 @@ from prrt_outcomes.response.codes import (
     PRIOR,
     RESPONSES,
     convert_to_codes,
-    convert_to_flags,
 )
 from prrt_outcomes.response.lesions import derive_lesions, find_structure_faults
 from prrt_outcomes.study.model import Study
@@ -201,7 +200,7 @@ def _summarise_assessments(assessments: pd.DataFrame) -> pd.DataFrame:
         {
             "worst": rank,
             "best": rank.where(rank >= 0),
-            "new_lesion_read": convert_to_flags(assessments["new_lesion"]),
+            "new_lesion_read": assessments["new_lesion"].astype("boolean").fillna(False).to_numpy(dtype=bool),
             "new_lesion_stated": assessments["new_lesion"].notna(),
             "modality": assessments["modality"].astype("string").str.strip().str.upper().astype(object),
         }

@@ -9,8 +9,8 @@ from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.model import TreatmentSettings
+from prrt_outcomes.tables.schema import load_schema
 
-DELIVERY_COLUMNS = ("item", "group_by", "group", "n", "total", "value", "low", "high", "status")
 ANALOGUES = {"long_acting": "ssa_long_acting", "short_acting": "ssa_short_acting"}
 
 
@@ -41,7 +41,7 @@ def summarise_delivery(
         tables.append(table.assign(order=table["item"].map(items.index)))
     result = pd.concat(tables, ignore_index=True)
     result = result.sort_values(["order", "column", "place"], kind="stable", ignore_index=True)
-    return result[list(DELIVERY_COLUMNS)]
+    return result[list(load_schema("treatment_delivery").names)]
 
 
 def list_observations(days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, record
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.cox_diagnostics import summarise_proportional_hazards
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.hazard_ratios import summarise_proportional_hazards
 
 COHORTS = 2_000
 REPLICATES = 400

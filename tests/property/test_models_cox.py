@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
-from prrt_outcomes.statistics.cox_diagnostics import compute_concordance, summarise_proportional_hazards
 from prrt_outcomes.statistics.cumulative_incidence import fit_fine_gray
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.hazard_ratios import compute_concordance, summarise_proportional_hazards
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True)

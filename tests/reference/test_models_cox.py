@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.cox_diagnostics import (
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.hazard_ratios import (
     compute_concordance,
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import derive_model_rows
 from prrt_outcomes.statistics.partial_likelihood import (
     compute_partial_likelihood,

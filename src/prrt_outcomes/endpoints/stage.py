@@ -6,8 +6,13 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import summarise_baseline
-from prrt_outcomes.endpoints.analysis_set import compute_cycles_after, derive_analysis_set, derive_course
-from prrt_outcomes.endpoints.cdisc import format_adrs, format_adtte
+from prrt_outcomes.endpoints.analysis_set import (
+    compute_cycles_after,
+    derive_analysis_set,
+    derive_course,
+    format_adrs,
+    format_adtte,
+)
 from prrt_outcomes.endpoints.derivation import (
     Derived,
     derive_study_dates,

@@ -10,7 +10,7 @@ __getattr__, __dir__ = expose(
     bootstrap_propensity="propensity",
     compute_balance="weights",
     compute_clopper_pearson="proportions",
-    compute_cox_concordance="cox_diagnostics",
+    compute_cox_concordance="hazard_ratios",
     compute_e_value="cox",
     compute_effective_sample_size="weights",
     compute_gray_test="cumulative_incidence",
@@ -47,6 +47,6 @@ __getattr__, __dir__ = expose(
     impute_chained="imputation",
     pool_estimates="imputation",
     summarise_milestones="curve_summaries",
-    summarise_proportional_hazards="cox_diagnostics",
+    summarise_proportional_hazards="hazard_ratios",
     summarise_subgroup_hazard_ratios="hazard_ratios",
 )

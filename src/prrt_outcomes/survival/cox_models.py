@@ -10,12 +10,12 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import SIZES, add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.statistics.cox import CoxResult, compute_ratio, fit_cox
-from prrt_outcomes.statistics.cox_diagnostics import (
+from prrt_outcomes.statistics.firth import fit_firth_cox
+from prrt_outcomes.statistics.hazard_ratios import (
     GLOBAL,
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings

@@ -11,13 +11,16 @@ from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_ref
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.survival.competing_risks import name_causes, summarise_competing_risks
 from prrt_outcomes.survival.cox_models import summarise_cox_models
-from prrt_outcomes.survival.curves import summarise_curves
-from prrt_outcomes.survival.effects import summarise_periods, summarise_subgroups
+from prrt_outcomes.survival.curves import name_causes, summarise_competing_risks, summarise_curves
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_endpoint_rows
 from prrt_outcomes.survival.estimands import summarise_estimand_tables
-from prrt_outcomes.survival.group_tests import summarise_group_tests, summarise_rmst_differences
+from prrt_outcomes.survival.group_tests import (
+    summarise_group_tests,
+    summarise_periods,
+    summarise_rmst_differences,
+    summarise_subgroups,
+)
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.endpoints import stage
-from prrt_outcomes.endpoints.cdisc import compute_paramcd
+from prrt_outcomes.endpoints.analysis_set import compute_paramcd
 from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS
 from prrt_outcomes.errors import InputError
 

@@ -20,6 +20,7 @@ from prrt_outcomes.responders.illness_death import summarise_states
 from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
 from prrt_outcomes.responders.states import (
     NON_RESPONDER,
+    ORIGINS_BEFORE_RESPONSE,
     RESPONDER,
     CriterionHistories,
     StateHistory,
@@ -46,7 +47,6 @@ OUTPUTS = (
 )
 SETTINGS = ("analysis", "endpoints", "response")
 STABLE = "stable"
-ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

@@ -19,6 +19,7 @@ from prrt_outcomes.units import convert_days_to_months
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 TOLERANCE = 1e-8
 BINARY, PROGRESSED = (NON_RESPONDER, RESPONDER), "progressed"
+ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
 INITIAL = 1
 FOLLOWED = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD")
 NEEDS_MINIMUM_DURATION = (MR, SD, NON_CR_NON_PD)
@@ -152,7 +153,7 @@ class CriterionHistories:
     """Response states of one endpoint's patients under one criterion.
 
     binary : responder or not, absorbing
-    course : not yet responded, in response, progressed
+    course : not yet responded, in response, progressed (scans, and what else the study's endpoint counts)
     groups : group of the best response so far, progression followed
     categories : best response so far itself (SD, MR, PR, CR), progression followed
     depth : smallest change from baseline so far (a share, -0.3 is a fall by 30 %) as `state` of each scan at which
@@ -184,7 +185,7 @@ def derive_histories(
     scans["month"] += shift[scans["patient"]]
     groups, n = study.response.groups, len(patients)
     binary = derive_binary_history(scans, n, groups.get(RESPONDER, ("CR", "PR")))
-    progression = shift + _find_progression(tables["responses"], criterion, first_cycles, patients)
+    progression = _find_progression(tables["endpoints"], rows, study, first_cycles)
     return CriterionHistories(
         binary,
         derive_course_history(binary.onset, progression),
@@ -242,14 +243,21 @@ def derive_depth(scans: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_progression(
-    responses: pd.DataFrame, criterion: str, first_cycles: pd.Series, patients: pd.Index
+    endpoints: pd.DataFrame, rows: EndpointRows, study: Study, first_cycles: pd.Series
 ) -> np.ndarray:
-    """Month of the first PD after the first cycle, a new therapy before it or not; infinite without one."""
-    own = responses["criterion"].eq(criterion) & responses["period"].eq(INITIAL) & responses["primary_reader"]
-    own &= responses["overall_response"].eq("PD")
-    first = responses.loc[own.fillna(False)].groupby("patient_id")["assessment_date"].min()
-    days = (first - first_cycles.reindex(first.index)).dt.days.reindex(patients)
-    return np.nan_to_num(convert_days_to_months(days.to_numpy(dtype=float)), nan=np.inf)
+    """Month of progression by the study's first endpoint that it ends, else by this one; infinite without one."""
+    known = {
+        e.name for e in study.endpoints if e.progression == "event" and e.origin in ORIGINS_BEFORE_RESPONSE
+    }
+    names = [e.name for e in study.endpoints if e.name in known & set(endpoints["endpoint"])]
+    patients = rows.frame["patient_id"]
+    by_patient = endpoints.set_index(["endpoint", "patient_id"])
+    own = by_patient.loc[rows.endpoint].reindex(patients)
+    found = by_patient.loc[names[0] if names else rows.endpoint].reindex(patients)
+    origin = own["origin_date"].fillna(patients.map(first_cycles).set_axis(patients))
+    days = (found["progression_date"] - origin).dt.days.astype("float64")
+    days = days.mask(found["origin_date"].isna() & found["event"].eq(1), found["time_days"])
+    return np.nan_to_num(convert_days_to_months(days.to_numpy()), nan=np.inf)
 
 
 def _months_before_first_cycle(

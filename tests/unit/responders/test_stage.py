@@ -1,13 +1,16 @@
 """All responder tables of a small cohort: what belongs together comes together."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from prrt_outcomes.responders.depth import compute_spline_basis
 from prrt_outcomes.responders.stage import OUTPUTS, run
+from prrt_outcomes.responders.states import derive_histories
 from prrt_outcomes.simulate.registry import simulate_registry
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import empty_table
 
 
@@ -111,6 +114,28 @@ def test_every_table_is_there_and_states_add_up(out):
     assert np.allclose(total, 1)
     months = out["responder_state_means"].groupby("endpoint")["expected_months"].sum()
     assert np.allclose(months, 60)
+
+
+def test_progression_is_that_of_the_first_endpoint_that_it_ends(tables, study):
+    endpoints = tables["endpoints"]
+    rows = select_endpoint_rows(endpoints, tables["analysis_set"], "os")
+    long = rows.frame["patient_id"][rows.time_months > 12].iloc[0]
+
+    def find(name, **changes):
+        changed = endpoints.copy()
+        here = changed["endpoint"].eq(name) & changed["patient_id"].eq(long)
+        for column, value in changes.items():
+            changed.loc[here, column] = value
+        course = derive_histories(tables | {"endpoints": changed}, rows, "recist_1_1", study).course
+        own = course.changes["patient"].eq(rows.frame["patient_id"].tolist().index(long))
+        return course.changes.loc[own & course.changes["state"].eq(2), "month"].tolist()
+
+    origin = endpoints.loc[endpoints["patient_id"].eq(long), "origin_date"].iloc[0]
+    clinical = origin + pd.Timedelta(days=61)
+    assert find("pfs", progression_date=clinical) == [61 / 30.4375]
+    assert find("os", progression_date=clinical) == find("os")
+    reported = {"progression_date": pd.NaT, "origin_date": pd.NaT, "event": 1, "time_days": 122.0}
+    assert find("pfs", **reported) == [122 / 30.4375]
 
 
 def test_deeper_response_has_the_lower_hazard(out):

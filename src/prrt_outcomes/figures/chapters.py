@@ -8,7 +8,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.controls_figures import CONTROLS_INPUTS, draw_controls
 from prrt_outcomes.figures.endpoints_figures import ENDPOINTS_INPUTS, draw_endpoints
-from prrt_outcomes.figures.figure import Figure, has_rows
+from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_responders
 from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
 from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
@@ -36,6 +36,5 @@ def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dic
     Figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
     """
     inputs, draw = CHAPTERS[chapter]
-    found = {name: tables.get(name) for name in inputs}
-    own = {name: table if has_rows(table) else empty_table(name) for name, table in found.items()}
+    own = {name: tables[name] if name in tables else empty_table(name) for name in inputs}
     return {f.name: f for f in draw(own, study)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import pandas as pd
 
@@ -42,15 +41,8 @@ class Figure:
         }
 
 
-def has_rows(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
-    """Tell whether there is a table with at least one row."""
-    return table is not None and len(table) > 0
-
-
-def pick_rows(table: pd.DataFrame | None, **values: str) -> pd.DataFrame:
-    """Rows whose columns, as text, have the given values; an empty frame where there is no table."""
-    if table is None:
-        return pd.DataFrame()
+def pick_rows(table: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """Rows whose columns, as text, have the given values."""
     keep = pd.Series(True, index=table.index)
     for column, value in values.items():
         keep &= table[column].astype("string").fillna("") == value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.figure import has_rows, pick_rows
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers
@@ -31,7 +31,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     paragraphs: list = []
     level = numbers.format_level(study.analysis.confidence.level)
     titles = control_titles(study)
-    if has_rows(tables["controls"]):
+    if len(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
         for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
             row = primary_estimate(tables["controls"], control)
@@ -59,9 +59,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         "claims": _claim_table,
     }
     words = dict.fromkeys(makers, titles) | {"claims": claim_titles(study)}
-    shown = [
-        make(tables[name], level, words[name]) for name, make in makers.items() if has_rows(tables[name])
-    ]
+    shown = [make(tables[name], level, words[name]) for name, make in makers.items() if len(tables[name])]
     return paragraphs, shown
 
 
@@ -69,7 +67,7 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
     """How comparable the sides are and what balance and size are worth: from comparability and rating of a control."""
     words = Markup("")
     card = pick_rows(tables["control_comparability"], control=str(row["control"]))
-    if has_rows(card):
+    if len(card):
         verdicts = card["verdict"].astype("string")
         known = verdicts.isin(["same", "different", "unknown"]) & card["item"].astype("string").ne("overall")
         different = int(verdicts[known].eq("different").sum())
@@ -87,7 +85,7 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         "weights": as_text(row["weights"]) or "none",
     }
     found = pick_rows(tables["control_verdicts"], **of_estimate)
-    if has_rows(found):
+    if len(found):
         words += say("; {w}", w=str(found["words"].iloc[0]))
     return words
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.figure import has_rows, pick_rows
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
@@ -73,7 +73,7 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
 
 
 def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
-    if not has_rows(rates):
+    if rates.empty:
         return None
     criterion = study.response.primary_criterion
     confirmed = study.response.primary_rate == "confirmed"
@@ -146,7 +146,7 @@ def _first_empty(stones: list[dict]) -> dict | None:
 def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
     """The primary comparison with what it is worth, or an exploratory one that says so."""
     controls = tables["controls"]
-    if not study.controls or not has_rows(controls):
+    if not study.controls or controls.empty:
         return None
     ordered = sorted(study.controls, key=lambda c: not c.primary)
     found = [(c, row) for c in ordered if (row := primary_estimate(controls, c.id)) is not None]
@@ -174,7 +174,7 @@ def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
     """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
     tiles = []
     level = numbers.format_level(study.analysis.confidence.level)
-    whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3") if has_rows(rates) else rates
+    whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
     found = {str(r["analyte"]): r for r in whole.to_dict("records")}
 
     def share(analyte):

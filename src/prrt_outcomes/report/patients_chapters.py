@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import drop_unknown_conditions, has_rows, pick_rows
+from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
@@ -33,7 +33,7 @@ ORGANS = {
 def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter; results by group stand in the file."""
     delivery = drop_unknown_conditions(pick_rows(tables["treatment_delivery"], group_by="all"))
-    if not has_rows(delivery):
+    if delivery.empty:
         return [], []
     found = {str(r["item"]): r for r in delivery.to_dict("records") if pd.notna(r["value"])}
 
@@ -86,8 +86,8 @@ def _show_delivery(row: dict) -> str:
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter: the patients, and each endpoint as an estimand in one sentence."""
     estimands = tables["estimands"]
-    shown = [baseline_table(tables["baseline"])] if has_rows(tables["baseline"]) else []
-    if not has_rows(estimands):
+    shown = [baseline_table(tables["baseline"])] if len(tables["baseline"]) else []
+    if estimands.empty:
         return [], shown
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
     columns = [
@@ -175,7 +175,7 @@ def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:
 def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter; rates by group stand in the file."""
     rates = pick_rows(tables["safety_rates"], group_by="all")
-    if not has_rows(rates):
+    if rates.empty:
         return [], []
     level = numbers.format_level(study.analysis.confidence.level)
     shares = ("proportion", "proportion_low", "proportion_high")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.figure import has_rows, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
 from prrt_outcomes.wording import numbers
@@ -39,7 +39,7 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     tables : response_rates, response_concordance, response_differences; any may be empty
     """
     rates = tables["response_rates"]
-    if not has_rows(rates):
+    if rates.empty:
         return [], []
     level = numbers.format_level(study.analysis.confidence.level)
     confirmed = study.response.primary_rate == "confirmed"
@@ -56,10 +56,10 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         groups["group_by"].astype(str).ne("all")
         & groups["category"].astype(str).isin(["objective", "disease_control", "PD", "NE"])
     ]
-    if has_rows(groups):
+    if len(groups):
         shown.append(_rate_table("Rates by group, primary criterion", groups, level, with_group=True))
     differences = pick_rows(tables["response_differences"], criterion=first)
-    if has_rows(differences):
+    if len(differences):
         own = differences[_is_true(differences["confirmed"]).eq(confirmed)]
         shown.append(_difference_table(own, level))
     shown += _concordance(tables["response_concordance"])
@@ -145,7 +145,7 @@ def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
 def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter; the naive number appears only beside the others."""
     responders = tables["responders"]
-    if not has_rows(responders):
+    if responders.empty:
         return [], []
     if set(responders["method"].astype(str)) <= {"naive"}:
         return [EXPLANATION], []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from prrt_outcomes.figures.figure import has_rows, is_proportional, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.wording import numbers
@@ -71,7 +71,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         if name == "cox":
             parts = iterate_groupings(tables[name], "endpoint")
             shown += [survival_table(name, part, titles, level) for _, part in parts]
-        elif name != "estimand_comparison" and has_rows(tables[name]):
+        elif name != "estimand_comparison" and len(tables[name]):
             shown.append(survival_table(name, tables[name], titles, level))
     return paragraphs, shown
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,9 @@ from prrt_outcomes.controls.reference_curves import (
 )
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.errors import Problem, study_problem, suggest
-from prrt_outcomes.study.controls import AggregateControl, CurveControl, PatientsControl
+from prrt_outcomes.study.controls import AggregateControl, BaselineSummary, CurveControl, PatientsControl
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_MONTH, TIME_UNIT_DAYS
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import BaselineSummary
-    from prrt_outcomes.study.model import Study
 
 Tables = Mapping[str, pd.DataFrame]
 Lines = Mapping[str, np.ndarray]

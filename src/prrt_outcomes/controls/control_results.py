@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
+from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.schema import load_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from prrt_outcomes.study.analysis import AnalysisSettings
-    from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
-    from prrt_outcomes.study.endpoints import EndpointDefinition
-    from prrt_outcomes.study.model import Study
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 LABELS = ("control", "endpoint")
 TEXTS = {"assumption": "", "note": ""}

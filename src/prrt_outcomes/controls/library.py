@@ -10,15 +10,17 @@ import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.levels import GROUP_OF_TYPE
 from prrt_outcomes.errors import Problem, study_problem, suggest
-from prrt_outcomes.study.controls import AggregateControl, LibraryControl, Milestone, PublishedControl
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.controls import Control
-    from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.controls import (
+    AggregateControl,
+    Control,
+    LibraryControl,
+    Milestone,
+    PublishedControl,
+)
+from prrt_outcomes.study.model import Study
 
 CRITERIA = (
     ("recist_1_1", r"^(?!.*modified).*recist[ _]*1[._]1"),

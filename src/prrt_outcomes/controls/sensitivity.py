@@ -13,6 +13,8 @@ from prrt_outcomes.controls.comparability import derive_endpoint_rules
 from prrt_outcomes.controls.control_results import Comparison, comparison_row
 from prrt_outcomes.controls.library import name_criterion
 from prrt_outcomes.controls.two_samples import hazard_ratio_row, select_cohort, start_at
+from prrt_outcomes.endpoints.derivation import derive_endpoint
+from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
 from prrt_outcomes.statistics.cox import compute_e_value, fit_cox
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
@@ -151,9 +153,6 @@ def derive_under_criterion(
 
     Tables: inputs of stage `endpoints`.
     """
-    from prrt_outcomes.endpoints.derivation import derive_endpoint
-    from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
-
     changed = definition.model_copy(update={"criterion": criterion})
     dates = derive_patient_dates(tables, study, data_cutoff=definition.data_cutoff)
     rows = derive_endpoint(dates, changed, study)

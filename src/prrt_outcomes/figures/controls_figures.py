@@ -8,6 +8,7 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
 from prrt_outcomes.figures.control_plots import (
     RATIOS,
     SIDES,
@@ -175,8 +176,6 @@ def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None
     `overlay`: rows of `control_reconstruction` of the control.
     `name`: title of the control.
     """
-    from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
-
     nothing = pd.DataFrame(columns=["time_months", "survival"])
     if control.kind == "curve":
         if overlay.empty:

@@ -12,6 +12,7 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures.curves import label_months, month_ticks
+from prrt_outcomes.figures.save import draw_svg
 from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.numbers import format_number
@@ -163,8 +164,6 @@ def _list_lines(course: Course) -> pd.DataFrame:
 
 def draw_patient_charts(course: pd.DataFrame, study) -> dict[str, str]:
     """Text of a chart as svg, by its title: one a criterion and reader that has a sum."""
-    from prrt_outcomes.figures.save import draw_svg
-
     charts = {}
     sums = course[course["item"].astype(str).eq("sum") & course["value"].notna()]
     titles = {c.name: c.title for c in study.response.definitions}

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from PIL import Image
 
 from prrt_outcomes.figures.figure import INDEX, Figure
 from prrt_outcomes.figures.theme import FONT
@@ -37,8 +44,6 @@ def save_figures(
 
     No date, no random identifier and no font of the machine enters a file.
     """
-    import matplotlib
-
     matplotlib.use("agg")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +70,7 @@ def save_figures(
 
 def draw_svg(plot) -> str:
     """Text of a plot as svg, for a page that holds it."""
-    from io import BytesIO
-
-    import matplotlib
-
     matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
     page = BytesIO()
     with plt.rc_context(FIXED):
         figure = plot.draw()
@@ -84,8 +83,6 @@ def draw_svg(plot) -> str:
 
 def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool, compressing: list):
     """Write the vector formats now; compress the png beside the drawing of the next figure."""
-    import matplotlib.pyplot as plt
-
     paths = []
     with plt.rc_context(FIXED):
         figure = plot.draw()
@@ -106,9 +103,6 @@ def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: i
 
 def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
     """Write pdf or svg by its canvas: `savefig` would draw everything a second time to find its size."""
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
     if kind == "pdf":
         FigureCanvasPdf(figure).print_pdf(path, metadata=NO_DATE[kind])
     else:
@@ -117,8 +111,6 @@ def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
 
 def _draw_pixels(figure, dpi: int):
     """Canvas of a figure with its pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -127,8 +119,6 @@ def _draw_pixels(figure, dpi: int):
 
 def _write_png(canvas, path: Path, dpi: int) -> None:
     """Write pixels as a png of 256 colours without alpha, which is half as long as one of all colours."""
-    from PIL import Image
-
     pixels = canvas.buffer_rgba()
     image = Image.frombytes("RGB", pixels.shape[1::-1], pixels, "raw", "RGBX", 0, 1)
     _reduce_colours(image).save(path, format="png", dpi=(dpi, dpi), compress_level=1, compress_type=RUNS)
@@ -136,8 +126,6 @@ def _write_png(canvas, path: Path, dpi: int) -> None:
 
 def _reduce_colours(image):
     """Image of the 256 most frequent colours, each of them exact; the image itself where it holds too many."""
-    from PIL import Image
-
     sample = image.resize((-(-image.width // 4), -(-image.height // 4)), Image.Resampling.NEAREST)
     counts = sample.getcolors(1 << 14)
     if counts is None:

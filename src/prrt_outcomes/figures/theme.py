@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.wording.terms import list_codes
+
 FONT = "DejaVu Sans"
 INK = "#1A1A1A"
 QUIET = "#5A5A5A"
@@ -148,8 +150,6 @@ def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:
     Levels that the data schema lists have the colour of their place in the schema, others that of their place among
     `groups`.
     """
-    from prrt_outcomes.wording.terms import list_codes
-
     codes = [c for c in list_codes(column) if c != "unknown"]
     known = [g for g in groups if g != "unknown"]
     if not set(known) <= set(codes):

@@ -11,6 +11,7 @@ from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
+from prrt_outcomes.response.criteria import NAMED
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -165,8 +166,6 @@ def _show_cell(key: str) -> Callable[[dict], str]:
 
 def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:
     """Write the title of a criterion where a sentence holds its code: `progression by RECIST 1.1`."""
-    from prrt_outcomes.response.criteria import NAMED
-
     words = {name: name_term(name) for name in NAMED} | dict(titles)
     codes = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
     return re.sub(rf"\b({codes})\b", lambda found: words[found.group()], sentence)

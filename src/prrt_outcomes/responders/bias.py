@@ -15,6 +15,7 @@ from prrt_outcomes.responders.states import (
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -118,8 +119,6 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
 
 def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Times to response and their probabilities; the last entry, inf, is never."""
-    from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-
     curve = fit_kaplan_meier(SurvivalData(np.maximum(time, 1e-9), responded))
     survival = np.concatenate(([1.0], curve.survival))
     mass = np.append(-np.diff(survival), survival[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import CR, MR, NE, NON_CR_NON_PD, PD, PR, SD, count_before, decide
+from prrt_outcomes.response import codes
 from prrt_outcomes.study.response import ResponseSettings
 
 REASONS = {
@@ -30,7 +30,7 @@ def find_counted(scans: pd.DataFrame, stop: pd.Series) -> np.ndarray:
     scans : course, date, overall_response (code); by course and date
     stop : date on which a new anticancer therapy began, by course; a scan of that day still counts
     """
-    before_progression = count_before(scans["course"], scans["overall_response"] == PD) == 0
+    before_progression = codes.count_before(scans["course"], scans["overall_response"] == codes.PD) == 0
     return before_progression & ~(scans["date"].to_numpy() > stop.reindex(scans["course"]).to_numpy())
 
 
@@ -44,25 +44,25 @@ def find_confirmations(scans: pd.DataFrame, settings: ResponseSettings) -> pd.Se
     date, response = scans["date"].to_numpy(), scans["overall_response"].to_numpy()
     course = np.append(scans["course"], -1)
     confirmed = pd.Series(pd.NaT, index=scans.index, dtype="datetime64[ns]")
-    pairs = pd.DataFrame({"first": np.flatnonzero((response == CR) | (response == PR))})
-    pairs = pairs.assign(complete=response[pairs["first"]] == CR, not_evaluable=0, stable=0)
+    pairs = pd.DataFrame({"first": np.flatnonzero((response == codes.CR) | (response == codes.PR))})
+    pairs = pairs.assign(complete=response[pairs["first"]] == codes.CR, not_evaluable=0, stable=0)
     lag = 0
     while len(pairs):
         lag += 1
         pairs = pairs[course[pairs["first"] + lag] == course[pairs["first"]]]
         first, complete = pairs["first"].to_numpy(), pairs["complete"].to_numpy()
         later = first + lag
-        code, partial = response[later], response[first] == PR
+        code, partial = response[later], response[first] == codes.PR
         late = date[later] - date[first] >= np.timedelta64(settings.confirmation_days, "D")
-        fits = (code == CR) | ((code == PR) & ~complete)
+        fits = (code == codes.CR) | ((code == codes.PR) & ~complete)
         confirmed.iloc[first[fits & late]] = date[later[fits & late]]
-        stable = (code == SD) | (code == MR)
+        stable = (code == codes.SD) | (code == codes.MR)
         pairs = pairs.assign(
-            complete=complete | (code == CR),
-            not_evaluable=pairs["not_evaluable"] + (code == NE),
+            complete=complete | (code == codes.CR),
+            not_evaluable=pairs["not_evaluable"] + (code == codes.NE),
             stable=pairs["stable"] + stable,
         )
-        gap = (code == NE) & (pairs["not_evaluable"] <= settings.confirmation_max_not_evaluable)
+        gap = (code == codes.NE) & (pairs["not_evaluable"] <= settings.confirmation_max_not_evaluable)
         pause = settings.confirmation_accept_stable & partial & stable & (pairs["stable"] <= 1)
         pairs = pairs[(fits & ~late) | gap | pause]
     return confirmed
@@ -71,7 +71,9 @@ def find_confirmations(scans: pd.DataFrame, settings: ResponseSettings) -> pd.Se
 def find_less_after_complete(scans: pd.DataFrame) -> pd.Series:
     """Counted scans with a PR, MR, SD or NON-CR/NON-PD after a CR: what came back after a CR is PD, or no CR was."""
     response = scans["overall_response"]
-    return response.between(PR, NON_CR_NON_PD) & (count_before(scans["course"], response == CR) > 0)
+    return response.between(codes.PR, codes.NON_CR_NON_PD) & (
+        codes.count_before(scans["course"], response == codes.CR) > 0
+    )
 
 
 def derive_best_responses(
@@ -101,19 +103,19 @@ def derive_best_responses(
     course, response = scans["course"], scans["overall_response"].to_numpy()
     waited = scans["date"].to_numpy() - courses["first_cycle"].reindex(course).to_numpy()
     late = waited >= np.timedelta64(settings.minimum_stable_days, "D")
-    is_response = (response == CR) | (response == PR)
-    is_stable = (response == SD) | (response == MR) | (response == NON_CR_NON_PD)
+    is_response = (response == codes.CR) | (response == codes.PR)
+    is_stable = (response == codes.SD) | (response == codes.MR) | (response == codes.NON_CR_NON_PD)
     stands = is_response & scans["confirmation_date"].notna() if confirmed else is_response
     cases = [
         ("response", response, stands),
-        ("progression", PD, response == PD),
+        ("progression", codes.PD, response == codes.PD),
         ("stable", response, is_stable & late),
-        ("unconfirmed", SD, is_response & late),
-        ("unconfirmed_early", NE, is_response),
-        ("early", NE, is_stable),
-        ("not_evaluable", NE, True),
+        ("unconfirmed", codes.SD, is_response & late),
+        ("unconfirmed_early", codes.NE, is_response),
+        ("early", codes.NE, is_stable),
+        ("not_evaluable", codes.NE, True),
     ]
-    why, value = decide(cases, list(REASONS))
+    why, value = codes.decide(cases, list(REASONS))
     scans = scans.assign(response=value, why=why)
     scans["confirmation_date"] = scans["confirmation_date"].where(stands) if confirmed else pd.NaT
     # An early stable scan explains an NE better than a scan that could not be read, hence before it.
@@ -123,7 +125,7 @@ def derive_best_responses(
     unseen = np.where(courses["followed"], AFTER_NEW_THERAPY, NOT_ASSESSED)
     known = best["why"].fillna(pd.Series(unseen, index=best.index)).astype(int)
     return best.assign(
-        response=best["response"].fillna(NE).astype(np.int8),
+        response=best["response"].fillna(codes.NE).astype(np.int8),
         why=pd.Categorical.from_codes(known.tolist(), dtype=pd.CategoricalDtype(list(REASONS))),
         complete_then_partial=best.index.isin(course[find_less_after_complete(scans)]),
     )

@@ -5,21 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import (
-    ABSENT,
-    BASELINE,
-    FOLLOW_UP,
-    MEASURED,
-    MISSING,
-    NEW,
-    NON_TARGET,
-    NOT_EVALUATED,
-    ROLES,
-    STATES,
-    TARGET,
-    TOO_SMALL,
-    convert_to_codes,
-)
+from prrt_outcomes.response import codes
 from prrt_outcomes.response.criteria import TOLERANCE
 from prrt_outcomes.study.response import CriterionDefinition
 
@@ -52,9 +38,9 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     """
     rows = table[["scan_id", "longest_mm", "perpendicular_mm", "organ"]].assign(
         lesion_id=table["lesion_id"].astype(object).astype("category"),
-        role=convert_to_codes(table["role"], ROLES).astype(np.int8),
+        role=codes.convert_to_codes(table["role"], codes.ROLES).astype(np.int8),
         node=table["lymph_node"].astype("Float64").astype("float64"),
-        state=convert_to_codes(table["state"], STATES).astype(np.int8),
+        state=codes.convert_to_codes(table["state"], codes.STATES).astype(np.int8),
         whole=True,
     )
     places = scans[["scan_id", "course", "kind"]].rename_axis("scan").reset_index()
@@ -66,12 +52,12 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     begins = np.append(True, (lesion[1:] != lesion[:-1]) | (course[1:] != course[:-1]))[: len(rows)]
     series = np.cumsum(begins) - 1
     kind, role, state = (rows[name].to_numpy() for name in ("kind", "role", "state"))
-    base_role = np.full(len(rows), MISSING, dtype=np.int8)
-    base_role[series[kind == BASELINE]] = role[kind == BASELINE]
-    follow_up = np.flatnonzero(kind == FOLLOW_UP)
+    base_role = np.full(len(rows), codes.MISSING, dtype=np.int8)
+    base_role[series[kind == codes.BASELINE]] = role[kind == codes.BASELINE]
+    follow_up = np.flatnonzero(kind == codes.FOLLOW_UP)
     first = follow_up[~pd.Series(series[follow_up]).duplicated().to_numpy()]
-    first_new = np.isin(series, series[first[role[first] == NEW]])
-    appeared = (kind == FOLLOW_UP) & first_new & ~np.isin(series, series[kind != FOLLOW_UP])
+    first_new = np.isin(series, series[first[role[first] == codes.NEW]])
+    appeared = (kind == codes.FOLLOW_UP) & first_new & ~np.isin(series, series[kind != codes.FOLLOW_UP])
     base_role = base_role[series]
     node = rows["node"].fillna(rows["node"].groupby(series).transform("max"))
     return rows.assign(
@@ -80,8 +66,8 @@ def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
         node_unknown=node.isna(),
         base_role=base_role,
         first_new=first_new,
-        is_target=(role == TARGET) & (base_role == TARGET),
-        is_new=appeared & ((state == MEASURED) | (state == TOO_SMALL)),
+        is_target=(role == codes.TARGET) & (base_role == codes.TARGET),
+        is_new=appeared & ((state == codes.MEASURED) | (state == codes.TOO_SMALL)),
     )
 
 
@@ -103,13 +89,15 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
         for place, member in enumerate(name.split("+") if "+" in name else [name.rpartition(".")[0]])
     ]
     frame = pd.DataFrame(members, columns=["lesion_id", "member", "place"])
-    targets = rows[(rows["kind"] == BASELINE) & (rows["role"] == TARGET)]
+    targets = rows[(rows["kind"] == codes.BASELINE) & (rows["role"] == codes.TARGET)]
     base = pd.MultiIndex.from_frame(targets[["course", "lesion_id"]].astype({"lesion_id": object}))
 
     def at_baseline(frame: pd.DataFrame, name: str) -> np.ndarray:
         return pd.MultiIndex.from_arrays([frame["course"], frame[name].astype(object)]).isin(base)
 
-    found = rows[(rows["kind"] == FOLLOW_UP) & (rows["role"] != NEW) & rows["lesion_id"].isin(joined)]
+    found = rows[
+        (rows["kind"] == codes.FOLLOW_UP) & (rows["role"] != codes.NEW) & rows["lesion_id"].isin(joined)
+    ]
     found = found[~at_baseline(found, "lesion_id")].rename_axis("row").reset_index()
     found = found.astype({"lesion_id": object}).merge(frame, on="lesion_id")
     found = found[pd.Series(at_baseline(found, "member"), found.index).groupby(found["row"]).transform("all")]
@@ -117,7 +105,7 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     sizes = found[["longest_mm", "perpendicular_mm"]]
     later = (found["place"] > 0).to_numpy()[:, None] & sizes.notna().to_numpy()
-    changed = found.assign(lesion_id=found["member"], role=np.int8(TARGET), whole=False)
+    changed = found.assign(lesion_id=found["member"], role=np.int8(codes.TARGET), whole=False)
     changed[sizes.columns] = sizes.mask(later, 0.0)
     kind = rows["lesion_id"].dtype
     return pd.concat(
@@ -132,13 +120,13 @@ def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Se
     One fault a course, the one that says most: targets at two baselines before a target without baseline.
     """
     kind, role, base_role = (lesions[name] for name in ("kind", "role", "base_role"))
-    follow_up = kind == FOLLOW_UP
-    changed = follow_up & base_role.isin([TARGET, NON_TARGET]) & (role != base_role)
-    unmeasured = follow_up & (role == TARGET) & (base_role == MISSING) & ~lesions["first_new"]
+    follow_up = kind == codes.FOLLOW_UP
+    changed = follow_up & base_role.isin([codes.TARGET, codes.NON_TARGET]) & (role != base_role)
+    unmeasured = follow_up & (role == codes.TARGET) & (base_role == codes.MISSING) & ~lesions["first_new"]
     again = (
         lesions.duplicated(["scan", "series"]) & lesions["whole"] & lesions["whole"].shift(fill_value=False)
     )
-    earlier = lesions["series"][(kind < BASELINE) & (role == TARGET)]
+    earlier = lesions["series"][(kind < codes.BASELINE) & (role == codes.TARGET)]
     two = unmeasured & lesions["series"].isin(earlier)
     found = [
         lesions.loc[flag, ["course", "lesion_id"]].assign(text=text)
@@ -180,18 +168,18 @@ def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.D
         size, floor = longest * perpendicular, criterion.too_small_mm**2
     else:
         size, floor = np.where(short_axis, perpendicular, longest), criterion.too_small_mm
-    size = np.where(state == MEASURED, size, np.where(state == TOO_SMALL, floor, 0.0))
-    missing = (state == MEASURED) & np.isnan(size)
+    size = np.where(state == codes.MEASURED, size, np.where(state == codes.TOO_SMALL, floor, 0.0))
+    missing = (state == codes.MEASURED) & np.isnan(size)
     cases = [
         (longest < 0) | (perpendicular < 0),
         state < 0,
-        (state == ABSENT) & ((longest > 0) | (perpendicular > 0)),
+        (state == codes.ABSENT) & ((longest > 0) | (perpendicular > 0)),
         missing & ~np.isnan(longest) & (criterion.measure == "product"),
         missing & short_axis,
         missing,
     ]
     fault = np.select(cases, range(1, len(SIZE_FAULTS)), 0)
-    size[(fault > 0) | (state == NOT_EVALUATED)] = np.nan
+    size[(fault > 0) | (state == codes.NOT_EVALUATED)] = np.nan
     if criterion.measure == "marker":
         gone = size <= perpendicular * (1 + TOLERANCE)
     else:

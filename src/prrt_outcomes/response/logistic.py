@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.response.codes import OBJECTIVE
@@ -123,8 +125,6 @@ def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndar
 
     None where the penalised likelihood does not converge. Columns are centred and scaled while they are fitted.
     """
-    import warnings
-
     from firthmodels import FirthLogisticRegression
 
     centre, scale = compute_centre_and_scale(matrix)
@@ -145,8 +145,6 @@ def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndar
 
 def _fill(head: pd.DataFrame, fit: tuple | None, level: float, status: str) -> pd.DataFrame:
     """Coefficients beside their names; empty where nothing could be fitted."""
-    from scipy.special import ndtri
-
     empty = np.full(len(head), np.nan)
     coefficient, std_error, p_value, low, high = fit if fit is not None else (empty,) * 5
     if low is None:

@@ -6,22 +6,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.response import codes
 from prrt_outcomes.response.best import find_less_after_complete
-from prrt_outcomes.response.codes import (
-    BASELINE,
-    FOLLOW_UP,
-    MEASURED,
-    NE,
-    NON_CR_NON_PD,
-    NON_TARGET,
-    NT_NE,
-    NT_NON,
-    PR,
-    PRIOR,
-    RESPONSES,
-    TARGET,
-    TOO_SMALL,
-)
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
 from prrt_outcomes.response.lesions import fill_lesions
 from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY
@@ -70,13 +56,13 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
         frames.append(_list(first, scans[flag], words))
     for run in runs:
         lesions = run.lesions
-        own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > PRIOR)]
+        own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > codes.PRIOR)]
         own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
         frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
         frames += [_list_unknown_nodes(run), *_list_target_rules(run)]
         counted = run.scans[run.scans["counted"]]
         less = counted[find_less_after_complete(counted)]
-        names = less["overall_response"].map(dict(enumerate(RESPONSES)))
+        names = less["overall_response"].map(dict(enumerate(codes.RESPONSES)))
         frames.append(_list(run, less, names + " after a complete response"))
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
@@ -97,7 +83,7 @@ def _list(run: CriterionRun, rows: pd.DataFrame, problem, severity: str = "warni
 def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
     """Targets at baseline beyond the rules of the criterion: too many, too many in an organ, too small."""
     criterion, lesions = run.criterion, run.lesions
-    own = lesions[(lesions["kind"] == BASELINE) & (lesions["role"] == TARGET)]
+    own = lesions[(lesions["kind"] == codes.BASELINE) & (lesions["role"] == codes.TARGET)]
     own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
     once, found = own.drop_duplicates("course"), []
     if criterion.targets_maximum is not None:
@@ -121,16 +107,20 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
 def _list_unknown_nodes(run: CriterionRun) -> pd.DataFrame:
     """Scans that would be a CR if what is left of the disease were normal lymph nodes, which the rows leave open."""
     lesions, limit = run.lesions, run.criterion.node_normal_mm
-    counted = lesions["is_target"] | ((lesions["role"] == NON_TARGET) & (lesions["kind"] == FOLLOW_UP))
+    counted = lesions["is_target"] | (
+        (lesions["role"] == codes.NON_TARGET) & (lesions["kind"] == codes.FOLLOW_UP)
+    )
     own = lesions[counted & (limit > 0)]
-    small = (own["state"] == TOO_SMALL) | (own[["longest_mm", "perpendicular_mm"]].min(axis=1) < limit)
-    possible = own["node_unknown"] & own["state"].isin((MEASURED, TOO_SMALL)) & small & ~own["gone"]
+    small = (own["state"] == codes.TOO_SMALL) | (own[["longest_mm", "perpendicular_mm"]].min(axis=1) < limit)
+    possible = (
+        own["node_unknown"] & own["state"].isin((codes.MEASURED, codes.TOO_SMALL)) & small & ~own["gone"]
+    )
     complete = (possible | own["gone"]).groupby(own["scan"]).all()
     names = own[possible].groupby("scan")["lesion_id"].agg(lambda ids: ", ".join(map(str, ids)))
     scans = run.scans.loc[run.scans.index.isin(names.index.intersection(complete.index[complete]))]
-    scans = scans[scans["overall_response"].between(PR, NON_CR_NON_PD) & ~scans["reported"]]
-    scans = scans[~scans["non_target_read"].isin((NT_NON, NT_NE))]
-    response = scans["overall_response"].map(dict(enumerate(RESPONSES))).astype(object)
+    scans = scans[scans["overall_response"].between(codes.PR, codes.NON_CR_NON_PD) & ~scans["reported"]]
+    scans = scans[~scans["non_target_read"].isin((codes.NT_NON, codes.NT_NE))]
+    response = scans["overall_response"].map(dict(enumerate(codes.RESPONSES))).astype(object)
     words = f" under {limit:g} mm with lymph_node empty: "
     return _list(run, scans, names.reindex(scans.index).astype(object) + words + response + ", CR if nodes")
 
@@ -158,7 +148,7 @@ def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], stud
     courses, best = run.registry.courses, run.best[False]
     reader = find_first_reader(run.registry.readers, run.settings)
     own = (courses["period"] == 1) & (courses["reader"] == reader)
-    why = np.where(best["response"] == NE, _classify_losses(courses, best), "")[own]
+    why = np.where(best["response"] == codes.NE, _classify_losses(courses, best), "")[own]
     left = len(why)
     for reason in LOSSES:
         lost = int((why == reason).sum())

@@ -5,31 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import (
-    ABSENT,
-    BASELINE,
-    CR,
-    FOLLOW_UP,
-    MEASURED,
-    MISSING,
-    MR,
-    NE,
-    NON_TARGET,
-    NOT_EVALUATED,
-    NT_CR,
-    NT_NE,
-    NT_NON,
-    NT_NONE,
-    NT_PD,
-    PD,
-    PR,
-    PRIOR,
-    RULES,
-    SD,
-    TARGET,
-    count_before,
-    decide,
-)
+from prrt_outcomes.response import codes
 from prrt_outcomes.response.criteria import TOLERANCE, exceeds_progression, read_overall_table
 from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
 
@@ -83,9 +59,9 @@ def _derive_target_responses(
         sums[name].to_numpy()
         for name in ("n_targets", "n_measured", "n_gone", "total", "baseline_sum", "complete")
     )
-    usable = (scans["kind"] == FOLLOW_UP).to_numpy() & ~np.isnan(baseline_sum)
+    usable = (scans["kind"] == codes.FOLLOW_UP).to_numpy() & ~np.isnan(baseline_sum)
     all_gone = usable & complete & (n_gone == n_targets)
-    was_gone = count_before(scans["course"], all_gone) > 0
+    was_gone = codes.count_before(scans["course"], all_gone) > 0
     reference = sums[f"{criterion.progression_reference}_sum"].to_numpy()
     rose = exceeds_progression(total, reference, criterion)
     fall, slack = baseline_sum - total, TOLERANCE * baseline_sum
@@ -94,33 +70,33 @@ def _derive_target_responses(
     smallest, grown = _find_grown(lesions, criterion)
     grown, again = (_find_first(lesions, flag, scans) for flag in (grown, _find_again(lesions, criterion)))
     cases = [
-        ("no_baseline", NE, (scans["baseline"] < 0).to_numpy()),
-        ("no_targets", MISSING, n_targets == 0),
-        ("baseline_fault", NE, np.isnan(baseline_sum)),
-        ("not_measured", NE, ~usable),
-        ("gone", CR, all_gone),
-        ("reappearance", PD, was_gone & (n_measured > n_gone) & (criterion.reappearance != "never")),
-        ("reappeared_lesion", PD, again >= 0),
-        ("single_lesion", PD, grown >= 0),
-        ("sum", PD, rose & (n_measured > 0) & (criterion.progression_unit == "sum")),
-        ("fall", PR, complete & (fall >= criterion.partial_fall * baseline_sum - slack)),
-        ("fall", MR, complete & (fall >= minor * baseline_sum - slack)),
-        ("stable", SD, complete),
-        ("size_fault", NE, faulty >= 0),
-        ("not_measured", NE, True),
+        ("no_baseline", codes.NE, (scans["baseline"] < 0).to_numpy()),
+        ("no_targets", codes.MISSING, n_targets == 0),
+        ("baseline_fault", codes.NE, np.isnan(baseline_sum)),
+        ("not_measured", codes.NE, ~usable),
+        ("gone", codes.CR, all_gone),
+        ("reappearance", codes.PD, was_gone & (n_measured > n_gone) & (criterion.reappearance != "never")),
+        ("reappeared_lesion", codes.PD, again >= 0),
+        ("single_lesion", codes.PD, grown >= 0),
+        ("sum", codes.PD, rose & (n_measured > 0) & (criterion.progression_unit == "sum")),
+        ("fall", codes.PR, complete & (fall >= criterion.partial_fall * baseline_sum - slack)),
+        ("fall", codes.MR, complete & (fall >= minor * baseline_sum - slack)),
+        ("stable", codes.SD, complete),
+        ("size_fault", codes.NE, faulty >= 0),
+        ("not_measured", codes.NE, True),
     ]
-    rule, response = decide(cases, RULES)
+    rule, response = codes.decide(cases, codes.RULES)
     if sustain_response:
-        responded = count_before(scans["course"], response == PR) > 0
-        lasting = responded & ((response == SD) | (response == MR))
-        response[lasting], rule[lasting] = PR, RULES.index("sustained")
+        responded = codes.count_before(scans["course"], response == codes.PR) > 0
+        lasting = responded & ((response == codes.SD) | (response == codes.MR))
+        response[lasting], rule[lasting] = codes.PR, codes.RULES.index("sustained")
     named = {
         "reappeared_lesion": again,
         "single_lesion": grown,
         "size_fault": faulty,
         "baseline_fault": faulty[scans["baseline"]],
     }
-    deciding = np.select([rule == RULES.index(name) for name in named], list(named.values()), -1)
+    deciding = np.select([rule == codes.RULES.index(name) for name in named], list(named.values()), -1)
     least = np.where(deciding >= 0, smallest[deciding], np.nan) if len(lesions) else np.nan
     return sums.assign(target_response=response, rule=rule, deciding=deciding, deciding_reference=least)
 
@@ -139,7 +115,7 @@ def _sum_targets(scans: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
     own = lesions.loc[lesions["is_target"], ["scan", "series", "kind", "size", "gone", "whole"]]
     own = own.assign(measured=own["size"].notna())
     total = np.bincount(own["scan"], weights=own["size"].fillna(0), minlength=n)
-    n_targets = np.bincount(own.loc[own["kind"] == BASELINE, "scan"], minlength=n)
+    n_targets = np.bincount(own.loc[own["kind"] == codes.BASELINE, "scan"], minlength=n)
     if not own["whole"].all():  # Parts of a lesion are rows of their own: it counts where all of them do.
         own = own.groupby(["scan", "series"])[["measured", "gone"]].all().reset_index()
     n_measured = np.bincount(own.loc[own["measured"], "scan"], minlength=n)
@@ -152,7 +128,7 @@ def _sum_targets(scans: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
     n_targets = at_baseline(n_targets)
     complete = (n_measured == n_targets) & (n_targets > 0)
     sound = at_baseline(complete & (total > 0) & (n_gone < n_targets)) > 0
-    sums = pd.Series(np.where(complete & (scans["kind"] >= BASELINE), total, np.inf), index=scans.index)
+    sums = pd.Series(np.where(complete & (scans["kind"] >= codes.BASELINE), total, np.inf), index=scans.index)
     nadir = sums.groupby(course, sort=False).cummin().groupby(course, sort=False).shift(1, fill_value=np.inf)
     lowest = scans["date"].where(sums < nadir).groupby(course, sort=False).ffill()
     return pd.DataFrame(
@@ -176,22 +152,22 @@ def _find_grown(lesions: pd.DataFrame, criterion: CriterionDefinition) -> tuple[
         return np.full(len(lesions), np.nan), np.zeros(len(lesions), dtype=bool)
     size, series, kind = lesions["size"], lesions["series"], lesions["kind"]
     target = lesions["is_target"] & lesions["whole"]
-    values = size.where(target & (kind > PRIOR)).fillna(np.inf).groupby(series, sort=False)
+    values = size.where(target & (kind > codes.PRIOR)).fillna(np.inf).groupby(series, sort=False)
     if criterion.progression_reference == "nadir":
         smallest = values.cummin().groupby(series, sort=False).shift(1).to_numpy()
     else:
         smallest = values.transform("first").to_numpy()
     grown = exceeds_progression(size.to_numpy(), smallest, criterion)
-    return smallest, grown & (target & (kind == FOLLOW_UP)).to_numpy()
+    return smallest, grown & (target & (kind == codes.FOLLOW_UP)).to_numpy()
 
 
 def _find_again(lesions: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
     """Lesions of the baseline that had gone and are there again, where that makes PD."""
     if criterion.reappearance != "any_lesion":
         return np.zeros(len(lesions), dtype=bool)
-    seen = lesions["size"].notna() & (lesions["kind"] == FOLLOW_UP)
-    was_gone = count_before(lesions["series"], seen & lesions["gone"]) > 0
-    known = lesions["base_role"].isin([TARGET, NON_TARGET])
+    seen = lesions["size"].notna() & (lesions["kind"] == codes.FOLLOW_UP)
+    was_gone = codes.count_before(lesions["series"], seen & lesions["gone"]) > 0
+    known = lesions["base_role"].isin([codes.TARGET, codes.NON_TARGET])
     return (seen & was_gone & known & ~lesions["gone"] & lesions["whole"]).to_numpy()
 
 
@@ -205,19 +181,19 @@ def _derive_non_target_responses(
     opinion and rows is NE where the baseline had non-targets, else there are none.
     """
     n, baseline = len(scans), scans["baseline"].to_numpy()
-    own = lesions[(lesions["role"] == NON_TARGET) & (lesions["kind"] >= BASELINE)]
+    own = lesions[(lesions["role"] == codes.NON_TARGET) & (lesions["kind"] >= codes.BASELINE)]
     scan, state = own["scan"].to_numpy(), own["state"].to_numpy()
-    normal = own["node"] & (state == MEASURED) & (own["perpendicular_mm"] < criterion.node_normal_mm)
+    normal = own["node"] & (state == codes.MEASURED) & (own["perpendicular_mm"] < criterion.node_normal_mm)
     n_rows = np.bincount(scan, minlength=n)
-    n_gone = np.bincount(scan[(state == ABSENT) | normal.to_numpy()], minlength=n)
-    n_unseen = np.bincount(scan[(state == NOT_EVALUATED) | (state < 0)], minlength=n)
+    n_gone = np.bincount(scan[(state == codes.ABSENT) | normal.to_numpy()], minlength=n)
+    n_unseen = np.bincount(scan[(state == codes.NOT_EVALUATED) | (state < 0)], minlength=n)
     read = scans["non_target_read"].to_numpy()
     expected = np.where(baseline >= 0, n_rows[baseline], 0)
-    read_at_baseline = np.where(baseline >= 0, read[baseline], MISSING)
-    had_any = (expected > 0) | (read_at_baseline > NT_NONE)
-    from_rows = np.where(n_gone == n_rows, NT_CR, NT_NON)
-    from_rows = np.where((n_unseen > 0) | (n_rows < expected), NT_NE, from_rows)
-    from_rows = np.where(n_rows == 0, np.where(had_any, NT_NE, NT_NONE), from_rows)
+    read_at_baseline = np.where(baseline >= 0, read[baseline], codes.MISSING)
+    had_any = (expected > 0) | (read_at_baseline > codes.NT_NONE)
+    from_rows = np.where(n_gone == n_rows, codes.NT_CR, codes.NT_NON)
+    from_rows = np.where((n_unseen > 0) | (n_rows < expected), codes.NT_NE, from_rows)
+    from_rows = np.where(n_rows == 0, np.where(had_any, codes.NT_NE, codes.NT_NONE), from_rows)
     return np.where(read >= 0, read, from_rows).astype(np.int8)
 
 
@@ -232,7 +208,7 @@ def _derive_new_lesions(
     excused = changed[rows.groupby("series")["scan"].transform("first").to_numpy()]
     by_row = np.bincount(scan[~excused], minlength=n) > 0
     by_excused = np.bincount(scan[excused], minlength=n) > 0
-    follow_up = (scans["kind"] == FOLLOW_UP).to_numpy()
+    follow_up = (scans["kind"] == codes.FOLLOW_UP).to_numpy()
     said = scans["new_lesion_read"].to_numpy(dtype=bool) & follow_up
     stated = scans["new_lesion_stated"].to_numpy(dtype=bool) & follow_up
     by_word = said & ~by_excused & ~by_row
@@ -263,22 +239,24 @@ def _derive_overall_responses(
     """
     target, non_target = scans["target_response"].to_numpy(), scans["non_target"].to_numpy()
     table = read_overall_table(criterion.overall_table)
-    none = target == MISSING
+    none = target == codes.MISSING
     response = table[np.where(none, len(table) - 1, target), non_target]
     by_report = ~scans["has_lesions"].to_numpy() & (reported >= 0)
     sized = criterion.measure != "marker"
-    again = (count_before(scans["course"], response == CR) > 0) & (non_target == NT_NON) & sized
+    again = (
+        (codes.count_before(scans["course"], response == codes.CR) > 0) & (non_target == codes.NT_NON) & sized
+    )
     new = (scans["new_lesion"] == NEW_COUNTED).to_numpy() & sized
     cases = [
         ("report", reported, by_report),
-        ("structure_fault", NE, (scans["fault"] != "").to_numpy()),
-        ("no_baseline", NE, (scans["baseline"] < 0).to_numpy()),
-        ("new_lesion", PD, new & ~again & (response != PD)),
-        ("non_target_reappearance", PD, again),
-        ("non_target", response, (non_target == NT_PD) & (target != PD) & sized),
-        ("nothing", response, none & (non_target == NT_NONE)),
-        ("table", response, response != np.where(none, MISSING, target)),
+        ("structure_fault", codes.NE, (scans["fault"] != "").to_numpy()),
+        ("no_baseline", codes.NE, (scans["baseline"] < 0).to_numpy()),
+        ("new_lesion", codes.PD, new & ~again & (response != codes.PD)),
+        ("non_target_reappearance", codes.PD, again),
+        ("non_target", response, (non_target == codes.NT_PD) & (target != codes.PD) & sized),
+        ("nothing", response, none & (non_target == codes.NT_NONE)),
+        ("table", response, response != np.where(none, codes.MISSING, target)),
         (scans["rule"].to_numpy(), response, True),
     ]
-    rule, response = decide(cases, RULES)
+    rule, response = codes.decide(cases, codes.RULES)
     return scans.assign(overall_response=response, rule=rule, reported=by_report)

@@ -10,15 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.dates import resolve_partial_dates
-from prrt_outcomes.response.codes import (
-    BASELINE,
-    FOLLOW_UP,
-    MISSING,
-    NON_TARGETS,
-    PRIOR,
-    RESPONSES,
-    convert_to_codes,
-)
+from prrt_outcomes.response import codes
 from prrt_outcomes.response.lesions import derive_lesions, find_structure_faults
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import ResponseSettings
@@ -58,7 +50,7 @@ class Registry:
         rows = self.reports[self.reports["criterion"].isin(["any", criterion])]
         rows = rows.assign(own=rows["criterion"] == criterion).sort_values("own", kind="stable")
         found = rows.drop_duplicates("scan_id", keep="last").set_index("scan_id")["response"]
-        return found.reindex(self.scans["scan_id"], fill_value=MISSING).to_numpy(dtype=np.int8)
+        return found.reindex(self.scans["scan_id"], fill_value=codes.MISSING).to_numpy(dtype=np.int8)
 
 
 def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
@@ -77,11 +69,11 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     scans = scans.join(_summarise_assessments(assessments), on="scan_id")
     flags = ["non_target_differs", "new_lesion_read", "new_lesion_stated"]
     scans[flags] = scans[flags].eq(True)
-    scans["non_target_read"] = scans["non_target_read"].fillna(MISSING).astype(np.int8)
+    scans["non_target_read"] = scans["non_target_read"].fillna(codes.MISSING).astype(np.int8)
     scans["new_modality"] = _find_new_modality(scans)
-    baseline = scans[scans["kind"] == BASELINE].reset_index().set_index("course")["index"]
+    baseline = scans[scans["kind"] == codes.BASELINE].reset_index().set_index("course")["index"]
     courses["baseline"] = baseline.reindex(courses.index, fill_value=-1)
-    courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == FOLLOW_UP, "course"])
+    courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == codes.FOLLOW_UP, "course"])
     scans["baseline"] = courses["baseline"].to_numpy()[scans["course"]]
     scans["baseline_date"] = scans["date"].reindex(scans["baseline"]).to_numpy()
     lesions = derive_lesions(lesions, scans)
@@ -110,8 +102,8 @@ def _number_scans(
     parts = [
         pd.DataFrame(
             {
-                "patient": convert_to_codes(tables[name]["patient_id"], patients),
-                "place": convert_to_codes(tables[name]["reader"], readers),
+                "patient": codes.convert_to_codes(tables[name]["patient_id"], patients),
+                "place": codes.convert_to_codes(tables[name]["reader"], readers),
                 "date": tables[name]["assessment_date"].to_numpy(dtype="datetime64[ns]"),
                 "has_lesions": name == "lesions",
             }
@@ -160,9 +152,9 @@ def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int
     last = find_last(dated)["scan_id"].astype("float64")
     last = baseline["scan_id"].astype("float64").reindex(last.index).fillna(last)
     parts = [
-        following[["course", "scan_id"]].assign(kind=FOLLOW_UP),
-        last.reset_index().assign(kind=BASELINE),
-        prior.reset_index().assign(kind=PRIOR),
+        following[["course", "scan_id"]].assign(kind=codes.FOLLOW_UP),
+        last.reset_index().assign(kind=codes.BASELINE),
+        prior.reset_index().assign(kind=codes.PRIOR),
     ]
     scans = pd.concat([part.astype("int64") for part in parts], ignore_index=True)
     scans = scans.merge(dated[["scan_id", "date", "has_lesions"]], on="scan_id")
@@ -195,7 +187,9 @@ def _summarise_assessments(assessments: pd.DataFrame) -> pd.DataFrame:
     The worst opinion of the non-targets, whether opinions differ, whether one row tells of a new lesion and
     whether any says yes or no; the modality of the first row.
     """
-    rank = pd.Series(convert_to_codes(assessments["non_target"], _FROM_BEST_TO_WORST), assessments.index)
+    rank = pd.Series(
+        codes.convert_to_codes(assessments["non_target"], _FROM_BEST_TO_WORST), assessments.index
+    )
     rows = pd.DataFrame(
         {
             "worst": rank,
@@ -208,9 +202,9 @@ def _summarise_assessments(assessments: pd.DataFrame) -> pd.DataFrame:
     scan_id = assessments["scan_id"]
     how = {"worst": "max", "best": "min", "new_lesion_read": "max", "new_lesion_stated": "max"}
     found = rows.groupby(scan_id).agg(how)
-    codes = np.array([NON_TARGETS.index(name) for name in _FROM_BEST_TO_WORST] + [MISSING])
+    places = np.array([codes.NON_TARGETS.index(name) for name in _FROM_BEST_TO_WORST] + [codes.MISSING])
     return found.assign(
-        non_target_read=codes[found["worst"]],
+        non_target_read=places[found["worst"]],
         non_target_differs=found["best"] < found["worst"],
         modality=rows["modality"].set_axis(scan_id)[~scan_id.duplicated().to_numpy()],
     ).drop(columns=["worst", "best"])
@@ -221,7 +215,7 @@ def _find_new_modality(scans: pd.DataFrame) -> np.ndarray:
     known = scans["modality"].notna()
     first = known & ~scans.duplicated(["course", "modality"])
     earlier = known.groupby(scans["course"]).cumsum() - known.astype(int) > 0
-    return (first & earlier & (scans["kind"] == FOLLOW_UP)).to_numpy(dtype=bool)
+    return (first & earlier & (scans["kind"] == codes.FOLLOW_UP)).to_numpy(dtype=bool)
 
 
 def _list_reports(assessments: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +224,7 @@ def _list_reports(assessments: pd.DataFrame) -> pd.DataFrame:
         {
             "scan_id": assessments["scan_id"],
             "criterion": assessments["reported_criterion"].astype("string").fillna("any").astype(object),
-            "response": convert_to_codes(assessments["reported_response"], RESPONSES),
+            "response": codes.convert_to_codes(assessments["reported_response"], codes.RESPONSES),
         }
     )
     return reports[reports["response"] >= 0]

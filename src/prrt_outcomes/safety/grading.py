@@ -14,6 +14,7 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_YEAR
 
@@ -226,8 +227,6 @@ def summarise_safety_rates(
     Returns columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group,
     grade_at_least, n, total, proportion, proportion_low, proportion_high, status; first treatment period.
     """
-    from prrt_outcomes.statistics.proportions import compute_clopper_pearson
-
     first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", "worst_grade"]]
     organs = [
         first.loc[first["analyte"].isin(members)]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import yaml
+from pyarrow import csv
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate.clinical_tables import (
@@ -38,6 +41,7 @@ from prrt_outcomes.simulate.treatment_tables import (
     draw_therapies,
 )
 from prrt_outcomes.simulate.truth import compute_truth
+from prrt_outcomes.tables.frames import conform_table, empty_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -60,8 +64,6 @@ def simulate_registry(settings: SimulationSettings, patients: int, seed: int) ->
     Every input table of the contract by name; `reported_outcomes` is empty, and `patients` has the extra column
     `stop_reason` (category). The same seed and settings give the same registry.
     """
-    from prrt_outcomes.tables.frames import conform_table, empty_table
-
     tables = draw_simulation(settings, patients, seed).tables
     typed = {
         name: conform_table(name, frame, EXTRA_COLUMNS if name == "patients" else None)
@@ -139,9 +141,6 @@ def write_simulated_study(
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as csv in UTF-8: ISO dates, true and false, empty where missing."""
-    import pyarrow as pa
-    from pyarrow import csv
-
     table = pa.Table.from_pandas(frame, preserve_index=False)
     columns = []
     for column in table.columns:
@@ -240,7 +239,5 @@ def _check_request(folder: Path, patients: int, seed: int, name: str, truth_pati
 
 def _write_yaml(content: dict, path: Path) -> None:
     """Write a truth file."""
-    import yaml
-
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     path.write_text(TRUTH_HEADER + text, encoding="utf-8")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp, softmax
 
 from prrt_outcomes.statistics.weights import refit_in_blocks
 
@@ -175,7 +176,6 @@ def _values(covariates: pd.DataFrame, target: MaicTarget) -> np.ndarray:
 def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
     """b with balance, by scipy's trust region on log sum exp(X b); or the reason why there is none."""
     from scipy.optimize import minimize
-    from scipy.special import logsumexp, softmax
 
     scale = matrix.std(axis=0)
     scaled = matrix / scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 
 def build_study_schema() -> dict:
@@ -34,6 +35,4 @@ def format_study_schema() -> str:
 
 
 if __name__ == "__main__":
-    from pathlib import Path
-
     Path("data_schema/study.schema.json").write_text(format_study_schema(), encoding="utf-8")

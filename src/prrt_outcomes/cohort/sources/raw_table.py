@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import clean_text
@@ -61,9 +62,6 @@ def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
 
 def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray) -> RawTable:
     """Raw table of the named columns; a column without a name is kept only where it holds something."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     columns: dict[str, pa.Array] = {}
     for name, values in zip(map(clean_text, header), cells, strict=True):
         whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

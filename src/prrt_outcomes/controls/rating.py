@@ -81,8 +81,8 @@ def tabulate_power_two_samples(samples: TwoSamples, confidence: float) -> pd.Dat
         power = ndtr(-np.log(ratio) * np.sqrt(events * share * (1 - share)) - z)
         return power, np.full(len(ratio), events)
 
-    words, n = "events as observed in both", int(samples.in_cohort.sum())
-    return _tabulate_power(schoenfeld).assign(method="cox", assumption=words, n=n)
+    power = _tabulate_power(schoenfeld)
+    return power.assign(method="cox", assumption="events as observed in both", n=len(samples.event))
 
 
 def _tabulate_power(compute_power: Power) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from prrt_outcomes.responders.states import (
 )
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar, fit_simon_makuch
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -168,7 +167,7 @@ def summarise_responder_curves(
     `settings`: landmark_months, confidence; Simon-Makuch curves start from 0 and from each landmark.
     Returns columns of result table `responder_curves` but for endpoint. Time counts from the landmark; each curve
     begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status is
-    ``too_few`` where one early event takes them to 0.
+    ``too_few`` from where one early event takes them to 0.
     """
     parts = _fit_fixed(rows, history.final, history.states, None, settings)
     for month in settings.landmark_months:
@@ -189,9 +188,9 @@ def summarise_responder_curves(
         there = split.loc[(split["start"] <= month) & (split["stop"] > month), "state"]
         for position, name in enumerate(history.states):
             if position in curves:
-                table = _tabulate(curves[position], int((there == position).sum()))
+                table = tabulate_curve(curves[position], int((there == position).sum()))
                 parts.append(table.assign(method="simon_makuch", landmark_months=float(month), group=name))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).drop(columns="std_error")
 
 
 def _fit_fixed(
@@ -209,15 +208,7 @@ def _fit_fixed(
         chosen = after & (state == position)
         if chosen.any():
             part = start_at_landmark(rows, chosen, origin)
-            table = _tabulate(fit_curve(part, settings), int((part.entry <= 0).sum()))
+            table = tabulate_curve(fit_curve(part, settings), int((part.entry <= 0).sum()))
             landmark = np.nan if month is None else month
             tables.append(table.assign(method=method, landmark_months=landmark, group=name))
     return tables
-
-
-def _tabulate(curve: KaplanMeier, at_start: int) -> pd.DataFrame:
-    table = tabulate_curve(curve, at_start).drop(columns="std_error")
-    status = np.where(table["survival"] > 0, "ok", "too_few").astype(object)
-    if curve.status != "too_few":
-        status[1:] = curve.status
-    return table.assign(status=status)

@@ -47,7 +47,7 @@ def summarise_curves(
     for label, part in rows.split(compute_group(rows.frame, group_by)):
         curve = fit_curve(part, settings)
         made = {
-            "km_curve": _tabulate_curve(curve, part),
+            "km_curve": tabulate_curve(curve, int((part.entry <= 0).sum())),
             "km_summary": _summarise_curve(curve, part, settings),
             "km_at_risk": _count_at_ticks(part, ticks),
             "milestones": _tabulate_milestones(curve, part, settings),
@@ -86,11 +86,7 @@ def tabulate_curve(curve: KaplanMeier, at_start: int) -> pd.DataFrame:
         "survival_low": (1.0, curve.lower),
         "survival_high": (1.0, curve.upper),
     }
-    return pd.DataFrame({name: np.append(first, values) for name, (first, values) in columns.items()})
-
-
-def _tabulate_curve(curve: KaplanMeier, part: EndpointRows) -> pd.DataFrame:
-    table = tabulate_curve(curve, int((part.entry <= 0).sum()))
+    table = pd.DataFrame({name: np.append(first, values) for name, (first, values) in columns.items()})
     unknown = np.where(table["survival"] == 1.0, "no_events", "too_few")
     status = np.where(np.isfinite(table["survival_low"]), "ok", unknown).astype(object)
     if curve.status == "competing_censored":

@@ -74,7 +74,8 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     group = compute_group(rows.frame, group_by)
     table = pd.DataFrame(
         [
-            {"group": str(level)} | describe_median(fit_curve(part, settings))
+            describe_median(fit_curve(part, settings))
+            | {"group": str(level), "n": len(part.event), "events": int((part.event == 1).sum())}
             for level, part in rows.split(group)
         ]
     ).drop(columns="median_status")

@@ -53,6 +53,7 @@ class Field:
     key_default : value that fills an absent key column, or None
     when_empty : what is expected where no row of a table fills the column, told as a warning; empty for nothing
     words : for each code the words that files have for it
+    estimate : of a status, the columns that are empty where it says that there is no estimate
     doubtful : codes that need the consent of the study
     """
 
@@ -71,6 +72,7 @@ class Field:
     when_empty: str = ""
     key_default: str | int | None = None
     words: Mapping[str, tuple[str, ...]] | None = None
+    estimate: tuple[str, ...] = ()
     doubtful: tuple[DoubtfulCodes, ...] = ()
 
     def label(self, code: object) -> str:
@@ -190,6 +192,7 @@ def _read_field(raw: dict) -> Field:
         when_empty=raw.get("whenEmpty", ""),
         key_default=raw.get("keyDefault"),
         words={code: tuple(words) for code, words in raw.get("words", {}).items()},
+        estimate=tuple(raw.get("estimate", ())),
         doubtful=tuple(DoubtfulCodes(**rule) for rule in raw.get("doubtful", ())),
     )
 

@@ -8,7 +8,16 @@ from prrt_outcomes.tables.schema import list_tables, load_schema
 
 NO_NUMBERS = {"inf", "-inf", "nan", "nat", "<na>"}
 NO_STATUS = ("value", "proportion", "survival", "hazard_ratio", "cumulative_incidence", "difference_months")
-ALWAYS_OK = ("proportion", "survival", "cumulative_incidence", "difference_months")
+WITH_ESTIMATE = ("ok", "few_events")
+OF_THE_CURVE = ("competing_censored",)  # of a curve, whether or not its quantile is reached
+COUNTS = [(f"events{of}", f"n{of}") for of in ("", "_reference", "_model", "_level")]
+COUNTS += [
+    ("n", "total"),
+    ("n_reference", "total_reference"),
+    ("n", "n_pairs"),
+    ("events", "n_at_risk"),
+    ("n_state", "n"),
+]
 
 
 @pytest.fixture
@@ -37,16 +46,30 @@ def _check_table(table, schema):
             yield f"{column} holds inf or nan"
     for field in schema.fields:
         yield from _check_column(table[field.name], field)
+        if field.estimate:
+            yield from _check_estimate(table[field.name], table[list(field.estimate)].ne(""))
+    for part, whole in COUNTS:
+        there = {part, whole} <= set(table.columns)
+        if there and (pd.to_numeric(table[part]) > pd.to_numeric(table[whole])).any():
+            yield f"{part} is over {whole}"
     if "status" in table:
         if table["status"].eq("").any():
             yield "a row without status"
-        for column in set(ALWAYS_OK) & set(table.columns):
-            if (table["status"].eq("ok") & table[column].eq("")).any():
-                yield f"{column} is empty and ok"
     else:
         for column in set(NO_STATUS) & set(table.columns):
             if table[column].eq("").any():
                 yield f"{column} is empty and nothing says why"
+
+
+def _check_estimate(status, filled):
+    """A status that says so has an estimate, every other has none."""
+    is_there = status.isin(WITH_ESTIMATE)
+    name = filled.columns[0]
+    if (is_there & ~filled.any(axis=1)).any():
+        yield f"{status.name}: {name} is empty and {sorted(set(status[is_there & ~filled.any(axis=1)]))}"
+    wrong = ~is_there & ~status.isin(OF_THE_CURVE) & filled[name]
+    if wrong.any():
+        yield f"{status.name}: {name} is there and {sorted(set(status[wrong]))}"
 
 
 def _check_column(column, field):

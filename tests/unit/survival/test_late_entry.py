@@ -10,6 +10,7 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.curves import summarise_curves
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start
+from prrt_outcomes.survival.estimands import compare_groups
 from prrt_outcomes.survival.group_tests import summarise_rmst_differences
 from prrt_outcomes.tables.frames import conform_table
 
@@ -62,6 +63,12 @@ def test_where_the_curve_begins_survival_is_no_result(emptied):
     settings = SETTINGS.model_copy(update={"milestones_months": (23,)})
     tables = [t for name, t in summarise_curves(emptied, "arm", settings) if name == "milestones"]
     assert tables[0][["status", "n_at_risk"]].to_numpy().tolist() == [["too_few", 3]]
+
+
+def test_a_definition_counts_all_patients_of_its_hazard_ratio(emptied):
+    table = compare_groups(emptied, "arm", SETTINGS).set_index("group")
+    assert table[["n", "events"]].to_numpy().tolist() == [[7, 3], [8, 3]]
+    assert table.loc["a", "hazard_ratio_status"] == "few_events"
 
 
 def test_groups_are_compared_from_the_same_month_on(emptied):

@@ -28,7 +28,8 @@ def format_field(field):
     """One column as a row of the page."""
     kind = field.type + (f", {field.unit}" if field.unit else "") + (", required" if field.required else "")
     codes = f" ({', '.join(map(str, field.codes))})" if field.codes else ""
-    return f"| `{field.name}` | {kind} | {field.description}{codes} |"
+    of = f"; of {' or '.join(f'`{name}`' for name in field.estimate)}" if field.estimate else ""
+    return f"| `{field.name}` | {kind} | {field.description}{of}{codes} |"
 
 
 def test_the_page_is_current():

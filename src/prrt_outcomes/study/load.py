@@ -1,20 +1,13 @@
-"""From `study.yaml` to a `Study`, or to all faults of the file at once, each with its line, key and expectation."""
+"""From `study.yaml` to a `Study`, or to all faults of the file at once, each with its line and key."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from prrt_outcomes.errors import STUDY_FILE, InputError, Problem, UsageError, shorten, suggest
-from prrt_outcomes.study.yaml_file import find_line, join_key
+from prrt_outcomes.errors import STUDY_FILE, InputError, UsageError
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from prrt_outcomes.study.model import Study
 
 
@@ -40,6 +33,7 @@ def load_study(place: str | Path) -> Study:
     """
     from pydantic import ValidationError
 
+    from prrt_outcomes.study.faults import describe_faults
     from prrt_outcomes.study.model import Study
     from prrt_outcomes.study.yaml_file import read_yaml
 
@@ -91,98 +85,3 @@ def _drop(data: dict[str, Any], location: tuple[int | str, ...]) -> bool:
     holder, key = found[-1]
     del holder[key]
     return True
-
-
-def describe_faults(
-    error: ValidationError, model: type[BaseModel], lines: Mapping[str, int]
-) -> list[Problem]:
-    """Turn each fault of a validation into a `Problem`, in the order of the file."""
-    problems = [_describe(dict(fault), model, lines) for fault in error.errors(include_url=False)]
-    return sorted(problems, key=lambda p: (p.row is None, p.row or 0, p.column))
-
-
-def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> Problem:
-    place = _written_place(tuple(part for part in fault["loc"] if part != "[key]"), lines)
-    kind, value = fault["type"], fault["input"]
-    value = "" if isinstance(value, dict | list | tuple) and len(str(value)) > 60 else shorten(value, 80)
-    if kind == "extra_forbidden":
-        known = known_keys(model, fault["loc"][:-1])
-        problem, expected = "unknown key", f"known keys: {', '.join(known)}"
-        expected = suggest(str(fault["loc"][-1]), known, expected)
-    elif kind == "missing":
-        value, problem, expected = "", "this key is missing", "a value"
-    elif kind in ("literal_error", "enum"):
-        allowed = _allowed(fault)
-        problem = "not an allowed value"
-        expected = suggest(str(fault["input"]), allowed, f"one of {', '.join(allowed)}")
-    elif kind in ("union_tag_invalid", "union_tag_not_found"):
-        place = join_key(place, "kind")
-        problem = "not an allowed kind"
-        expected = f"one of {fault.get('ctx', {}).get('expected_tags', '').replace(chr(39), '')}"
-    elif kind == "value_error":
-        problem, _, expected = str(fault["ctx"]["error"]).partition("; ")
-        place = place if place in lines else place.rpartition(".")[0]  # without the tag of a union
-        key, colon, words = problem.partition(": ")
-        if not place and colon and key in lines:
-            place, value, problem = key, "", words
-    elif kind == "string_pattern_mismatch":
-        problem = "not a valid name"
-        expected = "a name of small letters, digits and _ that begins with a letter"
-    else:
-        problem = "not a valid value"
-        expected = fault["msg"].replace("Input should be ", "").replace("Field required", "a value")
-    return Problem(STUDY_FILE, find_line(place, lines), place, value, problem, expected)
-
-
-def _allowed(fault: dict) -> list[str]:
-    text = fault.get("ctx", {}).get("expected", "")
-    return [part.strip().strip("'") for part in text.replace(" or ", ", ").split(",") if part.strip()]
-
-
-def _written_place(location: tuple, lines: Mapping[str, int]) -> str:
-    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one."""
-    place = ""
-    for index, part in enumerate(location, start=1):
-        deeper = join_key(place, part)
-        if deeper in lines or index == len(location):
-            place = deeper
-    return place
-
-
-def known_keys(model: type[BaseModel], location: Iterable) -> list[str]:
-    """Names of the keys that stand at a place of the model, walking through lists, mappings and unions."""
-    candidates: list[Any] = [model]
-    for part in location:
-        candidates = [found for candidate in candidates for found in _enter(candidate, part)]
-    found = (one for candidate in candidates for one in _alternatives(candidate))
-    return list(dict.fromkeys(name for one in found if _is_model(one) for name in one.model_fields))
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types that an annotation allows: the members of a union, without what is annotated."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _alternatives(arguments[0])
-    if origin in (Union, types.UnionType):
-        return [one for argument in arguments for one in _alternatives(argument)]
-    return [annotation]
-
-
-def _enter(annotation: Any, part: Any) -> list[Any]:
-    """What stands at a key, a position of a list or a tag of a union."""
-    found = []
-    for one in _alternatives(annotation):
-        origin, arguments = get_origin(one), get_args(one)
-        if origin is dict or (origin in (tuple, list) and isinstance(part, int)):
-            found.append(arguments[-1 if origin is dict else 0])
-        elif _is_model(one):
-            kind = one.model_fields.get("kind")
-            if part in (one.__name__, *(get_args(kind.annotation) if kind else ())):
-                found.append(one)
-            elif part in one.model_fields:
-                found.append(one.model_fields[part].annotation)
-    return found

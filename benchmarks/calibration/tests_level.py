@@ -10,11 +10,15 @@ import numpy as np
 from benchmarks.calibration.cohorts import HAZARD, SCENARIOS, Scenario, simulate, simulate_competing
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
-from prrt_outcomes.statistics.curve_summaries import compute_milestone_difference, compute_rmst_difference
+from prrt_outcomes.statistics.curve_summaries import (
+    PiecewiseExponential,
+    compute_milestone_difference,
+    compute_one_sample_logrank,
+    compute_rmst_difference,
+)
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar, compute_maxcombo
-from prrt_outcomes.statistics.one_sample import PiecewiseExponential, compute_one_sample_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 COHORTS = 2_000

@@ -12,9 +12,13 @@ import sksurv.datasets
 import statsmodels
 
 from prrt_outcomes.statistics.curve_summaries import (
+    compute_observed_expected,
+    compute_one_sample_logrank,
+    compute_poisson_interval,
     compute_quantile,
     compute_rmst,
     compute_rmst_difference,
+    fit_piecewise_exponential,
     summarise_milestones,
 )
 from prrt_outcomes.statistics.data import SurvivalData
@@ -24,12 +28,6 @@ from prrt_outcomes.statistics.kaplan_meier import (
     fit_reverse_kaplan_meier,
 )
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_maxcombo
-from prrt_outcomes.statistics.one_sample import (
-    compute_observed_expected,
-    compute_one_sample_logrank,
-    compute_poisson_interval,
-    fit_piecewise_exponential,
-)
 from prrt_outcomes.statistics.proportions import (
     compute_clopper_pearson,
     compute_kappa,

@@ -13,13 +13,13 @@ import sksurv.compare
 import sksurv.datasets
 from lifelines.statistics import logrank_test
 
-from prrt_outcomes.statistics.data import SurvivalData
-from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar
-from prrt_outcomes.statistics.one_sample import (
+from prrt_outcomes.statistics.curve_summaries import (
     compute_one_sample_logrank,
     compute_poisson_interval,
     fit_piecewise_exponential,
 )
+from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 HERE = Path(__file__).parent / "r" / "risk"

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
-from prrt_outcomes.statistics.one_sample import (
+from prrt_outcomes.statistics.curve_summaries import (
     PiecewiseExponential,
     compute_one_sample_logrank,
     fit_piecewise_exponential,
 )
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.study.controls import CurveControl, PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

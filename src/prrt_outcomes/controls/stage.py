@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
-from prrt_outcomes.controls.claims import tabulate_claims
 from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, title_control
 from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
 from prrt_outcomes.controls.published import PublishedComparison
+from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
 from prrt_outcomes.study.model import Study

@@ -9,7 +9,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import fix_references
-from prrt_outcomes.responders.bias import summarise_bias
+from prrt_outcomes.responders.bias import compare_weighted_landmark, summarise_bias, summarise_landmark_curve
 from prrt_outcomes.responders.comparisons import (
     Comparison,
     compare_by_all_methods,
@@ -17,7 +17,6 @@ from prrt_outcomes.responders.comparisons import (
 )
 from prrt_outcomes.responders.depth import summarise_depth, summarise_predictors
 from prrt_outcomes.responders.illness_death import summarise_states
-from prrt_outcomes.responders.landmarks import compare_weighted_landmark, summarise_landmark_curve
 from prrt_outcomes.responders.states import (
     NON_RESPONDER,
     ORIGINS_BEFORE_RESPONSE,

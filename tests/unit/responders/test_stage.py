@@ -228,8 +228,8 @@ def test_who_ends_on_the_landmark_day_is_lost_and_who_responds_on_it_is_a_respon
 def test_without_a_covariate_that_varies_nothing_is_weighted():
     import pandas as pd
 
+    from prrt_outcomes.responders.bias import compare_weighted_landmark
     from prrt_outcomes.responders.comparisons import Comparison
-    from prrt_outcomes.responders.landmarks import compare_weighted_landmark
     from prrt_outcomes.responders.states import BINARY, derive_onset_history
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 

@@ -280,15 +280,20 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
             written = column.written.take(positions).to_pylist()
             is_code = bool(field.codes or field.words) or field.type == "boolean"
             rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
-            wanted = [f"{rule}{_hint(field.name, problem, text)}" for text in written]
+            wanted = [
+                f"{rule}{_hint(field.name, column.format.date_format, problem, text)}" for text in written
+            ]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 
 
-def _hint(name: str, problem: str, text: str) -> str:
-    """What the study file should say where a text seems to mean missing, or to be a day of Excel."""
+def _hint(name: str, date_format: str | None, problem: str, text: str) -> str:
+    """What to write where a text seems to mean missing, or to be a day of Excel."""
     if problem == SERIAL_NUMBER:
         day = pd.Timestamp(EXCEL_DAY_ZERO) + pd.Timedelta(days=int(float(text)))
-        return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: excel}}"
+        advice = (
+            f"write {day:{date_format}}" if date_format else f"in study.yaml date_format: {{{name}: excel}}"
+        )
+        return f"; it would be {day:%Y-%m-%d}: if so, {advice}"
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

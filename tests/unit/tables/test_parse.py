@@ -113,13 +113,12 @@ def test_date_format_of_the_file_and_partial_dates_beside_it():
 
 
 def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
-    for date_format in (None, "%d.%m.%Y"):
+    advice = {None: "in study.yaml date_format: {cycle_date: excel}", "%d.%m.%Y": "write 01.01.2020"}
+    for date_format, line in advice.items():
         columns = text_columns({"cycle_date": ["43831"]}, TextFormat(date_format=date_format))
         (fault,) = parse_columns("cycles", columns, 1).faults
         assert fault.problem == "probably a serial number of Excel"
-        assert fault.expected[0].endswith(
-            "it would be 2020-01-01: if so, in study.yaml date_format: {cycle_date: excel}"
-        )
+        assert fault.expected[0].endswith(f"it would be 2020-01-01: if so, {line}")
 
 
 def test_serial_numbers_of_excel_as_days_where_the_study_says_so():

@@ -125,11 +125,16 @@ def name_term(code: object) -> str:
 
 
 def name_codes(text: str) -> str:
-    """Write words where a text holds codes: `gep_pancreas 40%, pfs` as `pancreas 40%, progression-free survival`."""
+    """Write words where a text holds codes: `gep_pancreas 40%, pfs` as `pancreas 40%, progression-free survival`.
+
+    A value of the data that the schema does not know (`source is not registry_1995`) stays as it is.
+    """
 
     def name(found: re.Match) -> str:
         code = found.group()
         label = name_code("tumour_type", code)
+        if code not in TERMS and label == code and text[: found.start()].endswith((" is not ", " or ")):
+            return code
         return inside_sentence(TERMS.get(code) or (label if label != code else name_column(code)))
 
     return CODES.sub(name, text)

@@ -79,6 +79,16 @@ def test_steps_of_the_attrition_are_told_with_the_titles_of_the_study():
     assert [words.name_step(step, study) for step in told] == list(told.values())
 
 
+def test_values_of_the_data_keep_their_letters():
+    assert words.name_codes("source is not registry_1995") == "source is not registry_1995"
+    assert words.name_codes("tumour_type is not lung or gep_stomach_duodenum").startswith(
+        "tumour type is not lung or s"
+    )
+    assert (
+        words.name_codes("no pfs in control_outcomes") == "no progression-free survival in control outcomes"
+    )
+
+
 def test_columns_of_the_schema_have_titles_and_others_their_name():
     assert words.name_column("tumour_type") == "Tumour type"
     assert words.name_column("arm_of_trial") == "Arm of trial"

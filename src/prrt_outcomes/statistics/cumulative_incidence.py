@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prrt_outcomes.statistics.cox import EVENTS_PER_PARAMETER, format_coefficient_table
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import IntervalType, compute_interval, compute_survival
-from prrt_outcomes.statistics.logrank import compute_group_test
+from prrt_outcomes.statistics.logrank import GroupTest, compute_group_test
 from prrt_outcomes.statistics.model_rows import (
     compute_centre_and_scale,
     derive_design_matrix,
@@ -85,21 +85,7 @@ def _aalen_variance(n, d1, d2, before, after, incidence) -> NDArray[np.float64]:
     return np.maximum(constant - 2.0 * incidence * linear + incidence**2 * square, 0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class GrayTest:
-    """Gray's test.
-
-    statistic, degrees_of_freedom, p_value : chi-square; nan where status is not ``ok``
-    status : ``ok``, ``no_events`` or ``too_few``
-    """
-
-    statistic: float
-    degrees_of_freedom: int
-    p_value: float
-    status: str
-
-
-def compute_gray_test(table: RiskTable) -> GrayTest:
+def compute_gray_test(table: RiskTable) -> GroupTest:
     """Test whether the cumulative incidence of the cause is the same in all groups.
 
     ValueError for one group, and for strata, weights or late entry, for which the test is not defined here.
@@ -111,9 +97,9 @@ def compute_gray_test(table: RiskTable) -> GrayTest:
     if table.delayed_entry or table.weighted is not table.counts or len(table.strata) > 1:
         raise ValueError("Gray's test is not defined for strata, weighted rows or late entry")
     if table.counts.events.sum() == 0:
-        return GrayTest(np.nan, 0, np.nan, "no_events")
+        return GroupTest(np.nan, 0, np.nan, "no_events")
     score, variance = _compute_score(table.counts)
-    return GrayTest(*compute_group_test(score, variance, np.ones(len(score), dtype=bool)))
+    return compute_group_test(score, variance, np.ones(len(score), dtype=bool))
 
 
 def _compute_score(flows: Flows) -> tuple[NDArray, NDArray]:

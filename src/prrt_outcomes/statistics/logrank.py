@@ -44,6 +44,19 @@ class LogRank:
     status: str
 
 
+@dataclass(frozen=True)
+class GroupTest:
+    """A test between groups; `status`: ``ok``, ``no_events`` or ``too_few``; numbers are nan where it is not ok.
+
+    `statistic`: chi-square, or the z of MaxCombo, which has no degrees of freedom (nan).
+    """
+
+    statistic: float
+    degrees_of_freedom: float
+    p_value: float
+    status: str
+
+
 def compute_test_weights(
     table: RiskTable, weight: TestWeight = "logrank", rho: float = 0.0, gamma: float = 0.0
 ) -> NDArray[np.float64]:
@@ -122,33 +135,33 @@ def compute_logrank(
     (score,), covariance, expected = compute_score(table, [compute_test_weights(table, weight, rho, gamma)])
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
-    statistic, freedom, p_value, status = compute_group_test(score, variance, expected > 0)
-    two = status == "ok" and len(table.groups) == 2
+    test = compute_group_test(score, variance, expected > 0)
+    two = test.status == "ok" and len(table.groups) == 2
     return LogRank(
         observed=observed,
         expected=expected,
         score=score,
         variance=variance,
-        statistic=statistic,
-        degrees_of_freedom=freedom,
-        p_value=p_value,
+        statistic=test.statistic,
+        degrees_of_freedom=int(test.degrees_of_freedom),
+        p_value=test.p_value,
         z=float(score[-1] / np.sqrt(variance[-1, -1])) if two else np.nan,
-        status=status if observed.any() else "no_events",
+        status=test.status if observed.any() else "no_events",
     )
 
 
 def compute_group_test(
     score: NDArray[np.float64], variance: NDArray[np.float64], used: NDArray[np.bool_]
-) -> tuple[float, int, float, str]:
-    """Return chi-square, its degrees of freedom, p-value and status of scores that sum to 0 over the used groups."""
+) -> GroupTest:
+    """Test scores that sum to 0 over the used groups."""
     chosen = np.flatnonzero(used)[:-1]
     block = variance[np.ix_(chosen, chosen)]
     scale = float(np.max(np.abs(block), initial=0.0))
     rank = int(np.linalg.matrix_rank(block, tol=1e-10 * scale)) if scale > 0 else 0
     if rank < max(len(chosen), 1):
-        return np.nan, rank, np.nan, "too_few"
+        return GroupTest(np.nan, rank, np.nan, "too_few")
     statistic = float(score[chosen] @ np.linalg.solve(block, score[chosen]))
-    return statistic, rank, float(chdtrc(rank, statistic)), "ok"
+    return GroupTest(statistic, rank, float(chdtrc(rank, statistic)), "ok")
 
 
 def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,22 +180,11 @@ def compute_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 COMPONENTS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class MaxCombo:
-    """A MaxCombo test of two groups; numbers are nan where status is not ``ok``.
-
-    statistic : the z of largest absolute value, positive where the last group has more events than expected
-    p_value : two-sided, P(max |Z| >= |statistic|) under the joint normal distribution
-    status : ``ok``, ``no_events`` or ``too_few``
-    """
-
-    statistic: float
-    p_value: float
-    status: str
-
-
-def compute_maxcombo(table: RiskTable) -> MaxCombo:
+def compute_maxcombo(table: RiskTable) -> GroupTest:
     """Test two groups where the hazards may not be proportional, by four Fleming-Harrington components.
+
+    The statistic is the z of largest absolute value, positive where the last group has more events than expected; the
+    p-value is P(max |Z| >= |statistic|) under the joint normal distribution.
 
     Strata and late entry are respected; a component without variance (FH(0, 1) with a single event time) is
     left out. ValueError for other than two groups. Source: Lee 2007, Computational Statistics and Data
@@ -197,13 +199,13 @@ def compute_maxcombo(table: RiskTable) -> MaxCombo:
     usable = variance > 1e-12 * max(float(variance.max()), 1e-300)
     if not (variance.max() > 0 and usable.any()):
         status = "too_few" if table.weighted.events.sum() else "no_events"
-        return MaxCombo(float("nan"), float("nan"), status)
+        return GroupTest(np.nan, np.nan, np.nan, status)
     deviation = np.sqrt(np.where(usable, variance, np.nan))
     z = score[:, -1] / deviation
     correlation = covariance / np.outer(deviation, deviation)
     statistic = float(z[np.nanargmax(np.abs(z))])
     p_value = compute_maximum_p_value(abs(statistic), correlation[np.ix_(usable, usable)])
-    return MaxCombo(statistic, p_value, "ok")
+    return GroupTest(statistic, np.nan, p_value, "ok")
 
 
 def compute_maximum_p_value(maximum: float, correlation: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ from prrt_outcomes.statistics.hazard_ratios import (
     summarise_subgroup_hazard_ratios,
 )
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.logrank import MaxCombo, compute_holm, compute_logrank, compute_maxcombo
+from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
@@ -65,12 +65,8 @@ def summarise_group_tests(
 
 def _test(table: RiskTable, name: str) -> dict:
     result = compute_maxcombo(table) if name == MAXCOMBO else compute_logrank(table, **TESTS[name])
-    if isinstance(result, MaxCombo):
-        statistic, degrees = abs(result.statistic), np.nan
-    else:
-        statistic = result.statistic
-        degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
-    found = {"test": name, "statistic": statistic, "df": degrees}
+    degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
+    found = {"test": name, "statistic": abs(result.statistic), "df": degrees}
     return found | {"p_value": result.p_value, "status": result.status}
 
 

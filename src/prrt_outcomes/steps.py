@@ -61,7 +61,7 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     from prrt_outcomes.cohort.settings import add_lines
 
     cohort = read_cohort(study, study_file.parent)
-    problems = add_lines((*cohort.problems, *check_controls(study, cohort)), study_file)
+    problems = add_lines((*cohort.problems, *check_with_data(study, cohort)), study_file)
     if has_errors(problems):
         raise InputError(problems)
     accounts = {"attrition": cohort.attrition, "stages": stage_frame("cohort", "done")}
@@ -69,13 +69,20 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     return problems
 
 
-def check_controls(study: Study, cohort: CohortResult) -> Sequence[Problem]:
-    """Problems of the tables of controls, in the order of `check_control_data`; none where tables are unfit."""
-    if not study.controls or has_errors(cohort.problems):
-        return ()
-    from prrt_outcomes.controls.checks import check_control_data
+def check_with_data(study: Study, cohort: CohortResult) -> Sequence[Problem]:
+    """A reference radionuclide that nobody had first, and problems of controls; none where tables are unfit."""
+    found: list[Problem] = []
+    if "radionuclide" in study.analysis.reference and not has_errors(cohort.problems):
+        from prrt_outcomes.cohort.settings import check_reference_levels
+        from prrt_outcomes.treatment.periods import summarise_cycle_days
 
-    return check_control_data(study, cohort.tables, cohort.lines)
+        first = summarise_cycle_days(cohort.tables["cycles"]).drop_duplicates("patient_id")
+        found += check_reference_levels(study, first[["radionuclide"]])
+    if study.controls and not has_errors(cohort.problems):
+        from prrt_outcomes.controls.checks import check_control_data
+
+        found += check_control_data(study, cohort.tables, cohort.lines)
+    return found
 
 
 def run_stage(stage: str, study: Study, results: Path) -> None:

@@ -209,6 +209,22 @@ def test_cox(held, pbc, late, kidney):
     hold_model(held, "kidney_multi", kidney, "multivariable")
 
 
+def test_one_reference_in_all_and_in_complete_cases(held, data):
+    colon = data["colon"]
+    is_unknown = colon["sex"].eq("m") & (np.arange(1, len(colon) + 1) % 3 == 0)
+    colon = colon.assign(nodes=colon["nodes"].mask(is_unknown))
+    sizes = colon["sex"].value_counts()
+    assert sizes["m"] > sizes["f"]
+    assert colon.loc[colon["nodes"].notna(), "sex"].eq("f").mean() > 0.5
+    cox = survive(colon, group_by=["sex"], covariates=["sex", "nodes"], reference={"nodes": "few"})["cox"]
+    assert set(cox.loc[cox["term"].eq("sex"), "reference"]) == {"male"}
+    for model, name in (("univariable", "uni"), ("multivariable", "multi")):
+        own = cox[cox["model"].eq(model) & (cox["term"].eq("sex") | cox["model"].eq("multivariable"))]
+        for column, kind in (("log_hazard_ratio", "coef"), ("std_error", "se")):
+            numbers = own[column] if name == "multi" else own[column].item()
+            held(f"flip_{name}_{kind}", f"sex against men, {model}: {column.replace('_', ' ')}", numbers)
+
+
 def test_hazard_ratio_by_period(held, colon):
     rows = colon["hazard_ratio_periods"].sort_values("start_months")
     for level, name in (("Lev", "lev"), ("Lev+5FU", "lev5fu")):

@@ -10,7 +10,7 @@ from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_pro
 from prrt_outcomes.cohort.settings import add_lines, check_settings
 from prrt_outcomes.controls.library import check_library_controls
 from prrt_outcomes.errors import InputError, Problem, has_errors
-from prrt_outcomes.steps import check_controls
+from prrt_outcomes.steps import check_with_data
 from prrt_outcomes.study.load import find_study_file, load_readable_tables, load_study
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         problems, sizes = (*error.problems, *_check_readable_tables(study_file)), {}
     else:
         cohort = read_cohort(study, study_file.parent)
-        found = (*check_study(study), *cohort.problems, *check_controls(study, cohort))
+        found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
         problems = add_lines(found, study_file)
         sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
     if arguments.out is not None:

@@ -205,4 +205,4 @@ def _check_level(place: str, name: str, level: str, columns: dict[str, Field]) -
 
 def _suggest(name: str, known: Sequence[str], what: str) -> str:
     """The nearest known name, and all of them."""
-    return suggest(name, known, f"{what}: {', '.join(known)}")
+    return suggest(name, known, f"{what}: {', '.join(known) or 'none'}")

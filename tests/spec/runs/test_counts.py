@@ -9,6 +9,7 @@ import yaml
 from prrt_outcomes import steps
 from prrt_outcomes.cohort.grouping import compute_group
 from prrt_outcomes.study.load import load_study
+from prrt_outcomes.tables.schema import list_tables, load_schema
 
 EXAMPLE = Path(__file__).parents[3] / "studies" / "example"
 SIZES = ["n", "events", "n_reference", "events_reference", "n_model", "events_model"]
@@ -182,3 +183,22 @@ def test_rates_are_their_counts(read):
     rates = read("response_rates").query("category in ['CR', 'PR', 'MR', 'SD', 'NON-CR/NON-PD', 'PD', 'NE']")
     of_group = rates.groupby(["criterion", "confirmed", "group_by", "group"])
     assert of_group["n"].sum().eq(of_group["total"].first()).all()
+
+
+def test_a_covariate_has_one_reference_in_all_tables(read):
+    """Pairs of groups in `logrank` are all compared."""
+    found = set()
+    for name in set(list_tables("results")) - {"logrank"}:
+        columns = set(load_schema(name).names)
+        covariate = next((column for column in ("term", "group_by") if column in columns), None)
+        if covariate and "reference" in columns:
+            table = read(name)
+            own = table[table["reference"].ne("")]
+            found |= set(zip(own[covariate], own["reference"], strict=True))
+    assert found == {
+        ("sex", "female"),
+        ("grade", "G1"),
+        ("tumour_group", "gep"),
+        ("tumour_type", "gep_small_intestine"),
+        ("radionuclide", "177Lu"),
+    }

@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from prrt_outcomes.errors import InputError
+
 STATUSES = {"done", "partial", "skipped"}
 
 
@@ -149,3 +151,14 @@ def test_a_named_reference_holds_in_every_chapter(run_stages, faults_of):
     curves = pd.read_csv(results / "tables" / "km_summary.csv", dtype=str)
     assert set(rates["group"]) == set(curves["group"]) == {"all", "false", "true"}
     assert faults_of(results) == []
+
+
+def test_a_reference_radionuclide_that_nobody_had_is_an_error(run_stages):
+    def change(tables, settings):
+        settings["analysis"]["reference"] = {"radionuclide": "other"}
+
+    with pytest.raises(InputError) as stopped:
+        run_stages(change)
+    (problem,) = (p for p in stopped.value.problems if p.severity == "error")
+    assert (problem.column, problem.value) == ("analysis.reference.radionuclide", "other")
+    assert problem.expected == "levels: 177Lu, 90Y"

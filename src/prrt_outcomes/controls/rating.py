@@ -22,7 +22,6 @@ from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.units import convert_days_to_months
 
-Power = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 RESPONSES = COMPOSITES | {
     "stable_or_minor": ("MR", "SD", "NON-CR/NON-PD"),
     "progression": ("PD",),
@@ -36,10 +35,8 @@ COMPATIBLE, LOWER, HIGHER, NOT_ESTIMABLE = "compatible", "lower", "higher", "not
 WHOLE = "all"
 OBSERVED = ("n", "observed", "low", "high", "status", "note")
 Tables = dict[str, pd.DataFrame]
-
-
+Power = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Hazard ratios to the power to show each, and the events that it brings."""
-
 HAZARD_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9)
 WANTED_POWER = 0.8
 TIME_STEPS = 2000

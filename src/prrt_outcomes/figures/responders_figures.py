@@ -24,7 +24,6 @@ RESPONDERS_INPUTS = (
     "responder_depth", "responder_predictors",
 )  # fmt: skip
 COMPARISON = "responder:non_responder"
-OUTCOMES = {"response": "Objective response", "event_before_first_scan": "Event before the first scan"}
 
 
 def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
@@ -106,7 +105,7 @@ def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
     predictors = tables["responder_predictors"]
     if predictors.empty or endpoint != study.endpoints[0].name:
         return
-    words = RatioWords("predictors at baseline", "HR", "later or never | earlier", OUTCOMES)
+    words = RatioWords("predictors at baseline", "HR", "later or never | earlier")
     models = predictors.assign(model=predictors["outcome"].astype(str))
     plot = plot_cox_forest(models, figure_style(study), title, words)
     caption = (

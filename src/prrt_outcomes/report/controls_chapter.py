@@ -51,15 +51,11 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "A historical control is not a randomised arm: read each estimate with its comparability table, its "
             "balance and the effective number of patients that carry it."
         )
-    makers = {
-        "controls": _estimate_table,
-        "control_comparability": _comparability_table,
-        "control_balance": _balance_table,
-        "reconstruction_quality": _quality_table,
-        "claims": _claim_table,
-    }
-    words = dict.fromkeys(makers, titles) | {"claims": claim_titles(study)}
-    shown = [make(tables[name], level, words[name]) for name, make in makers.items() if len(tables[name])]
+    shown = [
+        page_table(title, name, tables[name], columns, note)
+        for name, (title, columns, note) in _columns(level, titles, claim_titles(study)).items()
+        if len(tables[name])
+    ]
     return paragraphs, shown
 
 
@@ -137,14 +133,16 @@ def show_estimate(row: dict) -> str:
     return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
-def _control(titles: Mapping[str, str]) -> Column:
-    return col.texts({"Control": "control"}, titles.__getitem__)[0]
-
-
-def _estimate_table(controls: pd.DataFrame, level: str, titles: Mapping[str, str]) -> PageTable:
-    columns = [
-        _control(titles),
-        *col.texts({"Method": "method", "Weights": "weights"}, name_term),
+def _columns(
+    level: str, titles: Mapping[str, str], claims: Mapping[str, str]
+) -> dict[str, tuple[str, list[Column], str]]:
+    """Title, columns and note of each table of the chapter."""
+    control = col.texts({"Control": "control"}, titles.__getitem__)
+    weights, verdict = col.texts({"Weights": "weights"}, name_term), col.texts({"Verdict": "verdict"})
+    estimates = [
+        *control,
+        *col.texts({"Method": "method"}, name_term),
+        *weights,
         *col.counts({"n": "n", "Control n": "n_control"}),
         Column("Effective n", _effective_sizes),
         Column("Observed/expected", _observed),
@@ -154,7 +152,49 @@ def _estimate_table(controls: pd.DataFrame, level: str, titles: Mapping[str, str
         col.p_value(),
         Column("Remark", _remark, False),
     ]
-    return page_table("All comparisons with historical controls", "controls", controls, columns)
+    comparability = [
+        *control,
+        *col.texts({"Item": "item"}, spell_name),
+        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
+        *verdict,
+        *col.texts({"Consequence": "consequence"}),
+    ]
+    balance = [
+        *control,
+        *col.texts({"Covariate": "covariate"}, name_column),
+        *weights,
+        *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
+    ]
+    quality = [
+        *control,
+        *col.texts({"Measure": "measure"}, name_term),
+        *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
+        *col.decimals({"Limit": "limit"}, 3),
+        *verdict,
+    ]
+    claimed = [
+        *col.texts({"Claim": "claim"}, claims.__getitem__),
+        *col.texts({"Source": "source"}),
+        Column("Published", lambda r: _choose_format(r)(r["published"])),
+        Column(f"Here ({level} CI)", _show_observed),
+        *verdict,
+    ]
+    return {
+        "controls": ("All comparisons with historical controls", estimates, ""),
+        "control_comparability": ("Comparability", comparability, ""),
+        "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
+        "reconstruction_quality": ("Reconstruction of published curves", quality, ""),
+        "claims": ("Published values compared with this cohort", claimed, ""),
+    }
+
+
+def _choose_format(row: dict):
+    return numbers.format_number if str(row["quantity"]).endswith("_months") else numbers.format_percent
+
+
+def _show_observed(row: dict) -> str:
+    value, low, high = (row[key] for key in ("observed", "low", "high"))
+    return numbers.format_interval(value, low, high, _choose_format(row), status=row["status"])
 
 
 def _remark(row: dict) -> str:
@@ -173,54 +213,3 @@ def _observed(row: dict) -> str:
         return ""
     expected = numbers.format_number(row["expected"])
     return numbers.format_number(row["observed"], 0) + (f"/{expected}" if expected else "")
-
-
-def _comparability_table(cards: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
-    columns = [
-        _control(titles),
-        *col.texts({"Item": "item"}, spell_name),
-        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
-        *col.texts({"Verdict": "verdict", "Consequence": "consequence"}),
-    ]
-    return page_table("Comparability", "control_comparability", cards, columns)
-
-
-def _balance_table(balance: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
-    columns = [
-        _control(titles),
-        *col.texts({"Covariate": "covariate"}, name_column),
-        *col.texts({"Weights": "weights"}, name_term),
-        *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
-    ]
-    note = "Within 0.1 is balanced."
-    return page_table("Balance of covariates", "control_balance", balance, columns, note)
-
-
-def _quality_table(quality: pd.DataFrame, _level: str, titles: Mapping[str, str]) -> PageTable:
-    columns = [
-        _control(titles),
-        *col.texts({"Measure": "measure"}, name_term),
-        *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
-        *col.decimals({"Limit": "limit"}, 3),
-        *col.texts({"Verdict": "verdict"}),
-    ]
-    return page_table("Reconstruction of published curves", "reconstruction_quality", quality, columns)
-
-
-def _claim_table(claims: pd.DataFrame, level: str, titles: Mapping[str, str]) -> PageTable:
-    def form(row: dict):
-        is_months = str(row["quantity"]).endswith("_months")
-        return numbers.format_number if is_months else numbers.format_percent
-
-    def show_observed(row: dict) -> str:
-        value, low, high = (row[key] for key in ("observed", "low", "high"))
-        return numbers.format_interval(value, low, high, form(row), status=row["status"])
-
-    columns = [
-        *col.texts({"Claim": "claim"}, titles.__getitem__),
-        *col.texts({"Source": "source"}),
-        Column("Published", lambda r: form(r)(r["published"])),
-        Column(f"Here ({level} CI)", show_observed),
-        *col.texts({"Verdict": "verdict"}),
-    ]
-    return page_table("Published values compared with this cohort", "claims", claims, columns)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,8 +58,12 @@ class GradeRule:
     default_lower: float | None = None
 
 
-LIVER_TIMES_UPPER = (1.0, 3.0, 5.0, 20.0)
-LIVER_TIMES_BASELINE = (1.5, 3.0, 5.0, 20.0)
+AMINOTRANSFERASE: dict[str, Any] = {
+    "times_upper": (1.0, 3.0, 5.0, 20.0),
+    "times_baseline": (1.5, 3.0, 5.0, 20.0),
+    "baseline_replaces": True,
+    "first_inclusive": True,
+}
 GRADE_RULES: tuple[GradeRule, ...] = (
     GradeRule("haemoglobin", "Anemia", "low", absolute=(100.0, 80.0, None)),
     GradeRule("platelets", "Platelet count decreased", "low", absolute=(75.0, 50.0, 25.0)),
@@ -73,24 +78,8 @@ GRADE_RULES: tuple[GradeRule, ...] = (
         times_baseline=(None, 1.5, 3.0, None),
     ),
     GradeRule("egfr", "Chronic kidney disease", "low", absolute=(60.0, 30.0, 15.0), default_lower=90.0),
-    GradeRule(
-        "alt",
-        "Alanine aminotransferase increased",
-        "high",
-        times_upper=LIVER_TIMES_UPPER,
-        times_baseline=LIVER_TIMES_BASELINE,
-        baseline_replaces=True,
-        first_inclusive=True,
-    ),
-    GradeRule(
-        "ast",
-        "Aspartate aminotransferase increased",
-        "high",
-        times_upper=LIVER_TIMES_UPPER,
-        times_baseline=LIVER_TIMES_BASELINE,
-        baseline_replaces=True,
-        first_inclusive=True,
-    ),
+    GradeRule("alt", "Alanine aminotransferase increased", "high", **AMINOTRANSFERASE),
+    GradeRule("ast", "Aspartate aminotransferase increased", "high", **AMINOTRANSFERASE),
     GradeRule(
         "bilirubin",
         "Blood bilirubin increased",

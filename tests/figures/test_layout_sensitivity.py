@@ -16,7 +16,7 @@ from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, 
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
 from prrt_outcomes.figures.response_plots import plot_movement
-from prrt_outcomes.figures.survival_curve import plot_turnbull
+from prrt_outcomes.figures.survival_figures import plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}
 CHOICES = ("as analysed", "from 12 months", "without progressive_at_baseline", "every 12 weeks, earliest")

@@ -9,7 +9,7 @@ from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
 from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import pick_swimmers, plot_waterfall
-from prrt_outcomes.figures.survival_curve import plot_survival_curve
+from prrt_outcomes.figures.survival_figures import plot_survival_curve
 from prrt_outcomes.figures.theme import FigureStyle, pick_colours, pick_linetypes
 from prrt_outcomes.tables.frames import empty_table
 

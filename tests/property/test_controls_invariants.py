@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prrt_outcomes.controls.borrowing import PieceCounts, fit_power_prior, fit_robust_mixture
-from prrt_outcomes.controls.meta_analysis import fit_random_effects
+from prrt_outcomes.controls.published import fit_random_effects
 from prrt_outcomes.controls.reconstruction import reconstruct_patients
 from prrt_outcomes.controls.reference_curves import clean_digitised_curve, compare_with_published
 from prrt_outcomes.study.controls import PublishedControl

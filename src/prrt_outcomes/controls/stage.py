@@ -9,8 +9,7 @@ from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, title_control
-from prrt_outcomes.controls.meta_analysis import list_medians, summarise_medians
-from prrt_outcomes.controls.published import PublishedComparison
+from prrt_outcomes.controls.published import PublishedComparison, list_medians, summarise_medians
 from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl

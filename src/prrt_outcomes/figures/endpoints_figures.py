@@ -10,8 +10,7 @@ import plotnine as p9
 
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
-from prrt_outcomes.figures.survival_curve import plot_turnbull
-from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
+from prrt_outcomes.figures.survival_figures import grouped_endpoints, plot_turnbull, time_title
 from prrt_outcomes.figures.theme import (
     INK,
     QUIET,

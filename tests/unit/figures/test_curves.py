@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.curves import cut_at, last_followed, month_ticks, risk_ticks
-from prrt_outcomes.figures.survival_curve import bound_curve
+from prrt_outcomes.figures.survival_figures import bound_curve
 
 
 def test_the_last_month_is_that_with_three_per_cent_at_risk_in_all_groups():

@@ -8,11 +8,12 @@ from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.estimands import compare_groups, summarise_course, summarise_estimand_tables
-from prrt_outcomes.survival.scan_intervals import derive_scan_intervals, summarise_scan_intervals
 from prrt_outcomes.survival.sensitivity import (
     derive_event_bounds,
+    derive_scan_intervals,
     find_tipping_points,
     list_analyses,
+    summarise_scan_intervals,
     summarise_sensitivity_tables,
     summarise_turnbull,
 )

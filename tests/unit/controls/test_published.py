@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
 from prrt_outcomes.controls.library import load_library
-from prrt_outcomes.controls.meta_analysis import (
+from prrt_outcomes.controls.published import (
     compute_log_error,
     fit_random_effects,
     list_medians,

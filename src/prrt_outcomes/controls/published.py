@@ -212,7 +212,7 @@ def _tabulate_balance(found: MaicResult) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """Random-effects summary of k studies on a log scale, with Cochran's Q.
+    """Random-effects summary of k studies on a log scale.
 
     `predict_low` to `predict_high` is where a new study lies; nan with fewer than 5 studies, where it says nothing.
     """
@@ -222,7 +222,6 @@ class RandomEffects:
     std_error: float
     tau_squared: float
     i_squared: float
-    q: float
     predict_low: float
     predict_high: float
 
@@ -250,7 +249,7 @@ def fit_random_effects(
     if k >= FEWEST_TO_PREDICT:
         half = float(stdtrit(k - 2, 0.5 + confidence / 2)) * math.sqrt(tau + error**2)
         low, high = pooled - half, pooled + half
-    return RandomEffects(k, pooled, error, tau, share, q, low, high)
+    return RandomEffects(k, pooled, error, tau, share, low, high)
 
 
 def compute_log_error(arm: PublishedArm) -> tuple[float, str]:

@@ -176,12 +176,10 @@ def format_coefficient_table(
     std_errors: np.ndarray,
     statuses: np.ndarray,
     confidence: float,
-    *,
-    ratio: str = "hazard_ratio",
 ) -> pd.DataFrame:
-    """Coefficients with ratio, Wald interval and two-sided p-value, one row each.
+    """Coefficients with hazard ratio, Wald interval and two-sided p-value, one row each.
 
-    Columns: term, level, reference, n, n_events, coefficient, std_error, `ratio`, lower, upper, z, p_value,
+    Columns: term, level, reference, n, n_events, coefficient, std_error, hazard_ratio, lower, upper, z, p_value,
     status; `n` and `n_events` count the rows of the level (all rows for a number).
     """
     matrix = design.matrix
@@ -200,7 +198,7 @@ def format_coefficient_table(
             "n_events": [int(event[rows].sum()) for rows in of_level],
             "coefficient": coefficients,
             "std_error": std_errors,
-            ratio: compute_ratio(coefficients),
+            "hazard_ratio": compute_ratio(coefficients),
             "lower": compute_ratio(coefficients - half),
             "upper": compute_ratio(coefficients + half),
             "z": z,

@@ -163,7 +163,6 @@ class RestrictedMean:
     empty, never a silent extension: all nan; or all have the event at once: no standard error).
     """
 
-    horizon: float
     rmst: float
     std_error: float
     lower: float
@@ -182,7 +181,7 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
     slack = compute_tie_limit(curve.time)
     ends_censored = horizon > curve.time[-1] + slack and curve.survival[-1] > 0
     if ends_censored or horizon >= curve.emptied_at - slack:
-        return RestrictedMean(horizon, *(nan, nan, nan, nan), status="too_few")
+        return RestrictedMean(*(nan, nan, nan, nan), status="too_few")
     used = curve.time <= horizon + slack
     time, survival = curve.time[used], curve.survival[used]
     width = np.maximum(np.diff(np.concatenate(([0.0], time, [horizon]))), 0.0)
@@ -201,10 +200,10 @@ def compute_rmst(curve: KaplanMeier, horizon: float) -> RestrictedMean:
         variance = curve.influence.compute_variance(gradient, curve.weighted_at_risk, curve.weighted_events)
     if not variance > 0:
         status = "too_few" if events.sum() > 0 else "no_events"
-        return RestrictedMean(horizon, rmst, *(nan, nan, nan), status=status)
+        return RestrictedMean(rmst, *(nan, nan, nan), status=status)
     std_error = float(np.sqrt(variance))
     half = compute_normal_quantile(curve.confidence) * std_error
-    return RestrictedMean(horizon, rmst, std_error, rmst - half, rmst + half, "ok")
+    return RestrictedMean(rmst, std_error, rmst - half, rmst + half, "ok")
 
 
 def compute_rmst_difference(

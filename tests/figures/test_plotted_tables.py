@@ -44,6 +44,18 @@ def test_curves_that_begin_late_say_so(survival_tables):
     assert plot.labels.subtitle == "Conditional on no event in the first 4.5 months"
 
 
+def test_the_words_above_one_curve_give_a_median_only_where_there_is_one(survival_tables):
+    curve, at_risk, summary = survival_tables("all", ["all"])
+    for change, words in (
+        ({"status": "competing_censored"}, " events; competing events are censored here"),
+        ({"median_months": None, "median_status": "not_reached"}, " events; median not reached"),
+    ):
+        own = summary.assign(**change)
+        plot = plot_survival_curve(curve, at_risk, own, NO_TESTS, STYLE, "Overall survival", "Months")
+        assert words in plot.labels.subtitle
+        assert "months" not in plot.labels.subtitle
+
+
 def test_numbers_at_risk_stand_at_their_ticks(survival_tables):
     curve, at_risk, summary = survival_tables("all", ["all"])
     plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")

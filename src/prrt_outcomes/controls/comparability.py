@@ -127,6 +127,8 @@ def derive_endpoint_rules(comparison: Comparison) -> EndpointRules:
     definition = comparison.definition
     criterion = definition.criterion or comparison.study.response.primary_criterion
     origin = str(getattr(definition.origin, "column", definition.origin))
+    if comparison.tables["responses"].empty and comparison.tables["assessments"].empty:
+        criterion = ""
     reasons = comparison.tables["endpoints"].query("endpoint == @definition.name")["reason"].dropna()
     if reasons.eq("reported").all():
         criterion = origin = ""

@@ -57,7 +57,7 @@ def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recor
     parts = {
         "population": POPULATION_WORDS.get(str(origin), "all patients with at least one cycle"),
         "treatment": "retreatment with PRRT" if origin == "retreatment" else "PRRT as given",
-        "variable": f"time from {words} to {_event_words(definition, study)}",
+        "variable": f"time from {words} to {_event_words(definition, study, scans_recorded)}",
         "intercurrent_events": _intercurrent_words(definition, study),
         "censoring": _censoring_words(definition, scans_recorded),
         "summary": "cumulative incidence with death as a competing event"
@@ -90,14 +90,15 @@ def format_reported_estimand(definition: EndpointDefinition, *, competing: bool)
     return parts | {"sentence": _join_parts(definition, parts)}
 
 
-def _event_words(definition: EndpointDefinition, study: Study) -> str:
-    """The events of an endpoint, joined by or."""
+def _event_words(definition: EndpointDefinition, study: Study, scans_recorded: bool) -> str:
+    """The events of an endpoint, joined by or; without scans nobody knows by which criterion there was progression."""
     events = []
     if definition.progression == "event":
-        criterion = definition.criterion or study.response.primary_criterion
-        words = f"progression by {criterion}"
-        reader = definition.reader or study.response.reader
-        words += f" as {reader} read it" if reader else ""
+        words = "progression as dated by the registry"
+        if scans_recorded:
+            words = f"progression by {definition.criterion or study.response.primary_criterion}"
+            reader = definition.reader or study.response.reader
+            words += f" as {reader} read it" if reader else ""
         also = [kind for kind in ("clinical", "biochemical") if getattr(definition, f"{kind}_progression")]
         events.append(f"{words}, {' or '.join(also)} progression" if also else words)
     if definition.progression == "next_therapy":
@@ -193,15 +194,14 @@ def summarise_estimands(
     table = []
     for definition, variant in definitions:
         found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
+        rule: dict[str, str | None] = {"criterion": None, "reader": None}
         if 0 < found["n"] == found["reported"]:
             words = format_reported_estimand(definition, competing=bool(found["competing_events"]))
-            rule: dict[str, str | None] = {"criterion": None, "reader": None}
         else:
             words = format_estimand(definition, study, scans_recorded=scans_recorded)
-            rule = {
-                "criterion": definition.criterion or study.response.primary_criterion,
-                "reader": definition.reader or study.response.reader,
-            }
+            if scans_recorded:
+                rule["criterion"] = definition.criterion or study.response.primary_criterion
+                rule["reader"] = definition.reader or study.response.reader
             if found["reported"]:
                 words["sentence"] += (
                     f" The times of {found['reported']} of {found['n']} patients are as reported by the source."

@@ -26,6 +26,7 @@ from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
     name_code,
+    name_codes,
     name_column,
     name_endpoint,
     name_step,
@@ -69,6 +70,10 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
             plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
+                competes = rows["status"].astype("string").eq("competing_censored").any()
+                caption += (
+                    " A competing event is censored here: no probability of the event." if competes else ""
+                )
                 yield Figure(f"{name}_{endpoint}", plot, f"{title} {caption}", (table,), leading=leading)
 
 
@@ -240,7 +245,7 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
     for step, before, after, reasons in steps:
         main = fill(step, 44)
         main += f"\n{format_count(before)} patients before, {format_count(after)} after"
-        side = "\n".join(fill(f"{format_count(n)}: {reason}", 64) for reason, n in reasons)
+        side = "\n".join(fill(f"{format_count(n)}: {name_codes(reason)}", 64) for reason, n in reasons)
         height = max(main.count("\n"), side.count("\n")) + 2.0
         if previous == before:
             arrows.append((at + 1.4, at))

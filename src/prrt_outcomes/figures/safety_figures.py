@@ -122,7 +122,10 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
     lines = -(-len(names) // columns)
     diagonal = pd.DataFrame({"baseline": range(5), "worst": range(5)})
     side = (style.width_in - 0.9 * style.scale) / max(columns, 3)
-    height = 1.0 * style.scale + lines * (0.8 * side + 0.3 * style.scale)
+    width = min(style.width_in, 1.2 + side * columns)
+    words = "Patients by grade at baseline and worst grade afterwards; above the diagonal: worse"
+    words = fill(words, round(width / style.small * 115))
+    height = 1.0 * style.scale + words.count("\n") * style.row_in + lines * (0.8 * side + 0.3 * style.scale)
     return (
         p9.ggplot(known, p9.aes("baseline", "worst"))
         + p9.geom_tile(diagonal, fill="#F4F4F4", color=GRID, size=0.3)
@@ -135,9 +138,9 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
         + dress(
             style,
             height,
-            width_in=min(style.width_in, 1.2 + side * columns),
+            width_in=width,
             title=title,
-            subtitle="Patients by grade at baseline and worst grade afterwards; above the diagonal: worse",
+            subtitle=words,
             x="Grade at baseline",
             y="Worst grade afterwards",
         )

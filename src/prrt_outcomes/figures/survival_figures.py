@@ -27,7 +27,13 @@ from prrt_outcomes.figures.theme import (
     color_groups,
     figure_style,
 )
-from prrt_outcomes.wording.numbers import describe_condition, format_interval, format_level, format_p_value
+from prrt_outcomes.wording.numbers import (
+    describe_condition,
+    describe_median_status,
+    format_interval,
+    format_level,
+    format_p_value,
+)
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
@@ -320,8 +326,10 @@ def _test_words(tests: pd.DataFrame) -> str:
 def _single_words(summary: pd.DataFrame, style: FigureStyle) -> str:
     if summary.empty:
         return ""
-    row = summary.iloc[0]
-    return (
-        f"{row['n']:.0f} patients, {row['events']:.0f} events; median {_median_words(row.to_dict())} months "
-        f"({format_level(style.level)} confidence interval)"
-    )
+    row = summary.iloc[0].to_dict()
+    words = f"{row['n']:.0f} patients, {row['events']:.0f} events"
+    if str(row.get("status")) == "competing_censored":
+        return words
+    if pd.isna(row["median_months"]):
+        return f"{words}; median {describe_median_status(row.get('median_status'))}"
+    return f"{words}; median {_median_words(row)} months ({format_level(style.level)} confidence interval)"

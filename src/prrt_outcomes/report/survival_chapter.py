@@ -101,7 +101,7 @@ def describe_incidence(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
                 )
             )
     cause = "progression" if risks["cause"].astype("string").eq("progression").any() else "the event"
-    what = f"cumulative incidence of {cause}, with its competing event"
+    what = f"cumulative incidence of {cause}, given the competing event"
     if not parts:
         return say("{what}, is not known at any milestone", what=what)
     return say("{what}, was {parts}", what=what, parts=join_words(parts))

@@ -126,9 +126,10 @@ def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[d
     if not paragraphs and not shown and not figures:
         reason = find_reason(tables["stages"], name, "skipped") or "the tables of this chapter have no rows"
         return Chapter(name, title, skipped=reason)
-    remark = find_reason(tables["stages"], name, "partial")
-    parts = (tuple(paragraphs), tuple(figures), tuple(shown), describe_methods(study))
-    return Chapter(name, title, *parts, remark=remark)
+    skipped = find_reason(tables["stages"], name, "skipped")
+    remark = skipped or find_reason(tables["stages"], name, "partial")
+    methods = () if skipped else describe_methods(study)
+    return Chapter(name, title, tuple(paragraphs), tuple(figures), tuple(shown), methods, remark=remark)
 
 
 def find_reason(stages: pd.DataFrame, stage: str, status: str) -> str:

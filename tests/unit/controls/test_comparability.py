@@ -187,7 +187,7 @@ def test_of_reported_times_neither_criterion_nor_origin_is_known():
     definition = EndpointDefinition(name="pfs", preset="pfs", **PRESETS["pfs"])
     comparison = SimpleNamespace(
         definition=definition,
-        tables={"endpoints": endpoints},
+        tables={"endpoints": endpoints, "assessments": endpoints, "responses": endpoints},
         study=SimpleNamespace(response=ResponseSettings()),
     )
     rules = derive_endpoint_rules(comparison)
@@ -195,8 +195,9 @@ def test_of_reported_times_neither_criterion_nor_origin_is_known():
     found = card(Description(criterion="RECIST 1.1", origin="first cycle"), rules=rules)
     for item in ("criterion", "origin"):
         assert found[item].verdict == "unknown"
-    derived = endpoints.assign(reason=["reported", "progression", "death"])
-    assert (
-        derive_endpoint_rules(SimpleNamespace(**vars(comparison) | {"tables": {"endpoints": derived}}))
-        == RULES
+    comparison.tables["endpoints"] = endpoints.assign(reason=["reported", "progression", "death"])
+    assert derive_endpoint_rules(comparison) == RULES
+    comparison.tables |= {"assessments": endpoints.head(0), "responses": endpoints.head(0)}
+    assert derive_endpoint_rules(comparison).criterion == "", (
+        "the registry dates progression, nobody says how"
     )

@@ -60,6 +60,13 @@ def test_reported_times_alone_make_endpoints_and_the_rest_is_counted():
     assert pd.isna(estimand["criterion"])
 
 
+def test_without_scans_progression_is_as_the_registry_dates_it():
+    rows, cutoff = cases.read_history("contact 400")
+    estimand = run_rows(rows, ["pfs"], cutoff)["estimands"].iloc[0]
+    assert "progression as dated by the registry" in estimand["sentence"]
+    assert pd.isna(estimand["criterion"])
+
+
 def test_an_estimand_counts_the_times_that_were_reported():
     rows, cutoff = cases.read_history("contact 400")
     rows["patients"].append({"patient_id": "z"})

@@ -76,7 +76,7 @@ def test_a_competing_endpoint_is_told_by_its_cumulative_incidence(study, tables,
     words = plain(paragraphs[0])
     assert "median" not in words.lower()
     assert words.startswith(
-        "Time to progression: cumulative incidence of progression, with its competing event, was 20"
+        "Time to progression: cumulative incidence of progression, given the competing event, was 20"
     )
     assert "at 12 months" in words
     assert "at 24 months" in words

@@ -112,6 +112,16 @@ def test_a_trial_without_cycles_gives_a_sensible_page(results, study):
     assert "Synthetic data: these patients were simulated" in page
 
 
+def test_a_skipped_stage_with_a_figure_says_why_and_claims_no_method(results, study):
+    figure = Figure(
+        "swimmer", p9.ggplot() + theme_prrt(figure_style(study), 1.5, 3.0), "Course.", ("km_curve",)
+    )
+    save_figures([figure], results / "figures" / "response", ("svg",), 72)
+    page = write_report(results, study).read_text(encoding="utf-8")
+    assert "In part: no cycles." in page
+    assert "Response was judged by" not in page
+
+
 def test_what_comes_from_data_is_escaped(results, study):
     page = write_report(results, study).read_text(encoding="utf-8")
     assert "A trial &amp; its &lt;placebo&gt;" in page

@@ -46,11 +46,14 @@ class PiecewiseHazardRatio:
     single : the Cox model with one hazard ratio over all time
     equality : likelihood-ratio test that the hazard ratio is the same in all periods; a monotone coefficient has its
         degree of freedom as it has its share of the likelihood
+    expected : (periods with events, levels) events expected under the single hazard ratios, the reference first; a
+        number has one column with the events of the period; nan where a single ratio is not estimated
     """
 
     table: pd.DataFrame
     single: CoxResult
     equality: ChiSquaredTest
+    expected: np.ndarray
 
 
 def fit_piecewise_hazard_ratio(
@@ -102,7 +105,13 @@ def fit_piecewise_hazard_ratio(
         **described,
     )
     table.loc[n_events == 0, [*NUMBERS]] = np.nan
-    return PiecewiseHazardRatio(table, single, fit.compare(single))
+    at = np.tile(single.coefficients, len(periods))
+    with np.errstate(invalid="ignore"):
+        score = compute_partial_likelihood(by_period, split, derive_tied_events(split), at).score
+    every = in_period[happened].sum(axis=0)
+    expected = (by_period[happened].sum(axis=0) - score).reshape(len(periods), -1)
+    expected = np.column_stack([every - expected.sum(axis=1), expected]) if of_level.all() else every[:, None]
+    return PiecewiseHazardRatio(table, single, fit.compare(single), expected[every > 0])
 
 
 def _name_effect(effect) -> pd.Series:

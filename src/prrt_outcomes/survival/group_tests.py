@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group, select_comparable
+from prrt_outcomes.statistics.cox import NO_TEST
 from prrt_outcomes.statistics.curve_summaries import UNKNOWN_DIFFERENCE, compute_rmst_difference
 from prrt_outcomes.statistics.hazard_ratios import (
     fit_piecewise_hazard_ratio,
@@ -32,6 +33,9 @@ TESTS: dict[str, dict] = {
     "fh_1_1": {"weight": "fleming_harrington", "rho": 1.0, "gamma": 1.0},
 }
 MAXCOMBO = "maxcombo"
+# Events expected by group and period: the least, the usual minimum, and the share that may lie below it.
+# Cochran 1954, Biometrics 10:417.
+EXPECTED = (1, 5, 0.2)
 
 
 def summarise_group_tests(
@@ -138,8 +142,9 @@ def summarise_periods(
     `settings`: milestones_months are the cuts, as far as events follow them; reference.
     Returns result table `hazard_ratio_periods` but for the column endpoint, one row a grouping, group and period, with
     the test that the ratio is the same in all periods, adjusted by Holm over the groupings whose ratios are all `ok`,
-    and the proportional-hazards test of the single model. A grouping with fewer than two groups is left out; None
-    where none is left or no milestone lies between events.
+    and the proportional-hazards test of the single model. The test is `too_few` where the events expected by group and
+    period do not suffice (`EXPECTED`). A grouping with fewer than two groups is left out; None where none is left or
+    no milestone lies between events.
     """
     parts = [_summarise_periods(rows, group_by, settings) for group_by in groupings]
     fitted = [part for part in parts if part is not None]
@@ -147,7 +152,8 @@ def summarise_periods(
         return None
     table = pd.concat(fitted, ignore_index=True)
     of_grouping = table.groupby("group_by", sort=False)
-    tests = of_grouping["equality_p_value"].first()[of_grouping["status"].agg(lambda s: s.eq("ok").all())]
+    is_ok = of_grouping["status"].agg(lambda s: s.eq("ok").all())
+    tests = of_grouping["equality_p_value"].first()[is_ok].dropna()
     adjusted = pd.Series(compute_holm(tests.to_numpy(dtype=float)), index=tests.index, dtype="float64")
     return table.assign(equality_p_adjusted=table["group_by"].map(adjusted))
 
@@ -166,14 +172,18 @@ def _summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSett
         confidence=settings.confidence.level,
     )
     proportional = summarise_proportional_hazards(fit.single)["p_value"].iloc[-1]
+    least, usual, share = EXPECTED
+    enough = (fit.expected >= least).all() and (fit.expected < usual).mean() <= share
+    equality = fit.equality if enough else NO_TEST
     table = fit.table.rename(
         columns=RATIO_COLUMNS | {"period_start": "start_months", "period_stop": "stop_months"}
     )
     kept = ["level", "reference", "start_months", "stop_months", "n_at_risk", "events", *RATIO, "status"]
     return table[kept].assign(
         group_by=group_by,
-        equality_df=fit.equality.degrees_of_freedom or np.nan,
-        equality_p_value=fit.equality.p_value,
+        equality_df=equality.degrees_of_freedom or np.nan,
+        equality_p_value=equality.p_value,
+        equality_status="ok" if equality.degrees_of_freedom else "too_few",
         proportional_p_value=proportional,
     )
 

@@ -96,6 +96,13 @@ def test_one_period_after_the_last_event_has_no_hazard_ratio(trial):
     assert result.equality.degrees_of_freedom == 1
 
 
+def test_expected_events_add_up_to_those_of_each_period_and_level(trial):
+    time, event, arm, _ = trial
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, [10, 1000])
+    assert result.expected.sum(axis=1) == pytest.approx([event[time <= 10].sum(), event[time > 10].sum()])
+    assert result.expected.sum(axis=0)[1] == pytest.approx(result.single.table["n_events"].item())
+
+
 def test_one_cut_before_all_events_gives_the_single_hazard_ratio(trial):
     time, event, arm, _ = trial
     result = fit_piecewise_hazard_ratio(SurvivalData(time + 1, event), arm, [0.5])

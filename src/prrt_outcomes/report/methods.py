@@ -61,14 +61,14 @@ def methods_response(study) -> tuple[str, ...]:
 def methods_endpoints(study) -> tuple[str, ...]:
     """What each endpoint counts as an event and where it is censored."""
     words = {"event": "an event", "competing": "a competing event", "censor": "censored", "ignore": "ignored"}
-    lines = []
+    lines, scans = [], {"assessments", "lesions"} & {*study.tables}
     for e in study.endpoints:
         origin = e.origin if isinstance(e.origin, str) else e.origin.column
         progression = words.get(e.progression, "counted on the next therapy only")
         lines.append(
-            f"{e.title or name_term(e.name)}: from {origin.replace('_', ' ')}; progression is {progression}, death is "
+            f"{e.title or name_term(e.name)}: from the {origin.replace('_', ' ')}; progression is {progression}, death is "
             f"{words[e.death]}, a new anticancer therapy is {words[e.new_therapy]}; without an event censored at the "
-            f"{e.end.replace('_', ' ')}."
+            f"{(e.end if scans else 'last_contact').replace('_', ' ')}."
         )
     if "reported_outcomes" in study.tables and "follow_up" not in study.tables:
         return ("Times to event were taken as the registry reports them; dates were not available.",)

@@ -1,5 +1,6 @@
 """Words on treatment, safety and endpoints: the number of the table is the number of the sentence."""
 
+from prrt_outcomes.report.methods import methods_endpoints
 from prrt_outcomes.report.patients_chapters import (
     name_criteria,
     write_endpoints,
@@ -73,3 +74,10 @@ def test_unequal_scans_are_told(tables, study, plain):
     )
     (words,), _ = write_endpoints(filled, study)
     assert "by tumour group: medians differ by up to 43 days (Kruskal-Wallis p = 0.004)" in plain(words)
+
+
+def test_without_scans_patients_are_censored_at_the_last_contact(study):
+    """The study of the fixture has cycles and follow-up, but neither assessments nor lesions."""
+    _, pfs, *_ = methods_endpoints(study)
+    assert pfs.startswith("Progression-free survival: from the first cycle")
+    assert pfs.endswith("censored at the last contact.")

@@ -66,9 +66,9 @@ def methods_endpoints(study) -> tuple[str, ...]:
         origin = e.origin if isinstance(e.origin, str) else e.origin.column
         progression = words.get(e.progression, "counted on the next therapy only")
         lines.append(
-            f"{e.title or name_term(e.name)}: from the {origin.replace('_', ' ')}; progression is {progression}, death is "
-            f"{words[e.death]}, a new anticancer therapy is {words[e.new_therapy]}; without an event censored at the "
-            f"{(e.end if scans else 'last_contact').replace('_', ' ')}."
+            f"{e.title or name_term(e.name)}: from the {origin.replace('_', ' ')}; progression is {progression}, death "
+            f"is {words[e.death]}, a new anticancer therapy is {words[e.new_therapy]}; without an event censored at "
+            f"the {(e.end if scans else 'last_contact').replace('_', ' ')}."
         )
     if "reported_outcomes" in study.tables and "follow_up" not in study.tables:
         return ("Times to event were taken as the registry reports them; dates were not available.",)

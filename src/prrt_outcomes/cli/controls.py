@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     wanted = {name: getattr(arguments, name) for name in FILTERS}
     kept = filter_arms(load_library(), {name: value for name, value in wanted.items() if value is not None})
     if arguments.arm is None:
-        print(format_library(kept))
+        print("\n".join(align_columns([HEADINGS, *(_cells(arm) for arm in kept)])))
         print("\nprrt-outcomes controls ARM tells all that its source shows, and what it leaves open")
         return 0
     chosen = [arm for arm in kept if arm.arm == arguments.arm]
@@ -48,11 +48,6 @@ def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[Pu
             hint = suggest(value, known, f"there are {', '.join(known)}")
             raise UsageError(f"no arm has {name.replace('_', ' ')} {value}; {hint}")
     return [arm for arm in arms if all(getattr(arm, name) == value for name, value in wanted.items())]
-
-
-def format_library(arms: Sequence[PublishedArm]) -> str:
-    """One line an arm and endpoint."""
-    return "\n".join(align_columns([HEADINGS, *(_cells(arm) for arm in arms)]))
 
 
 def format_arm(arm: PublishedArm) -> str:

@@ -161,9 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("out of memory")
     except Exception as error:
         log = _write_error_log(parsed)
-        _say(
-            f"{type(error).__name__}: {_first_line(error)}. This is a fault of the program; details in {log}"
-        )
+        words = (str(error).splitlines() or [""])[0]
+        _say(f"{type(error).__name__}: {words}. This is a fault of the program; details in {log}")
     return status
 
 
@@ -195,10 +194,6 @@ def _tell(error: PrrtError) -> None:
 
 def _say(words: str) -> None:
     print(f"prrt-outcomes: {words}", file=sys.stderr)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
 
 
 def _write_error_log(parsed: argparse.Namespace) -> Path:

@@ -79,7 +79,8 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     sums = course.sums
     if sums.empty:
         raise ValueError("this patient has no target sum by this criterion and reader")
-    top = _highest(sums)
+    columns = [c for c in ("value", "progression_threshold", "baseline_sum") if c in sums]
+    top = max(float(sums[columns].astype(float).max().max()), 1.0)
     lines = _list_lines(course)
     kinds = [k for k in LINES if k in set(lines["kind"])]
     lines["kind"] = pd.Categorical(lines["kind"], kinds)
@@ -131,11 +132,6 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
             y=f"Sum, {unit}" if course.unit else "Sum",
         )
     )
-
-
-def _highest(sums: pd.DataFrame) -> float:
-    columns = [c for c in ("value", "progression_threshold", "baseline_sum") if c in sums]
-    return max(float(sums[columns].astype(float).max().max()), 1.0)
 
 
 def _pick_words(sums: pd.DataFrame, high: float) -> pd.DataFrame:

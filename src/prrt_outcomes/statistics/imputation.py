@@ -81,18 +81,15 @@ def _impute_column(column: pd.Series, missing: NDArray, predictors: NDArray, gen
         filled.loc[missing] = column.cat.categories.to_numpy()[picked]
         return filled
     values = column.to_numpy(dtype=float)
-    coefficients = _fit_linear(predictors[drawn], values[drawn])
+    matrix = predictors[drawn]
+    ridge = RIDGE * len(matrix) * np.eye(matrix.shape[1])
+    coefficients = np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ values[drawn])
     ours, theirs = predictors[missing] @ coefficients, predictors[observed] @ coefficients
     donors = min(DONORS, len(observed))
     nearest = np.argpartition(np.abs(ours[:, None] - theirs[None, :]), donors - 1, axis=1)[:, :donors]
     chosen = nearest[np.arange(len(ours)), generator.integers(0, donors, len(ours))]
     filled.loc[missing] = values[observed[chosen]]
     return filled
-
-
-def _fit_linear(matrix: NDArray, values: NDArray) -> NDArray:
-    gram = matrix.T @ matrix
-    return np.linalg.solve(gram + RIDGE * len(matrix) * np.eye(len(gram)), matrix.T @ values)
 
 
 def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:

@@ -115,5 +115,6 @@ def resolve_endpoint(entry: str | dict) -> dict:
     if not preset:
         return {"title": spell_name(name)} | entry
     base = PRESETS[preset]
-    title = base["title"] if preset == name else f"{base['title']} ({spell_name(name)})"
+    words = spell_name(name) if "_" in name else name
+    title = base["title"] if preset == name else f"{base['title']} ({words})"
     return base | {"title": title} | entry | {"preset": preset}

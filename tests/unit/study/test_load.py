@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prrt_outcomes.errors import InputError, UsageError
+from prrt_outcomes.study.endpoints import resolve_endpoint
 from prrt_outcomes.study.load import load_study
 from prrt_outcomes.study.model import Study
 
@@ -75,6 +76,7 @@ def test_an_endpoint_definition_starts_from_its_preset(tmp_path):
     assert not pfs.clinical_progression
     assert clinical.clinical_progression
     assert clinical.title != pfs.title
+    assert resolve_endpoint({"name": "ttde", "preset": "ttp"})["title"] == "Time to progression (ttde)"
 
 
 def test_nothing_can_be_changed_afterwards(tmp_path):

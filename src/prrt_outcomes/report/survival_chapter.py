@@ -263,7 +263,7 @@ def _columns(level: str) -> dict[str, list[Column]]:
             *col.texts({"Covariate": "term"}, name_column),
             *col.contrast("Level", "term", "level"),
             col.fraction("Events/n", "events", "n"),
-            col.fraction("Reference", "events_reference", "n_reference"),
+            col.fraction("Events/n, reference", "events_reference", "n_reference"),
             _ratio_column(level),
             col.p_value(),
             Column("Remark", lambda r: col.describe_remark(r, "hazard_ratio"), False),

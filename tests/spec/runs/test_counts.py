@@ -173,6 +173,26 @@ def test_comparisons_of_responders_carry_the_counts_of_their_model(read, patient
             assert part[f"{of}_model"].eq(every).all()
 
 
+def test_controls_carry_the_counts_of_the_patients_compared(read, patients, finished):
+    controls, power = read("controls"), read("control_power")
+    for control in finished[0].controls:
+        own = controls[controls["control"].eq(control.id)]
+        rows = patients[own["endpoint"].iloc[0]]
+        for column, levels in control.within.items():
+            rows = rows[compute_group(rows, column).isin(levels)]
+        names = list(getattr(control, "covariates", ()))
+        complete = pd.DataFrame({name: compute_group(rows, name).astype(str) for name in names}, rows.index)
+        used = complete.ne("unknown").all(axis=1)
+        assert own.loc[own["weights"].eq("none"), "n"].eq(len(rows)).all()
+        weighted = own[own["weights"].ne("none")]
+        assert weighted["n"].eq(used.sum()).all()
+        fits = own[own["method"].eq("cox")]
+        events = fits["weights"].eq("none").map({True: rows["event"], False: rows["event"][used]})
+        assert fits["observed"].tolist() == [event.eq(1).sum() for event in events]
+        both = power[power["control"].eq(control.id) & power["method"].eq("cox")]
+        assert set(both["n"]) <= set(own["n"] + own["n_control"])
+
+
 def test_rates_are_their_counts(read):
     for name in ("response_rates", "safety_rates"):
         table = read(name)

@@ -64,11 +64,9 @@ def relative(path):
 
 
 STUDY_PATH = relative(STUDY_FILE)
-# A file that is absent is told by the cohort, with all other problems.
+# A file that is absent is reported by the cohort, with all other problems.
 DATA_FILES = [
-    relative(path)
-    for path in list_data_files(STUDY, STUDY_FILE)
-    if path.is_file()
+    relative(path) for path in list_data_files(STUDY, STUDY_FILE) if path.is_file()
 ]
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import compute_group, select_comparable
-from prrt_outcomes.statistics.cox import NO_TEST
 from prrt_outcomes.statistics.curve_summaries import UNKNOWN_DIFFERENCE, compute_rmst_difference
 from prrt_outcomes.statistics.hazard_ratios import (
     fit_piecewise_hazard_ratio,
@@ -141,10 +140,10 @@ def summarise_periods(
 
     `settings`: milestones_months are the cuts, as far as events follow them; reference.
     Returns result table `hazard_ratio_periods` but for the column endpoint, one row a grouping, group and period, with
-    the test that the ratio is the same in all periods, adjusted by Holm over the groupings whose ratios are all `ok`,
-    and the proportional-hazards test of the single model. The test is `too_few` where the events expected by group and
-    period do not suffice (`EXPECTED`). A grouping with fewer than two groups is left out; None where none is left or
-    no milestone lies between events.
+    the test that the ratio is the same in all periods, adjusted by Holm over the groupings whose test and ratios are
+    all `ok`, and the proportional-hazards test of the single model. The test is `few_events` where the events expected
+    by group and period do not suffice (`EXPECTED`). A grouping with fewer than two groups is left out; None where none
+    is left or no milestone lies between events.
     """
     parts = [_summarise_periods(rows, group_by, settings) for group_by in groupings]
     fitted = [part for part in parts if part is not None]
@@ -152,7 +151,7 @@ def summarise_periods(
         return None
     table = pd.concat(fitted, ignore_index=True)
     of_grouping = table.groupby("group_by", sort=False)
-    is_ok = of_grouping["status"].agg(lambda s: s.eq("ok").all())
+    is_ok = of_grouping[["status", "equality_status"]].agg(lambda s: s.eq("ok").all()).all(axis=1)
     tests = of_grouping["equality_p_value"].first()[is_ok].dropna()
     adjusted = pd.Series(compute_holm(tests.to_numpy(dtype=float)), index=tests.index, dtype="float64")
     return table.assign(equality_p_adjusted=table["group_by"].map(adjusted))
@@ -174,16 +173,16 @@ def _summarise_periods(rows: EndpointRows, group_by: str, settings: AnalysisSett
     proportional = summarise_proportional_hazards(fit.single)["p_value"].iloc[-1]
     least, usual, share = EXPECTED
     enough = (fit.expected >= least).all() and (fit.expected < usual).mean() <= share
-    equality = fit.equality if enough else NO_TEST
+    tested = "ok" if enough else "few_events"
     table = fit.table.rename(
         columns=RATIO_COLUMNS | {"period_start": "start_months", "period_stop": "stop_months"}
     )
     kept = ["level", "reference", "start_months", "stop_months", "n_at_risk", "events", *RATIO, "status"]
     return table[kept].assign(
         group_by=group_by,
-        equality_df=equality.degrees_of_freedom or np.nan,
-        equality_p_value=equality.p_value,
-        equality_status="ok" if equality.degrees_of_freedom else "too_few",
+        equality_df=fit.equality.degrees_of_freedom or np.nan,
+        equality_p_value=fit.equality.p_value,
+        equality_status=tested if fit.equality.degrees_of_freedom else "too_few",
         proportional_p_value=proportional,
     )
 

@@ -3,6 +3,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
@@ -125,3 +126,10 @@ def chapter_inputs(chapter):
     """Tables that the figures of a chapter are drawn from."""
     entry = f"prrt_outcomes.figures.{chapter}_figures"
     return table_paths(read_declaration(entry, f"{chapter.upper()}_INPUTS"))
+
+
+onsuccess:
+    # The timer of job rates would keep the process for up to a second after the last step.
+    for waiting in threading.enumerate():
+        if isinstance(waiting, threading.Timer):
+            waiting.cancel()

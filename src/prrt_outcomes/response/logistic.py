@@ -114,9 +114,9 @@ def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
 
 def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray | None, ...]:
     """Maximum likelihood: coefficient, standard error and Wald p-value of each column after the intercept."""
-    import statsmodels.api as sm
+    from statsmodels.discrete.discrete_model import Logit
 
-    fit = sm.Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
+    fit = Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
     return fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None
 
 

@@ -123,18 +123,18 @@ def summarise_rate_differences(
         reference = references.get(str(group_by))
         if len(sizes) < 2 or reference not in sizes.index:
             continue
-        counts = part.set_index(["group", "category"])[["n", "total"]]
+        keys = part[["group", "category"]].itertuples(index=False, name=None)
+        counts = dict(zip(keys, part[["n", "total"]].itertuples(index=False, name=None), strict=True))
         for group in [level for level in sizes.index if level != reference]:
             for category in COMPOSITES:
-                ours, theirs = (counts.loc[[(name, category)]].iloc[0] for name in (group, reference))
+                pair = (*counts[group, category], *counts[reference, category])
                 head = (criterion, confirmed, group_by, group, reference, category)
-                rows += [(*head, *_compare(ours, theirs, method, level)) for method in METHODS]
+                rows += [(*head, *_compare(pair, method, level)) for method in METHODS]
     return pd.DataFrame(rows, columns=list(load_schema("response_differences").names))
 
 
-def _compare(ours: pd.Series, theirs: pd.Series, method: Method, level: float) -> tuple:
+def _compare(counts: tuple[int, int, int, int], method: Method, level: float) -> tuple:
     """Method, counts, difference, interval, p-value and status of two rates."""
-    counts = (int(ours["n"]), int(ours["total"]), int(theirs["n"]), int(theirs["total"]))
     found = compute_proportion_difference(*counts, method=method, confidence=level)
     return method, *counts, found.difference, found.lower, found.upper, found.p_value, found.status
 

@@ -150,9 +150,8 @@ def summarise_periods(
     if not fitted:
         return None
     table = pd.concat(fitted, ignore_index=True)
-    is_ok = (
-        table[["status", "equality_status"]].eq("ok").all(axis=1).groupby(table["group_by"], sort=False).all()
-    )
+    sound = table["status"].eq("ok") & table["equality_status"].eq("ok")
+    is_ok = sound.groupby(table["group_by"], sort=False).all()
     tests = table.groupby("group_by", sort=False)["equality_p_value"].first()[is_ok].dropna()
     adjusted = pd.Series(compute_holm(tests.to_numpy(dtype=float)), index=tests.index, dtype="float64")
     return table.assign(equality_p_adjusted=table["group_by"].map(adjusted))

@@ -53,8 +53,10 @@ def respond(late=False):
             "primary_reader": True,
         }
     )
-    progressed = responses["overall_response"].eq("PD").groupby(responses["patient_id"])
-    responses["counted"] = progressed.cumsum() - responses["overall_response"].eq("PD") == 0
+    is_pd = responses["overall_response"].eq("PD")
+    responses["counted"] = is_pd.groupby(responses["patient_id"]).cumsum() - is_pd == 0
+    first_pd = responses[is_pd].groupby("patient_id")["assessment_date"].min()
+    endpoints["progression_date"] = ids.map(first_pd)
     periods = pd.DataFrame({"patient_id": ids, "period": 1, "first_cycle": FIRST})
     made = {
         "endpoints": endpoints,

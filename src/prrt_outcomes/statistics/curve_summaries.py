@@ -272,7 +272,7 @@ class OneSampleLogRank:
 
 
 def fit_piecewise_exponential(times: ArrayLike, survival: ArrayLike) -> PiecewiseExponential:
-    """Lay a piecewise exponential curve through points of a survival curve; the last hazard goes on.
+    """Lay a piecewise exponential curve through points of a survival curve; the last hazard continues.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class GradeRule:
     baseline_replaces : multiples of baseline replace those of the limit where the baseline was abnormal;
         otherwise they count beside them
     first_inclusive : whether grade 1 over an abnormal baseline begins at the multiple itself
-    default_lower : lower limit where the laboratory gave none (None: grade 1 cannot be told from 0)
+    default_lower : lower limit where the laboratory gave none (None: grade 1 cannot be distinguished from 0)
     """
 
     analyte: str
@@ -229,9 +229,9 @@ def summarise_safety_rates(
     for column in (WHOLE, *group_by):
         groups = grades.assign(group=compute_group(grades, column).astype("string"))
         for floor in GRADE_FLOORS:
-            told = groups[groups["worst_grade"].ne(NO_LIMIT)] if floor == 1 else groups
+            known = groups[groups["worst_grade"].ne(NO_LIMIT)] if floor == 1 else groups
             table = (
-                told.assign(hit=told["worst_grade"].ge(floor).astype("int64"))
+                known.assign(hit=known["worst_grade"].ge(floor).astype("int64"))
                 .groupby(["analyte", "phase", "group"], observed=True)["hit"]
                 .agg(n="sum", total="size")
                 .reset_index()

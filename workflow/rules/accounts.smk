@@ -12,6 +12,7 @@ rule accounts:
         "logs/accounts.log",
     benchmark:
         "benchmarks/accounts.tsv"
+    priority: rank("accounts")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

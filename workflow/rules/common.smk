@@ -57,6 +57,25 @@ FIGURE_SETTINGS = (
     "disclosure",
 )
 ALL_SETTINGS = tuple(type(STUDY).model_fields)
+# Which of the steps that wait goes first: stages before figures, those that take long before the others, so that what
+# runs last is short.
+FIRST_TO_LAST = (
+    "treatment",
+    "response",
+    "endpoints",
+    "responders",
+    "survival",
+    "controls",
+    "safety",
+    "accounts",
+    "figures_controls",
+    "figures_survival",
+    "figures_response",
+    "figures_responders",
+    "figures_endpoints",
+    "figures_safety",
+    "figures_treatment",
+)
 
 
 def relative(path):
@@ -120,6 +139,11 @@ def stage_outputs(stage):
         "attrition": f"derived/attrition/{stage}.csv",
         "status": f"derived/stages/{stage}.csv",
     }
+
+
+def rank(step):
+    """Priority of a step; above 0, since the scheduler starts none below 0 beside another."""
+    return len(FIRST_TO_LAST) - FIRST_TO_LAST.index(step)
 
 
 def chapter_inputs(chapter):

@@ -9,6 +9,7 @@ rule controls:
         "logs/controls.log",
     benchmark:
         "benchmarks/controls.tsv"
+    priority: rank("controls")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

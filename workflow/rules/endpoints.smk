@@ -9,6 +9,7 @@ rule endpoints:
         "logs/endpoints.log",
     benchmark:
         "benchmarks/endpoints.tsv"
+    priority: rank("endpoints")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

@@ -4,16 +4,6 @@ CATEGORIES = {
     "controls": "Historical controls",
 }
 
-# Stages go before figures, and figures that take long before the others: what runs last is short.
-LONGEST_FIRST = (
-    "controls",
-    "survival",
-    "response",
-    "responders",
-    "endpoints",
-    "safety",
-)
-
 for chapter in CHAPTERS:
 
     rule:
@@ -33,7 +23,7 @@ for chapter in CHAPTERS:
             f"logs/figures_{chapter}.log",
         benchmark:
             f"benchmarks/figures_{chapter}.tsv"
-        priority: -1 - (*LONGEST_FIRST, *CHAPTERS).index(chapter)
+        priority: rank(f"figures_{chapter}")
         conda:
             "../envs/prrt-outcomes.yaml"
         params:

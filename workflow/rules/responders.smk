@@ -9,6 +9,7 @@ rule responders:
         "logs/responders.log",
     benchmark:
         "benchmarks/responders.tsv"
+    priority: rank("responders")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

@@ -9,6 +9,7 @@ rule response:
         "logs/response.log",
     benchmark:
         "benchmarks/response.tsv"
+    priority: rank("response")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

@@ -9,6 +9,7 @@ rule safety:
         "logs/safety.log",
     benchmark:
         "benchmarks/safety.tsv"
+    priority: rank("safety")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

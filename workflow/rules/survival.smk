@@ -9,6 +9,7 @@ rule survival:
         "logs/survival.log",
     benchmark:
         "benchmarks/survival.tsv"
+    priority: rank("survival")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

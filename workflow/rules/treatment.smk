@@ -9,6 +9,7 @@ rule treatment:
         "logs/treatment.log",
     benchmark:
         "benchmarks/treatment.tsv"
+    priority: rank("treatment")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

@@ -23,6 +23,7 @@ def estimate_occupation(rows: pd.DataFrame, weights: NDArray, n_states: int) -> 
     Andersen, Borgan, Gill and Keiding 1993, section IV.4.
     """
     time, at_risk, moves = _lay_out(rows, n_states)
+    weights = weights.astype(np.float64, copy=False)  # products of whole numbers are not left to BLAS
     there = [weights @ matrix for matrix in at_risk]
     rates = {
         (old, new): np.divide(
@@ -61,7 +62,7 @@ def _lay_out(
 
     def add(chosen: NDArray, column: NDArray) -> NDArray:
         cells = patient[chosen] * shape[1] + column[chosen]
-        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
     at_risk = [
         np.cumsum(add(state == code, first) - add(state == code, last + 1), axis=1)[:, :-1]

@@ -52,8 +52,8 @@ ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
 Scalar = str | bool | int | float
 
 
-class TableSource(Section):
-    """One file that is read as (a part of) one of our tables; the file itself is never edited."""
+class FileSource(Section):
+    """One file and how it is read; the file itself is never edited."""
 
     file: str = Field(description="Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet.")
     sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
@@ -61,6 +61,11 @@ class TableSource(Section):
     """Delimiter of a text file; found from the header where it is not named."""
     encoding: str = Field("utf-8", description="Encoding of a text file.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
+
+
+class TableSource(FileSource):
+    """One file that is read as (a part of) one of our tables."""
+
     date_format: str | dict[str, str] | None = None
     """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel; ISO 8601 where it is
     not named. One for all columns, or our column: its format."""

@@ -17,6 +17,7 @@ from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.units import DAYS_PER_YEAR
 
 DATED_ROWS = {
     "cycles": "cycle_date",
@@ -37,6 +38,25 @@ def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[
     text = frame[column].astype("string") if kind == "integer" else frame[column]
     earliest, latest = compute_date_range(text)
     return earliest.to_numpy("datetime64[ns]"), latest.to_numpy("datetime64[ns]")
+
+
+def derive_ages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Patients with year of birth and age at the first cycle from the date of birth, which is not kept.
+
+    Only what is missing is derived; a patient without a cycle gets the year alone.
+    """
+    patients = tables["patients"]
+    if "birth_date" not in patients:
+        return patients
+    cycles = tables.get("cycles", pd.DataFrame({"patient_id": [], "cycle_date": []}))
+    first = patients["patient_id"].map(cycles.groupby("patient_id")["cycle_date"].min())
+    born = patients["birth_date"]
+    age = (pd.to_datetime(first) - born).dt.days / DAYS_PER_YEAR
+    derived = {
+        "birth_year": patients["birth_year"].fillna(born.dt.year.astype("Int64")),
+        "age_years": patients["age_years"].fillna(age.where(age >= 0)),
+    }
+    return patients.assign(**derived).drop(columns="birth_date")
 
 
 SHOWN_DATES = 5
@@ -75,7 +95,7 @@ def _find_future_dates(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
     """Warn of the columns that hold dates after today (a partial date: surely after it)."""
     problems = []
     for name, frame in tables.items():
-        for field in load_schema(name).fields:
+        for field in load_schema(name).kept_fields:
             if field.type in ("date", "partial"):
                 earliest, _ = compute_column_range(name, frame, field.name)
                 late = np.sort(earliest[earliest > np.datetime64(date.today(), "ns")])

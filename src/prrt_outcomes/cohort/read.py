@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import normpath
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from prrt_outcomes.cohort.chronology import (
     censor_deaths_without_date,
     check_deaths_without_date,
     check_follow_up_after_cutoff,
+    derive_ages,
     filter_after_cutoff,
 )
 from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
@@ -88,6 +89,9 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
         for table in list_tables("input")
         if table in study.tables
     }
+    if "patients" in read:
+        aged = derive_ages({name: table.frame for name, table in read.items()})
+        read["patients"] = replace(read["patients"], frame=aged)
     problems = _check_extra_columns(study, reader)
     for table in read.values():
         problems += table.problems

@@ -35,7 +35,7 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
     """
     schema = load_schema(name)
     types: dict[str, Any] = {}
-    for field in schema.fields:
+    for field in schema.kept_fields:
         is_code = field.type == "code"
         types[field.name] = (
             pd.CategoricalDtype(list(field.codes), ordered=True) if is_code else DTYPES[field.type]

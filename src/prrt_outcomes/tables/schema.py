@@ -55,6 +55,7 @@ class Field:
     words : for each code the words that files have for it
     estimate : of a status, the columns that are empty where it says that there is no estimate
     doubtful : codes that need the consent of the study
+    is_kept : whether the column is part of the typed table; False for what only gives the value of another
     """
 
     name: str
@@ -74,6 +75,7 @@ class Field:
     words: Mapping[str, tuple[str, ...]] | None = None
     estimate: tuple[str, ...] = ()
     doubtful: tuple[DoubtfulCodes, ...] = ()
+    is_kept: bool = True
 
     def label(self, code: object) -> str:
         """Words of a code for a reader; a value that is no code, such as a name from a study file, as text."""
@@ -109,6 +111,11 @@ class TableSchema:
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order, as they stand in a file."""
         return tuple(field.name for field in self.fields)
+
+    @property
+    def kept_fields(self) -> tuple[Field, ...]:
+        """Columns of the typed table."""
+        return tuple(field for field in self.fields if field.is_kept)
 
     def field(self, name: str) -> Field:
         """Return one column; KeyError names the table where it has no such column."""
@@ -194,6 +201,7 @@ def _read_field(raw: dict) -> Field:
         words={code: tuple(words) for code, words in raw.get("words", {}).items()},
         estimate=tuple(raw.get("estimate", ())),
         doubtful=tuple(DoubtfulCodes(**rule) for rule in raw.get("doubtful", ())),
+        is_kept=not raw.get("notKept", False),
     )
 
 

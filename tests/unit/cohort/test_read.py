@@ -215,3 +215,14 @@ def test_lesions_that_do_not_say_whether_they_are_nodes_are_a_warning(read_study
     )
     assert told(silent, "warning") == [("lesions", None, "lymph_node", "empty in all rows")]
     assert told(said, "warning") == []
+
+
+def test_a_date_of_birth_gives_age_and_year_and_is_not_kept(read_study):
+    patients = "patient_id,birth_date,age_years,birth_year\nP1,1953-07-01,,\nP2,1974-03-01,41,\nP3,1960-01-01,,1960\n"
+    follow_up = TABLES["follow_up"] + "P3,2018-01-01,alive,\n"
+    result = read_study(TABLES | {"patients": patients, "follow_up": follow_up})
+    frame = result.tables["patients"]
+    assert "birth_date" not in frame
+    assert frame["birth_year"].tolist() == [1953, 1974, 1960]
+    assert frame["age_years"].tolist()[:2] == [pytest.approx(60.5, abs=0.01), 41]
+    assert frame["age_years"].isna().tolist() == [False, False, True]

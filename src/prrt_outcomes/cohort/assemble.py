@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, check_date_format, map_table
+from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
@@ -62,7 +63,7 @@ def assemble_table(
     n_files = len({source.file for source in sources})
     frames, problems, used = [], [], []
     lines, labels = [np.array([], dtype=np.int64)], [np.array([], dtype=object)]
-    n_rows = n_filtered = n_empty = 0
+    n_rows, lost = 0, Counter[str]()
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
         unfit = check_date_format(table, source, fields)
@@ -74,9 +75,7 @@ def assemble_table(
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
         used.append((source_key(source), mapped.used))
         n_rows += result.raw.n_rows
-        n_filtered += mapped.n_filtered
-        mapped, n_left = _filter_empty(table, mapped)
-        n_empty += n_left
+        lost += mapped.lost
         lines.append(mapped.lines)
         labels.append(np.full(len(mapped.lines), label, dtype=object))
         frame, faults = _parse(table, mapped, source, extra_columns)
@@ -91,27 +90,13 @@ def assemble_table(
     faults = check_keys(table, frame, *places)
     problems += list_problems(places[1], faults, places[0]) + check_letter_case(table, frame, fields)
     frame = conform_table(table, frame, extra_columns)
-    attrition = _count_losses(table, n_rows, n_filtered, n_empty) if frames else []
+    attrition = count_losses(table, n_rows, lost) if frames else []
     return CohortTable(frame, *places, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
 
 
 def source_key(source: TableSource) -> str:
     """What tells one file from another: the path, and the sheet of a workbook."""
     return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
-
-
-def _filter_empty(table: str, mapped: MappedTable) -> tuple[MappedTable, int]:
-    """Leave out rows that hold nothing but a key, as a wide file has for patients without this endpoint."""
-    telling = load_schema(table).empty_without
-    if not telling or any(name not in mapped.columns for name in telling):
-        return mapped, 0
-    nulls = [mapped.columns[name].texts.is_null().to_numpy(zero_copy_only=False) for name in telling]
-    is_empty = np.logical_and.reduce(nulls)
-    if not is_empty.any():
-        return mapped, 0
-    kept = np.flatnonzero(~is_empty)
-    columns = {name: column.take(kept) for name, column in mapped.columns.items()}
-    return replace(mapped, columns=columns, lines=mapped.lines[kept]), int(is_empty.sum())
 
 
 def _parse(
@@ -158,14 +143,3 @@ def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFr
             is_wrong[fault.positions] = True
             masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
     return frame.assign(**masked)
-
-
-def _count_losses(table: str, n_rows: int, n_filtered: int, n_empty: int) -> list[dict]:
-    """What came in, and what the filter and the lack of any content left out."""
-    losses = [attrition_row(table, "rows", "cohort: filter", "not chosen by the filter", n_rows, n_filtered)]
-    if n_empty:
-        reason = "neither time nor event"
-        losses.append(
-            attrition_row(table, "rows", "cohort: empty outcomes", reason, n_rows - n_filtered, n_empty)
-        )
-    return losses

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.mapping import MappedTable, clean_texts
+from prrt_outcomes.cohort.cells import clean_texts
+from prrt_outcomes.cohort.mapping import MappedTable
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.schema import DoubtfulCodes, Field, format_values

@@ -78,8 +78,18 @@ class TableSource(FileSource):
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
+    default: dict[str, Scalar] = Field(default_factory=dict)
+    """Our column: what an empty cell of the file means; a text that means missing stays missing."""
+    pad: dict[str, Annotated[int, Field(gt=0, le=40)]] = Field(default_factory=dict)
+    """Our column: length up to which a text of digits alone gets leading zeros (4 reads 12 as 0012)."""
     filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
     """The file's column: the values of the rows that are read; the other rows are counted as left out."""
+    exclude: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    """The file's column: the values of rows that are not read; they are counted as left out."""
+    not_empty: tuple[ColumnOfFile, ...] = ()
+    """Columns of the file; a row that is empty in one of them is not read, and counted as left out."""
+    ignore: tuple[ColumnOfFile, ...] = ()
+    """Columns of the file that are known and not needed: no warning names them."""
 
     def names_of_column(self, name: str) -> tuple[str, ...]:
         """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""

@@ -61,10 +61,10 @@ def test_a_wide_file_is_stacked_by_a_list_of_mappings(read_study, write):
 
 def test_a_row_without_time_and_event_is_left_out_and_counted(read_study, write):
     attrition = wide_study(read_study, write).attrition
-    row = attrition[attrition["step"] == "cohort: empty outcomes"].iloc[0]
+    row = attrition[attrition["step"] == "cohort: empty rows"].iloc[0]
     assert row[["table", "reason", "n_before", "n_lost", "n_after"]].tolist() == [
         "reported_outcomes",
-        "neither time nor event",
+        "nothing but keys",
         6,
         1,
         5,

@@ -109,7 +109,7 @@ def test_a_wide_registry_table_with_four_outcomes():
     outcomes = result.tables["reported_outcomes"].groupby("endpoint")["event"]
     assert outcomes.size().to_dict() == {"dfi": 160, "dss": 179, "os": 179, "pfi": 179}
     assert outcomes.sum().to_dict() == {"dfi": 4, "dss": 4, "os": 6, "pfi": 21}
-    empty = result.attrition[result.attrition["step"] == "cohort: empty outcomes"]
+    empty = result.attrition[result.attrition["step"] == "cohort: empty rows"]
     assert empty["n_lost"].tolist() == [19]
 
 

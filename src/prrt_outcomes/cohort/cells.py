@@ -1,0 +1,91 @@
+"""Cells of a file as text, in our words: one form, missing texts, values, default and leading zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.study.base import TableSource, clean_text
+from prrt_outcomes.tables.schema import Field
+
+UNCLEAN = r"^\s|\s$|\s\s|[\t\r\n\f\v]|[^\x00-\x7f]"
+DIGITS = r"^[0-9]+$"
+
+
+def format_scalar(value: object) -> str:
+    """A value of the study file as a table would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def format_cell(value: object, field: Field, source: TableSource) -> str:
+    """A value of the study file as the column of the file would write it, with its decimal mark."""
+    mark = source.decimal if field.type in ("number", "integer") else "."
+    return format_scalar(value).replace(".", mark)
+
+
+def clean_texts(texts: pa.Array) -> pa.Array:
+    """Texts in one Unicode form, one blank where several stand, and none around them; what needs no change is kept."""
+    if not pc.any(pc.match_substring_regex(texts, UNCLEAN)).as_py():
+        return texts
+    encoded = texts.dictionary_encode()
+    cleaned = [clean_text(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(cleaned, pa.string()).take(encoded.indices)
+
+
+def known_texts(values: pa.Array, missing: Sequence[str]) -> pa.Array:
+    """Cleaned texts; null where a cell is empty or its text means missing."""
+    unknown = pa.array(["", *map(clean_text, missing)], pa.string())
+    cleaned = clean_texts(values)
+    return pc.if_else(pc.is_in(cleaned, value_set=unknown), pa.scalar(None, pa.string()), cleaned)
+
+
+def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
+    """First text that is not missing, and what stands there; missing texts become null."""
+    filled = [known_texts(values, missing) for values in columns]
+    if len(filled) == 1:
+        return filled[0], columns[0]
+    return pc.coalesce(*filled), pc.coalesce(
+        *(
+            pc.if_else(pc.is_null(texts), texts, values)
+            for texts, values in zip(filled, columns, strict=True)
+        ),
+        columns[0],
+    )
+
+
+def translate_texts(
+    texts: pa.Array, written: pa.Array, source: TableSource, field: Field
+) -> tuple[pa.Array, pa.Array]:
+    """The file's values in our words, the empty cell among them; a value that the mapping does not name stays.
+
+    Returns the texts, and the distinct texts that the file has.
+    """
+    known = {
+        clean_text(theirs): None if ours is None else format_cell(ours, field, source)
+        for theirs, ours in source.values[field.name].items()
+    }
+    if known.get("") is not None:
+        texts = pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), "", texts)
+    encoded = texts.dictionary_encode()
+    translated = [known.get(text, text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(translated, pa.string()).take(encoded.indices), encoded.dictionary
+
+
+def is_blank(written: pa.Array) -> pa.Array:
+    """Cells in which nothing stands."""
+    return pc.equal(clean_texts(written), "")
+
+
+def fill_default(texts: pa.Array, written: pa.Array, value: str) -> pa.Array:
+    """The default where a cell is empty; a cell that holds a text for missing, or a value that means it, stays so."""
+    return pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), pa.scalar(value), texts)
+
+
+def pad_digits(texts: pa.Array, width: int) -> pa.Array:
+    """Texts of digits alone with leading zeros up to a width."""
+    is_number = pc.match_substring_regex(texts, DIGITS)
+    return pc.if_else(is_number, pc.utf8_lpad(texts, width, padding="0"), texts)

@@ -1,0 +1,104 @@
+"""What is wrong with a mapping: columns that are not there, keys that mean nothing, values that can never match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.cohort.rows import check_twice, describe_nearest, tell_unmatched
+from prrt_outcomes.cohort.sources.raw_table import RawTable
+from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.study.base import TableSource, clean_text
+from prrt_outcomes.tables.schema import Field
+
+TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
+OF_A_COLUMN = ("default", "pad")
+
+
+def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List keys of the mapping that name no column of ours, or the same column twice."""
+    types = {field.name: field.type for field in fields}
+    problems = []
+    for section in ("columns", "constants", "values", *OF_A_COLUMN):
+        for key in getattr(source, section):
+            if key not in types:
+                place = f"tables.{table}.{section}.{key}"
+                expected = suggest(key, list(types), f"columns of {table}: {', '.join(types)}")
+                problems.append(study_problem(place, key, "not a column of the table", expected))
+    for key in sorted(set(source.columns) & set(source.constants)):
+        place = f"tables.{table}.constants.{key}"
+        expected = "a column of the file or a constant, not both"
+        problems.append(study_problem(place, key, "the column is given twice", expected))
+    for key in source.pad:
+        if types.get(key, "string") != "string":
+            expected = f"a column of text: {', '.join(n for n, kind in types.items() if kind == 'string')}"
+            problems.append(study_problem(f"tables.{table}.pad.{key}", key, "not a text", expected))
+    if source.time_unit and table not in TIMED_TABLES:
+        place = f"tables.{table}.time_unit"
+        expected = f"only {', '.join(TIMED_TABLES)} have times with a unit"
+        problems.append(study_problem(place, source.time_unit, "no such unit here", expected))
+    return problems
+
+
+def check_columns(table: str, raw: RawTable, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List columns that the mapping names and the file lacks, and columns of ours that nobody gives."""
+    found = list(raw.columns)
+    asked = [(name, ours) for ours in source.columns for name in source.names_of_column(ours)]
+    asked += [(name, "ignore") for name in source.ignore]
+    problems = [
+        Problem(
+            table, 1, name, "", f"the file has no such column (for {ours})", describe_nearest(name, found)
+        )
+        for name, ours in asked
+        if name not in raw.columns
+    ]
+    for field in fields:
+        name = field.name
+        is_given = name in source.columns or name in source.constants or find_names(raw, source, name)
+        if is_given:
+            continue
+        if field.required and field.key_default is None:
+            expected = f"{field.description}. {describe_nearest(name, found)}"
+            problems.append(Problem(table, 1, name, "", "a required column is missing", expected))
+        if name in raw.columns:
+            ours = ", ".join(key for key in source.columns if name in source.names_of_column(key))
+            expected = f"if it is meant for both, name it in study.yaml: columns: {{{name}: {name}}}"
+            problem = f"the column is read for {ours}, and not for {name}"
+            problems.append(Problem(table, 1, name, "", problem, expected, "note"))
+        for section in OF_A_COLUMN:
+            if name in getattr(source, section):
+                expected = f"a column of the file for {name}, or constants: {{{name}: ...}} for all rows"
+                place = f"tables.{table}.{section}.{name}"
+                problems.append(study_problem(place, name, "no column is read for it", expected))
+    return problems
+
+
+def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]:
+    """Columns of the file that one of ours is read from, those that are there.
+
+    A column that the mapping reads for another of ours is not taken for its own name as well.
+    """
+    if name not in source.columns and any(name in source.names_of_column(ours) for ours in source.columns):
+        return ()
+    return tuple(n for n in source.names_of_column(name) if n in raw.columns)
+
+
+def check_values(table: str, source: TableSource, ours: str, found: pa.Array) -> list[Problem]:
+    """List keys of ``values`` that can never match, or that no cell of the file has.
+
+    found : distinct texts of the file for this column
+    """
+    place = f"tables.{table}.values.{ours}"
+    keys = list(source.values[ours])
+    missing = {clean_text(text) for text in source.missing} - {""}
+    expected = "a value for it, or the text among missing, not both"
+    problems = [
+        study_problem(place, key, "the text is among missing and never read", expected)
+        for key in keys
+        if clean_text(key) in missing
+    ]
+    empty_stays = source.values[ours].get("", "") is None
+    told = [key for key in keys if clean_text(key) not in missing and not (empty_stays and key == "")]
+    return problems + check_twice(place, keys) + tell_unmatched(place, told, pc.drop_null(found))

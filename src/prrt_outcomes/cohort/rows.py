@@ -1,0 +1,124 @@
+"""Which rows of a file are read: filter, exclude, not_empty and rows that hold nothing, each with its count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.cells import clean_texts, known_texts
+from prrt_outcomes.cohort.sources.raw_table import RawTable
+from prrt_outcomes.errors import Problem, nearest_name, study_problem
+from prrt_outcomes.study.base import TableSource, clean_text
+from prrt_outcomes.tables.parse import TextColumn
+from prrt_outcomes.tables.schema import load_schema
+
+REASONS = {
+    "filter": "not chosen by the filter",
+    "exclude": "excluded by a value",
+    "not_empty": "empty in a column that tells the rows to be read",
+    "empty rows": "nothing but keys",
+}
+MOST_SHOWN = 12
+
+
+def choose_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndarray, Counter, list[Problem]]:
+    """Positions of the rows that the mapping chooses, in the order of the file.
+
+    Returns positions, the number of rows that each setting leaves out (a row is counted once, by the first setting
+    that leaves it out), and problems: columns that the file lacks, values that cannot choose a row.
+    """
+    kept = np.ones(raw.n_rows, dtype=bool)
+    lost: Counter = Counter()
+    problems: list[Problem] = []
+    asked = [("filter", name, values) for name, values in source.filter.items()]
+    asked += [("exclude", name, values) for name, values in source.exclude.items()]
+    asked += [("not_empty", name, ()) for name in source.not_empty]
+    for setting, name, values in asked:
+        if name not in raw.columns:
+            expected = describe_nearest(name, list(raw.columns))
+            problem = f"the file has no such column (for {setting})"
+            problems.append(Problem(table, 1, name, "", problem, expected))
+            continue
+        if setting == "not_empty":
+            chosen = pc.is_valid(known_texts(raw.columns[name], source.missing))
+        else:
+            place = f"tables.{table}.{setting}.{name}"
+            problems += _check_values(place, values, raw.columns[name])
+            wanted = pa.array(list(map(clean_text, values)), pa.string())
+            chosen = pc.is_in(clean_texts(raw.columns[name]), value_set=wanted)
+        is_chosen = chosen.to_numpy(zero_copy_only=False).astype(bool)
+        is_left = kept & (is_chosen if setting == "exclude" else ~is_chosen)
+        lost[setting] += int(is_left.sum())
+        kept &= ~is_left
+    if lost["filter"] and lost["filter"] == raw.n_rows:
+        words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
+        expected = "values that stand in the file, as written there"
+        problems = [p for p in problems if p.severity == "error"]
+        problems.append(study_problem(f"tables.{table}.filter", words, "the filter leaves no row", expected))
+    return np.flatnonzero(kept), lost, problems
+
+
+def _check_values(place: str, values: Sequence[str], column: pa.Array) -> list[Problem]:
+    """Values of a filter that stand there twice, and those that no cell of the file has."""
+    return check_twice(place, values) + tell_unmatched(place, values, pc.unique(clean_texts(column)))
+
+
+def check_twice(place: str, texts: Sequence[str]) -> list[Problem]:
+    """An error for texts of the study file that are the same without blanks: the second can never match."""
+    counts = Counter(map(clean_text, texts))
+    twice = [text for text, count in counts.items() if count > 1]
+    expected = "each once; blanks around a text and doubled blanks do not count"
+    return [study_problem(place, text, "the value stands twice", expected) for text in twice]
+
+
+def tell_unmatched(place: str, texts: Sequence[str], found: pa.Array) -> list[Problem]:
+    """A warning for texts of the study file that no cell of the column has.
+
+    found : distinct cleaned texts of the file
+    """
+    known = set(found.to_pylist())
+    unmatched = [text for text in texts if clean_text(text) not in known]
+    if not unmatched or not known:
+        return []
+    shown = [text or "(empty)" for text in sorted(text for text in known if text is not None)]
+    more = ", ..." if len(shown) > MOST_SHOWN else ""
+    problem = "no cell of the file has this value" if len(unmatched) == 1 else "no cell has these values"
+    expected = f"values of the file: {', '.join(shown[:MOST_SHOWN])}{more}"
+    value = ", ".join(text or "(empty)" for text in unmatched)
+    return [study_problem(place, value, problem, expected, "warning")]
+
+
+def describe_nearest(name: str, found: Sequence[str]) -> str:
+    """What to do where the file lacks a column: the nearest name, and all that it has."""
+    near = nearest_name(name, [f for f in found if f])
+    hint = f"did you mean {near}? Then map it under columns in study.yaml. " if near else ""
+    shown = ", ".join(f for f in found[:40] if f) + (", ..." if len(found) > 40 else "")
+    return f"{hint}The file has {shown}"
+
+
+def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: TableSource) -> np.ndarray | None:
+    """Rows in which the file fills none of the columns that make a row of the table (`TableSchema.empty_without`).
+
+    A constant fills nothing. Returns None where the table has no such columns, or the file none of them.
+    """
+    telling = [name for name in load_schema(table).empty_without if name not in source.constants]
+    nulls = [
+        columns[name].texts.is_null().to_numpy(zero_copy_only=False) for name in telling if name in columns
+    ]
+    return np.logical_and.reduce(nulls) if nulls else None
+
+
+def count_losses(table: str, n_rows: int, lost: Mapping[str, int]) -> list[dict]:
+    """Rows of `attrition`: what came in, and what each setting and the lack of any content left out."""
+    rows = []
+    for setting, reason in REASONS.items():
+        n_lost = lost.get(setting, 0)
+        if n_lost or setting == "filter":
+            rows.append(attrition_row(table, "rows", f"cohort: {setting}", reason, n_rows, n_lost))
+            n_rows -= n_lost
+    return rows

@@ -23,7 +23,12 @@ from prrt_outcomes.cohort.consistency import check_references, find_missing_pare
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
 from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
-from prrt_outcomes.cohort.settings import check_glyphs, check_level_counts, check_reference_levels
+from prrt_outcomes.cohort.settings import (
+    check_complete_patients,
+    check_glyphs,
+    check_level_counts,
+    check_reference_levels,
+)
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
@@ -107,6 +112,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     problems += check_level_counts(study, tables["patients"]) + check_glyphs(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     problems += check_reference_levels(study, tables["patients"])
+    problems += check_complete_patients(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost
     lines = {name: table.lines for name, table in read.items()}
     return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), lines)

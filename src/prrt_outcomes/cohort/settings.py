@@ -122,6 +122,38 @@ def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem
     return problems
 
 
+def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Problem]:
+    """Warn of covariates that the multivariable model leaves out, because of those who have all covariates known.
+
+    study : of which `analysis.covariates` and `analysis.reference` are read
+    patients : typed; covariates that it does not have, or of which all patients have one value, are not counted
+    """
+    from prrt_outcomes.cohort.grouping import derive_covariates, fix_references, select_comparable
+
+    names = tuple(name for name in study.analysis.covariates if name in patients)
+    every = derive_covariates(patients, names)
+    varying = every[every.columns[every.nunique() > 1]]
+    references, complete = fix_references(study, patients).analysis.reference, varying.dropna()
+    kept, _ = select_comparable(varying, references)
+    problems = []
+    for name in varying.columns.difference(kept.columns, sort=False):
+        levels = sorted(map(str, complete[name].unique()))
+        level = references.get(name, "")
+        place, value, expected = "analysis.covariates", name, "covariates that more patients have"
+        if level and level not in levels:
+            named = study.analysis.reference.get(name) == level
+            place, value = (f"analysis.reference.{name}" if named else place), level
+            what = (
+                f"none of the {len(complete)} patients with all covariates known has this reference of {name}"
+            )
+            expected = f"one of their levels, {', '.join(levels)}, or {expected}" if levels else expected
+        else:
+            what = f"the {len(complete)} patients with all covariates known have one value of {name}"
+        problem = f"{what}: the multivariable model leaves it out"
+        problems.append(study_problem(place, value, problem, expected, "warning"))
+    return problems
+
+
 def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
     """Groupings, covariates, strata and reference levels name columns of patients."""
     analysis = study.analysis

@@ -5,6 +5,7 @@ import pytest
 
 from prrt_outcomes.cohort.settings import (
     add_lines,
+    check_complete_patients,
     check_level_counts,
     check_reference_levels,
     check_settings,
@@ -148,6 +149,30 @@ def test_a_reference_that_no_patient_has(tmp_path):
     ]
     assert problems[0].expected == "did you mean olde? levels: new, olde"
     assert problems[0].severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("reference", "place"), [("reference: {arm: old}", "analysis.reference.arm"), ("", "analysis.covariates")]
+)
+def test_a_reference_that_no_complete_patient_has(tmp_path, reference, place):
+    """The age of those who had the old arm is not known, so that the model of complete patients has no reference."""
+    text = f"analysis: {{covariates: [arm, age_years, ki67_percent], {reference}}}"
+    (tmp_path / "study.yaml").write_text(HEAD + text)
+    patients = pd.DataFrame({"arm": ["old", "old", "old", "new", "newer"]})
+    known = patients.assign(age_years=[60.0, 61, 62, 63, 64], ki67_percent=[None] * 5)
+    lacking = known.assign(age_years=[None, None, None, 63.0, 64.0])
+    study = load_study(tmp_path)
+    assert check_complete_patients(study, known) == check_reference_levels(study, lacking) == []
+    (problem,) = check_complete_patients(study, lacking)
+    assert (problem.column, problem.value, problem.severity) == (place, "old", "warning")
+    assert problem.problem == (
+        "none of the 2 patients with all covariates known has this reference of arm: "
+        "the multivariable model leaves it out"
+    )
+    assert problem.expected == "one of their levels, new, newer, or covariates that more patients have"
+    (problem,) = check_complete_patients(study, lacking.assign(arm=["new", "old", "newer", "old", "old"]))
+    assert (problem.column, problem.value, problem.severity) == ("analysis.covariates", "arm", "warning")
+    assert "the 2 patients with all covariates known have one value of arm" in problem.problem
 
 
 def test_lines_are_given_to_settings_and_tables_keep_theirs(tmp_path):

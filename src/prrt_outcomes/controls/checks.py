@@ -12,8 +12,8 @@ from prrt_outcomes.controls.reference_curves import (
     CURVE_KEYS,
     CURVE_TABLES,
     LARGEST_RISE,
-    PERCENT_FROM,
     clean_points,
+    find_odd_times,
     find_rises,
     select_curve,
 )
@@ -142,26 +142,12 @@ def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
 
 
 def _check_months(points: pd.DataFrame, risk: pd.DataFrame, control: CurveControl, ours: float) -> Problems:
-    """Times far from what else is known of the control, or of our follow-up, are in another unit than months."""
-    share = points["survival"].astype(float)
-    below = points.loc[share.le(50 if share.median() > PERCENT_FROM else 0.5), "time_months"].min()
-    end, last = points["time_months"].max(), risk["time_months"].max()
-    pairs = (
-        ("median", below, "published median", control.published_median_months, 1 / 3, 3),
-        ("last time", end, "published median follow-up", control.published_follow_up_months, 1 / 2, 5),
-        ("last time", end, "last time of control_at_risk", last, 1 / 3, 3),
-        ("last time", end, f"longest follow-up of {control.endpoint} in the cohort", ours, 0, 5),
-    )
-    for name, value, other, known, least, most in pairs:
-        ratio = value / known if known else np.nan
-        if 0 < ratio < least or ratio > most:
-            unit = min(OTHER_UNITS, key=lambda u: abs(np.log(ratio * TIME_UNIT_DAYS[u] / DAYS_PER_MONTH)))
-            problem = f"the {name} of the curve of {control.id} is {ratio:.3g} times the {other} of {known:.4g} months"
-            expected = (
-                f"months; where the file has {unit}, write time_unit: {unit} in this table of study.yaml"
-            )
-            severity = "error" if name == "median" else "warning"
-            yield Problem("control_curves", None, "time_months", f"{value:g}", problem, expected, severity)
+    for odd in find_odd_times(points, risk, control, ours):
+        unit = min(OTHER_UNITS, key=lambda u: abs(np.log(odd.ratio * TIME_UNIT_DAYS[u] / DAYS_PER_MONTH)))
+        expected = f"months; where the file has {unit}, write time_unit: {unit} in this table of study.yaml"
+        severity = "error" if odd.what == "median" else "warning"
+        value, problem = f"{odd.months:g}", odd.describe(f" of {control.id}")
+        yield Problem("control_curves", None, "time_months", value, problem, expected, severity)
 
 
 def _find_longest(tables: Tables, endpoint: str) -> float:

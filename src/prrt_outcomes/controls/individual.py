@@ -23,6 +23,7 @@ from prrt_outcomes.controls.reference_curves import (
     clean_digitised_curve,
     clean_points,
     compare_with_given_curve,
+    find_odd_times,
     select_curve,
 )
 from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_choices
@@ -71,8 +72,12 @@ class CurveComparison(Comparison):
     def compare(self) -> ControlResults:
         """The one-sample test against the curve as given, and two samples where the reconstruction is accepted."""
         control, (read, patients) = self.control, self.reading
+        points, risk = (select_curve(self.tables[name], control) for name in CURVE_TABLES)
+        odd = find_odd_times(points, risk, control, float(self.cohort.time_months.max()))
+        doubts = [f"{time.describe()}, perhaps in another unit" for time in odd]
         if patients is None:
-            rating = rate_published(f"no two-sample comparison: {read.reason}", verdict=NO_COMPARISON)
+            words = "; ".join([f"no two-sample comparison: {read.reason}", *doubts])
+            rating = rate_published(words, verdict=NO_COMPARISON)
             return replace(read, tables=read.tables | {"control_verdicts": pd.DataFrame([rating])})
         samples = stack_reconstruction(self.cohort, patients)
         weightings = [Weighting("none", samples)]
@@ -83,7 +88,9 @@ class CurveComparison(Comparison):
             for item in control.baseline
             if item.statistic in ("mean", "share")
         }
-        found = compare_weightings(weightings, self.settings, given=read.rows, published_means=means)
+        found = compare_weightings(
+            weightings, self.settings, given=read.rows, published_means=means, doubts=doubts
+        )
         return replace(found, tables=found.tables | read.tables)
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:

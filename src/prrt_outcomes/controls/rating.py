@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -122,12 +122,13 @@ def _tabulate_power(compute_power: Power) -> pd.DataFrame:
     return table.assign(events=np.where(known, events, np.nan), status=np.where(known, "ok", "too_few"))
 
 
-def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
+def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None, doubts: Sequence[str] = ()) -> dict:
     """Row of `control_verdicts` but for control and endpoint, of one weighting and its rows of `control_balance`.
 
     ``poor`` where a side has an effective size under 30 or under half of its patients, a standardised difference
     above 0.1, or, with weights whose target is the whole cohort (ATT, ATE), more than 5 % of it outside the scores of
-    the control; the words say which. The unweighted comparison is rated by the same limits.
+    the control, or where there are `doubts` about the data of the control; the words say which. The unweighted
+    comparison is rated by the same limits.
     """
     if not weighting.is_usable:
         reason = f"no comparison with these weights: {weighting.note or weighting.status}"
@@ -145,7 +146,7 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None) -> dict:
         (far, f"{outside:.0%} of the cohort have a propensity score that no control has"),
         (unseen, "no covariate is compared, so nothing shows that the two sides are alike"),
     ]
-    faults = [words for is_fault, words in checks if is_fault]
+    faults = [*doubts, *(words for is_fault, words in checks if is_fault)]
     numbers = (*sizes, min(shares), largest, outside)
     row = {"weights": weighting.label} | dict(zip(MEASURES, numbers, strict=True))
     words = f"weak evidence: {'; '.join(faults)}" if faults else WITHOUT_FAULT

@@ -100,6 +100,47 @@ def find_rises(time: NDArray, survival: NDArray) -> NDArray[np.int64]:
     return known[order][np.clip(s, 0.0, 1.0) - level > LARGEST_RISE]
 
 
+@dataclass(frozen=True)
+class OddTime:
+    """A time of a published curve in months, far from what is known beside it: perhaps in another unit."""
+
+    what: str
+    months: float
+    other: str
+    known: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the known one it is."""
+        return self.months / self.known
+
+    def describe(self, whose: str = "") -> str:
+        """Both in words."""
+        ours = f"the {self.what} of the curve{whose}"
+        return f"{ours} is {self.ratio:.3g} times the {self.other} ({self.known:.4g} months)"
+
+
+def find_odd_times(
+    points: pd.DataFrame, risk: pd.DataFrame, control: CurveControl, ours: float
+) -> list[OddTime]:
+    """Times of a curve far from those published of it, from its risk table, or from our longest follow-up, `ours`."""
+    share = points["survival"].astype(float)
+    below = points.loc[share.le(50 if share.median() > PERCENT_FROM else 0.5), "time_months"].min()
+    end, last = points["time_months"].max(), risk["time_months"].max()
+    pairs = (
+        ("median", below, "published median", control.published_median_months, 1 / 3, 3),
+        ("last time", end, "published median follow-up", control.published_follow_up_months, 1 / 2, 5),
+        ("last time", end, "last time of control_at_risk", last, 1 / 3, 3),
+        ("last time", end, "longest follow-up in the cohort", ours, 0, 5),
+    )
+    found = [
+        (OddTime(what, float(months), other, float(known)), least, most)
+        for what, months, other, known, least, most in pairs
+        if pd.notna(months) and pd.notna(known) and known > 0
+    ]
+    return [odd for odd, least, most in found if 0 < odd.ratio < least or odd.ratio > most]
+
+
 def _sort_points(time: NDArray, survival: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Times and survival as a share, in order of time, the running minimum of survival, and the order."""
     share = survival / 100.0 if np.median(survival) > PERCENT_FROM else survival

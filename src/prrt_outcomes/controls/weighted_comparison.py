@@ -49,11 +49,12 @@ def compare_weightings(
     *,
     given: Sequence[dict] = (),
     published_means: Mapping[str, float] | None = None,
+    doubts: Sequence[str] = (),
 ) -> ControlResults:
     """Compare two samples with every weighting, unweighted first; add borrowing, power, curves, overlap and ratings.
 
     `given` are further rows of `controls`; balance is held against `published_means` of a control whose patients have
-    no covariates.
+    no covariates; every rating has the `doubts` about the data of the control.
     """
     level, samples = settings.confidence.level, weightings[0].samples
     usable = [weighting for weighting in weightings if weighting.is_usable]
@@ -77,7 +78,9 @@ def compare_weightings(
         "control_curves_fitted": join_frames(curves),
         "control_fitted_at_risk": join_frames(at_risk),
         "control_overlap": join_frames(tabulate_overlap(w) for w in usable),
-        "control_verdicts": pd.DataFrame([rate_weighting(w, balance.get(w.label)) for w in weightings]),
+        "control_verdicts": pd.DataFrame(
+            [rate_weighting(w, balance.get(w.label), doubts) for w in weightings]
+        ),
     }
     return ControlResults([*rows, *extra], tables)
 

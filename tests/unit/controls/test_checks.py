@@ -72,7 +72,7 @@ def test_months_far_from_what_is_known_name_the_unit_to_write():
     drawn = {"control_curves": curve(times=(0, 150, 300)), "control_at_risk": at_risk(times=(0, 150, 300))}
     (found,) = check([CURVE | {"published_median_months": 10}], **drawn)
     assert (found.severity, found.value) == ("error", "300")
-    assert "30 times the published median of 10 months" in found.problem
+    assert "30 times the published median (10 months)" in found.problem
     assert "time_unit: days" in found.expected
     reported = outcomes().assign(time=[900.0, 1000.0, 1200.0])
     for control, given in (

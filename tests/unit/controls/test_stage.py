@@ -125,6 +125,20 @@ def test_a_curve_with_a_baseline_is_an_unanchored_comparison():
     assert set(out["reconstruction_quality"]["verdict"]) <= {"accepted", "unknown"}
 
 
+@pytest.mark.parametrize("numbers", [None, [120, 110, 100, 90, 80]])
+def test_a_curve_in_doubtful_months_says_so_beside_its_result(numbers):
+    """Accepted or refused: the rating, which the page prints behind the estimate, has the doubt of the check."""
+    out = run(with_curve(numbers=numbers), study(CURVE | {"published_follow_up_months": 5}))
+    verdict = out["control_verdicts"].iloc[0]
+    words = (
+        "the last time of the curve is 8 times the published median follow-up (5 months), "
+        "perhaps in another unit"
+    )
+    assert words in verdict["words"]
+    assert verdict["verdict"] in ("poor", "no_comparison")
+    assert words not in run(with_curve(numbers=numbers), study(CURVE))["control_verdicts"]["words"].iloc[0]
+
+
 def test_a_refused_reconstruction_leaves_the_curve_as_given():
     out = run(with_curve(numbers=[120, 110, 100, 90, 80]), study(CURVE))
     assert out["controls"]["method"].tolist() == ["one_sample_logrank"]

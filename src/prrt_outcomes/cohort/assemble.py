@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
-from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, check_date_format, map_table
+from prrt_outcomes.cohort.date_formats import check_date_format
+from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, map_table
 from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.errors import Problem

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +17,16 @@ from prrt_outcomes.cohort.cells import (
     pad_digits,
     translate_texts,
 )
+from prrt_outcomes.cohort.date_formats import choose_format
 from prrt_outcomes.cohort.mapping_checks import check_columns, check_mapping, check_values, find_names
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, study_problem, suggest
-from prrt_outcomes.study.base import EXCEL, TableSource
+from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
 
 TIME_COLUMNS = ("time", "entry_time", "time_months")
-PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 
 
 @dataclass(frozen=True)
@@ -83,34 +81,6 @@ def map_table(
     return MappedTable(columns, lines, is_used, lost, tuple(problems + row_problems))
 
 
-def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
-    """List formats that are not day, month and four-digit year, and formats of what is no date."""
-    place = f"tables.{table}.date_format"
-    if not isinstance(source.date_format, dict):
-        return _check_format(place, source.date_format)
-    names = [field.name for field in fields if field.type in ("date", "partial")]
-    problems = []
-    for name, form in source.date_format.items():
-        problems += _check_format(f"{place}.{name}", form)
-        if name not in names:
-            expected = suggest(name, names, f"dates of {table}: {', '.join(names) or 'none'}")
-            problems.append(study_problem(f"{place}.{name}", name, "not a date of the table", expected))
-    return problems
-
-
-def _check_format(place: str, form: str | None) -> list[Problem]:
-    if form in (None, EXCEL):
-        return []
-    try:
-        is_whole = all(dt.datetime.strptime(day.strftime(form), form) == day for day in PROBE_DAYS)
-    except (ValueError, IndexError, re.error):
-        is_whole = False
-    expected = (
-        "day, month and four-digit year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
-    )
-    return [] if is_whole else [study_problem(place, form, "not a whole date", expected)]
-
-
 def _read_column(
     raw: RawTable, source: TableSource, field: Field, prefix: str
 ) -> tuple[TextColumn, tuple[str, ...], pa.Array | None] | None:
@@ -119,7 +89,7 @@ def _read_column(
     None where nothing gives the column.
     """
     name = field.name
-    text_format = TextFormat(source.decimal, source.format_of_dates(name))
+    text_format = choose_format(source, name)
     if name in source.constants:
         return _repeat(format_scalar(source.constants[name]), raw.n_rows), (), None
     if name in source.columns and source.columns[name] is None:

@@ -32,7 +32,7 @@ from prrt_outcomes.cohort.settings import (
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
-from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import list_problems
@@ -66,14 +66,12 @@ class _Reader:
         self.columns: dict[str, set[str]] = {}
 
     def read(self, label: str, source: TableSource) -> SourceResult:
-        columns = source.columns if isinstance(source.date_format, dict) else {}
-        dates = repr((source.date_format, columns))
-        key = (source_key(source), source.delimiter, source.encoding, source.decimal, dates)
+        key = tuple(getattr(source, name) for name in FileSource.model_fields)
         if key in self._known:
             return SourceResult(self._known[key])
         result = read_source(self._folder, label, source)
         if result.raw is not None:
-            self.columns.setdefault(key[0], set()).update(result.raw.columns)
+            self.columns.setdefault(source_key(source), set()).update(result.raw.columns)
             if not result.problems:
                 self._known[key] = result.raw
         return result

@@ -14,8 +14,6 @@ PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 day
 ACRONYMS = frozenset(
     ["prrt", "ssa", "net", "ecog", "pfs", "os", "ttp", "dor", "ttnt", "mr", "swog", "recist", "who", "fda"]
 )
-EXCEL = "excel"
-ISO_DAY = "%Y-%m-%d"
 WITHOUT_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 
@@ -50,6 +48,7 @@ def clean_text(text: str) -> str:
 
 ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
 Scalar = str | bool | int | float
+DateFormats = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class FileSource(Section):
@@ -66,9 +65,12 @@ class FileSource(Section):
 class TableSource(FileSource):
     """One file that is read as (a part of) one of our tables."""
 
-    date_format: str | dict[str, str] | None = None
-    """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel; ISO 8601 where it is
-    not named. One for all columns, or our column: its format."""
+    date_format: DateFormats | dict[str, DateFormats] | None = None
+    """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel, or a list of formats of
+    which one reads each date; ISO 8601 where it is not named. One for all columns, or our column: its formats. Typed
+    dates of a workbook or parquet file are read whatever is named."""
+    pivot_year: Annotated[int, Field(ge=0, le=99)] | None = None
+    """Two-digit years (%y) up to this one are 20xx, those above it 19xx."""
     columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
     """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
     constants: dict[str, Scalar] = Field(default_factory=dict)
@@ -96,14 +98,7 @@ class TableSource(FileSource):
         theirs = self.columns.get(name, name)
         return () if theirs is None else (theirs,) if isinstance(theirs, str) else theirs
 
-    def format_of_dates(self, name: str) -> str | None:
-        """Format of the dates of one of our columns."""
-        return self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
-
-    def format_of_day_cells(self, theirs: str) -> str:
-        """Format in which a typed date of a column of the file is written as text, for the parser to read it."""
-        form = self.date_format
-        if isinstance(form, dict):
-            named = (name for name in form if theirs in self.names_of_column(name))
-            form = form.get(next(named, ""))
-        return ISO_DAY if form in (None, EXCEL) else form
+    def formats_of_dates(self, name: str) -> tuple[str, ...]:
+        """Formats of the dates of one of our columns; none where they are ISO 8601."""
+        forms = self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
+        return () if forms is None else (forms,) if isinstance(forms, str) else forms

@@ -17,6 +17,15 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.tables.frames import DTYPES
+from prrt_outcomes.tables.parse_dates import (
+    SERIAL_NUMBER,
+    Faulty,
+    TextFormat,
+    advise_serial,
+    as_strings,
+    match_pattern,
+    parse_dates,
+)
 from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
 
 LONGEST_VALUE = 60
@@ -78,23 +87,6 @@ FALSE = ("false", "no", "0", "0.0")
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
-MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
-ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
-SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
-SERIAL_NUMBER = "probably a serial number of Excel"
-EXCEL_DAY_ZERO = "1899-12-30"
-ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
-
-Faulty = tuple[str, str, "np.ndarray"]
-
-
-@dataclass(frozen=True)
-class TextFormat:
-    """How a column writes numbers (decimal mark) and dates (strptime format or ``excel``; None is ISO 8601)."""
-
-    decimal: str = "."
-    date_format: str | None = None
 
 
 def parse_texts(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
@@ -104,33 +96,25 @@ def parse_texts(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     expected, which texts) for each kind of fault.
     """
     if field.type in ("string", "code"):
-        return _strings(texts), []
+        return as_strings(texts), []
     trimmed = pc.utf8_trim_whitespace(texts)
     if field.type in ("integer", "number"):
         return _parse_numbers(trimmed, field, text_format)
     if field.type == "boolean":
         return _parse_booleans(trimmed)
-    return _parse_dates(trimmed, field, text_format)
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
-
-
-def _strings(texts: pa.Array) -> pd.Series:
-    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=pd.StringDtype("python"))
+    return parse_dates(trimmed, field, text_format)
 
 
 def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
     if text_format.decimal == ",":
-        pointed = _matches(texts, r"\.")
+        pointed = match_pattern(texts, r"\.")
         texts = pc.replace_substring(texts, ",", ".")
     else:
         pointed = np.zeros(len(texts), dtype=bool)
     whole = field.type == "integer"
-    readable = _matches(texts, WHOLE if whole else NUMBER) & ~pointed
+    readable = match_pattern(texts, WHOLE if whole else NUMBER) & ~pointed
     values = pc.if_else(pa.array(readable), texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    infinite = np.isinf(values) | (~readable & _matches(texts, NOT_FINITE))
+    infinite = np.isinf(values) | (~readable & match_pattern(texts, NOT_FINITE))
     unreadable = ~readable & ~infinite
     kind = "whole number" if whole else f"number with the decimal mark {text_format.decimal}"
     expected = (
@@ -144,55 +128,11 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
 
 
 def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
-    lower = _strings(texts).str.lower()
+    lower = as_strings(texts).str.lower()
     values = lower.map(dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)).astype("boolean")
     unreadable = values.isna().to_numpy(bool)
     expected = "true or false, yes or no, 1 or 0, or nothing where it is missing"
     return values, [("not a truth value", expected, unreadable)]
-
-
-def _parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
-    """Full dates by ISO or the format of the file; years and months in ISO where the field may be partial."""
-    written = text_format.date_format
-    if written == "excel":
-        texts, written = _read_serials(texts), None
-    if written is None:
-        texts = pc.replace_substring_regex(texts, MIDNIGHT, r"\1")
-    strings = _strings(texts)
-    shaped = _matches(texts, ISO_DAY) if written is None else ~_matches(texts, ISO_PART)
-    candidates = strings.where(pd.Series(shaped))
-    days = pd.to_datetime(candidates, format=written or "%Y-%m-%d", errors="coerce", exact=True)
-    has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
-    has_time |= _matches(texts, ISO_TIME) if written is None else False
-    days = days.mask(has_time)
-    part = _matches(texts, ISO_PART)
-    is_partial = field.type == "partial"
-    impossible = shaped & days.isna().to_numpy() & ~has_time
-    is_serial = _matches(texts, SERIAL) & days.isna().to_numpy() & ~part
-    impossible &= ~is_serial
-    unshaped = ~shaped & ~has_time & ~is_serial & ~(part & is_partial)
-    form = "ISO dates such as 2014-05-07" if written is None else f"dates as {written}"
-    expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
-    other = (
-        "" if written else f'; or in study.yaml the form, such as date_format: {{{field.name}: "%d.%m.%Y"}}'
-    )
-    faulty = [
-        ("a date that does not exist", expected, impossible if written is None else impossible & False),
-        ("not a date", f"{expected}{other}", unshaped if written is None else impossible | unshaped),
-        ("a date with a time of day", expected, has_time),
-        (SERIAL_NUMBER, expected, is_serial),
-    ]
-    if not is_partial:
-        return days.astype("datetime64[ns]"), faulty
-    text = days.dt.strftime("%Y-%m-%d").astype("string")
-    return text.mask(pd.Series(part), strings), faulty
-
-
-def _read_serials(texts: pa.Array) -> pa.Array:
-    """Serial numbers of Excel's 1900 system as days (with time where they have a fraction); the rest as it is."""
-    numbers = pc.if_else(pa.array(_matches(texts, SERIAL)), texts, None).cast(pa.float64()).to_pandas()
-    days = pd.to_datetime(numbers, unit="D", origin=EXCEL_DAY_ZERO).dt.strftime("%Y-%m-%d %H:%M:%S")
-    return pc.coalesce(pa.array(days, pa.string(), from_pandas=True), texts)
 
 
 @dataclass(frozen=True)
@@ -281,19 +221,15 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
             is_code = bool(field.codes or field.words) or field.type == "boolean"
             rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
             wanted = [
-                f"{rule}{_hint(field.name, column.format.date_format, problem, text)}" for text in written
+                f"{rule}{_hint(field.name, column.format.date_formats, problem, text)}" for text in written
             ]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 
 
-def _hint(name: str, date_format: str | None, problem: str, text: str) -> str:
+def _hint(name: str, date_formats: Sequence[str], problem: str, text: str) -> str:
     """What to write where a text seems to mean missing, or to be a day of Excel."""
     if problem == SERIAL_NUMBER:
-        day = pd.Timestamp(EXCEL_DAY_ZERO) + pd.Timedelta(days=int(float(text)))
-        advice = (
-            f"write {day:{date_format}}" if date_format else f"in study.yaml date_format: {{{name}: excel}}"
-        )
-        return f"; it would be {day:%Y-%m-%d}: if so, {advice}"
+        return advise_serial(name, date_formats, text)
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

@@ -1,5 +1,8 @@
 """A foreign file read as one of our tables."""
 
+import datetime as dt
+
+import openpyxl
 import pytest
 
 PATIENTS = "patient_id,sex\nP1,male\nP2,female\n"
@@ -188,7 +191,18 @@ def test_encoding_and_delimiter(read_study, write):
         ({"filter": {"sex": ["Male"]}}, "tables.patients.filter", "the filter leaves no row", "as written"),
         ({"encoding": "klingon"}, "tables.patients.encoding", "unknown", "latin-1"),
         ({"encoding": "rot13"}, "tables.patients.encoding", "unknown", "latin-1"),
-        ({"date_format": "%d.%m.%y"}, "tables.patients.date_format", "not a whole date", "four-digit year"),
+        (
+            {"date_format": ["%d.%m.%Y", "%d.%m.%y"]},
+            "tables.patients.date_format",
+            "a two-digit year without pivot_year",
+            "pivot_year: 30",
+        ),
+        (
+            {"date_format": "%d.%m.%Y", "pivot_year": 30},
+            "tables.patients.pivot_year",
+            "no format has a two-digit year",
+            "%y",
+        ),
         ({"date_format": "%m/%Y"}, "tables.patients.date_format", "not a whole date", "day, month"),
         ({"date_format": "dd.mm.yyyy"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         ({"date_format": "%"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
@@ -196,7 +210,7 @@ def test_encoding_and_delimiter(read_study, write):
             {"date_format": {"diagnosis_date": "%d.%m"}},
             "tables.patients.date_format.diagnosis_date",
             "not a whole date",
-            "four-digit year",
+            "day, month and year",
         ),
         (
             {"date_format": {"diagnosis": "excel"}},
@@ -235,6 +249,25 @@ def test_a_date_format_for_one_column(read_study, write):
     follow_up = result.tables["follow_up"]
     assert follow_up["last_contact_date"].astype("string").tolist() == ["2020-01-01", "2020-01-02"]
     assert follow_up["death_date"].fillna("").tolist() == ["2019-12-31", ""]
+
+
+def test_typed_dates_of_a_workbook_beside_texts_and_serial_numbers(read_study, tmp_path):
+    book = openpyxl.Workbook()
+    rows = [
+        ["patient_id", "last_contact_date", "vital_status"],
+        ["P1", dt.datetime(2020, 1, 1), "alive"],
+        ["P2", "01.01.2020", "alive"],
+        ["P3", "01.01.20", "alive"],
+        ["P4", 43831, "alive"],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "f.xlsx")
+    source = {"file": "f.xlsx", "date_format": ["%d.%m.%Y", "%d.%m.%y", "excel"], "pivot_year": 30}
+    patients = "patient_id\n" + "".join(f"P{i}\n" for i in range(1, 5))
+    result = read_study({"patients": patients}, sources={"follow_up": source})
+    assert not [p for p in result.problems if p.severity == "error"]
+    assert result.tables["follow_up"]["last_contact_date"].tolist() == ["2020-01-01"] * 4
 
 
 def test_unknown_columns_are_left_out_with_a_warning_once_for_each_file(read_study, write):

@@ -102,7 +102,7 @@ def test_whole_numbers_may_carry_a_point_and_zeros():
 
 
 def test_date_format_of_the_file_and_partial_dates_beside_it():
-    us = TextFormat(date_format="%m/%d/%Y")
+    us = TextFormat(date_formats=("%m/%d/%Y",))
     parsed = parse_columns("follow_up", text_columns({"death_date": ["2/3/2006", "2006", "2006-05"]}, us), 3)
     assert parsed.frame["death_date"].tolist() == ["2006-02-03", "2006", "2006-05"]
     assert faults_of("follow_up", {"death_date": ["13/1/2006", "2006-05-01", "2/30/2006"]}, us) == [
@@ -113,16 +113,17 @@ def test_date_format_of_the_file_and_partial_dates_beside_it():
 
 
 def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
-    advice = {None: "in study.yaml date_format: {cycle_date: excel}", "%d.%m.%Y": "write 01.01.2020"}
-    for date_format, line in advice.items():
-        columns = text_columns({"cycle_date": ["43831"]}, TextFormat(date_format=date_format))
+    advice = {(): "excel", ("%d.%m.%Y",): '[excel, "%d.%m.%Y"]'}
+    for date_formats, forms in advice.items():
+        columns = text_columns({"cycle_date": ["43831"]}, TextFormat(date_formats=date_formats))
         (fault,) = parse_columns("cycles", columns, 1).faults
         assert fault.problem == "probably a serial number of Excel"
+        line = f"in study.yaml date_format: {{cycle_date: {forms}}}"
         assert fault.expected[0].endswith(f"it would be 2020-01-01: if so, {line}")
 
 
 def test_serial_numbers_of_excel_as_days_where_the_study_says_so():
-    excel = TextFormat(date_format="excel")
+    excel = TextFormat(date_formats=("excel", "%Y-%m-%d"))
     columns = text_columns({"death_date": ["43831", "43831.0", "2020-01-02", "2020", ""]}, excel)
     parsed = parse_columns("follow_up", columns, 5)
     assert parsed.frame["death_date"].fillna("").tolist() == ["2020-01-01"] * 2 + ["2020-01-02", "2020", ""]
@@ -130,6 +131,39 @@ def test_serial_numbers_of_excel_as_days_where_the_study_says_so():
         (0, "death_date", "43831.5", "a date with a time of day"),
         (1, "death_date", "1.1.2020", "not a date"),
     ]
+
+
+def test_a_list_of_formats_reads_each_date_by_the_one_that_fits():
+    form = TextFormat(date_formats=("%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d", "excel"), pivot_year=30)
+    texts = ["7.5.2014", "07.05.14", "07.05.31", "2014-05-07", "2014-05-07 00:00:00", "41766", "2014", ""]
+    parsed = parse_columns("follow_up", text_columns({"death_date": texts}, form), len(texts))
+    days = ["2014-05-07", "2014-05-07", "1931-05-07", "2014-05-07", "2014-05-07", "2014-05-07", "2014", ""]
+    assert parsed.frame["death_date"].fillna("").tolist() == days
+    assert not parsed.faults
+
+
+def test_a_date_that_two_formats_read_as_different_days_is_refused():
+    form = TextFormat(date_formats=("%d/%m/%Y", "%m/%d/%Y"))
+    texts = ["13/05/2014", "05/13/2014", "05/05/2014", "04/05/2014"]
+    parsed = parse_columns("follow_up", text_columns({"last_contact_date": texts}, form), 4)
+    known = parsed.frame["last_contact_date"].astype("string").fillna("").tolist()
+    assert known == ["2014-05-13", "2014-05-13", "2014-05-05", ""]
+    (fault,) = parsed.faults
+    assert fault.problem == "a date that two formats read as different days"
+    assert fault.expected == ["one of dates as %d/%m/%Y or dates as %m/%d/%Y alone"]
+
+
+def test_two_digit_years_on_both_sides_of_the_pivot():
+    for pivot, years in {0: [2000, 1901, 1968, 1969, 1999], 99: [2000, 2001, 2068, 2069, 2099]}.items():
+        form = TextFormat(date_formats=("%d.%m.%y",), pivot_year=pivot)
+        texts = ["01.02.00", "01.02.01", "01.02.68", "01.02.69", "01.02.99"]
+        parsed = parse_columns("follow_up", text_columns({"last_contact_date": texts}, form), 5)
+        assert parsed.frame["last_contact_date"].str[:4].astype(int).tolist() == years
+    leap = TextFormat(date_formats=("%d.%m.%y",), pivot_year=10)
+    parsed = parse_columns(
+        "follow_up", text_columns({"last_contact_date": ["29.02.00", "29.02.12"]}, leap), 2
+    )
+    assert parsed.frame["last_contact_date"].tolist() == ["2000-02-29", "1912-02-29"]
 
 
 def test_an_extra_column_is_typed_as_declared():

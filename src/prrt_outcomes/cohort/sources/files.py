@@ -10,14 +10,19 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import nearest_name
-from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.study.base import FileSource
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
-def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
+def is_typed(source: FileSource) -> bool:
+    """Whether a file holds typed dates, which are read as ISO dates."""
+    return source.file.lower().endswith((*EXCEL_SUFFIXES, *PARQUET_SUFFIXES))
+
+
+def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     """Read one file of a study as text.
 
     folder : folder of the study, which the path of the source is relative to
@@ -39,7 +44,7 @@ def read_source(folder: Path, table: str, source: TableSource) -> SourceResult:
         return SourceResult(None, refused.args)
 
 
-def _check_file(path: Path, table: str, source: TableSource) -> None:
+def _check_file(path: Path, table: str, source: FileSource) -> None:
     known = (*TEXT_SUFFIXES, *EXCEL_SUFFIXES, *PARQUET_SUFFIXES)
     try:
         if path.is_dir():

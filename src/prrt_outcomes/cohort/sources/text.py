@@ -22,7 +22,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import Problem, study_problem
-from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.study.base import FileSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
 
@@ -93,7 +93,7 @@ SIGNATURES = {
 }
 
 
-def read_text_table(path: Path, table: str, source: TableSource) -> SourceResult:
+def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a delimited text as text cells.
 
     Blank lines are passed over. A row with more or fewer fields than the header is reported with its line and

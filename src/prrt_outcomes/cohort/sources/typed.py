@@ -24,10 +24,10 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.errors import Problem, suggest
-from prrt_outcomes.study.base import ISO_DAY, TableSource, clean_text
+from prrt_outcomes.study.base import FileSource
 
 
-def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResult:
+def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
     try:
         with warnings.catch_warnings():
@@ -47,7 +47,7 @@ def read_excel_table(path: Path, table: str, source: TableSource) -> SourceResul
         raise refuse(table, path.name, "the file is no workbook", expected) from None
 
 
-def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult:
+def _read_sheet(book: Workbook, table: str, source: FileSource) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
@@ -62,12 +62,7 @@ def _read_sheet(book: Workbook, table: str, source: TableSource) -> SourceResult
     if not rows:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
         return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
-    names = [clean_text(_as_text(cell, source.decimal, ISO_DAY)) for cell in rows[0][1]]
-    forms = dict(enumerate(map(source.format_of_day_cells, names)))
-    texts = [
-        (line, [_as_text(cell, source.decimal, forms.get(i, ISO_DAY)) for i, cell in enumerate(cells)])
-        for line, cells in rows
-    ]
+    texts = [(line, [_as_text(cell, source.decimal) for cell in cells]) for line, cells in rows]
     return _gather(texts, table)
 
 
@@ -78,7 +73,7 @@ def _holds_formulas(path: Path) -> bool:
         return any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets)
 
 
-def _find_uncomputed(path: Path, table: str, source: TableSource) -> list[Problem]:
+def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem]:
     """List formulas that a program wrote and no spreadsheet has computed: they would be read as missing."""
     values, formulas = (
         openpyxl.load_workbook(path, read_only=True, data_only=data_only) for data_only in (True, False)
@@ -124,32 +119,25 @@ def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
     return SourceResult(gather_raw_table(header, cells, lines), tuple(problems))
 
 
-def _as_text(cell: object, decimal: str, date_format: str) -> str:
-    """The text that a csv of the same table would hold."""
+def _as_text(cell: object, decimal: str) -> str:
+    """The text that a csv of the same table would hold, with ISO dates."""
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, dt.datetime):
-        return format_date(cell, date_format)
+        is_day = (cell.hour, cell.minute, cell.second, cell.microsecond) == (0, 0, 0, 0)
+        return cell.date().isoformat() if is_day else cell.isoformat(sep=" ")
     if isinstance(cell, float):
         text = repr(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
         return text.replace(".", decimal)
     return str(cell)
 
 
-def format_date(moment: dt.datetime, date_format: str) -> str:
-    """A date cell as the parser will read it: a day in the stated format, a time of day kept to be refused."""
-    is_day = (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
-    if not is_day:
-        return moment.isoformat(sep=" ")
-    return moment.strftime(date_format)
-
-
 FIRST_LINE = 2
 
 
-def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceResult:
+def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a parquet file as text cells; rows are numbered as lines of a csv, the first being 2."""
     try:
         content = pq.ParquetFile(path).read()
@@ -158,7 +146,7 @@ def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceRes
     problems = check_header(table, content.column_names)
     names, cells = [], []
     for name, values in zip(content.column_names, content.columns, strict=True):
-        text = _column_as_text(values, source.decimal, source.format_of_day_cells(clean_text(name)))
+        text = _column_as_text(values, source.decimal)
         if text is None:
             problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
             problems.append(Problem(table, None, name, str(values.type), problem, expected))
@@ -169,7 +157,7 @@ def read_parquet_table(path: Path, table: str, source: TableSource) -> SourceRes
     return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
 
 
-def _column_as_text(values: pa.ChunkedArray, decimal: str, date_format: str) -> pa.Array | None:
+def _column_as_text(values: pa.ChunkedArray, decimal: str) -> pa.Array | None:
     values = values.combine_chunks()
     kind = values.type
     if pa.types.is_dictionary(kind):
@@ -178,7 +166,7 @@ def _column_as_text(values: pa.ChunkedArray, decimal: str, date_format: str) -> 
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         return None
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _dates_as_text(values, date_format)
+        return _dates_as_text(values)
     if pa.types.is_floating(kind):
         values = pc.if_else(pc.is_nan(values), None, values)
     text = values.cast(pa.string())
@@ -187,10 +175,10 @@ def _column_as_text(values: pa.ChunkedArray, decimal: str, date_format: str) -> 
     return text.fill_null("")
 
 
-def _dates_as_text(values: pa.Array, date_format: str) -> pa.Array:
-    """Days in the stated format; a time of day is kept, to be refused where a day is expected."""
+def _dates_as_text(values: pa.Array) -> pa.Array:
+    """ISO dates; a time of day is kept, to be refused where a day is expected."""
     moments = pd.to_datetime(pd.Series(values.to_pandas()))
-    days = moments.dt.strftime(date_format)
+    days = moments.dt.strftime("%Y-%m-%d")
     with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
     is_day = moments.isna() | (moments == moments.dt.normalize())
     return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)

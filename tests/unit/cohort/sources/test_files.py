@@ -49,26 +49,13 @@ def test_workbook(tmp_path):
     assert result.raw.lines.tolist() == [3, 5]
 
 
-def test_workbook_in_the_dress_that_the_study_states(tmp_path):
+def test_a_workbook_has_the_decimal_mark_of_the_study_and_iso_dates(tmp_path):
     write_book(tmp_path / "t.xlsx", [["x", "d"], [1.5, dt.datetime(2014, 5, 7)], ["2,5", "08.05.2014"]])
     source = TableSource(file="t.xlsx", sheet="Sheet", decimal=",", date_format="%d.%m.%Y")
     assert cells(read_source(tmp_path, "t", source)) == {
         "x": ["1,5", "2,5"],
-        "d": ["07.05.2014", "08.05.2014"],
+        "d": ["2014-05-07", "08.05.2014"],
     }
-
-
-def test_days_of_a_workbook_and_of_a_parquet_file_are_written_in_the_format_of_their_column(tmp_path):
-    day = dt.datetime(2014, 5, 7)
-    write_book(tmp_path / "t.xlsx", [["seen", "died", "born"], [day, day, day]])
-    pd.DataFrame({"seen": [day], "died": [day], "born": [day]}).to_parquet(tmp_path / "t.parquet")
-    formats = {"last_contact_date": "%d.%m.%Y", "died": "excel"}
-    for file, sheet in (("t.xlsx", "Sheet"), ("t.parquet", None)):
-        source = TableSource(
-            file=file, sheet=sheet, columns={"last_contact_date": "seen"}, date_format=formats
-        )
-        days = cells(read_source(tmp_path, "follow_up", source))
-        assert days == {"seen": ["07.05.2014"], "died": ["2014-05-07"], "born": ["2014-05-07"]}
 
 
 def test_a_title_above_the_header_is_called_one(tmp_path):

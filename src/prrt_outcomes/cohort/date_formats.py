@@ -1,0 +1,64 @@
+"""Formats of the numbers and dates of a file, and whether each format of a date is one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+
+from prrt_outcomes.cohort.sources.files import is_typed
+from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.tables.parse_dates import EXCEL, ISO_FORMAT, TextFormat, has_short_year
+from prrt_outcomes.tables.schema import Field
+
+PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
+
+
+def choose_format(source: TableSource, name: str) -> TextFormat:
+    """How the file writes the numbers and dates of one of our columns; typed dates of a file come as ISO dates."""
+    forms = source.formats_of_dates(name)
+    if forms and (is_typed(source) or EXCEL in forms):
+        forms = tuple(dict.fromkeys((*forms, ISO_FORMAT)))
+    return TextFormat(source.decimal, forms, source.pivot_year)
+
+
+def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List formats that are not day, month and year, formats of what is no date, and a pivot year in doubt."""
+    place = f"tables.{table}.date_format"
+    by_column = source.date_format if isinstance(source.date_format, dict) else {"": source.date_format or ()}
+    names = [field.name for field in fields if field.type in ("date", "partial")]
+    problems = []
+    short = False
+    for name, forms in by_column.items():
+        key = f"{place}.{name}" if name else place
+        for form in (forms,) if isinstance(forms, str) else forms:
+            short |= has_short_year(form)
+            problems += _check_format(key, form, source.pivot_year)
+        if name and name not in names:
+            expected = suggest(name, names, f"dates of {table}: {', '.join(names) or 'none'}")
+            problems.append(study_problem(key, name, "not a date of the table", expected))
+    if source.pivot_year is not None and not short:
+        key, expected = f"tables.{table}.pivot_year", "a format with %y under date_format, or no pivot_year"
+        problem = "no format has a two-digit year"
+        problems.append(study_problem(key, str(source.pivot_year), problem, expected))
+    return problems
+
+
+def _check_format(place: str, form: str, pivot_year: int | None) -> list[Problem]:
+    if form == EXCEL:
+        return []
+    whole = form
+    if has_short_year(form):
+        if pivot_year is None:
+            expected = (
+                "the last two-digit year of this century, such as pivot_year: 30 for 00 to 30 as 2000 to 2030"
+            )
+            return [study_problem(place, form, "a two-digit year without pivot_year", expected)]
+        whole = form.replace("%y", "%Y")
+    try:
+        is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in PROBE_DAYS)
+    except (ValueError, IndexError, re.error):
+        is_whole = False
+    expected = "day, month and year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
+    return [] if is_whole else [study_problem(place, form, "not a whole date", expected)]

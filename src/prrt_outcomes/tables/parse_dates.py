@@ -1,0 +1,124 @@
+"""From text to days: formats of which one reads each date, serial numbers, two-digit years and partial dates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.tables.schema import Field
+
+MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
+ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
+SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
+SERIAL_NUMBER = "probably a serial number of Excel"
+EXCEL = "excel"
+EXCEL_DAY_ZERO = "1899-12-30"
+ISO_FORMAT = "%Y-%m-%d"
+ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
+
+Faulty = tuple[str, str, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How a column writes numbers and dates.
+
+    date_formats : strptime formats or ``excel``, of which one reads each date; none is ISO 8601
+    pivot_year : two-digit years up to this one are 20xx, those above it 19xx
+    """
+
+    decimal: str = "."
+    date_formats: tuple[str, ...] = ()
+    pivot_year: int | None = None
+
+
+def match_pattern(texts: pa.Array, pattern: str) -> np.ndarray:
+    """Which texts hold a pattern, shape (n,)."""
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def as_strings(texts: pa.Array) -> pd.Series:
+    """Texts as a column of strings."""
+    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=pd.StringDtype("python"))
+
+
+def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
+    """Full dates by the formats of the file; years and months in ISO where the field may be partial."""
+    formats = text_format.date_formats or (ISO_FORMAT,)
+    takes_iso = ISO_FORMAT in formats
+    if takes_iso:
+        texts = pc.replace_substring_regex(texts, MIDNIGHT, r"\1")
+    strings = as_strings(texts)
+    part = match_pattern(texts, ISO_PART)
+    whole = strings.mask(pd.Series(part))
+    moments = [_read_days(whole, form, text_format.pivot_year) for form in formats]
+    earliest, latest = np.fmin.reduce(moments), np.fmax.reduce(moments)
+    days = pd.Series(earliest)
+    has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
+    has_time |= match_pattern(texts, ISO_TIME) if takes_iso else False
+    is_doubtful = days.notna().to_numpy() & (earliest != latest) & ~has_time
+    days = days.mask(has_time | is_doubtful)
+    is_partial = field.type == "partial"
+    unread = days.isna().to_numpy() & ~has_time & ~is_doubtful & ~(part & is_partial)
+    impossible = unread & match_pattern(texts, ISO_DAY) if takes_iso else np.zeros(len(texts), dtype=bool)
+    is_serial = unread & match_pattern(texts, SERIAL)
+    form = " or ".join("ISO dates such as 2014-05-07" if f == ISO_FORMAT else _spell(f) for f in formats)
+    expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
+    advice = f'or in study.yaml the form, such as date_format: {{{field.name}: "%d.%m.%Y"}}'
+    other = f"; {advice}" if formats == (ISO_FORMAT,) else ""
+    faulty = [
+        ("a date that does not exist", expected, impossible),
+        ("not a date", f"{expected}{other}", unread & ~impossible & ~is_serial),
+        ("a date with a time of day", expected, has_time),
+        ("a date that two formats read as different days", f"one of {form} alone", is_doubtful),
+        (SERIAL_NUMBER, expected, is_serial),
+    ]
+    if not is_partial:
+        return days.astype("datetime64[ns]"), faulty
+    text = days.dt.strftime("%Y-%m-%d").astype("string")
+    return text.mask(pd.Series(part), strings), faulty
+
+
+def _spell(form: str) -> str:
+    return "serial numbers of Excel" if form == EXCEL else f"dates as {form}"
+
+
+def has_short_year(form: str) -> bool:
+    """Whether a strptime format has a two-digit year."""
+    return "%y" in form.replace("%%", "")
+
+
+def _read_days(texts: pd.Series, form: str, pivot_year: int | None) -> np.ndarray:
+    """Days and moments that one format reads, missing where it does not."""
+    if form == EXCEL:
+        numbers = pd.to_numeric(texts.where(texts.str.match(SERIAL, na=False)))
+        moments = pd.to_datetime(numbers.astype("float64"), unit="D", origin=EXCEL_DAY_ZERO).dt.round("s")
+        return moments.to_numpy("datetime64[ns]")
+    if form == ISO_FORMAT:
+        texts = texts.where(texts.str.match(ISO_DAY, na=False))
+    days = pd.to_datetime(texts, format=form, errors="coerce", exact=True).astype("datetime64[ns]")
+    if pivot_year is not None and has_short_year(form):
+        days = _choose_century(days, pivot_year)
+    return days.to_numpy("datetime64[ns]")
+
+
+def _choose_century(days: pd.Series, pivot_year: int) -> pd.Series:
+    """Days of two-digit years in the century that the pivot year says; no leap day is lost, 00 being 2000."""
+    short = days.dt.year % 100
+    shift = np.where(short <= pivot_year, 2000, 1900) + short - days.dt.year
+    moved = days.mask(shift == 100, days + pd.DateOffset(years=100))
+    return moved.mask(shift == -100, days - pd.DateOffset(years=100))
+
+
+def advise_serial(name: str, date_formats: Sequence[str], text: str) -> str:
+    """What to write where a text seems to be a day of Excel."""
+    day = pd.Timestamp(EXCEL_DAY_ZERO) + pd.Timedelta(days=int(float(text)))
+    others = [f'"{form}"' for form in date_formats if form != ISO_FORMAT]
+    forms = f"[{EXCEL}, {', '.join(others)}]" if others else EXCEL
+    return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: {forms}}}"

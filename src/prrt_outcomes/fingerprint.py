@@ -125,8 +125,8 @@ def list_modules() -> list[str]:
 
 
 def list_run_modules() -> list[str]:
-    """Our modules that make results: all but the commands and the simulation."""
-    others = (f"{PACKAGE}.cli", f"{PACKAGE}.simulate")
+    """Our modules that make results: all but the commands, the simulation and the adoption of files."""
+    others = (f"{PACKAGE}.cli", f"{PACKAGE}.simulate", f"{PACKAGE}.adopt")
     return [name for name in list_modules() if not name.startswith(others)]
 
 

@@ -38,6 +38,7 @@ ORDER = (
     "figures",
     "report",
     "simulate",
+    "adopt",
     "steps",
     "cli",
 )
@@ -87,6 +88,7 @@ WRITERS = (
     "whole_file.py",
     "provenance.py",
     "simulate/",
+    "adopt/write.py",
     "cli/",
 )
 

@@ -41,22 +41,25 @@ def main(arguments: argparse.Namespace) -> int:
 
     Returns 1 where a problem stops a run, else 0; warnings stop none.
     """
-    from prrt_outcomes.cohort.read import read_cohort
-
-    study_file = find_study_file(arguments.study)
-    try:
-        study = load_study(study_file)
-    except InputError as error:
-        problems, sizes = (*error.problems, *_check_readable_tables(study_file)), {}
-    else:
-        cohort = read_cohort(study, study_file.parent)
-        found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
-        problems = add_lines(found, study_file)
-        sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
+    problems, sizes = list_study_problems(find_study_file(arguments.study))
     if arguments.out is not None:
         write_problems(arguments.out / PROBLEMS_FILE, problems)
         return _tell(problems, sizes, f"all are in {arguments.out / PROBLEMS_FILE}")
     return _tell(problems, sizes, f"all are in {PROBLEMS_FILE} with --out DIR")
+
+
+def list_study_problems(study_file: Path) -> tuple[tuple[Problem, ...], dict[str, int]]:
+    """Find every problem of a study and its tables, and the rows of each table that was read."""
+    from prrt_outcomes.cohort.read import read_cohort
+
+    try:
+        study = load_study(study_file)
+    except InputError as error:
+        return (*error.problems, *_check_readable_tables(study_file)), {}
+    cohort = read_cohort(study, study_file.parent)
+    found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
+    sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
+    return add_lines(found, study_file), sizes
 
 
 def _check_readable_tables(study_file: Path) -> tuple[Problem, ...]:

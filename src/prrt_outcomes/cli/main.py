@@ -62,6 +62,28 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
         "write an empty study: study.yaml, tables to fill, data dictionary",
         (_argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),),
     ),
+    "adopt": (
+        "adopt:main",
+        "write a study from other people's files: workbooks, exports, clinical trial data",
+        (
+            _argument(
+                "source", metavar="SOURCE", nargs="+", type=Path, help="files or folders that hold the data"
+            ),
+            _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
+            _argument("--cbioportal", action="store_true", help="SOURCE is a study folder of cBioPortal"),
+            _argument("--outcomes", action="store_true", help="SOURCE is a table of times and events"),
+            _argument("--time", metavar="COLUMN", help="with --outcomes: column of times"),
+            _argument(
+                "--unit",
+                metavar="UNIT",
+                default="months",
+                help="with --outcomes: unit of times; default months",
+            ),
+            _argument("--event", metavar="COLUMN", help="with --outcomes: column of events"),
+            _argument("--dead", metavar="VALUE", help="with --outcomes: value that is the event"),
+            _argument("--confirm", action="store_true", help="accept every guess that changes a number"),
+        ),
+    ),
     "check": (
         "check:main",
         "read a study and its tables and list every problem",

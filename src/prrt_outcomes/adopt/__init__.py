@@ -1,0 +1,1 @@
+"""Other people's files to a study that runs: each source proposes mappings, with the evidence for every line."""

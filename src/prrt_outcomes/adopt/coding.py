@@ -1,0 +1,153 @@
+"""Values of a column as codes of ours, what was left open, and texts that mean missing."""
+
+from __future__ import annotations
+
+import re
+
+from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number
+from prrt_outcomes.adopt.headings import DATES, TRUTHS, find_code, is_missing, load_words
+from prrt_outcomes.adopt.layout import Column
+from prrt_outcomes.adopt.plan import SourcePlan
+
+MOST_NAMED = 6
+CODED = frozenset(
+    {
+        "sex",
+        "tumour_type",
+        "grade",
+        "best_response",
+        "reported_response",
+        "radiopharmaceutical",
+        "vital_status",
+    }
+)
+DEAD_WORDS = frozenset(
+    {
+        "dead",
+        "tot",
+        "verstorben",
+        "died",
+        "deceased",
+        "death",
+        "muerto",
+        "fallecido",
+        "exitus",
+        "decede",
+        "deces",
+        "deceduto",
+        "morto",
+        "overleden",
+    }
+)
+ALIVE_WORDS = frozenset(
+    {
+        "alive",
+        "lebt",
+        "vivant",
+        "vivo",
+        "vivente",
+        "levend",
+    }
+)
+LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
+
+
+class Coding:
+    """Reads values as codes and collects what must be confirmed.
+
+    doubts : sentences that the study will list
+    width : digits of the identifiers of patients where they begin with zeros, else 0
+    """
+
+    def __init__(self, doubts: list[str], width: int = 0):
+        self._doubts = doubts
+        self.width = width
+        self._missing: dict[int, dict[str, None]] = {}
+
+    def doubt(self, sentence: str) -> None:
+        """Note what changes a number and was guessed; once."""
+        if sentence and sentence not in self._doubts:
+            self._doubts.append(sentence)
+
+    def read(self, source: SourcePlan, target: str, column: Column) -> None:
+        """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""
+        missing = self._missing.setdefault(id(source), {})
+        if target in DATES or target not in CODED | TRUTHS | {"ki67_percent"}:
+            kept = [text for text in column.texts if is_missing(text) and not find_day_format(text)]
+            missing.update(dict.fromkeys(kept))
+            return
+        values: dict[str, object] = {}
+        unknown: dict[str, int] = {}
+        for cell in column.filled:
+            text = clean(cell)
+            code = _read_percent(text) if target == "ki67_percent" else find_code(target, cell)
+            if code is None and is_missing(text):
+                missing[text] = None
+            elif code is None:
+                unknown[text] = unknown.get(text, 0) + 1
+                values[text] = None
+            else:
+                values[text] = code
+        if target == "sex" and {"h", "m"} <= {fold(text) for text in values}:
+            values |= {text: "female" for text in values if fold(text) == "m"}
+        self._add(source, target, column, values)
+        if unknown:
+            named = ", ".join(f"{text!r} ({n})" for text, n in list(unknown.items())[:MOST_NAMED])
+            rest = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+            self.doubt(f"{target}: {named}{rest} of {column.name!r} are not known and read as missing")
+
+    def _add(self, source: SourcePlan, target: str, column: Column, values: dict[str, object]) -> None:
+        """Write values into the mapping; what is a guess is a doubt."""
+        if target == "radiopharmaceutical":
+            bare = sorted({str(code) for code in values.values() if code in LIGAND_OF})
+            values = {text: LIGAND_OF.get(str(code), code) for text, code in values.items()}
+            for nuclide in bare:
+                self.doubt(f"{column.name!r} names no ligand: {nuclide} is read as {LIGAND_OF[nuclide]}")
+        if target == "ki67_percent":
+            odd = {text: code for text, code in values.items() if not is_number(text)}
+            if any(code is not None for code in odd.values()):
+                named = ", ".join(f"{text!r} as {code}" for text, code in odd.items() if code is not None)
+                self.doubt(f"{target}: {named} (half of a limit, the middle of a range)")
+            values = odd
+        source.add_values(target, values)
+
+    def read_vital_status(self, source: SourcePlan, column: Column) -> None:
+        """Who is dead, by the words of the column, or by yes and no in the sense of its heading."""
+        words = set(fold(column.name).split())
+        yes, no = ("alive", "dead") if words & ALIVE_WORDS and not words & DEAD_WORDS else ("dead", "alive")
+        values: dict[str, object] = {}
+        for cell in column.filled:
+            found = find_code("vital_status", cell)
+            if found is None and is_missing(cell):
+                found = load_words()["values"]["no"].get(fold(clean(cell)) or clean(cell))
+            values[clean(cell)] = (
+                {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
+            )
+        source.add_values("vital_status", values)
+        shown = ", ".join(f"{text!r} = {code}" for text, code in values.items())
+        self.doubt(f"vital_status from {column.name!r}: {shown}")
+        n_empty = len(column.cells) - len(column.filled)
+        if n_empty:
+            source.settings["default"] = {
+                "vital_status": no if words & (DEAD_WORDS | ALIVE_WORDS) else "lost"
+            }
+            self.doubt(
+                f"{n_empty} empty cells of {column.name!r} mean {source.settings['default']['vital_status']}"
+            )
+
+    def close(self, source: SourcePlan) -> None:
+        """Write the texts that mean missing into a mapping."""
+        found = list(self._missing.pop(id(source), ()))
+        if found:
+            source.settings["missing"] = ["", *found]
+
+
+def _read_percent(text: str) -> float | int | None:
+    """Percentage of a text: half of a limit, the middle of a range."""
+    numbers = [float(part.replace(",", ".")) for part in re.findall(r"\d+(?:[.,]\d+)?", text)]
+    if not numbers or not re.fullmatch(r"[<>≤≥~\s%\d.,-]+", text):
+        return None
+    if len(numbers) > 2:
+        return None
+    value = sum(numbers) / len(numbers) / (2 if re.match(r"\s*[<≤]", text) else 1)
+    return int(value) if value == int(value) else value

@@ -1,0 +1,166 @@
+"""Sheets as they stand: cells with their types, before anybody has said where the names of the columns are."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+import unicodedata
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import openpyxl
+
+from prrt_outcomes.errors import InputError, Problem
+
+Cell = str | float | int | bool | dt.datetime | None
+WORKBOOKS = (".xlsx", ".xlsm")
+ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
+DELIMITERS = ";\t,|"
+DAY_FORMATS = {
+    r"\d{4}-\d{1,2}-\d{1,2}": ("%Y-%m-%d",),
+    r"\d{1,2}\.\d{1,2}\.\d{4}": ("%d.%m.%Y",),
+    r"\d{1,2}\.\d{1,2}\.\d{2}": ("%d.%m.%y",),
+    r"\d{1,2}/\d{1,2}/\d{4}": ("%d/%m/%Y", "%m/%d/%Y"),
+    r"\d{1,2}/\d{1,2}/\d{2}": ("%d/%m/%y", "%m/%d/%y"),
+    r"\d{1,2}-\d{1,2}-\d{4}": ("%d-%m-%Y", "%m-%d-%Y"),
+    r"\d{1,2}-\d{1,2}-\d{2}": ("%d-%m-%y", "%m-%d-%y"),
+    r"\d{4}/\d{1,2}/\d{1,2}": ("%Y/%m/%d",),
+    r"\d{4}\.\d{1,2}\.\d{1,2}": ("%Y.%m.%d",),
+    r"\d{1,2}-[A-Za-z]{3}-\d{4}": ("%d-%b-%Y",),
+    r"\d{1,2}-[A-Za-z]{3}-\d{2}": ("%d-%b-%y",),
+}
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells of one sheet.
+
+    file, sheet : where it stands; `sheet` is None for a text file
+    rows : cells of each line, the first being line 1; all of one length
+    encoding, delimiter : of a text file
+    """
+
+    file: Path
+    sheet: str | None
+    rows: list[list[Cell]]
+    encoding: str = "utf-8"
+    delimiter: str = ""
+
+    @property
+    def name(self) -> str:
+        """File and sheet in words."""
+        return self.file.name if self.sheet is None else f"{self.file.name}, sheet {self.sheet}"
+
+
+def read_grids(path: Path) -> list[Grid]:
+    """All sheets of a workbook that hold anything, or the one of a text file.
+
+    Raises InputError when the file cannot be read.
+    """
+    if path.name.lower().endswith(WORKBOOKS):
+        return _read_workbook(path)
+    return [_read_text(path)]
+
+
+def _read_workbook(path: Path) -> list[Grid]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            book = openpyxl.load_workbook(path, data_only=False)
+    except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
+        expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
+        raise InputError([Problem(path.name, None, "", "", "the file is no workbook", expected)]) from None
+    grids = []
+    for sheet in book.worksheets:
+        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+        for merged in sheet.merged_cells.ranges:
+            if merged.size["columns"] > 1:
+                first = rows[merged.min_row - 1][merged.min_col - 1]
+                for line in range(merged.min_row - 1, merged.max_row):
+                    for i in range(merged.min_col - 1, merged.max_col):
+                        rows[line][i] = first
+        if any(clean(cell) for row in rows for cell in row):
+            grids.append(Grid(path, sheet.title, rows))
+    return grids
+
+
+def _read_text(path: Path) -> Grid:
+    data = path.read_bytes()
+    for encoding in ENCODINGS:
+        if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            continue
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeError:
+            continue
+    else:
+        expected = "a text in utf-8, utf-16 or Windows-1252"
+        raise InputError([Problem(path.name, None, "", "", "the file cannot be read", expected)])
+    head = text[:20_000].splitlines()[:60]
+    counts = {mark: sorted(line.count(mark) for line in head) for mark in DELIMITERS}
+    delimiter = max(counts, key=lambda mark: counts[mark][len(head) // 2] if head else 0)
+    rows: list[list[Cell]] = [list(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    width = max(map(len, rows), default=0)
+    return Grid(
+        path,
+        None,
+        [row + [""] * (width - len(row)) for row in rows],
+        "utf-8" if encoding == "utf-8-sig" else encoding,
+        delimiter,
+    )
+
+
+def clean(cell: Cell) -> str:
+    """Text of a cell, one blank where several stand; empty for nothing."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return " ".join(str(cell).split())
+
+
+def fold(text: str) -> str:
+    """A heading or value in lower case without accents and marks, words parted by one blank."""
+    bare = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
+    return " ".join(
+        re.sub(r"[^\w+<>=?]|_", " ", "".join(c for c in bare if not unicodedata.combining(c))).split()
+    )
+
+
+def find_day_format(text: str) -> tuple[str, ...]:
+    """Formats in which a text can be a whole date; none for what is no date."""
+    for pattern, forms in DAY_FORMATS.items():
+        if re.fullmatch(pattern, text):
+            return tuple(form for form in forms if _is_day(text, form))
+    return ()
+
+
+def _is_day(text: str, form: str) -> bool:
+    try:
+        dt.datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
+
+
+def is_number(cell: Cell) -> bool:
+    """Whether a cell is a number, typed or as text with a point or a comma."""
+    if isinstance(cell, bool):
+        return False
+    return isinstance(cell, int | float) or bool(NUMBER.fullmatch(clean(cell)))
+
+
+def is_day(cell: Cell) -> bool:
+    """Whether a cell is a date, typed or as text."""
+    return isinstance(cell, dt.datetime | dt.date) or bool(find_day_format(clean(cell)))
+
+
+def filled(cells: Iterable[Cell]) -> list[Cell]:
+    """Cells that hold something."""
+    return [cell for cell in cells if clean(cell)]

@@ -1,0 +1,248 @@
+"""What a heading and the cells below it probably are, by the words that registries use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number
+from prrt_outcomes.adopt.layout import Column
+
+ENOUGH = 0.6
+SHORT = 2
+DATES = frozenset(
+    {
+        "birth_date",
+        "diagnosis_date",
+        "cycle_date",
+        "last_contact_date",
+        "death_date",
+        "progression_date",
+        "assessment_date",
+        "sample_date",
+        "any_date",
+    }
+)
+NUMBERS = frozenset(
+    {
+        "age_years",
+        "birth_year",
+        "activity_gbq",
+        "value",
+        "krenning_score",
+        "karnofsky",
+        "ecog",
+        "prior_lines",
+        "number",
+    }
+)
+TRUTHS = frozenset(
+    {
+        "functioning",
+        "liver_metastases",
+        "bone_metastases",
+    }
+)
+PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?")
+NUCLIDE = re.compile(
+    r"(?i)(lu|y|ac|pb|in|i)\W*(177|90|225|212|111|131)\b|(177|90|225|212|111|131)\W*(lu|y|ac|pb|in|i)\b"
+)
+LIGANDS = {
+    "DOTATATE": r"(?i)tate|lutathera|oxodotreotid",
+    "DOTATOC": r"(?i)toc\b|edotreotid",
+    "DOTANOC": r"(?i)noc\b",
+    "satoreotide": r"(?i)satoreotid|jr11",
+}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading as it was recognised.
+
+    target : name of one of our columns, of an analyte, or of what `words.yaml` calls it
+    number : the number in the heading, such as that of a cycle; None where it has none
+    template : the heading with ``{n}`` for the number
+    """
+
+    target: str
+    number: int | None
+    template: str
+
+
+@cache
+def load_words() -> Mapping[str, Any]:
+    """Headings and values as registries write them."""
+    text = resources.files("prrt_outcomes.adopt").joinpath("words.yaml").read_text(encoding="utf-8")
+    words = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    words["values"] = {
+        name: _turn(codes) for name, codes in words["values"].items() if isinstance(codes, dict)
+    } | {
+        "yes": {fold(str(word)) or str(word): True for word in words["values"]["yes"]},
+        "no": {fold(str(word)) or str(word): False for word in words["values"]["no"]},
+    }
+    return words
+
+
+def _turn(codes: Mapping[str, list]) -> dict[str, str]:
+    return {fold(str(word)): code for code, words in codes.items() for word in words}
+
+
+def recognise(column: Column) -> Heading | None:
+    """What a column probably is: the longest phrase in its heading whose kind of content the cells have."""
+    name = column.name
+    spaced = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", name)
+    numbers = re.findall(r"\d+", spaced)
+    bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
+    for target in _rank(fold(name)):
+        if fits(target, column) and (not numbers or target == "ki67_percent"):
+            return Heading(target, None, name)
+    if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
+        for target in _rank(bare):
+            if fits(target, column):
+                return Heading(target, int(numbers[0]), re.sub(r"\d+", "{n}", name))
+    return None
+
+
+def _rank(text: str) -> list[str]:
+    """Targets whose phrases stand in a folded heading, the longest phrase first."""
+    found: dict[str, int] = {}
+    padded = f" {text} "
+    for target, phrases in load_words()["headings"].items():
+        lengths = [
+            len(phrase) + (100 if phrase == text else 0)
+            for phrase in phrases
+            if phrase == text or (len(phrase) > SHORT and f" {phrase} " in padded)
+        ]
+        if lengths:
+            found[target] = max(lengths)
+    return sorted(found, key=lambda target: -found[target])
+
+
+def find_analyte(name: str) -> tuple[str, str] | None:
+    """Analyte of a heading, and the rest of the heading; None where it names none."""
+    text = f" {fold(name)} "
+    best: tuple[int, str, str] | None = None
+    for analyte, phrases in load_words()["analytes"].items():
+        for phrase in phrases:
+            if f" {phrase} " in text and (best is None or len(phrase) > best[0]):
+                best = (len(phrase), analyte, text.replace(f" {phrase} ", " ", 1).strip())
+    return (best[1], best[2]) if best else None
+
+
+def fits(target: str, column: Column) -> bool:
+    """Whether enough of the cells are what a target holds; an empty column fits nothing."""
+    if target == "person":
+        return True
+    cells = [cell for cell in column.filled if not is_missing(cell)]
+    if not cells:
+        return False
+    if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):
+        return column.share_of_days < ENOUGH
+    if target in DATES:
+        return _share(cells, lambda cell: is_day(cell) or _is_serial(cell)) >= ENOUGH
+    if target in NUMBERS:
+        return _share(cells, is_number) >= ENOUGH
+    if target == "ctcae_grade":
+        return _share(cells, lambda cell: clean(cell) in set("12345")) >= ENOUGH
+    if target == "ki67_percent":
+        return _share(cells, lambda cell: bool(PERCENT.fullmatch(clean(cell)))) >= ENOUGH
+    return _share(cells, lambda cell: find_code(target, cell) is not None) >= 0.5
+
+
+def _share(cells: list[Cell], holds: Callable[[Cell], bool]) -> float:
+    return sum(map(holds, cells)) / len(cells)
+
+
+def _is_serial(cell: Cell) -> bool:
+    """Whether a cell may be a serial number of Excel for a day between 1950 and 2050."""
+    return is_number(cell) and clean(cell).isdigit() and 18_264 <= int(clean(cell)) <= 55_000
+
+
+def is_missing(cell: Cell) -> bool:
+    """Whether a cell says that nothing is known, or that the event did not happen."""
+    text = clean(cell).casefold()
+    words = load_words()
+    known = {str(word).casefold() for word in (*words["missing"], *words["never"])}
+    return text in known or fold(text) in known
+
+
+def find_code(target: str, cell: Cell) -> str | bool | None:
+    """Our code of a cell; None where it is not recognised."""
+    text = fold(clean(cell)) or clean(cell)
+    values = load_words()["values"]
+    if target == "radiopharmaceutical":
+        return find_radiopharmaceutical(clean(cell))
+    if target == "tumour_type":
+        return _find_tumour(text)
+    if target in TRUTHS:
+        return values["yes"].get(text, values["no"].get(text))
+    if target == "vital_status":
+        found = values["vital_status"].get(text)
+        return found if found is not None else values["yes"].get(text, values["no"].get(text))
+    if target == "best_response":
+        target = "reported_response"
+    return values.get(target, {}).get(text)
+
+
+def find_radiopharmaceutical(text: str) -> str | None:
+    """Nuclide and ligand of a text, such as ``177Lu-DOTATATE``; the nuclide alone where no ligand stands there."""
+    if re.search(r"(?i)lutathera|lutetium|lutecium|lutezio|lutecio", text) and not NUCLIDE.search(text):
+        text = f"{text} Lu-177"
+    if re.search(r"(?i)yttrium|ittrio|itrio", text) and not NUCLIDE.search(text):
+        text = f"{text} Y-90"
+    found = NUCLIDE.search(text)
+    if not found:
+        return (
+            "177Lu"
+            if re.fullmatch(r"(?i)lu", text.strip())
+            else "90Y"
+            if text.strip().upper() == "Y"
+            else None
+        )
+    symbol, mass = (found[1], found[2]) if found[1] else (found[4], found[3])
+    ligand = next((name for name, pattern in LIGANDS.items() if re.search(pattern, text)), "")
+    nuclide = f"{mass}{symbol.capitalize()}"
+    return f"{nuclide}-{ligand}" if ligand else nuclide
+
+
+def _find_tumour(text: str) -> str | None:
+    """Tumour type by the longest word of ours that a text is or begins a word with."""
+    best: tuple[int, str] | None = None
+    for code, words in load_words()["tumours"].items():
+        for word in words:
+            starts = re.search(rf"\b{re.escape(word)}" + (r"\b" if len(word) < 5 else ""), text)
+            if starts and (best is None or len(word) > best[0]):
+                best = (len(word), code)
+    return best[1] if best else None
+
+
+def find_unit(heading: str, units: Mapping[str, str]) -> str | None:
+    """Unit that stands in a heading, among patterns and the units that they mean."""
+    return next((unit for pattern, unit in units.items() if re.search(pattern, heading, re.IGNORECASE)), None)
+
+
+def find_visit(text: str) -> tuple[str, int] | None:
+    """Time of a laboratory value from the words of its heading.
+
+    Returns ``cycle`` and its number (on the day of that cycle), or ``days`` and how many days after the last cycle;
+    None where the words say neither.
+    """
+    words = load_words()["visits"]
+    spaced = re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", fold(text))
+    tokens = spaced.split()
+    number = next((int(token) for token in tokens if token.isdigit()), None)
+    has = lambda name: any(token in words[name] for token in tokens)  # noqa: E731
+    if number is None:
+        is_first = any(f" {phrase} " in f" {spaced} " for phrase in words["baseline"])
+        return ("cycle", 1) if is_first else None
+    if has("months") and not has("before"):
+        return ("days", round(number * 30.4375))
+    if has("weeks") and not has("before"):
+        return ("days", number * 7)
+    return ("cycle", number) if has("before") or has("at") or len(tokens) == 1 else None

@@ -1,0 +1,118 @@
+"""Laboratory values of sheets made by hand: one column an analyte, with or without the visit in the heading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from prrt_outcomes.adopt.coding import Coding
+from prrt_outcomes.adopt.dates_units import find_lab_unit
+from prrt_outcomes.adopt.headings import find_visit
+from prrt_outcomes.adopt.layout import Column
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+
+if TYPE_CHECKING:
+    from prrt_outcomes.adopt.sheets import Sheet
+
+
+def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> None:
+    """Add the laboratory values of a sheet, where it has any.
+
+    main : sheet of the patients; its cycles give the dates of values whose heading names a visit and no date
+    """
+    date = sheet.placed.get("sample_date") or (sheet.placed.get("any_date") if not sheet.is_wide else None)
+    if {"analyte", "value"} <= set(sheet.placed) and date is not None:
+        _plan_long(plan, sheet, date, coding)
+        return
+    if not sheet.analytes:
+        return
+    units = _find_units(sheet, coding)
+    plain = [(column, analyte) for column, analyte, rest in sheet.analytes if not find_visit(rest)]
+    if date is not None and plain:
+        source = sheet.start_source([date], coding)
+        source.add_column("sample_date", date.name, f"{len(date.filled)} of {len(date.cells)} filled")
+        _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
+        return
+    numbered = main.numbered.get("cycle_date", {})
+    visits: dict[tuple[str, int], dict[str, str]] = {}
+    for column, analyte, rest in sheet.analytes:
+        visit = find_visit(rest)
+        if visit and (visit[0] == "days" or visit[1] in numbered):
+            visits.setdefault(visit, {})[column.name] = analyte
+    for (kind, number), columns in visits.items():
+        names = (
+            [numbered[number][0].name]
+            if kind == "cycle"
+            else [numbered[n][0].name for n in sorted(numbered, reverse=True)]
+        )
+        source = _start_at_cycle(sheet, main, names, coding)
+        if kind == "days":
+            source.settings["add_days"] = {"sample_date": number}
+            coding.doubt(
+                f"laboratory values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
+            )
+        else:
+            coding.doubt(
+                f"laboratory values such as {next(iter(columns))!r} are dated on the day of {names[0]!r}"
+            )
+        _finish(plan, sheet, source, columns, units, coding)
+
+
+def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> None:
+    """One value a row, its analyte and unit in columns."""
+    source = sheet.start_source([date], coding)
+    sheet.used.add(date.name)
+    source.add_column("sample_date", date.name, f"{len(date.filled)} of {len(date.cells)} filled")
+    for target in ("analyte", "value", "unit"):
+        column = sheet.take(target)
+        if column is not None:
+            source.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
+    coding.close(source)
+    plan.add("labs", source)
+
+
+def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
+    """Unit of each analyte of a sheet; one that no heading names is a doubt."""
+    units = {}
+    for analyte in dict.fromkeys(analyte for _, analyte, _ in sheet.analytes):
+        columns = [column for column, known, _ in sheet.analytes if known == analyte]
+        units[analyte], is_written = find_lab_unit(analyte, columns)
+        if not is_written:
+            coding.doubt(f"{analyte} ({columns[0].name!r}) is in {units[analyte]}, by its size")
+    return units
+
+
+def _start_at_cycle(sheet: Sheet, main: Sheet, names: list[str], coding: Coding) -> SourcePlan:
+    """A mapping whose sample date is that of a cycle in the sheet of the patients."""
+    columns = [column for column, _ in main.numbered["cycle_date"].values()]
+    source = sheet.start_source(columns, coding)
+    identity, others = sheet.id_column, main.id_column
+    if sheet is not main and identity is not None and others is not None:
+        joined = {
+            "file": main.layout.grid.file,
+            **main.layout.settings,
+            "on": {identity.name: others.name},
+            "columns": names,
+        }
+        source.settings["join"] = [joined]
+    source.add_column("sample_date", tuple(names) if len(names) > 1 else names[0], "the date of that cycle")
+    source.settings["not_empty"] = [names[-1]]
+    return source
+
+
+def _finish(
+    plan: StudyPlan,
+    sheet: Sheet,
+    source: SourcePlan,
+    columns: Mapping[str, str],
+    units: Mapping[str, str],
+    coding: Coding,
+) -> None:
+    """One row an analyte, with its unit."""
+    source.settings["unpivot"] = {"names_to": "analyte", "columns": {"value": list(columns)}}
+    source.add_column("unit", "analyte", "by the analyte")
+    source.add_values("analyte", columns)
+    source.add_values("unit", {name: units[analyte] for name, analyte in columns.items()})
+    sheet.used.update(columns)
+    coding.close(source)
+    plan.add("labs", source)

@@ -1,0 +1,206 @@
+"""Where a sheet made by hand has its names, its patients and what stands around them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, find_day_format, is_day, is_number
+
+MOST_ABOVE = 15
+SUMMARY = re.compile(
+    r"(?i)^\s*(n\s*=|summe|gesamt|total|mittel|mean|median|average|durchschnitt|moyenne|media\b|promedio|somme|suma|"
+    r"gemiddelde|legende|legend|leyenda|legenda|anzahl|stand\b|\*|quelle|source)"
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a sheet: its name as the header gives it, its place, and the cells of all patients."""
+
+    name: str
+    place: int
+    cells: list[Cell]
+
+    @cached_property
+    def filled(self) -> list[Cell]:
+        """Cells that hold something."""
+        return filled(self.cells)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Texts of the filled cells that are no typed dates or numbers."""
+        return [clean(cell) for cell in self.filled if isinstance(cell, str)]
+
+    @property
+    def share_of_days(self) -> float:
+        """Share of the filled cells that are dates."""
+        return sum(map(is_day, self.filled)) / max(len(self.filled), 1)
+
+    @property
+    def share_of_numbers(self) -> float:
+        """Share of the filled cells that are numbers."""
+        return sum(map(is_number, self.filled)) / max(len(self.filled), 1)
+
+    def describe(self) -> str:
+        """What the column looks like, without any value of it."""
+        n = len(self.filled)
+        kind = "text"
+        if not n:
+            return "empty"
+        if self.share_of_days > 0.5:
+            kind = "dates"
+        elif self.share_of_numbers > 0.5:
+            kind = "numbers"
+        elif len({clean(cell).casefold() for cell in self.filled}) <= 6:
+            kind = "a few different texts"
+        return f"{kind}, {n} of {len(self.cells)} filled"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and patients of a sheet.
+
+    header_rows : lines that hold the names
+    last_row : last line of a patient, where something stands below; else None
+    skipped : lines between that hold no patient
+    columns : by name, in order; those without a name or without any cell are left out
+    """
+
+    grid: Grid
+    header_rows: tuple[int, ...]
+    last_row: int | None
+    skipped: tuple[int, ...]
+    columns: dict[str, Column]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Keys of a mapping that say where to read."""
+        grid = self.grid
+        found: dict[str, object] = {}
+        if grid.sheet is not None:
+            found["sheet"] = grid.sheet
+        else:
+            if grid.encoding != "utf-8":
+                found["encoding"] = grid.encoding
+            if grid.delimiter and grid.delimiter != ",":
+                found["delimiter"] = grid.delimiter
+        if self.header_rows != (1,):
+            found["header_row"] = (
+                self.header_rows[0] if len(self.header_rows) == 1 else list(self.header_rows)
+            )
+        if self.skipped:
+            found["skip_rows"] = list(self.skipped)
+        if self.last_row is not None:
+            found["last_row"] = self.last_row
+        return found
+
+    @property
+    def has_decimal_comma(self) -> bool:
+        """Whether numbers are written with a comma."""
+        comma = re.compile(r"[+-]?\d+,\d+")
+        return any(comma.fullmatch(text) for column in self.columns.values() for text in column.texts)
+
+
+def find_layout(grid: Grid) -> Layout | None:
+    """Find names and patients; None where the sheet is no table of patients.
+
+    The header is the first line with at least two names of which most columns below hold something. A second line of
+    names belongs to it where it is text and the columns below hold numbers or dates.
+    """
+    rows = grid.rows
+    first = next((i for i in range(min(MOST_ABOVE, len(rows) - 1)) if _is_header(rows, i)), None)
+    if first is None:
+        return None
+    header = [first]
+    if first + 2 < len(rows) and _is_second_header(rows, first):
+        header.append(first + 1)
+    names = _join_names([rows[i] for i in header])
+    start = header[-1] + 1
+    body = list(range(start, len(rows)))
+    end = _find_end(rows, body, names)
+    kept = [i for i in body if i < end]
+    skipped = [i for i in kept if _is_note(rows[i], names)]
+    patients = [i for i in kept if i not in skipped and filled(rows[i])]
+    below = any(filled(rows[i]) for i in body if i >= end)
+    columns = {
+        name: Column(name, place, [rows[i][place] for i in patients])
+        for place, name in enumerate(names)
+        if name and names.index(name) == place
+    }
+    lines = tuple(i + 1 for i in header)
+    return Layout(grid, lines, end if below else None, tuple(i + 1 for i in skipped), columns)
+
+
+def _is_header(rows: list[list[Cell]], line: int) -> bool:
+    texts = [clean(cell) for cell in rows[line]]
+    named = {text for text in texts if text}
+    if len(named) < 2 or any(is_day(cell) or isinstance(cell, float) for cell in rows[line]):
+        return False
+    below = [row for row in rows[line + 1 : line + 40] if filled(row)]
+    if not below:
+        return False
+    used = [i for i in range(len(rows[line])) if any(clean(row[i]) for row in below)]
+    return sum(bool(texts[i]) for i in used) >= 0.6 * len(used)
+
+
+def _is_second_header(rows: list[list[Cell]], first: int) -> bool:
+    """Whether the line below the first names has names too: text over columns of numbers or dates."""
+    second, below = rows[first + 1], [row for row in rows[first + 2 : first + 40] if filled(row)]
+    if not below or any(is_day(cell) or (is_number(cell) and not isinstance(cell, str)) for cell in second):
+        return False
+    typed = [
+        i
+        for i in range(len(second))
+        if sum(is_day(row[i]) or is_number(row[i]) for row in below) > 0.5 * len(below)
+    ]
+    named = [i for i in typed if clean(second[i])]
+    plain = [i for i in named if not is_number(second[i]) and not find_day_format(clean(second[i]))]
+    return bool(typed) and len(plain) >= 0.5 * len(typed) and len(plain) == len(named)
+
+
+def _join_names(lines: list[list[Cell]]) -> list[str]:
+    """Names of one or two lines; an upper cell that is empty takes the one to its left where a lower name stands."""
+    if len(lines) == 1:
+        return [clean(cell) for cell in lines[0]]
+    upper, names = "", []
+    for above, below in zip(*lines, strict=True):
+        upper = clean(above) or (upper if clean(below) else "")
+        names.append(" ".join(part for part in (upper, clean(below)) if part))
+    return names
+
+
+def _find_end(rows: list[list[Cell]], body: list[int], names: list[str]) -> int:
+    """Line behind the last patient: sums, legends and notes at the end are none."""
+    sizes = sorted(len(filled(rows[i])) for i in body if filled(rows[i]))
+    usual = sizes[len(sizes) // 2] if sizes else 0
+    end = len(rows)
+    while body and end > body[0]:
+        row = rows[end - 1]
+        n = len(filled(row))
+        is_patient = (
+            n > max(2, 0.3 * usual) and not _is_note(row, names)
+            if usual > 3
+            else n > 0 and not _is_note(row, names)
+        )
+        if is_patient:
+            break
+        end -= 1
+    return end
+
+
+def _is_note(row: list[Cell], names: list[str]) -> bool:
+    """Whether a line holds a sum, a legend or a note rather than a patient."""
+    cells = filled(row)
+    if not cells:
+        return False
+    first = clean(cells[0])
+    return (
+        bool(SUMMARY.match(first))
+        or (
+            any(isinstance(cell, str) and cell.startswith("=") and "(" in cell for cell in cells)
+            and len(cells) < 0.5 * len(names)
+        )
+        or (len(cells) == 1 and len(names) > 3 and len(first) > 12)
+    )

@@ -1,0 +1,139 @@
+"""A table of outcomes: one row a patient, a time and an event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prrt_outcomes.adopt.coding import Coding
+from prrt_outcomes.adopt.grid import clean, fold, read_grids
+from prrt_outcomes.adopt.headings import recognise
+from prrt_outcomes.adopt.layout import Column, Layout, find_layout
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.sheets import PATIENT_COLUMNS
+from prrt_outcomes.errors import InputError, Problem, UsageError, suggest
+
+ENDPOINTS = ("os", "pfs", "ttp", "dss", "rfs", "efs", "dfs", "ttnt")
+UNITS = ("days", "weeks", "months", "years")
+MOST_LEVELS = 12
+
+
+def plan_outcomes(
+    paths: Sequence[Path], time: str | None, event: str | None, unit: str, dead: str | None
+) -> StudyPlan:
+    """Plan a study from one table of times and events.
+
+    time, event : columns of the file; dead : value of `event` that is the event, all other values being censored
+    Raises UsageError without them; InputError when the table lacks a column or the value.
+    """
+    if len(paths) != 1 or not (time and event and dead):
+        raise UsageError(
+            "--outcomes needs one file, --time COLUMN, --unit UNIT, --event COLUMN and --dead VALUE"
+        )
+    if unit not in UNITS:
+        raise UsageError(f"--unit is one of {', '.join(UNITS)}, not {unit}")
+    layout = next((found for grid in read_grids(paths[0]) if (found := find_layout(grid))), None)
+    if layout is None:
+        raise InputError(
+            [Problem(paths[0].name, None, "", "", "no table was recognised", "a header and rows")]
+        )
+    _check_given(layout, time, event, dead)
+    plan = StudyPlan()
+    coding = Coding(plan.doubts)
+    placed: dict[str, Column] = {}
+    for column in layout.columns.values():
+        heading = recognise(column) if column.name not in (time, event) else None
+        if heading is not None and heading.number is None:
+            placed.setdefault(heading.target, column)
+    identity = placed.get("patient_id")
+    ids = [clean(cell) for cell in identity.filled] if identity else []
+    is_key = identity is not None and len(set(ids)) == len(ids) == len(identity.cells)
+    name = identity.name if identity is not None and is_key else None
+    evidence = "one row a patient" if is_key else "the rows are numbered: no column of patients"
+    patients = _start(layout)
+    patients.add_column("patient_id", name, evidence)
+    for target in PATIENT_COLUMNS:
+        if target in placed:
+            column = placed[target]
+            patients.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
+            coding.read(patients, target, column)
+    extra = _find_levels(layout, {time, event, *(column.name for column in placed.values())})
+    for ours, theirs in extra.items():
+        if ours != theirs:
+            patients.add_column(ours, theirs, "a column with few levels, usable as a grouping")
+    coding.close(patients)
+    plan.add("patients", patients)
+    endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "os")
+    outcomes = _start(layout)
+    outcomes.add_column("patient_id", name, evidence)
+    outcomes.add_column("time", time, f"in {unit}, as stated")
+    outcomes.add_column("event", event, f"{dead!r} is the event, as stated")
+    outcomes.settings["time_unit"] = unit
+    texts = list(dict.fromkeys(clean(cell) for cell in layout.columns[event].filled))
+    outcomes.settings["values"] = {"event": {text: 1 if text == dead else 0 for text in texts}}
+    outcomes.add_constant("endpoint", endpoint)
+    if endpoint not in fold(f"{time} {event}").split():
+        plan.doubts.append(f"the endpoint of {time!r} is overall survival (os)")
+    plan.add("reported_outcomes", outcomes)
+    plan.settings["endpoints"] = [endpoint]
+    if extra:
+        plan.settings["extra_columns"] = dict.fromkeys(extra, "category")
+        plan.settings["analysis"] = {"group_by": list(extra)[:3]}
+    used = {
+        time,
+        event,
+        *extra.values(),
+        *(placed[t].name for t in (*PATIENT_COLUMNS, "patient_id") if t in placed),
+    }
+    left = [column for column in layout.columns.values() if column.name not in used]
+    plan.unplaced = [Unplaced(layout.grid.name, column.name, column.describe()) for column in left]
+    if left:
+        patients.settings["ignore"] = [column.name for column in left]
+    return plan
+
+
+def _start(layout: Layout) -> SourcePlan:
+    source = SourcePlan(layout.grid.file, dict(layout.settings))
+    if layout.has_decimal_comma:
+        source.settings["decimal"] = ","
+    return source
+
+
+def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:
+    names = list(layout.columns)
+    problems = [
+        Problem(
+            layout.grid.name,
+            None,
+            name,
+            "",
+            "the file has no such column",
+            suggest(name, names, ", ".join(names)),
+        )
+        for name in (time, event)
+        if name not in layout.columns
+    ]
+    if event in layout.columns:
+        texts = sorted({clean(cell) for cell in layout.columns[event].filled})
+        if dead not in texts:
+            expected = f"one of {', '.join(texts[:MOST_LEVELS])}"
+            problems.append(Problem(layout.grid.name, None, event, dead, "no row has this value", expected))
+    if problems:
+        raise InputError(problems)
+
+
+def _find_levels(layout: Layout, used: set[str]) -> dict[str, str]:
+    """Columns with 2 to 12 levels that are texts, as extra columns: our name to theirs."""
+    found = {}
+    for column in layout.columns.values():
+        levels = {clean(cell) for cell in column.filled}
+        ours = fold(column.name).replace(" ", "_")
+        is_name = ours[:1].isalpha() and ours.isascii() and ours.replace("_", "").isalnum()
+        if (
+            column.name not in used
+            and is_name
+            and 2 <= len(levels) <= MOST_LEVELS
+            and column.share_of_numbers < 0.5
+        ):
+            found[ours] = column.name
+    return found

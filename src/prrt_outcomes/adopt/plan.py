@@ -1,0 +1,80 @@
+"""What `adopt` found out about the files it was given, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class SourcePlan:
+    """One mapping of a table, as it will stand in `study.yaml`.
+
+    file : the file as it was given
+    settings : keys of `TableSource` but `file`, in the order in which they are written
+    evidence : dotted key of the settings to a comment behind its line, such as ``columns.cycle_date``
+    """
+
+    file: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+
+    def add_column(self, ours: str, theirs: str | tuple[str, ...] | None, evidence: str) -> None:
+        """Read one of our columns from a column of the file."""
+        self.settings.setdefault("columns", {})[ours] = list(theirs) if isinstance(theirs, tuple) else theirs
+        self.evidence[f"columns.{ours}"] = evidence
+
+    def add_values(self, ours: str, values: Mapping[str, Any]) -> None:
+        """Translate values of a column; those that are the same already need no line."""
+        known = self.settings.setdefault("values", {}).setdefault(ours, {})
+        known.update({theirs: code for theirs, code in values.items() if theirs != code})
+        if not known:
+            del self.settings["values"][ours]
+
+    def add_constant(self, ours: str, value: Any, evidence: str = "") -> None:
+        """Give all rows one value."""
+        self.settings.setdefault("constants", {})[ours] = value
+        if evidence:
+            self.evidence[f"constants.{ours}"] = evidence
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A column that no table of ours has room for, and what it looks like; no value of it is shown."""
+
+    file: str
+    column: str
+    looks_like: str
+
+
+@dataclass
+class StudyPlan:
+    """A study as it will be written.
+
+    tables : mappings of each input table
+    settings : other sections of `study.yaml`
+    doubts : what changes a number and was guessed; each must be confirmed before a run
+    unplaced : columns that were left out
+    """
+
+    title: str = ""
+    tables: dict[str, list[SourcePlan]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    unplaced: list[Unplaced] = field(default_factory=list)
+
+    def add(self, table: str, source: SourcePlan) -> None:
+        """Add a mapping to a table."""
+        self.tables.setdefault(table, []).append(source)
+
+    def files(self) -> list[Path]:
+        """All files that the mappings read, each once, in order; those of joins among them."""
+        found: dict[Path, None] = {}
+        for sources in self.tables.values():
+            for source in sources:
+                found[source.file] = None
+                for joined in source.settings.get("join", ()):
+                    found[joined["file"]] = None
+        return list(found)

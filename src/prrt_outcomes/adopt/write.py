@@ -1,0 +1,110 @@
+"""A plan as a study folder: `study.yaml` with the evidence as comments, and the files as they were given."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.errors import STUDY_FILE, UsageError
+from prrt_outcomes.whole_file import replace_when_whole
+
+COMMENT_COLUMN = 56
+WIDEST = 110
+IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
+HEADER = """\
+# Written by `prrt-outcomes adopt`. The files in data/ are copies as they were given. Behind each line stands what it
+# was guessed from; correct a line where it is wrong, then
+#   prrt-outcomes check {folder}
+#   prrt-outcomes run {folder}
+"""
+CONFIRM = """\
+# These were guessed and change numbers. Look at each, correct the mapping where it is wrong, then set confirmed: true.
+"""
+
+
+def write_study(plan: StudyPlan, folder: Path, confirm: bool) -> Path:
+    """Write the study and return the path of its `study.yaml`.
+
+    confirm : whether the doubts are written as confirmed
+    Raises UsageError when the folder holds a study already; nothing is overwritten.
+    """
+    study_file = folder / STUDY_FILE
+    if study_file.exists():
+        raise UsageError(f"{study_file} is already there; nothing is overwritten, name another folder")
+    places = _name_copies(plan.files())
+    for given, copy in places.items():
+        target = folder / copy
+        if target.exists() and not target.samefile(given):
+            raise UsageError(f"{target} is already there; nothing is overwritten, name another folder")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given, target)
+    with replace_when_whole(study_file) as unfinished:
+        unfinished.write_text(format_study(plan, folder, places, confirm), encoding="utf-8")
+    return study_file
+
+
+def _name_copies(files: list[Path]) -> dict[Path, str]:
+    """Path of each file inside the study; a second file of the same name has a number."""
+    taken: dict[str, int] = {}
+    places = {}
+    for file in files:
+        number = taken[file.name] = taken.get(file.name, 0) + 1
+        name = file.name if number == 1 else f"{file.name.split('.')[0]}_{number}{''.join(file.suffixes)}"
+        places[file] = f"data/{name}"
+    return places
+
+
+def format_study(plan: StudyPlan, folder: Path, places: Mapping[Path, str], confirm: bool) -> str:
+    """Text of the study file."""
+    name = re.sub(r"[^a-z0-9]+", "_", folder.absolute().name.lower()).strip("_")
+    lines = [HEADER.format(folder=folder)]
+    lines += [f"study: {name if re.match('[a-z]', name) else f'study_{name}'}", f"title: {_flow(plan.title)}"]
+    if plan.doubts:
+        lines += ["", CONFIRM.rstrip(), f"confirmed: {'true' if confirm else 'false'}", "doubts:"]
+        lines += [f"  - {_flow(doubt)}" for doubt in plan.doubts]
+    lines += ["", "tables:"]
+    for table, sources in plan.tables.items():
+        lines.append(f"  {table}:")
+        for source in sources:
+            lines += _format_source(source, places)
+    for key, value in plan.settings.items():
+        lines += ["", f"{key}: {_flow(value)}"]
+    if plan.unplaced:
+        lines += ["", "# Left out, since no column of ours was recognised in them:"]
+        lines += [f"#   {u.column!r} of {u.file}: {u.looks_like}" for u in plan.unplaced]
+    return "\n".join(lines) + "\n"
+
+
+def _format_source(source: SourcePlan, places: Mapping[Path, str]) -> list[str]:
+    lines = [f"    - file: {_flow(places[source.file])}"]
+    for key, value in source.settings.items():
+        if key == "join":
+            value = [{**joined, "file": places[joined["file"]]} for joined in value]
+        if key in IN_LINES and isinstance(value, dict):
+            lines.append(f"      {key}:")
+            lines += [
+                _with_comment(f"        {_flow(name)}: {_flow(inner)}", source.evidence.get(f"{key}.{name}"))
+                for name, inner in value.items()
+            ]
+        else:
+            lines.append(_with_comment(f"      {key}: {_flow(value)}", source.evidence.get(key)))
+    return lines
+
+
+def _with_comment(line: str, comment: str | None) -> str:
+    return f"{line.ljust(COMMENT_COLUMN)}  # {' '.join(comment.split())}" if comment else line
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("\n...").strip()

@@ -1,0 +1,71 @@
+"""Command `adopt`: from the files that people have to a study that runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.write import write_study
+from prrt_outcomes.cli.check import list_study_problems
+from prrt_outcomes.cli.problems import format_problems
+from prrt_outcomes.errors import UsageError, has_errors
+
+MOST_SHOWN = 20
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Write a study from other files, and report what was placed, doubted and left out.
+
+    Returns 1 where the study that was written has problems, else 0.
+    Raises UsageError when a source is not there or the folder holds a study; InputError when a source cannot be read.
+    """
+    sources = arguments.source
+    absent = [str(path) for path in sources if "://" not in str(path) and not path.exists()]
+    if absent:
+        raise UsageError(f"not found: {', '.join(absent)}")
+    plan = _choose(arguments)(arguments)
+    study_file = write_study(plan, arguments.folder, arguments.confirm)
+    _report(plan, study_file)
+    problems, sizes = list_study_problems(study_file)
+    waiting = {p for p in problems if p.column == "doubts"}
+    others = [p for p in problems if p not in waiting]
+    if others:
+        print(format_problems(others, f"all with prrt-outcomes check {study_file.parent}"))
+    print("rows read: " + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+    if has_errors(others):
+        return 1
+    if plan.doubts and not arguments.confirm:
+        print(f"look at the doubts in {study_file}, set confirmed: true, then")
+    print(f"prrt-outcomes run {study_file.parent}")
+    return 0
+
+
+def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], StudyPlan]:
+    """The reader of the kind of source that was named; of files made by hand where none was."""
+    if arguments.cbioportal:
+        from prrt_outcomes.adopt.cbioportal import plan_cbioportal
+
+        return lambda given: plan_cbioportal(given.source)
+    if arguments.outcomes:
+        from prrt_outcomes.adopt.outcomes import plan_outcomes
+
+        return lambda given: plan_outcomes(given.source, given.time, given.event, given.unit, given.dead)
+    from prrt_outcomes.adopt.sheets import plan_sheets
+
+    return lambda given: plan_sheets(given.source)
+
+
+def _report(plan: StudyPlan, study_file: Path) -> None:
+    """Print what was placed, what is doubtful and what was left out."""
+    print(f"{study_file}: {', '.join(plan.tables) or 'no table was recognised'}")
+    if plan.doubts:
+        print(f"{len(plan.doubts)} to confirm, since they change numbers:")
+        print("\n".join(f"  - {doubt}" for doubt in plan.doubts))
+    if plan.unplaced:
+        print(f"{len(plan.unplaced)} columns left out:")
+        shown = plan.unplaced[:MOST_SHOWN]
+        print("\n".join(f"  - {u.column!r} of {u.file}: {u.looks_like}" for u in shown))
+        if len(plan.unplaced) > MOST_SHOWN:
+            print(f"  and {len(plan.unplaced) - MOST_SHOWN} more, all in {study_file}")

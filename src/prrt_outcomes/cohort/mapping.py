@@ -89,7 +89,7 @@ def _read_column(
     None where nothing gives the column.
     """
     name = field.name
-    text_format = choose_format(source, name)
+    text_format = choose_format(source, name, raw.day_zero)
     if name in source.constants:
         return _repeat(format_scalar(source.constants[name]), raw.n_rows), (), None
     if name in source.columns and source.columns[name] is None:

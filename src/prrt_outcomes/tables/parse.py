@@ -220,16 +220,14 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
             written = column.written.take(positions).to_pylist()
             is_code = bool(field.codes or field.words) or field.type == "boolean"
             rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
-            wanted = [
-                f"{rule}{_hint(field.name, column.format.date_formats, problem, text)}" for text in written
-            ]
+            wanted = [f"{rule}{_hint(field.name, column.format, problem, text)}" for text in written]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 
 
-def _hint(name: str, date_formats: Sequence[str], problem: str, text: str) -> str:
+def _hint(name: str, text_format: TextFormat, problem: str, text: str) -> str:
     """What to write where a text seems to mean missing, or to be a day of Excel."""
     if problem == SERIAL_NUMBER:
-        return advise_serial(name, date_formats, text)
+        return advise_serial(name, text_format, text)
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
 SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
 SERIAL_NUMBER = "probably a serial number of Excel"
 EXCEL = "excel"
-EXCEL_DAY_ZERO = "1899-12-30"
+DAY_ZERO = "1899-12-30"
 ISO_FORMAT = "%Y-%m-%d"
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
@@ -31,11 +30,13 @@ class TextFormat:
 
     date_formats : strptime formats or ``excel``, of which one reads each date; none is ISO 8601
     pivot_year : two-digit years up to this one are 20xx, those above it 19xx
+    day_zero : day of serial number 0, that of Excel's 1900 system where the file says nothing else
     """
 
     decimal: str = "."
     date_formats: tuple[str, ...] = ()
     pivot_year: int | None = None
+    day_zero: str = DAY_ZERO
 
 
 def match_pattern(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -57,7 +58,7 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     strings = as_strings(texts)
     part = match_pattern(texts, ISO_PART)
     whole = strings.mask(pd.Series(part))
-    moments = [_read_days(whole, form, text_format.pivot_year) for form in formats]
+    moments = [_read_days(whole, form, text_format) for form in formats]
     earliest, latest = np.fmin.reduce(moments), np.fmax.reduce(moments)
     days = pd.Series(earliest)
     has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
@@ -94,17 +95,17 @@ def has_short_year(form: str) -> bool:
     return "%y" in form.replace("%%", "")
 
 
-def _read_days(texts: pd.Series, form: str, pivot_year: int | None) -> np.ndarray:
+def _read_days(texts: pd.Series, form: str, text_format: TextFormat) -> np.ndarray:
     """Days and moments that one format reads, missing where it does not."""
     if form == EXCEL:
         numbers = pd.to_numeric(texts.where(texts.str.match(SERIAL, na=False)))
-        moments = pd.to_datetime(numbers.astype("float64"), unit="D", origin=EXCEL_DAY_ZERO).dt.round("s")
-        return moments.to_numpy("datetime64[ns]")
+        moments = pd.to_datetime(numbers.astype("float64"), unit="D", origin=text_format.day_zero)
+        return moments.dt.round("s").to_numpy("datetime64[ns]")
     if form == ISO_FORMAT:
         texts = texts.where(texts.str.match(ISO_DAY, na=False))
     days = pd.to_datetime(texts, format=form, errors="coerce", exact=True).astype("datetime64[ns]")
-    if pivot_year is not None and has_short_year(form):
-        days = _choose_century(days, pivot_year)
+    if text_format.pivot_year is not None and has_short_year(form):
+        days = _choose_century(days, text_format.pivot_year)
     return days.to_numpy("datetime64[ns]")
 
 
@@ -116,9 +117,9 @@ def _choose_century(days: pd.Series, pivot_year: int) -> pd.Series:
     return moved.mask(shift == -100, days - pd.DateOffset(years=100))
 
 
-def advise_serial(name: str, date_formats: Sequence[str], text: str) -> str:
+def advise_serial(name: str, text_format: TextFormat, text: str) -> str:
     """What to write where a text seems to be a day of Excel."""
-    day = pd.Timestamp(EXCEL_DAY_ZERO) + pd.Timedelta(days=int(float(text)))
-    others = [f'"{form}"' for form in date_formats if form != ISO_FORMAT]
+    day = pd.Timestamp(text_format.day_zero) + pd.Timedelta(days=int(float(text)))
+    others = [f'"{form}"' for form in text_format.date_formats if form != ISO_FORMAT]
     forms = f"[{EXCEL}, {', '.join(others)}]" if others else EXCEL
     return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: {forms}}}"

@@ -4,6 +4,7 @@ import datetime as dt
 
 import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 PATIENTS = "patient_id,sex\nP1,male\nP2,female\n"
 FOLLOW_UP = "patient_id,last_contact_date,vital_status\nP1,2015-01-01,alive\nP2,2015-01-01,alive\n"
@@ -249,6 +250,26 @@ def test_a_date_format_for_one_column(read_study, write):
     follow_up = result.tables["follow_up"]
     assert follow_up["last_contact_date"].astype("string").tolist() == ["2020-01-01", "2020-01-02"]
     assert follow_up["death_date"].fillna("").tolist() == ["2019-12-31", ""]
+
+
+def test_serial_numbers_by_the_calendar_of_the_workbook(read_study, tmp_path):
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    rows = [
+        ["patient_id", "last_contact_date", "vital_status"],
+        ["P1", dt.datetime(2020, 1, 1), "alive"],
+        ["P2", 42369, "alive"],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "f.xlsx")
+    (told,) = read_study({"patients": PATIENTS}, sources={"follow_up": {"file": "f.xlsx"}}).problems
+    assert (told.row, told.value, told.problem) == (3, "42369", "probably a serial number of Excel")
+    assert "it would be 2020-01-01" in told.expected
+    source = {"file": "f.xlsx", "date_format": "excel"}
+    result = read_study({"patients": PATIENTS}, sources={"follow_up": source})
+    days = result.tables["follow_up"]["last_contact_date"]
+    assert days.astype("string").tolist() == ["2020-01-01"] * 2
 
 
 def test_typed_dates_of_a_workbook_beside_texts_and_serial_numbers(read_study, tmp_path):

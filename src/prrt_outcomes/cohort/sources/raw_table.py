@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import clean_text
+from prrt_outcomes.tables.parse_dates import DAY_ZERO
 
 TWICE = "the column is there twice"
 
@@ -21,10 +22,12 @@ class RawTable:
 
     columns : name as in the header to its cells, each of length n
     lines : line of the file where each row begins, the header being line 1, shape (n,)
+    day_zero : day of serial number 0 among its dates, which a workbook states
     """
 
     columns: Mapping[str, pa.Array]
     lines: np.ndarray
+    day_zero: str = DAY_ZERO
 
     @property
     def n_rows(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
 from prrt_outcomes.cohort.sources.raw_table import (
@@ -63,7 +65,10 @@ def _read_sheet(book: Workbook, table: str, source: FileSource) -> SourceResult:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
         return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
     texts = [(line, [_as_text(cell, source.decimal) for cell in cells]) for line, cells in rows]
-    return _gather(texts, table)
+    result = _gather(texts, table)
+    if result.raw is None or book.epoch != CALENDAR_MAC_1904:
+        return result
+    return replace(result, raw=replace(result.raw, day_zero=book.epoch.date().isoformat()))
 
 
 def _holds_formulas(path: Path) -> bool:

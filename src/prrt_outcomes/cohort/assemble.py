@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.date_formats import check_date_format
 from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, map_table
+from prrt_outcomes.cohort.reshape import reshape_table
 from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.errors import Problem
@@ -24,6 +25,7 @@ from prrt_outcomes.tables.parse import (
     parse_columns,
     parsed_fields,
 )
+from prrt_outcomes.tables.places import CellPlaces, Cells, stack_places
 from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
 
@@ -35,15 +37,35 @@ class CohortTable:
     frame : typed; a value that is an error is missing
     lines : line of the file for each row, shape (n,)
     labels : name of the table to be named for each row, with the file where there are several, shape (n,)
+    cells : columns whose cells stand elsewhere, with label, line and column of the file of each cell
     used : for each file that was read, the columns that went into the table
     """
 
     frame: pd.DataFrame
     lines: np.ndarray
     labels: np.ndarray
+    cells: Cells
     problems: tuple[Problem, ...]
     attrition: tuple[dict, ...]
     used: tuple[tuple[str, frozenset[str]], ...]
+
+    def list_problems(self, faults: Iterable[CellFaults]) -> list[Problem]:
+        """Faults of the frame as problems that name file, line and column."""
+        return list_problems(self.labels, faults, self.lines, self.cells)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one source gives: typed rows with their places, problems, rows before any was left out, and losses."""
+
+    frame: pd.DataFrame
+    labels: np.ndarray
+    lines: np.ndarray
+    places: Mapping[str, CellPlaces]
+    problems: list[Problem]
+    n_rows: int
+    lost: Counter
+    used: frozenset[str]
 
 
 def assemble_table(
@@ -62,37 +84,52 @@ def assemble_table(
     """
     fields = parsed_fields(table, extra_columns)
     n_files = len({source.file for source in sources})
-    frames, problems, used = [], [], []
-    lines, labels = [np.array([], dtype=np.int64)], [np.array([], dtype=object)]
-    n_rows, lost = 0, Counter[str]()
+    parts: list[_Part] = []
+    problems, used = [], []
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
         unfit = check_date_format(table, source, fields)
         result = SourceResult(None) if unfit else read(label, source)
-        if result.raw is None:
-            problems += [*unfit, *result.problems]
+        reshaped = None if result.raw is None else reshape_table(table, result.raw, source)
+        if reshaped is None or reshaped.problems:
+            problems += [*unfit, *result.problems, *(reshaped.problems if reshaped else ())]
             continue
-        mapped = map_table(table, result.raw, source, fields, prefixes[source_key(source)])
+        mapped = map_table(table, reshaped, source, fields, prefixes[source_key(source)])
+        parts.append(_read_part(table, label, source, mapped, extra_columns))
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
+        problems += parts[-1].problems
         used.append((source_key(source), mapped.used))
-        n_rows += result.raw.n_rows
-        lost += mapped.lost
-        lines.append(mapped.lines)
-        labels.append(np.full(len(mapped.lines), label, dtype=object))
-        frame, faults = _parse(table, mapped, source, extra_columns)
-        frames.append(frame)
-        problems += [replace(p, table=label) if p.table == table else p for p in mapped.problems]
-        problems += check_doubtful_codes(label, fields, mapped, frame, source)
-        problems += note_cleaned_texts(label, fields, mapped)
-        problems += list_problems(labels[-1], faults, lines[-1])
+    frames = [part.frame for part in parts]
     stacked = [frame for frame in frames if len(frame)] or frames[:1] or [empty_table(table, extra_columns)]
     frame = pd.concat(stacked, ignore_index=True)
-    places = np.concatenate(lines), np.concatenate(labels)
-    faults = check_keys(table, frame, *places)
-    problems += list_problems(places[1], faults, places[0]) + check_letter_case(table, frame, fields)
+    labels, lines, cells = stack_places([(part.labels, part.lines, part.places) for part in parts])
+    faults = check_keys(table, frame, lines, labels)
+    problems += list_problems(labels, faults, lines, cells) + check_letter_case(table, frame, fields)
     frame = conform_table(table, frame, extra_columns)
-    attrition = count_losses(table, n_rows, lost) if frames else []
-    return CohortTable(frame, *places, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
+    lost: Counter = sum((part.lost for part in parts), Counter())
+    attrition = count_losses(table, sum(part.n_rows for part in parts), lost) if parts else []
+    told = tuple(dict.fromkeys(problems))
+    return CohortTable(frame, lines, labels, cells, told, tuple(attrition), tuple(used))
+
+
+def _read_part(
+    table: str, label: str, source: TableSource, mapped: MappedTable, extra_columns: Mapping[str, str]
+) -> _Part:
+    """Parse and check the mapped rows of one source.
+
+    label : table, and file where there are several, as problems name it
+    """
+    fields = parsed_fields(table, extra_columns)
+    frame, faults = _parse(table, mapped, source, extra_columns)
+    labels = np.full(len(mapped.lines), label, dtype=object)
+    places = {name: column.places for name, column in mapped.columns.items() if column.places}
+    _, _, cells = stack_places([(labels, mapped.lines, places)])
+    problems = [replace(p, table=label) if p.table == table else p for p in mapped.problems]
+    problems += check_doubtful_codes(label, fields, mapped, frame, source)
+    problems += note_cleaned_texts(label, fields, mapped)
+    problems += list_problems(labels, faults, mapped.lines, cells)
+    n_rows = len(mapped.lines) + mapped.lost.total()
+    return _Part(frame, labels, mapped.lines, places, problems, n_rows, mapped.lost, mapped.used)
 
 
 def source_key(source: TableSource) -> str:

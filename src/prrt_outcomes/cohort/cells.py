@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.study.base import TableSource, clean_text
+from prrt_outcomes.tables.places import CellPlaces, repeat_text
 from prrt_outcomes.tables.schema import Field
 
 UNCLEAN = r"^\s|\s$|\s\s|[\t\r\n\f\v]|[^\x00-\x7f]"
@@ -55,6 +58,27 @@ def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple
         ),
         columns[0],
     )
+
+
+def find_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> CellPlaces | None:
+    """Where the cells of a column stand that takes the first of several columns; None where all are in their rows."""
+    if not any(name in raw.places for name in names):
+        return None
+    if len(names) == 1:
+        return raw.places[names[0]]
+    filled = [known_texts(raw.columns[name], missing).is_valid().to_numpy(False) for name in names]
+    first = np.where(np.logical_or.reduce(filled), np.argmax(filled, axis=0), 0)
+    own = [raw.places.get(name, CellPlaces()) for name in names]
+    lines = np.choose(first, [raw.lines if at.lines is None else at.lines for at in own])
+    of_row = repeat_text("", raw.n_rows)
+    columns, labels = (
+        pc.choose(pa.array(first), *(texts.cast(pa.string()) for texts in listed))
+        for listed in (
+            [at.columns or repeat_text(name, raw.n_rows) for name, at in zip(names, own, strict=True)],
+            [at.labels or of_row for at in own],
+        )
+    )
+    return CellPlaces(lines, columns, labels)
 
 
 def translate_texts(

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import (
     coalesce_texts,
     fill_default,
+    find_places,
     format_cell,
     format_scalar,
     pad_digits,
@@ -19,8 +21,8 @@ from prrt_outcomes.cohort.cells import (
 )
 from prrt_outcomes.cohort.date_formats import choose_format
 from prrt_outcomes.cohort.mapping_checks import check_columns, check_mapping, check_values, find_names
+from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
-from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
@@ -46,23 +48,26 @@ class MappedTable:
 
 
 def map_table(
-    table: str, raw: RawTable, source: TableSource, fields: Sequence[Field], prefix: str
+    table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field], prefix: str
 ) -> MappedTable:
     """Read a raw table as one of ours.
 
     A column that the mapping does not name keeps its name, unless the mapping reads another of our columns from it;
-    a constant goes before a column of that name. Rows are numbered (``columns: {patient_id: null}``) before any is
-    left out, as ``<prefix>-000001``, so that one file numbered for two tables gives the same patients.
+    a constant goes before a column of that name.
+    Rows of the file are numbered (``columns: {patient_id: null}``) before any is left out, as ``<prefix>-000001``, so
+    that one file numbered for two tables gives the same patients.
 
     fields : fields that our table may hold, declared extra columns included
     prefix : what the number of a row follows; the same for the same file and sheet, another for another
     """
-    problems = check_mapping(table, source, fields) + check_columns(table, raw, source, fields)
+    raw = reshaped.raw
+    problems = check_mapping(table, source, fields) + check_columns(table, reshaped, source, fields)
     kept, lost, row_problems = choose_rows(table, raw, source)
+    lost["unpivot"] = reshaped.n_lost
     columns: dict[str, TextColumn] = {}
     used: set[str] = {*source.filter, *source.exclude, *source.not_empty, *source.ignore}
     for field in fields:
-        read = _read_column(raw, source, field, prefix)
+        read = _read_column(reshaped, source, field, prefix)
         if read is not None:
             column, names, found = read
             used |= set(names)
@@ -77,31 +82,32 @@ def map_table(
         columns = {name: column.take(filled) for name, column in columns.items()}
         lines = lines[filled]
     columns = {f.name: _complete(columns[f.name], source, f) for f in fields if f.name in columns}
-    is_used = frozenset(used & set(raw.columns))
+    is_used = reshaped.used | (used & set(raw.columns))
     return MappedTable(columns, lines, is_used, lost, tuple(problems + row_problems))
 
 
 def _read_column(
-    raw: RawTable, source: TableSource, field: Field, prefix: str
+    reshaped: Reshaped, source: TableSource, field: Field, prefix: str
 ) -> tuple[TextColumn, tuple[str, ...], pa.Array | None] | None:
     """Text of one of our columns, the names it was read from, and the distinct texts that ``values`` met.
 
     None where nothing gives the column.
     """
-    name = field.name
+    raw, name = reshaped.raw, field.name
     text_format = choose_format(source, name, raw.day_zero)
     if name in source.constants:
         return _repeat(format_scalar(source.constants[name]), raw.n_rows), (), None
     if name in source.columns and source.columns[name] is None:
-        return _number_rows(raw.n_rows, field, prefix), (), None
+        return _number_rows(reshaped, field, prefix), (), None
     names = find_names(raw, source, name)
     if not names:
         return None
     texts, written = coalesce_texts([raw.columns[n] for n in names], source.missing)
+    places = find_places(raw, names, source.missing)
     found = None
     if name in source.values:
         texts, found = translate_texts(texts, written, source, field)
-    return TextColumn(texts, written, text_format), names, found
+    return TextColumn(texts, written, text_format, places), names, found
 
 
 def _complete(column: TextColumn, source: TableSource, field: Field) -> TextColumn:
@@ -121,8 +127,13 @@ def _repeat(text: str, n_rows: int) -> TextColumn:
     return TextColumn(texts, values, TextFormat())
 
 
-def _number_rows(n_rows: int, field: Field, prefix: str) -> TextColumn:
-    is_text = field.type in ("string", "code")
-    numbers = [f"{prefix}-{i:06d}" if is_text else str(i) for i in range(1, n_rows + 1)]
-    values = pa.array(numbers, pa.string())
+def _number_rows(reshaped: Reshaped, field: Field, prefix: str) -> TextColumn:
+    """The name of the row of the file where our column is a text, else the number of the row."""
+    numbers = np.arange(1, reshaped.raw.n_rows + 1)
+    if field.type in ("string", "code"):
+        own = numbers if reshaped.numbers is None else reshaped.numbers
+        digits = pc.utf8_lpad(pa.array(own).cast(pa.string()), 6, padding="0")
+        values = pc.binary_join_element_wise(prefix, digits, "-")
+    else:
+        values = pa.array(numbers).cast(pa.string())
     return TextColumn(values, values, TextFormat())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import check_twice, describe_nearest, tell_unmatched
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, study_problem, suggest
@@ -42,11 +43,14 @@ def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> l
     return problems
 
 
-def check_columns(table: str, raw: RawTable, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+def check_columns(
+    table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field]
+) -> list[Problem]:
     """List columns that the mapping names and the file lacks, and columns of ours that nobody gives."""
+    raw = reshaped.raw
     found = list(raw.columns)
     asked = [(name, ours) for ours in source.columns for name in source.names_of_column(ours)]
-    asked += [(name, "ignore") for name in source.ignore]
+    asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used]
     problems = [
         Problem(
             table, 1, name, "", f"the file has no such column (for {ours})", describe_nearest(name, found)

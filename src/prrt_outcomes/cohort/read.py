@@ -35,7 +35,6 @@ from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_proble
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.tables.frames import empty_table
-from prrt_outcomes.tables.parse import list_problems
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
 PATIENT_TABLES = ("patients", "control_patients")
@@ -227,5 +226,5 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
     problems = []
     for name in frames:
         faults = [fault for faults in found for fault in faults.get(name, [])]
-        problems += list_problems(read[name].labels, faults, read[name].lines)
+        problems += read[name].list_problems(faults)
     return problems

@@ -18,6 +18,7 @@ from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.schema import load_schema
 
 REASONS = {
+    "unpivot": "empty in all columns that became rows",
     "filter": "not chosen by the filter",
     "exclude": "excluded by a value",
     "not_empty": "empty in a column that tells the rows to be read",
@@ -114,7 +115,10 @@ def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: Table
 
 
 def count_losses(table: str, n_rows: int, lost: Mapping[str, int]) -> list[dict]:
-    """Rows of `attrition`: what came in, and what each setting and the lack of any content left out."""
+    """Rows of `attrition`: what came in, and what each setting and the lack of any content left out.
+
+    n_rows : rows of the file, or those that were made of them
+    """
     rows = []
     for setting, reason in REASONS.items():
         n_lost = lost.get(setting, 0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -62,9 +63,60 @@ class FileSource(Section):
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
 
 
+PLACEHOLDER = re.compile(r"\{([A-Za-z]\w*)\}")
+
+
+class Unpivot(Section):
+    """Columns to rows: a file with a column for each cycle, scan or analyte is read with a row for each."""
+
+    columns: dict[ColumnOfFile, ColumnOfFile | tuple[ColumnOfFile, ...]] = Field(min_length=1)
+    """New column: pattern of the file's columns, such as "{n}. PRRT", or their names. A placeholder is a column too;
+    one of a single letter stands for a number, a longer one for any text."""
+    names_to: ColumnOfFile | None = None
+    """Column that gets the names, where columns are named and not given by a pattern."""
+
+    @model_validator(mode="after")
+    def check_columns(self) -> Unpivot:
+        """Patterns share their placeholders, lists are of one length, no column is made twice."""
+        lists = [names for names in self.columns.values() if isinstance(names, tuple)]
+        if lists and len(lists) < len(self.columns):
+            raise ValueError("columns: patterns and lists of names; one or the other")
+        if lists and len(set(map(len, lists))) > 1:
+            raise ValueError("columns: lists of different length; one name for each row that is made")
+        if self.names_to and not lists:
+            raise ValueError("names_to: a placeholder is a column by itself; names_to with lists of names")
+        bare = [name for name in self.patterns if not self.placeholders(name)]
+        if bare:
+            raise ValueError(f"columns: no placeholder for {', '.join(bare)}; such as {{n}}")
+        odd = {part for name in self.patterns for part in self.placeholders(name)} - set(self.made_names)
+        if odd:
+            held = ", ".join(self.made_names)
+            raise ValueError(f"columns: {', '.join(sorted(odd))} is not in the longest pattern; {held}")
+        check_distinct((*self.columns, *self.made_names), "columns: a column is made twice")
+        return self
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """New column: pattern; empty where columns are named."""
+        return {name: text for name, text in self.columns.items() if isinstance(text, str)}
+
+    def placeholders(self, name: str) -> tuple[str, ...]:
+        """Placeholders of the pattern of a new column, each once."""
+        return tuple(dict.fromkeys(PLACEHOLDER.findall(self.patterns[name])))
+
+    @property
+    def made_names(self) -> tuple[str, ...]:
+        """Columns that say which row of the repetition it is: placeholders of the longest pattern, or ``names_to``."""
+        if not self.patterns:
+            return (self.names_to,) if self.names_to else ()
+        return max(map(self.placeholders, self.patterns), key=len)
+
+
 class TableSource(FileSource):
     """One file that is read as (a part of) one of our tables."""
 
+    unpivot: Unpivot | None = None
+    """Columns of the file that become rows, before anything else is read from it."""
     date_format: DateFormats | dict[str, DateFormats] | None = None
     """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel, or a list of formats of
     which one reads each date; ISO 8601 where it is not named. One for all columns, or our column: its formats. Typed

@@ -26,6 +26,7 @@ from prrt_outcomes.tables.parse_dates import (
     match_pattern,
     parse_dates,
 )
+from prrt_outcomes.tables.places import CellPlaces, Cells
 from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
 
 LONGEST_VALUE = 60
@@ -65,19 +66,24 @@ def list_cells(values: pd.Series, positions: np.ndarray) -> list[str]:
     return (chosen.dt.strftime("%Y-%m-%d") if is_date else chosen.astype("string")).fillna("").tolist()
 
 
-def list_problems(tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray) -> list[Problem]:
+def list_problems(
+    tables: np.ndarray, faults: Iterable[CellFaults], lines: np.ndarray, cells: Cells | None = None
+) -> list[Problem]:
     """Tell faults as problems, in the order of the lines of the file.
 
     tables : name of the table to be told for every row of the frame, shape (rows,)
     lines : line of the file for every row of the frame, shape (rows,)
+    cells : columns whose cells stand elsewhere (`prrt_outcomes.tables.places`), with label, line and column of each
     """
     problems = []
     for fault in faults:
-        places = tables[fault.positions].tolist(), lines[fault.positions].tolist()
         n, expected = len(fault.positions), fault.expected
+        own = (cells or {}).get(fault.column)
+        found = [place[fault.positions].tolist() for place in own or (tables, lines)]
+        found = found if own else [*found, [fault.column] * n]
         wanted = [expected] * n if isinstance(expected, str) else expected
-        for table, line, value, rule in zip(*places, fault.values, wanted, strict=True):
-            cell = (table, line, fault.column, shorten(value, LONGEST_VALUE))
+        for table, line, column, value, rule in zip(*found, fault.values, wanted, strict=True):
+            cell = (table, line, column, shorten(value, LONGEST_VALUE))
             problems.append(Problem(*cell, fault.problem, rule, fault.severity))
     return sorted(problems, key=lambda problem: (problem.table, problem.row))
 
@@ -137,15 +143,20 @@ def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """One column as text: ``texts`` as the parser shall read them, ``written`` as they stand in the file."""
+    """One column as text: ``texts`` as the parser shall read them, ``written`` as they stand in the file.
+
+    places : where the cells stand, if not in their row; None else
+    """
 
     texts: pa.Array
     written: pa.Array
     format: TextFormat
+    places: CellPlaces | None = None
 
     def take(self, positions: np.ndarray) -> TextColumn:
         """The same column with some of its rows."""
-        return TextColumn(self.texts.take(positions), self.written.take(positions), self.format)
+        places = self.places and self.places.take(positions)
+        return TextColumn(self.texts.take(positions), self.written.take(positions), self.format, places)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import clean_text
 from prrt_outcomes.tables.parse_dates import DAY_ZERO
+from prrt_outcomes.tables.places import CellPlaces
 
 TWICE = "the column is there twice"
 
@@ -23,11 +24,13 @@ class RawTable:
     columns : name as in the header to its cells, each of length n
     lines : line of the file where each row begins, the header being line 1, shape (n,)
     day_zero : day of serial number 0 among its dates, which a workbook states
+    places : for columns that were brought into the rows from elsewhere, where their cells stand
     """
 
     columns: Mapping[str, pa.Array]
     lines: np.ndarray
     day_zero: str = DAY_ZERO
+    places: Mapping[str, CellPlaces] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:

@@ -18,6 +18,8 @@ from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.schema import load_schema
 
 REASONS = {
+    "last_row": "below the last row that is read",
+    "skip_rows": "lines that the study says are no rows",
     "unpivot": "empty in all columns that became rows",
     "filter": "not chosen by the filter",
     "exclude": "excluded by a value",

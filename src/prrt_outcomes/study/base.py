@@ -49,6 +49,7 @@ def clean_text(text: str) -> str:
 
 ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
 Scalar = str | bool | int | float
+LineNumber = Annotated[int, Field(ge=1)]
 DateFormats = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -61,6 +62,22 @@ class FileSource(Section):
     """Delimiter of a text file; found from the header where it is not named."""
     encoding: str = Field("utf-8", description="Encoding of a text file.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers in the file.")
+    header_row: LineNumber | Annotated[tuple[LineNumber, ...], Field(min_length=1)] | None = None
+    """Line of the file that holds the names of the columns; the first that is not blank where it is not named. Names
+    in several lines are joined by a blank. What stands above is not read."""
+    skip_rows: tuple[LineNumber, ...] = ()
+    """Lines of the file below the names that are no rows, such as units or a sum; they are counted as left out."""
+    last_row: LineNumber | None = None
+    """Last line of the file that is read; the rows below are counted as left out."""
+    comment: str | None = Field(
+        None, min_length=1, description="Lines that begin with this text are no rows."
+    )
+
+    @property
+    def header_lines(self) -> tuple[int, ...]:
+        """Lines that the study names as those of the names of the columns; empty where it names none."""
+        lines = self.header_row
+        return () if lines is None else (lines,) if isinstance(lines, int) else lines
 
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z]\w*)\}")

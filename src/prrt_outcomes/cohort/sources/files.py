@@ -32,9 +32,9 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     path = folder / source.file
     name = path.name.lower()
     if name.endswith(EXCEL_SUFFIXES):
-        from prrt_outcomes.cohort.sources.typed import read_excel_table as read
+        from prrt_outcomes.cohort.sources.workbook import read_excel_table as read
     elif name.endswith(PARQUET_SUFFIXES):
-        from prrt_outcomes.cohort.sources.typed import read_parquet_table as read
+        from prrt_outcomes.cohort.sources.typed_columns import read_parquet_table as read
     else:
         from prrt_outcomes.cohort.sources.text import read_text_table as read
     try:

@@ -22,15 +22,17 @@ class RawTable:
     """All cells of a file as text; an empty cell is the empty text.
 
     columns : name as in the header to its cells, each of length n
-    lines : line of the file where each row begins, the header being line 1, shape (n,)
+    lines : line of the file where each row begins, counted from 1, shape (n,)
     day_zero : day of serial number 0 among its dates, which a workbook states
     places : for columns that were brought into the rows from elsewhere, where their cells stand
+    lost : for each of ``skip_rows`` and ``last_row`` the rows that it left out
     """
 
     columns: Mapping[str, pa.Array]
     lines: np.ndarray
     day_zero: str = DAY_ZERO
     places: Mapping[str, CellPlaces] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -66,7 +68,9 @@ def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
     return problems
 
 
-def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray) -> RawTable:
+def gather_raw_table(
+    header: list[str], cells: list[pa.Array], lines: np.ndarray, lost: Mapping[str, int] | None = None
+) -> RawTable:
     """Raw table of the named columns; a column without a name is kept only where it holds something."""
     columns: dict[str, pa.Array] = {}
     for name, values in zip(map(clean_text, header), cells, strict=True):
@@ -74,4 +78,4 @@ def gather_raw_table(header: list[str], cells: list[pa.Array], lines: np.ndarray
         is_used = bool(name) or pc.any(pc.not_equal(whole, "")).as_py()
         if is_used:
             columns.setdefault(name, whole)
-    return RawTable(columns, lines)
+    return RawTable(columns, lines, lost=lost or {})

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from prrt_outcomes.cohort.sources.layout import join_names, refuse_title
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -21,6 +23,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     gather_raw_table,
     refuse,
 )
+from prrt_outcomes.cohort.sources.text_layout import TextLayout, lay_out_text
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import FileSource
 
@@ -84,6 +87,8 @@ def walk_records(text: bytes, delimiter: str) -> RecordScan:
 DELIMITERS = (",", ";", "\t", "|")
 FORBIDDEN = '"\r\n\0'
 BLOCK_BYTES = 1 << 24
+HEAD_BYTES, HEAD_LINES = 1 << 16, 20
+MOST_RAGGED = 3
 SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (xls)",
@@ -106,8 +111,12 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
         expected = f"one ASCII character that is no quotation mark, such as {' '.join(map(repr, DELIMITERS))}"
         place = f"tables.{table}.delimiter"
         raise RefusedError(study_problem(place, source.delimiter, "cannot be a delimiter", expected))
+    layout = lay_out_text(text, table, source)
+    delimiter = source.delimiter or _find_delimiter(layout.text, path)
+    if not source.header_lines:
+        _check_title(layout, table, source.delimiter or DELIMITERS)
     try:
-        return _parse(text, table, source.delimiter or _find_delimiter(text, path))
+        return _parse(layout, table, delimiter)
     except (csv.Error, pa.ArrowInvalid):
         problem = "a quotation mark that is not closed or stands inside a field"
         expected = "quotation marks in pairs around a whole field, those inside it doubled"
@@ -165,11 +174,29 @@ def _find_delimiter(text: bytes, path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def _parse(whole: bytes, table: str, delimiter: str) -> SourceResult:
-    text = whole.lstrip(b"\r\n")
-    n_blank = whole[: len(whole) - len(text)].count(b"\n")
-    first = text.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
-    header = next(csv.reader([first], delimiter=delimiter))
+def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
+    """Refuse a first line without a delimiter above lines that most have one."""
+    first, *below = [line for line in layout.text[:HEAD_BYTES].split(b"\n") if line.strip()][:HEAD_LINES]
+    if any(_count_outside_quotes(first, mark) for mark in marks):
+        return
+    counts = {mark: [_count_outside_quotes(line, mark) for line in below] for mark in marks}
+    found = max(counts.values(), key=lambda each: sum(map(bool, each)))
+    if sum(map(bool, found)) > len(below) / 2:
+        names = next(line for line, count in zip(below, found, strict=True) if count >= max(found) / 2)
+        names_at = layout.n_before + 1 + layout.text[: layout.text.index(names)].count(b"\n")
+        raise refuse_title(
+            table, layout.n_before + 1, first.decode("utf-8", "replace").strip(), max(found) + 1, names_at
+        )
+
+
+def _count_outside_quotes(line: bytes, mark: str) -> int:
+    return b"".join(line.split(b'"')[::2]).count(mark.encode())
+
+
+def _parse(layout: TextLayout, table: str, delimiter: str) -> SourceResult:
+    text = layout.text
+    first = text.split(b"\n", 1)[0]
+    upper, header = _read_names(layout.upper, delimiter), _read_names([first], delimiter)[0]
     n_skipped = 0
 
     def skip(row: object) -> str:
@@ -188,10 +215,17 @@ def _parse(whole: bytes, table: str, delimiter: str) -> SourceResult:
     )
     scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
-    lines = scan.lines + n_blank
-    problems = check_header(table, header, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
-    raw = gather_raw_table(header, cells.columns, lines[1:][is_whole])
-    return SourceResult(raw, tuple(problems))
+    lines = scan.lines + layout.n_before
+    names = join_names(upper, header, lambda line, column: True)
+    problems = check_header(table, names, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
+    raw = gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
+    return SourceResult(raw, (*layout.problems, *problems))
+
+
+def _read_names(lines: Sequence[bytes], delimiter: str) -> list[list[str]]:
+    """Fields of lines that hold names."""
+    texts = [line.decode("utf-8").rstrip("\r") for line in lines]
+    return [next(csv.reader([text], delimiter=delimiter), []) for text in texts]
 
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:
@@ -212,6 +246,12 @@ def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordSc
 def _tell_ragged(table: str, scan: RecordScan, lines: np.ndarray, is_whole: np.ndarray) -> list[Problem]:
     n_expected = int(scan.n_fields[0])
     counts = scan.n_fields[1:][~is_whole].tolist()
+    if len(counts) > MOST_RAGGED and not is_whole.any():
+        problem = f"none of the {len(counts)} rows below has as many fields as this line"
+        expected = (
+            "the names of the columns: where another line holds them, header_row for this table in study.yaml"
+        )
+        return [Problem(table, int(lines[0]), "", f"{n_expected} fields", problem, expected)]
     expected = f"{n_expected} fields, as the header"
     return [
         Problem(table, line, "", f"{count} fields", "the row has too many or too few fields", expected)

@@ -1,23 +1,31 @@
-"""Workbooks and parquet files: typed cells to the text that a csv of the same table would hold."""
+"""Workbooks: cells of one sheet to the text that a csv of the same table would hold."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
+from prrt_outcomes.cohort.sources.layout import (
+    check_header_lines,
+    check_lines_below,
+    join_names,
+    refuse_title,
+    tell_no_rows,
+)
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -27,6 +35,10 @@ from prrt_outcomes.cohort.sources.raw_table import (
 )
 from prrt_outcomes.errors import Problem, suggest
 from prrt_outcomes.study.base import FileSource
+
+MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
+
+MOST_LINES = 1 << 20
 
 
 def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
@@ -57,18 +69,41 @@ def _read_sheet(book: Workbook, table: str, source: FileSource) -> SourceResult:
     sheet = book[name]
     sheet.reset_dimensions()
     rows = [
-        (line, cells)
+        (line, [_as_text(cell, source.decimal) for cell in cells])
         for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1)
         if any(cell is not None and cell != "" for cell in cells)
     ]
+    if source.comment is not None:
+        rows = [row for row in rows if not row[1][0].startswith(source.comment)]
     if not rows:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
         return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
-    texts = [(line, [_as_text(cell, source.decimal) for cell in cells]) for line, cells in rows]
-    result = _gather(texts, table)
+    by_line = dict(rows)
+    check_header_lines(table, source, by_line.__contains__)
+    if source.header_lines:
+        spans = _find_merged(sheet) if len(source.header_lines) > 1 else set()
+        header_line, header = source.header_lines[-1], _join_lines(by_line, source.header_lines, spans)
+    else:
+        header_line, header = rows[0]
+    check_lines_below(table, source, header_line)
+    result = _gather(rows, table, source, header_line, header)
     if result.raw is None or book.epoch != CALENDAR_MAC_1904:
         return result
     return replace(result, raw=replace(result.raw, day_zero=book.epoch.date().isoformat()))
+
+
+def _find_merged(sheet: Any) -> set[tuple[int, int]]:
+    """Line and column, counted from 1, of the cells that go on from the cell to their left."""
+    with sheet._get_source() as xml:  # a read-only sheet lists no merged cells
+        ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(xml.read())]
+    return {(top, column) for left, top, right, _ in ranges for column in range(left + 1, right + 1)}
+
+
+def _join_lines(rows: dict[int, list[str]], lines: Sequence[int], merged: set[tuple[int, int]]) -> list[str]:
+    """Names in several lines of a sheet, as wide as the widest."""
+    width = max(len(rows[line]) for line in lines)
+    padded = [rows[line] + [""] * (width - len(rows[line])) for line in lines]
+    return join_names(padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged)
 
 
 def _holds_formulas(path: Path) -> bool:
@@ -83,6 +118,7 @@ def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem
     values, formulas = (
         openpyxl.load_workbook(path, read_only=True, data_only=data_only) for data_only in (True, False)
     )
+    first, last = min(source.header_lines, default=1), source.last_row or MOST_LINES
     try:
         name = source.sheet or values.sheetnames[0]
         rows = (book[name].iter_rows(values_only=True) for book in (formulas, values))
@@ -90,6 +126,7 @@ def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem
         return [
             Problem(table, line, get_column_letter(i), str(formula), "a formula without its value", expected)
             for line, (row, computed) in enumerate(zip(*rows, strict=True), start=1)
+            if first <= line <= last and line not in source.skip_rows
             for i, (formula, value) in enumerate(zip(row, computed, strict=True), start=1)
             if value is None and str(formula).startswith("=")
         ]
@@ -98,30 +135,46 @@ def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem
         formulas.close()
 
 
-def _gather(rows: list[tuple[int, list[str]]], table: str) -> SourceResult:
-    header_line, header = rows[0]
+def _gather(
+    rows: list[tuple[int, list[str]]], table: str, source: FileSource, header_line: int, header: list[str]
+) -> SourceResult:
+    """The rows below the names that the study reads, as columns."""
     while header and not header[-1]:
         header = header[:-1]
     width = len(header)
-    most = max(sum(map(bool, cells)) for _, cells in rows)
-    if width == 1 < most:
-        expected = (
-            f"the names of the {most} columns in the first row that is not blank, and nothing above them"
-        )
-        problem = "one cell alone, where the rows below have more: a title, not the names of columns"
-        return SourceResult(None, (Problem(table, header_line, "", header[0], problem, expected),))
-    problems = check_header(table, header, header_line)
+    last = source.last_row or rows[-1][0]
+    lines = {line for line, _ in rows if line > header_line}
+    below = {line for line in lines if line > last}
+    skipped = (lines - below) & set(source.skip_rows)
+    lines -= below | skipped
+    chosen = [(line, cells) for line, cells in rows if line in lines]
+    if not source.header_lines:
+        _check_title(chosen, table, header_line, header)
+    problems = [
+        *tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below)),
+        *check_header(table, header, header_line),
+    ]
     body = []
-    for line, cells in rows[1:]:
+    for line, cells in chosen:
         if any(cells[width:]):
             expected = f"{width} cells, as the header"
             problem = "the row has cells beyond the header"
             problems.append(Problem(table, line, "", f"{len(cells)} cells", problem, expected))
         else:
             body.append((line, cells[:width] + [""] * (width - len(cells))))
-    cells = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
-    lines = np.array([line for line, _ in body], dtype=np.int64)
-    return SourceResult(gather_raw_table(header, cells, lines), tuple(problems))
+    columns = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
+    places = np.array([line for line, _ in body], dtype=np.int64)
+    lost = {"skip_rows": len(skipped), "last_row": len(below)}
+    return SourceResult(gather_raw_table(header, columns, places, lost), tuple(problems))
+
+
+def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int, header: list[str]) -> None:
+    """Refuse a first row of one cell above rows that have more."""
+    counts = [sum(map(bool, cells)) for _, cells in rows]
+    most = max(counts, default=0)
+    if sum(map(bool, header)) == 1 < most:
+        names_at = next(line for (line, _), count in zip(rows, counts, strict=True) if count >= most / 2)
+        raise refuse_title(table, header_line, next(filter(None, header)), most, names_at)
 
 
 def _as_text(cell: object, decimal: str) -> str:
@@ -137,53 +190,3 @@ def _as_text(cell: object, decimal: str) -> str:
         text = repr(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
         return text.replace(".", decimal)
     return str(cell)
-
-
-FIRST_LINE = 2
-
-
-def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read a parquet file as text cells; rows are numbered as lines of a csv, the first being 2."""
-    try:
-        content = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError):
-        raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
-    problems = check_header(table, content.column_names)
-    names, cells = [], []
-    for name, values in zip(content.column_names, content.columns, strict=True):
-        text = _column_as_text(values, source.decimal)
-        if text is None:
-            problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
-            problems.append(Problem(table, None, name, str(values.type), problem, expected))
-        else:
-            names.append(name)
-            cells.append(text)
-    lines = np.arange(content.num_rows, dtype=np.int64) + FIRST_LINE
-    return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
-
-
-def _column_as_text(values: pa.ChunkedArray, decimal: str) -> pa.Array | None:
-    values = values.combine_chunks()
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        values = values.dictionary_decode()
-        kind = values.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-        return None
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _dates_as_text(values)
-    if pa.types.is_floating(kind):
-        values = pc.if_else(pc.is_nan(values), None, values)
-    text = values.cast(pa.string())
-    if pa.types.is_floating(kind) and decimal != ".":
-        text = pc.replace_substring(text, ".", decimal)
-    return text.fill_null("")
-
-
-def _dates_as_text(values: pa.Array) -> pa.Array:
-    """ISO dates; a time of day is kept, to be refused where a day is expected."""
-    moments = pd.to_datetime(pd.Series(values.to_pandas()))
-    days = moments.dt.strftime("%Y-%m-%d")
-    with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
-    is_day = moments.isna() | (moments == moments.dt.normalize())
-    return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)

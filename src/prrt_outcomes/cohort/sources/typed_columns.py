@@ -1,0 +1,64 @@
+"""Parquet files: typed columns to the text that a csv of the same table would hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table, refuse
+from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.base import FileSource
+
+FIRST_LINE = 2
+
+
+def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
+    """Read a parquet file as text cells; rows are numbered as lines of a csv, the first being 2."""
+    try:
+        content = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError):
+        raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
+    problems = check_header(table, content.column_names)
+    names, cells = [], []
+    for name, values in zip(content.column_names, content.columns, strict=True):
+        text = _column_as_text(values, source.decimal)
+        if text is None:
+            problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
+            problems.append(Problem(table, None, name, str(values.type), problem, expected))
+        else:
+            names.append(name)
+            cells.append(text)
+    lines = np.arange(content.num_rows, dtype=np.int64) + FIRST_LINE
+    return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
+
+
+def _column_as_text(values: pa.ChunkedArray, decimal: str) -> pa.Array | None:
+    values = values.combine_chunks()
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values = values.dictionary_decode()
+        kind = values.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        return None
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return _dates_as_text(values)
+    if pa.types.is_floating(kind):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    text = values.cast(pa.string())
+    if pa.types.is_floating(kind) and decimal != ".":
+        text = pc.replace_substring(text, ".", decimal)
+    return text.fill_null("")
+
+
+def _dates_as_text(values: pa.Array) -> pa.Array:
+    """ISO dates; a time of day is kept, to be refused where a day is expected."""
+    moments = pd.to_datetime(pd.Series(values.to_pandas()))
+    days = moments.dt.strftime("%Y-%m-%d")
+    with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
+    is_day = moments.isna() | (moments == moments.dt.normalize())
+    return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)

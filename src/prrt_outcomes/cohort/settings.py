@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -48,14 +49,33 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
 
 
 def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
-    """Give problems of the study file the lines of their keys, ordered as the file; those of tables follow."""
+    """Give problems of the study file the lines of their keys, ordered as the file; those of tables follow.
+
+    A table that is a path alone, and whose problems recommend a setting, has a note on where that is written.
+    """
+    if not problems:
+        return ()
+    content, lines = read_yaml(study_file)
+    problems = [*problems, *_note_bare_paths(problems, content)]
     ours = [problem for problem in problems if problem.table == STUDY_FILE]
-    if not ours:
-        return tuple(problems)
-    lines = read_yaml(study_file)[1]
     placed = [replace(problem, row=find_line(problem.column, lines)) for problem in ours]
     placed = sorted(placed, key=lambda problem: (problem.row or 0, problem.column))
     return (*placed, *(problem for problem in problems if problem.table != STUDY_FILE))
+
+
+def _note_bare_paths(problems: Sequence[Problem], content: object) -> Iterator[Problem]:
+    from prrt_outcomes.study.base import TableSource
+
+    setting = re.compile(rf"\b({'|'.join(TableSource.model_fields)})(?=: | in (?:study\.yaml|this table))")
+    tables = content.get("tables") if isinstance(content, dict) else None
+    for table, given in tables.items() if isinstance(tables, dict) else ():
+        for path in given if isinstance(given, list) else [given]:
+            advised = [p.expected for p in problems if p.table in (table, f"{table} ({path})")]
+            keys = dict.fromkeys(key for text in advised for key in setting.findall(text))
+            if keys and isinstance(path, str):
+                settings = ", ".join(f"{key}: ..." for key in keys)
+                expected = f"where a setting is recommended: {table}: {{file: {path}, {settings}}}"
+                yield study_problem(f"tables.{table}", path, "named by its path alone", expected, "note")
 
 
 def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:

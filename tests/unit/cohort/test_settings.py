@@ -1,5 +1,7 @@
 """Settings that name what is not there are found before a table is read, with line and nearest name."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -180,6 +182,32 @@ def test_lines_are_given_to_settings_and_tables_keep_theirs(tmp_path):
     table = Problem("patients", 7, "sex", "x", "p", "e")
     setting = Problem("study.yaml", None, "extra_columns.arm", "arm", "p", "e")
     assert [p.row for p in add_lines((table, setting), tmp_path / "study.yaml")] == [3, 7]
+
+
+def test_a_table_that_is_a_path_alone_is_told_where_its_settings_go(tmp_path):
+    """Once a table, with the keys that its problems recommend; a mapping, and advice of no setting, need none."""
+    text = "study: s\ntables:\n  patients: p.csv\n  follow_up: {file: f.csv}\n  cycles: [a.csv, b.csv]\n"
+    (tmp_path / "study.yaml").write_text(text)
+
+    def notes(*problems):
+        found = add_lines(problems, tmp_path / "study.yaml")
+        return [(p.row, p.column, p.value, p.expected) for p in found if p.severity == "note"]
+
+    advice = (
+        'or in study.yaml the form, such as date_format: {diagnosis_date: "%d.%m.%Y"}',
+        "one of G1, G2; or in study.yaml: values: {grade: {x: G1}}; list NA under missing in study.yaml",
+    )
+    problems = [Problem("patients", 2, "grade", "x", "p", text) for text in advice]
+    beside = "patients: {file: p.csv, date_format: ..., values: ..., missing: ...}"
+    expected = f"where a setting is recommended: {beside}"
+    assert notes(*problems) == [(3, "tables.patients", "p.csv", expected)]
+    assert notes(*(replace(p, table="follow_up") for p in problems)) == []
+    assert notes(Problem("patients", 2, "sex", "", "empty", "a value; columns of patients: sex")) == []
+    told = notes(
+        Problem("cycles (a.csv)", 1, "", "", "p", "set encoding: utf-16 for this table in study.yaml")
+    )
+    beside = "where a setting is recommended: cycles: {file: a.csv, encoding: ...}"
+    assert told == [(5, "tables.cycles", "a.csv", beside)]
 
 
 def test_a_minimum_count_that_does_nothing_yet_is_a_warning(tmp_path):

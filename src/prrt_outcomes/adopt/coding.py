@@ -79,10 +79,12 @@ class Coding:
         values: dict[str, object] = {}
         unknown: dict[str, int] = {}
         for cell in column.filled:
-            text = clean(cell)
-            code = _read_percent(text) if target == "ki67_percent" else find_code(target, cell)
-            if code is None and is_missing(text):
+            text, meant = clean(cell), column.mean(cell)
+            code = _read_percent(clean(meant)) if target == "ki67_percent" else find_code(target, meant)
+            if code is None and is_missing(meant) and meant == cell:
                 missing[text] = None
+            elif code is None and is_missing(meant):
+                values[text] = None
             elif code is None:
                 unknown[text] = unknown.get(text, 0) + 1
                 values[text] = None
@@ -113,13 +115,14 @@ class Coding:
 
     def read_vital_status(self, source: SourcePlan, column: Column) -> None:
         """Who is dead, by the words of the column, or by yes and no in the sense of its heading."""
-        words = set(fold(column.name).split())
+        words = set(fold(column.label or column.name).split())
         yes, no = ("alive", "dead") if words & ALIVE_WORDS and not words & DEAD_WORDS else ("dead", "alive")
         values: dict[str, object] = {}
         for cell in column.filled:
-            found = find_code("vital_status", cell)
-            if found is None and is_missing(cell):
-                found = load_words()["values"]["no"].get(fold(clean(cell)) or clean(cell))
+            meant = column.mean(cell)
+            found = find_code("vital_status", meant)
+            if found is None and is_missing(meant):
+                found = load_words()["values"]["no"].get(fold(clean(meant)) or clean(meant))
             values[clean(cell)] = (
                 {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
             )

@@ -94,7 +94,7 @@ def _day_first(form: str) -> tuple[bool, str]:
 def find_activity_unit(columns: Sequence[Column]) -> tuple[str, bool]:
     """Unit of administered activities, and whether it stands in a heading; else it is that of the usual size."""
     for pattern, unit in ACTIVITY_UNITS.items():
-        if any(re.search(pattern, column.name, re.IGNORECASE) for column in columns):
+        if any(re.search(pattern, column.label or column.name, re.IGNORECASE) for column in columns):
             return unit, True
     usual = _usual(columns)
     fitting = (unit for unit, (low, high) in ACTIVITY_RANGES.items() if low <= usual < high)
@@ -104,7 +104,7 @@ def find_activity_unit(columns: Sequence[Column]) -> tuple[str, bool]:
 def find_lab_unit(analyte: str, columns: Sequence[Column]) -> tuple[str, bool]:
     """Unit of laboratory values, and whether it stands in a heading; else that in which the usual value is likely."""
     for pattern, unit in LAB_UNITS.items():
-        if any(re.search(pattern, column.name, re.IGNORECASE) for column in columns):
+        if any(re.search(pattern, column.label or column.name, re.IGNORECASE) for column in columns):
             return unit, True
     usual = _usual(columns)
     ranges = LAB_RANGES[analyte]

@@ -47,6 +47,7 @@ TRUTHS = frozenset(
         "functioning",
         "liver_metastases",
         "bone_metastases",
+        "new_lesion",
     }
 )
 PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?")
@@ -95,18 +96,25 @@ def _turn(codes: Mapping[str, list]) -> dict[str, str]:
 
 def recognise(column: Column) -> Heading | None:
     """What a column probably is: the longest phrase in its heading whose kind of content the cells have."""
-    name = column.name
+    for name in dict.fromkeys((column.label or column.name, column.name)):
+        found = _recognise_name(name, column)
+        if found is not None:
+            return found
+    return None
+
+
+def _recognise_name(name: str, column: Column) -> Heading | None:
     spaced = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", name)
     numbers = re.findall(r"\d+", spaced)
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
-    for target in _rank(fold(name)):
-        if fits(target, column) and (not numbers or target == "ki67_percent"):
-            return Heading(target, None, name)
+    plain = [target for target in _rank(fold(name)) if fits(target, column)]
+    if plain and (not numbers or plain[0] == "ki67_percent"):
+        return Heading(plain[0], None, name)
     if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
         for target in _rank(bare):
             if fits(target, column):
                 return Heading(target, int(numbers[0]), re.sub(r"\d+", "{n}", name))
-    return None
+    return Heading(plain[0], None, name) if plain else None
 
 
 def _rank(text: str) -> list[str]:
@@ -139,7 +147,7 @@ def fits(target: str, column: Column) -> bool:
     """Whether enough of the cells are what a target holds; an empty column fits nothing."""
     if target == "person":
         return True
-    cells = [cell for cell in column.filled if not is_missing(cell)]
+    cells = [meant for cell in column.filled if not is_missing(meant := column.mean(cell))]
     if not cells:
         return False
     if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, find_day_format, is_day, is_number
@@ -17,11 +18,24 @@ SUMMARY = re.compile(
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a sheet: its name as the header gives it, its place, and the cells of all patients."""
+    """One column of a sheet.
+
+    name : as the header gives it
+    place : its place in the sheet, from 0
+    cells : of all patients
+    label : what a data dictionary calls it; empty where there is none
+    choices : words of each code, where a data dictionary has them
+    """
 
     name: str
     place: int
     cells: list[Cell]
+    label: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    def mean(self, cell: Cell) -> Cell:
+        """What a cell means: the words of its code, else the cell itself."""
+        return self.choices.get(clean(cell), cell) if self.choices else cell
 
     @cached_property
     def filled(self) -> list[Cell]:
@@ -65,7 +79,8 @@ class Layout:
     header_rows : lines that hold the names
     last_row : last line of a patient, where something stands below; else None
     skipped : lines between that hold no patient
-    columns : by name, in order; those without a name or without any cell are left out
+    columns : by name, in order; those without a name are left out
+    choice : further keys of a mapping that choose these rows, such as `filter`
     """
 
     grid: Grid
@@ -73,6 +88,7 @@ class Layout:
     last_row: int | None
     skipped: tuple[int, ...]
     columns: dict[str, Column]
+    choice: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, object]:
@@ -94,7 +110,7 @@ class Layout:
             found["skip_rows"] = list(self.skipped)
         if self.last_row is not None:
             found["last_row"] = self.last_row
-        return found
+        return found | dict(self.choice)
 
     @property
     def has_decimal_comma(self) -> bool:

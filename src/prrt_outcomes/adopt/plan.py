@@ -57,6 +57,7 @@ class StudyPlan:
     settings : other sections of `study.yaml`
     doubts : what changes a number and was guessed; each must be confirmed before a run
     unplaced : columns that were left out
+    notes : what was counted
     """
 
     title: str = ""
@@ -64,6 +65,7 @@ class StudyPlan:
     settings: dict[str, Any] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, table: str, source: SourcePlan) -> None:
         """Add a mapping to a table."""

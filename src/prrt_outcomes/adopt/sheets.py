@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_activity_unit, find_dates
-from prrt_outcomes.adopt.grid import clean, read_grids
+from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.headings import Heading, find_analyte, recognise
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
@@ -86,13 +86,8 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when no sheet holds patients.
     """
     layouts = [layout for path in paths for grid in read_grids(path) if (layout := find_layout(grid))]
-    sheets = [_recognise_sheet(layout) for layout in layouts]
-    known = [sheet for sheet in sheets if sheet.id_column is not None]
-    main = max(
-        (sheet for sheet in known if sheet.is_wide),
-        key=lambda s: sum(t in s.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
-        default=None,
-    )
+    sheets = [recognise_sheet(layout) for layout in layouts]
+    main = find_main_sheet(sheets)
     if main is None:
         expected = (
             "a column of patients (such as Patient ID, PatNr, Paciente), each of them in one row of one sheet"
@@ -102,11 +97,30 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
             [Problem(names, None, "", "", "no sheet with one row a patient was recognised", expected)]
         )
     plan = StudyPlan(title=_find_title(main.layout))
+    fill_plan(plan, sheets, main)
+    return plan
+
+
+def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
+    """The sheet with one row a patient that knows most of them; None where there is none."""
+    return max(
+        (sheet for sheet in sheets if sheet.id_column is not None and sheet.is_wide),
+        key=lambda sheet: sum(t in sheet.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
+        default=None,
+    )
+
+
+def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
+    """Add to a plan all tables that the sheets hold."""
     coding = Coding(plan.doubts, _find_width(main.id_column))
+    known = [sheet for sheet in sheets if sheet.id_column is not None]
     _plan_patients(plan, main, coding)
     for sheet in known:
         _plan_cycles(plan, sheet, coding)
-    _plan_follow_up(plan, main, coding)
+    follow_up = max(
+        known, key=lambda sheet: sum(t in sheet.placed for t in FOLLOW_UP_COLUMNS) * sheet.is_wide
+    )
+    _plan_follow_up(plan, follow_up, coding)
     for sheet in known:
         if not sheet.is_wide:
             _plan_scans(plan, sheet, coding)
@@ -115,13 +129,13 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     plan.settings |= _choose_settings(plan)
     for sheet in sheets:
         _list_unplaced(plan, sheet)
-    return plan
 
 
-def _recognise_sheet(layout: Layout) -> Sheet:
+def recognise_sheet(layout: Layout) -> Sheet:
+    """Recognise the columns of a sheet."""
     sheet = Sheet(layout)
     for column in layout.columns.values():
-        analyte = find_analyte(column.name)
+        analyte = find_analyte(column.label or column.name)
         heading = recognise(column)
         if (
             analyte
@@ -284,8 +298,13 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     source.add_column("assessment_date", date.name, _filled(date))
     source.add_column("reported_response", response.name, _filled(response))
     coding.read(source, "reported_response", response)
+    new_lesion = sheet.take("new_lesion")
+    if new_lesion is not None:
+        source.add_column("new_lesion", new_lesion.name, _filled(new_lesion))
+        coding.read(source, "new_lesion", new_lesion)
     source.add_constant("reported_criterion", "recist_1_1")
-    coding.doubt(f"the responses of {response.name!r} are by RECIST 1.1")
+    if "recist" not in fold(response.label or response.name):
+        coding.doubt(f"the responses of {response.name!r} are by RECIST 1.1")
     sheet.used.update((date.name, response.name))
     coding.close(source)
     plan.add("assessments", source)

@@ -76,6 +76,8 @@ def format_study(plan: StudyPlan, folder: Path, places: Mapping[Path, str], conf
             lines += _format_source(source, places)
     for key, value in plan.settings.items():
         lines += ["", f"{key}: {_flow(value)}"]
+    if plan.notes:
+        lines += ["", *(f"# {note}" for note in plan.notes)]
     if plan.unplaced:
         lines += ["", "# Left out, since no column of ours was recognised in them:"]
         lines += [f"#   {u.column!r} of {u.file}: {u.looks_like}" for u in plan.unplaced]

@@ -44,6 +44,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], StudyPlan]:
     """The reader of the kind of source that was named; of files made by hand where none was."""
+    if arguments.redcap:
+        from prrt_outcomes.adopt.redcap import plan_redcap
+
+        return lambda given: plan_redcap(given.redcap, given.source)
     if arguments.cbioportal:
         from prrt_outcomes.adopt.cbioportal import plan_cbioportal
 
@@ -60,6 +64,7 @@ def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], Stu
 def _report(plan: StudyPlan, study_file: Path) -> None:
     """Print what was placed, what is doubtful and what was left out."""
     print(f"{study_file}: {', '.join(plan.tables) or 'no table was recognised'}")
+    print("".join(f"{note}\n" for note in plan.notes), end="")
     if plan.doubts:
         print(f"{len(plan.doubts)} to confirm, since they change numbers:")
         print("\n".join(f"  - {doubt}" for doubt in plan.doubts))

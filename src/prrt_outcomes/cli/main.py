@@ -70,6 +70,12 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
                 "source", metavar="SOURCE", nargs="+", type=Path, help="files or folders that hold the data"
             ),
             _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
+            _argument(
+                "--redcap",
+                metavar="DICTIONARY",
+                type=Path,
+                help="data dictionary of REDCap; SOURCE are exports",
+            ),
             _argument("--cbioportal", action="store_true", help="SOURCE is a study folder of cBioPortal"),
             _argument("--outcomes", action="store_true", help="SOURCE is a table of times and events"),
             _argument("--time", metavar="COLUMN", help="with --outcomes: column of times"),

@@ -105,6 +105,8 @@ class Coding:
             values = {text: LIGAND_OF.get(str(code), code) for text, code in values.items()}
             for nuclide in bare:
                 self.doubt(f"{column.name!r} names no ligand: {nuclide} is read as {LIGAND_OF[nuclide]}")
+        if target == "sex" and "1" in values and not column.choices:
+            self.doubt(f"sex: 1 is male and 2 is female in {column.name!r}, as ISO 5218 has it")
         if target == "ki67_percent":
             odd = {text: code for text, code in values.items() if not is_number(text)}
             if any(code is not None for code in odd.values()):

@@ -129,7 +129,7 @@ def fold(text: str) -> str:
     """A heading or value in lower case without accents and marks, words parted by one blank."""
     bare = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
     return " ".join(
-        re.sub(r"[^\w+<>=?]|_", " ", "".join(c for c in bare if not unicodedata.combining(c))).split()
+        re.sub(r"[^\w+]|_", " ", "".join(c for c in bare if not unicodedata.combining(c))).split()
     )
 
 

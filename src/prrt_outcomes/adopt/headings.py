@@ -16,6 +16,7 @@ from prrt_outcomes.adopt.layout import Column
 
 ENOUGH = 0.6
 SHORT = 2
+LONG = 4
 DATES = frozenset(
     {
         "birth_date",
@@ -160,6 +161,8 @@ def fits(target: str, column: Column) -> bool:
         return _share(cells, lambda cell: clean(cell) in set("12345")) >= ENOUGH
     if target == "ki67_percent":
         return _share(cells, lambda cell: bool(PERCENT.fullmatch(clean(cell)))) >= ENOUGH
+    if target == "sex" and any(clean(cell) == "0" for cell in cells):
+        return False  # 0 and 1 have no convention, 1 and 2 have (ISO 5218)
     return _share(cells, lambda cell: find_code(target, cell) is not None) >= 0.5
 
 
@@ -191,11 +194,17 @@ def find_code(target: str, cell: Cell) -> str | bool | None:
     if target in TRUTHS:
         return values["yes"].get(text, values["no"].get(text))
     if target == "vital_status":
-        found = values["vital_status"].get(text)
+        found = _look_up(values["vital_status"], text)
         return found if found is not None else values["yes"].get(text, values["no"].get(text))
     if target == "best_response":
         target = "reported_response"
-    return values.get(target, {}).get(text)
+    return _look_up(values.get(target, {}), text)
+
+
+def _look_up(codes: Mapping[str, str], text: str) -> str | None:
+    """Code of a text: its own, else that of the longest word it begins with."""
+    begun = [word for word in codes if len(word) >= LONG and text.startswith(f"{word} ")]
+    return codes.get(text, codes[max(begun, key=len)] if begun else None)
 
 
 def find_radiopharmaceutical(text: str) -> str | None:

@@ -31,6 +31,7 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
     if date is not None and plain:
         source = sheet.start_source([date], coding)
         source.add_column("sample_date", date.name, f"{len(date.filled)} of {len(date.cells)} filled")
+        sheet.used.add(date.name)
         _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
         return
     numbered = main.numbered.get("cycle_date", {})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_activity_unit, find_dates
-from prrt_outcomes.adopt.grid import clean, fold, read_grids
+from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
 from prrt_outcomes.adopt.headings import Heading, find_analyte, recognise
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
@@ -127,8 +127,7 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
             _plan_events(plan, sheet, coding)
         plan_labs(plan, sheet, main, coding)
     plan.settings |= _choose_settings(plan)
-    for sheet in sheets:
-        _list_unplaced(plan, sheet)
+    _list_unplaced(plan, sheets)
 
 
 def recognise_sheet(layout: Layout) -> Sheet:
@@ -334,20 +333,22 @@ def _choose_settings(plan: StudyPlan) -> dict[str, object]:
     return {"endpoints": ["pfs", "os", "ttp"] if has_progression else ["os"]}
 
 
-def _list_unplaced(plan: StudyPlan, sheet: Sheet) -> None:
-    """Name the columns that went into no table, and what they look like."""
-    words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
-    for column in sheet.layout.columns.values():
-        if column.name not in sheet.used:
-            looks_like = words.get(column.name) or column.describe()
-            plan.unplaced.append(Unplaced(sheet.layout.grid.name, column.name, looks_like))
-    ignored = [column.name for column in sheet.layout.columns.values() if column.name not in sheet.used]
+def _list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
+    """Name the columns that went into no table, and what they look like; each of a file and sheet once."""
+    used = {(sheet.layout.grid.name, name) for sheet in sheets for name in sheet.used}
+    left: dict[tuple[str, str], Unplaced] = {}
+    for sheet in sheets:
+        place = sheet.layout.grid.name
+        words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
+        for column in sheet.layout.columns.values():
+            if (place, column.name) not in used:
+                looks_like = words.get(column.name) or column.describe()
+                left.setdefault((place, column.name), Unplaced(place, column.name, looks_like))
+    plan.unplaced += left.values()
+    first: dict[str, SourcePlan] = {}
     for sources in plan.tables.values():
         for source in sources:
-            if (
-                ignored
-                and source.file == sheet.layout.grid.file
-                and source.settings.get("sheet") == sheet.layout.grid.sheet
-            ):
-                source.settings["ignore"] = ignored
-                return
+            first.setdefault(Grid(source.file, source.settings.get("sheet"), []).name, source)
+    for place, name in left:
+        if place in first:
+            first[place].settings.setdefault("ignore", []).append(name)

@@ -40,7 +40,6 @@ NUMBERS = frozenset(
         "karnofsky",
         "ecog",
         "prior_lines",
-        "number",
     }
 )
 TRUTHS = frozenset(

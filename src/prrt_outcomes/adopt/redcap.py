@@ -183,7 +183,7 @@ def _columns_of_form(form: str, fields: Iterable[DictionaryField]) -> list[tuple
 
 def _list_sheets(export: Export, fields: Sequence[DictionaryField]) -> list[Sheet]:
     """One sheet for each choice of rows: an instrument that repeats, or all that do not, by their events."""
-    forms = {}
+    forms: dict[str, tuple[dict[str, list[str]], list[list[Cell]], list[str]]] = {}
     for form in _forms(fields):
         names = [name for name, _ in _columns_of_form(form, fields)[:-1] if name in export.names]
         for choice, rows in _choose_rows(export, form, names):

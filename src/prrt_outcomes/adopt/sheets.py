@@ -122,8 +122,8 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     )
     _plan_follow_up(plan, follow_up, coding)
     for sheet in known:
+        _plan_scans(plan, sheet, coding)
         if not sheet.is_wide:
-            _plan_scans(plan, sheet, coding)
             _plan_events(plan, sheet, coding)
         plan_labs(plan, sheet, main, coding)
     plan.settings |= _choose_settings(plan)
@@ -184,59 +184,81 @@ def _plan_patients(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     plan.add("patients", source)
 
 
+def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> list[SourcePlan]:
+    """Mappings of what stands in numbered columns, such as 1. PRRT, GBq 1, 2. PRRT, GBq 2.
+
+    targets : our column to what its headings are recognised as; the first is a date that must be there
+    Returns one mapping that turns columns into rows where the headings follow a pattern, else one for each number.
+    """
+    sets = {ours: sheet.numbered[target] for ours, target in targets.items() if target in sheet.numbered}
+    first = next(iter(targets))
+    if first not in sets:
+        return []
+    dates = [column for column, _ in sets[first].values()]
+    patterns = {ours: {heading.template for _, heading in found.values()} for ours, found in sets.items()}
+    sheet.used.update(column.name for found in sets.values() for column, _ in found.values())
+    if all(len(templates) == 1 for templates in patterns.values()):
+        source = sheet.start_source(dates, coding)
+        source.settings["unpivot"] = {"columns": {ours: min(found) for ours, found in patterns.items()}}
+        last = dates[-1]
+        source.evidence["unpivot"] = f'"{last.name}" -> {first}, {_filled(last)}; {len(dates)} of them'
+        _read_all(source, sets, coding)
+        return [source]
+    sources = []
+    for number, (date, _) in sorted(sets[first].items()):
+        source = sheet.start_source([date], coding)
+        own = {ours: {number: found[number]} for ours, found in sets.items() if number in found}
+        for ours, found in own.items():
+            source.add_column(ours, found[number][0].name, _filled(found[number][0]))
+        source.settings["not_empty"] = [date.name]
+        _read_all(source, own, coding)
+        sources.append(source)
+    return sources
+
+
+def _read_all(source: SourcePlan, sets: dict[str, dict[int, tuple[Column, Heading]]], coding: Coding) -> None:
+    for ours, found in sets.items():
+        for column, _ in found.values():
+            coding.read(source, ours, column)
+
+
 def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     """Cycles in columns, one set of columns a cycle, or cycles in rows."""
-    numbered = sheet.numbered.get("cycle_date", {})
-    agents = sheet.numbered.get("radiopharmaceutical", {})
-    activities = sheet.numbered.get("activity_gbq", {})
-    if numbered:
-        dates = [column for column, _ in numbered.values()]
-        source = sheet.start_source(dates, coding)
-        sets = {"cycle_date": numbered, "activity_gbq": activities, "radiopharmaceutical": agents}
-        columns = {}
-        for target, found in sets.items():
-            templates = {heading.template for _, heading in found.values()}
-            if found:
-                names = [column.name for column, _ in found.values()]
-                columns[target] = templates.pop() if len(templates) == 1 else names
-                sheet.used.update(names)
-        source.settings["unpivot"] = {"columns": columns}
-        last = max(numbered)
-        source.evidence["unpivot"] = (
-            f'"{numbered[last][0].name}" -> cycle_date, {_filled(numbered[last][0])}; cycles {min(numbered)} to {last}'
-        )
-        values = [column for column, _ in activities.values()]
-    elif "cycle_date" in sheet.placed or (not sheet.is_wide and "activity_gbq" in sheet.placed):
-        date = sheet.take("cycle_date") or sheet.take("any_date")
+    targets = {name: name for name in ("cycle_date", "activity_gbq", "radiopharmaceutical")}
+    sources = _plan_numbered(sheet, targets, coding)
+    values = [column for column, _ in sheet.numbered.get("activity_gbq", {}).values()] if sources else []
+    has_own_agent = bool(sources) and "radiopharmaceutical" in sheet.numbered
+    if not sources:
+        date = sheet.placed.get("cycle_date")
+        if date is None and not sheet.is_wide and "activity_gbq" in sheet.placed:
+            date = sheet.placed.get("any_date")
         if date is None:
             return
         source = sheet.start_source([date], coding)
         source.add_column("cycle_date", date.name, _filled(date))
-        values = [sheet.placed["activity_gbq"]] if "activity_gbq" in sheet.placed else []
-        for column in values:
-            source.add_column("activity_gbq", column.name, _filled(column))
-            sheet.used.add(column.name)
+        sheet.used.add(date.name)
+        activity = sheet.take("activity_gbq")
+        if activity is not None:
+            source.add_column("activity_gbq", activity.name, _filled(activity))
+            coding.read(source, "activity_gbq", activity)
+            values = [activity]
         if sheet.is_wide:
             source.settings["not_empty"] = [date.name]
-    else:
-        return
-    if values:
-        unit, is_written = find_activity_unit(values)
+        sources = [source]
+    unit, is_written = find_activity_unit(values) if values else ("GBq", True)
+    if not is_written:
+        coding.doubt(f"activities ({values[0].name!r}) are in {unit}, by their size")
+    for source in sources:
         if unit != "GBq":
             source.settings["units"] = {"activity_gbq": unit}
-        if not is_written:
-            coding.doubt(f"activities ({values[0].name!r}) are in {unit}, by their size")
-    _add_agent(source, sheet, agents, coding)
-    coding.close(source)
-    plan.add("cycles", source)
+        if not has_own_agent:
+            _add_agent(source, sheet, coding)
+        coding.close(source)
+        plan.add("cycles", source)
 
 
-def _add_agent(source: SourcePlan, sheet: Sheet, numbered: dict, coding: Coding) -> None:
-    """The radiopharmaceutical of the cycles: a column for each, one for all, or unknown."""
-    if numbered:
-        for column, _ in numbered.values():
-            coding.read(source, "radiopharmaceutical", column)
-        return
+def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
+    """The radiopharmaceutical of all cycles: one column for all, or unknown."""
     column = sheet.take("radiopharmaceutical")
     if column is not None:
         source.add_column("radiopharmaceutical", column.name, _filled(column))
@@ -286,11 +308,19 @@ def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
 
 
 def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
-    """Scans in rows, with the response that was reported."""
-    date, response = (
-        sheet.placed.get("assessment_date") or sheet.placed.get("any_date"),
-        sheet.placed.get("best_response"),
-    )
+    """Scans in columns or in rows, with the response that was reported."""
+    targets = {
+        "assessment_date": "assessment_date",
+        "reported_response": "best_response",
+        "new_lesion": "new_lesion",
+    }
+    if sheet.is_wide:
+        numbered = sheet.numbered.get("best_response", {})
+        for source in _plan_numbered(sheet, targets, coding) if numbered else ():
+            _close_scans(plan, source, next(iter(numbered.values()))[0], coding)
+        return
+    date = sheet.placed.get("assessment_date") or sheet.placed.get("any_date")
+    response = sheet.placed.get("best_response")
     if date is None or response is None:
         return
     source = sheet.start_source([date], coding)
@@ -301,10 +331,14 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     if new_lesion is not None:
         source.add_column("new_lesion", new_lesion.name, _filled(new_lesion))
         coding.read(source, "new_lesion", new_lesion)
+    sheet.used.update((date.name, response.name))
+    _close_scans(plan, source, response, coding)
+
+
+def _close_scans(plan: StudyPlan, source: SourcePlan, response: Column, coding: Coding) -> None:
     source.add_constant("reported_criterion", "recist_1_1")
     if "recist" not in fold(response.label or response.name):
         coding.doubt(f"the responses of {response.name!r} are by RECIST 1.1")
-    sheet.used.update((date.name, response.name))
     coding.close(source)
     plan.add("assessments", source)
 

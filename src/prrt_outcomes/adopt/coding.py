@@ -73,7 +73,7 @@ class Coding:
         """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""
         missing = self._missing.setdefault(id(source), {})
         if target in DATES or target not in CODED | TRUTHS | {"ki67_percent"}:
-            kept = [text for text in column.texts if is_missing(text) and not find_day_format(text)]
+            kept = [text for text in column.texts if is_missing(text, target) and not find_day_format(text)]
             missing.update(dict.fromkeys(kept))
             return
         values: dict[str, object] = {}

@@ -147,7 +147,7 @@ def fits(target: str, column: Column) -> bool:
     """Whether enough of the cells are what a target holds; an empty column fits nothing."""
     if target == "person":
         return True
-    cells = [meant for cell in column.filled if not is_missing(meant := column.mean(cell))]
+    cells = [meant for cell in column.filled if not is_missing(meant := column.mean(cell), target)]
     if not cells:
         return False
     if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):
@@ -174,11 +174,13 @@ def _is_serial(cell: Cell) -> bool:
     return is_number(cell) and clean(cell).isdigit() and 18_264 <= int(clean(cell)) <= 55_000
 
 
-def is_missing(cell: Cell) -> bool:
-    """Whether a cell says that nothing is known, or that the event did not happen."""
+def is_missing(cell: Cell, target: str = "") -> bool:
+    """Whether a cell says that nothing is known, or, where a date is expected, that the event did not happen."""
     text = clean(cell).casefold()
     words = load_words()
-    known = {str(word).casefold() for word in (*words["missing"], *words["never"])}
+    known = {word.casefold() for word in (*words["missing"], *words["never"])}
+    if target in DATES:
+        known |= set(words["values"]["no"])
     return text in known or fold(text) in known
 
 

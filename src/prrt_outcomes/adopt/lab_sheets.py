@@ -40,6 +40,11 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
         visit = find_visit(rest)
         if visit and (visit[0] == "days" or visit[1] in numbered):
             visits.setdefault(visit, {})[column.name] = analyte
+    before = [next(iter(columns)) for (kind, _), columns in visits.items() if kind == "cycle"]
+    if before:
+        coding.doubt(
+            f"values such as {before[0]!r} have no date of their own; they are dated on the day of that cycle"
+        )
     for (kind, number), columns in visits.items():
         names = (
             [numbered[number][0].name]
@@ -50,11 +55,7 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
         if kind == "days":
             source.settings["add_days"] = {"sample_date": number}
             coding.doubt(
-                f"laboratory values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
-            )
-        else:
-            coding.doubt(
-                f"laboratory values such as {next(iter(columns))!r} are dated on the day of {names[0]!r}"
+                f"values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
             )
         _finish(plan, sheet, source, columns, units, coding)
 
@@ -111,6 +112,7 @@ def _finish(
 ) -> None:
     """One row an analyte, with its unit."""
     source.settings["unpivot"] = {"names_to": "analyte", "columns": {"value": list(columns)}}
+    source.add_column("analyte", "analyte", "the names of the columns")
     source.add_column("unit", "analyte", "by the analyte")
     source.add_values("analyte", columns)
     source.add_values("unit", {name: units[analyte] for name, analyte in columns.items()})

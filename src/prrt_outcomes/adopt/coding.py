@@ -62,7 +62,7 @@ class Coding:
     def __init__(self, doubts: list[str], width: int = 0):
         self._doubts = doubts
         self.width = width
-        self._missing: dict[int, dict[str, None]] = {}
+        self._missing: dict[int, dict[str, set[str]]] = {}
 
     def doubt(self, sentence: str) -> None:
         """Note what changes a number and was guessed; once."""
@@ -74,7 +74,8 @@ class Coding:
         missing = self._missing.setdefault(id(source), {})
         if target in DATES or target not in CODED | TRUTHS | {"ki67_percent"}:
             kept = [text for text in column.texts if is_missing(text, target) and not find_day_format(text)]
-            missing.update(dict.fromkeys(kept))
+            for text in kept:
+                missing.setdefault(text, set()).add(target)
             return
         values: dict[str, object] = {}
         unknown: dict[str, int] = {}
@@ -82,7 +83,7 @@ class Coding:
             text, meant = clean(cell), column.mean(cell)
             code = _read_percent(clean(meant)) if target == "ki67_percent" else find_code(target, meant)
             if code is None and is_missing(meant) and meant == cell:
-                missing[text] = None
+                missing.setdefault(text, set()).add(target)
             elif code is None and is_missing(meant):
                 values[text] = None
             elif code is None:
@@ -141,8 +142,12 @@ class Coding:
             )
 
     def close(self, source: SourcePlan) -> None:
-        """Write the texts that mean missing into a mapping."""
-        found = list(self._missing.pop(id(source), ()))
+        """Write the texts that mean missing into a mapping: for all columns, or for one where another reads them."""
+        found = self._missing.pop(id(source), {})
+        read = {text for values in source.settings.get("values", {}).values() for text in values}
+        for text in read & set(found):
+            for target in sorted(found.pop(text)):
+                source.add_values(target, {text: None})
         if found:
             source.settings["missing"] = ["", *found]
 

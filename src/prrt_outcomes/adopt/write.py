@@ -28,19 +28,20 @@ CONFIRM = """\
 """
 
 
-def write_study(plan: StudyPlan, folder: Path, confirm: bool) -> Path:
+def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = False) -> Path:
     """Write the study and return the path of its `study.yaml`.
 
     confirm : whether the doubts are written as confirmed
+    again : whether a study that this plan has written is replaced
     Raises UsageError when the folder holds a study already; nothing is overwritten.
     """
     study_file = folder / STUDY_FILE
-    if study_file.exists():
+    if study_file.exists() and not again:
         raise UsageError(f"{study_file} is already there; nothing is overwritten, name another folder")
     places = _name_copies(plan.files())
     for given, copy in places.items():
         target = folder / copy
-        if target.exists() and not target.samefile(given):
+        if target.exists() and not again and not target.samefile(given):
             raise UsageError(f"{target} is already there; nothing is overwritten, name another folder")
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

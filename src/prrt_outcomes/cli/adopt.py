@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.adopt.write import write_study
 from prrt_outcomes.cli.check import list_study_problems
 from prrt_outcomes.cli.problems import format_problems
-from prrt_outcomes.errors import UsageError, has_errors
+from prrt_outcomes.errors import Problem, UsageError, has_errors
 
 MOST_SHOWN = 20
 
@@ -27,8 +27,11 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError(f"not found: {', '.join(absent)}")
     plan = _choose(arguments)(arguments)
     study_file = write_study(plan, arguments.folder, arguments.confirm)
-    _report(plan, study_file)
     problems, sizes = list_study_problems(study_file)
+    if _accept(plan, problems):
+        write_study(plan, arguments.folder, arguments.confirm, again=True)
+        problems, sizes = list_study_problems(study_file)
+    _report(plan, study_file)
     waiting = {p for p in problems if p.column == "doubts"}
     others = [p for p in problems if p not in waiting]
     if others:
@@ -59,6 +62,22 @@ def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], Stu
     from prrt_outcomes.adopt.sheets import plan_sheets
 
     return lambda given: plan_sheets(given.source)
+
+
+def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
+    """Add to the doubts the contradictions of the data that a study may accept; whether there are any."""
+    from prrt_outcomes.cohort.plausibility import list_acceptable_problems
+
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.severity == "error" and problem.problem in list_acceptable_problems():
+            found.setdefault(problem.problem, []).append(problem)
+    for name, cases in found.items():
+        lines = ", ".join(str(case.row) for case in cases[:MOST_SHOWN])
+        plan.doubts.append(f"{name} (line {lines} of {cases[0].table}) stays as it is")
+    if found:
+        plan.settings["accepted_problems"] = list(found)
+    return bool(found)
 
 
 def _report(plan: StudyPlan, study_file: Path) -> None:

@@ -148,6 +148,10 @@ def _parse(
     faults = [*parsed.faults, *check_values(reported, parsed.frame, parsed.failed, written)]
     factors = {field.name: _time_factor(field, source) for field in fields}
     frame = parsed.frame.assign(**{name: parsed.frame[name] * f for name, f in factors.items() if f != 1})
+    shifts = {
+        name: frame[name] + pd.Timedelta(days=days) for name, days in source.add_days.items() if name in frame
+    }
+    frame = frame.assign(**shifts)
     if load_schema(table).extra_columns:
         faults += check_group_names(frame, extra_columns)
     return _mask_errors(frame, faults), faults

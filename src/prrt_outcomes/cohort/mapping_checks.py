@@ -15,7 +15,7 @@ from prrt_outcomes.study.base import TableSource, clean_text
 from prrt_outcomes.tables.schema import Field
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
-OF_A_COLUMN = ("default", "pad")
+OF_A_COLUMN = ("default", "pad", "add_days")
 
 
 def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
@@ -36,6 +36,10 @@ def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> l
         if types.get(key, "string") != "string":
             expected = f"a column of text: {', '.join(n for n, kind in types.items() if kind == 'string')}"
             problems.append(study_problem(f"tables.{table}.pad.{key}", key, "not a text", expected))
+    for key in source.add_days:
+        if types.get(key, "date") != "date":
+            expected = f"a column of dates: {', '.join(n for n, kind in types.items() if kind == 'date')}"
+            problems.append(study_problem(f"tables.{table}.add_days.{key}", key, "not a date", expected))
     if source.time_unit and table not in TIMED_TABLES:
         place = f"tables.{table}.time_unit"
         expected = f"only {', '.join(TIMED_TABLES)} have times with a unit"

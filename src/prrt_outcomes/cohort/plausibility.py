@@ -39,10 +39,18 @@ def load_rules() -> dict:
     return found
 
 
-def check_plausibility(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
+def list_acceptable_problems() -> tuple[str, ...]:
+    """Errors that a study may accept, as `accepted_problems` names them."""
+    return tuple(rule["problem"] for rule in load_rules()["rules"] if rule.get("acceptable"))
+
+
+def check_plausibility(
+    tables: Mapping[str, pd.DataFrame], accepted: Container[str] = ()
+) -> dict[str, list[CellFaults]]:
     """List what is not plausible in the light of other values; an error where no reading can be right.
 
     tables : typed tables that could be read, with the index 0 to n - 1
+    accepted : errors that the study accepts; they are warnings
     """
     faults: dict[str, list[CellFaults]] = {}
     of_patient = _gather_of_patient(tables)
@@ -51,9 +59,8 @@ def check_plausibility(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Cel
         frame = _derive_columns(name, table, rules, of_patient) if rules else table
         for rule in rules:
             is_wrong = _find_rows(frame, rule).reindex(table.index)
-            found = find_faults(
-                table, rule["column"], is_wrong, rule["problem"], rule["expected"], rule["severity"]
-            )
+            severity = "warning" if rule["problem"] in accepted else rule["severity"]
+            found = find_faults(table, rule["column"], is_wrong, rule["problem"], rule["expected"], severity)
             if "limit" in rule:
                 found = [
                     replace(fault, expected=_list_limits(frame, rule, fault.positions)) for fault in found

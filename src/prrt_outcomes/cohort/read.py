@@ -22,7 +22,11 @@ from prrt_outcomes.cohort.chronology import (
 from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
-from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
+from prrt_outcomes.cohort.plausibility import (
+    check_plausibility,
+    find_missing_companions,
+    list_acceptable_problems,
+)
 from prrt_outcomes.cohort.settings import (
     check_complete_patients,
     check_glyphs,
@@ -94,7 +98,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
-    problems = _check_extra_columns(study, reader)
+    problems = _check_extra_columns(study, reader) + _check_accepted(study)
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
@@ -181,6 +185,21 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
     return problems
 
 
+def _check_accepted(study: Study) -> list[Problem]:
+    """List accepted problems that no study may accept, or that there are not."""
+    known = list_acceptable_problems()
+    return [
+        study_problem(
+            "accepted_problems",
+            name,
+            "no problem of this name can be accepted",
+            suggest(name, known, ", ".join(known)),
+        )
+        for name in study.accepted_problems
+        if name not in known
+    ]
+
+
 def _find_outside(study: Study, folder: Path) -> list[Problem]:
     """Warn of files that lie outside the study folder: the study is not whole without them."""
     expected = "a path within the study folder, so that the study can be moved and checked as a whole"
@@ -218,7 +237,7 @@ def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
     """References, order of dates and consistency of the tables that could be read."""
     frames = {name: table.frame for name, table in read.items() if len(table.frame)}
-    found = [check_references(frames), check_plausibility(frames)]
+    found = [check_references(frames), check_plausibility(frames, study.accepted_problems)]
     if "follow_up" in frames:
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
         undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)

@@ -69,6 +69,9 @@ class FileSource(Section):
     """Lines of the file below the names that are no rows, such as units or a sum; they are counted as left out."""
     last_row: LineNumber | None = None
     """Last line of the file that is read; the rows below are counted as left out."""
+    names: tuple[ColumnOfFile, ...] = ()
+    """Names of the columns in the order of the file, in place of those that stand there (labels of an export that
+    stand twice)."""
     comment: str | None = Field(
         None, min_length=1, description="Lines that begin with this text are no rows."
     )
@@ -151,6 +154,8 @@ class TableSource(FileSource):
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
     default: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: what an empty cell of the file means; a text that means missing stays missing."""
+    add_days: dict[str, Annotated[int, Field(ge=-3660, le=3660)]] = Field(default_factory=dict)
+    """Our column of dates: days that are added, such as 91 where a value is of three months after the date."""
     pad: dict[str, Annotated[int, Field(gt=0, le=40)]] = Field(default_factory=dict)
     """Our column: length up to which a text of digits alone gets leading zeros (4 reads 12 as 0012)."""
     filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)

@@ -144,6 +144,8 @@ class Study(Section):
     """How a date without day or month is resolved."""
     dead_without_date: Literal["last_contact", "censor"] | None = None
     """A death without a date: at the last contact, or censored there; an error where it is not named."""
+    accepted_problems: tuple[str, ...] = ()
+    """Contradictions of dates that were looked at and stay as they are, such as cycle after death: warnings then."""
     new_anticancer_therapy: tuple[NewTherapy, ...] = get_args(NewTherapy)[:-1]
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)

@@ -226,3 +226,17 @@ def test_a_date_of_birth_gives_age_and_year_and_is_not_kept(read_study):
     assert frame["birth_year"].tolist() == [1953, 1974, 1960]
     assert frame["age_years"].tolist()[:2] == [pytest.approx(60.5, abs=0.01), 41]
     assert frame["age_years"].isna().tolist() == [False, False, True]
+
+
+def test_contradictions_of_dates_can_be_accepted_by_name(read_study):
+    cycles = TABLES["cycles"] + "P1,2017-06-01,other\nP1,2018-06-01,other\n"
+    follow_up = TABLES["follow_up"].replace("P1,2017,dead,2017", "P1,2017-07-01,dead,2017-07-01")
+    tables = TABLES | {"cycles": cycles, "follow_up": follow_up}
+    assert told(read_study(tables)) == [("cycles", 6, "cycle_date", "cycle after death")]
+    accepted = read_study(tables, accepted_problems=["cycle after death"])
+    assert told(accepted) == []
+    assert ("cycles", 6, "cycle_date", "cycle after death") in told(accepted, "warning")
+    refused = read_study(tables, accepted_problems=["birth after the first cycle"])
+    assert ("study.yaml", None, "accepted_problems", "no problem of this name can be accepted") in told(
+        refused
+    )

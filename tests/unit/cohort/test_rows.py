@@ -188,3 +188,30 @@ def test_keys_that_mean_nothing(read_study, write, mapping, place, value, severi
     assert told.column.endswith(place)
     assert (told.value, told.severity) == (value, severity)
     assert hint in told.expected
+
+
+def test_columns_get_other_names_where_those_of_the_file_stand_twice(read_study, write):
+    write("labels.csv", "Record,Date,Vital,Date\nP1,2015-01-01,alive,x\nP2,2016-01-01,alive,y\n")
+    names = ["patient_id", "last_contact_date", "vital_status", "note"]
+    source = {"file": "labels.csv", "names": names, "ignore": ["note"]}
+    result = read_study({"patients": PATIENTS}, sources={"follow_up": source})
+    assert result.problems == ()
+    assert result.tables["follow_up"]["last_contact_date"].tolist() == ["2015-01-01", "2016-01-01"]
+    result = read_study({"patients": PATIENTS}, sources={"follow_up": source | {"names": names[:3]}})
+    assert [(p.column, p.expected) for p in result.problems if p.severity == "error"] == [
+        ("tables.follow_up.names", "4 names, one for each column of the file")
+    ]
+
+
+def test_days_are_added_to_a_date(read_study, write):
+    write("late.csv", "patient_id,sample_date,value\nP1,2015-01-01,0.9\n")
+    source = {
+        "file": "late.csv",
+        "constants": {"analyte": "creatinine", "unit": "mg/dL"},
+        "add_days": {"sample_date": 91},
+    }
+    tables = {"patients": PATIENTS, "follow_up": FOLLOW_UP}
+    result = read_study(tables, sources={"labs": source})
+    assert str(result.tables["labs"]["sample_date"][0].date()) == "2015-04-02"
+    result = read_study(tables, sources={"labs": source | {"add_days": {"value": 1}}})
+    assert "tables.labs.add_days.value" in [p.column for p in result.problems]

@@ -50,6 +50,16 @@ def check_lines_below(table: str, source: FileSource, header_line: int) -> None:
         raise RefusedError(*problems)
 
 
+def check_names(table: str, source: FileSource, n_columns: int) -> None:
+    """Refuse names that are not as many as the columns of the file."""
+    if source.names and len(source.names) != n_columns:
+        expected = f"{n_columns} names, one for each column of the file"
+        problem = study_problem(
+            f"tables.{table}.names", str(len(source.names)), "too few or too many names", expected
+        )
+        raise RefusedError(problem)
+
+
 def tell_no_rows(table: str, lines: Sequence[int]) -> list[Problem]:
     """An error for each line of ``skip_rows`` at which no row begins."""
     expected = "lines of the file that hold a row to be left out; blank lines are passed over anyway"

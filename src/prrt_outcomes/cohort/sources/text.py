@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from prrt_outcomes.cohort.sources.layout import join_names, refuse_title
+from prrt_outcomes.cohort.sources.layout import check_names, join_names, refuse_title
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -116,7 +116,7 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     if not source.header_lines:
         _check_title(layout, table, source.delimiter or DELIMITERS)
     try:
-        return _parse(layout, table, delimiter)
+        return _parse(layout, table, source, delimiter)
     except (csv.Error, pa.ArrowInvalid):
         problem = "a quotation mark that is not closed or stands inside a field"
         expected = "quotation marks in pairs around a whole field, those inside it doubled"
@@ -193,7 +193,7 @@ def _count_outside_quotes(line: bytes, mark: str) -> int:
     return b"".join(line.split(b'"')[::2]).count(mark.encode())
 
 
-def _parse(layout: TextLayout, table: str, delimiter: str) -> SourceResult:
+def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> SourceResult:
     text = layout.text
     first = text.split(b"\n", 1)[0]
     upper, header = _read_names(layout.upper, delimiter), _read_names([first], delimiter)[0]
@@ -216,7 +216,8 @@ def _parse(layout: TextLayout, table: str, delimiter: str) -> SourceResult:
     scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
     lines = scan.lines + layout.n_before
-    names = join_names(upper, header, lambda line, column: True)
+    names = list(source.names) or join_names(upper, header, lambda line, column: True)
+    check_names(table, source, len(header))
     problems = check_header(table, names, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
     raw = gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
     return SourceResult(raw, (*layout.problems, *problems))

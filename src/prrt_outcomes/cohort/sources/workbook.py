@@ -22,6 +22,7 @@ from openpyxl.workbook import Workbook
 from prrt_outcomes.cohort.sources.layout import (
     check_header_lines,
     check_lines_below,
+    check_names,
     join_names,
     refuse_title,
     tell_no_rows,
@@ -142,6 +143,8 @@ def _gather(
     while header and not header[-1]:
         header = header[:-1]
     width = len(header)
+    check_names(table, source, width)
+    header = list(source.names) or header
     last = source.last_row or rows[-1][0]
     lines = {line for line, _ in rows if line > header_line}
     below = {line for line in lines if line > last}

@@ -18,7 +18,7 @@ from prrt_outcomes.statistics.cox import (
     fit_cox,
     fit_cox_rows,
 )
-from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.data import SurvivalData, merge_near_times
 from prrt_outcomes.statistics.model_rows import (
     DesignColumn,
     ModelRows,
@@ -76,12 +76,13 @@ def fit_piecewise_hazard_ratio(
     data.refuse("weights", "cluster", "id", method="hazard ratios by period")
     design, rows = derive_model(data, _name_effect(effect), references)
     single = fit_cox_rows(design, rows, confidence=confidence)
-    edges = np.concatenate([[-np.inf], cuts, [np.inf]])
-    start, stop = np.maximum(rows.entry[:, None], edges[:-1]), np.minimum(rows.time[:, None], edges[1:])
+    near, entry, time = _merge_with_cuts(cuts, rows)
+    edges = np.concatenate([[-np.inf], near, [np.inf]])
+    start, stop = np.maximum(entry[:, None], edges[:-1]), np.minimum(time[:, None], edges[1:])
     source, period = np.nonzero(start < stop)
     # Everybody enters before time 0 unless a late entry is known, so that an event at 0 keeps its risk set.
     start, stop = np.maximum(start[source, period], -1.0), stop[source, period]
-    happened = rows.event[source] & (rows.time[source] <= edges[period + 1])
+    happened = rows.event[source] & (time[source] <= edges[period + 1])
     split = derive_model_rows(SurvivalData(stop, happened.astype(int), start, strata=rows.stratum[source]))
     periods, effects = np.arange(len(cuts) + 1), design.columns
     in_period = period[:, None] == periods
@@ -112,6 +113,16 @@ def fit_piecewise_hazard_ratio(
     expected = (by_period[happened].sum(axis=0) - score).reshape(len(periods), -1)
     expected = np.column_stack([every - expected.sum(axis=1), expected]) if of_level.all() else every[:, None]
     return PiecewiseHazardRatio(table, single, fit.compare(single), expected[every > 0])
+
+
+def _merge_with_cuts(cuts: np.ndarray, rows: ModelRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cuts, entries and times, near ones made one: no row has a period with less time in it than ties may differ."""
+    late = np.isfinite(rows.entry)
+    distinct, place = merge_near_times(np.concatenate([cuts, rows.time, rows.entry[late]]))
+    near, time, of_late = np.split(distinct[place], [len(cuts), len(cuts) + rows.n])
+    entry = np.full(rows.n, -np.inf)
+    entry[late] = of_late
+    return near, entry, time
 
 
 def _name_effect(effect) -> pd.Series:

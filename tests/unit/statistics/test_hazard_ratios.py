@@ -110,6 +110,19 @@ def test_one_cut_before_all_events_gives_the_single_hazard_ratio(trial):
     assert result.table["status"].iloc[0] == "no_events"
 
 
+@pytest.mark.parametrize("shift", [1e-9, -1e-9])
+def test_a_time_that_differs_from_a_cut_by_rounding_is_that_cut(trial, shift):
+    time, event, arm, _ = trial
+    time = np.append(time, [10.0, 20.0])
+    data = SurvivalData(time, np.append(event, [1, 1]), np.where(time == 20, 10.0, 0.0))
+    arm = np.append(arm, ["prrt", "prrt"])
+    exact, near = (fit_piecewise_hazard_ratio(data, arm, [cut]) for cut in (10.0, 10.0 + shift))
+    numbers = ["n_at_risk", "n_events", "coefficient"]
+    assert exact.table[numbers].to_numpy(float) == pytest.approx(
+        near.table[numbers].to_numpy(float), rel=1e-12
+    )
+
+
 @pytest.mark.parametrize("cuts", [[], [0, 5], [5, 5], [9, 3], [np.inf]])
 def test_cuts_must_rise_above_zero(trial, cuts):
     time, event, arm, _ = trial

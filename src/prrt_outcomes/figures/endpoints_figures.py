@@ -88,6 +88,12 @@ def _draw_interval_censored(tables, study) -> Iterator[Figure]:
                 f"{title}: the bounds that scans set for the time of progression (Turnbull), with the Kaplan-Meier "
                 "curve."
             )
+            if rows["time_low_months"].eq(0).any():
+                caption += (
+                    " An event seen at the first scan, or a death before one, lies anywhere since the start; the "
+                    "likelihood is highest with all of these before the earliest, so that the first step is the "
+                    "least certain."
+                )
             leading = endpoint in grouped_endpoints(study)
             sources = ("interval_censored_curve", "km_curve")
             yield Figure(f"interval_censored_{endpoint}", plot, caption, sources, leading=leading)

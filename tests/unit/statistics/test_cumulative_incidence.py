@@ -83,6 +83,13 @@ def test_turnbull_by_hand():
     np.testing.assert_allclose(curve.survival, [0.5, 0], atol=1e-7)
 
 
+def test_turnbull_of_events_since_the_start_lies_before_the_earliest():
+    """Three events since 0 and one patient without: p^3 (1 - p) is highest at 3/4, all of it in (0, 1]."""
+    curve = fit_turnbull([0, 0, 0, 5], [1, 3, 4, np.nan])
+    assert (curve.left.tolist(), curve.right.tolist()) == ([0, 5], [1, np.inf])
+    np.testing.assert_allclose(curve.survival, [0.25, 0], atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("left", "right", "message"),
     [([], [], "at least 1"), ([2], [1], "right lies before left"), ([np.nan], [1], "left must be known")],

@@ -148,8 +148,9 @@ def _parse(
     faults = [*parsed.faults, *check_values(reported, parsed.frame, parsed.failed, written)]
     factors = {field.name: _time_factor(field, source) for field in fields}
     frame = parsed.frame.assign(**{name: parsed.frame[name] * f for name, f in factors.items() if f != 1})
+    dates = frame.select_dtypes("datetime").columns
     shifts = {
-        name: frame[name] + pd.Timedelta(days=days) for name, days in source.add_days.items() if name in frame
+        name: frame[name] + pd.Timedelta(days=n) for name, n in source.add_days.items() if name in dates
     }
     frame = frame.assign(**shifts)
     if load_schema(table).extra_columns:

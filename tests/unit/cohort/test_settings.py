@@ -8,6 +8,7 @@ import pytest
 from prrt_outcomes.cohort.settings import (
     add_lines,
     check_complete_patients,
+    check_glyphs,
     check_level_counts,
     check_reference_levels,
     check_settings,
@@ -153,6 +154,19 @@ def test_a_reference_that_no_patient_has(tmp_path):
     assert problems[0].severity == "error"
 
 
+def test_letters_that_the_font_of_the_figures_lacks(tmp_path):
+    """Chinese, Japanese, Korean and Thai are told with the line to write; Latin, Greek and Cyrillic are drawn."""
+    text = HEAD + 'title: "结果"\nanalysis: {group_by: [arm, centre_id]}\n'
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    patients = pd.DataFrame({"arm": ["新規", "αβγ", "Ärm"], "centre_id": ["서울", "กรุงเทพ", "Москва"]})
+    title, arm, centre = check_glyphs(load_study(tmp_path), patients)
+    assert {p.severity for p in (title, arm, centre)} == {"warning"}
+    assert [(p.table, p.column) for p in (title, arm)] == [("study.yaml", "title"), ("patients", "arm")]
+    assert (arm.value, centre.value) == ("新規", "서울, กรุงเทพ")
+    assert arm.problem == "the font of the figures lacks these letters: an empty box stands for each"
+    assert 'values: {arm: {"新規": Latin name}}' in arm.expected
+
+
 @pytest.mark.parametrize(
     ("reference", "place"), [("reference: {arm: old}", "analysis.reference.arm"), ("", "analysis.covariates")]
 )
@@ -214,7 +228,9 @@ def test_a_minimum_count_that_does_nothing_yet_is_a_warning(tmp_path):
     (tmp_path / "study.yaml").write_text(HEAD + "disclosure: {minimum_count: 10}\n")
     (problem,) = check_settings(load_study(tmp_path))
     assert (problem.column, problem.value, problem.severity) == ("disclosure.minimum_count", "10", "warning")
-    assert "no effect" in problem.problem
+    assert (
+        problem.problem == "has no effect yet: small counts are not suppressed in any table, figure or report"
+    )
 
 
 def test_letters_that_figures_cannot_draw_are_a_warning(read_study):

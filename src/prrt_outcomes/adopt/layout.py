@@ -81,6 +81,7 @@ class Layout:
     skipped : lines between that hold no patient
     columns : by name, in order; those without a name are left out
     choice : further keys of a mapping that choose these rows, such as `filter`
+    repeats : whether a patient may have several rows although none has here
     """
 
     grid: Grid
@@ -89,6 +90,7 @@ class Layout:
     skipped: tuple[int, ...]
     columns: dict[str, Column]
     choice: Mapping[str, object] = field(default_factory=dict)
+    repeats: bool = False
 
     @property
     def settings(self) -> dict[str, object]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, fold, read_grids
 from prrt_outcomes.adopt.headings import find_code
 from prrt_outcomes.adopt.layout import Column, Layout
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.adopt.redcap_dictionary import FORMS, field_name
 from prrt_outcomes.adopt.sheets import Sheet, fill_plan, find_main_sheet, recognise_sheet
 from prrt_outcomes.errors import InputError, Problem
 
@@ -81,6 +82,9 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
     fields = read_dictionary(dictionary)
     exports = [_read_export(path, fields) for path in paths]
     plan = StudyPlan()
+    if any(one.name == field_name(one.form, "cycle_date") for one in fields):
+        _plan_own(plan, exports, fields)
+        return plan
     sheets = [sheet for export in exports for sheet in _list_sheets(export, fields)]
     main = find_main_sheet(sheets)
     if main is None:
@@ -92,8 +96,30 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
     for sheet in sheets:
         _read_checkboxes(plan, sheet, fields)
     for export in exports:
-        plan.notes += _count_cells(export, fields, sheets)
+        used = {name for sheet in sheets if sheet.layout.grid is export.grid for name in sheet.used}
+        plan.notes += _count_cells(export, fields, used)
     return plan
+
+
+def _plan_own(plan: StudyPlan, exports: Sequence[Export], fields: Sequence[DictionaryField]) -> None:
+    """Tables of a project that was made from our own dictionary (`init --redcap`)."""
+    used: set[str] = set()
+    for export in exports:
+        for form in FORMS:
+            own = {one.name: one for one in fields if one.form == form and one.name in export.names}
+            columns = {name.removeprefix(f"{form}_"): name for name in (export.names[0], *own)}
+            for choice, rows in _choose_rows(export, form, list(own)):
+                settings: dict[str, object] = {"names": export.names} if export.is_labelled else {}
+                source = SourcePlan(export.grid.file, settings | ({"filter": choice} if choice else {}))
+                for ours, theirs in columns.items():
+                    filled = sum(bool(clean(row[export.names.index(theirs)])) for row in rows)
+                    source.add_column(ours, theirs, f"{filled} of {len(rows)} filled")
+                    words = own[theirs].choices if theirs in own and export.is_labelled else {}
+                    if own.get(theirs) and own[theirs].kind == "radio":
+                        source.add_values(ours, {label: code for code, label in words.items()})
+                used.update(columns.values())
+                plan.add(form, source)
+        plan.notes += _count_cells(export, fields, used)
 
 
 def read_dictionary(path: Path) -> list[DictionaryField]:
@@ -248,7 +274,8 @@ def _build_layout(
     settings: dict[str, object] = {"filter": choice} if choice else {}
     if export.is_labelled:
         settings = {"names": export.names, **settings}
-    return Layout(export.grid, (1,), None, (), columns, settings)
+    repeats = any(clean(text) for text in choice.get(REPEAT, ()))
+    return Layout(export.grid, (1,), None, (), columns, settings, repeats)
 
 
 def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryField]) -> None:
@@ -276,9 +303,8 @@ def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryF
             return
 
 
-def _count_cells(export: Export, fields: Sequence[DictionaryField], sheets: Sequence[Sheet]) -> list[str]:
-    """For each instrument its filled cells: read, and left out."""
-    used = {name for sheet in sheets if sheet.layout.grid is export.grid for name in sheet.used}
+def _count_cells(export: Export, fields: Sequence[DictionaryField], used: Container[str]) -> list[str]:
+    """For each instrument its filled cells: in columns that are used, and left out."""
     place = {name: i for i, name in enumerate(export.names)}
     notes = []
     for form in _forms(fields):

@@ -49,7 +49,7 @@ class Sheet:
     def is_wide(self) -> bool:
         """Whether each patient stands in one row."""
         ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
-        return len(set(ids)) == len(ids)
+        return len(set(ids)) == len(ids) and not self.layout.repeats
 
     def take(self, target: str) -> Column | None:
         """Column of a target, noted as used."""

@@ -12,11 +12,13 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from prrt_outcomes.adopt.redcap_dictionary import REPEATING, format_redcap_dictionary
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.study.model import INPUT_TABLES, Study
 from prrt_outcomes.tables.schema import Field, load_schema
 
+REDCAP_FILE = "redcap_data_dictionary.csv"
 DICTIONARY_FILE = "data_dictionary.csv"
 DICTIONARY_COLUMNS = ("table", "column", "type", "needed", "unit", "allowed", "title", "description")
 OTHER_TABLES = tuple(name for name in INPUT_TABLES if name.startswith(("control_", "reported_")))
@@ -41,18 +43,24 @@ SETTINGS_HEADER = """
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Write a study folder: study file, empty tables and data dictionary.
+    """Write a study folder: study file, empty tables and data dictionary; or a data dictionary for REDCap.
 
     Raises UsageError when one of the files is already there; nothing is written then.
     """
     folder = arguments.folder
-    files = build_files(folder)
+    files = {folder / REDCAP_FILE: format_redcap_dictionary()} if arguments.redcap else build_files(folder)
     there = [str(path) for path in files if path.exists()]
     if there:
         raise UsageError(f"nothing is overwritten, and these are already there: {', '.join(there)}")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    if arguments.redcap:
+        print(
+            f"{folder / REDCAP_FILE}: upload it to a project, make {', '.join(REPEATING)} repeating instruments;"
+        )
+        print(f"then prrt-outcomes adopt --redcap {folder / REDCAP_FILE} EXPORT DIR")
+        return 0
     print(f"{folder / STUDY_FILE}: name the study and its tables, then fill {folder / 'data'}")
     print(f"{folder / DICTIONARY_FILE}: what each column holds")
     return 0

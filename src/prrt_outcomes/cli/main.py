@@ -60,7 +60,14 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
     "init": (
         "init:main",
         "write an empty study: study.yaml, tables to fill, data dictionary",
-        (_argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),),
+        (
+            _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
+            _argument(
+                "--redcap",
+                action="store_true",
+                help="write our tables as a data dictionary of REDCap instead",
+            ),
+        ),
     ),
     "adopt": (
         "adopt:main",

@@ -1,0 +1,143 @@
+# ruff: noqa: E501
+"""Exports of REDCap: instruments to tables, choices to values, every filled cell counted."""
+
+import csv
+
+import pytest
+
+from prrt_outcomes.adopt.redcap import plan_redcap, read_dictionary
+from prrt_outcomes.adopt.redcap_dictionary import (
+    COLUMNS,
+    FORMS,
+    REPEATING,
+    field_name,
+    format_redcap_dictionary,
+)
+from prrt_outcomes.errors import InputError
+
+DICTIONARY = """\
+Variable / Field Name,Form Name,Section Header,Field Type,Field Label,"Choices, Calculations, OR Slider Labels"
+record_id,demographics,,text,Record ID,
+sex,demographics,,radio,Sex at birth,"0, Female | 1, Male"
+organ,demographics,,checkbox,Primary site,"4, Lung | 7, Small intestine"
+last_seen,demographics,,text,Date of last contact,
+status,demographics,,radio,Vital status,"1, Alive | 2, Dead"
+c_date,cycle,,text,Date,
+c_act,cycle,,text,Activity (MBq),
+c_agent,cycle,,dropdown,Radiopharmaceutical,"1, Lu-177 DOTATATE"
+"""
+HEAD = "record_id,redcap_repeat_instrument,redcap_repeat_instance,redcap_data_access_group,sex,organ___4,organ___7,last_seen,status,demographics_complete,c_date,c_act,c_agent,cycle_complete"
+RAW = f"""{HEAD}
+1,,,berlin,0,1,0,2020-01-01,1,2,,,,
+1,cycle,1,berlin,,,,,,,2019-01-01,7400,1,2
+1,cycle,2,berlin,,,,,,,2019-03-01,7300,1,2
+2,,,paris,1,0,1,2020-01-01,2,2,,,,
+2,cycle,1,paris,,,,,,,2019-02-01,7500,1,2
+"""
+LABELLED = """\
+Record ID,Repeat Instrument,Repeat Instance,Data Access Group,Sex at birth,Primary site (choice=Lung),Primary site (choice=Small intestine),Date of last contact,Vital status,Complete?,Date,Activity (MBq),Radiopharmaceutical,Complete?
+1,,,Berlin,Female,Checked,Unchecked,2020-01-01,Alive,Complete,,,,
+1,Cycle,1,Berlin,,,,,,,2019-01-01,7400,Lu-177 DOTATATE,Complete
+2,,,Paris,Male,Unchecked,Checked,2020-01-01,Dead,Complete,,,,
+2,Cycle,1,Paris,,,,,,,2019-02-01,7500,Lu-177 DOTATATE,Complete
+"""
+
+
+def plan_of(write_text, export):
+    return plan_redcap(write_text(DICTIONARY, "dictionary.csv"), [write_text(export, "export.csv")])
+
+
+def test_choices_of_a_dictionary(write_text):
+    fields = {field.name: field for field in read_dictionary(write_text(DICTIONARY))}
+    assert fields["sex"].choices == {"0": "Female", "1": "Male"}
+    assert fields["organ"].columns() == {
+        "organ___4": "Primary site (choice=Lung)",
+        "organ___7": "Primary site (choice=Small intestine)",
+    }
+
+
+def test_instruments_become_tables_and_choices_values(write_text):
+    plan = plan_of(write_text, RAW)
+    (patients,), (cycles,) = plan.tables["patients"], plan.tables["cycles"]
+    assert patients.settings["filter"] == {"redcap_repeat_instrument": [""]}
+    assert patients.settings["columns"]["centre_id"] == "redcap_data_access_group"
+    assert patients.settings["values"]["sex"] == {"0": "female", "1": "male"}
+    assert patients.settings["first_of"] == {
+        "tumour_type": {"organ___4": "lung", "organ___7": "gep_small_intestine"}
+    }
+    assert cycles.settings["filter"] == {"redcap_repeat_instrument": ["cycle"]}
+    assert cycles.settings["units"] == {"activity_gbq": "MBq"}
+    assert cycles.settings["values"]["radiopharmaceutical"] == {"1": "177Lu-DOTATATE"}
+    assert plan.tables["follow_up"][0].settings["values"]["vital_status"] == {"1": "alive", "2": "dead"}
+
+
+def test_every_filled_cell_is_counted(write_text):
+    notes = plan_of(write_text, RAW).notes
+    assert notes == [
+        "demographics of export.csv: 17 filled cells, 15 in columns that are read, 2 left out",
+        "cycle of export.csv: 12 filled cells, 9 in columns that are read, 3 left out",
+    ]
+
+
+def test_labels_that_stand_twice_are_named_in_the_order_of_the_dictionary(write_text):
+    plan = plan_of(write_text, LABELLED)
+    cycles = plan.tables["cycles"][0].settings
+    assert cycles["names"] == HEAD.split(",")
+    assert cycles["filter"] == {"redcap_repeat_instrument": ["Cycle"]}
+    assert cycles["columns"]["cycle_date"] == "c_date"
+    assert plan.tables["patients"][0].settings["values"]["sex"] == {"Female": "female", "Male": "male"}
+
+
+def test_a_label_of_no_field_is_an_error(write_text):
+    with pytest.raises(InputError) as raised:
+        plan_of(write_text, LABELLED.replace("Vital status", "Hair colour"))
+    assert [p.value for p in raised.value.problems] == ["Hair colour"]
+
+
+def test_what_is_no_dictionary_is_an_error(write_text):
+    with pytest.raises(InputError):
+        read_dictionary(write_text("a,b\n1,2\n"))
+
+
+def test_events_of_a_longitudinal_project_are_one_table(write_text):
+    dictionary = DICTIONARY.replace(",cycle,", ",visit,")
+    head = HEAD.replace("redcap_repeat_instrument,redcap_repeat_instance", "redcap_event_name").replace(
+        "cycle_complete", "visit_complete"
+    )
+    export = f"""{head}
+1,baseline_arm_1,berlin,0,1,0,2020-01-01,1,2,,,,
+1,cycle_1_arm_1,berlin,,,,,,,2019-01-01,7400,1,2
+1,cycle_2_arm_1,berlin,,,,,,,2019-03-01,7300,1,2
+2,baseline_arm_1,paris,1,0,1,2020-01-01,2,2,,,,
+2,cycle_1_arm_1,paris,,,,,,,2019-02-01,7500,1,2
+"""
+    plan = plan_redcap(write_text(dictionary, "dictionary.csv"), [write_text(export, "export.csv")])
+    assert plan.tables["patients"][0].settings["filter"] == {"redcap_event_name": ["baseline_arm_1"]}
+    assert plan.tables["cycles"][0].settings["filter"] == {
+        "redcap_event_name": ["cycle_1_arm_1", "cycle_2_arm_1"]
+    }
+
+
+def test_our_own_dictionary_is_read_back(write_text):
+    text = format_redcap_dictionary()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["Form Name"] for row in rows} == set(FORMS)
+    names = [row["Variable / Field Name"] for row in rows]
+    assert len(set(names)) == len(names)
+    assert set(REPEATING) == set(FORMS) - {"patients", "follow_up"}
+    head = ["patient_id", "redcap_repeat_instrument", "redcap_repeat_instance", *names[1:]]
+    cells = {
+        "patients": {"patients_sex": "female"},
+        "cycles": {"cycles_cycle_date": "2019-01-01", "cycles_radiopharmaceutical": "other"},
+        "follow_up": {field_name("follow_up", "vital_status"): "alive"},
+    }
+    lines = [",".join(head)]
+    for form, values in cells.items():
+        row = {"patient_id": "P1", "redcap_repeat_instrument": form if form in REPEATING else "", **values}
+        lines.append(",".join(row.get(name, "") for name in head))
+    export = write_text("\n".join(lines) + "\n", "export.csv")
+    plan = plan_redcap(write_text(text, "dictionary.csv"), [export])
+    assert set(plan.tables) == set(cells)
+    assert plan.tables["cycles"][0].settings["columns"]["cycle_date"] == "cycles_cycle_date"
+    assert plan.doubts == []

@@ -56,7 +56,9 @@ DateFormats = str | Annotated[tuple[str, ...], Field(min_length=1)]
 class FileSource(Section):
     """One file and how it is read; the file itself is never edited."""
 
-    file: str = Field(description="Path relative to the study folder: csv, tsv, csv.gz, xlsx or parquet.")
+    file: str
+    """Path relative to the study folder: csv, tsv, csv.gz, xlsx, parquet, SAS (xpt, sas7bdat), SPSS (sav), Stata (dta)
+    or Dataset-JSON."""
     sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Delimiter of a text file; found from the header where it is not named."""
@@ -72,9 +74,9 @@ class FileSource(Section):
     names: tuple[ColumnOfFile, ...] = ()
     """Names of the columns in the order of the file, in place of those that stand there (labels of an export that
     stand twice)."""
-    comment: str | None = Field(
-        None, min_length=1, description="Lines that begin with this text are no rows."
-    )
+    comment: Annotated[str, Field(min_length=1)] | None = None
+    """Lines that begin with this text are no rows."""
+    labels: bool = Field(False, description="Labels of values instead of codes, in files of SPSS and Stata.")
 
     @property
     def header_lines(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from prrt_outcomes.cohort.sources.raw_table import (
@@ -9,17 +11,58 @@ from prrt_outcomes.cohort.sources.raw_table import (
     SourceResult,
     refuse,
 )
-from prrt_outcomes.errors import nearest_name
+from prrt_outcomes.errors import nearest_name, study_problem
 from prrt_outcomes.study.base import FileSource
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
-EXCEL_SUFFIXES = (".xlsx", ".xlsm")
-PARQUET_SUFFIXES = (".parquet", ".pq")
+LAID_OUT = ("header_row", "names", "skip_rows", "last_row", "comment")
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """One kind of file.
+
+    suffixes : how the names of its files end
+    settings : settings of `FileSource` that not every kind has
+    is_typed : whether it has typed dates, which are read as ISO dates
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    is_typed: bool = True
+
+
+KINDS = (
+    FileKind(
+        "text",
+        (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"),
+        ("delimiter", "encoding", *LAID_OUT),
+        is_typed=False,
+    ),
+    FileKind("workbook", (".xlsx", ".xlsm"), ("sheet", *LAID_OUT)),
+    FileKind("parquet", (".parquet", ".pq")),
+    FileKind("sas", (".xpt", ".sas7bdat"), ("encoding",)),
+    FileKind("labelled", (".sav", ".zsav", ".dta"), ("encoding", "labels")),
+    FileKind("json", (".json",)),
+)
+OTHER_KINDS = {
+    ".xls": "a workbook saved as .xlsx: this is the form of Excel up to 2003, which is not read",
+    ".xlsb": "a workbook saved as .xlsx: binary workbooks are not read",
+    ".ods": "a workbook saved as .xlsx: OpenDocument sheets are not read",
+    ".zip": "the file itself, unpacked",
+}
+
+
+def find_kind(source: FileSource) -> FileKind | None:
+    """Kind of a file by the end of its name; None where it is unknown."""
+    name = source.file.lower()
+    return next((kind for kind in KINDS if name.endswith(kind.suffixes)), None)
 
 
 def is_typed(source: FileSource) -> bool:
     """Whether a file holds typed dates, which are read as ISO dates."""
-    return source.file.lower().endswith((*EXCEL_SUFFIXES, *PARQUET_SUFFIXES))
+    kind = find_kind(source)
+    return kind is not None and kind.is_typed
 
 
 def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
@@ -30,22 +73,48 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     Returns SourceResult; whatever is wrong with the file stands in its problems, never raised.
     """
     path = folder / source.file
-    name = path.name.lower()
-    if name.endswith(EXCEL_SUFFIXES):
-        from prrt_outcomes.cohort.sources.workbook import read_excel_table as read
-    elif name.endswith(PARQUET_SUFFIXES):
-        from prrt_outcomes.cohort.sources.typed_columns import read_parquet_table as read
-    else:
-        from prrt_outcomes.cohort.sources.text import read_text_table as read
     try:
-        _check_file(path, table, source)
-        return read(path, table, source)
+        kind = _check_file(path, table, source)
+        _check_settings(table, source, kind)
+        return _find_reader(kind)(path, table, source)
     except RefusedError as refused:
         return SourceResult(None, refused.args)
 
 
-def _check_file(path: Path, table: str, source: FileSource) -> None:
-    known = (*TEXT_SUFFIXES, *EXCEL_SUFFIXES, *PARQUET_SUFFIXES)
+def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResult]:
+    """What reads a kind of file, imported where a study needs it."""
+    if kind.name == "workbook":
+        from prrt_outcomes.cohort.sources.workbook import read_excel_table as read
+    elif kind.name == "parquet":
+        from prrt_outcomes.cohort.sources.typed_columns import read_parquet_table as read
+    elif kind.name == "sas":
+        from prrt_outcomes.cohort.sources.statistical import read_sas_table as read
+    elif kind.name == "labelled":
+        from prrt_outcomes.cohort.sources.statistical import read_labelled_table as read
+    elif kind.name == "json":
+        from prrt_outcomes.cohort.sources.dataset_json import read_dataset_json as read
+    else:
+        from prrt_outcomes.cohort.sources.text import read_text_table as read
+    return read
+
+
+def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
+    """Refuse settings that say nothing about this kind of file."""
+    special = {setting: known.suffixes for known in KINDS for setting in known.settings}
+    problems = []
+    for setting in special:
+        if setting in source.model_fields_set and setting not in kind.settings:
+            ends = sorted(end for known in KINDS if setting in known.settings for end in known.suffixes)
+            expected = f"only for files that end in {', '.join(ends)}"
+            value = str(getattr(source, setting))
+            place = f"tables.{table}.{setting}"
+            problems.append(study_problem(place, value, "no such setting for this kind of file", expected))
+    if problems:
+        raise RefusedError(*problems)
+
+
+def _check_file(path: Path, table: str, source: FileSource) -> FileKind:
+    """Refuse what is no file, an empty file, and a file of unknown kind."""
     try:
         if path.is_dir():
             expected = "the path of a file, relative to the study folder"
@@ -61,6 +130,9 @@ def _check_file(path: Path, table: str, source: FileSource) -> None:
     except OSError as error:
         expected = f"a readable file ({error.strerror})"
         raise refuse(table, source.file, "the file cannot be read", expected) from None
-    if not path.name.lower().endswith(known):
-        expected = f"a file whose name ends in one of {', '.join(known)}"
+    kind = find_kind(source)
+    if kind is None:
+        known = ", ".join(end for each in KINDS for end in each.suffixes)
+        expected = OTHER_KINDS.get(path.suffix.lower(), f"a file whose name ends in one of {known}")
         raise refuse(table, source.file, "unknown kind of file", expected)
+    return kind

@@ -1,7 +1,8 @@
-"""Parquet files: typed columns to the text that a csv of the same table would hold."""
+"""Typed columns to the text that a csv of the same table would hold, and parquet files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from prrt_outcomes.cohort.sources.limits import check_size
 from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table, refuse
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import FileSource
@@ -18,27 +20,37 @@ FIRST_LINE = 2
 
 
 def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read a parquet file as text cells; rows are numbered as lines of a csv, the first being 2."""
+    """Read a parquet file as text cells."""
     try:
-        content = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        check_size(table, path, file.metadata.num_rows, file.metadata.num_columns)
+        content = file.read()
     except (pa.ArrowException, OSError):
         raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
-    problems = check_header(table, content.column_names)
+    return gather_typed(table, content.column_names, content.columns, source.decimal)
+
+
+def gather_typed(
+    table: str, header: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], decimal: str
+) -> SourceResult:
+    """Typed columns as a raw table; its rows are numbered as lines of a csv, the first being 2."""
+    problems = check_header(table, list(header))
     names, cells = [], []
-    for name, values in zip(content.column_names, content.columns, strict=True):
-        text = _column_as_text(values, source.decimal)
+    for name, values in zip(header, columns, strict=True):
+        text = _column_as_text(values, decimal)
         if text is None:
             problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
             problems.append(Problem(table, None, name, str(values.type), problem, expected))
         else:
             names.append(name)
             cells.append(text)
-    lines = np.arange(content.num_rows, dtype=np.int64) + FIRST_LINE
+    lines = np.arange(len(columns[0]) if columns else 0, dtype=np.int64) + FIRST_LINE
     return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
 
 
-def _column_as_text(values: pa.ChunkedArray, decimal: str) -> pa.Array | None:
-    values = values.combine_chunks()
+def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Array | None:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
     kind = values.type
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from prrt_outcomes.cohort.sources.layout import (
     refuse_title,
     tell_no_rows,
 )
+from prrt_outcomes.cohort.sources.limits import check_archive, most_cells
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -45,16 +46,14 @@ MOST_LINES = 1 << 20
 def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
     try:
-        with warnings.catch_warnings():
+        check_archive(table, path)
+        with path.open("rb") as file, warnings.catch_warnings():
             # openpyxl warns of styles and validations that it passes over; no cell depends on them.
             warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            try:
-                result = _read_sheet(book, table, source)
-            finally:
-                book.close()
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            result = _read_sheet(book, path, table, source)
             uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
-            return SourceResult(result.raw, (*result.problems, *uncomputed))
+            return SourceResult(result.raw, (*result.problems, *uncomputed, *_find_links(path, table)))
     except RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
@@ -62,18 +61,14 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult
         raise refuse(table, path.name, "the file is no workbook", expected) from None
 
 
-def _read_sheet(book: Workbook, table: str, source: FileSource) -> SourceResult:
+def _read_sheet(book: Workbook, path: Path, table: str, source: FileSource) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
         raise refuse(table, name, "the workbook has no such sheet", expected)
     sheet = book[name]
     sheet.reset_dimensions()
-    rows = [
-        (line, [_as_text(cell, source.decimal) for cell in cells])
-        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1)
-        if any(cell is not None and cell != "" for cell in cells)
-    ]
+    rows = list(_read_rows(sheet, path, table, source))
     if source.comment is not None:
         rows = [row for row in rows if not row[1][0].startswith(source.comment)]
     if not rows:
@@ -91,6 +86,21 @@ def _read_sheet(book: Workbook, table: str, source: FileSource) -> SourceResult:
     if result.raw is None or book.epoch != CALENDAR_MAC_1904:
         return result
     return replace(result, raw=replace(result.raw, day_zero=book.epoch.date().isoformat()))
+
+
+def _read_rows(sheet: Any, path: Path, table: str, source: FileSource) -> Iterator[tuple[int, list[str]]]:
+    """Lines of the rows that are not blank, and their texts; far too wide a sheet is refused."""
+    most = most_cells(path)
+    n_cells = 0
+    for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+        n_cells += len(cells)
+        if n_cells > most:
+            found = f"more than {most} cells, most of them empty"
+            raise refuse(
+                table, found, "the sheet is far wider than what it holds", "a table without stray cells"
+            )
+        if any(cell is not None and cell != "" for cell in cells):
+            yield line, [_as_text(cell, source.decimal) for cell in cells]
 
 
 def _find_merged(sheet: Any) -> set[tuple[int, int]]:
@@ -112,6 +122,16 @@ def _holds_formulas(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
         return any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets)
+
+
+def _find_links(path: Path, table: str) -> list[Problem]:
+    """Warn of a workbook that is linked to others: its values are those of the day on which it was saved."""
+    with zipfile.ZipFile(path) as archive:
+        n_links = sum(name.startswith("xl/externalLinks/externalLink") for name in archive.namelist())
+    expected = "values of its own: the links are not followed, their values are those that were saved last"
+    found = f"{n_links} {'link' if n_links == 1 else 'links'}"
+    problem = "the workbook is linked to other files"
+    return [Problem(table, None, "", found, problem, expected, "warning")] if n_links else []
 
 
 def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem]:

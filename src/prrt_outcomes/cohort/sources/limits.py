@@ -1,0 +1,60 @@
+"""Files that would fill the memory: what they hold must be in proportion to their size."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from prrt_outcomes.cohort.sources.raw_table import refuse
+
+MOST_RATIO = 200
+MODEST_BYTES = 1 << 27
+MODEST_CELLS = 100_000_000
+MODEST_SHEET_CELLS = 20_000_000
+GZIP_HEADER = 31
+
+
+def check_size(table: str, path: Path, n_rows: int, n_columns: int) -> None:
+    """Refuse a file that declares more cells than one of its size holds."""
+    size = path.stat().st_size
+    if n_rows * n_columns > max(MODEST_CELLS, MOST_RATIO * size):
+        found = f"{n_rows} rows of {n_columns} columns in {size} bytes"
+        raise refuse(
+            table, found, "the file declares more cells than it can hold", "a file that holds its rows"
+        )
+
+
+def most_cells(path: Path) -> int:
+    """Cells, empty ones included, beyond which a sheet of a workbook is out of proportion to the file."""
+    return max(MODEST_SHEET_CELLS, MOST_RATIO * path.stat().st_size)
+
+
+def check_archive(table: str, path: Path) -> None:
+    """Refuse a workbook of which the parts unpack to much more than its size."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    size = path.stat().st_size
+    if unpacked > max(MODEST_BYTES, MOST_RATIO * size):
+        found = f"{unpacked} bytes in a file of {size}"
+        raise refuse(table, found, "the workbook unpacks to far more than its size", "a table saved as csv")
+
+
+def unpack_gzip(table: str, path: Path, data: bytes) -> bytes:
+    """Content of a gzip file of one or more members, refused where it is out of proportion to its size.
+
+    Raises zlib.error where it is damaged and EOFError where it is cut off.
+    """
+    most = max(MODEST_BYTES, MOST_RATIO * len(data))
+    parts, n_bytes = [], 0
+    while data:
+        member = zlib.decompressobj(GZIP_HEADER)
+        parts.append(member.decompress(data, most - n_bytes + 1))
+        n_bytes += len(parts[-1])
+        if n_bytes > most:
+            found = f"more than {most} bytes in a file of {path.stat().st_size}"
+            raise refuse(table, found, "the file unpacks to far more than its size", "a table of its size")
+        if not member.eof:
+            raise EOFError("the file is cut off")
+        data = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)

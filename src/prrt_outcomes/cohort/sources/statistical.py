@@ -1,0 +1,73 @@
+"""Files of SAS, SPSS and Stata, read by pyreadstat, as the text that a csv of the same table would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyreadstat
+
+from prrt_outcomes.cohort.sources.limits import check_size
+from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
+from prrt_outcomes.cohort.sources.typed_columns import gather_typed
+from prrt_outcomes.errors import study_problem
+from prrt_outcomes.study.base import FileSource
+
+Reader = Callable[..., tuple[pd.DataFrame, Any]]
+
+
+def read_sas_table(path: Path, table: str, source: FileSource) -> SourceResult:
+    """Read a SAS transport file (xpt) or SAS data set (sas7bdat) as text cells."""
+    is_transport = path.suffix.lower() == ".xpt"
+    reader = pyreadstat.read_xport if is_transport else pyreadstat.read_sas7bdat
+    frame, _ = _read(path, table, source, reader, "SAS")
+    return _gather(table, frame, source, {})
+
+
+def read_labelled_table(path: Path, table: str, source: FileSource) -> SourceResult:
+    """Read a file of SPSS or Stata as text cells: codes, or their labels where the study asks for these."""
+    is_stata = path.suffix.lower() == ".dta"
+    reader = pyreadstat.read_dta if is_stata else pyreadstat.read_sav
+    frame, notes = _read(path, table, source, reader, "Stata" if is_stata else "SPSS")
+    labels = notes.variable_value_labels
+    if source.labels and not labels:
+        expected = "labels: false, or a file whose values have labels"
+        raise RefusedError(study_problem(f"tables.{table}.labels", "true", "no value has a label", expected))
+    return _gather(table, frame, source, labels if source.labels else {})
+
+
+def _read(
+    path: Path, table: str, source: FileSource, reader: Reader, program: str
+) -> tuple[pd.DataFrame, Any]:
+    encoding = source.encoding if "encoding" in source.model_fields_set else None
+    try:
+        _, declared = reader(path, metadataonly=True, encoding=encoding)
+        check_size(table, path, declared.number_rows or 0, declared.number_columns)
+        return reader(path, encoding=encoding)
+    except RefusedError:
+        raise
+    except Exception as error:  # dates out of range, encodings and damaged files raise nearly anything
+        expected = f"a file written by {program}, or a csv ({error or type(error).__name__})"
+        raise refuse(table, path.name, f"the file cannot be read as one of {program}", expected) from None
+
+
+def _gather(
+    table: str, frame: pd.DataFrame, source: FileSource, labels: Mapping[str, Mapping[Any, str]]
+) -> SourceResult:
+    columns = [_as_array(frame[name], labels.get(name, {})) for name in frame.columns]
+    return gather_typed(table, list(frame.columns), columns, source.decimal)
+
+
+def _as_array(values: pd.Series, labels: Mapping[Any, str]) -> pa.Array:
+    """Values of a column, those with a label as this; a column of several types becomes text."""
+    if labels:
+        named = values.map(labels).astype("string")
+        rest = pa.array(values, from_pandas=True).cast(pa.string())
+        return pa.array(named.where(named.notna(), rest.to_pandas()), pa.string(), from_pandas=True)
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(values.where(values.isna(), values.astype(str)), pa.string(), from_pandas=True)

@@ -6,6 +6,7 @@ of a column is parsed once, so that a million rows cost little more than their d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,13 @@ import pyarrow.compute as pc
 from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.tables.frames import DTYPES
 from prrt_outcomes.tables.parse_dates import (
+    ISO_TIME,
     SERIAL_NUMBER,
+    TIME_OF_DAY,
     Faulty,
     TextFormat,
     advise_serial,
+    advise_time,
     as_strings,
     match_pattern,
     parse_dates,
@@ -240,5 +244,7 @@ def _hint(name: str, text_format: TextFormat, problem: str, text: str) -> str:
     """What to write where a text seems to mean missing, or to be a day of Excel."""
     if problem == SERIAL_NUMBER:
         return advise_serial(name, text_format, text)
+    if problem == TIME_OF_DAY and re.match(ISO_TIME, text):
+        return advise_time(name, text)
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

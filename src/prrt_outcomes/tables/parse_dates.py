@@ -15,6 +15,8 @@ MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
 ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
 SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
 SERIAL_NUMBER = "probably a serial number of Excel"
+TIME_OF_DAY = "a date with a time of day"
+CLOCK = ("%H", "%I")
 EXCEL = "excel"
 DAY_ZERO = "1899-12-30"
 ISO_FORMAT = "%Y-%m-%d"
@@ -50,7 +52,10 @@ def as_strings(texts: pa.Array) -> pd.Series:
 
 
 def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
-    """Full dates by the formats of the file; years and months in ISO where the field may be partial."""
+    """Full dates by the formats of the file; years and months in ISO where the field may be partial.
+
+    A format with a time of day reads the day; without one a time of day other than midnight is a fault.
+    """
     formats = text_format.date_formats or (ISO_FORMAT,)
     takes_iso = ISO_FORMAT in formats
     if takes_iso:
@@ -62,7 +67,7 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     earliest, latest = np.fmin.reduce(moments), np.fmax.reduce(moments)
     days = pd.Series(earliest)
     has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
-    has_time |= match_pattern(texts, ISO_TIME) if takes_iso else False
+    has_time |= days.isna().to_numpy() & match_pattern(texts, ISO_TIME) if takes_iso else False
     is_doubtful = days.notna().to_numpy() & (earliest != latest) & ~has_time
     days = days.mask(has_time | is_doubtful)
     is_partial = field.type == "partial"
@@ -76,7 +81,7 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     faulty = [
         ("a date that does not exist", expected, impossible),
         ("not a date", f"{expected}{other}", unread & ~impossible & ~is_serial),
-        ("a date with a time of day", expected, has_time),
+        (TIME_OF_DAY, expected, has_time),
         ("a date that two formats read as different days", f"one of {form} alone", is_doubtful),
         (SERIAL_NUMBER, expected, is_serial),
     ]
@@ -106,6 +111,8 @@ def _read_days(texts: pd.Series, form: str, text_format: TextFormat) -> np.ndarr
     days = pd.to_datetime(texts, format=form, errors="coerce", exact=True).astype("datetime64[ns]")
     if text_format.pivot_year is not None and has_short_year(form):
         days = _choose_century(days, text_format.pivot_year)
+    if any(mark in form for mark in CLOCK):
+        days = days.dt.normalize()
     return days.to_numpy("datetime64[ns]")
 
 
@@ -123,3 +130,9 @@ def advise_serial(name: str, text_format: TextFormat, text: str) -> str:
     others = [f'"{form}"' for form in text_format.date_formats if form != ISO_FORMAT]
     forms = f"[{EXCEL}, {', '.join(others)}]" if others else EXCEL
     return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: {forms}}}"
+
+
+def advise_time(name: str, text: str) -> str:
+    """What to write where a text is a day with a time of day."""
+    form = f"{ISO_FORMAT}{text[10]}%H:%M{':%S' if text.count(':') > 1 else ''}"
+    return f'; to read the day alone, in study.yaml date_format: {{{name}: ["{ISO_FORMAT}", "{form}"]}}'

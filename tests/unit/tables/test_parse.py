@@ -142,6 +142,27 @@ def test_a_list_of_formats_reads_each_date_by_the_one_that_fits():
     assert not parsed.faults
 
 
+def test_a_format_with_a_time_of_day_reads_the_day():
+    form = TextFormat(date_formats=("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S"))
+    texts = ["2014-05-07T10:30", "2014-05-08", "2014-05-09 23:59:59", "2014-05"]
+    parsed = parse_columns("follow_up", text_columns({"death_date": texts}, form), len(texts))
+    assert parsed.frame["death_date"].tolist() == ["2014-05-07", "2014-05-08", "2014-05-09", "2014-05"]
+    assert not parsed.faults
+    assert faults_of("cycles", {"cycle_date": ["2014-05-07T10:30:15"]}, form) == [
+        (0, "cycle_date", "2014-05-07T10:30:15", "a date with a time of day")
+    ]
+
+
+def test_a_time_of_day_says_how_the_day_is_read():
+    for text, form in {
+        "2014-05-07T10:30": "%Y-%m-%dT%H:%M",
+        "2014-05-07 10:30:15": "%Y-%m-%d %H:%M:%S",
+    }.items():
+        (fault,) = parse_columns("cycles", text_columns({"cycle_date": [text]}), 1).faults
+        line = f'in study.yaml date_format: {{cycle_date: ["%Y-%m-%d", "{form}"]}}'
+        assert fault.expected[0].endswith(f"to read the day alone, {line}")
+
+
 def test_a_date_that_two_formats_read_as_different_days_is_refused():
     form = TextFormat(date_formats=("%d/%m/%Y", "%m/%d/%Y"))
     texts = ["13/05/2014", "05/13/2014", "05/05/2014", "04/05/2014"]

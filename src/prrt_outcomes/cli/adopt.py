@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> int:
         write_study(plan, arguments.folder, arguments.confirm, again=True)
         problems, sizes = list_study_problems(study_file)
     _report(plan, study_file)
-    waiting = {p for p in problems if p.column == "doubts"}
+    waiting = {p for p in problems if p.column.startswith("doubts.")}
     others = [p for p in problems if p not in waiting]
     if others:
         print(format_problems(others, f"all with prrt-outcomes check {study_file.parent}"))

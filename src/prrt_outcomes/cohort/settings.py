@@ -45,6 +45,7 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
         *_check_endpoints(study, columns),
         *_check_claims(study),
         *_check_disclosure(study),
+        *_check_doubts(study),
     )
 
 
@@ -224,6 +225,15 @@ def _check_claims(study: Study) -> Iterator[Problem]:
             expected = _suggest(claim.group, known, "groups")
             problem = "no response group has this name"
             yield study_problem(f"claims.{index}.group", claim.group, problem, expected)
+
+
+def _check_doubts(study: Study) -> list[Problem]:
+    """List guesses that nobody has confirmed."""
+    expected = "look at it and correct the mapping where it is wrong, then set confirmed: true"
+    return [
+        study_problem(f"doubts.{i}", doubt, "a guess that changes numbers is not confirmed", expected)
+        for i, doubt in enumerate(() if study.confirmed else study.doubts)
+    ]
 
 
 def _check_disclosure(study: Study) -> Iterator[Problem]:

@@ -114,6 +114,10 @@ class Study(Section):
     title: str = Field("", description="Title of the report.")
     synthetic: bool = False
     """Whether the patients were simulated; stamped on every page and figure."""
+    confirmed: bool = False
+    """Whether a person has looked at the doubts."""
+    doubts: tuple[str, ...] = ()
+    """What adopt guessed of the files and changes numbers; nothing runs until it is confirmed."""
     data_cutoff: date | None = None
     """Nothing after this date is known; the latest date of the data where it is not named."""
     tables: Annotated[

@@ -21,7 +21,7 @@ RESULT_FOLDERS = ("cohort", "derived", "tables")
 
 def list_data_files(study: Study, study_file: Path) -> list[Path]:
     """Files of the tables of a study, each once, sorted."""
-    sources = {source.file for table in study.tables.values() for source in table}
+    sources = {part.file for table in study.tables.values() for source in table for part in source.files}
     return sorted(study_file.parent / file for file in sources)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,57 +11,50 @@ import pandas as pd
 
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.date_formats import check_date_format
+from prrt_outcomes.cohort.joins import Read
 from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table
 from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
-from prrt_outcomes.errors import Problem
-from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.cohort.stacking import PlacedRows, check_filled, merge_rows, stack_rows
+from prrt_outcomes.errors import Problem, has_errors, study_problem
+from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.parse import (
     CellFaults,
-    list_problems,
     parse_columns,
     parsed_fields,
 )
-from prrt_outcomes.tables.places import CellPlaces, Cells, stack_places
+from prrt_outcomes.tables.places import locate_cells
 from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.units import TIME_UNIT_DAYS
 
 
 @dataclass(frozen=True)
-class CohortTable:
-    """One table with the place of each of its rows.
+class CohortTable(PlacedRows):
+    """One table with the place of each of its rows; a value that is an error is missing.
 
-    frame : typed; a value that is an error is missing
-    lines : line of the file for each row, shape (n,)
-    labels : name of the table to be named for each row, with the file where there are several, shape (n,)
-    cells : columns whose cells stand elsewhere, with label, line and column of the file of each cell
+    given : columns of ours that a file gives
     used : for each file that was read, the columns that went into the table
     """
 
-    frame: pd.DataFrame
-    lines: np.ndarray
-    labels: np.ndarray
-    cells: Cells
+    given: frozenset[str]
     problems: tuple[Problem, ...]
     attrition: tuple[dict, ...]
     used: tuple[tuple[str, frozenset[str]], ...]
 
-    def list_problems(self, faults: Iterable[CellFaults]) -> list[Problem]:
-        """Faults of the frame as problems that name file, line and column."""
-        return list_problems(self.labels, faults, self.lines, self.cells)
-
 
 @dataclass(frozen=True)
 class _Part:
-    """What one source gives: typed rows with their places, problems, rows before any was left out, and losses."""
+    """What one source gives: its rows, the columns of ours that it has, problems and losses.
 
-    frame: pd.DataFrame
-    labels: np.ndarray
-    lines: np.ndarray
-    places: Mapping[str, CellPlaces]
+    n_rows : rows before any was left out
+    used : columns of the file that went into the table
+    """
+
+    rows: PlacedRows
+    given: frozenset[str]
     problems: list[Problem]
     n_rows: int
     lost: Counter
@@ -71,11 +64,11 @@ class _Part:
 def assemble_table(
     table: str,
     sources: Sequence[TableSource],
-    read: Callable[[str, TableSource], SourceResult],
+    read: Read,
     prefixes: Mapping[str, str],
     extra_columns: Mapping[str, str],
 ) -> CohortTable:
-    """Read all sources of a table and stack them; None of the faults of one hides those of another.
+    """Read all sources of a table and stack or merge them; none of the faults of one hides those of another.
 
     read : reads one source as text
     prefixes : for each file and sheet (`source_key`) what numbered rows are called after
@@ -83,66 +76,100 @@ def assemble_table(
     Returns CohortTable; its frame is empty where nothing could be read.
     """
     fields = parsed_fields(table, extra_columns)
+    eased = _ease_required(table, fields) if any(source.merge for source in sources) else fields
     n_files = len({source.file for source in sources})
     parts: list[_Part] = []
-    problems, used = [], []
+    problems: list[Problem] = []
+    used: list[tuple[str, frozenset[str]]] = []
+    rows: PlacedRows | None = None
+    if sources[0].merge:
+        expected = "merge: true from the second file of a table on"
+        problems.append(study_problem(f"tables.{table}.merge", "true", "no earlier file", expected))
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
         unfit = check_date_format(table, source, fields)
         result = SourceResult(None) if unfit else read(label, source)
-        reshaped = None if result.raw is None else reshape_table(table, result.raw, source)
-        if reshaped is None or reshaped.problems:
-            problems += [*unfit, *result.problems, *(reshaped.problems if reshaped else ())]
+        reshaped = None if result.raw is None else reshape_table(table, result.raw, source, read)
+        if reshaped is not None:
+            problems += _name_file(reshaped.problems, table, label)
+            used += [(source_key(join), columns) for join, columns in reshaped.taken]
+        if reshaped is None or has_errors(reshaped.problems):
+            problems += [*unfit, *result.problems]
             continue
-        mapped = map_table(table, reshaped, source, fields, prefixes[source_key(source)])
-        parts.append(_read_part(table, label, source, mapped, extra_columns))
+        mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)])
+        part = _read_part(table, label, source, mapped, eased, extra_columns)
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
-        problems += parts[-1].problems
-        used.append((source_key(source), mapped.used))
-    frames = [part.frame for part in parts]
-    stacked = [frame for frame in frames if len(frame)] or frames[:1] or [empty_table(table, extra_columns)]
-    frame = pd.concat(stacked, ignore_index=True)
-    labels, lines, cells = stack_places([(part.labels, part.lines, part.places) for part in parts])
-    faults = check_keys(table, frame, lines, labels)
-    problems += list_problems(labels, faults, lines, cells) + check_letter_case(table, frame, fields)
-    frame = conform_table(table, frame, extra_columns)
+        problems += part.problems
+        used.append((source_key(source), part.used))
+        parts.append(part)
+        if rows is not None and source.merge:
+            rows, conflicts = merge_rows(table, rows, part.rows)
+            problems += conflicts
+        else:
+            rows = part.rows if rows is None else stack_rows([rows, part.rows])
+    given = frozenset(name for part in parts for name in part.given)
+    if eased is not fields and rows is not None:
+        problems += check_filled(table, fields, rows, given, problems)
+    rows = rows or PlacedRows(empty_table(table, extra_columns), np.array([], object), np.array([], int), {})
+    problems += rows.list_problems(check_keys(table, rows.frame, rows.lines, rows.labels))
+    problems += check_letter_case(table, rows.frame, fields)
+    frame = conform_table(table, rows.frame, extra_columns)
     lost: Counter = sum((part.lost for part in parts), Counter())
     attrition = count_losses(table, sum(part.n_rows for part in parts), lost) if parts else []
-    told = tuple(dict.fromkeys(problems))
-    return CohortTable(frame, lines, labels, cells, told, tuple(attrition), tuple(used))
+    places = rows.labels, rows.lines, rows.cells
+    return CohortTable(frame, *places, given, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
+
+
+def _ease_required(table: str, fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Fields of a table whose files fill each other: beyond the key, what must be filled is told when all are read."""
+    key = load_schema(table).key
+    return tuple(field if field.name in key else replace(field, required=False) for field in fields)
 
 
 def _read_part(
-    table: str, label: str, source: TableSource, mapped: MappedTable, extra_columns: Mapping[str, str]
+    table: str,
+    label: str,
+    source: TableSource,
+    mapped: MappedTable,
+    fields: Sequence[Field],
+    extra_columns: Mapping[str, str],
 ) -> _Part:
     """Parse and check the mapped rows of one source.
 
     label : table, and file where there are several, as problems name it
     """
-    fields = parsed_fields(table, extra_columns)
-    frame, faults = _parse(table, mapped, source, extra_columns)
+    frame, faults = _parse(table, mapped, source, fields, extra_columns)
     labels = np.full(len(mapped.lines), label, dtype=object)
     places = {name: column.places for name, column in mapped.columns.items() if column.places}
-    _, _, cells = stack_places([(labels, mapped.lines, places)])
-    problems = [replace(p, table=label) if p.table == table else p for p in mapped.problems]
+    cells = locate_cells(labels, mapped.lines, places)
+    rows = PlacedRows(frame, labels, mapped.lines, cells)
+    problems = _name_file(mapped.problems, table, label)
     problems += check_doubtful_codes(label, fields, mapped, frame, source)
     problems += note_cleaned_texts(label, fields, mapped)
-    problems += list_problems(labels, faults, mapped.lines, cells)
+    problems += rows.list_problems(faults)
     n_rows = len(mapped.lines) + mapped.lost.total()
-    return _Part(frame, labels, mapped.lines, places, problems, n_rows, mapped.lost, mapped.used)
+    return _Part(rows, frozenset(mapped.columns), problems, n_rows, mapped.lost, mapped.used)
 
 
-def source_key(source: TableSource) -> str:
+def _name_file(problems: Iterable[Problem], table: str, label: str) -> list[Problem]:
+    """Problems of a table as those of its file, where it has several."""
+    return [replace(p, table=label) if p.table == table else p for p in problems]
+
+
+def source_key(source: FileSource) -> str:
     """What tells one file from another: the path, and the sheet of a workbook."""
     return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
 
 
 def _parse(
-    table: str, mapped: MappedTable, source: TableSource, extra_columns: Mapping[str, str]
+    table: str,
+    mapped: MappedTable,
+    source: TableSource,
+    fields: Sequence[Field],
+    extra_columns: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
     """Typed columns of one file, with times in their unit and cells at fault missing, and these faults."""
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
-    fields = parsed_fields(table, extra_columns)
     written = {name: column.written for name, column in mapped.columns.items()}
     reported = [_in_unit_of_file(field, source) for field in fields]
     faults = [*parsed.faults, *check_values(reported, parsed.frame, parsed.failed, written)]

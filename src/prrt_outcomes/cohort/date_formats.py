@@ -18,7 +18,7 @@ PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 def choose_format(source: TableSource, name: str, day_zero: str) -> TextFormat:
     """How the file writes the numbers and dates of one of our columns; typed dates of a file come as ISO dates."""
     forms = source.formats_of_dates(name)
-    if forms and (is_typed(source) or EXCEL in forms):
+    if forms and (EXCEL in forms or any(map(is_typed, source.files))):
         forms = tuple(dict.fromkeys((*forms, ISO_FORMAT)))
     return TextFormat(source.decimal, forms, source.pivot_year, day_zero)
 

@@ -62,7 +62,7 @@ def map_table(
     """
     raw = reshaped.raw
     problems = check_mapping(table, source, fields) + check_columns(table, reshaped, source, fields)
-    kept, lost, row_problems = choose_rows(table, raw, source)
+    kept, lost, row_problems = choose_rows(table, raw, source, f"tables.{table}")
     lost.update(raw.lost, unpivot=reshaped.n_lost)
     columns: dict[str, TextColumn] = {}
     used: set[str] = {*source.filter, *source.exclude, *source.not_empty, *source.ignore}

@@ -71,7 +71,7 @@ def check_columns(
             expected = f"{field.description}. {describe_nearest(name, found)}"
             problems.append(Problem(table, 1, name, "", "a required column is missing", expected))
         if name in raw.columns:
-            ours = ", ".join(key for key in source.columns if name in source.names_of_column(key))
+            ours = ", ".join(_find_readers(source, name))
             expected = f"if it is meant for both, name it in study.yaml: columns: {{{name}: {name}}}"
             problem = f"the column is read for {ours}, and not for {name}"
             problems.append(Problem(table, 1, name, "", problem, expected, "note"))
@@ -86,11 +86,17 @@ def check_columns(
 def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]:
     """Columns of the file that one of ours is read from, those that are there.
 
-    A column that the mapping reads for another of ours is not taken for its own name as well.
+    A column that the mapping reads for another of ours is not taken for its own name as well, unless it is one of
+    several there (``last_contact_date: [death_date, last_seen]``).
     """
-    if name not in source.columns and any(name in source.names_of_column(ours) for ours in source.columns):
+    if name not in source.columns and _find_readers(source, name):
         return ()
     return tuple(n for n in source.names_of_column(name) if n in raw.columns)
+
+
+def _find_readers(source: TableSource, name: str) -> list[str]:
+    """Columns of ours that are read from a column of the file alone."""
+    return [ours for ours in source.columns if source.names_of_column(ours) == (name,)]
 
 
 def check_values(table: str, source: TableSource, ours: str, found: pa.Array) -> list[Problem]:

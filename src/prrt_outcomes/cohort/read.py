@@ -68,7 +68,7 @@ class _Reader:
         self._known: dict[tuple, RawTable] = {}
         self.columns: dict[str, set[str]] = {}
 
-    def read(self, label: str, source: TableSource) -> SourceResult:
+    def read(self, label: str, source: FileSource) -> SourceResult:
         key = tuple(getattr(source, name) for name in FileSource.model_fields)
         if key in self._known:
             return SourceResult(self._known[key])
@@ -98,7 +98,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
-    problems = _check_extra_columns(study, reader) + _check_accepted(study)
+    problems = _check_extra_columns(study, read, reader) + _check_accepted(study)
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
@@ -137,12 +137,12 @@ def _stem(source: TableSource) -> str:
     return stem if source.sheet is None else f"{stem}-{source.sheet}"
 
 
-def _check_extra_columns(study: Study, reader: _Reader) -> list[Problem]:
+def _check_extra_columns(study: Study, read: Mapping[str, CohortTable], reader: _Reader) -> list[Problem]:
     """List declared columns that are ours already, or that no file of patients holds."""
     known = {*load_schema("patients").names, *DERIVED_COLUMNS}
     sources = study.tables.get("patients", ())
     found = {name for source in sources for name in reader.columns.get(source_key(source), ())}
-    given = found | {name for source in sources for name in (*source.columns, *source.constants)}
+    given = read["patients"].given if "patients" in read else frozenset()
     problems = []
     for name in study.extra_columns:
         if name in known:
@@ -159,13 +159,15 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
     """Warn of columns that no table takes from their file; the nearest known name may be what was meant."""
     used: dict[str, set[str]] = {}
     tables: dict[str, str] = {}
-    for name, table in read.items():
+    for table in read.values():
         for file, taken in table.used:
             used.setdefault(file, set()).update(taken)
-            tables.setdefault(file, name)
+    for name, listed in sorted(study.tables.items()):
+        for source in listed:
+            tables.setdefault(source_key(source), name)
     problems = []
     for file, columns in reader.columns.items():
-        if file not in tables:
+        if file not in tables or file not in used:
             continue
         own = [*load_schema(tables[file]).names, *study.extra_columns]
         unused = sorted(columns - used[file])
@@ -203,7 +205,7 @@ def _check_accepted(study: Study) -> list[Problem]:
 def _find_outside(study: Study, folder: Path) -> list[Problem]:
     """Warn of files that lie outside the study folder: the study is not whole without them."""
     expected = "a path within the study folder, so that the study can be moved and checked as a whole"
-    places = {(table, s.file) for table, sources in study.tables.items() for s in sources}
+    places = {(table, f.file) for table, sources in study.tables.items() for s in sources for f in s.files}
     return [
         Problem(table, None, "", file, "the file lies outside the study folder", expected, "warning")
         for table, file in sorted(places)

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from prrt_outcomes.cohort.cells import known_texts
+from prrt_outcomes.cohort.joins import Read, join_files
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, nearest_name, study_problem
-from prrt_outcomes.study.base import PLACEHOLDER, TableSource, Unpivot
+from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem
+from prrt_outcomes.study.base import PLACEHOLDER, Join, TableSource, Unpivot
 from prrt_outcomes.tables.places import CellPlaces
 
 
@@ -23,6 +24,7 @@ class Reshaped:
     numbers : number of the row of the file that each row is of, counted from 1; None where they are the same rows
     used : columns of the file that went into it
     n_lost : rows that were made, hold nothing and are left out
+    taken : for each file that was joined, its columns that went into the table
     """
 
     raw: RawTable
@@ -30,16 +32,26 @@ class Reshaped:
     n_lost: int = 0
     problems: tuple[Problem, ...] = ()
     numbers: np.ndarray | None = None
+    taken: tuple[tuple[Join, frozenset[str]], ...] = ()
 
 
-def reshape_table(table: str, raw: RawTable, source: TableSource) -> Reshaped:
-    """Bring a raw table into the shape that the mapping reads, as the source says."""
-    reshaped = Reshaped(raw)
-    if source.unpivot is not None:
-        reshaped = unpivot_rows(table, raw, source, source.unpivot)
-        numbers = np.searchsorted(raw.lines, reshaped.raw.lines) + 1
-        reshaped = replace(reshaped, numbers=numbers)
-    return reshaped
+def reshape_table(table: str, raw: RawTable, source: TableSource, read: Read) -> Reshaped:
+    """Bring a raw table into the shape that the mapping reads, as the source says.
+
+    read : reads a file that is joined as text
+    """
+    joined = join_files(table, raw, source, read)
+    reshaped = Reshaped(joined.raw, joined.used, problems=joined.problems, taken=joined.taken)
+    if has_errors(reshaped.problems) or source.unpivot is None:
+        return reshaped
+    unpivoted = unpivot_rows(table, reshaped.raw, source, source.unpivot)
+    return replace(
+        unpivoted,
+        used=reshaped.used | unpivoted.used,
+        problems=(*reshaped.problems, *unpivoted.problems),
+        taken=reshaped.taken,
+        numbers=np.searchsorted(raw.lines, unpivoted.raw.lines) + 1,
+    )
 
 
 def unpivot_rows(table: str, raw: RawTable, source: TableSource, unpivot: Unpivot) -> Reshaped:

@@ -13,7 +13,7 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.cells import clean_texts, known_texts
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, nearest_name, study_problem
-from prrt_outcomes.study.base import TableSource, clean_text
+from prrt_outcomes.study.base import RowSource, TableSource, clean_text
 from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.schema import load_schema
 
@@ -29,9 +29,13 @@ REASONS = {
 MOST_SHOWN = 12
 
 
-def choose_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndarray, Counter, list[Problem]]:
+def choose_rows(
+    table: str, raw: RawTable, source: RowSource, place: str
+) -> tuple[np.ndarray, Counter, list[Problem]]:
     """Positions of the rows that the mapping chooses, in the order of the file.
 
+    table : table, and file where it is another, as problems name it
+    place : dotted key of the source in the study file
     Returns positions, the number of rows that each setting leaves out (a row is counted once, by the first setting
     that leaves it out), and problems: columns that the file lacks, values that cannot choose a row.
     """
@@ -50,8 +54,7 @@ def choose_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndar
         if setting == "not_empty":
             chosen = pc.is_valid(known_texts(raw.columns[name], source.missing))
         else:
-            place = f"tables.{table}.{setting}.{name}"
-            problems += _check_values(place, values, raw.columns[name])
+            problems += _check_values(f"{place}.{setting}.{name}", values, raw.columns[name])
             wanted = pa.array(list(map(clean_text, values)), pa.string())
             chosen = pc.is_in(clean_texts(raw.columns[name]), value_set=wanted)
         is_chosen = chosen.to_numpy(zero_copy_only=False).astype(bool)
@@ -62,7 +65,7 @@ def choose_rows(table: str, raw: RawTable, source: TableSource) -> tuple[np.ndar
         words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
         expected = "values that stand in the file, as written there"
         problems = [p for p in problems if p.severity == "error"]
-        problems.append(study_problem(f"tables.{table}.filter", words, "the filter leaves no row", expected))
+        problems.append(study_problem(f"{place}.filter", words, "the filter leaves no row", expected))
     return np.flatnonzero(kept), lost, problems
 
 

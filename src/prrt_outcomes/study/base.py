@@ -85,6 +85,42 @@ class FileSource(Section):
         return () if lines is None else (lines,) if isinstance(lines, int) else lines
 
 
+class RowSource(FileSource):
+    """One file, and which of its rows are read."""
+
+    missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
+    filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    """The file's column: the values of the rows that are read; the other rows are counted as left out."""
+    exclude: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    """The file's column: the values of rows that are not read; they are counted as left out."""
+    not_empty: tuple[ColumnOfFile, ...] = ()
+    """Columns of the file; a row that is empty in one of them is not read, and counted as left out."""
+
+
+class Join(RowSource):
+    """Columns of another file, added to the rows with the same key."""
+
+    on: ColumnOfFile | tuple[ColumnOfFile, ...] | dict[ColumnOfFile, ColumnOfFile] = Field()
+    """Columns that are the key in both files, or those of the table's file: those of this one."""
+    columns: tuple[ColumnOfFile, ...] = Field(
+        min_length=1, description="Columns of this file that are added."
+    )
+    prefix: str = Field("", description="Text before their names, where the table's file has the same.")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Columns of the key in the table's file: those in this file."""
+        if isinstance(self.on, dict):
+            return dict(self.on)
+        names = (self.on,) if isinstance(self.on, str) else self.on
+        return dict(zip(names, names, strict=True))
+
+    @property
+    def added(self) -> dict[str, str]:
+        """Columns that are added: their names in this file."""
+        return {clean_text(self.prefix + name): name for name in self.columns}
+
+
 PLACEHOLDER = re.compile(r"\{([A-Za-z]\w*)\}")
 
 
@@ -134,9 +170,10 @@ class Unpivot(Section):
         return max(map(self.placeholders, self.patterns), key=len)
 
 
-class TableSource(FileSource):
+class TableSource(RowSource):
     """One file that is read as (a part of) one of our tables."""
 
+    join: tuple[Join, ...] = Field((), description="Other files of which columns are added by a key.")
     unpivot: Unpivot | None = None
     """Columns of the file that become rows, before anything else is read from it."""
     date_format: DateFormats | dict[str, DateFormats] | None = None
@@ -153,21 +190,21 @@ class TableSource(FileSource):
     """Unit of times (time, entry_time, time_months) in the file; that of the column where it is not named."""
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
-    missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
     default: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: what an empty cell of the file means; a text that means missing stays missing."""
     add_days: dict[str, Annotated[int, Field(ge=-3660, le=3660)]] = Field(default_factory=dict)
     """Our column of dates: days that are added, such as 91 where a value is of three months after the date."""
     pad: dict[str, Annotated[int, Field(gt=0, le=40)]] = Field(default_factory=dict)
     """Our column: length up to which a text of digits alone gets leading zeros (4 reads 12 as 0012)."""
-    filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
-    """The file's column: the values of the rows that are read; the other rows are counted as left out."""
-    exclude: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
-    """The file's column: the values of rows that are not read; they are counted as left out."""
-    not_empty: tuple[ColumnOfFile, ...] = ()
-    """Columns of the file; a row that is empty in one of them is not read, and counted as left out."""
     ignore: tuple[ColumnOfFile, ...] = ()
     """Columns of the file that are known and not needed: no warning names them."""
+    merge: bool = False
+    """Whether rows fill the empty cells of the same key in earlier files; rows with a new key are added."""
+
+    @property
+    def files(self) -> tuple[FileSource, ...]:
+        """The file and those that are joined to it."""
+        return (self, *self.join)
 
     def names_of_column(self, name: str) -> tuple[str, ...]:
         """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""

@@ -70,9 +70,7 @@ def _apply_rules(
     if low is not None:
         yield values < low, "out of range", allowed, "error"
     if field.required and failed is not None:
-        empty = format_values(field.name, {"": "..."})
-        code = f"; where an empty cell means a code: {empty} in study.yaml" if field.codes else ""
-        yield values.isna() & ~failed, "empty", f"a value: {field.description}{code}", "error"
+        yield values.isna() & ~failed, "empty", _describe_needed(field), "error"
     if field.pattern:
         expected = "a name of small letters, digits and _ that begins with a letter"
         yield (
@@ -85,6 +83,18 @@ def _apply_rules(
         is_odd = (values < field.plausible[0]) | (values > field.plausible[1])
         is_allowed = (values >= low) & (values <= high)
         yield is_odd & is_allowed, "implausible", _range(field, *field.plausible), "warning"
+
+
+def _describe_needed(field: Field) -> str:
+    """What a column that must be filled holds, and what to do where an empty cell means a code."""
+    empty = format_values(field.name, {"": "..."})
+    code = f"; where an empty cell means a code: {empty} in study.yaml" if field.codes else ""
+    return f"a value: {field.description}{code}"
+
+
+def find_empty(field: Field, frame: pd.DataFrame) -> list[CellFaults]:
+    """The cells of a column that is to be filled and is not."""
+    return find_faults(frame, field.name, frame[field.name].isna(), "empty", _describe_needed(field))
 
 
 def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,34 +35,23 @@ def repeat_text(text: str, n: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
 
 
-Cells = Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+Place = tuple[np.ndarray, np.ndarray, np.ndarray]
+Cells = Mapping[str, Place]
 
 
-def stack_places(
-    parts: Sequence[tuple[np.ndarray, np.ndarray, Mapping[str, CellPlaces]]],
-) -> tuple[np.ndarray, np.ndarray, Cells]:
-    """Labels and lines of the rows of all files of a table, and places of the columns that have their own.
+def locate_cells(labels: np.ndarray, lines: np.ndarray, places: Mapping[str, CellPlaces]) -> Cells:
+    """Label, line and column of the file of each cell of the columns that have places of their own.
 
-    parts : for each file label and line of each row, and the places of its columns that have their own
-    Returns labels and lines, each of shape (rows,), and for each such column label, line and column of all cells.
+    labels, lines : table and file, and line, of each row, shape (n,)
     """
-    labels = np.concatenate([np.array([], dtype=object), *(part[0] for part in parts)])
-    lines = np.concatenate([np.array([], dtype=np.int64), *(part[1] for part in parts)])
-    cells = {}
-    for name in dict.fromkeys(name for part in parts for name in part[2]):
-        columns = []
-        for part_labels, part_lines, places in parts:
-            own = places.get(name, CellPlaces())
-            columns.append(
-                (
-                    part_labels if own.labels is None else _fill(own.labels, part_labels),
-                    part_lines if own.lines is None else own.lines,
-                    _fill(own.columns or repeat_text(name, len(part_lines)), name),
-                )
-            )
-        gathered = [np.concatenate(arrays) for arrays in zip(*columns, strict=True)]
-        cells[name] = (gathered[0], gathered[1], gathered[2])
-    return labels, lines, cells
+    return {
+        name: (
+            labels if own.labels is None else _fill(own.labels, labels),
+            lines if own.lines is None else own.lines,
+            _fill(own.columns or repeat_text(name, len(lines)), name),
+        )
+        for name, own in places.items()
+    }
 
 
 def _fill(texts: pa.Array, other: np.ndarray | str) -> np.ndarray:

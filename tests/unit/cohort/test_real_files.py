@@ -8,7 +8,8 @@ import pytest
 from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.model import Study
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+DATA = SHARED / "data"
 IDS = {"patient_id": None}
 
 
@@ -18,6 +19,18 @@ def read_real(file, tables, **settings):
     result = read_cohort(Study(study="real", tables=tables, **settings), DATA)
     assert not [p for p in result.problems if p.severity == "error"]
     return result
+
+
+def read_case(name, **tables):
+    """Read tables of one of the registries in shared/cases/real."""
+    folder = SHARED / "cases" / "real" / name
+    if not folder.exists():
+        pytest.skip(f"{name} is not there: data of others, beside the checkout in shared/cases")
+    return read_cohort(Study(study="real", tables=tables), folder)
+
+
+def errors(result):
+    return [problem for problem in result.problems if problem.severity == "error"]
 
 
 def radiant(arm):
@@ -137,3 +150,33 @@ def test_dates_of_the_united_states():
     assert (dates.min(axis=1) - entry).dt.days.tolist() == derived["pfs"].tolist()
     assert (dates["death_date"] - entry).dt.days.tolist() == derived["os"].tolist()
     assert result.tables["patients"]["stage"].tolist() == derived["stage"].tolist()
+
+
+def test_deaths_of_the_omop_model_are_joined_with_the_period_of_observation():
+    death = {
+        "file": "data/death.parquet",
+        "on": "person_id",
+        "columns": ["death_date", "death_type_concept_id"],
+    }
+    ids = {"patient_id": "person_id"}
+    result = read_case(
+        "omop_synthea",
+        patients={"file": "data/person.parquet", "columns": ids},
+        follow_up={
+            "file": "data/observation_period.parquet",
+            "join": [death],
+            "columns": ids
+            | {
+                "last_contact_date": ["death_date", "observation_period_end_date"],
+                "vital_status": "death_type_concept_id",
+            },
+            "values": {"vital_status": {"38003566": "dead"}},
+            "default": {"vital_status": "alive"},
+        },
+    )
+    assert errors(result) == []
+    assert result.tables["follow_up"]["vital_status"].value_counts().to_dict() == {
+        "alive": 25,
+        "dead": 3,
+        "lost": 0,
+    }

@@ -1,0 +1,153 @@
+"""Columns of other files, added to the rows of a file by a key; each cell keeps its place in its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prrt_outcomes.cohort.cells import known_texts
+from prrt_outcomes.cohort.rows import choose_rows, describe_nearest
+from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
+from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.study.base import FileSource, Join, TableSource
+from prrt_outcomes.tables.places import CellPlaces
+
+Read = Callable[[str, FileSource], SourceResult]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A raw table with the columns of other files.
+
+    used : columns of the file that are keys
+    taken : for each file that was joined, its columns that are keys, added or choose its rows
+    """
+
+    raw: RawTable
+    used: frozenset[str]
+    taken: tuple[tuple[Join, frozenset[str]], ...]
+    problems: tuple[Problem, ...]
+
+
+def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Joined:
+    """Add to each row the columns of the one row with the same key in each file that is joined.
+
+    read : reads one file as text
+    Rows without such a row have empty cells. A key that stands twice in the joined file is an error.
+    """
+    problems: list[Problem] = []
+    used: set[str] = set()
+    taken: list[tuple[Join, frozenset[str]]] = []
+    for i, join in enumerate(source.join):
+        place = f"tables.{table}.join.{i}"
+        label = f"{table} ({join.file})"
+        result = read(label, join)
+        problems += result.problems
+        if result.raw is None:
+            continue
+        rows, _, told = choose_rows(label, result.raw, join, place)
+        problems += told
+        lacking = _find_lacking(table, raw, join.keys)
+        lacking += _find_lacking(label, result.raw, [*join.keys.values(), *join.columns])
+        expected = 'another name, such as by prefix: "joined "'
+        lacking += [
+            study_problem(place, name, "the column is there already", expected)
+            for name in join.added
+            if name in raw.columns
+        ]
+        problems += lacking
+        if lacking:
+            continue
+        used |= set(join.keys)
+        own = {*join.keys.values(), *join.columns, *join.filter, *join.exclude, *join.not_empty}
+        taken.append((join, frozenset(own)))
+        raw, told = _add_columns(label, raw, result.raw, rows, join)
+        problems += told
+    return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
+
+
+def _find_lacking(label: str, raw: RawTable, names: Iterable[str]) -> list[Problem]:
+    """Columns that a join names and a file lacks."""
+    problem = "the file has no such column (for join)"
+    return [
+        Problem(label, 1, name, "", problem, describe_nearest(name, list(raw.columns)))
+        for name in dict.fromkeys(names)
+        if name not in raw.columns
+    ]
+
+
+def _add_columns(
+    label: str, left: RawTable, right: RawTable, rows: np.ndarray, join: Join
+) -> tuple[RawTable, list[Problem]]:
+    """The columns of the joined file for each row, with their places; problems where keys are not found once.
+
+    rows : positions of the rows of the joined file that are read
+    """
+    ours = _gather_keys(left, list(join.keys), join.missing)
+    theirs = _gather_keys(right, list(join.keys.values()), join.missing)
+    rows = rows[theirs.iloc[rows].notna().all(axis=1).to_numpy()]
+    theirs = theirs.iloc[rows].set_axis(ours.columns, axis=1)
+    is_again = theirs.duplicated().to_numpy()
+    problems = _tell_twice(label, theirs, right.lines[rows], join) if is_again.any() else []
+    index, wanted = (_index_keys(keys) for keys in (theirs[~is_again], ours))
+    found = index.get_indexer(wanted)
+    found[ours.isna().any(axis=1).to_numpy()] = -1
+    is_found = found >= 0
+    problems += _tell_unmatched(label, is_found, join)
+    at = rows[~is_again][found] if len(index) else np.zeros(len(found), np.int64)
+    chosen = pa.array(at, mask=~is_found)
+    lines = np.where(is_found, right.lines[at] if right.n_rows else 0, left.lines)
+    labels = _mark(label, is_found)
+    columns, places = dict(left.columns), dict(left.places)
+    for name, own in join.added.items():
+        columns[name] = pc.fill_null(right.columns[own].take(chosen), "")
+        places[name] = CellPlaces(lines, _mark(own, is_found), labels)
+    return replace(left, columns=columns, places=places), problems
+
+
+def _gather_keys(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> pd.DataFrame:
+    """Cleaned texts of the key; missing where a part is empty."""
+    return pd.DataFrame(
+        {i: known_texts(raw.columns[name], missing).to_pandas() for i, name in enumerate(names)}
+    )
+
+
+def _index_keys(keys: pd.DataFrame) -> pd.Index:
+    return pd.Index(keys[0]) if keys.shape[1] == 1 else pd.MultiIndex.from_frame(keys)
+
+
+def _mark(text: str, is_found: np.ndarray) -> pa.Array:
+    """A text where a row was found, the empty one elsewhere."""
+    return pa.DictionaryArray.from_arrays(pa.array(is_found.astype(np.int32)), pa.array(["", text]))
+
+
+def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -> list[Problem]:
+    """The rows of the joined file whose key stands in an earlier row of it."""
+    name = ", ".join(join.keys.values())
+    firsts = pd.Series(lines, keys.index).groupby([keys[i] for i in keys], sort=False).transform("first")
+    is_again = keys.duplicated().to_numpy()
+    found = keys[is_again].astype("string").agg(", ".join, axis=1).tolist()
+    problem = "the key stands twice in the joined file"
+    hint = "choose one by filter or exclude of the join"
+    return [
+        Problem(
+            label, line, name, value, problem, f"one row for each {name}; the same is in row {first}; {hint}"
+        )
+        for line, first, value in zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
+    ]
+
+
+def _tell_unmatched(label: str, is_found: np.ndarray, join: Join) -> list[Problem]:
+    """A note on rows that have no row in the joined file; a warning where none has one."""
+    n = int((~is_found).sum())
+    if not n:
+        return []
+    name, severity = ", ".join(join.keys), "note" if is_found.any() else "warning"
+    problem = f"{n} of {len(is_found)} rows have no row in the joined file"
+    expected = f"the columns of the join are empty there: {', '.join(join.added)}"
+    return [Problem(label, None, name, "", problem, expected, severity)]

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.cells import known_texts
+from prrt_outcomes.cohort.cells import known_texts, pad_digits
 from prrt_outcomes.cohort.rows import choose_rows, describe_nearest
 from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
 from prrt_outcomes.errors import Problem, study_problem
@@ -66,7 +66,7 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         used |= set(join.keys)
         own = {*join.keys.values(), *join.columns, *join.filter, *join.exclude, *join.not_empty}
         taken.append((join, frozenset(own)))
-        raw, told = _add_columns(label, raw, result.raw, rows, join)
+        raw, told = _add_columns(label, raw, result.raw, rows, join, _find_widths(source, join))
         problems += told
     return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
 
@@ -81,15 +81,21 @@ def _find_lacking(label: str, raw: RawTable, names: Iterable[str]) -> list[Probl
     ]
 
 
+def _find_widths(source: TableSource, join: Join) -> list[int]:
+    """Digits to which each part of the key is padded, since a column of ours that is read from it is; else 0."""
+    padded = {name: width for ours, width in source.pad.items() for name in source.names_of_column(ours)}
+    return [padded.get(name, 0) for name in join.keys]
+
+
 def _add_columns(
-    label: str, left: RawTable, right: RawTable, rows: np.ndarray, join: Join
+    label: str, left: RawTable, right: RawTable, rows: np.ndarray, join: Join, widths: Sequence[int]
 ) -> tuple[RawTable, list[Problem]]:
     """The columns of the joined file for each row, with their places; problems where keys are not found once.
 
     rows : positions of the rows of the joined file that are read
     """
-    ours = _gather_keys(left, list(join.keys), join.missing)
-    theirs = _gather_keys(right, list(join.keys.values()), join.missing)
+    ours = _gather_keys(left, list(join.keys), join.missing, widths)
+    theirs = _gather_keys(right, list(join.keys.values()), join.missing, widths)
     rows = rows[theirs.iloc[rows].notna().all(axis=1).to_numpy()]
     theirs = theirs.iloc[rows].set_axis(ours.columns, axis=1)
     is_again = theirs.duplicated().to_numpy()
@@ -110,11 +116,15 @@ def _add_columns(
     return replace(left, columns=columns, places=places), problems
 
 
-def _gather_keys(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> pd.DataFrame:
-    """Cleaned texts of the key; missing where a part is empty."""
-    return pd.DataFrame(
-        {i: known_texts(raw.columns[name], missing).to_pandas() for i, name in enumerate(names)}
-    )
+def _gather_keys(
+    raw: RawTable, names: Sequence[str], missing: Sequence[str], widths: Sequence[int]
+) -> pd.DataFrame:
+    """Cleaned texts of the key, digits padded; missing where a part is empty."""
+    known = [known_texts(raw.columns[name], missing) for name in names]
+    padded = [
+        pad_digits(texts, width) if width else texts for texts, width in zip(known, widths, strict=True)
+    ]
+    return pd.DataFrame({i: texts.to_pandas() for i, texts in enumerate(padded)})
 
 
 def _index_keys(keys: pd.DataFrame) -> pd.Index:

@@ -187,3 +187,13 @@ def test_the_first_file_has_nothing_to_merge_with(read):
     files = {"clinic.csv": CLINIC}
     result = read(files, follow_up=[{"file": "clinic.csv", "merge": True}])
     assert "tables.follow_up.merge" in [p.column for p in result.problems if p.severity == "error"]
+
+
+def test_a_key_that_is_padded_is_padded_in_the_joined_file_too(read):
+    deaths = DEATHS.replace("1,2020", "001,2020").replace("9,2019", "009,2019")
+    pad = {"pad": {"patient_id": 3}}
+    result = read({"death.csv": deaths}, patients=IDS | pad, follow_up=PERIOD | pad)
+    assert told(result) == []
+    follow_up = result.tables["follow_up"]
+    assert follow_up["patient_id"].tolist() == ["001", "002", "003"]
+    assert follow_up["vital_status"].tolist() == ["dead", "alive", "alive"]

@@ -95,6 +95,7 @@ def list_problems(
 TRUE = ("true", "yes", "1", "1.0")
 FALSE = ("false", "no", "0", "0.0")
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+MISREAD_ZERO = "5.397605346934028e-79"
 WHOLE = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 NOT_FINITE = r"^[+-]?(?i:inf|infinity|nan|1\.#inf|1\.#qnan)$"
 
@@ -246,5 +247,7 @@ def _hint(name: str, text_format: TextFormat, problem: str, text: str) -> str:
         return advise_serial(name, text_format, text)
     if problem == TIME_OF_DAY and re.match(ISO_TIME, text):
         return advise_time(name, text)
+    if text.strip() == MISREAD_ZERO:
+        return f'; it is the 0 of a SAS file as another program read it: read the file itself, or map "{text}" to 0'
     is_word = text.strip().lower() in MISSING_WORDS
     return "; if it means missing, list it under missing in study.yaml" if is_word else ""

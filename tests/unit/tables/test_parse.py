@@ -122,6 +122,13 @@ def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
         assert fault.expected[0].endswith(f"it would be 2020-01-01: if so, {line}")
 
 
+def test_the_zero_of_a_sas_file_that_was_misread_is_told():
+    columns = text_columns({"event": ["5.397605346934028e-79", "1.0"]})
+    (fault,) = parse_columns("reported_outcomes", columns, 2).faults
+    assert fault.positions.tolist() == [0]
+    assert "the 0 of a SAS file" in fault.expected[0]
+
+
 def test_serial_numbers_of_excel_as_days_where_the_study_says_so():
     excel = TextFormat(date_formats=("excel", "%Y-%m-%d"))
     columns = text_columns({"death_date": ["43831", "43831.0", "2020-01-02", "2020", ""]}, excel)

@@ -51,7 +51,7 @@ lesions           | one scan == 2                                     | perpendi
 lesions           |                                                   | longest_mm = longest_mm / 10         | nearly all targets are below 10, as in cm
 lesions           | patient_id == 'P5' and scan == 0                  | longest_mm = longest_mm / 10         | about ten times or a tenth of the scan before
 lesions           | patient_id == 'P5' and scan == 2                  | longest_mm = longest_mm / 10         | about ten times or a tenth of the scan before
-lesions           | patient_id == 'P5' and scan == 2                  | longest_mm = longest_mm / 10; longest_mm = longest_mm.where(lesion_id == 'T1') | about ten times or a tenth of the scan before
+lesions           | patient_id == 'P5' and scan == 2                  | longest_mm = longest_mm / 10 * (lesion_id == 'T1') | about ten times or a tenth of the scan before
 lesions           | copy patient_id == 'P6' and scan == 0             | assessment_date = '2014-02-20'; longest_mm = longest_mm * 2 | two baseline scans within 45 days disagree
 assessments       | drop                                              |                                      | without a table assessments
 control_outcomes  | drop                                              |                                      | without a table control_outcomes

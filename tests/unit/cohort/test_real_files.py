@@ -180,3 +180,96 @@ def test_deaths_of_the_omop_model_are_joined_with_the_period_of_observation():
         "dead": 3,
         "lost": 0,
     }
+
+
+SHEET = {
+    "file": "data/PRRT_Liste_NEU_2.xlsx",
+    "sheet": "PRRT Patienten",
+    "header_row": 3,
+    "skip_rows": [45],
+    "decimal": ",",
+    "date_format": "%d.%m.%Y",
+}
+CLINIC = {
+    "patients": SHEET | {"columns": {"patient_id": "PatNr"}, "pad": {"patient_id": 3}},
+    "follow_up": SHEET
+    | {
+        "columns": {"patient_id": "PatNr", "last_contact_date": "last FU", "vital_status": "dead y/n"},
+        "values": {"vital_status": {"y": "dead", "n": "alive", "N": "alive"}},
+    }
+    | {"not_empty": ["last FU"]},
+}
+
+
+def test_cycles_of_a_sheet_made_by_hand_stand_in_columns():
+    cycles = SHEET | {
+        "columns": {"patient_id": "PatNr", "radiopharmaceutical": "Nuklid"},
+        "unpivot": {"columns": {"cycle_date": "{n}. PRRT", "activity_gbq": "GBq {n}"}},
+        "values": {
+            "radiopharmaceutical": {
+                "Lu-177": "177Lu-DOTATATE",
+                "Lu177": "177Lu-DOTATATE",
+                "Y-90": "90Y-DOTATATE",
+            }
+        },
+    }
+    result = read_case("excel_hand", **CLINIC, cycles=cycles)
+    assert not [p for p in errors(result) if p.table == "cycles"]
+    found = result.tables["cycles"]
+    sheet = pd.read_excel(SHARED / "cases/real/excel_hand" / SHEET["file"], header=2, nrows=41)
+    assert len(found) == sheet[[f"{i}. PRRT" for i in range(1, 5)]].notna().sum().sum()
+    assert found["activity_gbq"].notna().sum() == sheet[[f"GBq {i}" for i in range(1, 5)]].notna().sum().sum()
+
+
+def test_its_laboratory_values_take_the_date_of_the_cycle():
+    labs = SHEET | {
+        "sheet": "Labor",
+        "header_row": [1, 2],
+        "skip_rows": [],
+        "join": [
+            {key: value for key, value in SHEET.items() if key != "date_format"}
+            | {"on": "PatNr", "columns": [f"{i}. PRRT" for i in range(1, 5)]}
+        ],
+        "unpivot": {"columns": {"value": "{test} vor {n}.", "sample_date": "{n}. PRRT"}},
+        "columns": {"patient_id": "PatNr", "analyte": "test", "unit": "test"},
+        "pad": {"patient_id": 3},
+        "values": {
+            "analyte": {"Krea": "creatinine", "Hb": "haemoglobin", "Thrombo": "platelets"},
+            "unit": {"Krea": "mg/dL", "Hb": "g/dL", "Thrombo": "10^9/L"},
+        },
+        "not_empty": ["sample_date"],
+    }
+    result = read_case("excel_hand", **CLINIC, labs=labs)
+    assert not [p for p in errors(result) if p.table.startswith("labs")]
+    found = result.tables["labs"]
+    sheet = pd.read_excel(SHARED / "cases/real/excel_hand" / SHEET["file"], header=2, nrows=41)
+    n_cycles = int(sheet[[f"{i}. PRRT" for i in range(1, 5)]].notna().sum().sum())
+    assert (
+        found["analyte"].value_counts()[["creatinine", "haemoglobin", "platelets"]].tolist() == [n_cycles] * 3
+    )
+
+
+def test_samples_and_patients_of_cbioportal_are_joined_below_their_comments():
+    patients = {
+        "file": "data/clinical_patient.txt",
+        "comment": "#",
+        "columns": {"patient_id": "PATIENT_ID", "sex": "SEX"},
+        "values": {"sex": {"Male": "male", "Female": "female"}},
+        "join": [
+            {"file": "data/panet_arcnet_2017_clinical_sample.txt", "comment": "#"}
+            | {"on": "PATIENT_ID", "columns": ["WHO_GRADE"]}
+        ],
+    }
+    outcomes = {
+        "file": "data/clinical_patient.txt",
+        "comment": "#",
+        "columns": {"patient_id": "PATIENT_ID", "time": "OS_MONTHS", "event": "OS_STATUS"},
+        "constants": {"endpoint": "os"},
+        "time_unit": "months",
+        "values": {"event": {"1:DECEASED": 1, "0:LIVING": 0}},
+    }
+    result = read_case("cbio_panet", patients=patients, reported_outcomes=outcomes)
+    assert errors(result) == []
+    assert result.tables["reported_outcomes"]["event"].tolist() == [1, 0, 1]
+    (told,) = (p for p in result.problems if "joined file" in p.problem)
+    assert (told.problem[:6], told.severity) == ("3 of 3", "warning")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prrt_outcomes.cohort.boxes import read_boxes
 from prrt_outcomes.cohort.cells import (
     coalesce_texts,
     fill_default,
@@ -67,6 +68,12 @@ def map_table(
     columns: dict[str, TextColumn] = {}
     used: set[str] = {*source.filter, *source.exclude, *source.not_empty, *source.ignore}
     for field in fields:
+        boxes = source.first_of.get(field.name, {})
+        if boxes and all(name in raw.columns for name in boxes):
+            columns[field.name], told = read_boxes(table, raw, kept, source, field.name)
+            problems += told
+            used |= set(boxes)
+            continue
         read = _read_column(reshaped, source, field, prefix)
         if read is not None:
             column, names, found = read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from prrt_outcomes.study.base import TableSource, clean_text
 from prrt_outcomes.tables.schema import Field
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
+WAYS = ("columns", "first_of", "constants")
 OF_A_COLUMN = ("default", "pad", "add_days")
 
 
@@ -22,15 +24,17 @@ def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> l
     """List keys of the mapping that name no column of ours, or the same column twice."""
     types = {field.name: field.type for field in fields}
     problems = []
-    for section in ("columns", "constants", "values", *OF_A_COLUMN):
+    for section in (*WAYS, "values", *OF_A_COLUMN):
         for key in getattr(source, section):
             if key not in types:
                 place = f"tables.{table}.{section}.{key}"
                 expected = suggest(key, list(types), f"columns of {table}: {', '.join(types)}")
                 problems.append(study_problem(place, key, "not a column of the table", expected))
-    for key in sorted(set(source.columns) & set(source.constants)):
-        place = f"tables.{table}.constants.{key}"
-        expected = "a column of the file or a constant, not both"
+    ways = Counter(key for section in WAYS for key in getattr(source, section))
+    for key in sorted(key for key, n in ways.items() if n > 1):
+        last = next(section for section in reversed(WAYS) if key in getattr(source, section))
+        place = f"tables.{table}.{last}.{key}"
+        expected = f"one of {', '.join(WAYS)}, not both"
         problems.append(study_problem(place, key, "the column is given twice", expected))
     for key in source.pad:
         if types.get(key, "string") != "string":
@@ -54,6 +58,7 @@ def check_columns(
     raw = reshaped.raw
     found = list(raw.columns)
     asked = [(name, ours) for ours in source.columns for name in source.names_of_column(ours)]
+    asked += [(name, ours) for ours, boxes in source.first_of.items() for name in boxes]
     asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used]
     problems = [
         Problem(
@@ -64,7 +69,12 @@ def check_columns(
     ]
     for field in fields:
         name = field.name
-        is_given = name in source.columns or name in source.constants or find_names(raw, source, name)
+        is_given = (
+            name in source.columns
+            or name in source.constants
+            or name in source.first_of
+            or find_names(raw, source, name)
+        )
         if is_given:
             continue
         if field.required and field.key_default is None:
@@ -96,7 +106,8 @@ def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]
 
 def _find_readers(source: TableSource, name: str) -> list[str]:
     """Columns of ours that are read from a column of the file alone."""
-    return [ours for ours in source.columns if source.names_of_column(ours) == (name,)]
+    alone = [ours for ours in source.columns if source.names_of_column(ours) == (name,)]
+    return alone + [ours for ours, boxes in source.first_of.items() if name in boxes]
 
 
 def check_values(table: str, source: TableSource, ours: str, found: pa.Array) -> list[Problem]:

@@ -184,6 +184,10 @@ class TableSource(RowSource):
     """Two-digit years (%y) up to this one are 20xx, those above it 19xx."""
     columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
     """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
+    first_of: dict[str, Annotated[dict[ColumnOfFile, Scalar], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    """Our column: columns of the file that are boxes, each with our value where it is checked; the first one counts."""
     constants: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: one value for all rows."""
     time_unit: Literal["days", "weeks", "months", "years"] | None = None

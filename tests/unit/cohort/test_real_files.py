@@ -273,3 +273,32 @@ def test_samples_and_patients_of_cbioportal_are_joined_below_their_comments():
     assert result.tables["reported_outcomes"]["event"].tolist() == [1, 0, 1]
     (told,) = (p for p in result.problems if "joined file" in p.problem)
     assert (told.problem[:6], told.severity) == ("3 of 3", "warning")
+
+
+def test_boxes_of_a_redcap_export():
+    export = {
+        "file": "data/PRRTRegistry_DATA_2024-02-01_1015.csv",
+        "filter": {"redcap_repeat_instrument": [""]},
+    }
+    boxes = {
+        "organ_phenotype___4": "lung",
+        "organ_phenotype___7": "gep_pancreas",
+        "organ_phenotype___10": "other",
+    }
+    result = read_case(
+        "redcap",
+        patients=export | {"columns": {"patient_id": "record_id"}, "first_of": {"tumour_type": boxes}},
+        follow_up=export
+        | {
+            "columns": {"patient_id": "record_id", "last_contact_date": "lfu_date", "vital_status": "vital"},
+            "values": {"vital_status": {"1": "alive", "2": "lost"}},
+        },
+    )
+    raw = pd.read_csv(SHARED / "cases" / "real" / "redcap" / export["file"])
+    raw = raw[raw["redcap_repeat_instrument"].isna()]
+    checked = raw[list(boxes)].eq(1)
+    first = checked.idxmax(axis=1).where(checked.any(axis=1)).map(boxes)
+    found = result.tables["patients"]["tumour_type"].astype(object)
+    assert found.fillna("").tolist() == first.fillna("").tolist()
+    several = [p.row for p in result.problems if p.problem == "several boxes are checked"]
+    assert several == (raw.index[checked.sum(axis=1) > 1] + 2).tolist()

@@ -8,16 +8,20 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 
+from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.study.base import FileSource
 
 Cell = str | float | int | bool | dt.datetime | None
 WORKBOOKS = (".xlsx", ".xlsm")
+TYPED = (".sav", ".zsav", ".dta", ".xpt", ".sas7bdat", ".parquet", ".pq", ".json")
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
 DAY_FORMATS = {
@@ -43,6 +47,8 @@ class Grid:
     file, sheet : where it stands; `sheet` is None for a text file
     rows : cells of each line, the first being line 1; all of one length
     encoding, delimiter : of a text file
+    labels : what a file of SPSS, Stata or SAS calls its columns, where it says so
+    settings : further keys of a mapping that say how the file is read
     """
 
     file: Path
@@ -50,6 +56,8 @@ class Grid:
     rows: list[list[Cell]]
     encoding: str = "utf-8"
     delimiter: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,7 +72,41 @@ def read_grids(path: Path) -> list[Grid]:
     """
     if path.name.lower().endswith(WORKBOOKS):
         return _read_workbook(path)
+    if path.name.lower().endswith(TYPED):
+        return [_read_typed(path)]
     return [_read_text(path)]
+
+
+def _read_typed(path: Path) -> Grid:
+    """A file of SPSS, Stata, SAS or parquet, with labels in place of codes where the values have any."""
+    import pyreadstat
+
+    readers: dict[str, Callable[..., Any]] = {
+        ".sav": pyreadstat.read_sav,
+        ".zsav": pyreadstat.read_sav,
+        ".dta": pyreadstat.read_dta,
+        ".xpt": pyreadstat.read_xport,
+        ".sas7bdat": pyreadstat.read_sas7bdat,
+    }
+    reader = readers.get(path.suffix.lower())
+    notes = None
+    if reader is not None:
+        try:
+            notes = reader(str(path), metadataonly=True)[1]
+        except Exception:  # whatever is wrong is reported by the reading below
+            notes = None
+    has_labels = bool(notes is not None and notes.variable_value_labels)
+    source = FileSource(file=path.name, labels=has_labels)
+    result = read_source(path.parent, path.name, source)
+    if result.raw is None:
+        raise InputError(result.problems)
+    columns = result.raw.columns
+    rows: list[list[Cell]] = [
+        list(columns),
+        *map(list, zip(*(c.to_pylist() for c in columns.values()), strict=True)),
+    ]
+    labels = {k: v for k, v in notes.column_names_to_labels.items() if v} if notes is not None else {}
+    return Grid(path, None, rows, labels=labels, settings={"labels": True} if has_labels else {})
 
 
 def _read_workbook(path: Path) -> list[Grid]:

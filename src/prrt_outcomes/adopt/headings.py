@@ -68,7 +68,7 @@ class Heading:
 
     target : name of one of our columns, of an analyte, or of what `words.yaml` calls it
     number : the number in the heading, such as that of a cycle; None where it has none
-    template : the heading with ``{n}`` for the number
+    template : name of the column with ``{n}`` for the number; the name itself where it has none or another
     """
 
     target: str
@@ -109,12 +109,17 @@ def _recognise_name(name: str, column: Column) -> Heading | None:
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
     plain = [target for target in _rank(fold(name)) if fits(target, column)]
     if plain and (not numbers or plain[0] == "ki67_percent"):
-        return Heading(plain[0], None, name)
+        return Heading(plain[0], None, column.name)
     if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
         for target in _rank(bare):
             if fits(target, column):
-                return Heading(target, int(numbers[0]), re.sub(r"\d+", "{n}", name))
-    return Heading(plain[0], None, name) if plain else None
+                return Heading(target, int(numbers[0]), _derive_template(column.name, int(numbers[0])))
+    return Heading(plain[0], None, column.name) if plain else None
+
+
+def _derive_template(name: str, number: int) -> str:
+    digits = re.findall(r"\d+", name)
+    return re.sub(r"\d+", "{n}", name) if [int(d) for d in digits] == [number] else name
 
 
 def _rank(text: str) -> list[str]:

@@ -96,7 +96,7 @@ class Layout:
     def settings(self) -> dict[str, object]:
         """Keys of a mapping that say where to read."""
         grid = self.grid
-        found: dict[str, object] = {}
+        found: dict[str, object] = dict(grid.settings)
         if grid.sheet is not None:
             found["sheet"] = grid.sheet
         else:
@@ -143,7 +143,7 @@ def find_layout(grid: Grid) -> Layout | None:
     patients = [i for i in kept if i not in skipped and filled(rows[i])]
     below = any(filled(rows[i]) for i in body if i >= end)
     columns = {
-        name: Column(name, place, [rows[i][place] for i in patients])
+        name: Column(name, place, [rows[i][place] for i in patients], grid.labels.get(name, ""))
         for place, name in enumerate(names)
         if name and names.index(name) == place
     }

@@ -32,6 +32,8 @@ class SourcePlan:
         known.update({theirs: code for theirs, code in values.items() if theirs != code})
         if not known:
             del self.settings["values"][ours]
+        if not self.settings["values"]:
+            del self.settings["values"]
 
     def add_constant(self, ours: str, value: Any, evidence: str = "") -> None:
         """Give all rows one value."""

@@ -197,7 +197,7 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
     dates = [column for column, _ in sets[first].values()]
     patterns = {ours: {heading.template for _, heading in found.values()} for ours, found in sets.items()}
     sheet.used.update(column.name for found in sets.values() for column, _ in found.values())
-    if all(len(templates) == 1 for templates in patterns.values()):
+    if all(len(found) == 1 and "{n}" in min(found) for found in patterns.values()):
         source = sheet.start_source(dates, coding)
         source.settings["unpivot"] = {"columns": {ours: min(found) for ours, found in patterns.items()}}
         last = dates[-1]

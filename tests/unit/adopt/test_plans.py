@@ -3,6 +3,8 @@
 
 import datetime as dt
 
+import pandas as pd
+import pyreadstat
 import pytest
 import yaml
 
@@ -121,6 +123,35 @@ def test_a_value_that_no_row_has_is_an_error(write_text):
     ]
     with pytest.raises(UsageError):
         plan_outcomes([path], "time", None, "days", "2")
+
+
+@pytest.mark.parametrize("suffix", ["sav", "dta"])
+def test_labels_of_spss_and_stata_name_columns_and_values(tmp_path, suffix):
+    frame = pd.DataFrame(
+        {
+            "pid": ["1", "2"],
+            "s": [1.0, 2],
+            "z1": pd.to_datetime([DAY, DAY]),
+            "lk": pd.to_datetime([DAY, DAY]),
+            "vs": [0.0, 1],
+        }
+    )
+    labels = {
+        "pid": "Patienten-ID",
+        "s": "Geschlecht",
+        "z1": "Zyklus 1 Datum",
+        "lk": "Letzter Kontakt",
+        "vs": "Vitalstatus",
+    }
+    values = {"s": {1: "männlich", 2: "weiblich"}, "vs": {0: "lebt", 1: "verstorben"}}
+    write = pyreadstat.write_sav if suffix == "sav" else pyreadstat.write_dta
+    write(frame, tmp_path / f"r.{suffix}", column_labels=labels, variable_value_labels=values)
+    plan = plan_sheets([tmp_path / f"r.{suffix}"])
+    patients = plan.tables["patients"][0].settings
+    assert patients["labels"] is True
+    assert patients["columns"] == {"patient_id": "pid", "sex": "s"}
+    assert patients["values"] == {"sex": {"männlich": "male", "weiblich": "female"}}
+    assert plan.tables["cycles"][0].settings["unpivot"] == {"columns": {"cycle_date": "z{n}"}}
 
 
 PORTAL = "#Patient Identifier\tSex\tStatus\tMonths\n#STRING\tSTRING\tSTRING\tNUMBER\nPATIENT_ID\tSEX\tOS_STATUS\tOS_MONTHS\nP1\tMale\t1:DECEASED\t17.9\nP2\tFemale\t0:LIVING\t63.0\n"

@@ -16,7 +16,14 @@ from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table
 from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
-from prrt_outcomes.cohort.stacking import PlacedRows, check_filled, merge_rows, stack_rows
+from prrt_outcomes.cohort.stacking import (
+    PlacedRows,
+    check_filled,
+    is_number_of_alike,
+    merge_rows,
+    number_alike,
+    stack_rows,
+)
 from prrt_outcomes.errors import Problem, has_errors, study_problem
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
@@ -102,11 +109,14 @@ def assemble_table(
         problems += part.problems
         used.append((source_key(source), part.used))
         parts.append(part)
+        own = part.rows
+        if any(is_number_of_alike(f) and source.columns.get(f.name, "") is None for f in fields):
+            own = number_alike(table, own, None if source.merge else rows)
         if rows is not None and source.merge:
-            rows, conflicts = merge_rows(table, rows, part.rows)
+            rows, conflicts = merge_rows(table, rows, own)
             problems += conflicts
         else:
-            rows = part.rows if rows is None else stack_rows([rows, part.rows])
+            rows = own if rows is None else stack_rows([rows, own])
     given = frozenset(name for part in parts for name in part.given)
     if eased is not fields and rows is not None:
         problems += check_filled(table, fields, rows, given, problems)

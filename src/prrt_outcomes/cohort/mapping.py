@@ -135,7 +135,12 @@ def _repeat(text: str, n_rows: int) -> TextColumn:
 
 
 def _number_rows(reshaped: Reshaped, field: Field, prefix: str) -> TextColumn:
-    """The name of the row of the file where our column is a text, else the number of the row."""
+    """The name of the row of the file where our column is a text, else the number of the row.
+
+    Rows that are alike in the rest of a key are numbered when all files of the table are read.
+    """
+    if field.key_default is not None and field.type == "integer":
+        return _repeat(str(field.key_default), reshaped.raw.n_rows)
     numbers = np.arange(1, reshaped.raw.n_rows + 1)
     if field.type in ("string", "code"):
         own = numbers if reshaped.numbers is None else reshaped.numbers

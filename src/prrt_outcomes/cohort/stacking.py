@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +91,23 @@ def merge_rows(table: str, rows: PlacedRows, other: PlacedRows) -> tuple[PlacedR
     merged = PlacedRows(rows.frame.assign(**columns), rows.labels, rows.lines, cells)
     rest = np.setdiff1d(np.arange(len(other.frame)), origin)
     return (stack_rows([merged, other.take(rest)]) if len(rest) else merged), problems
+
+
+def number_alike(table: str, rows: PlacedRows, earlier: PlacedRows | None) -> PlacedRows:
+    """Number rows that are alike in the rest of the key, in their order, going on from those of earlier files."""
+    schema = load_schema(table)
+    number = next(name for name in schema.key if is_number_of_alike(schema.field(name)))
+    key = [name for name in schema.key if name != number]
+    before = rows.frame[key].iloc[:0] if earlier is None else earlier.frame[key]
+    alike = pd.concat([before, rows.frame[key]], ignore_index=True).groupby(key, dropna=False, observed=True)
+    numbers = alike.cumcount().to_numpy()[len(before) :] + 1
+    own = pd.Series(numbers, rows.frame.index).astype(rows.frame[number].dtype)
+    return replace(rows, frame=rows.frame.assign(**{number: own}))
+
+
+def is_number_of_alike(field: Field) -> bool:
+    """Whether a column of a key numbers the rows that are alike in the rest of it."""
+    return field.type == "integer" and field.key_default is not None
 
 
 def _index_first(frame: pd.DataFrame, key: list[str]) -> pd.Series:

@@ -183,7 +183,8 @@ class TableSource(RowSource):
     pivot_year: Annotated[int, Field(ge=0, le=99)] | None = None
     """Two-digit years (%y) up to this one are 20xx, those above it 19xx."""
     columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
-    """Our column: the file's column. null numbers the rows; a list takes the first that is not empty."""
+    """Our column: the file's column. null numbers the rows, as sequence those alike in the rest of the key; a list
+    takes the first that is not empty."""
     first_of: dict[str, Annotated[dict[ColumnOfFile, Scalar], Field(min_length=1)]] = Field(
         default_factory=dict
     )

@@ -197,3 +197,27 @@ def test_a_key_that_is_padded_is_padded_in_the_joined_file_too(read):
     follow_up = result.tables["follow_up"]
     assert follow_up["patient_id"].tolist() == ["001", "002", "003"]
     assert follow_up["vital_status"].tolist() == ["dead", "alive", "alive"]
+
+
+def test_samples_of_a_day_are_numbered_over_the_files(read):
+    lab = "person,day,test,result\n1,2020-01-01,alt,30\n1,2020-01-01,alt,31\n1,2020-01-01,ast,20\n"
+    source = {
+        "columns": {
+            "patient_id": "person",
+            "sample_date": "day",
+            "analyte": "test",
+            "value": "result",
+            "sequence": None,
+        },
+        "constants": {"unit": "U/L"},
+    }
+    more = "person,day,test,result\n1,2020-01-01,alt,32\n2,2020-01-01,alt,20\n"
+    result = read(
+        {"lab.csv": lab, "more.csv": more},
+        follow_up=PERIOD,
+        labs=[{"file": "lab.csv", **source}, {"file": "more.csv", **source}],
+    )
+    assert told(result) == []
+    labs = result.tables["labs"]
+    assert labs["sequence"].tolist() == [1, 2, 1, 3, 1]
+    assert labs["value"].tolist() == [30, 31, 20, 32, 20]

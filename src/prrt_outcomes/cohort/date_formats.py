@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from prrt_outcomes.cohort.sources.files import is_typed
 from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.base import TableSource
-from prrt_outcomes.tables.parse_dates import EXCEL, ISO_FORMAT, TextFormat, has_short_year
+from prrt_outcomes.tables.parse_dates import EXCEL, ISO_FORMAT, TextFormat, has_short_year, lacks_day
 from prrt_outcomes.tables.schema import Field
 
 PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
@@ -27,16 +27,17 @@ def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) 
     """List formats that are not day, month and year, formats of what is no date, and a pivot year in doubt."""
     place = f"tables.{table}.date_format"
     by_column = source.date_format if isinstance(source.date_format, dict) else {"": source.date_format or ()}
-    names = [field.name for field in fields if field.type in ("date", "partial")]
+    kinds = {field.name: field.type for field in fields if field.type in ("date", "partial")}
     problems = []
     short = False
     for name, forms in by_column.items():
         key = f"{place}.{name}" if name else place
+        may_lack_day = kinds.get(name) == "partial" if name else "partial" in kinds.values()
         for form in (forms,) if isinstance(forms, str) else forms:
             short |= has_short_year(form)
-            problems += _check_format(key, form, source.pivot_year)
-        if name and name not in names:
-            expected = suggest(name, names, f"dates of {table}: {', '.join(names) or 'none'}")
+            problems += _check_format(key, form, source.pivot_year, may_lack_day)
+        if name and name not in kinds:
+            expected = suggest(name, list(kinds), f"dates of {table}: {', '.join(kinds) or 'none'}")
             problems.append(study_problem(key, name, "not a date of the table", expected))
     if source.pivot_year is not None and not short:
         key, expected = f"tables.{table}.pivot_year", "a format with %y under date_format, or no pivot_year"
@@ -45,7 +46,7 @@ def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) 
     return problems
 
 
-def _check_format(place: str, form: str, pivot_year: int | None) -> list[Problem]:
+def _check_format(place: str, form: str, pivot_year: int | None, may_lack_day: bool) -> list[Problem]:
     if form == EXCEL:
         return []
     whole = form
@@ -56,9 +57,12 @@ def _check_format(place: str, form: str, pivot_year: int | None) -> list[Problem
             )
             return [study_problem(place, form, "a two-digit year without pivot_year", expected)]
         whole = form.replace("%y", "%Y")
+    probes = [day.replace(day=1) if lacks_day(form) and may_lack_day else day for day in PROBE_DAYS]
     try:
-        is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in PROBE_DAYS)
+        is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in probes)
     except (ValueError, IndexError, re.error):
         is_whole = False
     expected = "day, month and year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
+    if may_lack_day:
+        expected += "; month and year, such as %m/%Y, where a date may lack the day"
     return [] if is_whole else [study_problem(place, form, "not a whole date", expected)]

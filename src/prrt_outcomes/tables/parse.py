@@ -6,7 +6,6 @@ of a column is parsed once, so that a million rows cost little more than their d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,15 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.errors import Problem, shorten
+from prrt_outcomes.tables.date_advice import advise_date
 from prrt_outcomes.tables.frames import DTYPES
 from prrt_outcomes.tables.parse_dates import (
-    ISO_TIME,
-    SERIAL_NUMBER,
-    TIME_OF_DAY,
     Faulty,
     TextFormat,
-    advise_serial,
-    advise_time,
     as_strings,
     match_pattern,
     parse_dates,
@@ -236,18 +231,16 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
             written = column.written.take(positions).to_pylist()
             is_code = bool(field.codes or field.words) or field.type == "boolean"
             rule = f"{expected}; {advise_values(field, written)}" if is_code else expected
-            wanted = [f"{rule}{_hint(field.name, column.format, problem, text)}" for text in written]
+            rules = {text: f"{rule}{_hint(field, column.format, problem, text)}" for text in set(written)}
+            wanted = [rules[text] for text in written]
             faults.append(CellFaults(field.name, positions, written, problem, wanted))
     return values, faults, bad
 
 
-def _hint(name: str, text_format: TextFormat, problem: str, text: str) -> str:
-    """What to write where a text seems to mean missing, or to be a day of Excel."""
-    if problem == SERIAL_NUMBER:
-        return advise_serial(name, text_format, text)
-    if problem == TIME_OF_DAY and re.match(ISO_TIME, text):
-        return advise_time(name, text)
+def _hint(field: Field, text_format: TextFormat, problem: str, text: str) -> str:
+    """What to write where a text seems to mean missing, or to be of another form."""
+    if text.strip().lower() in MISSING_WORDS:
+        return "; if it means missing, list it under missing in study.yaml"
     if text.strip() == MISREAD_ZERO:
         return f'; it is the 0 of a SAS file as another program read it: read the file itself, or map "{text}" to 0'
-    is_word = text.strip().lower() in MISSING_WORDS
-    return "; if it means missing, list it under missing in study.yaml" if is_word else ""
+    return advise_date(field, text_format, problem, text)

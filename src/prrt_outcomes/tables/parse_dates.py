@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
 ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}"
 SERIAL = r"^[1-9][0-9]{4}(\.[0-9]+)?$"
 SERIAL_NUMBER = "probably a serial number of Excel"
+NO_DATE = "not a date"
 TIME_OF_DAY = "a date with a time of day"
 CLOCK = ("%H", "%I")
 EXCEL = "excel"
@@ -52,35 +54,34 @@ def as_strings(texts: pa.Array) -> pd.Series:
 
 
 def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
-    """Full dates by the formats of the file; years and months in ISO where the field may be partial.
+    """Full dates by the formats of the file; years and months where the field may be partial, kept as ISO texts.
 
     A format with a time of day reads the day; without one a time of day other than midnight is a fault.
     """
     formats = text_format.date_formats or (ISO_FORMAT,)
+    is_partial = field.type == "partial"
     takes_iso = ISO_FORMAT in formats
     if takes_iso:
         texts = pc.replace_substring_regex(texts, MIDNIGHT, r"\1")
+    if is_partial:
+        texts = _months_as_iso(texts, text_format)
     strings = as_strings(texts)
     part = match_pattern(texts, ISO_PART)
     whole = strings.mask(pd.Series(part))
-    moments = [_read_days(whole, form, text_format) for form in formats]
-    earliest, latest = np.fmin.reduce(moments), np.fmax.reduce(moments)
+    earliest, latest = _bounds(whole, [form for form in formats if not lacks_day(form)], text_format)
     days = pd.Series(earliest)
     has_time = (days.notna() & (days != days.dt.normalize())).to_numpy()
     has_time |= days.isna().to_numpy() & match_pattern(texts, ISO_TIME) if takes_iso else False
     is_doubtful = days.notna().to_numpy() & (earliest != latest) & ~has_time
     days = days.mask(has_time | is_doubtful)
-    is_partial = field.type == "partial"
     unread = days.isna().to_numpy() & ~has_time & ~is_doubtful & ~(part & is_partial)
     impossible = unread & match_pattern(texts, ISO_DAY) if takes_iso else np.zeros(len(texts), dtype=bool)
     is_serial = unread & match_pattern(texts, SERIAL)
     form = " or ".join("ISO dates such as 2014-05-07" if f == ISO_FORMAT else _spell(f) for f in formats)
     expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
-    advice = f'or in study.yaml the form, such as date_format: {{{field.name}: "%d.%m.%Y"}}'
-    other = f"; {advice}" if formats == (ISO_FORMAT,) else ""
     faulty = [
         ("a date that does not exist", expected, impossible),
-        ("not a date", f"{expected}{other}", unread & ~impossible & ~is_serial),
+        (NO_DATE, expected, unread & ~impossible & ~is_serial),
         (TIME_OF_DAY, expected, has_time),
         ("a date that two formats read as different days", f"one of {form} alone", is_doubtful),
         (SERIAL_NUMBER, expected, is_serial),
@@ -89,6 +90,30 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
         return days.astype("datetime64[ns]"), faulty
     text = days.dt.strftime("%Y-%m-%d").astype("string")
     return text.mask(pd.Series(part), strings), faulty
+
+
+def _bounds(
+    texts: pd.Series, formats: Sequence[str], text_format: TextFormat
+) -> tuple[np.ndarray, np.ndarray]:
+    """Earliest and latest moment as which the formats read each text, missing where none reads it."""
+    nothing = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[ns]")
+    moments = [nothing, *(_read_days(texts, form, text_format) for form in formats)]
+    return np.fmin.reduce(moments), np.fmax.reduce(moments)
+
+
+def _months_as_iso(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    """Months in a format without a day as ISO texts; what two such formats read differently stays as it is."""
+    formats = [form for form in text_format.date_formats if lacks_day(form)]
+    if not formats:
+        return texts
+    earliest, latest = _bounds(as_strings(texts), formats, text_format)
+    months = pd.Series(earliest).where(earliest == latest).dt.strftime("%Y-%m")
+    return pc.coalesce(pa.array(months, pa.string(), from_pandas=True), texts)
+
+
+def lacks_day(form: str) -> bool:
+    """Whether a strptime format has no day, so that it reads months."""
+    return form != EXCEL and not any(mark in form for mark in ("%d", "%j"))
 
 
 def _spell(form: str) -> str:
@@ -122,17 +147,3 @@ def _choose_century(days: pd.Series, pivot_year: int) -> pd.Series:
     shift = np.where(short <= pivot_year, 2000, 1900) + short - days.dt.year
     moved = days.mask(shift == 100, days + pd.DateOffset(years=100))
     return moved.mask(shift == -100, days - pd.DateOffset(years=100))
-
-
-def advise_serial(name: str, text_format: TextFormat, text: str) -> str:
-    """What to write where a text seems to be a day of Excel."""
-    day = pd.Timestamp(text_format.day_zero) + pd.Timedelta(days=int(float(text)))
-    others = [f'"{form}"' for form in text_format.date_formats if form != ISO_FORMAT]
-    forms = f"[{EXCEL}, {', '.join(others)}]" if others else EXCEL
-    return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml date_format: {{{name}: {forms}}}"
-
-
-def advise_time(name: str, text: str) -> str:
-    """What to write where a text is a day with a time of day."""
-    form = f"{ISO_FORMAT}{text[10]}%H:%M{':%S' if text.count(':') > 1 else ''}"
-    return f'; to read the day alone, in study.yaml date_format: {{{name}: ["{ISO_FORMAT}", "{form}"]}}'

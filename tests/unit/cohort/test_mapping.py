@@ -204,7 +204,12 @@ def test_encoding_and_delimiter(read_study, write):
             "no format has a two-digit year",
             "%y",
         ),
-        ({"date_format": "%m/%Y"}, "tables.patients.date_format", "not a whole date", "day, month"),
+        (
+            {"date_format": {"birth_date": "%m/%Y"}},
+            "tables.patients.date_format.birth_date",
+            "not a whole date",
+            "day, month",
+        ),
         ({"date_format": "dd.mm.yyyy"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         ({"date_format": "%"}, "tables.patients.date_format", "not a whole date", "%d.%m.%Y"),
         (

@@ -113,7 +113,7 @@ def test_date_format_of_the_file_and_partial_dates_beside_it():
 
 
 def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
-    advice = {(): "excel", ("%d.%m.%Y",): '[excel, "%d.%m.%Y"]'}
+    advice = {(): "excel", ("%d.%m.%Y",): '["%d.%m.%Y", excel]'}
     for date_formats, forms in advice.items():
         columns = text_columns({"cycle_date": ["43831"]}, TextFormat(date_formats=date_formats))
         (fault,) = parse_columns("cycles", columns, 1).faults
@@ -179,6 +179,37 @@ def test_a_date_that_two_formats_read_as_different_days_is_refused():
     (fault,) = parsed.faults
     assert fault.problem == "a date that two formats read as different days"
     assert fault.expected == ["one of dates as %d/%m/%Y or dates as %m/%d/%Y alone"]
+
+
+def test_months_in_another_form_where_a_date_may_lack_its_day():
+    form = TextFormat(date_formats=("%d.%m.%Y", "%m/%Y", "%m.%y"), pivot_year=30)
+    texts = ["7.5.2014", "5/2014", "05.14", "2014-05", "2014", "13/2014"]
+    parsed = parse_columns("follow_up", text_columns({"death_date": texts}, form), 6)
+    known = ["2014-05-07", "2014-05", "2014-05", "2014-05", "2014", ""]
+    assert parsed.frame["death_date"].fillna("").tolist() == known
+    assert faults_of("cycles", {"cycle_date": ["5/2014"]}, form) == [
+        (0, "cycle_date", "5/2014", "not a date")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "formats", "advice"),
+    [
+        ("7.5.2014", (), 'date_format: {death_date: "%d.%m.%Y"}'),
+        ("07.05.14", ("%d.%m.%Y",), 'date_format: {death_date: ["%d.%m.%Y", "%d.%m.%y"]}, pivot_year: 30'),
+        ("13/5/2014", (), 'date_format: {death_date: "%d/%m/%Y"}'),
+        ("5/13/2014", (), 'date_format: {death_date: "%m/%d/%Y"}'),
+        ("5/6/2014", (), '{death_date: "%d/%m/%Y"} or date_format: {death_date: "%m/%d/%Y"}'),
+        ("2014-05-07", ("%d.%m.%Y",), 'date_format: {death_date: ["%d.%m.%Y", "%Y-%m-%d"]}'),
+        ("07MAY2014", (), 'date_format: {death_date: "%d%b%Y"}'),
+        ("05/2014", (), 'date_format: {death_date: "%m/%Y"}'),
+        ("May", (), 'its form, such as date_format: {death_date: "%d.%m.%Y"}'),
+    ],
+)
+def test_a_date_of_another_form_says_what_to_write(text, formats, advice):
+    columns = text_columns({"death_date": [text]}, TextFormat(date_formats=formats))
+    (fault,) = parse_columns("follow_up", columns, 1).faults
+    assert fault.expected[0].endswith(advice)
 
 
 def test_two_digit_years_on_both_sides_of_the_pivot():

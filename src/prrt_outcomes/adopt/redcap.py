@@ -87,6 +87,11 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
         return plan
     sheets = [sheet for export in exports for sheet in _list_sheets(export, fields)]
     main = find_main_sheet(sheets)
+    if (
+        main is None
+    ):  # every instrument is filled at several events: the first of them is that of the patients
+        sheets += [sheet for export in exports for sheet in _list_sheets(export, fields, by_event=True)]
+        main = find_main_sheet(sheets)
     if main is None:
         expected = "an instrument with one row a patient, such as demographics or baseline"
         raise InputError(
@@ -207,12 +212,15 @@ def _columns_of_form(form: str, fields: Iterable[DictionaryField]) -> list[tuple
     return [*own, (f"{form}_complete", "Complete?")]
 
 
-def _list_sheets(export: Export, fields: Sequence[DictionaryField]) -> list[Sheet]:
-    """One sheet for each choice of rows: an instrument that repeats, or all that do not, by their events."""
+def _list_sheets(export: Export, fields: Sequence[DictionaryField], *, by_event: bool = False) -> list[Sheet]:
+    """One sheet for each choice of rows: an instrument that repeats, or all that do not, by their events.
+
+    by_event : whether each event is a sheet of its own; else those of one instrument are together
+    """
     forms: dict[str, tuple[dict[str, list[str]], list[list[Cell]], list[str]]] = {}
     for form in _forms(fields):
         names = [name for name, _ in _columns_of_form(form, fields)[:-1] if name in export.names]
-        for choice, rows in _choose_rows(export, form, names):
+        for choice, rows in _choose_rows(export, form, names, by_event=by_event):
             key = repr(choice)
             forms.setdefault(key, (choice, rows, []))[2].extend(names)
     return [
@@ -222,7 +230,7 @@ def _list_sheets(export: Export, fields: Sequence[DictionaryField]) -> list[Shee
 
 
 def _choose_rows(
-    export: Export, form: str, names: Sequence[str]
+    export: Export, form: str, names: Sequence[str], *, by_event: bool = False
 ) -> list[tuple[dict[str, list[str]], list[list[Cell]]]]:
     """Filters of the rows of an instrument, and these rows: where it repeats, and where it does not."""
     place = {name: i for i, name in enumerate(export.names)}
@@ -238,7 +246,7 @@ def _choose_rows(
         if EVENT in place:
             choice[EVENT] = [clean(row[place[EVENT]])]
         found.setdefault(repr(choice), (choice, []))[1].append(row)
-    if EVENT not in place or len(found) < 2:
+    if by_event or EVENT not in place or len(found) < 2:
         return list(found.values())
     together: dict[str, tuple[dict[str, list[str]], list[list[Cell]]]] = {}
     for choice, rows in found.values():  # events of one instrument are one table

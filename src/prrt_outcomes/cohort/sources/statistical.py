@@ -16,12 +16,17 @@ from prrt_outcomes.cohort.sources.typed_columns import gather_typed
 from prrt_outcomes.errors import study_problem
 from prrt_outcomes.study.base import FileSource
 
+TRANSPORT_RECORD = 80
+
 Reader = Callable[..., tuple[pd.DataFrame, Any]]
 
 
 def read_sas_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a SAS transport file (xpt) or SAS data set (sas7bdat) as text cells."""
     is_transport = path.suffix.lower() == ".xpt"
+    if is_transport and path.stat().st_size % TRANSPORT_RECORD:
+        expected = f"a whole transport file: records of {TRANSPORT_RECORD} bytes, copied as binary"
+        raise refuse(table, path.name, "the file is cut off or was changed on its way", expected)
     reader = pyreadstat.read_xport if is_transport else pyreadstat.read_sas7bdat
     frame, _ = _read(path, table, source, reader, "SAS")
     return _gather(table, frame, source, {})
@@ -46,7 +51,10 @@ def _read(
     try:
         _, declared = reader(path, metadataonly=True, encoding=encoding)
         check_size(table, path, declared.number_rows or 0, declared.number_columns)
-        return reader(path, encoding=encoding)
+        frame, notes = reader(path, encoding=encoding)
+        if not all(isinstance(name, str) for name in frame.columns):
+            raise ValueError("a column without a name")
+        return frame, notes
     except RefusedError:
         raise
     except Exception as error:  # dates out of range, encodings and damaged files raise nearly anything

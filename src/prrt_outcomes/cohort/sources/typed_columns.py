@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -58,7 +57,7 @@ def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Arra
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         return None
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _dates_as_text(values)
+        return _dates_as_text(values).fill_null("")
     if pa.types.is_floating(kind):
         values = pc.if_else(pc.is_nan(values), None, values)
     text = values.cast(pa.string())
@@ -69,8 +68,9 @@ def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Arra
 
 def _dates_as_text(values: pa.Array) -> pa.Array:
     """ISO dates; a time of day is kept, to be refused where a day is expected."""
-    moments = pd.to_datetime(pd.Series(values.to_pandas()))
-    days = moments.dt.strftime("%Y-%m-%d")
-    with_time = moments.dt.strftime("%Y-%m-%d %H:%M:%S")
-    is_day = moments.isna() | (moments == moments.dt.normalize())
-    return pa.array(days.where(is_day, with_time).fillna(""), pa.string(), from_pandas=True)
+    if pa.types.is_date(values.type):
+        return values.cast(pa.date32()).cast(pa.string())
+    local = pc.local_timestamp(values) if values.type.tz else values
+    texts = pc.utf8_slice_codeunits(local.cast(pa.string()), 0, len("2014-05-07 10:30:00"))
+    is_day = pc.equal(local, pc.floor_temporal(local, unit="day"))
+    return pc.if_else(is_day, pc.utf8_slice_codeunits(texts, 0, len("2014-05-07")), texts)

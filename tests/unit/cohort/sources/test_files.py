@@ -118,6 +118,17 @@ def test_parquet(tmp_path):
     assert result.raw.lines.tolist() == [2, 3]
 
 
+def test_days_beyond_those_of_pandas_and_moments_of_another_zone(tmp_path):
+    days = [dt.date(9999, 12, 31), dt.date(1, 1, 1), None]
+    utc = dt.UTC
+    moments = [dt.datetime(2014, 5, 7, tzinfo=utc), dt.datetime(2014, 5, 7, 10, 30, 1, 5, tzinfo=utc), None]
+    pq.write_table(pa.table({"day": days, "moment": moments}), tmp_path / "t.parquet")
+    assert cells(read_source(tmp_path, "t", TableSource(file="t.parquet"))) == {
+        "day": ["9999-12-31", "0001-01-01", ""],
+        "moment": ["2014-05-07", "2014-05-07 10:30:01", ""],
+    }
+
+
 def test_parquet_with_nested_values(tmp_path):
     pq.write_table(pa.table({"a": [[1], [2]], "b": ["x", "y"]}), tmp_path / "t.parquet")
     result = read_source(tmp_path, "t", TableSource(file="t.parquet"))

@@ -44,6 +44,13 @@ def test_values_dates_and_lines(tmp_path, kind):
     assert result.raw.lines.tolist() == [2, 3, 4]
 
 
+def test_a_transport_file_that_was_cut_off(tmp_path):
+    WRITERS["xpt"](FRAME, tmp_path / "t.xpt")
+    (tmp_path / "cut.xpt").write_bytes((tmp_path / "t.xpt").read_bytes()[:-30])
+    (problem,) = read(tmp_path, "cut.xpt").problems
+    assert problem.problem == "the file is cut off or was changed on its way"
+
+
 @pytest.mark.parametrize("kind", ["sav", "dta"])
 def test_labels_of_values_where_the_study_asks_for_them(tmp_path, kind):
     labels = {"SEX": {1: "male", 2: "female"}}

@@ -55,6 +55,14 @@ def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], Stu
         from prrt_outcomes.adopt.cbioportal import plan_cbioportal
 
         return lambda given: plan_cbioportal(given.source)
+    if arguments.sdtm:
+        from prrt_outcomes.adopt.sdtm import plan_sdtm
+
+        return lambda given: plan_sdtm(given.source)
+    if arguments.adam:
+        from prrt_outcomes.adopt.adam import plan_adam
+
+        return lambda given: plan_adam(given.source)
     if arguments.outcomes:
         from prrt_outcomes.adopt.outcomes import plan_outcomes
 

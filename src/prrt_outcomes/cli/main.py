@@ -84,6 +84,8 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
                 help="data dictionary of REDCap; SOURCE are exports",
             ),
             _argument("--cbioportal", action="store_true", help="SOURCE is a study folder of cBioPortal"),
+            _argument("--sdtm", action="store_true", help="SOURCE are folders or files of SDTM domains"),
+            _argument("--adam", action="store_true", help="SOURCE are folders or files of ADSL, ADTTE, ADRS"),
             _argument("--outcomes", action="store_true", help="SOURCE is a table of times and events"),
             _argument("--time", metavar="COLUMN", help="with --outcomes: column of times"),
             _argument(

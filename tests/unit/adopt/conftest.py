@@ -5,6 +5,10 @@ import datetime as dt
 import openpyxl
 import pytest
 
+from prrt_outcomes.adopt.write import write_study
+from prrt_outcomes.cohort.read import read_cohort
+from prrt_outcomes.study.load import load_study
+
 
 @pytest.fixture
 def write_workbook(tmp_path):
@@ -39,3 +43,15 @@ def write_text(tmp_path):
 
 
 DAY = dt.datetime(2019, 3, 28)
+
+
+@pytest.fixture
+def read_plan(tmp_path):
+    """Write a plan as a study whose doubts are confirmed, read it, and return tables and problems of the cohort."""
+
+    def read(plan):
+        study_file = write_study(plan, tmp_path / "study", True)
+        cohort = read_cohort(load_study(study_file), study_file.parent)
+        return cohort.tables, list(cohort.problems)
+
+    return read

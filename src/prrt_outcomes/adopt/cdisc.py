@@ -1,0 +1,300 @@
+"""Data sets of CDISC (SDTM and ADaM), whatever kind of file holds them, and mappings of their variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from prrt_outcomes.adopt.layout import Column
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.cohort.sources.files import find_kind, read_source
+from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.study.base import FileSource
+from prrt_outcomes.tables.schema import load_schema
+
+BEST_FIRST = (".sas7bdat", ".xpt", ".json", ".parquet")
+WHOLE, PARTS = "9999-99-99", ("9999-99", "9999")
+TIMED = {
+    f"{WHOLE}{mark}{clock}": f"%Y-%m-%d{mark}{form}"
+    for mark in "T "
+    for clock, form in {"99:99": "%H:%M", "99:99:99": "%H:%M:%S"}.items()
+}
+MOST_NAMED = 6
+
+
+@cache
+def load_terms() -> Mapping[str, Any]:
+    """Words of the controlled terminology, and of drugs."""
+    text = resources.files("prrt_outcomes.adopt").joinpath("cdisc.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+def name_some(texts: Iterable[str]) -> str:
+    """The first few of some texts."""
+    found = list(texts)
+    rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(found[:MOST_NAMED]) + rest
+
+
+@dataclass
+class DataSet:
+    """One data set, such as the domain DM or the analysis data set ADTTE, as text.
+
+    used : variables that went into a table
+    seen : variables that said something about others, such as their unit
+    """
+
+    name: str
+    file: Path
+    frame: pd.DataFrame
+    used: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=lambda: {"STUDYID", "DOMAIN"})
+
+    def is_filled(self, name: str) -> bool:
+        """Whether there is a variable that holds anything."""
+        return name in self.frame and bool((self.frame[name] != "").any())
+
+
+def find_data_sets(
+    paths: Sequence[Path], names: Mapping[str, str], plan: StudyPlan
+) -> dict[str, list[DataSet]]:
+    """Data sets in folders or among files, by the names of the files.
+
+    names : data set to the pattern of the names of its files, without the suffix
+    Files of other names, and of data sets that another kind of file holds too, are noted as left out.
+    Raises InputError when a file cannot be read.
+    """
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file.is_file()
+    ]
+    known = [file for file in files if find_kind(FileSource(file=file.name)) is not None]
+    known.sort(
+        key=lambda file: BEST_FIRST.index(file.suffix.lower()) if file.suffix.lower() in BEST_FIRST else 9
+    )
+    stems: dict[str, Path] = {}
+    for file in known:
+        stems.setdefault(file.name.lower().partition(".")[0], file)
+    found: dict[str, list[DataSet]] = {name: [] for name in names}
+    for stem, file in sorted(stems.items()):
+        name = next((name for name, pattern in names.items() if re.fullmatch(pattern, stem)), None)
+        if name is not None:
+            found[name].append(DataSet(name, file, _read(file)))
+    read = {data.file for sets in found.values() for data in sets}
+    left = [file.name for file in files if file not in read]
+    if left:
+        plan.notes.append(f"files left out: {', '.join(left)}")
+    return found
+
+
+def _read(file: Path) -> pd.DataFrame:
+    result = read_source(file.parent, file.name, FileSource(file=file.name))
+    if result.raw is None:
+        raise InputError(list(result.problems))
+    frame = pd.DataFrame({name: cells.to_pandas() for name, cells in result.raw.columns.items()})
+    return frame.apply(lambda texts: texts.str.split().str.join(" ")) if len(frame) else frame
+
+
+def refuse_without(data_sets: Mapping[str, list[DataSet]], name: str, paths: Sequence[Path]) -> DataSet:
+    """The first data set of a name.
+
+    Raises InputError when there is none.
+    """
+    if data_sets[name]:
+        return data_sets[name][0]
+    expected = f"a file {name.lower()}.xpt, .sas7bdat, .json or .csv"
+    names = ", ".join(map(str, paths))
+    raise InputError([Problem(names, None, "", "", f"no data set {name} was found", expected)])
+
+
+class Reading:
+    """Builds one mapping of a data set as a part of one of our tables.
+
+    rows : the rows that are read as filters narrow them; values and evidence come from these
+    """
+
+    def __init__(self, plan: StudyPlan, table: str, data: DataSet, rows: pd.DataFrame | None = None):
+        self.plan = plan
+        self.table = table
+        self.data = data
+        self.rows = data.frame if rows is None else rows
+        self.source = SourcePlan(data.file)
+
+    def choose(self, name: str, values: Iterable[str], *, out: bool = False) -> Reading:
+        """Keep the rows that have one of some values, or those that have none of them."""
+        held = self.rows[name].isin(list(values))
+        present = sorted(self.rows.loc[held, name].unique())
+        every = (self.data.frame if name in self.data.frame else self.rows)[name].nunique()
+        if present and (out or len(present) < every):
+            self.source.settings.setdefault("exclude" if out else "filter", {})[name] = present
+            self.data.used.add(name)
+        self.rows = self.rows[~held if out else held]
+        return self
+
+    def require(self, name: str) -> None:
+        """Leave out rows in which a variable is empty."""
+        n = int((self.rows[name] == "").sum())
+        if n:
+            self.source.settings.setdefault("not_empty", []).append(name)
+            self.source.evidence["not_empty"] = f"{name} is empty in {n} rows"
+            self.rows = self.rows[self.rows[name] != ""]
+
+    def texts(self, *names: str) -> pd.Series:
+        """First text that is not empty among some variables."""
+        texts = pd.Series("", self.rows.index)
+        for name in names:
+            texts = texts.where(texts != "", self.rows[name])
+        return texts
+
+    def column(self, ours: str, *theirs: str) -> tuple[str, ...]:
+        """Read one of our columns from the first variable that is filled, and return those that hold anything."""
+        names = tuple(name for name in theirs if name in self.rows and (self.rows[name] != "").any())
+        if names:
+            n = int((self.texts(*names) != "").sum())
+            self.source.add_column(
+                ours, names if len(names) > 1 else names[0], f"{n} of {len(self.rows)} filled"
+            )
+            self.data.used.update(names)
+        return names
+
+    def codes(self, ours: str, *theirs: str, known: Mapping[str, Any]) -> bool:
+        """Read a column of codes; a text that is not known is missing, which is a doubt."""
+        names = self.column(ours, *theirs)
+        if not names:
+            return False
+        counts = self.texts(*names).value_counts(sort=False).drop("", errors="ignore")
+        values = {text: known.get(text.upper()) for text in counts.index}
+        self.source.add_values(ours, values)
+        unknown = [f"{text!r} ({counts[text]})" for text, code in values.items() if code is None]
+        if unknown:
+            self.doubt(f"{name_some(unknown)} of {names[0]} are not known and read as missing")
+        return True
+
+    def date(self, ours: str, *theirs: str) -> bool:
+        """Read a date: the day of one with a time; rows that lack a day where one is needed are left out.
+
+        Variables that mostly hold something else, such as numbers of days, are not read.
+        """
+        names = self.column(ours, *(name for name in theirs if self._holds_dates(name)))
+        if not names:
+            return False
+        wanted = load_schema(self.table).field(ours)
+        if wanted.required and len(names) == 1:
+            self.require(names[0])
+        texts = self.texts(*names)
+        shapes = texts.str.replace(r"\d", "9", regex=True)
+        forms = [form for shape, form in TIMED.items() if (shapes == shape).any()]
+        if forms:
+            self.source.settings.setdefault("date_format", {})[ours] = ["%Y-%m-%d", *forms]
+            self.source.evidence["date_format"] = "the time of day is passed over"
+        allowed = {"", WHOLE, *TIMED, *(PARTS if wanted.type == "partial" else ())}
+        bad = texts[~shapes.isin(allowed)]
+        if bad.empty:
+            return True
+        found = sorted(bad.unique())
+        if wanted.required and len(names) == 1:
+            self.choose(names[0], found, out=True)
+            words = "rows are left out"
+        else:
+            self.source.add_values(ours, dict.fromkeys(found))
+            words = "dates are read as missing"
+        self.doubt(f"{len(bad)} {words}: {names[0]} does not say the day ({name_some(found)})")
+        return True
+
+    def _holds_dates(self, name: str) -> bool:
+        """Whether most of the filled cells of a variable begin with a year."""
+        texts = self.rows[name] if name in self.rows else pd.Series(dtype=str)
+        return bool((texts[texts != ""].str.match(r"\d{4}(-|$)")).mean() > 0.5)
+
+    def constant(self, ours: str, value: Any, evidence: str = "") -> None:
+        """Give all rows one value."""
+        self.source.add_constant(ours, value, evidence)
+
+    def join(
+        self, data: DataSet, on: Sequence[str] | Mapping[str, str], columns: Sequence[str], **more: Any
+    ) -> None:
+        """Add variables of another data set by a key.
+
+        more : further settings of the join, such as ``filter`` and ``prefix``
+        """
+        keys = dict(on) if isinstance(on, Mapping) else {name: name for name in on}
+        entry = {
+            "file": data.file,
+            "on": on if isinstance(on, dict) else list(on),
+            "columns": list(columns),
+            **more,
+        }
+        self.source.settings.setdefault("join", []).append(entry)
+        right = data.frame
+        for name, values in more.get("filter", {}).items():
+            right = right[right[name].isin(values)]
+        added = right[[*keys.values(), *columns]].rename(
+            columns={name: f"{more.get('prefix', '')}{name}" for name in columns}
+        )
+        self.rows = self.rows.merge(
+            added.rename(columns={theirs: ours for ours, theirs in keys.items()}), on=list(keys), how="left"
+        ).fillna("")
+        data.used.update((*keys.values(), *columns, *more.get("filter", {})))
+        self.data.used.update(keys)
+
+    def doubt(self, sentence: str) -> None:
+        """Note what changes a number and was guessed; once."""
+        whole = f"{self.table}: {sentence}"
+        if whole not in self.plan.doubts:
+            self.plan.doubts.append(whole)
+
+    def close(self) -> None:
+        """Add the mapping to the plan, unless no row is left."""
+        if len(self.rows):
+            self.plan.add(self.table, self.source)
+
+
+def place_patient(reading: Reading, age_units: str = "AGEU") -> None:
+    """Identifier, centre, sex and age of a patient, as DM and ADSL have them."""
+    reading.column("patient_id", "USUBJID")
+    reading.column("centre_id", "SITEID")
+    reading.codes("sex", "SEX", known=load_terms()["sex"])
+    reading.column("age_years", "AGE")
+    units = set(reading.rows[age_units]) - {"", "YEARS"} if age_units in reading.rows else set()
+    if units:
+        reading.source.settings["units"] = {"age_years": {"column": age_units}}
+    reading.data.seen.add(age_units)
+
+
+def place_arm(reading: Reading, *names: str) -> None:
+    """The arm of a trial as a further column and grouping, where there are several arms."""
+    name = next((name for name in names if reading.data.is_filled(name)), None)
+    if name is None:
+        return
+    levels = sorted(set(reading.rows[name]) - {""})
+    none = [level for level in levels if level.upper() in load_terms()["no_arm"]]
+    if not 1 < len(levels) - len(none) <= 12:
+        return
+    reading.column("arm", name)
+    reading.source.add_values("arm", dict.fromkeys(none))
+    reading.plan.settings["extra_columns"] = {"arm": "category"}
+    reading.plan.settings["analysis"] = {"group_by": ["arm"]}
+
+
+def list_unplaced(plan: StudyPlan, data_sets: Mapping[str, list[DataSet]]) -> None:
+    """Name the variables that went into no table, and let the first mapping of each file say that they are known."""
+    first: dict[Path, SourcePlan] = {}
+    for source in (source for sources in plan.tables.values() for source in sources):
+        first.setdefault(source.file, source)
+    for data in (data for sets in data_sets.values() for data in sets):
+        left = [str(name) for name in data.frame if name and name not in data.used]
+        unseen = [name for name in left if name not in data.seen]
+        columns = [Column(name, i, data.frame[name].tolist()) for i, name in enumerate(unseen)]
+        plan.unplaced += [Unplaced(data.file.name, column.name, column.describe()) for column in columns]
+        if left and data.file in first:
+            first[data.file].settings["ignore"] = left

@@ -1,0 +1,296 @@
+"""SDTM: domains of a clinical trial to the tables of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from prrt_outcomes.adopt.cdisc import (
+    DataSet,
+    Reading,
+    find_data_sets,
+    list_unplaced,
+    load_terms,
+    name_some,
+    place_arm,
+    place_patient,
+    refuse_without,
+)
+from prrt_outcomes.adopt.coding import LIGAND_OF
+from prrt_outcomes.adopt.headings import find_radiopharmaceutical
+from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
+from prrt_outcomes.tables.schema import load_schema
+
+DOMAINS = ("DM", "DS", "SS", "EX", "CM", "RS", "TU", "TR", "LB", "AE")
+PATTERNS = {name: rf"{name.lower()}([a-z0-9]{{2}})?(_.*)?" for name in DOMAINS}
+
+
+def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
+    """Plan a study from a folder of SDTM data sets, or from the files themselves.
+
+    Raises InputError when there is no DM or a file cannot be read.
+    """
+    plan = StudyPlan()
+    domains = find_data_sets(paths, PATTERNS, plan)
+    people = refuse_without(domains, "DM", paths)
+    plan.title = next(iter(people.frame.get("STUDYID", ())), "")
+    _plan_patients(plan, people)
+    for exposure in domains["EX"]:
+        _plan_cycles(plan, exposure)
+    for medication in domains["CM"]:
+        _plan_therapies(plan, medication, "CM")
+    _plan_follow_up(plan, people, domains)
+    plan_tumours(plan, domains)
+    for laboratory in domains["LB"]:
+        _plan_labs(plan, laboratory)
+    for events in domains["AE"]:
+        _plan_adverse_events(plan, events)
+    has_scans = "assessments" in plan.tables
+    plan.settings["endpoints"] = ["pfs", "os", "ttp"] if has_scans else ["os"]
+    list_unplaced(plan, domains)
+    return plan
+
+
+def _plan_patients(plan: StudyPlan, people: DataSet) -> None:
+    reading = Reading(plan, "patients", people)
+    place_patient(reading)
+    if people.is_filled("BRTHDTC") and people.frame["BRTHDTC"].str.len().isin([0, 10, 16, 19]).all():
+        reading.date("birth_date", "BRTHDTC")
+    place_arm(reading, "ACTARM", "ARM")
+    reading.close()
+
+
+def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list[DataSet]]) -> None:
+    """Death and last contact: DM, with the deaths of DS and the last contacts of SS."""
+    reading = Reading(plan, "follow_up", people)
+    reading.column("patient_id", "USUBJID")
+    status, death, contact = ["DTHFL"], ["DTHDTC"], []
+    for disposition in domains["DS"]:
+        rows = disposition.frame[disposition.frame["DSDECOD"].str.upper() == "DEATH"]
+        if len(rows) and not rows["USUBJID"].duplicated().any():
+            words = sorted(rows["DSDECOD"].unique())
+            reading.join(disposition, ["USUBJID"], ["DSDECOD", "DSSTDTC"], filter={"DSDECOD": words})
+            status.append("DSDECOD")
+            death.append("DSSTDTC")
+            break
+    for survival in domains["SS"][:1]:
+        contact += _join_contacts(reading, survival)
+    reading.date("last_contact_date", *death, *contact, "RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC")
+    reading.date("death_date", *death)
+    if reading.codes("vital_status", *status, known=load_terms()["dead"]):
+        reading.source.settings["default"] = {"vital_status": "alive"}
+        reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
+    else:
+        reading.constant("vital_status", "alive")
+        reading.doubt("no variable says who has died (DTHFL of DM, DEATH in DS); all are read as alive")
+    lacking = reading.texts(*_listed(reading, "last_contact_date")) == ""
+    if lacking.any():
+        reading.doubt(f"{lacking.sum()} patients without any date of contact are left out")
+        reading.choose("USUBJID", reading.rows.loc[lacking, "USUBJID"], out=True)
+    reading.close()
+
+
+def _listed(reading: Reading, ours: str) -> tuple[str, ...]:
+    """Variables that one of our columns is read from."""
+    theirs = reading.source.settings.get("columns", {}).get(ours, ())
+    return (theirs,) if isinstance(theirs, str) else tuple(theirs)
+
+
+def _join_contacts(reading: Reading, survival: DataSet) -> list[str]:
+    """Join the visits of SS, each by its number within the patient; return their dates, the latest first."""
+    visits = sorted(survival.frame["SSSEQ"].unique(), key=lambda text: -float(text or 0))
+    ordered = survival.frame.assign(number=pd.to_numeric(survival.frame["SSSEQ"], errors="coerce"))
+    days = ordered.sort_values(["USUBJID", "number"])
+    if not days.groupby("USUBJID")["SSDTC"].apply(lambda dates: dates.is_monotonic_increasing).all():
+        reading.doubt(
+            "the visits of SS are not numbered by date; the last number is read as the last contact"
+        )
+    for visit in visits:
+        more: dict[str, Any] = {"filter": {"SSSEQ": [visit]}, "prefix": f"{visit} "}
+        reading.join(survival, ["USUBJID"], ["SSDTC"], **more)
+    return [f"{visit} SSDTC" for visit in visits]
+
+
+def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
+    """Doses of a radiopharmaceutical as cycles; where there are none, doses of the trial treatment, as a doubt."""
+    agents = {text: find_radiopharmaceutical(text) for text in exposure.frame["EXTRT"].unique() if text}
+    radioactive = {text: agent for text, agent in agents.items() if agent}
+    exposure.seen.add("EXTRT")
+    reading = Reading(plan, "cycles", exposure)
+    if radioactive:
+        reading.choose("EXTRT", radioactive)
+        _plan_therapies(plan, exposure, "EX", radioactive)
+    for name, values in {"EXDOSE": ["0", "0.0"], "EXOCCUR": ["N"]}.items():
+        if radioactive and name in reading.rows:
+            reading.choose(name, values, out=True)
+    reading.column("patient_id", "USUBJID")
+    reading.date("cycle_date", "EXSTDTC")
+    if not radioactive:
+        reading.constant("radiopharmaceutical", "other")
+        reading.doubt(
+            f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, agents))}); each is read as a "
+            "cycle of other, without activity"
+        )
+        if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any():
+            pivot = {"by": "DOMAIN", "value": "DOMAIN", "keys": ["USUBJID", "EXSTDTC"]}
+            reading.source.settings["pivot"] = pivot
+            reading.source.evidence["pivot"] = "one row a patient and day"
+        reading.close()
+        return
+    codes = load_schema("cycles").field("radiopharmaceutical").codes
+    known: dict[str, Any] = {}
+    for text, agent in radioactive.items():
+        code = LIGAND_OF.get(agent, agent)
+        if code != agent:
+            reading.doubt(f"{text!r} names no ligand and is read as {code}")
+        if codes and code not in codes:
+            reading.doubt(f"{text!r} is read as other: {code} is not among the radiopharmaceuticals")
+            code = "other"
+        known[text.upper()] = code
+    reading.codes("radiopharmaceutical", "EXTRT", known=known)
+    if reading.column("activity_gbq", "EXDOSE"):
+        _add_unit(reading, "activity_gbq", "EXDOSU", "GBq")
+    reading.close()
+
+
+def _add_unit(reading: Reading, ours: str, theirs: str, usual: str) -> None:
+    """The unit of a column: none where it is the usual one, else one for all rows or one a row."""
+    units = sorted(set(reading.rows[theirs]) - {""}) if theirs in reading.rows else []
+    reading.data.seen.add(theirs)
+    if not units:
+        reading.doubt(f"{ours} is in {usual}: {theirs} does not say the unit")
+    elif units != [usual]:
+        reading.source.settings["units"] = {ours: units[0] if len(units) == 1 else {"column": theirs}}
+        reading.source.evidence[f"units.{ours}"] = f"from {theirs}"
+
+
+def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: Iterable[str] = ()) -> None:
+    """Drugs against the tumour and somatostatin analogues; every other drug is left out, which is a doubt.
+
+    cycles : names of drugs that are read as cycles
+    """
+    frame = medication.frame
+    coded = f"{prefix}DECOD"
+    is_coded = coded in frame and bool((frame[coded] != "").all())
+    name = coded if is_coded else f"{prefix}TRT"
+    if name not in frame:
+        return
+    terms = load_terms()
+    kinds = {text: kind for text in frame[name].unique() if (kind := _find_kind(text)) and text not in cycles}
+    by_route = [text for text in kinds if _holds(text, terms["by_route"])]
+    others = Reading(plan, "therapies", medication).choose(name, [*kinds, *cycles], out=True)
+    if _plan_by_route(plan, medication, prefix, name, by_route):
+        kinds = {text: kind for text, kind in kinds.items() if text not in by_route}
+    reading = Reading(plan, "therapies", medication).choose(name, kinds)
+    if len(reading.rows):
+        reading.codes("kind", name, known={text.upper(): kind for text, kind in kinds.items()})
+        _place_therapy(reading, prefix, name)
+    category = f"{prefix}CAT"
+    categories = set(others.rows[category]) if category in frame else set()
+    cancer = [text for text in sorted(categories) if _holds(text, terms["cancer_category"])]
+    left = others.rows[~others.rows[category].isin(cancer)] if cancer else others.rows
+    if cancer:
+        others.choose(category, cancer)
+        others.constant("kind", "other", f"by {category}")
+        others.doubt(
+            f"{name_some(map(repr, others.rows[name].unique()))} of {category} are read as kind other"
+        )
+        _place_therapy(others, prefix, name)
+    if len(left):
+        drugs = name_some(map(repr, left[name].unique()))
+        others.doubt(
+            f"{len(left)} of {len(frame)} rows of {medication.file.name} are left out, no therapy of the tumour being "
+            f"known in them: {drugs}"
+        )
+
+
+def _plan_by_route(
+    plan: StudyPlan, medication: DataSet, prefix: str, name: str, analogues: Sequence[str]
+) -> bool:
+    """Somatostatin analogues, of which the route says whether they act long; whether any acts shortly."""
+    route = f"{prefix}ROUTE"
+    reading = Reading(plan, "therapies", medication).choose(name, analogues)
+    routes = set(reading.rows[route]) if route in reading.rows else set()
+    short = [text for text in sorted(routes) if text.upper() in load_terms()["short_routes"]]
+    if not short:
+        return False
+    for kind, out in {"ssa_short_acting": False, "ssa_long_acting": True}.items():
+        reading = Reading(plan, "therapies", medication).choose(name, analogues).choose(route, short, out=out)
+        if len(reading.rows):
+            reading.constant("kind", kind, f"by {route}")
+            _place_therapy(reading, prefix, name)
+    return True
+
+
+def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
+    """What a row of a therapy has beside its kind."""
+    reading.column("patient_id", "USUBJID")
+    reading.date("start_date", f"{prefix}STDTC")
+    reading.column("drug", name)
+    reading.column("sequence", f"{prefix}SEQ")
+    reading.date("end_date", f"{prefix}ENDTC")
+    units = set(reading.rows[f"{prefix}DOSU"]) if f"{prefix}DOSU" in reading.rows else set()
+    if units and units <= {"mg", "g", "ug", ""} and reading.column("dose_mg", f"{prefix}DOSE"):
+        _add_unit(reading, "dose_mg", f"{prefix}DOSU", "mg")
+    reading.close()
+
+
+def _holds(text: str, words: Iterable[str]) -> bool:
+    """Whether a text holds one of some words."""
+    return any(word in text.casefold() for word in words)
+
+
+def _find_kind(text: str) -> str | None:
+    """Kind of therapy that a drug is; None where it is not known."""
+    return next((kind for kind, words in load_terms()["drugs"].items() if _holds(text, words)), None)
+
+
+def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
+    """Laboratory values in standard units, as measured in blood."""
+    known = load_terms()["analyte"]
+    reading = Reading(plan, "labs", laboratory).choose("LBTESTCD", known)
+    if "LBSPEC" in reading.rows:
+        others = [text for text in reading.rows["LBSPEC"].unique() if _holds(text, _other_specimens())]
+        reading.choose("LBSPEC", others, out=True)
+    standard = laboratory.is_filled("LBSTRESN") or laboratory.is_filled("LBSTRESC")
+    value = "LBSTRESN" if laboratory.is_filled("LBSTRESN") else "LBSTRESC" if standard else "LBORRES"
+    if not len(reading.rows) or value not in reading.rows:
+        return
+    reading.require(value)
+    reading.column("patient_id", "USUBJID")
+    reading.date("sample_date", "LBDTC")
+    reading.codes("analyte", "LBTESTCD", known=known)
+    reading.column("sequence", "LBSEQ")
+    reading.column("value", value)
+    reading.column("unit", "LBSTRESU" if standard else "LBORRESU")
+    reading.column("lower_limit", "LBSTNRLO" if standard else "LBORNRLO")
+    reading.column("upper_limit", "LBSTNRHI" if standard else "LBORNRHI")
+    reading.close()
+
+
+def _other_specimens() -> list[str]:
+    return [text.casefold() for text in load_terms()["other_specimens"]]
+
+
+def _plan_adverse_events(plan: StudyPlan, events: DataSet) -> None:
+    """Adverse events by their CTCAE grade, or by severity, which is a doubt."""
+    terms = load_terms()
+    reading = Reading(plan, "adverse_events", events)
+    reading.column("patient_id", "USUBJID")
+    reading.date("onset_date", "AESTDTC")
+    reading.date("end_date", "AEENDTC")
+    reading.column("term", "AEDECOD", "AETERM")
+    reading.column("sequence", "AESEQ")
+    if not reading.column("grade", "AETOXGR") and reading.codes("grade", "AESEV", known=terms["severity"]):
+        reading.doubt("AESEV is read as grade: mild 1, moderate 2, severe 3, life-threatening 4, fatal 5")
+    if reading.codes("related", "AEREL", known=terms["related"]):
+        texts = {text.upper() for text in reading.rows["AEREL"].unique()}
+        graded = sorted(texts & {"POSSIBLE", "POSSIBLY RELATED", "REMOTE", "UNLIKELY", "UNLIKELY RELATED"})
+        if graded:
+            words = ", ".join(f"{text!r} = {'yes' if terms['related'][text] else 'no'}" for text in graded)
+            reading.doubt(f"related to the treatment: {words}")
+    reading.close()

@@ -1,0 +1,261 @@
+"""SDTM of tumours: responses (RS), and lesions from their identification (TU) and their results (TR)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from prrt_outcomes.adopt.cdisc import DataSet, Reading, load_terms
+from prrt_outcomes.adopt.plan import StudyPlan
+
+RECIST = "recist_1_1"
+
+
+def plan_tumours(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> None:
+    """Add assessments and lesions, and the reader whose readings count."""
+    readers = _choose_reader(plan, domains)
+    for responses in domains["RS"]:
+        _plan_responses(plan, responses, readers)
+    for results in domains["TR"]:
+        lesions = _plan_lesions(plan, results, domains["TU"][:1], readers)
+        if lesions:
+            _plan_scans(plan, results, domains["RS"], readers)
+
+
+def _name_readers(data: DataSet, prefix: str) -> pd.Series:
+    """Who read each row."""
+    names = [name for name in (f"{prefix}EVALID", f"{prefix}EVAL") if name in data.frame]
+    texts = pd.Series("", data.frame.index)
+    for name in names:
+        texts = texts.where(texts != "", data.frame[name])
+    return texts
+
+
+def _choose_reader(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> bool:
+    """Whether there are several readers; the one that counts is written as a setting, which is a doubt."""
+    found = [(name, data, _name_readers(data, name)) for name in ("RS", "TR") for data in domains[name]]
+    names = sorted({text for _, _, texts in found for text in texts} - {""})
+    if len(names) < 2:
+        return False
+    accepted = [
+        text
+        for name, data, texts in found
+        if f"{name}ACPTFL" in data.frame
+        for text in texts[data.frame[f"{name}ACPTFL"] == "Y"]
+    ]
+    investigator = next((text for text in names if text.upper() == "INVESTIGATOR"), names[0])
+    chosen = max(sorted(set(accepted)), key=accepted.count) if accepted else investigator
+    why = (
+        f"accepted in {accepted.count(chosen)} rows (ACPTFL)"
+        if accepted
+        else "no reading is marked as accepted"
+    )
+    plan.settings["response"] = {"reader": chosen}
+    plan.doubts.append(f"of the readers {', '.join(names)} the one that counts is {chosen}: {why}")
+    return True
+
+
+def _start(reading: Reading, prefix: str, date: str, readers: bool) -> Reading:
+    """Patient, day and reader of a row."""
+    reading.column("patient_id", "USUBJID")
+    reading.data.seen.update((f"{prefix}EVAL", f"{prefix}EVALID"))
+    if readers:
+        reading.column("reader", f"{prefix}EVALID", f"{prefix}EVAL")
+    reading.date(date, f"{prefix}DTC")
+    return reading
+
+
+def _plan_responses(plan: StudyPlan, responses: DataSet, readers: bool) -> None:
+    """Overall response, and to its rows those of the non-target lesions and of new lesions."""
+    terms = load_terms()
+    columns = {
+        "OVRLRESP": ("reported_response", terms["response"]),
+        "NTRGRESP": ("non_target", terms["non_target"]),
+        "NEWLPROG": ("new_lesion", terms["new_lesion"]),
+    }
+    for code, (ours, known) in columns.items():
+        reading = Reading(plan, "assessments", responses).choose("RSTESTCD", [code])
+        if reading.rows.empty:
+            continue
+        _start(reading, "RS", "assessment_date", readers)
+        _add_criterion(reading)
+        reading.codes(ours, "RSSTRESC", "RSORRES", known=known)
+        if code == "NEWLPROG" and "EQUIVOCAL" in set(reading.rows["RSSTRESC"]):
+            reading.doubt("an equivocal new lesion is read as none, an unequivocal one as new lesion")
+        if "assessments" in plan.tables:
+            reading.source.settings["merge"] = True
+        reading.close()
+
+
+def _add_criterion(reading: Reading) -> None:
+    """Criterion of the responses, from RSCAT."""
+    texts = [text for text in reading.rows.get("RSCAT", pd.Series(dtype=str)).unique() if text]
+    codes = {
+        text: "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) for text in texts
+    }
+    if len(texts) == 1:
+        reading.constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
+        reading.data.seen.add("RSCAT")
+    elif texts:
+        reading.codes("reported_criterion", "RSCAT", known={t.upper(): code for t, code in codes.items()})
+    else:
+        reading.constant("reported_criterion", RECIST)
+        reading.doubt("RSCAT does not name the criterion; the responses are read as by RECIST 1.1")
+
+
+def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSet], readers: bool) -> bool:
+    """Diameters and states of lesions, a mapping for each test code and state; whether there are any."""
+    terms = load_terms()
+    frame = results.frame
+    known = (*terms["longest"], *terms["perpendicular"])
+    sizes = [code for code in known if (frame["TRTESTCD"] == code).any()]
+    for code in sizes:
+        ours = "longest_mm" if code in terms["longest"] else "perpendicular_mm"
+        number, states = _list_states(results, code)
+        for state, (name, texts) in states.items():
+            reading = Reading(plan, "lesions", results).choose("TRTESTCD", [code])
+            _join_tumours(reading, identified, readers)
+            if state == "measured":
+                for other, held in list(states.values())[1:]:
+                    reading.choose(other, held, out=True)
+            else:
+                reading.choose(name, texts)
+            if reading.rows.empty:
+                continue
+            _place_lesion(reading, readers, state)
+            if (
+                state in ("measured", "too_small")
+                and pd.to_numeric(reading.rows[number], "coerce").notna().any()
+            ):
+                reading.column(ours, number)
+                _add_size_unit(reading, ours)
+            if code != sizes[0]:
+                reading.source.settings["merge"] = True
+            reading.close()
+    _plan_states(plan, results, identified, readers, sizes)
+    return "lesions" in plan.tables
+
+
+def _list_states(results: DataSet, code: str) -> tuple[str, dict[str, tuple[str, list[str]]]]:
+    """Variable of the size, and for each state of a lesion the variable and texts that say it."""
+    number = "TRSTRESN" if results.is_filled("TRSTRESN") else "TRSTRESC"
+    rows = results.frame[results.frame["TRTESTCD"] == code]
+    texts = {
+        name: list(rows[name].unique()) for name in (number, "TRSTAT", "TRORRES", "TRSTRESC") if name in rows
+    }
+    small = {
+        name: [t for t in texts.get(name, ()) if "too small" in t.lower()] for name in ("TRORRES", "TRSTRESC")
+    }
+    name = max(small, key=lambda name: len(small[name]))
+    found = {
+        "absent": (number, [text for text in texts[number] if pd.to_numeric(text, errors="coerce") == 0]),
+        "not_evaluated": ("TRSTAT", [text for text in texts.get("TRSTAT", ()) if text.upper() == "NOT DONE"]),
+        "too_small": (name, small[name]),
+    }
+    return number, {"measured": ("", []), **{state: said for state, said in found.items() if said[1]}}
+
+
+def _add_size_unit(reading: Reading, ours: str) -> None:
+    units = sorted(set(reading.rows.get("TRSTRESU", pd.Series(dtype=str))) - {""})
+    reading.data.seen.add("TRSTRESU")
+    if not units:
+        reading.doubt("diameters are in mm: TRSTRESU does not say the unit")
+    elif units != ["mm"]:
+        reading.source.settings["units"] = {ours: units[0] if len(units) == 1 else {"column": "TRSTRESU"}}
+
+
+def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool) -> None:
+    """Join to each result the identification of its lesion, which says the organ and whether it is new."""
+    for tumours in identified:
+        frame = tumours.frame
+        more: dict[str, dict[str, list[str]]] = {}
+        if (
+            "TUTESTCD" in frame
+            and frame["TUTESTCD"].nunique() > 1
+            and (frame["TUTESTCD"] == "TUMIDENT").any()
+        ):
+            more = {"filter": {"TUTESTCD": ["TUMIDENT"]}}
+            frame = frame[frame["TUTESTCD"] == "TUMIDENT"]
+        keys = {"USUBJID": "USUBJID", "TRLNKID": "TULNKID"}
+        for part in ("EVAL", "EVALID"):
+            if (
+                frame.duplicated(list(keys.values())).any()
+                and f"TU{part}" in frame
+                and f"TR{part}" in reading.rows
+            ):
+                keys[f"TR{part}"] = f"TU{part}"
+        if frame.duplicated(list(keys.values())).any():
+            reading.doubt(f"{tumours.file.name} is not joined: a lesion stands there in several rows")
+            continue
+        columns = [name for name in ("TULOC", "TUSTRESC", "TUORRES") if name in frame]
+        reading.join(tumours, keys, columns, **more)
+
+
+def _place_lesion(reading: Reading, readers: bool, state: str = "") -> None:
+    """What a row of a lesion has beside its size."""
+    if reading.rows.empty:
+        return
+    terms = load_terms()
+    reading.require("TRLNKID")
+    _start(reading, "TR", "assessment_date", readers)
+    reading.column("lesion_id", "TRLNKID")
+    reading.codes("role", "TUSTRESC", "TUORRES", "TRGRPID", known=terms["role"])
+    if reading.column("organ", "TULOC"):
+        places = [text for text in reading.rows["TULOC"].unique() if text]
+        reading.codes("lymph_node", "TULOC", known={text.upper(): "NODE" in text.upper() for text in places})
+    if state:
+        reading.constant("state", state)
+
+
+def _plan_states(
+    plan: StudyPlan, results: DataSet, identified: Sequence[DataSet], readers: bool, sizes: Sequence[str]
+) -> None:
+    """Lesions that are followed by eye; those that have diameters have their state by these."""
+    measured = results.frame[results.frame["TRTESTCD"].isin(sizes)]
+    reading = Reading(plan, "lesions", results).choose("TRTESTCD", ["TUMSTATE"])
+    if reading.rows.empty:
+        return
+    _join_tumours(reading, identified, readers)
+    _place_lesion(reading, readers)
+    roles = [name for name in ("TUSTRESC", "TUORRES", "TRGRPID") if name in reading.rows][:1]
+    for name in roles:
+        lesions = pd.MultiIndex.from_frame(measured[["USUBJID", "TRLNKID"]])
+        known = pd.MultiIndex.from_frame(reading.rows[["USUBJID", "TRLNKID"]]).isin(lesions)
+        reading.choose(
+            name, set(reading.rows.loc[known, name]) - set(reading.rows.loc[~known, name]), out=True
+        )
+    reading.codes("state", "TRSTRESC", "TRORRES", "TRSTAT", known=load_terms()["state"])
+    if "lesions" in plan.tables:
+        reading.source.settings["merge"] = True
+    reading.close()
+
+
+def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet], readers: bool) -> None:
+    """Scans that TR holds, such as those of the screening, which have no response."""
+    reading = Reading(plan, "assessments", results)
+    _start(reading, "TR", "assessment_date", readers)
+    keys = ["USUBJID", "TRDTC", *(n for n in ("TREVAL", "TREVALID") if readers and n in results.frame)]
+    sums = reading.rows[reading.rows["TRTESTCD"] == "SUMDIAM"]
+    n_scans = len(reading.rows.drop_duplicates(keys))
+    if len(sums) == len(sums.drop_duplicates(keys)) == n_scans:
+        reading.choose("TRTESTCD", ["SUMDIAM"])
+    else:
+        reading.source.settings["pivot"] = {"by": "DOMAIN", "value": "DOMAIN", "keys": keys}
+    criteria = {
+        source.settings.get("constants", {}).get("reported_criterion")
+        for source in plan.tables.get("assessments", ())
+    }
+    reading.constant("reported_criterion", next(iter(criteria - {None}), RECIST))
+    if responses:
+        reading.source.settings["merge"] = True
+        known = {
+            key
+            for data in responses
+            for key in zip(data.frame["USUBJID"], data.frame["RSDTC"].str[:10], strict=True)
+        }
+        scans = set(zip(results.frame["USUBJID"], results.frame["TRDTC"].str[:10], strict=True))
+        plan.notes.append(
+            f"{len(scans - known)} of {len(scans)} scans of {results.file.name} have no response in RS"
+        )
+    reading.close()

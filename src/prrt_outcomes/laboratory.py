@@ -1,40 +1,44 @@
-"""Laboratory values: the SI unit of each analyte, factors by spelling of a unit, and kidney function."""
+"""Laboratory values: the SI unit of each analyte, factors to it, and kidney function."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from prrt_outcomes.units import find_factor, spell_unit
+
 CREATININE_UMOL_L_PER_MG_DL = 88.42
 
-_THOUSANDS = "10^9/l 10e9/l x10^9/l x10e9/l 10*9/l g/l gpt/l 10^3/ul 10*3/ul x10^3/ul k/ul 10^3/mm3 /nl 1/nl"
-_CELLS = dict.fromkeys(_THOUSANDS.split(), 1.0)
-_CELLS |= dict.fromkeys(["/ul", "1/ul", "cells/ul", "/mm3", "10^6/l", "10*6/l"], 1e-3)
-_ENZYMES = {"u/l": 1.0, "iu/l": 1.0, "ukat/l": 60.0, "nkat/l": 0.06}
-
-# Molar masses: creatinine 113.12, bilirubin 584.66 g/mol; haemoglobin monomer 16,114 g/mol.
-SI_FACTORS: dict[str, dict[str, float]] = {
-    "creatinine": {
-        "umol/l": 1.0,
-        "mmol/l": 1000.0,
-        "mg/dl": CREATININE_UMOL_L_PER_MG_DL,
-        "mg/l": CREATININE_UMOL_L_PER_MG_DL / 10,
-    },
-    "haemoglobin": {"g/l": 1.0, "g/dl": 10.0, "g%": 10.0, "mmol/l": 16.114},
-    "platelets": _CELLS,
-    "leukocytes": _CELLS,
-    "neutrophils": _CELLS,
-    "lymphocytes": _CELLS,
-    "alt": _ENZYMES,
-    "ast": _ENZYMES,
-    "bilirubin": {"umol/l": 1.0, "mg/dl": 17.104, "mg/l": 1.7104},
-    "chromogranin_a": {"ug/l": 1.0, "ng/ml": 1.0, "mg/l": 1000.0},
-    "egfr": dict.fromkeys(["ml/min/1.73m2", "ml/min/1.73m^2", "ml/min/173m2", "ml/min"], 1.0)
-    | {"ml/s/1.73m2": 60.0, "ml/s": 60.0},
+# Molar masses in g/mol, haemoglobin that of the monomer.
+MOLAR_MASSES = {
+    "creatinine": 1e4 / CREATININE_UMOL_L_PER_MG_DL,
+    "haemoglobin": 16_114.0,
+    "bilirubin": 1e4 / 17.104,
 }
-
-SPELLINGS = {"[µμ]|mc(?=[gl])": "u", "10³": "10^3", "³": "3", "²": "2", "⁶": "^6", "⁹": "^9", "×": "x"}
+CELLS = ("platelets", "leukocytes", "neutrophils", "lymphocytes")
+SI_UNITS = {
+    "creatinine": "umol/L",
+    "haemoglobin": "g/L",
+    **dict.fromkeys(CELLS, "10^9/L"),
+    "alt": "U/L",
+    "ast": "U/L",
+    "bilirubin": "umol/L",
+    "chromogranin_a": "ug/L",
+    "egfr": "mL/min",
+}
+# Counts have units of their own, in which G is not gram and K not kelvin.
+COUNTS = {r"^g(pt|iga)?/l$": "10^9/L", r"^(k|tsd\.?|thou(sand)?)/(?=ul|mm)": "10^3/"}
+# The units of nearly all laboratories, for which pint need not be loaded; a test holds them against it.
+USUAL_FACTORS = {
+    ("creatinine", "mg/dL"): CREATININE_UMOL_L_PER_MG_DL,
+    ("bilirubin", "mg/dL"): 17.104,
+    ("haemoglobin", "g/dL"): 10.0,
+    ("haemoglobin", "mmol/L"): 16.114,
+    ("chromogranin_a", "ng/mL"): 1.0,
+} | {(cells, "10^3/uL"): 1.0 for cells in CELLS}
 
 
 def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
@@ -43,22 +47,35 @@ def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
     Parameters
     ----------
     analyte : codes of `labs.analyte`
-    unit : units as the laboratory writes them; case, spaces, the sign of micro and raised digits do not matter
+    unit : units as the laboratory writes them (`prrt_outcomes.units.find_factor`)
 
     Returns
     -------
     Series of float64 of the same index; missing where the unit is not known for the analyte (a percentage of
     lymphocytes, chromogranin A in nmol/L or U/L have no factor).
     """
-    factors = pd.Series(
-        {f"{name} {text}": f for name, table in SI_FACTORS.items() for text, f in table.items()}
-    )
-    codes, texts = pd.factorize(unit)
-    spelled = pd.Series(texts, dtype="string").str.lower().str.replace(r"\s", "", regex=True)
-    for written, meant in SPELLINGS.items():
-        spelled = spelled.str.replace(written, meant, regex=True)
-    keys = analyte.astype("string") + " " + spelled.reindex(codes).set_axis(unit.index)
-    return keys.map(factors).astype("float64")
+    rows, analytes = pd.factorize(analyte)
+    columns, units = pd.factorize(unit)
+    factors = np.full((len(analytes) + 1, len(units) + 1), np.nan)
+    known = (rows >= 0) & (columns >= 0)
+    for pair in np.unique(rows[known] * len(units) + columns[known]).tolist():
+        row, column = divmod(pair, len(units))
+        factors[row, column] = find_si_factor(str(analytes[row]), str(units[column]))
+    return pd.Series(factors[rows, columns], index=analyte.index)
+
+
+def find_si_factor(analyte: str, unit: str) -> float:
+    """Factor of a unit to the SI unit of an analyte; not a number where it is not known."""
+    spelled = spell_unit(unit)
+    if (analyte, spelled) in USUAL_FACTORS:
+        return USUAL_FACTORS[analyte, spelled]
+    if analyte not in SI_UNITS:
+        return np.nan
+    if analyte in CELLS:
+        for written, meant in COUNTS.items():
+            spelled = re.sub(written, meant, spelled, flags=re.IGNORECASE)
+    factor = find_factor(spelled, SI_UNITS[analyte], MOLAR_MASSES.get(analyte))
+    return np.nan if factor is None else factor
 
 
 def compute_egfr_ckd_epi_2021(

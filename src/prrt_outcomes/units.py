@@ -1,6 +1,10 @@
-"""Units of time shared by all packages."""
+"""Units of measurement: how many of one make one of another, and the units of time that all packages share."""
 
 from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
 
 DAYS_PER_WEEK = 7.0
 DAYS_PER_MONTH = 30.4375
@@ -11,3 +15,116 @@ TIME_UNIT_DAYS = {"days": 1.0, "weeks": DAYS_PER_WEEK, "months": DAYS_PER_MONTH,
 def convert_days_to_months(time_days):
     """Months from days: a month is 30.4375 days, a twelfth of 365.25."""
     return time_days / DAYS_PER_MONTH
+
+
+# What registries write, and no more: with all units of pint, K would be kelvin, G gauss, rad an angle and Mg a ton.
+DEFINITIONS = f"""
+kilo- = 1e3 = k-
+deci- = 1e-1 = d-
+centi- = 1e-2 = c-
+milli- = 1e-3 = m-
+micro- = 1e-6 = u-
+nano- = 1e-9 = n-
+pico- = 1e-12 = p-
+meter = [length] = m = metre
+gram = [mass] = g
+mole = [substance] = mol
+second = [time] = s = sec
+minute = 60 * second = min
+hour = 60 * minute = h
+day = 24 * hour
+week = {DAYS_PER_WEEK} * day
+month = {DAYS_PER_MONTH} * day
+year = {DAYS_PER_YEAR} * day
+liter = 1e-3 * meter ** 3 = L = l = litre
+becquerel = 1 / second = Bq
+megabecquerel = 1e6 * becquerel = MBq
+gigabecquerel = 1e9 * becquerel = GBq
+curie = 3.7e10 * becquerel = Ci
+gray = meter ** 2 / second ** 2 = Gy
+rad = 1e-2 * gray
+katal = mole / second = kat
+enzyme_unit = 1e-6 * mole / minute = U = IU
+fraction = [] = proportion
+percent = 1e-2 * fraction
+"""
+UNKNOWN_CASE = {
+    name.lower(): name
+    for name in ["GBq", "MBq", "kBq", "Bq", "Ci", "mCi", "uCi", "Gy", "cGy", "mGy", "U", "IU"]
+}
+SPELLINGS = {
+    r"\s": "",
+    "[µμ]|mc(?=[glGL])": "u",
+    "⁻": "^-",
+    "²": "^2",
+    "³": "^3",
+    "⁶": "^6",
+    "⁹": "^9",
+    "(?<=[0-9])\\^\\^": "^",
+    r"^[x×]?10(\*\*|[*eE^])(?=[0-9])": "10^",
+    r"/?\(?1[.,]?73m\^?2\)?$": "",
+    "(?<=[a-zA-Z])(?=[23](/|$))": "^",
+    r"^([mu]?g)%$": r"\1/dL",
+    "%": "percent",
+    r"^(cells?|1)?/": "1/",
+}
+EXPRESSION = re.compile(r"(1/|10\^-?[0-9]{1,2}[*/])?[a-zA-Z]+(\^[23])?([*/][a-zA-Z]+(\^[23])?){0,3}")
+
+
+@cache
+def find_factor(unit: str, target: str, grams_per_mole: float | None = None) -> float | None:
+    """How many of one unit are one of another, such as 0.001 for MBq and GBq.
+
+    Parameters
+    ----------
+    unit : as a file writes it; blanks, the sign of micro, raised digits and most capitals do not matter
+    target : as the schema writes it
+    grams_per_mole : molar mass, where an amount of substance may stand for a mass or the other way round
+
+    Returns
+    -------
+    Factor that turns a value in the unit into one in the target; None where the unit is not known or measures
+    something else.
+    """
+    spelled, wanted = spell_unit(unit), spell_unit(target)
+    if spelled == wanted:
+        return 1.0
+    known_case = re.sub("[A-Za-z]+", lambda word: UNKNOWN_CASE.get(word[0].lower(), word[0].lower()), spelled)
+    for text in dict.fromkeys((spelled, known_case)):
+        factor = _compute_factor(text, wanted, grams_per_mole)
+        if factor is not None:
+            return factor
+    return None
+
+
+@cache
+def spell_unit(text: str) -> str:
+    """A unit in one spelling, such as ``10^9/L`` for ``×10⁹ / L``; that of eGFR without the body surface."""
+    for written, meant in SPELLINGS.items():
+        text = re.sub(written, meant, text)
+    return text
+
+
+def _compute_factor(unit: str, target: str, grams_per_mole: float | None) -> float | None:
+    if not EXPRESSION.fullmatch(unit):
+        return None
+    registry = _load_registry()
+    try:
+        ratio = registry.parse_expression(unit) / registry.parse_expression(target)
+    except Exception:  # an unknown unit makes pint and the reader of its expressions raise nearly anything
+        return None
+    masses = [1] if grams_per_mole is None else [1, registry.Quantity(grams_per_mole, "g/mol")]
+    for mass in masses:
+        for found in (ratio * mass, ratio / mass):
+            plain = found.to_base_units()
+            if plain.dimensionless:
+                return float(f"{plain.magnitude:.12g}")
+    return None
+
+
+@cache
+def _load_registry() -> Any:
+    """The units of `DEFINITIONS`; pint takes a while to load, which only a unit that is to be converted needs."""
+    from pint import UnitRegistry
+
+    return UnitRegistry(DEFINITIONS.strip().splitlines())

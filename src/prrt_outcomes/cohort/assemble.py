@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
+from prrt_outcomes.cohort.conversion import check_units, convert_units
 from prrt_outcomes.cohort.date_formats import check_date_format
 from prrt_outcomes.cohort.joins import Read
-from prrt_outcomes.cohort.mapping import TIME_COLUMNS, MappedTable, map_table
+from prrt_outcomes.cohort.mapping import MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table
 from prrt_outcomes.cohort.rows import count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
@@ -26,7 +27,7 @@ from prrt_outcomes.cohort.stacking import (
 )
 from prrt_outcomes.errors import Problem, has_errors, study_problem
 from prrt_outcomes.study.base import FileSource, TableSource
-from prrt_outcomes.tables.check import check_group_names, check_keys, check_values
+from prrt_outcomes.tables.check import check_group_names, check_keys
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.parse import (
     CellFaults,
@@ -35,7 +36,6 @@ from prrt_outcomes.tables.parse import (
 )
 from prrt_outcomes.tables.places import locate_cells
 from prrt_outcomes.tables.schema import Field, load_schema
-from prrt_outcomes.units import TIME_UNIT_DAYS
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def assemble_table(
         problems.append(study_problem(f"tables.{table}.merge", "true", "no earlier file", expected))
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
-        unfit = check_date_format(table, source, fields)
+        unfit = check_date_format(table, source, fields) + check_units(table, source, fields)
         result = SourceResult(None) if unfit else read(label, source)
         reshaped = None if result.raw is None else reshape_table(table, result.raw, source, read)
         if reshaped is not None:
@@ -178,13 +178,10 @@ def _parse(
     fields: Sequence[Field],
     extra_columns: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
-    """Typed columns of one file, with times in their unit and cells at fault missing, and these faults."""
+    """Typed columns of one file, in our units and with cells at fault missing, and these faults."""
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
-    written = {name: column.written for name, column in mapped.columns.items()}
-    reported = [_in_unit_of_file(field, source) for field in fields]
-    faults = [*parsed.faults, *check_values(reported, parsed.frame, parsed.failed, written)]
-    factors = {field.name: _time_factor(field, source) for field in fields}
-    frame = parsed.frame.assign(**{name: parsed.frame[name] * f for name, f in factors.items() if f != 1})
+    frame, found = convert_units(source, fields, mapped, parsed)
+    faults = [*parsed.faults, *found]
     dates = frame.select_dtypes("datetime").columns
     shifts = {
         name: frame[name] + pd.Timedelta(days=n) for name, n in source.add_days.items() if name in dates
@@ -193,25 +190,6 @@ def _parse(
     if load_schema(table).extra_columns:
         faults += check_group_names(frame, extra_columns)
     return _mask_errors(frame, faults), faults
-
-
-def _time_factor(field: Field, source: TableSource) -> float:
-    """What times in the unit of the file are multiplied by; 1 for whatever is no time of such a table."""
-    is_time = source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS
-    return TIME_UNIT_DAYS[source.time_unit or "days"] / TIME_UNIT_DAYS[field.unit] if is_time else 1.0
-
-
-def _in_unit_of_file(field: Field, source: TableSource) -> Field:
-    """A field with its bounds in the unit in which the file has its times, so that faults are reported in it."""
-    factor = _time_factor(field, source)
-    if factor == 1:
-        return field
-    low, high, *odd = (
-        None if bound is None else round(float(bound) / factor, 1)
-        for bound in (field.minimum, field.maximum, *(field.plausible or ()))
-    )
-    plausible = (odd[0] or 0.0, odd[1] or 0.0) if odd else None
-    return replace(field, unit=source.time_unit or "", minimum=low, maximum=high, plausible=plausible)
 
 
 def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:

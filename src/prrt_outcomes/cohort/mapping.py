@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from prrt_outcomes.cohort.cells import (
     find_places,
     format_cell,
     format_scalar,
+    known_texts,
     pad_digits,
     translate_texts,
 )
@@ -24,24 +25,25 @@ from prrt_outcomes.cohort.date_formats import choose_format
 from prrt_outcomes.cohort.mapping_checks import check_columns, check_mapping, check_values, find_names
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
+from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.schema import Field
-
-TIME_COLUMNS = ("time", "entry_time", "time_months")
 
 
 @dataclass(frozen=True)
 class MappedTable:
     """Text of our columns, ready to be parsed.
 
+    units : cleaned text of the unit of each row, null where it is empty, for columns that have one in the file
     lines : line of the file for each row, shape (n,)
     used : columns of the file that were read, or that the mapping says are not needed
     lost : rows that each setting left out
     """
 
     columns: Mapping[str, TextColumn]
+    units: Mapping[str, pa.Array]
     lines: np.ndarray
     used: frozenset[str]
     lost: Counter
@@ -67,6 +69,7 @@ def map_table(
     lost.update(raw.lost, unpivot=reshaped.n_lost)
     columns: dict[str, TextColumn] = {}
     used: set[str] = {*source.filter, *source.exclude, *source.not_empty, *source.ignore}
+    used |= set(source.unit_columns.values())
     for field in fields:
         boxes = source.first_of.get(field.name, {})
         if boxes and all(name in raw.columns for name in boxes):
@@ -81,16 +84,18 @@ def map_table(
             columns[field.name] = column if len(kept) == raw.n_rows else column.take(kept)
             if found is not None:
                 problems += check_values(table, source, field.name, found)
+    units = _read_units(raw, kept, source, columns)
     lines = raw.lines[kept]
     is_empty = find_empty_rows(table, columns, source)
     if is_empty is not None and is_empty.any():
         filled = np.flatnonzero(~is_empty)
         lost["empty rows"] = int(is_empty.sum())
         columns = {name: column.take(filled) for name, column in columns.items()}
+        units = {name: texts.take(pa.array(filled)) for name, texts in units.items()}
         lines = lines[filled]
     columns = {f.name: _complete(columns[f.name], source, f) for f in fields if f.name in columns}
     is_used = reshaped.used | (used & set(raw.columns))
-    return MappedTable(columns, lines, is_used, lost, tuple(problems + row_problems))
+    return MappedTable(columns, units, lines, is_used, lost, tuple(problems + row_problems))
 
 
 def _read_column(
@@ -115,6 +120,17 @@ def _read_column(
     if name in source.values:
         texts, found = translate_texts(texts, written, source, field)
     return TextColumn(texts, written, text_format, places), names, found
+
+
+def _read_units(
+    raw: RawTable, kept: np.ndarray, source: TableSource, columns: Container[str]
+) -> dict[str, pa.Array]:
+    """Units that stand in a column of the file, for the columns that are read."""
+    return {
+        ours: known_texts(raw.columns[theirs].take(pa.array(kept)), source.missing)
+        for ours, theirs in source.unit_columns.items()
+        if ours in columns and theirs in raw.columns
+    }
 
 
 def _complete(column: TextColumn, source: TableSource, field: Field) -> TextColumn:

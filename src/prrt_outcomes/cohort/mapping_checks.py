@@ -17,7 +17,7 @@ from prrt_outcomes.tables.schema import Field
 
 TIMED_TABLES = ("reported_outcomes", "control_outcomes", "control_curves", "control_at_risk")
 WAYS = ("columns", "first_of", "constants")
-OF_A_COLUMN = ("default", "pad", "add_days")
+OF_A_COLUMN = ("default", "pad", "add_days", "units")
 
 
 def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
@@ -59,6 +59,7 @@ def check_columns(
     found = list(raw.columns)
     asked = [(name, ours) for ours in source.columns for name in source.names_of_column(ours)]
     asked += [(name, ours) for ours, boxes in source.first_of.items() for name in boxes]
+    asked += [(name, "units") for name in source.unit_columns.values()]
     asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used]
     problems = [
         Problem(
@@ -107,6 +108,7 @@ def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]
 def _find_readers(source: TableSource, name: str) -> list[str]:
     """Columns of ours that are read from a column of the file alone."""
     alone = [ours for ours in source.columns if source.names_of_column(ours) == (name,)]
+    alone += [f"the unit of {ours}" for ours, theirs in source.unit_columns.items() if theirs == name]
     return alone + [ours for ours, boxes in source.first_of.items() if name in boxes]
 
 

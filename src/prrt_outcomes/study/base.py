@@ -170,6 +170,12 @@ class Unpivot(Section):
         return max(map(self.placeholders, self.patterns), key=len)
 
 
+class UnitColumn(Section):
+    """A column of the file that holds the unit of each row."""
+
+    column: ColumnOfFile = Field(description="Column of the file with the unit of each row.")
+
+
 class TableSource(RowSource):
     """One file that is read as (a part of) one of our tables."""
 
@@ -193,6 +199,8 @@ class TableSource(RowSource):
     """Our column: one value for all rows."""
     time_unit: Literal["days", "weeks", "months", "years"] | None = None
     """Unit of times (time, entry_time, time_months) in the file; that of the column where it is not named."""
+    units: dict[str, str | UnitColumn] = Field(default_factory=dict)
+    """Our column: its unit in the file, such as MBq, mCi or cm; or the column that holds the unit of each row."""
     values: dict[str, dict[str, Scalar | None]] = Field(default_factory=dict)
     """Our column: the file's value: our value."""
     default: dict[str, Scalar] = Field(default_factory=dict)
@@ -205,6 +213,11 @@ class TableSource(RowSource):
     """Columns of the file that are known and not needed: no warning names them."""
     merge: bool = False
     """Whether rows fill the empty cells of the same key in earlier files; rows with a new key are added."""
+
+    @property
+    def unit_columns(self) -> dict[str, str]:
+        """Our column: the column of the file that holds the unit of each row."""
+        return {ours: unit.column for ours, unit in self.units.items() if isinstance(unit, UnitColumn)}
 
     @property
     def files(self) -> tuple[FileSource, ...]:

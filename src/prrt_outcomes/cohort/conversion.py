@@ -1,0 +1,173 @@
+"""Numbers in the unit of a file: checked and reported in it, then turned into the unit of our column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from prrt_outcomes.cohort.mapping import MappedTable
+from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.tables.check import check_values
+from prrt_outcomes.tables.parse import CellFaults, ParsedTable
+from prrt_outcomes.tables.schema import Field
+from prrt_outcomes.units import TIME_UNIT_DAYS, find_factor
+
+TIME_COLUMNS = ("time", "entry_time", "time_months")
+# For each unit of ours those that files have instead, with the factor; a test holds them against pint.
+OTHER_UNITS = {
+    "GBq": {"MBq": 1e-3, "mCi": 0.037, "Ci": 37.0},
+    "Gy": {"cGy": 0.01, "mGy": 1e-3},
+    "mm": {"cm": 10.0, "m": 1000.0},
+    "mg": {"g": 1000.0, "ug": 1e-3},
+    "%": {"fraction": 100.0},
+    "years": {"months": 1 / 12, "days": 1 / 365.25},
+    "months": {"days": 1 / 30.4375, "years": 12.0},
+    "days": {"months": 30.4375, "years": 365.25},
+}
+OUT_OF_RANGE = ("out of range", "implausible")
+
+
+def has_unit(field: Field) -> bool:
+    """Whether a file may have the numbers of a column in another unit."""
+    return field.type == "number" and field.unit in OTHER_UNITS
+
+
+def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:
+    """List units of a mapping that are no unit of their column, or are stated twice."""
+    own = {field.name: field for field in fields if has_unit(field)}
+    problems = []
+    for name, unit in source.units.items():
+        place = f"tables.{table}.units.{name}"
+        if name not in own:
+            if any(field.name == name for field in fields):
+                expected = f"a column with a unit that can be another: {', '.join(own) or 'none'}"
+                problems.append(study_problem(place, name, "the column has no such unit", expected))
+        elif isinstance(unit, str) and _find_factor(unit, own[name]) is None:
+            expected = f"{own[name].unit}, or a unit that becomes it, such as {', '.join(OTHER_UNITS[own[name].unit])}"
+            problems.append(study_problem(place, unit, "no unit of this column", expected))
+        if name in TIME_COLUMNS and source.time_unit:
+            problems.append(
+                study_problem(place, name, "the unit is given twice", "time_unit or units, not both")
+            )
+    return problems
+
+
+def convert_units(
+    source: TableSource, fields: Sequence[Field], mapped: MappedTable, parsed: ParsedTable
+) -> tuple[pd.DataFrame, list[CellFaults]]:
+    """Check the values of one file in the units that it has, and turn them into those of our columns.
+
+    Returns the frame in our units, and the faults of its cells, reported in the units of the file.
+    """
+    written = {name: column.written for name, column in mapped.columns.items()}
+    factors: dict[str, np.ndarray | float] = {}
+    faults: list[CellFaults] = []
+    for field in fields:
+        name = field.name
+        if name in mapped.units:
+            factors[name], found = _check_by_row(field, mapped.units[name], parsed, written)
+        else:
+            factor = _find_factor(_name_unit(field, source), field)
+            factor = factors[name] = 1.0 if factor is None else factor
+            reported = _in_unit(field, _name_unit(field, source), factor)
+            found = check_values([reported], parsed.frame, parsed.failed, written)
+            is_ours = factor == 1 and name not in source.units
+            found = _hint_at_unit(field, parsed.frame[name], found) if is_ours else found
+        faults += found
+    changed = {
+        name: parsed.frame[name] * factor
+        for name, factor in factors.items()
+        if not (isinstance(factor, float) and factor == 1)
+    }
+    return parsed.frame.assign(**changed), faults
+
+
+def _name_unit(field: Field, source: TableSource) -> str:
+    """Unit of the file for a column, as the mapping says; ours where it says nothing."""
+    unit = source.units.get(field.name, field.unit)
+    if source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS:
+        unit = source.time_unit
+    return unit if isinstance(unit, str) else field.unit
+
+
+def _find_factor(unit: str, field: Field) -> float | None:
+    """What values in a unit are multiplied by to be in that of a column."""
+    if unit in TIME_UNIT_DAYS and field.unit in TIME_UNIT_DAYS:
+        return TIME_UNIT_DAYS[unit] / TIME_UNIT_DAYS[field.unit]
+    return 1.0 if unit == field.unit else find_factor(unit, field.unit)
+
+
+def _in_unit(field: Field, unit: str, factor: float) -> Field:
+    """A field with its bounds in another unit, so that faults are reported in it."""
+    if factor == 1:
+        return field
+    low, high, *odd = (
+        None if bound is None else _round(float(bound) / factor)
+        for bound in (field.minimum, field.maximum, *(field.plausible or ()))
+    )
+    plausible = (odd[0] or 0.0, odd[1] or 0.0) if odd else None
+    return replace(field, unit=unit, minimum=low, maximum=high, plausible=plausible)
+
+
+def _round(bound: float) -> float:
+    """A bound as a reader would write it."""
+    return round(bound, 1) if abs(bound) >= 10 else float(f"{bound:.4g}")
+
+
+def _check_by_row(
+    field: Field, units: pa.Array, parsed: ParsedTable, written: Mapping[str, pa.Array]
+) -> tuple[np.ndarray, list[CellFaults]]:
+    """Factor of each row by the unit that stands in it, and the faults of the values in these units.
+
+    units : cleaned text of the unit of each row, null where it is empty
+    """
+    name = field.name
+    codes, texts = pd.factorize(units.to_pandas())
+    is_given = parsed.frame[name].notna().to_numpy(bool)
+    factors = np.ones(len(codes))
+    faults = []
+    for code, text in [*enumerate(texts.tolist()), (-1, "")]:
+        rows = np.flatnonzero((codes == code) & (is_given if code < 0 else True))
+        factor = _find_factor(text, field) if text else None
+        if factor is None:
+            rows = rows[is_given[rows]]
+            problem = "a unit that is not known for this column" if text else "a value without its unit"
+            expected = (
+                f"{field.unit}, or a unit that becomes it, such as {', '.join(OTHER_UNITS[field.unit])}"
+            )
+            found = [text] * len(rows) if text else written[name].take(pa.array(rows)).to_pylist()
+            faults += [CellFaults(name, rows, found, problem, expected)] if len(rows) else []
+            continue
+        factors[rows] = factor
+        part = parsed.frame[[name]].iloc[rows].reset_index(drop=True)
+        failed = {name: parsed.failed[name][rows]}
+        cells = {name: written[name].take(pa.array(rows))}
+        found = check_values([_in_unit(field, text, factor)], part, failed, cells)
+        faults += [replace(fault, positions=rows[fault.positions]) for fault in found]
+    return factors, faults
+
+
+def _hint_at_unit(field: Field, values: pd.Series, faults: Sequence[CellFaults]) -> list[CellFaults]:
+    """Faults of range with the unit that would bring most values of the column into range, if there is one."""
+    if not has_unit(field) or not any(fault.problem in OUT_OF_RANGE for fault in faults):
+        return list(faults)
+    low, high = field.plausible or (float(field.minimum or 0), float(field.maximum or np.inf))
+    known = values.dropna().to_numpy(float)
+    shares = {
+        unit: float(((known * factor >= low) & (known * factor <= high)).mean())
+        for unit, factor in {field.unit: 1.0, **OTHER_UNITS[field.unit]}.items()
+    }
+    best = max(shares, key=shares.__getitem__)
+    if best == field.unit or shares[best] <= 0.5:
+        return list(faults)
+    setting = f"time_unit: {best}" if field.name in TIME_COLUMNS else f"units: {{{field.name}: {best}}}"
+    hint = f"did you mean {setting}? "
+    return [
+        replace(fault, expected=f"{hint}{fault.expected}") if fault.problem in OUT_OF_RANGE else fault
+        for fault in faults
+    ]

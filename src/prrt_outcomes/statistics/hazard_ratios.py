@@ -83,8 +83,10 @@ def fit_piecewise_hazard_ratio(
     # Everybody enters before time 0 unless a late entry is known, so that an event at 0 keeps its risk set.
     start, stop = np.maximum(start[source, period], -1.0), stop[source, period]
     happened = rows.event[source] & (time[source] <= edges[period + 1])
-    split = derive_model_rows(SurvivalData(stop, happened.astype(int), start, strata=rows.stratum[source]))
     periods, effects = np.arange(len(cuts) + 1), design.columns
+    # No risk set reaches into another period: as strata, a likelihood without bound in one leaves the others exact.
+    strata = rows.stratum[source] * len(periods) + period
+    split = derive_model_rows(SurvivalData(stop, happened.astype(int), start, strata=strata))
     in_period = period[:, None] == periods
     by_period = (design.matrix[source][:, None, :] * in_period[:, :, None]).reshape(len(source), -1)
     columns = [DesignColumn(f"{c.name} in period {k + 1}", "", "") for k in periods for c in effects]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -232,6 +234,38 @@ class ModelRows:
         """Number of distinct event times over strata."""
         return len(self.cell_time)
 
+    @cached_property
+    def blocks(self) -> np.ndarray:
+        """First cell of each stratum that has one, and the number of cells."""
+        stratum = np.zeros(self.n_cells, dtype=np.int64)
+        stratum[self.event_cell] = self.stratum[self.event]
+        return np.concatenate([[0], np.flatnonzero(np.diff(stratum)) + 1, [self.n_cells]])
+
+    @cached_property
+    def end(self) -> np.ndarray:
+        """(n,) cell after the last of a row that is at risk from the first cell of its stratum on; 0 for the others."""
+        begin = self.blocks[np.searchsorted(self.blocks, self.first, side="right") - 1]
+        return np.where((self.last > self.first) & (self.first == begin), self.last, 0)
+
+    @cached_property
+    def n_leaves(self) -> int:
+        """Cells up to a power of 2: that of cell k is node n_leaves + k of a tree with 2 i and 2 i + 1 below i."""
+        return 1 << max(self.n_cells - 1, 0).bit_length()
+
+    @cached_property
+    def nodes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes of the tree whose leaves are the cells of the rows that enter later, and the row of each node."""
+        row = np.flatnonzero((self.last > self.first) & (self.end == 0))
+        low, high = self.first[row] + self.n_leaves, self.last[row] + self.n_leaves
+        nodes, of_row = [row[:0]], [row[:0]]
+        while len(row):
+            is_right, is_left = low % 2 == 1, high % 2 == 1
+            nodes += [low[is_right], high[is_left] - 1]
+            of_row += [row[is_right], row[is_left]]
+            low, high = (low + 1) // 2, high // 2
+            row, low, high = (values[low < high] for values in (row, low, high))
+        return np.concatenate(nodes), np.concatenate(of_row)
+
 
 def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> ModelRows:
     """Find the risk sets that the rows belong to.
@@ -272,14 +306,21 @@ def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
 
 
 def compute_risk_set_sums(values: np.ndarray, rows: ModelRows) -> np.ndarray:
-    """Sum `values` (n,) or (n, p) over the risk set of each cell: (G,) or (G, p)."""
+    """Sum `values` (n,) or (n, p) over the risk set of each cell: (G,) or (G, p).
+
+    Only additions: a difference of sums would lose what is tiny beside the rest, as where a likelihood is monotone.
+    """
     columns = values.reshape(len(values), -1)
-    # A row in cells first..last-1 is in every suffix that begins at or before last-1 and not yet at first-1.
-    enters = rows.first > 0
-    ends = _sum_by_cell(columns, rows.last, rows.n_cells)
-    if enters.any():
-        ends -= _sum_by_cell(columns[enters], rows.first[enters], rows.n_cells)
-    return np.cumsum(ends[::-1], axis=0)[::-1].reshape((rows.n_cells, *values.shape[1:]))
+    sums = _sum_by_cell(columns, rows.end, rows.n_cells)
+    for begin, end in pairwise(rows.blocks):
+        sums[begin:end] = np.cumsum(sums[begin:end][::-1], axis=0)[::-1]
+    nodes, of_row = rows.nodes
+    if len(nodes):
+        tree = _sum_by_cell(columns[of_row], nodes, 2 * rows.n_leaves - 1)
+        for size in 2 ** np.arange(rows.n_leaves.bit_length() - 1):
+            tree[2 * size - 1 : 4 * size - 1] += np.repeat(tree[size - 1 : 2 * size - 1], 2, axis=0)
+        sums += tree[rows.n_leaves - 1 :][: rows.n_cells]
+    return sums.reshape((rows.n_cells, *values.shape[1:]))
 
 
 def _sum_by_cell(columns: np.ndarray, place: np.ndarray, n_cells: int) -> np.ndarray:
@@ -292,9 +333,20 @@ def _sum_by_cell(columns: np.ndarray, place: np.ndarray, n_cells: int) -> np.nda
 
 
 def compute_sums_over_time_at_risk(cell_values: np.ndarray, rows: ModelRows) -> np.ndarray:
-    """Sum (G,) or (G, p) over the cells in which each row is at risk: (n,) or (n, p)."""
-    total = np.concatenate([np.zeros((1, *cell_values.shape[1:])), np.cumsum(cell_values, axis=0)])
-    return total[rows.last] - total[rows.first]
+    """Sum (G,) or (G, p) over the cells in which each row is at risk: (n,) or (n, p); only additions."""
+    columns = cell_values.reshape(len(cell_values), -1)
+    total = np.zeros((rows.n_cells + 1, columns.shape[1]))
+    for begin, end in pairwise(rows.blocks):
+        np.cumsum(columns[begin:end], axis=0, out=total[begin + 1 : end + 1])
+    lived = total[rows.end]
+    nodes, of_row = rows.nodes
+    if len(nodes):
+        tree = np.zeros((2 * rows.n_leaves - 1, columns.shape[1]))
+        tree[rows.n_leaves - 1 :][: rows.n_cells] = columns
+        for size in 2 ** np.arange(rows.n_leaves.bit_length() - 1)[::-1]:
+            tree[size - 1 : 2 * size - 1] = tree[2 * size - 1 : 4 * size - 1].reshape(size, 2, -1).sum(axis=1)
+        lived += _sum_by_cell(tree[nodes - 1], of_row + 1, rows.n)
+    return lived.reshape((rows.n, *cell_values.shape[1:]))
 
 
 def _place(time, entry, event, weights, stratum, cluster, used) -> ModelRows:

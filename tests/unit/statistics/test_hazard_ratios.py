@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,6 +130,23 @@ def test_cuts_must_rise_above_zero(trial, cuts):
     time, event, arm, _ = trial
     with pytest.raises(ValueError, match="cuts"):
         fit_piecewise_hazard_ratio(SurvivalData(time, event), arm, cuts)
+
+
+@pytest.mark.parametrize("seed", [1, 33, 40])
+def test_each_period_has_the_likelihood_of_its_own_model(seed):
+    """No risk set reaches over a cut, so likelihoods add up, also where small groups have no events or all."""
+    rng = np.random.default_rng(seed)
+    group = pd.Series(np.repeat(list("abcd"), [68, 9, 7, 3]), name="group")
+    time, event = rng.exponential(24, 87) + 0.01, (rng.random(87) < 0.9).astype(int)
+    edges = np.array([0, 12, 24, 60, np.inf])
+    result = fit_piecewise_hazard_ratio(SurvivalData(time, event), group, edges[1:-1])
+    alone = 0.0
+    for start, stop in pairwise(edges):
+        there = time > start
+        ends = SurvivalData(np.minimum(time, stop)[there], (event * (time <= stop))[there])
+        alone += fit_cox(ends, group[there]).log_likelihood
+    expected = 2 * (alone - result.single.log_likelihood)
+    assert result.equality.statistic == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_monotone_period_keeps_its_degree_of_freedom():

@@ -88,6 +88,24 @@ def test_strata_have_their_own_risk_sets():
     assert compute_risk_set_sums(np.array([1.0, 10, 100, 1000]), rows).tolist() == [1100, 1000, 11]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_over_risk_sets_against_a_table_of_who_is_at_risk(seed):
+    """Strata, late entries, and values of which the smallest are lost in a difference of sums."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 40))
+    entry = np.where(rng.random(n) < 0.5, 0, rng.integers(0, 9, n))
+    data = SurvivalData(
+        entry + rng.integers(1, 9, n), rng.integers(0, 2, n), entry=entry, strata=rng.integers(0, 3, n)
+    )
+    rows = derive_model_rows(data)
+    cells = np.arange(rows.n_cells)
+    at_risk = (rows.first[:, None] <= cells) & (cells < rows.last[:, None])
+    values = np.exp(rng.uniform(-60, 60, (n, 2)))
+    np.testing.assert_allclose(compute_risk_set_sums(values, rows), at_risk.T @ values, rtol=1e-12)
+    hazard = np.exp(rng.uniform(-60, 60, rows.n_cells))
+    np.testing.assert_allclose(compute_sums_over_time_at_risk(hazard, rows), at_risk @ hazard, rtol=1e-12)
+
+
 def test_near_ties_are_ties():
     rows = derive_model_rows(SurvivalData([0.1 + 0.2, 0.3, 1.0], [1, 1, 1]))
     assert rows.cell_time.tolist() == [0.3, 1.0]

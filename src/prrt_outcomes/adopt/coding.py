@@ -15,7 +15,7 @@ CODED = frozenset(
         "sex",
         "tumour_type",
         "grade",
-        "best_response",
+        "reported_best_response",
         "reported_response",
         "radiopharmaceutical",
         "vital_status",

@@ -202,7 +202,7 @@ def find_code(target: str, cell: Cell) -> str | bool | None:
     if target == "vital_status":
         found = _look_up(values["vital_status"], text)
         return found if found is not None else values["yes"].get(text, values["no"].get(text))
-    if target == "best_response":
+    if target.endswith("best_response"):
         target = "reported_response"
     return _look_up(values.get(target, {}), text)
 

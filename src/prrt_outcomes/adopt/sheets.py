@@ -178,8 +178,10 @@ def _plan_patients(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
             coding.read(source, target, column)
     best = sheet.take("best_response")
     if best is not None:
-        source.add_column("best_response", best.name, _filled(best))
-        coding.read(source, "best_response", best)
+        source.add_column("reported_best_response", best.name, _filled(best))
+        coding.read(source, "reported_best_response", best)
+        if "recist" not in fold(best.label or best.name):
+            coding.doubt(f"the best responses of {best.name!r} are by RECIST 1.1")
     coding.close(source)
     plan.add("patients", source)
 

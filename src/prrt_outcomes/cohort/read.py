@@ -202,6 +202,21 @@ def _check_accepted(study: Study) -> list[Problem]:
     ]
 
 
+def _check_reported_best(frames: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    """Warn of best responses of patients where scans give them too."""
+    patients = frames.get("patients")
+    if patients is None or patients["reported_best_response"].isna().all():
+        return []
+    if not any(name in frames for name in ("assessments", "lesions")):
+        return []
+    n = int(patients["reported_best_response"].notna().sum())
+    expected = (
+        "best responses follow from assessments and lesions; without these two tables they are read from here"
+    )
+    where = ("patients", None, "reported_best_response", f"{n} patients")
+    return [Problem(*where, "not used beside scans", expected, "warning")]
+
+
 def _find_outside(study: Study, folder: Path) -> list[Problem]:
     """Warn of files that lie outside the study folder: the study is not whole without them."""
     expected = "a path within the study folder, so that the study can be moved and checked as a whole"
@@ -244,7 +259,7 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
         undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)
         found.append({"follow_up": [*late, *undated]})
-    problems = []
+    problems = _check_reported_best(frames)
     for name in frames:
         faults = [fault for faults in found for fault in faults.get(name, [])]
         problems += read[name].list_problems(faults)

@@ -28,9 +28,10 @@ from prrt_outcomes.response.rates import (
     summarise_rate_differences,
     summarise_response_rates,
 )
+from prrt_outcomes.response.reported_best import derive_reported_best, has_reported_best
 from prrt_outcomes.response.scans import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
 
 INPUTS = ("patients", "therapies", "assessments", "lesions", "labs", "treatment_periods")
 OUTPUTS = (
@@ -69,6 +70,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     criteria = resolve_criteria(study.response)
     needed = {"labs"} if all(c.measure == "marker" for c in criteria) else {"assessments", "lesions"}
     if all(tables[name].empty for name in needed):
+        if has_reported_best(tables["patients"]):
+            return _summarise_reported(tables, study)
         return derive_skipped_tables(
             "response", OUTPUTS, f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
         )
@@ -79,6 +82,19 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         **{name: conform_table(name, out[name]) for name in OUTPUTS},
         "attrition": attrition_frame(count_losses(tables, runs, study)),
         "stages": _state(runs, study),
+    }
+
+
+def _summarise_reported(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Rates, differences and models of best responses that stand in the table of patients."""
+    best = derive_reported_best(tables, study.response)
+    out = {name: empty_table(name) for name in OUTPUTS} | {"best_responses": best}
+    out |= _summarise(out, [], tables, study)
+    reason = "best responses as reported, one a patient and without a date: who responds when is not known"
+    return {
+        **{name: conform_table(name, out[name]) for name in OUTPUTS},
+        "attrition": attrition_frame([]),
+        "stages": stage_frame("response", "partial", reason),
     }
 
 

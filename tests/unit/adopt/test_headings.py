@@ -81,7 +81,7 @@ def test_the_label_of_a_dictionary_goes_before_the_name():
         ("grade", "III", "G3"),
         ("vital_status", "verstorben", "dead"),
         ("vital_status", "Lost to follow-up", "lost"),
-        ("best_response", "pr", "PR"),
+        ("reported_best_response", "pr", "PR"),
         ("best_response", "maladie stable", "SD"),
         ("best_response", "gut", None),
         ("functioning", "oui", True),

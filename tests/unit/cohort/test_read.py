@@ -240,3 +240,11 @@ def test_contradictions_of_dates_can_be_accepted_by_name(read_study):
     assert ("study.yaml", None, "accepted_problems", "no problem of this name can be accepted") in told(
         refused
     )
+
+
+def test_best_responses_of_patients_are_not_used_beside_scans(read_study):
+    patients = "patient_id,reported_best_response\nP1,PR\nP2,\n"
+    scans = "patient_id,assessment_date,reported_response\nP1,2014-06-01,SD\n"
+    assert told(read_study(TABLES | {"patients": patients}), "warning") == []
+    both = read_study(TABLES | {"patients": patients, "assessments": scans})
+    assert ("patients", None, "reported_best_response", "not used beside scans") in told(both, "warning")

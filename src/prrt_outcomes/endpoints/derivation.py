@@ -17,7 +17,6 @@ from prrt_outcomes.endpoints.sources import (
     choose_rows,
     derive_origin,
     filter_after_origin,
-    find_rows,
     is_confirmed,
     list_sources,
     select_assessments,
@@ -125,7 +124,8 @@ def find_last_adequate(
     if until is not None:
         rows = rows[rows["assessment_date"] <= rows["patient_id"].map(until)]
     source = Source("responses", "assessment_date", "", {"adequate": (True,)})
-    return find_rows(source, {"responses": rows}, frame, last=True)
+    found = choose_rows((source,), {"responses": rows}, frame, last=True)
+    return found[["date", "basis", "sequence", "partial"]]
 
 
 def _derive_missed(

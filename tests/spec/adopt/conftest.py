@@ -12,7 +12,10 @@ HEAD = [
     "Field Label",
     "Choices, Calculations, OR Slider Labels",
 ]
-ORGANS = "4, Lungs or respiratory track | 7, Small intestine | 9, Liver and bile ducts | 10, Pancreas | 31, Bone and joint"
+ORGANS = (
+    "4, Lungs or respiratory track | 7, Small intestine | 9, Liver and bile ducts | "
+    "10, Pancreas | 31, Bone and joint"
+)
 GRADES = "1, Grade 1 (Ki-67 <3%) | 2, Grade 2 (3-20%) | 3, Grade 3 (>20%) | 9, not known"
 FIELDS = [
     ("record_id", "general_registry", "text", "Record ID", ""),

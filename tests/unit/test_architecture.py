@@ -146,7 +146,11 @@ def test_libraries_stay_in_their_rooms():
 
 def test_every_library_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.match(r"[\w.-]+", text).group().lower() for text in project["dependencies"]}
+    listed = [
+        *project["dependencies"],
+        *(t for extra in project["optional-dependencies"].values() for t in extra),
+    ]
+    declared = {re.match(r"[\w.-]+", text).group().lower() for text in listed}
     distributions = packages_distributions()
     foreign = {name for module in modules() for name in list_imports(module)}
     foreign -= {name for name in foreign if name.startswith("prrt_outcomes")} | set(sys.stdlib_module_names)

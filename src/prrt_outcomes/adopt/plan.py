@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatchReader
 
 
 @dataclass
@@ -51,6 +54,16 @@ class Unplaced:
     looks_like: str
 
 
+class Database(Protocol):
+    """A database of which extracts are written when the study is."""
+
+    def extract(self, file: Path) -> RecordBatchReader:
+        """The rows of the extract that a mapping names as its file."""
+
+    def close(self) -> None:
+        """End the connection, when all is written."""
+
+
 @dataclass
 class StudyPlan:
     """A study as it will be written.
@@ -60,6 +73,7 @@ class StudyPlan:
     doubts : what changes a number and was guessed; each must be confirmed before a run
     unplaced : columns that were left out
     notes : what was counted
+    database : where files come from that are no files yet
     """
 
     title: str = ""
@@ -68,6 +82,7 @@ class StudyPlan:
     doubts: list[str] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    database: Database | None = None
 
     def add(self, table: str, source: SourcePlan) -> None:
         """Add a mapping to a table."""

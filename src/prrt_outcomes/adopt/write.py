@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
@@ -18,7 +20,7 @@ COMMENT_COLUMN = 56
 WIDEST = 110
 IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
 HEADER = """\
-# Written by `prrt-outcomes adopt`. The files in data/ are copies as they were given. Behind each line stands what it
+# Written by `prrt-outcomes adopt`. The files in data/ are {copies}. Behind each line stands what it
 # was guessed from; correct a line where it is wrong, then
 #   prrt-outcomes check {folder}
 #   prrt-outcomes run {folder}
@@ -41,14 +43,30 @@ def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = F
     places = _name_copies(plan.files())
     for given, copy in places.items():
         target = folder / copy
-        if target.exists() and not again and not target.samefile(given):
+        if target.exists() and not again and (plan.database or not target.samefile(given)):
             raise UsageError(f"{target} is already there; nothing is overwritten, name another folder")
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if plan.database:
+            _write_extract(plan.database.extract(given), target)
+        else:
             shutil.copyfile(given, target)
+    if plan.database:
+        plan.database.close()
     with replace_when_whole(study_file) as unfinished:
         unfinished.write_text(format_study(plan, folder, places, confirm), encoding="utf-8")
     return study_file
+
+
+def _write_extract(rows: pa.RecordBatchReader, target: Path) -> None:
+    """Write the rows of a database, batch by batch."""
+    with (
+        replace_when_whole(target) as unfinished,
+        pq.ParquetWriter(unfinished, rows.schema, compression="zstd") as writer,
+    ):
+        for batch in rows:
+            writer.write_batch(batch)
 
 
 def _name_copies(files: list[Path]) -> dict[Path, str]:
@@ -65,7 +83,8 @@ def _name_copies(files: list[Path]) -> dict[Path, str]:
 def format_study(plan: StudyPlan, folder: Path, places: Mapping[Path, str], confirm: bool) -> str:
     """Text of the study file."""
     name = re.sub(r"[^a-z0-9]+", "_", folder.absolute().name.lower()).strip("_")
-    lines = [HEADER.format(folder=folder)]
+    copies = "an extract of the database" if plan.database else "copies as they were given"
+    lines = [HEADER.format(folder=folder, copies=copies)]
     lines += [f"study: {name if re.match('[a-z]', name) else f'study_{name}'}", f"title: {_flow(plan.title)}"]
     if plan.doubts:
         lines += ["", CONFIRM.rstrip(), f"confirmed: {'true' if confirm else 'false'}", "doubts:"]

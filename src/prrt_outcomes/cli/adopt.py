@@ -22,7 +22,10 @@ def main(arguments: argparse.Namespace) -> int:
     Raises UsageError when a source is not there or the folder holds a study; InputError when a source cannot be read.
     """
     sources = arguments.source
-    absent = [str(path) for path in sources if "://" not in str(path) and not path.exists()]
+    remote = [str(source) for source in sources if not isinstance(source, Path)]
+    if remote and not arguments.omop:
+        raise UsageError("a database is a source of --omop alone")
+    absent = [str(path) for path in sources if isinstance(path, Path) and not path.exists()]
     if absent:
         raise UsageError(f"not found: {', '.join(absent)}")
     plan = _choose(arguments)(arguments)
@@ -51,6 +54,10 @@ def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], Stu
         from prrt_outcomes.adopt.redcap import plan_redcap
 
         return lambda given: plan_redcap(given.redcap, given.source)
+    if arguments.omop:
+        from prrt_outcomes.adopt.omop import plan_omop
+
+        return lambda given: plan_omop(given.source, given.codes)
     if arguments.cbioportal:
         from prrt_outcomes.adopt.cbioportal import plan_cbioportal
 

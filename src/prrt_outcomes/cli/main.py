@@ -44,6 +44,11 @@ def _whole_number(minimum: int) -> Callable[[str], int]:
     return read
 
 
+def _read_source(text: str) -> Path | str:
+    """A path, or the address of a database as it stands."""
+    return text if "://" in text else Path(text)
+
+
 def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     return names, options
 
@@ -74,7 +79,11 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
         "write a study from other people's files: workbooks, exports, clinical trial data",
         (
             _argument(
-                "source", metavar="SOURCE", nargs="+", type=Path, help="files or folders that hold the data"
+                "source",
+                metavar="SOURCE",
+                nargs="+",
+                type=_read_source,
+                help="files or folders that hold the data; with --omop a database as well",
             ),
             _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
             _argument(
@@ -86,6 +95,14 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
             _argument("--cbioportal", action="store_true", help="SOURCE is a study folder of cBioPortal"),
             _argument("--sdtm", action="store_true", help="SOURCE are folders or files of SDTM domains"),
             _argument("--adam", action="store_true", help="SOURCE are folders or files of ADSL, ADTTE, ADRS"),
+            _argument(
+                "--omop",
+                action="store_true",
+                help="SOURCE is OMOP CDM 5.4: a folder of csv or parquet, a .duckdb file, or postgresql://...",
+            ),
+            _argument(
+                "--codes", metavar="FILE", type=Path, help="with --omop: codes that go before those known"
+            ),
             _argument("--outcomes", action="store_true", help="SOURCE is a table of times and events"),
             _argument("--time", metavar="COLUMN", help="with --outcomes: column of times"),
             _argument(

@@ -1,0 +1,175 @@
+"""Codes of the OMOP vocabularies that mean something here: those that ship with the package, and those of a user."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from prrt_outcomes.adopt.grid import fold
+from prrt_outcomes.errors import InputError, Problem, suggest
+from prrt_outcomes.tables.schema import load_schema
+
+HEADER = ("domain", "vocabulary", "code", "ours", "note")
+SHIPPED = Path(__file__).with_name("omop_codes.csv")
+COLUMNS = {
+    "gender": {"sex": "patients"},
+    "drug": {"radiopharmaceutical": "cycles", "kind": "therapies"},
+    "condition": {"tumour_type": "patients"},
+    "measurement": {"analyte": "labs"},
+    "unit": {"unit": "", "activity_gbq": ""},
+    "episode": {"episode": ""},
+}
+OTHER_VALUES = {"activity_gbq": ("GBq", "MBq", "mCi", "Ci"), "episode": ("progression", "regimen")}
+NAME, CONCEPT_ID = "name", "concept_id"
+
+
+@dataclass(frozen=True)
+class Code:
+    """One row: a code of a vocabulary, or words of a name, and what it is here.
+
+    code : `*` and `?` stand for any letters and for one; all words of a name must stand in the name of the concept
+    column, value : column of ours and its value; both empty where the code is not to be read
+    is_doubtful : whether the meaning is a guess that a person has to confirm
+    """
+
+    domain: str
+    vocabulary: str
+    code: str
+    column: str
+    value: str
+    is_doubtful: bool
+    note: str
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Words of a name."""
+        return frozenset(fold(self.code).split())
+
+    def fits(self, code: str) -> bool:
+        """Whether a code of the data is this one, or one of those that it stands for."""
+        return code == self.code or fnmatchcase(code, self.code.replace("[", "[[]"))
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What is known of a code in the data: concept id, vocabulary and code, name; empty where it is not known."""
+
+    concept_id: str = ""
+    vocabulary: str = ""
+    code: str = ""
+    name: str = ""
+
+
+class Codes:
+    """Rows of the tables of codes, the most specific found first."""
+
+    def __init__(self, rows: Sequence[Code]):
+        self._rows = rows
+
+    def of(self, domain: str, vocabulary: str) -> list[Code]:
+        """Rows of one domain and vocabulary."""
+        return [row for row in self._rows if (row.domain, row.vocabulary) == (domain, vocabulary)]
+
+    def find(self, domain: str, concept: Concept) -> Code | None:
+        """The row that fits a concept best: by its id, its code (the longest) or its name; a guess last."""
+        by_id = self._find_code(self.of(domain, CONCEPT_ID), concept.concept_id)
+        by_code = self._find_code(self.of(domain, concept.vocabulary), concept.code)
+        return choose([by_id, by_code, self.find_name(domain, concept.name)])
+
+    def find_name(self, domain: str, name: str) -> Code | None:
+        """The row with most letters of which all words stand in a name."""
+        words = set(fold(name).split())
+        return _longest([row for row in self.of(domain, NAME) if row.words <= words]) if words else None
+
+    def find_text(self, domain: str, text: str) -> Code | None:
+        """The row that fits a text of which no vocabulary is known: a code of any of them, or words."""
+        rows = [
+            row for row in self._rows if row.domain == domain and row.vocabulary not in (NAME, CONCEPT_ID)
+        ]
+        return self._find_code(rows, text) or self.find_name(domain, text)
+
+    def _find_code(self, rows: Sequence[Code], code: str) -> Code | None:
+        return _longest([row for row in rows if code and row.fits(code)])
+
+
+def choose(rows: Iterable[Code | None]) -> Code | None:
+    """The first row that is no guess, else the first."""
+    found = [row for row in rows if row is not None]
+    return next((row for row in found if not row.is_doubtful), found[0] if found else None)
+
+
+def _longest(rows: Sequence[Code]) -> Code | None:
+    return max(rows, key=lambda row: len(row.code.replace("*", "")), default=None)
+
+
+def read_codes(own: Path | None) -> Codes:
+    """The codes that ship with the package; rows of a user's file replace those of the same domain, vocabulary, code.
+
+    Raises InputError with every row that cannot be used.
+    """
+    rows = {(row.domain, row.vocabulary, row.code): row for row in _read_file(SHIPPED)}
+    if own is not None:
+        rows |= {(row.domain, row.vocabulary, row.code): row for row in _read_file(own)}
+    return Codes([row for row in rows.values() if row.column])
+
+
+def _read_file(path: Path) -> list[Code]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        expected = f"a csv in utf-8 with the columns {', '.join(HEADER)} ({type(error).__name__})"
+        raise InputError([Problem(path.name, None, "", "", "the file cannot be read", expected)]) from None
+    lines = list(csv.reader(text.splitlines()))
+    if not lines or tuple(cell.strip() for cell in lines[0]) != HEADER:
+        found = ", ".join(lines[0]) if lines else ""
+        raise InputError(
+            [Problem(path.name, 1, "", found, "not the columns of a table of codes", ", ".join(HEADER))]
+        )
+    codes: list[Code] = []
+    problems: list[Problem] = []
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(HEADER):
+            expected = f"{len(HEADER)} cells: {', '.join(HEADER)}"
+            problems.append(
+                Problem(path.name, number, "", ",".join(cells), "a row of another length", expected)
+            )
+            continue
+        row = _read_row(path.name, number, [cell.strip() for cell in cells])
+        if isinstance(row, Problem):
+            problems.append(row)
+        else:
+            codes.append(row)
+    if problems:
+        raise InputError(problems)
+    return codes
+
+
+def _read_row(name: str, line: int, cells: Sequence[str]) -> Code | Problem:
+    domain, vocabulary, code, ours, note = cells
+    if domain not in COLUMNS:
+        expected = suggest(domain, list(COLUMNS), f"one of {', '.join(COLUMNS)}")
+        return Problem(name, line, "domain", domain, "no domain that is read", expected)
+    if not vocabulary or not code:
+        expected = f"a vocabulary_id of CONCEPT (or {NAME}, {CONCEPT_ID}) and a concept_code"
+        return Problem(name, line, "code", code, "a row without vocabulary or code", expected)
+    match = re.fullmatch(r"(\w+)=(.+?)(\??)", ours)
+    column, value, mark = match.groups() if match else ("", "", "")
+    known = COLUMNS[domain]
+    if ours and column not in known:
+        expected = f"{' or '.join(f'{c}=value' for c in known)}; empty where the code is not read"
+        return Problem(name, line, "ours", ours, "not a column and its value", expected)
+    table = known.get(column, "")
+    values = (
+        tuple(map(str, load_schema(table).field(column).codes)) if table else OTHER_VALUES.get(column, ())
+    )
+    if values and value not in values:
+        expected = suggest(value, values, f"one of {', '.join(values)}")
+        return Problem(name, line, "ours", ours, f"no value of {column}", expected)
+    return Code(domain, vocabulary, code, column, value, bool(mark), note)

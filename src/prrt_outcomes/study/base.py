@@ -76,6 +76,8 @@ class FileSource(Section):
     stand twice)."""
     comment: Annotated[str, Field(min_length=1)] | None = None
     """Lines that begin with this text are no rows."""
+    fill_down: tuple[ColumnOfFile, ...] = ()
+    """Columns in which an empty cell stands for the one above it, as where cells were merged over several rows."""
     labels: bool = Field(False, description="Labels of values instead of codes, in files of SPSS and Stata.")
 
     @property

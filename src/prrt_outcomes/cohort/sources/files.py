@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prrt_outcomes.cohort.sources.layout import fill_down
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -76,7 +77,10 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     try:
         kind = _check_file(path, table, source)
         _check_settings(table, source, kind)
-        return _find_reader(kind)(path, table, source)
+        result = _find_reader(kind)(path, table, source)
+        if result.raw is None or not source.fill_down:
+            return result
+        return replace(result, raw=fill_down(table, result.raw, source.fill_down))
     except RefusedError as refused:
         return SourceResult(None, refused.args)
 

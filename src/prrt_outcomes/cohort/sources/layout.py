@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
-from prrt_outcomes.errors import Problem, study_problem
+import pyarrow.compute as pc
+
+from prrt_outcomes.cohort.sources.raw_table import RawTable, RefusedError, refuse
+from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.base import FileSource
 
 NO_ROW = "no row begins at this line"
@@ -88,3 +91,21 @@ def refuse_title(table: str, line: int, title: str, n_columns: int, names_at: in
     """What to raise where the first line is a title."""
     advice = f"where another line holds them, header_row: {names_at} for this table in study.yaml"
     return refuse(table, title, TITLE, f"the names of the {n_columns} columns: {advice}", line)
+
+
+def fill_down(table: str, raw: RawTable, names: Sequence[str]) -> RawTable:
+    """Columns in which an empty cell is that above it; refused where the file lacks one of them."""
+    lacking = [name for name in names if name not in raw.columns]
+    if lacking:
+        place, known = f"tables.{table}.fill_down", [name for name in raw.columns if name]
+        expected = f"columns of the file: {', '.join(known)}"
+        problem = "the file has no such column"
+        raise RefusedError(
+            *(study_problem(place, name, problem, suggest(name, known, expected)) for name in lacking)
+        )
+    filled = {}
+    for name in names:
+        is_empty = pc.equal(pc.utf8_trim_whitespace(raw.columns[name]), "")
+        above = pc.fill_null_forward(pc.if_else(is_empty, None, raw.columns[name]))
+        filled[name] = above.fill_null("")
+    return replace(raw, columns={**raw.columns, **filled})

@@ -144,6 +144,20 @@ def test_a_formula_below_the_last_row_is_not_read(tmp_path):
     assert [p.problem for p in read_book(tmp_path, rows).problems] == ["a formula without its value"]
 
 
+def test_cells_merged_over_several_rows(tmp_path):
+    rows = [["id", "cycle", "note"], ["P1", 1, "x"], [None, 2, None], [None, 3, "y"], ["P2", 1, None]]
+    columns = content(read_book(tmp_path, rows, ["A2:A4"], fill_down=("id",)))
+    assert columns == {
+        "id": ["P1", "P1", "P1", "P2"],
+        "cycle": ["1", "2", "3", "1"],
+        "note": ["x", "", "y", ""],
+    }
+    assert content(read_text(tmp_path, "id,x\n,1\nP1,2\n  ,3\n", fill_down=("id",)))["id"] == ["", "P1", "P1"]
+    (problem,) = read_text(tmp_path, "id,x\nP1,2\n", fill_down=("Id",)).problems
+    assert (problem.column, problem.value) == ("tables.labs.fill_down", "Id")
+    assert problem.expected.startswith("did you mean id?")
+
+
 def test_what_a_study_leaves_out_is_counted(read_study, tmp_path):
     (tmp_path / "p.csv").write_text("Clinic\npatient_id,sex\n,code\nP1,male\nP2,female\nsum,2\n")
     source = {"file": "p.csv", "header_row": 2, "skip_rows": [3], "last_row": 5}

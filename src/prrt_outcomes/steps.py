@@ -70,8 +70,15 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
 
 
 def check_with_data(study: Study, cohort: CohortResult) -> Sequence[Problem]:
-    """A reference radionuclide that nobody had first, and problems of controls; none where tables are unfit."""
+    """Endpoints that nobody reports, a reference radionuclide that nobody had first, and problems of controls.
+
+    None where the tables are unfit.
+    """
     found: list[Problem] = []
+    if not has_errors(cohort.problems):
+        from prrt_outcomes.cohort.settings import check_reported_endpoints
+
+        found += check_reported_endpoints(study, cohort.tables["reported_outcomes"])
     if "radionuclide" in study.analysis.reference and not has_errors(cohort.problems):
         from prrt_outcomes.cohort.settings import check_reference_levels
         from prrt_outcomes.treatment.periods import summarise_cycle_days

@@ -20,8 +20,9 @@ spec.loader.exec_module(cases)
 NAMES = tuple(PRESETS)
 RESPONSES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
 LAST = 2000
+# The stage costs the same for one patient as for forty: few examples of many patients.
 few = settings(
-    max_examples=8,
+    max_examples=3,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),
@@ -85,7 +86,7 @@ def derive(patients, cutoff=3000, shuffle=False, names=NAMES):
     return pd.concat(frames, ignore_index=True).set_index(["endpoint", "patient_id"]).sort_index()
 
 
-cohorts = st.lists(histories(), min_size=1, max_size=10)
+cohorts = st.lists(histories(), min_size=10, max_size=40)
 
 
 @few

@@ -118,7 +118,7 @@ def test_replicates_equal_their_own_fits(d):
             assert np.isnan(row).all()
 
 
-@FEW
+@settings(FEW, max_examples=12)
 @given(cohorts())
 def test_firth_exists_wherever_the_columns_vary(d):
     result = fit_firth_cox(SurvivalData(d["time"], d["event"], strata=d["strata"]), d["x"])

@@ -46,7 +46,7 @@ def choose(asked):
     return apply_overrides(DEFAULT, [f"{key}={value}" for key, value in asked.items()])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(**CASES)
 def test_keys_are_unique_references_hold_and_amounts_are_inside_their_ranges(asked, patients, seed):
     tables = simulate_registry(choose(asked), patients, seed)

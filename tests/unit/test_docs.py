@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOP = ("src/", "docs/", "tests/", "data_schema/", "workflow/", "notebooks/", "requirements/")
 
 
@@ -24,4 +24,5 @@ def test_links_and_paths_lead_somewhere(page):
 
 def test_every_page_is_reached_from_the_index():
     index = (ROOT / "docs" / "index.md").read_text("utf-8")
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in index] == ["index.md"]
+    pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    assert [name for name in pages if f"({name})" not in index] == []

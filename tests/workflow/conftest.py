@@ -1,5 +1,6 @@
 """A project of its own in a temporary folder: its code, workflow, studies and results can be edited and moved."""
 
+import fcntl
 import json
 import os
 import re
@@ -86,19 +87,31 @@ def snapshot(folder):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A project whose study `tiny` has run; nobody edits this one. Its path holds what a shell would split."""
-    folder = tmp_path_factory.mktemp("projects") / "a project's föld(er)"
+    """A project whose study `tiny` has run; nobody edits this one. Its path holds what a shell would split.
+
+    The workers of pytest-xdist share it: the first makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    project = Project(base / "projects" / "a project's föld(er)")
+    with (base / "projects.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (project.folder / "first_run.txt").exists():
+            shutil.rmtree(project.folder, ignore_errors=True)
+            _make(project)
+    return project
+
+
+def _make(project):
+    """Copy the house and run `tiny`; what was said is kept as `first_run.txt` once all is well."""
     skipped = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=skipped)
-    for part in ("workflow", "data_schema"):
-        shutil.copytree(ROOT / part, folder / part, ignore=skipped)
-    shutil.copy2(ROOT / "Snakefile", folder / "Snakefile")
-    shutil.copytree(STUDIES, folder / "studies")
-    project = Project(folder)
+    for part in ("src", "workflow", "data_schema"):
+        shutil.copytree(ROOT / part, project.folder / part, ignore=skipped)
+    shutil.copy2(ROOT / "Snakefile", project.folder / "Snakefile")
+    shutil.copytree(STUDIES, project.folder / "studies")
     done = project.call("run", "studies/tiny", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "first_run.txt").write_text(done.stdout + done.stderr)
-    return project
+    (project.folder / "first_run.txt").write_text(done.stdout + done.stderr)
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
-"""Real data of others, from the raw file to the report, the raw file untouched."""
+"""Real data of others, from the raw file to the report, the raw file untouched; all steps in one process."""
 
 import hashlib
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from prrt_outcomes import steps
+from prrt_outcomes.report.write import write_report
+from prrt_outcomes.study.load import load_study
 
 HERE = Path(__file__).parent
 DATA = HERE.resolve().parents[2] / "shared" / "data"
@@ -26,20 +28,14 @@ def run_real(tmp_path):
         shutil.copy(HERE / "studies" / "real" / f"{name}.yaml", folder / "study.yaml")
         copy = Path(shutil.copy(raw, folder))
         before = hashlib.sha256(copy.read_bytes()).hexdigest()
-        command = [
-            sys.executable,
-            "-m",
-            "prrt_outcomes.cli.main",
-            "run",
-            folder,
-            "--out",
-            results,
-            "--cores",
-            "2",
-        ]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
+        study = load_study(folder)
+        steps.run_cohort(study, folder / "study.yaml", results)
+        for stage in steps.STAGES[1:]:
+            steps.run_stage(stage, study, results)
+        steps.join_accounts(results)
+        for chapter in steps.CHAPTERS:
+            steps.draw_figures(chapter, study, results)
+        write_report(results, study)
         assert hashlib.sha256(copy.read_bytes()).hexdigest() == before
         assert (results / "report.html").stat().st_size > 10_000
 

@@ -101,6 +101,15 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
     for sheet in sheets:
         _read_checkboxes(plan, sheet, fields)
     for export in exports:
+        shown = {
+            name for sheet in sheets if sheet.layout.grid is export.grid for name in sheet.layout.columns
+        }
+        system = [name for name in export.names if name not in shown and name not in (REPEAT, EVENT)]
+        source = next(
+            (s for listed in plan.tables.values() for s in listed if s.file == export.grid.file), None
+        )
+        if source is not None and system:
+            source.settings.setdefault("ignore", []).extend(system)
         used = {name for sheet in sheets if sheet.layout.grid is export.grid for name in sheet.used}
         plan.notes += _count_cells(export, fields, used)
     return plan

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
+from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
 from prrt_outcomes.tables.schema import Field, format_values, load_schema
 
@@ -141,6 +142,23 @@ def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem
                 problem, expected = "no patient has this level", _suggest(level, known, "levels")
                 problems.append(study_problem(f"analysis.reference.{name}", level, problem, expected))
     return problems
+
+
+def check_reported_endpoints(study: Study, outcomes: pd.DataFrame) -> list[Problem]:
+    """Find endpoints without a preset that typed `outcomes`, the table reported_outcomes, does not report."""
+    found = set(outcomes["endpoint"])
+    return [
+        study_problem(
+            f"endpoints.{index}",
+            endpoint.name,
+            "no preset has this name and no row of reported_outcomes reports it",
+            _suggest(
+                endpoint.name, (*PRESETS, *sorted(found - PRESETS.keys())), "presets and reported endpoints"
+            ),
+        )
+        for index, endpoint in enumerate(study.endpoints)
+        if endpoint.origin == "reported" and endpoint.name not in found
+    ]
 
 
 def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Problem]:

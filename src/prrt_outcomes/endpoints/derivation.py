@@ -17,7 +17,6 @@ from prrt_outcomes.endpoints.sources import (
     choose_rows,
     derive_origin,
     filter_after_origin,
-    find_rows,
     is_confirmed,
     list_sources,
     select_assessments,
@@ -125,7 +124,8 @@ def find_last_adequate(
     if until is not None:
         rows = rows[rows["assessment_date"] <= rows["patient_id"].map(until)]
     source = Source("responses", "assessment_date", "", {"adequate": (True,)})
-    return find_rows(source, {"responses": rows}, frame, last=True)
+    found = choose_rows((source,), {"responses": rows}, frame, last=True)
+    return found[["date", "basis", "sequence", "partial"]]
 
 
 def _derive_missed(
@@ -248,11 +248,16 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
     problems: list[Problem] = []
     definitions: list[tuple[EndpointDefinition, str]] = [(d, "") for d in study.endpoints]
     for number, definition in enumerate(study.endpoints):
+        known = dates[definition.data_cutoff, rule]
         try:
-            derived = derive_endpoint(dates[definition.data_cutoff, rule], definition, study)
+            derived = (
+                list_not_reported(known.patients.index, definition.name)
+                if definition.origin == "reported"
+                else derive_endpoint(known, definition, study)
+            )
         except InputError as error:
-            known = {(problem.table, problem.column, problem.value) for problem in problems}
-            problems += [p for p in error.problems if (p.table, p.column, p.value) not in known]
+            told = {(problem.table, problem.column, problem.value) for problem in problems}
+            problems += [p for p in error.problems if (p.table, p.column, p.value) not in told]
             continue
         outcomes = tables["reported_outcomes"]
         rows, differ = combine_reported(derived, derive_reported(outcomes, definition.name))
@@ -335,6 +340,12 @@ def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
         source_sequence=pd.array(np.arange(1, len(rows) + 1), "Int64"),
         exclusion=np.where(time < entry, "not_at_risk", ""),
     )[list(ENDPOINT_COLUMNS)]
+
+
+def list_not_reported(patients: pd.Index, endpoint: str) -> pd.DataFrame:
+    """Rows as `derive_endpoint` gives them for an endpoint that is never derived: every patient is `not_reported`."""
+    empty = pd.DataFrame({"patient_id": patients, "time": np.nan, "entry_time": np.nan, "event": 0})
+    return derive_reported(empty.assign(endpoint=endpoint), endpoint).assign(exclusion="not_reported")
 
 
 def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -195,7 +195,7 @@ def summarise_estimands(
     for definition, variant in definitions:
         found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
         rule: dict[str, str | None] = {"criterion": None, "reader": None}
-        if 0 < found["n"] == found["reported"]:
+        if definition.origin == "reported" or 0 < found["n"] == found["reported"]:
             words = format_reported_estimand(definition, competing=bool(found["competing_events"]))
         else:
             words = format_estimand(definition, study, scans_recorded=scans_recorded)

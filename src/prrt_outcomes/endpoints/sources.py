@@ -56,6 +56,7 @@ EXCLUSION_REASONS = {
     "not_at_risk": "reported time ends before the patient came under observation",
 }
 STOPS = ("new_therapy", "retreatment", "progression", "death")
+NO_DATE = np.datetime64("NaT", "ns")
 
 
 @dataclass(frozen=True)
@@ -181,34 +182,6 @@ def _list_ends(definition: EndpointDefinition, *, by_scan: bool) -> tuple[Source
     return tuple(ends)
 
 
-def find_rows(
-    source: Source, tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame, *, last: bool = False
-) -> pd.DataFrame:
-    """The first (or last) row of a source for each patient.
-
-    `tables`: from `gather_source_tables`, sorted by patient and date; `frame`: one row a patient, index patient_id,
-    with the date that `source.after` names.
-    Returns index of `frame`: date, basis, sequence, partial; empty where the patient has no such row.
-    """
-    rows = tables[source.table]
-    keep = rows[source.date].notna()
-    for column, values in source.filter.items():
-        keep &= rows[column].isin(values)
-    if source.after is not None:
-        bound = rows["patient_id"].map(frame[source.after])
-        keep &= (rows[source.date] > bound) | ((rows[source.date] == bound) & source.same_day)
-    rows = rows[keep].drop_duplicates("patient_id", keep="last" if last else "first").set_index("patient_id")
-    plain = pd.Series(f"{source.table}.{source.date}", index=rows.index, dtype="string")
-    columns = {
-        "date": rows[source.date].astype("datetime64[ns]"),
-        "basis": rows.get(f"{source.date}_basis", plain),
-        "sequence": rows["sequence"].astype("Int64"),
-        "partial": rows.get(f"{source.date}_partial", False),
-    }
-    found = pd.DataFrame(columns, index=rows.index).reindex(frame.index)
-    return found.assign(partial=found["partial"].eq(True))
-
-
 def choose_rows(
     sources: tuple[Source, ...],
     tables: Mapping[str, pd.DataFrame],
@@ -218,18 +191,57 @@ def choose_rows(
 ) -> pd.DataFrame:
     """The earliest row of several sources; with `last` the last row of the first source that the patient has.
 
-    Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment. On one day the row of the
-    earlier source counts.
+    `tables`: from `gather_source_tables`, sorted by patient and date; `frame`: one row a patient, index patient_id,
+    with the dates that `after` of the sources names.
+    Returns index of `frame`: date, basis, sequence, partial, reason, event, at_assessment; without a date where the
+    patient has no such row. On one day the row of the earlier source counts.
     """
-    empty = {"date": pd.NaT, "basis": "", "sequence": pd.NA, "partial": False, "reason": "", "event": 0}
-    types = {"date": "datetime64[ns]", "basis": "string", "sequence": "Int64", "reason": "string"}
-    out = pd.DataFrame(empty | {"at_assessment": False}, index=frame.index).astype(types)
+    n = len(frame)
+    date, sequence = np.full(n, NO_DATE), np.full(n, -1)
+    basis, reason = np.full(n, "", object), np.full(n, "", object)
+    partial, event, at_assessment = np.zeros(n, bool), np.zeros(n, "int64"), np.zeros(n, bool)
     for source in sources:
-        rows = find_rows(source, tables, frame, last=last)
-        better = rows["date"].notna() & (out["date"].isna() if last else ~(out["date"] <= rows["date"]))
-        rows = rows.assign(reason=source.reason, event=source.event, at_assessment=source.at_assessment)
-        out = out.assign(**{name: out[name].mask(better, rows[name]) for name in out.columns})
-    return out
+        rows = tables[source.table]
+        row = _find_rows(source, rows, frame, last=last)
+        own = np.append(rows[source.date].to_numpy("datetime64[ns]"), NO_DATE)[row]
+        better = ~np.isnat(own) & (np.isnat(date) if last else ~(date <= own))
+        row, date[better] = row[better], own[better]
+        sequence[better] = rows["sequence"].astype("Int64").fillna(-1).to_numpy("int64")[row]
+        basis[better] = f"{source.table}.{source.date}"
+        if f"{source.date}_basis" in rows:
+            basis[better] = rows[f"{source.date}_basis"].to_numpy(object)[row]
+        partial[better] = False
+        if f"{source.date}_partial" in rows:
+            partial[better] = rows[f"{source.date}_partial"].eq(True).to_numpy(bool)[row]
+        reason[better], event[better], at_assessment[better] = (
+            source.reason,
+            source.event,
+            source.at_assessment,
+        )
+    columns = {"date": date, "basis": pd.array(basis, "string"), "partial": partial}
+    columns["sequence"] = pd.arrays.IntegerArray(sequence, sequence < 0)
+    columns |= {"reason": pd.array(reason, "string"), "event": event, "at_assessment": at_assessment}
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _find_rows(source: Source, rows: pd.DataFrame, frame: pd.DataFrame, *, last: bool) -> np.ndarray:
+    """Position of the first (or last) row of a source for each patient of `frame`; -1 where there is none."""
+    keep = rows[source.date].notna().to_numpy(bool)
+    for column, values in source.filter.items():
+        keep &= rows[column].isin(values).to_numpy(bool)
+    patient = frame.index.get_indexer(pd.Index(rows["patient_id"]))
+    keep &= patient >= 0
+    if source.after is not None:
+        date, bound = (
+            rows[source.date].to_numpy("datetime64[ns]"),
+            frame[source.after].to_numpy("datetime64[ns]"),
+        )
+        keep &= date >= bound[patient] if source.same_day else date > bound[patient]
+    kept = np.flatnonzero(keep)
+    kept = kept if last else kept[::-1]
+    found = np.full(len(frame), -1)
+    found[patient[kept]] = kept  # of the rows of a patient the one written last stays
+    return found
 
 
 def select_assessments(dates: PatientDates, criterion: str, reader: str | None) -> pd.DataFrame:

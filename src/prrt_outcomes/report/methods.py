@@ -63,6 +63,9 @@ def methods_endpoints(study) -> tuple[str, ...]:
     words = {"event": "an event", "competing": "a competing event", "censor": "censored", "ignore": "ignored"}
     lines, scans = [], {"assessments", "lesions"} & {*study.tables}
     for e in study.endpoints:
+        if e.origin == "reported":
+            lines.append(f"{e.title}: event and time as the registry reports them.")
+            continue
         origin = e.origin if isinstance(e.origin, str) else e.origin.column
         progression = words.get(e.progression, "counted on the next therapy only")
         lines.append(

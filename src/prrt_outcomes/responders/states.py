@@ -19,7 +19,7 @@ from prrt_outcomes.units import convert_days_to_months
 RESPONDER, NON_RESPONDER, UNCLASSIFIED = "responder", "non_responder", "unclassified"
 TOLERANCE = 1e-8
 BINARY, PROGRESSED = (NON_RESPONDER, RESPONDER), "progressed"
-ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral")
+ORIGINS_BEFORE_RESPONSE = ("first_cycle", "diagnosis", "referral", "reported")
 INITIAL = 1
 FOLLOWED = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD")
 NEEDS_MINIMUM_DURATION = (MR, SD, NON_CR_NON_PD)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from prrt_outcomes.study.base import Name, Section, spell_name
 
-Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment"]
+Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment", "reported"]
 
 
 class ColumnOrigin(Section):
@@ -35,7 +35,8 @@ class EndpointDefinition(Section):
     preset: Name | None = None
     """The preset that this definition starts from; what is written beside it overrides it."""
     title: str = Field("", description="Name for readers, such as Progression-free survival.")
-    origin: Origin | ColumnOrigin = Field("first_cycle", description="Where time starts.")
+    origin: Origin | ColumnOrigin = "first_cycle"
+    """Where time starts; `reported`: times come from reported_outcomes alone and nothing is derived."""
     progression: Literal["event", "censor", "ignore", "next_therapy"] = "event"
     """What progression is; `next_therapy` counts only progression on the therapy after PRRT (PFS2)."""
     death: Literal["event", "competing", "censor"] = "event"
@@ -94,15 +95,20 @@ PRESETS: dict[str, dict] = {
         "title": "Progression-free survival on the next line", "progression": "next_therapy", "end": "last_contact",
     },
 }  # fmt: skip
+REPORTED_TITLES = {
+    "css": "Cancer-specific survival", "dfs": "Disease-free survival", "dss": "Disease-specific survival",
+    "efs": "Event-free survival", "mfs": "Metastasis-free survival", "pfi": "Progression-free interval",
+    "rfs": "Recurrence-free survival", "ttf": "Time to treatment failure",
+}  # fmt: skip
 
 
 def resolve_endpoint(entry: str | dict) -> dict:
-    """Fill a preset name or a definition with the values of its preset.
+    """Fill a preset name or a definition with the values of its preset; another name alone is a reported endpoint.
 
-    Raises ValueError when a name is no preset, or a definition names a preset that does not exist.
+    Raises ValueError when a definition names a preset that does not exist.
     """
     if isinstance(entry, str):
-        entry = {"name": entry, "preset": entry}
+        entry = {"name": entry} | ({"preset": entry} if entry in PRESETS else {"origin": "reported"})
     if not isinstance(entry, dict):
         raise ValueError(
             "an endpoint is the name of a preset or a definition with a name; such as pfs, or {name: own, preset: pfs}"
@@ -112,6 +118,9 @@ def resolve_endpoint(entry: str | dict) -> dict:
         preset = name
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"no preset is called {preset!r}; presets are {', '.join(PRESETS)}")
+    if not preset and entry.get("origin") == "reported":
+        title = REPORTED_TITLES.get(name) or spell_name(name)
+        return {"title": title, "progression": "ignore", "end": "last_contact"} | entry
     if not preset:
         return {"title": spell_name(name)} | entry
     base = PRESETS[preset]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.base import Name, Section, TableSource, check_distinct
 from prrt_outcomes.study.controls import Claim, Control
-from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
+from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
 
 
@@ -165,8 +165,14 @@ class Study(Section):
 
     @model_validator(mode="after")
     def check_endpoints(self) -> Study:
-        """Names stand once, and censoring at missed assessments knows the planned interval."""
+        """Names stand once, reported ones can be, and censoring at missed assessments knows the planned interval."""
         check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
+        reported = [e.name for e in self.endpoints if e.origin == "reported"]
+        if reported and "reported_outcomes" not in self.tables:
+            raise ValueError(
+                f"endpoints: {', '.join(reported)} is no preset, and there is no table reported_outcomes to take it "
+                f"from; presets are {', '.join(PRESETS)}"
+            )
         needing = [e.name for e in self.endpoints if e.missed_assessments != "ignore"]
         if needing and self.assessment_interval_days is None:
             raise ValueError(

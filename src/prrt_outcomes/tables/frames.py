@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,12 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
 
 def empty_table(name: str, extra_columns: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Return a table of `data_schema/` without rows, typed."""
-    types = typed_columns(name, extra_columns)
+    return _empty(name, tuple((extra_columns or {}).items())).copy()
+
+
+@cache
+def _empty(name: str, extra_columns: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    types = typed_columns(name, dict(extra_columns))
     return pd.DataFrame({column: pd.Series([], dtype=dtype) for column, dtype in types.items()})
 
 
@@ -66,6 +72,8 @@ def conform_table(
     such a value comes from our own code, since `prrt_outcomes.cohort` refuses it in a file.
     """
     types = typed_columns(name, extra_columns)
+    if len(frame) == 0 and types.keys() >= set(frame.columns):
+        return empty_table(name, extra_columns)
     columns = {}
     for column, dtype in types.items():
         if column in frame.columns:

@@ -46,8 +46,9 @@ def outcomes_reported_for_half(tables, settings):
         del tables[name]
     tables["reported_outcomes"] = pd.concat(
         pd.DataFrame({"patient_id": half, "endpoint": name, "time": range(len(half)), "event": "1"})
-        for name in ("pfs", "os")
+        for name in ("pfs", "os", "dss")
     )
+    settings["endpoints"] = ["pfs", "os", "dss"]
 
 
 def tied_at_the_origin(tables, settings):

@@ -11,10 +11,12 @@ from prrt_outcomes.cohort.settings import (
     check_glyphs,
     check_level_counts,
     check_reference_levels,
+    check_reported_endpoints,
     check_settings,
 )
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.load import load_study
+from prrt_outcomes.study.model import Study
 
 HEAD = """study: s
 tables: {patients: p.csv, follow_up: f.csv}
@@ -141,6 +143,19 @@ def test_more_levels_than_can_be_compared(tmp_path, n_centres, found):
     problems = add_lines(check_level_counts(load_study(tmp_path), patients), tmp_path / "study.yaml")
     assert [p.column for p in problems] == found
     assert all(p.row == 4 and p.problem == "31 levels" and p.severity == "error" for p in problems)
+
+
+def test_an_endpoint_that_nobody_reports_is_an_error():
+    settings = {
+        "study": "s",
+        "tables": {"patients": "p", "reported_outcomes": "r"},
+        "endpoints": ["dss", "pfss"],
+    }
+    outcomes = pd.DataFrame({"endpoint": ["dss", "dfs"]})
+    (problem,) = check_reported_endpoints(Study.model_validate(settings), outcomes)
+    assert (problem.column, problem.value) == ("endpoints.1", "pfss")
+    assert problem.expected.startswith("did you mean pfs?")
+    assert problem.expected.endswith(", dfs, dss")
 
 
 def test_a_reference_that_no_patient_has(tmp_path):

@@ -67,6 +67,27 @@ def test_without_scans_progression_is_as_the_registry_dates_it():
     assert pd.isna(estimand["criterion"])
 
 
+def test_an_endpoint_without_a_preset_is_taken_as_it_was_reported():
+    rows, cutoff = cases.read_history("death 300")
+    rows["patients"] += [{"patient_id": "y"}, {"patient_id": "z"}]
+    rows["reported_outcomes"] = [outcome("z", "dss", 390.0, 1), outcome("y", "dss", 200.0, 0)]
+    result = run_rows(
+        rows,
+        ["os", "dss"],
+        cutoff,
+        tables={"patients": "p", "follow_up": "f", "reported_outcomes": "r"},
+    )
+    table = result["endpoints"].query("endpoint == 'dss'").set_index("patient_id")
+    assert table["time_days"].to_dict() == {"y": 200.0, "z": 390.0}
+    assert set(result["endpoint_variants"]["endpoint"]) <= {"os"}
+    excluded = result["endpoint_exclusions"].query("endpoint == 'dss'")
+    assert excluded["reason"].tolist() == ["not_reported"]
+    estimand = result["estimands"].set_index("endpoint").loc["dss"]
+    assert estimand["title"] == "Disease-specific survival"
+    assert estimand["variable"] == "time to event as reported by the source"
+    assert (estimand["n"], estimand["events"]) == (2, 1)
+
+
 def test_an_estimand_counts_the_times_that_were_reported():
     rows, cutoff = cases.read_history("contact 400")
     rows["patients"].append({"patient_id": "z"})

@@ -79,6 +79,15 @@ def test_an_endpoint_definition_starts_from_its_preset(tmp_path):
     assert resolve_endpoint({"name": "ttde", "preset": "ttp"})["title"] == "Time to progression (ttde)"
 
 
+def test_a_name_without_a_preset_is_an_endpoint_that_is_reported(tmp_path):
+    text = SMALL + "  reported_outcomes: data/times.csv\nendpoints: [pfs, dss, local_control]\n"
+    _, dss, local = load_study(write_study(tmp_path, text)).endpoints
+    assert (dss.title, dss.origin) == ("Disease-specific survival", "reported")
+    assert local.title == "Local control"
+    (problem,) = faults_of(tmp_path, SMALL + "endpoints: [pfs, dss]\n")
+    assert "dss is no preset, and there is no table reported_outcomes" in problem.problem + problem.expected
+
+
 def test_nothing_can_be_changed_afterwards(tmp_path):
     study = load_study(write_study(tmp_path, SMALL))
     with pytest.raises(ValueError, match="frozen"):

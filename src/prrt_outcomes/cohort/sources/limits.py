@@ -10,24 +10,22 @@ from prrt_outcomes.cohort.sources.raw_table import refuse
 
 MOST_RATIO = 200
 MODEST_BYTES = 1 << 27
-MODEST_CELLS = 100_000_000
-MODEST_SHEET_CELLS = 20_000_000
+MODEST_CELLS = 20_000_000
 GZIP_HEADER = 31
+
+
+def most_cells(path: Path) -> int:
+    """Cells, empty ones included, beyond which a table is out of proportion to its file."""
+    return max(MODEST_CELLS, MOST_RATIO * path.stat().st_size)
 
 
 def check_size(table: str, path: Path, n_rows: int, n_columns: int) -> None:
     """Refuse a file that declares more cells than one of its size holds."""
-    size = path.stat().st_size
-    if n_rows * n_columns > max(MODEST_CELLS, MOST_RATIO * size):
-        found = f"{n_rows} rows of {n_columns} columns in {size} bytes"
+    if n_rows * n_columns > most_cells(path):
+        found = f"{n_rows} rows of {n_columns} columns in {path.stat().st_size} bytes"
         raise refuse(
             table, found, "the file declares more cells than it can hold", "a file that holds its rows"
         )
-
-
-def most_cells(path: Path) -> int:
-    """Cells, empty ones included, beyond which a sheet of a workbook is out of proportion to the file."""
-    return max(MODEST_SHEET_CELLS, MOST_RATIO * path.stat().st_size)
 
 
 def check_archive(table: str, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,23 @@ import pandas as pd
 import pyarrow as pa
 import pyreadstat
 
-from prrt_outcomes.cohort.sources.limits import check_size
+from prrt_outcomes.cohort.sources.limits import check_size, most_cells
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import gather_typed
 from prrt_outcomes.errors import study_problem
 from prrt_outcomes.study.base import FileSource
 
 TRANSPORT_RECORD = 80
+REHEARSAL = """
+import sys, pyreadstat
+name, path, encoding, most = sys.argv[1:]
+reader = getattr(pyreadstat, name)
+_, declared = reader(path, metadataonly=True, encoding=encoding or None)
+n_rows, n_columns = declared.number_rows or 0, declared.number_columns
+print(n_rows, n_columns)
+if n_rows * n_columns <= int(most):
+    reader(path, encoding=encoding or None, output_format="dict")
+"""
 
 Reader = Callable[..., tuple[pd.DataFrame, Any]]
 
@@ -49,17 +61,27 @@ def _read(
 ) -> tuple[pd.DataFrame, Any]:
     encoding = source.encoding if "encoding" in source.model_fields_set else None
     try:
-        _, declared = reader(path, metadataonly=True, encoding=encoding)
-        check_size(table, path, declared.number_rows or 0, declared.number_columns)
+        _rehearse(path, table, reader, encoding)
         frame, notes = reader(path, encoding=encoding)
         if not all(isinstance(name, str) for name in frame.columns):
             raise ValueError("a column without a name")
-        return frame, notes
+        single = [name for name, kind in notes.readstat_variable_types.items() if kind == "float"]
+        return frame.astype(dict.fromkeys(single, "float32")), notes
     except RefusedError:
         raise
     except Exception as error:  # dates out of range, encodings and damaged files raise nearly anything
         expected = f"a file written by {program}, or a csv ({error or type(error).__name__})"
         raise refuse(table, path.name, f"the file cannot be read as one of {program}", expected) from None
+
+
+def _rehearse(path: Path, table: str, reader: Reader, encoding: str | None) -> None:
+    """Read the file in another process first, which a damaged one can end, and refuse one out of proportion."""
+    arguments = [reader.__name__, str(path), encoding or "", str(most_cells(path))]
+    done = subprocess.run([sys.executable, "-c", REHEARSAL, *arguments], capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise ValueError("it is damaged")
+    if done.stdout:
+        check_size(table, path, *map(int, done.stdout.split()))
 
 
 def _gather(

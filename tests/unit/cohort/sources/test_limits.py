@@ -23,7 +23,6 @@ def told(tmp_path, file):
 def small_limits(monkeypatch):
     monkeypatch.setattr(limits, "MODEST_BYTES", 1 << 20)
     monkeypatch.setattr(limits, "MODEST_CELLS", 100_000)
-    monkeypatch.setattr(limits, "MODEST_SHEET_CELLS", 100_000)
 
 
 @pytest.mark.usefixtures("small_limits")

@@ -7,6 +7,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from prrt_outcomes.cohort.sources import statistical
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.study.base import TableSource
 
@@ -42,6 +43,20 @@ def test_values_dates_and_lines(tmp_path, kind):
     result = read(tmp_path, f"t.{kind}")
     assert content(result) == TEXTS
     assert result.raw.lines.tolist() == [2, 3, 4]
+
+
+def test_numbers_in_single_precision_are_read_as_they_were_entered(tmp_path):
+    frame = pd.DataFrame({"x": pd.Series([5.1, 7.4, None], dtype="float32")})
+    frame.to_stata(tmp_path / "t.dta", write_index=False)
+    assert content(read(tmp_path, "t.dta")) == {"x": ["5.1", "7.4", ""]}
+
+
+def test_a_file_that_ends_the_process_which_reads_it_is_refused(tmp_path, monkeypatch):
+    WRITERS["sav"](FRAME, tmp_path / "t.sav")
+    monkeypatch.setattr(statistical, "REHEARSAL", "import os; os.abort()")
+    (problem,) = read(tmp_path, "t.sav").problems
+    assert problem.problem == "the file cannot be read as one of SPSS"
+    assert "it is damaged" in problem.expected
 
 
 def test_a_transport_file_that_was_cut_off(tmp_path):

@@ -208,7 +208,9 @@ class Reading:
         else:
             self.source.add_values(ours, dict.fromkeys(found))
             words = "dates are read as missing"
-        self.doubt(f"{len(bad)} {words}: {names[0]} does not say the day ({name_some(found)})")
+        n = int(self.data.frame[names[0]].isin(found).sum()) if len(names) == 1 else len(bad)
+        whose = f"{names[0]} of {self.data.file.name} does not say the day ({name_some(found)})"
+        self.doubt(f"{whose}, so that {words}: {n}")
         return True
 
     def _holds_dates(self, name: str) -> bool:
@@ -238,6 +240,7 @@ class Reading:
         right = data.frame
         for name, values in more.get("filter", {}).items():
             right = right[right[name].isin(values)]
+        right = right[(right[list(keys.values())] != "").all(axis=1)]
         added = right[[*keys.values(), *columns]].rename(
             columns={name: f"{more.get('prefix', '')}{name}" for name in columns}
         )

@@ -135,10 +135,6 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
             f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, agents))}); each is read as a "
             "cycle of other, without activity"
         )
-        if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any():
-            pivot = {"by": "DOMAIN", "value": "DOMAIN", "keys": ["USUBJID", "EXSTDTC"]}
-            reading.source.settings["pivot"] = pivot
-            reading.source.evidence["pivot"] = "one row a patient and day"
         reading.close()
         return
     codes = load_schema("cycles").field("radiopharmaceutical").codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,9 @@ from prrt_outcomes.adopt.cdisc import DataSet, Reading, load_terms
 from prrt_outcomes.adopt.plan import StudyPlan
 
 RECIST = "recist_1_1"
+PLACES = ("TULOC", "TUSTRESC", "TUORRES")
+OWN = "own "
+WHOLE_DATE = 10
 
 
 def plan_tumours(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> None:
@@ -106,16 +110,18 @@ def _add_criterion(reading: Reading) -> None:
 
 def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSet], readers: bool) -> bool:
     """Diameters and states of lesions, a mapping for each test code and state; whether there are any."""
-    terms = load_terms()
-    frame = results.frame
-    known = (*terms["longest"], *terms["perpendicular"])
-    sizes = [code for code in known if (frame["TRTESTCD"] == code).any()]
-    for code in sizes:
-        ours = "longest_mm" if code in terms["longest"] else "perpendicular_mm"
+    sizes = _list_sizes(results, identified)
+    for code, ours, place in sizes:
         number, states = _list_states(results, code)
         for state, (name, texts) in states.items():
             reading = Reading(plan, "lesions", results).choose("TRTESTCD", [code])
             _join_tumours(reading, identified, readers)
+            places = _of_tumours("TULOC") if place == "others" else (place,) if place != "all" else ()
+            for joined in places:
+                if joined in reading.rows:
+                    reading.choose(joined, _list_nodes(identified), out=place == "others")
+                elif place != "others":
+                    reading.rows = reading.rows.iloc[:0]
             if state == "measured":
                 for other, held in list(states.values())[1:]:
                     reading.choose(other, held, out=True)
@@ -130,11 +136,32 @@ def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSe
             ):
                 reading.column(ours, number)
                 _add_size_unit(reading, ours)
-            if code != sizes[0]:
+            if code != sizes[0][0]:
                 reading.source.settings["merge"] = True
             reading.close()
-    _plan_states(plan, results, identified, readers, sizes)
+    _plan_states(plan, results, identified, readers, [code for code, *_ in sizes])
     return "lesions" in plan.tables
+
+
+def _list_sizes(results: DataSet, identified: Sequence[DataSet]) -> list[tuple[str, str, str]]:
+    """Test codes of sizes with our column, and of which places they are read: nodes, others or all.
+
+    DIAMETER is the diameter that counts in the sum, which is the short axis of a node; LDIAM goes before it.
+    """
+    codes = set(results.frame["TRTESTCD"])
+    nodes = _list_nodes(identified)
+    found = [("LDIAM", "longest_mm", "all")] if "LDIAM" in codes else []
+    if "DIAMETER" in codes and not found:
+        found = [("DIAMETER", "longest_mm", "others" if nodes else "all")]
+        found += [("DIAMETER", "perpendicular_mm", place) for place in _of_tumours("TULOC") if nodes]
+    return found + [(code, "perpendicular_mm", "all") for code in ("LPERP", "SAXIS") if code in codes]
+
+
+def _list_nodes(identified: Sequence[DataSet]) -> list[str]:
+    """Places of TU that are lymph nodes."""
+    return sorted(
+        {text for data in identified for text in data.frame.get("TULOC", ()) if "NODE" in text.upper()}
+    )
 
 
 def _list_states(results: DataSet, code: str) -> tuple[str, dict[str, tuple[str, list[str]]]]:
@@ -166,30 +193,49 @@ def _add_size_unit(reading: Reading, ours: str) -> None:
 
 
 def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool) -> None:
-    """Join to each result the identification of its lesion, which says the organ and whether it is new."""
+    """Join to each result the identification of its lesion, which says the organ and whether it is new.
+
+    Where readers have identified lesions of the same name, those without an identifier are joined by their kind.
+    """
     for tumours in identified:
         frame = tumours.frame
-        more: dict[str, dict[str, list[str]]] = {}
+        chosen: dict[str, list[str]] = {}
         if (
             "TUTESTCD" in frame
             and frame["TUTESTCD"].nunique() > 1
             and (frame["TUTESTCD"] == "TUMIDENT").any()
         ):
-            more = {"filter": {"TUTESTCD": ["TUMIDENT"]}}
+            chosen = {"TUTESTCD": ["TUMIDENT"]}
             frame = frame[frame["TUTESTCD"] == "TUMIDENT"]
+        columns = [name for name in PLACES if name in frame]
         keys = {"USUBJID": "USUBJID", "TRLNKID": "TULNKID"}
-        for part in ("EVAL", "EVALID"):
-            if (
-                frame.duplicated(list(keys.values())).any()
-                and f"TU{part}" in frame
-                and f"TR{part}" in reading.rows
-            ):
-                keys[f"TR{part}"] = f"TU{part}"
-        if frame.duplicated(list(keys.values())).any():
+        if not _is_again(frame, keys):
+            reading.join(tumours, keys, columns, **({"filter": chosen} if chosen else {}))
+            continue
+        parts = {
+            part: frame for part in ("EVALID", "EVAL") if f"TU{part}" in frame and f"TR{part}" in reading.rows
+        }
+        if "EVALID" in parts and "EVAL" in parts:
+            parts = {"EVALID": frame[frame["TUEVALID"] != ""], "EVAL": frame[frame["TUEVALID"] == ""]}
+        own = {part: {**keys, f"TR{part}": f"TU{part}"} for part in parts}
+        if not parts or any(_is_again(rows, own[part]) for part, rows in parts.items()):
             reading.doubt(f"{tumours.file.name} is not joined: a lesion stands there in several rows")
             continue
-        columns = [name for name in ("TULOC", "TUSTRESC", "TUORRES") if name in frame]
-        reading.join(tumours, keys, columns, **more)
+        for part, rows in parts.items():
+            more = {**chosen, **({"TUEVALID": [""]} if part == "EVAL" and len(parts) > 1 else {})}
+            if len(rows):
+                settings: dict[str, Any] = {"prefix": OWN} if part == "EVAL" else {}
+                reading.join(tumours, own[part], columns, **settings, **({"filter": more} if more else {}))
+
+
+def _is_again(frame: pd.DataFrame, keys: Mapping[str, str]) -> bool:
+    """Whether a key stands in several rows."""
+    return bool(frame.duplicated(list(keys.values())).any())
+
+
+def _of_tumours(*names: str) -> tuple[str, ...]:
+    """Variables of TU as they are called after the joins."""
+    return tuple(f"{prefix}{name}" for name in names for prefix in ("", OWN))
 
 
 def _place_lesion(reading: Reading, readers: bool, state: str = "") -> None:
@@ -200,10 +246,11 @@ def _place_lesion(reading: Reading, readers: bool, state: str = "") -> None:
     reading.require("TRLNKID")
     _start(reading, "TR", "assessment_date", readers)
     reading.column("lesion_id", "TRLNKID")
-    reading.codes("role", "TUSTRESC", "TUORRES", "TRGRPID", known=terms["role"])
-    if reading.column("organ", "TULOC"):
-        places = [text for text in reading.rows["TULOC"].unique() if text]
-        reading.codes("lymph_node", "TULOC", known={text.upper(): "NODE" in text.upper() for text in places})
+    reading.codes("role", *_of_tumours("TUSTRESC", "TUORRES"), "TRGRPID", known=terms["role"])
+    names = reading.column("organ", *_of_tumours("TULOC"))
+    if names:
+        places = [text for text in reading.texts(*names).unique() if text]
+        reading.codes("lymph_node", *names, known={text.upper(): "NODE" in text.upper() for text in places})
     if state:
         reading.constant("state", state)
 
@@ -218,7 +265,7 @@ def _plan_states(
         return
     _join_tumours(reading, identified, readers)
     _place_lesion(reading, readers)
-    roles = [name for name in ("TUSTRESC", "TUORRES", "TRGRPID") if name in reading.rows][:1]
+    roles = [name for name in ("TRGRPID", "TUSTRESC", "TUORRES") if name in reading.rows][:1]
     for name in roles:
         lesions = pd.MultiIndex.from_frame(measured[["USUBJID", "TRLNKID"]])
         known = pd.MultiIndex.from_frame(reading.rows[["USUBJID", "TRLNKID"]]).isin(lesions)
@@ -226,36 +273,45 @@ def _plan_states(
             name, set(reading.rows.loc[known, name]) - set(reading.rows.loc[~known, name]), out=True
         )
     reading.codes("state", "TRSTRESC", "TRORRES", "TRSTAT", known=load_terms()["state"])
+    if "EQUIVOCAL" in set(reading.rows["TRSTRESC"]):
+        reading.doubt("an equivocal new lesion is read as not evaluated, an unequivocal one as new lesion")
     if "lesions" in plan.tables:
         reading.source.settings["merge"] = True
     reading.close()
 
 
 def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet], readers: bool) -> None:
-    """Scans that TR holds, such as those of the screening, which have no response."""
-    reading = Reading(plan, "assessments", results)
-    _start(reading, "TR", "assessment_date", readers)
-    keys = ["USUBJID", "TRDTC", *(n for n in ("TREVAL", "TREVALID") if readers and n in results.frame)]
-    sums = reading.rows[reading.rows["TRTESTCD"] == "SUMDIAM"]
-    n_scans = len(reading.rows.drop_duplicates(keys))
-    if len(sums) == len(sums.drop_duplicates(keys)) == n_scans:
-        reading.choose("TRTESTCD", ["SUMDIAM"])
-    else:
-        reading.source.settings["pivot"] = {"by": "DOMAIN", "value": "DOMAIN", "keys": keys}
-    criteria = {
+    """Scans that TR holds, such as those of the screening, which have no response.
+
+    A mapping reads the rows of one lesion and test code, of which each scan has one; as many as hold all scans.
+    """
+    frame = results.frame[results.frame["TRDTC"].str.len() >= WHOLE_DATE]
+    who = [name for name in ("TREVAL", "TREVALID") if readers and name in frame]
+    scans = pd.MultiIndex.from_frame(
+        frame[["USUBJID", "TRDTC", *who]].assign(TRDTC=frame["TRDTC"].str[:WHOLE_DATE])
+    )
+    of = frame["TRTESTCD"] + " " + frame["TRLNKID"]
+    rows = pd.DataFrame({"scan": pd.factorize(scans)[0], "of": of.to_numpy()})
+    once = rows.groupby("of")["scan"].agg(["nunique", "size"])
+    held = rows[rows["of"].isin(once.index[once["nunique"] == once["size"]])]
+    criteria = [
         source.settings.get("constants", {}).get("reported_criterion")
         for source in plan.tables.get("assessments", ())
-    }
-    reading.constant("reported_criterion", next(iter(criteria - {None}), RECIST))
+    ]
+    while len(held):
+        most = str(held["of"].value_counts().sort_index().idxmax())
+        code, _, lesion = most.partition(" ")
+        reading = Reading(plan, "assessments", results).choose("TRTESTCD", [code]).choose("TRLNKID", [lesion])
+        _start(reading, "TR", "assessment_date", readers)
+        reading.constant("reported_criterion", next(filter(None, criteria), RECIST), "the scans of TR")
+        if "assessments" in plan.tables:
+            reading.source.settings["merge"] = True
+        reading.close()
+        held = held[~held["scan"].isin(held.loc[held["of"] == most, "scan"])]
     if responses:
-        reading.source.settings["merge"] = True
-        known = {
-            key
-            for data in responses
-            for key in zip(data.frame["USUBJID"], data.frame["RSDTC"].str[:10], strict=True)
-        }
-        scans = set(zip(results.frame["USUBJID"], results.frame["TRDTC"].str[:10], strict=True))
+        every = pd.concat([data.frame[["USUBJID", "RSDTC"]] for data in responses])
+        known = set(zip(every["USUBJID"], every["RSDTC"].str[:WHOLE_DATE], strict=True))
+        days = set(zip(frame["USUBJID"], frame["TRDTC"].str[:WHOLE_DATE], strict=True))
         plan.notes.append(
-            f"{len(scans - known)} of {len(scans)} scans of {results.file.name} have no response in RS"
+            f"{len(days - known)} of {len(days)} scans of {results.file.name} have no response in RS"
         )
-    reading.close()

@@ -136,7 +136,7 @@ def test_responses_of_several_readers_with_unknown_codes_and_incomplete_dates(pl
     assert scans["new_lesion"].fillna(value=True).tolist() == [False, True, True]
     doubts = "\n".join(plan.doubts)
     assert "'CHECK' (1) of RSSTRESC are not known and read as missing" in doubts
-    assert "1 rows are left out: RSDTC does not say the day (2019-10)" in doubts
+    assert "RSDTC of rs_onco.csv does not say the day (2019-10), so that rows are left out: 1" in doubts
     assert "an equivocal new lesion is read as none" in doubts
 
 
@@ -280,3 +280,30 @@ def test_a_public_trial(read_plan):
         "lost": 0,
     }
     assert tables["assessments"]["reported_response"].isna().sum() == 3
+
+
+def test_readers_who_name_lesions_alike_and_the_diameter_that_counts(plan_of, read_plan):
+    tu = """\
+USUBJID,TULNKID,TUSTRESC,TULOC,TUEVAL,TUEVALID
+P1,T1,TARGET,LIVER,INVESTIGATOR,
+P1,T2,TARGET,LYMPH NODE,INVESTIGATOR,
+P1,T1,TARGET,LYMPH NODE,INDEPENDENT ASSESSOR,R1
+P1,T1,TARGET,BONE,INDEPENDENT ASSESSOR,R2
+"""
+    tr = """\
+USUBJID,TRLNKID,TRTESTCD,TRSTRESN,TRSTRESU,TREVAL,TREVALID,TRACPTFL,TRDTC
+P1,T1,DIAMETER,4.2,cm,INVESTIGATOR,,,2019-01-03
+P1,T2,DIAMETER,1.8,cm,INVESTIGATOR,,,2019-01-03
+P1,T1,DIAMETER,2.1,cm,INDEPENDENT ASSESSOR,R1,Y,2019-01-03
+P1,T1,DIAMETER,3.3,cm,INDEPENDENT ASSESSOR,R2,,2019-01-03
+"""
+    plan = plan_of(tu=tu, tr=tr)
+    assert plan.settings["response"] == {"reader": "R1"}
+    tables, problems = read_plan(plan)
+    assert not errors(problems)
+    rows = tables["lesions"].set_index(["reader", "lesion_id"]).sort_index()
+    assert rows["organ"].tolist() == ["LIVER", "LYMPH NODE", "LYMPH NODE", "BONE"]
+    assert rows["lymph_node"].tolist() == [False, True, True, False]
+    assert rows["longest_mm"].fillna(0).tolist() == [42, 0, 0, 33]
+    assert rows["perpendicular_mm"].fillna(0).tolist() == [0, 18, 21, 0]
+    assert len(tables["assessments"]) == 3

@@ -68,7 +68,10 @@ def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, .
 def _note_bare_paths(problems: Sequence[Problem], content: object) -> Iterator[Problem]:
     from prrt_outcomes.study.base import TableSource
 
-    setting = re.compile(rf"\b({'|'.join(TableSource.model_fields)})(?=: | in (?:study\.yaml|this table))")
+    annotations = {name: str(field.annotation) for name, field in TableSource.model_fields.items()}
+    single = [name for name, kind in annotations.items() if not kind.startswith(("dict", "tuple"))]
+    in_place = rf"(?:{'|'.join(single)})(?=: )|(?:{'|'.join(annotations)})(?=: [{{\[]| in (?:study\.yaml|this table))"
+    setting = re.compile(rf"\b(?:{in_place})")
     tables = content.get("tables") if isinstance(content, dict) else None
     for table, given in tables.items() if isinstance(tables, dict) else ():
         for path in given if isinstance(given, list) else [given]:

@@ -231,7 +231,7 @@ def test_a_table_that_is_a_path_alone_is_told_where_its_settings_go(tmp_path):
     expected = f"where a setting is recommended: {beside}"
     assert notes(*problems) == [(3, "tables.patients", "p.csv", expected)]
     assert notes(*(replace(p, table="follow_up") for p in problems)) == []
-    assert notes(Problem("patients", 2, "sex", "", "empty", "a value; columns of patients: sex")) == []
+    assert notes(Problem("patients", 2, "sex", "", "empty", "the 22 columns: where they stand")) == []
     told = notes(
         Problem("cycles (a.csv)", 1, "", "", "p", "set encoding: utf-16 for this table in study.yaml")
     )

@@ -57,15 +57,20 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     Raises InputError with every fault of the data; nothing is written then.
     """
     from prrt_outcomes.attrition import stage_frame
+    from prrt_outcomes.cohort.data_quality import summarise_data_quality
+    from prrt_outcomes.cohort.data_ranges import summarise_ranges
     from prrt_outcomes.cohort.read import read_cohort
     from prrt_outcomes.cohort.settings import add_lines
+    from prrt_outcomes.cohort.stage import RESULTS
 
     cohort = read_cohort(study, study_file.parent)
     problems = add_lines((*cohort.problems, *check_with_data(study, cohort)), study_file)
     if has_errors(problems):
         raise InputError(problems)
     accounts = {"attrition": cohort.attrition, "stages": stage_frame("cohort", "done")}
-    _write_produced("cohort", list_tables("input"), {**cohort.tables, **accounts}, study, results)
+    described = {"data_quality": summarise_data_quality(cohort), "data_ranges": summarise_ranges(cohort)}
+    outputs = (*list_tables("input"), *RESULTS)
+    _write_produced("cohort", outputs, {**cohort.tables, **described, **accounts}, study, results)
     return problems
 
 

@@ -1,10 +1,16 @@
-# Cohort: the only rule whose inputs vary. All tables checked and typed, always all of them.
+# Cohort: the only rule whose inputs vary. All tables checked and typed, always all of them, and how complete they are.
+COHORT_TABLES = [
+    *list_tables("input"),
+    *read_declaration("prrt_outcomes.cohort.stage", "RESULTS"),
+]
+
+
 rule cohort:
     input:
         study=ancient(STUDY_PATH),
         tables=DATA_FILES,
     output:
-        **table_paths(list_tables("input")),
+        **table_paths(COHORT_TABLES),
         attrition="derived/attrition/cohort.csv",
         status="derived/stages/cohort.csv",
         warnings="cohort/warnings.csv",
@@ -16,6 +22,6 @@ rule cohort:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("cohort"),
-        code=code("cohort.stage", tables=list_tables("input")),
+        code=code("cohort.stage", tables=COHORT_TABLES),
     shell:
         "prrt-outcomes step cohort --study {input.study:q} > {log:q} 2>&1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,13 @@ from prrt_outcomes.controls.library import check_library_controls
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.steps import check_with_data
 from prrt_outcomes.study.load import find_study_file, load_readable_tables, load_study
+from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
+    from prrt_outcomes.cohort.read import CohortResult
     from prrt_outcomes.study.model import Study
+
+QUALITY_FILE = "quality.html"
 
 
 def check_study(study: Study) -> tuple[Problem, ...]:
@@ -37,49 +42,105 @@ def load_checked_study(place: str | Path) -> Study:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print the problems of a study; with `--out` also write them.
+    """Print the problems of a study; with `--out` also write them, and the page of data quality.
 
     Returns 1 where a problem stops a run, else 0; warnings stop none.
     """
-    problems, sizes = list_study_problems(find_study_file(arguments.study))
-    if arguments.out is not None:
-        write_problems(arguments.out / PROBLEMS_FILE, problems)
-        return _tell(problems, sizes, f"all are in {arguments.out / PROBLEMS_FILE}")
-    return _tell(problems, sizes, f"all are in {PROBLEMS_FILE} with --out DIR")
+    checked = check_all(find_study_file(arguments.study))
+    if arguments.out is None:
+        return _tell(checked, f"all are in {PROBLEMS_FILE} with --out DIR")
+    write_problems(arguments.out / PROBLEMS_FILE, checked.problems)
+    write_quality(arguments.out, checked)
+    status = _tell(checked, f"all are in {arguments.out / PROBLEMS_FILE}")
+    print(f"completeness, ranges and problems: {arguments.out / QUALITY_FILE}")
+    return status
+
+
+@dataclass(frozen=True)
+class CheckedStudy:
+    """A study with its problems, of which only the errors are known where its file has faults (``is_whole`` is False).
+
+    ``study`` and ``cohort`` are None where the study file does not let tables be read.
+    """
+
+    name: str
+    problems: tuple[Problem, ...]
+    study: Study | None = None
+    cohort: CohortResult | None = None
+    is_whole: bool = False
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each table that was read and has any."""
+        tables = {} if self.cohort is None else self.cohort.tables
+        return {name: len(table) for name, table in tables.items() if len(table)}
 
 
 def list_study_problems(study_file: Path) -> tuple[tuple[Problem, ...], dict[str, int]]:
     """Find every problem of a study and its tables, and the rows of each table that was read."""
+    checked = check_all(study_file)
+    return checked.problems, checked.sizes
+
+
+def check_all(study_file: Path) -> CheckedStudy:
+    """Read a study and its tables as far as they can be read, and find every problem."""
     from prrt_outcomes.cohort.read import read_cohort
 
+    name = study_file.parent.name
     try:
         study = load_study(study_file)
     except InputError as error:
-        return (*error.problems, *_check_readable_tables(study_file)), {}
+        return _check_readable_tables(study_file, name, error.problems)
     cohort = read_cohort(study, study_file.parent)
     found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
-    sizes = {name: len(table) for name, table in cohort.tables.items() if len(table)}
-    return add_lines(found, study_file), sizes
+    return CheckedStudy(name, add_lines(found, study_file), study, cohort, is_whole=True)
 
 
-def _check_readable_tables(study_file: Path) -> tuple[Problem, ...]:
-    """Problems of the tables of a study file that is at fault itself; of those that its faults leave readable."""
+def _check_readable_tables(study_file: Path, name: str, faults: tuple[Problem, ...]) -> CheckedStudy:
+    """A study whose file is at fault itself: its faults, and the errors of the tables that these leave readable."""
     from prrt_outcomes.cohort.read import read_cohort
 
     try:
         study = load_readable_tables(study_file)
     except InputError:
-        return ()
-    found = read_cohort(study, study_file.parent).problems if study else ()
-    return add_lines([problem for problem in found if problem.severity == "error"], study_file)
+        study = None
+    if study is None:
+        return CheckedStudy(name, faults)
+    cohort = read_cohort(study, study_file.parent)
+    errors = tuple(problem for problem in cohort.problems if problem.severity == "error")
+    cohort = replace(cohort, problems=errors)
+    return CheckedStudy(name, (*faults, *add_lines(errors, study_file)), study, cohort)
 
 
-def _tell(problems: tuple[Problem, ...], sizes: dict[str, int], where_all: str) -> int:
+def write_quality(folder: Path, checked: CheckedStudy) -> None:
+    """Write the page of data quality and the tables that its numbers stand in."""
+    from prrt_outcomes.cohort.data_quality import summarise_data_quality
+    from prrt_outcomes.cohort.data_ranges import summarise_ranges
+    from prrt_outcomes.cohort.problem_places import summarise_problems
+    from prrt_outcomes.report.quality_page import render_quality_page
+    from prrt_outcomes.tables.files import write_table
+    from prrt_outcomes.tables.frames import empty_table
+
+    cohort = checked.cohort
+    tables = {
+        "data_quality": summarise_data_quality(cohort) if cohort else empty_table("data_quality"),
+        "data_ranges": summarise_ranges(cohort) if cohort else empty_table("data_ranges"),
+        "attrition": cohort.attrition if cohort else empty_table("attrition"),
+    }
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", name, table)
+    faults = summarise_problems(checked.problems)
+    page = render_quality_page(tables, faults, checked.study, checked.name, is_whole=checked.is_whole)
+    with replace_when_whole(folder / QUALITY_FILE) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+
+
+def _tell(checked: CheckedStudy, where_all: str) -> int:
     """Print problems, or what was found to be sound."""
-    if problems:
-        print(format_problems(problems, where_all))
-    if has_errors(problems):
+    if checked.problems:
+        print(format_problems(checked.problems, where_all))
+    if has_errors(checked.problems):
         return 1
-    rows = ", ".join(f"{name} {size}" for name, size in sizes.items())
+    rows = ", ".join(f"{name} {size}" for name, size in checked.sizes.items())
     print(f"no problems that stop a run; rows: {rows}")
     return 0

@@ -119,7 +119,12 @@ COMMANDS: dict[str, tuple[str, str, tuple]] = {
     "check": (
         "check:main",
         "read a study and its tables and list every problem",
-        (STUDY, _argument("--out", metavar="DIR", type=Path, help="also write DIR/problems.csv")),
+        (
+            STUDY,
+            _argument(
+                "--out", metavar="DIR", type=Path, help="also write problems.csv and quality.html to DIR"
+            ),
+        ),
     ),
     "run": (
         "run:main",

@@ -36,6 +36,7 @@ def load_rules() -> dict:
                 limit = f"{rule[word]}_{other}"
                 rule |= {"limit": limit, "when": f"{rule['column']}_{own} {sign} {limit}"}
                 rule["expected"] = f"a date not {word} "
+                rule["kind"] = "dates"
     return found
 
 

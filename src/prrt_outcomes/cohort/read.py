@@ -51,13 +51,19 @@ class CohortResult:
     tables : every input table by name, typed, empty where absent; `patients` and `control_patients` carry
         `tumour_group` behind their columns. With errors among the problems they are not fit for use.
     attrition : one row a loss (columns of the result table `attrition`)
-    lines : line of the file of each row of the tables that were read
+    read : the tables of the study as they were read, with the place of each row, before rows after the data cut-off are
+        left out
     """
 
     tables: Mapping[str, pd.DataFrame]
     problems: tuple[Problem, ...]
     attrition: pd.DataFrame
-    lines: Mapping[str, np.ndarray] = field(default_factory=dict)
+    read: Mapping[str, CohortTable] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> dict[str, np.ndarray]:
+        """Line of the file of each row of the tables that were read."""
+        return {name: table.lines for name, table in self.read.items()}
 
 
 class _Reader:
@@ -115,8 +121,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     problems += check_reference_levels(study, tables["patients"])
     problems += check_complete_patients(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost
-    lines = {name: table.lines for name, table in read.items()}
-    return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), lines)
+    return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), read)
 
 
 def name_numbered_rows(study: Study) -> dict[str, str]:

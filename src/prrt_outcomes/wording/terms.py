@@ -70,7 +70,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "event_before_first_scan": "Event before the first scan",
     "ssa": "Somatostatin analogue",
 }
-NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Mantel", "Simon", "Tarone")
+NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Krenning", "Mantel", "Simon", "Tarone")
 CLAIMED = {
     "objective": "Objective response",
     "objective_with_mr": "Objective or minor response",

@@ -2,6 +2,7 @@
 
 import csv
 
+import pandas as pd
 import pytest
 
 from prrt_outcomes.cli.check import load_checked_study
@@ -81,6 +82,32 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_no_crash(study, tmp_path, c
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err
     assert "fault of the program" not in said.err
+
+
+def test_the_page_of_data_quality_is_written_with_and_without_errors(study, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["check", str(study), "--out", str(out)]) == 0
+    assert "No error stands in the way of a run." in (out / "quality.html").read_text("utf-8")
+    (study / "p.csv").write_text(PATIENTS.replace("male,0", "mal,9"))
+    assert main(["check", str(study), "--out", str(out)]) == 1
+    assert "cannot be run before the errors are corrected" in (out / "quality.html").read_text("utf-8")
+    assert "quality.html" in capsys.readouterr().out
+    quality = pd.read_csv(out / "data_quality.csv").query("table == 'patients'").set_index("column")
+    assert (
+        quality.loc[["sex", "ecog"], ["n", "n_missing", "n_doubtful"]].to_numpy().tolist() == [[2, 0, 1]] * 2
+    )
+
+
+def test_faults_of_the_study_file_leave_the_page(study, tmp_path):
+    (study / "study.yaml").write_text(STUDY + "titel: x\n")
+    assert main(["check", str(study), "--out", str(tmp_path / "out")]) == 1
+    html = (tmp_path / "out" / "quality.html").read_text("utf-8")
+    assert "Unknown key" in html
+    assert "only errors are listed" in html
+    assert pd.read_csv(tmp_path / "out" / "data_quality.csv")["table"].unique().tolist() == [
+        "patients",
+        "follow_up",
+    ]
 
 
 def test_an_old_list_of_problems_is_replaced(study, tmp_path):

@@ -1,0 +1,162 @@
+"""How complete the tables of a study are: missing and doubtful cells by column, centre and calendar year."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.cohort.assemble import CohortTable
+from prrt_outcomes.cohort.chronology import DATED_ROWS, compute_column_range
+from prrt_outcomes.cohort.problem_places import locate_problems, tabulate_problems
+from prrt_outcomes.cohort.read import CohortResult
+from prrt_outcomes.study.model import INPUT_TABLES
+from prrt_outcomes.tables.frames import stack_tables
+from prrt_outcomes.tables.schema import load_schema
+
+ALL = "all"
+UNKNOWN = "unknown"
+OTHER_CENTRES = "other centres"
+MOST_GROUPS = 30
+NOT_IN_FILE = "not in the files"
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """A group of each row of a table; ``codes`` are places in ``levels``, shape (n,)."""
+
+    axis: str
+    levels: list[str]
+    codes: np.ndarray
+
+
+def summarise_data_quality(cohort: CohortResult) -> pd.DataFrame:
+    """Count missing and doubtful cells of every table as it was read.
+
+    A cell with a text that cannot be read is not missing but in doubt. A row belongs to the centre of its patient and
+    to the year of its own date, else of the patient's first cycle. Rows after the data cut-off are included.
+
+    Returns result table `data_quality`: of each column a row for the whole table, one a centre and one a year; a table
+    without known centres, or years, has none of these.
+    """
+    problems = tabulate_problems(cohort.problems)
+    parts = [
+        pd.DataFrame(_count_table(name, cohort.read, locate_problems(cohort.read[name], problems)))
+        for name in INPUT_TABLES
+        if name in cohort.read
+    ]
+    return stack_tables("data_quality", parts)
+
+
+def list_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns of a typed table without the precision of its partial dates."""
+    names = list(map(str, frame.columns))
+    return [name for name in names if name.removesuffix("_precision") not in set(names) - {name}]
+
+
+def _count_table(name: str, read: Mapping[str, CohortTable], cells: pd.DataFrame) -> Iterator[dict]:
+    """Rows of one table: of each grouping, column and group."""
+    table = read[name]
+    n_rows = len(table.frame)
+    groupings = [_Groups(ALL, [ALL], np.zeros(n_rows, np.int64))]
+    groupings += [groups for groups in (_find_centres(name, read), _find_years(name, read)) if groups]
+    columns = list_columns(table.frame)
+    doubtful = {column: found.unique() for column, found in cells.groupby("column")["position"]}
+    doubtful[ALL] = cells["position"].unique()
+    written = cells[cells["severity"].eq("error") & cells["value"].ne("")]
+    missing: dict[str, np.ndarray | None] = {ALL: None}
+    for column in columns:
+        is_missing = table.frame[column].isna().to_numpy(bool, copy=True)
+        is_missing[written.loc[written["column"].eq(column), "position"]] = False
+        missing[column] = is_missing
+    notes = _write_notes(name, table, cells)
+    for groups in groupings:
+        sizes = _count(groups, slice(None))
+        for column in (ALL, *columns):
+            empty = missing[column]
+            n_missing = [None] * len(sizes) if empty is None else _count(groups, empty)
+            n_doubtful = _count(groups, doubtful.get(column, np.array([], np.int64)))
+            for level, *counts in zip(groups.levels, sizes, n_missing, n_doubtful, strict=True):
+                if counts[0] or groups.axis == ALL:
+                    group = {"centre_id": ALL, "year": ALL} | (
+                        {} if groups.axis == ALL else {groups.axis: level}
+                    )
+                    note = notes.get(column, "") if groups.axis == ALL else ""
+                    row = dict(zip(("n", "n_missing", "n_doubtful"), counts, strict=True))
+                    yield {"table": name, "column": column} | group | row | {"note": note}
+
+
+def _count(groups: _Groups, rows: slice | np.ndarray) -> list[int]:
+    """Number of some rows in each group."""
+    return np.bincount(groups.codes[rows], minlength=len(groups.levels)).tolist()
+
+
+def _write_notes(name: str, table: CohortTable, cells: pd.DataFrame) -> dict[str, str]:
+    """For each column the problems with their counts, or that no file has it."""
+    defaults = {field.name for field in load_schema(name).fields if field.key_default is not None}
+    notes = {
+        column: NOT_IN_FILE
+        for column in list_columns(table.frame)
+        if column not in table.given and (column in defaults or table.frame[column].isna().all())
+    }
+    counts = cells.groupby(["column", "problem"], sort=False).size().reset_index(name="n")
+    for row in counts.sort_values("n", ascending=False, kind="stable").to_dict("records"):
+        told = f"{row['problem']}: {row['n']}"
+        notes[row["column"]] = "; ".join(filter(None, [notes.get(row["column"]), told]))
+    return notes
+
+
+def _find_centres(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
+    """Centre of each row; None where no patient has one, or the table has no patients."""
+    frame = read[name].frame
+    own = "centre_id" in frame
+    parents = [key.table for key in load_schema(name).foreign_keys if "patient_id" in key.columns]
+    parent = frame if own else read[parents[0]].frame if parents and parents[0] in read else None
+    if parent is None or parent["centre_id"].isna().all():
+        return None
+    centre = parent["centre_id"].astype(object)
+    kept = sorted(centre.value_counts().index[:MOST_GROUPS], key=_order_of_numbers)
+    folded = centre.where(centre.isin(kept) | centre.isna(), OTHER_CENTRES)
+    levels = list(dict.fromkeys([*kept, OTHER_CENTRES, UNKNOWN]))
+    codes = pd.Series(pd.Categorical(folded.fillna(UNKNOWN), levels).codes, parent.index, dtype="int64")
+    if not own:
+        codes = _of_patients(frame, parent["patient_id"], codes).fillna(levels.index(UNKNOWN)).astype("int64")
+    return _Groups("centre_id", levels, codes.to_numpy())
+
+
+def _order_of_numbers(name: str) -> list[tuple[str, int]]:
+    """Key that sorts `Centre 2` before `Centre 10`."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+|^)(\d*)", name)]
+
+
+def _find_years(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
+    """Calendar year of each row; None where there is no date to tell it."""
+    frame = read[name].frame
+    if name in DATED_ROWS:
+        days = compute_column_range(name, frame, DATED_ROWS[name])[0]
+    elif "cycles" in read and "patients" in (name, *(key.table for key in load_schema(name).foreign_keys)):
+        cycles = read["cycles"].frame
+        first = cycles.groupby("patient_id", as_index=False)["cycle_date"].min()
+        days = _of_patients(frame, first["patient_id"], first["cycle_date"]).to_numpy("datetime64[ns]")
+    else:
+        return None
+    is_known = ~np.isnat(days)
+    years = days.astype("datetime64[Y]").astype(np.int64) + 1970
+    found = np.unique(years[is_known])
+    if not len(found):
+        return None
+    shown = found[-MOST_GROUPS:]
+    before = [f"before {shown[0]}"] if len(found) > len(shown) else []
+    places = np.searchsorted(shown, years) + len(before)
+    codes = np.where(is_known, np.where(years < shown[0], 0, places), len(shown) + len(before))
+    return _Groups("year", [*before, *map(str, shown), UNKNOWN], codes)
+
+
+def _of_patients(frame: pd.DataFrame, patients: pd.Series, values: pd.Series) -> pd.Series:
+    """What is known of the patient of each row; missing where the patient is not known."""
+    known = pd.Series(values.to_numpy(), patients.to_numpy())
+    known = known[known.index.notna() & ~known.index.duplicated()]
+    return frame["patient_id"].map(known)

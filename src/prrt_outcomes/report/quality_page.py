@@ -1,0 +1,311 @@
+"""The page of data quality that `check` writes: how complete the tables are, what is in doubt, and what was lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from prrt_outcomes.cohort.chronology import DATED_ROWS
+from prrt_outcomes.cohort.data_quality import ALL, NOT_IN_FILE
+from prrt_outcomes.cohort.problem_places import KINDS, SEVERITIES
+from prrt_outcomes.errors import STUDY_FILE
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Column, PageTable
+from prrt_outcomes.report.write import fill_template
+from prrt_outcomes.study.base import spell_name
+from prrt_outcomes.tables.schema import list_tables, load_schema
+from prrt_outcomes.wording.numbers import format_count, format_date, format_percent, format_range, is_missing
+from prrt_outcomes.wording.terms import inside_sentence, name_codes
+
+SECTIONS = {
+    "dates": ("Contradictory dates", "No date contradicts another."),
+    "duplicates": ("Repeated keys and names", "No key and no name stands twice."),
+    "units": ("Doubtful units", "No unit is in doubt."),
+}
+WITHOUT_VALUES = ("date", "partial", "string", "")
+GRADES = ((1.0, "full"), (0.9, "high"), (0.7, "middle"), (0.4, "low"))
+LEGEND = (
+    ("full", "100%"),
+    ("high", "90\u201399%"),
+    ("middle", "70\u201389%"),
+    ("low", "40\u201369%"),
+    ("least", "below 40%"),
+)
+SEVERITY_WORDS = {"error": "Error", "warning": "Warning", "note": "Note"}
+
+
+@dataclass(frozen=True)
+class HeatTable:
+    """Filled cells in per cent, a row a variable; a cell is its text, its colour and the counts behind it."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
+
+
+@dataclass(frozen=True)
+class TableQuality:
+    """What the page says of one table."""
+
+    title: str
+    heats: tuple[HeatTable, ...]
+    absent: str
+
+
+def render_quality_page(
+    tables: Mapping[str, pd.DataFrame], faults: pd.DataFrame, study, name: str, *, is_whole: bool
+) -> str:
+    """Write the page; the same input gives the same page.
+
+    tables : `data_quality`, `data_ranges` and `attrition`, empty where no table could be read
+    faults : as `prrt_outcomes.cohort.problem_places.summarise_problems` gives them
+    study : settings, or None where the study file cannot be read
+    name : title of the page where the study has none
+    is_whole : whether the study file could be read; if not, only errors are known
+    """
+    quality = tables["data_quality"]
+    named = study is not None and study.title
+    ranges = tables["data_ranges"]
+    return fill_template(
+        "quality.html.j2",
+        title=study.title if named else name,
+        synthetic=study is not None and study.synthetic,
+        cutoff=format_date(study.data_cutoff) if study is not None else "",
+        counts=count_severities(faults),
+        is_whole=is_whole,
+        patients=_count_rows(quality, "patients"),
+        rows=format_count(quality.loc[_is_whole(quality) & quality["column"].eq(ALL), "n"].sum()),
+        overview=show_overview(quality),
+        completeness=[show_completeness(table, quality) for table in _list_names(quality)],
+        legend=LEGEND,
+        ranges=[show_ranges(table, ranges) for table in _list_names(ranges)],
+        sections={
+            kind: (KINDS[kind], show_faults(kind, title, faults), clean)
+            for kind, (title, clean) in SECTIONS.items()
+        },
+        others=[
+            show_faults(kind, KINDS[kind], faults)
+            for kind in KINDS
+            if kind not in SECTIONS and faults["kind"].eq(kind).any()
+        ],
+        losses=show_losses(tables["attrition"]),
+    )
+
+
+def count_severities(faults: pd.DataFrame) -> dict[str, str]:
+    """Number of errors, warnings and notes."""
+    return {
+        severity: format_count(faults.loc[faults["severity"].eq(severity), "n"].sum())
+        for severity in SEVERITIES
+    }
+
+
+def show_overview(quality: pd.DataFrame) -> PageTable:
+    """One row a table: rows, rows in doubt, and how many of its variables the files have."""
+    rows = []
+    for name in _list_names(quality):
+        own = quality[_is_whole(quality) & quality["table"].eq(name)]
+        whole, variables = own[own["column"].eq(ALL)].iloc[0], own[own["column"].ne(ALL)]
+        n_given = int((~_is_absent(variables)).sum())
+        counts = (whole["n"], whole["n_doubtful"], n_given, len(variables) - n_given)
+        rows.append(dict(zip(("n", "doubtful", "given", "absent"), counts, strict=True)) | {"table": name})
+    heads = {
+        "Rows": "n",
+        "Rows in doubt": "doubtful",
+        "Variables": "given",
+        "Variables not in the files": "absent",
+    }
+    columns = [*col.texts({"Table": "table"}, name_table), *col.counts(heads)]
+    note = "In doubt is a row of which an error or a warning names a cell."
+    return _show("Tables as they were read", "data_quality", rows, columns, note)
+
+
+def show_completeness(name: str, quality: pd.DataFrame) -> TableQuality:
+    """Filled cells of one table by variable, with its centres and its calendar years."""
+    own = quality[quality["table"].eq(name)]
+    is_absent = _is_absent(own) & _is_whole(own)
+    absent = own.loc[is_absent, "column"].tolist()
+    own = own[~own["column"].isin(absent)]
+    whole = own[_is_whole(own)]
+    by_centre, by_year = own[own["centre_id"].ne(ALL)], own[own["year"].ne(ALL)]
+    date = load_schema(name).field(DATED_ROWS[name]).title if name in DATED_ROWS else ""
+    year = f"Calendar year ({inside_sentence(date)})" if date else "Calendar year of the first cycle"
+    heats = [_show_heat("All rows" if by_centre.empty else "Centre", name, whole, by_centre, "centre_id")]
+    if not by_year.empty:
+        heats.append(_show_heat(year, name, None, by_year, "year"))
+    words = inside_sentence(name_variable(name, ", ".join(absent)))
+    return TableQuality(name_table(name), tuple(heats), words)
+
+
+def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
+    """Minimum, median and maximum of the columns of numbers of a table, beside what is plausible."""
+    analytes = load_schema("labs").field("analyte")
+    group = col.texts({"Analyte": "level"}, lambda level: analytes.label(level)) if name == "labs" else []
+    quantities = {"Minimum": "minimum", "Median": "median", "Maximum": "maximum"}
+    columns = [
+        *col.texts({"Variable": "column"}, lambda column: name_variable(name, column)),
+        *group,
+        *col.texts({"Unit": "unit"}, _spell_unit),
+        *col.counts({"Values": "n"}),
+        *(
+            Column(title, lambda row, key=key: _format_value(row[key]))  # type: ignore[misc]
+            for title, key in quantities.items()
+        ),
+        Column("Plausible", _format_plausible),
+        *col.counts({"Beyond": "n_beyond"}),
+    ]
+    own = ranges[ranges["table"].eq(name)]
+    return _show(name_table(name), "data_ranges", own.to_dict("records"), columns)
+
+
+def show_losses(attrition: pd.DataFrame) -> PageTable:
+    """Rows that were left out, with the reason."""
+    lost = attrition[attrition["n_lost"].gt(0)]
+    columns = [
+        *col.texts({"Table": "table"}, name_table),
+        *col.texts({"Reason": "reason"}, spell_first),
+        *col.counts({"Before": "n_before", "Left out": "n_lost", "After": "n_after"}),
+    ]
+    return _show("Rows left out", "attrition", lost.to_dict("records"), columns)
+
+
+def show_faults(kind: str, title: str, faults: pd.DataFrame) -> PageTable:
+    """Faults of one kind with their counts and first lines; no value that could name a patient."""
+    own = faults[faults["kind"].eq(kind)]
+    columns = [
+        *col.texts({"Severity": "severity"}, lambda severity: SEVERITY_WORDS[severity]),
+        *col.texts({"Table": "table"}, name_table),
+        Column("Variable", lambda r: name_variable(r["table"], r["column"]), numeric=False),
+        *col.texts({"What is wrong": "problem"}, lambda text: spell_first(name_codes(text))),
+        Column("Count", lambda r: format_count(r["n"]) if r["lines"] else ""),
+        *col.texts({"First lines": "lines"}),
+        Column("First value", lambda r: col.as_text(r["value"]) if _may_be_shown(r) else "", numeric=False),
+        Column("What is expected", _advise, numeric=False),
+    ]
+    rows = own.to_dict("records")
+    shown = [column for column in columns if any(column.show(row) for row in rows)]
+    return _show(title, "problems", rows, shown)
+
+
+def name_table(table: str) -> str:
+    """Title of a table as a problem names it, with its file where there are several; the study file by its name."""
+    name, file = table.partition(" ")[::2]
+    return f"{load_schema(name).title} {file}".strip() if name in list_tables("input") else table
+
+
+def name_variable(table: str, column: str) -> str:
+    """Titles of one or more columns; a setting, or a column of the file, by its name."""
+    name = table.partition(" ")[0]
+    if name not in list_tables("input"):
+        return column
+    titles = {field.name: field.title for field in load_schema(name).fields}
+    words = ", ".join(inside_sentence(titles.get(part, spell_name(part))) for part in column.split(", "))
+    return spell_first(words)
+
+
+def spell_first(text: str) -> str:
+    """A text with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def _show_heat(
+    title: str, name: str, whole: pd.DataFrame | None, groups: pd.DataFrame, axis: str
+) -> HeatTable:
+    """Filled cells by variable, of all rows where they are given, and of each group."""
+    levels = list(dict.fromkeys(groups[axis]))
+    known = {(row["column"], row[axis]): row for row in groups.to_dict("records")}
+    all_rows = {row["column"]: row for row in whole.to_dict("records")} if whole is not None else {}
+    rows = []
+    for column in dict.fromkeys((whole if whole is not None else groups)["column"]):
+        cells = [_heat_cell(known.get((column, level))) for level in levels]
+        if whole is not None:
+            doubt = (format_count(all_rows[column]["n_doubtful"]), "", "")
+            cells = [_heat_cell(all_rows[column]), doubt, *cells]
+        rows.append(("Rows" if column == ALL else name_variable(name, column), tuple(cells)))
+    heads = ["All", "In doubt"] if whole is not None else []
+    names = [spell_name(level) if level == "unknown" else level for level in levels]
+    return HeatTable(title, (*heads, *names), tuple(rows))
+
+
+def _heat_cell(row: dict | None) -> tuple[str, str, str]:
+    """Text, colour and counts of one cell; the number of rows where the row is not of a variable."""
+    if row is None:
+        return "", "", ""
+    if is_missing(row["n_missing"]):
+        return format_count(row["n"]), "", ""
+    filled, n = int(row["n"] - row["n_missing"]), int(row["n"])
+    if not n:
+        return "", "", ""
+    grade = next((grade for least, grade in GRADES if filled >= least * n), "least")
+    return format_percent(filled / n).removesuffix("%"), grade, f"{filled} of {n}"
+
+
+def _show(
+    title: str, source: str, rows: Sequence[Mapping], columns: Sequence[Column], note: str = ""
+) -> PageTable:
+    """A table of the page with the file that its numbers stand in."""
+    cells = tuple(("", [column.show(dict(row)) for column in columns]) for row in rows)
+    return PageTable(title, source, tuple(columns), cells, note)
+
+
+def _is_whole(quality: pd.DataFrame) -> pd.Series:
+    return quality["centre_id"].eq(ALL) & quality["year"].eq(ALL)
+
+
+def _is_absent(quality: pd.DataFrame) -> pd.Series:
+    return quality["note"].fillna("").str.startswith(NOT_IN_FILE)
+
+
+def _list_names(found: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(found["table"]))
+
+
+def _count_rows(quality: pd.DataFrame, name: str) -> str:
+    own = quality[_is_whole(quality) & quality["table"].eq(name) & quality["column"].eq(ALL)]
+    return format_count(own["n"].sum())
+
+
+def _format_value(value: object) -> str:
+    """A value with at most four significant digits, a whole number from 1,000 on; a year without a space."""
+    if is_missing(value):
+        return ""
+    number = float(value)  # type: ignore[arg-type]
+    text = (
+        f"{number:.4g}"
+        if abs(number) < 1000
+        else f"{number:.0f}"
+        if abs(number) < 10_000
+        else format_count(number)
+    )
+    return text.replace("-", "\u2212")
+
+
+def _spell_unit(unit: str) -> str:
+    """`10^9/L` and `umol/L` as journals write them."""
+    return re.sub("^u(?=[a-z])", "\u00b5", unit).replace("10^9", "10\u2079")
+
+
+def _format_plausible(row: Mapping) -> str:
+    return format_range(row["plausible_low"], row["plausible_high"], _format_value, open_end="any")
+
+
+def _may_be_shown(row: Mapping) -> bool:
+    """Whether a value names no patient and no day: codes, numbers, truth values, units and settings."""
+    name = str(row["table"]).partition(" ")[0]
+    if row["table"] == STUDY_FILE:
+        return True
+    types = (
+        {field.name: field.type for field in load_schema(name).fields} if name in list_tables("input") else {}
+    )
+    return row["kind"] == "units" or types.get(row["column"], "") not in WITHOUT_VALUES
+
+
+def _advise(row: Mapping) -> str:
+    """What is expected; nothing where it could say more of a patient than the line does."""
+    if row["kind"] in ("dates", "duplicates", "references"):
+        return ""
+    expected = str(row["expected"])
+    return spell_first(name_codes(expected) if row["kind"] in ("consistency", "units") else expected)

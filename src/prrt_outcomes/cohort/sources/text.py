@@ -195,8 +195,8 @@ def _count_outside_quotes(line: bytes, mark: str) -> int:
 
 def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> SourceResult:
     text = layout.text
-    first = text.split(b"\n", 1)[0]
-    upper, header = _read_names(layout.upper, delimiter), _read_names([first], delimiter)[0]
+    head = text[: text.find(b"\n") + HEAD_BYTES]  # a quoted name may go on in the next lines
+    *upper, header = [_read_names(line, delimiter) for line in (*layout.upper, head)]
     n_skipped = 0
 
     def skip(row: object) -> str:
@@ -223,10 +223,10 @@ def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -
     return SourceResult(raw, (*layout.problems, *problems))
 
 
-def _read_names(lines: Sequence[bytes], delimiter: str) -> list[list[str]]:
-    """Fields of lines that hold names."""
-    texts = [line.decode("utf-8").rstrip("\r") for line in lines]
-    return [next(csv.reader([text], delimiter=delimiter), []) for text in texts]
+def _read_names(text: bytes, delimiter: str) -> list[str]:
+    """Fields of the first record of a text."""
+    lines = io.StringIO(text.decode("utf-8", "ignore"), newline="")
+    return next(csv.reader(lines, delimiter=delimiter), [])
 
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:

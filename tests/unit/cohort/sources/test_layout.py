@@ -130,6 +130,12 @@ def test_lines_that_the_file_does_not_have(tmp_path, settings, expected, kind):
     assert [(p.column, p.value, p.problem) for p in result.problems] == [expected]
 
 
+def test_a_quoted_name_may_go_on_in_the_next_line(tmp_path):
+    result = read_text(tmp_path, 'id,"height\r\n(cm)",5" x\r\nP1,180,1\r\nP2,170,5" y\r\n')
+    assert content(result) == {"id": ["P1", "P2"], "height (cm)": ["180", "170"], '5" x': ["1", '5" y']}
+    assert result.raw.lines.tolist() == [3, 4]
+
+
 def test_a_line_inside_a_quoted_field_is_no_row(tmp_path):
     text = 'id,x\nP1,"a\nb"\nP2,c\n'
     result = read_text(tmp_path, text, skip_rows=(3,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -62,14 +63,17 @@ def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple
 
 def find_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> CellPlaces | None:
     """Where the cells of a column stand that takes the first of several columns; None where all are in their rows."""
-    if not any(name in raw.places for name in names):
-        return None
+    return choose_places(raw, names, missing) if any(name in raw.places for name in names) else None
+
+
+def choose_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> CellPlaces:
+    """Line, column and label of the first cell of several columns that is not missing, in each row."""
+    own = [raw.places.get(name, CellPlaces()) for name in names]
     if len(names) == 1:
-        return raw.places[names[0]]
+        return replace(own[0], columns=own[0].columns or repeat_text(names[0], raw.n_rows))
     filled = [known_texts(raw.columns[name], missing).is_valid().to_numpy(False) for name in names]
     first = np.where(np.logical_or.reduce(filled), np.argmax(filled, axis=0), 0)
-    own = [raw.places.get(name, CellPlaces()) for name in names]
-    lines = np.choose(first, [raw.lines if at.lines is None else at.lines for at in own])
+    lines = np.stack([raw.lines if at.lines is None else at.lines for at in own])
     of_row = repeat_text("", raw.n_rows)
     columns, labels = (
         pc.choose(pa.array(first), *(texts.cast(pa.string()) for texts in listed))
@@ -78,7 +82,7 @@ def find_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> 
             [at.labels or of_row for at in own],
         )
     )
-    return CellPlaces(lines, columns, labels)
+    return CellPlaces(lines[first, np.arange(raw.n_rows)], columns, labels)
 
 
 def translate_texts(

@@ -60,14 +60,16 @@ def check_columns(
     asked = [(name, ours) for ours in source.columns for name in source.names_of_column(ours)]
     asked += [(name, ours) for ours, boxes in source.first_of.items() for name in boxes]
     asked += [(name, "units") for name in source.unit_columns.values()]
-    asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used]
-    problems = [
-        Problem(
-            table, 1, name, "", f"the file has no such column (for {ours})", describe_nearest(name, found)
-        )
-        for name, ours in asked
-        if name not in raw.columns
-    ]
+    asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used | reshaped.dropped]
+    problems = []
+    for name, ours in asked:
+        if name in reshaped.dropped:
+            problem = f"the column differs within the keys of the pivot (for {ours})"
+            expected = "a column with one value for each key, more keys, or a value of the pivot"
+            problems.append(Problem(table, 1, name, "", problem, expected))
+        elif name not in raw.columns:
+            problem = f"the file has no such column (for {ours})"
+            problems.append(Problem(table, 1, name, "", problem, describe_nearest(name, found)))
     for field in fields:
         name = field.name
         is_given = (

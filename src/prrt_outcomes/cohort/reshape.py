@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from prrt_outcomes.cohort.cells import known_texts
 from prrt_outcomes.cohort.joins import Read, join_files
+from prrt_outcomes.cohort.pivot import pivot_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem
 from prrt_outcomes.study.base import PLACEHOLDER, Join, TableSource, Unpivot
@@ -23,12 +24,14 @@ class Reshaped:
 
     numbers : number of the row of the file that each row is of, counted from 1; None where they are the same rows
     used : columns of the file that went into it
+    dropped : columns of the file that differ within the keys of a pivot, and are left out
     n_lost : rows that were made, hold nothing and are left out
     taken : for each file that was joined, its columns that went into the table
     """
 
     raw: RawTable
     used: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
     n_lost: int = 0
     problems: tuple[Problem, ...] = ()
     numbers: np.ndarray | None = None
@@ -42,16 +45,27 @@ def reshape_table(table: str, raw: RawTable, source: TableSource, read: Read) ->
     """
     joined = join_files(table, raw, source, read)
     reshaped = Reshaped(joined.raw, joined.used, problems=joined.problems, taken=joined.taken)
-    if has_errors(reshaped.problems) or source.unpivot is None:
+    if source.unpivot is not None and not has_errors(reshaped.problems):
+        unpivoted = unpivot_rows(table, reshaped.raw, source, source.unpivot)
+        reshaped = replace(
+            reshaped,
+            raw=unpivoted.raw,
+            used=reshaped.used | unpivoted.used,
+            n_lost=unpivoted.n_lost,
+            problems=(*reshaped.problems, *unpivoted.problems),
+        )
+    if source.pivot is not None and not has_errors(reshaped.problems):
+        pivoted = pivot_rows(table, reshaped.raw, source, source.pivot)
+        reshaped = replace(
+            reshaped,
+            raw=pivoted.raw,
+            used=reshaped.used | {source.pivot.by, *source.pivot.values, *source.pivot.keys},
+            dropped=pivoted.dropped,
+            problems=(*reshaped.problems, *pivoted.problems),
+        )
+    if source.unpivot is None and source.pivot is None:
         return reshaped
-    unpivoted = unpivot_rows(table, reshaped.raw, source, source.unpivot)
-    return replace(
-        unpivoted,
-        used=reshaped.used | unpivoted.used,
-        problems=(*reshaped.problems, *unpivoted.problems),
-        taken=reshaped.taken,
-        numbers=np.searchsorted(raw.lines, unpivoted.raw.lines) + 1,
-    )
+    return replace(reshaped, numbers=np.searchsorted(raw.lines, reshaped.raw.lines) + 1)
 
 
 def unpivot_rows(table: str, raw: RawTable, source: TableSource, unpivot: Unpivot) -> Reshaped:
@@ -90,7 +104,7 @@ def unpivot_rows(table: str, raw: RawTable, source: TableSource, unpivot: Unpivo
     return Reshaped(
         replace(raw, columns=kept, lines=raw.lines[rows], places=places),
         used,
-        is_filled.size - len(positions),
+        n_lost=is_filled.size - len(positions),
     )
 
 

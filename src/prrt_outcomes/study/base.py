@@ -172,6 +172,22 @@ class Unpivot(Section):
         return max(map(self.placeholders, self.patterns), key=len)
 
 
+class Pivot(Section):
+    """Rows to columns: a file with a row for each measurement is read with a column for each code."""
+
+    by: ColumnOfFile = Field(description="Column of the file with the code that names the new column.")
+    value: ColumnOfFile | Annotated[tuple[ColumnOfFile, ...], Field(min_length=1)]
+    """Column with the value, or several of which the first that is not empty holds it."""
+    keys: tuple[ColumnOfFile, ...] = Field(
+        min_length=1, description="Columns of which each combination is a row."
+    )
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Columns of the value, in order."""
+        return (self.value,) if isinstance(self.value, str) else self.value
+
+
 class UnitColumn(Section):
     """A column of the file that holds the unit of each row."""
 
@@ -184,6 +200,8 @@ class TableSource(RowSource):
     join: tuple[Join, ...] = Field((), description="Other files of which columns are added by a key.")
     unpivot: Unpivot | None = None
     """Columns of the file that become rows, before anything else is read from it."""
+    pivot: Pivot | None = None
+    """Rows of the file that become columns, before anything else is read from it."""
     date_format: DateFormats | dict[str, DateFormats] | None = None
     """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel, or a list of formats of
     which one reads each date; ISO 8601 where it is not named. One for all columns, or our column: its formats. Typed

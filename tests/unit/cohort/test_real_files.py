@@ -302,3 +302,54 @@ def test_boxes_of_a_redcap_export():
     assert found.fillna("").tolist() == first.fillna("").tolist()
     several = [p.row for p in result.problems if p.problem == "several boxes are checked"]
     assert several == (raw.index[checked.sum(axis=1) > 1] + 2).tolist()
+
+
+def test_measurements_of_sdtm_become_lesions_with_their_organ():
+    key = ["USUBJID", "TRLNKID", "TRDTC", "TREVALID"]
+    located = {
+        "file": "recist/tu.csv",
+        "on": {"USUBJID": "USUBJID", "TRLNKID": "TULNKID", "TREVALID": "TUEVALID"},
+        "columns": ["TULOC"],
+    }
+    ids = {"patient_id": "USUBJID"}
+    result = read_real(
+        "recist/tr.csv",
+        {
+            "patients": {"file": "recist/dm.csv", "columns": ids},
+            "follow_up": {
+                "file": "recist/dm.csv",
+                "columns": ids | {"last_contact_date": "RFSTDTC"},
+                "constants": {"vital_status": "alive"},
+            },
+            "lesions": {
+                "file": "recist/tr.csv",
+                "join": [located],
+                "pivot": {"by": "TRTESTCD", "value": ["TRSTRESN", "TRSTRESC"], "keys": key},
+                "columns": ids
+                | {
+                    "assessment_date": "TRDTC",
+                    "lesion_id": "TRLNKID",
+                    "reader": "TREVALID",
+                    "role": "TRGRPID",
+                    "organ": "TULOC",
+                    "longest_mm": "LDIAM",
+                    "perpendicular_mm": "LPERP",
+                    "state": "TUMSTATE",
+                },
+                "values": {
+                    "role": {"TARGET": "target", "NON-TARGET": "non_target"},
+                    "state": {"PRESENT": "measured", "ABSENT": "absent"},
+                },
+                "default": {"state": "measured"},
+                "exclude": {"TRDTC": ["2014-02"]},
+                "missing": ["NA"],
+            },
+        },
+    )
+    raw = pd.read_csv(DATA / "recist" / "tr.csv")
+    raw = raw[raw["TRDTC"] != "2014-02"]
+    found = result.tables["lesions"]
+    assert len(found) == len(raw[key].drop_duplicates())
+    for name, code in (("longest_mm", "LDIAM"), ("perpendicular_mm", "LPERP")):
+        assert found[name].sum() == pytest.approx(raw.loc[raw["TRTESTCD"] == code, "TRSTRESN"].sum())
+    assert found["organ"].notna().all()

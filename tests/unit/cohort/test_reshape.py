@@ -162,3 +162,91 @@ def test_patterns_that_fit_no_column_or_a_name_that_is_taken(read, unpivot, valu
 def test_an_unpivot_that_contradicts_itself(unpivot, words):
     with pytest.raises(ValueError, match=words):
         TableSource(file="x.csv", unpivot=unpivot)
+
+
+TR = (
+    "patient_id,day,lesion,group,code,number,text,unit\n"
+    "P1,2015-01-01,T1,TARGET,LDIAM,21,21,mm\n"
+    "P1,2015-01-01,T1,TARGET,LPERP,12,12,mm\n"
+    "P1,2015-01-01,T1,,TUMSTATE,,PRESENT,\n"
+    "P2,2015-01-01,T1,TARGET,LDIAM,30,30,mm\n"
+    "P2,2015-01-01,N1,NON-TARGET,TUMSTATE,,ABSENT,\n"
+)
+LESIONS = {
+    "file": "tr.csv",
+    "pivot": {"by": "code", "value": ["number", "text"], "keys": ["patient_id", "day", "lesion"]},
+    "columns": {
+        "assessment_date": "day",
+        "lesion_id": "lesion",
+        "role": "group",
+        "longest_mm": "LDIAM",
+        "perpendicular_mm": "LPERP",
+        "state": "TUMSTATE",
+    },
+    "values": {
+        "role": {"TARGET": "target", "NON-TARGET": "non_target"},
+        "state": {"PRESENT": "measured", "ABSENT": "absent"},
+    },
+    "default": {"state": "measured"},
+    "ignore": ["unit"],
+}
+LESION_SCANS = {
+    "file": "tr.csv",
+    "columns": {"assessment_date": "day"},
+    "filter": {"code": ["LDIAM"]},
+    "ignore": ["lesion", "group", "number", "text", "unit"],
+}
+
+
+def test_measurements_in_rows_become_columns(read):
+    result = read({"tr.csv": TR}, lesions=LESIONS, assessments=LESION_SCANS)
+    assert errors(result) == []
+    columns = ["patient_id", "lesion_id", "role", "longest_mm", "perpendicular_mm", "state"]
+    assert result.tables["lesions"][columns].astype(object).fillna("").to_numpy().tolist() == [
+        ["P1", "T1", "target", 21.0, 12.0, "measured"],
+        ["P2", "T1", "target", 30.0, "", "measured"],
+        ["P2", "N1", "non_target", "", "", "absent"],
+    ]
+    assert result.lines["lesions"].tolist() == [2, 5, 6]
+
+
+def test_a_fault_of_a_pivoted_cell_is_told_in_its_line_and_column(read):
+    text = TR.replace("LPERP,12,12", "LPERP,x,x").replace("PRESENT", "THERE")
+    assert errors(read({"tr.csv": text}, lesions=LESIONS, assessments=LESION_SCANS)) == [
+        (3, "number", "x", "not a number"),
+        (4, "text", "THERE", "not in the list of codes"),
+    ]
+
+
+def test_two_values_of_one_code_are_an_error_with_both_lines(read):
+    text = TR + "P1,2015-01-01,T1,TARGET,LDIAM,22,22,mm\nP1,2015-01-01,T1,TARGET,LPERP,12,12,mm\n"
+    result = read({"tr.csv": text}, lesions=LESIONS, assessments=LESION_SCANS | {"not_empty": ["code"]})
+    (error,) = (p for p in result.problems if p.severity == "error" and p.table == "lesions")
+    assert (error.row, error.column, error.value) == (7, "number", "22")
+    assert error.expected == "one value; row 2 has 21"
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "column", "problem"),
+    [
+        (TR, {"pivot": LESIONS["pivot"] | {"by": "cod"}}, "cod", "no such column (for pivot)"),
+        (TR, {"columns": LESIONS["columns"] | {"organ": "unit"}}, None, None),
+        (
+            TR.replace("12,12,mm", "12,12,cm"),
+            {"columns": LESIONS["columns"] | {"organ": "unit"}},
+            "unit",
+            "differs",
+        ),
+        (TR.replace("TUMSTATE,,PRESENT", ",,PRESENT"), {}, "code", "a value without a code"),
+        (TR.replace("LPERP", "group"), {}, "tables.lesions.pivot", "the name of a column"),
+        (TR.replace("LPERP", "PERP"), {}, "LPERP", "no such column (for perpendicular_mm)"),
+    ],
+)
+def test_faults_of_a_pivot(read, text, change, column, problem):
+    source = LESIONS | {"ignore": []} | change
+    result = read({"tr.csv": text}, lesions=source, assessments=LESION_SCANS)
+    found = [p for p in result.problems if p.severity == "error" and p.table != "assessments"]
+    if column is None:
+        assert found == []
+    else:
+        assert column in [p.column for p in found if problem in p.problem]

@@ -11,7 +11,7 @@ from prrt_outcomes.adopt.grid import Grid, clean, read_grids
 from prrt_outcomes.adopt.headings import recognise
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
-from prrt_outcomes.adopt.sheets import PATIENT_COLUMNS
+from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS
 from prrt_outcomes.errors import InputError, Problem
 
 STATUS = re.compile(r"(\w+)_STATUS")

@@ -49,6 +49,7 @@ ALIVE_WORDS = frozenset(
         "levend",
     }
 )
+PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
 LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
 
 
@@ -73,9 +74,9 @@ class Coding:
         """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""
         missing = self._missing.setdefault(id(source), {})
         if target in DATES or target not in CODED | TRUTHS | {"ki67_percent"}:
-            kept = [text for text in column.texts if is_missing(text, target) and not find_day_format(text)]
-            for text in kept:
-                missing.setdefault(text, set()).add(target)
+            for cell in column.filled:
+                if is_missing(column.mean(cell), target) and not find_day_format(clean(cell)):
+                    missing.setdefault(clean(cell), set()).add(target)
             return
         values: dict[str, object] = {}
         unknown: dict[str, int] = {}
@@ -97,7 +98,7 @@ class Coding:
         if unknown:
             named = ", ".join(f"{text!r} ({n})" for text, n in list(unknown.items())[:MOST_NAMED])
             rest = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
-            self.doubt(f"{target}: {named}{rest} of {column.name!r} are not known and read as missing")
+            self.doubt(f"{target}: {named}{rest} in {column.name!r} not recognised, read as missing")
 
     def _add(self, source: SourcePlan, target: str, column: Column, values: dict[str, object]) -> None:
         """Write values into the mapping; what is a guess is a doubt."""
@@ -110,8 +111,13 @@ class Coding:
             self.doubt(f"sex: 1 is male and 2 is female in {column.name!r}, as ISO 5218 has it")
         if target == "ki67_percent":
             odd = {text: code for text, code in values.items() if not is_number(text)}
-            if any(code is not None for code in odd.values()):
-                named = ", ".join(f"{text!r} as {code}" for text, code in odd.items() if code is not None)
+            guessed = {
+                text: code
+                for text, code in odd.items()
+                if code is not None and not PLAIN_PERCENT.fullmatch(text)
+            }
+            if guessed:
+                named = ", ".join(f"{text!r} as {code}" for text, code in guessed.items())
                 self.doubt(f"{target}: {named} (half of a limit, the middle of a range)")
             values = odd
         source.add_values(target, values)
@@ -130,16 +136,20 @@ class Coding:
                 {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
             )
         source.add_values("vital_status", values)
-        shown = ", ".join(f"{text!r} = {code}" for text, code in values.items())
-        self.doubt(f"vital_status from {column.name!r}: {shown}")
+        shown = ", ".join(f"{text!r} = {code}" for text, code in values.items() if code is not None)
+        self.doubt(f"who is dead, by {column.name!r}: {shown or 'no value was recognised'}")
+        unknown = ", ".join(repr(text) for text, code in values.items() if code is None)
+        if unknown:
+            self.doubt(
+                f"{unknown} in {column.name!r} not recognised: write alive, dead or lost for it under vital_status"
+            )
         n_empty = len(column.cells) - len(column.filled)
         if n_empty:
             source.settings["default"] = {
                 "vital_status": no if words & (DEAD_WORDS | ALIVE_WORDS) else "lost"
             }
-            self.doubt(
-                f"{n_empty} empty cells of {column.name!r} mean {source.settings['default']['vital_status']}"
-            )
+            meant = source.settings["default"]["vital_status"]
+            self.doubt(f"{n_empty} empty cells of {column.name!r} are read as {meant}")
 
     def close(self, source: SourcePlan) -> None:
         """Write the texts that mean missing into a mapping: for all columns, or for one where another reads them."""

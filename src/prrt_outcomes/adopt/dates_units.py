@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from prrt_outcomes.adopt.grid import clean, find_day_format, is_number
+from prrt_outcomes.adopt.grid import clean, find_day_format, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
 
 PIVOT_YEAR = 30
@@ -113,10 +113,5 @@ def find_lab_unit(analyte: str, columns: Sequence[Column]) -> tuple[str, bool]:
 
 
 def _usual(columns: Sequence[Column]) -> float:
-    values = [
-        float(clean(cell).replace(",", "."))
-        for column in columns
-        for cell in column.filled
-        if is_number(cell)
-    ]
+    values = [read_number(cell) for column in columns for cell in column.filled if is_number(cell)]
     return median(values) if values else 0.0

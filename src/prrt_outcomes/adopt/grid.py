@@ -198,6 +198,11 @@ def is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) or bool(NUMBER.fullmatch(clean(cell)))
 
 
+def read_number(cell: Cell) -> float:
+    """Value of a cell that is a number."""
+    return float(clean(cell).replace(",", "."))
+
+
 def is_day(cell: Cell) -> bool:
     """Whether a cell is a date, typed or as text."""
     return isinstance(cell, dt.datetime | dt.date) or bool(find_day_format(clean(cell)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number
+from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
 
 ENOUGH = 0.6
@@ -42,6 +43,7 @@ NUMBERS = frozenset(
         "prior_lines",
     }
 )
+RANGES = {"ecog": (0, 5), "krenning_score": (0, 4), "karnofsky": (0, 100), "age_years": (0, 120)}
 TRUTHS = frozenset(
     {
         "functioning",
@@ -124,6 +126,16 @@ def _derive_template(name: str, number: int) -> str:
 
 def _rank(text: str) -> list[str]:
     """Targets whose phrases stand in a folded heading, the longest phrase first."""
+    found = _find_phrases(text)
+    if set(found) == {"any_date"}:  # C1 fecha: what stands beside the word for a date
+        generic = load_words()["headings"]["any_date"]
+        rest = " ".join(word for word in text.split() if word not in generic)
+        found = {target: n for target, n in _find_phrases(rest).items() if target in DATES} | {"any_date": 0}
+    return sorted(found, key=lambda target: -found[target])
+
+
+def _find_phrases(text: str) -> dict[str, int]:
+    """Targets whose phrases stand in a folded text, with the length of the longest, above 100 where it is all."""
     found: dict[str, int] = {}
     padded = f" {text} "
     for target, phrases in load_words()["headings"].items():
@@ -134,7 +146,7 @@ def _rank(text: str) -> list[str]:
         ]
         if lengths:
             found[target] = max(lengths)
-    return sorted(found, key=lambda target: -found[target])
+    return found
 
 
 def find_analyte(name: str) -> tuple[str, str] | None:
@@ -160,7 +172,8 @@ def fits(target: str, column: Column) -> bool:
     if target in DATES:
         return _share(cells, lambda cell: is_day(cell) or _is_serial(cell)) >= ENOUGH
     if target in NUMBERS:
-        return _share(cells, is_number) >= ENOUGH
+        low, high = RANGES.get(target, (-math.inf, math.inf))
+        return _share(cells, lambda cell: is_number(cell) and low <= read_number(cell) <= high) >= ENOUGH
     if target == "ctcae_grade":
         return _share(cells, lambda cell: clean(cell) in set("12345")) >= ENOUGH
     if target == "ki67_percent":
@@ -240,9 +253,19 @@ def _find_tumour(text: str) -> str | None:
     for code, words in load_words()["tumours"].items():
         for word in words:
             starts = re.search(rf"\b{re.escape(word)}" + (r"\b" if len(word) < 5 else ""), text)
-            if starts and (best is None or len(word) > best[0]):
-                best = (len(word), code)
+            length = 0 if code == "other" else len(word)  # a word for other says less than any organ
+            if starts and (best is None or length > best[0]):
+                best = (length, code)
     return best[1] if best else None
+
+
+def find_site(label: str, words: str) -> str | None:
+    """Column of ours that a box says: the organ of a box in a question about metastases; None for any other box."""
+    known = load_words()
+    if not any(re.search(rf"\b{word}", fold(label)) for word in known["metastases"]):
+        return None
+    tokens = set(fold(words).split())
+    return next((site for site, names in known["sites"].items() if tokens & set(names)), None)
 
 
 def find_unit(heading: str, units: Mapping[str, str]) -> str | None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_lab_unit
 from prrt_outcomes.adopt.headings import find_visit
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
-
-if TYPE_CHECKING:
-    from prrt_outcomes.adopt.sheets import Sheet
+from prrt_outcomes.adopt.sheet import Sheet, describe_filled
 
 
 def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> None:
@@ -30,7 +27,8 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
     plain = [(column, analyte) for column, analyte, rest in sheet.analytes if not find_visit(rest)]
     if date is not None and plain:
         source = sheet.start_source([date], coding)
-        source.add_column("sample_date", date.name, f"{len(date.filled)} of {len(date.cells)} filled")
+        source.add_column("sample_date", date.name, describe_filled(date))
+        coding.read(source, "sample_date", date)
         sheet.used.add(date.name)
         _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
         return
@@ -64,11 +62,11 @@ def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> N
     """One value a row, its analyte and unit in columns."""
     source = sheet.start_source([date], coding)
     sheet.used.add(date.name)
-    source.add_column("sample_date", date.name, f"{len(date.filled)} of {len(date.cells)} filled")
+    source.add_column("sample_date", date.name, describe_filled(date))
     for target in ("analyte", "value", "unit"):
         column = sheet.take(target)
         if column is not None:
-            source.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
+            source.add_column(target, column.name, describe_filled(column))
     coding.close(source)
     plan.add("labs", source)
 
@@ -80,7 +78,9 @@ def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
         columns = [column for column, known, _ in sheet.analytes if known == analyte]
         units[analyte], is_written = find_lab_unit(analyte, columns)
         if not is_written:
-            coding.doubt(f"{analyte} ({columns[0].name!r}) is in {units[analyte]}, by its size")
+            coding.doubt(
+                f"{analyte} ({columns[0].name!r}) is read as {units[analyte]}: no heading names a unit, the size fits"
+            )
     return units
 
 
@@ -116,6 +116,8 @@ def _finish(
     source.add_column("unit", "analyte", "by the analyte")
     source.add_values("analyte", columns)
     source.add_values("unit", {name: units[analyte] for name, analyte in columns.items()})
+    for column in (column for column, _, _ in sheet.analytes if column.name in columns):
+        coding.read(source, "value", column)
     sheet.used.update(columns)
     coding.close(source)
     plan.add("labs", source)

@@ -10,7 +10,7 @@ from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.headings import recognise
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
-from prrt_outcomes.adopt.sheets import PATIENT_COLUMNS
+from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS
 from prrt_outcomes.errors import InputError, Problem, UsageError, suggest
 
 ENDPOINTS = ("os", "pfs", "ttp", "dss", "rfs", "efs", "dfs", "ttnt")

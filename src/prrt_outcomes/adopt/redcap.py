@@ -12,7 +12,8 @@ from prrt_outcomes.adopt.headings import find_code
 from prrt_outcomes.adopt.layout import Column, Layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.redcap_dictionary import FORMS, field_name
-from prrt_outcomes.adopt.sheets import Sheet, fill_plan, find_main_sheet, recognise_sheet
+from prrt_outcomes.adopt.sheet import Sheet, find_main_sheet, recognise_sheet
+from prrt_outcomes.adopt.sheets import fill_plan
 from prrt_outcomes.errors import InputError, Problem
 
 NAMES = {

@@ -2,82 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from prrt_outcomes.adopt.coding import Coding
-from prrt_outcomes.adopt.dates_units import find_activity_unit, find_dates
+from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import Heading, find_analyte, recognise
+from prrt_outcomes.adopt.headings import Heading
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.sheet import (
+    FOLLOW_UP_COLUMNS,
+    PATIENT_COLUMNS,
+    Sheet,
+    describe_filled,
+    find_main_sheet,
+    recognise_sheet,
+)
 from prrt_outcomes.errors import InputError, Problem
 
-PATIENT_COLUMNS = (
-    "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
-    "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
-    "prior_lines",
-)  # fmt: skip
-FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_cause", "progression_date")
 OTHER_WORDS = {"person": "names of persons are not read", "any_date": "a date of nothing that is known"}
-
-
-@dataclass
-class Sheet:
-    """One sheet with what its columns were recognised as.
-
-    placed : the column of each target that stands there once
-    numbered : of each target the columns that carry a number
-    analytes : columns of laboratory values, with their analyte and the rest of their heading
-    used : names of the columns that went into a table
-    """
-
-    layout: Layout
-    placed: dict[str, Column] = field(default_factory=dict)
-    numbered: dict[str, dict[int, tuple[Column, Heading]]] = field(default_factory=dict)
-    analytes: list[tuple[Column, str, str]] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-
-    @property
-    def id_column(self) -> Column | None:
-        """Column of the patients."""
-        return self.placed.get("patient_id")
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether each patient stands in one row."""
-        ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
-        return len(set(ids)) == len(ids) and not self.layout.repeats
-
-    def take(self, target: str) -> Column | None:
-        """Column of a target, noted as used."""
-        column = self.placed.get(target)
-        if column is not None:
-            self.used.add(column.name)
-        return column
-
-    def start_source(self, columns: Iterable[Column], coding: Coding) -> SourcePlan:
-        """A mapping of this sheet with the patients, the formats of some dates and the decimal mark."""
-        source = SourcePlan(self.layout.grid.file, dict(self.layout.settings))
-        if self.layout.has_decimal_comma:
-            source.settings["decimal"] = ","
-        dates = find_dates(columns)
-        source.settings |= dates.settings
-        coding.doubt(dates.doubt)
-        identity = self.take("patient_id")
-        if identity is not None:
-            source.add_column("patient_id", identity.name, _filled(identity))
-            if coding.width and any(
-                len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled
-            ):
-                source.settings["pad"] = {"patient_id": coding.width}
-        return source
-
-
-def _filled(column: Column) -> str:
-    return f"{len(column.filled)} of {len(column.cells)} filled"
 
 
 def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
@@ -101,15 +46,6 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     return plan
 
 
-def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
-    """The sheet with one row a patient that knows most of them; None where there is none."""
-    return max(
-        (sheet for sheet in sheets if sheet.id_column is not None and sheet.is_wide),
-        key=lambda sheet: sum(t in sheet.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
-        default=None,
-    )
-
-
 def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     """Add to a plan all tables that the sheets hold."""
     coding = Coding(plan.doubts, _find_width(main.id_column))
@@ -128,27 +64,6 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
         plan_labs(plan, sheet, main, coding)
     plan.settings |= _choose_settings(plan)
     _list_unplaced(plan, sheets)
-
-
-def recognise_sheet(layout: Layout) -> Sheet:
-    """Recognise the columns of a sheet."""
-    sheet = Sheet(layout)
-    for column in layout.columns.values():
-        analyte = find_analyte(column.label or column.name)
-        heading = recognise(column)
-        if (
-            analyte
-            and column.share_of_numbers >= 0.5
-            and (heading is None or heading.target not in sheet.placed)
-        ):
-            sheet.analytes.append((column, *analyte))
-        elif heading is None:
-            continue
-        elif heading.number is not None:
-            sheet.numbered.setdefault(heading.target, {}).setdefault(heading.number, (column, heading))
-        else:
-            sheet.placed.setdefault(heading.target, column)
-    return sheet
 
 
 def _find_title(layout: Layout) -> str:
@@ -174,14 +89,18 @@ def _plan_patients(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     for target in targets:
         column = sheet.take(target)
         if column is not None:
-            source.add_column(target, column.name, _filled(column))
+            source.add_column(target, column.name, describe_filled(column))
             coding.read(source, target, column)
+            if target == "ecog" and fold(column.label or column.name) in ("oms", "who"):
+                coding.doubt(
+                    f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade"
+                )
     best = sheet.take("best_response")
     if best is not None:
-        source.add_column("reported_best_response", best.name, _filled(best))
+        source.add_column("reported_best_response", best.name, describe_filled(best))
         coding.read(source, "reported_best_response", best)
         if "recist" not in fold(best.label or best.name):
-            coding.doubt(f"the best responses of {best.name!r} are by RECIST 1.1")
+            coding.doubt(f"{best.name!r} names no criterion: best responses are taken as RECIST 1.1")
     coding.close(source)
     plan.add("patients", source)
 
@@ -203,7 +122,9 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
         source = sheet.start_source(dates, coding)
         source.settings["unpivot"] = {"columns": {ours: min(found) for ours, found in patterns.items()}}
         last = dates[-1]
-        source.evidence["unpivot"] = f'"{last.name}" -> {first}, {_filled(last)}; {len(dates)} of them'
+        source.evidence["unpivot"] = (
+            f'"{last.name}" -> {first}, {describe_filled(last)}; {len(dates)} of them'
+        )
         _read_all(source, sets, coding)
         return [source]
     sources = []
@@ -211,7 +132,7 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
         source = sheet.start_source([date], coding)
         own = {ours: {number: found[number]} for ours, found in sets.items() if number in found}
         for ours, found in own.items():
-            source.add_column(ours, found[number][0].name, _filled(found[number][0]))
+            source.add_column(ours, found[number][0].name, describe_filled(found[number][0]))
         source.settings["not_empty"] = [date.name]
         _read_all(source, own, coding)
         sources.append(source)
@@ -237,11 +158,12 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         if date is None:
             return
         source = sheet.start_source([date], coding)
-        source.add_column("cycle_date", date.name, _filled(date))
+        source.add_column("cycle_date", date.name, describe_filled(date))
+        coding.read(source, "cycle_date", date)
         sheet.used.add(date.name)
         activity = sheet.take("activity_gbq")
         if activity is not None:
-            source.add_column("activity_gbq", activity.name, _filled(activity))
+            source.add_column("activity_gbq", activity.name, describe_filled(activity))
             coding.read(source, "activity_gbq", activity)
             values = [activity]
         if sheet.is_wide:
@@ -249,7 +171,9 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         sources = [source]
     unit, is_written = find_activity_unit(values) if values else ("GBq", True)
     if not is_written:
-        coding.doubt(f"activities ({values[0].name!r}) are in {unit}, by their size")
+        coding.doubt(
+            f"activities ({values[0].name!r}) are read as {unit}: no heading names a unit, the size fits"
+        )
     for source in sources:
         if unit != "GBq":
             source.settings["units"] = {"activity_gbq": unit}
@@ -263,11 +187,14 @@ def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
     """The radiopharmaceutical of all cycles: one column for all, or unknown."""
     column = sheet.take("radiopharmaceutical")
     if column is not None:
-        source.add_column("radiopharmaceutical", column.name, _filled(column))
+        source.add_column("radiopharmaceutical", column.name, describe_filled(column))
         coding.read(source, "radiopharmaceutical", column)
         return
     source.add_constant("radiopharmaceutical", "other")
-    coding.doubt("the radiopharmaceutical stands in no column of the cycles; it is read as other")
+    coding.doubt(
+        "no column names the radiopharmaceutical: all cycles are read as other; if it was always the same, name it in "
+        "study.yaml, such as radiopharmaceutical: 177Lu-DOTATATE"
+    )
 
 
 def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
@@ -278,17 +205,19 @@ def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         return
     source = sheet.start_source([sheet.placed[t] for t in targets if t.endswith("_date")], coding)
     names = tuple(column.name for column in dated)
-    source.add_column("last_contact_date", names if len(names) > 1 else names[0], _filled(dated[0]))
+    source.add_column("last_contact_date", names if len(names) > 1 else names[0], describe_filled(dated[0]))
+    if contact is not None:
+        coding.read(source, "last_contact_date", contact)
     for target in targets:
         if target in ("last_contact_date", "vital_status"):
             continue
         column = sheet.take(target)
         if column is not None:
-            source.add_column(target, column.name, _filled(column))
+            source.add_column(target, column.name, describe_filled(column))
             coding.read(source, target, column)
     status = sheet.take("vital_status")
     if status is not None:
-        source.add_column("vital_status", status.name, _filled(status))
+        source.add_column("vital_status", status.name, describe_filled(status))
         coding.read_vital_status(source, status)
         coding.close(source)
         plan.add("follow_up", source)
@@ -326,12 +255,13 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     if date is None or response is None:
         return
     source = sheet.start_source([date], coding)
-    source.add_column("assessment_date", date.name, _filled(date))
-    source.add_column("reported_response", response.name, _filled(response))
+    source.add_column("assessment_date", date.name, describe_filled(date))
+    coding.read(source, "assessment_date", date)
+    source.add_column("reported_response", response.name, describe_filled(response))
     coding.read(source, "reported_response", response)
     new_lesion = sheet.take("new_lesion")
     if new_lesion is not None:
-        source.add_column("new_lesion", new_lesion.name, _filled(new_lesion))
+        source.add_column("new_lesion", new_lesion.name, describe_filled(new_lesion))
         coding.read(source, "new_lesion", new_lesion)
     sheet.used.update((date.name, response.name))
     _close_scans(plan, source, response, coding)
@@ -340,7 +270,7 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
 def _close_scans(plan: StudyPlan, source: SourcePlan, response: Column, coding: Coding) -> None:
     source.add_constant("reported_criterion", "recist_1_1")
     if "recist" not in fold(response.label or response.name):
-        coding.doubt(f"the responses of {response.name!r} are by RECIST 1.1")
+        coding.doubt(f"{response.name!r} names no criterion: responses are taken as RECIST 1.1")
     coding.close(source)
     plan.add("assessments", source)
 
@@ -354,7 +284,7 @@ def _plan_events(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     columns = {"onset_date": date, "term": term, "grade": sheet.placed.get("ctcae_grade")}
     for target, column in columns.items():
         if column is not None:
-            source.add_column(target, column.name, _filled(column))
+            source.add_column(target, column.name, describe_filled(column))
             sheet.used.add(column.name)
     coding.close(source)
     plan.add("adverse_events", source)

@@ -23,7 +23,7 @@ def test_values_that_are_codes_need_no_line():
 def test_unknown_values_are_missing_and_listed():
     settings, doubts = read("grade", ["G1", "well", "well"], "Grading")
     assert settings["values"]["grade"] == {"well": None}
-    assert doubts == ["grade: 'well' (2) of 'Grading' are not known and read as missing"]
+    assert doubts == ["grade: 'well' (2) in 'Grading' not recognised, read as missing"]
 
 
 def test_texts_that_mean_missing_are_listed_once_for_the_mapping():
@@ -42,9 +42,11 @@ def test_a_text_that_another_column_reads_is_missing_in_one_column_only():
 def test_percentages_of_limits_and_ranges_are_doubts():
     settings, doubts = read("ki67_percent", ["<2", "5-10", "15 %", 20, "3,5"], "Ki-67")
     assert settings["values"]["ki67_percent"] == {"<2": 1, "5-10": 7.5, "15 %": 15}
-    assert doubts == [
-        "ki67_percent: '<2' as 1, '5-10' as 7.5, '15 %' as 15 (half of a limit, the middle of a range)"
-    ]
+    assert doubts == ["ki67_percent: '<2' as 1, '5-10' as 7.5 (half of a limit, the middle of a range)"]
+    assert read("ki67_percent", ["15 %", "2%"], "Ki-67") == (
+        {"values": {"ki67_percent": {"15 %": 15, "2%": 2}}},
+        [],
+    )
 
 
 def test_men_and_women_by_one_letter():
@@ -83,10 +85,18 @@ def test_yes_and_no_by_the_sense_of_the_heading():
     }
 
 
+def test_a_word_for_neither_dead_nor_alive_is_named():
+    _, doubts = vital_status(["lebt", "verlegt"], "Status")
+    assert doubts == [
+        "who is dead, by 'Status': 'lebt' = alive",
+        "'verlegt' in 'Status' not recognised: write alive, dead or lost for it under vital_status",
+    ]
+
+
 def test_an_empty_vital_status_is_a_doubt():
     settings, doubts = vital_status(["x", None, ""], "verstorben")
     assert settings["default"] == {"vital_status": "alive"}
-    assert doubts[-1] == "2 empty cells of 'verstorben' mean alive"
+    assert doubts[-1] == "2 empty cells of 'verstorben' are read as alive"
 
 
 def test_formats_of_dates_in_one_column():

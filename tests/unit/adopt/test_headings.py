@@ -43,6 +43,14 @@ FOUND = [
     ("Ultimo contatto", DATES, "last_contact_date", None),
     ("Nuklid", ["Lu-177", "Y-90"], "radiopharmaceutical", None),
     ("Mejor respuesta", ["RP", "EE"], "best_response", None),
+    ("Nº Historia", ["NH1", "NH2"], "patient_id", None),
+    ("C2 fecha", DATES, "cycle_date", 2),
+    ("Fecha TAC", DATES, "assessment_date", None),
+    ("Última revisión", DATES, "last_contact_date", None),
+    ("Ergebnis 2", ["PR", "stabil"], "best_response", 2),
+    ("OMS", ["0", "2"], "ecog", None),
+    ("Grade OMS", ["1", "2"], "grade", None),
+    ("Patient Name", ["A", "B"], "person", None),
 ]
 
 
@@ -55,7 +63,14 @@ def test_headings(name, cells, target, number):
 
 @pytest.mark.parametrize(
     ("name", "cells"),
-    [("Bemerkung", ["s. Brief", "lost"]), ("Todesdatum", ["ja", "nein"]), ("GBq 1", DATES), ("Tumor", [])],
+    [
+        ("Bemerkung", ["s. Brief", "lost"]),
+        ("ECOG", ["70", "90"]),
+        ("Data", DATES[:0]),
+        ("Todesdatum", ["ja", "nein"]),
+        ("GBq 1", DATES),
+        ("Tumor", []),
+    ],
 )
 def test_what_the_cells_do_not_hold_is_not_recognised(name, cells):
     assert recognise(Column(name, 0, cells)) is None
@@ -80,6 +95,12 @@ def test_the_label_of_a_dictionary_goes_before_the_name():
         ("grade", "Grade 1 (Ki-67 <3%)", "G1"),
         ("grade", "III", "G3"),
         ("vital_status", "verstorben", "dead"),
+        ("vital_status", "DCD", "dead"),
+        ("tumour_type", "Lunge, andere", "lung"),
+        ("tumour_type", "Thymus", "other"),
+        ("tumour_type", "Bronche", "lung"),
+        ("best_response", "niet evalueerbaar", "NE"),
+        ("best_response", "NV", "NE"),
         ("vital_status", "Lost to follow-up", "lost"),
         ("reported_best_response", "pr", "PR"),
         ("best_response", "maladie stable", "SD"),

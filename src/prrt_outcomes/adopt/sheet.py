@@ -1,0 +1,107 @@
+"""One sheet with what its columns were recognised as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from prrt_outcomes.adopt.coding import Coding
+from prrt_outcomes.adopt.dates_units import find_dates
+from prrt_outcomes.adopt.grid import clean
+from prrt_outcomes.adopt.headings import Heading, find_analyte, recognise
+from prrt_outcomes.adopt.layout import Column, Layout
+from prrt_outcomes.adopt.plan import SourcePlan
+
+PATIENT_COLUMNS = (
+    "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
+    "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
+    "prior_lines",
+)  # fmt: skip
+FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_cause", "progression_date")
+
+
+@dataclass
+class Sheet:
+    """One sheet with what its columns were recognised as.
+
+    placed : the column of each target that stands there once
+    numbered : of each target the columns that carry a number
+    analytes : columns of laboratory values, with their analyte and the rest of their heading
+    used : names of the columns that went into a table
+    """
+
+    layout: Layout
+    placed: dict[str, Column] = field(default_factory=dict)
+    numbered: dict[str, dict[int, tuple[Column, Heading]]] = field(default_factory=dict)
+    analytes: list[tuple[Column, str, str]] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def id_column(self) -> Column | None:
+        """Column of the patients."""
+        return self.placed.get("patient_id")
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether each patient stands in one row."""
+        ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
+        return len(set(ids)) == len(ids) and not self.layout.repeats
+
+    def take(self, target: str) -> Column | None:
+        """Column of a target, noted as used."""
+        column = self.placed.get(target)
+        if column is not None:
+            self.used.add(column.name)
+        return column
+
+    def start_source(self, columns: Iterable[Column], coding: Coding) -> SourcePlan:
+        """A mapping of this sheet with the patients, the formats of some dates and the decimal mark."""
+        source = SourcePlan(self.layout.grid.file, dict(self.layout.settings))
+        if self.layout.has_decimal_comma:
+            source.settings["decimal"] = ","
+        dates = find_dates(columns)
+        source.settings |= dates.settings
+        coding.doubt(dates.doubt)
+        identity = self.take("patient_id")
+        if identity is not None:
+            source.add_column("patient_id", identity.name, describe_filled(identity))
+            if coding.width and any(
+                len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled
+            ):
+                source.settings["pad"] = {"patient_id": coding.width}
+        return source
+
+
+def describe_filled(column: Column) -> str:
+    """How many cells of a column hold something, in words."""
+    return f"{len(column.filled)} of {len(column.cells)} filled"
+
+
+def recognise_sheet(layout: Layout) -> Sheet:
+    """Recognise the columns of a sheet."""
+    sheet = Sheet(layout)
+    for column in layout.columns.values():
+        analyte = find_analyte(column.label or column.name)
+        heading = recognise(column)
+        if (
+            analyte
+            and column.share_of_numbers >= 0.5
+            and (heading is None or heading.target not in sheet.placed)
+        ):
+            sheet.analytes.append((column, *analyte))
+        elif heading is None:
+            continue
+        elif heading.number is not None:
+            sheet.numbered.setdefault(heading.target, {}).setdefault(heading.number, (column, heading))
+        else:
+            sheet.placed.setdefault(heading.target, column)
+    return sheet
+
+
+def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
+    """The sheet with one row a patient that knows most of them; None where there is none."""
+    return max(
+        (sheet for sheet in sheets if sheet.id_column is not None and sheet.is_wide),
+        key=lambda sheet: sum(t in sheet.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
+        default=None,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -41,6 +42,7 @@ from prrt_outcomes.simulate.treatment_tables import (
     draw_therapies,
 )
 from prrt_outcomes.simulate.truth import compute_truth
+from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
@@ -114,10 +116,10 @@ def write_simulated_study(
 ) -> Path:
     """Draw a synthetic registry and write it as a study that runs, named after its folder.
 
-    Beside the study file, which is returned: `data/*.csv` (every input table but `reported_outcomes`) and
-    `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv` and `summary.yaml`, which comes from a draw of
-    `truth_patients` and is left out for None. Raises UsageError when the folder is a file or holds a study already, a
-    number is out of range, or the folder cannot name a study.
+    Beside the study file, which is returned: `data/*.csv` (every input table but `reported_outcomes`),
+    `datapackage.json`, which describes them, and `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv`
+    and `summary.yaml`, which comes from a draw of `truth_patients` and is left out for None. Raises UsageError when the
+    folder is a file or holds a study already, a number is out of range, or the folder cannot name a study.
     """
     settings = SimulationSettings() if settings is None else settings
     folder = Path(folder)
@@ -134,6 +136,7 @@ def write_simulated_study(
     _write_yaml(parameters, folder / "truth" / "parameters.yaml")
     if truth_patients is not None:
         _write_yaml(compute_truth(settings, truth_patients), folder / "truth" / "summary.yaml")
+    (folder / PACKAGE_FILE).write_text(format_package(simulation, settings, name), encoding="utf-8")
     study_file = folder / "study.yaml"
     study_file.write_text(format_study(simulation, settings, name), encoding="utf-8")
     return study_file
@@ -191,9 +194,6 @@ def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
 def format_study(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
     """Text of the `study.yaml` of a synthetic registry."""
     cohort = settings.cohort
-    centres = {1: "one centre", 2: "two centres", 3: "three centres", 4: "four centres", 5: "five centres"}
-    where = centres.get(cohort.centres, f"{cohort.centres} centres")
-    title = f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
     tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
     curve = simulation.tables["control_curves"]
     below = curve.loc[curve["survival"] <= 0.5, "time_months"]
@@ -204,7 +204,7 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         template = template[:start] + template[end:]
     return template.format(
         name=name,
-        title=title,
+        title=_write_title(settings),
         cutoff=cohort.data_cutoff.isoformat(),
         tables=tables,
         interval=settings.scans.interval_days + 45,
@@ -214,6 +214,20 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         events=simulation.curve_events,
         source=CONTROL_SOURCE,
     )
+
+
+def format_package(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
+    """Text of the `datapackage.json` of a synthetic registry."""
+    headers = {table: list(map(str, frame.columns)) for table, frame in _list_filled(simulation).items()}
+    package = build_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
+    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write_title(settings: SimulationSettings) -> str:
+    cohort = settings.cohort
+    centres = {1: "one centre", 2: "two centres", 3: "three centres", 4: "four centres", 5: "five centres"}
+    where = centres.get(cohort.centres, f"{cohort.centres} centres")
+    return f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
 
 
 def _list_filled(simulation: Simulation) -> dict[str, pd.DataFrame]:

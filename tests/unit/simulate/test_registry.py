@@ -253,7 +253,8 @@ def test_the_committed_example_is_what_its_settings_and_seed_give(tmp_path):
         settings=settings,
         truth_patients=None,
     )
-    assert path.read_text() == (EXAMPLE / "study.yaml").read_text()
+    for name in ("study.yaml", "datapackage.json"):
+        assert (path.parent / name).read_text("utf-8") == (EXAMPLE / name).read_text("utf-8")
     for file in sorted((path.parent / "data").iterdir()):
         ours = pd.read_csv(file)
         pd.testing.assert_frame_equal(ours, pd.read_csv(EXAMPLE / "data" / file.name), rtol=1e-9)

@@ -1,0 +1,63 @@
+"""The tables of a study as a Data Package: what each file holds, for programs that know the Frictionless standard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from prrt_outcomes.tables.schema import load_schema, schema_path
+
+PACKAGE_FILE = "datapackage.json"
+# Types of Table Schema for the types of `extra_columns`.
+EXTRA_TYPES = {"category": "string"}
+
+
+def build_data_package(
+    name: str, title: str, headers: Mapping[str, Sequence[str]], extra_columns: Mapping[str, str]
+) -> dict[str, Any]:
+    """Describe the csv files of a study by the schemas of its tables.
+
+    name, title : of the study
+    headers : for each table that the study has the columns of its file `data/<table>.csv`, in order
+    extra_columns : columns of patients beyond the schema, and their types
+    Returns the descriptor `datapackage.json`. A schema has the columns of its file only, in the key too; a reference to
+    a table that the study does not have is left out.
+    """
+    resources = [
+        {
+            "name": table,
+            "title": load_schema(table).title,
+            "description": load_schema(table).description,
+            "path": f"data/{table}.csv",
+            "format": "csv",
+            "mediatype": "text/csv",
+            "encoding": "utf-8",
+            "schema": _describe_columns(table, columns, list(headers), extra_columns),
+        }
+        for table, columns in headers.items()
+    ]
+    return {"profile": "data-package", "name": name, "title": title, "resources": resources}
+
+
+def _describe_columns(
+    table: str, columns: Sequence[str], tables: Sequence[str], extra_columns: Mapping[str, str]
+) -> dict[str, Any]:
+    """Table Schema of one file."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    raw = yaml.load(schema_path(table).read_text(encoding="utf-8"), Loader=loader)
+    known = {field["name"]: field for field in raw["fields"]}
+    fields = [known.get(column) or _describe_extra(column, extra_columns) for column in columns]
+    keys = [key for key in raw.get("foreignKeys", []) if key["reference"]["resource"] in tables]
+    return {
+        "fields": fields,
+        "missingValues": raw["missingValues"],
+        "primaryKey": [column for column in raw["primaryKey"] if column in columns],
+        "foreignKeys": keys,
+    }
+
+
+def _describe_extra(column: str, extra_columns: Mapping[str, str]) -> dict[str, str]:
+    kind = extra_columns[column]
+    return {"name": column, "type": EXTRA_TYPES.get(kind, kind), "title": column}

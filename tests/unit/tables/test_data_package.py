@@ -1,0 +1,54 @@
+"""`datapackage.json` of the example: frictionless reads it and finds the files as it says, and finds a fault."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from frictionless import Package, validate
+
+from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "studies" / "example"
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries of frictionless
+def test_the_example_is_what_its_package_says():
+    report = validate(str(EXAMPLE / PACKAGE_FILE))
+    assert report.valid, report.flatten(["name", "rowNumber", "fieldName", "note"])[:5]
+    assert len(report.tasks) == len(list((EXAMPLE / "data").iterdir()))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("table", "old", "new", "kind"),
+    [
+        ("patients", ",female,", ",femle,", "constraint-error"),
+        ("cycles", "P0001,", "X0001,", "foreign-key"),
+        ("follow_up", "alive", "", "constraint-error"),
+    ],
+)
+def test_a_fault_of_a_file_is_found(tmp_path, table, old, new, kind):
+    shutil.copy(EXAMPLE / PACKAGE_FILE, tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in {table, "patients"}:
+        shutil.copy(EXAMPLE / "data" / f"{name}.csv", tmp_path / "data")
+    path = tmp_path / "data" / f"{table}.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    package = Package(str(tmp_path / PACKAGE_FILE))
+    for name in package.resource_names:
+        if name not in {table, "patients"}:
+            package.remove_resource(name)
+    assert {row[0] for row in package.validate().flatten(["type"])} == {kind}
+
+
+def test_the_schema_of_a_file_has_its_columns_and_the_tables_of_the_study():
+    headers = {"cycles": ["cycle_date", "patient_id"], "patients": ["patient_id", "arm"]}
+    cycles, patients = build_data_package("s", "S", headers, {"arm": "category"})["resources"]
+    assert [field["name"] for field in cycles["schema"]["fields"]] == ["cycle_date", "patient_id"]
+    assert cycles["schema"]["primaryKey"] == ["patient_id", "cycle_date"]
+    assert cycles["schema"]["foreignKeys"][0]["reference"]["resource"] == "patients"
+    assert patients["schema"]["fields"][1] == {"name": "arm", "type": "string", "title": "arm"}
+    alone = build_data_package("s", "S", {"cycles": ["patient_id"]}, {})["resources"][0]
+    assert alone["schema"]["foreignKeys"] == []

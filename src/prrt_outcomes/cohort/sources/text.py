@@ -176,8 +176,9 @@ def _find_delimiter(text: bytes, path: Path) -> str:
 
 def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
     """Refuse a first line without a delimiter above lines that most have one."""
-    first, *below = [line for line in layout.text[:HEAD_BYTES].split(b"\n") if line.strip()][:HEAD_LINES]
-    if any(_count_outside_quotes(first, mark) for mark in marks):
+    first, *below = layout.text[:HEAD_BYTES].split(b"\n")[:HEAD_LINES]
+    below = [line for line in below if line.strip()]
+    if not below or any(_count_outside_quotes(first, mark) for mark in marks):
         return
     counts = {mark: [_count_outside_quotes(line, mark) for line in below] for mark in marks}
     found = max(counts.values(), key=lambda each: sum(map(bool, each)))

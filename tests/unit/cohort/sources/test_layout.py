@@ -136,6 +136,12 @@ def test_a_quoted_name_may_go_on_in_the_next_line(tmp_path):
     assert result.raw.lines.tolist() == [3, 4]
 
 
+def test_a_text_of_blanks_and_comments_alone(tmp_path):
+    for text in ("\t\n#a\n", " \n\n#", "#\n#\n"):
+        result = read_text(tmp_path, text, comment="#", delimiter="\t")
+        assert result.problems or not result.raw.n_rows
+
+
 def test_a_line_inside_a_quoted_field_is_no_row(tmp_path):
     text = 'id,x\nP1,"a\nb"\nP2,c\n'
     result = read_text(tmp_path, text, skip_rows=(3,))

@@ -141,7 +141,7 @@ def plan_labs(omop: OmopMapping, parts: Sequence[Part]) -> None:
             omop.plan.add("labs", source)
         if len(rows) > len(with_text):
             omop.plan.notes.append(
-                f"{len(rows) - len(with_text)} laboratory values without a unit are left out ({part.describe()})"
+                f"laboratory values without a unit, left out: {len(rows) - len(with_text)} of {part.describe()}"
             )
 
 

@@ -88,7 +88,7 @@ def _join_tumours(omop: OmopMapping, source: SourcePlan, parts: Sequence[Part]) 
     first = found[~found.duplicated("person_id")]
     several = int((found.groupby("person_id")["tumour_type"].nunique() > 1).sum())
     if several:
-        omop.doubt(f"tumour_type: {several} persons have conditions of several types; the earliest is read")
+        omop.doubt(f"tumour_type: persons with conditions of several types: {several}; the earliest is read")
     omop.doubt("diagnosis_date is the date of the first condition of the tumour that is recorded")
     types: list[str] = []
     dates: list[str] = []
@@ -174,7 +174,7 @@ def plan_follow_up(omop: OmopMapping, episodes: Sequence[Part], cycles: pd.DataF
     if lost:
         source.settings["exclude"] = {tables.name(PERSON, "person_id"): lost}
         source.evidence["exclude"] = "neither death nor observation_period"
-        omop.doubt(f"{len(lost)} persons have neither death nor observation_period, and no follow-up")
+        omop.doubt(f"persons with neither death nor observation_period: {len(lost)}; they have no follow-up")
     if "vital_status" not in source.settings["columns"]:
         source.add_constant("vital_status", "alive", "no row of death")
     omop.plan.add("follow_up", source)

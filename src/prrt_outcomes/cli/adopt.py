@@ -25,6 +25,8 @@ def main(arguments: argparse.Namespace) -> int:
     remote = [str(source) for source in sources if not isinstance(source, Path)]
     if remote and not arguments.omop:
         raise UsageError("a database is a source of --omop alone")
+    if arguments.codes and not arguments.omop:
+        raise UsageError("--codes is a table of codes for --omop alone")
     absent = [str(path) for path in sources if isinstance(path, Path) and not path.exists()]
     if absent:
         raise UsageError(f"not found: {', '.join(absent)}")

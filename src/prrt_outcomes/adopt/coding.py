@@ -107,10 +107,10 @@ class Coding:
             values = {text: LIGAND_OF.get(str(code), code) for text, code in values.items()}
             for nuclide in bare:
                 self.doubt(f"{column.name!r} names no ligand: {nuclide} is read as {LIGAND_OF[nuclide]}")
-        if target == "sex" and "1" in values and not column.choices:
+        if target == "sex" and "1" in values and "1" not in column.choices:
             self.doubt(f"sex: 1 is male and 2 is female in {column.name!r}, as ISO 5218 has it")
         if target == "ki67_percent":
-            odd = {text: code for text, code in values.items() if not is_number(text)}
+            odd = {text: code for text, code in values.items() if code is None or not is_number(text)}
             guessed = {
                 text: code
                 for text, code in odd.items()
@@ -126,30 +126,30 @@ class Coding:
         """Who is dead, by the words of the column, or by yes and no in the sense of its heading."""
         words = set(fold(column.label or column.name).split())
         yes, no = ("alive", "dead") if words & ALIVE_WORDS and not words & DEAD_WORDS else ("dead", "alive")
+        open_code = no if words & (DEAD_WORDS | ALIVE_WORDS) else "lost"
         values: dict[str, object] = {}
         for cell in column.filled:
             meant = column.mean(cell)
             found = find_code("vital_status", meant)
             if found is None and is_missing(meant):
-                found = load_words()["values"]["no"].get(fold(clean(meant)) or clean(meant))
+                found = load_words()["values"]["no"].get(fold(clean(meant)) or clean(meant), open_code)
             values[clean(cell)] = (
                 {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
             )
         source.add_values("vital_status", values)
-        shown = ", ".join(f"{text!r} = {code}" for text, code in values.items() if code is not None)
-        self.doubt(f"who is dead, by {column.name!r}: {shown or 'no value was recognised'}")
-        unknown = ", ".join(repr(text) for text, code in values.items() if code is None)
+        named = {text: f"{text!r} ({column.choices[text]})" for text in values if text in column.choices}
+        shown = {named.get(text, repr(text)): code for text, code in values.items()}
+        known = ", ".join(f"{text} = {code}" for text, code in shown.items() if code is not None)
+        self.doubt(f"who is dead, by {column.name!r}: {known or 'no value was recognised'}")
+        unknown = ", ".join(text for text, code in shown.items() if code is None)
         if unknown:
             self.doubt(
                 f"{unknown} in {column.name!r} not recognised: write alive, dead or lost for it under vital_status"
             )
         n_empty = len(column.cells) - len(column.filled)
         if n_empty:
-            source.settings["default"] = {
-                "vital_status": no if words & (DEAD_WORDS | ALIVE_WORDS) else "lost"
-            }
-            meant = source.settings["default"]["vital_status"]
-            self.doubt(f"{n_empty} empty cells of {column.name!r} are read as {meant}")
+            source.settings["default"] = {"vital_status": open_code}
+            self.doubt(f"{n_empty} empty cells of {column.name!r} are read as {open_code}")
 
     def close(self, source: SourcePlan) -> None:
         """Write the texts that mean missing into a mapping: for all columns, or for one where another reads them."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import find_code
+from prrt_outcomes.adopt.headings import find_code, find_site
 from prrt_outcomes.adopt.layout import Column, Layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.redcap_dictionary import FORMS, field_name
+from prrt_outcomes.adopt.redcap_missing import MISSING_WORD, describe_missing_codes, find_missing_codes
 from prrt_outcomes.adopt.sheet import Sheet, find_main_sheet, recognise_sheet
 from prrt_outcomes.adopt.sheets import fill_plan
 from prrt_outcomes.errors import InputError, Problem
@@ -22,6 +24,10 @@ NAMES = {
     "kind": ("field type", "field_type"),
     "label": ("field label", "field_label"),
     "choices": ("choices, calculations, or slider labels", "select_choices_or_calculations"),
+    "validation": (
+        "text validation type or show slider number",
+        "text_validation_type_or_show_slider_number",
+    ),
 }
 REPEAT, INSTANCE, EVENT, GROUP = (
     "redcap_repeat_instrument",
@@ -43,13 +49,14 @@ FINISHED = {"0": "Incomplete", "1": "Unverified", "2": "Complete"}
 
 @dataclass(frozen=True)
 class DictionaryField:
-    """One field of a data dictionary; choices are words by code."""
+    """One field of a data dictionary; choices are words by code, validation is the type that a text must have."""
 
     name: str
     form: str
     kind: str
     label: str
     choices: dict[str, str] = field(default_factory=dict)
+    validation: str = ""
 
     def columns(self) -> dict[str, str]:
         """Columns that an export has for the field: name to label."""
@@ -68,8 +75,23 @@ class Export:
     grid: Grid
     names: list[str]
     is_labelled: bool
+    fields: Sequence[DictionaryField]
 
-    @property
+    @cached_property
+    def missing_codes(self) -> dict[str, int]:
+        """Missing-data codes of the project, with the number of their cells."""
+        single = [one for one in self.fields[1:] if one.kind != "checkbox" and one.name in self.names]
+        return find_missing_codes(
+            {one.name: [row[self.names.index(one.name)] for row in self.rows] for one in single},
+            {one.name: one.validation for one in single},
+            {
+                one.name: one.choices.values() if self.is_labelled else one.choices
+                for one in single
+                if one.choices
+            },
+        )
+
+    @cached_property
     def rows(self) -> list[list[Cell]]:
         """Rows below the header that hold anything."""
         return [row for row in self.grid.rows[1:] if any(map(clean, row))]
@@ -99,6 +121,17 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
             [Problem(paths[0].name, None, "", "", "no instrument of patients was recognised", expected)]
         )
     fill_plan(plan, sheets, main)
+    plan.doubts += [
+        describe_missing_codes(export.grid.name, export.missing_codes)
+        for export in exports
+        if export.missing_codes
+    ]
+    boxes = _name_sites(fields).items() & {
+        (name, c.label) for s in sheets for name, c in s.layout.columns.items()
+    }
+    for name, label in sorted(boxes):
+        if any(name in sheet.used for sheet in sheets):
+            plan.doubts.append(f"{label}: where the box {name} is not checked the answer is no")
     for sheet in sheets:
         _read_checkboxes(plan, sheet, fields)
     for export in exports:
@@ -164,6 +197,7 @@ def read_dictionary(path: Path) -> list[DictionaryField]:
             row["kind"],
             _plain(row["label"]),
             _read_choices(row["kind"], row["choices"]),
+            row["validation"],
         )
         for row in rows
     ]
@@ -189,7 +223,7 @@ def _read_export(path: Path, fields: Sequence[DictionaryField]) -> Export:
     header = [clean(cell) for cell in grid.rows[0]]
     known = {name for one in fields for name in one.columns()}
     if (fields and fields[0].name in header) or known & set(header):
-        return Export(grid, header, False)
+        return Export(grid, header, False, fields)
     labels = {words: name for name, words in SYSTEM.items()}
     ordered = [(name, label) for form in _forms(fields) for name, label in _columns_of_form(form, fields)]
     names, place = [], 0
@@ -209,7 +243,7 @@ def _read_export(path: Path, fields: Sequence[DictionaryField]) -> Export:
             )
         names.append(ordered[at][0])
         place = at + 1
-    return Export(grid, names, True)
+    return Export(grid, names, True, fields)
 
 
 def _forms(fields: Iterable[DictionaryField]) -> list[str]:
@@ -276,8 +310,14 @@ def _build_layout(
     choice: dict[str, list[str]],
     rows: list[list[Cell]],
 ) -> Layout:
-    labels = {name: label for one in fields for name, label in one.columns().items()}
-    choices = {name: one.choices for one in fields for name in one.columns() if one.kind != "checkbox"}
+    labels = {name: label for one in fields for name, label in one.columns().items()} | _name_sites(fields)
+    missing = dict.fromkeys(export.missing_codes, MISSING_WORD)
+    choices = {
+        name: missing | ({} if export.is_labelled else one.choices)
+        for one in fields[1:]
+        for name in one.columns()
+        if one.kind != "checkbox"
+    }
     shown = [export.names[0], *(name for name in (GROUP,) if name in export.names), *names]
     columns = {
         name: Column(
@@ -285,7 +325,7 @@ def _build_layout(
             export.names.index(name),
             [row[export.names.index(name)] for row in rows],
             {GROUP: "centre", export.names[0]: "patient id"}.get(name, labels.get(name, "")),
-            {} if export.is_labelled else choices.get(name, {}),
+            choices.get(name, {}),
         )
         for name in dict.fromkeys(shown)
     }
@@ -294,6 +334,17 @@ def _build_layout(
         settings = {"names": export.names, **settings}
     repeats = any(clean(text) for text in choice.get(REPEAT, ()))
     return Layout(export.grid, (1,), None, (), columns, settings, repeats)
+
+
+def _name_sites(fields: Iterable[DictionaryField]) -> dict[str, str]:
+    """Boxes of a question about metastases, labelled so that they are recognised, such as liver metastases."""
+    return {
+        name: site.replace("_", " ")
+        for one in fields
+        if one.kind == "checkbox"
+        for words, name in zip(one.choices.values(), one.columns(), strict=True)
+        if (site := find_site(one.label, words))
+    }
 
 
 def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryField]) -> None:

@@ -309,6 +309,7 @@ def _list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
         for column in sheet.layout.columns.values():
             if (place, column.name) not in used:
                 looks_like = words.get(column.name) or column.describe()
+                looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
                 left.setdefault((place, column.name), Unplaced(place, column.name, looks_like))
     plan.unplaced += left.values()
     first: dict[str, SourcePlan] = {}

@@ -118,6 +118,47 @@ def test_events_of_a_longitudinal_project_are_one_table(write_text):
     }
 
 
+VALIDATED = """\
+Variable / Field Name,Form Name,Field Type,Field Label,"Choices, Calculations, OR Slider Labels",Text Validation Type OR Show Slider Number
+record_id,base,text,Record ID,,
+sex,base,radio,Sex,"1, Male | 2, Female",
+ki67,base,text,Ki-67 (%),,number
+mets,base,checkbox,Metastases at baseline,"1, Liver | 2, Bones | 3, Lymph nodes",
+last_seen,base,text,Date of last contact,,date_dmy
+status,base,radio,Vital status,"1, Alive | 2, Dead",
+died,base,text,Date of death,,date_dmy
+"""
+CODED = """\
+record_id,sex,ki67,mets___1,mets___2,mets___3,last_seen,status,died,base_complete
+1,1,5,1,0,1,2020-01-31,1,UNK,2
+2,2,-99,0,0,0,2020-02-01,2,2020-02-01,2
+3,-99,10,1,1,0,2020-03-01,1,-99,2
+4,9,10,1,1,0,2020-03-01,1,,2
+"""
+
+
+def test_missing_data_codes_are_missing_in_fields_of_any_kind(write_text, read_plan):
+    plan = plan_redcap(write_text(VALIDATED, "dictionary.csv"), [write_text(CODED, "export.csv")])
+    tables, problems = read_plan(plan)
+    assert not [p for p in problems if p.severity == "error"]
+    assert tables["patients"]["ki67_percent"].isna().tolist() == [False, True, False, False]
+    assert tables["patients"]["sex"].isna().tolist() == [False, False, True, True]
+    assert tables["follow_up"]["death_date"].notna().tolist() == [False, True, False, False]
+    assert "'-99' (3), 'UNK' (1) of export.csv are read as missing" in " ".join(plan.doubts)
+    assert "sex: '9' (1) in 'sex' not recognised, read as missing" in plan.doubts
+
+
+def test_boxes_of_metastases(write_text, read_plan):
+    plan = plan_redcap(write_text(VALIDATED, "dictionary.csv"), [write_text(CODED, "export.csv")])
+    tables, _ = read_plan(plan)
+    assert tables["patients"]["liver_metastases"].tolist() == [True, False, True, True]
+    assert tables["patients"]["bone_metastases"].tolist() == [False, False, True, True]
+    assert "liver metastases: where the box mets___1 is not checked the answer is no" in plan.doubts
+    assert [(u.column, u.looks_like) for u in plan.unplaced] == [
+        ("mets___3", "Metastases at baseline (choice=Lymph nodes): numbers, 4 of 4 filled")
+    ]
+
+
 def test_our_own_dictionary_is_read_back(write_text):
     text = format_redcap_dictionary()
     rows = list(csv.DictReader(text.splitlines()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import known_texts, pad_digits
 from prrt_outcomes.cohort.rows import choose_rows, describe_nearest
-from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
+from prrt_outcomes.cohort.sources.raw_table import TWICE, RawTable, SourceResult
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import FileSource, Join, TableSource
 from prrt_outcomes.tables.places import CellPlaces
@@ -46,8 +47,11 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
     for i, join in enumerate(source.join):
         place = f"tables.{table}.join.{i}"
         label = f"{table} ({join.file})"
+        own_mark = "decimal" in join.model_fields_set
+        join = join if own_mark else join.model_copy(update={"decimal": source.decimal})
         result = read(label, join)
-        problems += result.problems
+        own = {*join.keys.values(), *join.columns, *join.filter, *join.exclude, *join.not_empty}
+        problems += [p for p in result.problems if p.problem != TWICE or p.column in own]
         if result.raw is None:
             continue
         rows, _, told = choose_rows(label, result.raw, join, place)
@@ -64,11 +68,23 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         if lacking:
             continue
         used |= set(join.keys)
-        own = {*join.keys.values(), *join.columns, *join.filter, *join.exclude, *join.not_empty}
         taken.append((join, frozenset(own)))
-        raw, told = _add_columns(label, raw, result.raw, rows, join, _find_widths(source, join))
+        right = _change_marks(result.raw, join, source.decimal)
+        raw, told = _add_columns(label, raw, right, rows, join, _find_widths(source, join))
         problems += told
     return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
+
+
+def _change_marks(raw: RawTable, join: Join, decimal: str) -> RawTable:
+    """Numbers of the columns that are added with the decimal mark of the table's file."""
+    if join.decimal == decimal:
+        return raw
+    pattern = rf"^\s*([+-]?[0-9]*){re.escape(join.decimal)}([0-9]+)\s*$"
+    changed = {
+        name: pc.replace_substring_regex(raw.columns[name], pattern, rf"\1{decimal}\2")
+        for name in join.columns
+    }
+    return replace(raw, columns={**raw.columns, **changed})
 
 
 def _find_lacking(label: str, raw: RawTable, names: Iterable[str]) -> list[Problem]:

@@ -112,6 +112,32 @@ def test_faults_of_a_join(read, change, place, value, hint):
     assert hint in error.expected
 
 
+@pytest.mark.parametrize(("mark", "own"), [(",", {}), (".", {"decimal": "."})])
+def test_numbers_of_a_joined_file_have_its_decimal_mark(read, mark, own):
+    text = f"person;dose\n1;{mark.join('45')}\n2;{mark.join('56')}\n"
+    cycles = {
+        "file": "period.csv",
+        "columns": {"patient_id": "person", "cycle_date": "seen", "kidney_dose_gy": "dose"},
+        "constants": {"radiopharmaceutical": "other"},
+        "decimal": ",",
+        "ignore": ["form"],
+        "join": [{"file": "dose.csv", "on": "person", "columns": ["dose"], **own}],
+    }
+    result = read({"dose.csv": text}, cycles=cycles, follow_up=PERIOD)
+    assert result.tables["cycles"]["kidney_dose_gy"].fillna(0).tolist() == [4.5, 5.6, 0]
+    thousands = read({"dose.csv": text.replace(mark, ":" if own else ".")}, cycles=cycles, follow_up=PERIOD)
+    assert [p.problem for p in thousands.problems if p.column == "dose"] == ["not a number"] * 2
+
+
+def test_a_column_that_stands_twice_in_the_joined_file_stops_only_its_use(read):
+    files = {"death.csv": "person_id,death_date,cause,form,form\n1,2020-05-01,NET,x,y\n"}
+    assert told(read(files, follow_up=PERIOD)) == []
+    files["death.csv"] = "person_id,death_date,cause,cause\n1,2020-05-01,NET,NET\n"
+    assert [p.problem for p in read(files, follow_up=PERIOD).problems if p.severity == "error"] == [
+        "the column is there twice"
+    ]
+
+
 def test_no_row_that_has_a_match_is_a_warning(read):
     result = read({"death.csv": DEATHS.replace("1,2020", "P1,2020")}, follow_up=PERIOD)
     (warning,) = (p for p in result.problems if "no row in the joined file" in p.problem)

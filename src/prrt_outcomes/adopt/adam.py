@@ -25,6 +25,11 @@ from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.tables.schema import load_schema
 
 PATTERNS = {name: rf"{name.lower()}\w*" for name in ("ADSL", "ADTTE", "ADRS")}
+NEEDED = {
+    "ADSL": ("USUBJID",),
+    "ADTTE": ("USUBJID", "PARAMCD", "AVAL", "CNSR"),
+    "ADRS": ("USUBJID", "PARAMCD", "AVALC", "ADT"),
+}
 ARMS = ("TRT01A", "TRTA", "TRT01P", "TRTP", "ACTARM", "ARM")
 UNITS = {"days": r"\bdays?\b", "weeks": r"\bweeks?\b", "months": r"\bmonths?\b", "years": r"\byears?\b"}
 CONTACTS = ("LSTALVDT", "EOSDT", "TRTEDT")
@@ -36,9 +41,9 @@ def plan_adam(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is neither ADSL nor ADTTE, or a file cannot be read.
     """
     plan = StudyPlan()
-    data_sets = find_data_sets(paths, PATTERNS, plan)
+    data_sets = find_data_sets(paths, PATTERNS, NEEDED, plan)
     subjects = data_sets["ADSL"][0] if data_sets["ADSL"] else None
-    people = subjects or refuse_without(data_sets, "ADTTE", paths)
+    people = subjects or refuse_without(data_sets, "ADTTE", NEEDED["ADTTE"], paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     if subjects is not None:
         _plan_subjects(plan, subjects)
@@ -114,9 +119,9 @@ def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]
         reading.doubt(f"the times of {code} are in {unit}: neither AVALU nor PARAM says the unit")
     reading.source.settings["time_unit"] = unit
     reading.source.evidence["time_unit"] = evidence
-    reading.column("event", "CNSR")
-    values = {text: int(float(text) == 0) for text in sorted(reading.rows["CNSR"].unique())}
-    reading.source.add_values("event", values)
+    numbers = {text: pd.to_numeric(text, errors="coerce") for text in sorted(reading.rows["CNSR"].unique())}
+    known = {text.upper(): int(number == 0) for text, number in numbers.items() if number >= 0}
+    reading.codes("event", "CNSR", known=known)
     reading.source.evidence["columns.event"] = "CNSR 0 is the event, everything above is censored"
     reading.constant("endpoint", name, title)
     times.seen.update(("PARAM", "PARAMCD", "AVALU", "STARTDT", "ADT"))

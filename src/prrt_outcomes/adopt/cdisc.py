@@ -64,11 +64,12 @@ class DataSet:
 
 
 def find_data_sets(
-    paths: Sequence[Path], names: Mapping[str, str], plan: StudyPlan
+    paths: Sequence[Path], names: Mapping[str, str], needed: Mapping[str, Sequence[str]], plan: StudyPlan
 ) -> dict[str, list[DataSet]]:
     """Data sets in folders or among files, by the names of the files.
 
     names : data set to the pattern of the names of its files, without the suffix
+    needed : data set to the variables without which it is left out, which is a doubt
     Files of other names, and of data sets that another kind of file holds too, are noted as left out.
     Raises InputError when a file cannot be read.
     """
@@ -88,8 +89,14 @@ def find_data_sets(
     found: dict[str, list[DataSet]] = {name: [] for name in names}
     for stem, file in sorted(stems.items()):
         name = next((name for name, pattern in names.items() if re.fullmatch(pattern, stem)), None)
-        if name is not None:
-            found[name].append(DataSet(name, file, _read(file)))
+        if name is None:
+            continue
+        data = DataSet(name, file, _read(file))
+        lacking = [variable for variable in needed[name] if variable not in data.frame]
+        if lacking:
+            plan.doubts.append(f"{file.name} is left out: it has no {', '.join(lacking)}")
+        else:
+            found[name].append(data)
     read = {data.file for sets in found.values() for data in sets}
     left = [file.name for file in files if file not in read]
     if left:
@@ -105,14 +112,16 @@ def _read(file: Path) -> pd.DataFrame:
     return frame.apply(lambda texts: texts.str.split().str.join(" ")) if len(frame) else frame
 
 
-def refuse_without(data_sets: Mapping[str, list[DataSet]], name: str, paths: Sequence[Path]) -> DataSet:
+def refuse_without(
+    data_sets: Mapping[str, list[DataSet]], name: str, needed: Sequence[str], paths: Sequence[Path]
+) -> DataSet:
     """The first data set of a name.
 
     Raises InputError when there is none.
     """
     if data_sets[name]:
         return data_sets[name][0]
-    expected = f"a file {name.lower()}.xpt, .sas7bdat, .json or .csv"
+    expected = f"a file {name.lower()}.xpt, .sas7bdat, .json or .csv with {', '.join(needed)}"
     names = ", ".join(map(str, paths))
     raise InputError([Problem(names, None, "", "", f"no data set {name} was found", expected)])
 

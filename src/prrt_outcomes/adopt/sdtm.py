@@ -25,8 +25,19 @@ from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
 from prrt_outcomes.tables.schema import load_schema
 
-DOMAINS = ("DM", "DS", "SS", "EX", "CM", "RS", "TU", "TR", "LB", "AE")
-PATTERNS = {name: rf"{name.lower()}([a-z0-9]{{2}})?(_.*)?" for name in DOMAINS}
+NEEDED = {
+    "DM": ("USUBJID",),
+    "DS": ("USUBJID", "DSDECOD", "DSSTDTC"),
+    "SS": ("USUBJID", "SSSEQ", "SSDTC"),
+    "EX": ("USUBJID", "EXTRT", "EXSTDTC"),
+    "CM": ("USUBJID", "CMSTDTC"),
+    "RS": ("USUBJID", "RSTESTCD", "RSSTRESC", "RSDTC"),
+    "TU": ("USUBJID", "TULNKID"),
+    "TR": ("USUBJID", "TRLNKID", "TRTESTCD", "TRSTRESC", "TRDTC"),
+    "LB": ("USUBJID", "LBTESTCD", "LBDTC"),
+    "AE": ("USUBJID", "AESTDTC"),
+}
+PATTERNS = {name: rf"{name.lower()}([a-z0-9]{{2}})?(_.*)?" for name in NEEDED}
 
 
 def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
@@ -35,8 +46,8 @@ def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is no DM or a file cannot be read.
     """
     plan = StudyPlan()
-    domains = find_data_sets(paths, PATTERNS, plan)
-    people = refuse_without(domains, "DM", paths)
+    domains = find_data_sets(paths, PATTERNS, NEEDED, plan)
+    people = refuse_without(domains, "DM", NEEDED["DM"], paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     _plan_patients(plan, people)
     for exposure in domains["EX"]:
@@ -102,9 +113,9 @@ def _listed(reading: Reading, ours: str) -> tuple[str, ...]:
 
 def _join_contacts(reading: Reading, survival: DataSet) -> list[str]:
     """Join the visits of SS, each by its number within the patient; return their dates, the latest first."""
-    visits = sorted(survival.frame["SSSEQ"].unique(), key=lambda text: -float(text or 0))
     ordered = survival.frame.assign(number=pd.to_numeric(survival.frame["SSSEQ"], errors="coerce"))
-    days = ordered.sort_values(["USUBJID", "number"])
+    days = ordered.dropna(subset="number").sort_values(["USUBJID", "number"])
+    visits = days.sort_values("number", ascending=False)["SSSEQ"].unique()
     if not days.groupby("USUBJID")["SSDTC"].apply(lambda dates: dates.is_monotonic_increasing).all():
         reading.doubt(
             "the visits of SS are not numbered by date; the last number is read as the last contact"

@@ -260,6 +260,25 @@ def test_without_dm_there_is_no_study(tmp_path):
     assert caught.value.problems[0].problem == "no data set DM was found"
 
 
+def test_a_domain_without_what_it_needs_is_left_out_and_said(plan_of, read_plan):
+    plan = plan_of(rs="USUBJID,RSTESTCD,RSDTC\nP1,OVRLRESP,2019-07-02\n")
+    assert plan.doubts[0] == "rs.csv is left out: it has no RSSTRESC"
+    tables, problems = read_plan(plan)
+    assert not errors(problems)
+    assert len(tables["assessments"]) == 0
+
+
+def test_activities_in_other_units(plan_of, read_plan):
+    ex = """\
+USUBJID,EXSEQ,EXTRT,EXDOSE,EXDOSU,EXSTDTC
+P1,1,177Lu-DOTATATE,7400,MBq,2019-01-14
+P2,1,177Lu-DOTATATE,200,mCi,2019-02-04
+"""
+    tables, problems = read_plan(plan_of(ex=ex))
+    assert not errors(problems)
+    assert tables["cycles"]["activity_gbq"].tolist() == pytest.approx([7.4, 7.4])
+
+
 def test_a_public_trial(read_plan):
     if not REAL.exists():
         pytest.skip("sdtm_onco is not there: data of others, beside the checkout in shared/cases")
@@ -291,7 +310,7 @@ P1,T1,TARGET,LYMPH NODE,INDEPENDENT ASSESSOR,R1
 P1,T1,TARGET,BONE,INDEPENDENT ASSESSOR,R2
 """
     tr = """\
-USUBJID,TRLNKID,TRTESTCD,TRSTRESN,TRSTRESU,TREVAL,TREVALID,TRACPTFL,TRDTC
+USUBJID,TRLNKID,TRTESTCD,TRSTRESC,TRSTRESU,TREVAL,TREVALID,TRACPTFL,TRDTC
 P1,T1,DIAMETER,4.2,cm,INVESTIGATOR,,,2019-01-03
 P1,T2,DIAMETER,1.8,cm,INVESTIGATOR,,,2019-01-03
 P1,T1,DIAMETER,2.1,cm,INDEPENDENT ASSESSOR,R1,Y,2019-01-03

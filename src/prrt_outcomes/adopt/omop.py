@@ -55,6 +55,7 @@ def _plan(tables: OmopTables, codes: Codes) -> StudyPlan:
     plan_follow_up(omop, episodes, cycles)
     columns = plan.tables["follow_up"][0].settings["columns"]
     plan.settings["endpoints"] = ["pfs", "os", "ttp"] if "progression_date" in columns else ["os"]
+    omop.clean_texts()
     if tables.others:
         plan.notes.append(f"tables that are not read: {', '.join(tables.others)}")
     if isinstance(tables, FolderTables):

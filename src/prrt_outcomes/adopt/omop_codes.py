@@ -69,11 +69,13 @@ class Codes:
     """Rows of the tables of codes, the most specific found first."""
 
     def __init__(self, rows: Sequence[Code]):
-        self._rows = rows
+        self._rows: dict[str, dict[str, list[Code]]] = {}
+        for row in rows:
+            self._rows.setdefault(row.domain, {}).setdefault(row.vocabulary, []).append(row)
 
     def of(self, domain: str, vocabulary: str) -> list[Code]:
         """Rows of one domain and vocabulary."""
-        return [row for row in self._rows if (row.domain, row.vocabulary) == (domain, vocabulary)]
+        return self._rows.get(domain, {}).get(vocabulary, [])
 
     def find(self, domain: str, concept: Concept) -> Code | None:
         """The row that fits a concept best: by its id, its code (the longest) or its name; a guess last."""
@@ -88,9 +90,8 @@ class Codes:
 
     def find_text(self, domain: str, text: str) -> Code | None:
         """The row that fits a text of which no vocabulary is known: a code of any of them, or words."""
-        rows = [
-            row for row in self._rows if row.domain == domain and row.vocabulary not in (NAME, CONCEPT_ID)
-        ]
+        listed = self._rows.get(domain, {}).items()
+        rows = [row for vocabulary, found in listed if vocabulary not in (NAME, CONCEPT_ID) for row in found]
         return self._find_code(rows, text) or self.find_name(domain, text)
 
     def _find_code(self, rows: Sequence[Code], code: str) -> Code | None:

@@ -11,6 +11,7 @@ from prrt_outcomes.adopt.omop_codes import Codes
 from prrt_outcomes.adopt.omop_concepts import MOST_NAMED, Concepts, Part, split_matches
 from prrt_outcomes.adopt.omop_source import OmopTables
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.study.base import clean_text
 
 PREFIXES = {
     "drug": ("drug_exposure", "drug"),
@@ -117,6 +118,18 @@ class OmopMapping:
             left = [written for name, written in self.tables.columns[table].items() if name not in used]
             if place in first and left:
                 first[place].settings["ignore"] = left
+
+    def clean_texts(self) -> None:
+        """Texts of the source as a study compares them, each once: without doubled blanks."""
+        for source in [source for sources in self.plan.tables.values() for source in sources]:
+            for part in (source.settings, *source.settings.get("join", ())):
+                for setting in ("filter", "exclude"):
+                    rows = part.get(setting, {})
+                    rows |= {
+                        name: list(dict.fromkeys(map(clean_text, texts))) for name, texts in rows.items()
+                    }
+            values = source.settings.get("values", {})
+            values |= {ours: {clean_text(t): v for t, v in known.items()} for ours, known in values.items()}
 
     def narrow(self, persons: Sequence[str]) -> None:
         """Read only persons with a cycle, in all mappings but those of cycles: the shorter list is written."""

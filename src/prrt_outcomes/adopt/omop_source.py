@@ -157,12 +157,13 @@ def _open_csv(path: Path, names: Sequence[str] | None) -> pa_csv.CSVStreamingRea
     with pa.input_stream(path) as stream:
         head = stream.read(100_000).split(b"\n")[0].decode("utf-8-sig", "replace")
     delimiter = max(DELIMITERS, key=head.count)
+    is_quoted = not (delimiter == "\t" and path.name.lower().startswith("concept"))
     return pa_csv.open_csv(
         path,
         parse_options=pa_csv.ParseOptions(
             delimiter=delimiter,
-            quote_char=False if delimiter == "\t" else '"',
-            newlines_in_values=delimiter != "\t",
+            quote_char='"' if is_quoted else False,
+            newlines_in_values=is_quoted,
         ),
         convert_options=pa_csv.ConvertOptions(
             include_columns=list(names or ()),

@@ -102,6 +102,13 @@ def test_a_cycle_that_is_recorded_twice_is_read_once(adopt):
     assert any("repeat a cycle of the same day" in doubt for doubt in plan.doubts)
 
 
+def test_texts_that_differ_in_blanks_are_one(adopt):
+    drugs = TABLES["drug_exposure"].replace("Lutathera 7.4 GBq,MBq", "Lutathera  7.4 GBq,MBq")
+    _, result = adopt(drug_exposure=drugs)
+    assert errors(result) == []
+    assert len(result.tables["cycles"]) == 3
+
+
 def test_concepts_go_before_source_values_and_no_row_is_read_twice(adopt):
     drugs = TABLES["drug_exposure"].replace("1,1,0,", "1,1,77,")
     concept = CONCEPTS + "77,yttrium (90Y) edotreotide,RxNorm,x\n"

@@ -18,9 +18,10 @@ from prrt_outcomes.tables.schema import Field
 from prrt_outcomes.units import TIME_UNIT_DAYS, find_factor
 
 TIME_COLUMNS = ("time", "entry_time", "time_months")
-# For each unit of ours those that files have instead, with the factor; a test holds them against pint.
+# For each unit of ours those that files have instead, with the factor; where two fit alike the first is named. A test
+# holds them against pint.
 OTHER_UNITS = {
-    "GBq": {"MBq": 1e-3, "mCi": 0.037, "Ci": 37.0},
+    "GBq": {"mCi": 0.037, "MBq": 1e-3, "Ci": 37.0},
     "Gy": {"cGy": 0.01, "mGy": 1e-3},
     "mm": {"cm": 10.0, "m": 1000.0},
     "mg": {"g": 1000.0, "ug": 1e-3},

@@ -26,6 +26,7 @@ from prrt_outcomes.cohort.mapping_checks import check_columns, check_mapping, ch
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
+from prrt_outcomes.cohort.vocabulary import prefer_words, read_words
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
@@ -81,6 +82,8 @@ def map_table(
         if read is not None:
             column, names, found = read
             used |= set(names)
+            column, told = read_words(table, field, column)
+            problems += told
             columns[field.name] = column if len(kept) == raw.n_rows else column.take(kept)
             if found is not None:
                 problems += check_values(table, source, field.name, found)
@@ -114,7 +117,8 @@ def _read_column(
     names = find_names(raw, source, name)
     if not names:
         return None
-    texts, written = coalesce_texts([raw.columns[n] for n in names], source.missing)
+    cells = prefer_words(field, [raw.columns[n] for n in names], source)
+    texts, written = coalesce_texts(cells, source.missing)
     places = find_places(raw, names, source.missing)
     found = None
     if name in source.values:

@@ -143,11 +143,11 @@ def _derive_columns(
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
     if time:
         frame = frame.sort_values(time, kind="stable")
+    for column, expression in load_rules()["columns"].get(name, {}).items():
+        frame[column] = _compute(frame, expression)
     for code, values in load_rules()["lookups"].get(name, {}).items():
         known = pd.DataFrame.from_dict(values, orient="index").reindex(frame[code].astype(object))
         frame[known.columns] = known.to_numpy(float)
-    for column, expression in load_rules()["columns"].get(name, {}).items():
-        frame[column] = _compute(frame, expression)
     return frame
 
 

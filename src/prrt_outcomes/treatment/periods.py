@@ -7,14 +7,15 @@ import pandas as pd
 from prrt_outcomes.study.model import TreatmentSettings
 from prrt_outcomes.units import DAYS_PER_WEEK
 
-RADIONUCLIDE_LEVELS = ("177Lu", "90Y", "other")
+RADIONUCLIDE_LEVELS = ("177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other")
 KIND_LEVELS = ("initial", "retreatment")
 
 
 def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
-    """Radionuclide of a radiopharmaceutical by its name: 177Lu, 90Y or other; empty stays empty."""
+    """Radionuclide of a radiopharmaceutical by its name; `other` where it is none of the levels; empty stays empty."""
     text = radiopharmaceutical.astype("string")
-    nuclide = text.str.extract(r"^(177Lu|90Y)", expand=False).fillna("other").where(text.notna())
+    named = text.str.split("-").str[0]
+    nuclide = named.where(named.isin(RADIONUCLIDE_LEVELS), "other").where(text.notna())
     return nuclide.astype(pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True))
 
 

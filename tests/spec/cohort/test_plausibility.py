@@ -17,6 +17,7 @@ patients          | copy patient_id == 'P1'                           | patient_
 control_patients  | copy patient_id == 'H1'                           | patient_id = 'h1'                    | differs from another patient only by case
 patients          | one ki67_percent > 9                              | ki67_percent = ki67_percent / 100    | a fraction rather than a percentage
 patients          |                                                   | ki67_percent = ki67_percent / 100    | no value is above 1, as of fractions
+cycles            | one patient_id == 'P4'                            | activity_gbq = 0.1                   | unusual for this radionuclide
 patients          | one grade == 'G1'                                 | ki67_percent = 40                    | does not fit the grade
 patients          | one grade == 'G2'                                 | grade = 'G3'                         | does not fit the grade
 patients          | one grade == 'G2'                                 | grade = 'G1'                         | does not fit the grade

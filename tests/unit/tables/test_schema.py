@@ -98,7 +98,10 @@ CODES = {
     ("patients", "tumour_type"): """gep_pancreas gep_small_intestine gep_large_intestine gep_stomach_duodenum
         gep_other gep_unknown_primary lung paraganglioma phaeochromocytoma other""",
     ("analysis_set", "tumour_group"): "gep lung neuroectodermal other",
-    ("cycles", "radiopharmaceutical"): "177Lu-DOTATATE 177Lu-DOTATOC 90Y-DOTATOC 90Y-DOTATATE other",
+    ("cycles", "radiopharmaceutical"): """177Lu-DOTATATE 177Lu-DOTATOC 90Y-DOTATOC 90Y-DOTATATE
+        177Lu-DOTANOC 177Lu-satoreotide 90Y-DOTANOC 90Y-satoreotide 225Ac-DOTATATE 225Ac-DOTATOC 225Ac-DOTANOC
+        225Ac-satoreotide 212Pb-DOTATATE 212Pb-DOTATOC 212Pb-DOTANOC 212Pb-satoreotide 111In-DOTATATE 111In-DOTATOC
+        111In-DOTANOC 111In-satoreotide 131I-DOTATATE 131I-DOTATOC 131I-DOTANOC 131I-satoreotide other""",
     ("therapies", "kind"): """ssa_long_acting ssa_short_acting surgery chemotherapy targeted liver_directed
         external_radiotherapy other""",
     ("assessments", "non_target"): "none CR non_CR_non_PD PD NE",

@@ -34,7 +34,7 @@ from prrt_outcomes.cohort.settings import (
     check_reference_levels,
 )
 from prrt_outcomes.cohort.sources.files import read_source
-from prrt_outcomes.cohort.sources.raw_table import RawTable, SourceResult
+from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
@@ -71,19 +71,18 @@ class _Reader:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._known: dict[tuple, RawTable] = {}
+        self._known: dict[tuple, tuple[str, SourceResult]] = {}
         self.columns: dict[str, set[str]] = {}
 
     def read(self, label: str, source: FileSource) -> SourceResult:
         key = tuple(getattr(source, name) for name in FileSource.model_fields)
-        if key in self._known:
-            return SourceResult(self._known[key])
-        result = read_source(self._folder, label, source)
+        if key not in self._known:
+            self._known[key] = label, read_source(self._folder, label, source)
+        first, result = self._known[key]
         if result.raw is not None:
             self.columns.setdefault(source_key(source), set()).update(result.raw.columns)
-            if not result.problems:
-                self._known[key] = result.raw
-        return result
+        told = (replace(p, table=label) if p.table == first else p for p in result.problems)
+        return replace(result, problems=tuple(told))
 
 
 def read_cohort(study: Study, folder: Path) -> CohortResult:

@@ -19,6 +19,7 @@ from prrt_outcomes.tables.parse_dates import (
 )
 from prrt_outcomes.tables.schema import Field
 
+SAS_DAY_ZERO, SAS_YEARS = "1960-01-01", range(1990, 2041)
 DAY_FIRST = "%d{0}%m{0}{1}"
 MONTH_FIRST = "%m{0}%d{0}{1}"
 NUMBERS = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})")
@@ -39,8 +40,12 @@ def advise_date(field: Field, text_format: TextFormat, problem: str, text: str) 
     """What to write where a text of a column is no date that the study reads."""
     name, text = field.name, text.strip()
     if problem == SERIAL_NUMBER:
-        day = pd.Timestamp(text_format.day_zero) + pd.Timedelta(days=int(float(text)))
-        return f"; it would be {day:%Y-%m-%d}: if so, in study.yaml {_write(name, text_format, [EXCEL])}"
+        count = pd.Timedelta(days=int(float(text)))
+        day, by_sas = pd.Timestamp(text_format.day_zero) + count, pd.Timestamp(SAS_DAY_ZERO) + count
+        advice = f"; it would be {day:%Y-%m-%d}: if so, in study.yaml {_write(name, text_format, [EXCEL])}"
+        if by_sas.year in SAS_YEARS:
+            advice += f"; a number of SAS it would be {by_sas:%Y-%m-%d}: read the file of SAS itself"
+        return advice
     if problem == TIME_OF_DAY and re.match(ISO_TIME, text):
         form = f"{ISO_FORMAT}{text[10]}%H:%M{':%S' if text.count(':') > 1 else ''}"
         return f"; to read the day alone, in study.yaml {_write(name, text_format, [form], ISO_FORMAT)}"

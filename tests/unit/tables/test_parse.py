@@ -122,6 +122,12 @@ def test_a_serial_number_says_which_day_it_would_be_and_what_to_write():
         assert fault.expected[0].endswith(f"it would be 2020-01-01: if so, {line}")
 
 
+def test_a_number_that_may_be_a_day_of_sas_says_so():
+    (fault,) = parse_columns("cycles", text_columns({"cycle_date": ["19725.0"]}), 1).faults
+    assert "it would be 1954-01-01: if so" in fault.expected[0]
+    assert fault.expected[0].endswith("a number of SAS it would be 2014-01-02: read the file of SAS itself")
+
+
 def test_the_zero_of_a_sas_file_that_was_misread_is_told():
     columns = text_columns({"event": ["5.397605346934028e-79", "1.0"]})
     (fault,) = parse_columns("reported_outcomes", columns, 2).faults

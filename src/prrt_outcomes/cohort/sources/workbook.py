@@ -41,6 +41,7 @@ from prrt_outcomes.study.base import FileSource
 MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
 
 MOST_LINES = 1 << 20
+MOST_SHOWN = 3
 
 
 def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
@@ -179,11 +180,13 @@ def _gather(
     ]
     body = []
     for line, cells in chosen:
-        if any(cells[width:]):
-            expected = f"{width} cells, as the header"
-            problem = "the row has cells beyond the header"
-            problems.append(Problem(table, line, "", f"{len(cells)} cells", problem, expected))
-        else:
+        beyond = [get_column_letter(i) for i, cell in enumerate(cells[width:], start=width + 1) if cell]
+        if beyond:
+            shown = ", ".join(beyond[:MOST_SHOWN]) + (", ..." if len(beyond) > MOST_SHOWN else "")
+            expected = f"{width} cells, as the header: what has no name is not read"
+            told = Problem(table, line, "", shown, "the row has cells beyond the header", expected, "warning")
+            problems.append(told)
+        if any(cells[:width]):
             body.append((line, cells[:width] + [""] * (width - len(cells))))
     columns = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
     places = np.array([line for line, _ in body], dtype=np.int64)

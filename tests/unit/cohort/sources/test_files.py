@@ -71,10 +71,13 @@ def test_a_title_above_the_header_is_called_one(tmp_path):
 
 
 def test_workbook_with_cells_beyond_the_header_or_a_wrong_sheet(tmp_path):
-    write_book(tmp_path / "t.xlsx", [["a", "b"], [1, 2], [1, 2, 3], [4]])
+    rows = [["a", "b"], [1, 2], [1, 2, 3, None, "x"], [4], [None, None, "legend"]]
+    write_book(tmp_path / "t.xlsx", rows)
     result = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheet"))
-    assert [(p.row, p.problem) for p in result.problems] == [(3, "the row has cells beyond the header")]
-    assert result.raw.columns["b"].to_pylist() == ["2", ""]
+    problem = "the row has cells beyond the header"
+    told = [(p.row, p.value, p.problem, p.severity) for p in result.problems]
+    assert told == [(3, "C, E", problem, "warning"), (5, "C", problem, "warning")]
+    assert result.raw.columns["b"].to_pylist() == ["2", "2", ""]
     (told,) = read_source(tmp_path, "t", TableSource(file="t.xlsx", sheet="Sheat")).problems
     assert told.problem == "the workbook has no such sheet"
     assert told.expected.startswith("did you mean Sheet?")

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import fold
+from prrt_outcomes.cohort.vocabulary import find_word
 from prrt_outcomes.errors import InputError, Problem, suggest
 from prrt_outcomes.tables.schema import load_schema
 
@@ -25,7 +26,7 @@ COLUMNS = {
     "episode": {"episode": ""},
 }
 OTHER_VALUES = {"activity_gbq": ("GBq", "MBq", "mCi", "Ci"), "episode": ("progression", "regimen")}
-NAME, CONCEPT_ID = "name", "concept_id"
+NAME, CONCEPT_ID, ICD_O = "name", "concept_id", "ICDO3"
 
 
 @dataclass(frozen=True)
@@ -81,20 +82,29 @@ class Codes:
         """The row that fits a concept best: by its id, its code (the longest) or its name; a guess last."""
         by_id = self._find_code(self.of(domain, CONCEPT_ID), concept.concept_id)
         by_code = self._find_code(self.of(domain, concept.vocabulary), concept.code)
+        if by_code is None and (domain, concept.vocabulary) == ("condition", ICD_O):
+            by_code = read_icd_o(concept.code)
+        if any(row is not None and not row.column for row in (by_id, by_code)):
+            return None
         return choose([by_id, by_code, self.find_name(domain, concept.name)])
 
     def find_name(self, domain: str, name: str) -> Code | None:
         """The row with most letters of which all words stand in a name."""
         words = set(fold(name).split())
-        return _longest([row for row in self.of(domain, NAME) if row.words <= words]) if words else None
+        found = _longest([row for row in self.of(domain, NAME) if row.words <= words]) if words else None
+        return found if found is not None and found.column else None
 
     def find_text(self, domain: str, text: str) -> Code | None:
         """The row that fits a text of which no vocabulary is known: a code of any of them, or words."""
         listed = self._rows.get(domain, {}).items()
         rows = [row for vocabulary, found in listed if vocabulary not in (NAME, CONCEPT_ID) for row in found]
-        return self._find_code(rows, text) or self.find_name(domain, text)
+        found = self._find_code(rows, text) or (read_icd_o(text) if domain == "condition" else None)
+        if found is not None:
+            return found if found.column else None
+        return self.find_name(domain, text)
 
-    def _find_code(self, rows: Sequence[Code], code: str) -> Code | None:
+    @staticmethod
+    def _find_code(rows: Sequence[Code], code: str) -> Code | None:
         return _longest([row for row in rows if code and row.fits(code)])
 
 
@@ -102,6 +112,13 @@ def choose(rows: Iterable[Code | None]) -> Code | None:
     """The first row that is no guess, else the first."""
     found = [row for row in rows if row is not None]
     return next((row for row in found if not row.is_doubtful), found[0] if found else None)
+
+
+def read_icd_o(text: str) -> Code | None:
+    """The tumour type of morphology and topography of ICD-O-3, as OMOP joins them: 8240/3-C17.2."""
+    morphology, mark, topography = text.partition("-")
+    value = find_word("tumour_type", f"{topography} {morphology}") if mark and "/" in morphology else None
+    return Code("condition", ICD_O, text, "tumour_type", value, False, "") if value else None
 
 
 def _longest(rows: Sequence[Code]) -> Code | None:
@@ -116,7 +133,7 @@ def read_codes(own: Path | None) -> Codes:
     rows = {(row.domain, row.vocabulary, row.code): row for row in _read_file(SHIPPED)}
     if own is not None:
         rows |= {(row.domain, row.vocabulary, row.code): row for row in _read_file(own)}
-    return Codes([row for row in rows.values() if row.column])
+    return Codes(list(rows.values()))
 
 
 def _read_file(path: Path) -> list[Code]:

@@ -88,3 +88,26 @@ def test_a_folder_of_cbioportal(tmp_path):
     result = adopt(tmp_path, "--cbioportal", find_case("cbio_panet/data"))
     assert len(result.tables["patients"]) == 3
     assert result.tables["reported_outcomes"]["event"].astype(int).tolist() == [1, 0, 1]
+
+
+def test_persons_of_the_omop_model_become_patients_with_their_follow_up(tmp_path, capsys):
+    folder = find_case("omop_synthea/data")
+    result = adopt(tmp_path, "--omop", folder)
+    assert [p for p in result.problems if p.severity == "error"] == []
+    person, death, period, measurement = (
+        pd.read_parquet(folder / f"{name}.parquet")
+        for name in ("person", "death", "observation_period", "measurement")
+    )
+    patients, follow_up, labs = (result.tables[name] for name in ("patients", "follow_up", "labs"))
+    assert patients["birth_year"].tolist() == person["year_of_birth"].tolist()
+    assert (patients["sex"] == "male").sum() == (person["gender_concept_id"] == 8507).sum()
+    dead = follow_up[follow_up["vital_status"] == "dead"]
+    assert dict(zip(dead["patient_id"].astype(int), dead["death_date"], strict=True)) == dict(
+        zip(death["person_id"], death["death_date"].astype(str), strict=True)
+    )
+    ends = period.set_index("person_id")["observation_period_end_date"].astype(str)
+    alive = follow_up[follow_up["vital_status"] == "alive"]
+    assert alive["last_contact_date"].tolist() == ends[alive["patient_id"].astype(int)].tolist()
+    codes = ["2160-0", "718-7", "777-3", "6690-2", "1742-6", "1920-8", "1975-2"]
+    assert len(labs) == measurement["measurement_source_value"].isin(codes).sum()
+    assert "no drug exposure was recognised as PRRT; all 28 persons are patients" in capsys.readouterr().out

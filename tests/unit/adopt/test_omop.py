@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prrt_outcomes.adopt.omop import plan_omop
-from prrt_outcomes.adopt.omop_codes import read_codes
+from prrt_outcomes.adopt.omop_codes import Concept, read_codes
 from prrt_outcomes.adopt.write import write_study
 from prrt_outcomes.cli.main import main
 from prrt_outcomes.cohort.read import read_cohort
@@ -147,6 +147,21 @@ def test_a_table_of_codes_of_ones_own_goes_first(adopt, tmp_path):
     plan, result = adopt(codes=own)
     assert set(result.tables["cycles"]["radiopharmaceutical"]) == {"177Lu-DOTATOC"}
     assert "labs" not in plan.tables
+
+
+def test_a_code_is_taken_out(tmp_path):
+    own = tmp_path / "codes.csv"
+    own.write_text(
+        "domain,vocabulary,code,ours,note\ncondition,ICDO3,8240/3-C18.1,,\ncondition,ICDO3,824?/?-C34*,tumour_type=other,\n",
+        encoding="utf-8",
+    )
+    codes = read_codes(own)
+    found = {
+        code: codes.find("condition", Concept("1", "ICDO3", code, "Carcinoid tumor of appendix"))
+        for code in ("8240/3-C18.1", "8240/3-C18.2", "8240/3-C34.1")
+    }
+    assert [row and row.value for row in found.values()] == [None, "gep_large_intestine", "other"]
+    assert codes.find_text("condition", "8240/3-C18.1") is None
 
 
 def test_every_fault_of_a_table_of_codes_is_told(tmp_path):

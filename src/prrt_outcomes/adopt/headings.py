@@ -16,6 +16,7 @@ from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_
 from prrt_outcomes.adopt.layout import Column
 
 ENOUGH = 0.6
+MOST = 0.8
 SHORT = 2
 LONG = 4
 DATES = frozenset(
@@ -41,8 +42,11 @@ NUMBERS = frozenset(
         "karnofsky",
         "ecog",
         "prior_lines",
+        "total_activity",
     }
 )
+TOTAL = "total_activity"
+COUNTED = frozenset({"cycle_date", "activity_gbq", "radiopharmaceutical", "assessment_date", "best_response"})
 RANGES = {"ecog": (0, 5), "krenning_score": (0, 4), "karnofsky": (0, 100), "age_years": (0, 120)}
 TRUTHS = frozenset(
     {
@@ -97,11 +101,17 @@ def _turn(codes: Mapping[str, list]) -> dict[str, str]:
 
 
 def recognise(column: Column) -> Heading | None:
-    """What a column probably is: the longest phrase in its heading whose kind of content the cells have."""
+    """What a column probably is: the longest phrase in its heading whose kind of content the cells have.
+
+    A column of any other heading is that of the radiopharmaceuticals where nearly all of its cells name a nuclide.
+    """
     for name in dict.fromkeys((column.label or column.name, column.name)):
         found = _recognise_name(name, column)
         if found is not None:
             return found
+    nuclides = [cell for cell in column.filled if NUCLIDE.search(clean(column.mean(cell)))]
+    if nuclides and len(nuclides) >= MOST * len(column.filled):
+        return Heading("radiopharmaceutical", None, column.name)
     return None
 
 
@@ -110,6 +120,9 @@ def _recognise_name(name: str, column: Column) -> Heading | None:
     numbers = re.findall(r"\d+", spaced)
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
     plain = [target for target in _rank(fold(name)) if fits(target, column)]
+    ordinal = None if numbers else _find_ordinal(fold(name))
+    if ordinal and plain and plain[0] in COUNTED:
+        return Heading(plain[0], ordinal, column.name)
     if plain and (not numbers or plain[0] == "ki67_percent"):
         return Heading(plain[0], None, column.name)
     if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
@@ -117,6 +130,13 @@ def _recognise_name(name: str, column: Column) -> Heading | None:
             if fits(target, column):
                 return Heading(target, int(numbers[0]), _derive_template(column.name, int(numbers[0])))
     return Heading(plain[0], None, column.name) if plain else None
+
+
+def _find_ordinal(text: str) -> int | None:
+    """Number that a word of a folded heading says, such as II or second; None where there is not one."""
+    tokens = set(text.split())
+    found = [number for number, words in load_words()["ordinals"].items() if tokens & set(words)]
+    return found[0] if len(found) == 1 else None
 
 
 def _derive_template(name: str, number: int) -> str:
@@ -131,6 +151,8 @@ def _rank(text: str) -> list[str]:
         generic = load_words()["headings"]["any_date"]
         rest = " ".join(word for word in text.split() if word not in generic)
         found = {target: n for target, n in _find_phrases(rest).items() if target in DATES} | {"any_date": 0}
+    if "activity_gbq" in found and any(word.startswith(tuple(load_words()["sums"])) for word in text.split()):
+        found[TOTAL] = found.pop("activity_gbq")
     return sorted(found, key=lambda target: -found[target])
 
 
@@ -199,6 +221,8 @@ def is_missing(cell: Cell, target: str = "") -> bool:
     known = {word.casefold() for word in (*words["missing"], *words["never"])}
     if target in DATES:
         known |= set(words["values"]["no"])
+    if target == "death_date":
+        known |= {word for word, code in words["values"]["vital_status"].items() if code == "alive"}
     return text in known or fold(text) in known
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import Heading
+from prrt_outcomes.adopt.headings import TOTAL, Heading
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
@@ -22,7 +22,11 @@ from prrt_outcomes.adopt.sheet import (
 )
 from prrt_outcomes.errors import InputError, Problem
 
-OTHER_WORDS = {"person": "names of persons are not read", "any_date": "a date of nothing that is known"}
+OTHER_WORDS = {
+    "person": "names of persons are not read",
+    "any_date": "a date of nothing that is known",
+    TOTAL: "a sum over cycles; the activity of each cycle is needed",
+}
 
 
 def plan_sheets(paths: Sequence[Path]) -> StudyPlan:

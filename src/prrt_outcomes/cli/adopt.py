@@ -82,7 +82,8 @@ def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], Stu
 
 
 def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
-    """Add to the doubts the contradictions of the data that a study may accept; whether there are any."""
+    """Add to the doubts what a study may accept: contradictions, deaths without a date; whether there is any."""
+    from prrt_outcomes.cohort.chronology import UNDATED_DEATH
     from prrt_outcomes.cohort.plausibility import list_acceptable_problems
 
     found: dict[str, list[Problem]] = {}
@@ -94,7 +95,16 @@ def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
         plan.doubts.append(f"{name} (line {lines} of {cases[0].table}) stays as it is")
     if found:
         plan.settings["accepted_problems"] = list(found)
-    return bool(found)
+    undated = [problem for problem in problems if problem.problem == UNDATED_DEATH]
+    if undated:
+        lines = ", ".join(str(problem.row) for problem in undated[:MOST_SHOWN])
+        more = " ..." if len(undated) > MOST_SHOWN else ""
+        plan.settings["dead_without_date"] = "last_contact"
+        plan.doubts.append(
+            f"dead without a date of death ({len(undated)} patients, line {lines}{more}): taken as dead on the day "
+            "of the last contact; dead_without_date: censor ends their time there without a death"
+        )
+    return bool(found or undated)
 
 
 def _report(plan: StudyPlan, study_file: Path) -> None:

@@ -28,6 +28,8 @@ DATED_ROWS = {
     "adverse_events": "onset_date",
 }
 
+UNDATED_DEATH = "dead without a date of death"
+
 
 def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
     """First and last day that each date (full, partial, or a year) of a column can mean; NaT where missing."""
@@ -135,7 +137,7 @@ def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list
     words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
     expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
     advice = (DEATHS[rule], "warning") if rule else (expected, "error")
-    return find_faults(follow_up, "death_date", is_wrong, "dead without a date of death", *advice)
+    return find_faults(follow_up, "death_date", is_wrong, UNDATED_DEATH, *advice)
 
 
 def censor_deaths_without_date(follow_up: pd.DataFrame) -> pd.DataFrame:

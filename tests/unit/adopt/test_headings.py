@@ -51,6 +51,14 @@ FOUND = [
     ("OMS", ["0", "2"], "ecog", None),
     ("Grade OMS", ["1", "2"], "grade", None),
     ("Patient Name", ["A", "B"], "person", None),
+    ("II ciclo", DATES, "cycle_date", 2),
+    ("Zweite PRRT", DATES, "cycle_date", 2),
+    ("Data prima progressione", DATES, "progression_date", None),
+    ("Dose totale (GBq)", NUMBERS, "total_activity", None),
+    ("Kumulative Aktivität", NUMBERS, "total_activity", None),
+    ("Verabreicht", ["Lu177-DOTATATE", "Y90-DOTATOC"], "radiopharmaceutical", None),
+    ("Date of death", [*DATES, "alive", "no"], "death_date", None),
+    ("Patientnr", ["1", "2"], "patient_id", None),
 ]
 
 

@@ -23,11 +23,12 @@ REHEARSAL = """
 import sys, pyreadstat
 name, path, encoding, most = sys.argv[1:]
 reader = getattr(pyreadstat, name)
-_, declared = reader(path, metadataonly=True, encoding=encoding or None)
+settings = {"encoding": encoding or None, "output_format": "dict"}
+_, declared = reader(path, metadataonly=True, **settings)
 n_rows, n_columns = declared.number_rows or 0, declared.number_columns
 print(n_rows, n_columns)
 if n_rows * n_columns <= int(most):
-    reader(path, encoding=encoding or None, output_format="dict")
+    reader(path, **settings)
 """
 
 Reader = Callable[..., tuple[pd.DataFrame, Any]]

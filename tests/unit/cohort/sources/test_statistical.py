@@ -28,6 +28,15 @@ TEXTS = {
 }
 
 
+REHEARSAL = statistical.REHEARSAL
+
+
+@pytest.fixture(autouse=True)
+def without_rehearsal(monkeypatch):
+    """Most of these tests read files that are sound, and each rehearsal starts a process with its libraries."""
+    monkeypatch.setattr(statistical, "REHEARSAL", "")
+
+
 def read(tmp_path, file, **settings):
     return read_source(tmp_path, "patients", TableSource(file=file, **settings))
 
@@ -38,7 +47,8 @@ def content(result):
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_values_dates_and_lines(tmp_path, kind):
+def test_values_dates_and_lines(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(statistical, "REHEARSAL", REHEARSAL)
     WRITERS[kind](FRAME, tmp_path / f"t.{kind}")
     result = read(tmp_path, f"t.{kind}")
     assert content(result) == TEXTS
@@ -57,6 +67,13 @@ def test_a_file_that_ends_the_process_which_reads_it_is_refused(tmp_path, monkey
     (problem,) = read(tmp_path, "t.sav").problems
     assert problem.problem == "the file cannot be read as one of SPSS"
     assert "it is damaged" in problem.expected
+
+
+def test_a_file_that_declares_more_than_it_can_hold(tmp_path, monkeypatch):
+    WRITERS["sav"](FRAME, tmp_path / "t.sav")
+    monkeypatch.setattr(statistical, "REHEARSAL", "print(2_000_000_000, 3)")
+    (problem,) = read(tmp_path, "t.sav").problems
+    assert problem.problem == "the file declares more cells than it can hold"
 
 
 def test_a_transport_file_that_was_cut_off(tmp_path):

@@ -20,6 +20,7 @@ from prrt_outcomes.cohort.chronology import (
     filter_after_cutoff,
 )
 from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
+from prrt_outcomes.cohort.grades import derive_grades
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
 from prrt_outcomes.cohort.plausibility import (
@@ -104,6 +105,10 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
     problems = _check_extra_columns(study, read, reader) + _check_accepted(study)
+    for name in [name for name in PATIENT_TABLES if name in read]:
+        graded, notes = derive_grades(name, read[name].frame)
+        read[name] = replace(read[name], frame=graded)
+        problems += notes
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)

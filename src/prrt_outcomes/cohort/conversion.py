@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from prrt_outcomes.cohort.mapping import MappedTable
 from prrt_outcomes.errors import Problem, study_problem
-from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.study.base import TIME_COLUMNS, TableSource
 from prrt_outcomes.tables.check import check_values
 from prrt_outcomes.tables.parse import CellFaults, ParsedTable
 from prrt_outcomes.tables.schema import Field
 from prrt_outcomes.units import TIME_UNIT_DAYS, find_factor
 
-TIME_COLUMNS = ("time", "entry_time", "time_months")
 # For each unit of ours those that files have instead, with the factor; where two fit alike the first is named. A test
 # holds them against pint.
 OTHER_UNITS = {
@@ -90,10 +89,7 @@ def convert_units(
 
 def _name_unit(field: Field, source: TableSource) -> str:
     """Unit of the file for a column, as the mapping says; ours where it says nothing."""
-    unit = source.units.get(field.name, field.unit)
-    if source.time_unit and field.name in TIME_COLUMNS and field.unit in TIME_UNIT_DAYS:
-        unit = source.time_unit
-    return unit if isinstance(unit, str) else field.unit
+    return source.unit_of_column(field.name) or field.unit
 
 
 def _find_factor(unit: str, field: Field) -> float | None:

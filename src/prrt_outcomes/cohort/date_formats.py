@@ -20,7 +20,7 @@ def choose_format(source: TableSource, name: str, day_zero: str) -> TextFormat:
     forms = source.formats_of_dates(name)
     if forms and (EXCEL in forms or any(map(is_typed, source.files))):
         forms = tuple(dict.fromkeys((*forms, ISO_FORMAT)))
-    return TextFormat(source.decimal, forms, source.pivot_year, day_zero)
+    return TextFormat(source.decimal, forms, source.pivot_year, day_zero, source.unit_of_column(name))
 
 
 def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) -> list[Problem]:

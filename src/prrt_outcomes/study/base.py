@@ -194,6 +194,9 @@ class UnitColumn(Section):
     column: ColumnOfFile = Field(description="Column of the file with the unit of each row.")
 
 
+TIME_COLUMNS = ("time", "entry_time", "time_months")
+
+
 class TableSource(RowSource):
     """One file that is read as (a part of) one of our tables."""
 
@@ -243,6 +246,11 @@ class TableSource(RowSource):
     def files(self) -> tuple[FileSource, ...]:
         """The file and those that are joined to it."""
         return (self, *self.join)
+
+    def unit_of_column(self, name: str) -> str | None:
+        """Unit that the mapping states for all values of one of our columns."""
+        unit = self.units.get(name, self.time_unit if name in TIME_COLUMNS else None)
+        return unit if isinstance(unit, str) else None
 
     def names_of_column(self, name: str) -> tuple[str, ...]:
         """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""

@@ -123,9 +123,8 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
     infinite = np.isinf(values) | (~readable & match_pattern(texts, NOT_FINITE))
     unreadable = ~readable & ~infinite
     kind = "whole number" if whole else f"number with the decimal mark {text_format.decimal}"
-    expected = (
-        f"a finite {kind}" + (f" ({field.unit})" if field.unit else "") + ", or nothing where it is missing"
-    )
+    unit = text_format.unit or field.unit
+    expected = f"a finite {kind}{f' ({unit})' if unit else ''}, or nothing where it is missing"
     series = pd.Series(np.where(infinite, np.nan, values))
     return series.astype("Int64") if whole else series, [
         ("not a finite number", expected, infinite),

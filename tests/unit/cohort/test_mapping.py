@@ -338,12 +338,14 @@ def test_a_column_that_is_there_twice_stops_nothing_unless_it_is_used(read_study
 
 
 def test_an_implausible_time_is_told_in_the_unit_of_the_file(read_study, write):
-    write("o.csv", "patient_id,endpoint,time,event\nP1,os,700,1\nP2,os,2000,0\n")
+    write("o.csv", "patient_id,endpoint,time,event\nP1,os,700,1\nP2,os,2000,0\nP1,pfs,x,0\n")
     outcomes = {"file": "o.csv", "time_unit": "months"}
     problems = read_study({"patients": PATIENTS}, sources={"reported_outcomes": outcomes}).problems
+    unread = "a finite number with the decimal mark . (months), or nothing where it is missing"
     assert [(p.value, p.problem, p.expected) for p in problems] == [
         ("700", "implausible", "0 to 657.1 months"),
         ("2000", "out of range", "0 to 1314.2 months"),
+        ("x", "not a number", unread),
     ]
 
 

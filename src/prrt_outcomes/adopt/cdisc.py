@@ -176,6 +176,13 @@ class Reading:
             self.data.used.update(names)
         return names
 
+    def sequence(self, theirs: str) -> None:
+        """The number of a row within its patient; without it rows that are alike are numbered."""
+        if not self.column("sequence", theirs):
+            self.source.add_column(
+                "sequence", None, f"there is no {theirs}; rows that are alike are numbered"
+            )
+
     def codes(self, ours: str, *theirs: str, known: Mapping[str, Any]) -> bool:
         """Read a column of codes; a text that is not known is missing, which is a doubt."""
         names = self.column(ours, *theirs)

@@ -146,6 +146,13 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
             f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, agents))}); each is read as a "
             "cycle of other, without activity"
         )
+        if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any() and "DOMAIN" in reading.rows:
+            reading.source.settings["pivot"] = {
+                "by": "DOMAIN",
+                "value": "DOMAIN",
+                "keys": ["USUBJID", "EXSTDTC"],
+            }
+            reading.source.evidence["pivot"] = "doses of one day are one row"
         reading.close()
         return
     codes = load_schema("cycles").field("radiopharmaceutical").codes
@@ -238,7 +245,7 @@ def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
     reading.column("patient_id", "USUBJID")
     reading.date("start_date", f"{prefix}STDTC")
     reading.column("drug", name)
-    reading.column("sequence", f"{prefix}SEQ")
+    reading.sequence(f"{prefix}SEQ")
     reading.date("end_date", f"{prefix}ENDTC")
     units = set(reading.rows[f"{prefix}DOSU"]) if f"{prefix}DOSU" in reading.rows else set()
     if units and units <= {"mg", "g", "ug", ""} and reading.column("dose_mg", f"{prefix}DOSE"):
@@ -271,7 +278,7 @@ def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
     reading.column("patient_id", "USUBJID")
     reading.date("sample_date", "LBDTC")
     reading.codes("analyte", "LBTESTCD", known=known)
-    reading.column("sequence", "LBSEQ")
+    reading.sequence("LBSEQ")
     reading.column("value", value)
     reading.column("unit", "LBSTRESU" if standard else "LBORRESU")
     reading.column("lower_limit", "LBSTNRLO" if standard else "LBORNRLO")
@@ -291,7 +298,7 @@ def _plan_adverse_events(plan: StudyPlan, events: DataSet) -> None:
     reading.date("onset_date", "AESTDTC")
     reading.date("end_date", "AEENDTC")
     reading.column("term", "AEDECOD", "AETERM")
-    reading.column("sequence", "AESEQ")
+    reading.sequence("AESEQ")
     if not reading.column("grade", "AETOXGR") and reading.codes("grade", "AESEV", known=terms["severity"]):
         reading.doubt("AESEV is read as grade: mild 1, moderate 2, severe 3, life-threatening 4, fatal 5")
     if reading.codes("related", "AEREL", known=terms["related"]):

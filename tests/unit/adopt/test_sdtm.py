@@ -85,6 +85,25 @@ def test_a_dose_that_is_not_radioactive_is_a_doubt(plan_of, read_plan):
     assert tables["cycles"]["activity_gbq"].isna().all()
 
 
+def test_several_doses_of_a_day_that_are_not_radioactive_are_one(plan_of, read_plan):
+    ex = """\
+DOMAIN,USUBJID,EXSEQ,EXTRT,EXDOSE,EXDOSU,EXSTDTC
+EX,P1,1,DRUG,54,mg,2019-01-14
+EX,P1,2,DRUG,27,mg,2019-01-14
+EX,P2,1,DRUG,54,mg,2019-02-14
+"""
+    tables, problems = read_plan(plan_of(ex=ex))
+    assert not errors(problems)
+    assert tables["cycles"]["cycle_date"].dt.strftime("%m-%d").tolist() == ["01-14", "02-14"]
+
+
+def test_events_without_a_number_are_numbered(plan_of, read_plan):
+    ae = "USUBJID,AEDECOD,AESTDTC\nP1,Nausea,2019-02\nP1,Nausea,2019-02\n"
+    tables, problems = read_plan(plan_of(ae=ae))
+    assert not errors(problems)
+    assert tables["adverse_events"]["sequence"].tolist() == [1, 2]
+
+
 def test_a_nuclide_without_a_ligand_is_a_doubt(plan_of):
     plan = plan_of(ex="USUBJID,EXSEQ,EXTRT,EXDOSE,EXDOSU,EXSTDTC\nP1,1,Lutetium,7.4,GBq,2019-01-14\n")
     assert plan.doubts == ["cycles: 'Lutetium' names no ligand and is read as 177Lu-DOTATATE"]

@@ -285,7 +285,9 @@ def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet],
 
     A mapping reads the rows of one lesion and test code, of which each scan has one; as many as hold all scans.
     """
-    frame = results.frame[results.frame["TRDTC"].str.len() >= WHOLE_DATE]
+    frame = results.frame[results.frame["TRDTC"].str.match(r"\d{4}-\d{2}-\d{2}")]
+    if frame.empty:
+        return
     who = [name for name in ("TREVAL", "TREVALID") if readers and name in frame]
     scans = pd.MultiIndex.from_frame(
         frame[["USUBJID", "TRDTC", *who]].assign(TRDTC=frame["TRDTC"].str[:WHOLE_DATE])

@@ -219,6 +219,11 @@ def test_lesions_with_organ_role_and_state_and_the_scans_that_stand_in_tr_alone(
     assert "2 of 3 scans of tr.csv have no response in RS" in plan.notes
 
 
+def test_results_without_any_day_make_no_scan(plan_of):
+    plan = plan_of(tr=TR.replace("2019", "?"))
+    assert "assessments" not in plan.tables
+
+
 def test_tr_alone_has_the_roles_of_its_groups(plan_of, read_plan):
     rows = [row for row in TR.splitlines() if ",NEW," not in row]
     tables, problems = read_plan(plan_of(tr="\n".join(rows) + "\n"))

@@ -15,7 +15,7 @@ from prrt_outcomes.cohort.date_formats import check_date_format
 from prrt_outcomes.cohort.joins import Read
 from prrt_outcomes.cohort.mapping import MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table
-from prrt_outcomes.cohort.rows import count_losses
+from prrt_outcomes.cohort.rows import WHILE_READING, count_losses
 from prrt_outcomes.cohort.sources.raw_table import TWICE, SourceResult
 from prrt_outcomes.cohort.stacking import (
     PlacedRows,
@@ -56,14 +56,15 @@ class CohortTable(PlacedRows):
 class _Part:
     """What one source gives: its rows, the columns of ours that it has, problems and losses.
 
-    n_rows : rows before any was left out
+    n_read, n_made : rows of the file that were read, and rows that these became before any was left out
     used : columns of the file that went into the table
     """
 
     rows: PlacedRows
     given: frozenset[str]
     problems: list[Problem]
-    n_rows: int
+    n_read: int
+    n_made: int
     lost: Counter
     used: frozenset[str]
 
@@ -125,7 +126,8 @@ def assemble_table(
     problems += check_letter_case(table, rows.frame, fields)
     frame = conform_table(table, rows.frame, extra_columns)
     lost: Counter = sum((part.lost for part in parts), Counter())
-    attrition = count_losses(table, sum(part.n_rows for part in parts), lost) if parts else []
+    n_read, n_made = (sum(getattr(part, name) for part in parts) for name in ("n_read", "n_made"))
+    attrition = count_losses(table, n_read, n_made, lost) if parts else []
     places = rows.labels, rows.lines, rows.cells
     return CohortTable(frame, *places, given, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
 
@@ -157,8 +159,9 @@ def _read_part(
     problems += check_doubtful_codes(label, fields, mapped, frame, source)
     problems += note_cleaned_texts(label, fields, mapped)
     problems += rows.list_problems(faults)
-    n_rows = len(mapped.lines) + mapped.lost.total()
-    return _Part(rows, frozenset(mapped.columns), problems, n_rows, mapped.lost, mapped.used)
+    n_made = len(rows.lines) + sum(n for setting, n in mapped.lost.items() if setting not in WHILE_READING)
+    given = frozenset(mapped.columns)
+    return _Part(rows, given, problems, mapped.n_read, n_made, mapped.lost, mapped.used)
 
 
 def _name_file(problems: Iterable[Problem], table: str, label: str) -> list[Problem]:

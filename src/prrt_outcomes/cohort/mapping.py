@@ -40,6 +40,7 @@ class MappedTable:
     units : cleaned text of the unit of each row, null where it is empty, for columns that have one in the file
     lines : line of the file for each row, shape (n,)
     used : columns of the file that were read, or that the mapping says are not needed
+    n_read : rows of the file that were read
     lost : rows that each setting left out
     """
 
@@ -47,6 +48,7 @@ class MappedTable:
     units: Mapping[str, pa.Array]
     lines: np.ndarray
     used: frozenset[str]
+    n_read: int
     lost: Counter
     problems: tuple[Problem, ...]
 
@@ -98,7 +100,7 @@ def map_table(
         lines = lines[filled]
     columns = {f.name: _complete(columns[f.name], source, f) for f in fields if f.name in columns}
     is_used = reshaped.used | (used & set(raw.columns))
-    return MappedTable(columns, units, lines, is_used, lost, tuple(problems + row_problems))
+    return MappedTable(columns, units, lines, is_used, reshaped.n_read, lost, tuple(problems + row_problems))
 
 
 def _read_column(

@@ -25,6 +25,7 @@ class Reshaped:
     numbers : number of the row of the file that each row is of, counted from 1; None where they are the same rows
     used : columns of the file that went into it
     dropped : columns of the file that differ within the keys of a pivot, and are left out
+    n_read : rows of the file
     n_lost : rows that were made, hold nothing and are left out
     taken : for each file that was joined, its columns that went into the table
     """
@@ -32,6 +33,7 @@ class Reshaped:
     raw: RawTable
     used: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
+    n_read: int = 0
     n_lost: int = 0
     problems: tuple[Problem, ...] = ()
     numbers: np.ndarray | None = None
@@ -44,7 +46,9 @@ def reshape_table(table: str, raw: RawTable, source: TableSource, read: Read) ->
     read : reads a file that is joined as text
     """
     joined = join_files(table, raw, source, read)
-    reshaped = Reshaped(joined.raw, joined.used, problems=joined.problems, taken=joined.taken)
+    reshaped = Reshaped(
+        joined.raw, joined.used, n_read=raw.n_rows, problems=joined.problems, taken=joined.taken
+    )
     if source.unpivot is not None and not has_errors(reshaped.problems):
         unpivoted = unpivot_rows(table, reshaped.raw, source, source.unpivot)
         reshaped = replace(

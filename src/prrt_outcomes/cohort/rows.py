@@ -26,6 +26,7 @@ REASONS = {
     "not_empty": "empty in a column that tells the rows to be read",
     "empty rows": "nothing but keys",
 }
+WHILE_READING = ("last_row", "skip_rows")
 MOST_SHOWN = 12
 
 
@@ -119,15 +120,18 @@ def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: Table
     return np.logical_and.reduce(nulls) if nulls else None
 
 
-def count_losses(table: str, n_rows: int, lost: Mapping[str, int]) -> list[dict]:
+def count_losses(table: str, n_read: int, n_made: int, lost: Mapping[str, int]) -> list[dict]:
     """Rows of `attrition`: what came in, and what each setting and the lack of any content left out.
 
-    n_rows : rows of the file, or those that were made of them
+    n_read : rows that were read of the files
+    n_made : rows that these became, before any was left out
     """
     rows = []
+    left = n_read + sum(lost.get(setting, 0) for setting in WHILE_READING)
     for setting, reason in REASONS.items():
+        left = n_made if setting == "unpivot" else left
         n_lost = lost.get(setting, 0)
         if n_lost or setting == "filter":
-            rows.append(attrition_row(table, "rows", f"cohort: {setting}", reason, n_rows, n_lost))
-            n_rows -= n_lost
+            rows.append(attrition_row(table, "rows", f"cohort: {setting}", reason, left, n_lost))
+            left -= n_lost
     return rows

@@ -59,6 +59,17 @@ def test_cycles_in_columns_become_rows_and_empty_ones_are_counted(read):
     ]
 
 
+def test_lines_that_are_no_rows_are_counted_before_columns_become_rows(read):
+    text = WIDE.replace("2017-02-30", "2017-02-20").replace("950", "6.9") + "Sum,,,14.5,,14.2,,\n"
+    result = read({"wide.csv": text}, cycles=CYCLES | {"skip_rows": [5]})
+    losses = result.attrition[result.attrition["table"] == "cycles"]
+    assert losses[["step", "n_before", "n_lost", "n_after"]].to_numpy().tolist() == [
+        ["cohort: skip_rows", 4, 1, 3],
+        ["cohort: unpivot", 9, 3, 6],
+        ["cohort: filter", 6, 0, 6],
+    ]
+
+
 def test_problems_after_it_name_line_and_column_of_the_file(read):
     assert errors(read({"wide.csv": WIDE}, cycles=CYCLES)) == [
         (4, "1. PRRT", "2017-02-30", "a date that does not exist"),

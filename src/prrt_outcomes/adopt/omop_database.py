@@ -35,10 +35,10 @@ def open_database(url: str) -> DatabaseTables:
     kind, mark, place = url.partition("://")
     if not mark or kind == "duckdb":
         connection, name = _open_duckdb(place if mark else url)
-        return DatabaseTables(connection, name, "?")
+        return DatabaseTables(connection, name)
     if kind in ("postgresql", "postgres"):
         connection, name = _open_postgres(url)
-        return DatabaseTables(connection, name, "%s")
+        return DatabaseTables(connection, name, is_server=True)
     raise UsageError(
         f"{kind}:// is no source of --omop; duckdb:///path.duckdb, postgresql://user@host/name, or a folder of csv "
         "or parquet files"
@@ -74,29 +74,34 @@ def _open_postgres(url: str) -> tuple[Any, str]:
         raise _refuse("PostgreSQL", error) from None
 
 
-def _refuse(name: str, error: Exception) -> InputError:
+def _refuse(name: str, error: Exception, problem: str = "the database cannot be opened") -> InputError:
     expected = f"a database that can be read ({(str(error).splitlines() or [''])[0]})"
-    return InputError([Problem(name, None, "", "", "the database cannot be opened", expected)])
+    return InputError([Problem(name, None, "", "", problem, expected)])
 
 
 class DatabaseTables(OmopTables):
     """Tables of one database; what the mappings need of them becomes an extract in parquet files."""
 
-    def __init__(self, connection: Any, name: str, mark: str):
+    def __init__(self, connection: Any, name: str, *, is_server: bool = False):
         self._connection = connection
-        self._mark = mark
+        self._is_server = is_server
+        self._mark = "%s" if is_server else "?"
         self.database = name
         self._places: dict[str, str] = {}
         self._types: dict[str, dict[str, pa.DataType]] = {}
         self._needed: dict[str, tuple[dict[str, None], dict[str, set[str]]]] = {}
-        super().__init__(self._list_tables())
+        try:
+            super().__init__(self._list_tables())
+        except BaseException:
+            self.close()
+            raise
 
     def _list_tables(self) -> dict[str, dict[str, str]]:
         """Columns of each table; of tables in several schemas those of the search path.
 
         Raises UsageError where that leaves two.
         """
-        rows = self._connection.cursor().execute(TABLES_OF_SCHEMAS).fetchall()
+        rows = self._execute("the list of tables", TABLES_OF_SCHEMAS, []).fetchall()
         found: dict[str, dict[tuple[bool, str, str], list[tuple[str, str]]]] = {}
         for schema, table, column, kind, is_near in rows:
             place = found.setdefault(table.lower(), {}).setdefault((is_near, schema, table), [])
@@ -135,7 +140,7 @@ class DatabaseTables(OmopTables):
         conditions, values = self._conditions(table, where or {})
         listed = ", ".join(self._text(table, name) for name in columns)
         query = f"select {listed} from {self._places[table]}{_where(conditions)}"
-        rows = self._connection.cursor().execute(query, values).fetchall()
+        rows = self._execute(table, query, values).fetchall()
         return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
     def count(self, table: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -143,7 +148,7 @@ class DatabaseTables(OmopTables):
         listed = ", ".join(self._text(table, name) for name in columns)
         places = ", ".join(str(i) for i in range(1, len(columns) + 1))
         query = f"select {listed}, count(*) from {self._places[table]}{_where(conditions)} group by {places}"
-        rows = self._connection.cursor().execute(query, values).fetchall()
+        rows = self._execute(table, query, values).fetchall()
         return pd.DataFrame(rows, columns=[*columns, "n"])
 
     def close(self) -> None:
@@ -167,10 +172,7 @@ class DatabaseTables(OmopTables):
         query = f"select {listed} from {self._places[table]}{_where(conditions)} order by 1"
 
         def read_batches() -> Iterator[pa.RecordBatch]:
-            cursor = (
-                self._connection.cursor(name="extract") if self._mark == "%s" else self._connection.cursor()
-            )
-            cursor.execute(query, [*values, *more])
+            cursor = self._execute(table, query, [*values, *more], "extract" if self._is_server else "")
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 cells = zip(*rows, strict=True)
                 arrays = [_gather(column, field.type) for column, field in zip(cells, schema, strict=True)]
@@ -178,6 +180,20 @@ class DatabaseTables(OmopTables):
             cursor.close()
 
         return pa.RecordBatchReader.from_batches(schema, read_batches())
+
+    def _execute(self, table: str, query: str, values: Sequence, name: str = "") -> Any:
+        """A cursor on the rows; with a name one that the server keeps, so that not all of them are sent at once.
+
+        Raises InputError when the database refuses.
+        """
+        try:
+            cursor = self._connection.cursor(name=name) if name else self._connection.cursor()
+            cursor.execute(query, values)
+        except (
+            Exception
+        ) as error:  # each library has errors of its own, all of which are those of the database
+            raise _refuse(self.database, error, f"{table} cannot be read") from None
+        return cursor
 
     def _conditions(self, table: str, where: Mapping[str, Iterable[str]]) -> tuple[list[str], list[list]]:
         """Conditions that all have to hold, those on persons among them, with their values."""

@@ -255,6 +255,23 @@ def test_a_table_in_two_schemas_needs_to_be_named(tmp_path):
         plan_omop([path], None)
 
 
+def test_a_table_that_the_database_refuses_is_named(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "cdm.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table person (person_id int, year_of_birth int)")
+        connection.execute("create table d (person_id int, drug_concept_id varchar)")
+        connection.execute(
+            "create view drug_exposure as select person_id, drug_concept_id::int drug_concept_id from d"
+        )
+        connection.execute("insert into d values (1, 'x')")
+    with pytest.raises(InputError) as caught:
+        plan_omop([path], None)
+    assert [(p.table, p.problem) for p in caught.value.problems] == [
+        ("cdm.duckdb", "drug_exposure cannot be read")
+    ]
+
+
 def test_codes_and_databases_are_of_omop_alone(make_folder, tmp_path, capsys):
     folder = str(make_folder())
     assert main(["adopt", "--codes", "x.csv", folder, str(tmp_path / "study")]) == 2

@@ -15,7 +15,9 @@ ACTIVITY_UNITS = {r"\bGBq": "GBq", r"\bMBq": "MBq", r"\bmCi": "mCi"}
 ACTIVITY_RANGES = {"GBq": (0.3, 30.0), "mCi": (30.0, 800.0), "MBq": (800.0, 30_000.0)}
 LAB_UNITS = {
     r"mg\s*/\s*dl": "mg/dL", r"[uµμ]mol\s*/\s*l": "umol/L", r"mmol\s*/\s*l": "mmol/L", r"g\s*/\s*dl": "g/dL",
-    r"g\s*%": "g/dL", r"(/nl|10\^?9\s*/\s*l|Gpt\s*/\s*l|10\*9/l|x10e9)": "10^9/L", r"\bg\s*/\s*l\b": "g/L",
+    r"g\s*%": "g/dL",
+    r"(\bk|tsd\.?|10\^?3|10\*3|x10e3|thou)\s*/\s*([uµμ]l|mm3|mcl)": "10^9/L",
+    r"(/nl|10\^?9\s*/\s*l|Gpt\s*/\s*l|10\*9/l|x10e9)": "10^9/L", r"\bg\s*/\s*l\b": "g/L",
     r"(/[uµμ]l|/mm3|/cmm)": "/uL", r"u\s*/\s*l": "U/L", r"ng\s*/\s*ml": "ng/mL", r"[uµμ]g\s*/\s*l": "ug/L",
     r"ml\s*/\s*min": "mL/min/1.73m2",
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prrt_outcomes.adopt.coding import Coding
@@ -17,6 +17,7 @@ PATIENT_COLUMNS = (
     "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
     "prior_lines",
 )  # fmt: skip
+FEWEST_KNOWN = 4
 FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_cause", "progression_date")
 
 
@@ -28,6 +29,8 @@ class Sheet:
     numbered : of each target the columns that carry a number
     analytes : columns of laboratory values, with their analyte and the rest of their heading
     used : names of the columns that went into a table
+    doubts : what was guessed about its rows
+    is_numbered : whether each row is a patient and no column names them
     """
 
     layout: Layout
@@ -35,6 +38,8 @@ class Sheet:
     numbered: dict[str, dict[int, tuple[Column, Heading]]] = field(default_factory=dict)
     analytes: list[tuple[Column, str, str]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
+    is_numbered: bool = False
 
     @property
     def id_column(self) -> Column | None:
@@ -46,6 +51,11 @@ class Sheet:
         """Whether each patient stands in one row."""
         ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
         return len(set(ids)) == len(ids) and not self.layout.repeats
+
+    @property
+    def has_patients(self) -> bool:
+        """Whether the rows can be told to be of patients."""
+        return self.id_column is not None or self.is_numbered
 
     def take(self, target: str) -> Column | None:
         """Column of a target, noted as used."""
@@ -69,6 +79,8 @@ class Sheet:
                 len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled
             ):
                 source.settings["pad"] = {"patient_id": coding.width}
+        elif self.is_numbered:
+            source.add_column("patient_id", None, "the rows are numbered")
         return source
 
 
@@ -101,7 +113,19 @@ def recognise_sheet(layout: Layout) -> Sheet:
 def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
     """The sheet with one row a patient that knows most of them; None where there is none."""
     return max(
-        (sheet for sheet in sheets if sheet.id_column is not None and sheet.is_wide),
+        (sheet for sheet in sheets if sheet.has_patients and sheet.is_wide),
         key=lambda sheet: sum(t in sheet.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
         default=None,
     )
+
+
+def number_patients(sheets: Sequence[Sheet]) -> None:
+    """Number the rows of the only sheet, where no column tells its patients apart and it holds what patients have."""
+    if len(sheets) != 1 or sheets[0].id_column is not None:
+        return
+    known = [t for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS) if t in sheets[0].placed]
+    if len(known) >= FEWEST_KNOWN:
+        sheets[0].is_numbered = True
+        sheets[0].doubts.append(
+            "no column of identifiers was recognised: each row is taken as a patient and numbered"
+        )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from prrt_outcomes.adopt.blocks import split_blocks
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import TOTAL, Heading
+from prrt_outcomes.adopt.headings import TOTAL, Heading, is_missing
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
@@ -18,6 +19,7 @@ from prrt_outcomes.adopt.sheet import (
     Sheet,
     describe_filled,
     find_main_sheet,
+    number_patients,
     recognise_sheet,
 )
 from prrt_outcomes.errors import InputError, Problem
@@ -35,7 +37,8 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when no sheet holds patients.
     """
     layouts = [layout for path in paths for grid in read_grids(path) if (layout := find_layout(grid))]
-    sheets = [recognise_sheet(layout) for layout in layouts]
+    sheets = [part for layout in layouts for part in split_blocks(recognise_sheet(layout))]
+    number_patients(sheets)
     main = find_main_sheet(sheets)
     if main is None:
         expected = (
@@ -53,7 +56,9 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
 def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     """Add to a plan all tables that the sheets hold."""
     coding = Coding(plan.doubts, _find_width(main.id_column))
-    known = [sheet for sheet in sheets if sheet.id_column is not None]
+    for doubt in (doubt for sheet in sheets for doubt in sheet.doubts):
+        coding.doubt(doubt)
+    known = [sheet for sheet in sheets if sheet.has_patients]
     _plan_patients(plan, main, coding)
     for sheet in known:
         _plan_cycles(plan, sheet, coding)
@@ -232,12 +237,19 @@ def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         coding.doubt("no column says who is dead; all patients are read as alive at the last contact")
         plan.add("follow_up", source)
         return
+    texts = [clean(cell) for cell in death.cells]
+    open_texts = [text for text in dict.fromkeys(texts) if not text or is_missing(text, "death_date")]
+    words = ", ".join(repr(text) if text else "an empty cell" for text in open_texts)
+    coding.doubt(f"who is dead, by {death.name!r}: a date = dead" + (f", {words} = alive" if words else ""))
     for status_of, choice in (("dead", "exclude"), ("alive", "filter")):
-        part = SourcePlan(source.file, {**source.settings, choice: {death.name: [""]}}, dict(source.evidence))
+        if choice == "filter" and not open_texts:
+            continue
+        chosen = {choice: {death.name: open_texts}} if open_texts else {}
+        part = SourcePlan(source.file, source.settings | chosen, dict(source.evidence))
         part.settings["columns"] = dict(source.settings["columns"])
         part.settings.pop("constants", None)
         part.add_constant(
-            "vital_status", status_of, f"{death.name!r} is {'filled' if status_of == 'dead' else 'empty'}"
+            "vital_status", status_of, f"{death.name!r} has {'a date' if status_of == 'dead' else 'none'}"
         )
         plan.add("follow_up", part)
 

@@ -123,3 +123,6 @@ def test_units_by_heading_or_by_size():
     assert find_lab_unit("haemoglobin", [Column("Hb", 0, ["12,1"])]) == ("g/dL", False)
     assert find_lab_unit("haemoglobin", [Column("Hb", 0, ["121"])]) == ("g/L", False)
     assert find_lab_unit("platelets", [Column("Thrombo", 0, [210_000])]) == ("/uL", False)
+    assert find_lab_unit("platelets", [Column("Plt (K/uL)", 0, [210])]) == ("10^9/L", True)
+    assert find_lab_unit("leukocytes", [Column("Leuko Tsd/µl", 0, [5.1])]) == ("10^9/L", True)
+    assert find_lab_unit("platelets", [Column("Plt /uL", 0, [210_000])]) == ("/uL", True)

@@ -81,7 +81,8 @@ def check_columns(
         if is_given:
             continue
         if field.required and field.key_default is None:
-            expected = f"{field.description}. {describe_nearest(name, found)}"
+            advice = "Then map it under columns in study.yaml. "
+            expected = f"{field.description}. {describe_nearest(name, found, advice)}"
             problems.append(Problem(table, 1, name, "", "a required column is missing", expected))
         if name in raw.columns:
             ours = ", ".join(_find_readers(source, name))

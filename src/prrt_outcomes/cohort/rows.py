@@ -100,10 +100,10 @@ def tell_unmatched(place: str, texts: Sequence[str], found: pa.Array) -> list[Pr
     return [study_problem(place, value, problem, expected, "warning")]
 
 
-def describe_nearest(name: str, found: Sequence[str]) -> str:
-    """What to do where the file lacks a column: the nearest name, and all that it has."""
+def describe_nearest(name: str, found: Sequence[str], advice: str = "") -> str:
+    """What to do where the file lacks a column: the nearest name, what to do with it, and all that it has."""
     near = nearest_name(name, [f for f in found if f])
-    hint = f"did you mean {near}? Then map it under columns in study.yaml. " if near else ""
+    hint = f"did you mean {near}? {advice}" if near else ""
     shown = ", ".join(f for f in found[:40] if f) + (", ..." if len(found) > 40 else "")
     return f"{hint}The file has {shown}"
 

@@ -111,7 +111,8 @@ def test_the_order_of_rows_changes_nothing_else(drawn, random):
 @settings(max_examples=40, deadline=None)
 def test_files_between_steps_keep_every_value(tmp_path_factory, drawn, suffix):
     table, columns = drawn
-    frame = conform_table(table, parse(table, columns)[0].frame)
+    parsed = parse(table, columns)[0].frame
+    frame = conform_table(table, parsed[[f.name for f in load_schema(table).kept_fields if f.name in parsed]])
     path = tmp_path_factory.mktemp("t") / f"{table}.{suffix}"
     write_table(path, table, frame)
     pd.testing.assert_frame_equal(read_table(path, table), frame)

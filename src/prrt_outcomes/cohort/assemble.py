@@ -31,6 +31,7 @@ from prrt_outcomes.tables.check import check_group_names, check_keys
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.parse import (
     CellFaults,
+    ParsedTable,
     parse_columns,
     parsed_fields,
 )
@@ -75,12 +76,14 @@ def assemble_table(
     read: Read,
     prefixes: Mapping[str, str],
     extra_columns: Mapping[str, str],
+    rule: str,
 ) -> CohortTable:
     """Read all sources of a table and stack or merge them; none of the faults of one hides those of another.
 
     read : reads one source as text
     prefixes : for each file and sheet (`source_key`) what numbered rows are called after
     extra_columns : declared columns beyond the schema and their types
+    rule : day that the date of a scan gets where it has none (first, middle, last)
     Returns CohortTable; its frame is empty where nothing could be read.
     """
     fields = parsed_fields(table, extra_columns)
@@ -105,7 +108,7 @@ def assemble_table(
             problems += [*unfit, *result.problems]
             continue
         mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)])
-        part = _read_part(table, label, source, mapped, eased, extra_columns)
+        part = _read_part(table, label, source, mapped, eased, extra_columns, rule)
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
         problems += part.problems
         used.append((source_key(source), part.used))
@@ -145,12 +148,14 @@ def _read_part(
     mapped: MappedTable,
     fields: Sequence[Field],
     extra_columns: Mapping[str, str],
+    rule: str,
 ) -> _Part:
     """Parse and check the mapped rows of one source.
 
     label : table, and file where there are several, as problems name it
     """
-    frame, faults = _parse(table, mapped, source, fields, extra_columns)
+    parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns, rule)
+    frame, faults = _convert(table, mapped, source, fields, extra_columns, parsed)
     labels = np.full(len(mapped.lines), label, dtype=object)
     places = {name: column.places for name, column in mapped.columns.items() if column.places}
     cells = locate_cells(labels, mapped.lines, places)
@@ -158,6 +163,7 @@ def _read_part(
     problems = _name_file(mapped.problems, table, label)
     problems += check_doubtful_codes(label, fields, mapped, frame, source)
     problems += note_cleaned_texts(label, fields, mapped)
+    problems += _note_resolved(label, parsed, rule)
     problems += rows.list_problems(faults)
     n_made = len(rows.lines) + sum(n for setting, n in mapped.lost.items() if setting not in WHILE_READING)
     given = frozenset(mapped.columns)
@@ -174,15 +180,32 @@ def source_key(source: FileSource) -> str:
     return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
 
 
-def _parse(
+def _note_resolved(label: str, parsed: ParsedTable, rule: str) -> list[Problem]:
+    """Count the dates of scans that have no day."""
+    return [
+        Problem(
+            label,
+            None,
+            name,
+            "",
+            f"{n} {'date' if n == 1 else 'dates'} without a day: the {rule} day that each can mean is taken",
+            "the day of the scan; partial_dates at the top of study.yaml chooses first, middle or last",
+            "warning",
+        )
+        for name, n in parsed.resolved.items()
+        if n
+    ]
+
+
+def _convert(
     table: str,
     mapped: MappedTable,
     source: TableSource,
     fields: Sequence[Field],
     extra_columns: Mapping[str, str],
+    parsed: ParsedTable,
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
     """Typed columns of one file, in our units and with cells at fault missing, and these faults."""
-    parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns)
     frame, found = convert_units(source, fields, mapped, parsed)
     faults = [*parsed.faults, *found]
     dates = frame.select_dtypes("datetime").columns

@@ -27,7 +27,11 @@ def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) 
     """List formats that are not day, month and year, formats of what is no date, and a pivot year in doubt."""
     place = f"tables.{table}.date_format"
     by_column = source.date_format if isinstance(source.date_format, dict) else {"": source.date_format or ()}
-    kinds = {field.name: field.type for field in fields if field.type in ("date", "partial")}
+    kinds = {
+        field.name: "partial" if field.is_resolved else field.type
+        for field in fields
+        if field.type in ("date", "partial")
+    }
     problems = []
     short = False
     for name, forms in by_column.items():

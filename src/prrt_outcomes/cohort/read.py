@@ -97,7 +97,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
     read: dict[str, CohortTable] = {
-        table: assemble_table(table, study.tables[table], reader.read, prefixes, extra)
+        table: assemble_table(table, study.tables[table], reader.read, prefixes, extra, study.partial_dates)
         for table in list_tables("input")
         if table in study.tables
     }

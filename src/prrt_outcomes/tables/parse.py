@@ -7,7 +7,7 @@ of a column is parsed once, so that a million rows cost little more than their d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.tables.date_advice import advise_date
 from prrt_outcomes.tables.frames import DTYPES
@@ -29,6 +30,7 @@ from prrt_outcomes.tables.places import CellPlaces, Cells
 from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
 
 LONGEST_VALUE = 60
+LENGTH_OF_DAY = len("2014-05-07")
 
 
 @dataclass(frozen=True)
@@ -164,27 +166,40 @@ class ParsedTable:
 
     ``frame`` holds codes and categories still as strings, for the checks that come next; ``failed`` says for
     each column which rows hold a text that could not be read, and has a key for each column that the file gives.
+    ``resolved`` counts the dates of each column that got their day by a rule.
     """
 
     frame: pd.DataFrame
     faults: tuple[CellFaults, ...]
     failed: Mapping[str, np.ndarray]
+    resolved: Mapping[str, int]
 
 
 def parse_columns(
-    table: str, columns: Mapping[str, TextColumn], n_rows: int, extra_columns: Mapping[str, str] | None = None
+    table: str,
+    columns: Mapping[str, TextColumn],
+    n_rows: int,
+    extra_columns: Mapping[str, str] | None = None,
+    rule: str = "",
 ) -> ParsedTable:
     """Turn text into the types of a table; a column not given is empty, or filled with its key default.
 
     columns : text of each column that the file gives, all of length `n_rows`
     extra_columns : further columns and their types, heeded where the schema allows them
+    rule : day that a date without one gets where the schema lets it (first, middle, last); without a rule it is a fault
     """
     parsed: dict[str, pd.Series] = {}
     faults: list[CellFaults] = []
     failed: dict[str, np.ndarray] = {}
+    resolved: dict[str, int] = {}
     for field in parsed_fields(table, extra_columns):
         if field.name in columns:
-            values, found, bad = _parse_column(field, columns[field.name])
+            by_rule = field.is_resolved and bool(rule)
+            asked = replace(field, type="partial") if by_rule else field
+            values, found, bad = _parse_column(asked, columns[field.name])
+            if by_rule:
+                resolved[field.name] = int((values.str.len() < LENGTH_OF_DAY).sum())
+                values = resolve_partial_dates(values, None, rule)
             faults += found
             failed[field.name] = bad
         else:
@@ -194,7 +209,7 @@ def parse_columns(
                 values.isna() & ~failed.get(field.name, np.zeros(n_rows, bool)), field.key_default
             )
         parsed[field.name] = values
-    return ParsedTable(pd.DataFrame(parsed, index=range(n_rows)), tuple(faults), failed)
+    return ParsedTable(pd.DataFrame(parsed, index=range(n_rows)), tuple(faults), failed, resolved)
 
 
 def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) -> tuple[Field, ...]:

@@ -55,6 +55,7 @@ class Field:
     words : for each code the words that files have for it
     estimate : of a status, the columns that are empty where it says that there is no estimate
     doubtful : codes that need the consent of the study
+    is_resolved : whether a date may lack its day, which it then gets by the rule of the study
     is_kept : whether the column is part of the typed table; False for what only gives the value of another
     """
 
@@ -75,6 +76,7 @@ class Field:
     words: Mapping[str, tuple[str, ...]] | None = None
     estimate: tuple[str, ...] = ()
     doubtful: tuple[DoubtfulCodes, ...] = ()
+    is_resolved: bool = False
     is_kept: bool = True
 
     def label(self, code: object) -> str:
@@ -201,6 +203,7 @@ def _read_field(raw: dict) -> Field:
         words={code: tuple(words) for code, words in raw.get("words", {}).items()},
         estimate=tuple(raw.get("estimate", ())),
         doubtful=tuple(DoubtfulCodes(**rule) for rule in raw.get("doubtful", ())),
+        is_resolved=raw.get("resolved", False),
         is_kept=not raw.get("notKept", False),
     )
 

@@ -36,6 +36,7 @@ KIND_OF_PROBLEM = {
     "no outcome": "references",
     "no cycle of treatment": "references",
 }
+LOCATED = ["column", "position", "problem", "severity", "value"]
 PROBLEM_TYPES = dict.fromkeys(PROBLEM_COLUMNS, "string") | {"row": "Int64"}
 
 
@@ -72,6 +73,8 @@ def locate_problems(table: CohortTable, problems: pd.DataFrame) -> pd.DataFrame:
     """
     of_table = problems["table"].isin(pd.unique(table.labels)) & problems["row"].notna()
     own = problems[of_table & problems["severity"].ne("note")].astype({"row": "int64"})
+    if own.empty:
+        return own.assign(position=own["row"])[LOCATED]
     wanted = own["row"].unique()
     split = own.assign(column=own["column"].str.split(", ")).explode("column")
     plain = split[split["column"].isin([name for name in table.frame if name not in table.cells])]
@@ -81,7 +84,7 @@ def locate_problems(table: CohortTable, problems: pd.DataFrame) -> pd.DataFrame:
         places["column"] = columns[places["position"].to_numpy()]
         parts.append(own.merge(places, on=["table", "row", "column"]).assign(column=name))
     located = pd.concat(parts, ignore_index=True)
-    return located[["column", "position", "problem", "severity", "value"]].drop_duplicates()
+    return located[LOCATED].drop_duplicates()
 
 
 def _find_lines(labels: np.ndarray, lines: np.ndarray, wanted: np.ndarray) -> pd.DataFrame:

@@ -33,19 +33,31 @@ def _split_merged(sheet: Sheet, identity: Column) -> list[Sheet]:
     heads = [i for i, cell in enumerate(identity.cells) if clean(cell)]
     others = [i for i, cell in enumerate(identity.cells) if not clean(cell)]
     columns = [column for column in sheet.layout.columns.values() if column is not identity]
-    of_rows = [column for column in columns if filled(column.cells[i] for i in others)]
+    agents = [c for c in (sheet.placed.get("radiopharmaceutical"),) if c is not None]
+    of_rows = [c for c in columns if c in agents or filled(c.cells[i] for i in others)]
     of_patients = [column for column in columns if column not in of_rows]
     full = [c for c in of_patients if len(filled(c.cells[i] for i in heads)) >= 0.5 * len(heads)]
     if len(full) < FEWEST or not of_rows:
         return [sheet]
-    above: list[Cell] = []
-    for cell in identity.cells:
-        above.append(cell if clean(cell) else above[-1])
-    named = replace(identity, cells=above)
+    named = _fill_down(identity)
+    agents = [c for c in agents if len(c.filled) < len(c.cells) and c.cells[0]]
+    of_rows = [_fill_down(c) if c in agents else c for c in of_rows]
     patients = _part(sheet.layout, [identity, *of_patients], heads, {"not_empty": [identity.name]})
-    rows = _part(sheet.layout, [named, *of_rows], range(len(above)), {"fill_down": [identity.name]})
+    rows = _part(
+        sheet.layout,
+        [named, *of_rows],
+        range(len(named.cells)),
+        {"fill_down": [identity.name, *(c.name for c in agents)]},
+    )
     words = f"{len(others)} rows without {identity.name!r} are of the patient above"
     return [_recognise(patients, [words]), _recognise(replace(rows, repeats=True), [])]
+
+
+def _fill_down(column: Column) -> Column:
+    cells: list[Cell] = []
+    for cell in column.cells:
+        cells.append(cell if clean(cell) or not cells else cells[-1])
+    return replace(column, cells=cells)
 
 
 def _split_repeated(sheet: Sheet, identity: Column) -> list[Sheet]:
@@ -55,6 +67,7 @@ def _split_repeated(sheet: Sheet, identity: Column) -> list[Sheet]:
     constant = [
         column for column in columns if len({*zip(ids, map(clean, column.cells), strict=True)}) == len({*ids})
     ]
+    constant = [column for column in constant if column is not sheet.placed.get("radiopharmaceutical")]
     known = {column.name for target, column in sheet.placed.items() if target in PATIENT_COLUMNS}
     if not known & {column.name for column in constant}:
         return [sheet]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from prrt_outcomes.adopt.coding import Coding
@@ -32,6 +33,18 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
         sheet.used.add(date.name)
         _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
         return
+    if "sample_date" in sheet.numbered:
+        _plan_numbered(plan, sheet, units, coding)
+        return
+    cycle = sheet.placed.get("cycle_date")
+    if not sheet.is_wide and cycle is not None and plain:
+        source = sheet.start_source([cycle], coding)
+        source.add_column("sample_date", cycle.name, describe_filled(cycle))
+        coding.doubt(
+            f"values such as {plain[0][0].name!r} have no date of their own; they are dated on the day of that cycle"
+        )
+        _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
+        return
     numbered = main.numbered.get("cycle_date", {})
     visits: dict[tuple[str, int], dict[str, str]] = {}
     for column, analyte, rest in sheet.analytes:
@@ -56,6 +69,24 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
                 f"values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
             )
         _finish(plan, sheet, source, columns, units, coding)
+
+
+def _plan_numbered(plan: StudyPlan, sheet: Sheet, units: Mapping[str, str], coding: Coding) -> None:
+    """Values in columns that carry the number of a date of sampling."""
+    dates = sheet.numbered["sample_date"]
+    for number, (date, _) in sorted(dates.items()):
+        columns = {
+            column.name: analyte
+            for column, analyte, rest in sheet.analytes
+            if re.findall(r"\b\d+\b", rest)[:1] == [str(number)]
+        }
+        if columns:
+            source = sheet.start_source([date], coding)
+            source.add_column("sample_date", date.name, describe_filled(date))
+            source.settings["not_empty"] = [date.name]
+            coding.read(source, "sample_date", date)
+            sheet.used.add(date.name)
+            _finish(plan, sheet, source, columns, units, coding)
 
 
 def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> None:

@@ -16,6 +16,12 @@ SUMMARY = re.compile(
 )
 
 
+UNIT = re.compile(
+    r"(?i)[\[(]?(gbq|mbq|mci|%|jahre?|years?|ans|años|anni|jaar|[mc]m|mg/dl|[uµμ]mol/l|mmol/l|g/d?l|10\^?9/l|/[uµμn]l|"
+    r"u/l|ng/ml|(tt|dd|jj|gg)[./-]mm[./-](jj|yy|aa){1,2}|ja/nein|y/n|m/w)[\])]?"
+)
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a sheet.
@@ -164,10 +170,12 @@ def _is_header(rows: list[list[Cell]], line: int) -> bool:
 
 
 def _is_second_header(rows: list[list[Cell]], first: int) -> bool:
-    """Whether the line below the first names has names too: text over columns of numbers or dates."""
+    """Whether the line below the first names has names too, text over columns of numbers or dates, or units alone."""
     second, below = rows[first + 1], [row for row in rows[first + 2 : first + 40] if filled(row)]
     if not below or any(is_day(cell) or (is_number(cell) and not isinstance(cell, str)) for cell in second):
         return False
+    if filled(second) and all(UNIT.fullmatch(clean(cell)) for cell in filled(second)):
+        return True
     typed = [
         i
         for i in range(len(second))

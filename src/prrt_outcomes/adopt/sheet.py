@@ -18,6 +18,8 @@ PATIENT_COLUMNS = (
     "prior_lines",
 )  # fmt: skip
 FEWEST_KNOWN = 4
+LONGEST_IDENTIFIER = 20
+FIRST = 3
 FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_cause", "progression_date")
 
 
@@ -119,13 +121,37 @@ def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
     )
 
 
-def number_patients(sheets: Sequence[Sheet]) -> None:
-    """Number the rows of the only sheet, where no column tells its patients apart and it holds what patients have."""
-    if len(sheets) != 1 or sheets[0].id_column is not None:
+def name_patients(sheets: Sequence[Sheet]) -> None:
+    """Tell patients apart where no heading of identifiers was recognised: by one of the first columns
+    whose values all differ.
+
+    The rows of the only sheet are numbered where there is no such column. Both is done only where a sheet holds what
+    patients have, and is a doubt.
+    """
+    if any(sheet.id_column is not None for sheet in sheets):
         return
-    known = [t for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS) if t in sheets[0].placed]
-    if len(known) >= FEWEST_KNOWN:
-        sheets[0].is_numbered = True
-        sheets[0].doubts.append(
+    known = (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)
+    main = max(sheets, key=lambda sheet: sum(t in sheet.placed for t in known), default=None)
+    if main is None or sum(t in main.placed for t in known) < FEWEST_KNOWN:
+        return
+    for column in list(main.layout.columns.values())[:FIRST]:
+        if _is_identifier(column):
+            for sheet in sheets:
+                if column.name in sheet.layout.columns:
+                    sheet.placed["patient_id"] = sheet.layout.columns[column.name]
+            main.doubts.append(f"patients are told apart by {column.name!r}, since all of its values differ")
+            return
+    if len(sheets) == 1:
+        main.is_numbered = True
+        main.doubts.append(
             "no column of identifiers was recognised: each row is taken as a patient and numbered"
         )
+
+
+def _is_identifier(column: Column) -> bool:
+    """Whether a column of no known heading has a short text or whole number for each row that no other row has."""
+    texts = [clean(cell) for cell in column.filled]
+    is_short = all(len(text) <= LONGEST_IDENTIFIER and not {",", "."} & set(text) for text in texts)
+    is_unique = len(texts) == len(column.cells) == len(set(texts))
+    is_other = recognise(column) is not None or find_analyte(column.name) is not None or column.share_of_days
+    return is_short and is_unique and not is_other

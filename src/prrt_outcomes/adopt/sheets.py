@@ -19,7 +19,7 @@ from prrt_outcomes.adopt.sheet import (
     Sheet,
     describe_filled,
     find_main_sheet,
-    number_patients,
+    name_patients,
     recognise_sheet,
 )
 from prrt_outcomes.errors import InputError, Problem
@@ -37,8 +37,9 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when no sheet holds patients.
     """
     layouts = [layout for path in paths for grid in read_grids(path) if (layout := find_layout(grid))]
-    sheets = [part for layout in layouts for part in split_blocks(recognise_sheet(layout))]
-    number_patients(sheets)
+    whole = [recognise_sheet(layout) for layout in layouts]
+    name_patients(whole)
+    sheets = [part for sheet in whole for part in split_blocks(sheet)]
     main = find_main_sheet(sheets)
     if main is None:
         expected = (

@@ -64,11 +64,11 @@ def test_one_patient_without_a_name_is_no_row_of_the_patient_above(write_workboo
 
 
 def test_rows_are_numbered_where_only_names_tell_patients_apart(write_workbook, read_plan):
-    header = ["Name", "Sex", "Age", "Primary", "Cycle 1", "Cycle 2", "Last seen", "Date of death"]
+    header = ["Name", "Hb C1", "Sex", "Age", "Primary", "Cycle 1", "Cycle 2", "Last seen", "Date of death"]
     rows = [
-        ["A", "m", 61, "Ileum", DAYS[0], DAYS[2], DAYS[5], "alive"],
-        ["B", "f", 55, "Lung", DAYS[1], None, DAYS[4], DAYS[4]],
-        ["C", "f", 70, "Lung", DAYS[1], None, DAYS[5], None],
+        ["A", 121, "m", 61, "Ileum", DAYS[0], DAYS[2], DAYS[5], "alive"],
+        ["B", 122, "f", 55, "Lung", DAYS[1], None, DAYS[4], DAYS[4]],
+        ["C", 123, "f", 70, "Lung", DAYS[1], None, DAYS[5], None],
     ]
     plan = plan_sheets([write_workbook({"A": [header, *rows]})])
     tables, problems = read_plan(plan)
@@ -86,3 +86,19 @@ def test_a_sheet_of_something_else_is_not_numbered(write_workbook):
     rows = [["Datum", "Raum", "Zahl"], [DAYS[0], "A", 3], [DAYS[1], "B", 4]]
     with pytest.raises(InputError):
         plan_sheets([write_workbook({"A": rows})])
+
+
+def test_a_radiopharmaceutical_that_is_merged_goes_to_each_cycle(write_workbook, read_plan):
+    agents = ["Lutathera", None, "Y-90 DOTATOC", None, None]
+    rows = [[*row, agent] for row, agent in zip(ROWS, agents, strict=True)]
+    tables, _ = read_plan(plan_sheets([write_workbook({"A": [[*HEADER, "Nuklid"], *rows]})]))
+    read = tables["cycles"]["radiopharmaceutical"].tolist()
+    assert read == ["177Lu-DOTATATE"] * 2 + ["90Y-DOTATOC"] * 3
+
+
+def test_a_column_whose_values_all_differ_tells_patients_apart(write_workbook):
+    header = ["Akte", "Geschlecht", "Alter", "Tumor", "letzter Kontakt", "Status"]
+    rows = [["K17", "m", 61, "Ileum", DAYS[0], "lebt"], ["K18", "w", 55, "Lunge", DAYS[1], "lebt"]]
+    plan = plan_sheets([write_workbook({"A": [header, *rows]})])
+    assert plan.tables["patients"][0].settings["columns"]["patient_id"] == "Akte"
+    assert plan.doubts[0] == "patients are told apart by 'Akte', since all of its values differ"

@@ -59,6 +59,10 @@ FOUND = [
     ("Verabreicht", ["Lu177-DOTATATE", "Y90-DOTATOC"], "radiopharmaceutical", None),
     ("Date of death", [*DATES, "alive", "no"], "death_date", None),
     ("Patientnr", ["1", "2"], "patient_id", None),
+    ("Lfd. Nr.", ["1", "2"], "patient_id", None),
+    ("Décès", DATES, "death_date", None),
+    ("Décès", ["oui", "non"], "vital_status", None),
+    ("Geschl.", ["männl.", "weibl."], "sex", None),
 ]
 
 

@@ -22,7 +22,13 @@ from prrt_outcomes.cohort.cells import (
     translate_texts,
 )
 from prrt_outcomes.cohort.date_formats import choose_format
-from prrt_outcomes.cohort.mapping_checks import check_columns, check_mapping, check_values, find_names
+from prrt_outcomes.cohort.mapping_checks import (
+    check_columns,
+    check_mapping,
+    check_values,
+    find_names,
+    tell_unread,
+)
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
@@ -89,6 +95,7 @@ def map_table(
             columns[field.name] = column if len(kept) == raw.n_rows else column.take(kept)
             if found is not None:
                 problems += check_values(table, source, field.name, found)
+    problems += tell_unread(table, reshaped, source, fields, used)
     units = _read_units(raw, kept, source, columns)
     lines = raw.lines[kept]
     is_empty = find_empty_rows(table, columns, source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import check_twice, describe_nearest, tell_unmatched
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
 from prrt_outcomes.study.base import TableSource, clean_text
 from prrt_outcomes.tables.schema import Field
 
@@ -106,6 +106,26 @@ def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]
     if name not in source.columns and _find_readers(source, name):
         return ()
     return tuple(n for n in source.names_of_column(name) if n in raw.columns)
+
+
+def tell_unread(
+    table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field], used: Collection[str]
+) -> list[Problem]:
+    """Warn of columns that the mapping makes or joins and then reads nowhere: what they hold would be lost.
+
+    used : columns that are read
+    """
+    made = [(name, "unpivot") for name in (source.unpivot.columns if source.unpivot else ())]
+    made += [(name, f"join.{i}") for i, join in enumerate(source.join) for name in join.added]
+    free = [field.name for field in fields if field.name not in source.columns]
+    problems = []
+    for name, section in made:
+        if name in reshaped.raw.columns and name not in used and name not in reshaped.used:
+            ours = nearest_name(name, free) or "..."
+            expected = f"in study.yaml columns: {{{ours}: {name}}}, or the column left out of {section.split('.')[0]}"
+            place = f"tables.{table}.{section}"
+            problems.append(study_problem(place, name, "nothing reads this column", expected, "warning"))
+    return problems
 
 
 def _find_readers(source: TableSource, name: str) -> list[str]:

@@ -59,6 +59,14 @@ def test_cycles_in_columns_become_rows_and_empty_ones_are_counted(read):
     ]
 
 
+def test_a_new_column_that_nothing_reads_is_a_warning(read):
+    unpivot = {"columns": {"cycle_date": "{n}. PRRT", "activity": "GBq {n}"}}
+    text = WIDE.replace("2017-02-30", "2017-02-20")
+    (told,) = read({"wide.csv": text}, cycles=CYCLES | {"unpivot": unpivot}).problems
+    assert (told.column, told.value, told.severity) == ("tables.cycles.unpivot", "activity", "warning")
+    assert told.expected.startswith("in study.yaml columns: {activity_gbq: activity}")
+
+
 def test_lines_that_are_no_rows_are_counted_before_columns_become_rows(read):
     text = WIDE.replace("2017-02-30", "2017-02-20").replace("950", "6.9") + "Sum,,,14.5,,14.2,,\n"
     result = read({"wide.csv": text}, cycles=CYCLES | {"skip_rows": [5]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os.path import normpath
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from prrt_outcomes.attrition import attrition_frame
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
@@ -68,18 +70,30 @@ class CohortResult:
 
 
 class _Reader:
-    """Reads each file once for all the tables that are mapped from it; ``columns`` are those of each file."""
+    """Reads each file once for all the tables that are mapped from it; ``columns`` are those of each file.
 
-    def __init__(self, folder: Path):
+    A file that is wanted no more is not kept.
+    """
+
+    def __init__(self, folder: Path, study: Study):
         self._folder = folder
         self._known: dict[tuple, tuple[str, SourceResult]] = {}
+        named = [file for sources in study.tables.values() for source in sources for file in source.files]
+        self._wanted = Counter(map(self._key, named))
         self.columns: dict[str, set[str]] = {}
 
+    @staticmethod
+    def _key(source: FileSource) -> tuple:
+        """What tells one way of reading a file from another."""
+        return tuple(getattr(source, name) for name in FileSource.model_fields)
+
     def read(self, label: str, source: FileSource) -> SourceResult:
-        key = tuple(getattr(source, name) for name in FileSource.model_fields)
-        if key not in self._known:
-            self._known[key] = label, read_source(self._folder, label, source)
-        first, result = self._known[key]
+        key = self._key(source)
+        known = self._known.pop(key, None)
+        first, result = known or (label, read_source(self._folder, label, source))
+        self._wanted[key] -= 1
+        if self._wanted[key] > 0:
+            self._known[key] = first, result
         if result.raw is not None:
             self.columns.setdefault(source_key(source), set()).update(result.raw.columns)
         told = (replace(p, table=label) if p.table == first else p for p in result.problems)
@@ -93,14 +107,15 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     Returns CohortResult; faults of the data are listed in it, never raised.
     """
     folder = Path(folder)
-    reader = _Reader(folder)
+    reader = _Reader(folder, study)
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
-    read: dict[str, CohortTable] = {
-        table: assemble_table(table, study.tables[table], reader.read, prefixes, extra, study.partial_dates)
-        for table in list_tables("input")
-        if table in study.tables
-    }
+    read: dict[str, CohortTable] = {}
+    for name in list_tables("input"):
+        if name in study.tables:
+            sources = study.tables[name]
+            read[name] = assemble_table(name, sources, reader.read, prefixes, extra, study.partial_dates)
+            pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)

@@ -28,6 +28,7 @@ from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import FileSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
+BLOCK_BYTES, SCAN_BYTES = 1 << 24, 1 << 22
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,30 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
     file whose quotes follow RFC 4180; `walk_records` reads the others.
     """
     buffer = np.frombuffer(text, dtype=np.uint8)
-    newlines = np.flatnonzero(buffer == NEWLINE)
-    delimiters = np.flatnonzero(buffer == ord(delimiter))
-    quotes = np.flatnonzero(buffer == QUOTE)
-    all_newlines = newlines
-    if len(quotes):
-        newlines = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
-        delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
-    starts = np.append(0, newlines + 1)
-    ends = np.append(newlines, len(buffer))
+    found = [np.array([], np.int64)], [np.array([], np.int64)], [np.array([], bool)]
+    n_quotes = n_delimiters = 0
+    for begin in range(0, len(buffer), SCAN_BYTES):
+        block = buffer[begin : begin + SCAN_BYTES]
+        newlines, delimiters, quotes = (
+            np.flatnonzero(block == mark) for mark in (NEWLINE, ord(delimiter), QUOTE)
+        )
+        is_end = np.ones(len(newlines), dtype=bool)
+        if n_quotes or len(quotes):
+            is_end = (n_quotes + np.searchsorted(quotes, newlines)) % 2 == 0
+            delimiters = delimiters[(n_quotes + np.searchsorted(quotes, delimiters)) % 2 == 0]
+        n_before = n_delimiters + np.searchsorted(delimiters, newlines)
+        for parts, part in zip(found, (newlines + begin, n_before, is_end), strict=True):
+            parts.append(part)
+        n_quotes, n_delimiters = n_quotes + len(quotes), n_delimiters + len(delimiters)
+    newlines, n_before, is_end = (np.concatenate(parts) for parts in found)
+    places, n_before = np.flatnonzero(is_end), n_before[is_end]
+    starts = np.append(0, newlines[places] + 1)
+    ends = np.append(newlines[places], len(buffer))
     has_return = (ends > starts) & (buffer[np.maximum(ends - 1, 0)] == RETURN) if len(buffer) else ends < 0
-    filled = ends - has_return > starts
-    starts, ends = starts[filled], ends[filled]
-    lines = np.searchsorted(all_newlines, starts) + 1
-    n_fields = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
-    is_certain = len(quotes) % 2 == 0 and len(newlines) == len(all_newlines)
-    return RecordScan(lines, n_fields, is_certain)
+    is_filled = ends - has_return > starts
+    lines = np.append(1, places + 2)[is_filled]
+    n_fields = np.diff(np.append(n_before, n_delimiters), prepend=0)[is_filled] + 1
+    return RecordScan(lines, n_fields, n_quotes % 2 == 0 and bool(is_end.all()))
 
 
 def walk_records(text: bytes, delimiter: str) -> RecordScan:
@@ -86,7 +95,6 @@ def walk_records(text: bytes, delimiter: str) -> RecordScan:
 
 DELIMITERS = (",", ";", "\t", "|")
 FORBIDDEN = '"\r\n\0'
-BLOCK_BYTES = 1 << 24
 HEAD_BYTES, HEAD_LINES = 1 << 16, 20
 MOST_RAGGED = 3
 SIGNATURES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -42,7 +41,7 @@ from prrt_outcomes.simulate.treatment_tables import (
     draw_therapies,
 )
 from prrt_outcomes.simulate.truth import compute_truth
-from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package
+from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
@@ -219,8 +218,7 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
 def format_package(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
     """Text of the `datapackage.json` of a synthetic registry."""
     headers = {table: list(map(str, frame.columns)) for table, frame in _list_filled(simulation).items()}
-    package = build_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
-    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
+    return format_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
 
 
 def _write_title(settings: SimulationSettings) -> str:

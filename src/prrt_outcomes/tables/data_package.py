@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,14 @@ from prrt_outcomes.tables.schema import load_schema, schema_path
 PACKAGE_FILE = "datapackage.json"
 # Types of Table Schema for the types of `extra_columns`.
 EXTRA_TYPES = {"category": "string"}
+
+
+def format_data_package(
+    name: str, title: str, headers: Mapping[str, Sequence[str]], extra_columns: Mapping[str, str]
+) -> str:
+    """Text of `datapackage.json`; arguments as those of `build_data_package`."""
+    package = build_data_package(name, title, headers, extra_columns)
+    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
 
 
 def build_data_package(

@@ -1,5 +1,6 @@
 """A whole registry: repeatable, complete under the contract, read the same by two routes, written as a study."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -256,8 +257,12 @@ def test_the_committed_example_is_what_its_settings_and_seed_give(tmp_path):
         settings=settings,
         truth_patients=None,
     )
-    for name in ("study.yaml", "datapackage.json"):
-        assert (path.parent / name).read_text("utf-8") == (EXAMPLE / name).read_text("utf-8")
+    assert path.read_text("utf-8") == (EXAMPLE / "study.yaml").read_text("utf-8")
+    package = json.loads((path.parent / "datapackage.json").read_text("utf-8"))
+    assert package["title"] in path.read_text("utf-8")
+    assert [resource["path"] for resource in package["resources"]] == [
+        s.file for (s,) in load_study(path).tables.values()
+    ]
     for file in sorted((path.parent / "data").iterdir()):
         ours = pd.read_csv(file)
         pd.testing.assert_frame_equal(ours, pd.read_csv(EXAMPLE / "data" / file.name), rtol=1e-9)

@@ -1,4 +1,7 @@
-"""`datapackage.json` of the example: frictionless reads it and finds the files as it says, and finds a fault."""
+"""`datapackage.json` of the example: frictionless reads it and finds the files as it says, and finds a fault.
+
+Run this file to write it anew after a change of a schema.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,9 +9,25 @@ from pathlib import Path
 import pytest
 from frictionless import Package, validate
 
-from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package
+from prrt_outcomes.study.load import load_study
+from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package, format_data_package
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "studies" / "example"
+
+
+def describe_example():
+    """Text of the descriptor by the headers of the files."""
+    study = load_study(EXAMPLE)
+    headers = {
+        table: (EXAMPLE / source.file).read_text("utf-8").partition("\n")[0].split(",")
+        for table, (source,) in study.tables.items()
+    }
+    return format_data_package(study.study, study.title, headers, study.extra_columns)
+
+
+def test_the_package_of_the_example_is_current():
+    written = (EXAMPLE / PACKAGE_FILE).read_text("utf-8")
+    assert written == describe_example(), f"run: python {Path(__file__).name}"
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries of frictionless
@@ -52,3 +71,7 @@ def test_the_schema_of_a_file_has_its_columns_and_the_tables_of_the_study():
     assert patients["schema"]["fields"][1] == {"name": "arm", "type": "string", "title": "arm"}
     alone = build_data_package("s", "S", {"cycles": ["patient_id"]}, {})["resources"][0]
     assert alone["schema"]["foreignKeys"] == []
+
+
+if __name__ == "__main__":
+    (EXAMPLE / PACKAGE_FILE).write_text(describe_example(), encoding="utf-8")

@@ -17,6 +17,7 @@ PATIENT_COLUMNS = (
     "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
     "prior_lines",
 )  # fmt: skip
+OF_PATIENTS = tuple(name for name in PATIENT_COLUMNS if name != "centre_id")
 FEWEST_KNOWN = 4
 LONGEST_IDENTIFIER = 20
 FIRST = 3
@@ -113,10 +114,12 @@ def recognise_sheet(layout: Layout) -> Sheet:
 
 
 def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
-    """The sheet with one row a patient that knows most of them; None where there is none."""
+    """The sheet with one row a patient that knows most of what patients have; None where there is none."""
     return max(
         (sheet for sheet in sheets if sheet.has_patients and sheet.is_wide),
-        key=lambda sheet: sum(t in sheet.placed for t in (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)),
+        key=lambda sheet: tuple(
+            sum(target in sheet.placed for target in targets) for targets in (OF_PATIENTS, FOLLOW_UP_COLUMNS)
+        ),
         default=None,
     )
 

@@ -60,7 +60,7 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     for doubt in (doubt for sheet in sheets for doubt in sheet.doubts):
         coding.doubt(doubt)
     known = [sheet for sheet in sheets if sheet.has_patients]
-    _plan_patients(plan, main, coding)
+    _plan_patients(plan, main, known, coding)
     for sheet in known:
         _plan_cycles(plan, sheet, coding)
     follow_up = max(
@@ -90,29 +90,41 @@ def _find_width(identity: Column | None) -> int:
     return widths.pop() if len(widths) == 1 and any(text.startswith("0") for text in texts) else 0
 
 
-def _plan_patients(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
-    targets = [name for name in PATIENT_COLUMNS if name in sheet.placed]
-    if "birth_date" in targets:
-        targets = [name for name in targets if name != "birth_year"]
-    dates = [sheet.placed[name] for name in targets if name.endswith("_date")]
-    source = sheet.start_source(dates, coding)
+def _plan_patients(plan: StudyPlan, main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None:
+    """Patients of the main sheet, and what it lacks from other sheets with one row a patient."""
+    taken: set[str] = set()
+    others = [sheet for sheet in sheets if sheet is not main and sheet.is_wide and not sheet.is_numbered]
+    for sheet in (main, *others):
+        targets = [name for name in PATIENT_COLUMNS if name in sheet.placed and name not in taken]
+        if "birth_date" in targets:
+            targets = [name for name in targets if name != "birth_year"]
+        is_scan = sheet is not main and not {"assessment_date", "any_date"}.isdisjoint(sheet.placed)
+        best = "best_response" in sheet.placed and "best_response" not in taken and not is_scan
+        if sheet is not main and not targets and not best:
+            continue
+        taken.update(targets, ["best_response"] if best else [])
+        dates = [sheet.placed[name] for name in targets if name.endswith("_date")]
+        source = sheet.start_source(dates, coding)
+        if sheet is not main:
+            source.settings["merge"] = True
+        _read_patients(source, sheet, [*targets, *(["best_response"] if best else [])], coding)
+        coding.close(source)
+        plan.add("patients", source)
+
+
+def _read_patients(source: SourcePlan, sheet: Sheet, targets: Sequence[str], coding: Coding) -> None:
     for target in targets:
         column = sheet.take(target)
-        if column is not None:
-            source.add_column(target, column.name, describe_filled(column))
-            coding.read(source, target, column)
-            if target == "ecog" and fold(column.label or column.name) in ("oms", "who"):
-                coding.doubt(
-                    f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade"
-                )
-    best = sheet.take("best_response")
-    if best is not None:
-        source.add_column("reported_best_response", best.name, describe_filled(best))
-        coding.read(source, "reported_best_response", best)
-        if "recist" not in fold(best.label or best.name):
-            coding.doubt(f"{best.name!r} names no criterion: best responses are taken as RECIST 1.1")
-    coding.close(source)
-    plan.add("patients", source)
+        if column is None:
+            continue
+        ours = "reported_best_response" if target == "best_response" else target
+        source.add_column(ours, column.name, describe_filled(column))
+        coding.read(source, ours, column)
+        name = fold(column.label or column.name)
+        if target == "ecog" and name in ("oms", "who"):
+            coding.doubt(f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade")
+        if target == "best_response" and "recist" not in name:
+            coding.doubt(f"{column.name!r} names no criterion: best responses are taken as RECIST 1.1")
 
 
 def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> list[SourcePlan]:

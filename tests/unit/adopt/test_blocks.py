@@ -102,3 +102,31 @@ def test_a_column_whose_values_all_differ_tells_patients_apart(write_workbook):
     plan = plan_sheets([write_workbook({"A": [header, *rows]})])
     assert plan.tables["patients"][0].settings["columns"]["patient_id"] == "Akte"
     assert plan.doubts[0] == "patients are told apart by 'Akte', since all of its values differ"
+
+
+def test_patients_in_several_sheets_are_joined(write_workbook, read_plan):
+    sheets = {
+        "Patienten": [["PatNr", "Geschlecht", "Alter"], ["1", "m", 61], ["2", "w", 55]],
+        "Histologie": [["PatNr", "Tumor", "Grading"], ["2", "Lunge", "G1"], ["1", "Ileum", "G2"]],
+        "Verlauf": [
+            [
+                "PatNr",
+                "letzter Kontakt",
+                "verstorben",
+                "Todesdatum",
+                "PD Datum",
+                "Todesursache",
+                "bestes Ansprechen",
+            ],
+            ["1", DAYS[3], "nein", None, DAYS[2], None, "SD"],
+            ["2", DAYS[4], "ja", DAYS[4], None, "Tumor", "PD"],
+        ],
+    }
+    tables, problems = read_plan(plan_sheets([write_workbook(sheets)]))
+    assert not [p for p in problems if p.severity == "error"]
+    patients = tables["patients"].set_index("patient_id").loc[["1", "2"]]
+    assert patients["sex"].tolist() == ["male", "female"]
+    assert patients["tumour_type"].tolist() == ["gep_small_intestine", "lung"]
+    assert patients["grade"].tolist() == ["G2", "G1"]
+    assert patients["reported_best_response"].tolist() == ["SD", "PD"]
+    assert sorted(tables["follow_up"]["vital_status"]) == ["alive", "dead"]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_lab_unit
-from prrt_outcomes.adopt.headings import find_visit
+from prrt_outcomes.adopt.grid import clean
+from prrt_outcomes.adopt.headings import find_analyte, find_visit
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.sheet import Sheet, describe_filled
@@ -90,14 +91,37 @@ def _plan_numbered(plan: StudyPlan, sheet: Sheet, units: Mapping[str, str], codi
 
 
 def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> None:
-    """One value a row, its analyte and unit in columns."""
+    """One value a row, its analyte and unit in columns; rows of analytes that are not known are left out."""
     source = sheet.start_source([date], coding)
     sheet.used.add(date.name)
     source.add_column("sample_date", date.name, describe_filled(date))
-    for target in ("analyte", "value", "unit"):
-        column = sheet.take(target)
-        if column is not None:
-            source.add_column(target, column.name, describe_filled(column))
+    coding.read(source, "sample_date", date)
+    analyte, value, unit = sheet.take("analyte"), sheet.take("value"), sheet.take("unit")
+    if analyte is None or value is None:
+        return
+    source.add_column("analyte", analyte.name, describe_filled(analyte))
+    source.add_column("value", value.name, describe_filled(value))
+    coding.read(source, "value", value)
+    texts = [clean(cell) for cell in analyte.cells]
+    found = {text: find_analyte(clean(analyte.mean(text))) for text in dict.fromkeys(texts) if text}
+    codes = {text: pair[0] for text, pair in found.items() if pair is not None}
+    unknown = ", ".join(f"{text!r} ({texts.count(text)})" for text in found if text not in codes)
+    if unknown:
+        source.settings["filter"] = {**source.settings.get("filter", {}), analyte.name: list(codes)}
+        coding.doubt(f"laboratory values that are not read, by {analyte.name!r}: {unknown}")
+    source.add_values("analyte", codes)
+    if unit is not None:
+        source.add_column("unit", unit.name, describe_filled(unit))
+    else:
+        source.add_column("unit", analyte.name, "by the analyte")
+        for text, code in codes.items():
+            cells = [cell for cell, known in zip(value.cells, texts, strict=True) if known == text]
+            written, is_written = find_lab_unit(code, [Column(text, value.place, cells)])
+            source.add_values("unit", {text: written})
+            if not is_written:
+                coding.doubt(
+                    f"{code} ({text!r}) is read as {written}: no heading names a unit, the size fits"
+                )
     coding.close(source)
     plan.add("labs", source)
 

@@ -65,3 +65,29 @@ def test_columns_in_the_rows_of_the_cycles_have_their_day(write_workbook, read_p
         ("B", "2019-01-01", "haemoglobin", 11.5),
     ]
     assert any("'Hb (g/dl)' have no date of their own" in doubt for doubt in plan.doubts)
+
+
+def test_one_value_a_row_with_and_without_units(write_workbook, read_plan):
+    patients = [["ID", "Sex", "Age", "Last seen", "Status"], ["A", "m", 61, DAYS[3], "alive"]]
+    values = [
+        ["A", DAYS[0], "Hgb", 12.5, "g/dL"],
+        ["A", DAYS[0], "Creatinine", 80, "umol/L"],
+        ["A", DAYS[0], "TSH", 1, "mU/L"],
+    ]
+    for n_columns in (5, 4):
+        labs = [
+            ["ID", "Lab date", "Test", "Result", "Units"][:n_columns],
+            *(row[:n_columns] for row in values),
+        ]
+        plan = plan_sheets([write_workbook({"A": patients, "B": labs}, name=f"labs_{n_columns}.xlsx")])
+        assert "laboratory values that are not read, by 'Test': 'TSH' (1)" in plan.doubts
+        assert any("('Hgb') is read as g/dL" in doubt for doubt in plan.doubts) == (n_columns == 4)
+        (source,) = plan.tables["labs"]
+        assert source.settings["filter"] == {"Test": ["Hgb", "Creatinine"]}
+    tables, problems = read_plan(plan)
+    assert not [p for p in problems if p.severity == "error"]
+    assert list_values(tables) == [
+        ("A", "2019-01-01", "creatinine", 80),
+        ("A", "2019-01-01", "haemoglobin", 12.5),
+    ]
+    assert set(tables["labs"]["unit"]) == {"umol/L", "g/dL"}

@@ -21,6 +21,7 @@ LAB_UNITS = {
     r"(/[uµμ]l|/mm3|/cmm)": "/uL", r"u\s*/\s*l": "U/L", r"ng\s*/\s*ml": "ng/mL", r"[uµμ]g\s*/\s*l": "ug/L",
     r"ml\s*/\s*min": "mL/min/1.73m2",
 }  # fmt: skip
+CELLS = ("platelets", "leukocytes", "neutrophils", "lymphocytes")  # G/L is 10^9/L of these
 LAB_RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "creatinine": {"mg/dL": (0.2, 12.0), "umol/L": (20.0, 1_200.0)},
     "haemoglobin": {"mmol/L": (3.0, 8.8), "g/dL": (8.8, 20.0), "g/L": (50.0, 200.0)},
@@ -107,7 +108,7 @@ def find_lab_unit(analyte: str, columns: Sequence[Column]) -> tuple[str, bool]:
     """Unit of laboratory values, and whether it stands in a heading; else that in which the usual value is likely."""
     for pattern, unit in LAB_UNITS.items():
         if any(re.search(pattern, column.label or column.name, re.IGNORECASE) for column in columns):
-            return unit, True
+            return ("10^9/L" if unit == "g/L" and analyte in CELLS else unit), True
     usual = _usual(columns)
     ranges = LAB_RANGES[analyte]
     fitting = (unit for unit, (low, high) in ranges.items() if low <= usual <= high)

@@ -127,14 +127,23 @@ def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> N
 
 
 def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
-    """Unit of each analyte of a sheet; one that no heading names is a doubt."""
-    units = {}
+    """Unit of each column: its own, else that of the others of its analyte, else by size, which is a doubt."""
+    units: dict[str, str] = {}
     for analyte in dict.fromkeys(analyte for _, analyte, _ in sheet.analytes):
         columns = [column for column, known, _ in sheet.analytes if known == analyte]
-        units[analyte], is_written = find_lab_unit(analyte, columns)
-        if not is_written:
+        written = {
+            c.name: unit for c in columns for unit, is_written in [find_lab_unit(analyte, [c])] if is_written
+        }
+        open_columns = [column for column in columns if column.name not in written]
+        units |= written
+        if not open_columns:
+            continue
+        common = set(written.values())
+        unit = common.pop() if len(common) == 1 else find_lab_unit(analyte, open_columns)[0]
+        units |= {column.name: unit for column in open_columns}
+        if len(set(written.values())) != 1:
             coding.doubt(
-                f"{analyte} ({columns[0].name!r}) is read as {units[analyte]}: no heading names a unit, the size fits"
+                f"{analyte} ({open_columns[0].name!r}) is read as {unit}: no heading names a unit, the size fits"
             )
     return units
 
@@ -170,7 +179,7 @@ def _finish(
     source.add_column("analyte", "analyte", "the names of the columns")
     source.add_column("unit", "analyte", "by the analyte")
     source.add_values("analyte", columns)
-    source.add_values("unit", {name: units[analyte] for name, analyte in columns.items()})
+    source.add_values("unit", {name: units[name] for name in columns})
     for column in (column for column, _, _ in sheet.analytes if column.name in columns):
         coding.read(source, "value", column)
     sheet.used.update(columns)

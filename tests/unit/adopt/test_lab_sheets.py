@@ -91,3 +91,26 @@ def test_one_value_a_row_with_and_without_units(write_workbook, read_plan):
         ("A", "2019-01-01", "haemoglobin", 12.5),
     ]
     assert set(tables["labs"]["unit"]) == {"umol/L", "g/dL"}
+
+
+def test_each_column_has_its_own_unit(write_workbook):
+    header = [
+        "ID",
+        "Sex",
+        "Age",
+        "Last seen",
+        "Status",
+        "Cycle 1",
+        "Cycle 2",
+        "Krea C1 (mg/dl)",
+        "Krea C2 (µmol/l)",
+        "Plt C1 (G/l)",
+    ]
+    rows = [["A", "m", 61, DAYS[3], "alive", DAYS[0], DAYS[1], 0.9, 80, 210]]
+    plan = plan_sheets([write_workbook({"A": [header, *rows]})])
+    units = {
+        name: unit
+        for source in plan.tables["labs"]
+        for name, unit in source.settings["values"]["unit"].items()
+    }
+    assert units == {"Krea C1 (mg/dl)": "mg/dL", "Krea C2 (µmol/l)": "umol/L", "Plt C1 (G/l)": "10^9/L"}

@@ -14,6 +14,7 @@ import yaml
 
 from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
+from prrt_outcomes.cohort.vocabulary import find_word, load_vocabulary
 
 ENOUGH = 0.6
 MOST = 0.8
@@ -60,12 +61,6 @@ PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?"
 NUCLIDE = re.compile(
     r"(?i)(lu|y|ac|pb|in|i)\W*(177|90|225|212|111|131)\b|(177|90|225|212|111|131)\W*(lu|y|ac|pb|in|i)\b"
 )
-LIGANDS = {
-    "DOTATATE": r"(?i)tate|lutathera|oxodotreotid",
-    "DOTATOC": r"(?i)toc\b|edotreotid",
-    "DOTANOC": r"(?i)noc\b",
-    "satoreotide": r"(?i)satoreotid|jr11",
-}
 
 
 @dataclass(frozen=True)
@@ -233,7 +228,7 @@ def find_code(target: str, cell: Cell) -> str | bool | None:
     if target == "radiopharmaceutical":
         return find_radiopharmaceutical(clean(cell))
     if target == "tumour_type":
-        return _find_tumour(text)
+        return _find_tumour(clean(cell))
     if target in TRUTHS:
         return values["yes"].get(text, values["no"].get(text))
     if target == "vital_status":
@@ -251,36 +246,40 @@ def _look_up(codes: Mapping[str, str], text: str) -> str | None:
 
 
 def find_radiopharmaceutical(text: str) -> str | None:
-    """Nuclide and ligand of a text, such as ``177Lu-DOTATATE``; the nuclide alone where no ligand stands there."""
-    if re.search(r"(?i)lutathera|lutetium|lutecium|lutezio|lutecio", text) and not NUCLIDE.search(text):
-        text = f"{text} Lu-177"
-    if re.search(r"(?i)yttrium|ittrio|itrio", text) and not NUCLIDE.search(text):
-        text = f"{text} Y-90"
+    """Nuclide and ligand of a text by the vocabulary; the nuclide alone where no ligand stands there."""
+    code = find_word("radiopharmaceutical", text)
+    if code is not None:
+        return code
+    words = load_vocabulary()["radiopharmaceutical"]
+    tokens = fold(text).split()
     found = NUCLIDE.search(text)
-    if not found:
-        return (
-            "177Lu"
-            if re.fullmatch(r"(?i)lu", text.strip())
-            else "90Y"
-            if text.strip().upper() == "Y"
-            else None
-        )
-    symbol, mass = (found[1], found[2]) if found[1] else (found[4], found[3])
-    ligand = next((name for name, pattern in LIGANDS.items() if re.search(pattern, text)), "")
-    nuclide = f"{mass}{symbol.capitalize()}"
+    symbol = (found[1] or found[4]).lower() if found else ""
+    named = [symbol] if symbol else [token for token in tokens if len(token) > SHORT or len(tokens) == 1]
+    nuclide = next(
+        (key for key, names in words["nuclides"].items() if set(map(fold, names)) & set(named)), None
+    )
+    brands = {code.partition("-")[0] for name, code in words["names"].items() if name in tokens}
+    nuclide = nuclide or next(iter(brands), None)
+    if nuclide is None:
+        return None
+    joined = "".join(tokens)
+    ligand = next(
+        (key for key, names in words["ligands"].items() if any(n in joined for n in names if len(n) > 3)), ""
+    )
     return f"{nuclide}-{ligand}" if ligand else nuclide
 
 
 def _find_tumour(text: str) -> str | None:
-    """Tumour type by the longest word of ours that a text is or begins a word with."""
-    best: tuple[int, str] | None = None
-    for code, words in load_words()["tumours"].items():
-        for word in words:
-            starts = re.search(rf"\b{re.escape(word)}" + (r"\b" if len(word) < 5 else ""), text)
-            length = 0 if code == "other" else len(word)  # a word for other says less than any organ
-            if starts and (best is None or length > best[0]):
-                best = (length, code)
-    return best[1] if best else None
+    """Tumour type of a text by the vocabulary, else by the longest of its names that begins a word of the text."""
+    code = find_word("tumour_type", text)
+    if code is not None:
+        return code
+    folded, best = fold(text), (-1, "")
+    for name, known in load_vocabulary()["tumour_type"]["names"].items():
+        starts = re.search(rf"\b{re.escape(name)}" + (r"\b" if len(name) < 5 else ""), folded)
+        if starts:  # a word for other says less than any organ
+            best = max(best, (0 if known == "other" else len(name), known))
+    return best[1] or None
 
 
 def find_site(label: str, words: str) -> str | None:

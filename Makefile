@@ -19,7 +19,7 @@ help:
 	@echo "make example   set up .venv, run the example study: results/example/report.html"
 	@echo "make test      set up .venv, run all tests"
 	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
-	@echo "make bench     speed, calibration and power (long); results in benchmarks/"
+	@echo "make bench     speed, calibration and robustness (long); results in benchmarks/"
 	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt"
 
 env: $(STAMP)

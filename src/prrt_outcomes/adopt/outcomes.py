@@ -39,31 +39,20 @@ def plan_outcomes(
         )
     _check_given(layout, time, event, dead)
     plan = StudyPlan()
-    coding = Coding(plan.doubts)
-    placed: dict[str, Column] = {}
-    for column in layout.columns.values():
-        heading = recognise(column) if column.name not in (time, event) else None
-        if heading is not None and heading.number is None:
-            placed.setdefault(heading.target, column)
-    identity = placed.get("patient_id")
-    ids = [clean(cell) for cell in identity.filled] if identity else []
-    is_key = identity is not None and len(set(ids)) == len(ids) == len(identity.cells)
-    name = identity.name if identity is not None and is_key else None
-    evidence = "one row a patient" if is_key else "the rows are numbered: no column of patients"
+    placed = _recognise_columns(layout, {time, event})
+    name, evidence = _find_key(placed.get("patient_id"))
     patients = _start(layout)
     patients.add_column("patient_id", name, evidence)
-    for target in PATIENT_COLUMNS:
-        if target in placed:
-            column = placed[target]
-            patients.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
-            coding.read(patients, target, column)
+    _place_patients(patients, placed, Coding(plan.doubts))
     extra = _find_levels(layout, {time, event, *(column.name for column in placed.values())})
     for ours, theirs in extra.items():
         if ours != theirs:
             patients.add_column(ours, theirs, "a column with few levels, usable as a grouping")
-    coding.close(patients)
     plan.add("patients", patients)
-    endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "os")
+    endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "")
+    if not endpoint:
+        endpoint = "os"
+        plan.doubts.append(f"the endpoint of {time!r} is overall survival (os)")
     outcomes = _start(layout)
     outcomes.add_column("patient_id", name, evidence)
     outcomes.add_column("time", time, f"in {unit}, as stated")
@@ -72,24 +61,45 @@ def plan_outcomes(
     texts = list(dict.fromkeys(clean(cell) for cell in layout.columns[event].filled))
     outcomes.settings["values"] = {"event": {text: 1 if text == dead else 0 for text in texts}}
     outcomes.add_constant("endpoint", endpoint)
-    if endpoint not in fold(f"{time} {event}").split():
-        plan.doubts.append(f"the endpoint of {time!r} is overall survival (os)")
     plan.add("reported_outcomes", outcomes)
     plan.settings["endpoints"] = [endpoint]
     if extra:
         plan.settings["extra_columns"] = dict.fromkeys(extra, "category")
         plan.settings["analysis"] = {"group_by": list(extra)[:3]}
-    used = {
-        time,
-        event,
-        *extra.values(),
-        *(placed[t].name for t in (*PATIENT_COLUMNS, "patient_id") if t in placed),
-    }
+    known = {placed[target].name for target in (*PATIENT_COLUMNS, "patient_id") if target in placed}
+    used = {time, event, *extra.values(), *known}
     left = [column for column in layout.columns.values() if column.name not in used]
     plan.unplaced = [Unplaced(layout.grid.name, column.name, column.describe()) for column in left]
     if left:
         patients.settings["ignore"] = [column.name for column in left]
     return plan
+
+
+def _recognise_columns(layout: Layout, others: set[str]) -> dict[str, Column]:
+    """Columns by what they were recognised as, without times and events."""
+    placed: dict[str, Column] = {}
+    for column in layout.columns.values():
+        heading = recognise(column) if column.name not in others else None
+        if heading is not None and heading.number is None:
+            placed.setdefault(heading.target, column)
+    return placed
+
+
+def _find_key(identity: Column | None) -> tuple[str | None, str]:
+    """Column of the patients, and why it is that; None where the rows have to be numbered."""
+    ids = [clean(cell) for cell in identity.filled] if identity else []
+    if identity is not None and len(set(ids)) == len(ids) == len(identity.cells):
+        return identity.name, "one row a patient"
+    return None, "the rows are numbered: no column of patients"
+
+
+def _place_patients(source: SourcePlan, placed: dict[str, Column], coding: Coding) -> None:
+    for target in PATIENT_COLUMNS:
+        if target in placed:
+            column = placed[target]
+            source.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
+            coding.read(source, target, column)
+    coding.close(source)
 
 
 def _start(layout: Layout) -> SourcePlan:

@@ -11,10 +11,13 @@ from prrt_outcomes.cli.main import main
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "sources"
 PAGES = [path for path in sorted(FOLDER.glob("*.md")) if path.name != "index.md"]
 FILE = re.compile(r"^```csv (\S+)\n(.*?)^```", re.M | re.S)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```", re.M | re.S)
 
 
 def write_files(page, folder):
+    for code in PYTHON.findall(page.read_text("utf-8")):
+        exec(code, {})  # writes into the folder that the test stands in
     for name, text in FILE.findall(page.read_text("utf-8")):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

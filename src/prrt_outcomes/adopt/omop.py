@@ -41,7 +41,7 @@ def _plan(tables: OmopTables, codes: Codes) -> StudyPlan:
     omop = OmopMapping(tables, codes, plan)
     if not omop.concepts.is_there:
         plan.doubts.append(
-            "there is no CONCEPT table: codes are told by source values, sex by the usual identifiers"
+            "there is no CONCEPT table: codes are recognised by source values, sex by the usual identifiers"
         )
     parts = omop.find("drug", "radiopharmaceutical")
     cycles = read_cycles(omop, parts)

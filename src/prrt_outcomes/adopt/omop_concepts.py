@@ -51,7 +51,7 @@ class Part:
 
     @property
     def is_text(self) -> bool:
-        """Whether the rows are told by a text, not by a concept."""
+        """Whether the rows are recognised by a text, not by a concept."""
         return not self.column.endswith("_concept_id")
 
     def describe(self) -> str:

@@ -51,7 +51,7 @@ class OmopMapping:
             )
             more = f" and {len(part.keys) - MOST_NAMED} more" if len(part.keys) > MOST_NAMED else ""
             why = "without a concept" if self.concepts.is_there else "there is no CONCEPT table"
-            self.doubt(f"{part.table}: {why}, rows are told by {part.column}: {named}{more}")
+            self.doubt(f"{part.table}: {why}, rows are recognised by {part.column}: {named}{more}")
 
     def doubt(self, sentence: str) -> None:
         """Note what changes a number and was guessed; once."""

@@ -181,7 +181,7 @@ def plan_follow_up(omop: OmopMapping, episodes: Sequence[Part], cycles: pd.DataF
 
 
 def _take_deaths(omop: OmopMapping, source: SourcePlan, deaths: pd.DataFrame) -> dict[str, Any]:
-    """Who has a row of death is dead, everybody else alive; told by the fullest column with fewest values."""
+    """Who has a row of death is dead, everybody else alive; recognised by the fullest column with fewest values."""
     told = [name for name in map(str, deaths) if name.endswith(("_concept_id", "_source_value"))]
     names = [name for name in (*told, "death_date") if (deaths[name] != "").all()]
     name = min(names, key=lambda column: deaths[column].nunique())

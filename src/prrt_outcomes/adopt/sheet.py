@@ -57,7 +57,7 @@ class Sheet:
 
     @property
     def has_patients(self) -> bool:
-        """Whether the rows can be told to be of patients."""
+        """Whether a column says of which patient each row is."""
         return self.id_column is not None or self.is_numbered
 
     def take(self, target: str) -> Column | None:
@@ -142,7 +142,9 @@ def name_patients(sheets: Sequence[Sheet]) -> None:
             for sheet in sheets:
                 if column.name in sheet.layout.columns:
                     sheet.placed["patient_id"] = sheet.layout.columns[column.name]
-            main.doubts.append(f"patients are told apart by {column.name!r}, since all of its values differ")
+            main.doubts.append(
+                f"patients are distinguished by {column.name!r}, since all of its values differ"
+            )
             return
     if len(sheets) == 1:
         main.is_numbered = True

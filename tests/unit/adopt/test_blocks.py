@@ -101,7 +101,7 @@ def test_a_column_whose_values_all_differ_tells_patients_apart(write_workbook):
     rows = [["K17", "m", 61, "Ileum", DAYS[0], "lebt"], ["K18", "w", 55, "Lunge", DAYS[1], "lebt"]]
     plan = plan_sheets([write_workbook({"A": [header, *rows]})])
     assert plan.tables["patients"][0].settings["columns"]["patient_id"] == "Akte"
-    assert plan.doubts[0] == "patients are told apart by 'Akte', since all of its values differ"
+    assert plan.doubts[0] == "patients are distinguished by 'Akte', since all of its values differ"
 
 
 def test_patients_in_several_sheets_are_joined(write_workbook, read_plan):

@@ -17,7 +17,7 @@ EXPECTED = "Dataset-JSON 1.1 of CDISC: an object with the keys columns and rows"
 
 
 def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read a data set as text cells; a row with another number of values than columns is told and left out."""
+    """Read a data set as text cells; a row with another number of values than columns is reported and left out."""
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:

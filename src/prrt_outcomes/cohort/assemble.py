@@ -136,7 +136,7 @@ def assemble_table(
 
 
 def _ease_required(table: str, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Fields of a table whose files fill each other: what must be filled, beyond the key, is checked when all are read."""
+    """Fields of files that fill each other: beyond the key, what must be filled is checked when all are read."""
     key = load_schema(table).key
     return tuple(field if field.name in key else replace(field, required=False) for field in fields)
 

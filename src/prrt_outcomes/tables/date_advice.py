@@ -61,7 +61,7 @@ def advise_date(field: Field, text_format: TextFormat, problem: str, text: str) 
 
 
 def _guess(text: str) -> list[str]:
-    """Formats that read a text, two where day and month cannot be told apart."""
+    """Formats that read a text, two where day and month cannot be distinguished."""
     numbers = NUMBERS.fullmatch(text)
     if numbers:
         mark, year = numbers[2], "%Y" if len(numbers[4]) == 4 else "%y"

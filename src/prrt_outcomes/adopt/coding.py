@@ -10,45 +10,14 @@ from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan
 
 MOST_NAMED = 6
-CODED = frozenset(
-    {
-        "sex",
-        "tumour_type",
-        "grade",
-        "reported_best_response",
-        "reported_response",
-        "radiopharmaceutical",
-        "vital_status",
-    }
-)
-DEAD_WORDS = frozenset(
-    {
-        "dead",
-        "tot",
-        "verstorben",
-        "died",
-        "deceased",
-        "death",
-        "muerto",
-        "fallecido",
-        "exitus",
-        "decede",
-        "deces",
-        "deceduto",
-        "morto",
-        "overleden",
-    }
-)
-ALIVE_WORDS = frozenset(
-    {
-        "alive",
-        "lebt",
-        "vivant",
-        "vivo",
-        "vivente",
-        "levend",
-    }
-)
+CODED = frozenset((
+    "sex", "tumour_type", "grade", "reported_best_response", "reported_response", "radiopharmaceutical", "vital_status",
+))  # fmt: skip
+DEAD_WORDS = frozenset((
+    "dead", "tot", "verstorben", "died", "deceased", "death", "muerto", "fallecido", "exitus", "decede", "deces",
+    "deceduto", "morto", "overleden",
+))  # fmt: skip
+ALIVE_WORDS = frozenset(("alive", "lebt", "vivant", "vivo", "vivente", "levend"))
 PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
 LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
 
@@ -92,13 +61,27 @@ class Coding:
                 values[text] = None
             else:
                 values[text] = code
-        if target == "sex" and {"h", "m"} <= {fold(text) for text in values}:
-            values |= {text: "female" for text in values if fold(text) == "m"}
+        if target == "sex":
+            values |= self._read_letters(column, {fold(text): text for text in values})
         self._add(source, target, column, values)
         if unknown:
             named = ", ".join(f"{text!r} ({n})" for text, n in list(unknown.items())[:MOST_NAMED])
             rest = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
             self.doubt(f"{target}: {named}{rest} in {column.name!r} not recognised, read as missing")
+
+    def _read_letters(self, column: Column, letters: dict[str, str]) -> dict[str, object]:
+        """Sex by letters that languages use differently: M of mujer beside H or V of varón, V of vrouw beside M."""
+        is_spanish = "sexo" in fold(column.label or column.name).split()
+        if "m" not in letters or not ("h" in letters or "v" in letters):
+            return {}
+        own = {"h": "male", "m": "female"} if "h" in letters else {"v": "female", "m": "male"}
+        if "h" not in letters and is_spanish:
+            own = {"v": "male", "m": "female"}
+        found: dict[str, object] = {letters[letter]: code for letter, code in own.items()}
+        self.doubt(
+            f"sex in {column.name!r}: {', '.join(f'{text!r} = {code}' for text, code in found.items())}"
+        )
+        return found
 
     def _add(self, source: SourcePlan, target: str, column: Column, values: dict[str, object]) -> None:
         """Write values into the mapping; what is a guess is a doubt."""

@@ -11,7 +11,13 @@ from prrt_outcomes.adopt.grid import clean, find_day_format, is_number, read_num
 from prrt_outcomes.adopt.layout import Column
 
 PIVOT_YEAR = 30
-ACTIVITY_UNITS = {r"\bGBq": "GBq", r"\bMBq": "MBq", r"\bmCi": "mCi"}
+PER_KILOGRAM = "MBq/kg"
+ACTIVITY_UNITS = {
+    r"\bMBq\s*(/|per\b|pro\b|je\b|par\b|por\b)\s*kg": PER_KILOGRAM,
+    r"\bGBq": "GBq",
+    r"\bMBq": "MBq",
+    r"\bmCi": "mCi",
+}
 ACTIVITY_RANGES = {"GBq": (0.3, 30.0), "mCi": (30.0, 800.0), "MBq": (800.0, 30_000.0)}
 LAB_UNITS = {
     r"mg\s*/\s*dl": "mg/dL", r"[uµμ]mol\s*/\s*l": "umol/L", r"mmol\s*/\s*l": "mmol/L", r"g\s*/\s*dl": "g/dL",
@@ -49,19 +55,26 @@ class Dates:
     doubt: str = ""
 
 
-def find_dates(columns: Iterable[Column]) -> Dates:
-    """Formats of all dates of some columns; day before month where the cells leave it open."""
+def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Dates:
+    """Formats of all dates of some columns; day before month where the cells leave it open.
+
+    beside : columns of the same sheet, by whose dates of the same form day and month are told apart
+    """
     used = list(columns)
     texts = {text for column in used for text in column.texts}
-    forms: dict[tuple[str, ...], list[str]] = {}
+    forms: dict[str, list[str]] = {}
     for text in sorted(texts):
         found = find_day_format(text)
         if found:
-            forms.setdefault((_shape(text),), []).append(text)
+            forms.setdefault(_shape(text), []).append(text)
     chosen, doubt = [], ""
-    for group in forms.values():
+    others = {text for column in beside for text in column.texts}
+    for shape, group in forms.items():
         possible = [set(find_day_format(text)) for text in group]
         common = set.intersection(*possible)
+        if len(common) > 1:
+            alike = [set(find_day_format(text)) for text in others if _shape(text) == shape]
+            common = common.intersection(*filter(None, alike)) or common
         ordered = [
             form for form in sorted(set.union(*possible), key=_day_first) if not common or form in common
         ]

@@ -20,43 +20,22 @@ ENOUGH = 0.6
 MOST = 0.8
 SHORT = 2
 LONG = 4
-DATES = frozenset(
-    {
-        "birth_date",
-        "diagnosis_date",
-        "cycle_date",
-        "last_contact_date",
-        "death_date",
-        "progression_date",
-        "assessment_date",
-        "sample_date",
-        "any_date",
-    }
-)
-NUMBERS = frozenset(
-    {
-        "age_years",
-        "birth_year",
-        "activity_gbq",
-        "value",
-        "krenning_score",
-        "karnofsky",
-        "ecog",
-        "prior_lines",
-        "total_activity",
-    }
-)
+DATES = frozenset((
+    "birth_date", "diagnosis_date", "cycle_date", "last_contact_date", "death_date", "progression_date",
+    "assessment_date", "sample_date", "any_date",
+))  # fmt: skip
+NUMBERS = frozenset((
+    "age_years", "birth_year", "activity_gbq", "value", "krenning_score", "karnofsky", "ecog", "prior_lines",
+    "total_activity", "weight_kg",
+))  # fmt: skip
 TOTAL = "total_activity"
-COUNTED = frozenset({"cycle_date", "activity_gbq", "radiopharmaceutical", "assessment_date", "best_response"})
-RANGES = {"ecog": (0, 5), "krenning_score": (0, 4), "karnofsky": (0, 100), "age_years": (0, 120)}
-TRUTHS = frozenset(
-    {
-        "functioning",
-        "liver_metastases",
-        "bone_metastases",
-        "new_lesion",
-    }
+COUNTED = frozenset(
+    ("cycle_date", "activity_gbq", "radiopharmaceutical", "weight_kg", "assessment_date", "best_response")
 )
+RANGES = {
+    "ecog": (0, 5), "krenning_score": (0, 4), "karnofsky": (0, 100), "weight_kg": (20, 300), "age_years": (0, 120)
+}  # fmt: skip
+TRUTHS = frozenset(("functioning", "liver_metastases", "bone_metastases", "new_lesion"))
 PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?")
 NUCLIDE = re.compile(
     r"(?i)(lu|y|ac|pb|in|i)\W*(177|90|225|212|111|131)\b|(177|90|225|212|111|131)\W*(lu|y|ac|pb|in|i)\b"

@@ -15,7 +15,7 @@ from prrt_outcomes.adopt.plan import SourcePlan
 PATIENT_COLUMNS = (
     "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
     "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
-    "prior_lines",
+    "prior_lines", "weight_kg",
 )  # fmt: skip
 OF_PATIENTS = tuple(name for name in PATIENT_COLUMNS if name != "centre_id")
 FEWEST_KNOWN = 4
@@ -72,7 +72,7 @@ class Sheet:
         source = SourcePlan(self.layout.grid.file, dict(self.layout.settings))
         if self.layout.has_decimal_comma:
             source.settings["decimal"] = ","
-        dates = find_dates(columns)
+        dates = find_dates(columns, self.layout.columns.values())
         source.settings |= dates.settings
         coding.doubt(dates.doubt)
         identity = self.take("patient_id")

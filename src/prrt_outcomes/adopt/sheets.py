@@ -7,9 +7,9 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.blocks import split_blocks
 from prrt_outcomes.adopt.coding import Coding
-from prrt_outcomes.adopt.dates_units import find_activity_unit
+from prrt_outcomes.adopt.dates_units import PER_KILOGRAM, find_activity_unit
 from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import TOTAL, Heading, is_missing
+from prrt_outcomes.adopt.headings import TOTAL, Heading, find_radiopharmaceutical, is_missing
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
@@ -23,6 +23,7 @@ from prrt_outcomes.adopt.sheet import (
     recognise_sheet,
 )
 from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.tables.schema import load_schema
 
 OTHER_WORDS = {
     "person": "names of persons are not read",
@@ -78,9 +79,13 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
 
 def _find_title(layout: Layout) -> str:
     """Text of the first line above the names, if it stands alone there."""
-    above = layout.grid.rows[: layout.header_rows[0] - 1]
-    texts = [dict.fromkeys(map(clean, row)) for row in above]
-    return next((next(t for t in row if t) for row in texts if len([t for t in row if t]) == 1), "")
+    return next((row[0] for row in _list_above(layout) if len(row) == 1), "")
+
+
+def _list_above(layout: Layout) -> list[list[str]]:
+    """Different texts of each line above the names."""
+    rows = layout.grid.rows[: layout.header_rows[0] - 1]
+    return [[text for text in dict.fromkeys(map(clean, row)) if text] for row in rows]
 
 
 def _find_width(identity: Column | None) -> int:
@@ -169,7 +174,7 @@ def _read_all(source: SourcePlan, sets: dict[str, dict[int, tuple[Column, Headin
 
 def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     """Cycles in columns, one set of columns a cycle, or cycles in rows."""
-    targets = {name: name for name in ("cycle_date", "activity_gbq", "radiopharmaceutical")}
+    targets = {name: name for name in ("cycle_date", "activity_gbq", "radiopharmaceutical", "weight_kg")}
     sources = _plan_numbered(sheet, targets, coding)
     values = [column for column, _ in sheet.numbered.get("activity_gbq", {}).values()] if sources else []
     has_own_agent = bool(sources) and "radiopharmaceutical" in sheet.numbered
@@ -183,11 +188,12 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         source.add_column("cycle_date", date.name, describe_filled(date))
         coding.read(source, "cycle_date", date)
         sheet.used.add(date.name)
-        activity = sheet.take("activity_gbq")
-        if activity is not None:
-            source.add_column("activity_gbq", activity.name, describe_filled(activity))
-            coding.read(source, "activity_gbq", activity)
-            values = [activity]
+        for target in ("activity_gbq", "weight_kg"):
+            column = sheet.take(target) if target == "activity_gbq" or not sheet.is_wide else None
+            if column is not None:
+                source.add_column(target, column.name, describe_filled(column))
+                coding.read(source, target, column)
+                values += [column] if target == "activity_gbq" else []
         if sheet.is_wide:
             source.settings["not_empty"] = [date.name]
         sources = [source]
@@ -195,6 +201,10 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     if not is_written:
         coding.doubt(
             f"activities ({values[0].name!r}) are read as {unit}: no heading names a unit, the size fits"
+        )
+    if unit == PER_KILOGRAM and "weight_kg" not in (*sheet.numbered, *sources[0].settings.get("columns", ())):
+        coding.doubt(
+            f"activities per kilogram ({values[0].name!r}) are multiplied by the one weight that each patient has"
         )
     for source in sources:
         if unit != "GBq":
@@ -211,6 +221,14 @@ def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
     if column is not None:
         source.add_column("radiopharmaceutical", column.name, describe_filled(column))
         coding.read(source, "radiopharmaceutical", column)
+        return
+    texts = [text for row in _list_above(sheet.layout) for text in row]
+    named = {find_radiopharmaceutical(text): text for text in texts}
+    agents = named.keys() & set(load_schema("cycles").field("radiopharmaceutical").codes)
+    if len(agents) == 1:
+        agent = agents.pop()
+        source.add_constant("radiopharmaceutical", agent)
+        coding.doubt(f"all cycles are read as {agent}, which {named[agent]!r} above the table names")
         return
     source.add_constant("radiopharmaceutical", "other")
     coding.doubt(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.chronology import KnownPatients
 from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
 from prrt_outcomes.cohort.conversion import check_units, convert_units
 from prrt_outcomes.cohort.date_formats import check_date_format
@@ -76,14 +77,14 @@ def assemble_table(
     read: Read,
     prefixes: Mapping[str, str],
     extra_columns: Mapping[str, str],
-    rule: str,
+    known: KnownPatients,
 ) -> CohortTable:
     """Read all sources of a table and stack or merge them; none of the faults of one hides those of another.
 
     read : reads one source as text
     prefixes : for each file and sheet (`source_key`) what numbered rows are called after
     extra_columns : declared columns beyond the schema and their types
-    rule : day that the date of a scan gets where it has none (first, middle, last)
+    known : what the tables read before say of each patient
     Returns CohortTable; its frame is empty where nothing could be read.
     """
     fields = parsed_fields(table, extra_columns)
@@ -108,7 +109,7 @@ def assemble_table(
             problems += [*unfit, *result.problems]
             continue
         mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)])
-        part = _read_part(table, label, source, mapped, eased, extra_columns, rule)
+        part = _read_part(table, label, source, mapped, eased, extra_columns, known)
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
         problems += part.problems
         used.append((source_key(source), part.used))
@@ -148,14 +149,17 @@ def _read_part(
     mapped: MappedTable,
     fields: Sequence[Field],
     extra_columns: Mapping[str, str],
-    rule: str,
+    known: KnownPatients,
 ) -> _Part:
     """Parse and check the mapped rows of one source.
 
     label : table, and file where there are several, as problems name it
     """
-    parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns, rule)
-    frame, faults = _convert(table, mapped, source, fields, extra_columns, parsed)
+    dating = known.rule, known.latest
+    parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns, *dating)
+    converted = convert_units(source, fields, mapped, parsed, known.weights)
+    frame, faults = _finish(table, source, extra_columns, *converted)
+    faults = [*parsed.faults, *faults]
     labels = np.full(len(mapped.lines), label, dtype=object)
     places = {name: column.places for name, column in mapped.columns.items() if column.places}
     cells = locate_cells(labels, mapped.lines, places)
@@ -163,7 +167,7 @@ def _read_part(
     problems = _name_file(mapped.problems, table, label)
     problems += check_doubtful_codes(label, fields, mapped, frame, source)
     problems += note_cleaned_texts(label, fields, mapped)
-    problems += _note_resolved(label, parsed, rule)
+    problems += _note_resolved(label, parsed, known.rule)
     problems += rows.list_problems(faults)
     n_made = len(rows.lines) + sum(n for setting, n in mapped.lost.items() if setting not in WHILE_READING)
     given = frozenset(mapped.columns)
@@ -197,17 +201,14 @@ def _note_resolved(label: str, parsed: ParsedTable, rule: str) -> list[Problem]:
     ]
 
 
-def _convert(
+def _finish(
     table: str,
-    mapped: MappedTable,
     source: TableSource,
-    fields: Sequence[Field],
     extra_columns: Mapping[str, str],
-    parsed: ParsedTable,
+    frame: pd.DataFrame,
+    faults: list[CellFaults],
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
-    """Typed columns of one file, in our units and with cells at fault missing, and these faults."""
-    frame, found = convert_units(source, fields, mapped, parsed)
-    faults = [*parsed.faults, *found]
+    """Typed columns of one file with dates moved and cells at fault missing, and the faults."""
     dates = frame.select_dtypes("datetime").columns
     shifts = {
         name: frame[name] + pd.Timedelta(days=n) for name, n in source.add_days.items() if name in dates

@@ -7,7 +7,9 @@ a progression after the cut-off stays in `follow_up` and is censored at the cut-
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,8 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import DAYS_PER_YEAR
@@ -28,6 +32,7 @@ DATED_ROWS = {
     "adverse_events": "onset_date",
 }
 
+OF_PATIENTS = ("patients", "follow_up")
 UNDATED_DEATH = "dead without a date of death"
 
 
@@ -40,6 +45,38 @@ def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[
     text = frame[column].astype("string") if kind == "integer" else frame[column]
     earliest, latest = compute_date_range(text)
     return earliest.to_numpy("datetime64[ns]"), latest.to_numpy("datetime64[ns]")
+
+
+@dataclass(frozen=True)
+class KnownPatients:
+    """What the reading of a table heeds of the tables that are read before it (`OF_PATIENTS`) and of the study.
+
+    rule : day that the date of a scan gets where it has none (first, middle, last)
+    latest : day of each patient that such a day does not pass: of death or last contact, and the data cut-off
+    weights : of each patient in kg
+    """
+
+    rule: str
+    latest: pd.Series
+    weights: pd.Series
+
+
+def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
+    """What is known of each patient from the tables that were read.
+
+    tables : tables with their rows as ``frame``
+    """
+    empty = {name: empty_table(name) for name in OF_PATIENTS}
+    frames = {name: tables[name].frame if name in tables else empty[name] for name in OF_PATIENTS}
+    patients, follow_up = (
+        frame.drop_duplicates("patient_id").set_index("patient_id") for frame in frames.values()
+    )
+    dates = follow_up["death_date"].fillna(follow_up["last_contact_date"])
+    latest = compute_date_range(dates)[1]
+    if study.data_cutoff is not None:
+        cutoff = pd.Timestamp(study.data_cutoff)
+        latest = latest.reindex(patients.index).fillna(cutoff).clip(upper=cutoff)
+    return KnownPatients(study.partial_dates, latest, patients["weight_kg"])
 
 
 def derive_ages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

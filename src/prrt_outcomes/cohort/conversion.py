@@ -30,6 +30,8 @@ OTHER_UNITS = {
     "days": {"months": 30.4375, "years": 365.25},
 }
 OUT_OF_RANGE = ("out of range", "implausible")
+ACTIVITY = "GBq"
+WEIGHT = "weight_kg"
 
 
 def has_unit(field: Field) -> bool:
@@ -47,9 +49,10 @@ def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> lis
             if any(field.name == name for field in fields):
                 expected = f"a column with a unit that can be another: {', '.join(own) or 'none'}"
                 problems.append(study_problem(place, name, "the column has no such unit", expected))
-        elif isinstance(unit, str) and _find_factor(unit, own[name]) is None:
-            expected = f"{own[name].unit}, or a unit that becomes it, such as {', '.join(OTHER_UNITS[own[name].unit])}"
-            problems.append(study_problem(place, unit, "no unit of this column", expected))
+        elif isinstance(unit, str) and not (
+            _find_factor(unit, own[name]) or _find_dose_factor(unit, own[name])
+        ):
+            problems.append(study_problem(place, unit, "no unit of this column", _list_units(own[name])))
         if name in TIME_COLUMNS and source.time_unit:
             problems.append(
                 study_problem(place, name, "the unit is given twice", "time_unit or units, not both")
@@ -58,23 +61,31 @@ def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> lis
 
 
 def convert_units(
-    source: TableSource, fields: Sequence[Field], mapped: MappedTable, parsed: ParsedTable
+    source: TableSource,
+    fields: Sequence[Field],
+    mapped: MappedTable,
+    parsed: ParsedTable,
+    weights: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
     """Check the values of one file in the units that it has, and turn them into those of our columns.
 
+    weights : of each patient in kg; an activity per kilogram is multiplied by the weight of the row, else by this one
     Returns the frame in our units, and the faults of its cells, reported in the units of the file.
     """
     written = {name: column.written for name, column in mapped.columns.items()}
     factors: dict[str, np.ndarray | float] = {}
     faults: list[CellFaults] = []
     for field in fields:
-        name = field.name
+        name, unit = field.name, source.unit_of_column(field.name) or field.unit
         if name in mapped.units:
-            factors[name], found = _check_by_row(field, mapped.units[name], parsed, written)
+            factors[name], found = _check_by_row(field, mapped.units[name], parsed, written, weights)
+        elif _find_dose_factor(unit, field):
+            rows = np.arange(len(parsed.frame))
+            factors[name], found = _check_doses(field, unit, rows, parsed, written, weights)
         else:
-            factor = _find_factor(_name_unit(field, source), field)
+            factor = _find_factor(unit, field)
             factor = factors[name] = 1.0 if factor is None else factor
-            reported = _in_unit(field, _name_unit(field, source), factor)
+            reported = _in_unit(field, unit, factor)
             found = check_values([reported], parsed.frame, parsed.failed, written)
             is_ours = factor == 1 and name not in source.units
             found = _hint_at_unit(field, parsed.frame[name], found) if is_ours else found
@@ -87,16 +98,22 @@ def convert_units(
     return parsed.frame.assign(**changed), faults
 
 
-def _name_unit(field: Field, source: TableSource) -> str:
-    """Unit of the file for a column, as the mapping says; ours where it says nothing."""
-    return source.unit_of_column(field.name) or field.unit
-
-
 def _find_factor(unit: str, field: Field) -> float | None:
     """What values in a unit are multiplied by to be in that of a column."""
     if unit in TIME_UNIT_DAYS and field.unit in TIME_UNIT_DAYS:
         return TIME_UNIT_DAYS[unit] / TIME_UNIT_DAYS[field.unit]
     return 1.0 if unit == field.unit else find_factor(unit, field.unit)
+
+
+def _find_dose_factor(unit: str, field: Field) -> float | None:
+    """What an activity per kilogram is multiplied by to be in the unit of a column per kilogram; None for any other."""
+    return find_factor(unit, f"{ACTIVITY}/kg") if field.unit == ACTIVITY else None
+
+
+def _list_units(field: Field) -> str:
+    """What is expected where a unit is not known for a column."""
+    dose = ["MBq/kg"] if field.unit == ACTIVITY else []
+    return f"{field.unit}, or a unit that becomes it, such as {', '.join([*OTHER_UNITS[field.unit], *dose])}"
 
 
 def _in_unit(field: Field, unit: str, factor: float) -> Field:
@@ -117,7 +134,11 @@ def _round(bound: float) -> float:
 
 
 def _check_by_row(
-    field: Field, units: pa.Array, parsed: ParsedTable, written: Mapping[str, pa.Array]
+    field: Field,
+    units: pa.Array,
+    parsed: ParsedTable,
+    written: Mapping[str, pa.Array],
+    weights: pd.Series | None,
 ) -> tuple[np.ndarray, list[CellFaults]]:
     """Factor of each row by the unit that stands in it, and the faults of the values in these units.
 
@@ -131,22 +152,59 @@ def _check_by_row(
     for code, text in [*enumerate(texts.tolist()), (-1, "")]:
         rows = np.flatnonzero((codes == code) & (is_given if code < 0 else True))
         factor = _find_factor(text, field) if text else None
+        if text and _find_dose_factor(text, field):
+            factors[rows], found = _check_doses(field, text, rows, parsed, written, weights)
+            faults += found
+            continue
         if factor is None:
             rows = rows[is_given[rows]]
             problem = "a unit that is not known for this column" if text else "a value without its unit"
-            expected = (
-                f"{field.unit}, or a unit that becomes it, such as {', '.join(OTHER_UNITS[field.unit])}"
-            )
-            found = [text] * len(rows) if text else written[name].take(pa.array(rows)).to_pylist()
-            faults += [CellFaults(name, rows, found, problem, expected)] if len(rows) else []
+            cells = [text] * len(rows) if text else written[name].take(pa.array(rows)).to_pylist()
+            faults += [CellFaults(name, rows, cells, problem, _list_units(field))] if len(rows) else []
             continue
         factors[rows] = factor
-        part = parsed.frame[[name]].iloc[rows].reset_index(drop=True)
-        failed = {name: parsed.failed[name][rows]}
-        cells = {name: written[name].take(pa.array(rows))}
-        found = check_values([_in_unit(field, text, factor)], part, failed, cells)
-        faults += [replace(fault, positions=rows[fault.positions]) for fault in found]
+        values = parsed.frame[name].iloc[rows]
+        faults += _check_rows(_in_unit(field, text, factor), values, rows, parsed, written)
     return factors, faults
+
+
+def _check_doses(
+    field: Field,
+    unit: str,
+    rows: np.ndarray,
+    parsed: ParsedTable,
+    written: Mapping[str, pa.Array],
+    weights: pd.Series | None,
+) -> tuple[np.ndarray, list[CellFaults]]:
+    """Factor of some rows with an activity per kilogram, and their faults: no weight, or out of range in our unit.
+
+    rows : positions, shape (rows,)
+    """
+    frame = parsed.frame[["patient_id", WEIGHT, field.name]].iloc[rows]
+    of_patients = frame["patient_id"].map({} if weights is None else weights).astype("float64")
+    weight = frame[WEIGHT].fillna(of_patients)
+    factors = weight.to_numpy(float) * (_find_dose_factor(unit, field) or np.nan)
+    is_bare = (frame[field.name].notna() & weight.isna()).to_numpy(bool)
+    faults = []
+    if is_bare.any():
+        cells = written[field.name].take(pa.array(rows[is_bare])).to_pylist()
+        problem, expected = f"{unit} without a weight", f"{WEIGHT} of the cycle or of the patient"
+        faults.append(CellFaults(field.name, rows[is_bare], cells, problem, expected))
+    found = _check_rows(field, frame[field.name] * factors, rows, parsed, written)
+    return factors, faults + [
+        replace(fault, expected=f"{fault.expected} when multiplied by the weight") for fault in found
+    ]
+
+
+def _check_rows(
+    field: Field, values: pd.Series, rows: np.ndarray, parsed: ParsedTable, written: Mapping[str, pa.Array]
+) -> list[CellFaults]:
+    """Faults of the values of some rows of one column."""
+    name = field.name
+    part = values.rename(name).to_frame().reset_index(drop=True)
+    cells = {name: written[name].take(pa.array(rows))}
+    found = check_values([field], part, {name: parsed.failed[name][rows]}, cells)
+    return [replace(fault, positions=rows[fault.positions]) for fault in found]
 
 
 def _hint_at_unit(field: Field, values: pd.Series, faults: Sequence[CellFaults]) -> list[CellFaults]:

@@ -44,7 +44,7 @@ def summarise_data_quality(cohort: CohortResult) -> pd.DataFrame:
     """
     problems = tabulate_problems(cohort.problems)
     parts = [
-        pd.DataFrame(_count_table(name, cohort.read, locate_problems(cohort.read[name], problems)))
+        pd.DataFrame(_count_table(name, cohort.read, problems))
         for name in INPUT_TABLES
         if name in cohort.read
     ]
@@ -57,9 +57,10 @@ def list_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in names if name.removesuffix("_precision") not in set(names) - {name}]
 
 
-def _count_table(name: str, read: Mapping[str, CohortTable], cells: pd.DataFrame) -> Iterator[dict]:
+def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFrame) -> Iterator[dict]:
     """Rows of one table: of each grouping, column and group."""
     table = read[name]
+    cells = locate_problems(table, problems)
     n_rows = len(table.frame)
     groupings = [_Groups(ALL, [ALL], np.zeros(n_rows, np.int64))]
     groupings += [groups for groups in (_find_centres(name, read), _find_years(name, read)) if groups]
@@ -72,7 +73,7 @@ def _count_table(name: str, read: Mapping[str, CohortTable], cells: pd.DataFrame
         is_missing = table.frame[column].isna().to_numpy(bool, copy=True)
         is_missing[written.loc[written["column"].eq(column), "position"]] = False
         missing[column] = is_missing
-    notes = _write_notes(name, table, cells)
+    notes = _write_notes(name, table, cells, problems)
     for groups in groupings:
         sizes = _count(groups, slice(None))
         for column in (ALL, *columns):
@@ -94,18 +95,24 @@ def _count(groups: _Groups, rows: slice | np.ndarray) -> list[int]:
     return np.bincount(groups.codes[rows], minlength=len(groups.levels)).tolist()
 
 
-def _write_notes(name: str, table: CohortTable, cells: pd.DataFrame) -> dict[str, str]:
-    """For each column the problems with their counts, or that no file has it."""
+def _write_notes(
+    name: str, table: CohortTable, cells: pd.DataFrame, problems: pd.DataFrame
+) -> dict[str, str]:
+    """For each column what was read by a rule, the problems with their counts, or that no file has it."""
     defaults = {field.name for field in load_schema(name).fields if field.key_default is not None}
     notes = {
         column: NOT_IN_FILE
         for column in list_columns(table.frame)
         if column not in table.given and (column in defaults or table.frame[column].isna().all())
     }
-    counts = cells.groupby(["column", "problem"], sort=False).size().reset_index(name="n")
-    for row in counts.sort_values("n", ascending=False, kind="stable").to_dict("records"):
-        told = f"{row['problem']}: {row['n']}"
-        notes[row["column"]] = "; ".join(filter(None, [notes.get(row["column"]), told]))
+    of_columns = problems[problems["table"].isin({name, *table.labels}) & problems["row"].isna()]
+    told = [(row.column, row.problem.partition(":")[0]) for row in of_columns.itertuples()]
+    counts = (
+        cells.groupby(["column", "problem"], sort=False).size().sort_values(ascending=False, kind="stable")
+    )
+    told += [(column, f"{problem}: {n}") for (column, problem), n in counts.items()]
+    for column, text in dict.fromkeys(told):
+        notes[column] = "; ".join(filter(None, [notes.get(column), text]))
     return notes
 
 

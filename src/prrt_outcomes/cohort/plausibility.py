@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from prrt_outcomes.cohort.chronology import DATED_ROWS, compute_column_range
+from prrt_outcomes.cohort.chronology import DATED_ROWS, OF_PATIENTS, compute_column_range
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.laboratory import convert_units_to_si
@@ -20,7 +20,6 @@ from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import DAYS_PER_YEAR
 
-OF_PATIENT = ("patients", "follow_up")
 TIMED_TYPES = ("date", "partial")
 
 
@@ -119,7 +118,7 @@ def _compute(frame: pd.DataFrame, expression: str) -> pd.Series:
 def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """What is known of each patient: columns of `patients` and `follow_up`, and the first cycle."""
     frames, used = [], re.findall(r"\w+", repr(load_rules()))
-    for name in OF_PATIENT:
+    for name in OF_PATIENTS:
         known = tables.get(name, empty_table(name)).dropna(subset="patient_id")
         known = known.drop_duplicates("patient_id")
         frames.append(_derive_years(name, known, used).set_index("patient_id"))

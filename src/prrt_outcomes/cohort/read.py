@@ -15,11 +15,13 @@ import pyarrow as pa
 from prrt_outcomes.attrition import attrition_frame
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
 from prrt_outcomes.cohort.chronology import (
+    OF_PATIENTS,
     censor_deaths_without_date,
     check_deaths_without_date,
     check_follow_up_after_cutoff,
     derive_ages,
     filter_after_cutoff,
+    gather_known,
 )
 from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
 from prrt_outcomes.cohort.grades import derive_grades
@@ -111,11 +113,11 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
     read: dict[str, CohortTable] = {}
-    for name in list_tables("input"):
-        if name in study.tables:
-            sources = study.tables[name]
-            read[name] = assemble_table(name, sources, reader.read, prefixes, extra, study.partial_dates)
-            pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
+    for name in sorted(study.tables, key=lambda name: (name not in OF_PATIENTS, name)):
+        sources, known = study.tables[name], gather_known(read, study)
+        read[name] = assemble_table(name, sources, reader.read, prefixes, extra, known)
+        pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
+    read = dict(sorted(read.items()))
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)

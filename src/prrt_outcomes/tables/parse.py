@@ -181,12 +181,14 @@ def parse_columns(
     n_rows: int,
     extra_columns: Mapping[str, str] | None = None,
     rule: str = "",
+    latest: pd.Series | None = None,
 ) -> ParsedTable:
     """Turn text into the types of a table; a column not given is empty, or filled with its key default.
 
     columns : text of each column that the file gives, all of length `n_rows`
     extra_columns : further columns and their types, heeded where the schema allows them
     rule : day that a date without one gets where the schema lets it (first, middle, last); without a rule it is a fault
+    latest : day of each patient that such a date does not pass
     """
     parsed: dict[str, pd.Series] = {}
     faults: list[CellFaults] = []
@@ -199,7 +201,9 @@ def parse_columns(
             values, found, bad = _parse_column(asked, columns[field.name])
             if by_rule:
                 resolved[field.name] = int((values.str.len() < LENGTH_OF_DAY).sum())
-                values = resolve_partial_dates(values, None, rule)
+                is_bound = resolved[field.name] and latest is not None
+                upper = parsed["patient_id"].map(latest) if is_bound else None
+                values = resolve_partial_dates(values, None, rule, upper=upper)
             faults += found
             failed[field.name] = bad
         else:

@@ -124,3 +124,34 @@ def test_the_usual_units_of_laboratories_need_no_pint():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+DOSES = (
+    "patient_id,cycle_date,radiopharmaceutical,activity_gbq,UNIT,weight_kg\n"
+    "P1,2015-01-01,other,118,MBq/kg,62\n"
+    "P1,2015-03-01,other,120,MBq / kg,\n"
+    "P2,2015-01-01,other,7.1,GBq,\n"
+    "P2,2015-03-01,other,7100,MBq/kg,80\n"
+    "P2,2015-05-01,other,100,MBq/kg,\n"
+)
+
+
+def test_activities_per_kilogram_by_the_weight_of_the_cycle_or_of_the_patient(read, tmp_path):
+    (tmp_path / "w.csv").write_text("patient_id,weight_kg\nP1,61.5\nP2,\n", encoding="utf-8")
+    result = read(DOSES, patients="w.csv", units={"activity_gbq": {"column": "UNIT"}})
+    assert told(result) == [
+        (5, "activity_gbq", "7100", "out of range"),
+        (6, "activity_gbq", "100", "MBq/kg without a weight"),
+    ]
+    activity = result.tables["cycles"]["activity_gbq"]
+    assert activity.tolist()[:3] == pytest.approx([0.118 * 62, 0.12 * 61.5, 7.1])
+    assert activity.isna().tolist() == [False, False, False, True, True]
+    all_of_them = DOSES.replace("7.1,GBq", "90,").replace("7100,", "95,")
+    found = read(all_of_them, patients="w.csv", units={"activity_gbq": "MBq/kg"}, ignore=["UNIT"])
+    assert [row for row, *_ in told(found)] == [4, 6]
+    assert found.tables["cycles"]["activity_gbq"][3] == pytest.approx(0.095 * 80)
+
+
+def test_a_unit_per_kilogram_is_one_of_activities_alone(read):
+    result = read(units={"kidney_dose_gy": "mGy/kg", "activity_gbq": "MBq"})
+    assert ("units.kidney_dose_gy" in told(result)[0][1], told(result)[0][2]) == (True, "mGy/kg")

@@ -206,3 +206,16 @@ def test_the_kind_of_a_problem(problem, kind):
 def test_columns_stand_in_the_order_of_the_contract():
     contract = ("table", "column", "centre_id", "n", "n_missing", "n_doubtful", "note")
     assert load_schema("data_quality").names[:7] == contract
+
+
+def test_what_a_rule_gave_and_what_disagrees_is_counted(read_study):
+    patients = "patient_id,tumour_type,grade,ki67_percent\np1,gep_pancreas,,2\np2,gep_pancreas,G1,25\n"
+    follow_up = "patient_id,last_contact_date,vital_status\np1,2015-01-01,alive\np2,2016-01-01,alive\n"
+    scans = "patient_id,assessment_date\np1,2014-05\np2,2014-06-01\n"
+    quality = summarise_data_quality(
+        read_study({"patients": patients, "follow_up": follow_up, "assessments": scans})
+    )
+    notes = quality.query("centre_id == 'all' and year == 'all'").set_index(["table", "column"])["note"]
+    assert notes["patients", "grade"] == "1 patient without a grade"
+    assert notes["patients", "ki67_percent"] == "does not fit the grade: 1"
+    assert notes["assessments", "assessment_date"] == "1 date without a day"

@@ -43,3 +43,21 @@ def test_a_cycle_still_needs_its_day(read_study):
     assert [(p.table, p.column) for p in result.problems if p.severity == "error"] == [
         ("cycles", "cycle_date")
     ]
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "cutoff", "days"),
+    [
+        ("2014-05-07,dead,2014-05-07", None, ["2014-05-07", "2015-01-01", "2014-09-03"]),
+        ("2014-05,dead,2014-05", None, ["2014-05-31", "2015-01-01", "2014-09-03"]),
+        ("2015-03-04,alive,", None, ["2014-05-31", "2015-03-04", "2014-09-03"]),
+        ("2020-01-01,alive,", "2015-06-30", ["2014-05-31", "2015-06-30", "2014-09-03"]),
+    ],
+)
+def test_the_day_does_not_pass_death_last_contact_and_data_cutoff(read_study, follow_up, cutoff, days):
+    tables = TABLES | {"follow_up": f"patient_id,last_contact_date,vital_status,death_date\nP1,{follow_up}\n"}
+    settings = {"partial_dates": "last", "data_cutoff": cutoff}
+    result = read_study(tables | {"assessments": SCANS, "lesions": LESIONS}, **settings)
+    assert result.tables["assessments"]["assessment_date"].dt.strftime("%Y-%m-%d").tolist() == days
+    assert result.tables["lesions"]["assessment_date"].dt.strftime("%Y-%m-%d").tolist() == days[:1]
+    assert "cohort: data cut-off" not in result.attrition["step"].tolist()

@@ -52,9 +52,9 @@ def test_csv_holds_iso_dates_true_false_and_nothing_for_missing(tmp_path):
     path = tmp_path / "cycles.csv"
     write_table(path, "cycles", frame)
     assert path.read_text(encoding="utf-8").splitlines() == [
-        "patient_id,cycle_date,radiopharmaceutical,activity_gbq,amino_acids,kidney_dose_gy,marrow_dose_gy",
-        "a,2014-05-07,,7.4,true,,",
-        "b,,,,,,",
+        "patient_id,cycle_date,radiopharmaceutical,activity_gbq,amino_acids,kidney_dose_gy,marrow_dose_gy,weight_kg",
+        "a,2014-05-07,,7.4,true,,,",
+        "b,,,,,,,",
     ]
     pd.testing.assert_frame_equal(read_table(path, "cycles"), conform_table("cycles", frame))
 

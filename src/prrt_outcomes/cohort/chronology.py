@@ -16,7 +16,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.dates import compute_date_range
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import CellFaults, find_faults
@@ -107,12 +107,17 @@ def filter_after_cutoff(
 ) -> tuple[dict[str, pd.DataFrame], list[Problem], list[dict]]:
     """Leave out rows that are dated after the data cut-off (a partial date: surely after it).
 
-    Returns tables without those rows, one warning for each table that lost some, and rows of attrition. Without a
-    cut-off nothing is left out, and dates after today are a warning.
+    Returns tables without those rows, one warning for each table that lost some (an error where no cycle is left), and
+    rows of attrition. Without a cut-off nothing is left out, and dates after today are a warning, as is a cut-off
+    after today.
     """
     if data_cutoff is None:
         return tables, _find_future_dates(tables), []
     kept, problems, attrition = dict(tables), [], []
+    if data_cutoff > date.today():
+        expected = f"the day up to which the registry is complete, not after today, {date.today()}"
+        problem = "the data cut-off lies in the future"
+        problems.append(study_problem("data_cutoff", str(data_cutoff), problem, expected, "warning"))
     limit = np.datetime64(data_cutoff, "ns")
     for name, column in DATED_ROWS.items():
         if name not in tables:
@@ -124,7 +129,8 @@ def filter_after_cutoff(
             kept[name] = tables[name][~is_late].reset_index(drop=True)
             expected = f"dates up to {data_cutoff}: nothing after the cut-off is known"
             problem = "rows after the data cut-off, left out"
-            problems.append(Problem(name, None, column, f"{n_lost} rows", problem, expected, "warning"))
+            severity = "error" if name == "cycles" and n_lost == len(is_late) else "warning"
+            problems.append(Problem(name, None, column, f"{n_lost} rows", problem, expected, severity))
             reason = ("cohort: data cut-off", "dated after the cut-off")
             attrition.append(attrition_row(name, "rows", *reason, len(is_late), n_lost))
     return kept, problems, attrition

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share, check_distinct
+from prrt_outcomes.study.base import Name, Number, PositiveMonths, Section, Share, Whole, check_distinct
 
 Names = TypeVar("Names", str, tuple[str, ...])
 
@@ -41,7 +41,7 @@ DistinctColumns = Annotated[BaselineColumns, AfterValidator(_refuse_repeated)]
 class ConfidenceSettings(Section):
     """Level and scale of the intervals of survival."""
 
-    level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    level: Number = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     type: Literal["log-log", "log", "plain", "logit", "arcsin"] = "log-log"
     """Scale of the intervals of survival."""
 
@@ -49,9 +49,9 @@ class ConfidenceSettings(Section):
 class BootstrapSettings(Section):
     """Resampling of patients within centre."""
 
-    replicates: Annotated[int, Field(ge=0, le=100_000)] = 2000
+    replicates: Annotated[Whole, Field(ge=0, le=100_000)] = 2000
     """Number of replicates; 0 leaves the bootstrap out."""
-    seed: int = Field(20151122, ge=0, description="Seed of the random numbers.")
+    seed: Whole = Field(20151122, ge=0, le=4_294_967_295, description="Seed of the random numbers.")
 
 
 class SubgroupSettings(Section):
@@ -76,19 +76,19 @@ class AnalysisSettings(Section):
     """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
     subgroups: SubgroupSettings | None = None
     """An effect looked at within subgroups, with interaction tests; none where it is not named."""
-    milestones_months: tuple[PositiveMonths, ...] = (12, 24, 60)
+    milestones_months: tuple[PositiveMonths, ...] = Field(default=(12, 24, 60), max_length=50)
     """Times at which survival is stated."""
     rmst_months: PositiveMonths = 60
     """Horizon of the restricted mean survival time."""
     confidence: ConfidenceSettings = Field(default_factory=ConfidenceSettings)
     """Intervals of survival."""
-    landmark_months: tuple[PositiveMonths, ...] = Field(default=(3, 6, 12), min_length=1)
+    landmark_months: tuple[PositiveMonths, ...] = Field(default=(3, 6, 12), min_length=1, max_length=50)
     """Landmarks of the responder analyses; at least one, since the naive comparison never stands without them."""
     weight_landmarks: bool = False
     """Whether landmark analyses are also weighted for reaching the landmark, given the covariates."""
     bootstrap: BootstrapSettings = Field(default_factory=BootstrapSettings)
     """Resampling of patients within centre."""
-    multiple_imputation_sets: Annotated[int, Field(ge=0, le=200)] = 20
+    multiple_imputation_sets: Annotated[Whole, Field(ge=0, le=200)] = 20
     """Sets of the multiple imputation beside the complete cases; 0 leaves it out."""
     alpha: Annotated[Share, Field(gt=0, lt=0.5)] = 0.05
     """Level at which a hazard-crossing warning is given in the report."""

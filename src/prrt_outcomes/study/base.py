@@ -5,13 +5,45 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    model_validator,
+)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveMonths = Annotated[float, Field(gt=0, description="months of 30.4375 days")]
+EARLIEST_DAY, LATEST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+
+
+def _refuse_number(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError("a number is no date; such as 2021-12-31")
+    return value
+
+
+# Neither a yes or no nor a text stands for a number.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Day = Annotated[date, Field(ge=EARLIEST_DAY, le=LATEST_DAY), BeforeValidator(_refuse_number)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Title = Annotated[str, StringConstraints(max_length=300)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[Whole, Field(ge=0, le=1_000_000)]
+Year = Annotated[Whole, Field(ge=EARLIEST_DAY.year, le=LATEST_DAY.year)]
+# No length of time is above a hundred years.
+LONGEST_MONTHS = 1_200
+Days = Annotated[Whole, Field(ge=0, le=36_525)]
+PositiveDays = Annotated[Whole, Field(gt=0, le=36_525)]
+Weeks = Annotated[Number, Field(gt=0, le=5_218)]
+PositiveMonths = Annotated[Number, Field(gt=0, le=LONGEST_MONTHS, description="months of 30.4375 days")]
+Size = Annotated[Number, Field(ge=0, le=1_000_000)]
 ACRONYMS = frozenset(
     ["prrt", "ssa", "net", "ecog", "pfs", "os", "ttp", "dor", "ttnt", "mr", "swog", "recist", "who", "fda"]
 )
@@ -49,14 +81,15 @@ def clean_text(text: str) -> str:
 
 ColumnOfFile = Annotated[str, AfterValidator(clean_text)]
 Scalar = str | bool | int | float
-LineNumber = Annotated[int, Field(ge=1)]
+LineNumber = Annotated[Whole, Field(ge=1, le=100_000_000)]
+Values = Annotated[tuple[str, ...], Field(min_length=1)]
 DateFormats = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class FileSource(Section):
     """One file and how it is read; the file itself is never edited."""
 
-    file: str
+    file: Annotated[str, Field(min_length=1, max_length=1_000)]
     """Path relative to the study folder: csv, tsv, csv.gz, xlsx, parquet, SAS (xpt, sas7bdat), SPSS (sav), Stata (dta)
     or Dataset-JSON."""
     sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
@@ -91,9 +124,9 @@ class RowSource(FileSource):
     """One file, and which of its rows are read."""
 
     missing: tuple[str, ...] = Field(("",), description="Texts that mean missing, besides the empty cell.")
-    filter: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    filter: dict[ColumnOfFile, Values] = Field(default_factory=dict)
     """The file's column: the values of the rows that are read; the other rows are counted as left out."""
-    exclude: dict[ColumnOfFile, tuple[str, ...]] = Field(default_factory=dict)
+    exclude: dict[ColumnOfFile, Values] = Field(default_factory=dict)
     """The file's column: the values of rows that are not read; they are counted as left out."""
     not_empty: tuple[ColumnOfFile, ...] = ()
     """Columns of the file; a row that is empty in one of them is not read, and counted as left out."""
@@ -209,7 +242,7 @@ class TableSource(RowSource):
     """Format of dates as in strptime, such as %m/%d/%Y, or excel for serial numbers of Excel, or a list of formats of
     which one reads each date; ISO 8601 where it is not named. One for all columns, or our column: its formats. Typed
     dates of a workbook or parquet file are read whatever is named."""
-    pivot_year: Annotated[int, Field(ge=0, le=99)] | None = None
+    pivot_year: Annotated[Whole, Field(ge=0, le=99)] | None = None
     """Two-digit years (%y) up to this one are 20xx, those above it 19xx."""
     columns: dict[str, ColumnOfFile | tuple[ColumnOfFile, ...] | None] = Field(default_factory=dict)
     """Our column: the file's column. null numbers the rows, as sequence those alike in the rest of the key; a list
@@ -228,9 +261,9 @@ class TableSource(RowSource):
     """Our column: the file's value: our value."""
     default: dict[str, Scalar] = Field(default_factory=dict)
     """Our column: what an empty cell of the file means; a text that means missing stays missing."""
-    add_days: dict[str, Annotated[int, Field(ge=-3660, le=3660)]] = Field(default_factory=dict)
+    add_days: dict[str, Annotated[Whole, Field(ge=-3660, le=3660)]] = Field(default_factory=dict)
     """Our column of dates: days that are added, such as 91 where a value is of three months after the date."""
-    pad: dict[str, Annotated[int, Field(gt=0, le=40)]] = Field(default_factory=dict)
+    pad: dict[str, Annotated[Whole, Field(gt=0, le=40)]] = Field(default_factory=dict)
     """Our column: length up to which a text of digits alone gets leading zeros (4 reads 12 as 0012)."""
     ignore: tuple[ColumnOfFile, ...] = ()
     """Columns of the file that are known and not needed: no warning names them."""

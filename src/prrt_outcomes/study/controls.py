@@ -7,14 +7,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from prrt_outcomes.study.base import Name, PositiveMonths, Section, Share, check_distinct
+from prrt_outcomes.study.base import (
+    LONGEST_MONTHS,
+    Count,
+    Name,
+    Number,
+    PositiveMonths,
+    Section,
+    Share,
+    Size,
+    Title,
+    Values,
+    Whole,
+    Year,
+    check_distinct,
+)
 
 
 class Milestone(Section):
     """Survival at a time, as published."""
 
     months: PositiveMonths
-    survival: float = Field(gt=0, le=1, description="Survival at that time.")
+    survival: Number = Field(gt=0, le=1, description="Survival at that time.")
     low: Share | None = Field(None, description="Lower end of its interval.")
     high: Share | None = Field(None, description="Upper end of its interval.")
 
@@ -34,10 +48,10 @@ class ControlBase(Section):
     """What every control has."""
 
     id: Name = Field(description="Name, used in tables and file names.")
-    title: str = Field("", description="Name for readers; of a library arm else its study and treatment.")
+    title: Title = Field("", description="Name for readers; of a library arm else its study and treatment.")
     endpoint: Name = Field("pfs", description="Endpoint of the cohort that is compared.")
     primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
-    within: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    within: dict[Name, Values] = Field(default_factory=dict)
     """Which of our patients it is compared with: column: levels."""
 
 
@@ -47,7 +61,9 @@ class BaselineSummary(Section):
     covariate: Name = Field(description="Column of patients.")
     statistic: Literal["mean", "sd", "median", "share"]
     """What was published; a standard deviation needs the mean of the same covariate too."""
-    value: float = Field(description="The published number; a share between 0 and 1.")
+    value: Number = Field(
+        ge=-1_000_000, le=1_000_000, description="The published number; a share between 0 and 1."
+    )
     level: str | None = None
     """Level whose share it is; for a yes/no column the share of yes needs none."""
 
@@ -93,8 +109,8 @@ class Description(Section):
     criterion: str = Field("", description="Response criterion.")
     scan_interval_weeks: PositiveMonths | None = Field(None, description="Planned interval between scans.")
     origin: str = Field("", description="Where time starts.")
-    enrolment_start_year: int | None = Field(None, description="First year of enrolment.")
-    enrolment_end_year: int | None = Field(None, description="Last year of enrolment.")
+    enrolment_start_year: Year | None = Field(None, description="First year of enrolment.")
+    enrolment_end_year: Year | None = Field(None, description="Last year of enrolment.")
     progressive_at_entry: str = ""
     """Whether progression at entry was required: yes, no or mixed."""
     analogue_continued: str = ""
@@ -112,11 +128,11 @@ class PublishedControl(AggregateControl, Description):
     """A published arm written out in the study file."""
 
     kind: Literal["published"] = Field(description="A published arm written out here.")
-    n: int = Field(gt=0, description="Patients in the arm.")
+    n: Count = Field(gt=0, description="Patients in the arm.")
     median_months: PositiveMonths | None = Field(None, description="Median of the endpoint.")
     median_low: PositiveMonths | None = Field(None, description="Lower end of its interval.")
     median_high: PositiveMonths | None = Field(None, description="Upper end of its interval.")
-    events: int | None = Field(None, ge=0, description="Events in the arm, where published.")
+    events: Count | None = Field(None, description="Events in the arm, where published.")
     milestones: tuple[Milestone, ...] = Field((), description="Published survival at given months.")
 
     @model_validator(mode="after")
@@ -142,20 +158,20 @@ class CurveControl(AggregateControl, Description):
 
     kind: Literal["curve"] = Field(description="A published curve.")
     arm: Name = Field(description="Name of the arm.")
-    events: int | None = Field(None, ge=0, description="Events in the arm, where published.")
+    events: Count | None = Field(None, description="Events in the arm, where published.")
     published_median_months: PositiveMonths | None = None
     """Published median, which the reconstruction must meet."""
     published_follow_up_months: PositiveMonths | None = None
     """Published median follow-up; a curve that ends far from it is in another unit."""
-    limit_survival: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    limit_survival: Annotated[Number, Field(gt=0, lt=1)] = 0.05
     """Largest difference of the reconstructed curve from the points that is accepted."""
-    limit_at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    limit_at_risk: Annotated[Number, Field(gt=0, lt=1)] = 0.05
     """Largest difference of numbers at risk that is accepted, as a share of the arm."""
-    limit_events: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    limit_events: Annotated[Number, Field(gt=0, lt=1)] = 0.05
     """Largest relative difference of events that is accepted."""
     limit_median_months: PositiveMonths = 1.0
     """Largest difference of the median that is accepted."""
-    limit_rmst: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    limit_rmst: Annotated[Number, Field(gt=0, lt=1)] = 0.05
     """Largest relative difference of the restricted mean that is accepted."""
 
 
@@ -171,11 +187,11 @@ class PatientsControl(ControlBase, Description):
     """Weightings beside the unweighted comparison, which is always there."""
     maic_moments: tuple[Literal["mean", "sd", "median"], ...] = ("mean",)
     """Moments of the covariates that MAIC matches."""
-    trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    trim: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
     """Share of extreme propensity scores that is left out at each end."""
-    match_ratio: Annotated[int, Field(ge=0, le=20)] = 0
+    match_ratio: Annotated[Whole, Field(ge=0, le=20)] = 0
     """Controls matched to each patient by propensity score; 0 for no matching."""
-    caliper_sd: Annotated[float, Field(gt=0)] = 0.2
+    caliper_sd: Annotated[Number, Field(gt=0, le=100)] = 0.2
     """Caliper of the match, in standard deviations of the logit of the propensity score."""
     negative_control: Name | None = None
     """An endpoint of both sides that treatment cannot change; a difference there shows confounding."""
@@ -197,23 +213,23 @@ class Claim(Section):
     """A published figure that the run holds the cohort against."""
 
     id: Name = Field(description="Name, used in tables and file names.")
-    title: str = Field("", description="Name for readers; else quantity and group in words.")
+    title: Title = Field("", description="Name for readers; else quantity and group in words.")
     quantity: Literal[
         "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
         "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",
     ]  # fmt: skip
     """What was published."""
     group: Name = Field("all", description="`all`, or a response group.")
-    published: float = Field(description="The published value: a share, or months.")
+    published: Size = Field(description="The published value: a share, or months.")
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
     source: str = Field("", description="Citation.")
 
     @model_validator(mode="after")
     def check_published(self) -> Claim:
-        """Shares lie between 0 and 1, months are 0 or more."""
+        """Shares lie between 0 and 1, months below a hundred years."""
         is_share = not self.quantity.endswith("_months")
-        if self.published < 0 or (is_share and self.published > 1):
-            wanted = "a share between 0 and 1" if is_share else "months of 0 or more"
+        if self.published > (1 if is_share else LONGEST_MONTHS):
+            wanted = "a share between 0 and 1" if is_share else f"months, at most {LONGEST_MONTHS}"
             raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
         return self

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Name, Section, spell_name
+from prrt_outcomes.study.base import Name, Section, Title, spell_name
 
 Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment", "reported"]
 
@@ -21,7 +21,9 @@ class EventSource(Section):
     """Rows of a table whose first date is an event of an endpoint, such as adverse events of grade 3 or more."""
 
     table: Literal["adverse_events"] = Field("adverse_events", description="The table.")
-    filter: dict[Name, tuple[bool | int | str, ...]] = Field(default_factory=dict)
+    filter: dict[Name, Annotated[tuple[bool | int | str, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
     """Column and values: a row counts where every column holds one of its values; all rows where none is named."""
     date: Literal["onset_date"] = Field("onset_date", description="The date of the event.")
     reason: Literal["adverse_event"] = "adverse_event"
@@ -34,7 +36,7 @@ class EndpointDefinition(Section):
     name: Name = Field(description="Name, used in tables and file names.")
     preset: Name | None = None
     """The preset that this definition starts from; what is written beside it overrides it."""
-    title: str = Field("", description="Name for readers, such as Progression-free survival.")
+    title: Title = Field("", description="Name for readers, such as Progression-free survival.")
     origin: Origin | ColumnOrigin = "first_cycle"
     """Where time starts; `reported`: times come from reported_outcomes alone and nothing is derived."""
     progression: Literal["event", "censor", "ignore", "next_therapy"] = "event"

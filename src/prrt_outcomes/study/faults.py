@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -14,18 +15,38 @@ from prrt_outcomes.study.yaml_file import find_line, join_key
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+WORDS = {
+    "a valid tuple": "a list", "a valid dictionary": "a mapping", "a valid integer": "a whole number",
+    "a valid number": "a number", "a valid string": "a text", "String should have": "a text of",
+}  # fmt: skip
+
 
 def describe_faults(
     error: ValidationError, model: type[BaseModel], lines: Mapping[str, int]
 ) -> list[Problem]:
     """Turn each fault of a validation into a `Problem`, in the order of the file."""
-    problems = [_describe(dict(fault), model, lines) for fault in error.errors(include_url=False)]
+    faults = [dict(fault) for fault in error.errors(include_url=False)]
+    # A list of which every item is at fault is called too short as well.
+    faults = [fault for fault in faults if fault["type"] != "too_short" or not fault["input"]]
+    problems = _join_alternatives([_describe(fault, model, lines) for fault in faults])
     return sorted(problems, key=lambda p: (p.row is None, p.row or 0, p.column))
 
 
+def _join_alternatives(problems: Iterable[Problem]) -> list[Problem]:
+    """A value that is none of several types is one problem that expects any of them."""
+    joined: dict[tuple, Problem] = {}
+    for problem in problems:
+        key = (problem.column, problem.problem, problem.value)
+        seen = joined.setdefault(key, problem)
+        if problem.expected not in seen.expected:
+            joined[key] = replace(seen, expected=f"{seen.expected} or {problem.expected}")
+    return list(joined.values())
+
+
 def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> Problem:
-    place = _written_place(tuple(part for part in fault["loc"] if part != "[key]"), lines)
     kind, value = fault["type"], fault["input"]
+    location = tuple(part for part in fault["loc"] if part != "[key]")
+    place = _written_place(location, lines, is_absent=kind == "missing")
     value = "" if isinstance(value, dict | list | tuple) and len(str(value)) > 60 else shorten(value, 80)
     if kind == "extra_forbidden":
         known = known_keys(model, fault["loc"][:-1])
@@ -43,16 +64,21 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> 
         expected = f"one of {fault.get('ctx', {}).get('expected_tags', '').replace(chr(39), '')}"
     elif kind == "value_error":
         problem, _, expected = str(fault["ctx"]["error"]).partition("; ")
-        place = place if place in lines else place.rpartition(".")[0]  # without the tag of a union
         key, colon, words = problem.partition(": ")
         if not place and colon and key in lines:
             place, value, problem = key, "", words
     elif kind == "string_pattern_mismatch":
         problem = "not a valid name"
         expected = "a name of small letters, digits and _ that begins with a letter"
+    elif kind in ("too_short", "too_long") and "actual_length" in fault["ctx"]:
+        problem = "not a valid value"
+        count = fault["ctx"].get("min_length", fault["ctx"].get("max_length"))
+        expected = f"at {'least' if kind == 'too_short' else 'most'} {count} in the list"
     else:
         problem = "not a valid value"
-        expected = fault["msg"].replace("Input should be ", "").replace("Field required", "a value")
+        expected = fault["msg"].removeprefix("Input should be ").partition(" or instance of ")[0]
+        for theirs, ours in WORDS.items():
+            expected = expected.replace(theirs, ours)
     return Problem(STUDY_FILE, find_line(place, lines), place, value, problem, expected)
 
 
@@ -61,12 +87,15 @@ def _allowed(fault: dict) -> list[str]:
     return [part.strip().strip("'") for part in text.replace(" or ", ", ").split(",") if part.strip()]
 
 
-def _written_place(location: tuple, lines: Mapping[str, int]) -> str:
-    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one."""
+def _written_place(location: tuple, lines: Mapping[str, int], *, is_absent: bool) -> str:
+    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one.
+
+    A key that is absent is the last part of its place.
+    """
     place = ""
     for index, part in enumerate(location, start=1):
         deeper = join_key(place, part)
-        if deeper in lines or index == len(location):
+        if deeper in lines or (is_absent and index == len(location)):
             place = deeper
     return place
 

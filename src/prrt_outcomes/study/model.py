@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.base import Name, Section, TableSource, check_distinct
+from prrt_outcomes.study.base import (
+    Day,
+    Days,
+    Name,
+    Number,
+    PositiveDays,
+    Section,
+    TableSource,
+    Title,
+    Weeks,
+    Whole,
+    check_distinct,
+)
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
@@ -17,17 +28,17 @@ from prrt_outcomes.study.response import ResponseSettings
 class TreatmentSettings(Section):
     """When a gap between cycles starts a new period, and which intervals and windows count as kept."""
 
-    retreatment_gap_weeks: Annotated[float, Field(gt=0)] = 26.0
+    retreatment_gap_weeks: Weeks = 26.0
     """A gap between cycles longer than this starts a new treatment period (retreatment)."""
-    cycle_interval_minimum_weeks: Annotated[float, Field(ge=0)] = 6.0
+    cycle_interval_minimum_weeks: Annotated[Number, Field(ge=0, le=5_218)] = 6.0
     """Shortest interval between two cycles that counts as kept."""
-    cycle_interval_maximum_weeks: Annotated[float, Field(gt=0)] = 14.0
+    cycle_interval_maximum_weeks: Weeks = 14.0
     """Longest interval between two cycles that counts as kept."""
-    ssa_long_acting_days: Annotated[int, Field(ge=0)] = 28
+    ssa_long_acting_days: Days = 28
     """A long-acting somatostatin analogue is given at least this many days before a cycle."""
-    ssa_short_acting_days: Annotated[int, Field(ge=0)] = 1
+    ssa_short_acting_days: Days = 1
     """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
-    eligibility_days: Annotated[int, Field(gt=0)] = 60
+    eligibility_days: PositiveDays = 60
     """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
 
     @model_validator(mode="after")
@@ -46,24 +57,24 @@ class FigureSettings(Section):
 
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
     """File formats of each figure."""
-    dpi: int = Field(600, ge=72, le=1200, description="Resolution of png.")
+    dpi: Whole = Field(600, ge=72, le=1200, description="Resolution of png.")
     style: Literal["manuscript", "slides"] = Field("manuscript", description="Sizes of text and figure.")
 
 
 class DisclosureSettings(Section):
     """What a release may show."""
 
-    minimum_count: int = Field(
-        5, ge=0, description="For a release, which does not exist yet: it has no effect."
+    minimum_count: Whole = Field(
+        5, ge=0, le=1_000_000, description="For a release, which does not exist yet: it has no effect."
     )
 
 
 class SafetySettings(Section):
     """Phases of laboratory follow-up."""
 
-    baseline_days: Annotated[int, Field(gt=0)] = 60
+    baseline_days: PositiveDays = 60
     """A baseline sample lies at most this many days before the first cycle."""
-    late_after_days: Annotated[int, Field(gt=0)] = 90
+    late_after_days: PositiveDays = 90
     """Samples later than this after the last cycle of a period are late toxicity."""
 
 
@@ -111,17 +122,17 @@ class Study(Section):
     """Everything scientific about a study."""
 
     study: Name = Field(description="Name of the study and of its results folder.")
-    title: str = Field("", description="Title of the report.")
+    title: Title = Field("", description="Title of the report.")
     synthetic: bool = False
     """Whether the patients were simulated; stamped on every page and figure."""
     confirmed: bool = False
     """Whether a person has looked at the doubts."""
     doubts: tuple[str, ...] = ()
     """What adopt guessed of the files and changes numbers; nothing runs until it is confirmed."""
-    data_cutoff: date | None = None
+    data_cutoff: Day | None = None
     """Nothing after this date is known; the latest date of the data where it is not named."""
     tables: Annotated[
-        dict[InputTable, tuple[TableSource, ...]],
+        dict[InputTable, Annotated[tuple[TableSource, ...], Field(min_length=1)]],
         BeforeValidator(_expand_sources),
         AfterValidator(_check_required_tables),
     ]
@@ -141,9 +152,9 @@ class Study(Section):
         min_length=1,
     )
     """Preset names or full definitions; the first is primary."""
-    assessment_interval_days: Annotated[int, Field(gt=0)] | None = None
+    assessment_interval_days: PositiveDays | None = None
     """Planned interval between scans; needed where missed assessments censor."""
-    assessment_window_days: int = Field(14, ge=0, description="How late a scan may be.")
+    assessment_window_days: Days = Field(14, description="How late a scan may be.")
     partial_dates: Literal["first", "middle", "last"] = "middle"
     """How a date without day or month is resolved."""
     dead_without_date: Literal["last_contact", "censor"] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from prrt_outcomes.errors import STUDY_FILE, InputError, Problem, shorten
 MAXIMUM_BYTES = 1_000_000
 MAXIMUM_VALUES = 100_000
 MAXIMUM_DEPTH = 50
+LONGEST_TEXT = 10_000
 WIDEST_KEY = 60
 MERGE_TAG = "tag:yaml.org,2002:merge"
 PLAIN_ONLY = "plain values only; tags that build objects are refused"
+FOR_ANY_FILE = "text that any file can hold"
 PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}"
     for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
@@ -98,6 +101,9 @@ def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
             )
             return
         lines.setdefault(place, line)
+        fault = _find_fault_of_text(node)
+        if fault:
+            yield Problem(STUDY_FILE, line, place, "", fault, FOR_ANY_FILE)
         if node.tag not in PLAIN_TAGS:
             yield Problem(STUDY_FILE, line, place, node.tag, "this tag would build an object", PLAIN_ONLY)
         elif isinstance(node, yaml.MappingNode):
@@ -111,6 +117,17 @@ def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
             stack.extend((item, join_key(place, index), depth + 1) for index, item in enumerate(node.value))
 
 
+def _find_fault_of_text(node: yaml.Node) -> str:
+    """What makes a text unfit for a file or a page; empty where nothing does."""
+    text = node.value if isinstance(node, yaml.ScalarNode) else ""
+    if len(text) > LONGEST_TEXT:
+        return f"a text of {len(text)} characters, more than {LONGEST_TEXT}"
+    odd = next(
+        (sign for sign in text if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n"), ""
+    )
+    return f"holds U+{ord(odd):04X}, a sign that stands for no letter" if odd else ""
+
+
 def _merged(value: yaml.Node) -> list[yaml.Node]:
     """The mappings that a merge key (<<) names."""
     return value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -120,6 +137,9 @@ def _walk_keys(node: yaml.MappingNode, place: str, lines: dict[str, int]) -> Ite
     own: set[str] = set()
     for key_node, _ in node.value:
         key, line = join_key(place, _key(key_node)), key_node.start_mark.line + 1
+        fault = _find_fault_of_text(key_node)
+        if fault:
+            yield Problem(STUDY_FILE, line, shorten(repr(key), WIDEST_KEY), "", fault, FOR_ANY_FILE)
         if key in own:
             yield Problem(STUDY_FILE, line, key, "", "this key stands twice", "each key once")
         own.add(key)

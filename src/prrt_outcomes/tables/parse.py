@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.errors import Problem, shorten
+from prrt_outcomes.study.base import EARLIEST_DAY, LATEST_DAY
 from prrt_outcomes.tables.date_advice import advise_date
 from prrt_outcomes.tables.frames import DTYPES
 from prrt_outcomes.tables.parse_dates import (
@@ -220,13 +221,11 @@ def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) ->
     """Fields of a table, and of the extra columns that it may hold."""
     schema = load_schema(table)
     extra = (extra_columns or {}) if schema.extra_columns else {}
+    description = "Column beyond the schema, declared in the study"
     return schema.fields + tuple(
-        Field(
-            name,
-            "string" if kind == "category" else kind,
-            name,
-            "Column beyond the schema, declared in the study",
-        )
+        Field(name, "date", name, description, minimum=str(EARLIEST_DAY), maximum=str(LATEST_DAY))
+        if kind == "date"
+        else Field(name, "string" if kind == "category" else kind, name, description)
         for name, kind in extra.items()
         if name not in schema.names
     )

@@ -101,6 +101,20 @@ def test_rows_after_the_cutoff_leave_and_are_counted(read_study):
     ]
 
 
+def test_a_cutoff_before_every_cycle_is_an_error_and_one_in_the_future_a_warning(read_study):
+    early = read_study(TABLES, data_cutoff=dt.date(1999, 1, 1))
+    assert ("cycles", "cycle_date") in {(p.table, p.column) for p in early.problems if p.severity == "error"}
+    late = read_study(TABLES, data_cutoff=dt.date(2100, 12, 31))
+    assert [p.column for p in late.problems if "in the future" in p.problem] == ["data_cutoff"]
+    assert not told(late)
+
+
+def test_dates_of_columns_beyond_the_schema_have_the_bounds_of_all_dates(read_study):
+    patients = "patient_id,tumour_type,started\nP1,lung,2014-01-01\nP2,lung,1866-10-14\n"
+    result = read_study({**TABLES, "patients": patients}, extra_columns={"started": "date"})
+    assert told(result) == [("patients", 3, "started", "out of range")]
+
+
 def test_a_row_on_the_day_of_the_cutoff_stays(read_study):
     assert len(read_study(TABLES, data_cutoff=dt.date(2016, 3, 1)).tables["cycles"]) == 3
     assert len(read_study(TABLES, data_cutoff=dt.date(2016, 2, 29)).tables["cycles"]) == 2

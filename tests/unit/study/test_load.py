@@ -11,6 +11,7 @@ from prrt_outcomes.errors import InputError, UsageError
 from prrt_outcomes.study.endpoints import resolve_endpoint
 from prrt_outcomes.study.load import load_study
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.schema import build_study_schema
 
 SMALL = """\
 study: small
@@ -262,3 +263,72 @@ def test_every_contradiction_says_behind_a_semicolon_what_works():
         if isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
     ]
     assert [call for call in calls if "; " not in call[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("analysis: {rmst_months: .inf}", "analysis.rmst_months"),
+        ("analysis: {milestones_months: [12, .nan]}", "analysis.milestones_months.1"),
+        ("analysis: {landmark_months: [3, 1.0e+9]}", "analysis.landmark_months.1"),
+        ("analysis: {rmst_months: true}", "analysis.rmst_months"),
+        ("analysis: {bootstrap: {seed: 99999999999999999999}}", "analysis.bootstrap.seed"),
+        ("response: {confirmation_days: no}", "response.confirmation_days"),
+        ("treatment: {retreatment_gap_weeks: 1.0e+12}", "treatment.retreatment_gap_weeks"),
+        ("claims: [{id: a, quantity: median_pfs_months, published: .nan}]", "claims.0.published"),
+        ("claims: [{id: a, quantity: median_pfs_months, published: 1201}]", "claims.0"),
+        ("controls: [{id: a, kind: published, n: 40, median_months: .inf}]", "controls.0.median_months"),
+        ('title: "a \\ud800"', "title"),
+        ('title: "a \\0"', "title"),
+        (f"title: {'a' * 301}", "title"),
+        (f"extra_columns: {{{'a' * 250}: category}}", f"extra_columns.{'a' * 250}"),
+        ("data_cutoff: 9999-12-31", "data_cutoff"),
+        ("data_cutoff: 1899-12-31", "data_cutoff"),
+        ("data_cutoff: 0", "data_cutoff"),
+        (
+            "controls: [{id: a, kind: patients, enrolment_start_year: 19999}]",
+            "controls.0.enrolment_start_year",
+        ),
+        ("controls: [{id: a, kind: patients, within: {sex: []}}]", "controls.0.within.sex"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused(tmp_path, line, column):
+    assert [fault.column for fault in faults_of(tmp_path, SMALL + line + "\n")] == [column]
+
+
+@pytest.mark.parametrize(
+    ("source", "column"),
+    [
+        ("[]", "tables.cycles"),
+        ("''", "tables.cycles"),
+        ("{file: c.csv, delimiter: ''}", "tables.cycles.delimiter"),
+        ('{file: c.csv, encoding: "utf-8\\0"}', "tables.cycles.encoding"),
+        ("{file: c.csv, header_row: true}", "tables.cycles.header_row"),
+        ("{file: c.csv, last_row: 1000000000000}", "tables.cycles.last_row"),
+        ("{file: c.csv, filter: {drug: []}}", "tables.cycles.filter.drug"),
+        ('{file: c.csv, columns: {"a\\ud800": x}}', None),
+    ],
+)
+def test_sources_that_no_run_can_read_are_refused(tmp_path, source, column):
+    found = {fault.column for fault in faults_of(tmp_path, f"{SMALL}  cycles: {source}\n")}
+    assert found == {column} if column else len(found) == 1
+
+
+def test_every_number_of_the_settings_has_a_lower_and_an_upper_bound():
+    """Values of cells, which may be anything, are those whose type is a number or a text."""
+    unbounded = []
+    waiting = [("", build_study_schema())]
+    for place, node in waiting:
+        if isinstance(node, dict):
+            is_number = node.get("type") in ("integer", "number")
+            ends = (
+                {"minimum", "exclusiveMinimum"} & node.keys(),
+                {"maximum", "exclusiveMaximum"} & node.keys(),
+            )
+            if is_number and not all(ends):
+                unbounded.append(place)
+            if {"type": "string"} not in node.get("anyOf", []):
+                waiting += [(f"{place}/{key}", value) for key, value in node.items()]
+        elif isinstance(node, list):
+            waiting += [(f"{place}/{i}", value) for i, value in enumerate(node)]
+    assert unbounded == []

@@ -1,7 +1,7 @@
-# Two commands do everything on a fresh machine with Python 3.11 and make:
+# Two commands do everything on a fresh machine with Python 3.11 to 3.13 and make:
 #   make example    environment, then the example study to results/example/report.html
 #   make test       environment, then all tests
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 CORES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +25,7 @@ help:
 env: $(STAMP)
 
 $(STAMP): requirements/lock.txt pyproject.toml
-	$(PYTHON) -c "import sys; sys.exit('prrt-outcomes needs Python 3.11 or newer, found ' + sys.version.split()[0]) if sys.version_info < (3, 11) else None"
+	$(PYTHON) -c "import sys; sys.exit('prrt-outcomes needs Python 3.11, 3.12 or 3.13, found ' + sys.version.split()[0]) if not (3, 11) <= sys.version_info < (3, 14) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile --no-deps -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -59,4 +59,4 @@ lock:
 		--group pyproject.toml:dev pyproject.toml -o requirements/lock.txt
 
 clean:
-	rm -rf $(VENV) results build dist
+	rm -rf .venv .venv-* results build dist

@@ -39,8 +39,9 @@ def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     if padded.isna().any():
         raise ValueError(f"not an ISO date, month or year: {unique[padded.isna()].iloc[0]}")
     earliest = pd.to_datetime(padded, format="%Y-%m-%d").to_numpy("datetime64[D]")
-    month_end = (earliest.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
-    year_end = (earliest.astype("datetime64[Y]") + 1).astype("datetime64[D]") - 1
+    day = np.timedelta64(1, "D")
+    month_end = (earliest.astype("datetime64[M]") + np.timedelta64(1, "M")).astype("datetime64[D]") - day
+    year_end = (earliest.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]") - day
     size = length.to_numpy(int) if len(length) else np.array([], int)
     latest = np.select([size == 4, size == 7], [year_end, month_end], earliest)
     return _spread(earliest, codes, text.index), _spread(latest, codes, text.index)
@@ -93,13 +94,13 @@ def resolve_partial_dates(
 def _middle(text: pd.Series, precision: pd.Series | None, earliest: pd.Series) -> pd.Series:
     known = text.str.len() if precision is None else precision.map({"year": 4, "month": 7, "day": 10})
     length = known.astype("float64")
-    month = earliest + pd.Timedelta(days=MIDDLE_DAY_OF_MONTH - 1)
+    month = earliest + pd.Timedelta(MIDDLE_DAY_OF_MONTH - 1, "D")
     year = pd.to_datetime(text.where(length == 4).str.slice(0, 4) + MIDDLE_OF_YEAR, format="%Y-%m-%d")
     return earliest.where(length != 7, month).where(length != 4, year.astype("datetime64[ns]"))
 
 
 def _spread(unique: np.ndarray, codes: np.ndarray, index: pd.Index) -> pd.Series:
-    values = np.full(len(codes), np.datetime64("NaT"), dtype="datetime64[ns]")
+    values = np.full(len(codes), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
     known = codes >= 0
     values[known] = unique.astype("datetime64[ns]")[codes[known]]
     return pd.Series(values, index=index)

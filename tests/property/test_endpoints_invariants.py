@@ -72,7 +72,7 @@ def to_rows(patients):
 
 
 def day(number):
-    return (cases.DAY_ZERO + pd.Timedelta(days=number)).strftime("%Y-%m-%d")
+    return (cases.DAY_ZERO + pd.Timedelta(number, "D")).strftime("%Y-%m-%d")
 
 
 def derive(patients, cutoff=3000, shuffle=False, names=NAMES):

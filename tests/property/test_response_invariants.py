@@ -51,7 +51,7 @@ def courses(draw) -> pd.DataFrame:
                 rows.append(
                     {
                         "patient_id": f"P{patient}",
-                        "assessment_date": START + pd.Timedelta(days=-7 if scan == 0 else 45 * scan),
+                        "assessment_date": START + pd.Timedelta(-7 if scan == 0 else 45 * scan, "D"),
                         "lesion_id": f"T{target}",
                         "role": "target",
                         "reader": "local",
@@ -123,7 +123,7 @@ def test_a_scan_after_progression_changes_no_best_response(lesions, size):
         .agg(lambda r: (r == "PD").any())
     )
     later = lesions.drop_duplicates(["patient_id", "lesion_id"]).assign(
-        assessment_date=START + pd.Timedelta(days=900),
+        assessment_date=START + pd.Timedelta(900, "D"),
         state="measured",
         longest_mm=size / 10,
         perpendicular_mm=size / 10,

@@ -211,7 +211,7 @@ def _finish(
     """Typed columns of one file with dates moved and cells at fault missing, and the faults."""
     dates = frame.select_dtypes("datetime").columns
     shifts = {
-        name: frame[name] + pd.Timedelta(days=n) for name, n in source.add_days.items() if name in dates
+        name: frame[name] + pd.Timedelta(n, "D") for name, n in source.add_days.items() if name in dates
     }
     frame = frame.assign(**shifts)
     if load_schema(table).extra_columns:

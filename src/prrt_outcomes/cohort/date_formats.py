@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 from collections.abc import Sequence
 
 from prrt_outcomes.cohort.sources.files import is_typed
@@ -63,8 +64,9 @@ def _check_format(place: str, form: str, pivot_year: int | None, may_lack_day: b
         whole = form.replace("%y", "%Y")
     probes = [day.replace(day=1) if lacks_day(form) and may_lack_day else day for day in PROBE_DAYS]
     try:
-        is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in probes)
-    except (ValueError, IndexError, re.error):
+        with warnings.catch_warnings(action="error", category=DeprecationWarning):  # a day without a year
+            is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in probes)
+    except (ValueError, IndexError, re.error, DeprecationWarning):
         is_whole = False
     expected = "day, month and year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
     if may_lack_day:

@@ -82,7 +82,7 @@ def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: 
     if sources.censorings:
         out = _derive_stops(out, frame, sources.censorings, tables)
     frame["last_adequate_date"] = find_last_adequate(tables, frame)["date"]
-    before = find_last_adequate(tables, frame, out["date"] - pd.Timedelta(days=1))
+    before = find_last_adequate(tables, frame, out["date"] - pd.Timedelta(1, "D"))
     frame["previous_assessment_date"] = before["date"]
     recorded = dates.patients["progression_date"]
     early = (recorded < frame["entry_date"]) & ~frame.index.isin(scans["patient_id"])
@@ -140,13 +140,13 @@ def _derive_missed(
     interval = study.assessment_interval_days
     if definition.missed_assessments == "ignore" or interval is None:
         return out, event_date
-    before = find_last_adequate(tables, frame, event_date - pd.Timedelta(days=1))
+    before = find_last_adequate(tables, frame, event_date - pd.Timedelta(1, "D"))
     reference = before["date"].fillna(frame["entry_date"])
-    allowed = pd.Timedelta(days=MISSED * interval + study.assessment_window_days)
+    allowed = pd.Timedelta(MISSED * interval + study.assessment_window_days, "D")
     missed = (out["event"] > 0) & (event_date > reference + allowed)
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
-    first_missed = reference + pd.Timedelta(days=interval)
+    first_missed = reference + pd.Timedelta(interval, "D")
     basis = "assessment_interval_days"
     out = _replace(out, missed, first_missed, 1, "missed_assessments", basis, pd.NA, False)
     return out, event_date.mask(missed, first_missed)

@@ -134,8 +134,8 @@ def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int
     by = ["patient", "place"]
     starts = courses[[*by, "first_cycle"]].rename_axis("course").reset_index()
     starts["first_cycle"] = starts["first_cycle"].astype("datetime64[ns]")
-    before = starts.groupby(by)["first_cycle"].shift() + pd.Timedelta(days=1)
-    window = starts["first_cycle"] - pd.Timedelta(days=baseline_days)
+    before = starts.groupby(by)["first_cycle"].shift() + pd.Timedelta(1, "D")
+    window = starts["first_cycle"] - pd.Timedelta(baseline_days, "D")
     earliest = window.where(~(before > window), before)
     starts, dated = starts.sort_values("first_cycle", kind="stable"), dated.sort_values("date", kind="stable")
     ends: dict[str, Any] = {"left_on": "date", "right_on": "first_cycle", "by": by}

@@ -89,7 +89,7 @@ def list_analyses(
     """
     censored = pd.Series(rows["event"].to_numpy("int64") == 0, index=rows.index)
     before = censored & ~(rows["end_date"] >= cutoff)
-    silent = pd.Timedelta(days=(study.assessment_interval_days or SILENT_DAYS) + study.assessment_window_days)
+    silent = pd.Timedelta((study.assessment_interval_days or SILENT_DAYS) + study.assessment_window_days, "D")
     seen = rows[["end_date", "last_contact_date"]].max(axis=1)
     early = before & (rows["reason"].isin(INFORMATIVE) | (seen + silent < cutoff))
     analyses = [

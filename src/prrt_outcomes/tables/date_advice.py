@@ -40,7 +40,7 @@ def advise_date(field: Field, text_format: TextFormat, problem: str, text: str) 
     """What to write where a text of a column is no date that the study reads."""
     name, text = field.name, text.strip()
     if problem == SERIAL_NUMBER:
-        count = pd.Timedelta(days=int(float(text)))
+        count = pd.Timedelta(int(float(text)), "D")
         day, by_sas = pd.Timestamp(text_format.day_zero) + count, pd.Timestamp(SAS_DAY_ZERO) + count
         advice = f"; it would be {day:%Y-%m-%d}: if so, in study.yaml {_write(name, text_format, [EXCEL])}"
         if by_sas.year in SAS_YEARS:

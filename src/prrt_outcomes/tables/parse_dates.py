@@ -98,7 +98,7 @@ def _bounds(
     texts: pd.Series, formats: Sequence[str], text_format: TextFormat
 ) -> tuple[np.ndarray, np.ndarray]:
     """Earliest and latest moment as which the formats read each text, missing where none reads it."""
-    nothing = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[ns]")
+    nothing = np.full(len(texts), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
     moments = [nothing, *(_read_days(texts, form, text_format) for form in formats)]
     return np.fmin.reduce(moments), np.fmax.reduce(moments)
 

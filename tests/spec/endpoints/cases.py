@@ -55,7 +55,7 @@ def read_cases(text: str) -> list[Case]:
 def to_date(word: str) -> str:
     """ISO text of a day number, or the partial date as it stands."""
     if re.fullmatch(r"-?\d{1,3}|\d{4,}", word) and not re.fullmatch(r"(19|20)\d\d", word):
-        return (DAY_ZERO + pd.Timedelta(days=int(word))).strftime("%Y-%m-%d")
+        return (DAY_ZERO + pd.Timedelta(int(word), "D")).strftime("%Y-%m-%d")
     return word
 
 

@@ -111,7 +111,7 @@ def cohort():
             "best_response": best,
             "response_group": ["responder"] * 3 + ["stable"] * 4 + ["progressive"] * 2 + [None],
             "first_cycle": first,
-            "best_response_date": first + pd.Timedelta(days=300),
+            "best_response_date": first + pd.Timedelta(300, "D"),
         }
     )
     times = pd.concat(

@@ -97,11 +97,11 @@ def test_keys_of_a_study_become_sources():
 
 def test_on_one_day_the_earlier_source_comes_first_and_an_end_is_the_last_row():
     day = pd.Timestamp("2020-01-10")
-    rows = pd.DataFrame({"patient_id": ["a", "a"], "start": [day, day + pd.Timedelta(days=5)], "sequence": 1})
+    rows = pd.DataFrame({"patient_id": ["a", "a"], "start": [day, day + pd.Timedelta(5, "D")], "sequence": 1})
     tables = {"one": rows, "two": rows.iloc[:1]}
     frame = pd.DataFrame({"entry_date": [day]}, index=pd.Index(["a"], name="patient_id"))
     both = (Source("one", "start", "first"), Source("two", "start", "second"))
     assert choose_rows(both, tables, frame)["reason"].tolist() == ["first"]
     later = (Source("one", "start", "first", after="entry_date"), both[1])
     assert choose_rows(later, tables, frame)["reason"].tolist() == ["second"]
-    assert choose_rows(both, tables, frame, last=True)["date"].tolist() == [day + pd.Timedelta(days=5)]
+    assert choose_rows(both, tables, frame, last=True)["date"].tolist() == [day + pd.Timedelta(5, "D")]

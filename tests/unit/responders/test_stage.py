@@ -131,7 +131,7 @@ def test_progression_is_that_of_the_first_endpoint_that_it_ends(tables, study):
         return course.changes.loc[own & course.changes["state"].eq(2), "month"].tolist()
 
     origin = endpoints.loc[endpoints["patient_id"].eq(long), "origin_date"].iloc[0]
-    clinical = origin + pd.Timedelta(days=61)
+    clinical = origin + pd.Timedelta(61, "D")
     assert find("pfs", progression_date=clinical) == [61 / 30.4375]
     assert find("os", progression_date=clinical) == find("os")
     reported = {"progression_date": pd.NaT, "origin_date": pd.NaT, "event": 1, "time_days": 122.0}

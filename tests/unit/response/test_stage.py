@@ -142,7 +142,7 @@ STUDY_OF_NOTHING = Study.model_validate(
 
 def build_nothing(**changes) -> dict[str, pd.DataFrame]:
     row = {"patient_id": "A", "lesion_id": "T1", "reader": "local", "role": "target", "state": "measured"}
-    lesions = pd.DataFrame([row | {"assessment_date": day} for day in (DAY, DAY + pd.Timedelta(days=90))])
+    lesions = pd.DataFrame([row | {"assessment_date": day} for day in (DAY, DAY + pd.Timedelta(90, "D"))])
     tables = {name: empty_table(name) for name in INPUTS}
     tables["lesions"] = conform_table("lesions", lesions.assign(longest_mm=20.0, **changes))
     tables["patients"] = conform_table("patients", pd.DataFrame({"patient_id": ["A", "B"]}))

@@ -142,7 +142,7 @@ def test_scan_intervals_that_differ_are_flagged():
         arm, step = ("rare", 180) if number % 2 else ("often", 90)
         arms[f"p{number}"] = arm
         scans += [
-            {"patient_id": f"p{number}", "assessment_date": START + pd.Timedelta(days=step * k + number % 3)}
+            {"patient_id": f"p{number}", "assessment_date": START + pd.Timedelta(step * k + number % 3, "D")}
             for k in range(1, 4)
         ]
     responses = conform_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import known_texts, pad_digits
+from prrt_outcomes.cohort.date_formats import choose_format
 from prrt_outcomes.cohort.rows import choose_rows, describe_nearest
 from prrt_outcomes.cohort.sources.raw_table import TWICE, RawTable, SourceResult
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import FileSource, Join, TableSource
+from prrt_outcomes.tables.parse_dates import parse_dates
 from prrt_outcomes.tables.places import CellPlaces
+from prrt_outcomes.tables.schema import Field
 
 Read = Callable[[str, FileSource], SourceResult]
 
@@ -39,7 +42,8 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
     """Add to each row the columns of the one row with the same key in each file that is joined.
 
     read : reads one file as text
-    Rows without such a row have empty cells. A key that stands twice in the joined file is an error.
+    Rows without such a row have empty cells. A key that stands twice in the joined file is an error, unless a date
+    says which of its rows is joined.
     """
     problems: list[Problem] = []
     used: set[str] = set()
@@ -50,14 +54,15 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         own_mark = "decimal" in join.model_fields_set
         join = join if own_mark else join.model_copy(update={"decimal": source.decimal})
         result = read(label, join)
-        own = {*join.keys.values(), *join.columns, *join.filter, *join.exclude, *join.not_empty}
+        named = [*join.keys.values(), *join.columns, *filter(None, [join.by_date])]
+        own = {*named, *join.filter, *join.exclude, *join.not_empty}
         problems += [p for p in result.problems if p.problem != TWICE or p.column in own]
         if result.raw is None:
             continue
         rows, _, told = choose_rows(label, result.raw, join, place)
         problems += told
-        lacking = _find_lacking(table, raw, join.keys)
-        lacking += _find_lacking(label, result.raw, [*join.keys.values(), *join.columns])
+        ours = [*join.keys, *filter(None, [join.after])]
+        lacking = _find_lacking(table, raw, ours) + _find_lacking(label, result.raw, named)
         expected = 'another name, such as by prefix: "joined "'
         lacking += [
             study_problem(place, name, "the column is there already", expected)
@@ -67,11 +72,20 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         problems += lacking
         if lacking:
             continue
-        used |= set(join.keys)
+        used |= set(ours)
         taken.append((join, frozenset(own)))
         right = _change_marks(result.raw, join, source.decimal)
-        raw, told = _add_columns(label, raw, right, rows, join, _find_widths(source, join))
-        problems += told
+        keys = (
+            _gather_keys(raw, list(join.keys), join.missing, _find_widths(source, join)),
+            _gather_keys(right, list(join.keys.values()), join.missing, _find_widths(source, join)),
+        )
+        rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
+        if join.by_date:
+            found, told = _match_by_date(table, label, (raw, right), keys, rows, source, join)
+        else:
+            found, told = _match_once(label, right, keys, rows, join)
+        problems += [*told, *_tell_unmatched(label, found >= 0, join)]
+        raw = _add_columns(label, raw, right, found, join)
     return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
 
 
@@ -103,33 +117,101 @@ def _find_widths(source: TableSource, join: Join) -> list[int]:
     return [padded.get(name, 0) for name in join.keys]
 
 
-def _add_columns(
-    label: str, left: RawTable, right: RawTable, rows: np.ndarray, join: Join, widths: Sequence[int]
-) -> tuple[RawTable, list[Problem]]:
-    """The columns of the joined file for each row, with their places; problems where keys are not found once.
+def _match_once(
+    label: str, right: RawTable, keys: tuple[pd.DataFrame, pd.DataFrame], rows: np.ndarray, join: Join
+) -> tuple[np.ndarray, list[Problem]]:
+    """Position of the row of the joined file for each row, -1 where there is none; problems where a key stands twice.
 
+    keys : keys of the file and of the joined file
     rows : positions of the rows of the joined file that are read
     """
-    ours = _gather_keys(left, list(join.keys), join.missing, widths)
-    theirs = _gather_keys(right, list(join.keys.values()), join.missing, widths)
-    rows = rows[theirs.iloc[rows].notna().all(axis=1).to_numpy()]
-    theirs = theirs.iloc[rows].set_axis(ours.columns, axis=1)
+    ours, theirs = keys[0], keys[1].iloc[rows]
     is_again = theirs.duplicated().to_numpy()
     problems = _tell_twice(label, theirs, right.lines[rows], join) if is_again.any() else []
-    index, wanted = (_index_keys(keys) for keys in (theirs[~is_again], ours))
+    index, wanted = (_index_keys(frame) for frame in (theirs[~is_again], ours))
     found = index.get_indexer(wanted)
     found[ours.isna().any(axis=1).to_numpy()] = -1
+    places = rows[~is_again]
+    return np.where(found >= 0, places[found] if len(places) else -1, -1), problems
+
+
+def _match_by_date(
+    table: str,
+    label: str,
+    files: tuple[RawTable, RawTable],
+    keys: tuple[pd.DataFrame, pd.DataFrame],
+    rows: np.ndarray,
+    source: TableSource,
+    join: Join,
+) -> tuple[np.ndarray, list[Problem]]:
+    """Position of the earliest or latest row of the joined file for each row, -1 where there is none; bad dates.
+
+    files : the file and the joined file; rows : positions of the rows of the joined file that are read
+    The first of several rows of one date counts, and a row without a date never does.
+    """
+    dates, problems = _read_dates(label, files[1], join.by_date or "", rows, source, join.added)
+    theirs = keys[1].iloc[rows].assign(row=rows, date=dates)
+    ours = keys[0].assign(at=range(files[0].n_rows))
+    pairs = ours.dropna().merge(theirs.dropna(), on=list(keys[0]))
+    n_pairs = len(pairs)
+    if join.after:
+        every = np.arange(files[0].n_rows)
+        begun, told = _read_dates(table, files[0], join.after, every, source, {})
+        problems += told
+        limits = pd.Series(begun).iloc[pairs["at"]]
+        pairs = pairs[(limits.notna() & (pairs["date"].to_numpy() > limits.fillna(""))).to_numpy()]
+    ordered = pairs.sort_values(["date", "row"], ascending=[bool(join.earliest), True])
+    chosen = ordered.drop_duplicates("at")
+    found = np.full(files[0].n_rows, -1)
+    found[chosen["at"]] = chosen["row"]
+    if n_pairs > len(chosen):
+        which = "the earliest" if join.earliest else "the latest"
+        expected = f"{which} by {join.by_date}{f', after {join.after}' if join.after else ''}, is joined"
+        problem = f"{n_pairs - len(chosen)} further rows of the joined file have a key of the table's file"
+        problems.append(Problem(label, None, join.by_date or "", "", problem, expected, "note"))
+    return found, problems
+
+
+def _read_dates(
+    label: str,
+    raw: RawTable,
+    name: str,
+    rows: np.ndarray,
+    source: TableSource,
+    added: Mapping[str, str],
+) -> tuple[np.ndarray, list[Problem]]:
+    """Dates of some rows as ISO texts that sort, missing where there is none; an error for what is no date.
+
+    added : columns that the join adds; the formats are those of the column of ours that is read from the dates
+    """
+    shown = {name, *(here for here, theirs in added.items() if theirs == name)}
+    ours = next((ours for ours in source.columns if shown & set(source.names_of_column(ours))), "")
+    texts = known_texts(raw.columns[name].take(pa.array(rows)), source.missing).dictionary_encode()
+    field = Field(name, "partial", name, "")
+    values, faulty = parse_dates(texts.dictionary, field, choose_format(source, ours, raw.day_zero))
+    codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    problems = [
+        Problem(label, int(raw.lines[rows[i]]), name, texts.dictionary[codes[i]].as_py(), problem, expected)
+        for problem, expected, which in faulty
+        for i in np.flatnonzero(np.append(which, False)[codes])
+    ]
+    return values.array.take(codes, allow_fill=True), problems
+
+
+def _add_columns(label: str, left: RawTable, right: RawTable, found: np.ndarray, join: Join) -> RawTable:
+    """The columns of the joined file for each row, with their places.
+
+    found : position of the row of the joined file for each row, -1 where there is none
+    """
     is_found = found >= 0
-    problems += _tell_unmatched(label, is_found, join)
-    at = rows[~is_again][found] if len(index) else np.zeros(len(found), np.int64)
-    chosen = pa.array(at, mask=~is_found)
-    lines = np.where(is_found, right.lines[at] if right.n_rows else 0, left.lines)
+    chosen = pa.array(np.maximum(found, 0), mask=~is_found)
+    lines = np.where(is_found, right.lines[np.maximum(found, 0)] if right.n_rows else 0, left.lines)
     labels = _mark(label, is_found)
     columns, places = dict(left.columns), dict(left.places)
     for name, own in join.added.items():
         columns[name] = pc.fill_null(right.columns[own].take(chosen), "")
         places[name] = CellPlaces(lines, _mark(own, is_found), labels)
-    return replace(left, columns=columns, places=places), problems
+    return replace(left, columns=columns, places=places)
 
 
 def _gather_keys(
@@ -159,7 +241,7 @@ def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -
     is_again = keys.duplicated().to_numpy()
     found = keys[is_again].astype("string").agg(", ".join, axis=1).tolist()
     problem = "the key stands twice in the joined file"
-    hint = "choose one by filter or exclude of the join"
+    hint = "choose one by filter, exclude, earliest or latest of the join"
     return [
         Problem(
             label, line, name, value, problem, f"one row for each {name}; the same is in row {first}; {hint}"

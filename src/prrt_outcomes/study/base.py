@@ -141,6 +141,26 @@ class Join(RowSource):
         min_length=1, description="Columns of this file that are added."
     )
     prefix: str = Field("", description="Text before their names, where the table's file has the same.")
+    earliest: ColumnOfFile | None = None
+    """Column of dates of this file: of several rows with one key the one with the earliest date is joined."""
+    latest: ColumnOfFile | None = None
+    """Column of dates of this file: of several rows with one key the one with the latest date is joined."""
+    after: ColumnOfFile | None = None
+    """Column of dates of the table's file, or joined above: only rows with a later date are joined."""
+
+    @model_validator(mode="after")
+    def check_order(self) -> Join:
+        """One order of the rows, and a date to compare only where there is one."""
+        if self.earliest and self.latest:
+            raise ValueError("earliest and latest; one or the other")
+        if self.after and not self.by_date:
+            raise ValueError("after: no column of dates of this file; earliest or latest names it")
+        return self
+
+    @property
+    def by_date(self) -> str | None:
+        """Column of dates by which one of several rows is chosen."""
+        return self.earliest or self.latest
 
     @property
     def keys(self) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from prrt_outcomes.study.base import Join
+
 PATIENTS = "patient_id\nP1\nP2\nP3\n"
 PERIODS = "person,seen,form\n1,2020-05-01,x\n2,2020-06-01,x\n3,2020-07-01,x\n"
 DEATHS = "person_id,death_date,cause,form\n1,2020-05-01,NET,x\n9,2019-01-01,,y\n"
@@ -73,6 +75,62 @@ def test_a_key_that_stands_twice_in_the_joined_file_is_an_error(read):
     assert "the same is in row 2" in error.expected
     chosen = PERIOD | {"join": [JOIN | {"exclude": {"form": ["z"]}}]}
     assert told(read(files, follow_up=chosen)) == []
+
+
+SCANS = "person_id,day,what\n1,05.03.2020,a\n1,01.02.2020,b\n1,01.02.2020,c\n1,,d\n2,01.01.2019,e\n3,x,f\n"
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({"earliest": "day"}, ["b", "e", ""]),
+        ({"latest": "day"}, ["a", "e", ""]),
+        ({"earliest": "day", "after": "seen"}, ["a", "", ""]),
+        ({"latest": "day", "after": "seen"}, ["a", "", ""]),
+        ({"earliest": "day", "exclude": {"what": ["b"]}}, ["c", "e", ""]),
+    ],
+)
+def test_of_several_rows_the_one_of_a_date_is_joined(read, order, expected):
+    files = {
+        "scans.csv": SCANS.replace("3,x,f\n", ""),
+        "period.csv": PERIODS.replace("2020-05-01", "2020-02-01"),
+    }
+    join = {"file": "scans.csv", "on": {"person": "person_id"}, "columns": ["what", "day"], **order}
+    source = {
+        "file": "period.csv",
+        "columns": {
+            "patient_id": "person",
+            "last_contact_date": "seen",
+            "progression_date": "day",
+            "death_cause": "what",
+        },
+        "constants": {"vital_status": "alive"},
+        "date_format": {"progression_date": "%d.%m.%Y"},
+        "ignore": ["form"],
+        "join": [join],
+    }
+    result = read(files, follow_up=source)
+    assert [p for p in told(result) if p[2] == "day"] == []
+    assert result.tables["follow_up"]["death_cause"].fillna("").tolist() == expected
+    (note,) = (p for p in result.problems if "further rows of the joined file" in p.problem)
+    assert note.column == "day"
+
+
+def test_what_is_no_date_cannot_be_ordered(read):
+    join = {"file": "scans.csv", "on": {"person": "person_id"}, "columns": ["what"], "latest": "day"}
+    periods = {"file": "period.csv", "date_format": "%d.%m.%Y", "ignore": ["seen", "form"], "join": [join]}
+    periods["columns"] = {"patient_id": "person", "death_cause": "what"}
+    found = [p for p in told(read({"scans.csv": SCANS}, follow_up=periods)) if p[0] != "follow_up"]
+    assert found == [("follow_up (scans.csv)", 7, "day", "x")]
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [({"earliest": "day", "latest": "day"}, "one or the other"), ({"after": "seen"}, "earliest or latest")],
+)
+def test_an_order_of_dates_that_is_none_is_refused(order, words):
+    with pytest.raises(ValueError, match=words):
+        Join(file="scans.csv", on="person", columns=("day",), **order)
 
 
 def test_two_columns_can_be_the_key(read):

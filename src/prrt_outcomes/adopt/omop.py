@@ -1,20 +1,32 @@
-"""The OMOP common data model 5.4, in a folder of files or a database, as a study."""
+"""The OMOP common data model 5.4, in a folder of files or a database, as a study: which tables it has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import yaml
 
-from prrt_outcomes.adopt.omop_codes import Codes, read_codes
-from prrt_outcomes.adopt.omop_database import DatabaseTables, open_database
-from prrt_outcomes.adopt.omop_events import plan_cycles, plan_labs, plan_regimens, plan_therapies, read_cycles
+from prrt_outcomes.adopt.omop_codes import read_codes
+from prrt_outcomes.adopt.omop_concepts import NO_CONCEPT, Part
 from prrt_outcomes.adopt.omop_mapping import OmopMapping
 from prrt_outcomes.adopt.omop_people import plan_follow_up, plan_patients
-from prrt_outcomes.adopt.omop_source import FolderTables, OmopTables
+from prrt_outcomes.adopt.omop_tables import open_source
 from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.errors import UsageError
+
+DOSE, DOSE_UNIT, DRUG_ID = "quantity", "dose_unit_source_value", "drug_exposure_id"
+INJECTIONS = ("ssa_long_acting", "ssa_short_acting")
+
+
+@cache
+def load_tables() -> Mapping[str, Any]:
+    """Which rows and columns of the tables of the model become which of ours."""
+    return yaml.safe_load(resources.files("prrt_outcomes.adopt").joinpath("omop.yaml").read_text("utf-8"))
 
 
 def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
@@ -30,64 +42,157 @@ def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
     known = read_codes(codes)
     tables = open_source(sources[0])
     try:
-        return _plan(tables, known)
+        plan = _plan(OmopMapping(tables, known, StudyPlan()))
     except BaseException:
         tables.close()
         raise
+    if tables.database:
+        plan.database = tables
+        plan.notes.append(f"the files are an extract of {tables.database}, which was only read")
+    else:
+        tables.close()
+    return plan
 
 
-def _plan(tables: OmopTables, codes: Codes) -> StudyPlan:
-    plan = StudyPlan()
-    omop = OmopMapping(tables, codes, plan)
+def _plan(omop: OmopMapping) -> StudyPlan:
+    plan, tables, specs = omop.plan, omop.tables, load_tables()
     if not omop.concepts.is_there:
         plan.doubts.append(
             "there is no CONCEPT table: codes are recognised by source values, sex by the usual identifiers"
         )
-    parts = omop.find("drug", "radiopharmaceutical")
-    cycles = read_cycles(omop, parts)
-    persons = _find_persons(omop, cycles)
-    plan_patients(omop, omop.find("gender", "sex"), omop.find("condition", "tumour_type"))
-    plan_cycles(omop, parts, cycles)
-    plan_therapies(omop, omop.find("drug", "kind"))
-    plan_labs(omop, omop.find("measurement", "analyte"))
-    episodes = omop.find("episode", "episode")
-    plan_regimens(omop, episodes)
-    plan_follow_up(omop, episodes, cycles)
+    parts = omop.find(specs["cycles"])
+    cycles = _read_cycles(omop, parts)
+    _find_persons(omop, cycles)
+    plan_patients(omop, specs["sex"], specs["patients"])
+    _plan_cycles(omop, parts, cycles)
+    for spec in specs["therapies"]:
+        _plan_therapies(omop, spec)
+    _plan_labs(omop, specs["labs"])
+    plan_follow_up(omop, specs["progression"], parts)
     columns = plan.tables["follow_up"][0].settings["columns"]
     plan.settings["endpoints"] = ["pfs", "os", "ttp"] if "progression_date" in columns else ["os"]
-    omop.clean_texts()
     if tables.others:
         plan.notes.append(f"tables that are not read: {', '.join(tables.others)}")
-    if isinstance(tables, FolderTables):
-        omop.ignore_rest()
-        if persons:
-            omop.narrow(persons)
-    if isinstance(tables, DatabaseTables):
-        plan.database = tables
-        plan.notes.append(f"the files are an extract of {tables.database}, which was only read")
+    omop.finish()
     return plan
 
 
-def open_source(source: Path | str) -> OmopTables:
-    """The tables of a folder or of a database."""
-    if isinstance(source, Path) and source.is_dir():
-        return FolderTables(source)
-    if isinstance(source, Path) and source.suffix != ".duckdb":
-        raise UsageError(f"{source}: --omop reads a folder, a file that ends in .duckdb, or postgresql://...")
-    return open_database(str(source))
-
-
-def _find_persons(omop: OmopMapping, cycles: pd.DataFrame) -> list[str]:
-    """Persons who have a cycle, to whom the tables are narrowed from here on; none where all are to be read."""
+def _find_persons(omop: OmopMapping, cycles: pd.DataFrame) -> None:
+    """Narrow the tables to the persons who have a cycle; to none where nobody has one."""
     total = len(omop.tables.read("person", ["person_id"]))
     treated = list(dict.fromkeys(cycles["person_id"]))
     if not treated:
-        omop.doubt(
+        omop.plan.doubt(
             f"no drug exposure was recognised as PRRT; all {total} persons are patients, none has a cycle"
         )
-        return []
+        return
     omop.plan.notes.append(
         f"{len(cycles)} cycles of {len(treated)} persons among {total}; these persons are the patients"
     )
     omop.tables.persons = treated
-    return treated
+
+
+def _read_cycles(omop: OmopMapping, parts: Sequence[Part]) -> pd.DataFrame:
+    """Cycles as the table has them: person, date, dose, its unit, identifier of the row; with agent and column."""
+    columns = ["person_id", "drug_exposure_start_date", DOSE, DOSE_UNIT, DRUG_ID]
+    frames = [omop.read(part, columns).assign(column=part.column) for part in parts]
+    for frame, part in zip(frames, parts, strict=True):
+        frame["agent"] = frame[part.column].map(part.values)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*columns, "column"])
+
+
+def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame) -> None:
+    """Exposures to a radiopharmaceutical; the quantity is the activity where a unit of activity stands beside it."""
+    spec = load_tables()["cycles"]
+    for part in parts:
+        rows = cycles[cycles["column"] == part.column]
+        again = cycles.duplicated(["person_id", "drug_exposure_start_date", "agent"])[rows.index]
+        texts = [
+            text for text in rows[DOSE_UNIT].unique() if (rows.loc[rows[DOSE_UNIT] == text, DOSE] != "").any()
+        ]
+        codes = omop.concepts.find_codes(texts, "unit", is_id=False)
+        units = {text: code.value for text, code in codes.items() if code.column == "activity_gbq"}
+        found = rows[DOSE_UNIT].map(units).fillna("")
+        for unit in sorted(found.unique(), reverse=True):
+            source = omop.start(part, spec)
+            own = rows[found == unit]
+            if len(own) < len(rows):
+                name = omop.tables.name(part.table, DOSE_UNIT)
+                source.choose("filter", name, list(own[DOSE_UNIT].unique()))
+            if unit:
+                omop.take(
+                    source, part.table, {"activity_gbq": DOSE}, f"{len(own)} rows with a dose in {unit}"
+                )
+                source.settings["units"] = {"activity_gbq": unit}
+            else:
+                omop.plan.notes.append(
+                    f"{len(own)} of {len(rows)} cycles have no activity: no unit of activity stands by the quantity"
+                )
+            if again[own.index].any() and (own[DRUG_ID] != "").all():
+                ids = own.groupby(again[own.index])[DRUG_ID].agg(list)
+                omop.choose_shorter(source, DRUG_ID, ids.get(False, []), ids[True], "each cycle once")
+            omop.plan.add("cycles", source)
+        if again.any():
+            omop.plan.doubt(
+                f"{again.sum()} rows of drug_exposure repeat a cycle of the same day and drug; the first is read"
+            )
+
+
+def _plan_therapies(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
+    """Other drugs, procedures and regimens; the end of an injection of an analogue says nothing and is not read."""
+    for part in omop.find(spec):
+        injections = [text for text, value in part.values.items() if value in INJECTIONS]
+        for texts in (injections, [text for text in part.codes if text not in injections]):
+            if not texts:
+                continue
+            chosen = part.choose(texts)
+            source = omop.start(chosen, spec)
+            if texts is injections:
+                del source.settings["columns"]["end_date"]
+            source.add_column("drug", omop.tables.name(part.table, part.column), "")
+            source.add_values("drug", {text: part.labels[text] for text in texts})
+            source.add_column("sequence", None, "rows of one day are numbered")
+            omop.plan.add("therapies", source)
+
+
+def _plan_labs(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
+    """Measurements of the analytes, with the unit of each row by its concept, else by the text of the source."""
+    for part in omop.find(spec):
+        counts = omop.read(
+            part, ["unit_concept_id", "unit_source_value"], filled="value_as_number", counted=True
+        )
+        by_concept = _find_units(omop, counts["unit_concept_id"].unique(), is_id=True)
+        left = counts[~counts["unit_concept_id"].isin(by_concept)]
+        is_named = left["unit_source_value"] != ""
+        by_text = _find_units(omop, left.loc[is_named, "unit_source_value"].unique(), is_id=False)
+        for name, units in {"unit_concept_id": by_concept, "unit_source_value": by_text}.items():
+            if not units:
+                continue
+            source = omop.start(part, spec)
+            if units is by_concept:
+                source.choose("filter", omop.tables.name(part.table, name), list(units))
+            else:
+                source.settings["not_empty"] = [omop.tables.name(part.table, name)]
+                if by_concept:
+                    source.choose(
+                        "exclude", omop.tables.name(part.table, "unit_concept_id"), list(by_concept)
+                    )
+            omop.take(source, part.table, {"unit": name}, ", ".join(units.values()))
+            source.add_values("unit", units)
+            source.add_column("sequence", None, "samples of one day are numbered")
+            omop.plan.add("labs", source)
+        n = int(left.loc[~is_named, "n"].sum())
+        if n:
+            omop.plan.notes.append(f"laboratory values without a unit, left out: {n} of {part.describe()}")
+
+
+def _find_units(omop: OmopMapping, texts: Iterable[str], *, is_id: bool) -> dict[str, str]:
+    """Units as they are written here, of identifiers of UCUM that are known or of texts of the source."""
+    texts = list(texts)
+    codes = omop.concepts.find_codes(texts, "unit", is_id=is_id)
+    concepts = omop.concepts.look_up(texts) if is_id else {}
+    written = {
+        text: concepts[text].code if text in concepts else text for text in texts if text not in NO_CONCEPT
+    }
+    ours = {text: code.value for text, code in codes.items() if code.column == "unit"}
+    return {text: ours.get(text, unit) for text, unit in written.items() if unit}

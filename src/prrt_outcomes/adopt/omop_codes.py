@@ -17,15 +17,17 @@ from prrt_outcomes.tables.schema import load_schema
 
 HEADER = ("domain", "vocabulary", "code", "ours", "note")
 SHIPPED = Path(__file__).with_name("omop_codes.csv")
-COLUMNS = {
+# Columns of ours that each domain gives: the table whose codes they are, or their values; nothing for any.
+COLUMNS: dict[str, dict[str, str | tuple[str, ...]]] = {
     "gender": {"sex": "patients"},
     "drug": {"radiopharmaceutical": "cycles", "kind": "therapies"},
+    "procedure": {"kind": "therapies"},
     "condition": {"tumour_type": "patients"},
-    "measurement": {"analyte": "labs"},
-    "unit": {"unit": "", "activity_gbq": ""},
-    "episode": {"episode": ""},
+    "measurement": {"analyte": "labs", "ki67_percent": ("%",), "grade": ("value",)},
+    "grade": {"grade": "patients"},
+    "unit": {"unit": (), "activity_gbq": ("GBq", "MBq", "mCi", "Ci")},
+    "episode": {"episode": ("progression", "regimen")},
 }
-OTHER_VALUES = {"activity_gbq": ("GBq", "MBq", "mCi", "Ci"), "episode": ("progression", "regimen")}
 NAME, CONCEPT_ID, ICD_O = "name", "concept_id", "ICDO3"
 
 
@@ -138,56 +140,47 @@ def read_codes(own: Path | None) -> Codes:
 
 def _read_file(path: Path) -> list[Code]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeError) as error:
         expected = f"a csv in utf-8 with the columns {', '.join(HEADER)} ({type(error).__name__})"
         raise InputError([Problem(path.name, None, "", "", "the file cannot be read", expected)]) from None
-    lines = list(csv.reader(text.splitlines()))
-    if not lines or tuple(cell.strip() for cell in lines[0]) != HEADER:
-        found = ", ".join(lines[0]) if lines else ""
-        raise InputError(
-            [Problem(path.name, 1, "", found, "not the columns of a table of codes", ", ".join(HEADER))]
-        )
+    header = ", ".join(lines[0]) if lines else ""
+    if tuple(cell.strip() for cell in header.split(",")) != HEADER:
+        expected = ", ".join(HEADER)
+        raise InputError([Problem(path.name, 1, "", header, "not the columns of a table of codes", expected)])
     codes: list[Code] = []
     problems: list[Problem] = []
     for number, cells in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(HEADER):
-            expected = f"{len(HEADER)} cells: {', '.join(HEADER)}"
-            problems.append(
-                Problem(path.name, number, "", ",".join(cells), "a row of another length", expected)
-            )
-            continue
-        row = _read_row(path.name, number, [cell.strip() for cell in cells])
-        if isinstance(row, Problem):
-            problems.append(row)
-        else:
-            codes.append(row)
+        read = _read_row([cell.strip() for cell in cells]) if any(cells) else None
+        if isinstance(read, Code):
+            codes.append(read)
+        elif read is not None:
+            problems.append(Problem(path.name, number, *read))
     if problems:
         raise InputError(problems)
     return codes
 
 
-def _read_row(name: str, line: int, cells: Sequence[str]) -> Code | Problem:
+def _read_row(cells: Sequence[str]) -> Code | tuple[str, str, str, str]:
+    """The code of a row, or column, value, problem and expectation of a row that is none."""
+    if len(cells) != len(HEADER):
+        return "", ",".join(cells), "a row of another length", f"{len(HEADER)} cells: {', '.join(HEADER)}"
     domain, vocabulary, code, ours, note = cells
     if domain not in COLUMNS:
         expected = suggest(domain, list(COLUMNS), f"one of {', '.join(COLUMNS)}")
-        return Problem(name, line, "domain", domain, "no domain that is read", expected)
+        return "domain", domain, "no domain that is read", expected
     if not vocabulary or not code:
         expected = f"a vocabulary_id of CONCEPT (or {NAME}, {CONCEPT_ID}) and a concept_code"
-        return Problem(name, line, "code", code, "a row without vocabulary or code", expected)
+        return "code", code, "a row without vocabulary or code", expected
     match = re.fullmatch(r"(\w+)=(.+?)(\??)", ours)
     column, value, mark = match.groups() if match else ("", "", "")
-    known = COLUMNS[domain]
-    if ours and column not in known:
-        expected = f"{' or '.join(f'{c}=value' for c in known)}; empty where the code is not read"
-        return Problem(name, line, "ours", ours, "not a column and its value", expected)
-    table = known.get(column, "")
-    values = (
-        tuple(map(str, load_schema(table).field(column).codes)) if table else OTHER_VALUES.get(column, ())
-    )
+    if ours and column not in COLUMNS[domain]:
+        expected = f"{' or '.join(f'{c}=value' for c in COLUMNS[domain])}; empty where the code is not read"
+        return "ours", ours, "not a column and its value", expected
+    values = COLUMNS[domain].get(column, ())
+    if isinstance(values, str):
+        values = tuple(map(str, load_schema(values).field(column).codes))
     if values and value not in values:
         expected = suggest(value, values, f"one of {', '.join(values)}")
-        return Problem(name, line, "ours", ours, f"no value of {column}", expected)
+        return "ours", ours, f"no value of {column}", expected
     return Code(domain, vocabulary, code, column, value, bool(mark), note)

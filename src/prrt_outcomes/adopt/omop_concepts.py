@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
+
+from prrt_outcomes.adopt.cdisc import name_some
 from prrt_outcomes.adopt.omop_codes import Code, Codes, Concept, choose
-from prrt_outcomes.adopt.omop_source import OmopTables
+from prrt_outcomes.adopt.omop_tables import OmopTables
 
 NO_CONCEPT = ("", "0")
 ATC = "ATC"
-MOST_NAMED = 6
-
-
-@dataclass(frozen=True)
-class Match:
-    """One code of the data that means something here.
-
-    column, key : column of the table that holds it and how it is written there
-    cells : all columns with codes of these rows
-    label : name of the concept, or the text itself
-    n : number of rows
-    """
-
-    column: str
-    key: str
-    cells: Mapping[str, str]
-    code: Code
-    label: str
-    n: int
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table that one mapping reads: those with one of these keys in a column.
+    """Rows of a table that one mapping reads: those with one of these texts in a column of codes.
 
-    keys : key to its match, the most frequent first
-    exclude : other columns and their values in rows that an earlier mapping reads
+    codes : what each text means, the most frequent first
+    labels : name of the concept of each, or the text itself
+    counts : number of rows of each
+    exclude : other columns and their values in rows that an earlier part reads
     """
 
     table: str
     column: str
-    keys: Mapping[str, Match]
+    codes: Mapping[str, Code]
+    labels: Mapping[str, str]
+    counts: Mapping[str, int]
     exclude: Mapping[str, Sequence[str]]
 
     @property
-    def n_rows(self) -> int:
-        """Rows that the mapping reads."""
-        return sum(match.n for match in self.keys.values())
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the rows are recognised by a text, not by a concept."""
-        return not self.column.endswith("_concept_id")
+    def values(self) -> dict[str, str]:
+        """Our value of each text."""
+        return {text: code.value for text, code in self.codes.items()}
 
     def describe(self) -> str:
-        """What the keys are."""
-        matches = list(self.keys.values())
-        named = ", ".join(f"{match.label} ({match.n})" for match in matches[:MOST_NAMED])
-        return f"{named} and {len(matches) - MOST_NAMED} more" if len(matches) > MOST_NAMED else named
+        """What the rows are."""
+        return name_some(f"{self.labels[text]} ({self.counts[text]})" for text in self.codes)
+
+    def choose(self, texts: Iterable[str]) -> Part:
+        """The part with some of its texts."""
+        kept = set(texts)
+        codes = {text: code for text, code in self.codes.items() if text in kept}
+        return Part(self.table, self.column, codes, self.labels, self.counts, self.exclude)
 
 
 class Concepts:
@@ -71,68 +59,78 @@ class Concepts:
         self.is_there = tables.has("concept", "concept_id", "concept_name", "vocabulary_id", "concept_code")
 
     def look_up(self, ids: Iterable[str]) -> dict[str, Concept]:
-        """Concept of each identifier; those of which nothing is known have their identifier alone."""
-        wanted = {normalise(text) for text in ids} - set(NO_CONCEPT)
-        new = wanted - set(self._known)
+        """Concept of each identifier as it is written; those of which nothing is known have their identifier alone."""
+        wanted = {text: normalise(text) for text in ids if normalise(text) not in NO_CONCEPT}
+        new = set(wanted.values()) - set(self._known)
         self._known |= {text: Concept(text) for text in new}
         if self.is_there and new:
             columns = ["concept_id", "vocabulary_id", "concept_code", "concept_name"]
             found = self._tables.read("concept", columns, {"concept_id": new})
             self._known |= {row[0]: Concept(*row) for row in found.itertuples(index=False, name=None)}
-        return {text: self._known[text] for text in wanted}
+        return {text: self._known[number] for text, number in wanted.items()}
 
-    def recognise(self, table: str, prefix: str, domain: str) -> list[Match]:
-        """Codes of a table that mean something: by the concept, by the source concept, else by the source value."""
-        names = [f"{prefix}_concept_id", f"{prefix}_source_concept_id", f"{prefix}_source_value"]
-        names = [name for name in names if self._tables.has(table, name)]
+    def recognise(self, spec: Mapping[str, Any]) -> list[Part]:
+        """Parts of a table that mean something, one for each column of codes: by the concept, else by the source value.
+
+        spec : table, domain, columns of codes and our column (`omop.yaml`)
+        """
+        table = spec["table"]
+        names = [name for name in spec["codes"] if self._tables.has(table, name)]
         if not names:
             return []
-        counts = self._tables.count(table, names)
-        ids = {text for name in names if name.endswith("_id") for text in counts[name].unique()}
-        known = self._find_codes(ids, domain)
-        matches = []
-        for *cells, n in counts.itertuples(index=False, name=None):
-            for name, text in zip(names, cells, strict=True):
-                is_id = name.endswith("_id")
-                code = known.get(normalise(text)) if is_id else self._codes.find_text(domain, text)
-                if code is not None:
-                    label = self._known[normalise(text)].name if is_id else text
-                    label = label or f"{code.vocabulary} {code.code}"
-                    matches.append(
-                        Match(name, text, dict(zip(names, cells, strict=True)), code, label, int(n))
-                    )
-                    break
-        return matches
+        left = self._tables.read(table, names, counted=True)
+        taken = left.iloc[:0]
+        parts = []
+        for name in names:
+            known = self.find_codes(left[name].unique(), spec["domain"], is_id=name.endswith("_id"))
+            is_known = left[name].isin(known)
+            counts = left[is_known].groupby(name)["n"].sum()
+            texts = [text for text in known if known[text].column == spec["ours"]]
+            codes = {text: known[text] for text in sorted(texts, key=lambda text: (-counts[text], text))}
+            if codes:
+                concepts = self.look_up(codes) if name.endswith("_id") else {}
+                names_of = {text: concepts[text].name if text in concepts else text for text in codes}
+                labels = {text: names_of[text] or f"{c.vocabulary} {c.code}" for text, c in codes.items()}
+                again = taken[taken[name].isin(codes)]
+                exclude = {
+                    other: sorted(again.loc[again["by"] == other, other].unique())
+                    for other in names[: names.index(name)]
+                }
+                exclude = {other: values for other, values in exclude.items() if values}
+                parts.append(Part(table, name, codes, labels, counts.to_dict(), exclude))
+            taken = pd.concat([taken, left[is_known].assign(by=name)])
+            left = left[~is_known]
+        return parts
 
-    def _find_codes(self, ids: Iterable[str], domain: str) -> dict[str, Code]:
-        concepts = self.look_up(ids)
-        above = self._find_ancestors(concepts, domain) if domain == "drug" else {}
-        found = {
-            text: choose([self._codes.find(domain, concept), above.get(text)])
-            for text, concept in concepts.items()
-        }
+    def find_codes(self, texts: Iterable[str], domain: str, *, is_id: bool) -> dict[str, Code]:
+        """What identifiers of concepts, or texts of the source, mean; without those that mean nothing."""
+        found: dict[str, Code | None]
+        if is_id:
+            concepts = self.look_up(texts)
+            above = self._find_ancestors({c.concept_id for c in concepts.values()}, domain)
+            found = {
+                text: choose([self._codes.find(domain, concept), above.get(concept.concept_id)])
+                for text, concept in concepts.items()
+            }
+        else:
+            found = {text: self._codes.find_text(domain, text) for text in texts if text}
         return {text: code for text, code in found.items() if code is not None}
 
     def _find_ancestors(self, ids: Iterable[str], domain: str) -> dict[str, Code]:
         """The code of the class that each drug belongs to, by CONCEPT_ANCESTOR."""
-        if not self.is_there or not self._tables.has("concept_ancestor", "ancestor_concept_id"):
+        if domain != "drug" or not self.is_there or not self._tables.has("concept_ancestor"):
             return {}
         classes = self._tables.read("concept", ["concept_id", "concept_code"], {"vocabulary_id": [ATC]})
         codes = {
-            text: self._codes.find(domain, Concept(vocabulary=ATC, code=code))
-            for text, code in classes.itertuples(index=False, name=None)
+            text: code
+            for text, atc in classes.itertuples(index=False, name=None)
+            if (code := self._codes.find(domain, Concept(vocabulary=ATC, code=atc)))
         }
-        codes = {text: code for text, code in codes.items() if code is not None}
         columns = ["descendant_concept_id", "ancestor_concept_id"]
-        wanted = {"descendant_concept_id": list(ids), "ancestor_concept_id": list(codes)}
-        if not all(wanted.values()):
-            return {}
-        pairs = self._tables.read("concept_ancestor", columns, wanted)
+        pairs = self._tables.read("concept_ancestor", columns, {columns[0]: ids, columns[1]: codes})
         found: dict[str, list[Code]] = {}
         for below, above in pairs.itertuples(index=False, name=None):
-            code = codes[above]
-            if code is not None:
-                found.setdefault(below, []).append(code)
+            found.setdefault(below, []).append(codes[above])
         longest = {text: sorted(rows, key=lambda row: -len(row.code)) for text, rows in found.items()}
         return {text: code for text, rows in longest.items() if (code := choose(rows)) is not None}
 
@@ -141,22 +139,3 @@ def normalise(text: str) -> str:
     """An identifier as a whole number; 8507.0 is written by programs that have no missing whole numbers."""
     whole, _, rest = text.partition(".")
     return whole if not rest.strip("0") else text
-
-
-def split_matches(table: str, matches: Sequence[Match], column: str) -> Iterator[Part]:
-    """One part for each column of the table that tells rows with a value of a column of ours."""
-    names = list(dict.fromkeys(name for match in matches for name in match.cells))
-    for i, name in enumerate(names):
-        keys: dict[str, Match] = {}
-        for match in matches:
-            if match.column == name and match.code.column == column:
-                n = match.n + (keys[match.key].n if match.key in keys else 0)
-                keys[match.key] = Match(name, match.key, match.cells, match.code, match.label, n)
-        if not keys:
-            continue
-        earlier = {
-            other: sorted({m.key for m in matches if m.column == other and m.cells[name] in keys})
-            for other in names[:i]
-        }
-        keys = dict(sorted(keys.items(), key=lambda item: (-item[1].n, item[0])))
-        yield Part(table, name, keys, {other: values for other, values in earlier.items() if values})

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from prrt_outcomes.adopt.omop_codes import Codes
-from prrt_outcomes.adopt.omop_concepts import MOST_NAMED, Concepts, Part, split_matches
-from prrt_outcomes.adopt.omop_source import OmopTables
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
-from prrt_outcomes.study.base import clean_text
-
-PREFIXES = {
-    "drug": ("drug_exposure", "drug"),
-    "condition": ("condition_occurrence", "condition"),
-    "measurement": ("measurement", "measurement"),
-    "episode": ("episode", "episode"),
-    "gender": ("person", "gender"),
-}
+from prrt_outcomes.adopt.omop_concepts import Concepts, Part
+from prrt_outcomes.adopt.omop_tables import OmopTables
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
 
 
 class OmopMapping:
@@ -27,135 +19,142 @@ class OmopMapping:
 
     def __init__(self, tables: OmopTables, codes: Codes, plan: StudyPlan):
         self.tables = tables
-        self.codes = codes
         self.concepts = Concepts(tables, codes)
         self.plan = plan
-        self._used: dict[str, set[str]] = {}
 
-    def find(self, domain: str, column: str) -> list[Part]:
-        """Rows of the table of a domain that have a value of a column of ours; doubts are noted."""
-        table, prefix = PREFIXES[domain]
-        parts = list(split_matches(table, self.concepts.recognise(table, prefix, domain), column))
+    def find(self, spec: Mapping[str, Any]) -> list[Part]:
+        """Rows that have a value of a column of ours; what is a guess is a doubt."""
+        parts = self.concepts.recognise(spec)
         for part in parts:
-            self._doubt_meaning(part, column)
+            for text, code in part.codes.items():
+                if code.is_doubtful:
+                    note = f": {code.note}" if code.note else ""
+                    rows = f"{part.labels[text]!r} ({part.counts[text]} rows)"
+                    self.plan.doubt(f"{spec['ours']}: {rows} is read as {code.value}{note}")
+            if not part.column.endswith("_id") and part.table != "person":
+                named = name_some(
+                    f"{part.labels[text]!r} as {code.value} ({part.counts[text]})"
+                    for text, code in part.codes.items()
+                )
+                why = "without a concept" if self.concepts.is_there else "there is no CONCEPT table"
+                self.plan.doubt(f"{part.table}: {why}, rows are recognised by {part.column}: {named}")
         return parts
 
-    def _doubt_meaning(self, part: Part, column: str) -> None:
-        for match in part.keys.values():
-            if match.code.is_doubtful:
-                note = f": {match.code.note}" if match.code.note else ""
-                self.doubt(f"{column}: {match.label!r} ({match.n} rows) is read as {match.code.value}{note}")
-        if part.is_text and part.table != "person":
-            named = ", ".join(
-                f"{m.label!r} as {m.code.value} ({m.n})" for m in list(part.keys.values())[:MOST_NAMED]
-            )
-            more = f" and {len(part.keys) - MOST_NAMED} more" if len(part.keys) > MOST_NAMED else ""
-            why = "without a concept" if self.concepts.is_there else "there is no CONCEPT table"
-            self.doubt(f"{part.table}: {why}, rows are recognised by {part.column}: {named}{more}")
-
-    def doubt(self, sentence: str) -> None:
-        """Note what changes a number and was guessed; once."""
-        if sentence not in self.plan.doubts:
-            self.plan.doubts.append(sentence)
-
-    def read(self, part: Part, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of the rows of a part, those that the table has."""
+    def read(self, part: Part, columns: Sequence[str], **more: Any) -> pd.DataFrame:
+        """Columns of the rows of a part, empty where the table has no such column."""
         names = [name for name in columns if self.tables.has(part.table, name)]
         asked = list(dict.fromkeys([*names, *part.exclude, part.column]))
-        rows = self.tables.read(part.table, asked, {part.column: part.keys})
+        rows = self.tables.read(part.table, asked, {part.column: part.codes}, **more)
         for name, values in part.exclude.items():
             rows = rows[~rows[name].isin(values)]
-        return rows.reset_index(drop=True)
+        return rows.reset_index(drop=True).assign(**dict.fromkeys(set(columns) - set(names), ""))
 
-    def start(self, part: Part, columns: Mapping[str, str], evidence: str = "") -> SourcePlan:
-        """A mapping of the rows of a part.
-
-        columns : our column to that of the table, in small letters; those that the table lacks are left out
-        """
+    def start(self, part: Part, spec: Mapping[str, Any]) -> SourcePlan:
+        """A mapping of the rows of a part."""
         source = SourcePlan(self.tables.place(part.table))
         self.choose_rows(source, part)
-        self.take(source, part.table, columns, evidence)
-        chosen = {part.column: list(part.keys)}
-        self.need(part.table, [part.column, *part.exclude], chosen)
+        self.take(source, part.table, spec["columns"])
+        source.add_column(spec["ours"], self.tables.name(part.table, part.column), part.describe())
+        source.add_values(spec["ours"], part.values)
         return source
 
     def choose_rows(self, source: SourcePlan, part: Part) -> None:
-        """Write which rows a mapping reads."""
-        source.settings["filter"] = {self.tables.name(part.table, part.column): list(part.keys)}
-        source.evidence["filter"] = part.describe()
-        if part.exclude:
-            source.settings["exclude"] = {
-                self.tables.name(part.table, name): list(values) for name, values in part.exclude.items()
-            }
-            source.evidence["exclude"] = "read above by their concept"
+        """Read the rows of a part alone."""
+        source.choose("filter", self.tables.name(part.table, part.column), list(part.codes), part.describe())
+        for name, values in part.exclude.items():
+            source.choose(
+                "exclude", self.tables.name(part.table, name), values, "read above by their concept"
+            )
 
     def take(self, source: SourcePlan, table: str, columns: Mapping[str, str], evidence: str = "") -> None:
-        """Read columns of ours from columns of a table."""
-        found = {ours: theirs for ours, theirs in columns.items() if self.tables.has(table, theirs)}
-        for ours, theirs in found.items():
-            source.add_column(ours, self.tables.name(table, theirs), evidence)
-        self.need(table, found.values(), {})
+        """Read columns of ours from columns of a table, those that it has."""
+        for ours, theirs in columns.items():
+            if self.tables.has(table, theirs):
+                source.add_column(ours, self.tables.name(table, theirs), evidence)
 
-    def need(self, table: str, columns: Iterable[str], chosen: Mapping[str, Iterable[str]]) -> None:
-        """Note that mappings read columns of a table, of rows with one of the values in one column of `chosen`."""
-        names = list(columns)
-        self._used.setdefault(table, set()).update(names)
-        self.tables.need(table, names, chosen)
+    def join(
+        self, source: SourcePlan, table: str, columns: Sequence[str], part: Part | None = None, **more: Any
+    ) -> list[str]:
+        """Join columns of a table to those of persons, and return their names there.
 
-    def add_meaning(self, source: SourcePlan, part: Part, ours: str) -> None:
-        """Read a column of ours from the codes of a part."""
-        source.add_column(ours, self.tables.name(part.table, part.column), part.describe())
-        source.add_values(ours, {key: match.code.value for key, match in part.keys.items()})
+        part : rows of the table that are joined; None for all
+        more : further settings of the join; the columns of `earliest` and `latest` as the model has them
+        """
+        name = self.tables.name
+        left, right = name("person", "person_id"), name(table, "person_id")
+        rows = SourcePlan(self.tables.place(table))
+        if part is not None:
+            self.choose_rows(rows, part)
+        join = {
+            "file": rows.file,
+            "on": left if left == right else {left: right},
+            "columns": [name(table, column) for column in columns],
+            **rows.settings,
+            **{key: name(table, v) if key in ("earliest", "latest") else v for key, v in more.items() if v},
+        }
+        source.settings.setdefault("join", []).append(join)
+        return [f"{more.get('prefix', '')}{column}" for column in join["columns"]]
 
-    def ignore_rest(self) -> None:
-        """Say of columns that no mapping reads that they are known, in the first mapping of each file."""
-        first: dict[Path, SourcePlan] = {}
-        for sources in self.plan.tables.values():
-            for source in sources:
-                first.setdefault(source.file, source)
-        for table, used in self._used.items():
-            place = self.tables.place(table)
-            left = [written for name, written in self.tables.columns[table].items() if name not in used]
-            if place in first and left:
-                first[place].settings["ignore"] = left
+    def choose_shorter(
+        self, source: SourcePlan, column: str, kept: Sequence[str], others: Sequence[str], evidence: str
+    ) -> None:
+        """Leave out rows by their identifiers, or name those that are kept where these are fewer."""
+        if len(others):
+            setting, ids = ("exclude", others) if len(others) <= len(kept) else ("filter", kept)
+            table = next(name for name in self.tables.columns if self.tables.place(name) == source.file)
+            name = self.tables.name(table, column)
+            known = source.settings.get(setting, {}).get(name, ())
+            source.choose(setting, name, sorted({*known, *ids}), evidence)
 
-    def clean_texts(self) -> None:
-        """Texts of the source as a study compares them, each once: without doubled blanks."""
-        for source in [source for sources in self.plan.tables.values() for source in sources]:
-            for part in (source.settings, *source.settings.get("join", ())):
-                for setting in ("filter", "exclude"):
-                    rows = part.get(setting, {})
-                    rows |= {
-                        name: list(dict.fromkeys(map(clean_text, texts))) for name, texts in rows.items()
-                    }
-            values = source.settings.get("values", {})
-            values |= {ours: {clean_text(t): v for t, v in known.items()} for ours, known in values.items()}
+    def finish(self) -> None:
+        """Say in the mappings what they leave out, or what an extract of the database is to hold."""
+        sources = [source for sources in self.plan.tables.values() for source in sources]
+        if not self.tables.database:
+            self._narrow()
+        for table, written in self.tables.columns.items():
+            used = _list_used(sources, self.tables.place(table))
+            names = [name for name in written if self.tables.name(table, name) in used]
+            if self.tables.database:
+                self.tables.need(table, names, _list_choices(sources, self.tables.place(table)))
+            else:
+                left = [own for name, own in written.items() if name not in names]
+                self.plan.ignore(self.tables.place(table), left)
 
-    def narrow(self, persons: Sequence[str]) -> None:
-        """Read only persons with a cycle, in all mappings but those of cycles: the shorter list is written."""
-        self.tables.persons = None
-        tables = {self.tables.place(table): table for table in self._used}
+    def _narrow(self) -> None:
+        """Read only persons with a cycle, in all mappings but those of cycles."""
+        persons, self.tables.persons = self.tables.persons or [], None
+        places = {self.tables.place(table): table for table in self.tables.columns}
         for name, sources in self.plan.tables.items():
-            for source in sources if name != "cycles" else ():
-                found = self.tables.count(tables[source.file], ["person_id"])["person_id"]
-                kept, others = found[found.isin(persons)], found[~found.isin(persons)]
-                setting, ids = ("exclude", others) if len(others) <= len(kept) else ("filter", kept)
-                if len(others):
-                    rows = source.settings.setdefault(setting, {})
-                    theirs = source.settings["columns"]["patient_id"]
-                    rows[theirs] = sorted({*rows.get(theirs, ()), *ids})
-                    told = source.evidence.get(setting)
-                    source.evidence[setting] = (
-                        f"{told}; persons with a cycle alone" if told else "persons with a cycle alone"
-                    )
+            for source in sources if name != "cycles" and persons else ():
+                found = self.tables.read(places[source.file], ["person_id"], counted=True)["person_id"]
+                of_study = found.isin(persons)
+                kept, others = list(found[of_study]), list(found[~of_study])
+                self.choose_shorter(source, "person_id", kept, others, "persons with a cycle alone")
 
 
-def exclude_rows(
-    source: SourcePlan, name: str, ids: Sequence[str], kept: Sequence[str], evidence: str
-) -> None:
-    """Leave out rows by their identifiers, or name those that are kept where these are fewer."""
-    if not len(ids):
-        return
-    setting, values = ("exclude", ids) if len(ids) <= len(kept) else ("filter", kept)
-    source.settings.setdefault(setting, {})[name] = list(values)
-    source.evidence[setting] = evidence
+def _list_used(sources: Iterable[SourcePlan], file: Path) -> set[str]:
+    """Columns of a file that mappings read, join or choose rows by."""
+    used: set[str] = set()
+    for settings in (source.settings for source in sources if source.file == file):
+        for theirs in settings.get("columns", {}).values():
+            used.update([theirs] if isinstance(theirs, str) else theirs or ())
+        for join in settings.get("join", ()):
+            used.update([join["on"]] if isinstance(join["on"], str) else join["on"])
+    for join in _list_joins(sources, file):
+        used.update([join["on"]] if isinstance(join["on"], str) else join["on"].values())
+        used.update([*join["columns"], *(join[key] for key in ("earliest", "latest") if key in join)])
+    for settings in (*(s.settings for s in sources if s.file == file), *_list_joins(sources, file)):
+        used.update(
+            [*settings.get("filter", ()), *settings.get("exclude", ()), *settings.get("not_empty", ())]
+        )
+    return used
+
+
+def _list_choices(sources: Iterable[SourcePlan], file: Path) -> list[Mapping[str, Sequence[str]]]:
+    """Filters of a file, of which a row of the extract has to pass one."""
+    settings = [source.settings for source in sources if source.file == file]
+    return [part.get("filter", {}) for part in (*settings, *_list_joins(sources, file))]
+
+
+def _list_joins(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any]]:
+    return [join for source in sources for join in source.settings.get("join", ()) if join["file"] == file]

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from prrt_outcomes.study.base import clean_text
+
 if TYPE_CHECKING:
     from pyarrow import RecordBatchReader
+
+
+MOST_NAMED = 6
+
+
+def name_some(texts: Iterable[str]) -> str:
+    """The first few of some texts."""
+    found = list(texts)
+    rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(found[:MOST_NAMED]) + rest
 
 
 @dataclass
@@ -25,18 +37,24 @@ class SourcePlan:
     evidence: dict[str, str] = field(default_factory=dict)
 
     def add_column(self, ours: str, theirs: str | tuple[str, ...] | None, evidence: str) -> None:
-        """Read one of our columns from a column of the file."""
+        """Read one of our columns from a column of the file, or from the first of several that is filled."""
+        if isinstance(theirs, tuple):
+            theirs = theirs[0] if len(theirs) == 1 else theirs
         self.settings.setdefault("columns", {})[ours] = list(theirs) if isinstance(theirs, tuple) else theirs
         self.evidence[f"columns.{ours}"] = evidence
 
     def add_values(self, ours: str, values: Mapping[str, Any]) -> None:
         """Translate values of a column; those that are the same already need no line."""
-        known = self.settings.setdefault("values", {}).setdefault(ours, {})
-        known.update({theirs: code for theirs, code in values.items() if theirs != code})
-        if not known:
-            del self.settings["values"][ours]
-        if not self.settings["values"]:
-            del self.settings["values"]
+        changed = {clean_text(theirs): code for theirs, code in values.items() if theirs != code}
+        if changed:
+            self.settings.setdefault("values", {}).setdefault(ours, {}).update(changed)
+
+    def choose(self, setting: str, column: str, values: Sequence[str], evidence: str = "") -> None:
+        """Read the rows with one of some values (``filter``), or those with none of them (``exclude``)."""
+        self.settings.setdefault(setting, {})[column] = list(dict.fromkeys(map(clean_text, values)))
+        if evidence:
+            told = self.evidence.get(setting)
+            self.evidence[setting] = f"{told}; {evidence}" if told else evidence
 
     def add_constant(self, ours: str, value: Any, evidence: str = "") -> None:
         """Give all rows one value."""
@@ -87,6 +105,20 @@ class StudyPlan:
     def add(self, table: str, source: SourcePlan) -> None:
         """Add a mapping to a table."""
         self.tables.setdefault(table, []).append(source)
+
+    def doubt(self, sentence: str) -> None:
+        """Note what changes a number and was guessed; once."""
+        if sentence and sentence not in self.doubts:
+            self.doubts.append(sentence)
+
+    def ignore(self, file: Path, names: Iterable[str], sheet: str | None = None) -> None:
+        """Let the first mapping of a file or sheet say that some columns are known and not needed."""
+        left = list(names)
+        for source in (source for sources in self.tables.values() for source in sources):
+            if (source.file, source.settings.get("sheet")) == (file, sheet):
+                if left:
+                    source.settings.setdefault("ignore", []).extend(left)
+                return
 
     def files(self) -> list[Path]:
         """All files that the mappings read, each once, in order; those of joins among them."""

@@ -61,7 +61,7 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
             continue
         rows, _, told = choose_rows(label, result.raw, join, place)
         problems += told
-        ours = [*join.keys, *filter(None, [join.after])]
+        ours = [*join.keys, *join.limits]
         lacking = _find_lacking(table, raw, ours) + _find_lacking(label, result.raw, named)
         expected = 'another name, such as by prefix: "joined "'
         lacking += [
@@ -154,19 +154,19 @@ def _match_by_date(
     ours = keys[0].assign(at=range(files[0].n_rows))
     pairs = ours.dropna().merge(theirs.dropna(), on=list(keys[0]))
     n_pairs = len(pairs)
-    if join.after:
+    if join.limits:
         every = np.arange(files[0].n_rows)
-        begun, told = _read_dates(table, files[0], join.after, every, source, {})
-        problems += told
-        limits = pd.Series(begun).iloc[pairs["at"]]
-        pairs = pairs[(limits.notna() & (pairs["date"].to_numpy() > limits.fillna(""))).to_numpy()]
+        read = [_read_dates(table, files[0], name, every, source, {}) for name in join.limits]
+        problems += [problem for _, told in read for problem in told]
+        begun = pd.DataFrame({i: dates for i, (dates, _) in enumerate(read)}).fillna("~").min(axis=1)
+        pairs = pairs[pairs["date"].to_numpy() > begun.iloc[pairs["at"]].to_numpy()]
     ordered = pairs.sort_values(["date", "row"], ascending=[bool(join.earliest), True])
     chosen = ordered.drop_duplicates("at")
     found = np.full(files[0].n_rows, -1)
     found[chosen["at"]] = chosen["row"]
     if n_pairs > len(chosen):
-        which = "the earliest" if join.earliest else "the latest"
-        expected = f"{which} by {join.by_date}{f', after {join.after}' if join.after else ''}, is joined"
+        limits = f" after {', '.join(join.limits)}" if join.limits else ""
+        expected = f"the {'earliest' if join.earliest else 'latest'} by {join.by_date}{limits} is joined"
         problem = f"{n_pairs - len(chosen)} further rows of the joined file have a key of the table's file"
         problems.append(Problem(label, None, join.by_date or "", "", problem, expected, "note"))
     return found, problems

@@ -145,8 +145,9 @@ class Join(RowSource):
     """Column of dates of this file: of several rows with one key the one with the earliest date is joined."""
     latest: ColumnOfFile | None = None
     """Column of dates of this file: of several rows with one key the one with the latest date is joined."""
-    after: ColumnOfFile | None = None
-    """Column of dates of the table's file, or joined above: only rows with a later date are joined."""
+    after: ColumnOfFile | tuple[ColumnOfFile, ...] = ()
+    """Column of dates of the table's file, or joined above: only rows with a later date are joined. Of several columns
+    the earliest date counts."""
 
     @model_validator(mode="after")
     def check_order(self) -> Join:
@@ -156,6 +157,11 @@ class Join(RowSource):
         if self.after and not self.by_date:
             raise ValueError("after: no column of dates of this file; earliest or latest names it")
         return self
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Columns of dates of which the earliest lies before the row that is joined."""
+        return (self.after,) if isinstance(self.after, str) else self.after
 
     @property
     def by_date(self) -> str | None:

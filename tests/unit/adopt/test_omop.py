@@ -128,6 +128,47 @@ def test_a_class_of_drugs_is_found_by_its_descendants(adopt):
     assert not any("octreotide" in doubt for doubt in plan.doubts)
 
 
+def test_grade_is_read_by_concept_then_by_text_and_what_is_not_known_is_missing(adopt):
+    rows = "measurement_id,person_id,measurement_concept_id,measurement_date,value_as_number,value_as_concept_id,"
+    rows += "value_source_value,measurement_source_value\n"
+    rows += "1,1,9,2014-01-01,,5,x,\n2,2,9,2014-01-01,,6,4,\n3,2,9,2015-01-01,,0,2,\n4,1,0,2014-01-01,12,,,29593-1\n"
+    concept = CONCEPTS + "9,Histology grade,LOINC,33732-9\n5,Grade II,SNOMED,x\n6,something else,SNOMED,y\n"
+    plan, result = adopt(measurement=rows, concept=concept)
+    assert errors(result) == []
+    patients = result.tables["patients"]
+    assert patients["grade"].tolist() == ["G2", "G3"]
+    assert patients["ki67_percent"].fillna(-1).tolist() == [12, -1]
+    doubts = " ".join(plan.doubts)
+    assert "grade: '4' is read as G3: undifferentiated" in doubts
+    assert "grade: persons with several of them: 1; the earliest is read" in doubts
+    assert "grade: '6' of value_as_concept_id not known, read as missing" in doubts
+
+
+def test_a_procedure_is_another_therapy(adopt):
+    rows = "procedure_occurrence_id,person_id,procedure_concept_id,procedure_date,procedure_source_value\n"
+    rows += "1,1,0,2016-01-01,37243\n2,1,0,2016-02-01,99213\n3,2,8,2014-05-01,\n"
+    concept = CONCEPTS + "8,Left hemicolectomy,SNOMED,x\n"
+    plan, result = adopt(procedure_occurrence=rows, concept=concept)
+    assert errors(result) == []
+    found = (
+        result.tables["therapies"].query("kind in ['surgery', 'liver_directed']").sort_values("patient_id")
+    )
+    assert found[["patient_id", "kind", "drug"]].to_numpy().tolist() == [
+        ["1", "liver_directed", "37243"],
+        ["2", "surgery", "Left hemicolectomy"],
+    ]
+    assert any("'37243' (1 rows) is read as liver_directed: " in doubt for doubt in plan.doubts)
+
+
+def test_a_progression_before_the_first_cycle_is_none(adopt):
+    episode = "episode_id,person_id,episode_concept_id,episode_start_date,episode_source_value\n"
+    episode += "1,1,0,2014-01-01,disease progression\n2,1,0,2016-01-01,disease progression\n"
+    episode += "3,2,0,2014-01-01,disease progression\n"
+    _, result = adopt(episode=episode)
+    assert errors(result) == []
+    assert result.tables["follow_up"]["progression_date"].fillna("").tolist() == ["2016-01-01", ""]
+
+
 def test_persons_without_any_date_have_no_follow_up_and_are_a_doubt(adopt):
     period = TABLES["observation_period"].replace("1,1,2010-01-01,2019-05-01\n", "")
     plan, result = adopt(observation_period=period)

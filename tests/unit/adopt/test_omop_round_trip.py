@@ -17,203 +17,7 @@ from prrt_outcomes.cli.main import main
 from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.load import load_study
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "studies" / "example" / "data"
-N_PATIENTS = 60
-LOCAL = 2_000_000_000  # identifiers from here on are those of sites, as the conventions of OMOP have it
-SEXES = {"male": 8507, "female": 8532}
-AGENTS = {
-    "177Lu-DOTATATE": "lutetium (177Lu) oxodotreotide",
-    "177Lu-DOTATOC": "lutetium (177Lu) edotreotide",
-    "90Y-DOTATOC": "yttrium (90Y) edotreotide",
-    "90Y-DOTATATE": "yttrium (90Y) dotatate",
-}
-DRUGS = {
-    "octreotide LAR": "octreotide 20 MG extended release suspension",
-    "octreotide sc": "octreotide 0.1 MG/ML injectable solution",
-    "everolimus": "everolimus 10 MG Oral Tablet",
-    "interferon alfa": "interferon alfa-2b",
-}
-REGIMEN, REGIMEN_NAME = "capecitabine and temozolomide", "Capecitabine and Temozolomide (CapTem)"
-TOPOGRAPHY = {
-    "gep_pancreas": "8240/3-C25.9",
-    "gep_small_intestine": "8240/3-C17.2",
-    "gep_large_intestine": "8240/3-C20.9",
-    "gep_stomach_duodenum": "8249/3-C16.9",
-    "gep_other": "8240/3-C26.9",
-    "gep_unknown_primary": "8240/3-C80.9",
-    "lung": "8240/3-C34.9",
-    "paraganglioma": "8680/1-C75.5",
-    "phaeochromocytoma": "8700/3-C74.9",
-    "other": "8345/3-C73.9",
-}
-LOINC = {
-    "creatinine": "2160-0", "haemoglobin": "718-7", "platelets": "777-3", "leukocytes": "6690-2",
-    "neutrophils": "751-8", "lymphocytes": "731-0", "alt": "1742-6", "ast": "1920-8", "bilirubin": "1975-2",
-    "chromogranin_a": "9811-1", "egfr": "98979-8",
-}  # fmt: skip
-UCUM = {"10^3/uL": "10*3/uL", "10^9/L": "10*9/L"}
-PROGRESSION, TREATMENT = "Disease Progression", "Treatment Regimen"
 TYPES = {"date": "date", "datetime": "timestamp", "id": "bigint", "number": "numeric"}
-
-
-class Vocabulary:
-    """Concepts of the export, numbered as those of a site."""
-
-    def __init__(self):
-        self.rows = {}
-
-    def add(self, vocabulary, code, name=None):
-        number = LOCAL + len(self.rows)
-        return self.rows.setdefault((vocabulary, code), (number, name or code))[0]
-
-    def frame(self):
-        return pd.DataFrame(
-            [(number, name, vocabulary, code) for (vocabulary, code), (number, name) in self.rows.items()],
-            columns=["concept_id", "concept_name", "vocabulary_id", "concept_code"],
-        )
-
-
-def read_example():
-    tables = {
-        name: pd.read_csv(EXAMPLE / f"{name}.csv", dtype=str, keep_default_na=False)
-        for name in ("patients", "cycles", "therapies", "labs", "follow_up")
-    }
-    ids = tables["patients"]["patient_id"].head(N_PATIENTS)
-    tables = {name: table[table["patient_id"].isin(ids)] for name, table in tables.items()}
-    numbers = {text: str(i) for i, text in enumerate(ids, start=1)}
-    tables = {
-        name: table.assign(person_id=table["patient_id"].map(numbers)) for name, table in tables.items()
-    }
-    whole = tables["therapies"]["start_date"].str.len() == 10
-    is_drug = tables["therapies"]["drug"].isin([*DRUGS, REGIMEN])
-    tables["therapies"] = tables["therapies"][whole & is_drug]
-    follow_up = tables["follow_up"]
-    for name in ("death_date", "progression_date"):
-        follow_up[name] = follow_up[name].where(follow_up[name].str.len() == 10, "")
-    return tables
-
-
-def export_omop(example):
-    """Tables of the model, all cells as text, with two persons more who have no cycle."""
-    words = Vocabulary()
-    patients, follow_up = example["patients"], example["follow_up"]
-    others = [str(N_PATIENTS + 1), str(N_PATIENTS + 2)]
-    person = pd.DataFrame(
-        {
-            "person_id": [*patients["person_id"], *others],
-            "gender_concept_id": [*patients["sex"].map(SEXES).astype("Int64").astype(str), "8507", "0"],
-            "year_of_birth": [*patients["birth_year"], "1950", "1960"],
-            "month_of_birth": "",
-            "day_of_birth": "",
-            "care_site_id": [*patients["centre_id"].str[1:], "1", "1"],
-        }
-    )
-    dead = follow_up[follow_up["death_date"] != ""]
-    death = pd.DataFrame(
-        {"person_id": dead["person_id"], "death_date": dead["death_date"], "death_type_concept_id": "32817"}
-    )
-    end = follow_up["last_contact_date"].str.pad(7, "right").where(follow_up["last_contact_date"] != "")
-    ends = [*end, "2019-01-01", "2019-02-01"]
-    period = pd.DataFrame(
-        {
-            "person_id": [*person["person_id"], "1", "2"],
-            "observation_period_start_date": "1995-01-01",
-            "observation_period_end_date": [*ends, "1996-01-01", "1997-01-01"],
-        }
-    )
-    tables = {"person": person, "death": death, "observation_period": number(period, "observation_period")}
-    tables["drug_exposure"] = export_drugs(example, words, others[0])
-    tables["condition_occurrence"] = export_conditions(patients, words)
-    tables["measurement"] = export_labs(example["labs"], words, others[0])
-    tables["episode"] = export_episodes(example, words)
-    atc = words.add("ATC", "V10XX04", "lutetium (177Lu) oxodotreotide")
-    agent = words.add("RxNorm", AGENTS["177Lu-DOTATATE"])
-    tables["concept_ancestor"] = pd.DataFrame(
-        {"ancestor_concept_id": [str(atc)], "descendant_concept_id": [str(agent)]}
-    )
-    tables["concept"] = words.frame().astype(str)
-    return tables
-
-
-def number(table, name):
-    return table.assign(**{f"{name}_id": [str(i) for i in range(1, len(table) + 1)]})
-
-
-def export_drugs(example, words, stranger):
-    cycles, therapies = example["cycles"], example["therapies"]
-    therapies = therapies[therapies["drug"] != REGIMEN]
-    n_others = len(therapies) + 1
-    is_lutetium = cycles["radiopharmaceutical"].str.startswith("177Lu")
-    activity = pd.to_numeric(cycles["activity_gbq"])
-    doses = activity.where(~is_lutetium, activity * 1000).round(3).astype("string").fillna("")
-    units = is_lutetium.map({True: "MBq", False: "GBq"})
-    names = [*cycles["radiopharmaceutical"].map(AGENTS), *therapies["drug"].map(DRUGS), "paracetamol"]
-    dates = [*cycles["cycle_date"], *therapies["start_date"], "2010-01-01"]
-    table = pd.DataFrame(
-        {
-            "person_id": [*cycles["person_id"], *therapies["person_id"], stranger],
-            "drug_concept_id": [str(words.add("RxNorm", name)) for name in names],
-            "drug_exposure_start_date": dates,
-            "drug_exposure_end_date": dates,
-            "quantity": [*doses, *[""] * n_others],
-            "dose_unit_source_value": [*units, *[""] * n_others],
-            "drug_source_value": "",
-        }
-    )
-    return number(table, "drug_exposure")
-
-
-def export_conditions(patients, words):
-    known = patients[patients["tumour_type"] != ""]
-    whole = known["diagnosis_date"].where(known["diagnosis_date"].str.len() == 10, "2000-01-01")
-    table = pd.DataFrame(
-        {
-            "person_id": [*known["person_id"], known["person_id"].iloc[0]],
-            "condition_concept_id": [
-                *[str(words.add("ICDO3", TOPOGRAPHY[code])) for code in known["tumour_type"]],
-                str(words.add("ICDO3", TOPOGRAPHY[known["tumour_type"].iloc[0]])),
-            ],
-            "condition_start_date": [*whole, "2020-12-01"],
-        }
-    )
-    return number(table, "condition_occurrence")
-
-
-def export_labs(labs, words, stranger):
-    ids = [str(words.add("LOINC", LOINC[analyte])) for analyte in labs["analyte"]]
-    units = [str(words.add("UCUM", UCUM.get(unit, unit))) for unit in labs["unit"]]
-    table = pd.DataFrame(
-        {
-            "person_id": [*labs["person_id"], stranger],
-            "measurement_concept_id": [*ids, str(words.add("LOINC", "29463-7", "Body weight"))],
-            "measurement_date": [*labs["sample_date"], "2010-01-01"],
-            "value_as_number": [*labs["value"], "70"],
-            "unit_concept_id": [*units, str(words.add("UCUM", "kg"))],
-            "range_low": [*labs["lower_limit"], ""],
-            "range_high": [*labs["upper_limit"], ""],
-        }
-    )
-    return number(table, "measurement")
-
-
-def export_episodes(example, words):
-    follow_up = example["follow_up"]
-    progressed = follow_up[follow_up["progression_date"] != ""]
-    regimens = example["therapies"][example["therapies"]["drug"] == REGIMEN]
-    before = progressed["person_id"].iloc[0]
-    what = str(words.add("Episode", "progression", PROGRESSION))
-    table = pd.DataFrame(
-        {
-            "person_id": [*progressed["person_id"], before, *regimens["person_id"]],
-            "episode_concept_id": [what] * (len(progressed) + 1)
-            + [str(words.add("Episode", "regimen", TREATMENT))] * len(regimens),
-            "episode_start_date": [*progressed["progression_date"], "1999-01-01", *regimens["start_date"]],
-            "episode_end_date": [""] * (len(progressed) + 1) + list(regimens["end_date"]),
-            "episode_object_concept_id": ["0"] * (len(progressed) + 1)
-            + [str(words.add("HemOnc", "captem", REGIMEN_NAME))] * len(regimens),
-        }
-    )
-    return number(table, "episode")
 
 
 def type_of(column):
@@ -234,16 +38,6 @@ def fill_database(execute, tables):
                 for row in rows
             )
             execute(f"insert into {name} values {values}")
-
-
-@pytest.fixture(scope="module")
-def example():
-    return read_example()
-
-
-@pytest.fixture(scope="module")
-def omop(example):
-    return export_omop(example)
 
 
 @pytest.fixture
@@ -341,8 +135,11 @@ def check_patients(found, original):
     assert len(found) == len(original)
     original = original.rename(columns={"patient_id": "pseudonym", "person_id": "patient_id"})
     original = original.assign(centre_id=original["centre_id"].str[1:])
-    columns = ["patient_id", "sex", "birth_year", "tumour_type", "centre_id"]
+    columns = ["patient_id", "sex", "birth_year", "tumour_type", "centre_id", "grade"]
     assert as_texts(found, columns) == as_texts(original, columns)
+
+    theirs = pd.to_numeric(original["ki67_percent"])
+    assert sorted(found["ki67_percent"].dropna()) == sorted(theirs.dropna())
 
 
 def check_cycles(found, original):
@@ -386,8 +183,11 @@ def test_a_database_is_read_and_the_extract_holds_what_is_needed(as_duckdb, tmp_
     assert as_duckdb.read_bytes() == before
     files = {path.stem: pq.read_table(path) for path in (tmp_path / "study" / "data").iterdir()}
     assert set(files) == {
-        "person", "death", "observation_period", "drug_exposure", "condition_occurrence", "measurement", "episode",
+        "person", "death", "observation_period", "drug_exposure", "condition_occurrence", "procedure_occurrence",
+        "measurement", "episode",
     }  # fmt: skip
-    assert files["measurement"].num_rows == len(example["labs"])
+    patients = example["patients"]
+    n_others = 2 * (patients["ki67_percent"] != "").sum() + (patients["grade"] != "").sum()
+    assert files["measurement"].num_rows == len(example["labs"]) + n_others
     assert files["person"].schema.field("person_id").type == pa.int64()
     assert "race_concept_id" not in files["person"].column_names

@@ -86,14 +86,14 @@ SCANS = "person_id,day,what\n1,05.03.2020,a\n1,01.02.2020,b\n1,01.02.2020,c\n1,,
         ({"earliest": "day"}, ["b", "e", ""]),
         ({"latest": "day"}, ["a", "e", ""]),
         ({"earliest": "day", "after": "seen"}, ["a", "", ""]),
-        ({"latest": "day", "after": "seen"}, ["a", "", ""]),
+        ({"latest": "day", "after": ["seen", "form"]}, ["a", "", ""]),
         ({"earliest": "day", "exclude": {"what": ["b"]}}, ["c", "e", ""]),
     ],
 )
 def test_of_several_rows_the_one_of_a_date_is_joined(read, order, expected):
     files = {
         "scans.csv": SCANS.replace("3,x,f\n", ""),
-        "period.csv": PERIODS.replace("2020-05-01", "2020-02-01"),
+        "period.csv": PERIODS.replace("2020-05-01", "2020-02-01").replace("x", ""),
     }
     join = {"file": "scans.csv", "on": {"person": "person_id"}, "columns": ["what", "day"], **order}
     source = {

@@ -22,6 +22,7 @@ from prrt_outcomes.study.base import FileSource
 Cell = str | float | int | bool | dt.datetime | None
 WORKBOOKS = (".xlsx", ".xlsm")
 TYPED = (".sav", ".zsav", ".dta", ".xpt", ".sas7bdat", ".parquet", ".pq", ".json")
+R_DATA = ".rds"
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
 DAY_FORMATS = {
@@ -74,11 +75,15 @@ def read_grids(path: Path) -> list[Grid]:
         return _read_workbook(path)
     if path.name.lower().endswith(TYPED):
         return [_read_typed(path)]
+    if path.name.lower().endswith(R_DATA):
+        from prrt_outcomes.cohort.sources.r_data import list_rds_sheets
+
+        return [_read_typed(path, sheet or None) for sheet in list_rds_sheets(path) or [""]]
     return [_read_text(path)]
 
 
-def _read_typed(path: Path) -> Grid:
-    """A file of SPSS, Stata, SAS or parquet, with labels in place of codes where the values have any."""
+def _read_typed(path: Path, sheet: str | None = None) -> Grid:
+    """A file of SPSS, Stata, SAS, R or parquet, with labels in place of codes where the values have any."""
     import pyreadstat
 
     readers: dict[str, Callable[..., Any]] = {
@@ -96,7 +101,8 @@ def _read_typed(path: Path) -> Grid:
         except Exception:  # whatever is wrong is reported by the reading below
             notes = None
     has_labels = bool(notes is not None and notes.variable_value_labels)
-    source = FileSource(file=path.name, labels=has_labels)
+    settings: dict[str, Any] = {"labels": True} if has_labels else {}
+    source = FileSource(file=path.name, **settings, **({"sheet": sheet} if sheet else {}))
     result = read_source(path.parent, path.name, source)
     if result.raw is None:
         raise InputError(result.problems)
@@ -106,7 +112,7 @@ def _read_typed(path: Path) -> Grid:
         *map(list, zip(*(c.to_pylist() for c in columns.values()), strict=True)),
     ]
     labels = {k: v for k, v in notes.column_names_to_labels.items() if v} if notes is not None else {}
-    return Grid(path, None, rows, labels=labels, settings={"labels": True} if has_labels else {})
+    return Grid(path, sheet, rows, labels=labels, settings=settings)
 
 
 def _read_workbook(path: Path) -> list[Grid]:

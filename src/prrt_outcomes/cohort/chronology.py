@@ -75,7 +75,8 @@ def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
     latest = compute_date_range(dates)[1]
     if study.data_cutoff is not None:
         cutoff = pd.Timestamp(study.data_cutoff)
-        latest = latest.reindex(patients.index).fillna(cutoff).clip(upper=cutoff)
+        latest = latest.reindex(patients.index).fillna(cutoff)
+        latest = latest.where(latest <= cutoff, cutoff)
     return KnownPatients(study.partial_dates, latest, patients["weight_kg"])
 
 

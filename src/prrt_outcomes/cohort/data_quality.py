@@ -106,13 +106,12 @@ def _write_notes(
         if column not in table.given and (column in defaults or table.frame[column].isna().all())
     }
     of_columns = problems[problems["table"].isin({name, *table.labels}) & problems["row"].isna()]
-    told = [(row.column, row.problem.partition(":")[0]) for row in of_columns.itertuples()]
-    counts = (
-        cells.groupby(["column", "problem"], sort=False).size().sort_values(ascending=False, kind="stable")
-    )
-    told += [(column, f"{problem}: {n}") for (column, problem), n in counts.items()]
-    for column, text in dict.fromkeys(told):
-        notes[column] = "; ".join(filter(None, [notes.get(column), text]))
+    told = of_columns.assign(text=of_columns["problem"].str.extract("^([^:]*)")[0])[["column", "text"]]
+    counts = cells.groupby(["column", "problem"], sort=False).size().reset_index(name="n")
+    counts = counts.sort_values("n", ascending=False, kind="stable")
+    counts["text"] = counts["problem"] + ": " + counts["n"].astype("string")
+    for row in pd.concat([told, counts[["column", "text"]]]).drop_duplicates().to_dict("records"):
+        notes[row["column"]] = "; ".join(filter(None, [notes.get(row["column"]), row["text"]]))
     return notes
 
 

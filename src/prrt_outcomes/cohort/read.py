@@ -113,9 +113,9 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
     read: dict[str, CohortTable] = {}
-    for name in sorted(study.tables, key=lambda name: (name not in OF_PATIENTS, name)):
-        sources, known = study.tables[name], gather_known(read, study)
-        read[name] = assemble_table(name, sources, reader.read, prefixes, extra, known)
+    for first in sorted(study.tables, key=lambda name: (name not in OF_PATIENTS, name)):
+        sources, known = study.tables[first], gather_known(read, study)
+        read[first] = assemble_table(first, sources, reader.read, prefixes, extra, known)
         pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
     read = dict(sorted(read.items()))
     if "patients" in read:

@@ -90,9 +90,10 @@ class FileSource(Section):
     """One file and how it is read; the file itself is never edited."""
 
     file: Annotated[str, Field(min_length=1, max_length=1_000)]
-    """Path relative to the study folder: csv, tsv, csv.gz, xlsx, parquet, SAS (xpt, sas7bdat), SPSS (sav), Stata (dta)
-    or Dataset-JSON."""
-    sheet: str | None = Field(None, description="Sheet of a workbook; the first where it is not named.")
+    """Path relative to the study folder: csv, tsv, csv.gz, xlsx, parquet, SAS (xpt, sas7bdat), SPSS (sav), Stata (dta),
+    R (rds) or Dataset-JSON."""
+    sheet: str | None = None
+    """Sheet of a workbook, or table in the cells of an rds file; the first where it is not named."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Delimiter of a text file; found from the header where it is not named."""
     encoding: str = Field("utf-8", description="Encoding of a text file.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -202,8 +202,8 @@ def parse_columns(
             values, found, bad = _parse_column(asked, columns[field.name])
             if by_rule:
                 resolved[field.name] = int((values.str.len() < LENGTH_OF_DAY).sum())
-                is_bound = resolved[field.name] and latest is not None
-                upper = parsed["patient_id"].map(latest) if is_bound else None
+                is_bound = latest is not None and resolved[field.name] > 0
+                upper = parsed["patient_id"].map(cast("pd.Series", latest)) if is_bound else None
                 values = resolve_partial_dates(values, None, rule, upper=upper)
             faults += found
             failed[field.name] = bad

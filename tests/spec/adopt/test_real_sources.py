@@ -1,11 +1,15 @@
 """Files that others made are adopted without an edit, and hold what their sheets hold."""
 
+import re
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 import pytest
 
+from prrt_outcomes.adopt.grid import clean, read_grids
+from prrt_outcomes.adopt.redcap import count_cells
+from prrt_outcomes.adopt.redcap_export import read_dictionary, read_export
 from prrt_outcomes.cli.main import main
 from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.load import load_study
@@ -111,3 +115,33 @@ def test_persons_of_the_omop_model_become_patients_with_their_follow_up(tmp_path
     codes = ["2160-0", "718-7", "777-3", "6690-2", "1742-6", "1920-8", "1975-2"]
     assert len(labs) == measurement["measurement_source_value"].isin(codes).sum()
     assert "no drug exposure was recognised as PRRT; all 28 persons are patients" in capsys.readouterr().out
+
+
+R_FILES = {
+    "db_data_classic": 207, "db_data_classic_norepeat": 103, "db_data_long": 106, "db_data_long_noarms": 89,
+    "db_data_long_norepeat": 43, "db_metadata_classic": 349, "db_metadata_classic_norepeat": 282,
+    "db_metadata_long": 35, "db_metadata_long_noarms": 35, "db_metadata_long_norepeat": 25,
+    "db_metadata_mixed_structure": 13, "db_mixed_structure": 34, "db_mixed_structure_linked_arms": 24,
+    "linked_arms_long": 36, "linked_arms_long_noarms": 20, "linked_arms_long_norepeat": 20,
+    "redcaptidier_longitudinal_db": 44,
+}  # fmt: skip
+SYSTEM = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
+
+
+@pytest.mark.parametrize("name", R_FILES)
+def test_files_of_r_hold_the_cells_that_r_counts(name):
+    path = find_case(f"redcap_tidier/{name}.RDS")
+    grid = read_grids(path)[0]
+    assert sum(bool(clean(cell)) for row in grid.rows[1:] for cell in row) == R_FILES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in R_FILES if re.match("db_data|db_mixed_structure$", name)])
+def test_each_filled_cell_of_an_export_is_of_one_instrument(name):
+    grid = read_grids(find_case(f"redcap_tidier/{name}.RDS"))[0]
+    dictionary = name.replace("db_data", "db_metadata").replace("db_mixed", "db_metadata_mixed")
+    header = [clean(cell) for cell in grid.rows[0]]
+    fields = read_dictionary(find_case(f"redcap_tidier/{dictionary}.RDS"), header)
+    export = read_export(grid, fields)
+    counts = [int(re.search(r": (\d+) filled", note)[1]) for note in count_cells(export, fields, [])]
+    system = [header.index(column) for column in SYSTEM if column in header]
+    assert sum(counts) == R_FILES[name] - sum(bool(clean(row[i])) for row in grid.rows[1:] for i in system)

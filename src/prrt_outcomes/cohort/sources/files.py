@@ -45,12 +45,15 @@ KINDS = (
     FileKind("sas", (".xpt", ".sas7bdat"), ("encoding",)),
     FileKind("labelled", (".sav", ".zsav", ".dta"), ("encoding", "labels")),
     FileKind("json", (".json",)),
+    FileKind("rds", (".rds",), ("encoding", "sheet")),
 )
 OTHER_KINDS = {
     ".xls": "a workbook saved as .xlsx: this is the form of Excel up to 2003, which is not read",
     ".xlsb": "a workbook saved as .xlsx: binary workbooks are not read",
     ".ods": "a workbook saved as .xlsx: OpenDocument sheets are not read",
     ".zip": "the file itself, unpacked",
+    ".rdata": "a data frame saved by saveRDS as .rds: this form holds several objects",
+    ".rda": "a data frame saved by saveRDS as .rds: this form holds several objects",
 }
 
 
@@ -97,6 +100,8 @@ def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResu
         from prrt_outcomes.cohort.sources.statistical import read_labelled_table as read
     elif kind.name == "json":
         from prrt_outcomes.cohort.sources.dataset_json import read_dataset_json as read
+    elif kind.name == "rds":
+        from prrt_outcomes.cohort.sources.r_data import read_rds_table as read
     else:
         from prrt_outcomes.cohort.sources.text import read_text_table as read
     return read

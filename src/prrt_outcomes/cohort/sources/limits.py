@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prrt_outcomes.cohort.sources.raw_table import refuse
 
@@ -39,14 +41,20 @@ def check_archive(table: str, path: Path) -> None:
 
 
 def unpack_gzip(table: str, path: Path, data: bytes) -> bytes:
-    """Content of a gzip file of one or more members, refused where it is out of proportion to its size.
+    """Content of a gzip file, as `unpack`; raises zlib.error where it is damaged."""
+    return unpack(table, path, data, lambda: zlib.decompressobj(GZIP_HEADER))
 
-    Raises zlib.error where it is damaged and EOFError where it is cut off.
+
+def unpack(table: str, path: Path, data: bytes, start: Callable[[], Any]) -> bytes:
+    """Content of a packed file of one or more members, refused where it is out of proportion to its size.
+
+    start : gives an object that unpacks one member, such as ``bz2.BZ2Decompressor``
+    Raises EOFError where the file is cut off, and what the object raises where it is damaged.
     """
     most = max(MODEST_BYTES, MOST_RATIO * len(data))
     parts, n_bytes = [], 0
     while data:
-        member = zlib.decompressobj(GZIP_HEADER)
+        member = start()
         parts.append(member.decompress(data, most - n_bytes + 1))
         n_bytes += len(parts[-1])
         if n_bytes > most:

@@ -14,7 +14,7 @@ import pyreadstat
 
 from prrt_outcomes.cohort.sources.limits import check_size, most_cells
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
-from prrt_outcomes.cohort.sources.typed_columns import gather_typed
+from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import study_problem
 from prrt_outcomes.study.base import FileSource
 
@@ -93,12 +93,9 @@ def _gather(
 
 
 def _as_array(values: pd.Series, labels: Mapping[Any, str]) -> pa.Array:
-    """Values of a column, those with a label as this; a column of several types becomes text."""
+    """Values of a column, those with a label as this."""
     if labels:
         named = values.map(labels).astype("string")
         rest = pa.array(values, from_pandas=True).cast(pa.string())
         return pa.array(named.where(named.notna(), rest.to_pandas()), pa.string(), from_pandas=True)
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array(values.where(values.isna(), values.astype(str)), pa.string(), from_pandas=True)
+    return as_array(values)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -45,6 +46,14 @@ def gather_typed(
             cells.append(text)
     lines = np.arange(len(columns[0]) if columns else 0, dtype=np.int64) + FIRST_LINE
     return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
+
+
+def as_array(values: pd.Series) -> pa.Array:
+    """Values of a column; one of several types becomes text."""
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(values.where(values.isna(), values.astype(str)), pa.string(), from_pandas=True)
 
 
 def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Array | None:

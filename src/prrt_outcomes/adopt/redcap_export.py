@@ -1,0 +1,187 @@
+"""Data dictionaries of REDCap, and exports with their columns by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from prrt_outcomes.adopt.grid import Cell, Grid, clean, fold, read_grids
+from prrt_outcomes.adopt.redcap_missing import find_missing_codes
+from prrt_outcomes.errors import InputError, Problem
+
+NAMES = {
+    "name": ("variable / field name", "field_name"),
+    "form": ("form name", "form_name"),
+    "kind": ("field type", "field_type"),
+    "label": ("field label", "field_label"),
+    "choices": ("choices, calculations, or slider labels", "select_choices_or_calculations"),
+    "validation": (
+        "text validation type or show slider number",
+        "text_validation_type_or_show_slider_number",
+    ),
+}
+REPEAT, INSTANCE, EVENT, GROUP = (
+    "redcap_repeat_instrument",
+    "redcap_repeat_instance",
+    "redcap_event_name",
+    "redcap_data_access_group",
+)
+SYSTEM = {
+    EVENT: "Event Name",
+    REPEAT: "Repeat Instrument",
+    INSTANCE: "Repeat Instance",
+    GROUP: "Data Access Group",
+    "redcap_survey_identifier": "Survey Identifier",
+}
+YES_NO = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
+
+
+@dataclass(frozen=True)
+class DictionaryField:
+    """One field of a data dictionary; choices are words by code, validation is the type that a text must have.
+
+    exported : columns of the exports, some of which spell the code of a box as it is (``site___-99``)
+    """
+
+    name: str
+    form: str
+    kind: str
+    label: str
+    choices: dict[str, str] = field(default_factory=dict)
+    validation: str = ""
+    exported: Container[str] = ()
+
+    def columns(self) -> dict[str, str]:
+        """Columns that an export has for the field: name to label."""
+        if self.kind == "checkbox":
+            return {
+                self._name_box(code): f"{self.label} (choice={words})" for code, words in self.choices.items()
+            }
+        return {} if self.kind == "descriptive" else {self.name: self.label}
+
+    def _name_box(self, code: str) -> str:
+        spelled = f"{self.name}___{code.lower()}"
+        return (
+            spelled if spelled in self.exported else f"{self.name}___{re.sub('[^a-z0-9]', '_', code.lower())}"
+        )
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file of an export with the names of its columns, also where its header has labels."""
+
+    grid: Grid
+    names: list[str]
+    is_labelled: bool
+    fields: Sequence[DictionaryField]
+
+    @cached_property
+    def missing_codes(self) -> dict[str, int]:
+        """Missing-data codes of the project, with the number of their cells."""
+        single = [one for one in self.fields[1:] if one.kind != "checkbox" and one.name in self.names]
+        return find_missing_codes(
+            {one.name: [row[self.names.index(one.name)] for row in self.rows] for one in single},
+            {one.name: one.validation for one in single},
+            {
+                one.name: one.choices.values() if self.is_labelled else one.choices
+                for one in single
+                if one.choices
+            },
+        )
+
+    @cached_property
+    def rows(self) -> list[list[Cell]]:
+        """Rows below the header that hold anything."""
+        return [row for row in self.grid.rows[1:] if any(map(clean, row))]
+
+
+def read_dictionary(path: Path, exported: Container[str] = ()) -> list[DictionaryField]:
+    """Fields of a data dictionary, as it is downloaded or as the interface gives it.
+
+    exported : columns of the exports
+    Raises InputError when it lacks the names, forms or types of the fields.
+    """
+    grid = read_grids(path)[0]
+    header = [clean(cell).lower().strip('"') for cell in grid.rows[0]]
+    places = {
+        key: next((header.index(name) for name in names if name in header), None)
+        for key, names in NAMES.items()
+    }
+    absent = [NAMES[key][0] for key in ("name", "form", "kind") if places[key] is None]
+    if absent:
+        expected = f"the data dictionary of the project, with the columns {', '.join(absent)}"
+        raise InputError([Problem(path.name, 1, "", ", ".join(header[:6]), "no data dictionary", expected)])
+    rows = [
+        {key: clean(row[place]) if place is not None else "" for key, place in places.items()}
+        for row in grid.rows[1:]
+        if any(map(clean, row))
+    ]
+    return [
+        DictionaryField(
+            row["name"],
+            row["form"],
+            row["kind"],
+            _plain(row["label"]),
+            _read_choices(row["kind"], row["choices"]),
+            row["validation"],
+            exported,
+        )
+        for row in rows
+    ]
+
+
+def _plain(label: str) -> str:
+    """A label without the marks of HTML that forms may hold."""
+    return " ".join(re.sub(r"<[^>]+>", " ", label).split())
+
+
+def _read_choices(kind: str, text: str) -> dict[str, str]:
+    if kind in YES_NO:
+        return dict(YES_NO[kind])
+    if kind not in ("radio", "dropdown", "checkbox"):
+        return {}
+    pairs = (part.partition(",") for part in text.split("|") if "," in part)
+    return {code.strip(): _plain(words) for code, _, words in pairs}
+
+
+def read_export(grid: Grid, fields: Sequence[DictionaryField]) -> Export:
+    """An export with its columns by name; labels in the header are turned into names by their order."""
+    header = [clean(cell) for cell in grid.rows[0]]
+    known = {name for one in fields for name in one.columns()}
+    if (fields and fields[0].name in header) or known & set(header):
+        return Export(grid, header, False, fields)
+    labels = {words: name for name, words in SYSTEM.items()}
+    ordered = [(name, label) for form in list_forms(fields) for name, label in list_columns(form, fields)]
+    names, place = [], 0
+    for label in header:
+        if label in labels:
+            names.append(labels[label])
+            continue
+        at = next((i for i in range(place, len(ordered)) if fold(ordered[i][1]) == fold(label)), None)
+        if at is None:
+            expected = (
+                f"{ordered[place][1]!r} of the field {ordered[place][0]}"
+                if place < len(ordered)
+                else "no more columns"
+            )
+            raise InputError(
+                [Problem(grid.file.name, 1, "", label, "the column stands in no dictionary", expected)]
+            )
+        names.append(ordered[at][0])
+        place = at + 1
+    return Export(grid, names, True, fields)
+
+
+def list_forms(fields: Iterable[DictionaryField]) -> list[str]:
+    return list(dict.fromkeys(one.form for one in fields))
+
+
+def list_columns(form: str, fields: Sequence[DictionaryField]) -> list[tuple[str, str]]:
+    """Columns of an instrument in the order of an export, with its time as a survey and its state."""
+    own = [pair for one in fields if one.form == form for pair in one.columns().items()]
+    is_first = own[:1] == [(fields[0].name, fields[0].label)]
+    time = (f"{form}_timestamp", "Survey Timestamp")
+    return [*own[:is_first], time, *own[is_first:], (f"{form}_complete", "Complete?")]

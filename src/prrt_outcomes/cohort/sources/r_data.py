@@ -1,0 +1,126 @@
+"""Data frames of R in RDS files, read by rdata, as the text that a csv of the same table would hold."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import rdata
+
+from prrt_outcomes.cohort.sources.limits import check_size, most_cells, unpack, unpack_gzip
+from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
+from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
+from prrt_outcomes.errors import suggest
+from prrt_outcomes.study.base import FileSource
+
+COMPRESSIONS = {b"BZh": bz2.BZ2Decompressor, b"\xfd7z": lzma.LZMADecompressor}
+GZIP = b"\x1f\x8b"
+SAVED = "a data frame saved by saveRDS, or a csv (write.csv) or parquet file of it"
+COMPACT = (b"compact_intseq", b"compact_realseq")
+
+
+def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
+    """Read a data frame or tibble as text cells; of one with tables in its cells the one that ``sheet`` names."""
+    frame = _read(path, table, source.encoding if "encoding" in source.model_fields_set else None)
+    sheets = _find_sheets(frame)
+    if source.sheet is not None and source.sheet not in sheets:
+        expected = suggest(
+            source.sheet, list(sheets), f"tables: {', '.join(sheets) or 'the file is but one'}"
+        )
+        raise refuse(table, source.sheet, "the file has no such table", expected)
+    frame = sheets.get(source.sheet or next(iter(sheets), ""), frame)
+    check_size(table, path, *frame.shape)
+    nested = pa.nulls(len(frame), pa.list_(pa.string()))
+    columns = [nested if _is_nested(frame[name]) else as_array(frame[name]) for name in frame]
+    return gather_typed(table, list(map(str, frame.columns)), columns, source.decimal)
+
+
+def list_rds_sheets(path: Path) -> list[str]:
+    """Names of the tables in the cells of a data frame, such as one an instrument; empty where it has none."""
+    try:
+        return list(_find_sheets(_read(path, path.name, None)))
+    except RefusedError:  # told when the file is read
+        return []
+
+
+def _read(path: Path, table: str, encoding: str | None) -> pd.DataFrame:
+    try:
+        data = path.read_bytes()
+        if data.startswith(GZIP):
+            data = unpack_gzip(table, path, data)
+        elif data[:3] in COMPRESSIONS:
+            data = unpack(table, path, data, COMPRESSIONS[data[:3]])
+        compact = {name: _limit(table, path, name) for name in COMPACT}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # classes of columns that are read as the numbers they are
+            parsed = rdata.parser.parse_data(
+                data, altrep_constructor_dict={**rdata.parser.DEFAULT_ALTREP_MAP, **compact}
+            )
+            found = rdata.conversion.convert(parsed, CLASSES, default_encoding=encoding)
+    except RefusedError:
+        raise
+    except Exception as error:  # a damaged file makes the reader raise nearly anything
+        expected = f"{SAVED} ({error or type(error).__name__})"
+        raise refuse(table, path.name, "the file cannot be read as RDS", expected) from None
+    if not isinstance(found, pd.DataFrame):
+        raise refuse(table, type(found).__name__, "the file holds no data frame", SAVED)
+    return found.reset_index(drop=True)
+
+
+def _limit(table: str, path: Path, name: bytes) -> Any:
+    """What writes out a sequence that the file holds as its ends, refused where it is out of proportion."""
+
+    def write_out(state: Any) -> Any:
+        n = int(state.value[0])
+        if n > most_cells(path):
+            check_size(table, path, n, 1)
+        return rdata.parser.DEFAULT_ALTREP_MAP[name](state)
+
+    return write_out
+
+
+def _is_nested(column: pd.Series) -> bool:
+    """Whether a column has lists or tables in its cells."""
+    return column.dtype == object and not column.map(pd.api.types.is_scalar).all()
+
+
+def _find_sheets(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables in the cells of the first column that holds any, by the first column of texts."""
+    texts = [
+        name for name in frame if pd.api.types.is_string_dtype(frame[name]) and not _is_nested(frame[name])
+    ]
+    for name in frame if texts else ():
+        if len(frame) and frame[name].map(lambda cell: isinstance(cell, pd.DataFrame)).all():
+            tables = (table.reset_index(drop=True) for table in frame[name])
+            return dict(zip(frame[texts[0]].astype(str), tables, strict=True))
+    return {}
+
+
+def _read_days(values: Any, _: Any) -> np.ndarray:
+    return pd.to_datetime(np.floor(np.asarray(values, "float64")), unit="D").to_numpy("datetime64[s]")
+
+
+def _read_moments(values: Any, attributes: Any) -> np.ndarray:
+    """Moments in the time zone of the column, in UTC where it has none."""
+    zone = next(iter(attributes.get("tzone") or ()), "") or "UTC"
+    moments = pd.to_datetime(np.asarray(values, "float64"), unit="s", utc=True)
+    return moments.tz_convert(str(zone)).tz_localize(None).to_numpy()
+
+
+def _read_long(values: Any, _: Any) -> pd.arrays.IntegerArray:
+    whole = np.asarray(values, "float64").view("int64")
+    return pd.arrays.IntegerArray(whole, whole == np.iinfo("int64").min)
+
+
+CLASSES = {
+    **rdata.conversion.DEFAULT_CLASS_MAP,
+    "Date": _read_days,
+    "POSIXct": _read_moments,
+    "integer64": _read_long,
+}

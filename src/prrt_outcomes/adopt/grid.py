@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 import re
-import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import openpyxl
 
 from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.base import FileSource
 
@@ -171,14 +171,6 @@ def clean(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return " ".join(str(cell).split())
-
-
-def fold(text: str) -> str:
-    """A heading or value in lower case without accents and marks, words parted by one blank."""
-    bare = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
-    return " ".join(
-        re.sub(r"[^\w+]|_", " ", "".join(c for c in bare if not unicodedata.combining(c))).split()
-    )
 
 
 def find_day_format(text: str) -> tuple[str, ...]:

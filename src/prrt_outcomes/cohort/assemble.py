@@ -108,7 +108,7 @@ def assemble_table(
         if reshaped is None or has_errors(reshaped.problems):
             problems += [*unfit, *result.problems]
             continue
-        mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)])
+        mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)], known.words)
         part = _read_part(table, label, source, mapped, eased, extra_columns, known)
         problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
         problems += part.problems

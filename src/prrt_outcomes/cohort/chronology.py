@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.vocabulary import Words, extend_vocabulary
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.model import Study
@@ -54,11 +55,13 @@ class KnownPatients:
     rule : day that the date of a scan gets where it has none (first, middle, last)
     latest : day of each patient that such a day does not pass: of death or last contact, and the data cut-off
     weights : of each patient in kg
+    words : for our columns the words of files (`prrt_outcomes.cohort.vocabulary.extend_vocabulary`)
     """
 
     rule: str
     latest: pd.Series
     weights: pd.Series
+    words: Words
 
 
 def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
@@ -77,7 +80,9 @@ def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
         cutoff = pd.Timestamp(study.data_cutoff)
         latest = latest.reindex(patients.index).fillna(cutoff)
         latest = latest.where(latest <= cutoff, cutoff)
-    return KnownPatients(study.partial_dates, latest, patients["weight_kg"])
+    return KnownPatients(
+        study.partial_dates, latest, patients["weight_kg"], extend_vocabulary(study.vocabulary)
+    )
 
 
 def derive_ages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

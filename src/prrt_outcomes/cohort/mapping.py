@@ -32,7 +32,7 @@ from prrt_outcomes.cohort.mapping_checks import (
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import choose_rows, find_empty_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.cohort.vocabulary import prefer_words, read_words
+from prrt_outcomes.cohort.vocabulary import Words, prefer_words, read_words
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
@@ -60,7 +60,7 @@ class MappedTable:
 
 
 def map_table(
-    table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field], prefix: str
+    table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field], prefix: str, words: Words
 ) -> MappedTable:
     """Read a raw table as one of ours.
 
@@ -71,6 +71,7 @@ def map_table(
 
     fields : fields that our table may hold, declared extra columns included
     prefix : what the number of a row follows; the same for the same file and sheet, another for another
+    words : for our columns the words of files
     """
     raw = reshaped.raw
     problems = check_mapping(table, source, fields) + check_columns(table, reshaped, source, fields)
@@ -86,11 +87,11 @@ def map_table(
             problems += told
             used |= set(boxes)
             continue
-        read = _read_column(reshaped, source, field, prefix)
+        read = _read_column(reshaped, source, field, prefix, words)
         if read is not None:
             column, names, found = read
             used |= set(names)
-            column, told = read_words(table, field, column)
+            column, told = read_words(table, field, column, words)
             problems += told
             columns[field.name] = column if len(kept) == raw.n_rows else column.take(kept)
             if found is not None:
@@ -111,7 +112,7 @@ def map_table(
 
 
 def _read_column(
-    reshaped: Reshaped, source: TableSource, field: Field, prefix: str
+    reshaped: Reshaped, source: TableSource, field: Field, prefix: str, words: Words
 ) -> tuple[TextColumn, tuple[str, ...], pa.Array | None] | None:
     """Text of one of our columns, the names it was read from, and the distinct texts that ``values`` met.
 
@@ -126,7 +127,7 @@ def _read_column(
     names = find_names(raw, source, name)
     if not names:
         return None
-    cells = prefer_words(field, [raw.columns[n] for n in names], source)
+    cells = prefer_words(field, [raw.columns[n] for n in names], source, words)
     texts, written = coalesce_texts(cells, source.missing)
     places = find_places(raw, names, source.missing)
     found = None

@@ -39,8 +39,11 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
 
     Returns problems whose column is the dotted key, each with the nearest known name; empty where all is well.
     """
+    from prrt_outcomes.cohort.vocabulary import check_vocabulary
+
     columns = list_columns(study)
     return (
+        *check_vocabulary(study.vocabulary),
         *_check_analysis(study, columns),
         *_check_controls(study, columns),
         *_check_endpoints(study, columns),

@@ -8,4 +8,12 @@ from prrt_outcomes.study.model import INPUT_TABLES
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = INPUT_TABLES
 RESULTS = ("data_quality", "data_ranges")
-SETTINGS = ("tables", "extra_columns", "data_cutoff", "dead_without_date")
+SETTINGS = (
+    "tables",
+    "extra_columns",
+    "vocabulary",
+    "data_cutoff",
+    "partial_dates",
+    "dead_without_date",
+    "accepted_problems",
+)

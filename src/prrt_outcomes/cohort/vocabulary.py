@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -15,18 +15,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.base import TableSource
+from prrt_outcomes.study.vocabulary import Vocabulary
 from prrt_outcomes.tables.parse import TextColumn
-from prrt_outcomes.tables.schema import Field
+from prrt_outcomes.tables.schema import Field, load_schema
 
 MOST_SHOWN = 12
+COLUMNS = {"tumour_type": "patients", "grade": "patients", "radiopharmaceutical": "cycles"}
+PARTS = ("nuclides", "ligands")
 ICD_O = re.compile(r"(?i)(?:(C\d\d)(?:\.?(\d))?)?[\s,;:+/-]*(?:M-?)?(?:(8\d{3})(?:/\d)?)?")
 
 
+Words = Mapping[str, Mapping[str, Any]]
+
+
 @cache
-def load_vocabulary() -> dict[str, dict[str, Any]]:
+def load_vocabulary() -> Words:
     """The words of `data_schema/vocabulary.yaml` by column, with the folded text of each name and its code."""
     text = (find_home() / "data_schema" / "vocabulary.yaml").read_text(encoding="utf-8")
     found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -35,16 +41,71 @@ def load_vocabulary() -> dict[str, dict[str, Any]]:
     return found
 
 
-def read_words(table: str, field: Field, column: TextColumn) -> tuple[TextColumn, list[Problem]]:
+def extend_vocabulary(own: Vocabulary) -> Words:
+    """The words of `load_vocabulary` with those of a study, which go before them."""
+    extended = {}
+    for column, known in load_vocabulary().items():
+        added = getattr(own, column).model_dump()
+        added["names"] = {fold(name): code for code, names in added["names"].items() for name in names}
+        extended[column] = {section: _extend(known[section], words) for section, words in added.items()}
+    return extended
+
+
+def _extend(known: Any, added: Any) -> Any:
+    """Known words and further ones; of a code, or of a name for it, the further one holds."""
+    if not isinstance(known, dict):
+        return [*known, *map(_fold_word, added)]
+    return known | {
+        key: [*known.get(key, ()), *map(_fold_word, words)] if isinstance(words, tuple) else words
+        for key, words in added.items()
+    }
+
+
+def _fold_word(word: str | int) -> str | int:
+    return fold(word) if isinstance(word, str) else word
+
+
+def check_vocabulary(own: Vocabulary) -> Iterator[Problem]:
+    """List words of a study for codes that there are not, that stand for two codes, or that can never match."""
+    for column, table in COLUMNS.items():
+        words, place = getattr(own, column).model_dump(), f"vocabulary.{column}"
+        codes = load_schema(table).field(column).codes
+        known = {section: tuple(load_vocabulary()[column].get(section, ())) for section in PARTS}
+        used = [("names", code, codes) for code in words["names"]]
+        for section in ("topography", "morphology"):
+            used += [(section, code, codes) for code in words.get(section, {}).values()]
+        used += [(section, part, known[section]) for section in PARTS for part in words.get(section, {})]
+        for section, code, allowed in used:
+            if code not in allowed:
+                expected = suggest(code, allowed, f"one of {', '.join(allowed)}")
+                yield study_problem(f"{place}.{section}", code, "not in the list of codes", expected)
+        counts = Counter(name for names in words["names"].values() for name in {*map(fold, names)})
+        for name in (name for name, n in counts.items() if n > 1):
+            yield study_problem(
+                f"{place}.names", name, "the text stands for two codes", "one code for each text"
+            )
+        single = [
+            *words.get("passed_over", ()),
+            *(w for own in words.get("ligands", {}).values() for w in own),
+        ]
+        for word in (word for word in single if " " in fold(word)):
+            expected = "one word; a text of several is read by names"
+            yield study_problem(f"{place}.ligands", word, "several words", expected)
+
+
+def read_words(
+    table: str, field: Field, column: TextColumn, words: Words
+) -> tuple[TextColumn, list[Problem]]:
     """Read the words of the vocabulary as codes; a text that is none of them stays as it is.
 
+    words : for our columns the words of files
     Returns the column, and a note that says which texts were read as which code.
     """
-    if field.name not in load_vocabulary():
+    if field.name not in words:
         return column, []
     encoded = column.texts.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    found = {text: find_word(field.name, text) for text in texts if text not in field.codes}
+    found = {text: find_word(field.name, text, words) for text in texts if text not in field.codes}
     found = {text: code for text, code in found.items() if code in field.codes}
     if not found:
         return column, []
@@ -60,29 +121,32 @@ def read_words(table: str, field: Field, column: TextColumn) -> tuple[TextColumn
     return replace(column, texts=codes.take(encoded.indices)), [note]
 
 
-def prefer_words(field: Field, columns: Sequence[pa.Array], source: TableSource) -> list[pa.Array]:
+def prefer_words(
+    field: Field, columns: Sequence[pa.Array], source: TableSource, words: Words
+) -> list[pa.Array]:
     """Where several columns of a file give one of ours: first what is a code, a word or one of ``values`` in each.
 
     A morphology that names no entity, such as 8240/3, gives way to the topography in the next column.
     """
-    if len(columns) == 1 or field.name not in load_vocabulary():
+    if len(columns) == 1 or field.name not in words:
         return list(columns)
     values = {fold(text) for text in source.values.get(field.name, {})}
     known = []
     for column in columns:
         texts = [text or "" for text in column.dictionary_encode().dictionary.to_pylist()]
-        own = [t for t in texts if t in field.codes or fold(t) in values or find_word(field.name, t)]
+        own = [t for t in texts if t in field.codes or fold(t) in values or find_word(field.name, t, words)]
         is_known = pc.is_in(column, value_set=pa.array(own, pa.string()))
         known.append(pc.if_else(is_known, column, pa.scalar("")))
     return [*known, *columns]
 
 
-def find_word(column: str, text: str) -> str | None:
+def find_word(column: str, text: str, vocabulary: Words | None = None) -> str | None:
     """Code of a text of a column of ours by the vocabulary; None where it has none.
 
     column : tumour_type, grade or radiopharmaceutical
+    vocabulary : words of a study; those of everybody where it is None
     """
-    words = load_vocabulary()[column]
+    words = (vocabulary or load_vocabulary())[column]
     code = words["names"].get(fold(text))
     if code is None and "topography" in words:
         code = _find_tumour(words, text)
@@ -95,10 +159,10 @@ def fold(text: str) -> str:
     """A text in lower case without accents and marks, words parted by one blank."""
     bare = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
     kept = "".join(letter for letter in bare if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"[a-z0-9]+", kept))
+    return " ".join(re.findall(r"[^\W_]+", kept))
 
 
-def _find_tumour(words: dict[str, Any], text: str) -> str | None:
+def _find_tumour(words: Mapping[str, Any], text: str) -> str | None:
     """Tumour type of a topography, a morphology or both."""
     found = ICD_O.fullmatch(text.strip())
     if not found or not (found[1] or found[3]):
@@ -111,7 +175,7 @@ def _find_tumour(words: dict[str, Any], text: str) -> str | None:
     return words["topography"].get(f"{site}.{digit}", words["topography"].get(site))
 
 
-def _find_radiopharmaceutical(words: dict[str, Any], text: str) -> str | None:
+def _find_radiopharmaceutical(words: Mapping[str, Any], text: str) -> str | None:
     """Nuclide and ligand of a text that names one of each and nothing else."""
     rest, nuclides, folded = fold(text), set(), fold(text)
     for nuclide, names in words["nuclides"].items():

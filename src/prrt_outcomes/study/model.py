@@ -23,6 +23,7 @@ from prrt_outcomes.study.base import (
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
+from prrt_outcomes.study.vocabulary import Vocabulary
 
 
 class TreatmentSettings(Section):
@@ -141,6 +142,8 @@ class Study(Section):
         default_factory=dict
     )
     """Columns of patients beyond the schema and their types."""
+    vocabulary: Vocabulary = Field(default_factory=Vocabulary)
+    """Words of the files for our codes, beside those of data_schema/vocabulary.yaml."""
     treatment: TreatmentSettings = Field(default_factory=TreatmentSettings)
     """What the regimen asks."""
     response: ResponseSettings = Field(default_factory=ResponseSettings)

@@ -2,9 +2,11 @@
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from prrt_outcomes.cohort.vocabulary import find_word
+from prrt_outcomes.cohort.vocabulary import check_vocabulary, find_word
 from prrt_outcomes.fingerprint import find_home
+from prrt_outcomes.study.vocabulary import Vocabulary
 from prrt_outcomes.tables.schema import load_schema
 
 FOLLOW_UP = "patient_id,last_contact_date,vital_status\nP1,2020-01-01,alive\nP2,2020-01-01,alive\n"
@@ -116,3 +118,64 @@ def test_activities_are_held_against_their_radionuclide(read_study, agent, activ
         {"patients": "patient_id\nP1\nP2\n", "cycles": cycles, "follow_up": FOLLOW_UP}
     ).problems
     assert any(p.problem == "unusual for this radionuclide" for p in problems) == told
+
+
+OWN = {
+    "tumour_type": {
+        "names": {
+            "lung": ["Bronchialtyp IV"],
+            "gep_other": ["ileum"],
+            "gep_pancreas": ["поджелудочная железа"],
+        },
+        "topography": {"C17.0": "gep_other"},
+        "morphology": {8241: "gep_small_intestine"},
+        "neuroendocrine": [8574],
+    },
+    "grade": {"names": {"G3": ["hochgradig"]}},
+    "radiopharmaceutical": {"names": {"other": ["Mischdosis"]}, "ligands": {"DOTATOC": ["Octréother"]}},
+}
+ROWS = [
+    ("bronchialtyp iv", "lung"), ("Ileum", "gep_other"), ("Поджелудочная  железа", "gep_pancreas"),
+    ("C17.0", "gep_other"), ("8241/3", "gep_small_intestine"), ("C25.1 8574/3", "gep_pancreas"),
+    ("Jejunum", "gep_small_intestine"), ("C16", "gep_stomach_duodenum"),
+]  # fmt: skip
+
+
+def test_a_centre_adds_words_that_go_before_those_of_everybody(read_study):
+    patients = "patient_id,tumour_type,grade\n" + "".join(
+        f"P{i},{text},Hochgradig\n" for i, (text, _) in enumerate(ROWS)
+    )
+    cycles = "patient_id,cycle_date,radiopharmaceutical\nP0,2014-01-01,Lu-177 octreother\nP1,2014-01-01,Mischdosis\n"
+    follow_up = "patient_id,last_contact_date,vital_status\nP0,2020-01-01,alive\n"
+    tables = {"patients": patients, "cycles": cycles, "follow_up": follow_up}
+    result = read_study(tables, vocabulary=OWN)
+    assert [p for p in result.problems if p.severity == "error"] == []
+    assert result.tables["patients"]["tumour_type"].tolist() == [code for _, code in ROWS]
+    assert set(result.tables["patients"]["grade"]) == {"G3"}
+    assert result.tables["cycles"]["radiopharmaceutical"].tolist() == ["177Lu-DOTATOC", "other"]
+    without = read_study(tables)
+    assert {p.row for p in without.problems if p.column == "tumour_type" and p.severity == "error"} == {
+        2,
+        4,
+        6,
+        7,
+    }
+
+
+def test_words_for_no_code_of_two_codes_or_that_never_match():
+    own = Vocabulary(
+        tumour_type={
+            "names": {"pancreas": ["x"], "lung": ["a b", "c"], "other": ["A-B"]},
+            "topography": {"C17": "ileum"},
+        },
+        radiopharmaceutical={"nuclides": {"67Cu": ["Cu"]}, "ligands": {"DOTATATE": ["dota tate"]}},
+    )
+    assert [(p.column, p.value, p.problem) for p in check_vocabulary(own)] == [
+        ("vocabulary.tumour_type.names", "pancreas", "not in the list of codes"),
+        ("vocabulary.tumour_type.topography", "ileum", "not in the list of codes"),
+        ("vocabulary.tumour_type.names", "a b", "the text stands for two codes"),
+        ("vocabulary.radiopharmaceutical.nuclides", "67Cu", "not in the list of codes"),
+        ("vocabulary.radiopharmaceutical.ligands", "dota tate", "several words"),
+    ]
+    with pytest.raises(ValidationError, match="pattern"):
+        Vocabulary(tumour_type={"topography": {"17": "lung"}})

@@ -75,21 +75,19 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
 
 
 def check_with_data(study: Study, cohort: CohortResult) -> Sequence[Problem]:
-    """Endpoints that nobody reports, a reference radionuclide that nobody had first, and problems of controls.
+    """Settings that name what the tables do not have, and problems of controls.
 
-    None where the tables are unfit.
+    What a table at fault would say is not held against the settings.
     """
-    found: list[Problem] = []
-    if not has_errors(cohort.problems):
-        from prrt_outcomes.cohort.settings import check_reported_endpoints
+    from prrt_outcomes.cohort.names import check_names
+    from prrt_outcomes.treatment.periods import summarise_cycle_days
 
-        found += check_reported_endpoints(study, cohort.tables["reported_outcomes"])
-    if "radionuclide" in study.analysis.reference and not has_errors(cohort.problems):
-        from prrt_outcomes.cohort.settings import check_reference_levels
-        from prrt_outcomes.treatment.periods import summarise_cycle_days
-
-        first = summarise_cycle_days(cohort.tables["cycles"]).drop_duplicates("patient_id")
-        found += check_reference_levels(study, first[["radionuclide"]])
+    fit = cohort.fit
+    if "patients" in fit and "cycles" in fit:
+        first = summarise_cycle_days(fit["cycles"]).drop_duplicates("patient_id").set_index("patient_id")
+        radionuclide = fit["patients"]["patient_id"].map(first["radionuclide"])
+        fit["patients"] = fit["patients"].assign(radionuclide=radionuclide)
+    found: list[Problem] = list(check_names(study, fit))
     if study.controls and not has_errors(cohort.problems):
         from prrt_outcomes.controls.checks import check_control_data
 

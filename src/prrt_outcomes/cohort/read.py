@@ -30,17 +30,15 @@ from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
 from prrt_outcomes.cohort.plausibility import (
     check_plausibility,
     find_missing_companions,
-    list_acceptable_problems,
 )
 from prrt_outcomes.cohort.settings import (
     check_complete_patients,
     check_glyphs,
     check_level_counts,
-    check_reference_levels,
 )
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
-from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem, suggest
+from prrt_outcomes.errors import STUDY_FILE, Problem, has_errors, nearest_name, study_problem, suggest
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.tables.frames import empty_table
@@ -69,6 +67,14 @@ class CohortResult:
     def lines(self) -> dict[str, np.ndarray]:
         """Line of the file of each row of the tables that were read."""
         return {name: table.lines for name, table in self.read.items()}
+
+    @property
+    def fit(self) -> dict[str, pd.DataFrame]:
+        """Tables without an error, those that are absent included."""
+        faulty = [p for p in self.problems if p.severity == "error"]
+        unfit = {p.column.partition(".")[2].partition(".")[0] for p in faulty if p.table == STUDY_FILE}
+        unfit |= {p.table.partition(" (")[0] for p in faulty}
+        return {name: table for name, table in self.tables.items() if name not in unfit}
 
 
 class _Reader:
@@ -121,7 +127,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
-    problems = _check_extra_columns(study, read, reader) + _check_accepted(study)
+    problems = _check_extra_columns(study, read, reader)
     for name in [name for name in PATIENT_TABLES if name in read]:
         graded, notes = derive_grades(name, read[name].frame)
         read[name] = replace(read[name], frame=graded)
@@ -139,7 +145,6 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
         tables["follow_up"] = censor_deaths_without_date(tables["follow_up"])
     problems += check_level_counts(study, tables["patients"]) + check_glyphs(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
-    problems += check_reference_levels(study, tables["patients"])
     problems += check_complete_patients(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost
     return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), read)
@@ -211,21 +216,6 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
             )
             problems.append(Problem(tables[file], 1, "", shown, problem, expected, "warning"))
     return problems
-
-
-def _check_accepted(study: Study) -> list[Problem]:
-    """List accepted problems that no study may accept, or that there are not."""
-    known = list_acceptable_problems()
-    return [
-        study_problem(
-            "accepted_problems",
-            name,
-            "no problem of this name can be accepted",
-            suggest(name, known, ", ".join(known)),
-        )
-        for name in study.accepted_problems
-        if name not in known
-    ]
 
 
 def _check_reported_best(frames: Mapping[str, pd.DataFrame]) -> list[Problem]:

@@ -9,48 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
-from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem, suggest
-from prrt_outcomes.study.endpoints import PRESETS
+from prrt_outcomes.cohort.names import check_names
+from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
-from prrt_outcomes.tables.schema import Field, format_values, load_schema
+from prrt_outcomes.tables.schema import format_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.study.model import Study
 
-LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
-COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 MOST_LEVELS = 30
 DRAWN_SCRIPTS = ("ARABIC", "HEBREW", "GEORGIAN", "LATIN", "LAO", "FEMININE", "MASCULINE")
 
 
-def list_columns(study: Study) -> dict[str, Field]:
-    """Columns of patients that a study can name: of the schema, derived ones and its own."""
-    schema = load_schema("patients")
-    derived = (load_schema("analysis_set").field(name) for name in DERIVED_COLUMNS)
-    own = (Field(name, kind, name, "") for name, kind in study.extra_columns.items())
-    return {field.name: field for field in (*schema.fields, *derived, *own) if field.name not in schema.key}
-
-
 def check_settings(study: Study) -> tuple[Problem, ...]:
-    """Find settings that name columns, levels or criteria which are not there.
+    """Find settings that name what the schemas and the study do not have, that have no effect, or that are in doubt.
 
     Returns problems whose column is the dotted key, each with the nearest known name; empty where all is well.
     """
     from prrt_outcomes.cohort.vocabulary import check_vocabulary
 
-    columns = list_columns(study)
-    return (
-        *check_vocabulary(study.vocabulary),
-        *_check_analysis(study, columns),
-        *_check_controls(study, columns),
-        *_check_endpoints(study, columns),
-        *_check_claims(study),
-        *_check_disclosure(study),
-        *_check_doubts(study),
-    )
+    named = (*check_vocabulary(study.vocabulary), *check_names(study))
+    return (*named, *_check_disclosure(study), *_check_doubts(study))
 
 
 def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
@@ -136,37 +117,6 @@ def _lacks_glyph(letter: str) -> bool:
     return is_other or unicodedata.east_asian_width(letter) in "WF"
 
 
-def check_reference_levels(study: Study, patients: pd.DataFrame) -> list[Problem]:
-    """Find reference levels that nobody has, among the columns of typed `patients`; other checks find the rest."""
-    from prrt_outcomes.cohort.grouping import compute_group
-
-    problems = []
-    for name, level in study.analysis.reference.items():
-        if name in patients:
-            known = [str(found) for found in compute_group(patients, name).cat.categories if found != UNKNOWN]
-            if level not in known:
-                problem, expected = "no patient has this level", _suggest(level, known, "levels")
-                problems.append(study_problem(f"analysis.reference.{name}", level, problem, expected))
-    return problems
-
-
-def check_reported_endpoints(study: Study, outcomes: pd.DataFrame) -> list[Problem]:
-    """Find endpoints without a preset that typed `outcomes`, the table reported_outcomes, does not report."""
-    found = set(outcomes["endpoint"])
-    return [
-        study_problem(
-            f"endpoints.{index}",
-            endpoint.name,
-            "no preset has this name and no row of reported_outcomes reports it",
-            _suggest(
-                endpoint.name, (*PRESETS, *sorted(found - PRESETS.keys())), "presets and reported endpoints"
-            ),
-        )
-        for index, endpoint in enumerate(study.endpoints)
-        if endpoint.origin == "reported" and endpoint.name not in found
-    ]
-
-
 def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Problem]:
     """Warn of covariates that the multivariable model leaves out, because of those who have all covariates known.
 
@@ -199,58 +149,6 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
     return problems
 
 
-def _check_analysis(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
-    """Groupings, covariates, strata and reference levels name columns of patients."""
-    analysis = study.analysis
-    for key, types in (
-        ("group_by", LEVELLED_TYPES),
-        ("strata", LEVELLED_TYPES),
-        ("covariates", COVARIATE_TYPES),
-    ):
-        for index, name in enumerate(getattr(analysis, key)):
-            yield from _check_name(f"analysis.{key}.{index}", name, columns, types)
-    for name, level in analysis.reference.items():
-        place = f"analysis.reference.{name}"
-        yield from _check_name(place, name, columns, LEVELLED_TYPES)
-        yield from _check_level(place, name, level, columns)
-
-
-def _check_controls(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
-    """Comparisons are within columns of patients and adjust for them."""
-    for index, control in enumerate(study.controls):
-        for name, levels in control.within.items():
-            place = f"controls.{index}.within.{name}"
-            yield from _check_name(place, name, columns, LEVELLED_TYPES)
-            for position, level in enumerate(levels):
-                if level != UNKNOWN:
-                    yield from _check_level(f"{place}.{position}", name, level, columns)
-        for position, name in enumerate(getattr(control, "covariates", ())):
-            yield from _check_name(f"controls.{index}.covariates.{position}", name, columns, COVARIATE_TYPES)
-
-
-def _check_endpoints(study: Study, columns: dict[str, Field]) -> Iterator[Problem]:
-    """Endpoints name criteria that the study derives and origins that are dates of patients."""
-    criteria = study.response.criterion_names
-    for index, endpoint in enumerate(study.endpoints):
-        if endpoint.criterion is not None and endpoint.criterion not in criteria:
-            expected = _suggest(endpoint.criterion, criteria, "response.criteria")
-            problem = "the study does not derive this criterion"
-            yield study_problem(f"endpoints.{index}.criterion", endpoint.criterion, problem, expected)
-        column = getattr(endpoint.origin, "column", None)
-        if column is not None:
-            yield from _check_name(f"endpoints.{index}.origin.column", column, columns, ("date", "partial"))
-
-
-def _check_claims(study: Study) -> Iterator[Problem]:
-    """Claims are about the whole cohort or one of its response groups."""
-    known = (WHOLE, *study.response.groups)
-    for index, claim in enumerate(study.claims):
-        if claim.group not in known:
-            expected = _suggest(claim.group, known, "groups")
-            problem = "no response group has this name"
-            yield study_problem(f"claims.{index}.group", claim.group, problem, expected)
-
-
 def _check_doubts(study: Study) -> list[Problem]:
     """List guesses that nobody has confirmed."""
     expected = "look at it and correct the mapping where it is wrong, then set confirmed: true"
@@ -269,26 +167,3 @@ def _check_disclosure(study: Study) -> Iterator[Problem]:
         )
         problem = "has no effect yet: small counts are not suppressed in any table, figure or report"
         yield study_problem("disclosure.minimum_count", value, problem, expected, "warning")
-
-
-def _check_name(place: str, name: str, columns: dict[str, Field], types: Sequence[str]) -> Iterator[Problem]:
-    """The name is that of a column of patients of a type that can be used there."""
-    expected = _suggest(name, [other for other, column in columns.items() if column.type in types], "columns")
-    if name not in columns:
-        yield study_problem(place, name, "patients has no column of this name", expected)
-    elif columns[name].type not in types:
-        problem = f"a column of type {columns[name].type} cannot be used here"
-        yield study_problem(place, name, problem, expected)
-
-
-def _check_level(place: str, name: str, level: str, columns: dict[str, Field]) -> Iterator[Problem]:
-    """The level is one that the column can have, where the schema fixes them."""
-    known = tuple(str(code) for code in columns[name].codes if code != UNKNOWN) if name in columns else ()
-    if known and level not in known:
-        problem = f"{name} has no level of this name"
-        yield study_problem(place, level, problem, _suggest(level, known, "levels"))
-
-
-def _suggest(name: str, known: Sequence[str], what: str) -> str:
-    """The nearest known name, and all of them."""
-    return suggest(name, known, f"{what}: {', '.join(known) or 'none'}")

@@ -250,10 +250,6 @@ def test_contradictions_of_dates_can_be_accepted_by_name(read_study):
     accepted = read_study(tables, accepted_problems=["cycle after death"])
     assert told(accepted) == []
     assert ("cycles", 6, "cycle_date", "cycle after death") in told(accepted, "warning")
-    refused = read_study(tables, accepted_problems=["birth after the first cycle"])
-    assert ("study.yaml", None, "accepted_problems", "no problem of this name can be accepted") in told(
-        refused
-    )
 
 
 def test_best_responses_of_patients_are_not_used_beside_scans(read_study):

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from prrt_outcomes.cohort.names import check_names
 from prrt_outcomes.cohort.settings import (
     add_lines,
     check_complete_patients,
     check_glyphs,
     check_level_counts,
-    check_reference_levels,
-    check_reported_endpoints,
     check_settings,
 )
 from prrt_outcomes.errors import Problem
@@ -116,6 +115,27 @@ def test_settings_that_name_what_is_there(tmp_path, text):
             "respond",
             "did you mean responder?",
         ),
+        (
+            "accepted_problems: [cycle after death, cycle after deth]",
+            4,
+            "accepted_problems.1",
+            "cycle after deth",
+            "did you mean cycle after death?",
+        ),
+        (
+            "analysis:\n  subgroups: {effect: radionuclid, within: [sex]}",
+            5,
+            "analysis.subgroups.effect",
+            "radionuclid",
+            "did you mean radionuclide?",
+        ),
+        (
+            "endpoints:\n- {name: mine, events: [{filter: {terms: [nausea]}}]}",
+            5,
+            "endpoints.0.events.0.filter.terms",
+            "terms",
+            "did you mean term?",
+        ),
     ],
 )
 def test_a_setting_that_names_what_is_not_there(tmp_path, text, line, key, value, hint):
@@ -152,8 +172,8 @@ def test_an_endpoint_that_nobody_reports_is_an_error():
         "endpoints": ["dss", "pfss"],
     }
     outcomes = pd.DataFrame({"endpoint": ["dss", "dfs"]})
-    (problem,) = check_reported_endpoints(Study.model_validate(settings), outcomes)
-    assert (problem.column, problem.value) == ("endpoints.1", "pfss")
+    (problem,) = check_names(Study.model_validate(settings), {"reported_outcomes": outcomes})
+    assert (problem.column, problem.value) == ("endpoints.1.name", "pfss")
     assert problem.expected.startswith("did you mean pfs?")
     assert problem.expected.endswith(", dfs, dss")
 
@@ -161,7 +181,7 @@ def test_an_endpoint_that_nobody_reports_is_an_error():
 def test_a_reference_that_no_patient_has(tmp_path):
     (tmp_path / "study.yaml").write_text(HEAD + "analysis: {reference: {arm: old, sex: male, grade: G3}}")
     patients = pd.DataFrame({"arm": ["new", "olde"], "sex": ["male", None], "centre_id": ["a", "b"]})
-    problems = check_reference_levels(load_study(tmp_path), patients)
+    problems = check_names(load_study(tmp_path), {"patients": patients})
     assert [(p.column, p.value, p.problem) for p in problems] == [
         ("analysis.reference.arm", "old", "no patient has this level")
     ]
@@ -193,7 +213,7 @@ def test_a_reference_that_no_complete_patient_has(tmp_path, reference, place):
     known = patients.assign(age_years=[60.0, 61, 62, 63, 64], ki67_percent=[None] * 5)
     lacking = known.assign(age_years=[None, None, None, 63.0, 64.0])
     study = load_study(tmp_path)
-    assert check_complete_patients(study, known) == check_reference_levels(study, lacking) == []
+    assert check_complete_patients(study, known) == []
     (problem,) = check_complete_patients(study, lacking)
     assert (problem.column, problem.value, problem.severity) == (place, "old", "warning")
     assert problem.problem == (

@@ -1,0 +1,295 @@
+"""Every setting that names something, in one table: where it stands, and where the names come from that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
+from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.study.endpoints import PRESETS
+from prrt_outcomes.study.yaml_file import join_key
+from prrt_outcomes.tables.schema import Field, load_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prrt_outcomes.study.model import Study
+
+Tables = Mapping[str, "pd.DataFrame"]
+Known = Callable[["Study", Tables, str], Iterable[str] | None]
+LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
+COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
+MARKERS = {"chromogranin_a": "chromogranin_a"}
+ORIGINS = {"diagnosis": "diagnosis_date"}
+SEVERAL = "several"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Settings of one form, and the names that they can have.
+
+    place : dotted key; ``*`` stands for each item of a list and each value of a mapping, ``~`` for each key of a
+        mapping. What the study does not write is not checked.
+    known : names that there are, of the study, its tables, and the last key of a mapping above; None where it cannot be
+        told, as of a table that is absent or at fault
+    problem : what is wrong with any other name
+    what : what the known names are
+    severity : of a problem; ``several`` is an error where no name of a list is known, and else a warning
+    """
+
+    place: str
+    known: Known
+    problem: str
+    what: str
+    severity: str = "error"
+
+
+def list_columns(study: Study) -> dict[str, Field]:
+    """Columns of patients that a study can name: of the schema, derived ones and its own."""
+    schema = load_schema("patients")
+    derived = (load_schema("analysis_set").field(name) for name in DERIVED_COLUMNS)
+    own = (Field(name, kind, name, "") for name, kind in study.extra_columns.items())
+    return {field.name: field for field in (*schema.fields, *derived, *own) if field.name not in schema.key}
+
+
+def _columns(*types: str) -> Known:
+    """Columns of patients of some types, as the schema and the study say."""
+
+    def list_names(study: Study, tables: Tables, above: str) -> list[str]:
+        return [name for name, column in list_columns(study).items() if column.type in types]
+
+    return list_names
+
+
+def _codes(study: Study, tables: Tables, column: str) -> list[str] | None:
+    """Levels of a column of patients where the schema fixes them."""
+    field = list_columns(study).get(column)
+    return [str(code) for code in field.codes if code != UNKNOWN] or None if field else None
+
+
+def _columns_of_events(study: Study, tables: Tables, above: str) -> list[str]:
+    return list(load_schema("adverse_events").names)
+
+
+def _filled_columns(study: Study, tables: Tables, above: str) -> list[str] | None:
+    """Columns of patients that at least one row fills."""
+    patients = tables.get("patients")
+    if patients is None or patients.empty:
+        return None
+    filled = [str(name) for name in patients if patients[name].notna().any()]
+    return [*filled, *(name for name in list_columns(study) if name not in patients)]
+
+
+def _filled_origins(study: Study, tables: Tables, above: str) -> list[str] | None:
+    """Origins but for those that are a column of patients which no row fills."""
+    filled = _filled_columns(study, tables, above)
+    if filled is None:
+        return None
+    written = (endpoint.origin for endpoint in study.endpoints if isinstance(endpoint.origin, str))
+    return [origin for origin in written if origin not in ORIGINS or ORIGINS[origin] in filled]
+
+
+def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
+    """Levels of a column of patients that some patient has."""
+    from prrt_outcomes.cohort.grouping import compute_group
+
+    patients = tables.get("patients")
+    if patients is None or column not in patients:
+        return None
+    return [str(level) for level in compute_group(patients, column).cat.categories if level != UNKNOWN]
+
+
+def _levels_or_unknown(study: Study, tables: Tables, column: str) -> list[str] | None:
+    levels = _levels(study, tables, column)
+    return levels if levels is None else [*levels, UNKNOWN]
+
+
+def _codes_or_unknown(study: Study, tables: Tables, column: str) -> list[str] | None:
+    codes = _codes(study, tables, column)
+    return codes if codes is None else [*codes, UNKNOWN]
+
+
+def _values(*places: str) -> Known:
+    """Values of a column of tables; None where no table has a row."""
+
+    def list_values(study: Study, tables: Tables, above: str) -> list[str] | None:
+        found: set[str] = set()
+        for table, _, column in (place.partition(".") for place in places):
+            if table not in tables:
+                return None
+            found |= set(tables[table][column].dropna().astype(str))
+        return sorted(found) or None
+
+    return list_values
+
+
+def _values_of_events(study: Study, tables: Tables, column: str) -> list[str] | None:
+    """What a column of adverse events can hold: the texts that are there, grades, or true and false."""
+    field = next(field for field in load_schema("adverse_events").fields if field.name == column)
+    if field.type == "boolean":
+        return ["true", "false"]
+    if field.type == "integer":
+        return [str(number) for number in range(int(field.minimum or 0), int(field.maximum or 0) + 1)]
+    if "adverse_events" not in tables:
+        return None
+    return sorted(set(tables["adverse_events"][column].dropna().astype(str)))
+
+
+_readers = _values("assessments.reader", "lesions.reader")
+
+
+def _readers_of_endpoints(study: Study, tables: Tables, above: str) -> list[str] | None:
+    """Readers, and those that the responses have beside them: after adjudication, and of laboratory values."""
+    readers = _readers(study, tables, above)
+    if readers is None:
+        return None
+    has_marker = any(name in _list_markers(study) for name in study.response.criterion_names)
+    adjudicated = ["adjudicated"] if study.response.adjudicator else []
+    return [*readers, *adjudicated, *(["laboratory"] if has_marker else [])]
+
+
+def _list_markers(study: Study) -> dict[str, str]:
+    """Criteria that are judged by a laboratory value: the analyte."""
+    return MARKERS | {own.name: own.analyte for own in study.response.definitions if own.analyte}
+
+
+def _criteria_with_values(study: Study, tables: Tables, above: str) -> list[str] | None:
+    """Criteria but for those that are judged by a laboratory value which no row of labs has."""
+    if "labs" not in tables:
+        return None
+    found = set(tables["labs"]["analyte"].dropna().astype(str))
+    markers = _list_markers(study)
+    return [name for name in study.response.criterion_names if name not in markers or markers[name] in found]
+
+
+def _reported_endpoints(study: Study, tables: Tables, above: str) -> list[str] | None:
+    """Endpoints that are derived, and those that a row of reported_outcomes reports."""
+    if "reported_outcomes" not in tables:
+        return None
+    derived = [endpoint.name for endpoint in study.endpoints if endpoint.origin != "reported"]
+    reported = sorted(set(tables["reported_outcomes"]["endpoint"].dropna().astype(str)) - set(PRESETS))
+    return list(dict.fromkeys((*PRESETS, *derived, *reported)))
+
+
+def _kinds_of_therapy(study: Study, tables: Tables, above: str) -> list[str] | None:
+    kinds = _values("therapies.kind")(study, tables, above)
+    return kinds if kinds is None else [*kinds, "prrt"]
+
+
+def _accepted(study: Study, tables: Tables, above: str) -> Iterable[str]:
+    from prrt_outcomes.cohort.plausibility import list_acceptable_problems
+
+    return list_acceptable_problems()
+
+
+NO_COLUMN = "patients has no column of this name that can be used here"
+EMPTY = "this column is empty in all rows of patients"
+NO_SCAN, NO_EVENT = "no scan has this reader", "no adverse event has this value"
+NO_VALUE = "no row of labs has the analyte of this criterion"
+NOT_REPORTED = "no preset has this name and no row of reported_outcomes reports it"
+OF_SCHEMA: tuple[Naming, ...] = (
+    Naming("analysis.group_by.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.strata.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.subgroups.effect", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.subgroups.within.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.reference.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming("analysis.reference.*", _codes, "the column has no level of this name", "levels"),
+    Naming("controls.*.within.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming("controls.*.within.*.*", _codes_or_unknown, "the column has no level of this name", "levels"),
+    Naming("controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
+    Naming(
+        "endpoints.*.criterion",
+        lambda study, tables, above: study.response.criterion_names,
+        "the study does not derive this criterion",
+        "response.criteria",
+    ),
+    Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
+    Naming(
+        "endpoints.*.events.*.filter.~",
+        _columns_of_events,
+        "adverse_events has no column of this name",
+        "columns",
+    ),
+    Naming(
+        "claims.*.group",
+        lambda study, tables, above: (WHOLE, *study.response.groups),
+        "no response group has this name",
+        "groups",
+    ),
+    Naming("accepted_problems.*", _accepted, "no problem of this name can be accepted", "problems"),
+)
+"""Names that the schemas and the study itself say."""
+
+OF_DATA: tuple[Naming, ...] = (
+    Naming("response.reader", _readers, NO_SCAN, "readers"),
+    Naming("response.adjudicator", _readers, NO_SCAN, "readers"),
+    Naming("endpoints.*.reader", _readers_of_endpoints, NO_SCAN, "readers"),
+    Naming("response.criteria.*", _criteria_with_values, NO_VALUE, "criteria", SEVERAL),
+    Naming("endpoints.*.name", _reported_endpoints, NOT_REPORTED, "presets and reported endpoints"),
+    Naming("endpoints.*.origin", _filled_origins, EMPTY, "origins", "warning"),
+    Naming("endpoints.*.origin.column", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("endpoints.*.events.*.filter.*.*", _values_of_events, NO_EVENT, "values", "warning"),
+    Naming("new_anticancer_therapy.*", _kinds_of_therapy, "no therapy is of this kind", "kinds", "warning"),
+    Naming("analysis.group_by.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("analysis.strata.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("analysis.covariates.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("analysis.subgroups.effect", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("analysis.subgroups.within.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming("analysis.reference.*", _levels, "no patient has this level", "levels"),
+    Naming("controls.*.within.*.*", _levels_or_unknown, "no patient has this level", "levels", SEVERAL),
+)  # fmt: skip
+"""Names that the tables say; those of controls that stand in other tables are in `controls/checks.py`."""
+
+
+def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ...]:
+    """Find settings that name what is not there, each with the nearest known name.
+
+    tables : typed tables that are fit for use, `patients` with its derived columns; None for the names that need none
+    Returns problems whose column is the dotted key, one a key; with tables those alone that need them.
+    """
+    unnamed = {
+        problem.column: problem for naming in OF_SCHEMA for problem in _check_naming(naming, study, {})
+    }
+    if tables is None:
+        return tuple(unnamed.values())
+    found = [problem for naming in OF_DATA for problem in _check_naming(naming, study, tables)]
+    return tuple(problem for problem in found if problem.column not in unnamed)
+
+
+def _check_naming(naming: Naming, study: Study, tables: Tables) -> list[Problem]:
+    places = list(_walk(study, naming.place.split(".")))
+    asked = {above: naming.known(study, tables, above) for _, above, _ in places}
+    found, named = [], set()
+    for key, above, value in places:
+        names = asked[above]
+        known = None if names is None else list(names)
+        if known is None or value in known:
+            named.add(key.rpartition(".")[0])
+        else:
+            expected = suggest(value, known, f"{naming.what}: {', '.join(known) or 'none'}")
+            found.append(study_problem(key, value, naming.problem, expected, naming.severity))
+    if naming.severity != SEVERAL:
+        return found
+    return [
+        replace(p, severity="warning" if p.column.rpartition(".")[0] in named else "error") for p in found
+    ]
+
+
+def _walk(node: Any, parts: list[str], key: str = "", above: str = "") -> Iterator[tuple[str, str, str]]:
+    """Dotted key, last key of a mapping above, and name, of each setting that is written at a place."""
+    if not parts:
+        if isinstance(node, str | bool | int):
+            yield key, above, str(node).lower() if isinstance(node, bool) else str(node)
+        return
+    first, rest = parts[0], parts[1:]
+    if first == "~":
+        yield from ((join_key(key, name), name, name) for name in node)
+    elif first == "*":
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        for name, child in items:
+            yield from _walk(child, rest, join_key(key, name), name if isinstance(name, str) else above)
+    elif first in getattr(node, "model_fields_set", ()):
+        yield from _walk(getattr(node, first), rest, join_key(key, first), above)

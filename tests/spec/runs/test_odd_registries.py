@@ -72,8 +72,8 @@ def nothing_evaluable(tables, settings):
     tables["assessments"] = tables["assessments"].assign(reported_response="NE", non_target="NE")
 
 
-def cutoff_before_all(tables, settings):
-    settings["data_cutoff"] = "1990-01-01"
+def cutoff_on_the_day_of_the_first_cycle(tables, settings):
+    settings["data_cutoff"] = str(tables["cycles"]["cycle_date"].min())
 
 
 def more_covariates_than_events(tables, settings):
@@ -101,7 +101,7 @@ CASES = [
     entered_just_before_the_end,
     no_patient_known_but_by_name,
     nothing_evaluable,
-    cutoff_before_all,
+    cutoff_on_the_day_of_the_first_cycle,
     more_covariates_than_events,
     words_that_break_files,
 ]

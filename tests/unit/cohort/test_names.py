@@ -67,8 +67,8 @@ def list_texts(annotation, place="", seen=()):
 
 
 def test_every_text_of_the_settings_is_checked_or_a_name_of_its_own():
-    """Those under `tables` name columns and values of files, and are checked where the file is read."""
-    texts = {place for place in list_texts(Study) if not place.startswith("tables.")}
+    """Those under `tables` and `vocabulary` are of files, and are checked where these are read."""
+    texts = {place for place in list_texts(Study) if not place.startswith(("tables.", "vocabulary."))}
     checked = {naming.place for naming in (*OF_SCHEMA, *OF_DATA)}
     assert texts - checked - OWN - OF_CONTROLS == set()
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.controls.borrowing import count_pieces, fit_power_prior
-from prrt_outcomes.controls.reference_curves import compare_with_published
+from prrt_outcomes.controls.observed_expected import compare_with_published
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards
 from prrt_outcomes.controls.weighting import fit_weighting
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
@@ -24,16 +24,15 @@ COHORTS = 2000
 N, N_CONTROL = 150, 150
 WEIGHTS = ("none", "att", "overlap", "ate", "maic", "matched")
 READING = (
-    "How to read it. Unweighted comparisons, borrowing and published arms fail as soon as the patients differ in what "
-    "acts on the outcome. The one-sample test covers too rarely even with the same patients, since it takes the "
-    "history as known; the rate ratio carries the history's uncertainty and is better, yet a curve through a median "
-    "and two milestones lies off the real one (log hazard ratio +0.08 here), which no interval knows of. Weights and "
+    "How to read it. Unweighted comparisons, discounted controls and published arms fail as soon as the patients "
+    "differ in what acts on the outcome. The one-sample test covers too rarely even with the same patients, since it "
+    "takes the history as known; observed over expected carries the uncertainty of the published curve. Weights and "
     "matching mend what is measured while the groups overlap; with poor overlap ATT weights lose coverage first, "
     "since few controls carry the estimate, while overlap weights hold because they ask about those who could have "
     "been in either group. Nothing mends a confounder that is not measured: there only E-value and tipping point "
     "speak. Robust intervals take the weights as known, which makes most of them a little too wide."
 )
-METHODS = (*WEIGHTS, "power prior 0.5", "one-sample log-rank", "rate ratio")
+METHODS = (*WEIGHTS, "discounted 0.5", "one-sample log-rank", "observed over expected")
 CONTROL = PatientsControl(
     id="a", kind="patients", covariates=("x0", "x1"), weights=("att", "overlap", "ate", "maic"), match_ratio=1
 )
@@ -90,7 +89,7 @@ def compute_intervals(samples: TwoSamples) -> dict[str, tuple[float, float, floa
         row = compare_hazards(weighting, AnalysisSettings(), {})
         found[label] = (row["value"], row["low"], row["high"])
     prior = fit_power_prior(count_pieces(samples), 0.5)
-    found["power prior 0.5"] = (prior.value, prior.low, prior.high)
+    found["discounted 0.5"] = (prior.value, prior.low, prior.high)
     return found | compare_as_published(samples)
 
 
@@ -117,7 +116,7 @@ def compare_as_published(samples: TwoSamples) -> dict[str, tuple[float, float, f
     test, ratio = compare_with_published(rows, control, 0.95)[:2]
     return {
         "one-sample log-rank": (test["value"], test["low"], test["high"]),
-        "rate ratio": (ratio["value"], ratio["low"], ratio["high"]),
+        "observed over expected": (ratio["value"], ratio["low"], ratio["high"]),
     }
 
 

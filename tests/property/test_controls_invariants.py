@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.controls.borrowing import PieceCounts, fit_power_prior, fit_robust_mixture
-from prrt_outcomes.controls.published import fit_random_effects
+from prrt_outcomes.controls.borrowing import PieceCounts, fit_power_prior
+from prrt_outcomes.controls.medians import fit_random_effects
+from prrt_outcomes.controls.observed_expected import compare_with_published
 from prrt_outcomes.controls.reconstruction import reconstruct_patients
-from prrt_outcomes.controls.reference_curves import clean_digitised_curve, compare_with_published
+from prrt_outcomes.controls.reference_curves import clean_digitised_curve
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -61,12 +62,11 @@ def test_the_unit_of_time_does_not_matter_to_borrowing(data, unit):
     other = PieceCounts(
         data.cuts * unit, data.events, data.months * unit, data.control_events, data.control_months * unit
     )
-    for fit in (lambda c: fit_power_prior(c, 0.5), fit_robust_mixture):
-        ours, theirs = fit(data), fit(other)
-        assert ours.value == pytest.approx(theirs.value, rel=1e-6)
-        assert ours.low < ours.value < ours.high
-        assert 0 <= ours.probability_benefit <= 1
-        assert 0 <= ours.borrowed_events <= data.control_events.sum() + 1e-9
+    ours, theirs = fit_power_prior(data, 0.5), fit_power_prior(other, 0.5)
+    assert ours.value == pytest.approx(theirs.value, rel=1e-6)
+    assert ours.low < ours.value < ours.high
+    assert 0 <= ours.probability_benefit <= 1
+    assert 0 <= ours.borrowed_events <= data.control_events.sum() + 1e-9
 
 
 @quick
@@ -85,7 +85,7 @@ def test_order_of_patients_does_not_matter_to_a_published_arm(times, random):
     for one, other in zip(first, second, strict=True):
         assert one["expected"] == pytest.approx(other["expected"])
         assert one["value"] == pytest.approx(other["value"], nan_ok=True)
-    assert first[0]["expected"] == pytest.approx(np.log(2) / 9 * sum(times))
+    assert first[0]["expected"] == pytest.approx(np.log(2) / 9 * np.minimum(times, 9).sum())
 
 
 @quick

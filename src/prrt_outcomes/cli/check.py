@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, write_problems
 from prrt_outcomes.cohort.settings import add_lines, check_settings
-from prrt_outcomes.controls.library import check_library_controls
+from prrt_outcomes.controls.library import check_arms_named_twice, check_library_controls
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.steps import check_with_data
 from prrt_outcomes.study.load import find_study_file, load_readable_tables, load_study
@@ -24,7 +24,7 @@ QUALITY_FILE = "quality.html"
 
 def check_study(study: Study) -> tuple[Problem, ...]:
     """Find settings that name what is not there, each with the nearest known name."""
-    return (*check_settings(study), *check_library_controls(study))
+    return (*check_settings(study), *check_library_controls(study), *check_arms_named_twice(study))
 
 
 def load_checked_study(place: str | Path) -> Study:

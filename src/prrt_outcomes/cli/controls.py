@@ -9,6 +9,7 @@ from dataclasses import fields
 from prrt_outcomes.cli.problems import align_columns
 from prrt_outcomes.controls.library import PublishedArm, list_arm_names, load_library
 from prrt_outcomes.errors import UsageError, nearest_name, shorten, suggest
+from prrt_outcomes.study.controls import Milestone
 
 HEADINGS = ("arm", "endpoint", "treatment", "n", "median months", "criterion", "citation")
 WIDEST = 34
@@ -53,13 +54,19 @@ def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[Pu
 def format_arm(arm: PublishedArm) -> str:
     """All fields of one arm and endpoint; what the source did not show is called not shown."""
     values = {field.name: getattr(arm, field.name) for field in fields(arm)}
-    points = (f"{survival:g} at {months:g} months" for months, survival in arm.milestones)
-    values["milestones"] = ", ".join(points)
+    values["milestones"] = ", ".join(map(_format_milestone, arm.milestones))
     lines = []
     for name, value in values.items():
         text = "not shown" if value is None or value == "" else str(value)
         lines.append(f"{name.replace('_', ' '):<22} {text}")
     return "\n".join(lines)
+
+
+def _format_milestone(point: Milestone) -> str:
+    interval = (
+        f" ({point.low:g} to {point.high:g})" if point.low is not None and point.high is not None else ""
+    )
+    return f"{point.survival:g}{interval} at {point.months:g} months"
 
 
 def _cells(arm: PublishedArm) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How far a control is borrowed: power prior and robust mixture prior on piecewise-exponential counts."""
+"""A discounted control: power prior on piecewise-exponential counts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import chdtrc, gammaln, kl_div, logsumexp
+from scipy.special import chdtrc, kl_div, logsumexp
 
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.reference_curves import ReferenceCurve
+from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.two_samples import TwoSamples
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 SHOWN_DISCOUNT = 0.5
 DISCOUNTS = (0.1, 0.25, 0.5, 0.75, 1.0)
-PRIOR_WEIGHT = 0.8
-WEAK_EVENTS = 1.0
 PIECES = 4
 GRID_POINTS = 4001
 VAGUE_SHAPE = 1e-3
@@ -42,7 +40,7 @@ class Borrowing:
     """Posterior of the hazard ratio, cohort over control: median and equal-tailed interval.
 
     `std_error` is of the log, `probability_benefit` that of a ratio below 1; `borrowed_events` are the control's that
-    the posterior uses, `posterior_weight` is the informative component's (nan for a power prior).
+    the posterior uses.
     """
 
     value: float
@@ -51,11 +49,10 @@ class Borrowing:
     std_error: float
     probability_benefit: float
     borrowed_events: float
-    posterior_weight: float
     status: str
 
 
-NO_EVENTS = Borrowing(*(7 * (float("nan"),)), "no_events")
+NO_EVENTS = Borrowing(*(6 * (float("nan"),)), "no_events")
 
 
 def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCounts:
@@ -87,20 +84,16 @@ def _count(rows: TwoSamples | EndpointRows, event: NDArray, scale: NDArray, cuts
     return [events, scale @ np.maximum(until - since, 0.0)]
 
 
-def count_pieces_published(
-    rows: EndpointRows, reference: ReferenceCurve, control_events: float
-) -> PieceCounts:
-    """Events and months of the cohort, and those that stand for a published curve.
+def count_pieces_published(rows: EndpointRows, reference: ReferenceCurve) -> PieceCounts:
+    """Events and months of the cohort, and those that stand for a published curve: its effective events.
 
-    The control's events fall to the pieces as its curve falls; its months are events over hazard.
+    The control's months are events over hazard. `rows` are followed no longer than the curve.
     """
     cuts, hazards = np.array(reference.curve.cuts), np.array(reference.curve.hazards)
     events, months = _count(rows, rows.event == 1, np.ones(len(rows.event)), cuts)
-    survival = np.append(reference.curve.compute_survival(cuts), 0.0)
-    theirs = control_events * -np.diff(survival)
-    falling = hazards > 0
-    their_months = np.divide(theirs, hazards, out=np.zeros(len(cuts)), where=falling)
-    return PieceCounts(cuts, events, months, np.where(falling, theirs, 0.0), their_months)
+    theirs = np.where(hazards > 0, reference.events, 0.0)
+    their_months = np.divide(theirs, hazards, out=np.zeros(len(cuts)), where=hazards > 0)
+    return PieceCounts(cuts, events, months, theirs, their_months)
 
 
 def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.95) -> Borrowing:
@@ -117,35 +110,7 @@ def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.
     borrowed = discount * float(counts.control_events.sum())
     grid = _choose_grid(counts, shape, rate)
     log_density = _posterior(counts, shape, rate, grid)
-    return _summarise(grid, np.exp(log_density - logsumexp(log_density)), confidence, borrowed, np.nan)
-
-
-def fit_robust_mixture(
-    counts: PieceCounts, prior_weight: float = PRIOR_WEIGHT, confidence: float = 0.95
-) -> Borrowing:
-    """Posterior of the hazard ratio under a mixture: the whole control, or a weak prior worth one event a piece.
-
-    Both components have the control's mean hazards. The weights are updated by how well each predicts the cohort's
-    events over the pieces; the level of the hazard cannot tell the components apart, since the hazard ratio is free.
-    Source: Schmidli 2014, Biometrics 70:1023.
-    """
-    if not _has_events(counts):
-        return NO_EVENTS
-    own = counts.control_events + VAGUE_SHAPE
-    months = counts.control_months + _vague_rate(counts)
-    mean = own / months
-    weak_shape = np.full(len(mean), WEAK_EVENTS)
-    grid = _choose_grid(counts, weak_shape, weak_shape / mean)
-    parts = [
-        np.log(prior_weight) + _posterior(counts, own, months, grid),
-        np.log(1 - prior_weight) + _posterior(counts, weak_shape, weak_shape / mean, grid),
-    ]
-    evidence = np.array([logsumexp(part) for part in parts])
-    shares = np.exp(evidence - logsumexp(evidence))
-    density = np.exp(np.logaddexp(*parts) - logsumexp(evidence))
-    total = float(counts.control_events.sum())
-    borrowed = float(shares[0] * total + shares[1] * min(weak_shape.sum(), total))
-    return _summarise(grid, density, confidence, borrowed, float(shares[0]))
+    return _summarise(grid, np.exp(log_density - logsumexp(log_density)), confidence, borrowed)
 
 
 def compute_conflict(counts: PieceCounts) -> float:
@@ -191,14 +156,12 @@ def _choose_grid(counts: PieceCounts, shape: NDArray, rate: NDArray) -> NDArray:
 
 
 def _posterior(counts: PieceCounts, shape: NDArray, rate: NDArray, grid: NDArray) -> NDArray:
-    """Log density of the log hazard ratio on a grid, with the constants that compare priors."""
-    after = counts.events + shape
+    """Log density of the log hazard ratio on a grid, but for a constant."""
     exposure = np.exp(grid)[:, None] * counts.months + rate
-    constants = np.sum(gammaln(after) - gammaln(shape) + shape * np.log(rate))
-    return constants + float(counts.events.sum()) * grid - np.log(exposure) @ after
+    return float(counts.events.sum()) * grid - np.log(exposure) @ (counts.events + shape)
 
 
-def _summarise(grid, density, confidence: float, borrowed: float, weight: float) -> Borrowing:
+def _summarise(grid, density, confidence: float, borrowed: float) -> Borrowing:
     """Median, interval and probability of benefit of a density on a grid."""
     cumulative = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
     cumulative /= cumulative[-1]
@@ -207,30 +170,26 @@ def _summarise(grid, density, confidence: float, borrowed: float, weight: float)
     mean = float(density @ grid / density.sum())
     spread = float(np.sqrt(density @ (grid - mean) ** 2 / density.sum()))
     benefit = float(np.interp(0.0, grid, cumulative, left=0.0, right=1.0))
-    return Borrowing(float(middle), float(low), float(high), spread, benefit, borrowed, weight, "ok")
+    return Borrowing(float(middle), float(low), float(high), spread, benefit, borrowed, "ok")
 
 
 def tabulate_borrowing(
     counts: PieceCounts, sizes: dict, label: str, confidence: float
 ) -> tuple[list[dict], pd.DataFrame]:
-    """Posteriors of a grid of discounts and of the robust mixture.
+    """Posteriors of the hazard ratio with the control discounted to several degrees.
 
-    Gives rows of `controls` (the power prior at a0 = 0.5 and the robust mixture), with n and n_control from `sizes`,
-    and `control_borrowing` but for control and endpoint, the whole grid; `label` is the code of the weighting.
+    Without a concurrent control of the study's own nothing is borrowed: the control, worth fewer events than it has,
+    is all that there is to compare with. Gives rows of `controls` (a0 = 0.5), with n and n_control from `sizes`, and
+    `control_borrowing` but for control and endpoint, the whole grid; `label` is the code of the weighting.
     """
     cuts = "cuts at " + ", ".join(f"{cut:.3g}" for cut in counts.cuts) + " months"
-    every: dict = {"weights": label, "pieces": len(counts.cuts), "assumption": cuts}
+    every: dict = {"method": "power_prior", "weights": label, "pieces": len(counts.cuts), "assumption": cuts}
     every["control_events"] = float(counts.control_events.sum())
     every["conflict_p_value"] = compute_conflict(counts)
-    fits = [("power_prior", a0, f"a0 = {a0:g}", fit_power_prior(counts, a0, confidence)) for a0 in DISCOUNTS]
-    mixture = fit_robust_mixture(counts, PRIOR_WEIGHT, confidence)
-    fits.append(("robust_mixture", PRIOR_WEIGHT, f"prior weight {PRIOR_WEIGHT:g}", mixture))
-    table = [every | {"method": method, "discount": a0} | vars(found) for method, a0, _, found in fits]
-    shared = sizes | {"weights": label, "observed": float(counts.events.sum())}
-    rows = []
-    for method, discount, words, found in fits:
-        if method == "robust_mixture" or discount == SHOWN_DISCOUNT:
-            numbers = {name: getattr(found, name) for name in ("value", "low", "high", "std_error", "status")}
-            numbers |= shared | {"assumption": f"{words}; {cuts}"}
-            rows.append(comparison_row(method, "hazard_ratio", **numbers))
-    return rows, pd.DataFrame(table)
+    fits = {discount: fit_power_prior(counts, discount, confidence) for discount in DISCOUNTS}
+    table = pd.DataFrame([every | {"discount": discount} | vars(found) for discount, found in fits.items()])
+    shown = fits[SHOWN_DISCOUNT]
+    numbers = {name: getattr(shown, name) for name in ("value", "low", "high", "std_error", "status")}
+    numbers |= sizes | {"weights": label, "observed": float(counts.events.sum())}
+    words = f"a0 = {SHOWN_DISCOUNT:g}; {cuts}"
+    return [comparison_row("power_prior", "hazard_ratio", assumption=words, **numbers)], table

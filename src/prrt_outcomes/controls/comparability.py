@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,109 +16,46 @@ from prrt_outcomes.controls.library import (
     name_criterion,
     name_grades,
     name_line,
+    name_performance,
     name_tumour_types,
     name_yes,
 )
+from prrt_outcomes.controls.profiles import Profile, Shares, describe_cohort, describe_patients
 from prrt_outcomes.controls.two_samples import select_source
-from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.study.controls import Description, PatientsControl
-from prrt_outcomes.study.model import Study
-from prrt_outcomes.units import DAYS_PER_WEEK
 
-COLUMNS = ("item", "cohort", "control_value", "verdict", "consequence")
+COLUMNS = ("item", "cohort", "control_value", "verdict", "bias", "consequence")
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
 CLOSE_SHARE = 0.1
 CLOSE_INTERVAL = 0.25
 MOST = 0.9
+FOR_COHORT, FOR_CONTROL, EITHER, NONE = "favours_cohort", "favours_control", "either", "none"
+LATE_SHARE = 0.5
+RANKS = {DIFFERENT: 0, UNKNOWN: 1, SAME: 2}
+SIZES = (
+    "progression_before_treatment", "origin", "first_restaging", "scan_interval", "tumour_type", "grade", "line",
+    "crossover", "criterion", "censoring_rule", "receptor_positive", "performance", "central_review",
+    "analogue_continued", "era",
+)  # fmt: skip
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
-NO_SCANS = {"consequence": "the endpoint needs no scans"}
+NO_SCANS = {"verdict": SAME, "bias": "none", "consequence": "the endpoint needs no scans"}
 TYPES_DIFFER = "tumour types have natural courses of their own: compare within tumour types, or weight"
+PERFORMANCE_DIFFERS = "patients in poorer condition die earlier and stop treatment sooner"
 GRADES_DIFFER = "a higher grade progresses earlier: the side with more of it is put at a disadvantage"
-Shares = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Shares and medians of a group of patients; nan or empty where nothing is known.
-
-    Shares: progression before treatment, an earlier line, a long-acting analogue during treatment, and each known
-    code of types and grades; `scan_interval_weeks` is the median time between scans, `years` those of treatment.
-    """
-
-    progressive: float
-    pretreated: float
-    types: Shares
-    grades: Shares
-    analogue: float = np.nan
-    scan_interval_weeks: float = np.nan
-    years: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-
-def describe_patients(frame: pd.DataFrame) -> Profile:
-    """Profile of rows of `analysis_set` or `control_patients`: what these tables hold, all else unknown."""
-    return Profile(
-        progressive=_share(frame["progressive_at_baseline"].astype("boolean")),
-        pretreated=_share(frame["prior_lines"].astype("Float64") > 0),
-        types=_count_shares(frame["tumour_type"]),
-        grades=_count_shares(frame["grade"]),
-    )
-
-
-def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study: Study) -> Profile:
-    """Profile of our patients, rows of `analysis_set`, with scans and analogues from responses and therapies."""
-    interval = measure_scan_interval(frame, tables["responses"])
-    if not np.isfinite(interval) and study.assessment_interval_days is not None:
-        interval = study.assessment_interval_days / DAYS_PER_WEEK
-    return replace(
-        describe_patients(frame),
-        analogue=measure_analogue(frame, tables["therapies"], study.partial_dates),
-        scan_interval_weeks=interval,
-        years=pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float),
-    )
-
-
-def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
-    """Median weeks between successive scans of a patient; nan where nobody has two."""
-    own = responses.loc[responses["patient_id"].isin(frame["patient_id"]), ["patient_id", "assessment_date"]]
-    dates = own.drop_duplicates().sort_values(["patient_id", "assessment_date"])
-    gaps = dates.groupby("patient_id")["assessment_date"].diff().dt.days.dropna()
-    return float(gaps.median() / DAYS_PER_WEEK) if len(gaps) else float("nan")
-
-
-def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) -> float:
-    """Share of patients with a long-acting analogue between first and last cycle; nan without therapies."""
-    own = therapies.loc[therapies["kind"].astype("string").eq("ssa_long_acting").fillna(False)]
-    if therapies.empty or frame["first_cycle"].isna().all():
-        return float("nan")
-    start, end = (
-        np.asarray(resolve_partial_dates(own[f"{side}_date"], own[f"{side}_date_precision"], rule))
-        for side in ("start", "end")
-    )
-    given = pd.DataFrame({"patient_id": own["patient_id"].to_numpy(), "start": start, "end": end})
-    joined = given.merge(frame[["patient_id", "first_cycle", "last_cycle"]], on="patient_id", how="inner")
-    during = (joined["start"] <= joined["last_cycle"]) & (
-        joined["end"].isna() | (joined["end"] >= joined["first_cycle"])
-    )
-    return float(frame["patient_id"].isin(joined.loc[during, "patient_id"]).mean())
-
-
-def _share(values: pd.Series) -> float:
-    return float(values.mean()) if values.notna().any() else float("nan")
-
-
-def _count_shares(values: pd.Series) -> Shares:
-    known = values.dropna().astype(str)
-    shares = known[known != UNKNOWN].value_counts(normalize=True)
-    return {str(level): float(share) for level, share in shares.items()}
 
 
 class EndpointRules(NamedTuple):
-    """How our endpoint is measured: response criterion and origin, empty of reported times; whether it needs scans."""
+    """How our endpoint is measured: response criterion and origin, empty of reported times; whether it needs scans.
+
+    `central` is ``yes`` where scans were adjudicated, `censoring` how new therapy and missed scans count.
+    """
 
     criterion: str
     origin: str
     needs_scans: bool
+    central: str = ""
+    censoring: str = ""
 
 
 def derive_endpoint_rules(comparison: Comparison) -> EndpointRules:
@@ -132,7 +68,10 @@ def derive_endpoint_rules(comparison: Comparison) -> EndpointRules:
     reasons = comparison.tables["endpoints"].query("endpoint == @definition.name")["reason"].dropna()
     if reasons.eq("reported").all():
         criterion = origin = ""
-    return EndpointRules(criterion, origin, definition.progression != "ignore")
+    central = "yes" if criterion and comparison.study.response.adjudicator else ""
+    rules = (("new therapy", definition.new_therapy), ("missed scans", definition.missed_assessments))
+    censoring = ", ".join(f"{what}: {rule}" for what, rule in rules) if origin else ""
+    return EndpointRules(criterion, origin, definition.progression != "ignore", central, censoring)
 
 
 def tabulate_comparability(comparison: Comparison) -> pd.DataFrame:
@@ -154,28 +93,44 @@ def compare_descriptions(
     types = control.tumour_types, name_tumour_types(control.tumour_types)
     grades = control.grade, name_grades(control.grade)
     their_types, their_grades = (None, None) if patients is None else (patients.types, patients.grades)
-    return [
+    performance = control.performance, name_performance(control.performance)
+    their_performance = None if patients is None else patients.performance
+    rows = [
         _progression(cohort, control, patients),
         _analogue(cohort, control),
         _criterion(control, rules),
         _scan_interval(cohort, control, rules),
+        _first_restaging(cohort, control, rules),
         _origin(control, rules),
         _era(cohort, control),
         _line(cohort, control, patients),
         _compare_shares("tumour_type", cohort.types, their_types, types, TYPES_DIFFER),
         _compare_shares("grade", cohort.grades, their_grades, grades, GRADES_DIFFER),
+        _compare_shares(
+            "performance", cohort.performance, their_performance, performance, PERFORMANCE_DIFFERS
+        ),
+        _central_review(control, rules),
+        _receptor(control),
+        _crossover(control, rules),
+        _censoring_rule(control, rules),
     ]
+    return sorted(rows, key=lambda row: (RANKS[row["verdict"]], SIZES.index(row["item"])))
 
 
-def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str) -> dict:
-    """Row of an item; `same` None where one side is unknown."""
+def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str, bias: str = EITHER) -> dict:
+    """Row of an item; `same` None where one side is unknown, `bias` the side that a difference favours."""
     verdict, words = DIFFERENT, consequence
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
-        verdict, words = UNKNOWN, f"not known {side}: the result may or may not carry over"
+        verdict, bias = UNKNOWN, UNKNOWN
+        words = f"not known {side}: the bias may be as large as that of a known difference"
     elif same:
-        verdict, words = SAME, ""
-    return dict(zip(COLUMNS, (item, ours, theirs, verdict, words), strict=True))
+        verdict, bias, words = SAME, NONE, ""
+    return dict(zip(COLUMNS, (item, ours, theirs, verdict, bias, words), strict=True))
+
+
+def _favour(cohort: bool) -> str:
+    return FOR_COHORT if cohort else FOR_CONTROL
 
 
 def _percent(share: float) -> str:
@@ -188,13 +143,15 @@ def _is_close(ours: float, theirs: float) -> bool | None:
 
 
 def _progression(cohort: Profile, control: Description, patients: Profile | None) -> dict:
-    ours = cohort.progressive
+    ours, other = cohort.progressive, 0.5
     words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     if patients is not None and np.isfinite(patients.progressive):
-        theirs, shown = describe_share(patients.progressive), _percent(patients.progressive)
+        other = patients.progressive
+        theirs, shown = describe_share(other), _percent(other)
         same = _is_close(ours, patients.progressive)
     else:
         theirs, shown = name_yes(control.progressive_at_entry), control.progressive_at_entry
+        other = {"yes": 1.0, "no": 0.0}.get(theirs, other)
         same = None if not theirs or not np.isfinite(ours) else describe_share(ours) == theirs
     if theirs == "no" and not ours <= CLOSE_SHARE:
         same, words = (
@@ -205,14 +162,17 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
             ),
         )
     shown = "" if shown == UNKNOWN else shown
-    return _rate("progression_before_treatment", _percent(ours), shown, same, words)
+    return _rate("progression_before_treatment", _percent(ours), shown, same, words, _favour(ours < other))
 
 
 def _analogue(cohort: Profile, control: Description) -> dict:
     theirs = name_yes(control.analogue_continued)
     same = describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
     words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
-    return _rate("analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words)
+    bias = _favour(theirs != "yes")
+    return _rate(
+        "analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words, bias
+    )
 
 
 def _criterion(control: Description, rules: EndpointRules) -> dict:
@@ -234,7 +194,57 @@ def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) 
         return _rate("scan_interval", *shown, None, "")
     rarer = "our" if ours > theirs else "the control's"
     words = f"{rarer} patients were scanned more rarely, so their progression is found later and looks longer"
-    return _rate("scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words)
+    return _rate(
+        "scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words, _favour(ours > theirs)
+    )
+
+
+def _first_restaging(cohort: Profile, control: Description, rules: EndpointRules) -> dict:
+    """Our first restaging beside the control's median: no progression is seen before the first scan."""
+    ours = cohort.first_scan_months
+    median = getattr(control, "median_months", None) or getattr(control, "published_median_months", None)
+    shown = f"{ours:.3g} months" if np.isfinite(ours) else "", f"median {median:g} months" if median else ""
+    if not rules.needs_scans:
+        return _rate("first_restaging", *shown, True, "") | NO_SCANS
+    words = (
+        "no progression is seen before the first restaging: by then half of the control or more of it had progressed, "
+        "and our early times are too long"
+    )
+    same = ours <= LATE_SHARE * median if median and np.isfinite(ours) else None
+    return _rate("first_restaging", *shown, same, words, FOR_COHORT)
+
+
+def _central_review(control: Description, rules: EndpointRules) -> dict:
+    theirs = name_yes(control.central_review)
+    if not rules.needs_scans:
+        return _rate("central_review", rules.central, theirs, True, "") | NO_SCANS
+    same = theirs == rules.central if theirs and rules.central else None
+    words = "readers at the centre and central readers date progression differently"
+    return _rate("central_review", rules.central, theirs, same, words)
+
+
+def _receptor(control: Description) -> dict:
+    """Receptor-positive tumours are the condition of PRRT."""
+    theirs = name_yes(control.receptor_positive)
+    words = "tumours without receptors progress earlier, and were not treated here"
+    return _rate("receptor_positive", "yes", theirs, theirs == "yes" if theirs else None, words, FOR_COHORT)
+
+
+def _crossover(control: Description, rules: EndpointRules) -> dict:
+    if rules.needs_scans:
+        return _rate("crossover", "", control.crossover, True, "") | {
+            "consequence": "the endpoint ends at progression"
+        }
+    words = "patients of the control who received another effective treatment later live longer for it"
+    same = name_yes(control.crossover) == "no" if control.crossover else None
+    return _rate("crossover", "", control.crossover, same, words, FOR_CONTROL)
+
+
+def _censoring_rule(control: Description, rules: EndpointRules) -> dict:
+    theirs, ours = control.censoring_rule.strip(), rules.censoring
+    words = "patients who change therapy or miss scans are counted differently on the two sides"
+    same = theirs.lower() == ours.lower() if theirs and ours else None
+    return _rate("censoring_rule", ours, theirs, same, words)
 
 
 def _origin(control: Description, rules: EndpointRules) -> dict:
@@ -257,18 +267,21 @@ def _era(cohort: Profile, control: Description) -> dict:
     if len(years) and first is not None and last is not None:
         same = float(((years >= first) & (years <= last)).mean()) >= 0.5
     words = "treated in another era: imaging, later therapies and care have changed, mostly to the newer side's gain"
-    return _rate("era", ours, theirs, same, words)
+    later = len(years) > 0 and last is not None and float(np.median(years)) > last
+    return _rate("era", ours, theirs, same, words, _favour(later))
 
 
 def _line(cohort: Profile, control: Description, patients: Profile | None) -> dict:
-    ours, theirs = _describe_line(cohort), control.line
+    ours, theirs, other = _describe_line(cohort), control.line, 0.5
     if patients is not None and np.isfinite(patients.pretreated):
-        theirs, same = _describe_line(patients), _is_close(cohort.pretreated, patients.pretreated)
+        other = patients.pretreated
+        theirs, same = _describe_line(patients), _is_close(cohort.pretreated, other)
     else:
         line = name_line(theirs)
         same = LINES[describe_share(cohort.pretreated)] == line if ours and line else None
+        other = {FIRST: 0.0, LATER: 1.0}.get(line, other)
     words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
-    return _rate("line", ours, theirs, same, words)
+    return _rate("line", ours, theirs, same, words, _favour(cohort.pretreated < other))
 
 
 def _describe_line(side: Profile) -> str:

@@ -19,7 +19,7 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.schema import load_schema
 
 LABELS = ("control", "endpoint")
-TEXTS = {"assumption": "", "note": ""}
+TEXTS = {"assumption": "", "note": "", "population": "all"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Comparison(ABC):
     @abstractmethod
     def vary(self) -> list[dict]:
         """Rows of `control_sensitivity` with the estimate under other choices; none where there is no estimate."""
+
+    @property
+    def end(self) -> float:
+        """Months up to which the control is known."""
+        return math.inf
 
     @property
     def settings(self) -> AnalysisSettings:

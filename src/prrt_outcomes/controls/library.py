@@ -56,7 +56,7 @@ class PublishedArm:
 
     Arm and endpoint are the key; role is placebo, ssa, everolimus, sunitinib, cabozantinib, surufatinib, prrt or
     other. population to origin are in the source's words; progressive_at_entry and central_review are yes, no, mixed
-    or unknown; median_status is ``ok`` or ``not_reached``; milestones are (months, survival). Arms with the same
+    or unknown; median_status is ``ok`` or ``not_reached``. Arms with the same
     source_population share patients: one of them stands in a summary. evidence is ``abstract_seen`` or
     ``secondary_seen``; source_seen and note say where it was seen and what is uncertain.
     """
@@ -88,7 +88,7 @@ class PublishedArm:
     median_low: float | None
     median_high: float | None
     median_status: str
-    milestones: tuple[tuple[float, float], ...]
+    milestones: tuple[Milestone, ...]
     source_population: str
     evidence: str
     source_seen: str
@@ -108,8 +108,9 @@ def _read_row(row: dict[str, str]) -> PublishedArm:
     values: dict = dict(row)
     values |= {name: int(row[name]) if row[name] else None for name in whole}
     values |= {name: float(row[name]) if row[name] else None for name in numbers}
-    points = [point.split(":") for point in row["milestones"].split(";") if point]
-    values["milestones"] = tuple((float(months), float(survival)) for months, survival in points)
+    points = [map(float, point.split(":")) for point in row["milestones"].split(";") if point]
+    names = ("months", "survival", "low", "high")
+    values["milestones"] = tuple(Milestone(**dict(zip(names, point, strict=False))) for point in points)
     return PublishedArm(**values)
 
 
@@ -158,9 +159,11 @@ def convert_arm_to_control(control: AggregateControl, arm: PublishedArm) -> Publ
     same = {field.name for field in fields(arm)} & set(PublishedControl.model_fields)
     values = {name: getattr(arm, name) for name in same}
     values |= {name: getattr(control, name) for name in ("id", "endpoint", "primary", "within", "baseline")}
-    values["milestones"] = tuple(Milestone(months=m, survival=s) for m, s in arm.milestones)
-    analogue = find_analogue(arm.role, arm.treatment)
-    return PublishedControl(kind="published", analogue_continued=analogue, **values)
+    values["analogue_continued"] = find_analogue(arm.role, arm.treatment)
+    values["receptor_positive"] = "yes" if re.search(r"SSTR\+|receptor.positive", arm.population) else ""
+    crossover = re.search(r"[^;()]*cross[^;()]*", f"{arm.treatment}; {arm.note}")
+    values["crossover"] = crossover[0].strip() if crossover else ""
+    return PublishedControl(kind="published", **values)
 
 
 def check_library_controls(study: Study) -> list[Problem]:
@@ -182,6 +185,31 @@ def check_library_controls(study: Study) -> list[Problem]:
     return problems
 
 
+def check_arms_named_twice(study: Study) -> list[Problem]:
+    """Warn of a published arm that two controls of a study are, by name or by citation, endpoint and size."""
+    seen: dict[tuple, str] = {}
+    problems = []
+    for position, control in enumerate(study.controls):
+        identity = _identify_arm(control)
+        if identity in seen:
+            problem = f"{seen[identity]} is the same published arm"
+            expected = "each arm once; two comparisons with one arm are one piece of evidence"
+            place = f"controls.{position}.id"
+            problems.append(study_problem(place, control.id, problem, expected, "warning"))
+        elif identity is not None:
+            seen[identity] = control.id
+    return problems
+
+
+def _identify_arm(control: Control) -> tuple | None:
+    """Endpoint, size, first author and year of a published arm; None where they are not stated."""
+    arm = find_arm(control.arm, control.endpoint) if isinstance(control, LibraryControl) else control
+    if not isinstance(arm, PublishedArm | PublishedControl):
+        return None
+    author = re.match(r"([A-Za-z]+)\D*((?:19|20)\d\d)", arm.citation)
+    return (control.endpoint, arm.n, *author.groups()) if author else None
+
+
 def name_tumour_types(words: str) -> frozenset[str]:
     """Our tumour types in a publication's words (midgut: gep_small_intestine); empty where none is recognised."""
     text = words.lower()
@@ -198,6 +226,12 @@ def name_grades(words: str) -> frozenset[str]:
     if "low-intermediate" in text or "low to intermediate" in text:
         found |= {"G1", "G2"}
     return frozenset(found)
+
+
+def name_performance(words: str) -> frozenset[str]:
+    """ECOG levels in a publication's words (ECOG 0-1: 0, 1); empty where they do not end in one."""
+    last = words.strip()[-1:]
+    return frozenset(map(str, range(int(last) + 1))) if last.isdigit() else frozenset()
 
 
 def name_line(words: str) -> str:

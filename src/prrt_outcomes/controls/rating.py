@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from prrt_outcomes.controls.reference_curves import ReferenceCurve
+from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
 from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.curve_summaries import Quantile, compute_quantile
@@ -53,13 +53,14 @@ SOUND, POOR, NO_COMPARISON = "sound", "poor", "no_comparison"
 def tabulate_power_published(
     rows: EndpointRows, reference: ReferenceCurve, control_events: float, confidence: float
 ) -> pd.DataFrame:
-    """Power of the one-sample log-rank test and of the rate ratio against a published curve.
+    """Power of the one-sample log-rank test and of observed over expected events against a published curve.
 
-    Rows of `control_power` but for control and endpoint; our censoring is taken as it was. Of each patient count
-    whether there is an event (mean p) and the hazard that the reference had in the time at risk (mean v = p / h when
-    the hazard is h times the reference's). (O - E) / sqrt(E) and log(O / E) are smooth functions of the two means, so
-    their distribution under h is normal by the delta method (as Wu 2015, Pharmaceutical Statistics 14:26); the rate
-    ratio adds 1 / events of the control to its variance. Empty where the reference expects no event.
+    Rows of `control_power` but for control and endpoint; our censoring is taken as it was, and `rows` are followed no
+    longer than the curve. Of each patient count whether there is an event (mean p) and the hazard that the reference
+    had in the time at risk (mean v = p / h when the hazard is h times the reference's). (O - E) / sqrt(E) and
+    log(O / E) are smooth functions of the two means, so their distribution under h is normal by the delta method (as
+    Wu 2015, Pharmaceutical Statistics 14:26); log(O / E) has 1 / `control_events` more variance, which are the
+    effective events of the published curve. Empty where the reference expects no event.
     """
     n, z = len(rows.time_months), compute_normal_quantile(confidence)
     theirs = 1 / max(control_events, 1e-12)

@@ -1,4 +1,4 @@
-"""Published curves: points cleaned, reference curves, the one-sample log-rank test and the rate ratio."""
+"""Published curves: points cleaned, times checked, and the one-sample log-rank test against a curve."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
-from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.statistics.curve_summaries import (
-    PiecewiseExponential,
-    compute_one_sample_logrank,
-    fit_piecewise_exponential,
-)
-from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
-from prrt_outcomes.study.controls import CurveControl, PublishedControl
+from prrt_outcomes.controls.observed_expected import ReferenceCurve, cut_follow_up, one_sample_row
+from prrt_outcomes.statistics.curve_summaries import fit_piecewise_exponential
+from prrt_outcomes.study.controls import CurveControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 CURVE_TABLES = ("control_curves", "control_at_risk")
 CURVE_KEYS = ("control", "arm", "endpoint")
 PERCENT_FROM = 1.5
 LARGEST_RISE = 0.05
-MEDIAN_ALONE = "exponential of the median"
-ALL_POINTS = "piecewise exponential through median and milestones"
 AS_PUBLISHED = "published curve as given, to its end at {end:.4g} months"
 
 
@@ -156,48 +148,6 @@ def _known_pairs(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]
     return a[known], b[known]
 
 
-@dataclass(frozen=True)
-class ReferenceCurve:
-    """What a published arm says of survival, and how it was read."""
-
-    assumption: str
-    curve: PiecewiseExponential
-
-
-def derive_reference_curves(control: PublishedControl) -> list[ReferenceCurve]:
-    """Reference curves of a published arm, the fullest first.
-
-    With milestones, the piecewise exponential through median and milestones, its last hazard going on; the
-    exponential of the median alone stands beside it.
-    """
-    points = [(m.months, m.survival) for m in control.milestones]
-    median = [] if control.median_months is None else [(control.median_months, 0.5)]
-    chosen = {ALL_POINTS: [*points, *median] if points else [], MEDIAN_ALONE: median}
-    return [
-        ReferenceCurve(words, fit_piecewise_exponential(*zip(*pairs, strict=True)))
-        for words, pairs in chosen.items()
-        if pairs
-    ]
-
-
-def compare_with_published(rows: EndpointRows, control: PublishedControl, confidence: float) -> list[dict]:
-    """Compare our events with those that a published arm would have had in our time at risk.
-
-    Rows of `controls`: for each reference curve the one-sample log-rank test with observed over expected (exact
-    Poisson interval, which takes the expectation as fixed) and the rate ratio whose interval carries the uncertainty
-    of the published arm, Var(log ratio) = 1 / observed + 1 / events of the control.
-    """
-    events, basis = estimate_control_events(control)
-    written = []
-    for reference in derive_reference_curves(control):
-        test = _test_one_sample(rows, reference, confidence, control.n)
-        shared = {name: test[name] for name in ("n", "n_control", "observed", "expected")}
-        shared["assumption"] = f"{reference.assumption}; {basis}"
-        variance = 1 / test["observed"] + 1 / events if test["observed"] and events else np.nan
-        written += [test, rate_ratio_row(variance, confidence, **shared)]
-    return written
-
-
 def compare_with_given_curve(rows: EndpointRows, curve: DigitisedCurve, confidence: float) -> list[dict]:
     """One-sample log-rank against a published curve, our follow-up cut at its end so that nothing is extended.
 
@@ -211,58 +161,6 @@ def compare_with_given_curve(rows: EndpointRows, curve: DigitisedCurve, confiden
     if not len(cut.time_months):
         return []
     fitted = fit_piecewise_exponential(curve.time[usable], curve.survival[usable])
-    reference = ReferenceCurve(AS_PUBLISHED.format(end=end), fitted)
-    return [_test_one_sample(cut, reference, confidence, curve.at_risk[0] if len(curve.at_risk) else np.nan)]
-
-
-def _test_one_sample(
-    rows: EndpointRows, reference: ReferenceCurve, confidence: float, n_control: float
-) -> dict:
-    """Row of `controls` with the one-sample log-rank test and observed over expected events."""
-    test = compute_one_sample_logrank(rows.data, reference.curve, confidence=confidence)
-    same = ("n", "observed", "expected", "statistic", "p_value", "statistic_wu", "p_value_wu", "status")
-    ratio = {"value": test.ratio, "low": test.ratio_lower, "high": test.ratio_upper}
-    numbers = ratio | {name: getattr(test, name) for name in same}
-    return comparison_row(
-        "one_sample_logrank", "smr", n_control=n_control, assumption=reference.assumption, **numbers
-    )
-
-
-def rate_ratio_row(variance: float, confidence: float, **shared) -> dict:
-    """Row of `controls` with observed over expected events, which stand in `shared`.
-
-    The variance is of the log ratio; nan where a side has no event, which leaves no ratio.
-    """
-    observed, expected = shared["observed"], shared["expected"]
-    if not np.isfinite(variance) or not expected > 0:
-        return comparison_row("rate_ratio", "hazard_ratio", status="no_events", **shared)
-    error, log_ratio = float(np.sqrt(variance)), float(np.log(observed / expected))
-    half, z = compute_normal_quantile(confidence) * error, log_ratio / error
-    ends = np.exp([log_ratio, log_ratio - half, log_ratio + half]).tolist()
-    numbers = dict(zip(("value", "low", "high"), ends, strict=True)) | shared
-    p_value = float(2 * ndtr(-abs(z)))
-    return comparison_row(
-        "rate_ratio", "hazard_ratio", std_error=error, statistic=z, p_value=p_value, **numbers
-    )
-
-
-def estimate_control_events(control: PublishedControl) -> tuple[float, str]:
-    """Events of the published arm on which its precision rests.
-
-    The published number where there is one; else that which the interval of the median implies for an
-    exponential arm, Var(log median) = 1 / events; else half of the patients, who had the event by the median.
-    """
-    if control.events is not None:
-        return float(control.events), "events as published"
-    low, high = control.median_low, control.median_high
-    if low is not None and high is not None and high > low:
-        error = (np.log(high) - np.log(low)) / (2 * ndtri(0.975))
-        return float(min(1 / error**2, control.n)), "events implied by the interval of the median"
-    return control.n / 2.0, "half of the patients taken as events"
-
-
-def cut_follow_up(rows: EndpointRows, months: float) -> EndpointRows:
-    """Patients as they are known up to a time: later events and censorings become censorings there."""
-    event = np.where(rows.time_months > months, 0, rows.event)
-    cut = replace(rows, time_months=np.minimum(rows.time_months, months), event=event)
-    return cut.select(rows.entry < months)
+    reference = ReferenceCurve(AS_PUBLISHED.format(end=end), fitted, end, np.zeros(len(fitted.cuts)))
+    n = curve.at_risk[0] if len(curve.at_risk) else np.nan
+    return [one_sample_row(cut, reference, confidence, n_control=n, horizon_months=end)]

@@ -47,7 +47,8 @@ def tabulate_bias_sensitivity(
         low, value, high = row["low"], row["value"], row["high"]
         if row["method"] not in RATIO_METHODS or row["status"] != "ok" or not 0 < low <= value <= high:
             continue
-        shared = {key: row[key] for key in ("weights", "n", "n_control", "ess", "ess_control")}
+        kept = ("weights", "population", "n", "n_control", "ess", "ess_control", "horizon_months")
+        shared = {key: row[key] for key in kept}
         parts = (row["method"].replace("_", " "), row["assumption"])
         shared["assumption"] = "; ".join(part for part in parts if part)
         e_value, bound = compute_e_value(value, low, high, common_outcome=event_share > COMMON_SHARE)
@@ -97,6 +98,8 @@ def vary_start(comparison: Comparison) -> Iterator[dict]:
     """The comparison of what came after each landmark, among those still observed then, on both sides."""
     note = "those who had the event earlier are out on both sides"
     for months in map(float, comparison.settings.landmark_months):
+        if months >= comparison.end:
+            continue
         row = comparison.estimate(start_at(comparison.cohort, months), months)
         yield sensitivity_row("start", f"from {months:g} months", row, note)
 

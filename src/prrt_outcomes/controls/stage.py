@@ -9,7 +9,8 @@ from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, title_control
-from prrt_outcomes.controls.published import PublishedComparison, list_medians, summarise_medians
+from prrt_outcomes.controls.medians import list_medians, summarise_medians
+from prrt_outcomes.controls.published import fit_published
 from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
@@ -97,10 +98,10 @@ def choose_comparison(
     if isinstance(control, PatientsControl):
         return PatientsComparison(tables, study, control, cohort)
     if isinstance(control, PublishedControl):
-        return PublishedComparison(tables, study, control, cohort)
+        return fit_published(tables, study, control, cohort)
     arm = find_arm(control.arm, control.endpoint)
     published = None if arm is None else convert_arm_to_control(control, arm)
-    return None if published is None else PublishedComparison(tables, study, published, cohort, control.arm)
+    return None if published is None else fit_published(tables, study, published, cohort, control.arm)
 
 
 def _mark_competing(rows: list[dict]) -> list[dict]:

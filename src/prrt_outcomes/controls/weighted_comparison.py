@@ -14,8 +14,8 @@ from prrt_outcomes.controls.control_results import (
     join_frames,
     read_difference,
 )
+from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
-from prrt_outcomes.controls.reference_curves import ReferenceCurve
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
 from prrt_outcomes.controls.two_samples import (
     COHORT,
@@ -178,14 +178,14 @@ def tabulate_reference_curves(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Curve of our patients, and the reference curves of a published arm beside it; as `tabulate_weighted_curves`.
 
-    `assumption` tells the reference curves apart; they have no numbers at risk but their size at 0.
+    `assumption` tells the reference curves apart; each ends at its last published point, and they have no numbers at
+    risk but their size at 0.
     """
     end = float(rows.time_months.max())
-    grid = np.linspace(0, end, REFERENCE_STEPS + 1)
     parts = [_tabulate(fit_curve(rows, settings)).assign(group=COHORT)]
     for reference in references:
         # Cuts are on the grid, so that the kinks of the curve are drawn where they are.
-        times = np.union1d(grid, [c for c in reference.curve.cuts if c <= end])
+        times = np.union1d(np.linspace(0, reference.end, REFERENCE_STEPS + 1), reference.curve.cuts)
         columns = {"time_months": times, "n_at_risk": np.where(times == 0, float(n_control), np.nan)}
         columns["survival"] = reference.curve.compute_survival(times)
         parts.append(pd.DataFrame(columns).assign(assumption=reference.assumption, group=CONTROL))

@@ -29,7 +29,7 @@ from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column,
 
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 KINDS = {
-    "horizon": "Follow-up", "start": "Start", "calendar": "Calendar", "tumour_type": "Tumour types",
+    "population": "Patients", "start": "Start", "calendar": "Calendar", "tumour_type": "Tumour types",
     "leave_one_out": "Covariates", "negative_control": "Negative control", "criterion": "Criterion",
     "scan_grid": "Scan grid",
 }  # fmt: skip
@@ -282,7 +282,7 @@ def list_marks(control) -> pd.DataFrame:
 def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureStyle, title: str, time: str):
     """Draw our Kaplan-Meier curve and the control on the same axes.
 
-    `ours`: rows of `km_curve` of the patients who are compared.
+    `ours`: rows of `control_curves_fitted` of the patients who are compared.
     `control`: what is known of the control.
 
     The control's points are those published; nothing is fitted here. The axis ends where fewer than 3 per cent of our

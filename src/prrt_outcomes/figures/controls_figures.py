@@ -34,7 +34,7 @@ from prrt_outcomes.wording.terms import (
 )
 
 CONTROLS_INPUTS = (
-    "controls", "control_balance", "km_curve", "control_reconstruction", "control_sensitivity",
+    "controls", "control_balance", "control_reconstruction", "control_sensitivity",
     "control_verdicts", "control_overlap", "control_curves_fitted", "control_fitted_at_risk",
     "control_medians", "control_meta",
 )  # fmt: skip
@@ -94,17 +94,15 @@ def _draw_estimates(tables, study) -> Iterator[Figure]:
 
 def _draw_curves(tables, study) -> Iterator[Figure]:
     for control, own, endpoint, name in _each_control(tables, study):
-        ours, known = (
-            pick_ours(tables["km_curve"], control),
-            find_known(own["control_reconstruction"], control, name),
-        )
+        ours = pick_rows(own["control_curves_fitted"], weights="none", group="cohort")
+        known = find_known(own["control_reconstruction"], control, name)
         if len(ours) and known is not None:
             time = time_title(control.endpoint, study)
             plot = plot_control_curve(ours, known, figure_style(study), f"{endpoint} against {name}", time)
-            caption = (
-                f"The cohort beside {name}: what was published of the control is drawn as it was published."
+            caption = f"The patients compared with {name}; the numbers of the control are those published."
+            yield Figure(
+                f"curve_{control.id}", plot, caption, ("control_curves_fitted", "control_reconstruction")
             )
-            yield Figure(f"curve_{control.id}", plot, caption, ("km_curve", "control_reconstruction"))
 
 
 def _draw_weighted(tables, study) -> Iterator[Figure]:
@@ -154,20 +152,6 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
             plot = plot_medians(medians, summary, figure_style(study), words)
             caption = f"{title}: median of the cohort among the published series of the library."
             yield Figure(f"medians_{endpoint}", plot, caption, sources, leading=endpoint == primary)
-
-
-def pick_ours(curves: pd.DataFrame, control) -> pd.DataFrame:
-    """Our curve of the patients whom a control is compared with; no rows where no curve is of just these.
-
-    `curves`: result table `km_curve`.
-    `control`: its `within` names one level of one grouping, or nothing.
-    """
-    if not control.within:
-        return pick_rows(curves, endpoint=control.endpoint, group_by="all")
-    (column, levels), *more = control.within.items()
-    if more or len(levels) != 1:
-        return curves.iloc[:0]
-    return pick_rows(curves, endpoint=control.endpoint, group_by=column, group=levels[0])
 
 
 def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None:

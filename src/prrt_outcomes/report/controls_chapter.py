@@ -22,6 +22,10 @@ from prrt_outcomes.wording.terms import (
     spell_name,
 )
 
+FAVOURED = {
+    "favours_cohort": "the cohort", "favours_control": "the control", "either": "either side",
+    "none": "", "unknown": "not known",
+}  # fmt: skip
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
 
@@ -33,8 +37,8 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     titles = control_titles(study)
     if len(tables["controls"]):
         primary = next((c.id for c in study.controls if c.primary), "")
-        for control in dict.fromkeys(tables["controls"]["control"].astype(str)):
-            row = primary_estimate(tables["controls"], control)
+        for named in study.controls:
+            control, row = named.id, primary_estimate(tables["controls"], named)
             if row is not None:
                 paragraphs.append(
                     say(
@@ -74,23 +78,26 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
             d=trace(str(different or "none"), "control_comparability", row, "control"),
             verb="differs" if different == 1 else "differ",
         )
-        words += say(", {u} cannot be compared", u=unknown) if unknown else Markup("")
-    of_estimate = {
-        "control": row["control"],
-        "endpoint": row["endpoint"],
-        "weights": as_text(row["weights"]) or "none",
-    }
-    found = pick_rows(tables["control_verdicts"], **of_estimate)
-    if len(found):
-        words += say("; {w}", w=str(found["words"].iloc[0]))
-    return words
+        hidden = ", {u} not known, which may hide differences as large"
+        words += say(hidden, u=unknown) if unknown else Markup("")
+    verdict = find_verdict(tables, row)
+    return words if verdict is None else words + say("; {w}", w=str(verdict["words"]))
 
 
-def describe_ratio(row: dict, level: str, titles: Mapping[str, str]) -> Markup:
-    """`hazard ratio against Old series (Cox model; 95% CI 0.40-0.90)`."""
+def find_verdict(tables: Mapping[str, pd.DataFrame], row: Mapping) -> dict | None:
+    """Row of `control_verdicts` of an estimate; None where it was not rated."""
+    weights = as_text(row["weights"]) or "none"
+    of_estimate = {"control": row["control"], "endpoint": row["endpoint"], "weights": weights}
+    found = pick_rows(tables["control_verdicts"], **of_estimate).to_dict("records")
+    return found[0] if found else None
+
+
+def describe_ratio(row: dict, level: str, titles: Mapping[str, str], value: object = "") -> Markup:
+    """`hazard ratio 0.61 against Old series (Cox model; 95% CI 0.40-0.90)`, with or without the value."""
     return say(
-        "{estimate} against {control} {method}",
+        "{estimate}{value} against {control} {method}",
         estimate=inside_sentence(name_term(row["estimate"])),
+        value=say(" {v}", v=value) if value else "",
         control=titles[str(row["control"])],
         method=describe_method(row, level),
     )
@@ -109,14 +116,15 @@ def describe_method(row: dict, level: str) -> Markup:
     )
 
 
-def primary_estimate(controls: pd.DataFrame, control: str) -> dict | None:
-    """The estimate that a control is quoted by: weighted Cox, else Cox, else rate ratio, else observed/expected."""
-    rows = pick_rows(controls, control=control)
+def primary_estimate(controls: pd.DataFrame, control) -> dict | None:
+    """The estimate that a control of the study is quoted by.
+
+    Cox with the first weighting that the study names, else another, else unweighted, else observed over expected.
+    """
+    rows = pick_rows(controls, control=control.id)
     rows = rows[rows["value"].notna()]
-    wanted = (
-        ("cox", "att"), ("cox", "overlap"), ("cox", "maic"), ("cox", "ate"), ("cox", "none"),
-        ("rate_ratio", ""), ("one_sample_logrank", ""),
-    )  # fmt: skip
+    weightings = dict.fromkeys((*getattr(control, "weights", ()), "att", "overlap", "maic", "ate", "none"))
+    wanted = [*(("cox", w) for w in weightings), ("rate_ratio", ""), ("one_sample_logrank", "")]
     for method, weights in wanted:
         found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
         found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
@@ -157,6 +165,7 @@ def _columns(
         *col.texts({"Item": "item"}, spell_name),
         *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
         *verdict,
+        *col.texts({"A difference favours": "bias"}, FAVOURED.__getitem__),
         *col.texts({"Consequence": "consequence"}),
     ]
     balance = [

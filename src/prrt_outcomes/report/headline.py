@@ -10,7 +10,12 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
-from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, primary_estimate
+from prrt_outcomes.report.controls_chapter import (
+    describe_ratio,
+    describe_worth,
+    find_verdict,
+    primary_estimate,
+)
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
@@ -22,6 +27,8 @@ from prrt_outcomes.wording.terms import (
     name_endpoint,
     name_term,
 )
+
+INDIVIDUAL = ("patients", "curve")
 
 
 @dataclass(frozen=True)
@@ -144,16 +151,21 @@ def _first_empty(stones: list[dict]) -> dict | None:
 
 
 def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
-    """The primary comparison with what it is worth, or an exploratory one that says so."""
+    """The comparison with history, individual patients first; its number only where the evidence is sound."""
     controls = tables["controls"]
     if not study.controls or controls.empty:
         return None
-    ordered = sorted(study.controls, key=lambda c: not c.primary)
-    found = [(c, row) for c in ordered if (row := primary_estimate(controls, c.id)) is not None]
+    ordered = sorted(study.controls, key=lambda c: (not c.primary, c.kind not in INDIVIDUAL))
+    found = [(c, row) for c in ordered if (row := primary_estimate(controls, c)) is not None]
     if not found:
         return None
     control, row = found[0]
-    words = describe_ratio(row, numbers.format_level(study.analysis.confidence.level), control_titles(study))
+    level, titles = numbers.format_level(study.analysis.confidence.level), control_titles(study)
+    value = cite(row, "value", "controls", numbers.format_ratio)
+    verdict = find_verdict(tables, row)
+    sound = verdict is not None and str(verdict["verdict"]) == "sound"
+    number = value if sound else trace("Weak evidence", "control_verdicts", row, "control")
+    words = describe_ratio(row, level, titles, "" if sound else value)
     if control.primary:
         words += Markup("; primary comparison")
     else:
@@ -161,7 +173,17 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
         why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
         words += say("; exploratory: {why}", why=why)
     words += describe_worth(tables, row)
-    return Tile("Historical control", cite(row, "value", "controls", numbers.format_ratio), words)
+    published = [(c, r) for c, r in found[1:] if c.kind not in INDIVIDUAL]
+    for other, beside in published[:1]:
+        shown = cite(beside, "value", "controls", numbers.format_ratio)
+        words += say(". Beside it {ratio}", ratio=describe_ratio(beside, level, titles, shown))
+        calibrated = pick_rows(controls, control=other.id, method="calibrated").to_dict("records")
+        for wide in calibrated[:1]:
+            reach = numbers.format_range(wide["low"], wide["high"], numbers.format_ratio)
+            words += say(
+                ", {level} CI calibrated on published arms {ci}: weak evidence", level=level, ci=reach
+            )
+    return Tile("Historical control", number, words)
 
 
 TOXICITIES = (

@@ -107,8 +107,9 @@ def methods_responders(study) -> tuple[str, ...]:
 def methods_controls(study) -> tuple[str, ...]:
     """How history was compared."""
     return (
-        "A published arm is compared by the one-sample log-rank test with an exact Poisson interval of observed over "
-        f"expected events ({CITATIONS['wu']}), a published curve after reconstruction of its patients "
+        "A published arm is compared by observed over expected events up to its last published point, with the "
+        "uncertainty of the published curve drawn from its intervals, and by the one-sample log-rank test, which takes "
+        f"the curve as known ({CITATIONS['wu']}), a published curve after reconstruction of its patients "
         f"({CITATIONS['guyot']}), individual controls after weighting ({CITATIONS['maic']} for MAIC). E-value: "
         f"{CITATIONS['e_value']}.",
     )

@@ -115,6 +115,13 @@ class Description(Section):
     """Whether progression at entry was required: yes, no or mixed."""
     analogue_continued: str = ""
     """Whether a somatostatin analogue was given all along: yes or no."""
+    central_review: str = Field("", description="Whether scans were read centrally: yes or no.")
+    receptor_positive: str = Field(
+        "", description="Whether receptor-positive tumours were required: yes or no."
+    )
+    performance: str = Field("", description="Performance status, such as ECOG 0-1.")
+    crossover: str = Field("", description="Who received the other treatment later, such as 67 %.")
+    censoring_rule: str = Field("", description="How new therapy and missed scans were counted.")
 
 
 class LibraryControl(AggregateControl):

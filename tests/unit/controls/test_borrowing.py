@@ -11,9 +11,8 @@ from prrt_outcomes.controls.borrowing import (
     count_pieces,
     count_pieces_published,
     fit_power_prior,
-    fit_robust_mixture,
 )
-from prrt_outcomes.controls.reference_curves import derive_reference_curves
+from prrt_outcomes.controls.observed_expected import derive_reference_curves
 from prrt_outcomes.controls.two_samples import TwoSamples
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -54,19 +53,16 @@ def test_less_borrowing_is_a_wider_interval():
     assert widths == sorted(widths, reverse=True)
 
 
-def test_mixture_gives_up_a_control_whose_hazard_has_another_shape():
+def test_conflict_is_a_hazard_of_another_shape():
     alike = counts([20, 20], [400, 400], [40, 40], [400, 400])
     other = counts([40, 2], [400, 400], [4, 80], [400, 400])
-    assert fit_robust_mixture(alike).posterior_weight > 0.8
-    assert fit_robust_mixture(other).posterior_weight < 0.01
-    assert fit_robust_mixture(other).borrowed_events < 5
     assert compute_conflict(alike) > 0.9
     assert compute_conflict(other) < 1e-6
 
 
 def test_no_event_is_said():
     assert fit_power_prior(counts(0, 100, 10, 100), 1.0).status == "no_events"
-    assert fit_robust_mixture(counts(5, 100, 0, 100)).status == "no_events"
+    assert fit_power_prior(counts(5, 100, 0, 100), 1.0).status == "no_events"
     assert np.isnan(compute_conflict(counts(5, 100, 5, 100)))
 
 
@@ -88,10 +84,11 @@ def test_weights_never_count_for_more_than_their_effective_size():
     assert found.control_events.sum() == pytest.approx(13**2 / 103)
 
 
-def test_published_pieces_carry_the_published_events():
-    control = PublishedControl(id="a", kind="published", n=50, median_months=10, events=40)
+def test_published_pieces_carry_the_effective_events():
+    control = PublishedControl(id="a", kind="published", n=50, median_months=10)
     rows = EndpointRows("pfs", np.array([4.0, 10.0]), np.array([1, 0]), None, pd.DataFrame(index=range(2)))
-    found = count_pieces_published(rows, derive_reference_curves(control)[0], 40)
-    assert found.control_events.tolist() == [pytest.approx(40)]
-    assert found.control_months[0] == pytest.approx(40 * 10 / np.log(2))
+    found = count_pieces_published(rows, derive_reference_curves(control)[0])
+    effective = 50 * np.log(2) ** 2
+    assert found.control_events.tolist() == [pytest.approx(effective)]
+    assert found.control_months[0] == pytest.approx(effective * 10 / np.log(2))
     assert (found.events[0], found.months[0]) == (1, 14)

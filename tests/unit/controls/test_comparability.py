@@ -8,7 +8,6 @@ import pytest
 
 from prrt_outcomes.controls.comparability import (
     EndpointRules,
-    Profile,
     compare_descriptions,
     derive_endpoint_rules,
 )
@@ -23,11 +22,12 @@ from prrt_outcomes.controls.library import (
     name_tumour_types,
     name_yes,
 )
+from prrt_outcomes.controls.profiles import Profile
 from prrt_outcomes.study.controls import Description, LibraryControl
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
-RULES = EndpointRules("recist_1_1", "first_cycle", needs_scans=True)
+RULES = EndpointRules("recist_1_1", "first_cycle", True, "yes", "new therapy: ignore, missed scans: ignore")
 ITEMS = [
     "progression_before_treatment",
     "analogue_continued",
@@ -38,6 +38,12 @@ ITEMS = [
     "line",
     "tumour_type",
     "grade",
+    "first_restaging",
+    "performance",
+    "central_review",
+    "receptor_positive",
+    "crossover",
+    "censoring_rule",
 ]
 
 
@@ -48,7 +54,9 @@ def profile(**changed):
         "analogue": 0.95,
         "types": {"gep_small_intestine": 1.0},
         "grades": {"G1": 0.6, "G2": 0.4},
+        "performance": {"0": 0.7, "1": 0.3},
         "scan_interval_weeks": 13.0,
+        "first_scan_months": 3.0,
         "years": np.arange(2012, 2018, dtype=float),
     }
     return Profile(**(values | changed))
@@ -65,10 +73,34 @@ def arm(name, endpoint="pfs"):
 
 def test_netter1_against_a_cohort_like_it():
     found = card(arm("netter1_octreotide"))
-    assert list(found) == ITEMS
+    assert sorted(found) == sorted(ITEMS)
     verdicts = {name: item.verdict for name, item in found.items()}
     assert verdicts.pop("origin") == "different"
-    assert set(verdicts.values()) == {"same"}
+    assert {name for name, verdict in verdicts.items() if verdict == "unknown"} == {
+        "performance",
+        "censoring_rule",
+    }
+    assert set(verdicts.values()) == {"same", "unknown"}
+
+
+def test_differences_stand_first_and_what_is_not_known_before_what_is_alike():
+    verdicts = [item.verdict for item in card(arm("netter1_octreotide")).values()]
+    assert verdicts == sorted(verdicts, key=["different", "unknown", "same"].index)
+
+
+def test_a_late_first_restaging_favours_the_cohort():
+    item = card(arm("netter1_octreotide"), profile(first_scan_months=9.0))["first_restaging"]
+    assert (item.cohort, item.control_value) == ("9 months", "median 8.5 months")
+    assert (item.verdict, item.bias) == ("different", "favours_cohort")
+
+
+def test_which_side_a_difference_favours():
+    stable = card(arm("clarinet_placebo"))["progression_before_treatment"]
+    assert stable.bias == "favours_control"
+    rare = card(arm("netter1_octreotide"), profile(scan_interval_weeks=26))["scan_interval"]
+    assert rare.bias == "favours_cohort"
+    survival = card(Description(crossover="67%"), rules=EndpointRules("", "first_cycle", False))["crossover"]
+    assert (survival.verdict, survival.bias) == ("different", "favours_control")
 
 
 def test_clarinet_is_no_control_for_progressive_patients():
@@ -81,7 +113,9 @@ def test_clarinet_is_no_control_for_progressive_patients():
 
 def test_what_is_not_said_is_unknown_never_same():
     found = card(Description())
-    assert {item.verdict for item in found.values()} == {"unknown"}
+    ended = found.pop("crossover")
+    assert (ended.verdict, ended.consequence) == ("same", "the endpoint ends at progression")
+    assert {item.verdict for item in found.values()} == {item.bias for item in found.values()} == {"unknown"}
     assert all("not known of the control" in item.consequence for item in found.values())
     nothing = profile(progressive=np.nan, pretreated=np.nan, analogue=np.nan, types={}, grades={})
     found = card(arm("netter1_octreotide"), nothing)
@@ -92,10 +126,12 @@ def test_what_is_not_said_is_unknown_never_same():
 def test_differences_say_what_they_do():
     control = Description(
         criterion="WHO", scan_interval_weeks=26, enrolment_start_year=1995, enrolment_end_year=2001, line="first",
-        tumour_types="pancreas", grade="G3", progressive_at_entry="no", analogue_continued="no",
+        tumour_types="pancreas", grade="G3", progressive_at_entry="no", analogue_continued="no", performance="ECOG 0",
+        central_review="no", receptor_positive="no", censoring_rule="new therapy: censor",
     )  # fmt: skip
     found = card(control)
-    assert {item.verdict for name, item in found.items() if name != "origin"} == {"different"}
+    without = ("origin", "first_restaging", "crossover")
+    assert {item.verdict for name, item in found.items() if name not in without} == {"different"}
     assert "the control's patients were scanned more rarely" in found["scan_interval"].consequence
     assert "0% of our patients" in found["tumour_type"].consequence
 
@@ -196,7 +232,7 @@ def test_of_reported_times_neither_criterion_nor_origin_is_known():
     for item in ("criterion", "origin"):
         assert found[item].verdict == "unknown"
     comparison.tables["endpoints"] = endpoints.assign(reason=["reported", "progression", "death"])
-    assert derive_endpoint_rules(comparison) == RULES
+    assert derive_endpoint_rules(comparison) == RULES._replace(central="")
     comparison.tables |= {"assessments": endpoints.head(0), "responses": endpoints.head(0)}
     assert derive_endpoint_rules(comparison).criterion == "", (
         "the registry dates progression, nobody says how"

@@ -4,17 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.controls.observed_expected import ReferenceCurve, derive_reference_curves
 from prrt_outcomes.controls.rating import (
     compare_claim,
     tabulate_claims,
     tabulate_power_published,
     tabulate_power_two_samples,
 )
-from prrt_outcomes.controls.reference_curves import (
-    ReferenceCurve,
-    derive_reference_curves,
-    fit_piecewise_exponential,
-)
+from prrt_outcomes.statistics.curve_summaries import fit_piecewise_exponential
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -62,7 +59,9 @@ def test_power_grows_with_the_effect_and_the_detectable_ratio_has_it():
 
 def test_a_reference_without_events_has_no_power():
     rows = EndpointRows("os", np.array([5.0, 10]), np.array([1, 0]), None, pd.DataFrame(index=range(2)))
-    curve = ReferenceCurve("no event by 12 months", fit_piecewise_exponential((12.0,), (1.0,)))
+    curve = ReferenceCurve(
+        "no event by 12 months", fit_piecewise_exponential((12.0,), (1.0,)), 12.0, np.zeros(1)
+    )
     table = tabulate_power_published(rows, curve, 20, 0.95)
     assert set(table["status"]) == {"too_few"}
     assert table.loc[table["item"] == "grid", "power"].isna().all()

@@ -9,7 +9,7 @@ def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain
         "endpoint": "pfs",
         "method": "rate_ratio",
         "weights": "none",
-        "estimate": "hazard_ratio",
+        "estimate": "smr",
         "status": "ok",
     }
     rows = [
@@ -20,9 +20,13 @@ def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain
     paragraphs, _ = write_controls(given, study)
     text = [plain(p) for p in paragraphs]
     first, second = (f"Published arm (Progression-free survival) {i}" for i in (1, 2))
-    assert text[0].startswith(f"{first} (exploratory): hazard ratio 0.50 (rate ratio; 95% CI 0.25")
-    assert text[1].startswith(f"{second} (primary comparison): hazard ratio 0.25")
-    assert plain(build_headline(given, study)[0].number.__html__()) == "0.25"
+    assert text[0].startswith(
+        f"{first} (exploratory): observed over expected 0.50 (published curve with its uncertainty; 95% CI 0.25"
+    )
+    assert text[1].startswith(f"{second} (primary comparison): observed over expected 0.25")
+    tile = build_headline(given, study)[0]
+    assert plain(tile.number.__html__()) == "Weak evidence"
+    assert "observed over expected 0.25 against" in plain(tile.words)
     only = tables(controls=rows[:1])
     assert "the primary comparison has no estimate" in plain(build_headline(only, study)[0].words)
 
@@ -40,6 +44,6 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
     filled = tables(control_comparability=cards, control_verdicts=[verdict])
     row = {"control": "second", "endpoint": "pfs", "weights": "none"}
     assert plain(describe_worth(filled, row)) == (
-        "; comparability: 2 of 4 items differ, 1 cannot be compared; weak evidence: x"
+        "; comparability: 2 of 4 items differ, 1 not known, which may hide differences as large; weak evidence: x"
     )
     assert plain(describe_worth(tables(), row)) == ""

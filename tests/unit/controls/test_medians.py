@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
 from prrt_outcomes.controls.library import load_library
-from prrt_outcomes.controls.published import (
+from prrt_outcomes.controls.medians import (
     compute_log_error,
     fit_random_effects,
     list_medians,

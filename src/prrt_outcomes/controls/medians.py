@@ -1,0 +1,196 @@
+"""Published medians: every arm of the library beside the cohort, and their random-effects summary."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import ndtri, stdtrit
+
+from prrt_outcomes.controls.library import PublishedArm, load_library
+from prrt_outcomes.controls.two_samples import COHORT, CONTROL
+from prrt_outcomes.statistics.curve_summaries import compute_quantile
+from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.curves import fit_curve
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
+
+SERIES = "prrt"
+WHOLE = "all"
+PUBLISHED_LEVEL = 0.95
+FEWEST_TO_PREDICT = 5
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """Random-effects summary of k studies on a log scale.
+
+    `predict_low` to `predict_high` is where a new study lies; nan with fewer than 5 studies, where it says nothing.
+    """
+
+    k: int
+    estimate: float
+    std_error: float
+    tau_squared: float
+    i_squared: float
+    predict_low: float
+    predict_high: float
+
+
+def fit_random_effects(
+    estimates: ArrayLike, std_errors: ArrayLike, confidence: float = 0.95
+) -> RandomEffects:
+    """Pool estimates with a variance between studies by the method of moments.
+
+    Raises ValueError without a study, or for standard errors of 0 or less. Source: DerSimonian and Laird 1986,
+    Controlled Clinical Trials 7:177; prediction interval: Higgins 2009, JRSS A 172:137 (t, k - 2 degrees of freedom).
+    """
+    y, se = np.asarray(estimates, dtype=float), np.asarray(std_errors, dtype=float)
+    if not len(y) or not (np.isfinite(y).all() and np.isfinite(se).all() and (se > 0).all()):
+        raise ValueError("expected at least one study, finite estimates and standard errors above 0")
+    w = 1 / se**2
+    k = len(y)
+    q = float(w @ (y - w @ y / w.sum()) ** 2)
+    spread = w.sum() - (w @ w) / w.sum()
+    tau = max(0.0, (q - (k - 1)) / spread) if k > 1 else 0.0
+    w = 1 / (se**2 + tau)
+    pooled, error = float(w @ y / w.sum()), float(1 / np.sqrt(w.sum()))
+    share = max(0.0, (q - (k - 1)) / q) if k > 1 and q > 0 else 0.0
+    low = high = math.nan
+    if k >= FEWEST_TO_PREDICT:
+        half = float(stdtrit(k - 2, 0.5 + confidence / 2)) * math.sqrt(tau + error**2)
+        low, high = pooled - half, pooled + half
+    return RandomEffects(k, pooled, error, tau, share, low, high)
+
+
+def compute_log_error(arm: PublishedArm) -> tuple[float, str]:
+    """Standard error of the log median, and where it comes from; nan where nothing tells it."""
+    low, high, n = arm.median_low, arm.median_high, arm.n
+    if low and high and high > low:
+        return float(np.log(high / low) / (2 * ndtri(0.5 + PUBLISHED_LEVEL / 2))), "published interval"
+    if arm.events:
+        return 1 / math.sqrt(arm.events), "published events, exponential"
+    if n:
+        return 1 / math.sqrt(n / 2), "half of the patients as events, exponential"
+    return math.nan, ""
+
+
+def list_medians(study: Study, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Rows of `control_medians`: every library arm with the study's endpoints, our cohort whole and by tumour group.
+
+    Of arms whose source populations overlap, the largest with a median stands in the summary; `in_summary` and `note`
+    say so. Tables: endpoints, analysis_set.
+    """
+    endpoints = [d.name for d in study.endpoints]
+    rows = [_arm_row(arm) for arm in load_library() if arm.endpoint in endpoints]
+    _choose_series(rows, ("endpoint", "role"), "in_summary")
+    _choose_series(rows, ("endpoint", "role", "tumour_group"), "in_group_summary")
+    ours = [row for name in endpoints for row in _cohort_rows(study, tables, name)]
+    covered = {row["endpoint"] for row in ours}
+    return pd.DataFrame([*ours, *(row for row in rows if row["endpoint"] in covered)])
+
+
+def _arm_row(arm: PublishedArm) -> dict:
+    known = arm.median_months is not None
+    error, basis = compute_log_error(arm) if known else (math.nan, "")
+    absent = "not_reached" if arm.median_status == "not_reached" else "not_estimable"
+    names = ("endpoint", "role", "arm", "study", "treatment", "citation", "source_population", "n")
+    return {name: getattr(arm, name) for name in names} | {
+        "series": SERIES if arm.role == "prrt" else CONTROL,
+        "tumour_group": arm.tumour_group or "unknown",
+        "median_months": arm.median_months,
+        "low": arm.median_low,
+        "high": arm.median_high,
+        "log_std_error": error,
+        "basis": basis,
+        "in_summary": False,
+        "in_group_summary": False,
+        "status": "ok" if known else absent,
+        "note": "" if known else "not in a summary: no median, which makes the summary too short",
+    }
+
+
+def name_populations(text: str) -> frozenset[str]:
+    """Populations that a source covers: its own name and those it says it holds."""
+    return frozenset(re.findall(r"[a-z0-9_]+", text.lower())) - {"may", "include", "and"}
+
+
+def _choose_series(rows: list[dict], keys: tuple[str, ...], flag: str) -> None:
+    """Flag, largest first, the arms of a group whose populations do not overlap with one that is flagged."""
+    taken: dict[tuple, set[str]] = {}
+    for row in sorted(rows, key=lambda r: (-(r["n"] or 0), r["arm"])):
+        if not np.isfinite(row["log_std_error"]):
+            continue
+        place = taken.setdefault(tuple(row[key] for key in keys), set())
+        populations = name_populations(row["source_population"])
+        overlap = populations & place
+        if overlap:
+            row["note"] = f"shares its source with a larger series ({', '.join(sorted(overlap))})"
+            continue
+        place |= populations
+        row[flag] = True
+
+
+def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -> list[dict]:
+    rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], endpoint)
+    if rows is None:
+        return []
+    group = rows.frame["tumour_group"].astype("string").fillna("unknown").to_numpy(dtype=object)
+    shared: dict = {"endpoint": endpoint, "treatment": "this cohort", "basis": "Kaplan-Meier"}
+    shared |= dict.fromkeys(("series", "role"), COHORT)
+    shared |= dict.fromkeys(("arm", "study", "source_population"), study.study)
+    shared |= {"citation": "", "note": "", "in_summary": False, "in_group_summary": False}
+    found = []
+    for name in (WHOLE, *sorted(set(group) - {"unknown"})):
+        inside = (group == name) | (name == WHOLE)
+        median = compute_quantile(fit_curve(rows.select(inside), study.analysis), 0.5)
+        numbers = {"median_months": median.time, "low": median.lower, "high": median.upper}
+        own = {"tumour_group": name, "n": int(inside.sum()), "status": median.status}
+        found.append(shared | own | numbers)
+    return found
+
+
+def summarise_medians(medians: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Pool the medians of each role, all together and by tumour group, and place our cohort among them.
+
+    Rows of `control_meta`, one an endpoint, role and tumour group with at least two series in the summary.
+    `cohort_percentile` is the share of these arms with a smaller median than ours of the same tumour group (of all
+    for `all`); empty where ours is not reached.
+    """
+    found = []
+    ours = medians[medians["series"] == COHORT].set_index(["endpoint", "tumour_group"])["median_months"]
+    arms = medians[medians["series"] != COHORT]
+    for (endpoint, role), rows in arms.groupby(["endpoint", "role"], sort=False):
+        for group in (WHOLE, *dict.fromkeys(rows["tumour_group"])):
+            own = rows if group == WHOLE else rows[rows["tumour_group"] == group]
+            flag = "in_summary" if group == WHOLE else "in_group_summary"
+            part = own[own[flag].astype(bool)]
+            if len(part) < 2:
+                continue
+            cohort = float(ours.get((endpoint, group), math.nan))
+            key = {"endpoint": endpoint, "role": role, "tumour_group": group}
+            silent = int((own["status"] == "not_reached").sum())
+            found.append(key | {"n_not_reached": silent} | _pool(part, cohort, confidence))
+    return pd.DataFrame(found)
+
+
+def _pool(part: pd.DataFrame, cohort: float, confidence: float) -> dict:
+    """Columns of `control_meta` from the arms of a summary and the median of our cohort."""
+    medians = part["median_months"].astype(float)
+    pooled = fit_random_effects(np.log(medians), part["log_std_error"], confidence)
+    half = compute_normal_quantile(confidence) * pooled.std_error
+    logs = {"median_months": pooled.estimate, "low": pooled.estimate - half, "high": pooled.estimate + half}
+    logs |= {"predict_low": pooled.predict_low, "predict_high": pooled.predict_high}
+    return {name: math.exp(value) for name, value in logs.items()} | {
+        "k": pooled.k,
+        "n": int(part["n"].sum()),
+        "tau_squared": pooled.tau_squared,
+        "i_squared": pooled.i_squared,
+        "cohort_median_months": cohort,
+        "cohort_percentile": float((medians < cohort).mean()) if np.isfinite(cohort) else math.nan,
+        "status": "ok",
+    }

@@ -183,7 +183,13 @@ def test_controls_carry_the_counts_of_the_patients_compared(read, patients, fini
         names = list(getattr(control, "covariates", ()))
         complete = pd.DataFrame({name: compute_group(rows, name).astype(str) for name in names}, rows.index)
         used = complete.ne("unknown").all(axis=1)
-        assert own.loc[own["weights"].eq("none"), "n"].eq(len(rows)).all()
+        every = own["weights"].eq("none") & own["population"].eq("all")
+        assert own.loc[every, "n"].eq(len(rows)).all()
+        assert own.loc[own["population"].eq("fitting"), "n"].le(len(rows)).all()
+        if control.id == "netter1":  # progressive midgut tumours of grade 1 or 2
+            midgut = rows["tumour_type"].eq("gep_small_intestine") & rows["grade"].isin(["G1", "G2"])
+            fitting = midgut & rows["progressive_at_baseline"].eq(True).fillna(False)
+            assert own.loc[own["population"].eq("fitting"), "n"].unique() == [fitting.sum()]
         weighted = own[own["weights"].ne("none")]
         assert weighted["n"].eq(used.sum()).all()
         fits = own[own["method"].eq("cox")]

@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import openpyxl
 
 from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.cohort.sources.limits import check_archive, check_size, unpack_gzip
+from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.base import FileSource
@@ -71,6 +74,13 @@ def read_grids(path: Path) -> list[Grid]:
 
     Raises InputError when the file cannot be read.
     """
+    try:
+        return _read_grids(path)
+    except RefusedError as refused:
+        raise InputError(list(refused.args)) from None
+
+
+def _read_grids(path: Path) -> list[Grid]:
     if path.name.lower().endswith(WORKBOOKS):
         return _read_workbook(path)
     if path.name.lower().endswith(TYPED):
@@ -116,15 +126,22 @@ def _read_typed(path: Path, sheet: str | None = None) -> Grid:
 
 
 def _read_workbook(path: Path) -> list[Grid]:
+    from prrt_outcomes.cohort.sources.workbook import check_merged_cells
+
     try:
+        check_archive(path.name, path)
+        check_merged_cells(path.name, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(path, data_only=False)
+    except RefusedError:
+        raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
         expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
         raise InputError([Problem(path.name, None, "", "", "the file is no workbook", expected)]) from None
     grids = []
     for sheet in book.worksheets:
+        check_size(path.name, path, sheet.max_row, sheet.max_column)
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         for merged in sheet.merged_cells.ranges:
             if merged.size["columns"] > 1:
@@ -139,6 +156,12 @@ def _read_workbook(path: Path) -> list[Grid]:
 
 def _read_text(path: Path) -> Grid:
     data = path.read_bytes()
+    if path.suffix.lower() == ".gz":
+        try:
+            data = unpack_gzip(path.name, path, data)
+        except (zlib.error, EOFError):
+            expected = "a whole gzip file, or the text itself"
+            raise refuse(path.name, path.name, "the file cannot be read", expected) from None
     for encoding in ENCODINGS:
         if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from os.path import normpath
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -119,24 +118,27 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     prefixes = name_numbered_rows(study)
     extra = dict(study.extra_columns)
     read: dict[str, CohortTable] = {}
-    for first in sorted(study.tables, key=lambda name: (name not in OF_PATIENTS, name)):
-        sources, known = study.tables[first], gather_known(read, study)
-        read[first] = assemble_table(first, sources, reader.read, prefixes, extra, known)
-        pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
+    given = [name for name in list_tables("input") if name in study.tables]
+    for is_first in (True, False):
+        known = gather_known(read, study)
+        for name in (name for name in given if (name in OF_PATIENTS) is is_first):
+            sources = study.tables[name]
+            read[name] = assemble_table(name, sources, reader.read, prefixes, extra, known)
+            pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
     read = dict(sorted(read.items()))
     if "patients" in read:
         aged = derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
     problems = _check_extra_columns(study, read, reader)
-    for name in [name for name in PATIENT_TABLES if name in read]:
-        graded, notes = derive_grades(name, read[name].frame)
-        read[name] = replace(read[name], frame=graded)
+    for own in [own for own in PATIENT_TABLES if own in read]:
+        graded, notes = derive_grades(own, read[own].frame)
+        read[own] = replace(read[own], frame=graded)
         problems += notes
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
     problems += _find_empty_tables(read) + _find_empty_columns(read) + find_missing_parents(study.tables)
-    problems += find_missing_companions(study.tables) + _find_outside(study, folder)
+    problems += find_missing_companions(study.tables)
     problems += _check_together(study, read)
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
@@ -231,17 +233,6 @@ def _check_reported_best(frames: Mapping[str, pd.DataFrame]) -> list[Problem]:
     )
     where = ("patients", None, "reported_best_response", f"{n} patients")
     return [Problem(*where, "not used beside scans", expected, "warning")]
-
-
-def _find_outside(study: Study, folder: Path) -> list[Problem]:
-    """Warn of files that lie outside the study folder: the study is not whole without them."""
-    expected = "a path within the study folder, so that the study can be moved and checked as a whole"
-    places = {(table, f.file) for table, sources in study.tables.items() for s in sources for f in s.files}
-    return [
-        Problem(table, None, "", file, "the file lies outside the study folder", expected, "warning")
-        for table, file in sorted(places)
-        if not Path(normpath(folder / file)).is_relative_to(normpath(folder))
-    ]
 
 
 def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:

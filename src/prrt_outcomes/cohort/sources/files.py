@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from os.path import normpath
 from pathlib import Path
 
 from prrt_outcomes.cohort.sources.layout import fill_down
@@ -78,7 +79,7 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     """
     path = folder / source.file
     try:
-        kind = _check_file(path, table, source)
+        kind = _check_file(folder, table, source)
         _check_settings(table, source, kind)
         result = _find_reader(kind)(path, table, source)
         if result.raw is None or not source.fill_down:
@@ -122,9 +123,13 @@ def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
         raise RefusedError(*problems)
 
 
-def _check_file(path: Path, table: str, source: FileSource) -> FileKind:
-    """Refuse what is no file, an empty file, and a file of unknown kind."""
+def _check_file(folder: Path, table: str, source: FileSource) -> FileKind:
+    """Refuse what lies outside the study, what is no file, an empty file, and a file of unknown kind."""
+    path = folder / source.file
     try:
+        if not Path(normpath(path)).is_relative_to(normpath(folder)):
+            expected = "a path within the study folder: nothing outside is read; copy the file there, or a link to it"
+            raise refuse(table, source.file, "the file lies outside the study folder", expected)
         if path.is_dir():
             expected = "the path of a file, relative to the study folder"
             raise refuse(table, source.file, "this is a folder, not a file", expected)

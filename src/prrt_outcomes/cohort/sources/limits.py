@@ -14,6 +14,17 @@ MOST_RATIO = 200
 MODEST_BYTES = 1 << 27
 MODEST_CELLS = 20_000_000
 GZIP_HEADER = 31
+MOST_SHOWN = 3
+FOREIGN_PARTS = {
+    "xl/vbaProject": (
+        "the workbook holds macros",
+        "a workbook saved as xlsx, which holds none: no macro is run",
+    ),
+    "xl/externalLinks/": (
+        "the workbook is linked to other files",
+        "values of its own: end the links in the spreadsheet, which keeps their values, or save the sheet as csv",
+    ),
+}
 
 
 def most_cells(path: Path) -> int:
@@ -31,9 +42,14 @@ def check_size(table: str, path: Path, n_rows: int, n_columns: int) -> None:
 
 
 def check_archive(table: str, path: Path) -> None:
-    """Refuse a workbook of which the parts unpack to much more than its size."""
+    """Refuse a workbook that holds macros or links to other files, or unpacks to much more than its size."""
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
+        names = archive.namelist()
+    for start, (problem, expected) in FOREIGN_PARTS.items():
+        parts = [name for name in names if name.startswith(start) and "/_rels/" not in name]
+        if parts:
+            raise refuse(table, ", ".join(parts[:MOST_SHOWN]), problem, expected)
     size = path.stat().st_size
     if unpacked > max(MODEST_BYTES, MOST_RATIO * size):
         found = f"{unpacked} bytes in a file of {size}"

@@ -27,7 +27,7 @@ from prrt_outcomes.cohort.sources.layout import (
     refuse_title,
     tell_no_rows,
 )
-from prrt_outcomes.cohort.sources.limits import check_archive, most_cells
+from prrt_outcomes.cohort.sources.limits import check_archive, check_size, most_cells
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -54,7 +54,7 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             result = _read_sheet(book, path, table, source)
             uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
-            return SourceResult(result.raw, (*result.problems, *uncomputed, *_find_links(path, table)))
+            return SourceResult(result.raw, (*result.problems, *uncomputed))
     except RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
@@ -104,6 +104,16 @@ def _read_rows(sheet: Any, path: Path, table: str, source: FileSource) -> Iterat
             yield line, [_as_text(cell, source.decimal) for cell in cells]
 
 
+def check_merged_cells(table: str, path: Path) -> None:
+    """Refuse a workbook with a sheet that merges more cells than a file of its size holds."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/"):
+                ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(archive.read(name))]
+                area = sum((right - left + 1) * (low - top + 1) for left, top, right, low in ranges)
+                check_size(table, path, area, 1)
+
+
 def _find_merged(sheet: Any) -> set[tuple[int, int]]:
     """Line and column, counted from 1, of the cells that go on from the cell to their left."""
     with sheet._get_source() as xml:  # a read-only sheet lists no merged cells
@@ -123,16 +133,6 @@ def _holds_formulas(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
         return any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets)
-
-
-def _find_links(path: Path, table: str) -> list[Problem]:
-    """Warn of a workbook that is linked to others: its values are those of the day on which it was saved."""
-    with zipfile.ZipFile(path) as archive:
-        n_links = sum(name.startswith("xl/externalLinks/externalLink") for name in archive.namelist())
-    expected = "values of its own: the links are not followed, their values are those that were saved last"
-    found = f"{n_links} {'link' if n_links == 1 else 'links'}"
-    problem = "the workbook is linked to other files"
-    return [Problem(table, None, "", found, problem, expected, "warning")] if n_links else []
 
 
 def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem]:

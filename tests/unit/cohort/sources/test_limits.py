@@ -10,13 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prrt_outcomes.adopt.grid import read_grids
 from prrt_outcomes.cohort.sources import limits
 from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.errors import InputError
 from prrt_outcomes.study.base import TableSource
 
 
 def told(tmp_path, file):
     return [p.problem for p in read_source(tmp_path, "patients", TableSource(file=file)).problems]
+
+
+def adopted(path):
+    with pytest.raises(InputError) as raised:
+        read_grids(path)
+    return [problem.problem for problem in raised.value.problems]
 
 
 @pytest.fixture
@@ -100,11 +108,46 @@ def test_a_parquet_file_that_declares_more_cells_than_it_can_hold(tmp_path):
     assert told(tmp_path, "t.parquet") == ["the file declares more cells than it can hold"]
 
 
-def test_a_workbook_that_takes_values_from_another_one(tmp_path):
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ("xl/externalLinks/externalLink1.xml", "the workbook is linked to other files"),
+        ("xl/vbaProject.bin", "the workbook holds macros"),
+    ],
+)
+def test_a_workbook_with_links_or_macros_is_refused_by_check_and_adopt(tmp_path, part, problem):
+    write_book(tmp_path / "t.xlsm")
+    with zipfile.ZipFile(tmp_path / "t.xlsm", "a") as archive:
+        archive.writestr(part, "<x/>")
+    assert told(tmp_path, "t.xlsm") == [problem]
+    assert adopted(tmp_path / "t.xlsm") == [problem]
+
+
+def test_adopt_refuses_what_would_fill_the_memory(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["XFD1048576"] = "x"
+    book.save(tmp_path / "far.xlsx")
     write_book(tmp_path / "t.xlsx")
-    with zipfile.ZipFile(tmp_path / "t.xlsx", "a") as archive:
-        archive.writestr("xl/externalLinks/externalLink1.xml", "<externalLink/>")
-    result = read_source(tmp_path, "patients", TableSource(file="t.xlsx"))
-    (problem,) = result.problems
-    assert (problem.severity, problem.problem) == ("warning", "the workbook is linked to other files")
-    assert result.raw.columns["sex"].to_pylist() == ["male"]
+    ranges = b'</sheetData><mergeCells><mergeCell ref="A3:XFD1048576"/></mergeCells>'
+    with zipfile.ZipFile(tmp_path / "t.xlsx") as old, zipfile.ZipFile(tmp_path / "merged.xlsx", "w") as new:
+        for part in old.infolist():
+            new.writestr(part.filename, old.read(part).replace(b"</sheetData>", ranges))
+    for name in ("far.xlsx", "merged.xlsx"):
+        assert adopted(tmp_path / name) == ["the file declares more cells than it can hold"]
+
+
+def test_adopt_unpacks_gzip_in_proportion(tmp_path, small_limits):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    assert read_grids(tmp_path / "t.csv.gz")[0].rows == [["a", "b"], ["1", "2"]]
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 5_000_000, 9))
+    assert adopted(tmp_path / "t.csv.gz") == ["the file unpacks to far more than its size"]
+
+
+@pytest.mark.parametrize("outside", ["../t.csv", "sub/../../t.csv", "/etc/hostname", "{}/../t.csv"])
+def test_a_path_outside_the_study_is_refused(tmp_path, outside):
+    (tmp_path / "t.csv").write_text("patient_id\nP1\n")
+    folder = tmp_path / "study"
+    folder.mkdir()
+    assert told(folder, outside.format(folder)) == ["the file lies outside the study folder"]
+    (folder / "t.csv").symlink_to(tmp_path / "t.csv")
+    assert told(folder, "t.csv") == []

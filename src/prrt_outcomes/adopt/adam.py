@@ -14,13 +14,12 @@ from prrt_outcomes.adopt.cdisc import (
     find_data_sets,
     list_unplaced,
     load_terms,
-    name_some,
     place_arm,
     place_patient,
     refuse_without,
 )
 from prrt_outcomes.adopt.headings import find_radiopharmaceutical
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.tables.schema import load_schema
 

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, name_some
 from prrt_outcomes.cohort.sources.files import find_kind, read_source
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.base import FileSource
@@ -27,7 +27,6 @@ TIMED = {
     for mark in "T "
     for clock, form in {"99:99": "%H:%M", "99:99:99": "%H:%M:%S"}.items()
 }
-MOST_NAMED = 6
 
 
 @cache
@@ -35,13 +34,6 @@ def load_terms() -> Mapping[str, Any]:
     """Words of the controlled terminology, and of drugs."""
     text = resources.files("prrt_outcomes.adopt").joinpath("cdisc.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
-
-
-def name_some(texts: Iterable[str]) -> str:
-    """The first few of some texts."""
-    found = list(texts)
-    rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    return ", ".join(found[:MOST_NAMED]) + rest
 
 
 @dataclass
@@ -268,9 +260,7 @@ class Reading:
 
     def doubt(self, sentence: str) -> None:
         """Note what changes a number and was guessed; once."""
-        whole = f"{self.table}: {sentence}"
-        if whole not in self.plan.doubts:
-            self.plan.doubts.append(whole)
+        self.plan.doubt(f"{self.table}: {sentence}")
 
     def close(self) -> None:
         """Add the mapping to the plan, unless no row is left."""
@@ -307,13 +297,9 @@ def place_arm(reading: Reading, *names: str) -> None:
 
 def list_unplaced(plan: StudyPlan, data_sets: Mapping[str, list[DataSet]]) -> None:
     """Name the variables that went into no table, and let the first mapping of each file say that they are known."""
-    first: dict[Path, SourcePlan] = {}
-    for source in (source for sources in plan.tables.values() for source in sources):
-        first.setdefault(source.file, source)
     for data in (data for sets in data_sets.values() for data in sets):
         left = [str(name) for name in data.frame if name and name not in data.used]
         unseen = [name for name in left if name not in data.seen]
         columns = [Column(name, i, data.frame[name].tolist()) for i, name in enumerate(unseen)]
         plan.unplaced += [Unplaced(data.file.name, column.name, column.describe()) for column in columns]
-        if left and data.file in first:
-            first[data.file].settings["ignore"] = left
+        plan.ignore(data.file, left)

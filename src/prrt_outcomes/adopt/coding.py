@@ -7,9 +7,8 @@ import re
 from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number
 from prrt_outcomes.adopt.headings import DATES, TRUTHS, find_code, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan
+from prrt_outcomes.adopt.plan import SourcePlan, name_some
 
-MOST_NAMED = 6
 CODED = frozenset((
     "sex", "tumour_type", "grade", "reported_best_response", "reported_response", "radiopharmaceutical", "vital_status",
 ))  # fmt: skip
@@ -65,9 +64,8 @@ class Coding:
             values |= self._read_letters(column, {fold(text): text for text in values})
         self._add(source, target, column, values)
         if unknown:
-            named = ", ".join(f"{text!r} ({n})" for text, n in list(unknown.items())[:MOST_NAMED])
-            rest = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
-            self.doubt(f"{target}: {named}{rest} in {column.name!r} not recognised, read as missing")
+            named = name_some(f"{text!r} ({n})" for text, n in unknown.items())
+            self.doubt(f"{target}: {named} in {column.name!r} not recognised, read as missing")
 
     def _read_letters(self, column: Column, letters: dict[str, str]) -> dict[str, object]:
         """Sex by letters that languages use differently: M of mujer beside H or V of varón, V of vrouw beside M."""
@@ -134,8 +132,8 @@ class Coding:
             source.settings["default"] = {"vital_status": open_code}
             self.doubt(f"{n_empty} empty cells of {column.name!r} are read as {open_code}")
 
-    def close(self, source: SourcePlan) -> None:
-        """Write the texts that mean missing into a mapping: for all columns, or for one where another reads them."""
+    def close(self, source: SourcePlan) -> SourcePlan:
+        """The mapping with the texts that mean missing: in all columns, or in one where another reads them."""
         found = self._missing.pop(id(source), {})
         read = {text for values in source.settings.get("values", {}).values() for text in values}
         for text in read & set(found):
@@ -143,6 +141,7 @@ class Coding:
                 source.add_values(target, {text: None})
         if found:
             source.settings["missing"] = ["", *found]
+        return source
 
 
 def _read_percent(text: str) -> float | int | None:

@@ -11,7 +11,9 @@ from prrt_outcomes.adopt.grid import clean
 from prrt_outcomes.adopt.headings import find_analyte, find_visit
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
-from prrt_outcomes.adopt.sheet import Sheet, describe_filled
+from prrt_outcomes.adopt.sheet import Sheet
+
+UNDATED = "values such as {!r} have no date of their own; they are dated on the day of that cycle"
 
 
 def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> None:
@@ -26,25 +28,19 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
     if not sheet.analytes:
         return
     units = _find_units(sheet, coding)
-    plain = [(column, analyte) for column, analyte, rest in sheet.analytes if not find_visit(rest)]
+    plain = {column.name: analyte for column, analyte, rest in sheet.analytes if not find_visit(rest)}
     if date is not None and plain:
-        source = sheet.start_source([date], coding)
-        source.add_column("sample_date", date.name, describe_filled(date))
-        coding.read(source, "sample_date", date)
-        sheet.used.add(date.name)
-        _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
+        source = sheet.start_at("sample_date", date, coding)
+        _finish(plan, sheet, source, plain, units, coding)
         return
     if "sample_date" in sheet.numbered:
         _plan_numbered(plan, sheet, units, coding)
         return
     cycle = sheet.placed.get("cycle_date")
     if not sheet.is_wide and cycle is not None and plain:
-        source = sheet.start_source([cycle], coding)
-        source.add_column("sample_date", cycle.name, describe_filled(cycle))
-        coding.doubt(
-            f"values such as {plain[0][0].name!r} have no date of their own; they are dated on the day of that cycle"
-        )
-        _finish(plan, sheet, source, {column.name: analyte for column, analyte in plain}, units, coding)
+        source = sheet.start_at("sample_date", cycle, coding)
+        coding.doubt(UNDATED.format(next(iter(plain))))
+        _finish(plan, sheet, source, plain, units, coding)
         return
     numbered = main.numbered.get("cycle_date", {})
     visits: dict[tuple[str, int], dict[str, str]] = {}
@@ -54,9 +50,7 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
             visits.setdefault(visit, {})[column.name] = analyte
     before = [next(iter(columns)) for (kind, _), columns in visits.items() if kind == "cycle"]
     if before:
-        coding.doubt(
-            f"values such as {before[0]!r} have no date of their own; they are dated on the day of that cycle"
-        )
+        coding.doubt(UNDATED.format(before[0]))
     for (kind, number), columns in visits.items():
         names = (
             [numbered[number][0].name]
@@ -82,26 +76,16 @@ def _plan_numbered(plan: StudyPlan, sheet: Sheet, units: Mapping[str, str], codi
             if re.findall(r"\b\d+\b", rest)[:1] == [str(number)]
         }
         if columns:
-            source = sheet.start_source([date], coding)
-            source.add_column("sample_date", date.name, describe_filled(date))
+            source = sheet.start_at("sample_date", date, coding)
             source.settings["not_empty"] = [date.name]
-            coding.read(source, "sample_date", date)
-            sheet.used.add(date.name)
             _finish(plan, sheet, source, columns, units, coding)
 
 
 def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> None:
     """One value a row, its analyte and unit in columns; rows of analytes that are not known are left out."""
-    source = sheet.start_source([date], coding)
-    sheet.used.add(date.name)
-    source.add_column("sample_date", date.name, describe_filled(date))
-    coding.read(source, "sample_date", date)
-    analyte, value, unit = sheet.take("analyte"), sheet.take("value"), sheet.take("unit")
-    if analyte is None or value is None:
-        return
-    source.add_column("analyte", analyte.name, describe_filled(analyte))
-    source.add_column("value", value.name, describe_filled(value))
-    coding.read(source, "value", value)
+    analyte, value, unit = sheet.placed["analyte"], sheet.placed["value"], sheet.placed.get("unit")
+    source = sheet.start_at("sample_date", date, coding)
+    sheet.place(source, coding, {"analyte": analyte, "value": value, "unit": unit})
     texts = [clean(cell) for cell in analyte.cells]
     found = {text: find_analyte(clean(analyte.mean(text))) for text in dict.fromkeys(texts) if text}
     codes = {text: pair[0] for text, pair in found.items() if pair is not None}
@@ -110,9 +94,7 @@ def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> N
         source.settings["filter"] = {**source.settings.get("filter", {}), analyte.name: list(codes)}
         coding.doubt(f"laboratory values that are not read, by {analyte.name!r}: {unknown}")
     source.add_values("analyte", codes)
-    if unit is not None:
-        source.add_column("unit", unit.name, describe_filled(unit))
-    else:
+    if unit is None:
         source.add_column("unit", analyte.name, "by the analyte")
         for text, code in codes.items():
             cells = [cell for cell, known in zip(value.cells, texts, strict=True) if known == text]
@@ -122,8 +104,7 @@ def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> N
                 coding.doubt(
                     f"{code} ({text!r}) is read as {written}: no heading names a unit, the size fits"
                 )
-    coding.close(source)
-    plan.add("labs", source)
+    plan.add("labs", coding.close(source))
 
 
 def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
@@ -161,7 +142,7 @@ def _start_at_cycle(sheet: Sheet, main: Sheet, names: list[str], coding: Coding)
             "columns": names,
         }
         source.settings["join"] = [joined]
-    source.add_column("sample_date", tuple(names) if len(names) > 1 else names[0], "the date of that cycle")
+    source.add_column("sample_date", tuple(names), "the date of that cycle")
     source.settings["not_empty"] = [names[-1]]
     return source
 
@@ -183,5 +164,4 @@ def _finish(
     for column in (column for column, _, _ in sheet.analytes if column.name in columns):
         coding.read(source, "value", column)
     sheet.used.update(columns)
-    coding.close(source)
-    plan.add("labs", source)
+    plan.add("labs", coding.close(source))

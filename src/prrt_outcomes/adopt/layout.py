@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, find_day_format, is_day, is_number
+from prrt_outcomes.adopt.plan import SourcePlan
 
 MOST_ABOVE = 15
 SUMMARY = re.compile(
@@ -63,6 +64,10 @@ class Column:
         """Share of the filled cells that are numbers."""
         return sum(map(is_number, self.filled)) / max(len(self.filled), 1)
 
+    def describe_filled(self) -> str:
+        """How many cells hold something, in words."""
+        return f"{len(self.filled)} of {len(self.cells)} filled"
+
     def describe(self) -> str:
         """What the column looks like, without any value of it."""
         n = len(self.filled)
@@ -75,7 +80,7 @@ class Column:
             kind = "numbers"
         elif len({clean(cell).casefold() for cell in self.filled}) <= 6:
             kind = "a few different texts"
-        return f"{kind}, {n} of {len(self.cells)} filled"
+        return f"{kind}, {self.describe_filled()}"
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,12 @@ class Layout:
         if self.last_row is not None:
             found["last_row"] = self.last_row
         return found | dict(self.choice)
+
+    def start_source(self) -> SourcePlan:
+        """A mapping of the sheet, with its decimal mark."""
+        return SourcePlan(
+            self.grid.file, self.settings | ({"decimal": ","} if self.has_decimal_comma else {})
+        )
 
     @property
     def has_decimal_comma(self) -> bool:

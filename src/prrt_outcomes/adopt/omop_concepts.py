@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.adopt.cdisc import name_some
 from prrt_outcomes.adopt.omop_codes import Code, Codes, Concept, choose
 from prrt_outcomes.adopt.omop_tables import OmopTables
+from prrt_outcomes.adopt.plan import name_some
 
 NO_CONCEPT = ("", "0")
 ATC = "ATC"

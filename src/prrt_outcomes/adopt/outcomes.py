@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.grid import clean, fold, read_grids
-from prrt_outcomes.adopt.headings import recognise
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
-from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS
+from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS, Sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.errors import InputError, Problem, UsageError, suggest
 
 ENDPOINTS = ("os", "pfs", "ttp", "dss", "rfs", "efs", "dfs", "ttnt")
@@ -39,26 +39,28 @@ def plan_outcomes(
         )
     _check_given(layout, time, event, dead)
     plan = StudyPlan()
-    placed = _recognise_columns(layout, {time, event})
-    name, evidence = _find_key(placed.get("patient_id"))
-    patients = _start(layout)
+    others = {name: column for name, column in layout.columns.items() if name not in (time, event)}
+    sheet = recognise_sheet(replace(layout, columns=others))
+    name, evidence = _find_key(sheet.id_column)
+    patients = layout.start_source()
     patients.add_column("patient_id", name, evidence)
-    _place_patients(patients, placed, Coding(plan.doubts))
-    extra = _find_levels(layout, {time, event, *(column.name for column in placed.values())})
+    coding = Coding(plan.doubts)
+    sheet.place(patients, coding, {target: sheet.placed.get(target) for target in PATIENT_COLUMNS})
+    extra = _find_levels(sheet)
     for ours, theirs in extra.items():
         if ours != theirs:
             patients.add_column(ours, theirs, "a column with few levels, usable as a grouping")
-    plan.add("patients", patients)
+    plan.add("patients", coding.close(patients))
     endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "")
     if not endpoint:
         endpoint = "os"
         plan.doubts.append(f"the endpoint of {time!r} is overall survival (os)")
-    outcomes = _start(layout)
+    outcomes = layout.start_source()
     outcomes.add_column("patient_id", name, evidence)
     outcomes.add_column("time", time, f"in {unit}, as stated")
     outcomes.add_column("event", event, f"{dead!r} is the event, as stated")
     outcomes.settings["time_unit"] = unit
-    texts = list(dict.fromkeys(clean(cell) for cell in layout.columns[event].filled))
+    texts = dict.fromkeys(clean(cell) for cell in layout.columns[event].filled)
     outcomes.settings["values"] = {"event": {text: 1 if text == dead else 0 for text in texts}}
     outcomes.add_constant("endpoint", endpoint)
     plan.add("reported_outcomes", outcomes)
@@ -66,23 +68,9 @@ def plan_outcomes(
     if extra:
         plan.settings["extra_columns"] = dict.fromkeys(extra, "category")
         plan.settings["analysis"] = {"group_by": list(extra)[:3]}
-    known = {placed[target].name for target in (*PATIENT_COLUMNS, "patient_id") if target in placed}
-    used = {time, event, *extra.values(), *known}
-    left = [column for column in layout.columns.values() if column.name not in used]
-    plan.unplaced = [Unplaced(layout.grid.name, column.name, column.describe()) for column in left]
-    if left:
-        patients.settings["ignore"] = [column.name for column in left]
+    sheet.used.update([*extra.values(), *filter(None, [name])])
+    list_unplaced(plan, [sheet])
     return plan
-
-
-def _recognise_columns(layout: Layout, others: set[str]) -> dict[str, Column]:
-    """Columns by what they were recognised as, without times and events."""
-    placed: dict[str, Column] = {}
-    for column in layout.columns.values():
-        heading = recognise(column) if column.name not in others else None
-        if heading is not None and heading.number is None:
-            placed.setdefault(heading.target, column)
-    return placed
 
 
 def _find_key(identity: Column | None) -> tuple[str | None, str]:
@@ -93,33 +81,11 @@ def _find_key(identity: Column | None) -> tuple[str | None, str]:
     return None, "the rows are numbered: no column of patients"
 
 
-def _place_patients(source: SourcePlan, placed: dict[str, Column], coding: Coding) -> None:
-    for target in PATIENT_COLUMNS:
-        if target in placed:
-            column = placed[target]
-            source.add_column(target, column.name, f"{len(column.filled)} of {len(column.cells)} filled")
-            coding.read(source, target, column)
-    coding.close(source)
-
-
-def _start(layout: Layout) -> SourcePlan:
-    source = SourcePlan(layout.grid.file, dict(layout.settings))
-    if layout.has_decimal_comma:
-        source.settings["decimal"] = ","
-    return source
-
-
 def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:
     names = list(layout.columns)
+    place, problem = layout.grid.name, "the file has no such column"
     problems = [
-        Problem(
-            layout.grid.name,
-            None,
-            name,
-            "",
-            "the file has no such column",
-            suggest(name, names, ", ".join(names)),
-        )
+        Problem(place, None, name, "", problem, suggest(name, names, ", ".join(names)))
         for name in (time, event)
         if name not in layout.columns
     ]
@@ -127,23 +93,20 @@ def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:
         texts = sorted({clean(cell) for cell in layout.columns[event].filled})
         if dead not in texts:
             expected = f"one of {', '.join(texts[:MOST_LEVELS])}"
-            problems.append(Problem(layout.grid.name, None, event, dead, "no row has this value", expected))
+            problems.append(Problem(place, None, event, dead, "no row has this value", expected))
     if problems:
         raise InputError(problems)
 
 
-def _find_levels(layout: Layout, used: set[str]) -> dict[str, str]:
+def _find_levels(sheet: Sheet) -> dict[str, str]:
     """Columns with 2 to 12 levels that are texts, as extra columns: our name to theirs."""
+    known = {column.name for column in sheet.placed.values()}
     found = {}
-    for column in layout.columns.values():
+    for column in sheet.layout.columns.values():
         levels = {clean(cell) for cell in column.filled}
         ours = fold(column.name).replace(" ", "_")
         is_name = ours[:1].isalpha() and ours.isascii() and ours.replace("_", "").isalnum()
-        if (
-            column.name not in used
-            and is_name
-            and 2 <= len(levels) <= MOST_LEVELS
-            and column.share_of_numbers < 0.5
-        ):
+        is_text = 2 <= len(levels) <= MOST_LEVELS and column.share_of_numbers < 0.5
+        if column.name not in known and is_name and is_text:
             found[ours] = column.name
     return found

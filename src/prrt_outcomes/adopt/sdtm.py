@@ -14,14 +14,13 @@ from prrt_outcomes.adopt.cdisc import (
     find_data_sets,
     list_unplaced,
     load_terms,
-    name_some,
     place_arm,
     place_patient,
     refuse_without,
 )
 from prrt_outcomes.adopt.coding import LIGAND_OF
 from prrt_outcomes.adopt.headings import find_radiopharmaceutical
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
 from prrt_outcomes.tables.schema import load_schema
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_dates
 from prrt_outcomes.adopt.grid import clean
-from prrt_outcomes.adopt.headings import Heading, find_analyte, recognise
+from prrt_outcomes.adopt.headings import TOTAL, Heading, find_analyte, recognise
 from prrt_outcomes.adopt.layout import Column, Layout
-from prrt_outcomes.adopt.plan import SourcePlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
 
 PATIENT_COLUMNS = (
     "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
@@ -18,6 +18,11 @@ PATIENT_COLUMNS = (
     "prior_lines", "weight_kg",
 )  # fmt: skip
 OF_PATIENTS = tuple(name for name in PATIENT_COLUMNS if name != "centre_id")
+OTHER_WORDS = {
+    "person": "names of persons are not read",
+    "any_date": "a date of nothing that is known",
+    TOTAL: "a sum over cycles; the activity of each cycle is needed",
+}
 FEWEST_KNOWN = 4
 LONGEST_IDENTIFIER = 20
 FIRST = 3
@@ -69,15 +74,13 @@ class Sheet:
 
     def start_source(self, columns: Iterable[Column], coding: Coding) -> SourcePlan:
         """A mapping of this sheet with the patients, the formats of some dates and the decimal mark."""
-        source = SourcePlan(self.layout.grid.file, dict(self.layout.settings))
-        if self.layout.has_decimal_comma:
-            source.settings["decimal"] = ","
+        source = self.layout.start_source()
         dates = find_dates(columns, self.layout.columns.values())
         source.settings |= dates.settings
         coding.doubt(dates.doubt)
         identity = self.take("patient_id")
         if identity is not None:
-            source.add_column("patient_id", identity.name, describe_filled(identity))
+            source.add_column("patient_id", identity.name, identity.describe_filled())
             if coding.width and any(
                 len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled
             ):
@@ -86,10 +89,19 @@ class Sheet:
             source.add_column("patient_id", None, "the rows are numbered")
         return source
 
+    def place(self, source: SourcePlan, coding: Coding, columns: Mapping[str, Column | None]) -> None:
+        """Read columns of ours from columns of the sheet, with what their values mean."""
+        for ours, column in columns.items():
+            if column is not None:
+                source.add_column(ours, column.name, column.describe_filled())
+                coding.read(source, ours, column)
+                self.used.add(column.name)
 
-def describe_filled(column: Column) -> str:
-    """How many cells of a column hold something, in words."""
-    return f"{len(column.filled)} of {len(column.cells)} filled"
+    def start_at(self, ours: str, date: Column, coding: Coding) -> SourcePlan:
+        """A mapping of this sheet with the patients and a date."""
+        source = self.start_source([date], coding)
+        self.place(source, coding, {ours: date})
+        return source
 
 
 def recognise_sheet(layout: Layout) -> Sheet:
@@ -160,3 +172,20 @@ def _is_identifier(column: Column) -> bool:
     is_unique = len(texts) == len(column.cells) == len(set(texts))
     is_other = recognise(column) is not None or find_analyte(column.name) is not None or column.share_of_days
     return is_short and is_unique and not is_other
+
+
+def list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
+    """Name the columns that went into no table, and what they look like; each of a file and sheet once."""
+    used = {(sheet.layout.grid.name, name) for sheet in sheets for name in sheet.used}
+    left: dict[str, dict[str, Unplaced]] = {}
+    for sheet in sheets:
+        place = sheet.layout.grid.name
+        words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
+        for column in sheet.layout.columns.values():
+            if (place, column.name) not in used:
+                looks_like = words.get(column.name) or column.describe()
+                looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
+                left.setdefault(place, {}).setdefault(column.name, Unplaced(place, column.name, looks_like))
+    for grid in {sheet.layout.grid.name: sheet.layout.grid for sheet in sheets}.values():
+        plan.unplaced += left.get(grid.name, {}).values()
+        plan.ignore(grid.file, left.get(grid.name, {}), grid.sheet)

@@ -8,28 +8,22 @@ from pathlib import Path
 from prrt_outcomes.adopt.blocks import split_blocks
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import PER_KILOGRAM, find_activity_unit
-from prrt_outcomes.adopt.grid import Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.headings import TOTAL, Heading, find_radiopharmaceutical, is_missing
+from prrt_outcomes.adopt.grid import clean, fold, read_grids
+from prrt_outcomes.adopt.headings import find_radiopharmaceutical, is_missing
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.sheet import (
     FOLLOW_UP_COLUMNS,
     PATIENT_COLUMNS,
     Sheet,
-    describe_filled,
     find_main_sheet,
+    list_unplaced,
     name_patients,
     recognise_sheet,
 )
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.tables.schema import load_schema
-
-OTHER_WORDS = {
-    "person": "names of persons are not read",
-    "any_date": "a date of nothing that is known",
-    TOTAL: "a sum over cycles; the activity of each cycle is needed",
-}
 
 
 def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
@@ -74,7 +68,7 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
             _plan_events(plan, sheet, coding)
         plan_labs(plan, sheet, main, coding)
     plan.settings |= _choose_settings(plan)
-    _list_unplaced(plan, sheets)
+    list_unplaced(plan, sheets)
 
 
 def _find_title(layout: Layout) -> str:
@@ -113,18 +107,14 @@ def _plan_patients(plan: StudyPlan, main: Sheet, sheets: Sequence[Sheet], coding
         if sheet is not main:
             source.settings["merge"] = True
         _read_patients(source, sheet, [*targets, *(["best_response"] if best else [])], coding)
-        coding.close(source)
-        plan.add("patients", source)
+        plan.add("patients", coding.close(source))
 
 
 def _read_patients(source: SourcePlan, sheet: Sheet, targets: Sequence[str], coding: Coding) -> None:
     for target in targets:
-        column = sheet.take(target)
-        if column is None:
-            continue
+        column = sheet.placed[target]
         ours = "reported_best_response" if target == "best_response" else target
-        source.add_column(ours, column.name, describe_filled(column))
-        coding.read(source, ours, column)
+        sheet.place(source, coding, {ours: column})
         name = fold(column.label or column.name)
         if target == "ecog" and name in ("oms", "who"):
             coding.doubt(f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade")
@@ -150,26 +140,19 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
         source.settings["unpivot"] = {"columns": {ours: min(found) for ours, found in patterns.items()}}
         last = dates[-1]
         source.evidence["unpivot"] = (
-            f'"{last.name}" -> {first}, {describe_filled(last)}; {len(dates)} of them'
+            f'"{last.name}" -> {first}, {last.describe_filled()}; {len(dates)} of them'
         )
-        _read_all(source, sets, coding)
+        for ours, found in sets.items():
+            for column, _ in found.values():
+                coding.read(source, ours, column)
         return [source]
     sources = []
     for number, (date, _) in sorted(sets[first].items()):
-        source = sheet.start_source([date], coding)
-        own = {ours: {number: found[number]} for ours, found in sets.items() if number in found}
-        for ours, found in own.items():
-            source.add_column(ours, found[number][0].name, describe_filled(found[number][0]))
-        source.settings["not_empty"] = [date.name]
-        _read_all(source, own, coding)
-        sources.append(source)
+        sources.append(sheet.start_source([date], coding))
+        own = {ours: found[number][0] for ours, found in sets.items() if number in found}
+        sheet.place(sources[-1], coding, own)
+        sources[-1].settings["not_empty"] = [date.name]
     return sources
-
-
-def _read_all(source: SourcePlan, sets: dict[str, dict[int, tuple[Column, Heading]]], coding: Coding) -> None:
-    for ours, found in sets.items():
-        for column, _ in found.values():
-            coding.read(source, ours, column)
 
 
 def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
@@ -184,16 +167,10 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
             date = sheet.placed.get("any_date")
         if date is None:
             return
-        source = sheet.start_source([date], coding)
-        source.add_column("cycle_date", date.name, describe_filled(date))
-        coding.read(source, "cycle_date", date)
-        sheet.used.add(date.name)
-        for target in ("activity_gbq", "weight_kg"):
-            column = sheet.take(target) if target == "activity_gbq" or not sheet.is_wide else None
-            if column is not None:
-                source.add_column(target, column.name, describe_filled(column))
-                coding.read(source, target, column)
-                values += [column] if target == "activity_gbq" else []
+        source = sheet.start_at("cycle_date", date, coding)
+        own = ("activity_gbq",) if sheet.is_wide else ("activity_gbq", "weight_kg")
+        sheet.place(source, coding, {target: sheet.placed.get(target) for target in own})
+        values = [sheet.placed["activity_gbq"]] if "activity_gbq" in sheet.placed else []
         if sheet.is_wide:
             source.settings["not_empty"] = [date.name]
         sources = [source]
@@ -211,16 +188,13 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
             source.settings["units"] = {"activity_gbq": unit}
         if not has_own_agent:
             _add_agent(source, sheet, coding)
-        coding.close(source)
-        plan.add("cycles", source)
+        plan.add("cycles", coding.close(source))
 
 
 def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
     """The radiopharmaceutical of all cycles: one column for all, or unknown."""
-    column = sheet.take("radiopharmaceutical")
-    if column is not None:
-        source.add_column("radiopharmaceutical", column.name, describe_filled(column))
-        coding.read(source, "radiopharmaceutical", column)
+    if "radiopharmaceutical" in sheet.placed:
+        sheet.place(source, coding, {"radiopharmaceutical": sheet.placed["radiopharmaceutical"]})
         return
     texts = [text for row in _list_above(sheet.layout) for text in row]
     named = {find_radiopharmaceutical(text): text for text in texts}
@@ -238,34 +212,23 @@ def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
 
 
 def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
-    targets = [name for name in FOLLOW_UP_COLUMNS if name in sheet.placed]
-    contact, death = sheet.take("last_contact_date"), sheet.take("death_date")
-    dated = [column for column in (contact, death) if column is not None]
+    placed = {name: sheet.placed[name] for name in FOLLOW_UP_COLUMNS if name in sheet.placed}
+    death, status = placed.get("death_date"), placed.pop("vital_status", None)
+    dated = [placed[name] for name in ("last_contact_date", "death_date") if name in placed]
     if not dated:
         return
-    source = sheet.start_source([sheet.placed[t] for t in targets if t.endswith("_date")], coding)
-    names = tuple(column.name for column in dated)
-    source.add_column("last_contact_date", names if len(names) > 1 else names[0], describe_filled(dated[0]))
-    if contact is not None:
-        coding.read(source, "last_contact_date", contact)
-    for target in targets:
-        if target in ("last_contact_date", "vital_status"):
-            continue
-        column = sheet.take(target)
-        if column is not None:
-            source.add_column(target, column.name, describe_filled(column))
-            coding.read(source, target, column)
-    status = sheet.take("vital_status")
+    source = sheet.start_source([column for name, column in placed.items() if name.endswith("_date")], coding)
+    sheet.place(source, coding, placed)
+    source.add_column("last_contact_date", tuple(c.name for c in dated), dated[0].describe_filled())
     if status is not None:
-        source.add_column("vital_status", status.name, describe_filled(status))
+        sheet.used.add(status.name)
+        source.add_column("vital_status", status.name, status.describe_filled())
         coding.read_vital_status(source, status)
-        coding.close(source)
-        plan.add("follow_up", source)
-        return
-    coding.close(source)
-    if death is None:
+    elif death is None:
         source.add_constant("vital_status", "alive")
         coding.doubt("no column says who is dead; all patients are read as alive at the last contact")
+    coding.close(source)
+    if status is not None or death is None:
         plan.add("follow_up", source)
         return
     texts = [clean(cell) for cell in death.cells]
@@ -301,16 +264,8 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     response = sheet.placed.get("best_response")
     if date is None or response is None:
         return
-    source = sheet.start_source([date], coding)
-    source.add_column("assessment_date", date.name, describe_filled(date))
-    coding.read(source, "assessment_date", date)
-    source.add_column("reported_response", response.name, describe_filled(response))
-    coding.read(source, "reported_response", response)
-    new_lesion = sheet.take("new_lesion")
-    if new_lesion is not None:
-        source.add_column("new_lesion", new_lesion.name, describe_filled(new_lesion))
-        coding.read(source, "new_lesion", new_lesion)
-    sheet.used.update((date.name, response.name))
+    source = sheet.start_at("assessment_date", date, coding)
+    sheet.place(source, coding, {"reported_response": response, "new_lesion": sheet.placed.get("new_lesion")})
     _close_scans(plan, source, response, coding)
 
 
@@ -318,8 +273,7 @@ def _close_scans(plan: StudyPlan, source: SourcePlan, response: Column, coding: 
     source.add_constant("reported_criterion", "recist_1_1")
     if "recist" not in fold(response.label or response.name):
         coding.doubt(f"{response.name!r} names no criterion: responses are taken as RECIST 1.1")
-    coding.close(source)
-    plan.add("assessments", source)
+    plan.add("assessments", coding.close(source))
 
 
 def _plan_events(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
@@ -327,14 +281,9 @@ def _plan_events(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     term, date = sheet.placed.get("term"), sheet.placed.get("any_date")
     if term is None or date is None:
         return
-    source = sheet.start_source([date], coding)
-    columns = {"onset_date": date, "term": term, "grade": sheet.placed.get("ctcae_grade")}
-    for target, column in columns.items():
-        if column is not None:
-            source.add_column(target, column.name, describe_filled(column))
-            sheet.used.add(column.name)
-    coding.close(source)
-    plan.add("adverse_events", source)
+    source = sheet.start_at("onset_date", date, coding)
+    sheet.place(source, coding, {"term": term, "grade": sheet.placed.get("ctcae_grade")})
+    plan.add("adverse_events", coding.close(source))
 
 
 def _choose_settings(plan: StudyPlan) -> dict[str, object]:
@@ -344,25 +293,3 @@ def _choose_settings(plan: StudyPlan) -> dict[str, object]:
     }
     has_progression = "progression_date" in columns or "assessments" in plan.tables
     return {"endpoints": ["pfs", "os", "ttp"] if has_progression else ["os"]}
-
-
-def _list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
-    """Name the columns that went into no table, and what they look like; each of a file and sheet once."""
-    used = {(sheet.layout.grid.name, name) for sheet in sheets for name in sheet.used}
-    left: dict[tuple[str, str], Unplaced] = {}
-    for sheet in sheets:
-        place = sheet.layout.grid.name
-        words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
-        for column in sheet.layout.columns.values():
-            if (place, column.name) not in used:
-                looks_like = words.get(column.name) or column.describe()
-                looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
-                left.setdefault((place, column.name), Unplaced(place, column.name, looks_like))
-    plan.unplaced += left.values()
-    first: dict[str, SourcePlan] = {}
-    for sources in plan.tables.values():
-        for source in sources:
-            first.setdefault(Grid(source.file, source.settings.get("sheet"), []).name, source)
-    for place, name in left:
-        if place in first:
-            first[place].settings.setdefault("ignore", []).append(name)

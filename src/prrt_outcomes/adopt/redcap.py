@@ -23,7 +23,7 @@ from prrt_outcomes.adopt.redcap_export import (
     read_export,
 )
 from prrt_outcomes.adopt.redcap_missing import MISSING_WORD, describe_missing_codes
-from prrt_outcomes.adopt.sheet import OF_PATIENTS, Sheet, find_main_sheet, recognise_sheet
+from prrt_outcomes.adopt.sheet import OF_PATIENTS, Sheet, find_main_sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.adopt.sheets import fill_plan
 from prrt_outcomes.errors import InputError, Problem
 
@@ -65,17 +65,11 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
             plan.doubts.append(f"{label}: where the box {name} is not checked the answer is no")
     for sheet in sheets:
         _read_checkboxes(plan, sheet, fields)
+    list_unplaced(plan, sheets)
     for export in exports:
-        shown = {
-            name for sheet in sheets if sheet.layout.grid is export.grid for name in sheet.layout.columns
-        }
-        system = [name for name in export.names if name not in shown and name not in (REPEAT, EVENT)]
-        source = next(
-            (s for listed in plan.tables.values() for s in listed if s.file == export.grid.file), None
-        )
-        if source is not None and system:
-            source.settings.setdefault("ignore", []).extend(system)
         own = [sheet for sheet in sheets if sheet.layout.grid is export.grid]
+        shown = {name for sheet in own for name in sheet.layout.columns} | {REPEAT, EVENT}
+        plan.ignore(export.grid.file, [name for name in export.names if name not in shown])
         plan.notes += count_cells(export, fields, [(_find_choice(sheet.layout), sheet.used) for sheet in own])
     return plan
 
@@ -230,9 +224,6 @@ def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryF
             source.evidence["first_of.tumour_type"] = f"boxes of {one.label!r}"
             sheet.used.update(known)
             plan.doubts.append(f"tumour_type is the first of the boxes {', '.join(known)} that is checked")
-            plan.unplaced = [u for u in plan.unplaced if u.column not in known]
-            if "ignore" in source.settings:
-                source.settings["ignore"] = [n for n in source.settings["ignore"] if n not in known]
             return
 
 

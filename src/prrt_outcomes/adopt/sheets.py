@@ -46,6 +46,7 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
         )
     plan = StudyPlan(title=_find_title(main.layout))
     fill_plan(plan, sheets, main)
+    list_unplaced(plan, sheets)
     return plan
 
 
@@ -68,7 +69,6 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
             _plan_events(plan, sheet, coding)
         plan_labs(plan, sheet, main, coding)
     plan.settings |= _choose_settings(plan)
-    list_unplaced(plan, sheets)
 
 
 def _find_title(layout: Layout) -> str:

@@ -13,7 +13,6 @@ from prrt_outcomes.adopt.cdisc import (
     Reading,
     find_data_sets,
     list_unplaced,
-    load_terms,
     place_arm,
     place_patient,
     refuse_without,
@@ -77,7 +76,7 @@ def _plan_subjects(plan: StudyPlan, subjects: DataSet) -> None:
     if not reading.date("last_contact_date", "DTHDT", *CONTACTS):
         return
     reading.date("death_date", "DTHDT")
-    if reading.codes("vital_status", "DTHFL", known=load_terms()["dead"]):
+    if reading.codes("vital_status", "DTHFL"):
         reading.source.settings["default"] = {"vital_status": "alive"}
         reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
         reading.close()
@@ -92,13 +91,11 @@ def _plan_patients_of_times(plan: StudyPlan, data_sets: Sequence[DataSet]) -> No
         for code in data.frame["PARAMCD"].unique()
     ]
     whole = [part for part in parts if part[2] == people][:1]
-    for i, (data, code, _) in enumerate(whole or parts):
+    for data, code, _ in whole or parts:
         reading = Reading(plan, "patients", data).choose("PARAMCD", [code])
         place_patient(reading)
         place_arm(reading, *ARMS)
-        if i:
-            reading.source.settings["merge"] = True
-        reading.close()
+        reading.close(merge=True)
 
 
 def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]:
@@ -186,7 +183,7 @@ def _plan_responses(plan: StudyPlan, responses: DataSet) -> None:
         reading.column("reader", "RSEVAL")
     if not reading.date("assessment_date", "ADT"):
         return
-    reading.codes("reported_response", "AVALC", known=load_terms()["response"])
+    reading.codes("reported_response", "AVALC")
     category = next(iter(reading.rows.get("PARCAT1", ())), "")
     responses.seen.update(("PARAM", "PARAMCD", "PARCAT1"))
     reading.constant("reported_criterion", "recist_1_1", category)

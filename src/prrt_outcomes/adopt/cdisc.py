@@ -55,6 +55,14 @@ class DataSet:
         return name in self.frame and bool((self.frame[name] != "").any())
 
 
+def first_filled(frame: pd.DataFrame, names: Iterable[str]) -> pd.Series:
+    """First text that is not empty among some variables, those that there are."""
+    texts = pd.Series("", frame.index)
+    for name in (name for name in names if name in frame):
+        texts = texts.where(texts != "", frame[name])
+    return texts
+
+
 def find_data_sets(
     paths: Sequence[Path], names: Mapping[str, str], needed: Mapping[str, Sequence[str]], plan: StudyPlan
 ) -> dict[str, list[DataSet]]:
@@ -152,21 +160,29 @@ class Reading:
 
     def texts(self, *names: str) -> pd.Series:
         """First text that is not empty among some variables."""
-        texts = pd.Series("", self.rows.index)
-        for name in names:
-            texts = texts.where(texts != "", self.rows[name])
-        return texts
+        return first_filled(self.rows, names)
 
     def column(self, ours: str, *theirs: str) -> tuple[str, ...]:
         """Read one of our columns from the first variable that is filled, and return those that hold anything."""
         names = tuple(name for name in theirs if name in self.rows and (self.rows[name] != "").any())
         if names:
             n = int((self.texts(*names) != "").sum())
-            self.source.add_column(
-                ours, names if len(names) > 1 else names[0], f"{n} of {len(self.rows)} filled"
-            )
+            self.source.add_column(ours, names, f"{n} of {len(self.rows)} filled")
             self.data.used.update(names)
         return names
+
+    def fill(self, columns: Mapping[str, str | Sequence[str]]) -> None:
+        """Read columns of ours from variables, dates and codes as such; of several the first that is filled."""
+        for ours, theirs in columns.items():
+            names = [theirs] if isinstance(theirs, str) else theirs
+            if ours == "sequence":
+                self.sequence(names[0])
+            elif load_schema(self.table).field(ours).type in ("date", "partial"):
+                self.date(ours, *names)
+            elif ours in load_terms():
+                self.codes(ours, *names)
+            else:
+                self.column(ours, *names)
 
     def sequence(self, theirs: str) -> None:
         """The number of a row within its patient; without it rows that are alike are numbered."""
@@ -175,8 +191,9 @@ class Reading:
                 "sequence", None, f"there is no {theirs}; rows that are alike are numbered"
             )
 
-    def codes(self, ours: str, *theirs: str, known: Mapping[str, Any]) -> bool:
+    def codes(self, ours: str, *theirs: str, known: Mapping[str, Any] | None = None) -> bool:
         """Read a column of codes; a text that is not known is missing, which is a doubt."""
+        known = load_terms()[ours] if known is None else known
         names = self.column(ours, *theirs)
         if not names:
             return False
@@ -231,30 +248,30 @@ class Reading:
         self.source.add_constant(ours, value, evidence)
 
     def join(
-        self, data: DataSet, on: Sequence[str] | Mapping[str, str], columns: Sequence[str], **more: Any
+        self, data: DataSet, keys: Mapping[str, str], columns: Sequence[str], latest: str = "", **more: Any
     ) -> None:
         """Add variables of another data set by a key.
 
+        keys : variables of this data set to those of the other
+        latest : date by which one of several rows is chosen; a row whose date does not say the day is left out
         more : further settings of the join, such as ``filter`` and ``prefix``
         """
-        keys = dict(on) if isinstance(on, Mapping) else {name: name for name in on}
-        entry = {
-            "file": data.file,
-            "on": on if isinstance(on, dict) else list(on),
-            "columns": list(columns),
-            **more,
-        }
-        self.source.settings.setdefault("join", []).append(entry)
         right = data.frame
         for name, values in more.get("filter", {}).items():
             right = right[right[name].isin(values)]
+        if latest:
+            is_whole = right[latest].str.replace(r"\d", "9", regex=True).isin([WHOLE, *TIMED])
+            left_out = sorted(set(right.loc[~is_whole, latest]) - {""})
+            more |= {"latest": latest, **({"exclude": {latest: left_out}} if left_out else {})}
+            right = right[is_whole].sort_values(latest).drop_duplicates(list(keys.values()), keep="last")
+        on = list(keys) if list(keys) == list(keys.values()) else dict(keys)
+        entry = {"file": data.file, "on": on, "columns": list(columns), **more}
+        self.source.settings.setdefault("join", []).append(entry)
         right = right[(right[list(keys.values())] != "").all(axis=1)]
-        added = right[[*keys.values(), *columns]].rename(
-            columns={name: f"{more.get('prefix', '')}{name}" for name in columns}
-        )
-        self.rows = self.rows.merge(
-            added.rename(columns={theirs: ours for ours, theirs in keys.items()}), on=list(keys), how="left"
-        ).fillna("")
+        names = {name: f"{more.get('prefix', '')}{name}" for name in columns}
+        added = right[[*keys.values(), *columns]].rename(columns=names)
+        added = added.rename(columns={theirs: ours for ours, theirs in keys.items()})
+        self.rows = self.rows.merge(added, on=list(keys), how="left").fillna("")
         data.used.update((*keys.values(), *columns, *more.get("filter", {})))
         self.data.used.update(keys)
 
@@ -262,18 +279,27 @@ class Reading:
         """Note what changes a number and was guessed; once."""
         self.plan.doubt(f"{self.table}: {sentence}")
 
-    def close(self) -> None:
-        """Add the mapping to the plan, unless no row is left."""
+    def unit(self, ours: str, theirs: str, usual: str) -> None:
+        """The unit of a column: none where it is the usual one, else one for all rows or one a row."""
+        units = sorted(set(self.rows[theirs]) - {""}) if theirs in self.rows else []
+        self.data.seen.add(theirs)
+        if not units:
+            self.doubt(f"{ours} is in {usual}: {theirs} does not say the unit")
+        elif units != [usual]:
+            self.source.settings["units"] = {ours: units[0] if len(units) == 1 else {"column": theirs}}
+            self.source.evidence[f"units.{ours}"] = f"from {theirs}"
+
+    def close(self, *, merge: bool = False) -> None:
+        """Add the mapping to the plan, unless no row is left; as one that fills rows of those before it."""
         if len(self.rows):
+            if merge and self.table in self.plan.tables:
+                self.source.settings["merge"] = True
             self.plan.add(self.table, self.source)
 
 
 def place_patient(reading: Reading, age_units: str = "AGEU") -> None:
     """Identifier, centre, sex and age of a patient, as DM and ADSL have them."""
-    reading.column("patient_id", "USUBJID")
-    reading.column("centre_id", "SITEID")
-    reading.codes("sex", "SEX", known=load_terms()["sex"])
-    reading.column("age_years", "AGE")
+    reading.fill(load_terms()["columns"]["patients"])
     units = set(reading.rows[age_units]) - {"", "YEARS"} if age_units in reading.rows else set()
     if units:
         reading.source.settings["units"] = {"age_years": {"column": age_units}}

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from prrt_outcomes.adopt.cdisc import (
     DataSet,
     Reading,
@@ -79,19 +77,21 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
     reading = Reading(plan, "follow_up", people)
     reading.column("patient_id", "USUBJID")
     status, death, contact = ["DTHFL"], ["DTHDTC"], []
-    for disposition in domains["DS"]:
-        rows = disposition.frame[disposition.frame["DSDECOD"].str.upper() == "DEATH"]
-        if len(rows) and not rows["USUBJID"].duplicated().any():
-            words = sorted(rows["DSDECOD"].unique())
-            reading.join(disposition, ["USUBJID"], ["DSDECOD", "DSSTDTC"], filter={"DSDECOD": words})
+    for disposition in domains["DS"][:1]:
+        words = [text for text in disposition.frame["DSDECOD"].unique() if text.upper() == "DEATH"]
+        if words:
+            deaths = disposition.frame[disposition.frame["DSDECOD"].isin(words)]
+            latest = "DSSTDTC" if deaths["USUBJID"].duplicated().any() else ""
+            columns, chosen = ["DSDECOD", "DSSTDTC"], {"DSDECOD": words}
+            reading.join(disposition, {"USUBJID": "USUBJID"}, columns, latest, filter=chosen)
             status.append("DSDECOD")
             death.append("DSSTDTC")
-            break
     for survival in domains["SS"][:1]:
-        contact += _join_contacts(reading, survival)
+        reading.join(survival, {"USUBJID": "USUBJID"}, ["SSDTC"], latest="SSDTC")
+        contact.append("SSDTC")
     reading.date("last_contact_date", *death, *contact, "RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC")
     reading.date("death_date", *death)
-    if reading.codes("vital_status", *status, known=load_terms()["dead"]):
+    if reading.codes("vital_status", *status):
         reading.source.settings["default"] = {"vital_status": "alive"}
         reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
     else:
@@ -108,21 +108,6 @@ def _listed(reading: Reading, ours: str) -> tuple[str, ...]:
     """Variables that one of our columns is read from."""
     theirs = reading.source.settings.get("columns", {}).get(ours, ())
     return (theirs,) if isinstance(theirs, str) else tuple(theirs)
-
-
-def _join_contacts(reading: Reading, survival: DataSet) -> list[str]:
-    """Join the visits of SS, each by its number within the patient; return their dates, the latest first."""
-    ordered = survival.frame.assign(number=pd.to_numeric(survival.frame["SSSEQ"], errors="coerce"))
-    days = ordered.dropna(subset="number").sort_values(["USUBJID", "number"])
-    visits = days.sort_values("number", ascending=False)["SSSEQ"].unique()
-    if not days.groupby("USUBJID")["SSDTC"].apply(lambda dates: dates.is_monotonic_increasing).all():
-        reading.doubt(
-            "the visits of SS are not numbered by date; the last number is read as the last contact"
-        )
-    for visit in visits:
-        more: dict[str, Any] = {"filter": {"SSSEQ": [visit]}, "prefix": f"{visit} "}
-        reading.join(survival, ["USUBJID"], ["SSDTC"], **more)
-    return [f"{visit} SSDTC" for visit in visits]
 
 
 def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
@@ -166,19 +151,8 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
         known[text.upper()] = code
     reading.codes("radiopharmaceutical", "EXTRT", known=known)
     if reading.column("activity_gbq", "EXDOSE"):
-        _add_unit(reading, "activity_gbq", "EXDOSU", "GBq")
+        reading.unit("activity_gbq", "EXDOSU", "GBq")
     reading.close()
-
-
-def _add_unit(reading: Reading, ours: str, theirs: str, usual: str) -> None:
-    """The unit of a column: none where it is the usual one, else one for all rows or one a row."""
-    units = sorted(set(reading.rows[theirs]) - {""}) if theirs in reading.rows else []
-    reading.data.seen.add(theirs)
-    if not units:
-        reading.doubt(f"{ours} is in {usual}: {theirs} does not say the unit")
-    elif units != [usual]:
-        reading.source.settings["units"] = {ours: units[0] if len(units) == 1 else {"column": theirs}}
-        reading.source.evidence[f"units.{ours}"] = f"from {theirs}"
 
 
 def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: Iterable[str] = ()) -> None:
@@ -240,15 +214,12 @@ def _plan_by_route(
 
 
 def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
-    """What a row of a therapy has beside its kind."""
-    reading.column("patient_id", "USUBJID")
-    reading.date("start_date", f"{prefix}STDTC")
-    reading.column("drug", name)
-    reading.sequence(f"{prefix}SEQ")
-    reading.date("end_date", f"{prefix}ENDTC")
+    """What a row of a therapy has beside its kind; the variable with the name of the drug is known."""
+    columns = load_terms()["columns"]["therapies"] | {"drug": name}
+    reading.fill({ours: theirs.replace("--", prefix) for ours, theirs in columns.items()})
     units = set(reading.rows[f"{prefix}DOSU"]) if f"{prefix}DOSU" in reading.rows else set()
     if units and units <= {"mg", "g", "ug", ""} and reading.column("dose_mg", f"{prefix}DOSE"):
-        _add_unit(reading, "dose_mg", f"{prefix}DOSU", "mg")
+        reading.unit("dose_mg", f"{prefix}DOSU", "mg")
     reading.close()
 
 
@@ -269,20 +240,14 @@ def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
     if "LBSPEC" in reading.rows:
         others = [text for text in reading.rows["LBSPEC"].unique() if _holds(text, _other_specimens())]
         reading.choose("LBSPEC", others, out=True)
-    standard = laboratory.is_filled("LBSTRESN") or laboratory.is_filled("LBSTRESC")
-    value = "LBSTRESN" if laboratory.is_filled("LBSTRESN") else "LBSTRESC" if standard else "LBORRES"
-    if not len(reading.rows) or value not in reading.rows:
-        return
-    reading.require(value)
-    reading.column("patient_id", "USUBJID")
-    reading.date("sample_date", "LBDTC")
-    reading.codes("analyte", "LBTESTCD", known=known)
-    reading.sequence("LBSEQ")
-    reading.column("value", value)
-    reading.column("unit", "LBSTRESU" if standard else "LBORRESU")
-    reading.column("lower_limit", "LBSTNRLO" if standard else "LBORNRLO")
-    reading.column("upper_limit", "LBSTNRHI" if standard else "LBORNRHI")
-    reading.close()
+    columns = load_terms()["columns"]
+    has_standard = laboratory.is_filled("LBSTRESN") or laboratory.is_filled("LBSTRESC")
+    values = columns["values" if has_standard else "original_values"]
+    value = "LBSTRESN" if laboratory.is_filled("LBSTRESN") else "LBSTRESC" if has_standard else "LBORRES"
+    if len(reading.rows) and value in reading.rows:
+        reading.require(value)
+        reading.fill(columns["labs"] | values | {"value": value})
+        reading.close()
 
 
 def _other_specimens() -> list[str]:
@@ -293,14 +258,10 @@ def _plan_adverse_events(plan: StudyPlan, events: DataSet) -> None:
     """Adverse events by their CTCAE grade, or by severity, which is a doubt."""
     terms = load_terms()
     reading = Reading(plan, "adverse_events", events)
-    reading.column("patient_id", "USUBJID")
-    reading.date("onset_date", "AESTDTC")
-    reading.date("end_date", "AEENDTC")
-    reading.column("term", "AEDECOD", "AETERM")
-    reading.sequence("AESEQ")
-    if not reading.column("grade", "AETOXGR") and reading.codes("grade", "AESEV", known=terms["severity"]):
+    reading.fill(terms["columns"]["adverse_events"])
+    if not events.is_filled("AETOXGR") and reading.codes("grade", "AESEV", known=terms["severity"]):
         reading.doubt("AESEV is read as grade: mild 1, moderate 2, severe 3, life-threatening 4, fatal 5")
-    if reading.codes("related", "AEREL", known=terms["related"]):
+    if events.is_filled("AEREL"):
         texts = {text.upper() for text in reading.rows["AEREL"].unique()}
         graded = sorted(texts & {"POSSIBLE", "POSSIBLY RELATED", "REMOTE", "UNLIKELY", "UNLIKELY RELATED"})
         if graded:

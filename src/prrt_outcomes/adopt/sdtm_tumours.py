@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.adopt.cdisc import DataSet, Reading, load_terms
+from prrt_outcomes.adopt.cdisc import DataSet, Reading, first_filled, load_terms
 from prrt_outcomes.adopt.plan import StudyPlan
 
 RECIST = "recist_1_1"
@@ -27,18 +27,13 @@ def plan_tumours(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> None:
             _plan_scans(plan, results, domains["RS"], readers)
 
 
-def _name_readers(data: DataSet, prefix: str) -> pd.Series:
-    """Who read each row."""
-    names = [name for name in (f"{prefix}EVALID", f"{prefix}EVAL") if name in data.frame]
-    texts = pd.Series("", data.frame.index)
-    for name in names:
-        texts = texts.where(texts != "", data.frame[name])
-    return texts
-
-
 def _choose_reader(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> bool:
     """Whether there are several readers; the one that counts is written as a setting, which is a doubt."""
-    found = [(name, data, _name_readers(data, name)) for name in ("RS", "TR") for data in domains[name]]
+    found = [
+        (name, data, first_filled(data.frame, (f"{name}EVALID", f"{name}EVAL")))
+        for name in ("RS", "TR")
+        for data in domains[name]
+    ]
     names = sorted({text for _, _, texts in found for text in texts} - {""})
     if len(names) < 2:
         return False
@@ -50,11 +45,8 @@ def _choose_reader(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> boo
     ]
     investigator = next((text for text in names if text.upper() == "INVESTIGATOR"), names[0])
     chosen = max(sorted(set(accepted)), key=accepted.count) if accepted else investigator
-    why = (
-        f"accepted in {accepted.count(chosen)} rows (ACPTFL)"
-        if accepted
-        else "no reading is marked as accepted"
-    )
+    n = accepted.count(chosen)
+    why = f"accepted in {n} rows (ACPTFL)" if n else "no reading is marked as accepted"
     plan.settings["response"] = {"reader": chosen}
     plan.doubts.append(f"of the readers {', '.join(names)} the one that counts is {chosen}: {why}")
     return True
@@ -72,24 +64,16 @@ def _start(reading: Reading, prefix: str, date: str, readers: bool) -> Reading:
 
 def _plan_responses(plan: StudyPlan, responses: DataSet, readers: bool) -> None:
     """Overall response, and to its rows those of the non-target lesions and of new lesions."""
-    terms = load_terms()
-    columns = {
-        "OVRLRESP": ("reported_response", terms["response"]),
-        "NTRGRESP": ("non_target", terms["non_target"]),
-        "NEWLPROG": ("new_lesion", terms["new_lesion"]),
-    }
-    for code, (ours, known) in columns.items():
+    for code, ours in load_terms()["responses"].items():
         reading = Reading(plan, "assessments", responses).choose("RSTESTCD", [code])
         if reading.rows.empty:
             continue
         _start(reading, "RS", "assessment_date", readers)
         _add_criterion(reading)
-        reading.codes(ours, "RSSTRESC", "RSORRES", known=known)
+        reading.codes(ours, "RSSTRESC", "RSORRES")
         if code == "NEWLPROG" and "EQUIVOCAL" in set(reading.rows["RSSTRESC"]):
             reading.doubt("an equivocal new lesion is read as none, an unequivocal one as new lesion")
-        if "assessments" in plan.tables:
-            reading.source.settings["merge"] = True
-        reading.close()
+        reading.close(merge=True)
 
 
 def _add_criterion(reading: Reading) -> None:
@@ -130,15 +114,11 @@ def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSe
             if reading.rows.empty:
                 continue
             _place_lesion(reading, readers, state)
-            if (
-                state in ("measured", "too_small")
-                and pd.to_numeric(reading.rows[number], "coerce").notna().any()
-            ):
+            has_number = pd.to_numeric(reading.rows[number], "coerce").notna().any()
+            if state in ("measured", "too_small") and has_number:
                 reading.column(ours, number)
-                _add_size_unit(reading, ours)
-            if code != sizes[0][0]:
-                reading.source.settings["merge"] = True
-            reading.close()
+                reading.unit(ours, "TRSTRESU", "mm")
+            reading.close(merge=True)
     _plan_states(plan, results, identified, readers, [code for code, *_ in sizes])
     return "lesions" in plan.tables
 
@@ -183,49 +163,40 @@ def _list_states(results: DataSet, code: str) -> tuple[str, dict[str, tuple[str,
     return number, {"measured": ("", []), **{state: said for state, said in found.items() if said[1]}}
 
 
-def _add_size_unit(reading: Reading, ours: str) -> None:
-    units = sorted(set(reading.rows.get("TRSTRESU", pd.Series(dtype=str))) - {""})
-    reading.data.seen.add("TRSTRESU")
-    if not units:
-        reading.doubt("diameters are in mm: TRSTRESU does not say the unit")
-    elif units != ["mm"]:
-        reading.source.settings["units"] = {ours: units[0] if len(units) == 1 else {"column": "TRSTRESU"}}
-
-
 def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool) -> None:
     """Join to each result the identification of its lesion, which says the organ and whether it is new.
 
     Where readers have identified lesions of the same name, those without an identifier are joined by their kind.
     """
+    keys = {"USUBJID": "USUBJID", "TRLNKID": "TULNKID"}
     for tumours in identified:
-        frame = tumours.frame
-        chosen: dict[str, list[str]] = {}
-        if (
-            "TUTESTCD" in frame
-            and frame["TUTESTCD"].nunique() > 1
-            and (frame["TUTESTCD"] == "TUMIDENT").any()
-        ):
+        frame, chosen = tumours.frame, {}
+        if "TUTESTCD" in frame and frame["TUTESTCD"].nunique() > 1 and "TUMIDENT" in set(frame["TUTESTCD"]):
             chosen = {"TUTESTCD": ["TUMIDENT"]}
             frame = frame[frame["TUTESTCD"] == "TUMIDENT"]
         columns = [name for name in PLACES if name in frame]
-        keys = {"USUBJID": "USUBJID", "TRLNKID": "TULNKID"}
         if not _is_again(frame, keys):
-            reading.join(tumours, keys, columns, **({"filter": chosen} if chosen else {}))
+            reading.join(tumours, keys, columns, **_if_any(filter=chosen))
             continue
         parts = {
             part: frame for part in ("EVALID", "EVAL") if f"TU{part}" in frame and f"TR{part}" in reading.rows
         }
-        if "EVALID" in parts and "EVAL" in parts:
-            parts = {"EVALID": frame[frame["TUEVALID"] != ""], "EVAL": frame[frame["TUEVALID"] == ""]}
+        if len(parts) > 1:
+            is_named = frame["TUEVALID"] != ""
+            parts = {"EVALID": frame[is_named], "EVAL": frame[~is_named]}
         own = {part: {**keys, f"TR{part}": f"TU{part}"} for part in parts}
         if not parts or any(_is_again(rows, own[part]) for part, rows in parts.items()):
             reading.doubt(f"{tumours.file.name} is not joined: a lesion stands there in several rows")
             continue
-        for part, rows in parts.items():
-            more = {**chosen, **({"TUEVALID": [""]} if part == "EVAL" and len(parts) > 1 else {})}
-            if len(rows):
-                settings: dict[str, Any] = {"prefix": OWN} if part == "EVAL" else {}
-                reading.join(tumours, own[part], columns, **settings, **({"filter": more} if more else {}))
+        for part in (part for part, rows in parts.items() if len(rows)):
+            more = {"TUEVALID": [""]} if part == "EVAL" and len(parts) > 1 else {}
+            prefix = OWN if part == "EVAL" else ""
+            reading.join(tumours, own[part], columns, **_if_any(prefix=prefix, filter=chosen | more))
+
+
+def _if_any(**settings: Any) -> dict[str, Any]:
+    """Settings that say something."""
+    return {name: value for name, value in settings.items() if value}
 
 
 def _is_again(frame: pd.DataFrame, keys: Mapping[str, str]) -> bool:
@@ -242,11 +213,10 @@ def _place_lesion(reading: Reading, readers: bool, state: str = "") -> None:
     """What a row of a lesion has beside its size."""
     if reading.rows.empty:
         return
-    terms = load_terms()
     reading.require("TRLNKID")
     _start(reading, "TR", "assessment_date", readers)
     reading.column("lesion_id", "TRLNKID")
-    reading.codes("role", *_of_tumours("TUSTRESC", "TUORRES"), "TRGRPID", known=terms["role"])
+    reading.codes("role", *_of_tumours("TUSTRESC", "TUORRES"), "TRGRPID")
     names = reading.column("organ", *_of_tumours("TULOC"))
     if names:
         places = [text for text in reading.texts(*names).unique() if text]
@@ -272,48 +242,39 @@ def _plan_states(
         reading.choose(
             name, set(reading.rows.loc[known, name]) - set(reading.rows.loc[~known, name]), out=True
         )
-    reading.codes("state", "TRSTRESC", "TRORRES", "TRSTAT", known=load_terms()["state"])
+    reading.codes("state", "TRSTRESC", "TRORRES", "TRSTAT")
     if "EQUIVOCAL" in set(reading.rows["TRSTRESC"]):
         reading.doubt("an equivocal new lesion is read as not evaluated, an unequivocal one as new lesion")
-    if "lesions" in plan.tables:
-        reading.source.settings["merge"] = True
-    reading.close()
+    reading.close(merge=True)
 
 
 def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet], readers: bool) -> None:
-    """Scans that TR holds, such as those of the screening, which have no response.
-
-    A mapping reads the rows of one lesion and test code, of which each scan has one; as many as hold all scans.
-    """
+    """Scans that TR holds, such as those of the screening, which have no response: one row of each day and reader."""
     frame = results.frame[results.frame["TRDTC"].str.match(r"\d{4}-\d{2}-\d{2}")]
     if frame.empty:
         return
     who = [name for name in ("TREVAL", "TREVALID") if readers and name in frame]
-    scans = pd.MultiIndex.from_frame(
-        frame[["USUBJID", "TRDTC", *who]].assign(TRDTC=frame["TRDTC"].str[:WHOLE_DATE])
-    )
-    of = frame["TRTESTCD"] + " " + frame["TRLNKID"]
-    rows = pd.DataFrame({"scan": pd.factorize(scans)[0], "of": of.to_numpy()})
-    once = rows.groupby("of")["scan"].agg(["nunique", "size"])
-    held = rows[rows["of"].isin(once.index[once["nunique"] == once["size"]])]
+    days = frame[["USUBJID", *who]].assign(day=frame["TRDTC"].str[:WHOLE_DATE])
+    times = days.assign(text=frame["TRDTC"]).drop_duplicates()
+    again = times.loc[times.duplicated(list(days)), "text"]
     criteria = [
         source.settings.get("constants", {}).get("reported_criterion")
         for source in plan.tables.get("assessments", ())
     ]
-    while len(held):
-        most = str(held["of"].value_counts().sort_index().idxmax())
-        code, _, lesion = most.partition(" ")
-        reading = Reading(plan, "assessments", results).choose("TRTESTCD", [code]).choose("TRLNKID", [lesion])
-        _start(reading, "TR", "assessment_date", readers)
-        reading.constant("reported_criterion", next(filter(None, criteria), RECIST), "the scans of TR")
-        if "assessments" in plan.tables:
-            reading.source.settings["merge"] = True
-        reading.close()
-        held = held[~held["scan"].isin(held.loc[held["of"] == most, "scan"])]
+    reading = Reading(plan, "assessments", results)
+    reading.source.settings["pivot"] = {
+        "by": "TRTESTCD",
+        "value": "TRTESTCD",
+        "keys": ["USUBJID", "TRDTC", *who],
+    }
+    reading.source.evidence["pivot"] = "the rows of one day are one scan"
+    reading.choose("TRDTC", set(again), out=True)
+    _start(reading, "TR", "assessment_date", readers)
+    reading.constant("reported_criterion", next(filter(None, criteria), RECIST), "the scans of TR")
+    reading.close(merge=True)
     if responses:
         every = pd.concat([data.frame[["USUBJID", "RSDTC"]] for data in responses])
-        known = set(zip(every["USUBJID"], every["RSDTC"].str[:WHOLE_DATE], strict=True))
-        days = set(zip(frame["USUBJID"], frame["TRDTC"].str[:WHOLE_DATE], strict=True))
-        plan.notes.append(
-            f"{len(days - known)} of {len(days)} scans of {results.file.name} have no response in RS"
-        )
+        known = set(every["USUBJID"] + every["RSDTC"].str[:WHOLE_DATE])
+        found = set(days["USUBJID"] + days["day"])
+        words = f"{len(found - known)} of {len(found)} scans of {results.file.name} have no response in RS"
+        plan.notes.append(words)

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 
 from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number
-from prrt_outcomes.adopt.headings import DATES, TRUTHS, find_code, is_missing, load_words
+from prrt_outcomes.adopt.headings import find_code, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, name_some
 
-CODED = frozenset((
-    "sex", "tumour_type", "grade", "reported_best_response", "reported_response", "radiopharmaceutical", "vital_status",
-))  # fmt: skip
-DEAD_WORDS = frozenset((
-    "dead", "tot", "verstorben", "died", "deceased", "death", "muerto", "fallecido", "exitus", "decede", "deces",
-    "deceduto", "morto", "overleden",
-))  # fmt: skip
-ALIVE_WORDS = frozenset(("alive", "lebt", "vivant", "vivo", "vivente", "levend"))
 PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
 LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
 
@@ -41,7 +33,8 @@ class Coding:
     def read(self, source: SourcePlan, target: str, column: Column) -> None:
         """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""
         missing = self._missing.setdefault(id(source), {})
-        if target in DATES or target not in CODED | TRUTHS | {"ki67_percent"}:
+        words = load_words()
+        if target not in (*words["coded"], *words["truths"], "ki67_percent"):
             for cell in column.filled:
                 if is_missing(column.mean(cell), target) and not find_day_format(clean(cell)):
                     missing.setdefault(clean(cell), set()).add(target)
@@ -105,15 +98,17 @@ class Coding:
 
     def read_vital_status(self, source: SourcePlan, column: Column) -> None:
         """Who is dead, by the words of the column, or by yes and no in the sense of its heading."""
-        words = set(fold(column.label or column.name).split())
-        yes, no = ("alive", "dead") if words & ALIVE_WORDS and not words & DEAD_WORDS else ("dead", "alive")
-        open_code = no if words & (DEAD_WORDS | ALIVE_WORDS) else "lost"
+        words = load_words()
+        told = set(fold(column.label or column.name).split())
+        is_dead, is_alive = (bool(told & set(words[name])) for name in ("heading_dead", "heading_alive"))
+        yes, no = ("alive", "dead") if is_alive and not is_dead else ("dead", "alive")
+        open_code = no if is_alive or is_dead else "lost"
         values: dict[str, object] = {}
         for cell in column.filled:
             meant = column.mean(cell)
             found = find_code("vital_status", meant)
             if found is None and is_missing(meant):
-                found = load_words()["values"]["no"].get(fold(clean(meant)) or clean(meant), open_code)
+                found = words["values"]["no"].get(fold(clean(meant)) or clean(meant), open_code)
             values[clean(cell)] = (
                 {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
             )

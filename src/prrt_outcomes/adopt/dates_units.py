@@ -8,39 +8,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from prrt_outcomes.adopt.grid import clean, find_day_format, is_number, read_number
+from prrt_outcomes.adopt.headings import load_words
 from prrt_outcomes.adopt.layout import Column
 
 PIVOT_YEAR = 30
 PER_KILOGRAM = "MBq/kg"
-ACTIVITY_UNITS = {
-    r"\bMBq\s*(/|per\b|pro\b|je\b|par\b|por\b)\s*kg": PER_KILOGRAM,
-    r"\bGBq": "GBq",
-    r"\bMBq": "MBq",
-    r"\bmCi": "mCi",
-}
-ACTIVITY_RANGES = {"GBq": (0.3, 30.0), "mCi": (30.0, 800.0), "MBq": (800.0, 30_000.0)}
-LAB_UNITS = {
-    r"mg\s*/\s*dl": "mg/dL", r"[uµμ]mol\s*/\s*l": "umol/L", r"mmol\s*/\s*l": "mmol/L", r"g\s*/\s*dl": "g/dL",
-    r"g\s*%": "g/dL",
-    r"(\bk|tsd\.?|10\^?3|10\*3|x10e3|thou)\s*/\s*([uµμ]l|mm3|mcl)": "10^9/L",
-    r"(/nl|10\^?9\s*/\s*l|Gpt\s*/\s*l|10\*9/l|x10e9)": "10^9/L", r"\bg\s*/\s*l\b": "g/L",
-    r"(/[uµμ]l|/mm3|/cmm)": "/uL", r"u\s*/\s*l": "U/L", r"ng\s*/\s*ml": "ng/mL", r"[uµμ]g\s*/\s*l": "ug/L",
-    r"ml\s*/\s*min": "mL/min/1.73m2",
-}  # fmt: skip
-CELLS = ("platelets", "leukocytes", "neutrophils", "lymphocytes")  # G/L is 10^9/L of these
-LAB_RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "creatinine": {"mg/dL": (0.2, 12.0), "umol/L": (20.0, 1_200.0)},
-    "haemoglobin": {"mmol/L": (3.0, 8.8), "g/dL": (8.8, 20.0), "g/L": (50.0, 200.0)},
-    "platelets": {"10^9/L": (5.0, 1_500.0), "/uL": (5_000.0, 1_500_000.0)},
-    "leukocytes": {"10^9/L": (0.3, 60.0), "/uL": (300.0, 60_000.0)},
-    "neutrophils": {"10^9/L": (0.1, 50.0), "/uL": (100.0, 50_000.0)},
-    "lymphocytes": {"10^9/L": (0.05, 20.0), "/uL": (50.0, 20_000.0)},
-    "bilirubin": {"mg/dL": (0.1, 4.0), "umol/L": (4.0, 400.0)},
-    "alt": {"U/L": (1.0, 3_000.0)},
-    "ast": {"U/L": (1.0, 3_000.0)},
-    "chromogranin_a": {"ng/mL": (1.0, 1_000_000.0)},
-    "egfr": {"mL/min/1.73m2": (2.0, 200.0)},
-}
 
 
 @dataclass(frozen=True)
@@ -109,25 +81,28 @@ def _day_first(form: str) -> tuple[bool, str]:
 
 def find_activity_unit(columns: Sequence[Column]) -> tuple[str, bool]:
     """Unit of administered activities, and whether it stands in a heading; else it is that of the usual size."""
-    for pattern, unit in ACTIVITY_UNITS.items():
-        if any(re.search(pattern, column.label or column.name, re.IGNORECASE) for column in columns):
-            return unit, True
-    usual = _usual(columns)
-    fitting = (unit for unit, (low, high) in ACTIVITY_RANGES.items() if low <= usual < high)
-    return next(fitting, "GBq"), False
+    words = load_words()
+    return _find_unit(columns, words["activity_units"], words["activity_ranges"])
 
 
 def find_lab_unit(analyte: str, columns: Sequence[Column]) -> tuple[str, bool]:
     """Unit of laboratory values, and whether it stands in a heading; else that in which the usual value is likely."""
-    for pattern, unit in LAB_UNITS.items():
-        if any(re.search(pattern, column.label or column.name, re.IGNORECASE) for column in columns):
-            return ("10^9/L" if unit == "g/L" and analyte in CELLS else unit), True
-    usual = _usual(columns)
-    ranges = LAB_RANGES[analyte]
+    words = load_words()
+    ranges = words["lab_ranges"][analyte]
+    unit, is_written = _find_unit(columns, words["lab_units"], ranges)
+    is_count = "10^9/L" in ranges  # G/L is 10^9/L of cells
+    return ("10^9/L" if unit == "g/L" and is_written and is_count else unit), is_written
+
+
+def _find_unit(
+    columns: Sequence[Column], patterns: Mapping[str, str], ranges: Mapping[str, Sequence[float]]
+) -> tuple[str, bool]:
+    """Unit that a heading names, and True; else that in whose range the median lies, the first where none does."""
+    names = [column.label or column.name for column in columns]
+    for pattern, unit in patterns.items():
+        if any(re.search(pattern, name, re.IGNORECASE) for name in names):
+            return unit, True
+    values = [read_number(cell) for column in columns for cell in column.filled if is_number(cell)]
+    usual = median(values) if values else 0.0
     fitting = (unit for unit, (low, high) in ranges.items() if low <= usual <= high)
     return next(fitting, next(iter(ranges))), False
-
-
-def _usual(columns: Sequence[Column]) -> float:
-    values = [read_number(cell) for column in columns for cell in column.filled if is_number(cell)]
-    return median(values) if values else 0.0

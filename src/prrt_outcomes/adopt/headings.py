@@ -20,22 +20,7 @@ ENOUGH = 0.6
 MOST = 0.8
 SHORT = 2
 LONG = 4
-DATES = frozenset((
-    "birth_date", "diagnosis_date", "cycle_date", "last_contact_date", "death_date", "progression_date",
-    "assessment_date", "sample_date", "any_date",
-))  # fmt: skip
-NUMBERS = frozenset((
-    "age_years", "birth_year", "activity_gbq", "value", "krenning_score", "karnofsky", "ecog", "prior_lines",
-    "total_activity", "weight_kg",
-))  # fmt: skip
 TOTAL = "total_activity"
-COUNTED = frozenset(
-    ("cycle_date", "activity_gbq", "radiopharmaceutical", "weight_kg", "assessment_date", "best_response")
-)
-RANGES = {
-    "ecog": (0, 5), "krenning_score": (0, 4), "karnofsky": (0, 100), "weight_kg": (20, 300), "age_years": (0, 120)
-}  # fmt: skip
-TRUTHS = frozenset(("functioning", "liver_metastases", "bone_metastases", "new_lesion"))
 PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?")
 NUCLIDE = re.compile(
     r"(?i)(lu|y|ac|pb|in|i)\W*(177|90|225|212|111|131)\b|(177|90|225|212|111|131)\W*(lu|y|ac|pb|in|i)\b"
@@ -95,7 +80,7 @@ def _recognise_name(name: str, column: Column) -> Heading | None:
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
     plain = [target for target in _rank(fold(name)) if fits(target, column)]
     ordinal = None if numbers else _find_ordinal(fold(name))
-    if ordinal and plain and plain[0] in COUNTED:
+    if ordinal and plain and plain[0] in load_words()["counted"]:
         return Heading(plain[0], ordinal, column.name)
     if plain and (not numbers or plain[0] == "ki67_percent"):
         return Heading(plain[0], None, column.name)
@@ -124,7 +109,7 @@ def _rank(text: str) -> list[str]:
     if set(found) == {"any_date"}:  # C1 fecha: what stands beside the word for a date
         generic = load_words()["headings"]["any_date"]
         rest = " ".join(word for word in text.split() if word not in generic)
-        found = {target: n for target, n in _find_phrases(rest).items() if target in DATES} | {"any_date": 0}
+        found = {target: n for target, n in _find_phrases(rest).items() if is_date(target)} | {"any_date": 0}
     if "activity_gbq" in found and any(word.startswith(tuple(load_words()["sums"])) for word in text.split()):
         found[TOTAL] = found.pop("activity_gbq")
     return sorted(found, key=lambda target: -found[target])
@@ -165,10 +150,10 @@ def fits(target: str, column: Column) -> bool:
         return False
     if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):
         return column.share_of_days < ENOUGH
-    if target in DATES:
+    if is_date(target):
         return _share(cells, lambda cell: is_day(cell) or _is_serial(cell)) >= ENOUGH
-    if target in NUMBERS:
-        low, high = RANGES.get(target, (-math.inf, math.inf))
+    if target in load_words()["numbers"]:
+        low, high = load_words()["numbers"][target] or (-math.inf, math.inf)
         return _share(cells, lambda cell: is_number(cell) and low <= read_number(cell) <= high) >= ENOUGH
     if target == "ctcae_grade":
         return _share(cells, lambda cell: clean(cell) in set("12345")) >= ENOUGH
@@ -177,6 +162,11 @@ def fits(target: str, column: Column) -> bool:
     if target == "sex" and any(clean(cell) == "0" for cell in cells):
         return False  # 0 and 1 have no convention, 1 and 2 have (ISO 5218)
     return _share(cells, lambda cell: find_code(target, cell) is not None) >= 0.5
+
+
+def is_date(target: str) -> bool:
+    """Whether a target is a date."""
+    return target in load_words()["dates"]
 
 
 def _share(cells: list[Cell], holds: Callable[[Cell], bool]) -> float:
@@ -193,7 +183,7 @@ def is_missing(cell: Cell, target: str = "") -> bool:
     text = clean(cell).casefold()
     words = load_words()
     known = {word.casefold() for word in (*words["missing"], *words["never"])}
-    if target in DATES:
+    if is_date(target):
         known |= set(words["values"]["no"])
     if target == "death_date":
         known |= {word for word, code in words["values"]["vital_status"].items() if code == "alive"}
@@ -208,7 +198,7 @@ def find_code(target: str, cell: Cell) -> str | bool | None:
         return find_radiopharmaceutical(clean(cell))
     if target == "tumour_type":
         return _find_tumour(clean(cell))
-    if target in TRUTHS:
+    if target in load_words()["truths"]:
         return values["yes"].get(text, values["no"].get(text))
     if target == "vital_status":
         found = _look_up(values["vital_status"], text)
@@ -268,11 +258,6 @@ def find_site(label: str, words: str) -> str | None:
         return None
     tokens = set(fold(words).split())
     return next((site for site, names in known["sites"].items() if tokens & set(names)), None)
-
-
-def find_unit(heading: str, units: Mapping[str, str]) -> str | None:
-    """Unit that stands in a heading, among patterns and the units that they mean."""
-    return next((unit for pattern, unit in units.items() if re.search(pattern, heading, re.IGNORECASE)), None)
 
 
 def find_visit(text: str) -> tuple[str, int] | None:

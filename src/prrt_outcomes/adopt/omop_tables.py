@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,6 @@ COLUMNS_OF_TABLES = """
 select table_schema, table_name, column_name, data_type, table_schema = any(current_schemas(false))
 from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema') order by ordinal_position
 """
-# Types of columns by how the name of the type begins: in SQL and in the extract. Everything else is text.
-KINDS = {
-    ("int", "bigint", "smallint", "hugeint", "uint"): ("bigint", pa.int64()),
-    ("date",): ("date", pa.date32()),
-    ("timestamp",): ("timestamp", pa.timestamp("us")),
-    ("numeric", "decimal", "double", "real", "float"): ("double precision", pa.float64()),
-}
-TEXT = ("varchar", pa.string())
 EXTRA = "pip install 'prrt-outcomes[omop]'"
 
 
@@ -46,7 +39,7 @@ class OmopTables:
         self._connection = connection
         self._is_server = database.startswith("PostgreSQL")
         self._places: dict[str, str] = {}
-        self._kinds: dict[str, dict[str, tuple[str, pa.DataType]]] = {}
+        self._types: dict[str, dict[str, str]] = {}
         self._extracts: dict[str, tuple[Sequence[str], Sequence[Mapping[str, Iterable[str]]]]] = {}
         self.database = database
         self.files = dict(files or {})
@@ -81,7 +74,7 @@ class OmopTables:
             self._places[table] = f"{_quote(schema)}.{_quote(written)}"
             columns = found[table][near[0]]
             self.columns[table] = {name.lower().strip(): name for name in columns}
-            self._kinds[table] = {name.lower().strip(): _find_kind(kind) for name, kind in columns.items()}
+            self._types[table] = {name.lower().strip(): kind for name, kind in columns.items()}
         self.others = [name for name in NOT_READ if name in found]
         lacking = [f"person.{c}" for c in ("person_id", "year_of_birth") if not self.has("person", c)]
         if lacking:
@@ -136,14 +129,17 @@ class OmopTables:
         """The rows and columns of a table that mappings need."""
         table = file.stem
         names, any_of = self._extracts[table]
-        kinds = self._kinds[table]
-        schema = pa.schema([(name, kinds[name][1]) for name in names])
+        is_whole = {name: self._is_whole(table, name) for name in names}
+        schema = pa.schema([(name, pa.int64() if is_whole[name] else pa.string()) for name in names])
         conditions, values = self._choose(table, self._of_persons(table))
         chosen = [self._choose(table, choice) for choice in any_of]
         if chosen and all(texts for texts, _ in chosen):
             conditions.append(f"({' or '.join(' and '.join(texts) for texts, _ in chosen)})")
             values += [value for _, own in chosen for value in own]
-        columns = ", ".join(f"cast({_quote(self.columns[table][n])} as {kinds[n][0]})" for n in names)
+        columns = ", ".join(
+            f"cast({_quote(self.columns[table][n])} as {'bigint' if is_whole[n] else 'varchar'})"
+            for n in names
+        )
         query = f"select {columns} from {self._places[table]}{_where(conditions)} order by 1"
 
         def read_batches() -> Iterator[pa.RecordBatch]:
@@ -178,18 +174,20 @@ class OmopTables:
         """Conditions that all have to hold, and their values."""
         conditions, values = [], []
         for name, texts in where.items():
-            is_whole = pa.types.is_integer(self._kinds[table][name][1])
+            is_whole = self._is_whole(table, name)
             column = _quote(self.columns[table][name]) if is_whole else self._text(table, name)
             array = f"cast({'%s' if self._is_server else '?'} as {'bigint' if is_whole else 'text'}[])"
             conditions.append(f"{column} in (select unnest({array}))")
             values.append(sorted({int(text) for text in texts if text} if is_whole else set(texts)))
         return conditions, values
 
+    def _is_whole(self, table: str, name: str) -> bool:
+        """Whether a column has identifiers as numbers, also where a program has written them with a point."""
+        return name.endswith("_id") and not re.search("char|text|string", self._types[table][name])
+
     def _text(self, table: str, name: str) -> str:
-        """A column as text; identifiers are whole numbers, also where a program has written them with a point."""
         column = _quote(self.columns[table][name])
-        if name.endswith("_id") and pa.types.is_floating(self._kinds[table][name][1]):
-            column = f"cast({column} as bigint)"
+        column = f"cast({column} as bigint)" if self._is_whole(table, name) else column
         return f"coalesce(cast({column} as varchar), '')"
 
 
@@ -295,7 +293,3 @@ def _quote(name: str) -> str:
 
 def _where(conditions: Sequence[str]) -> str:
     return f" where {' and '.join(conditions)}" if conditions else ""
-
-
-def _find_kind(kind: str) -> tuple[str, pa.DataType]:
-    return next((own for names, own in KINDS.items() if kind.startswith(names)), TEXT)

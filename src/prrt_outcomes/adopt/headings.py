@@ -51,6 +51,8 @@ def load_words() -> Mapping[str, Any]:
     } | {
         "yes": {fold(str(word)) or str(word): True for word in words["values"]["yes"]},
         "no": {fold(str(word)) or str(word): False for word in words["values"]["no"]},
+        "grade": {fold(code): code for code in ("G1", "G2", "G3", "unknown")}
+        | load_vocabulary()["grade"]["names"],
     }
     return words
 

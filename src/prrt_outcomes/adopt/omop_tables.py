@@ -116,7 +116,8 @@ class OmopTables:
         conditions, values = self._choose(table, self._of_persons(table) | dict(where or {}))
         conditions += [f"{self._text(table, filled)} <> ''"] if filled else []
         listed = ", ".join(self._text(table, name) for name in columns)
-        group = f" group by {', '.join(map(str, range(1, len(columns) + 1)))}" if counted else ""
+        places = ", ".join(map(str, range(1, len(columns) + 1)))
+        group = f" group by {places} order by {places}" if counted else ""
         count, names = (", count(*)", [*columns, "n"]) if counted else ("", [*columns])
         query = f"select {listed}{count} from {self._places[table]}{_where(conditions)}{group}"
         return pd.DataFrame(self._execute(table, query, values).fetchall(), columns=names, dtype=object)

@@ -37,6 +37,7 @@ SIZES = (
     "crossover", "criterion", "censoring_rule", "receptor_positive", "performance", "central_review",
     "analogue_continued", "era",
 )  # fmt: skip
+ANSWERS = {"era": "the era", "criterion": "the response criterion", "origin": "the start of time"}
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
 NO_SCANS = {"verdict": SAME, "bias": "none", "consequence": "the endpoint needs no scans"}
@@ -81,6 +82,16 @@ def tabulate_comparability(comparison: Comparison) -> pd.DataFrame:
         patients = describe_patients(select_source(tables["control_patients"], control))
     cohort = describe_cohort(comparison.cohort.frame, tables, comparison.study)
     return pd.DataFrame(compare_descriptions(cohort, control, derive_endpoint_rules(comparison), patients))
+
+
+def list_doubts(comparison: Comparison) -> list[str]:
+    """Whether era and definition of the outcome are answered, and alike: what they leave open, in words."""
+    card = tabulate_comparability(comparison).set_index("item")["verdict"]
+    return [
+        f"{words} {'is not known' if card[item] == UNKNOWN else 'differs'}"
+        for item, words in ANSWERS.items()
+        if card[item] != SAME
+    ]
 
 
 def compare_descriptions(

@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls.comparability import list_doubts
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
+from prrt_outcomes.controls.imputed import compare_imputed
 from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
 from prrt_outcomes.controls.reconstruction import (
     REFUSED,
@@ -27,6 +29,7 @@ from prrt_outcomes.controls.reference_curves import (
     select_curve,
 )
 from prrt_outcomes.controls.sensitivity import sensitivity_row, vary_choices
+from prrt_outcomes.controls.target_trial import describe_target_trial
 from prrt_outcomes.controls.two_samples import (
     CONTROL,
     SHORTEST_MONTHS,
@@ -47,15 +50,7 @@ from prrt_outcomes.controls.weighting import (
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl, PatientsControl
-from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-
-TARGET_PATIENTS = {
-    "att": "patients as ours (ATT)",
-    "overlap": "patients who could be in either group (overlap)",
-    "ate": "both groups together (ATE)",
-    "maic": "patients as the controls (MAIC)",
-}
 
 
 @dataclass(frozen=True)
@@ -75,6 +70,7 @@ class CurveComparison(Comparison):
         points, risk = (select_curve(self.tables[name], control) for name in CURVE_TABLES)
         odd = find_odd_times(points, risk, control, float(self.cohort.time_months.max()))
         doubts = [f"{time.describe()}, perhaps in another unit" for time in odd]
+        doubts += list_doubts(self)
         if patients is None:
             words = "; ".join([f"no two-sample comparison: {read.reason}", *doubts])
             rating = rate_published(words, verdict=NO_COMPARISON)
@@ -188,8 +184,10 @@ class PatientsComparison(Comparison):
         labels = (*control.weights, MATCHED) if control.match_ratio else control.weights
         fitted = [fit_weighting(samples, control, label) for label in labels]
         weightings = [Weighting("none", samples), *(weighting for weighting, _ in fitted)]
-        found = compare_weightings(weightings, self.settings)
-        trial = describe_target_trial(samples, control, self.definition)
+        given = compare_imputed(samples, control, self.settings)
+        doubts = [*list_doubts(self), *self._doubt_confounding()]
+        found = compare_weightings(weightings, self.settings, given=given, doubts=doubts)
+        trial = describe_target_trial(self, samples)
         losses = [*losses, *(row for _, lost in fitted for row in lost)]
         return replace(found, tables=found.tables | {"control_target_trial": trial}, losses=losses)
 
@@ -219,6 +217,15 @@ class PatientsComparison(Comparison):
             row = estimate_hazard_ratio(part, control, self.settings)
             yield sensitivity_row("leave_one_out", f"without {name}", row)
 
+    def _doubt_confounding(self) -> Iterator[str]:
+        """What is not answered about confounders that were not measured."""
+        found = list(self._compare_negative_control())
+        if not found or found[0]["status"] not in ("ok", "few_events"):
+            yield "no negative-control outcome answers for unmeasured confounding"
+        elif not found[0]["low"] <= 1 <= found[0]["high"]:
+            ratio = f"{found[0]['value']:.2f}"
+            yield f"the outcome that treatment cannot change differs (hazard ratio {ratio}), so confounding remains"
+
     def _compare_negative_control(self) -> Iterator[dict]:
         """The weighted comparison of an outcome that treatment cannot change."""
         control, tables = self.control, self.tables
@@ -231,66 +238,3 @@ class PatientsComparison(Comparison):
             row = estimate_hazard_ratio(samples, control, self.settings)
             note = "treatment cannot change this outcome: a ratio away from 1 is what confounding alone does"
             yield sensitivity_row("negative_control", control.negative_control, row, note)
-
-
-def describe_target_trial(
-    samples: TwoSamples, control: PatientsControl, definition: EndpointDefinition
-) -> pd.DataFrame:
-    """Rows of `control_target_trial` but for the control, one an element of the emulated trial.
-
-    A note says what is not as in a trial; it is empty where nothing is.
-    """
-    sides = [members for _, members in samples.sides()]
-    complete = samples.covariates.notna().all(axis=1).to_numpy()
-    late = [int((samples.entry[side] > 0).sum()) for side in sides]
-    missing = [int((~complete & side).sum()) for side in sides]
-    longest = [float(samples.time_months[side].max()) for side in sides]
-    ours, theirs = samples.sizes.values()
-    within = "; ".join(f"{column}: {', '.join(levels)}" for column, levels in control.within.items())
-    source = f" of {control.source}" if control.source else ""
-    population = f"; {control.population}" if control.population else ""
-    criterion = f", {control.criterion}" if control.criterion else ""
-    title = definition.title or definition.name
-    origin = str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
-    estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or "none: groups as they are"
-    adjusted = ", ".join(control.covariates) or "nothing"
-    no_zero = "whether time zero is when a patient could have been treated is not known"
-    beyond = "differences beyond the shorter follow-up rest on one side"
-    rows = [
-        (
-            "eligibility",
-            f"{ours} patients" + (f" ({within})" if within else ""),
-            f"{theirs} patients{source}{population}",
-            "" if population else "the control's rules of entry are not stated",
-        ),
-        (
-            "assignment",
-            "PRRT as given",
-            "as treated there",
-            f"not randomised: adjusted for {adjusted}; what is not listed is not",
-        ),
-        ("time_zero", origin, control.origin or "not stated", "" if control.origin else no_zero),
-        (
-            "left_truncation",
-            *(f"{n} enter late" for n in late),
-            "late entries count as at risk from their entry on" if any(late) else "",
-        ),
-        (
-            "outcome",
-            title,
-            title + criterion,
-            "" if criterion else "how the control's outcome was measured is not stated",
-        ),
-        (
-            "follow_up",
-            *(f"longest {months:.1f} months" for months in longest),
-            beyond if min(longest) < 0.8 * max(longest) else "",
-        ),
-        (
-            "missing_covariates",
-            *(f"{n} patients" for n in missing),
-            "weights use complete cases only" if any(missing) else "",
-        ),
-        ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
-    ]
-    return pd.DataFrame(rows, columns=["element", "cohort", "control_value", "note"])

@@ -170,16 +170,22 @@ def stack_samples(
 ) -> tuple[TwoSamples | None, list[dict]]:
     """Stack our patients and the rows of control_patients and control_outcomes of a control.
 
-    None where the control has no row for the endpoint; `attrition` has control patients of another source, without a
-    time for the endpoint, or never under observation.
+    What `within` asks of our patients is asked of the control's too, where they have the column. None where the control
+    has no row for the endpoint; `attrition` has control patients of another source, outside `within`, without a time
+    for the endpoint, or never under observation.
     """
     everybody, outcomes = tables["control_patients"], tables["control_outcomes"]
-    people = select_source(everybody, control)
+    people = source = select_source(everybody, control)
+    for column, levels in control.within.items():
+        if column in people.columns and people[column].notna().any():
+            people = people.loc[compute_group(people, column).astype(str).isin(levels).to_numpy()]
     own = outcomes.loc[outcomes["endpoint"].eq(control.endpoint)]
     joined = people.merge(own, on="patient_id", how="inner", validate="one_to_one")
     unseen = joined["entry_time"].ge(joined["time"].clip(lower=SHORTEST_DAYS)).fillna(False).to_numpy(bool)
     seen = joined.loc[~unseen]
-    steps = [(f"source is not {control.source}", everybody, people)] if control.source is not None else []
+    steps = [(f"source is not {control.source}", everybody, source)] if control.source is not None else []
+    if len(people) < len(source):
+        steps.append((f"{' or '.join(control.within)} is not as in the cohort", source, people))
     steps.append((f"no {control.endpoint} in control_outcomes", people, joined))
     steps.append(("comes under observation only at or after the end of it", joined, seen))
     losses = [

@@ -92,7 +92,7 @@ def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[d
     rows = compare_two_samples(weighting, settings)
     rows[0]["note"] = weighting.note
     rows += bootstrap_hazard_ratio(weighting, settings, rows[0])
-    return rows + _compare_standardised(weighting, settings)
+    return rows + compare_standardised(weighting, settings)
 
 
 def _row_without_weights(weighting: Weighting) -> dict:
@@ -102,7 +102,7 @@ def _row_without_weights(weighting: Weighting) -> dict:
     )
 
 
-def _compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
+def compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
     """Doubly robust survival difference at the milestones; needs scores, and everybody there from the start."""
     samples = weighting.samples
     if weighting.label not in ESTIMANDS or weighting.score is None or samples.entry_months is not None:

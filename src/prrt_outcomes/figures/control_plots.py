@@ -27,6 +27,10 @@ from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, Figure
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
+WEIGHTED = (
+    "Unweighted, and weighted so that cohort and control are alike in the covariates. Numbers at risk are patients, "
+    "unweighted; effective: what cohort / control are worth with these weights."
+)
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 KINDS = {
     "population": "Patients", "start": "Start", "calendar": "Calendar", "tumour_type": "Tumour types",
@@ -334,8 +338,7 @@ def plot_weighted_curves(
         {side: name_term(side).capitalize() for side in SIDES},
         SIDES,
         title,
-        "Unweighted, and weighted so that cohort and control are alike in the covariates. Numbers at risk are "
-        "patients, unweighted; effective: what cohort / control are worth with these weights.",
+        WEIGHTED if len(kinds) > 1 else "Unweighted: nothing makes the two sides alike.",
         time,
         at_risk=counts,
     )

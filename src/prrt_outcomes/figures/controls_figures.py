@@ -109,7 +109,7 @@ def _draw_weighted(tables, study) -> Iterator[Figure]:
     sources = ("control_curves_fitted", "control_fitted_at_risk", "control_verdicts")
     for control, own, endpoint, name in _each_control(tables, study):
         curves, at_risk, ratings = (own[table] for table in sources)
-        if curves["weights"].nunique() > 1 and len(at_risk):
+        if (curves["weights"].nunique() > 1 or control.kind == "patients") and len(at_risk):
             title = f"{endpoint}: cohort and {name}"
             sizes = {
                 str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"

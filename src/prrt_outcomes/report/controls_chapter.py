@@ -168,6 +168,12 @@ def _columns(
         *col.texts({"A difference favours": "bias"}, FAVOURED.__getitem__),
         *col.texts({"Consequence": "consequence"}),
     ]
+    trial = [
+        *control,
+        *col.texts({"Element": "element"}, name_term),
+        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
+        *col.texts({"What it may do": "note"}),
+    ]
     balance = [
         *control,
         *col.texts({"Covariate": "covariate"}, name_column),
@@ -191,6 +197,7 @@ def _columns(
     return {
         "controls": ("All comparisons with historical controls", estimates, ""),
         "control_comparability": ("Comparability", comparability, ""),
+        "control_target_trial": ("The trial that is imitated", trial, ""),
         "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
         "reconstruction_quality": ("Reconstruction of published curves", quality, ""),
         "claims": ("Published values compared with this cohort", claimed, ""),

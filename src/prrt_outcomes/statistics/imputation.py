@@ -7,7 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax, stdtr, stdtrit
 
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import compute_centre_and_scale
+from prrt_outcomes.statistics.risk_table import compute_risk_table
 
 DONORS = 5
 RIDGE = 1e-3
@@ -110,6 +112,18 @@ def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:
 
     found = minimize(evaluate, np.zeros(p * (levels - 1)), jac=True, method="L-BFGS-B", tol=1e-5)
     return np.column_stack([np.zeros(p), found.x.reshape(p, levels - 1)])
+
+
+def compute_cumulative_hazard(data: SurvivalData) -> NDArray:
+    """Nelson-Aalen cumulative hazard of each patient while at risk: from a late entry on, to the end."""
+    table = compute_risk_table(data)
+    at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
+    steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    hazard = np.concatenate(([0.0], np.cumsum(steps)))
+    end = hazard[np.searchsorted(table.time, data.time * (1 + 1e-9), side="right")]
+    if data.entry is None:
+        return end
+    return end - hazard[np.searchsorted(table.time, data.entry * (1 + 1e-9), side="right")]
 
 
 def pool_estimates(

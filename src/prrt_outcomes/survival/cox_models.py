@@ -16,8 +16,11 @@ from prrt_outcomes.statistics.hazard_ratios import (
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.imputation import impute_chained, pool_estimates
-from prrt_outcomes.statistics.risk_table import compute_risk_table
+from prrt_outcomes.statistics.imputation import (
+    compute_cumulative_hazard,
+    impute_chained,
+    pool_estimates,
+)
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -145,7 +148,7 @@ def summarise_imputed_model(
     if sets < 2 or not covariates.isna().to_numpy().any() or covariates.isna().all().any():
         return None
     event = (rows.event == 1).astype(float)
-    auxiliary = np.column_stack([event, compute_cumulative_hazard(rows)])
+    auxiliary = np.column_stack([event, compute_cumulative_hazard(rows.data)])
     seed = settings.bootstrap.seed
     completed = impute_chained(covariates.reset_index(drop=True), auxiliary, sets=sets, seed=seed)
     comparable, references = select_comparable(completed[0], settings.reference)
@@ -168,15 +171,3 @@ def summarise_imputed_model(
     asked = counts.groupby(["term", "level", "reference"], sort=False).mean().round().reset_index()
     pooled_table = first[["term", "level"]].assign(status=status, **ratio)
     return _tabulate_coefficients(add_absent_levels(pooled_table, asked), IMPUTED)
-
-
-def compute_cumulative_hazard(rows: EndpointRows) -> np.ndarray:
-    """Nelson-Aalen cumulative hazard of each patient while at risk: from a late entry on, to the end."""
-    table = compute_risk_table(rows.data)
-    at_risk, events = table.counts.at_risk[:, 0], table.counts.events[:, 0]
-    steps = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
-    hazard = np.concatenate(([0.0], np.cumsum(steps)))
-    end = hazard[np.searchsorted(table.time, rows.time_months * (1 + 1e-9), side="right")]
-    if rows.entry_months is None:
-        return end
-    return end - hazard[np.searchsorted(table.time, rows.entry_months * (1 + 1e-9), side="right")]

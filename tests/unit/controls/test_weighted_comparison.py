@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from prrt_outcomes.controls.stage import INPUTS, run
 from prrt_outcomes.study.model import Study
@@ -12,6 +13,9 @@ def study(*controls, **analysis):
     files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
     settings = {"milestones_months": [12], "rmst_months": 24, "bootstrap": {"replicates": 50}} | analysis
     return Study(study="small", tables=files, endpoints=["pfs"], controls=controls, analysis=settings)
+
+
+OVERLAP = {"id": "registry", "kind": "patients", "covariates": ["age_years", "sex"], "weights": ["overlap"]}
 
 
 def two_sides(n=120, seed=5):
@@ -98,11 +102,50 @@ def test_only_the_named_source_and_patients_count():
     control = {"id": "registry", "kind": "patients", "source": "registry", "within": {"sex": ["female"]}}
     out = run(tables, study(control))
     row = pick(out, "cox", "hazard_ratio")
-    assert row["n_control"] == 90
+    women = tables["control_patients"]["sex"].iloc[30:] == "female"
+    assert row["n_control"] == women.sum()
     assert row["n"] == int((tables["analysis_set"]["sex"] == "female").sum())
     lost = out["attrition"].set_index("reason")["n_lost"]
     assert lost["source is not registry"] == 30
     assert lost["sex is not female"] == 120 - row["n"]
+    assert lost["sex is not as in the cohort"] == 90 - women.sum()
+
+
+def test_missing_covariates_are_imputed_beside_the_complete_cases():
+    tables = two_sides()
+    whole = run(tables, study(OVERLAP))
+    tables["analysis_set"].loc[:39, "age_years"] = pd.NA
+    out = run(tables, study(OVERLAP))
+    rows = out["controls"]
+    imputed = rows[rows["assumption"].astype("string").str.startswith("multiple imputation").fillna(False)]
+    assert imputed["method"].tolist() == ["cox", "standardised"]
+    assert imputed["n"].tolist() == [120, 120]
+    assert pick(out, "cox", "hazard_ratio", "overlap")["n"] == 80
+    given = pick(whole, "cox", "hazard_ratio", "overlap")
+    pooled = imputed.iloc[0]
+    assert pooled["value"] == pytest.approx(given["value"], rel=0.1)
+    assert given["std_error"] < pooled["std_error"] < 1.3 * given["std_error"]
+    assert not whole["controls"]["assumption"].astype("string").str.startswith("multiple").fillna(False).any()
+
+
+def test_a_comparison_is_sound_only_where_era_outcome_and_confounding_are_answered():
+    tables = two_sides()
+    verdicts = run(tables, study(OVERLAP))["control_verdicts"].set_index("weights")
+    words = verdicts.loc["overlap", "words"]
+    assert verdicts.loc["overlap", "verdict"] == "poor"
+    for doubt in ("the era is not known", "the start of time is not known", "no negative-control outcome"):
+        assert doubt in words
+
+
+def test_every_element_of_the_trial_is_answered_or_not_stated():
+    trial = run(two_sides(), study(OVERLAP))["control_target_trial"].set_index("element")
+    assert (trial[["cohort", "control_value"]] != "").all(axis=None)
+    assert trial.loc["time_zero", "control_value"] == trial.loc["calendar", "control_value"] == "not stated"
+    assert "cannot be told" in trial.loc["calendar", "note"]
+    known = OVERLAP | {"enrolment_start_year": 1995, "enrolment_end_year": 2001, "origin": "first_cycle"}
+    trial = run(two_sides(), study(known))["control_target_trial"].set_index("element")
+    assert trial.loc["calendar", "control_value"] == "1995 to 2001"
+    assert trial.loc["time_zero", "note"] == ""
 
 
 def test_a_control_without_times_is_left_out_and_said():

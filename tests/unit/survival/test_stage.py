@@ -296,9 +296,9 @@ def test_imputation_stands_beside_the_complete_cases():
 
 def test_late_entry_is_imputed_from_the_hazard_lived_through():
     """A death among two at risk, then another: the late patient lived through the second only."""
-    from prrt_outcomes.survival.cox_models import compute_cumulative_hazard
+    from prrt_outcomes.statistics.imputation import compute_cumulative_hazard
     from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
     entry = np.array([0.0, 0.0, 3.0])
     rows = EndpointRows("os", np.array([2.0, 5.0, 6.0]), np.array([1, 1, 0]), entry, pd.DataFrame())
-    assert compute_cumulative_hazard(rows).tolist() == [0.5, 1.0, 0.5]
+    assert compute_cumulative_hazard(rows.data).tolist() == [0.5, 1.0, 0.5]

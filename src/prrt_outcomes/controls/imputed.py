@@ -1,0 +1,71 @@
+"""Weighted comparisons with missing covariates imputed several times, beside the complete cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from prrt_outcomes.controls.control_results import comparison_row
+from prrt_outcomes.controls.two_samples import TwoSamples
+from prrt_outcomes.controls.weighted_comparison import compare_hazards, compare_standardised
+from prrt_outcomes.controls.weighting import fit_weighting
+from prrt_outcomes.statistics.imputation import (
+    compute_cumulative_hazard,
+    impute_chained,
+    pool_estimates,
+)
+from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.controls import PatientsControl
+
+KEYS = ("method", "estimate", "horizon_months")
+NUMBERS = ("value", "std_error")
+
+
+def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: AnalysisSettings) -> list[dict]:
+    """Rows of `controls` of every weighting, pooled over imputed covariates; none where none is missing.
+
+    Covariates are imputed from each other, the side, and the outcome (event and cumulative hazard); weights are fitted
+    in each set anew. Hazard ratios (on the log scale) and doubly robust survival differences are pooled by Rubin's
+    rules with the robust variance of each set. A weighting without a solution in a set has no row.
+    """
+    sets, covariates = settings.multiple_imputation_sets, samples.covariates
+    missing = covariates.isna()
+    if sets < 2 or not missing.to_numpy().any() or missing.all().any():
+        return []
+    auxiliary = np.column_stack([samples.event, compute_cumulative_hazard(samples.data), samples.in_cohort])
+    completed = impute_chained(covariates, auxiliary.astype(float), sets=sets, seed=settings.bootstrap.seed)
+    rows = []
+    for label in control.weights:
+        fitted = [fit_weighting(replace(samples, covariates=frame), control, label)[0] for frame in completed]
+        if all(weighting.is_usable for weighting in fitted):
+            found = []
+            for weighting in fitted:
+                shared = {"weights": label} | weighting.samples.sizes
+                found.append(
+                    [compare_hazards(weighting, settings, shared), *compare_standardised(weighting, settings)]
+                )
+            rows += [_pool(list(same), sets, settings) for same in zip(*found, strict=True)]
+    return rows
+
+
+def _pool(same: list[dict], sets: int, settings: AnalysisSettings) -> dict:
+    """One estimate of all sets by Rubin's rules; not estimable where a set has none."""
+    first = same[0]
+    shared = {name: first[name] for name in ("weights", "n", "n_control", "horizon_months")}
+    shared["assumption"] = f"multiple imputation, {sets} sets"
+    values, errors = (np.array([row[name] for row in same], dtype=float) for name in NUMBERS)
+    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
+        return comparison_row(first["method"], first["estimate"], status="not_estimable", **shared)
+    is_ratio = first["estimate"] == "hazard_ratio"
+    pooled = pool_estimates(
+        (np.log(values) if is_ratio else values)[:, None],
+        errors[:, None] ** 2,
+        complete_degrees_of_freedom=float(first["n"] + first["n_control"] - 1),
+        confidence=settings.confidence.level,
+    ).iloc[0]
+    ends = pooled[["estimate", "lower", "upper"]].to_numpy(dtype=float)
+    value, low, high = (np.exp(ends) if is_ratio else ends).tolist()
+    numbers = {"value": value, "low": low, "high": high}
+    numbers |= {"std_error": float(pooled["std_error"]), "p_value": float(pooled["p_value"])}
+    return comparison_row(first["method"], first["estimate"], **numbers, **shared)

@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,22 +94,9 @@ def _read_grids(path: Path) -> list[Grid]:
 
 def _read_typed(path: Path, sheet: str | None = None) -> Grid:
     """A file of SPSS, Stata, SAS, R or parquet, with labels in place of codes where the values have any."""
-    import pyreadstat
+    from prrt_outcomes.cohort.sources.statistical import read_notes
 
-    readers: dict[str, Callable[..., Any]] = {
-        ".sav": pyreadstat.read_sav,
-        ".zsav": pyreadstat.read_sav,
-        ".dta": pyreadstat.read_dta,
-        ".xpt": pyreadstat.read_xport,
-        ".sas7bdat": pyreadstat.read_sas7bdat,
-    }
-    reader = readers.get(path.suffix.lower())
-    notes = None
-    if reader is not None:
-        try:
-            notes = reader(str(path), metadataonly=True)[1]
-        except Exception:  # whatever is wrong is reported by the reading below
-            notes = None
+    notes = read_notes(path)
     has_labels = bool(notes is not None and notes.variable_value_labels)
     settings: dict[str, Any] = {"labels": True} if has_labels else {}
     source = FileSource(file=path.name, **settings, **({"sheet": sheet} if sheet else {}))

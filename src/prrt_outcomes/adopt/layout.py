@@ -106,24 +106,17 @@ class Layout:
     @property
     def settings(self) -> dict[str, object]:
         """Keys of a mapping that say where to read."""
-        grid = self.grid
-        found: dict[str, object] = dict(grid.settings)
-        if grid.sheet is not None:
-            found["sheet"] = grid.sheet
-        else:
-            if grid.encoding != "utf-8":
-                found["encoding"] = grid.encoding
-            if grid.delimiter and grid.delimiter != ",":
-                found["delimiter"] = grid.delimiter
-        if self.header_rows != (1,):
-            found["header_row"] = (
-                self.header_rows[0] if len(self.header_rows) == 1 else list(self.header_rows)
-            )
-        if self.skipped:
-            found["skip_rows"] = list(self.skipped)
-        if self.last_row is not None:
-            found["last_row"] = self.last_row
-        return found | dict(self.choice)
+        grid, is_text = self.grid, self.grid.sheet is None
+        lines = self.header_rows[0] if len(self.header_rows) == 1 else list(self.header_rows)
+        stated = {
+            "sheet": grid.sheet,
+            "encoding": grid.encoding if is_text and grid.encoding != "utf-8" else None,
+            "delimiter": grid.delimiter if is_text and grid.delimiter != "," else None,
+            "header_row": lines if lines != 1 else None,
+            "skip_rows": list(self.skipped),
+            "last_row": self.last_row,
+        }
+        return {**grid.settings, **{name: value for name, value in stated.items() if value}, **self.choice}
 
     def start_source(self) -> SourcePlan:
         """A mapping of the sheet, with its decimal mark."""
@@ -216,12 +209,7 @@ def _find_end(rows: list[list[Cell]], body: list[int], names: list[str]) -> int:
     while body and end > body[0]:
         row = rows[end - 1]
         n = len(filled(row))
-        is_patient = (
-            n > max(2, 0.3 * usual) and not _is_note(row, names)
-            if usual > 3
-            else n > 0 and not _is_note(row, names)
-        )
-        if is_patient:
+        if n > (max(2, 0.3 * usual) if usual > 3 else 0) and not _is_note(row, names):
             break
         end -= 1
     return end

@@ -34,9 +34,8 @@ def plan_outcomes(
         raise UsageError(f"--unit is one of {', '.join(UNITS)}, not {unit}")
     layout = next((found for grid in read_grids(paths[0]) if (found := find_layout(grid))), None)
     if layout is None:
-        raise InputError(
-            [Problem(paths[0].name, None, "", "", "no table was recognised", "a header and rows")]
-        )
+        words = ("no table was recognised", "a header and rows")
+        raise InputError([Problem(paths[0].name, None, "", "", *words)])
     _check_given(layout, time, event, dead)
     plan = StudyPlan()
     others = {name: column for name, column in layout.columns.items() if name not in (time, event)}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from prrt_outcomes.adopt.grid import Cell, clean, read_grids
+from prrt_outcomes.adopt.grid import Cell, clean, filled, read_grids
 from prrt_outcomes.adopt.headings import find_code, find_site
 from prrt_outcomes.adopt.layout import Column, Layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
@@ -22,13 +21,12 @@ from prrt_outcomes.adopt.redcap_export import (
     read_dictionary,
     read_export,
 )
-from prrt_outcomes.adopt.redcap_missing import MISSING_WORD, describe_missing_codes
 from prrt_outcomes.adopt.sheet import OF_PATIENTS, Sheet, find_main_sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.adopt.sheets import fill_plan
 from prrt_outcomes.errors import InputError, Problem
 
 Choice = Mapping[str, Collection[str]]
-ARM = re.compile(r"_arm_\d+|\s*\(Arm \d+: .*\)$")
+MISSING_WORD = "n.a."  # what a missing-data code means, among the words for missing
 DATES_OF_ROWS = {"cycle_date", "assessment_date", "sample_date", "any_date", "last_contact_date"}
 
 
@@ -48,21 +46,18 @@ def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
     main = find_main_sheet(sheets)
     if main is None:
         expected = "an instrument with one row a patient, such as demographics or baseline"
-        raise InputError(
-            [Problem(paths[0].name, None, "", "", "no instrument of patients was recognised", expected)]
-        )
+        problem = "no instrument of patients was recognised"
+        raise InputError([Problem(paths[0].name, None, "", "", problem, expected)])
     fill_plan(plan, sheets, main)
-    plan.doubts += [
-        describe_missing_codes(export.grid.name, export.missing_codes)
-        for export in exports
-        if export.missing_codes
-    ]
-    boxes = _name_sites(fields).items() & {
-        (name, c.label) for s in sheets for name, c in s.layout.columns.items()
-    }
-    for name, label in sorted(boxes):
-        if any(name in sheet.used for sheet in sheets):
-            plan.doubts.append(f"{label}: where the box {name} is not checked the answer is no")
+    for export in exports:
+        if export.missing_codes:
+            named = ", ".join(f"{code!r} ({n})" for code, n in export.missing_codes.items())
+            where = "they stand in dates, numbers or choices that cannot hold them"
+            plan.doubts.append(f"{named} of {export.grid.name} are read as missing: {where}")
+    used = {name for sheet in sheets for name in sheet.used}
+    for name, site in sorted(_name_sites(fields).items()):
+        if name in used:
+            plan.doubts.append(f"{site}: where the box {name} is not checked the answer is no")
     for sheet in sheets:
         _read_checkboxes(plan, sheet, fields)
     list_unplaced(plan, sheets)
@@ -81,15 +76,14 @@ def _plan_own(plan: StudyPlan, exports: Sequence[Export], fields: Sequence[Dicti
         for form in FORMS:
             own = {one.name: one for one in fields if one.form == form and one.name in export.names}
             columns = {name.removeprefix(f"{form}_"): name for name in (export.names[0], *own)}
-            for choice, rows in _choose_rows(export, form, list(own)):
+            for choice, rows in export.choose_rows(own):
                 settings: dict[str, object] = {"names": export.names} if export.is_labelled else {}
                 source = SourcePlan(export.grid.file, settings | ({"filter": choice} if choice else {}))
                 for ours, theirs in columns.items():
-                    filled = sum(bool(clean(row[export.names.index(theirs)])) for row in rows)
-                    source.add_column(ours, theirs, f"{filled} of {len(rows)} filled")
-                    words = own[theirs].choices if theirs in own and export.is_labelled else {}
-                    if own.get(theirs) and own[theirs].kind == "radio":
-                        source.add_values(ours, {label: code for code, label in words.items()})
+                    n = len(filled(export.cells(theirs, rows)))
+                    source.add_column(ours, theirs, f"{n} of {len(rows)} filled")
+                    if export.is_labelled and theirs in own and own[theirs].kind == "radio":
+                        source.add_values(ours, {label: code for code, label in own[theirs].choices.items()})
                 used.append((choice, columns.values()))
                 plan.add(form, source)
         plan.notes += count_cells(export, fields, used)
@@ -103,10 +97,10 @@ def _list_sheets(export: Export, fields: Sequence[DictionaryField], doubts: list
     forms: dict[str, tuple[dict[str, list[str]], list[list[Cell]], list[str]]] = {}
     for form in list_forms(fields):
         names = [name for one in fields if one.form == form for name in one.columns() if name in export.names]
-        chosen = _choose_rows(export, form, names)
+        chosen = export.choose_rows(names)
         sheets = [recognise_sheet(_build_layout(export, fields, names, *choice)) for choice in chosen]
         if any(map(_is_of_patients, sheets)):
-            chosen = _choose_rows(export, form, names, by_event=True)
+            chosen = export.choose_rows(names, by_event=True)
             doubts.append(
                 f"{form} stands at several events: what a patient has once is that of the first of them"
             )
@@ -125,39 +119,6 @@ def _is_of_patients(sheet: Sheet) -> bool:
     return (
         is_single and len(sheet.placed.keys() & OF_PATIENTS) > 1 and not sheet.placed.keys() & DATES_OF_ROWS
     )
-
-
-def _choose_rows(
-    export: Export, form: str, names: Sequence[str], *, by_event: bool = False
-) -> list[tuple[dict[str, list[str]], list[list[Cell]]]]:
-    """Filters of the rows of an instrument, and these rows: where it repeats, and where it does not.
-
-    by_event : whether events are apart, each with its like in the other arms
-    """
-    place = {name: i for i, name in enumerate(export.names)}
-    identity = export.names[0]
-    own = [place[name] for name in names if name != identity]
-    found: dict[str, tuple[dict[str, list[str]], list[list[Cell]]]] = {}
-    for row in export.rows:
-        if not any(clean(row[i]) for i in own):
-            continue
-        choice = {}
-        if REPEAT in place:
-            choice[REPEAT] = [clean(row[place[REPEAT]])]
-        if EVENT in place:
-            choice[EVENT] = [clean(row[place[EVENT]])]
-        found.setdefault(repr(choice), (choice, []))[1].append(row)
-    if EVENT not in place or len(found) < 2:
-        return list(found.values())
-    together: dict[str, tuple[dict[str, list[str]], list[list[Cell]]]] = {}
-    for choice, rows in found.values():  # events of one instrument are one table
-        key = repr([choice.get(REPEAT), ARM.sub("", choice[EVENT][0]) if by_event else ""])
-        if key in together:
-            together[key][0][EVENT].extend(choice[EVENT])
-            together[key][1].extend(rows)
-        else:
-            together[key] = (choice, list(rows))
-    return list(together.values())
 
 
 def _build_layout(
@@ -180,7 +141,7 @@ def _build_layout(
         name: Column(
             name,
             export.names.index(name),
-            [row[export.names.index(name)] for row in rows],
+            export.cells(name, rows),
             {GROUP: "centre", export.names[0]: "patient id"}.get(name, labels.get(name, "")),
             choices.get(name, {}),
         )

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from prrt_outcomes.adopt.grid import Cell, Grid, clean, fold, read_grids
-from prrt_outcomes.adopt.redcap_missing import find_missing_codes
+from prrt_outcomes.adopt.grid import Cell, Grid, clean, find_day_format, fold, is_day, is_number, read_grids
 from prrt_outcomes.errors import InputError, Problem
 
 NAMES = {
@@ -36,7 +35,11 @@ SYSTEM = {
     GROUP: "Data Access Group",
     "redcap_survey_identifier": "Survey Identifier",
 }
+ARM = re.compile(r"_arm_\d+|\s*\(Arm \d+: .*\)$")
 YES_NO = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
+
+
+Rows = tuple[dict[str, list[str]], list[list[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,18 @@ class DictionaryField:
     choices: dict[str, str] = field(default_factory=dict)
     validation: str = ""
     exported: Container[str] = ()
+
+    def is_code_of_missing(self, text: str, choices: Iterable[str]) -> bool:
+        """Whether REDCap accepts a text in the field as a missing-data code alone.
+
+        It is no date or number where one is demanded, or no choice and either no number or a negative one: a positive
+        number may be a choice that was deleted.
+        """
+        if self.validation.startswith("date"):
+            return not is_day(text) and not find_day_format(text[:10])
+        if self.validation.startswith(("number", "integer")):
+            return not is_number(text)
+        return bool(self.choices) and text not in choices and (not is_number(text) or text.startswith("-"))
 
     def columns(self) -> dict[str, str]:
         """Columns that an export has for the field: name to label."""
@@ -79,23 +94,47 @@ class Export:
     fields: Sequence[DictionaryField]
 
     @cached_property
-    def missing_codes(self) -> dict[str, int]:
-        """Missing-data codes of the project, with the number of their cells."""
-        single = [one for one in self.fields[1:] if one.kind != "checkbox" and one.name in self.names]
-        return find_missing_codes(
-            {one.name: [row[self.names.index(one.name)] for row in self.rows] for one in single},
-            {one.name: one.validation for one in single},
-            {
-                one.name: one.choices.values() if self.is_labelled else one.choices
-                for one in single
-                if one.choices
-            },
-        )
-
-    @cached_property
     def rows(self) -> list[list[Cell]]:
         """Rows below the header that hold anything."""
         return [row for row in self.grid.rows[1:] if any(map(clean, row))]
+
+    @cached_property
+    def missing_codes(self) -> dict[str, int]:
+        """Missing-data codes of the project, such as -99 or UNK, with the number of their cells."""
+        single = [one for one in self.fields[1:] if one.kind != "checkbox" and one.name in self.names]
+        texts = {one.name: list(filter(None, map(clean, self.cells(one.name, self.rows)))) for one in single}
+        codes = {
+            text: None
+            for one in single
+            for text in dict.fromkeys(texts[one.name])
+            if one.is_code_of_missing(text, one.choices.values() if self.is_labelled else one.choices)
+        }
+        return {code: sum(found.count(code) for found in texts.values()) for code in codes}
+
+    def cells(self, name: str, rows: Iterable[list[Cell]]) -> list[Cell]:
+        """Cells of a column in some rows."""
+        place = self.names.index(name)
+        return [row[place] for row in rows]
+
+    def choose_rows(self, names: Iterable[str], *, by_event: bool = False) -> list[Rows]:
+        """Filters of the rows of an instrument, and these rows: where it repeats, and where it does not.
+
+        names : columns of the instrument
+        by_event : whether events are apart, each with its like in the other arms; else all are together
+        """
+        own = [self.names.index(name) for name in names if name != self.names[0]]
+        system = [name for name in (REPEAT, EVENT) if name in self.names]
+        found: dict[tuple[str, str], Rows] = {}
+        for row in self.rows:
+            if any(clean(row[i]) for i in own):
+                texts = {name: clean(row[self.names.index(name)]) for name in system}
+                event = ARM.sub("", texts.get(EVENT, "")) if by_event else ""
+                choice, rows = found.setdefault((texts.get(REPEAT, ""), event), ({}, []))
+                rows.append(row)
+                for name, text in texts.items():
+                    known = choice.setdefault(name, [])
+                    known += [text] if text not in known else []
+        return list(found.values())
 
 
 def read_dictionary(path: Path, exported: Container[str] = ()) -> list[DictionaryField]:
@@ -154,7 +193,7 @@ def read_export(grid: Grid, fields: Sequence[DictionaryField]) -> Export:
     if (fields and fields[0].name in header) or known & set(header):
         return Export(grid, header, False, fields)
     labels = {words: name for name, words in SYSTEM.items()}
-    ordered = [(name, label) for form in list_forms(fields) for name, label in list_columns(form, fields)]
+    ordered = [pair for form in list_forms(fields) for pair in list_columns(form, fields)]
     names, place = [], 0
     for label in header:
         if label in labels:
@@ -162,14 +201,10 @@ def read_export(grid: Grid, fields: Sequence[DictionaryField]) -> Export:
             continue
         at = next((i for i in range(place, len(ordered)) if fold(ordered[i][1]) == fold(label)), None)
         if at is None:
-            expected = (
-                f"{ordered[place][1]!r} of the field {ordered[place][0]}"
-                if place < len(ordered)
-                else "no more columns"
-            )
-            raise InputError(
-                [Problem(grid.file.name, 1, "", label, "the column stands in no dictionary", expected)]
-            )
+            left = ordered[place : place + 1]
+            expected = f"{left[0][1]!r} of the field {left[0][0]}" if left else "no more columns"
+            problem = "the column stands in no dictionary"
+            raise InputError([Problem(grid.file.name, 1, "", label, problem, expected)])
         names.append(ordered[at][0])
         place = at + 1
     return Export(grid, names, True, fields)

@@ -41,9 +41,8 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
             "a column of patients (such as Patient ID, PatNr, Paciente), each of them in one row of one sheet"
         )
         names = ", ".join(path.name for path in paths)
-        raise InputError(
-            [Problem(names, None, "", "", "no sheet with one row a patient was recognised", expected)]
-        )
+        problem = "no sheet with one row a patient was recognised"
+        raise InputError([Problem(names, None, "", "", problem, expected)])
     plan = StudyPlan(title=_find_title(main.layout))
     fill_plan(plan, sheets, main)
     list_unplaced(plan, sheets)

@@ -32,24 +32,35 @@ if n_rows * n_columns <= int(most):
 """
 
 Reader = Callable[..., tuple[pd.DataFrame, Any]]
+READERS: dict[str, tuple[Reader, str]] = {
+    ".xpt": (pyreadstat.read_xport, "SAS"),
+    ".sas7bdat": (pyreadstat.read_sas7bdat, "SAS"),
+    ".dta": (pyreadstat.read_dta, "Stata"),
+    ".sav": (pyreadstat.read_sav, "SPSS"),
+    ".zsav": (pyreadstat.read_sav, "SPSS"),
+}
+
+
+def read_notes(path: Path) -> Any:
+    """What a file says of its columns and values, as pyreadstat has it; None where it says nothing."""
+    try:
+        return READERS[path.suffix.lower()][0](str(path), metadataonly=True)[1]
+    except Exception:  # another kind of file; whatever else is wrong is told when it is read
+        return None
 
 
 def read_sas_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a SAS transport file (xpt) or SAS data set (sas7bdat) as text cells."""
-    is_transport = path.suffix.lower() == ".xpt"
-    if is_transport and path.stat().st_size % TRANSPORT_RECORD:
+    if path.suffix.lower() == ".xpt" and path.stat().st_size % TRANSPORT_RECORD:
         expected = f"a whole transport file: records of {TRANSPORT_RECORD} bytes, copied as binary"
         raise refuse(table, path.name, "the file is cut off or was changed on its way", expected)
-    reader = pyreadstat.read_xport if is_transport else pyreadstat.read_sas7bdat
-    frame, _ = _read(path, table, source, reader, "SAS")
+    frame, _ = _read(path, table, source)
     return _gather(table, frame, source, {})
 
 
 def read_labelled_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a file of SPSS or Stata as text cells: codes, or their labels where the study asks for these."""
-    is_stata = path.suffix.lower() == ".dta"
-    reader = pyreadstat.read_dta if is_stata else pyreadstat.read_sav
-    frame, notes = _read(path, table, source, reader, "Stata" if is_stata else "SPSS")
+    frame, notes = _read(path, table, source)
     labels = notes.variable_value_labels
     if source.labels and not labels:
         expected = "labels: false, or a file whose values have labels"
@@ -57,9 +68,8 @@ def read_labelled_table(path: Path, table: str, source: FileSource) -> SourceRes
     return _gather(table, frame, source, labels if source.labels else {})
 
 
-def _read(
-    path: Path, table: str, source: FileSource, reader: Reader, program: str
-) -> tuple[pd.DataFrame, Any]:
+def _read(path: Path, table: str, source: FileSource) -> tuple[pd.DataFrame, Any]:
+    reader, program = READERS[path.suffix.lower()]
     encoding = source.encoding if "encoding" in source.model_fields_set else None
     try:
         _rehearse(path, table, reader, encoding)

@@ -12,8 +12,7 @@ import pandas as pd
 import yaml
 
 from prrt_outcomes.adopt.omop_codes import read_codes
-from prrt_outcomes.adopt.omop_concepts import NO_CONCEPT, Part
-from prrt_outcomes.adopt.omop_mapping import OmopMapping
+from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
 from prrt_outcomes.adopt.omop_people import plan_follow_up, plan_patients
 from prrt_outcomes.adopt.omop_tables import open_source
 from prrt_outcomes.adopt.plan import StudyPlan
@@ -56,7 +55,7 @@ def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
 
 def _plan(omop: OmopMapping) -> StudyPlan:
     plan, tables, specs = omop.plan, omop.tables, load_tables()
-    if not omop.concepts.is_there:
+    if not omop.has_concepts:
         plan.doubts.append(
             "there is no CONCEPT table: codes are recognised by source values, sex by the usual identifiers"
         )
@@ -110,7 +109,7 @@ def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame)
         texts = [
             text for text in rows[DOSE_UNIT].unique() if (rows.loc[rows[DOSE_UNIT] == text, DOSE] != "").any()
         ]
-        codes = omop.concepts.find_codes(texts, "unit", is_id=False)
+        codes = omop.find_codes(texts, "unit", is_id=False)
         units = {text: code.value for text, code in codes.items() if code.column == "activity_gbq"}
         found = rows[DOSE_UNIT].map(units).fillna("")
         for unit in sorted(found.unique(), reverse=True):
@@ -189,8 +188,8 @@ def _plan_labs(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
 def _find_units(omop: OmopMapping, texts: Iterable[str], *, is_id: bool) -> dict[str, str]:
     """Units as they are written here, of identifiers of UCUM that are known or of texts of the source."""
     texts = list(texts)
-    codes = omop.concepts.find_codes(texts, "unit", is_id=is_id)
-    concepts = omop.concepts.look_up(texts) if is_id else {}
+    codes = omop.find_codes(texts, "unit", is_id=is_id)
+    concepts = omop.look_up(texts) if is_id else {}
     written = {
         text: concepts[text].code if text in concepts else text for text in texts if text not in NO_CONCEPT
     }

@@ -1,30 +1,148 @@
-"""What mappings of tables of the OMOP common data model share: how one is begun, what is doubtful, what is left out."""
+"""What codes in tables of the OMOP common data model mean, and how a mapping of the rows that they tell is begun."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.adopt.omop_codes import Codes
-from prrt_outcomes.adopt.omop_concepts import Concepts, Part
+from prrt_outcomes.adopt.omop_codes import Code, Codes, Concept, choose
 from prrt_outcomes.adopt.omop_tables import OmopTables
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
 
+NO_CONCEPT = ("", "0")
+ATC = "ATC"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a table that one mapping reads: those with one of these texts in a column of codes.
+
+    codes : what each text means, the most frequent first
+    labels : name of the concept of each, or the text itself
+    counts : number of rows of each
+    exclude : other columns and their values in rows that an earlier part reads
+    """
+
+    table: str
+    column: str
+    codes: Mapping[str, Code]
+    labels: Mapping[str, str]
+    counts: Mapping[str, int]
+    exclude: Mapping[str, Sequence[str]]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Our value of each text."""
+        return {text: code.value for text, code in self.codes.items()}
+
+    def describe(self) -> str:
+        """What the rows are."""
+        return name_some(f"{self.labels[text]} ({self.counts[text]})" for text in self.codes)
+
+    def choose(self, texts: Iterable[str]) -> Part:
+        """The part with some of its texts."""
+        kept = set(texts)
+        codes = {text: code for text, code in self.codes.items() if text in kept}
+        return Part(self.table, self.column, codes, self.labels, self.counts, self.exclude)
+
 
 class OmopMapping:
-    """Tables, the meaning of their codes, and the plan that is made of them."""
+    """Tables, the meaning of their codes, and the plan that is made of them.
+
+    has_concepts : whether there is a CONCEPT table; without one nothing is known of an identifier
+    """
 
     def __init__(self, tables: OmopTables, codes: Codes, plan: StudyPlan):
         self.tables = tables
-        self.concepts = Concepts(tables, codes)
         self.plan = plan
+        self._codes = codes
+        self._known: dict[str, Concept] = {}
+        names = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
+        self.has_concepts = tables.has("concept", *names)
+
+    def look_up(self, ids: Iterable[str]) -> dict[str, Concept]:
+        """Concept of each identifier as it is written; those of which nothing is known have their identifier alone."""
+        wanted = {text: normalise(text) for text in ids if normalise(text) not in NO_CONCEPT}
+        new = set(wanted.values()) - set(self._known)
+        self._known |= {text: Concept(text) for text in new}
+        if self.has_concepts and new:
+            columns = ["concept_id", "vocabulary_id", "concept_code", "concept_name"]
+            found = self.tables.read("concept", columns, {"concept_id": new})
+            self._known |= {row[0]: Concept(*row) for row in found.itertuples(index=False, name=None)}
+        return {text: self._known[number] for text, number in wanted.items()}
+
+    def _recognise(self, spec: Mapping[str, Any]) -> list[Part]:
+        """Parts of a table that mean something, one for each column of codes: by the concept, else by the source value.
+
+        spec : table, domain, columns of codes and our column (`omop.yaml`)
+        """
+        table = spec["table"]
+        names = [name for name in spec["codes"] if self.tables.has(table, name)]
+        if not names:
+            return []
+        left = self.tables.read(table, names, counted=True)
+        taken = left.iloc[:0]
+        parts = []
+        for name in names:
+            known = self.find_codes(left[name].unique(), spec["domain"], is_id=name.endswith("_id"))
+            is_known = left[name].isin(known)
+            counts = left[is_known].groupby(name)["n"].sum()
+            texts = [text for text in known if known[text].column == spec["ours"]]
+            codes = {text: known[text] for text in sorted(texts, key=lambda text: (-counts[text], text))}
+            if codes:
+                concepts = self.look_up(codes) if name.endswith("_id") else {}
+                names_of = {text: concepts[text].name if text in concepts else text for text in codes}
+                labels = {text: names_of[text] or f"{c.vocabulary} {c.code}" for text, c in codes.items()}
+                again = taken[taken[name].isin(codes)]
+                exclude = {
+                    other: sorted(again.loc[again["by"] == other, other].unique())
+                    for other in names[: names.index(name)]
+                }
+                exclude = {other: values for other, values in exclude.items() if values}
+                parts.append(Part(table, name, codes, labels, counts.to_dict(), exclude))
+            taken = pd.concat([taken, left[is_known].assign(by=name)])
+            left = left[~is_known]
+        return parts
+
+    def find_codes(self, texts: Iterable[str], domain: str, *, is_id: bool) -> dict[str, Code]:
+        """What identifiers of concepts, or texts of the source, mean; without those that mean nothing."""
+        found: dict[str, Code | None]
+        if is_id:
+            concepts = self.look_up(texts)
+            above = self._find_ancestors({c.concept_id for c in concepts.values()}, domain)
+            found = {
+                text: choose([self._codes.find(domain, concept), above.get(concept.concept_id)])
+                for text, concept in concepts.items()
+            }
+        else:
+            found = {text: self._codes.find_text(domain, text) for text in texts if text}
+        return {text: code for text, code in found.items() if code is not None}
+
+    def _find_ancestors(self, ids: Iterable[str], domain: str) -> dict[str, Code]:
+        """The code of the class that each drug belongs to, by CONCEPT_ANCESTOR."""
+        if domain != "drug" or not self.has_concepts or not self.tables.has("concept_ancestor"):
+            return {}
+        classes = self.tables.read("concept", ["concept_id", "concept_code"], {"vocabulary_id": [ATC]})
+        codes = {
+            text: code
+            for text, atc in classes.itertuples(index=False, name=None)
+            if (code := self._codes.find(domain, Concept(vocabulary=ATC, code=atc)))
+        }
+        columns = ["descendant_concept_id", "ancestor_concept_id"]
+        pairs = self.tables.read("concept_ancestor", columns, {columns[0]: ids, columns[1]: codes})
+        found: dict[str, list[Code]] = {}
+        for below, above in pairs.itertuples(index=False, name=None):
+            found.setdefault(below, []).append(codes[above])
+        longest = {text: sorted(rows, key=lambda row: -len(row.code)) for text, rows in found.items()}
+        return {text: code for text, rows in longest.items() if (code := choose(rows)) is not None}
 
     def find(self, spec: Mapping[str, Any]) -> list[Part]:
         """Rows that have a value of a column of ours; what is a guess is a doubt."""
-        parts = self.concepts.recognise(spec)
+        parts = self._recognise(spec)
         for part in parts:
             for text, code in part.codes.items():
                 if code.is_doubtful:
@@ -36,7 +154,7 @@ class OmopMapping:
                     f"{part.labels[text]!r} as {code.value} ({part.counts[text]})"
                     for text, code in part.codes.items()
                 )
-                why = "without a concept" if self.concepts.is_there else "there is no CONCEPT table"
+                why = "without a concept" if self.has_concepts else "there is no CONCEPT table"
                 self.plan.doubt(f"{part.table}: {why}, rows are recognised by {part.column}: {named}")
         return parts
 
@@ -112,13 +230,14 @@ class OmopMapping:
         if not self.tables.database:
             self._narrow()
         for table, written in self.tables.columns.items():
-            used = _list_used(sources, self.tables.place(table))
+            place = self.tables.place(table)
+            used = _list_used(sources, place)
             names = [name for name in written if self.tables.name(table, name) in used]
             if self.tables.database:
-                self.tables.need(table, names, _list_choices(sources, self.tables.place(table)))
+                choices = [part.get("filter", {}) for part in _list_parts(sources, place)]
+                self.tables.need(table, names, choices)
             else:
-                left = [own for name, own in written.items() if name not in names]
-                self.plan.ignore(self.tables.place(table), left)
+                self.plan.ignore(place, [own for name, own in written.items() if name not in names])
 
     def _narrow(self) -> None:
         """Read only persons with a cycle, in all mappings but those of cycles."""
@@ -132,29 +251,33 @@ class OmopMapping:
                 self.choose_shorter(source, "person_id", kept, others, "persons with a cycle alone")
 
 
+def normalise(text: str) -> str:
+    """An identifier as a whole number; 8507.0 is written by programs that have no missing whole numbers."""
+    whole, _, rest = text.partition(".")
+    return whole if not rest.strip("0") else text
+
+
+def _list_parts(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any]]:
+    """Settings of the mappings of a file, and of its joins."""
+    joins = [join for source in sources for join in source.settings.get("join", ()) if join["file"] == file]
+    return [*(source.settings for source in sources if source.file == file), *joins]
+
+
 def _list_used(sources: Iterable[SourcePlan], file: Path) -> set[str]:
     """Columns of a file that mappings read, join or choose rows by."""
-    used: set[str] = set()
-    for settings in (source.settings for source in sources if source.file == file):
-        for theirs in settings.get("columns", {}).values():
-            used.update([theirs] if isinstance(theirs, str) else theirs or ())
-        for join in settings.get("join", ()):
-            used.update([join["on"]] if isinstance(join["on"], str) else join["on"])
-    for join in _list_joins(sources, file):
-        used.update([join["on"]] if isinstance(join["on"], str) else join["on"].values())
-        used.update([*join["columns"], *(join[key] for key in ("earliest", "latest") if key in join)])
-    for settings in (*(s.settings for s in sources if s.file == file), *_list_joins(sources, file)):
-        used.update(
-            [*settings.get("filter", ()), *settings.get("exclude", ()), *settings.get("not_empty", ())]
-        )
-    return used
+    used: list[str] = []
+    for part in _list_parts(sources, file):
+        named = [part.get(key) for key in ("columns", "on", "earliest", "latest", "not_empty")]
+        used += [*_flatten(named), *part.get("filter", ()), *part.get("exclude", ())]
+        for on in (join["on"] for join in part.get("join", ())):
+            used += [on] if isinstance(on, str) else list(on)
+    return set(used)
 
 
-def _list_choices(sources: Iterable[SourcePlan], file: Path) -> list[Mapping[str, Sequence[str]]]:
-    """Filters of a file, of which a row of the extract has to pass one."""
-    settings = [source.settings for source in sources if source.file == file]
-    return [part.get("filter", {}) for part in (*settings, *_list_joins(sources, file))]
-
-
-def _list_joins(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any]]:
-    return [join for source in sources for join in source.settings.get("join", ()) if join["file"] == file]
+def _flatten(names: Any) -> list[str]:
+    """Names in lists, and in mappings on the side of the file."""
+    if names is None or isinstance(names, str):
+        return [names] if names else []
+    return [
+        name for inner in (names.values() if isinstance(names, dict) else names) for name in _flatten(inner)
+    ]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.adopt.omop_concepts import NO_CONCEPT, Part
-from prrt_outcomes.adopt.omop_mapping import OmopMapping
+from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
 from prrt_outcomes.adopt.plan import SourcePlan, name_some
 from prrt_outcomes.cohort.vocabulary import find_word
 
@@ -103,7 +102,7 @@ def _add_meanings(omop: OmopMapping, source: SourcePlan, ours: str, cells: pd.Da
     """What the values of a measurement mean, by their concept or text; those that mean nothing are missing."""
     for name in cells:
         texts = [text for text in cells[name].unique() if text not in NO_CONCEPT]
-        codes = omop.concepts.find_codes(texts, ours, is_id=str(name).endswith("_id"))
+        codes = omop.find_codes(texts, ours, is_id=str(name).endswith("_id"))
         source.add_values(ours, {text: code.value for text, code in codes.items()})
         for text, code in codes.items():
             if code.is_doubtful:
@@ -161,9 +160,9 @@ def _take_deaths(omop: OmopMapping, source: SourcePlan, deaths: pd.DataFrame) ->
     source.evidence["default.vital_status"] = "no row of death"
     omop.take(source, DEATH, {"death_date": "death_date"})
     columns = list(dict.fromkeys(["death_date", name]))
-    if omop.concepts.is_there and "cause_concept_id" in deaths and name != "cause_concept_id":
+    if omop.has_concepts and "cause_concept_id" in deaths and name != "cause_concept_id":
         causes = deaths["cause_concept_id"].unique()
-        known = omop.concepts.look_up(causes)
+        known = omop.look_up(causes)
         labels = {text: known[text].name if text in known else "" for text in causes if text}
         if any(labels.values()):
             columns.append("cause_concept_id")

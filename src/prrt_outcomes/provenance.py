@@ -6,10 +6,13 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prrt_outcomes.errors import StepError
 from prrt_outcomes.fingerprint import BOOK, DISTRIBUTIONS, Code, list_run_modules, read_version
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -17,12 +20,60 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 RESULT_FOLDERS = ("cohort", "derived", "tables")
+INPUTS_FILE = Path(".snakemake") / "inputs.json"  # of a results folder: what its run began with
 
 
 def list_data_files(study: Study, study_file: Path) -> list[Path]:
     """Files of the tables of a study, each once, sorted."""
     sources = {part.file for table in study.tables.values() for source in table for part in source.files}
     return sorted(study_file.parent / file for file in sources)
+
+
+def describe_inputs(study_file: Path, files: Iterable[Path]) -> dict[str, str]:
+    """Checksum of a study file and of files of its tables, by path as seen from the study; empty where absent."""
+    return {
+        os.path.relpath(path, study_file.parent): _checksum(path) if path.is_file() else ""
+        for path in (study_file, *files)
+    }
+
+
+def write_inputs(results: Path, inputs: Mapping[str, str]) -> None:
+    """Note in a results folder with which inputs a run begins; each of its steps holds against it what it reads."""
+    with replace_when_whole(results / INPUTS_FILE, mark=str(os.getpid())) as unfinished:
+        unfinished.write_text(json.dumps(inputs), encoding="utf-8")
+
+
+@contextmanager
+def hold_inputs(results: Path, study_file: Path, files: Sequence[Path] = ()) -> Iterator[None]:
+    """Read files of a study, which are before and afterwards those that the run in `results` began with.
+
+    Raises StepError naming the files that are others, or that were touched meanwhile. A step that no run began is not
+    held against anything.
+    """
+    noted = results / INPUTS_FILE
+    if not noted.is_file():
+        yield
+        return
+    begun, marks = json.loads(noted.read_text(encoding="utf-8")), _read_marks((study_file, *files))
+    now = describe_inputs(study_file, files)
+    _refuse_changed([name for name, checksum in now.items() if begun.get(name, "") != checksum])
+    yield
+    after = _read_marks((study_file, *files))
+    _refuse_changed([os.path.relpath(p, study_file.parent) for p in marks if after.get(p) != marks[p]])
+
+
+def _refuse_changed(names: Sequence[str]) -> None:
+    if names:
+        raise StepError(
+            f"{', '.join(names)} changed while the run went on, so that its results would be of several inputs; "
+            "the same command starts from what is there now"
+        )
+
+
+def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:
+    """What the system changes with every write to a file, and when another takes its place."""
+    found = {path: path.stat() for path in paths if path.is_file()}
+    return {path: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in found.items()}
 
 
 def describe_run(study: Study, study_file: Path, results: Path) -> dict:

@@ -1,8 +1,12 @@
 """A run says what went in and what came out, the same wherever it ran."""
 
 import json
+import os
+
+import pytest
 
 from prrt_outcomes import provenance
+from prrt_outcomes.errors import StepError
 from prrt_outcomes.study.model import Study
 
 
@@ -29,3 +33,51 @@ def test_provenance_is_written_whole(tmp_path):
     provenance.write_provenance(path, {"b": 1, "a": {"z": None}})
     assert json.loads(path.read_text()) == {"b": 1, "a": {"z": None}}
     assert [entry.name for entry in tmp_path.iterdir()] == ["provenance.json"]
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Study file and table of a run that has begun in the folder, and that folder."""
+    study_file, table = tmp_path / "study.yaml", tmp_path / "patients.csv"
+    study_file.write_text("study: s\n")
+    table.write_text("patient_id\np1\n")
+    provenance.write_inputs(tmp_path, provenance.describe_inputs(study_file, [table]))
+    return study_file, table
+
+
+def test_inputs_that_stay_are_read(begun, tmp_path):
+    study_file, table = begun
+    with provenance.hold_inputs(tmp_path, study_file, [table]):
+        read = table.read_text()
+    assert read == "patient_id\np1\n"
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["study.yaml", "patients.csv"])
+@pytest.mark.parametrize("fault", ["edited before", "removed before", "edited within", "edited and put back"])
+def test_inputs_that_change_during_a_run_are_named(begun, tmp_path, place, fault):
+    changed, before = begun[place], begun[place].read_text()
+    times = changed.stat().st_atime_ns, changed.stat().st_mtime_ns
+
+    def spoil():
+        if fault == "removed before":
+            changed.unlink()
+        else:
+            changed.write_text(before.replace("s", "t").replace("p1", "p2"))
+            os.utime(changed, ns=times)
+        if fault == "edited and put back":
+            changed.write_text(before)
+            os.utime(changed, ns=times)
+
+    if fault.endswith("before"):
+        spoil()
+    with (
+        pytest.raises(StepError, match=f"{changed.name} changed while the run went on"),
+        provenance.hold_inputs(tmp_path, begun[0], begun[1:]),
+    ):
+        spoil()
+
+
+def test_a_step_that_no_run_began_is_held_against_nothing(begun, tmp_path):
+    (tmp_path / provenance.INPUTS_FILE).unlink()
+    with provenance.hold_inputs(tmp_path, begun[0], begun[1:]):
+        begun[1].write_text("patient_id\np2\n")

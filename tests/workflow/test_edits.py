@@ -1,5 +1,7 @@
 """An edit reruns what it must and nothing else."""
 
+import os
+
 import pytest
 
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
@@ -71,6 +73,16 @@ def test_edited_data_reruns_everything_and_changes_the_numbers(project):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project.results("tiny") / "tables" / "km_curve.csv").read_text() != before
     assert not project.would_run("tiny") & {"cohort", "endpoints", "survival"}
+
+
+def test_data_that_are_older_than_the_results_are_data_all_the_same(project):
+    """As where an archive was unpacked or a copy restored with its time; the same data anew rerun nothing."""
+    data = project.study("tiny") / "data" / "reported_outcomes.csv"
+    edit(data, "T01,pfs,", "T01,pfs,9")
+    os.utime(data, (0, 0))
+    assert project.would_run("tiny") == STAGES | FIGURES | CLOSING
+    edit(data, "T01,pfs,9", "T01,pfs,")
+    assert project.would_run("tiny") == set()
 
 
 def test_an_edited_line_of_code_reruns_its_stage(project):

@@ -167,6 +167,32 @@ def test_after_kill_9_the_next_run_gives_the_numbers_of_a_run_elsewhere(project,
     assert {path: path.stat().st_mtime_ns for path in first} == first
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("study.yaml", "dpi: 72", "dpi: 80"), ("data/reported_outcomes.csv", "T01,pfs,", "T01,pfs,9")],
+)
+def test_inputs_that_change_during_a_run_fail_it_and_the_next_one_takes_them(
+    project, tmp_path, name, old, new
+):
+    out = tmp_path / "out"
+    process = start(project, out)
+    path = project.study("tiny") / name
+    time_before = path.stat().st_mtime_ns
+    edit(path, old, new)
+    os.utime(path, ns=(time_before, time_before))
+    words = "".join(process.communicate(timeout=LONGEST_WAIT_SECONDS))
+    assert process.returncode == 3, words
+    assert f"{path.relative_to(project.study('tiny'))} changed while the run went on" in words
+    assert not (out / "provenance.json").exists()
+    done = project.call("run", "studies/tiny", "--out", out, "--cores", "2")
+    assert done.returncode == 0, said(done)
+    elsewhere = project.call("run", "studies/tiny", "--cores", "2")
+    assert elsewhere.returncode == 0, said(elsewhere)
+    assert (out / "provenance.json").read_bytes() == (
+        project.results("tiny") / "provenance.json"
+    ).read_bytes()
+
+
 def test_an_interrupted_run_says_so(project, tmp_path):
     process = start(project, tmp_path / "out")
     os.killpg(process.pid, signal.SIGINT)

@@ -2,7 +2,7 @@
 rule accounts:
     input:
         study=ancient(STUDY_PATH),
-        data=DATA_FILES,
+        data=ancient(DATA_FILES),
         tables=[getattr(rules, stage).output for stage in STAGES],
     output:
         attrition="tables/attrition.csv",
@@ -17,6 +17,7 @@ rule accounts:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
+        data=data_checksums(),
         code=ALL_CODE,
     shell:
         "prrt-outcomes step accounts --study {input.study:q} > {log:q} 2>&1"

@@ -8,7 +8,7 @@ COHORT_TABLES = [
 rule cohort:
     input:
         study=ancient(STUDY_PATH),
-        tables=DATA_FILES,
+        tables=ancient(DATA_FILES),
     output:
         **table_paths(COHORT_TABLES),
         attrition="derived/attrition/cohort.csv",
@@ -22,6 +22,7 @@ rule cohort:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=stage_settings("cohort"),
+        data=data_checksums(),
         code=code("cohort.stage", tables=COHORT_TABLES),
     shell:
         "prrt-outcomes step cohort --study {input.study:q} > {log:q} 2>&1"

@@ -16,7 +16,7 @@ from prrt_outcomes.fingerprint import (
     list_run_modules,
     read_declaration,
 )
-from prrt_outcomes.provenance import list_data_files
+from prrt_outcomes.provenance import describe_inputs, list_data_files, write_inputs
 from prrt_outcomes.steps import CHAPTERS, NOT_BUILT, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path
@@ -85,9 +85,19 @@ def relative(path):
 
 STUDY_PATH = relative(STUDY_FILE)
 # A file that is absent is reported by the cohort, with all other problems.
-DATA_FILES = [
-    relative(path) for path in list_data_files(STUDY, STUDY_FILE) if path.is_file()
-]
+DATA_FILES = [path for path in list_data_files(STUDY, STUDY_FILE) if path.is_file()]
+# What the tables hold is compared by checksums: a file that was unpacked or restored may be older than the results.
+INPUTS = describe_inputs(STUDY_FILE, DATA_FILES)
+DATA = {path: INPUTS[path] for path in sorted(INPUTS) if path != STUDY_FILE.name}
+DATA_FILES = [relative(path) for path in DATA_FILES]
+if workflow.is_main_process and not workflow.dryrun:
+    write_inputs(RESULTS, INPUTS)
+
+
+def data_checksums():
+    """Checksums of the files of the tables; a function, since braces of a plain text would be wildcards."""
+    text = json.dumps(DATA)
+    return lambda wildcards: text
 
 
 def settings(*keys):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prrt_outcomes import provenance, steps
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, write_problems
 from prrt_outcomes.cli.run import choose_results
 from prrt_outcomes.errors import InputError, UsageError
 from prrt_outcomes.study.load import find_study_file, load_study
+
+if TYPE_CHECKING:
+    from prrt_outcomes.study.model import Study
 
 WARNINGS_FILE = Path("cohort") / "warnings.csv"
 RARELY = (100_000, 50, 100)  # garbage collection at the usual rate takes a twentieth of a step
@@ -35,8 +39,15 @@ def run_step(arguments: argparse.Namespace) -> int:
 
 
 def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) -> None:
-    """Find the step by its name and run it."""
-    study = load_study(study_file)
+    """Find the step by its name and run it, with the inputs that the run began with."""
+    with provenance.hold_inputs(results, study_file):
+        study = load_study(study_file)
+    files = provenance.list_data_files(study, study_file) if step in ("cohort", "accounts") else ()
+    with provenance.hold_inputs(results, study_file, files):
+        _carry_out(step, chapter, study, study_file, results)
+
+
+def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, results: Path) -> None:
     if step == "cohort":
         write_problems(results / WARNINGS_FILE, steps.run_cohort(study, study_file, results))
     elif step in steps.STAGES:

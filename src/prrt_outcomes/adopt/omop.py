@@ -62,7 +62,7 @@ def _plan(omop: OmopMapping) -> StudyPlan:
     parts = omop.find(specs["cycles"])
     cycles = _read_cycles(omop, parts)
     _find_persons(omop, cycles)
-    plan_patients(omop, specs["sex"], specs["patients"])
+    plan_patients(omop, specs)
     _plan_cycles(omop, parts, cycles)
     for spec in specs["therapies"]:
         _plan_therapies(omop, spec)

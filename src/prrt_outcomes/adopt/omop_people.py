@@ -17,15 +17,15 @@ MIDNIGHT = r"^\d{4}-\d\d-\d\d([ T]00:00(:00(\.0+)?)?)?$"
 OF_BIRTH = ["birth_datetime", "month_of_birth", "day_of_birth"]
 
 
-def plan_patients(omop: OmopMapping, sex: Mapping[str, Any], joined: Sequence[Mapping[str, Any]]) -> None:
+def plan_patients(omop: OmopMapping, specs: Mapping[str, Any]) -> None:
     """One patient a person, with the first tumour, Ki-67 and grade that are recorded.
 
-    sex, joined : where these stand (`omop.yaml`)
+    specs : where these stand (`omop.yaml`)
     """
     tables = omop.tables
     source = SourcePlan(tables.place(PERSON))
     omop.take(source, PERSON, {"patient_id": "person_id"})
-    _take_sex(omop, source, omop.find(sex))
+    _take_sex(omop, source, omop.find(specs["sex"]))
     names = [n for n in ("year_of_birth", *OF_BIRTH, "care_site_id") if tables.has(PERSON, n)]
     rows = tables.read(PERSON, names)
     filled = {name: f"{int((~rows[name].isin(NO_CONCEPT)).sum())} of {len(rows)} filled" for name in names}
@@ -38,9 +38,16 @@ def plan_patients(omop: OmopMapping, sex: Mapping[str, Any], joined: Sequence[Ma
         omop.take(source, PERSON, {"centre_id": "care_site_id"}, filled["care_site_id"])
     source.settings["missing"] = ["", "0"]
     source.evidence["missing"] = "0 is no concept"
-    for spec in joined:
-        _join_first(omop, source, spec)
+    _join_first(omop, source, specs["tumour"])
     omop.plan.add("patients", source)
+    for spec in specs[
+        "measured"
+    ]:  # in mappings of their own, where 0 is a value, and other texts mean missing
+        source = SourcePlan(tables.place(PERSON), {"merge": True})
+        omop.take(source, PERSON, {"patient_id": "person_id"})
+        _join_first(omop, source, spec)
+        if spec["ours"] in source.settings["columns"]:
+            omop.plan.add("patients", source)
 
 
 def _take_sex(omop: OmopMapping, source: SourcePlan, parts: Sequence[Part]) -> None:
@@ -108,7 +115,8 @@ def _add_meanings(omop: OmopMapping, source: SourcePlan, ours: str, cells: pd.Da
             if code.is_doubtful:
                 omop.plan.doubt(f"{ours}: {text!r} is read as {code.value}: {code.note}")
         unknown = [text for text in texts if text not in codes and not find_word(ours, text)]
-        source.settings["missing"] += [text for text in unknown if text not in source.settings["missing"]]
+        missing = source.settings.setdefault("missing", ["", "0"])
+        missing += [text for text in unknown if text not in missing]
         if unknown:
             omop.plan.doubt(f"{ours}: {name_some(map(repr, unknown))} of {name} not known, read as missing")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from math import log, sqrt
+from statistics import median
 
-from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number
+from prrt_outcomes.adopt.dates_units import find_activity_unit
+from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number, read_number
 from prrt_outcomes.adopt.headings import find_code, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, name_some
 
+THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
 PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
 LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
 
@@ -34,6 +38,8 @@ class Coding:
         """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""
         missing = self._missing.setdefault(id(source), {})
         words = load_words()
+        if target in (*words["numbers"], "ki67_percent"):
+            self._read_marks(source, target, column)
         if target not in (*words["coded"], *words["truths"], "ki67_percent"):
             for cell in column.filled:
                 if is_missing(column.mean(cell), target) and not find_day_format(clean(cell)):
@@ -59,6 +65,28 @@ class Coding:
         if unknown:
             named = name_some(f"{text!r} ({n})" for text, n in unknown.items())
             self.doubt(f"{target}: {named} in {column.name!r} not recognised, read as missing")
+
+    def _read_marks(self, source: SourcePlan, target: str, column: Column) -> None:
+        """Numbers with another decimal mark than the rest of the file, and with marks between thousands."""
+        mark = source.settings.get("decimal", ".")
+        is_grouped = {text: bool(THOUSANDS.fullmatch(text)) for text in column.texts}
+        others = [cell for cell in column.filled if not (isinstance(cell, str) and is_grouped[clean(cell)])]
+        known = [read_number(cell) for cell in others if is_number(cell)]
+        low, high = load_words()["activity_ranges"].get(find_activity_unit([column])[0], (0.0, 0.0))
+        usual = median(known) if known else sqrt(low * high) if target == "activity_gbq" else 0.0
+        decimals: dict[str, float] = {}
+        thousands: dict[str, int] = {}
+        for text in is_grouped:
+            plain = read_number(text) if is_number(text) else 0.0
+            whole = int(re.sub("[.,]", "", text)) if is_grouped[text] else 0
+            if whole and (not plain or (usual > 0 and abs(log(whole / usual)) < abs(log(plain / usual)))):
+                thousands[text] = whole
+            elif plain and {".", ","} & set(text) - {mark}:
+                decimals[text] = plain
+        source.add_values(target, decimals | thousands)
+        if thousands:
+            named = name_some(f"{text!r} as {value}" for text, value in thousands.items())
+            self.doubt(f"{target}: {named} in {column.name!r}, since numbers of this size stand there")
 
     def _read_letters(self, column: Column, letters: dict[str, str]) -> dict[str, object]:
         """Sex by letters that languages use differently: M of mujer beside H or V of varón, V of vrouw beside M."""

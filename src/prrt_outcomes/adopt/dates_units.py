@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from prrt_outcomes.adopt.grid import clean, find_day_format, is_number, read_number
+from prrt_outcomes.adopt.grid import clean, find_day_format, find_month_format, is_number, read_number
 from prrt_outcomes.adopt.headings import load_words
 from prrt_outcomes.adopt.layout import Column
 
@@ -62,6 +62,9 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
         for cell in column.filled
     ):
         chosen.append("excel")
+    months = {form for text in texts if (form := find_month_format(text))} - {"%Y-%m"}
+    if months:
+        chosen = [*(chosen or ["%Y-%m-%d"]), *sorted(months)]
     chosen = list(dict.fromkeys(chosen))
     settings: dict[str, object] = {}
     if chosen and chosen != ["%Y-%m-%d"]:

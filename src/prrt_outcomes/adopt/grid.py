@@ -41,7 +41,11 @@ DAY_FORMATS = {
     r"\d{1,2}-[A-Za-z]{3}-\d{4}": ("%d-%b-%Y",),
     r"\d{1,2}-[A-Za-z]{3}-\d{2}": ("%d-%b-%y",),
 }
-NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+MONTH_FORMATS = {
+    r"\d{4}-\d{2}": "%Y-%m", r"\d{1,2}/\d{4}": "%m/%Y", r"\d{1,2}\.\d{4}": "%m.%Y", r"\d{1,2}-\d{4}": "%m-%Y"
+}  # fmt: skip
+YEAR = re.compile(r"(19|20)\d\d")
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(\.\d{3})+,\d+")
 
 
 @dataclass(frozen=True)
@@ -208,12 +212,24 @@ def is_number(cell: Cell) -> bool:
 
 def read_number(cell: Cell) -> float:
     """Value of a cell that is a number."""
-    return float(clean(cell).replace(",", "."))
+    whole, mark, part = clean(cell).replace(",", ".").rpartition(".")
+    return float(f"{whole.replace('.', '')}{mark}{part}")
 
 
 def is_day(cell: Cell) -> bool:
     """Whether a cell is a date, typed or as text."""
     return isinstance(cell, dt.datetime | dt.date) or bool(find_day_format(clean(cell)))
+
+
+def is_month(cell: Cell) -> bool:
+    """Whether a cell is a month and year, or a year alone."""
+    return bool(find_month_format(clean(cell)) or YEAR.fullmatch(clean(cell)))
+
+
+def find_month_format(text: str) -> str:
+    """Format in which a text is a month and year; empty for what is none."""
+    forms = (form for pattern, form in MONTH_FORMATS.items() if re.fullmatch(pattern, text))
+    return next((form for form in forms if _is_day(text, form)), "")
 
 
 def filled(cells: Iterable[Cell]) -> list[Cell]:

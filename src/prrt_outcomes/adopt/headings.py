@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_number
+from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_month, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.cohort.vocabulary import find_word, load_vocabulary
 
@@ -76,7 +76,8 @@ def recognise(column: Column) -> Heading | None:
     return None
 
 
-def _recognise_name(name: str, column: Column) -> Heading | None:
+def _recognise_name(heading: str, column: Column) -> Heading | None:
+    name = NUCLIDE.sub(" prrt ", heading)
     spaced = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", name)
     numbers = re.findall(r"\d+", spaced)
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
@@ -101,8 +102,11 @@ def _find_ordinal(text: str) -> int | None:
 
 
 def _derive_template(name: str, number: int) -> str:
-    digits = re.findall(r"\d+", name)
-    return re.sub(r"\d+", "{n}", name) if [int(d) for d in digits] == [number] else name
+    """The name with a placeholder for its number, where that stands there once."""
+    places = [found for found in re.finditer(r"\d+", name) if int(found[0]) == number]
+    if len(places) != 1:
+        return name
+    return f"{name[: places[0].start()]}{{n}}{name[places[0].end() :]}"
 
 
 def _rank(text: str) -> list[str]:
@@ -153,7 +157,9 @@ def fits(target: str, column: Column) -> bool:
     if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):
         return column.share_of_days < ENOUGH
     if is_date(target):
-        return _share(cells, lambda cell: is_day(cell) or _is_serial(cell)) >= ENOUGH
+        is_part = target in load_words()["partial"]
+        is_any = lambda cell: is_day(cell) or _is_serial(cell) or (is_part and is_month(cell))  # noqa: E731
+        return _share(cells, is_any) >= ENOUGH
     if target in load_words()["numbers"]:
         low, high = load_words()["numbers"][target] or (-math.inf, math.inf)
         return _share(cells, lambda cell: is_number(cell) and low <= read_number(cell) <= high) >= ENOUGH

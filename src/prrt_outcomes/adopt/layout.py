@@ -126,9 +126,13 @@ class Layout:
 
     @property
     def has_decimal_comma(self) -> bool:
-        """Whether numbers are written with a comma."""
-        comma = re.compile(r"[+-]?\d+,\d+")
-        return any(comma.fullmatch(text) for column in self.columns.values() for text in column.texts)
+        """Whether numbers are written with a comma; 7,400 alone, beside 7.4, is no such number."""
+        texts = [text for column in self.columns.values() for text in column.texts]
+        is_comma, is_point, is_open = (
+            any(re.fullmatch(pattern, text) for text in texts)
+            for pattern in (r"[+-]?\d+,(\d{1,2}|\d{4,})", r"[+-]?\d+\.\d+", r"[+-]?\d+,\d{3}")
+        )
+        return is_comma or (is_open and not is_point)
 
 
 def find_layout(grid: Grid) -> Layout | None:

@@ -1,4 +1,4 @@
-"""A Dutch and a Spanish workbook: doses per kilogram, merged patients, follow-up in a second sheet, letters of sex."""
+"""Workbooks in Dutch, Spanish and English: doses per kilogram, merged patients, follow-up in a second sheet, marks."""
 
 import datetime as dt
 
@@ -109,3 +109,39 @@ def test_m_is_a_woman_beside_v_in_spanish(adopt):
     assert "sex in 'Sexo': 'V' = male, 'M' = female" in plan.doubts
     # 31/03/2016 says for all columns of the sheet that the day stands before the month
     assert not any("every one of them" in doubt for doubt in plan.doubts)
+
+
+def test_marks_between_thousands_months_and_a_nuclide_in_the_headings(adopt):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    names = [
+        "MRN",
+        "Sex",
+        "Date of diagnosis",
+        "Primary",
+        "Lu-177 #1 date",
+        "#1 MBq",
+        "Lu-177 #2 date",
+        "#2 MBq",
+    ]
+    sheet.append([*names, "Last known alive", "Deceased?"])
+    for row in (
+        ["A", "F", "05/2017", "Pancreas", "2/3/2019", "7,400", "4/1/2019", "7,350.5", "12/1/2022", "No"],
+        ["B", "M", "2016", "Lung", "3/9/2019", 7395, "5/13/2019", "7,210", "6/30/2021", "No"],
+        ["C", "F", "11/2018", "Rectum", "4/15/2019", "7410.5", None, None, "2/14/2020", "No"],
+    ):
+        sheet.append(row)
+    plan, result = adopt(book)
+    assert [p for p in result.problems if p.severity == "error"] == []
+    assert result.tables["patients"]["diagnosis_date"].tolist() == ["2017-05", "2016", "2018-11"]
+    cycles = result.tables["cycles"].sort_values(["patient_id", "cycle_date"])
+    assert cycles["activity_gbq"].tolist() == pytest.approx([7.4, 7.3505, 7.395, 7.21, 7.4105])
+    assert cycles["cycle_date"].dt.strftime("%d.%m.").tolist() == [
+        "03.02.",
+        "01.04.",
+        "09.03.",
+        "13.05.",
+        "15.04.",
+    ]
+    assert plan.unplaced == []
+    assert any("'7,400' as 7400 in '#1 MBq'" in doubt for doubt in plan.doubts)

@@ -41,7 +41,7 @@ def test_a_text_that_another_column_reads_is_missing_in_one_column_only():
 
 def test_percentages_of_limits_and_ranges_are_doubts():
     settings, doubts = read("ki67_percent", ["<2", "5-10", "15 %", 20, "3,5"], "Ki-67")
-    assert settings["values"]["ki67_percent"] == {"<2": 1, "5-10": 7.5, "15 %": 15}
+    assert settings["values"]["ki67_percent"] == {"3,5": 3.5, "<2": 1, "5-10": 7.5, "15 %": 15}
     assert doubts == ["ki67_percent: '<2' as 1, '5-10' as 7.5 (half of a limit, the middle of a range)"]
     assert read("ki67_percent", ["15 %", "2%"], "Ki-67") == (
         {"values": {"ki67_percent": {"15 %": 15, "2%": 2}}},

@@ -80,10 +80,7 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
             _gather_keys(right, list(join.keys.values()), join.missing, _find_widths(source, join)),
         )
         rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
-        if join.by_date:
-            found, told = _match_by_date(table, label, (raw, right), keys, rows, source, join)
-        else:
-            found, told = _match_once(label, right, keys, rows, join)
+        found, told = _match_rows((table, label), (raw, right), keys, rows, source, join)
         problems += [*told, *_tell_unmatched(label, found >= 0, join)]
         raw = _add_columns(label, raw, right, found, join)
     return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
@@ -117,58 +114,45 @@ def _find_widths(source: TableSource, join: Join) -> list[int]:
     return [padded.get(name, 0) for name in join.keys]
 
 
-def _match_once(
-    label: str, right: RawTable, keys: tuple[pd.DataFrame, pd.DataFrame], rows: np.ndarray, join: Join
-) -> tuple[np.ndarray, list[Problem]]:
-    """Position of the row of the joined file for each row, -1 where there is none; problems where a key stands twice.
-
-    keys : keys of the file and of the joined file
-    rows : positions of the rows of the joined file that are read
-    """
-    ours, theirs = keys[0], keys[1].iloc[rows]
-    is_again = theirs.duplicated().to_numpy()
-    problems = _tell_twice(label, theirs, right.lines[rows], join) if is_again.any() else []
-    index, wanted = (_index_keys(frame) for frame in (theirs[~is_again], ours))
-    found = index.get_indexer(wanted)
-    found[ours.isna().any(axis=1).to_numpy()] = -1
-    places = rows[~is_again]
-    return np.where(found >= 0, places[found] if len(places) else -1, -1), problems
-
-
-def _match_by_date(
-    table: str,
-    label: str,
+def _match_rows(
+    labels: tuple[str, str],
     files: tuple[RawTable, RawTable],
     keys: tuple[pd.DataFrame, pd.DataFrame],
     rows: np.ndarray,
     source: TableSource,
     join: Join,
 ) -> tuple[np.ndarray, list[Problem]]:
-    """Position of the earliest or latest row of the joined file for each row, -1 where there is none; bad dates.
+    """Position of the row of the joined file for each row, -1 where there is none.
 
-    files : the file and the joined file; rows : positions of the rows of the joined file that are read
-    The first of several rows of one date counts, and a row without a date never does.
+    The only one with the key, or the earliest or latest by a date: the first of several rows of one date counts, and a
+    row without a date never does. Returns problems as well: keys that stand twice, dates that are none.
+
+    labels, files, keys : names, tables and keys of the file and of the joined file
+    rows : positions of the rows of the joined file that are read
     """
-    dates, problems = _read_dates(label, files[1], join.by_date or "", rows, source, join.added)
-    theirs = keys[1].iloc[rows].assign(row=rows, date=dates)
-    ours = keys[0].assign(at=range(files[0].n_rows))
-    pairs = ours.dropna().merge(theirs.dropna(), on=list(keys[0]))
+    problems: list[Problem] = []
+    ours, theirs = keys[0].assign(at=range(files[0].n_rows)).dropna(), keys[1].iloc[rows].assign(row=rows)
+    if join.by_date:
+        theirs["date"], problems = _read_dates(labels[1], files[1], join.by_date, rows, source, join.added)
+        theirs = theirs.dropna().sort_values(["date", "row"], ascending=[bool(join.earliest), True])
+    elif keys[1].iloc[rows].duplicated().any():
+        problems = _tell_twice(labels[1], keys[1].iloc[rows], files[1].lines[rows], join)
+    pairs = ours.merge(theirs, on=list(keys[0]))
     n_pairs = len(pairs)
     if join.limits:
         every = np.arange(files[0].n_rows)
-        read = [_read_dates(table, files[0], name, every, source, {}) for name in join.limits]
+        read = [_read_dates(labels[0], files[0], name, every, source, {}) for name in join.limits]
         problems += [problem for _, told in read for problem in told]
         begun = pd.DataFrame({i: dates for i, (dates, _) in enumerate(read)}).fillna("~").min(axis=1)
         pairs = pairs[pairs["date"].to_numpy() > begun.iloc[pairs["at"]].to_numpy()]
-    ordered = pairs.sort_values(["date", "row"], ascending=[bool(join.earliest), True])
-    chosen = ordered.drop_duplicates("at")
+    chosen = pairs.drop_duplicates("at")
     found = np.full(files[0].n_rows, -1)
     found[chosen["at"]] = chosen["row"]
-    if n_pairs > len(chosen):
+    if join.by_date and n_pairs > len(chosen):
         limits = f" after {', '.join(join.limits)}" if join.limits else ""
         expected = f"the {'earliest' if join.earliest else 'latest'} by {join.by_date}{limits} is joined"
         problem = f"{n_pairs - len(chosen)} further rows of the joined file have a key of the table's file"
-        problems.append(Problem(label, None, join.by_date or "", "", problem, expected, "note"))
+        problems.append(Problem(labels[1], None, join.by_date, "", problem, expected, "note"))
     return found, problems
 
 
@@ -223,10 +207,6 @@ def _gather_keys(
         pad_digits(texts, width) if width else texts for texts, width in zip(known, widths, strict=True)
     ]
     return pd.DataFrame({i: texts.to_pandas() for i, texts in enumerate(padded)})
-
-
-def _index_keys(keys: pd.DataFrame) -> pd.Index:
-    return pd.Index(keys[0]) if keys.shape[1] == 1 else pd.MultiIndex.from_frame(keys)
 
 
 def _mark(text: str, is_found: np.ndarray) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -201,55 +202,38 @@ def open_source(source: Path | str) -> OmopTables:
     if isinstance(source, Path) and source.is_dir():
         return _open_folder(source)
     kind, mark, place = str(source).partition("://")
-    if kind in ("postgresql", "postgres") and mark:
-        return _open_postgres(str(source))
-    if kind == "duckdb" or (not mark and kind.endswith(".duckdb")):
-        return _open_duckdb(place if mark else kind)
-    if mark:
+    is_file = kind == "duckdb" if mark else kind.endswith(".duckdb")
+    if not is_file and not (mark and kind in ("postgresql", "postgres")):
+        known = "a folder of csv or parquet files, a path that ends in .duckdb, duckdb:///path.duckdb or "
         raise UsageError(
-            f"{kind}:// is no source of --omop; duckdb:///path.duckdb, postgresql://user@host/name, or a folder of csv "
-            "or parquet files"
+            f"{kind}{mark} is no source of --omop, which reads {known}postgresql://user@host/name"
         )
-    raise UsageError(f"{source}: --omop reads a folder, a file that ends in .duckdb, or postgresql://...")
-
-
-def _import_duckdb() -> Any:
-    try:
-        import duckdb
-    except ImportError:
-        raise UsageError(f"--omop needs the library duckdb: {EXTRA}") from None
-    return duckdb
-
-
-def _open_duckdb(place: str) -> OmopTables:
-    duckdb = _import_duckdb()
-    path = Path(place)
-    if place.startswith("/") and not path.exists():
+    path = Path(place if mark else kind)
+    if mark and place.startswith("/") and not path.exists():
         path = Path(place[1:])
+    library = _import("duckdb" if is_file else "psycopg")
     try:
-        if not path.is_file():
+        if is_file and not path.is_file():
             raise OSError("there is no such file")
-        return OmopTables(duckdb.connect(str(path), read_only=True), path.name)
-    except (duckdb.Error, OSError) as error:
-        raise _refuse(path.name, error) from None
-
-
-def _open_postgres(url: str) -> OmopTables:
-    try:
-        import psycopg
-    except ImportError:
-        raise UsageError(f"PostgreSQL is read with the library psycopg: {EXTRA}") from None
-    try:
-        connection = psycopg.connect(url)
-        connection.read_only = True
-    except psycopg.Error as error:
-        raise _refuse("PostgreSQL", error) from None
+        connection = library.connect(str(path), read_only=True) if is_file else library.connect(str(source))
+    except (library.Error, OSError) as error:
+        raise _refuse(path.name if is_file else "PostgreSQL", error) from None
+    if is_file:
+        return OmopTables(connection, path.name)
+    connection.read_only = True
     return OmopTables(connection, f"PostgreSQL database {connection.info.dbname}")
+
+
+def _import(library: str) -> Any:
+    try:
+        return import_module(library)
+    except ImportError:
+        raise UsageError(f"this source of --omop is read with the library {library}: {EXTRA}") from None
 
 
 def _open_folder(folder: Path) -> OmopTables:
     """Files of a folder, named as the tables, as views of a database in memory."""
-    connection = _import_duckdb().connect()
+    connection = _import("duckdb").connect()
     files: dict[str, Path] = {}
     problems = []
     for path in sorted(folder.iterdir()):

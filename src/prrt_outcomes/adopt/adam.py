@@ -15,6 +15,7 @@ from prrt_outcomes.adopt.cdisc import (
     list_unplaced,
     place_arm,
     place_patient,
+    place_vital_status,
     refuse_without,
 )
 from prrt_outcomes.adopt.headings import find_radiopharmaceutical
@@ -76,9 +77,7 @@ def _plan_subjects(plan: StudyPlan, subjects: DataSet) -> None:
     if not reading.date("last_contact_date", "DTHDT", *CONTACTS):
         return
     reading.date("death_date", "DTHDT")
-    if reading.codes("vital_status", "DTHFL"):
-        reading.source.settings["default"] = {"vital_status": "alive"}
-        reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
+    if place_vital_status(reading, "DTHFL"):
         reading.close()
 
 
@@ -119,7 +118,7 @@ def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]
     known = {text.upper(): int(number == 0) for text, number in numbers.items() if number >= 0}
     reading.codes("event", "CNSR", known=known)
     reading.source.evidence["columns.event"] = "CNSR 0 is the event, everything above is censored"
-    reading.constant("endpoint", name, title)
+    reading.source.add_constant("endpoint", name, title)
     times.seen.update(("PARAM", "PARAMCD", "AVALU", "STARTDT", "ADT"))
     reading.close()
     return {name: title}
@@ -160,7 +159,7 @@ def _plan_first_treatment(plan: StudyPlan, subjects: DataSet) -> None:
     if set(known.values()) - {"other"}:
         reading.codes("radiopharmaceutical", arm, known=known)
     else:
-        reading.constant("radiopharmaceutical", "other")
+        reading.source.add_constant("radiopharmaceutical", "other")
     reading.doubt("the first day of treatment (TRTSDT) is read as the only cycle of a patient")
     reading.close()
 
@@ -186,7 +185,7 @@ def _plan_responses(plan: StudyPlan, responses: DataSet) -> None:
     reading.codes("reported_response", "AVALC")
     category = next(iter(reading.rows.get("PARCAT1", ())), "")
     responses.seen.update(("PARAM", "PARAMCD", "PARCAT1"))
-    reading.constant("reported_criterion", "recist_1_1", category)
+    reading.source.add_constant("reported_criterion", "recist_1_1", category)
     if "recist" not in f"{category} {next(iter(reading.rows.get('PARAM', ())), '')}".lower():
         reading.doubt(f"the responses of {responses.file.name} are by RECIST 1.1")
     reading.close()

@@ -73,18 +73,12 @@ def find_data_sets(
     Files of other names, and of data sets that another kind of file holds too, are noted as left out.
     Raises InputError when a file cannot be read.
     """
-    files = [
-        file
-        for path in paths
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if file.is_file()
-    ]
+    given = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = [file for file in given if file.is_file()]
     known = [file for file in files if find_kind(FileSource(file=file.name)) is not None]
-    known.sort(
-        key=lambda file: BEST_FIRST.index(file.suffix.lower()) if file.suffix.lower() in BEST_FIRST else 9
-    )
+    rank = {suffix: i for i, suffix in enumerate(BEST_FIRST)}
     stems: dict[str, Path] = {}
-    for file in known:
+    for file in sorted(known, key=lambda file: rank.get(file.suffix.lower(), len(rank))):
         stems.setdefault(file.name.lower().partition(".")[0], file)
     found: dict[str, list[DataSet]] = {name: [] for name in names}
     for stem, file in sorted(stems.items()):
@@ -132,11 +126,11 @@ class Reading:
     rows : the rows that are read as filters narrow them; values and evidence come from these
     """
 
-    def __init__(self, plan: StudyPlan, table: str, data: DataSet, rows: pd.DataFrame | None = None):
+    def __init__(self, plan: StudyPlan, table: str, data: DataSet):
         self.plan = plan
         self.table = table
         self.data = data
-        self.rows = data.frame if rows is None else rows
+        self.rows = data.frame
         self.source = SourcePlan(data.file)
 
     def choose(self, name: str, values: Iterable[str], *, out: bool = False) -> Reading:
@@ -176,20 +170,16 @@ class Reading:
         for ours, theirs in columns.items():
             names = [theirs] if isinstance(theirs, str) else theirs
             if ours == "sequence":
-                self.sequence(names[0])
+                if not self.column(ours, *names):
+                    self.source.add_column(
+                        ours, None, f"there is no {names[0]}; rows that are alike are numbered"
+                    )
             elif load_schema(self.table).field(ours).type in ("date", "partial"):
                 self.date(ours, *names)
             elif ours in load_terms():
                 self.codes(ours, *names)
             else:
                 self.column(ours, *names)
-
-    def sequence(self, theirs: str) -> None:
-        """The number of a row within its patient; without it rows that are alike are numbered."""
-        if not self.column("sequence", theirs):
-            self.source.add_column(
-                "sequence", None, f"there is no {theirs}; rows that are alike are numbered"
-            )
 
     def codes(self, ours: str, *theirs: str, known: Mapping[str, Any] | None = None) -> bool:
         """Read a column of codes; a text that is not known is missing, which is a doubt."""
@@ -243,10 +233,6 @@ class Reading:
         texts = self.rows[name] if name in self.rows else pd.Series(dtype=str)
         return bool((texts[texts != ""].str.match(r"\d{4}(-|$)")).mean() > 0.5)
 
-    def constant(self, ours: str, value: Any, evidence: str = "") -> None:
-        """Give all rows one value."""
-        self.source.add_constant(ours, value, evidence)
-
     def join(
         self, data: DataSet, keys: Mapping[str, str], columns: Sequence[str], latest: str = "", **more: Any
     ) -> None:
@@ -297,13 +283,21 @@ class Reading:
             self.plan.add(self.table, self.source)
 
 
-def place_patient(reading: Reading, age_units: str = "AGEU") -> None:
+def place_patient(reading: Reading) -> None:
     """Identifier, centre, sex and age of a patient, as DM and ADSL have them."""
     reading.fill(load_terms()["columns"]["patients"])
-    units = set(reading.rows[age_units]) - {"", "YEARS"} if age_units in reading.rows else set()
-    if units:
-        reading.source.settings["units"] = {"age_years": {"column": age_units}}
-    reading.data.seen.add(age_units)
+    if not set(reading.rows.get("AGEU", ())) <= {"", "YEARS"}:
+        reading.source.settings["units"] = {"age_years": {"column": "AGEU"}}
+    reading.data.seen.add("AGEU")
+
+
+def place_vital_status(reading: Reading, *names: str) -> bool:
+    """Who is dead, by the first variable that says it; whether any does."""
+    if not reading.codes("vital_status", *names):
+        return False
+    reading.source.settings["default"] = {"vital_status": "alive"}
+    reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
+    return True
 
 
 def place_arm(reading: Reading, *names: str) -> None:

@@ -84,9 +84,8 @@ def _join_first(omop: OmopMapping, source: SourcePlan, spec: Mapping[str, Any]) 
         rows["meant"] = rows[columns].agg(" ".join, axis=1) if values else rows[part.column].map(part.values)
         n_values = rows.groupby("person_id")["meant"].nunique()
         several |= set(n_values.index[n_values > 1])
-        prefix = f"{ours} {'of the source ' * i}" if values or i else ""
         taken = [*columns, *([spec["date"]] if dated else [])]
-        names = omop.join(source, table, taken, part, prefix=prefix, earliest=spec["date"])
+        names = omop.join(source, table, taken, part, prefix="of the source " * i, earliest=spec["date"])
         found.setdefault(ours, []).extend(names[: len(columns)])
         if dated:
             found.setdefault(dated, []).append(names[-1])

@@ -14,6 +14,7 @@ from prrt_outcomes.adopt.cdisc import (
     load_terms,
     place_arm,
     place_patient,
+    place_vital_status,
     refuse_without,
 )
 from prrt_outcomes.adopt.coding import LIGAND_OF
@@ -91,23 +92,15 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
         contact.append("SSDTC")
     reading.date("last_contact_date", *death, *contact, "RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC")
     reading.date("death_date", *death)
-    if reading.codes("vital_status", *status):
-        reading.source.settings["default"] = {"vital_status": "alive"}
-        reading.source.evidence["default.vital_status"] = "DTHFL is Y for the dead and empty for the others"
-    else:
-        reading.constant("vital_status", "alive")
+    if not place_vital_status(reading, *status):
+        reading.source.add_constant("vital_status", "alive")
         reading.doubt("no variable says who has died (DTHFL of DM, DEATH in DS); all are read as alive")
-    lacking = reading.texts(*_listed(reading, "last_contact_date")) == ""
+    listed = reading.source.settings["columns"].get("last_contact_date", ())
+    lacking = reading.texts(*([listed] if isinstance(listed, str) else listed)) == ""
     if lacking.any():
         reading.doubt(f"{lacking.sum()} patients without any date of contact are left out")
         reading.choose("USUBJID", reading.rows.loc[lacking, "USUBJID"], out=True)
     reading.close()
-
-
-def _listed(reading: Reading, ours: str) -> tuple[str, ...]:
-    """Variables that one of our columns is read from."""
-    theirs = reading.source.settings.get("columns", {}).get(ours, ())
-    return (theirs,) if isinstance(theirs, str) else tuple(theirs)
 
 
 def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
@@ -125,17 +118,14 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     reading.column("patient_id", "USUBJID")
     reading.date("cycle_date", "EXSTDTC")
     if not radioactive:
-        reading.constant("radiopharmaceutical", "other")
+        reading.source.add_constant("radiopharmaceutical", "other")
         reading.doubt(
             f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, agents))}); each is read as a "
             "cycle of other, without activity"
         )
         if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any() and "DOMAIN" in reading.rows:
-            reading.source.settings["pivot"] = {
-                "by": "DOMAIN",
-                "value": "DOMAIN",
-                "keys": ["USUBJID", "EXSTDTC"],
-            }
+            keys = ["USUBJID", "EXSTDTC"]
+            reading.source.settings["pivot"] = {"by": "DOMAIN", "value": "DOMAIN", "keys": keys}
             reading.source.evidence["pivot"] = "doses of one day are one row"
         reading.close()
         return
@@ -182,7 +172,7 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
     left = others.rows[~others.rows[category].isin(cancer)] if cancer else others.rows
     if cancer:
         others.choose(category, cancer)
-        others.constant("kind", "other", f"by {category}")
+        others.source.add_constant("kind", "other", f"by {category}")
         others.doubt(
             f"{name_some(map(repr, others.rows[name].unique()))} of {category} are read as kind other"
         )
@@ -208,7 +198,7 @@ def _plan_by_route(
     for kind, out in {"ssa_short_acting": False, "ssa_long_acting": True}.items():
         reading = Reading(plan, "therapies", medication).choose(name, analogues).choose(route, short, out=out)
         if len(reading.rows):
-            reading.constant("kind", kind, f"by {route}")
+            reading.source.add_constant("kind", kind, f"by {route}")
             _place_therapy(reading, prefix, name)
     return True
 
@@ -238,7 +228,8 @@ def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
     known = load_terms()["analyte"]
     reading = Reading(plan, "labs", laboratory).choose("LBTESTCD", known)
     if "LBSPEC" in reading.rows:
-        others = [text for text in reading.rows["LBSPEC"].unique() if _holds(text, _other_specimens())]
+        words = [text.casefold() for text in load_terms()["other_specimens"]]
+        others = [text for text in reading.rows["LBSPEC"].unique() if _holds(text, words)]
         reading.choose("LBSPEC", others, out=True)
     columns = load_terms()["columns"]
     has_standard = laboratory.is_filled("LBSTRESN") or laboratory.is_filled("LBSTRESC")
@@ -248,10 +239,6 @@ def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
         reading.require(value)
         reading.fill(columns["labs"] | values | {"value": value})
         reading.close()
-
-
-def _other_specimens() -> list[str]:
-    return [text.casefold() for text in load_terms()["other_specimens"]]
 
 
 def _plan_adverse_events(plan: StudyPlan, events: DataSet) -> None:

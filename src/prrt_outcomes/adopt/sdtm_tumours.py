@@ -83,12 +83,12 @@ def _add_criterion(reading: Reading) -> None:
         text: "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) for text in texts
     }
     if len(texts) == 1:
-        reading.constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
+        reading.source.add_constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
         reading.data.seen.add("RSCAT")
     elif texts:
         reading.codes("reported_criterion", "RSCAT", known={t.upper(): code for t, code in codes.items()})
     else:
-        reading.constant("reported_criterion", RECIST)
+        reading.source.add_constant("reported_criterion", RECIST)
         reading.doubt("RSCAT does not name the criterion; the responses are read as by RECIST 1.1")
 
 
@@ -222,7 +222,7 @@ def _place_lesion(reading: Reading, readers: bool, state: str = "") -> None:
         places = [text for text in reading.texts(*names).unique() if text]
         reading.codes("lymph_node", *names, known={text.upper(): "NODE" in text.upper() for text in places})
     if state:
-        reading.constant("state", state)
+        reading.source.add_constant("state", state)
 
 
 def _plan_states(
@@ -270,7 +270,7 @@ def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet],
     reading.source.evidence["pivot"] = "the rows of one day are one scan"
     reading.choose("TRDTC", set(again), out=True)
     _start(reading, "TR", "assessment_date", readers)
-    reading.constant("reported_criterion", next(filter(None, criteria), RECIST), "the scans of TR")
+    reading.source.add_constant("reported_criterion", next(filter(None, criteria), RECIST), "the scans of TR")
     reading.close(merge=True)
     if responses:
         every = pd.concat([data.frame[["USUBJID", "RSDTC"]] for data in responses])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ OTHER_UNITS = {
 OUT_OF_RANGE = ("out of range", "implausible")
 ACTIVITY = "GBq"
 WEIGHT = "weight_kg"
+PER_KILOGRAM = re.compile(r"\s*/\s*kg\s*$")
 
 
 def has_unit(field: Field) -> bool:
@@ -49,9 +51,7 @@ def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> lis
             if any(field.name == name for field in fields):
                 expected = f"a column with a unit that can be another: {', '.join(own) or 'none'}"
                 problems.append(study_problem(place, name, "the column has no such unit", expected))
-        elif isinstance(unit, str) and not (
-            _find_factor(unit, own[name]) or _find_dose_factor(unit, own[name])
-        ):
+        elif isinstance(unit, str) and _find_factor(unit, own[name]) is None:
             problems.append(study_problem(place, unit, "no unit of this column", _list_units(own[name])))
         if name in TIME_COLUMNS and source.time_unit:
             problems.append(
@@ -61,11 +61,7 @@ def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> lis
 
 
 def convert_units(
-    source: TableSource,
-    fields: Sequence[Field],
-    mapped: MappedTable,
-    parsed: ParsedTable,
-    weights: pd.Series | None = None,
+    source: TableSource, fields: Sequence[Field], mapped: MappedTable, parsed: ParsedTable, weights: pd.Series
 ) -> tuple[pd.DataFrame, list[CellFaults]]:
     """Check the values of one file in the units that it has, and turn them into those of our columns.
 
@@ -73,41 +69,52 @@ def convert_units(
     Returns the frame in our units, and the faults of its cells, reported in the units of the file.
     """
     written = {name: column.written for name, column in mapped.columns.items()}
-    factors: dict[str, np.ndarray | float] = {}
+    changed: dict[str, pd.Series] = {}
     faults: list[CellFaults] = []
     for field in fields:
         name, unit = field.name, source.unit_of_column(field.name) or field.unit
-        if name in mapped.units:
-            factors[name], found = _check_by_row(field, mapped.units[name], parsed, written, weights)
-        elif _find_dose_factor(unit, field):
-            rows = np.arange(len(parsed.frame))
-            factors[name], found = _check_doses(field, unit, rows, parsed, written, weights)
+        units = mapped.units[name].to_pandas().astype("string") if name in mapped.units else None
+        if field.unit == ACTIVITY and name in written and (units is not None or PER_KILOGRAM.search(unit)):
+            texts = pd.Series(unit, parsed.frame.index, dtype="string") if units is None else units
+            is_dose = texts.str.contains(PER_KILOGRAM).fillna(False)
+            parsed, found = _weigh(field, is_dose, parsed, written, weights)
+            faults += found
+        if units is not None:
+            factors, found = _check_by_row(field, units, parsed, written)
+            changed[name] = parsed.frame[name] * factors
         else:
-            factor = _find_factor(unit, field)
-            factor = factors[name] = 1.0 if factor is None else factor
-            reported = _in_unit(field, unit, factor)
-            found = check_values([reported], parsed.frame, parsed.failed, written)
+            factor = _find_factor(unit, field) or 1.0
+            found = check_values([_in_unit(field, unit, factor)], parsed.frame, parsed.failed, written)
             is_ours = factor == 1 and name not in source.units
             found = _hint_at_unit(field, parsed.frame[name], found) if is_ours else found
+            changed |= {name: parsed.frame[name] * factor} if factor != 1 else {}
         faults += found
-    changed = {
-        name: parsed.frame[name] * factor
-        for name, factor in factors.items()
-        if not (isinstance(factor, float) and factor == 1)
-    }
     return parsed.frame.assign(**changed), faults
 
 
+def _weigh(
+    field: Field, is_dose: pd.Series, parsed: ParsedTable, written: Mapping[str, pa.Array], weights: pd.Series
+) -> tuple[ParsedTable, list[CellFaults]]:
+    """Multiply activities per kilogram by the weight; one without a weight is a fault, and missing.
+
+    is_dose : which rows have such an activity, shape (rows,)
+    """
+    values, own = parsed.frame[field.name], parsed.frame[WEIGHT]
+    weight = own.fillna(parsed.frame["patient_id"].map(weights).astype("float64"))
+    rows = np.flatnonzero((is_dose & values.notna() & weight.isna()).to_numpy(bool))
+    cells = written[field.name].take(pa.array(rows)).to_pylist()
+    expected = f"{WEIGHT} of the cycle or of the patient"
+    fault = CellFaults(field.name, rows, cells, "an activity per kilogram without a weight", expected)
+    frame = parsed.frame.assign(**{field.name: values.mask(is_dose, values * weight)})
+    return replace(parsed, frame=frame), [fault] if len(rows) else []
+
+
 def _find_factor(unit: str, field: Field) -> float | None:
-    """What values in a unit are multiplied by to be in that of a column."""
+    """What values in a unit are multiplied by to be in that of a column, those per kilogram once they are weighed."""
     if unit in TIME_UNIT_DAYS and field.unit in TIME_UNIT_DAYS:
         return TIME_UNIT_DAYS[unit] / TIME_UNIT_DAYS[field.unit]
-    return 1.0 if unit == field.unit else find_factor(unit, field.unit)
-
-
-def _find_dose_factor(unit: str, field: Field) -> float | None:
-    """What an activity per kilogram is multiplied by to be in the unit of a column per kilogram; None for any other."""
-    return find_factor(unit, f"{ACTIVITY}/kg") if field.unit == ACTIVITY else None
+    plain = PER_KILOGRAM.sub("", unit) if field.unit == ACTIVITY else unit
+    return 1.0 if plain == field.unit else find_factor(plain, field.unit)
 
 
 def _list_units(field: Field) -> str:
@@ -125,7 +132,8 @@ def _in_unit(field: Field, unit: str, factor: float) -> Field:
         for bound in (field.minimum, field.maximum, *(field.plausible or ()))
     )
     plausible = (odd[0] or 0.0, odd[1] or 0.0) if odd else None
-    return replace(field, unit=unit, minimum=low, maximum=high, plausible=plausible)
+    shown = PER_KILOGRAM.sub(" when multiplied by the weight", unit)
+    return replace(field, unit=shown, minimum=low, maximum=high, plausible=plausible)
 
 
 def _round(bound: float) -> float:
@@ -134,77 +142,33 @@ def _round(bound: float) -> float:
 
 
 def _check_by_row(
-    field: Field,
-    units: pa.Array,
-    parsed: ParsedTable,
-    written: Mapping[str, pa.Array],
-    weights: pd.Series | None,
+    field: Field, units: pd.Series, parsed: ParsedTable, written: Mapping[str, pa.Array]
 ) -> tuple[np.ndarray, list[CellFaults]]:
     """Factor of each row by the unit that stands in it, and the faults of the values in these units.
 
-    units : cleaned text of the unit of each row, null where it is empty
+    units : cleaned text of the unit of each row, missing where it is empty
     """
     name = field.name
-    codes, texts = pd.factorize(units.to_pandas())
+    codes, texts = pd.factorize(units)
     is_given = parsed.frame[name].notna().to_numpy(bool)
     factors = np.ones(len(codes))
     faults = []
     for code, text in [*enumerate(texts.tolist()), (-1, "")]:
         rows = np.flatnonzero((codes == code) & (is_given if code < 0 else True))
         factor = _find_factor(text, field) if text else None
-        if text and _find_dose_factor(text, field):
-            factors[rows], found = _check_doses(field, text, rows, parsed, written, weights)
-            faults += found
-            continue
         if factor is None:
             rows = rows[is_given[rows]]
             problem = "a unit that is not known for this column" if text else "a value without its unit"
-            cells = [text] * len(rows) if text else written[name].take(pa.array(rows)).to_pylist()
-            faults += [CellFaults(name, rows, cells, problem, _list_units(field))] if len(rows) else []
+            found = [text] * len(rows) if text else written[name].take(pa.array(rows)).to_pylist()
+            faults += [CellFaults(name, rows, found, problem, _list_units(field))] if len(rows) else []
             continue
         factors[rows] = factor
-        values = parsed.frame[name].iloc[rows]
-        faults += _check_rows(_in_unit(field, text, factor), values, rows, parsed, written)
+        part = parsed.frame[[name]].iloc[rows].reset_index(drop=True)
+        failed = {name: parsed.failed[name][rows]}
+        cells = {name: written[name].take(pa.array(rows))}
+        found = check_values([_in_unit(field, text, factor)], part, failed, cells)
+        faults += [replace(fault, positions=rows[fault.positions]) for fault in found]
     return factors, faults
-
-
-def _check_doses(
-    field: Field,
-    unit: str,
-    rows: np.ndarray,
-    parsed: ParsedTable,
-    written: Mapping[str, pa.Array],
-    weights: pd.Series | None,
-) -> tuple[np.ndarray, list[CellFaults]]:
-    """Factor of some rows with an activity per kilogram, and their faults: no weight, or out of range in our unit.
-
-    rows : positions, shape (rows,)
-    """
-    frame = parsed.frame[["patient_id", WEIGHT, field.name]].iloc[rows]
-    of_patients = frame["patient_id"].map({} if weights is None else weights).astype("float64")
-    weight = frame[WEIGHT].fillna(of_patients)
-    factors = weight.to_numpy(float) * (_find_dose_factor(unit, field) or np.nan)
-    is_bare = (frame[field.name].notna() & weight.isna()).to_numpy(bool)
-    faults = []
-    if is_bare.any():
-        cells = written[field.name].take(pa.array(rows[is_bare])).to_pylist()
-        problem, expected = f"{unit} without a weight", f"{WEIGHT} of the cycle or of the patient"
-        faults.append(CellFaults(field.name, rows[is_bare], cells, problem, expected))
-    found = _check_rows(field, frame[field.name] * factors, rows, parsed, written)
-    return factors, faults + [
-        replace(fault, expected=f"{fault.expected} when multiplied by the weight") for fault in found
-    ]
-
-
-def _check_rows(
-    field: Field, values: pd.Series, rows: np.ndarray, parsed: ParsedTable, written: Mapping[str, pa.Array]
-) -> list[CellFaults]:
-    """Faults of the values of some rows of one column."""
-    name = field.name
-    part = values.rename(name).to_frame().reset_index(drop=True)
-    cells = {name: written[name].take(pa.array(rows))}
-    found = check_values([field], part, {name: parsed.failed[name][rows]}, cells)
-    return [replace(fault, positions=rows[fault.positions]) for fault in found]
 
 
 def _hint_at_unit(field: Field, values: pd.Series, faults: Sequence[CellFaults]) -> list[CellFaults]:

@@ -141,7 +141,7 @@ def test_activities_per_kilogram_by_the_weight_of_the_cycle_or_of_the_patient(re
     result = read(DOSES, patients="w.csv", units={"activity_gbq": {"column": "UNIT"}})
     assert told(result) == [
         (5, "activity_gbq", "7100", "out of range"),
-        (6, "activity_gbq", "100", "MBq/kg without a weight"),
+        (6, "activity_gbq", "100", "an activity per kilogram without a weight"),
     ]
     activity = result.tables["cycles"]["activity_gbq"]
     assert activity.tolist()[:3] == pytest.approx([0.118 * 62, 0.12 * 61.5, 7.1])
@@ -155,3 +155,9 @@ def test_activities_per_kilogram_by_the_weight_of_the_cycle_or_of_the_patient(re
 def test_a_unit_per_kilogram_is_one_of_activities_alone(read):
     result = read(units={"kidney_dose_gy": "mGy/kg", "activity_gbq": "MBq"})
     assert ("units.kidney_dose_gy" in told(result)[0][1], told(result)[0][2]) == (True, "mGy/kg")
+
+
+def test_a_unit_per_kilogram_of_a_column_that_no_file_has(read):
+    text = CYCLES.replace("activity_gbq", "other")
+    problems = told(read(text, units={"activity_gbq": "MBq/kg"}))
+    assert [problem for *_, problem in problems] == ["no column is read for it"]

@@ -159,5 +159,5 @@ def test_a_unit_per_kilogram_is_one_of_activities_alone(read):
 
 def test_a_unit_per_kilogram_of_a_column_that_no_file_has(read):
     text = CYCLES.replace("activity_gbq", "other")
-    problems = told(read(text, units={"activity_gbq": "MBq/kg"}))
+    problems = told(read(text, units={"activity_gbq": "MBq/kg", "kidney_dose_gy": "cGy"}))
     assert [problem for *_, problem in problems] == ["no column is read for it"]

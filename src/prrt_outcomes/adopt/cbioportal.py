@@ -35,13 +35,13 @@ def plan_cbioportal(paths: Sequence[Path]) -> StudyPlan:
         names = ", ".join(map(str, paths))
         raise InputError([Problem(names, None, "", "", "no clinical file of patients was found", expected)])
     plan = StudyPlan()
-    coding = Coding(plan.doubts)
+    coding = Coding(plan)
     found = _find_patient_columns(sheets[main])
     source = sheets[main].start_source([c for name, c in found.items() if name.endswith("_date")], coding)
     sheets[main].place(source, coding, found)
     if main == patients and samples is not None:
         _join_samples(source, sheets[samples], coding, plan)
-    plan.add("patients", coding.close(source))
+    coding.add("patients", source)
     plan.settings["endpoints"] = _plan_outcomes(plan, sheets[main], coding)
     list_unplaced(plan, list(sheets.values()))
     return plan

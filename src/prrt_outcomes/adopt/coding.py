@@ -10,7 +10,7 @@ from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number, read_number
 from prrt_outcomes.adopt.headings import find_code, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan, name_some
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
 
 THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
 PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
@@ -20,19 +20,19 @@ LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
 class Coding:
     """Reads values as codes and collects what must be confirmed.
 
-    doubts : sentences that the study will list
+    plan : to which the doubts are added
     width : digits of the identifiers of patients where they begin with zeros, else 0
     """
 
-    def __init__(self, doubts: list[str], width: int = 0):
-        self._doubts = doubts
+    def __init__(self, plan: StudyPlan, width: int = 0):
+        self.plan = plan
         self.width = width
+        self.doubt = plan.doubt
         self._missing: dict[int, dict[str, set[str]]] = {}
 
-    def doubt(self, sentence: str) -> None:
-        """Note what changes a number and was guessed; once."""
-        if sentence and sentence not in self._doubts:
-            self._doubts.append(sentence)
+    def add(self, table: str, source: SourcePlan) -> None:
+        """Add a mapping to the plan, with the texts that mean missing."""
+        self.plan.add(table, self.close(source))
 
     def read(self, source: SourcePlan, target: str, column: Column) -> None:
         """Add the values of a column to a mapping; texts that mean missing are kept for `close`."""

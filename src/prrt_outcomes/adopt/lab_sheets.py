@@ -10,20 +10,20 @@ from prrt_outcomes.adopt.dates_units import find_lab_unit
 from prrt_outcomes.adopt.grid import clean
 from prrt_outcomes.adopt.headings import find_analyte, find_visit
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.adopt.plan import SourcePlan
 from prrt_outcomes.adopt.sheet import Sheet
 
 UNDATED = "values such as {!r} have no date of their own; they are dated on the day of that cycle"
 
 
-def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> None:
+def plan_labs(sheet: Sheet, main: Sheet, coding: Coding) -> None:
     """Add the laboratory values of a sheet, where it has any.
 
     main : sheet of the patients; its cycles give the dates of values whose heading names a visit and no date
     """
     date = sheet.placed.get("sample_date") or (sheet.placed.get("any_date") if not sheet.is_wide else None)
     if {"analyte", "value"} <= set(sheet.placed) and date is not None:
-        _plan_long(plan, sheet, date, coding)
+        _plan_long(sheet, date, coding)
         return
     if not sheet.analytes:
         return
@@ -31,16 +31,16 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
     plain = {column.name: analyte for column, analyte, rest in sheet.analytes if not find_visit(rest)}
     if date is not None and plain:
         source = sheet.start_at("sample_date", date, coding)
-        _finish(plan, sheet, source, plain, units, coding)
+        _finish(sheet, source, plain, units, coding)
         return
     if "sample_date" in sheet.numbered:
-        _plan_numbered(plan, sheet, units, coding)
+        _plan_numbered(sheet, units, coding)
         return
     cycle = sheet.placed.get("cycle_date")
     if not sheet.is_wide and cycle is not None and plain:
         source = sheet.start_at("sample_date", cycle, coding)
         coding.doubt(UNDATED.format(next(iter(plain))))
-        _finish(plan, sheet, source, plain, units, coding)
+        _finish(sheet, source, plain, units, coding)
         return
     numbered = main.numbered.get("cycle_date", {})
     visits: dict[tuple[str, int], dict[str, str]] = {}
@@ -63,10 +63,10 @@ def plan_labs(plan: StudyPlan, sheet: Sheet, main: Sheet, coding: Coding) -> Non
             coding.doubt(
                 f"values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
             )
-        _finish(plan, sheet, source, columns, units, coding)
+        _finish(sheet, source, columns, units, coding)
 
 
-def _plan_numbered(plan: StudyPlan, sheet: Sheet, units: Mapping[str, str], coding: Coding) -> None:
+def _plan_numbered(sheet: Sheet, units: Mapping[str, str], coding: Coding) -> None:
     """Values in columns that carry the number of a date of sampling."""
     dates = sheet.numbered["sample_date"]
     for number, (date, _) in sorted(dates.items()):
@@ -78,10 +78,10 @@ def _plan_numbered(plan: StudyPlan, sheet: Sheet, units: Mapping[str, str], codi
         if columns:
             source = sheet.start_at("sample_date", date, coding)
             source.settings["not_empty"] = [date.name]
-            _finish(plan, sheet, source, columns, units, coding)
+            _finish(sheet, source, columns, units, coding)
 
 
-def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> None:
+def _plan_long(sheet: Sheet, date: Column, coding: Coding) -> None:
     """One value a row, its analyte and unit in columns; rows of analytes that are not known are left out."""
     analyte, value, unit = sheet.placed["analyte"], sheet.placed["value"], sheet.placed.get("unit")
     source = sheet.start_at("sample_date", date, coding)
@@ -104,7 +104,7 @@ def _plan_long(plan: StudyPlan, sheet: Sheet, date: Column, coding: Coding) -> N
                 coding.doubt(
                     f"{code} ({text!r}) is read as {written}: no heading names a unit, the size fits"
                 )
-    plan.add("labs", coding.close(source))
+    coding.add("labs", source)
 
 
 def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
@@ -148,7 +148,6 @@ def _start_at_cycle(sheet: Sheet, main: Sheet, names: list[str], coding: Coding)
 
 
 def _finish(
-    plan: StudyPlan,
     sheet: Sheet,
     source: SourcePlan,
     columns: Mapping[str, str],
@@ -164,4 +163,4 @@ def _finish(
     for column in (column for column, _, _ in sheet.analytes if column.name in columns):
         coding.read(source, "value", column)
     sheet.used.update(columns)
-    plan.add("labs", coding.close(source))
+    coding.add("labs", source)

@@ -15,6 +15,7 @@ from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
 
 NO_CONCEPT = ("", "0")
 ATC = "ATC"
+NAMING = ("earliest", "latest", "not_empty")  # settings of a join that name columns of its table
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,13 @@ class OmopMapping:
         """Join columns of a table to those of persons, and return their names there.
 
         part : rows of the table that are joined; None for all
-        more : further settings of the join; the columns of `earliest` and `latest` as the model has them
+        more : further settings of the join, with columns of the table as the model has them
         """
+
+        def named(column: str | Sequence[str]) -> Any:
+            """Columns of the table as they are written."""
+            return name(table, column) if isinstance(column, str) else [name(table, one) for one in column]
+
         name = self.tables.name
         left, right = name("person", "person_id"), name(table, "person_id")
         rows = SourcePlan(self.tables.place(table))
@@ -206,9 +212,9 @@ class OmopMapping:
         join = {
             "file": rows.file,
             "on": left if left == right else {left: right},
-            "columns": [name(table, column) for column in columns],
+            "columns": named(columns),
             **rows.settings,
-            **{key: name(table, v) if key in ("earliest", "latest") else v for key, v in more.items() if v},
+            **{key: named(value) if key in NAMING else value for key, value in more.items() if value},
         }
         source.settings.setdefault("join", []).append(join)
         return [f"{more.get('prefix', '')}{column}" for column in join["columns"]]

@@ -85,7 +85,10 @@ def _join_first(omop: OmopMapping, source: SourcePlan, spec: Mapping[str, Any]) 
         n_values = rows.groupby("person_id")["meant"].nunique()
         several |= set(n_values.index[n_values > 1])
         taken = [*columns, *([spec["date"]] if dated else [])]
-        names = omop.join(source, table, taken, part, prefix="of the source " * i, earliest=spec["date"])
+        more: dict[str, Any] = {"prefix": "of the source " * i, "earliest": spec["date"]}
+        if len(values) == 1:
+            more["not_empty"] = values
+        names = omop.join(source, table, taken, part, **more)
         found.setdefault(ours, []).extend(names[: len(columns)])
         if dated:
             found.setdefault(dated, []).append(names[-1])

@@ -43,13 +43,13 @@ def plan_outcomes(
     name, evidence = _find_key(sheet.id_column)
     patients = layout.start_source()
     patients.add_column("patient_id", name, evidence)
-    coding = Coding(plan.doubts)
+    coding = Coding(plan)
     sheet.place(patients, coding, {target: sheet.placed.get(target) for target in PATIENT_COLUMNS})
     extra = _find_levels(sheet)
     for ours, theirs in extra.items():
         if ours != theirs:
             patients.add_column(ours, theirs, "a column with few levels, usable as a grouping")
-    plan.add("patients", coding.close(patients))
+    coding.add("patients", patients)
     endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "")
     if not endpoint:
         endpoint = "os"

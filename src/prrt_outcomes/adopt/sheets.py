@@ -51,22 +51,22 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
 
 def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     """Add to a plan all tables that the sheets hold."""
-    coding = Coding(plan.doubts, _find_width(main.id_column))
+    coding = Coding(plan, _find_width(main.id_column))
     for doubt in (doubt for sheet in sheets for doubt in sheet.doubts):
         coding.doubt(doubt)
     known = [sheet for sheet in sheets if sheet.has_patients]
-    _plan_patients(plan, main, known, coding)
+    _plan_patients(main, known, coding)
     for sheet in known:
-        _plan_cycles(plan, sheet, coding)
+        _plan_cycles(sheet, coding)
     follow_up = max(
         known, key=lambda sheet: sum(t in sheet.placed for t in FOLLOW_UP_COLUMNS) * sheet.is_wide
     )
-    _plan_follow_up(plan, follow_up, coding)
+    _plan_follow_up(follow_up, coding)
     for sheet in known:
-        _plan_scans(plan, sheet, coding)
+        _plan_scans(sheet, coding)
         if not sheet.is_wide:
-            _plan_events(plan, sheet, coding)
-        plan_labs(plan, sheet, main, coding)
+            _plan_events(sheet, coding)
+        plan_labs(sheet, main, coding)
     plan.settings |= _choose_settings(plan)
 
 
@@ -88,7 +88,7 @@ def _find_width(identity: Column | None) -> int:
     return widths.pop() if len(widths) == 1 and any(text.startswith("0") for text in texts) else 0
 
 
-def _plan_patients(plan: StudyPlan, main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None:
+def _plan_patients(main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None:
     """Patients of the main sheet, and what it lacks from other sheets with one row a patient."""
     taken: set[str] = set()
     others = [sheet for sheet in sheets if sheet is not main and sheet.is_wide and not sheet.is_numbered]
@@ -106,7 +106,7 @@ def _plan_patients(plan: StudyPlan, main: Sheet, sheets: Sequence[Sheet], coding
         if sheet is not main:
             source.settings["merge"] = True
         _read_patients(source, sheet, [*targets, *(["best_response"] if best else [])], coding)
-        plan.add("patients", coding.close(source))
+        coding.add("patients", source)
 
 
 def _read_patients(source: SourcePlan, sheet: Sheet, targets: Sequence[str], coding: Coding) -> None:
@@ -154,7 +154,7 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
     return sources
 
 
-def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
+def _plan_cycles(sheet: Sheet, coding: Coding) -> None:
     """Cycles in columns, one set of columns a cycle, or cycles in rows."""
     targets = {name: name for name in ("cycle_date", "activity_gbq", "radiopharmaceutical", "weight_kg")}
     sources = _plan_numbered(sheet, targets, coding)
@@ -187,7 +187,7 @@ def _plan_cycles(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
             source.settings["units"] = {"activity_gbq": unit}
         if not has_own_agent:
             _add_agent(source, sheet, coding)
-        plan.add("cycles", coding.close(source))
+        coding.add("cycles", source)
 
 
 def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
@@ -210,7 +210,7 @@ def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
     )
 
 
-def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
+def _plan_follow_up(sheet: Sheet, coding: Coding) -> None:
     placed = {name: sheet.placed[name] for name in FOLLOW_UP_COLUMNS if name in sheet.placed}
     death, status = placed.get("death_date"), placed.pop("vital_status", None)
     dated = [placed[name] for name in ("last_contact_date", "death_date") if name in placed]
@@ -226,28 +226,25 @@ def _plan_follow_up(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     elif death is None:
         source.add_constant("vital_status", "alive")
         coding.doubt("no column says who is dead; all patients are read as alive at the last contact")
-    coding.close(source)
     if status is not None or death is None:
-        plan.add("follow_up", source)
+        coding.add("follow_up", source)
         return
+    coding.close(source)
     texts = [clean(cell) for cell in death.cells]
     open_texts = [text for text in dict.fromkeys(texts) if not text or is_missing(text, "death_date")]
     words = ", ".join(repr(text) if text else "an empty cell" for text in open_texts)
     coding.doubt(f"who is dead, by {death.name!r}: a date = dead" + (f", {words} = alive" if words else ""))
-    for status_of, choice in (("dead", "exclude"), ("alive", "filter")):
-        if choice == "filter" and not open_texts:
-            continue
+    for status_of, choice, told in (("dead", "exclude", "a date"), ("alive", "filter", "none"))[
+        : 1 + bool(open_texts)
+    ]:
         chosen = {choice: {death.name: open_texts}} if open_texts else {}
-        part = SourcePlan(source.file, source.settings | chosen, dict(source.evidence))
-        part.settings["columns"] = dict(source.settings["columns"])
-        part.settings.pop("constants", None)
-        part.add_constant(
-            "vital_status", status_of, f"{death.name!r} has {'a date' if status_of == 'dead' else 'none'}"
-        )
-        plan.add("follow_up", part)
+        settings = source.settings | chosen | {"columns": dict(source.settings["columns"])}
+        part = SourcePlan(source.file, settings, dict(source.evidence))
+        part.add_constant("vital_status", status_of, f"{death.name!r} has {told}")
+        coding.plan.add("follow_up", part)
 
 
-def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
+def _plan_scans(sheet: Sheet, coding: Coding) -> None:
     """Scans in columns or in rows, with the response that was reported."""
     targets = {
         "assessment_date": "assessment_date",
@@ -257,7 +254,7 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
     if sheet.is_wide:
         numbered = sheet.numbered.get("best_response", {})
         for source in _plan_numbered(sheet, targets, coding) if numbered else ():
-            _close_scans(plan, source, next(iter(numbered.values()))[0], coding)
+            _close_scans(source, next(iter(numbered.values()))[0], coding)
         return
     date = sheet.placed.get("assessment_date") or sheet.placed.get("any_date")
     response = sheet.placed.get("best_response")
@@ -265,24 +262,24 @@ def _plan_scans(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
         return
     source = sheet.start_at("assessment_date", date, coding)
     sheet.place(source, coding, {"reported_response": response, "new_lesion": sheet.placed.get("new_lesion")})
-    _close_scans(plan, source, response, coding)
+    _close_scans(source, response, coding)
 
 
-def _close_scans(plan: StudyPlan, source: SourcePlan, response: Column, coding: Coding) -> None:
+def _close_scans(source: SourcePlan, response: Column, coding: Coding) -> None:
     source.add_constant("reported_criterion", "recist_1_1")
     if "recist" not in fold(response.label or response.name):
         coding.doubt(f"{response.name!r} names no criterion: responses are taken as RECIST 1.1")
-    plan.add("assessments", coding.close(source))
+    coding.add("assessments", source)
 
 
-def _plan_events(plan: StudyPlan, sheet: Sheet, coding: Coding) -> None:
+def _plan_events(sheet: Sheet, coding: Coding) -> None:
     """Adverse events in rows."""
     term, date = sheet.placed.get("term"), sheet.placed.get("any_date")
     if term is None or date is None:
         return
     source = sheet.start_at("onset_date", date, coding)
     sheet.place(source, coding, {"term": term, "grade": sheet.placed.get("ctcae_grade")})
-    plan.add("adverse_events", coding.close(source))
+    coding.add("adverse_events", source)
 
 
 def _choose_settings(plan: StudyPlan) -> dict[str, object]:

@@ -5,15 +5,15 @@ from pathlib import Path
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.dates_units import find_activity_unit, find_dates, find_lab_unit
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 
 
 def read(target, cells, name="Column", **more):
-    doubts = []
-    coding, source = Coding(doubts), SourcePlan(Path("a.csv"))
+    plan = StudyPlan()
+    coding, source = Coding(plan), SourcePlan(Path("a.csv"))
     coding.read(source, target, Column(name, 0, cells, **more))
     coding.close(source)
-    return source.settings, doubts
+    return source.settings, plan.doubts
 
 
 def test_values_that_are_codes_need_no_line():
@@ -31,7 +31,7 @@ def test_texts_that_mean_missing_are_listed_once_for_the_mapping():
 
 
 def test_a_text_that_another_column_reads_is_missing_in_one_column_only():
-    coding, source = Coding([]), SourcePlan(Path("a.csv"))
+    coding, source = Coding(StudyPlan()), SourcePlan(Path("a.csv"))
     source.add_values("vital_status", {"non": "alive", "oui": "dead"})
     coding.read(source, "progression_date", Column("Progression", 0, ["01/02/2020", "non", "-"]))
     coding.close(source)
@@ -67,10 +67,9 @@ def test_a_nuclide_without_a_ligand_is_a_doubt():
 
 
 def vital_status(cells, name):
-    doubts = []
-    source = SourcePlan(Path("a.csv"))
-    Coding(doubts).read_vital_status(source, Column(name, 0, cells))
-    return source.settings, doubts
+    plan, source = StudyPlan(), SourcePlan(Path("a.csv"))
+    Coding(plan).read_vital_status(source, Column(name, 0, cells))
+    return source.settings, plan.doubts
 
 
 def test_yes_and_no_by_the_sense_of_the_heading():

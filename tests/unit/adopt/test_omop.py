@@ -131,7 +131,8 @@ def test_a_class_of_drugs_is_found_by_its_descendants(adopt):
 def test_grade_is_read_by_concept_then_by_text_and_what_is_not_known_is_missing(adopt):
     rows = "measurement_id,person_id,measurement_concept_id,measurement_date,value_as_number,value_as_concept_id,"
     rows += "value_source_value,measurement_source_value\n"
-    rows += "1,1,9,2014-01-01,,5,x,\n2,2,9,2014-01-01,,6,4,\n3,2,9,2015-01-01,,0,2,\n4,1,0,2014-01-01,0,,,29593-1\n5,1,0,2013-01-01,,,,29593-1\n"
+    rows += "1,1,9,2014-01-01,,5,x,\n2,2,9,2014-01-01,,6,4,\n3,2,9,2015-01-01,,0,2,\n4,1,0,2014-01-01,0,,,29593-1\n"
+    rows += "5,1,0,2013-01-01,,,,29593-1\n"
     concept = CONCEPTS + "9,Histology grade,LOINC,33732-9\n5,Grade II,SNOMED,x\n6,something else,SNOMED,y\n"
     plan, result = adopt(measurement=rows, concept=concept)
     assert errors(result) == []

@@ -29,16 +29,7 @@ COLUMNS = (
     "Field Annotation",
 )
 RECORD = "patient_id"
-FORMS = (
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "lesions",
-    "labs",
-    "adverse_events",
-    "follow_up",
-)
+FORMS = ("patients", "cycles", "therapies", "assessments", "lesions", "labs", "adverse_events", "follow_up")
 REPEATING = tuple(form for form in FORMS if form not in ("patients", "follow_up"))
 VALIDATION = {"date": "date_ymd", "integer": "integer", "number": "number"}
 

@@ -30,12 +30,7 @@ from prrt_outcomes.errors import Problem, has_errors, study_problem
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys
 from prrt_outcomes.tables.frames import conform_table, empty_table
-from prrt_outcomes.tables.parse import (
-    CellFaults,
-    ParsedTable,
-    parse_columns,
-    parsed_fields,
-)
+from prrt_outcomes.tables.parse import CellFaults, ParsedTable, parse_columns, parsed_fields
 from prrt_outcomes.tables.places import locate_cells
 from prrt_outcomes.tables.schema import Field, load_schema
 

@@ -26,15 +26,8 @@ from prrt_outcomes.cohort.consistency import check_references, find_missing_pare
 from prrt_outcomes.cohort.grades import derive_grades
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
-from prrt_outcomes.cohort.plausibility import (
-    check_plausibility,
-    find_missing_companions,
-)
-from prrt_outcomes.cohort.settings import (
-    check_complete_patients,
-    check_glyphs,
-    check_level_counts,
-)
+from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
+from prrt_outcomes.cohort.settings import check_complete_patients, check_glyphs, check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import STUDY_FILE, Problem, has_errors, nearest_name, study_problem, suggest

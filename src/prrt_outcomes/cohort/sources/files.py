@@ -8,11 +8,7 @@ from os.path import normpath
 from pathlib import Path
 
 from prrt_outcomes.cohort.sources.layout import fill_down
-from prrt_outcomes.cohort.sources.raw_table import (
-    RefusedError,
-    SourceResult,
-    refuse,
-)
+from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.errors import nearest_name, study_problem
 from prrt_outcomes.study.base import FileSource
 

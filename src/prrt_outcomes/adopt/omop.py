@@ -147,7 +147,7 @@ def _plan_therapies(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
             chosen = part.choose(texts)
             source = omop.start(chosen, spec)
             if texts is injections:
-                del source.settings["columns"]["end_date"]
+                source.settings["columns"].pop("end_date", None)
             source.add_column("drug", omop.tables.name(part.table, part.column), "")
             source.add_values("drug", {text: part.labels[text] for text in texts})
             source.add_column("sequence", None, "rows of one day are numbered")

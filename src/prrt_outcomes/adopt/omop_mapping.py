@@ -62,8 +62,7 @@ class OmopMapping:
         self.plan = plan
         self._codes = codes
         self._known: dict[str, Concept] = {}
-        names = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
-        self.has_concepts = tables.has("concept", *names)
+        self.has_concepts = tables.has("concept")
 
     def look_up(self, ids: Iterable[str]) -> dict[str, Concept]:
         """Concept of each identifier as it is written; those of which nothing is known have their identifier alone."""

@@ -131,13 +131,13 @@ def plan_follow_up(omop: OmopMapping, progression: Mapping[str, Any], cycles: Se
     contact: list[str] = []
     persons = set(tables.read(PERSON, ["person_id"])["person_id"])
     seen: set[str] = set()
-    if tables.has(DEATH, "person_id", "death_date"):
+    if tables.has(DEATH):
         deaths = tables.read(DEATH, list(tables.columns[DEATH]))
         deaths = deaths[deaths["person_id"].isin(persons)]
         if len(deaths):
             seen |= set(deaths["person_id"])
             contact += _take_deaths(omop, source, deaths)
-    if tables.has(PERIOD, "person_id", END):
+    if tables.has(PERIOD):
         seen |= set(tables.read(PERIOD, ["person_id"], filled=END)["person_id"])
         contact += omop.join(source, PERIOD, [END], latest=END)
         omop.plan.doubt("last_contact_date of the living is the end of their last observation_period")

@@ -13,10 +13,19 @@ import pyarrow as pa
 
 from prrt_outcomes.errors import InputError, Problem, UsageError
 
-READ = (
-    "person", "death", "observation_period", "drug_exposure", "condition_occurrence", "procedure_occurrence",
-    "measurement", "episode", "concept", "concept_ancestor",
-)  # fmt: skip
+# Tables that are read, with the columns without which they are none.
+READ = {
+    "person": ("person_id", "year_of_birth"),
+    "death": ("person_id", "death_date"),
+    "observation_period": ("person_id", "observation_period_end_date"),
+    "drug_exposure": ("person_id", "drug_exposure_start_date"),
+    "condition_occurrence": ("person_id", "condition_start_date"),
+    "procedure_occurrence": ("person_id", "procedure_date"),
+    "measurement": ("person_id", "measurement_date", "value_as_number"),
+    "episode": ("person_id", "episode_start_date"),
+    "concept": ("concept_id", "concept_name", "vocabulary_id", "concept_code"),
+    "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
+}
 NOT_READ = ("observation", "device_exposure", "visit_occurrence", "note", "specimen", "episode_event")
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", *PARQUET)
@@ -77,7 +86,8 @@ class OmopTables:
             self.columns[table] = {name.lower().strip(): name for name in columns}
             self._types[table] = {name.lower().strip(): kind for name, kind in columns.items()}
         self.others = [name for name in NOT_READ if name in found]
-        lacking = [f"person.{c}" for c in ("person_id", "year_of_birth") if not self.has("person", c)]
+        known = {table: names for table, names in READ.items() if table in self.columns or table == "person"}
+        lacking = [f"{table}.{c}" for table, names in known.items() for c in names if not self.has(table, c)]
         if lacking:
             expected = (
                 f"{', '.join(lacking)} of OMOP CDM 5.4; found {', '.join(self.columns) or 'no table of it'}"

@@ -238,6 +238,12 @@ def test_a_folder_of_something_else_is_refused(make_folder):
     assert "person.year_of_birth" in problem.expected
 
 
+def test_a_table_without_what_it_needs_is_refused(make_folder):
+    with pytest.raises(InputError) as caught:
+        plan_omop([make_folder(measurement="measurement_id,person_id,measurement_date\n")], None)
+    assert caught.value.problems[0].expected.startswith("measurement.value_as_number of OMOP CDM 5.4")
+
+
 def test_a_table_that_stands_twice_is_refused(make_folder):
     folder = make_folder()
     (folder / "DEATH.tsv").write_text("person_id\tdeath_date\n", encoding="utf-8")

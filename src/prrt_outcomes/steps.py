@@ -52,7 +52,7 @@ def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
 
 
 def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, ...]:
-    """Read, check and write all input tables, empty where the study has none; give what was doubtful.
+    """Read, check and write all input tables by their keys, empty where the study has none; give what was doubtful.
 
     Raises InputError with every fault of the data; nothing is written then.
     """
@@ -62,6 +62,7 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     from prrt_outcomes.cohort.read import read_cohort
     from prrt_outcomes.cohort.settings import add_lines
     from prrt_outcomes.cohort.stage import RESULTS
+    from prrt_outcomes.tables.frames import sort_by_key
 
     cohort = read_cohort(study, study_file.parent)
     problems = add_lines((*cohort.problems, *check_with_data(study, cohort)), study_file)
@@ -70,7 +71,8 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     accounts = {"attrition": cohort.attrition, "stages": stage_frame("cohort", "done")}
     described = {"data_quality": summarise_data_quality(cohort), "data_ranges": summarise_ranges(cohort)}
     outputs = (*list_tables("input"), *RESULTS)
-    _write_produced("cohort", outputs, {**cohort.tables, **described, **accounts}, study, results)
+    tables = {name: sort_by_key(name, table) for name, table in cohort.tables.items()}
+    _write_produced("cohort", outputs, {**tables, **described, **accounts}, study, results)
     return problems
 
 

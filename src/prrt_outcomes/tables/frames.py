@@ -86,6 +86,11 @@ def conform_table(
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
 
+def sort_by_key(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a typed table in the order of its key, whatever their order in a file was."""
+    return frame.sort_values(list(load_schema(name).key), kind="stable", ignore_index=True)
+
+
 def stack_tables(name: str, parts: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     """One typed table of `data_schema/` from its parts; without rows where no part has any."""
     typed = [conform_table(name, part) for part in parts if part is not None and len(part)]

@@ -116,6 +116,8 @@ def resolve_endpoint(entry: str | dict) -> dict:
             "an endpoint is the name of a preset or a definition with a name; such as pfs, or {name: own, preset: pfs}"
         )
     name, preset = str(entry.get("name", "")), entry.get("preset")
+    if not isinstance(preset, str | None):
+        raise ValueError(f"preset is no name; presets are {', '.join(PRESETS)}")
     if preset is None and name in PRESETS and len(entry) == 1:
         preset = name
     if preset is not None and preset not in PRESETS:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from prrt_outcomes.cohort.names import OF_DATA, OF_SCHEMA, check_names
+from prrt_outcomes.study.controls import Description
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
 
@@ -19,8 +20,7 @@ OWN |= {
     f"response.{key}.*.{part}" for key in ("criteria", "definitions") for part in ("name", "title", "source")
 }
 OWN |= {"endpoints.*.title", "endpoints.*.preset"}
-IN_WORDS = ("population", "line", "tumour_types", "grade", "criterion", "origin", "progressive_at_entry")
-OWN |= {f"controls.*.{key}" for key in (*IN_WORDS, "analogue_continued")}
+OWN |= {f"controls.*.{key}" for key in Description.model_fields}
 OF_CONTROLS = {f"controls.*.{key}" for key in ("arm", "endpoint", "negative_control", "source")}
 OF_CONTROLS |= {"controls.*.baseline.*.covariate", "controls.*.baseline.*.level"}
 TABLES = {

@@ -332,3 +332,8 @@ def test_every_number_of_the_settings_has_a_lower_and_an_upper_bound():
         elif isinstance(node, list):
             waiting += [(f"{place}/{i}", value) for i, value in enumerate(node)]
     assert unbounded == []
+
+
+def test_a_preset_that_is_no_name_is_told(tmp_path):
+    (fault,) = faults_of(tmp_path, SMALL + "endpoints: [{name: a, preset: [pfs]}]\n")
+    assert fault.problem == "preset is no name"

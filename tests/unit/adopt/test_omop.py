@@ -310,7 +310,8 @@ def test_a_table_that_the_database_refuses_is_named(tmp_path):
         connection.execute("create table person (person_id int, year_of_birth int)")
         connection.execute("create table d (person_id int, drug_concept_id varchar)")
         connection.execute(
-            "create view drug_exposure as select person_id, drug_concept_id::int drug_concept_id from d"
+            "create view drug_exposure as select person_id, drug_concept_id::int drug_concept_id, "
+            "date '2015-01-01' drug_exposure_start_date from d"
         )
         connection.execute("insert into d values (1, 'x')")
     with pytest.raises(InputError) as caught:

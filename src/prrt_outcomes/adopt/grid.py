@@ -100,11 +100,12 @@ def _read_typed(path: Path, sheet: str | None = None) -> Grid:
     """A file of SPSS, Stata, SAS, R or parquet, with labels in place of codes where the values have any."""
     from prrt_outcomes.cohort.sources.statistical import read_notes
 
-    notes = read_notes(path)
-    has_labels = bool(notes is not None and notes.variable_value_labels)
-    settings: dict[str, Any] = {"labels": True} if has_labels else {}
-    source = FileSource(file=path.name, **settings, **({"sheet": sheet} if sheet else {}))
-    result = read_source(path.parent, path.name, source)
+    plain: dict[str, Any] = {"file": path.name} | ({"sheet": sheet} if sheet else {})
+    result = read_source(path.parent, path.name, FileSource(**plain))  # refuses what is damaged
+    notes = read_notes(path) if result.raw is not None else None
+    settings = {"labels": True} if notes is not None and notes.variable_value_labels else {}
+    if settings:
+        result = read_source(path.parent, path.name, FileSource(**plain, **settings))
     if result.raw is None:
         raise InputError(result.problems)
     columns = result.raw.columns

@@ -6,12 +6,14 @@ import zipfile
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyreadstat
 import pytest
 
 from prrt_outcomes.adopt.grid import read_grids
-from prrt_outcomes.cohort.sources import limits
+from prrt_outcomes.cohort.sources import limits, statistical
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.errors import InputError
 from prrt_outcomes.study.base import TableSource
@@ -151,3 +153,11 @@ def test_a_path_outside_the_study_is_refused(tmp_path, outside):
     assert told(folder, outside.format(folder)) == ["the file lies outside the study folder"]
     (folder / "t.csv").symlink_to(tmp_path / "t.csv")
     assert told(folder, "t.csv") == []
+
+
+def test_adopt_reads_the_notes_of_sound_files_alone(tmp_path, monkeypatch):
+    """The notes are read in this process, which a damaged file can end."""
+    pyreadstat.write_sav(pd.DataFrame({"x": [1.0] * 100}), tmp_path / "t.sav")
+    (tmp_path / "t.sav").write_bytes((tmp_path / "t.sav").read_bytes()[:200])
+    monkeypatch.setattr(statistical, "read_notes", lambda path: pytest.fail("notes of a damaged file"))
+    assert adopted(tmp_path / "t.sav") == ["the file cannot be read as one of SPSS"]

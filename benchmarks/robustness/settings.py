@@ -243,85 +243,34 @@ def _set(settings: Settings, path: Path_, value: Any) -> None:
 Draw = np.random.Generator
 
 
-def _far_cutoff(settings: Settings, draw: Draw) -> None:
-    settings["data_cutoff"] = dt.date(2090, 1, 1) + dt.timedelta(int(draw.integers(3_000)))
+def _source(table: str, **settings: Any) -> tuple[Path_, Any]:
+    return ("tables", table), {"file": f"data/{table}.csv"} | settings
 
 
-def _early_cutoff(settings: Settings, draw: Draw) -> None:
-    settings["data_cutoff"] = dt.date(2016, 1, 1) + dt.timedelta(int(draw.integers(1_000)))
-
-
-def _unknown_event(settings: Settings, draw: Draw) -> None:
-    settings["endpoints"][2]["events"][0]["filter"]["term"] = [f"nausea{draw.integers(1_000)}"]
-
-
-def _unknown_grade(settings: Settings, draw: Draw) -> None:
-    settings["endpoints"][2]["events"][0]["filter"]["grade"] = [3, 6 + int(draw.integers(90))]
-
-
-def _unknown_level(settings: Settings, draw: Draw) -> None:
-    levels = ["paraganglioma", "phaeochromocytoma", "other", "gep_stomach_duodenum"]
-    settings["controls"][0]["within"] = {"sex": ["male", "other"], "radionuclide": ["177Lu", "90Y", "225Ac"]}
-    settings["title"] = str(draw.choice(levels))
-
-
-def _unknown_kind(settings: Settings, draw: Draw) -> None:
-    settings["tables"]["therapies"] = {"file": "data/therapies.csv", "exclude": {"kind": ["targeted"]}}
-    settings["analysis"]["alpha"] = round(float(draw.uniform(0.01, 0.1)), 3)
-
-
-def _empty_column(settings: Settings, draw: Draw) -> None:
-    settings["tables"]["patients"] = {"file": "data/patients.csv", "missing": ["", "C1", "C2", "C3", "C4"]}
-    settings["analysis"][str(draw.choice(["group_by", "strata"]))] = ["centre_id"]
-
-
-def _no_analyte(settings: Settings, draw: Draw) -> None:
-    settings["tables"]["labs"] = {"file": "data/labs.csv", "exclude": {"analyte": ["chromogranin_a"]}}
-    settings["response"]["criteria"].append("chromogranin_a")
-    settings["response"]["confirmation_days"] = int(draw.integers(20, 40))
-
-
-def _no_effect(settings: Settings, draw: Draw) -> None:
-    settings["disclosure"] = {"minimum_count": int(draw.integers(2, 20))}
-
-
-def _letters(settings: Settings, draw: Draw) -> None:
-    where = (settings, settings["endpoints"][2], settings["controls"][1])[int(draw.integers(3))]
-    where["title"] = "".join(chr(0x4E00 + int(sign)) for sign in draw.integers(0, 500, 4))
-
-
-def _unread_curve(settings: Settings, draw: Draw) -> None:
-    del settings["controls"][2]
-    settings["controls"][0]["id"] = f"other{draw.integers(1_000)}"
-
-
-def _unmatched_value(settings: Settings, draw: Draw) -> None:
-    values = {"sex": {f"woman{draw.integers(1_000)}": "female"}}
-    settings["tables"]["patients"] = {"file": "data/patients.csv", "values": values}
-
-
-def _unmatched_row(settings: Settings, draw: Draw) -> None:
-    setting = str(draw.choice(["filter", "exclude"]))
-    found = ["local"] if setting == "filter" else []
-    rows = {setting: {"reader": [*found, f"reader{draw.integers(1_000)}"]}}
-    settings["tables"]["assessments"] = {"file": "data/assessments.csv", **rows}
-
-
-def _undeclared(settings: Settings, draw: Draw) -> None:
-    settings["extra_columns"] = {}
-    settings["safety"]["late_after_days"] = int(draw.integers(60, 200))
-
-
-def _absent_column(settings: Settings, draw: Draw) -> None:
-    settings["analysis"]["covariates"] = ["age_years", "sex", "prior_lines"]
-    table = {"file": "data/patients.csv", "values": {"prior_lines": {str(i): None for i in range(20)}}}
-    settings["tables"]["patients"] = table
-    settings["safety"]["late_after_days"] = int(draw.integers(60, 200))
-
-
-WARNED: tuple[Callable[[Settings, Draw], None], ...] = (
-    _far_cutoff, _early_cutoff, _unknown_event, _unknown_grade, _unknown_level, _unknown_kind, _empty_column,
-    _no_analyte, _no_effect, _letters, _unread_curve, _unmatched_value, _unmatched_row, _undeclared, _absent_column,
+EVENT, DAY_ZERO = ("endpoints", 2, "events", 0, "filter"), dt.date(2016, 1, 1)
+TITLED = (("title",), ("endpoints", 2, "title"), ("controls", 1, "title"))
+WARNED: tuple[tuple[str, Callable[[int], tuple[tuple[Path_, Any], ...]]], ...] = (
+    ("a cut-off in the future", lambda n: ((("data_cutoff",), DAY_ZERO + dt.timedelta(27_000 + n)),)),
+    ("a cut-off before some rows", lambda n: ((("data_cutoff",), DAY_ZERO + dt.timedelta(n)),)),
+    ("an event that nobody had", lambda n: (((*EVENT, "term"), [f"nausea{n}"]),)),
+    ("a grade that there is not", lambda n: (((*EVENT, "grade"), [3, 6 + n]),)),
+    ("a level that nobody has", lambda n: ((("controls", n % 3, "within"), {"radionuclide": ["90Y", "225Ac"]}),)),
+    ("a therapy that nobody had", lambda n: (
+        _source("therapies", exclude={"kind": ["targeted"]}), (("safety", "late_after_days"), 60 + n))),
+    ("a column that is empty", lambda n: (
+        _source("patients", missing=["", "C1", "C2", "C3", "C4"]),
+        (("analysis", ("group_by", "strata")[n % 2]), ["centre_id"]))),
+    ("a criterion without values", lambda n: (
+        _source("labs", exclude={"analyte": ["chromogranin_a"]}),
+        (("response", "criteria"), ["recist_1_1", "chromogranin_a"]), (("endpoints",), ["pfs", "os"]))),
+    ("a setting without effect", lambda n: ((("disclosure",), {"minimum_count": n}),)),
+    ("letters that are not drawn", lambda n: ((TITLED[n % 3], chr(0x4E00 + n) * 3),)),
+    ("a curve that nothing uses", lambda n: (
+        (("controls", 2), {"id": f"o{n}", "kind": "library", "arm": "netter1_octreotide"}),)),
+    ("a value that no cell has", lambda n: (_source("patients", values={"sex": {f"woman{n}": "female"}}),)),
+    ("a filter that no row meets", lambda n: (_source("assessments", filter={"reader": ["local", f"reader{n}"]}),)),
+    ("an exclusion that no row meets", lambda n: (_source("assessments", exclude={"reader": [f"reader{n}"]}),)),
+    ("a column that is not declared", lambda n: ((("extra_columns",), {}), (("safety", "late_after_days"), 60 + n))),
 )  # fmt: skip
 
 
@@ -392,11 +341,15 @@ def judge(base: Base, due: str, seed: int) -> Verdict:
         settings = copy.deepcopy(base.settings)
         _set(settings, path, value)
         text = yaml.safe_dump(settings)
+    elif due == "warned":
+        words, change = WARNED[seed % len(WARNED)]
+        settings = copy.deepcopy(base.settings)
+        for path, value in change(int(draw.integers(1, 1_000))):
+            _set(settings, path, value)
+        text = yaml.safe_dump(settings)
     else:
-        settings, kinds = copy.deepcopy(base.settings), WARNED if due == "warned" else HARMLESS
-        change = kinds[seed % len(kinds)]
-        text = change(settings, draw) or yaml.safe_dump(settings)
-        words = change.__name__.strip("_").replace("_", " ")
+        vary = HARMLESS[seed % len(HARMLESS)]
+        text, words = vary(copy.deepcopy(base.settings), draw), vary.__name__.strip("_").replace("_", " ")
     _write(base.folder, text)
     try:
         outcome = _check(base)

@@ -18,10 +18,9 @@ from prrt_outcomes.adopt.cdisc import (
     place_vital_status,
     refuse_without,
 )
-from prrt_outcomes.adopt.headings import find_radiopharmaceutical
+from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.study.endpoints import PRESETS
-from prrt_outcomes.tables.schema import load_schema
 
 PATTERNS = {name: rf"{name.lower()}\w*" for name in ("ADSL", "ADTTE", "ADRS")}
 NEEDED = {
@@ -149,14 +148,10 @@ def _plan_first_treatment(plan: StudyPlan, subjects: DataSet) -> None:
     if not reading.date("cycle_date", "TRTSDT"):
         return
     arm = next((name for name in ARMS if subjects.is_filled(name)), "")
-    codes = load_schema("cycles").field("radiopharmaceutical").codes
-    agents = (
-        {text.upper(): find_radiopharmaceutical(text) or "other" for text in reading.texts(arm)}
-        if arm
-        else {}
-    )
-    known = {text: agent if agent in codes or not codes else "other" for text, agent in agents.items()}
-    if set(known.values()) - {"other"}:
+    texts = list(reading.texts(arm)) if arm else []
+    agents = name_agents(texts, reading.doubt)
+    if set(agents.values()) - {"other"}:
+        known = {text.upper(): agents.get(text, "other") for text in texts}
         reading.codes("radiopharmaceutical", arm, known=known)
     else:
         reading.source.add_constant("radiopharmaceutical", "other")

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from math import log, sqrt
 from statistics import median
 
 from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number, read_number
-from prrt_outcomes.adopt.headings import find_code, is_missing, load_words
+from prrt_outcomes.adopt.headings import find_code, find_radiopharmaceutical, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
+from prrt_outcomes.tables.schema import load_schema
 
 THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
 PLAIN_PERCENT = re.compile(r"\d+([.,]\d+)?\s*%")
 LIGAND_OF = {"177Lu": "177Lu-DOTATATE", "90Y": "90Y-DOTATOC"}
+
+
+def name_agents(texts: Iterable[str], doubt: Callable[[str], None]) -> dict[str, str]:
+    """Radiopharmaceutical of each text that names a nuclide; a ligand that is not named and other agents are doubts."""
+    codes = load_schema("cycles").field("radiopharmaceutical").codes
+    found = {}
+    for text in dict.fromkeys(texts):
+        agent = find_radiopharmaceutical(text)
+        code = LIGAND_OF.get(agent or "", agent)
+        if code is None:
+            continue
+        if code != agent:
+            doubt(f"{text!r} names no ligand and is read as {code}")
+        if codes and code not in codes:
+            doubt(f"{text!r} is read as other: {code} is not among the radiopharmaceuticals")
+        found[text] = code if code in codes or not codes else "other"
+    return found
 
 
 class Coding:

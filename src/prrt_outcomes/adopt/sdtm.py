@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from prrt_outcomes.adopt.cdisc import (
     DataSet,
@@ -17,11 +16,9 @@ from prrt_outcomes.adopt.cdisc import (
     place_vital_status,
     refuse_without,
 )
-from prrt_outcomes.adopt.coding import LIGAND_OF
-from prrt_outcomes.adopt.headings import find_radiopharmaceutical
+from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
-from prrt_outcomes.tables.schema import load_schema
 
 NEEDED = {
     "DM": ("USUBJID",),
@@ -105,10 +102,10 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
 
 def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     """Doses of a radiopharmaceutical as cycles; where there are none, doses of the trial treatment, as a doubt."""
-    agents = {text: find_radiopharmaceutical(text) for text in exposure.frame["EXTRT"].unique() if text}
-    radioactive = {text: agent for text, agent in agents.items() if agent}
-    exposure.seen.add("EXTRT")
     reading = Reading(plan, "cycles", exposure)
+    names = [text for text in exposure.frame["EXTRT"].unique() if text]
+    radioactive = name_agents(names, reading.doubt)
+    exposure.seen.add("EXTRT")
     if radioactive:
         reading.choose("EXTRT", radioactive)
         _plan_therapies(plan, exposure, "EX", radioactive)
@@ -120,7 +117,7 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     if not radioactive:
         reading.source.add_constant("radiopharmaceutical", "other")
         reading.doubt(
-            f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, agents))}); each is read as a "
+            f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, names))}); each is read as a "
             "cycle of other, without activity"
         )
         if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any() and "DOMAIN" in reading.rows:
@@ -129,16 +126,7 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
             reading.source.evidence["pivot"] = "doses of one day are one row"
         reading.close()
         return
-    codes = load_schema("cycles").field("radiopharmaceutical").codes
-    known: dict[str, Any] = {}
-    for text, agent in radioactive.items():
-        code = LIGAND_OF.get(agent, agent)
-        if code != agent:
-            reading.doubt(f"{text!r} names no ligand and is read as {code}")
-        if codes and code not in codes:
-            reading.doubt(f"{text!r} is read as other: {code} is not among the radiopharmaceuticals")
-            code = "other"
-        known[text.upper()] = code
+    known = {text.upper(): code for text, code in radioactive.items()}
     reading.codes("radiopharmaceutical", "EXTRT", known=known)
     if reading.column("activity_gbq", "EXDOSE"):
         reading.unit("activity_gbq", "EXDOSU", "GBq")

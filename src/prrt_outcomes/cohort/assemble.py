@@ -29,10 +29,12 @@ from prrt_outcomes.cohort.stacking import (
 from prrt_outcomes.errors import Problem, has_errors, study_problem
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import conform_table, empty_table, put_columns, spell_categories
 from prrt_outcomes.tables.parse import CellFaults, ParsedTable, parse_columns, parsed_fields
 from prrt_outcomes.tables.places import locate_cells
 from prrt_outcomes.tables.schema import Field, load_schema
+
+REPEATED_TEXTS = ("patient_id", "unit")
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ class CohortTable(PlacedRows):
 
     given : columns of ours that a file gives
     used : for each file that was read, the columns that went into the table
+    coded : columns of repeated texts as categories, which are compared and grouped faster
     """
 
     given: frozenset[str]
     problems: tuple[Problem, ...]
     attrition: tuple[dict, ...]
     used: tuple[tuple[str, frozenset[str]], ...]
+    coded: Mapping[str, pd.Series]
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def assemble_table(
         problems += part.problems
         used.append((source_key(source), part.used))
         parts.append(part)
-        own = part.rows
+        own = part.rows if len(sources) == 1 else _spell(part.rows, fields)
         if any(is_number_of_alike(f) and source.columns.get(f.name, "") is None for f in fields):
             own = number_alike(table, own, None if source.merge else rows)
         if rows is not None and source.merge:
@@ -123,12 +127,20 @@ def assemble_table(
     rows = rows or PlacedRows(empty_table(table, extra_columns), np.array([], object), np.array([], int), {})
     problems += rows.list_problems(check_keys(table, rows.frame, rows.lines, rows.labels))
     problems += check_letter_case(table, rows.frame, fields)
-    frame = conform_table(table, rows.frame, extra_columns)
+    frame = conform_table(table, _spell(rows, [f for f in fields if f.type == "string"]).frame, extra_columns)
     lost: Counter = sum((part.lost for part in parts), Counter())
     n_read, n_made = (sum(getattr(part, name) for part in parts) for name in ("n_read", "n_made"))
     attrition = count_losses(table, n_read, n_made, lost) if parts else []
     places = rows.labels, rows.lines, rows.cells
-    return CohortTable(frame, *places, given, tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used))
+    coded = {name: rows.frame[name] for name in REPEATED_TEXTS if name in rows.frame and len(rows.frame)}
+    told = tuple(dict.fromkeys(problems))
+    return CohortTable(frame, *places, given, told, tuple(attrition), tuple(used), coded)
+
+
+def _spell(rows: PlacedRows, fields: Sequence[Field]) -> PlacedRows:
+    """Rows whose categories of some columns are texts."""
+    spelled = {field.name: spell_categories(rows.frame[field.name]) for field in fields}
+    return replace(rows, frame=put_columns(rows.frame, spelled))
 
 
 def _ease_required(table: str, fields: Sequence[Field]) -> tuple[Field, ...]:
@@ -208,7 +220,7 @@ def _finish(
     shifts = {
         name: frame[name] + pd.Timedelta(n, "D") for name, n in source.add_days.items() if name in dates
     }
-    frame = frame.assign(**shifts)
+    frame = put_columns(frame, shifts)
     if load_schema(table).extra_columns:
         faults += check_group_names(frame, extra_columns)
     return _mask_errors(frame, faults), faults
@@ -222,4 +234,4 @@ def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFr
             is_wrong = np.zeros(len(frame), dtype=bool)
             is_wrong[fault.positions] = True
             masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
-    return frame.assign(**masked)
+    return put_columns(frame, masked)

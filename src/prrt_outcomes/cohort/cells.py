@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,8 +31,24 @@ def format_cell(value: object, field: Field, source: TableSource) -> str:
     return format_scalar(value).replace(".", mark)
 
 
+def change_distinct(texts: pa.DictionaryArray, change: Callable[[pa.Array], pa.Array]) -> pa.DictionaryArray:
+    """Texts of a dictionary changed each once; what needs no change is kept."""
+    changed = change(texts.dictionary)
+    if changed is texts.dictionary:
+        return texts
+    encoded = changed.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.take(texts.indices), encoded.dictionary)
+
+
+def decode_texts(texts: pa.Array) -> pa.Array:
+    """Texts of an array, or of a dictionary, as an array."""
+    return texts.dictionary_decode() if isinstance(texts, pa.DictionaryArray) else texts
+
+
 def clean_texts(texts: pa.Array) -> pa.Array:
     """Texts in one Unicode form, one blank where several stand, and none around them; what needs no change is kept."""
+    if isinstance(texts, pa.DictionaryArray):
+        return change_distinct(texts, clean_texts)
     if not pc.any(pc.match_substring_regex(texts, UNCLEAN)).as_py():
         return texts
     encoded = texts.dictionary_encode()
@@ -42,9 +58,16 @@ def clean_texts(texts: pa.Array) -> pa.Array:
 
 def known_texts(values: pa.Array, missing: Sequence[str]) -> pa.Array:
     """Cleaned texts; null where a cell is empty or its text means missing."""
+    if isinstance(values, pa.DictionaryArray):
+        return change_distinct(values, lambda texts: known_texts(texts, missing))
     unknown = pa.array(["", *map(clean_text, missing)], pa.string())
     cleaned = clean_texts(values)
-    return pc.if_else(pc.is_in(cleaned, value_set=unknown), pa.scalar(None, pa.string()), cleaned)
+    is_unknown = pc.is_in(cleaned, value_set=unknown)
+    return (
+        pc.if_else(is_unknown, pa.scalar(None, pa.string()), cleaned)
+        if pc.any(is_unknown).as_py()
+        else cleaned
+    )
 
 
 def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
@@ -97,7 +120,7 @@ def translate_texts(
         for theirs, ours in source.values[field.name].items()
     }
     if known.get("") is not None:
-        texts = pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), "", texts)
+        texts = fill_default(texts, written, "")
     encoded = texts.dictionary_encode()
     translated = [known.get(text, text) for text in encoded.dictionary.to_pylist()]
     return pa.array(translated, pa.string()).take(encoded.indices), encoded.dictionary
@@ -105,15 +128,17 @@ def translate_texts(
 
 def is_blank(written: pa.Array) -> pa.Array:
     """Cells in which nothing stands."""
-    return pc.equal(clean_texts(written), "")
+    return pc.equal(decode_texts(clean_texts(written)), "")
 
 
 def fill_default(texts: pa.Array, written: pa.Array, value: str) -> pa.Array:
     """The default where a cell is empty; a cell that holds a text for missing, or a value that means it, stays so."""
-    return pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), pa.scalar(value), texts)
+    return pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), pa.scalar(value), decode_texts(texts))
 
 
 def pad_digits(texts: pa.Array, width: int) -> pa.Array:
     """Texts of digits alone with leading zeros up to a width."""
+    if isinstance(texts, pa.DictionaryArray):
+        return change_distinct(texts, lambda distinct: pad_digits(distinct, width))
     is_number = pc.match_substring_regex(texts, DIGITS)
     return pc.if_else(is_number, pc.utf8_lpad(texts, width, padding="0"), texts)

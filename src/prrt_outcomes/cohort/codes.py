@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.cells import clean_texts
+from prrt_outcomes.cohort.cells import clean_texts, decode_texts
 from prrt_outcomes.cohort.mapping import MappedTable
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import TableSource
@@ -59,7 +59,7 @@ def _applies(rule: DoubtfulCodes, names: Sequence[str], frame: pd.DataFrame, col
         return any(re.search(rule.column, name) for name in names)
     groups = [frame["endpoint"]] if "endpoint" in frame else []
     present, absent = (
-        (frame[column] == code).groupby(groups or np.zeros(len(frame)), dropna=False).any()
+        (frame[column] == code).groupby(groups or np.zeros(len(frame)), dropna=False, observed=True).any()
         for code in (rule.present, rule.absent)
     )
     return bool((present & ~absent).any())
@@ -72,6 +72,9 @@ def note_cleaned_texts(table: str, fields: Sequence[Field], mapped: MappedTable)
         if field.type in ("string", "code") and field.name in mapped.columns:
             written = mapped.columns[field.name].written
             cleaned = clean_texts(written)
+            if cleaned is written:
+                continue
+            written, cleaned = decode_texts(written), decode_texts(cleaned)
             is_other = pc.and_(pc.not_equal(written, cleaned), pc.not_equal(cleaned, ""))
             if pc.any(is_other).as_py():
                 texts = pc.unique(written.filter(is_other)).to_pylist()

@@ -14,6 +14,7 @@ from prrt_outcomes.cohort.mapping import MappedTable
 from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import TIME_COLUMNS, TableSource
 from prrt_outcomes.tables.check import check_values
+from prrt_outcomes.tables.frames import put_columns
 from prrt_outcomes.tables.parse import CellFaults, ParsedTable
 from prrt_outcomes.tables.schema import Field
 from prrt_outcomes.units import TIME_UNIT_DAYS, find_factor
@@ -89,7 +90,7 @@ def convert_units(
             found = _hint_at_unit(field, parsed.frame[name], found) if is_ours else found
             changed |= {name: parsed.frame[name] * factor} if factor != 1 else {}
         faults += found
-    return parsed.frame.assign(**changed), faults
+    return put_columns(parsed.frame, changed), faults
 
 
 def _weigh(
@@ -105,7 +106,7 @@ def _weigh(
     cells = written[field.name].take(pa.array(rows)).to_pylist()
     expected = f"{WEIGHT} of the cycle or of the patient"
     fault = CellFaults(field.name, rows, cells, "an activity per kilogram without a weight", expected)
-    frame = parsed.frame.assign(**{field.name: values.mask(is_dose, values * weight)})
+    frame = put_columns(parsed.frame, {field.name: values.mask(is_dose, values * weight)})
     return replace(parsed, frame=frame), [fault] if len(rows) else []
 
 

@@ -127,7 +127,8 @@ def _read_column(
     names = find_names(raw, source, name)
     if not names:
         return None
-    cells = prefer_words(field, [raw.columns[n] for n in names], source, words)
+    cells = [raw.columns[n] for n in names] if len(names) > 1 else [raw.encode(names[0])]
+    cells = prefer_words(field, cells, source, words)
     texts, written = coalesce_texts(cells, source.missing)
     places = find_places(raw, names, source.missing)
     found = None

@@ -83,7 +83,24 @@ def conform_table(
         else:
             columns[column] = pd.Series(index=frame.index, dtype=_empty_dtype(dtype))
     columns |= {column: frame[column] for column in frame.columns if column not in types}
-    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+    made = pd.DataFrame(columns, index=frame.index)
+    return made if made.index.equals(pd.RangeIndex(len(made))) else made.reset_index(drop=True)
+
+
+def spell_categories(values: pd.Series) -> pd.Series:
+    """Categories of texts as text; another column as it is."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    texts = values.cat.categories.astype(DTYPES["string"]).array
+    return pd.Series(texts.take(values.cat.codes.to_numpy(), allow_fill=True), values.index)
+
+
+def put_columns(frame: pd.DataFrame, columns: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """A frame with some columns in place of its own; the others are not copied."""
+    changed = frame.copy(deep=False)
+    for name, values in columns.items():
+        changed[name] = values
+    return changed
 
 
 def sort_by_key(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -115,12 +132,15 @@ def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Serie
     converted: Any
     try:
         if isinstance(dtype, pd.CategoricalDtype):
-            converted = values.astype(pd.StringDtype("python")).astype(dtype)
+            is_text = isinstance(getattr(values.array, "categories", values).dtype, pd.StringDtype)
+            converted = (values if is_text else values.astype(pd.StringDtype("python"))).astype(dtype)
             lost = sorted(set(values[converted.isna() & values.notna()].astype(str)))
             if lost:
                 raise ValueError(f"not a code of the column: {', '.join(lost[:5])}")
         elif dtype == "float64":
-            converted = pd.to_numeric(values).astype("Float64").astype("float64")
+            converted = values
+            if values.dtype != "float64":
+                converted = pd.to_numeric(values).astype("Float64").astype("float64")
             if np.isinf(converted.to_numpy()).any():
                 raise ValueError("infinite")
         elif dtype == "datetime64[ns]":

@@ -19,7 +19,7 @@ from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.study.base import EARLIEST_DAY, LATEST_DAY
 from prrt_outcomes.tables.date_advice import advise_date
-from prrt_outcomes.tables.frames import DTYPES
+from prrt_outcomes.tables.frames import DTYPES, spell_categories
 from prrt_outcomes.tables.parse_dates import Faulty, TextFormat, as_strings, match_pattern, parse_dates
 from prrt_outcomes.tables.places import CellPlaces, Cells
 from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
@@ -49,10 +49,16 @@ def find_faults(
     frame: pd.DataFrame, column: str, is_wrong: Any, problem: str, expected: str, severity: str = "error"
 ) -> list[CellFaults]:
     """The cells of a column that are wrong, as at most one fault."""
-    positions = np.flatnonzero(pd.array(is_wrong, dtype="boolean").fillna(False))
+    positions = find_true(is_wrong)
     if not len(positions):
         return []
     return [CellFaults(column, positions, list_cells(frame[column], positions), problem, expected, severity)]
+
+
+def find_true(is_wrong: Any) -> np.ndarray:
+    """Positions at which a condition is surely true."""
+    is_plain = getattr(is_wrong, "dtype", None) == np.dtype(bool)
+    return np.flatnonzero(is_wrong if is_plain else pd.array(is_wrong, dtype="boolean").fillna(False))
 
 
 def list_cells(values: pd.Series, positions: np.ndarray) -> list[str]:
@@ -159,8 +165,8 @@ class TextColumn:
 class ParsedTable:
     """Typed columns of one file, with the faults of its cells.
 
-    ``frame`` holds codes and categories still as strings, for the checks that come next; ``failed`` says for
-    each column which rows hold a text that could not be read, and has a key for each column that the file gives.
+    ``frame`` holds codes and names as categories of the distinct texts, for the checks that come next; ``failed`` says
+    for each column which rows hold a text that could not be read, and has a key for each column that the file gives.
     ``resolved`` counts the dates of each column that got their day by a rule.
     """
 
@@ -204,9 +210,9 @@ def parse_columns(
         else:
             values = pd.Series(index=range(n_rows), dtype=DTYPES[field.type])
         if field.key_default is not None:
-            values = values.mask(
-                values.isna() & ~failed.get(field.name, np.zeros(n_rows, bool)), field.key_default
-            )
+            is_empty = values.isna() & ~failed.get(field.name, np.zeros(n_rows, bool))
+            if is_empty.any():
+                values = spell_categories(values).mask(is_empty, field.key_default)
         parsed[field.name] = values
     return ParsedTable(pd.DataFrame(parsed, index=range(n_rows)), tuple(faults), failed, resolved)
 
@@ -231,7 +237,10 @@ def _parse_column(field: Field, column: TextColumn) -> tuple[pd.Series, list[Cel
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     texts = encoded.dictionary
     parsed, faulty = parse_texts(texts, field, column.format)
-    values = pd.Series(parsed.array.take(codes, allow_fill=True))
+    if field.type in ("string", "code"):
+        values = pd.Series(pd.Categorical.from_codes(codes, pd.Index(parsed)))
+    else:
+        values = pd.Series(parsed.array.take(codes, allow_fill=True))
     bad = np.zeros(len(codes), dtype=bool)
     faults = []
     for problem, expected, which in faulty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,25 @@ from prrt_outcomes.tables.parse_dates import DAY_ZERO
 from prrt_outcomes.tables.places import CellPlaces
 
 TWICE = "the column is there twice"
+
+
+class EncodedColumns(Mapping[str, pa.Array]):
+    """Cells of columns as texts, each column kept as a dictionary of its distinct texts."""
+
+    def __init__(self, encoded: Mapping[str, pa.DictionaryArray]):
+        self.encoded = encoded
+
+    def __getitem__(self, name: str) -> pa.Array:
+        return self.encoded[name].dictionary_decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.encoded)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.encoded
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,15 @@ class RawTable:
     def n_rows(self) -> int:
         """Rows below the header."""
         return len(self.lines)
+
+    def encode(self, name: str) -> pa.DictionaryArray:
+        """Cells of a column as a dictionary of its distinct texts."""
+        columns = self.columns
+        return (
+            columns.encoded[name]
+            if isinstance(columns, EncodedColumns)
+            else columns[name].dictionary_encode()
+        )
 
 
 @dataclass(frozen=True)
@@ -72,10 +100,12 @@ def gather_raw_table(
     header: list[str], cells: list[pa.Array], lines: np.ndarray, lost: Mapping[str, int] | None = None
 ) -> RawTable:
     """Raw table of the named columns; a column without a name is kept only where it holds something."""
-    columns: dict[str, pa.Array] = {}
+    columns: dict[str, pa.DictionaryArray] = {}
     for name, values in zip(map(clean_text, header), cells, strict=True):
-        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        is_used = bool(name) or pc.any(pc.not_equal(whole, "")).as_py()
+        encoded = values.dictionary_encode()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.unify_dictionaries().combine_chunks()
+        is_used = bool(name) or pc.any(pc.not_equal(encoded.dictionary, "")).as_py()
         if is_used:
-            columns.setdefault(name, whole)
-    return RawTable(columns, lines, lost=lost or {})
+            columns.setdefault(name, encoded)
+    return RawTable(EncodedColumns(columns), lines, lost=lost or {})

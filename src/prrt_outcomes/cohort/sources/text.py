@@ -28,7 +28,8 @@ from prrt_outcomes.errors import Problem, study_problem
 from prrt_outcomes.study.base import FileSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
-BLOCK_BYTES, SCAN_BYTES = 1 << 24, 1 << 22
+BLOCK_BYTES, SCAN_BYTES = 1 << 22, 1 << 20
+TEXTS = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,20 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
     n_quotes = n_delimiters = 0
     for begin in range(0, len(buffer), SCAN_BYTES):
         block = buffer[begin : begin + SCAN_BYTES]
-        newlines, delimiters, quotes = (
-            np.flatnonzero(block == mark) for mark in (NEWLINE, ord(delimiter), QUOTE)
+        newlines, is_delimiter, is_quote = (
+            np.flatnonzero(block == NEWLINE),
+            block == ord(delimiter),
+            block == QUOTE,
         )
-        is_end = np.ones(len(newlines), dtype=bool)
-        if n_quotes or len(quotes):
-            is_end = (n_quotes + np.searchsorted(quotes, newlines)) % 2 == 0
-            delimiters = delimiters[(n_quotes + np.searchsorted(quotes, delimiters)) % 2 == 0]
+        is_end, n_here = np.ones(len(newlines), dtype=bool), int(np.count_nonzero(is_quote))
+        if n_quotes or n_here:
+            is_outside = (np.cumsum(is_quote, dtype=np.uint8) + np.uint8(n_quotes % 2)) % 2 == 0
+            is_end, is_delimiter = is_outside[newlines], is_delimiter & is_outside
+        delimiters = np.flatnonzero(is_delimiter)
         n_before = n_delimiters + np.searchsorted(delimiters, newlines)
         for parts, part in zip(found, (newlines + begin, n_before, is_end), strict=True):
             parts.append(part)
-        n_quotes, n_delimiters = n_quotes + len(quotes), n_delimiters + len(delimiters)
+        n_quotes, n_delimiters = n_quotes + n_here, n_delimiters + len(delimiters)
     newlines, n_before, is_end = (np.concatenate(parts) for parts in found)
     places, n_before = np.flatnonzero(is_end), n_before[is_end]
     starts = np.append(0, newlines[places] + 1)
@@ -113,7 +117,7 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     left out; whatever else is wrong with the table can be reported beside it.
     """
     text = _read_utf8(path, table, source.encoding)
-    if not text.strip():
+    if not text or text.isspace():
         raise refuse(table, path.name, "the file is empty", "a header and rows")
     if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
         expected = f"one ASCII character that is no quotation mark, such as {' '.join(map(repr, DELIMITERS))}"
@@ -145,7 +149,8 @@ def _read_utf8(path: Path, table: str, encoding: str) -> bytes:
             raise refuse(table, path.name, f"the file is {kind}, not a text", expected)
     try:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-            data.decode("utf-8-sig")
+            if not data.isascii():
+                data.decode("utf-8-sig")
             text = data.removeprefix(codecs.BOM_UTF8)
         else:
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
@@ -173,7 +178,7 @@ def _refuse_zeros(table: str, path: Path, data: bytes) -> RefusedError:
 
 def _find_delimiter(text: bytes, path: Path) -> str:
     """Delimiter that stands most often in the header, outside quotes; a comma (a tab in tsv) where none does."""
-    header = text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8")
+    header = next(line for line in io.BytesIO(text) if line.strip(b"\r\n")).decode("utf-8")
     bare = "".join(header.split('"')[::2])
     counts = {mark: bare.count(mark) for mark in DELIMITERS}
     best = max(counts, key=counts.__getitem__)
@@ -220,7 +225,7 @@ def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -
         arrow_csv.ParseOptions(
             delimiter=delimiter, newlines_in_values=b'"' in text, invalid_row_handler=skip
         ),
-        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, TEXTS), strings_can_be_null=False),
     )
     scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)

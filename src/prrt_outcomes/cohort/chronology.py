@@ -93,6 +93,8 @@ def derive_ages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     patients = tables["patients"]
     if "birth_date" not in patients:
         return patients
+    if patients["birth_date"].isna().all():
+        return patients.drop(columns="birth_date")
     cycles = tables.get("cycles", pd.DataFrame({"patient_id": [], "cycle_date": []}))
     first = patients["patient_id"].map(cycles.groupby("patient_id")["cycle_date"].min())
     born = patients["birth_date"]

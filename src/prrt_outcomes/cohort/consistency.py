@@ -75,7 +75,7 @@ def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
         given = [tables[name]["patient_id"] for name in names if name in tables]
         if not given:
             continue
-        is_known = np.logical_or.reduce([patients.isin(ids).to_numpy(bool) for ids in given])
+        is_known = np.logical_or.reduce([patients.isin(ids.unique()).to_numpy(bool) for ids in given])
         is_lacking = ~is_known & patients.notna().to_numpy(bool)
         expected = f"a row in {' or '.join(names)}"
         faults += find_faults(tables["patients"], "patient_id", is_lacking, problem, expected, "warning")

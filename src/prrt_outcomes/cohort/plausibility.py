@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -21,6 +21,7 @@ from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 TIMED_TYPES = ("date", "partial")
+PART_ROWS = 500_000
 
 
 @cache
@@ -56,17 +57,11 @@ def check_plausibility(
     of_patient = _gather_of_patient(tables)
     for name, table in tables.items():
         rules = [rule for rule in load_rules()["rules"] if name in rule["tables"]]
-        frame = _derive_columns(name, table, rules, of_patient) if rules else table
-        for rule in rules:
-            broken = _find_rows(frame, rule)
-            is_wrong = np.zeros(len(table), dtype=bool)
-            is_wrong[broken.index[broken]] = True
+        for rule, is_wrong, limits in _find_rows(name, table, rules, of_patient):
             severity = "warning" if rule["problem"] in accepted else rule["severity"]
             found = find_faults(table, rule["column"], is_wrong, rule["problem"], rule["expected"], severity)
             if "limit" in rule:
-                found = [
-                    replace(fault, expected=_list_limits(frame, rule, fault.positions)) for fault in found
-                ]
+                found = [replace(fault, expected=limits[fault.positions].tolist()) for fault in found]
             faults.setdefault(name, []).extend(found)
     return faults
 
@@ -83,29 +78,63 @@ def find_missing_companions(names: Iterable[str]) -> list[Problem]:
     ]
 
 
-def _find_rows(frame: pd.DataFrame, rule: dict) -> pd.Series:
-    """Rows that break a rule, or the first such row of each group of which enough rows break it."""
-    is_wrong = _evaluate(frame, rule["when"])
-    if "by" not in rule:
-        return is_wrong
-    own = is_wrong[_evaluate(frame, rule["of"])]
-    keys = [frame.loc[own.index, name] for name in rule["by"]] or [pd.Series(0, own.index)]
-    groups = own.groupby(keys, observed=True, sort=False)
-    is_told = (groups.transform("mean") >= rule.get("share", 1.0)) & (
-        groups.transform("size") >= rule.get("least", 1)
+def _find_rows(
+    name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
+) -> Iterator[tuple[dict, np.ndarray, pd.Series]]:
+    """For each rule of a table the rows that are told, and for a limit what is expected of these, by their position."""
+    is_wrong, is_asked = (np.zeros((len(rules), len(table)), dtype=bool) for _ in range(2))
+    limits: list[list[pd.Series]] = [[pd.Series(dtype=object)] for _ in rules]
+    for part in _split_table(name, table, rules, of_patient) if rules else ():
+        frame = _derive_columns(name, part)
+        rows = frame.index.to_numpy()
+        for i, rule in enumerate(rules):
+            broken = _evaluate(frame, rule["when"])
+            is_wrong[i, rows] = broken
+            if "by" in rule:
+                is_asked[i, rows] = _evaluate(frame, rule["of"])
+            if "limit" in rule:
+                limits[i].append(_list_limits(frame.loc[broken, rule["limit"]], rule["expected"]))
+    for i, rule in enumerate(rules):
+        told = _find_first(name, table, rule, is_wrong[i], is_asked[i]) if "by" in rule else is_wrong[i]
+        yield rule, told, pd.concat(limits[i])
+
+
+def _find_first(
+    name: str, table: pd.DataFrame, rule: dict, is_wrong: np.ndarray, is_asked: np.ndarray
+) -> np.ndarray:
+    """The first row in time of each group of which enough rows break the rule."""
+    told = np.zeros(len(table), dtype=bool)
+    asked = np.flatnonzero(is_asked)
+    if is_wrong[asked].any():
+        keys = [table[key].iloc[asked] for key in rule["by"]] or [pd.Series(0, asked)]
+        groups = keys[0].groupby(keys, observed=True, sort=False).ngroup().fillna(-1).to_numpy(np.int64)
+        counted, n_groups = groups[groups >= 0], groups.max() + 1
+        sizes = np.bincount(counted, minlength=n_groups)
+        is_broken = is_wrong[asked] & (groups >= 0)
+        shares = np.bincount(groups[is_broken], minlength=n_groups) / sizes
+        is_many = (shares >= rule.get("share", 1.0)) & (sizes >= rule.get("least", 1))
+        is_broken &= np.append(is_many, False)[groups]
+        broken, groups = asked[is_broken], groups[is_broken]
+        if name in DATED_ROWS:
+            earliest, _ = compute_column_range(name, table.iloc[broken], DATED_ROWS[name])
+            in_time = np.argsort(earliest, kind="stable")
+            broken, groups = broken[in_time], groups[in_time]
+        told[broken[np.unique(groups, return_index=True)[1]]] = True
+    return told
+
+
+def _list_limits(years: pd.Series, expected: str) -> pd.Series:
+    """What is expected of each row: a date up to, or from, the limit."""
+    days = np.rint(years.to_numpy(float) * DAYS_PER_YEAR).astype("int64")
+    return pd.Series(
+        [f"{expected}{day}" for day in np.datetime64("1970-01-01") + days], years.index, dtype=object
     )
-    return own & is_told & (groups.cumsum() == 1)
-
-
-def _list_limits(frame: pd.DataFrame, rule: dict, positions: np.ndarray) -> list[str]:
-    """What is expected of each of some rows of the table: a date up to, or from, the limit."""
-    days = np.rint(frame.loc[positions, rule["limit"]].to_numpy(float) * DAYS_PER_YEAR).astype("int64")
-    return [f"{rule['expected']}{day}" for day in np.datetime64("1970-01-01") + days]
 
 
 def _evaluate(frame: pd.DataFrame, expression: str) -> pd.Series:
     """Rows for which an expression is surely true."""
-    return _compute(frame, expression).astype("boolean").fillna(False).astype(bool)
+    found = _compute(frame, expression)
+    return found if found.dtype == np.dtype(bool) else found.astype("boolean").fillna(False).astype(bool)
 
 
 def _compute(frame: pd.DataFrame, expression: str) -> pd.Series:
@@ -123,32 +152,53 @@ def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         known = known.drop_duplicates("patient_id")
         frames.append(_derive_years(name, known, used).set_index("patient_id"))
     cycles = tables.get("cycles", empty_table("cycles"))
-    first = cycles.groupby("patient_id")["cycle_date"].min().rename("first_cycle")
+    first = cycles.groupby("patient_id", observed=True)["cycle_date"].min().rename("first_cycle")
     frame = pd.concat([*frames, first], axis=1)
     day = _convert_to_years(frame["first_cycle"])
     return frame.assign(first_cycle_from=day, first_cycle_to=day)
 
 
-def _derive_columns(
+def _split_table(
     name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
-) -> pd.DataFrame:
-    """The columns of a table that its rules use, in the order of time; the index tells the rows."""
+) -> Iterator[pd.DataFrame]:
+    """The columns that rules use, those of the patient beside them; a long table comes in parts of whole patients."""
     own = [load_rules()[key].get(name) for key in ("columns", "lookups")]
-    time = [f"{DATED_ROWS[name]}_from"] if name in DATED_ROWS else []
-    used = {"patient_id", *time, *re.findall(r"\w+", repr([rules, own]))}
-    frame = _derive_years(name, table, used)
-    if "patients" in (name, *(key.table for key in load_schema(name).foreign_keys)):
-        others = [column for column in of_patient if column in used and column not in frame]
-        patients, names = pd.factorize(frame["patient_id"])
-        places = np.append(of_patient.index.get_indexer(names), -1)[patients]
-        known = of_patient[others].reset_index(drop=True).reindex(places).set_index(frame.index)
-        frame = pd.concat([frame, known], axis=1)
-        if time:  # rows of one patient are found faster by a number
-            frame["patient_id"] = pd.Series(patients, frame.index).astype("Int64").mask(patients < 0)
+    is_timed = name in DATED_ROWS
+    used = {"patient_id", f"{DATED_ROWS.get(name)}_from", *re.findall(r"\w+", repr([rules, own]))}
+    if "patients" not in (name, *(key.table for key in load_schema(name).foreign_keys)):
+        yield _derive_years(name, table, used)
+        return
+    patients, names = pd.factorize(table["patient_id"])
+    places = np.append(of_patient.index.get_indexer(pd.Index(np.asarray(names, object))), -1)[patients]
+    known = of_patient.reset_index(drop=True)
+    for rows in _split_rows(patients) if is_timed else [slice(None)]:
+        frame = _derive_years(name, table.iloc[rows], used)
+        others = known[[column for column in known if column in used and column not in frame]]
+        frame = pd.concat([frame, others.reindex(places[rows]).set_index(frame.index)], axis=1)
+        if is_timed:  # rows of one patient are found faster by a number
+            numbers = pd.Series(patients[rows], frame.index)
+            frame["patient_id"] = numbers if numbers.min() >= 0 else numbers.astype("Int64").mask(numbers < 0)
+        yield frame
+
+
+def _split_rows(patients: np.ndarray) -> list[np.ndarray]:
+    """Positions of the rows of a table in parts of about `PART_ROWS`, each with all rows of its patients.
+
+    patients : number of the patient of each row, shape (n,)
+    """
+    order = np.argsort(patients, kind="stable")
+    begins = np.append(np.flatnonzero(np.diff(patients[order])) + 1, len(order))
+    wanted = np.arange(PART_ROWS, len(order), PART_ROWS)
+    parts = np.split(order, np.unique(begins[np.searchsorted(begins, wanted)]))
+    return [np.sort(part) for part in parts if len(part)]
+
+
+def _derive_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """A part of a table in the order of time with the columns that its rules derive; the index tells the rows."""
     if name == "labs":
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
-    if time:
-        frame = frame.sort_values(time, kind="stable")
+    if name in DATED_ROWS:
+        frame = frame.sort_values(f"{DATED_ROWS[name]}_from", kind="stable")
     for column, expression in load_rules()["columns"].get(name, {}).items():
         frame[column] = _compute(frame, expression)
     for code, values in load_rules()["lookups"].get(name, {}).items():

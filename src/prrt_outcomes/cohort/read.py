@@ -14,6 +14,7 @@ import pyarrow as pa
 from prrt_outcomes.attrition import attrition_frame
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
 from prrt_outcomes.cohort.chronology import (
+    DATED_ROWS,
     OF_PATIENTS,
     censor_deaths_without_date,
     check_deaths_without_date,
@@ -33,7 +34,7 @@ from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.errors import STUDY_FILE, Problem, has_errors, nearest_name, study_problem, suggest
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
-from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.frames import empty_table, put_columns
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
 PATIENT_TABLES = ("patients", "control_patients")
@@ -253,7 +254,11 @@ def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
 
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
     """References, order of dates and consistency of the tables that could be read."""
-    frames = {name: table.frame for name, table in read.items() if len(table.frame)}
+    frames = {
+        name: put_columns(table.frame, table.coded if name in DATED_ROWS else {})
+        for name, table in read.items()
+        if len(table.frame)
+    }
     found = [check_references(frames), check_plausibility(frames, study.accepted_problems)]
     if "follow_up" in frames:
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)

@@ -118,7 +118,6 @@ def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]
     reading.codes("event", "CNSR", known=known)
     reading.source.evidence["columns.event"] = "CNSR 0 is the event, everything above is censored"
     reading.source.add_constant("endpoint", name, title)
-    times.seen.update(("PARAM", "PARAMCD", "AVALU", "STARTDT", "ADT"))
     reading.close()
     return {name: title}
 
@@ -179,7 +178,6 @@ def _plan_responses(plan: StudyPlan, responses: DataSet) -> None:
         return
     reading.codes("reported_response", "AVALC")
     category = next(iter(reading.rows.get("PARCAT1", ())), "")
-    responses.seen.update(("PARAM", "PARAMCD", "PARCAT1"))
     reading.source.add_constant("reported_criterion", "recist_1_1", category)
     if "recist" not in f"{category} {next(iter(reading.rows.get('PARAM', ())), '')}".lower():
         reading.doubt(f"the responses of {responses.file.name} are by RECIST 1.1")

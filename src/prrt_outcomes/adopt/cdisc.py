@@ -41,14 +41,12 @@ class DataSet:
     """One data set, such as the domain DM or the analysis data set ADTTE, as text.
 
     used : variables that went into a table
-    seen : variables that said something about others, such as their unit
     """
 
     name: str
     file: Path
     frame: pd.DataFrame
     used: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=lambda: {"STUDYID", "DOMAIN"})
 
     def is_filled(self, name: str) -> bool:
         """Whether there is a variable that holds anything."""
@@ -268,7 +266,6 @@ class Reading:
     def unit(self, ours: str, theirs: str, usual: str) -> None:
         """The unit of a column: none where it is the usual one, else one for all rows or one a row."""
         units = sorted(set(self.rows[theirs]) - {""}) if theirs in self.rows else []
-        self.data.seen.add(theirs)
         if not units:
             self.doubt(f"{ours} is in {usual}: {theirs} does not say the unit")
         elif units != [usual]:
@@ -288,7 +285,6 @@ def place_patient(reading: Reading) -> None:
     reading.fill(load_terms()["columns"]["patients"])
     if not set(reading.rows.get("AGEU", ())) <= {"", "YEARS"}:
         reading.source.settings["units"] = {"age_years": {"column": "AGEU"}}
-    reading.data.seen.add("AGEU")
 
 
 def place_vital_status(reading: Reading, *names: str) -> bool:
@@ -319,7 +315,7 @@ def list_unplaced(plan: StudyPlan, data_sets: Mapping[str, list[DataSet]]) -> No
     """Name the variables that went into no table, and let the first mapping of each file say that they are known."""
     for data in (data for sets in data_sets.values() for data in sets):
         left = [str(name) for name in data.frame if name and name not in data.used]
-        unseen = [name for name in left if name not in data.seen]
+        unseen = [name for name in left if name not in load_terms()["passed_over"]]
         columns = [Column(name, i, data.frame[name].tolist()) for i, name in enumerate(unseen)]
         plan.unplaced += [Unplaced(data.file.name, column.name, column.describe()) for column in columns]
         plan.ignore(data.file, left)

@@ -105,7 +105,6 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     reading = Reading(plan, "cycles", exposure)
     names = [text for text in exposure.frame["EXTRT"].unique() if text]
     radioactive = name_agents(names, reading.doubt)
-    exposure.seen.add("EXTRT")
     if radioactive:
         reading.choose("EXTRT", radioactive)
         _plan_therapies(plan, exposure, "EX", radioactive)

@@ -55,7 +55,6 @@ def _choose_reader(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> boo
 def _start(reading: Reading, prefix: str, date: str, readers: bool) -> Reading:
     """Patient, day and reader of a row."""
     reading.column("patient_id", "USUBJID")
-    reading.data.seen.update((f"{prefix}EVAL", f"{prefix}EVALID"))
     if readers:
         reading.column("reader", f"{prefix}EVALID", f"{prefix}EVAL")
     reading.date(date, f"{prefix}DTC")
@@ -84,7 +83,6 @@ def _add_criterion(reading: Reading) -> None:
     }
     if len(texts) == 1:
         reading.source.add_constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
-        reading.data.seen.add("RSCAT")
     elif texts:
         reading.codes("reported_criterion", "RSCAT", known={t.upper(): code for t, code in codes.items()})
     else:

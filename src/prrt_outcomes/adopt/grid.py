@@ -15,7 +15,7 @@ from typing import Any
 
 import openpyxl
 
-from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.cohort.sources.files import find_kind, read_source
 from prrt_outcomes.cohort.sources.limits import check_archive, check_size, unpack_gzip
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
@@ -23,9 +23,6 @@ from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.base import FileSource
 
 Cell = str | float | int | bool | dt.datetime | None
-WORKBOOKS = (".xlsx", ".xlsm")
-TYPED = (".sav", ".zsav", ".dta", ".xpt", ".sas7bdat", ".parquet", ".pq", ".json")
-R_DATA = ".rds"
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
 DAY_FORMATS = {
@@ -85,15 +82,17 @@ def read_grids(path: Path) -> list[Grid]:
 
 
 def _read_grids(path: Path) -> list[Grid]:
-    if path.name.lower().endswith(WORKBOOKS):
+    source = FileSource(file=path.name)
+    kind = find_kind(source)
+    if kind is None:
+        raise InputError(read_source(path.parent, path.name, source).problems)
+    if kind.name == "workbook":
         return _read_workbook(path)
-    if path.name.lower().endswith(TYPED):
-        return [_read_typed(path)]
-    if path.name.lower().endswith(R_DATA):
+    if kind.name == "rds":
         from prrt_outcomes.cohort.sources.r_data import list_rds_sheets
 
         return [_read_typed(path, sheet or None) for sheet in list_rds_sheets(path) or [""]]
-    return [_read_text(path)]
+    return [_read_text(path) if kind.name == "text" else _read_typed(path)]
 
 
 def _read_typed(path: Path, sheet: str | None = None) -> Grid:

@@ -161,3 +161,9 @@ def test_adopt_reads_the_notes_of_sound_files_alone(tmp_path, monkeypatch):
     (tmp_path / "t.sav").write_bytes((tmp_path / "t.sav").read_bytes()[:200])
     monkeypatch.setattr(statistical, "read_notes", lambda path: pytest.fail("notes of a damaged file"))
     assert adopted(tmp_path / "t.sav") == ["the file cannot be read as one of SPSS"]
+
+
+@pytest.mark.parametrize("name", ["t.xls", "t.ods", "t.pdf"])
+def test_adopt_reads_no_other_kind_of_file_as_text(tmp_path, name):
+    (tmp_path / name).write_bytes(b"patient_id,sex\nP1,male\n")
+    assert adopted(tmp_path / name) == ["unknown kind of file"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from prrt_outcomes.response.stage import INPUTS, run
 from prrt_outcomes.study.model import Study
@@ -87,11 +88,11 @@ def build_tables(lesions=(), assessments=(), therapies=(), labs=(), patients=())
 
 
 def derive(tables: dict[str, pd.DataFrame], criterion: str, settings: str = "") -> dict[str, pd.DataFrame]:
-    pairs = [part.split("=") for part in settings.split()]
+    written = {key: yaml.safe_load(value) for key, value in (part.split("=") for part in settings.split())}
     study = {
         "study": "rules",
         "tables": {"patients": "p", "follow_up": "f"},
-        "response": {"criteria": [criterion], **dict(pairs)},
+        "response": {"criteria": [criterion], **written},
         "analysis": {"group_by": [], "covariates": []},
     }
     return run(tables, Study.model_validate(study))

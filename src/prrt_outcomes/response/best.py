@@ -25,8 +25,6 @@ NOT_EVALUABLE, NOT_ASSESSED, AFTER_NEW_THERAPY = range(len(REASONS) - 3, len(REA
 def find_counted(scans: pd.DataFrame, stop: pd.Series) -> np.ndarray:
     """Follow-up scans that count for best response: none after the first PD, none after a new therapy began.
 
-    Parameters
-    ----------
     scans : course, date, overall_response (code); by course and date
     stop : date on which a new anticancer therapy began, by course; a scan of that day still counts
     """
@@ -81,21 +79,14 @@ def derive_best_responses(
 ) -> pd.DataFrame:
     """Best response of each course from its counted scans.
 
-    Parameters
-    ----------
     scans : those that count (see `find_counted`): course, date, overall_response (code), confirmation_date
     courses : first_cycle and followed (whether there are scans at all, counted or not), by course
     confirmed : whether CR and PR need a confirming scan
+    Returns one row a course: the columns of the scan that first showed the best response (empty:
+    none did), response (code), confirmation_date (of a response that had to be confirmed), why (key of
+    `REASONS`), complete_then_partial (less than a CR follows one: it contradicts the rules and is shown,
+    never resolved).
 
-    Returns
-    -------
-    DataFrame
-        one row a course: the columns of the scan that first showed the best response (empty: none did), response
-        (code), confirmation_date (of a response that had to be confirmed), why (key of `REASONS`),
-        complete_then_partial (less than a CR follows one: it contradicts the rules and is shown, never resolved).
-
-    Notes
-    -----
     Order CR, PR, MR, SD, NON-CR/NON-PD, PD, NE. SD, MR and NON-CR/NON-PD count from `minimum_stable_days`
     after the first cycle; an unconfirmed CR or PR counts as SD if late enough. What remains is PD where it was
     seen, else NE. The date is that of the first scan that shows the best response.

@@ -60,8 +60,6 @@ def count_before(group: pd.Series, flag: pd.Series | np.ndarray) -> np.ndarray:
 def decide(cases: Iterable[tuple], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Code and response of the first case that holds, row by row.
 
-    Parameters
-    ----------
     cases : name (or codes), response and condition of each case, one or an array; the last one holds always
     names : all names; the code of a case is the place of its name
     """

@@ -31,8 +31,6 @@ KEYS = ["patient_id", "period", "reader"]
 class CriterionRun:
     """Responses of a registry under one criterion.
 
-    Attributes
-    ----------
     criterion, settings : the definition, and the settings in force
     registry : courses, scans and lesions that were read
     lesions : the lesions with their sizes under the criterion
@@ -103,13 +101,9 @@ def filter_known(table: pd.DataFrame, column: str, study: Study) -> pd.DataFrame
 def derive_marker_tables(tables: dict[str, pd.DataFrame], analyte: str) -> dict[str, pd.DataFrame]:
     """Samples of an analyte as lesion rows: the value is the one lesion, the sample the scan.
 
-    Returns
-    -------
-    The same tables with `lesions` made of the samples (value in `longest_mm`, upper limit of the laboratory in
-    `perpendicular_mm`: at or under it the value is normal) and no assessments.
+    Returns the same tables with `lesions` made of the samples (value in `longest_mm`, upper limit of the
+    laboratory in `perpendicular_mm`: at or under it the value is normal) and no assessments.
 
-    Notes
-    -----
     Of several samples of a day the last counts. Where the unit of a patient's samples changes, all of his
     values are read as multiples of their upper limits; a sample without limit is then not evaluated.
     """

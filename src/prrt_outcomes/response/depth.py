@@ -15,15 +15,10 @@ def summarise_waterfall(
 ) -> pd.DataFrame:
     """Best change of the target sum of every patient with a measurable sum after baseline.
 
-    Parameters
-    ----------
     responses : rows of `responses` of the primary reader and the initial period
     best : rows of `best_responses` of the same (one confirmation rule), with the groupings
-
-    Returns
-    -------
-    Result table `waterfall`, sorted by criterion and falling change. The change is the smallest among the
-    assessments that count (not after progression or a new therapy); the first progression itself counts.
+    Returns the result table `waterfall`, sorted by criterion and falling change. The change is the smallest among
+    the assessments that count (not after progression or a new therapy); the first progression itself counts.
     """
     counted = responses[responses["counted"] & responses["change_from_baseline"].notna()]
     change = counted.groupby(["criterion", "patient_id"], sort=False)["change_from_baseline"].min()
@@ -45,8 +40,6 @@ GROWTH_EXPONENT = {"diameter": 3.0, "product": 1.5, "marker": 1.0}
 def derive_depth_table(run: CriterionRun) -> pd.DataFrame:
     """Table `response_depth`: one row a patient, period and reader under one criterion.
 
-    Columns
-    -------
     best_change, best_change_date : smallest change from baseline among the assessments that count
     first_response_date, time_to_response_days : the first CR or PR (unconfirmed), from the first cycle
     duration_days, duration_event : from that scan to the first PD (event), else to the last assessment that

@@ -23,18 +23,13 @@ SIZE_FAULTS = (
 def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     """One row a lesion and scan of a course, with its role at baseline.
 
-    Parameters
-    ----------
     table : rows of the typed frame `lesions` of treated patients, with scan_id
     scans : scan_id, course, kind
-
-    Returns
-    -------
-    One row a scan and lesion, by course, lesion and date: scan (row of `scans`), course, kind, lesion_id
-    (category, alphabetical), role, node, node_unknown, longest_mm, perpendicular_mm, state, organ; `series` numbers
-    the rows of one lesion in one course; base_role is its role at the baseline (-1: not seen there), is_target marks
-    rows that count in the sum, is_new those of new lesions, first_new series that began as new; `whole` is false where
-    a row is a part of a split or merged lesion.
+    Returns one row a scan and lesion, by course, lesion and date: scan (row of `scans`), course, kind,
+    lesion_id (category, alphabetical), role, node, node_unknown, longest_mm, perpendicular_mm, state, organ;
+    `series` numbers the rows of one lesion in one course; base_role is its role at the baseline (-1: not seen
+    there), is_target marks rows that count in the sum, is_new those of new lesions, first_new series that
+    began as new; `whole` is false where a row is a part of a split or merged lesion.
     """
     rows = table[["scan_id", "longest_mm", "perpendicular_mm", "organ"]].assign(
         lesion_id=table["lesion_id"].astype(object).astype("category"),
@@ -151,14 +146,11 @@ def fill_lesions(templates: pd.Series, names: pd.Series) -> list[str]:
 def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.DataFrame:
     """Size of each lesion row under a criterion.
 
-    Returns
-    -------
-    DataFrame
-        size (nan: not counted), gone (or normal), fault (category, one of `SIZE_FAULTS`). Sizes are
-        mm for diameters, mm2 for products. A lesion that is too small counts `too_small_mm` (squared for
-        products); one that is absent counts 0; a row with a fault or not evaluated counts nothing. A node under
-        the normal limit has gone and still adds its short axis to the sum. For a marker the first diameter is the
-        value, the second the upper limit of the laboratory: at or under it the value is normal.
+    Returns columns size (nan: not counted), gone (or normal), fault (category, one of `SIZE_FAULTS`). Sizes
+    are mm for diameters, mm2 for products. A lesion that is too small counts `too_small_mm` (squared for
+    products); one that is absent counts 0; a row with a fault or not evaluated counts nothing. A node under
+    the normal limit has gone and still adds its short axis to the sum. For a marker the first diameter is the
+    value, the second the upper limit of the laboratory: at or under it the value is normal.
     """
     longest, perpendicular, state, node = (
         lesions[name].to_numpy() for name in ("longest_mm", "perpendicular_mm", "state", "node")

@@ -24,17 +24,12 @@ def summarise_response_models(
 ) -> pd.DataFrame:
     """Result table `response_model`: logistic models of objective response (CR or PR).
 
-    Parameters
-    ----------
     best : rows of `best_responses` of the primary reader and the initial period
     covariates : one row a row of `best`, numbers and categories; missing values are left out (complete cases)
     references : reference level by covariate
-
-    Returns
-    -------
-    One row a criterion, confirmation rule, model and coefficient. Models: `univariable`, `multivariable`, and
-    where the likelihood has no maximum or there are under 10 events a parameter, the same with Firth's
-    penalty (`_firth`; profile-likelihood bounds).
+    Returns one row a criterion, confirmation rule, model and coefficient. Models: `univariable`,
+    `multivariable`, and where the likelihood has no maximum or there are under 10 events a parameter, the
+    same with Firth's penalty (`_firth`; profile-likelihood bounds).
     """
     frames = []
     for (criterion, confirmed), part in best.groupby(["criterion", "confirmed"], sort=False):
@@ -64,11 +59,10 @@ def fit_response_model(
 ) -> pd.DataFrame:
     """Logistic regression of a 0/1 outcome: one row a coefficient, the intercept left out.
 
-    Returns
-    -------
-    Columns as `response_model` without criterion and confirmed; `suffix` is empty or ``_firth``. Status:
-    `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear columns),
-    `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer outcome.
+    Returns the columns of `response_model` without criterion and confirmed; `suffix` is empty or ``_firth``.
+    Status: `too_few` (fewer than two outcomes, or no complete case), `not_estimable` (constant or collinear
+    columns), `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer
+    outcome.
     """
     y = event[covariates.notna().all(axis=1)]
     n, events = len(y), int(y.sum())

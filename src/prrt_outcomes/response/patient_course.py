@@ -26,22 +26,13 @@ def summarise_patient_course(
 ) -> pd.DataFrame:
     """Everything that a page on one patient shows, one row an item.
 
-    Parameters
-    ----------
     tables : typed frames, those of `SHOWN` among them
     settings : section `response` of the study; needed for thresholds of criteria that the study defined
-
-    Returns
-    -------
-    DataFrame
-        sorted by date and item, with `COLUMNS`. `item` is cycle (value: activity in GBq), therapy, lesion
-        (value: longest diameter in mm), sum (value: target sum, with the sum at or under which it is PR and the
-        one at or over which it is PD; `words`: the reason) or best (unconfirmed, then confirmed, in `words`).
-        `time_days` counts from the first cycle. Partial dates of therapies stand for their first day.
-
-    Raises
-    ------
-    KeyError : the patient has no treatment period
+    Returns `COLUMNS`, sorted by date and item. `item` is cycle (value: activity in GBq),
+    therapy, lesion (value: longest diameter in mm), sum (value: target sum, with the sum at or under which it
+    is PR and the one at or over which it is PD; `words`: the reason) or best (unconfirmed, then confirmed, in
+    `words`). `time_days` counts from the first cycle. Partial dates of therapies stand for their first day.
+    KeyError for a patient without treatment period.
     """
     own = {name: tables[name][tables[name]["patient_id"] == patient_id] for name in SHOWN}
     if own["treatment_periods"].empty:

@@ -31,8 +31,6 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     `severity` is `not_evaluable` where the fault makes responses NE, else `warning`. What does not depend on
     a criterion stands once, under the first criterion that read the registry.
 
-    Parameters
-    ----------
     runs : of one registry
     """
     first = runs[0]

@@ -31,13 +31,9 @@ def derive_baseline_columns(
 ) -> pd.DataFrame:
     """Columns known at the start of treatment, one row a row of `best_responses`.
 
-    Parameters
-    ----------
     names : columns of `treatment_periods` (radionuclide, known at the first cycle) or of `patients`
-
-    Returns
-    -------
-    A frame with one column a name, typed as in its table; a name that neither table has is empty throughout.
+    Returns a frame with one column a name, typed as in its table; a name that neither table has is empty
+    throughout.
     """
     by_patient = derive_tumour_group(patients).set_index("patient_id")
     by_period = treatment_periods.set_index(["patient_id", "period"])
@@ -58,15 +54,10 @@ def summarise_response_rates(
 ) -> pd.DataFrame:
     """Number and share of every best response and of the composite rates, a row a group and category.
 
-    Parameters
-    ----------
     best : rows of `best_responses` of the primary reader and the initial period, with the groupings
     group_by : grouping columns of `best`; the whole cohort (all, all) comes first
     level : of the exact (Clopper-Pearson) interval
-
-    Returns
-    -------
-    Result table `response_rates`; all treated patients of the group are the denominator.
+    Returns the result table `response_rates`; all treated patients of the group are the denominator.
     """
     frames = [_count_categories(best.assign(all="all"), "all")]
     frames += [_count_categories(best, name) for name in group_by]
@@ -103,15 +94,10 @@ def summarise_rate_differences(
 ) -> pd.DataFrame:
     """Result table `response_differences`: each group against the reference group, by both methods.
 
-    Parameters
-    ----------
     rates : table `response_rates`
     references : reference level by grouping; nothing is compared where nobody has it
-
-    Returns
-    -------
-    One row a criterion, confirmation rule, grouping, group other than the reference, composite rate and
-    method. `unknown` is no group here. The p-value is that of the score test (Miettinen-Nurminen).
+    Returns one row a criterion, confirmation rule, grouping, group other than the reference, composite rate
+    and method. `unknown` is no group here. The p-value is that of the score test (Miettinen-Nurminen).
     """
     rows = []
     known = rates[(rates["group_by"] != "all") & (rates["group"] != UNKNOWN)]
@@ -142,8 +128,6 @@ def _compare(counts: tuple[int, int, int, int], method: Method, level: float) ->
 def pair_criteria(best: pd.DataFrame) -> list[pd.DataFrame]:
     """Best responses of the same patients by every two criteria.
 
-    Parameters
-    ----------
     best : rows of `best_responses` of one reader, period and confirmation rule
     """
     by_name = {

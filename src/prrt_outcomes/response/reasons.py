@@ -32,8 +32,6 @@ _NO_NEW_LESION_BESIDE = [
 def format_reasons(scans: pd.DataFrame, lesions: pd.DataFrame, criterion: CriterionDefinition) -> np.ndarray:
     """One sentence for each scan, beginning with the overall response.
 
-    Parameters
-    ----------
     scans : with the columns of the derivations, and fault (of the course), baseline_date
     lesions : with the columns of `compute_sizes`; the deciding ones are named
     """

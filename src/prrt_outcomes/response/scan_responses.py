@@ -21,21 +21,15 @@ def derive_scan_responses(
 ) -> pd.DataFrame:
     """Response of each scan and what it rests on.
 
-    Parameters
-    ----------
     scans : see `Registry`
     lesions : from `derive_lesions`, with the columns of `compute_sizes`
     reported : code of the reported response by this criterion, one a scan, -1 where none was given
-
-    Returns
-    -------
-    DataFrame
-        the scans with total (over the targets that were measured), complete, baseline_sum, nadir_sum, nadir_date,
-        n_targets, n_measured, target_response (code); non_target (code); new_lesion (code), new_lesion_id (empty
-        where only the assessment says so), new_lesion_differs (assessment and lesion rows of the scan contradict
-        each other); overall_response (code), reported (whether it is the reader's report), rule (code of what
-        decided), deciding (row of `lesions`) and deciding_reference (smallest size of the lesion that decided by
-        itself).
+    Returns the scans with total (over the targets that were measured), complete, baseline_sum,
+    nadir_sum, nadir_date, n_targets, n_measured, target_response (code); non_target (code); new_lesion
+    (code), new_lesion_id (empty where only the assessment says so), new_lesion_differs (assessment and lesion
+    rows of the scan contradict each other); overall_response (code), reported (whether it is the reader's
+    report), rule (code of what decided), deciding (row of `lesions`) and deciding_reference (smallest size of
+    the lesion that decided by itself).
     """
     targets = _derive_target_responses(scans, lesions, criterion, sustain_response=settings.sustain_response)
     counts = settings.new_modality_lesion_is_progression

@@ -26,8 +26,6 @@ DEFAULT_READER = "local"
 class Registry:
     """What criteria read.
 
-    Attributes
-    ----------
     courses : one row a treatment period and reader: patient_id, period, reader, first_cycle, new_therapy_date,
         baseline (row of `scans`, -1: none), followed (has a scan after the first cycle), fault (text, or empty)
     scans : one row a course and scan, by course and date: course (row of `courses`), scan_id, date, kind (`PRIOR`,
@@ -56,8 +54,6 @@ class Registry:
 def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     """Scans and lesions of the treated patients by treatment period and reader.
 
-    Parameters
-    ----------
     tables : typed frames `treatment_periods`, `assessments`, `lesions`, `therapies`
     study : section `response`, new_anticancer_therapy, partial_dates
     """
@@ -125,8 +121,6 @@ def _number_scans(
 def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int) -> pd.DataFrame:
     """Scans of each course: prior, baseline and follow-up, by course and date.
 
-    Notes
-    -----
     A scan on the day of the first cycle is before treatment. A scan between two periods is a follow-up of the
     first and can be the baseline of the second. The baseline is the last scan with lesions in the window; where
     no scan of the window has lesions, the last scan. `PRIOR` is the scan with lesions before the baseline.
@@ -240,13 +234,9 @@ def list_readers(tables: Iterable[pd.DataFrame], settings: ResponseSettings) -> 
 def find_primary_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
     """The reader whose responses are the study's: the adjudicated reading where the study names an adjudicator.
 
-    Parameters
-    ----------
     readers : readers of `responses` or `best_responses`
     settings : section `response` of the study
 
-    Notes
-    -----
     Without a named reader it is `local`, else the only one, else the first in the alphabet (the stage says so).
     """
     if settings.adjudicator is not None:
@@ -267,8 +257,6 @@ def find_first_reader(readers: Iterable[str], settings: ResponseSettings) -> str
 def choose_adjudicated_courses(courses: pd.DataFrame, settings: ResponseSettings) -> np.ndarray:
     """Courses whose reading stands after adjudication: the adjudicator's where he read the period, else the primary.
 
-    Parameters
-    ----------
     courses : patient_id, period, reader, followed (has a scan after the first cycle); one row a course, by number
     """
     adjudicator = courses["reader"] == settings.adjudicator

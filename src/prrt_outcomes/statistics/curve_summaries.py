@@ -223,8 +223,6 @@ def compute_rmst_difference(
 class PiecewiseExponential:
     """A survival curve with constant hazards between cuts.
 
-    Attributes
-    ----------
     cuts : starts of the pieces, increasing, the first 0
     hazards : hazard of each piece, per unit of time; the last goes on for ever
     """
@@ -248,8 +246,6 @@ class PiecewiseExponential:
 class OneSampleLogRank:
     """Observed against expected events.
 
-    Attributes
-    ----------
     n : patients; 0 where only counts were given
     observed, expected : events O and E
     ratio, ratio_lower, ratio_upper : O / E with the exact Poisson interval, which takes E as fixed
@@ -274,14 +270,9 @@ class OneSampleLogRank:
 def fit_piecewise_exponential(times: ArrayLike, survival: ArrayLike) -> PiecewiseExponential:
     """Lay a piecewise exponential curve through points of a survival curve; the last hazard continues.
 
-    Parameters
-    ----------
     times : above 0, distinct, any order (a median and milestones), shape (n,)
     survival : S at each time, above 0, at most 1, not rising
-
-    Raises
-    ------
-    ValueError : no points, repeated or negative times, survival outside (0, 1] or rising
+    ValueError for no points, repeated or negative times, survival outside (0, 1] or rising.
     """
     t, s = np.asarray(times, dtype=np.float64), np.asarray(survival, dtype=np.float64)
     if t.ndim != 1 or t.shape != s.shape or len(t) == 0:
@@ -317,15 +308,10 @@ def compute_one_sample_logrank(
 ) -> OneSampleLogRank:
     """Compare the events of a cohort with those that a reference curve expects in the same time at risk.
 
-    Parameters
-    ----------
     data : survival data; events other than 1 are not observed; with late entry only the hazard after entry is
         expected
     reference : curve with cumulative hazard Lambda; E = sum of Lambda(time) - Lambda(entry)
-
-    References
-    ----------
-    Breslow 1975; Finkelstein, Muzikansky and Schoenfeld 2003, JNCI 95:1434; Wu 2014, Pharmaceutical
+    Source: Breslow 1975; Finkelstein, Muzikansky and Schoenfeld 2003, JNCI 95:1434; Wu 2014, Pharmaceutical
     Statistics 13:26.
     """
     data.refuse("weights", "strata", method="the one-sample log-rank test")

@@ -253,19 +253,12 @@ def _probability_inside(maximum: float, factor: NDArray[np.float64]) -> float:
 def compute_mantel_byar(data: SurvivalData, state: ArrayLike) -> LogRank:
     """Test whether the hazard depends on the state a patient is in at each moment.
 
-    Parameters
-    ----------
     data : counting-process rows with entry and id; the event closes the patient's last row; strata make the
         test stratified
     state : state during the row; a state entered on a date begins with a row that starts there
-
-    Raises
-    ------
-    ValueError : no entry or id, rows after the patient's event
-
-    References
-    ----------
-    Mantel and Byar 1974, JASA 69:81; Anderson, Cain and Gelber 1983, Journal of Clinical Oncology 1:710.
+    ValueError for no entry or id, rows after the patient's event.
+    Source: Mantel and Byar 1974, JASA 69:81; Anderson, Cain and Gelber 1983, Journal of Clinical Oncology
+    1:710.
     """
     _check_last_event(data)
     return compute_logrank(compute_risk_table(data, state))
@@ -293,20 +286,12 @@ def fit_simon_makuch(
 ) -> dict[object, KaplanMeier]:
     """Fit one curve a state, in which patients count from when they enter the state until they leave it.
 
-    Parameters
-    ----------
     data, state : as `compute_mantel_byar`
     landmark : curves start here with those still at risk (time > landmark); from 0 the first risk sets of
         a late state are tiny, and one early event can take its curve to 0 (status ``too_few``)
-
-    Returns
-    -------
-    curve by state, time counted from the landmark, at_risk rising where patients enter; a state nobody is in after
-    the landmark has none
-
-    References
-    ----------
-    Simon and Makuch 1984, Statistics in Medicine 3:35.
+    Returns the curve by state, time counted from the landmark, at_risk rising where patients enter; a state
+    nobody is in after the landmark has none.
+    Source: Simon and Makuch 1984, Statistics in Medicine 3:35.
     """
     _check_last_event(data)
     if not landmark >= 0:

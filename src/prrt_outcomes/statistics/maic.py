@@ -22,8 +22,6 @@ STEP_LIMIT = 3.0
 class MaicTarget:
     """One number of the published baseline table.
 
-    Attributes
-    ----------
     statistic : ``mean``, ``standard_deviation`` (needs a mean of the same covariate), ``median``, ``share``
     value : what was published; a share between 0 and 1
     level : category whose share it is; empty for a 0/1 column
@@ -45,8 +43,6 @@ class MaicTarget:
 class MaicResult:
     """Weights and what they achieve.
 
-    Attributes
-    ----------
     weights : (n,) exp(X b), X centred on the targets; nan where a covariate is missing
     balance : one row a target: covariate, statistic, level, target, before, after (for a median: the share
         above it, target 0.5)
@@ -59,13 +55,9 @@ class MaicResult:
 def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicResult:
     """Weigh rows so that their summaries equal the targets (method of moments).
 
-    Raises
-    ------
-    ValueError : names every target that is malformed, unknown or outside the range of the data; or says that
-        the targets are jointly out of reach although each alone is not
+    ValueError that names every target which is malformed, unknown or outside the range of the data, or says that
+    the targets are jointly out of reach although each alone is not.
 
-    Notes
-    -----
     Minimises sum exp(X b), convex, whose gradient is the imbalance (Signorovitch 2010, Pharmacoeconomics
     28:935; Phillippo 2016, NICE DSU TSD 18). A standard deviation s with mean m becomes the mean of x^2,
     m^2 + s^2; a median becomes a share of one half above it.
@@ -94,14 +86,9 @@ def bootstrap_maic(
 ) -> np.ndarray:
     """Refit the weights under each row of a matrix of counts.
 
-    Parameters
-    ----------
     weights_matrix : (R, n) counts or case weights, 0 or more
-
-    Returns
-    -------
-    weights : (R, n) exp(X b), to be multiplied by the counts; nan rows where the replicate has no solution,
-        nan columns where a covariate is missing
+    Returns weights (R, n), exp(X b), to be multiplied by the counts; nan rows where the replicate has no
+    solution, nan columns where a covariate is missing.
     """
     matrix, complete = _centred_on_targets(covariates, targets)
     inner = matrix[complete]

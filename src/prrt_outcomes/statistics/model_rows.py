@@ -33,8 +33,6 @@ class DesignColumn:
 class Design:
     """A design matrix of complete cases.
 
-    Attributes
-    ----------
     matrix : (n, p) numbers, rows without a missing covariate
     columns : p descriptions
     complete : (rows given,) True where the row is in `matrix`
@@ -55,26 +53,15 @@ def derive_design_matrix(
 ) -> Design:
     """Turn numbers and categories into the columns of a regression model.
 
-    Parameters
-    ----------
     covariates : one row an observation. Numbers become one column; strings, booleans and categories become
         one column a level other than the reference. An array is taken as numbers named x1, x2, ...
     references : reference level by covariate. Without one: the most frequent level among complete rows,
         ties in category order (in sorted order where the column has no order of its own).
+    Columns stand in the order of the covariates, levels in category order; levels without a
+    complete row have no column.
+    ValueError for a reference that names an unknown covariate or a level that no complete row has, an
+    infinite number, no covariate, or a name that is there twice.
 
-    Returns
-    -------
-    Design
-        columns in the order of the covariates, levels in category order; levels without a complete row have
-        no column.
-
-    Raises
-    ------
-    ValueError : a reference that names an unknown covariate or a level that no complete row has, an infinite
-        number, no covariate, or a name that is there twice
-
-    Examples
-    --------
     >>> import pandas as pd
     >>> design = derive_design_matrix(pd.DataFrame({"grade": ["G1", "G2", "G1"], "age": [60.0, 71.0, 55.0]}))
     >>> [(c.term, c.level, c.reference) for c in design.columns]
@@ -192,8 +179,6 @@ class ModelRows:
     A *cell* is a distinct event time of a stratum; cells run by stratum, then time. A row is at risk in the
     cells ``first .. last - 1``: those of its stratum with entry < t <= time.
 
-    Attributes
-    ----------
     time, entry : (n,) tied within tolerance; entry is -inf where nobody enters late
     event : (n,) True for an event
     weights : (n,) positive case weights
@@ -270,14 +255,9 @@ class ModelRows:
 def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> ModelRows:
     """Find the risk sets that the rows belong to.
 
-    Parameters
-    ----------
     data : events 0 or 1; rows of weight 0 are left out
     keep : (n,) rows to use
-
-    Raises
-    ------
-    ValueError : events other than 0 and 1
+    ValueError for events other than 0 and 1.
     """
     if (data.event > 1).any():
         found = sorted(set(data.event.tolist()) - {0, 1})[:5]

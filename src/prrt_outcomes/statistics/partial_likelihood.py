@@ -43,8 +43,6 @@ SAME_POSITION = 1e-4
 class TiedEvents:
     """One entry per term of the likelihood: each event, with the share of its tie that is left out.
 
-    Attributes
-    ----------
     cell : (D,) cell of the term
     left_out : (D,) k/d
     weight : (D,) mean weight of the tied events
@@ -61,8 +59,6 @@ class TiedEvents:
 class LikelihoodAt:
     """Everything about the partial likelihood at one coefficient vector.
 
-    Attributes
-    ----------
     log_likelihood : value
     score : (p,)
     information : (p, p)
@@ -108,8 +104,6 @@ def compute_partial_likelihood(
 ) -> LikelihoodAt:
     """Log likelihood, score and information at `coefficients`.
 
-    Parameters
-    ----------
     matrix : (n, p); columns centred near 0 keep the information accurate
     cell_weight : (G,) factor by which each event time counts, for tests that weigh it by a function of time
     """
@@ -285,8 +279,6 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tupl
 class LimitFit:
     """The model in the limit.
 
-    Attributes
-    ----------
     fit : maximum over `columns`
     rows : the rows, stratified so that their likelihood is the limit
     columns : positions of the columns fitted; separated ones among them are contrasts that stay finite
@@ -308,8 +300,6 @@ def fit_monotone_limit(
     that lie as far along it. So the limit is the likelihood of rows stratified by their position along the
     direction. It may be monotone again in another direction; then the same is done again.
 
-    Parameters
-    ----------
     matrix : (n, p) standardised estimable columns
     directions : (p, k) along which the likelihood is monotone
     separated : (p,) columns that take part

@@ -21,20 +21,12 @@ STEP_TOLERANCE = 1e-6
 def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str]:
     """Fit the probability of being in the cohort by logistic regression (maximum likelihood).
 
-    Parameters
-    ----------
     in_cohort : (n,) True or 1 for the cohort, False or 0 for the control
     covariates : as `derive_design_matrix`
-
-    Returns
-    -------
-    score : (n,) probability of the cohort; nan where a covariate is missing; all nan where a group has no complete
-        row, or the covariates tell cohort from control without error (no overlap)
-    reason : why there are no scores, or which constant or collinear columns were left out; empty otherwise
-
-    Raises
-    ------
-    ValueError : group labels other than 0/1, or lengths that differ
+    Returns the score, (n,) probability of the cohort, nan where a covariate is missing and everywhere where a
+    group has no complete row or there is no overlap; and the reason why there are no scores, or which constant
+    or collinear columns were left out, empty otherwise.
+    ValueError for group labels other than 0/1, or lengths that differ.
     """
     model = _derive_model(in_cohort, covariates)
     score = _refit(model, np.ones((1, len(model.complete))))[0]
@@ -49,16 +41,9 @@ def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str
 def bootstrap_propensity(in_cohort, covariates: pd.DataFrame, weights_matrix: np.ndarray) -> np.ndarray:
     """Refit the propensity model under each row of a matrix of weights.
 
-    Parameters
-    ----------
     weights_matrix : (R, n) counts or case weights, 0 or more
+    Returns the score (R, n), nan rows where the replicate has no fit, nan columns where a covariate is missing.
 
-    Returns
-    -------
-    score : (R, n); nan rows where the replicate has no fit, nan columns where a covariate is missing
-
-    Notes
-    -----
     Columns that are constant or collinear in the whole data are left out of all replicates.
     """
     return _refit(_derive_model(in_cohort, covariates), weights_matrix)
@@ -133,23 +118,13 @@ def fit_matching(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Match each cohort row to up to `n_controls` control rows, none used twice.
 
-    Parameters
-    ----------
     score : (n,) propensity scores; rows without one, or with 0 or 1, are not matched
     n_controls : k of 1:k; first controls are shared out before second ones
     caliper_sd : largest distance, in pooled standard deviations of the logit
+    Returns weights (n,), 1 for a matched cohort row, 1 / (controls in the set) for a matched control, else 0;
+    and the set of each row (n,), 0, 1, ..., -1 where unmatched: the cluster of a robust variance.
+    ValueError for lengths that differ, k below 1 or a caliper of 0 or less.
 
-    Returns
-    -------
-    weights : (n,) 1 for a matched cohort row, 1 / (controls in the set) for a matched control, else 0
-    matched_set : (n,) set of each row, 0, 1, ..., -1 where unmatched; the cluster of a robust variance
-
-    Raises
-    ------
-    ValueError : lengths that differ, k below 1 or a caliper of 0 or less
-
-    Notes
-    -----
     As many pairs as possible, then the smallest sum of distances (minimum-weight bipartite matching,
     scipy), among the 400 nearest controls of a row. Caliper: Austin 2011, Pharm Stat 10:150. Optimal
     matching: Rosenbaum 1989, JASA 84:1024.

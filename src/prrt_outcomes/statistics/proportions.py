@@ -30,8 +30,6 @@ class ProportionDifference:
 class Kappa:
     """Cohen's kappa.
 
-    Attributes
-    ----------
     agreement : share of pairs that agree
     kappa, lower, upper : estimate and its large-sample interval, cut to -1..1
     status : ``ok``; ``too_few`` where there are no pairs, or both raters use one category only
@@ -60,17 +58,9 @@ def compute_clopper_pearson(
     The same numbers as statsmodels' ``proportion_confint``, whose import costs a second in steps that need
     nothing else of it.
 
-    Returns
-    -------
-    lower, upper : shape as the counts; nan where n is 0
-
-    Raises
-    ------
-    ValueError : counts that are no counts
-
-    References
-    ----------
-    Clopper and Pearson 1934, Biometrika 26:404.
+    Returns lower and upper limits, shape as the counts, nan where n is 0.
+    ValueError for counts that are no counts.
+    Source: Clopper and Pearson 1934, Biometrika 26:404.
     """
     k, total = np.broadcast_arrays(np.asarray(events, dtype=float), np.asarray(n, dtype=float))
     if (k < 0).any() or (k > total).any() or not 0 < confidence < 1:
@@ -92,18 +82,11 @@ def compute_proportion_difference(
 ) -> ProportionDifference:
     """Compute the difference of two independent proportions, first minus second.
 
-    Parameters
-    ----------
     method : ``newcombe`` (hybrid of Wilson intervals, his method 10, by statsmodels) or
         ``miettinen_nurminen`` (score; ours, since that of statsmodels fails in small samples)
-
-    Raises
-    ------
-    ValueError : counts that are no counts, unknown method
-
-    References
-    ----------
-    Newcombe 1998, Statistics in Medicine 17:873; Miettinen and Nurminen 1985, Statistics in Medicine 4:213.
+    ValueError for counts that are no counts, unknown method.
+    Source: Newcombe 1998, Statistics in Medicine 17:873; Miettinen and Nurminen 1985, Statistics in Medicine
+    4:213.
     """
     _check_counts(events_first, n_first, confidence)
     _check_counts(events_second, n_second, confidence)
@@ -177,13 +160,8 @@ def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple
 def compute_kappa(table: ArrayLike, confidence: float = 0.95) -> Kappa:
     """Compute the agreement of two raters beyond chance (statsmodels).
 
-    Parameters
-    ----------
     table : counts, categories of the first rater by those of the second in the same order
-
-    References
-    ----------
-    Cohen 1960; standard error of Fleiss, Cohen and Everitt 1969, Psychological Bulletin 72:323.
+    Source: Cohen 1960; standard error of Fleiss, Cohen and Everitt 1969, Psychological Bulletin 72:323.
     """
     from statsmodels.stats.inter_rater import cohens_kappa
 

@@ -21,8 +21,6 @@ from prrt_outcomes.statistics.data import Codes, Placement, SurvivalData, comput
 class Flows:
     """Numbers per distinct time (rows) and group (columns); every array has shape (n_times, n_groups).
 
-    Attributes
-    ----------
     at_risk : entry < t <= end
     events : events of the table's cause at t
     competing : events of any other cause at t
@@ -45,8 +43,6 @@ class RiskTable:
 
     Rows are sorted by stratum, then time; there is a row at every distinct end and entry of the stratum.
 
-    Attributes
-    ----------
     time : distinct times, shape (n_times,)
     stratum : code of the stratum of each row, shape (n_times,)
     groups, strata : labels; group g is column g
@@ -77,14 +73,10 @@ class RiskTable:
 def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, cause: int = 1) -> RiskTable:
     """Count who is at risk, has the event, is censored and enters at each distinct time.
 
-    Parameters
-    ----------
     data : survival data; a row that goes on where the last one of its id ended is no censoring
     group : one label a row, none missing; a categorical keeps its order
     cause : the event code that counts; other codes above 0 are competing events
 
-    Notes
-    -----
     A row is at risk at t when entry < t <= time: censored at t is at risk at t, entered at t is not.
     """
     by_group = compute_codes(group, data.n, "group")
@@ -188,10 +180,8 @@ def flag_at_risk(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Flag the rows at risk just before each tick, and those that have ended before it.
 
-    Returns
-    -------
-    at_risk : shape (n_ticks, n), entry < tick <= time; at tick 0 all who are there from the start
-    ended : shape (n_ticks, n), time < tick; times within the tolerance of ties are equal
+    Returns two arrays (n_ticks, n): entry < tick <= time, at tick 0 all who are there from the start; and
+    time < tick. Times within the tolerance of ties are equal.
     """
     limit = compute_tie_limit(data.time)
     just_before = ticks[:, None] - limit

@@ -34,25 +34,16 @@ def fit_standardised_survival(
 ) -> pd.DataFrame:
     """Estimate survival of cohort and control in one target population, adjusted twice.
 
-    Parameters
-    ----------
     data : survival data without entry or weights
     covariates : of the outcome models, complete cases
     score : (n,) propensity score; rows without one are left out
     estimand : target population: ``ATT`` the cohort, ``overlap``, ``ATE`` both
+    Returns one row a time: time, survival_cohort, survival_control, difference, std_error, lower, upper,
+    p_value, status (``ok``, or ``too_few`` where a group is not followed to the time: empty). Where a group's
+    Cox model cannot be fitted, the group's Kaplan-Meier value stands for its predictions, and only the
+    weights adjust.
+    ValueError for an unknown estimand, milestones that are negative, or an empty group.
 
-    Returns
-    -------
-    one row a time: time, survival_cohort, survival_control, difference, std_error, lower, upper, p_value, status
-    (``ok``, or ``too_few`` where a group is not followed to the time: empty). Where a group's Cox model cannot be
-    fitted, the group's Kaplan-Meier value stands for its predictions, and only the weights adjust
-
-    Raises
-    ------
-    ValueError : an unknown estimand, milestones that are negative, or an empty group
-
-    Notes
-    -----
     With h the tilt of the target (1 for ATE, membership for ATT, e(1-e) for overlap), w the weights, m_a(x)
     the prediction of group a and y the pseudo-observations n S(t) - (n - 1) S_-i(t) of the group's
     Kaplan-Meier curve: sum h m_a / sum h + sum_a w (y - m_a) / sum_a w. Consistent when either the

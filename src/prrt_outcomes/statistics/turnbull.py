@@ -15,8 +15,6 @@ MAX_ITERATIONS = 20_000
 class Turnbull:
     """The nonparametric maximum-likelihood curve of interval-censored times.
 
-    Attributes
-    ----------
     left, right : bounds of the intervals that hold probability, increasing; an interval is (left, right], a point
         where both are equal; the last may reach to infinity. Inside an interval the curve is not determined
     probability : of each interval
@@ -34,19 +32,11 @@ class Turnbull:
 def fit_turnbull(left: ArrayLike, right: ArrayLike) -> Turnbull:
     """Fit the survival curve of interval-censored times.
 
-    Parameters
-    ----------
     left, right : the event lies in (left, right]; equal: seen exactly then; right missing or infinite: not seen by
         `left`; left 0: before the first visit
-
-    Raises
-    ------
-    ValueError : no rows, unequal lengths, missing or negative left, right before left
-
-    References
-    ----------
-    Turnbull 1976, JRSS B 38:290; acceleration by SQUAREM, Varadhan and Roland 2008, Scandinavian Journal of
-    Statistics 35:335; bound on the likelihood by Gentleman and Geyer 1994, Biometrika 81:618.
+    ValueError for no rows, unequal lengths, missing or negative left, right before left.
+    Source: Turnbull 1976, JRSS B 38:290; acceleration by SQUAREM, Varadhan and Roland 2008, Scandinavian
+    Journal of Statistics 35:335; bound on the likelihood by Gentleman and Geyer 1994, Biometrika 81:618.
     """
     low, high = _check(left, right)
     bounds, lo, hi = _innermost(low, high)

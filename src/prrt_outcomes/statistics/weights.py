@@ -19,26 +19,14 @@ BLOCK_ELEMENTS = 1 << 16
 def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estimand: str) -> np.ndarray:
     """Weights that make cohort and control comparable, unstabilised and not normalised.
 
-    Parameters
-    ----------
     score : (n,) or (R, n) probability e of being in the cohort
     estimand : cohort | control: ``ATT`` 1 | e/(1-e), ``overlap`` 1-e | e, ``ATE`` 1/e | 1/(1-e)
+    Returns an array like `score`, nan where the score is missing.
+    ValueError for an unknown estimand, scores outside 0 to 1, or a score of exactly 0 or 1 where its weight
+    would be infinite: there is no overlap there, so trim first.
 
-    Returns
-    -------
-    array like `score`, nan where the score is missing
-
-    Raises
-    ------
-    ValueError : an unknown estimand, scores outside 0 to 1, or a score of exactly 0 or 1 where its weight would
-        be infinite: there is no overlap there, so trim first
-
-    Notes
-    -----
     Sources: Rosenbaum 1987 (ATT, ATE); Li, Morgan and Zaslavsky 2018, JASA 113:390 (overlap).
 
-    Examples
-    --------
     >>> compute_propensity_weights(np.array([0.2, 0.5]), np.array([True, False]), "ATT").tolist()
     [1.0, 1.0]
     """
@@ -71,8 +59,6 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
 def compute_effective_sample_size(weights: np.ndarray) -> np.ndarray | float:
     """Kish's (sum w)^2 / sum w^2 along the last axis; 0 where all weights are 0.
 
-    Examples
-    --------
     >>> compute_effective_sample_size(np.array([1.0, 1.0, 2.0]))
     2.6666666666666665
     """
@@ -87,24 +73,13 @@ def compute_balance(
 ) -> pd.DataFrame:
     """Standardised mean differences, one row a covariate or level.
 
-    Parameters
-    ----------
     covariates : numbers, and categories of which every level is a row
     weights : (n,) after weighting; without them only the columns before weighting are filled
+    Returns columns covariate (``grade=G2`` for a level), mean_cohort, mean_control, smd,
+    mean_cohort_weighted, mean_control_weighted, smd_weighted, status. A covariate's rows use what is known of
+    it; a row with a missing value or weight counts in neither mean.
+    ValueError for lengths that differ or negative weights.
 
-    Returns
-    -------
-    DataFrame
-        covariate (``grade=G2`` for a level), mean_cohort, mean_control, smd, mean_cohort_weighted,
-        mean_control_weighted, smd_weighted, status. A covariate's rows use what is known of it; a row with a
-        missing value or weight counts in neither mean.
-
-    Raises
-    ------
-    ValueError : lengths that differ or negative weights
-
-    Notes
-    -----
     SMD = (cohort - control) / sqrt((s1^2 + s0^2) / 2), unweighted n-1 variances before and after, for 0/1
     variables too (Austin 2011, Multivar Behav Res 46:399). Where both variances are 0 equal means give 0
     and unequal ones none: status ``not_estimable``. A group of one has no variance: ``too_few``.
@@ -170,8 +145,6 @@ def refit_in_blocks(
 ) -> np.ndarray:
     """Refit under each row of a matrix of weights, by blocks of bounded size: values (R, n).
 
-    Parameters
-    ----------
     weights_matrix : (R, n) counts or case weights
     complete : (n,) rows that are fitted; the columns of the others are nan
     fit_block : values of a block of weights of the complete rows
@@ -193,19 +166,12 @@ def draw_weights(
 ) -> Iterator[NDArray[np.float64]]:
     """Yield bootstrap weights, how often each patient is drawn, in blocks of replicates so that memory stays bounded.
 
-    Parameters
-    ----------
     n, replicates : patients and rows in all, at least 1
     seed : with the number of the block it names the random stream
     stratum : one label a patient (centre), drawn within, with replacement
-
-    Returns
-    -------
-    blocks of shape (block, n), together `replicates` rows; the counts of a stratum add up to its size in every row
-
-    Raises
-    ------
-    ValueError : no patients or replicates, missing labels
+    Returns blocks of shape (block, n), together `replicates` rows; the counts of a stratum add up to its size
+    in every row.
+    ValueError for no patients or replicates, missing labels.
     """
     if n < 1 or replicates < 1:
         raise ValueError(f"expected at least one patient and one replicate, not {n} and {replicates}")

@@ -59,9 +59,15 @@ def choose_reference(group: pd.Series, wanted: str | None) -> str | None:
     return None if occurring.empty else str(occurring.idxmax())
 
 
+def has_many_centres(patients: pd.DataFrame, fewest: int = 3) -> bool:
+    """Whether there are three centres or more, so that results are looked at within and by centre."""
+    return "centre_id" in patients.columns and patients["centre_id"].nunique() >= fewest
+
+
 def fix_references(study: Study, patients: pd.DataFrame) -> Study:
     """The study with a reference level for every grouping, covariate and effect, so that all results share them.
 
+    Where it names no strata, the centre is one from three centres on.
     patients : all patients of the analysis set; columns that it does not have are left out
     """
     analysis = study.analysis
@@ -74,7 +80,11 @@ def fix_references(study: Study, patients: pd.DataFrame) -> Study:
         if name in patients.columns and patients[name].dtype != "float64"
     }
     references = {name: level for name, level in found.items() if level is not None}
-    return study.model_copy(update={"analysis": analysis.model_copy(update={"reference": references})})
+    strata = analysis.strata
+    if strata is None:
+        strata = ("centre_id",) if has_many_centres(patients) else ()
+    changed = analysis.model_copy(update={"reference": references, "strata": strata})
+    return study.model_copy(update={"analysis": changed})
 
 
 def derive_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

@@ -96,7 +96,7 @@ def check_glyphs(study: Study, patients: pd.DataFrame) -> list[Problem]:
         titled += [(f"{key}.{i}.title", item.title) for i, item in enumerate(getattr(study, key))]
     found = [(STUDY_FILE, key, [text]) for key, text in titled]
     analysis = study.analysis
-    for name in dict.fromkeys((*analysis.group_by, *analysis.covariates, *analysis.strata)):
+    for name in dict.fromkeys((*analysis.group_by, *analysis.covariates, *(analysis.strata or ()))):
         if name in patients:
             found.append(("patients", name, patients[name].dropna().astype(str).unique().tolist()))
     problems = []

@@ -72,8 +72,8 @@ class AnalysisSettings(Section):
     """Covariates of the Cox models."""
     reference: dict[Name, str] = Field(default_factory=dict)
     """Reference level of a grouping or covariate; else the most frequent in all patients, ties in schema order."""
-    strata: DistinctColumns = ()
-    """Columns that stratify: adds the stratified tests and the model multivariable_stratified."""
+    strata: DistinctColumns | None = None
+    """Columns that stratify tests and a model; where not named the centre, if there are three or more."""
     subgroups: SubgroupSettings | None = None
     """An effect looked at within subgroups, with interaction tests; none where it is not named."""
     milestones_months: tuple[PositiveMonths, ...] = Field(default=(12, 24, 60), max_length=50)

@@ -8,8 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import SIZES, add_absent_levels, list_levels, select_comparable
+from prrt_outcomes.cohort.grouping import (
+    SIZES,
+    add_absent_levels,
+    has_many_centres,
+    list_levels,
+    select_comparable,
+)
 from prrt_outcomes.statistics.cox import CoxResult, compute_ratio, fit_cox
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.hazard_ratios import (
     GLOBAL,
@@ -24,6 +31,7 @@ from prrt_outcomes.statistics.imputation import (
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+FEWEST_CLUSTERS = 10
 RATIO_COLUMNS = {
     "n_events": "events",
     "coefficient": "log_hazard_ratio",
@@ -56,26 +64,29 @@ def summarise_cox_models(
     Yields names and parts of the result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional
     hazards, one row a term and one ``global`` for all) and `cox_fit` (one row a model), but for the column endpoint.
     `model` is ``univariable`` (one fit a covariate, named by the term in `cox_fit`), ``multivariable``,
-    ``multivariable_stratified``; with ``_firth`` behind it the penalised fit that stands beside a model with few
-    events or a monotone likelihood, where it has fewer coefficients than events and at most 20 (beyond, its profile
-    takes minutes and says nothing); ``multivariable_imputed`` where covariates are missing.
+    ``multivariable_stratified``, and, with ten centres or more, ``multivariable_clustered`` (variance by centre; of
+    fewer clusters it is too small: Cameron and Miller 2015, Journal of Human Resources 50:317); with ``_firth`` behind
+    it the penalised fit that stands beside a model with few events or a monotone likelihood, where it has fewer
+    coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
+    ``multivariable_imputed`` where covariates are missing.
     """
     every = rows.derive_covariates((*settings.covariates, *settings.group_by))
     constant = every.columns[every.nunique() < 2]
     yield "cox", _tabulate_constant(rows, every[constant])
     varying = every.drop(columns=constant)
-    for model, label, covariates, strata in _plan(rows, varying, settings):
+    for model, label, covariates, data in _plan(rows, varying, settings):
         asked = list_levels(covariates, settings.reference, rows.event == 1)
         comparable, references = select_comparable(covariates, settings.reference)
         if not len(comparable.columns):
             continue
-        data = rows.cause_specific if strata is None else replace(rows.cause_specific, strata=strata)
         model_input: dict = {"references": references, "confidence": settings.confidence.level}
         fit = fit_cox(data, comparable, **model_input)
         yield "cox", _tabulate_coefficients(add_absent_levels(fit.table, asked), model)
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
         is_whole = len(comparable.columns) == len(covariates.columns)
         yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")
+        if data.cluster is not None:
+            continue
         few_enough = len(fit.table) <= min(MOST_PENALISED, fit.rows.n_events - 1)
         if fit.status in ("separation", "few_events") and few_enough:
             penalised = fit_firth_cox(data, comparable, **model_input)
@@ -86,17 +97,21 @@ def summarise_cox_models(
 
 def _plan(
     rows: EndpointRows, varying: pd.DataFrame, settings: AnalysisSettings
-) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame | None]]:
-    """Each model: kind, name in `cox_fit`, covariates and strata."""
+) -> Iterator[tuple[str, str, pd.DataFrame, SurvivalData]]:
+    """Each model: kind, name in `cox_fit`, covariates and survival data with strata or clusters."""
+    data, strata = rows.cause_specific, settings.strata or ()
     for name in varying.columns:
-        yield "univariable", f"univariable: {name}", varying[[name]], None
+        yield "univariable", f"univariable: {name}", varying[[name]], data
     together = [name for name in settings.covariates if name in varying.columns]
     if together:
-        yield "multivariable", "multivariable", varying[together], None
-    inner = [name for name in together if name not in settings.strata]
-    if inner and settings.strata:
-        strata = rows.derive_strata(settings.strata)
-        yield "multivariable_stratified", "multivariable_stratified", varying[inner], strata
+        yield "multivariable", "multivariable", varying[together], data
+    inner = [name for name in together if name not in strata]
+    if inner and strata:
+        stratified = replace(data, strata=rows.derive_strata(strata))
+        yield "multivariable_stratified", "multivariable_stratified", varying[inner], stratified
+    if together and has_many_centres(rows.frame, FEWEST_CLUSTERS):
+        clustered = replace(data, cluster=rows.derive_strata(["centre_id"]))
+        yield "multivariable_clustered", "multivariable_clustered", varying[together], clustered
 
 
 def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def summarise_group_tests(
     part, group = known
     reference = settings.reference.get(group_by)
     # Within strata of the grouping itself there is nothing to compare.
-    names = [name for name in settings.strata if name != group_by]
+    names = [name for name in settings.strata or () if name != group_by]
     written = []
     for strata in ([], names) if names else ([],):
         table = compute_risk_table(replace(part.data, strata=part.derive_strata(strata)), group=group)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_references
+from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_references, has_many_centres
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
@@ -91,6 +91,10 @@ def _summarise_endpoint(
     for group_by in groupings:
         yield "logrank", summarise_group_tests(rows, group_by, settings)
         yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
+    if has_many_centres(rows.frame) and "centre_id" not in groupings:
+        yield from (
+            (name, t) for name, t in summarise_curves(rows, "centre_id", settings) if name == "km_summary"
+        )
     yield "hazard_ratio_periods", summarise_periods(rows, groupings, settings)
     yield from summarise_cox_models(rows, settings)
     yield "subgroups", summarise_subgroups(rows, settings)

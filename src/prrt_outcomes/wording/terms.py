@@ -20,6 +20,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "objective": "Objective response (CR + PR)",
     "objective_with_mr": "Objective response with MR",
     "multivariable_stratified": "Multivariable, stratified",
+    "multivariable_clustered": "Multivariable, variance by centre",
     "multivariable_imputed": "Multivariable, imputed",
     "multivariable_firth": "Multivariable, Firth",
     "univariable_firth": "Univariable, Firth",

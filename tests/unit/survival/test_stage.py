@@ -13,7 +13,13 @@ from prrt_outcomes.units import DAYS_PER_MONTH
 
 
 def study(**analysis):
-    settings = {"group_by": ["sex"], "covariates": ["sex", "age_years"], "milestones_months": [12]} | analysis
+    settings = {
+        "group_by": ["sex"],
+        "covariates": ["sex", "age_years"],
+        "milestones_months": [12],
+        "strata": [],
+    }
+    settings |= analysis
     files = {"patients": "p.csv", "reported_outcomes": "r.csv"}
     return Study(study="lung", tables=files, endpoints=["os"], analysis=settings)
 
@@ -302,3 +308,19 @@ def test_late_entry_is_imputed_from_the_hazard_lived_through():
     entry = np.array([0.0, 0.0, 3.0])
     rows = EndpointRows("os", np.array([2.0, 5.0, 6.0]), np.array([1, 1, 0]), entry, pd.DataFrame())
     assert compute_cumulative_hazard(rows.data).tolist() == [0.5, 1.0, 0.5]
+
+
+def test_the_centre_is_stratum_cluster_and_table_where_there_are_three_or_more():
+    tables = lung_tables()
+    assert tables["analysis_set"]["centre_id"].nunique() > 3
+    out = run(tables, study(strata=None))
+    models = out["cox"].set_index("model")
+    clustered, plain = (models.loc[[m]].iloc[0] for m in ("multivariable_clustered", "multivariable"))
+    assert clustered["hazard_ratio"] == pytest.approx(plain["hazard_ratio"])
+    assert clustered["std_error"] != pytest.approx(plain["std_error"], rel=1e-3)
+    assert "multivariable_stratified" in models.index
+    assert "centre_id" in set(out["logrank"]["strata"].dropna())
+    assert "centre_id" in set(out["km_summary"]["group_by"])
+    few = tables | {"analysis_set": tables["analysis_set"].assign(centre_id="a")}
+    out = run(few, study(strata=None))
+    assert not {"multivariable_clustered", "multivariable_stratified"} & set(out["cox"]["model"])

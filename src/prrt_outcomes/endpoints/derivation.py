@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,13 @@ VARIANT_WORDS = {
     ANY_PROGRESSION: "clinical and biochemical progression count too",
     LOST_WORST: "loss to follow-up is an event",
     LOST_BEST: "the lost are event-free to the data cut-off",
+    "new_therapy_ignored": "new therapy is disregarded",
+    "new_therapy_censored": "censored at new therapy",
+    "new_therapy_event": "new therapy is an event",
+    "missed_scans_ignored": "missed scans are disregarded",
+    "missed_scans_censored": "censored before two missed scans",
+    "missed_scans_event": "an event after missed scans is dated at the first of them",
+    "fda": "censored at new therapy and before two missed scans",
     "partial_dates_first": "partial dates are the first day",
     "partial_dates_middle": "partial dates are the middle day",
     "partial_dates_last": "partial dates are the last day",
@@ -230,7 +238,7 @@ def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesBy
     """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
     primary, rule = study.endpoints[0], study.partial_dates
     wanted: list[tuple[str, str]] = [(definition.data_cutoff, rule) for definition in study.endpoints]
-    wanted += [(primary.data_cutoff, used) for _, _, used in list_variants(primary, rule, primary=True)]
+    wanted += [(primary.data_cutoff, used) for _, _, used in list_variants(primary, study, primary=True)]
     return {
         (cutoff, rule): derive_patient_dates(tables, study, data_cutoff=cutoff, rule=rule)
         for cutoff, rule in dict.fromkeys(wanted)
@@ -267,7 +275,7 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
         differences.append(differ)
         if not (derived["exclusion"] == "").any():
             continue
-        for name, changed, used in list_variants(definition, rule, primary=number == 0):
+        for name, changed, used in list_variants(definition, study, primary=number == 0):
             other = derive_endpoint(dates[changed.data_cutoff, used], changed, study)
             variants.append(other[other["exclusion"] == ""].assign(variant=name))
             definitions.append((changed, name))
@@ -288,7 +296,7 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
 
 
 def list_variants(
-    definition: EndpointDefinition, rule: str, *, primary: bool
+    definition: EndpointDefinition, study: Study, *, primary: bool
 ) -> list[tuple[str, EndpointDefinition, str]]:
     """Variants of an endpoint: name, definition and rule of partial dates.
 
@@ -297,11 +305,13 @@ def list_variants(
     variant with them.
     """
     variants: list[tuple[str, dict, str]] = []
+    rule = study.partial_dates
     everything = {"clinical_progression": True, "biochemical_progression": True}
     counts = definition.progression in ("event", "next_therapy")
     if counts and not (definition.clinical_progression and definition.biochemical_progression):
         variants.append((ANY_PROGRESSION, everything, rule))
     if primary:
+        variants += [(name, change, rule) for name, change in _vary_intercurrent(definition, study)]
         if definition.lost != "event":
             variants.append((LOST_WORST, {"lost": "event"}, rule))
         if definition.lost != "ignore":
@@ -312,6 +322,22 @@ def list_variants(
         (name, definition.model_copy(update=change | {"title": titles[name]}), used)
         for name, change, used in variants
     ]
+
+
+def _vary_intercurrent(definition: EndpointDefinition, study: Study) -> Iterator[tuple[str, dict]]:
+    """New therapy and missed scans in the other ways; of an endpoint that progression ends."""
+    if definition.progression != "event":
+        return
+    ways = {"ignore": "ignored", "censor": "censored", "event": "event"}
+    events = (("new_therapy", "new_therapy"), ("missed_scans", "missed_assessments"))
+    planned = study.assessment_interval_days is not None
+    for prefix, field in events[: 1 + planned]:
+        for way, ending in ways.items():
+            if getattr(definition, field) != way:
+                yield f"{prefix}_{ending}", {field: way}
+    both = {field: "censor" for _, field in events}
+    if planned and all(getattr(definition, field) != "censor" for field in both):
+        yield "fda", both
 
 
 def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:

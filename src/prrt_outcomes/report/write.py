@@ -17,6 +17,7 @@ from prrt_outcomes.report import methods
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.report.objections import write_objections
 from prrt_outcomes.report.patients_chapters import write_endpoints, write_safety, write_treatment
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.survival_chapter import write_survival
@@ -38,6 +39,7 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
     "responders": ("Responders", write_responders, methods.methods_responders),
     "controls": ("Historical controls", write_controls, methods.methods_controls),
     "safety": ("Safety", write_safety, methods.methods_safety),
+    "objections": ("Objections and answers", write_objections, lambda study: ()),
 }
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 

@@ -54,10 +54,11 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
         patients = select_endpoint_rows(changed, analysis_set, name)
         if patients is None:
             continue
-        for group_by in groupings:
+        n_changed = _count_changed(rows, changed)
+        for group_by in groupings if n_changed or analysis == "primary" else (WHOLE,):
             part = compare_groups(patients, group_by, study.analysis).assign(analysis=analysis)
             if group_by == WHOLE:
-                part = part.assign(n_changed=_count_changed(rows, changed), n_eligible=eligible)
+                part = part.assign(n_changed=n_changed, n_eligible=eligible)
             parts.append(part)
     counts = study.endpoints[0].progression == "event"
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)

@@ -47,13 +47,23 @@ def _medians(tables: Tables, study, analyses: tuple[str, ...]) -> Markup | None:
             if pd.notna(row["n_changed"]):
                 words += f"; {COUNT(row['n_changed'])} patients change"
             words = "as defined" if analysis == "primary" else f"({words})"
-            parts.append(say("{m} months {w}", m=cite(row, "median_months", "sensitivity"), w=words))
+            known = pd.notna(row["median_months"])
+            text = (
+                f"{numbers.format_number(row['median_months'])} months"
+                if known
+                else numbers.describe_median_status(row["status"])
+            )
+            parts.append(say("{m} {w}", m=trace(text, "sensitivity", row), w=words))
     return say("the median is {parts}", parts=join_words(parts)) if len(parts) > 1 else None
 
 
 def _immortal_time(tables: Tables, study) -> Markup | None:
     row = _first(tables["responder_bias"], endpoint=study.endpoints[0].name)
-    if row is None:
+    if (
+        row is None
+        or pd.isna(row["naive_log_hazard_ratio"])
+        or pd.isna(row["time_dependent_log_hazard_ratio"])
+    ):
         return None
     naive, right = (
         trace(RATIO(math.exp(row[f"{name}_log_hazard_ratio"])), "responder_bias", row)
@@ -111,7 +121,7 @@ def _era(tables: Tables, study) -> Markup | None:
     words, (row, _) = _of_comparability(("era",))(tables, study), _primary(tables, study)
     item = "per five years within the cohort"
     drift = row and _first(tables["control_sensitivity"], control=row["control"], item=item)
-    if not words or not drift:
+    if not words or not drift or pd.isna(drift["value"]):
         return words
     ratio = cite(drift, "value", "control_sensitivity", RATIO)
     return say("{w}; hazard ratio per five years within the cohort {r}", w=words, r=ratio)
@@ -177,7 +187,7 @@ def _crossing(tables: Tables, study) -> Markup | None:
     )
     p_value = row and cite(row, "p_value", "cox_diagnostics", numbers.format_p_value)
     words = "proportional hazards of the multivariable model: p {p}; restricted means stand beside the ratios"
-    return say(words, p=p_value) if row else None
+    return say(words, p=p_value) if row and p_value.text else None
 
 
 def _few_events(tables: Tables, study) -> Markup | None:
@@ -187,7 +197,7 @@ def _few_events(tables: Tables, study) -> Markup | None:
     if fit is None or rows.empty:
         return None
     per = numbers.format_number(fit["events"] / len(rows), 0)
-    words = "{e} events for {k} coefficients of the multivariable model, {p} each"
+    words = "{e} events in the multivariable model, {p} for each of its coefficients ({k})"
     return say(words, e=cite(fit, "events", "cox_fit", COUNT), k=len(rows), p=per)
 
 

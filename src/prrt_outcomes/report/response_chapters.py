@@ -29,7 +29,8 @@ EXPLANATION = (
     "counted from the first cycle, this period is credited to responders, who then appear to live longer even if "
     "response has no effect. Two analyses avoid this: the landmark analysis, which starts later with the patients "
     "still at risk, and those in which response begins on the day it was seen (Mantel-Byar test, time-dependent Cox "
-    "model)."
+    "model). None of these ratios is the effect of responding: patients who respond may differ from the others in ways "
+    "that prolong survival by themselves."
 )
 
 
@@ -207,15 +208,16 @@ def _contrast(rows: pd.DataFrame, name: str, level: str):
 
 
 def _describe_bias(row: dict, titles: dict[str, str], level: str):
-    """How much of the naive ratio is bias, and what the naive test would claim if response did nothing."""
+    """How the naive ratio differs from the time-dependent one, and what its test claims where response does nothing."""
     name = name_endpoint(row["endpoint"], titles)
     text = Markup("")
     if pd.notna(row["bias"]):
         low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
         factor = numbers.format_ratio(math.exp(row["bias"]))
         text = say(
-            "{name}: guarantee time alone multiplies the hazard ratio of the naive analysis by {factor} ({level} CI "
-            "{reach}). ",
+            "{name}: the hazard ratio of the naive analysis is {factor} times that with response as time-dependent "
+            "({level} CI {reach}); the difference of the two is what guarantee time does, where the hazards of "
+            "responders and others are proportional. ",
             name=name,
             factor=trace(factor, "responder_bias", row),
             level=level,

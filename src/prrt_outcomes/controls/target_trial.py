@@ -17,7 +17,7 @@ TARGET_PATIENTS = {
     "ate": "both groups together (ATE)",
     "maic": "patients as the controls (MAIC)",
 }
-Element = tuple[str, str, str, str]
+Element = tuple[str, ...]
 
 
 def describe_target_trial(comparison: Comparison, samples: TwoSamples) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def write_objections(tables: Tables, study) -> tuple[list, list]:
     return paragraphs, []
 
 
-def _first(table: pd.DataFrame, **keys: object) -> dict | None:
+def _first(table: pd.DataFrame, **keys: str) -> dict | None:
     rows = pick_rows(table, **keys)
     return rows.iloc[0].to_dict() if len(rows) else None
 
@@ -185,9 +185,10 @@ def _crossing(tables: Tables, study) -> Markup | None:
     row = _first(
         tables["cox_diagnostics"], endpoint=study.endpoints[0].name, model="multivariable", term="global"
     )
-    p_value = row and cite(row, "p_value", "cox_diagnostics", numbers.format_p_value)
+    if row is None or pd.isna(row["p_value"]):
+        return None
     words = "proportional hazards of the multivariable model: p {p}; restricted means stand beside the ratios"
-    return say(words, p=p_value) if row and p_value.text else None
+    return say(words, p=cite(row, "p_value", "cox_diagnostics", numbers.format_p_value))
 
 
 def _few_events(tables: Tables, study) -> Markup | None:

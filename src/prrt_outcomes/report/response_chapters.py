@@ -29,8 +29,11 @@ EXPLANATION = (
     "counted from the first cycle, this period is credited to responders, who then appear to live longer even if "
     "response has no effect. Two analyses avoid this: the landmark analysis, which starts later with the patients "
     "still at risk, and those in which response begins on the day it was seen (Mantel-Byar test, time-dependent Cox "
-    "model). None of these ratios is the effect of responding: patients who respond may differ from the others in ways "
-    "that prolong survival by themselves."
+    "model)."
+)
+NO_EFFECT = (
+    "None of these ratios is the effect of responding: patients who respond may differ from the others in ways that "
+    "prolong survival by themselves."
 )
 
 
@@ -151,7 +154,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     if set(responders["method"].astype(str)) <= {"naive"}:
         return [EXPLANATION], []
     titles, level = endpoint_titles(study), numbers.format_level(study.analysis.confidence.level)
-    paragraphs: list = [EXPLANATION]
+    paragraphs: list = [EXPLANATION, NO_EFFECT]
     primary = pick_rows(
         responders, comparison="responder:non_responder", criterion=study.response.primary_criterion
     )

@@ -65,6 +65,9 @@ def test_the_size_of_the_bias_is_stated_with_its_interval(tables, study, plain):
     ]
     paragraphs, _ = write_responders(tables(responders=methods, responder_bias=[bias]), study)
     last = plain(paragraphs[-1])
-    assert "multiplies the hazard ratio of the naive analysis by 0.80 (95% CI 0.70\u20130.90)" in last
+    assert (
+        "the naive analysis is 0.80 times that with response as time-dependent (95% CI 0.70\u20130.90)"
+        in last
+    )
     assert "In 200 simulated cohorts" in last
     assert "a difference in 71%" in last

@@ -32,7 +32,7 @@ EXPLANATION = (
     "model)."
 )
 NO_EFFECT = (
-    "None of these ratios is the effect of responding: patients who respond may differ from the others in ways that "
+    "No such comparison shows what a response does: patients who respond may differ from the others in ways that "
     "prolong survival by themselves."
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
-from prrt_outcomes.endpoints.derivation import ANY_PROGRESSION, VARIANT_WORDS
+from prrt_outcomes.endpoints.variants import ANY_PROGRESSION, VARIANT_WORDS
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank
 from prrt_outcomes.statistics.risk_table import compute_risk_table

@@ -140,7 +140,9 @@ def _shuffle_dates(rows: Rows, table: str, draw: np.random.Generator) -> tuple[R
 
 
 def _scale_column(rows: Rows, table: str, draw: np.random.Generator) -> tuple[Rows, str]:
-    names = [field.name for field in load_schema(table).fields if field.plausible and field.name in rows[0]]
+    names = [
+        field.name for field in load_schema(table).fields if field.type == "number" and field.name in rows[0]
+    ]
     if not names:
         return _drop_column(rows, table, draw)
     at = rows[0].index(names[int(draw.integers(len(names)))])

@@ -22,6 +22,11 @@ control_patients  | copy patient_id == 'H1'                           | patient_
 patients          | one ki67_percent > 9                              | ki67_percent = ki67_percent / 100    | a fraction rather than a percentage
 patients          |                                                   | ki67_percent = ki67_percent / 100    | no value is above 1, as of fractions
 cycles            | one patient_id == 'P4'                            | activity_gbq = 0.1                   | unusual for this radionuclide
+cycles            |                                                   | radiopharmaceutical = 'other'; activity_gbq = 0.2 | nearly all are below 0.5, as in Ci
+cycles            | one                                               | kidney_dose_gy = 0.005               | implausible
+cycles            | one                                               | marrow_dose_gy = 0.0002              | implausible
+therapies         | one kind == 'chemotherapy'                        | dose_mg = 0.2                        | unusual for this kind of therapy
+therapies         | one kind == 'surgery'                             | kind = 'ssa_long_acting'; dose_mg = 30000 | unusual for this kind of therapy
 patients          | one grade == 'G1'                                 | ki67_percent = 40                    | does not fit the grade
 patients          | one grade == 'G2'                                 | grade = 'G3'                         | does not fit the grade
 patients          | one grade == 'G2'                                 | grade = 'G1'                         | does not fit the grade
@@ -53,6 +58,9 @@ lesions           | one scan == 2                                     | organ = 
 lesions           | one scan == 2                                     | lymph_node = 'true'                  | a lesion changes between node and other tissue
 lesions           | one scan == 2                                     | longest_mm = nan; perpendicular_mm = nan | measured, yet without a diameter
 lesions           | one scan == 2                                     | perpendicular_mm = 90                | longer than the longest diameter
+lesions           | one scan == 2                                     | perpendicular_mm = 0.012             | below 1 mm, which no scan shows
+lesions           | one scan == 2                                     | longest_mm = 0.04                    | below 1 mm, which no scan shows
+lesions           |                                                   | perpendicular_mm = perpendicular_mm / 10 | nearly all targets are below 5, as in cm
 lesions           |                                                   | longest_mm = longest_mm / 10         | nearly all targets are below 10, as in cm
 lesions           | patient_id == 'P5' and scan == 0                  | longest_mm = longest_mm / 10         | about ten times or a tenth of the scan before
 lesions           | patient_id == 'P5' and scan == 2                  | longest_mm = longest_mm / 10         | about ten times or a tenth of the scan before
@@ -80,6 +88,9 @@ labs              | patient_id == 'P3' and analyte == 'haemoglobin'   | value = 
 control_outcomes  |                                                   | time = time / 30.44                  | half of the times are below 30 days
 control_outcomes  |                                                   | time = time * 24                     | half of the times are over 10 years
 control_outcomes  | one                                               | entry_time = 3000                    | entry not before the end of follow-up
+control_outcomes  |                                                   | entry_time = 0.04                    | half of the entries are below one day
+control_curves    |                                                   | time_months = time_months / 12       | no time is over 6 months, as of years
+control_curves    |                                                   | survival = survival / 100            | no value is above 0.2, as of another unit
 control_curves    |                                                   | survival = survival * 100            | survival in percent
 """
 SETTINGS = {
@@ -142,7 +153,7 @@ def draw_cohort():
     times = controls[["patient_id"]].assign(
         endpoint="pfs", time=np.arange(300.0, 900.0, 100), event=1, entry_time=0.0
     )
-    curve = pd.DataFrame({"time_months": [0, 6, 12], "survival": [1.0, 0.8, 0.5]})
+    curve = pd.DataFrame({"time_months": [0, 6, 12, 18, 24], "survival": [1.0, 0.8, 0.5, 0.4, 0.3]})
     key = {"control": "curve", "arm": "drug", "endpoint": "pfs"}
     return {
         "patients": patients,

@@ -13,12 +13,8 @@ import numpy as np
 from prrt_outcomes.statistics.cox import derive_model, fit_cox_rows
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.model_rows import Design, ModelRows
+from prrt_outcomes.statistics.weights import BLOCK_ELEMENTS, fit_newton_in_blocks
 
-BLOCK_ELEMENTS = 1 << 16
-MAX_ITERATIONS = 25
-# The step below this is still taken; by quadratic convergence what is left is of the order of its square.
-STEP_TOLERANCE = 1e-5
-STEP_LIMIT = 2.0
 FLAT = 1e-9
 
 
@@ -111,29 +107,22 @@ def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
 
 
 def _fit_block(weights: np.ndarray, layout: _Layout, start: np.ndarray) -> np.ndarray:
-    """Newton's method on a block of replicates: coefficients (B, p), nan where a replicate has none."""
-    n_replicates, p = len(weights), len(start)
-    beta, found = np.tile(start, (n_replicates, 1)), np.full((n_replicates, p), np.nan)
+    """Coefficients (B, p) of a block of replicates, nan where a replicate has none."""
     event_weights = weights[:, layout.event_rows]
-    active = np.flatnonzero(event_weights.any(axis=1))
     terms = _tied_terms(event_weights, layout)
-    for _ in range(MAX_ITERATIONS):
-        if not len(active):
-            break
-        part = slice(None) if len(active) == n_replicates else active
-        score, information = _derivatives(weights[part], beta[part], layout, tuple(t[part] for t in terms))
+
+    def evaluate(active: np.ndarray, beta: np.ndarray):
+        part = slice(None) if len(active) == len(weights) else active
+        score, information = _derivatives(weights[part], beta, layout, tuple(t[part] for t in terms))
         diagonal = np.einsum("bii->bi", information)
         flat = (diagonal <= FLAT * event_weights[part].sum(axis=1)[:, None]).any(axis=1)
-        flat |= ~np.isfinite(np.linalg.cond(information)) if p > 1 else False
-        step = np.zeros_like(score)
-        step[~flat] = np.linalg.solve(information[~flat], score[~flat][..., None])[..., 0]
-        largest = np.abs(step).max(axis=1)
-        step *= np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
-        beta[active] += step
-        done = (largest < STEP_TOLERANCE) & ~flat
-        found[active[done]] = beta[active[done]]
-        active = active[~done & ~flat]
-    return found
+        flat |= ~np.isfinite(np.linalg.cond(information)) if len(start) > 1 else False
+        return score, information, flat
+
+    active = np.flatnonzero(event_weights.any(axis=1))
+    begin = np.tile(start, (len(weights), 1))
+    # The last step is still taken; by quadratic convergence what is left is of the order of its square.
+    return fit_newton_in_blocks(evaluate, begin, active, limit=2.0, tolerance=1e-5, iterations=25)
 
 
 def _tied_terms(event_weights: np.ndarray, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:

@@ -9,13 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp, softmax
 
-from prrt_outcomes.statistics.weights import refit_in_blocks
+from prrt_outcomes.statistics.weights import fit_newton_in_blocks, refit_in_blocks
 
 STATISTICS = ("mean", "standard_deviation", "median", "share")
-BALANCED = 1e-8
-MAX_ITERATIONS = 60
-POLISHING_STEPS = 4
-STEP_LIMIT = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,13 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
     """
     matrix, complete = _centred_on_targets(covariates, targets)
     inner = matrix[complete]
-    beta = _minimise(inner, targets)
     weights = np.full(len(matrix), np.nan)
-    weights[complete] = np.exp(inner @ beta)
+    weights[complete] = _fit_block(np.ones((1, len(inner))), inner, _find_start(inner))[0]
+    if np.isnan(weights[complete]).any():
+        names = ", ".join(t.name for t in targets)
+        raise ValueError(
+            f"no weights meet the targets together, although each alone is within the data: {names}"
+        )
     inside, used = covariates[complete], weights[complete]
     balance = pd.DataFrame(
         {
@@ -92,7 +92,7 @@ def bootstrap_maic(
     """
     matrix, complete = _centred_on_targets(covariates, targets)
     inner = matrix[complete]
-    start = _minimise(inner, targets)
+    start = _find_start(inner)
     return refit_in_blocks(weights_matrix, complete, lambda counts: _fit_block(counts, inner, start))
 
 
@@ -160,8 +160,8 @@ def _values(covariates: pd.DataFrame, target: MaicTarget) -> np.ndarray:
     return column.to_numpy(dtype=float, na_value=np.nan)
 
 
-def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
-    """b with balance, by scipy's trust region on log sum exp(X b); or the reason why there is none."""
+def _find_start(matrix: np.ndarray) -> np.ndarray:
+    """b near the balance, by scipy's trust region on log sum exp(X b): from there Newton's method takes whole steps."""
     from scipy.optimize import minimize
 
     scale = matrix.std(axis=0)
@@ -171,9 +171,6 @@ def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
             "targets repeat each other (all levels of a category, or one number twice): leave one out"
         )
 
-    def gradient(b: np.ndarray) -> np.ndarray:
-        return softmax(scaled @ b) @ scaled
-
     def hessian(b: np.ndarray) -> np.ndarray:
         share = softmax(scaled @ b)
         mean = share @ scaled
@@ -182,55 +179,36 @@ def _minimise(matrix: np.ndarray, targets: Sequence[MaicTarget]) -> np.ndarray:
     fit = minimize(  # type: ignore[call-overload]
         lambda b: logsumexp(scaled @ b),
         np.zeros(scaled.shape[1]),
-        jac=gradient,
+        jac=lambda b: softmax(scaled @ b) @ scaled,
         hess=hessian,
         method="trust-exact",
-        options={"gtol": 1e-10, "maxiter": 500},
     )
-    best = fit.x
-    # The search ends where the objective falls by rounding only; the gradient can still be improved.
-    for _ in range(POLISHING_STEPS):
-        step = np.linalg.lstsq(hessian(best), gradient(best), rcond=None)[0]
-        if np.abs(step).max() > 1:
-            break
-        best = best - step
-    if not np.abs(gradient(best)).max() < BALANCED:
-        names = ", ".join(t.name for t in targets)
-        raise ValueError(
-            f"no weights meet the targets together, although each alone is within the data: {names}"
-        )
-    return best / scale
+    return fit.x / scale
 
 
 def _fit_block(counts: np.ndarray, matrix: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Newton's method with step limits on log sum counts exp(X b): weights (B, n), nan without a solution."""
+    """Newton's method on log sum counts exp(X b): weights (B, n), nan where a replicate has no solution."""
     scale = matrix.std(axis=0)
     scaled = matrix / scale
     k = scaled.shape[1]
     i, j = np.triu_indices(k)
     products = scaled[:, i] * scaled[:, j]
-    beta = np.tile(start * scale, (len(counts), 1))
-    solved = np.zeros(len(counts), dtype=bool)
-    active = np.flatnonzero(counts.sum(axis=1) > 0)
-    for _ in range(MAX_ITERATIONS):
-        if not len(active):
-            break
-        eta = beta[active] @ scaled.T
+
+    def evaluate(active: np.ndarray, beta: np.ndarray):
+        eta = beta @ scaled.T
         share = counts[active] * np.exp(eta - eta.max(axis=1, keepdims=True))
         share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
         mean = share @ scaled
         hessian = np.empty((len(active), k, k))
         hessian[:, i, j] = hessian[:, j, i] = share @ products - mean[:, i] * mean[:, j]
-        done = np.abs(mean).max(axis=1) < BALANCED
-        solved[active[done]] = True
-        sound = ~done & (np.linalg.cond(hessian) < 1e13)
-        active, mean, hessian = active[sound], mean[sound], hessian[sound]
-        step = -np.linalg.solve(hessian, mean[..., None])[..., 0]
-        largest = np.abs(step).max(axis=1, initial=0.0)
-        beta[active] += step * np.minimum(1.0, STEP_LIMIT / np.maximum(largest, 1e-300))[:, None]
+        return -mean, hessian, ~(np.linalg.cond(hessian) < 1e13)
+
+    active = np.flatnonzero(counts.sum(axis=1) > 0)
+    begin = np.tile(start * scale, (len(counts), 1))
+    beta = fit_newton_in_blocks(evaluate, begin, active, limit=3.0, tolerance=1e-6, iterations=60)
     with np.errstate(over="ignore"):
         weights = np.exp((beta / scale) @ matrix.T)
-    weights[~(solved & np.isfinite(weights).all(axis=1))] = np.nan
+    weights[~np.isfinite(weights).all(axis=1)] = np.nan
     return weights
 
 

@@ -10,12 +10,10 @@ from scipy.special import expit, logit
 
 from prrt_outcomes.statistics.model_rows import compute_centre_and_scale, derive_design_matrix
 from prrt_outcomes.statistics.partial_likelihood import find_estimable_columns
-from prrt_outcomes.statistics.weights import refit_in_blocks
+from prrt_outcomes.statistics.weights import fit_newton_in_blocks, refit_in_blocks
 
 MELTED = 1e-8
-MAX_ITERATIONS = 40
 NEAREST_KEPT = 400
-STEP_TOLERANCE = 1e-6
 
 
 def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str]:
@@ -82,35 +80,24 @@ def _refit(model: _Model, weights_matrix: np.ndarray) -> np.ndarray:
 
 
 def _fit_block(weights: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Newton's method on a block of replicates: probabilities (B, n), nan where there is no fit."""
+    """Probabilities (B, n) of a block of replicates, nan where there is no fit."""
     q = matrix.shape[1]
     i, j = np.triu_indices(q)
     products = matrix[:, i] * matrix[:, j]
-    beta = np.zeros((len(weights), q))
-    solved = np.zeros(len(weights), dtype=bool)
-    active = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))
-    for _ in range(MAX_ITERATIONS):
-        if not len(active):
-            break
-        w = weights[active]
-        mean = expit(beta[active] @ matrix.T)
-        gradient = (w * (y - mean)) @ matrix
-        second = (w * mean * (1 - mean)) @ products
+
+    def evaluate(active: np.ndarray, beta: np.ndarray):
+        w, mean = weights[active], expit(beta @ matrix.T)
         information = np.empty((len(active), q, q))
-        information[:, i, j] = information[:, j, i] = second
+        information[:, i, j] = information[:, j, i] = (w * mean * (1 - mean)) @ products
         # A diagonal that has melted away marks a replicate without overlap.
         flat = np.einsum("bii->bi", information).min(axis=1) < MELTED * w.sum(axis=1)
         flat |= ~(np.linalg.cond(information) < 1e14)
-        step = np.zeros_like(gradient)
-        step[~flat] = np.linalg.solve(information[~flat], gradient[~flat][..., None])[..., 0]
-        largest = np.abs(step).max(axis=1)
-        beta[active] += step * np.minimum(1.0, 4.0 / np.maximum(largest, 1e-300))[:, None]
-        done = (largest < STEP_TOLERANCE) & ~flat
-        solved[active[done]] = True
-        active = active[~done & ~flat]
-    fitted = expit(beta @ matrix.T)
-    fitted[~solved] = np.nan
-    return fitted
+        return (w * (y - mean)) @ matrix, information, flat
+
+    active = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))
+    start = np.zeros((len(weights), q))
+    beta = fit_newton_in_blocks(evaluate, start, active, limit=4.0, tolerance=1e-6, iterations=40)
+    return expit(beta @ matrix.T)
 
 
 def fit_matching(

@@ -161,6 +161,37 @@ def refit_in_blocks(
     return values
 
 
+def fit_newton_in_blocks(
+    evaluate: Callable[[np.ndarray, np.ndarray], tuple],
+    start: np.ndarray,
+    active: np.ndarray,
+    *,
+    limit: float,
+    tolerance: float,
+    iterations: int,
+) -> np.ndarray:
+    """Newton's method on many replicates at once: coefficients (B, p), nan where a replicate has none.
+
+    evaluate : of the replicates at some positions, with their coefficients: the gradient (k, p), the information
+        (k, p, p), and (k,) flags of those whose information is lost, which are given up
+    start : (B, p); `active` : positions of the replicates to be fitted
+    limit, tolerance : largest step of a coefficient, and the step below which it is the last
+    """
+    beta, found = start.copy(), np.full(start.shape, np.nan)
+    for _ in range(iterations):
+        if not len(active):
+            break
+        gradient, information, flat = evaluate(active, beta[active])
+        step = np.zeros_like(gradient)
+        step[~flat] = np.linalg.solve(information[~flat], gradient[~flat][..., None])[..., 0]
+        largest = np.abs(step).max(axis=1)
+        beta[active] += step * np.minimum(1.0, limit / np.maximum(largest, 1e-300))[:, None]
+        done = (largest < tolerance) & ~flat
+        found[active[done]] = beta[active[done]]
+        active = active[~done & ~flat]
+    return found
+
+
 def draw_weights(
     n: int, replicates: int, *, seed: int, stratum: ArrayLike | None = None
 ) -> Iterator[NDArray[np.float64]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prrt_outcomes import provenance, steps
-from prrt_outcomes.cli.problems import PROBLEMS_FILE, write_problems
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, WARNINGS_FILE, write_problems
 from prrt_outcomes.cli.run import choose_results
 from prrt_outcomes.errors import InputError, UsageError
 from prrt_outcomes.study.load import find_study_file, load_study
@@ -16,7 +16,6 @@ from prrt_outcomes.study.load import find_study_file, load_study
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-WARNINGS_FILE = Path("cohort") / "warnings.csv"
 RARELY = (100_000, 50, 100)  # garbage collection at the usual rate takes a twentieth of a step
 
 

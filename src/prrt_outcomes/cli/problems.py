@@ -11,6 +11,7 @@ from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem, shorten
 from prrt_outcomes.whole_file import replace_when_whole
 
 PROBLEMS_FILE = "problems.csv"
+WARNINGS_FILE = Path("cohort") / "warnings.csv"
 SHOWN_OF_A_KIND = 5
 WIDEST = 40
 HEADINGS = ("table", "row", "column", "value", "what is wrong", "what is expected")

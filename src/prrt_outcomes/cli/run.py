@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
+from prrt_outcomes.cli.problems import (
+    PROBLEMS_FILE,
+    WARNINGS_FILE,
+    format_problems,
+    read_problems,
+    write_problems,
+)
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.load import find_study_file
@@ -70,6 +76,7 @@ LOCK_FILE = ".lock"
 PAGE = "report.html"
 REFUSED = ("#", ": ", "{", "}")
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
+KINDS_SHOWN = 3
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 10
 
@@ -253,9 +260,16 @@ def _last_words(results: Path, rule: str) -> str:
 
 
 def _tell_success(results: Path, progress: Progress) -> None:
-    """Say where the report is."""
+    """Say where the report is, and what the checks of the data warn of."""
     if not progress.done:
         print("nothing to do: everything is up to date")
+    warned = [problem for problem in read_problems(results / WARNINGS_FILE) if problem.severity == "warning"]
+    if warned:
+        kinds = list(dict.fromkeys(f"{p.table}, {p.column}: {p.problem}" for p in warned))
+        noun = "warning" if len(warned) == 1 else "warnings"
+        more = f"; {len(kinds) - KINDS_SHOWN} more kinds" if len(kinds) > KINDS_SHOWN else ""
+        print(f"{len(warned)} {noun} of the data: {'; '.join(kinds[:KINDS_SHOWN])}{more}", file=sys.stderr)
+        print(f"all of them: {_short(results / WARNINGS_FILE)}", file=sys.stderr)
     print(f"report: {_short(results / PAGE)}")
 
 

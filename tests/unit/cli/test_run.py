@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from prrt_outcomes.cli import run
+from prrt_outcomes.cli.problems import write_problems
 from prrt_outcomes.cli.run import Progress
-from prrt_outcomes.errors import UsageError
+from prrt_outcomes.errors import Problem, UsageError
 
 STUDY = "study: mine\ntables: {patients: p.csv, follow_up: f.csv}\n"
 
@@ -162,3 +163,22 @@ def test_a_failure_without_a_rule_keeps_the_words_that_explain_it():
         "WorkflowError in file common.smk, line 4:\nname a study\n  File x, line 3, in <module>\n\n"
     )
     assert progress.last_words == "name a study"
+
+
+def test_warnings_of_the_data_are_counted_at_the_end(tmp_path, capsys):
+    warned = [
+        Problem("labs", row, "value", "9", f"problem {row % 5}", "a value in the unit", "warning")
+        for row in range(2, 12)
+    ]
+    (tmp_path / "cohort").mkdir()
+    write_problems(
+        tmp_path / "cohort" / "warnings.csv", [*warned, Problem("labs", 1, "x", "", "fine", "", "note")]
+    )
+    run._tell_success(tmp_path, Progress())
+    shown = capsys.readouterr().err
+    assert (
+        "10 warnings of the data: labs, value: problem 2; labs, value: problem 3; labs, value: problem 4"
+        in shown
+    )
+    assert "2 more kinds" in shown
+    assert "warnings.csv" in shown

@@ -66,19 +66,15 @@ def fit_response_model(
     """
     y = event[covariates.notna().all(axis=1)]
     n, events = len(y), int(y.sum())
-    asked = list_levels(covariates, references, event).rename(
-        columns={"n": "n_level", "events": "events_level"}
-    )
-    asked = asked.rename(columns={"n_model": "n", "events_model": "events"}).assign(suffix="")
+    names = {"n": "n_level", "events": "events_level", "n_model": "n", "events_model": "events"}
+    asked = list_levels(covariates, references, event).rename(columns=names).assign(suffix="")
     if min(events, n - events) == 0:
         return _fill(asked, None, level, "too_few" if n == 0 or events == n else "no_events")
     comparable, used = select_comparable(covariates, references)
     if not len(comparable.columns):
         return _fill(asked, None, level, "not_estimable")
     design = derive_design_matrix(comparable, references=used)
-    head = pd.DataFrame(
-        {"term": [c.term for c in design.columns], "level": [c.level for c in design.columns]}
-    )
+    head = pd.DataFrame([vars(column) for column in design.columns])[["term", "level"]]
     full = np.column_stack([np.ones(n), design.matrix])
     if np.linalg.matrix_rank(full) < full.shape[1]:
         return _fill(asked, None, level, "not_estimable")
@@ -100,10 +96,8 @@ def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
     """Whether some combination of the columns separates the outcomes."""
     from firthmodels import detect_separation
 
-    scale = matrix.std(axis=0)
-    return bool(
-        detect_separation((matrix - matrix.mean(axis=0)) / np.where(scale > 0, scale, 1), y).separation
-    )
+    centre, scale = compute_centre_and_scale(matrix)
+    return bool(detect_separation((matrix - centre) / scale, y).separation)
 
 
 def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray | None, ...]:

@@ -37,21 +37,14 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     courses, scans = first.registry.courses, first.scans
     faulty = courses[courses["fault"] != ""].rename_axis("course").reset_index()
     frames = [_list(first, faulty, faulty["fault"], "not_evaluable")]
-    for flag, words in (
-        (
-            scans["non_target_differs"],
-            "rows of one scan give different assessments of non-targets: the worst was taken",
-        ),
-        (
-            scans["new_lesion_differs"],
-            "assessment and lesion rows disagree on new lesions: either suffices",
-        ),
-        (
-            scans["new_lesion"] == NEW_BY_MODALITY,
-            "new lesion first seen because the modality changed: not counted as progression",
-        ),
-    ):
-        frames.append(_list(first, scans[flag], words))
+    flagged = {
+        "rows of one scan give different assessments of non-targets: the worst was taken": "non_target_differs",
+        "assessment and lesion rows disagree on new lesions: either suffices": "new_lesion_differs",
+    }
+    frames += [_list(first, scans[scans[name]], words) for words, name in flagged.items()]
+    by_modality = scans[scans["new_lesion"] == NEW_BY_MODALITY]
+    words = "new lesion first seen because the modality changed: not counted as progression"
+    frames.append(_list(first, by_modality, words))
     for run in runs:
         lesions = run.lesions
         own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > codes.PRIOR)]

@@ -180,12 +180,7 @@ def fit_firth_cox(
     design, rows = derive_model(data, covariates, references)
     p = len(design.columns)
     statuses, scale = np.full(p, "no_events", dtype=object), np.ones(p)
-    beta, errors, p_values, bounds = (
-        np.full(p, np.nan),
-        np.full(p, np.nan),
-        np.full(p, np.nan),
-        np.full((p, 2), np.nan),
-    )
+    (beta, errors, p_values), bounds = np.full((3, p), np.nan), np.full((p, 2), np.nan)
     if rows.n_events:
         centre, scale = compute_centre_and_scale(design.matrix)
         matrix = (design.matrix - centre) / scale

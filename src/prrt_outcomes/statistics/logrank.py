@@ -21,40 +21,35 @@ TestWeight = Literal["logrank", "gehan", "tarone_ware", "peto", "fleming_harring
 TEST_WEIGHTS: tuple[str, ...] = get_args(TestWeight)
 
 
-@dataclass(frozen=True, eq=False)
-class LogRank:
-    """A weighted log-rank test.
-
-    observed, expected : events and expected events per group, unweighted by the test's weight function
-    score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
-    statistic, degrees_of_freedom, p_value : chi-square; nan where it cannot be had
-    z : signed root of the statistic for two groups, positive where the last group has more events than
-        expected; nan for more groups
-    status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
-    """
-
-    observed: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    score: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    statistic: float
-    degrees_of_freedom: int
-    p_value: float
-    z: float
-    status: str
-
-
 @dataclass(frozen=True)
 class GroupTest:
-    """A test between groups; `status`: ``ok``, ``no_events`` or ``too_few``; numbers are nan where it is not ok.
+    """A test between groups; numbers are nan where its status is not ``ok``.
 
-    `statistic`: chi-square, or the z of MaxCombo, which has no degrees of freedom (nan).
+    statistic : chi-square, or the z of MaxCombo, which has no degrees of freedom (nan)
+    status : ``ok``; ``no_events``; ``too_few`` (one group, or groups that are never at risk together)
     """
 
     statistic: float
     degrees_of_freedom: float
     p_value: float
     status: str
+
+
+@dataclass(frozen=True, eq=False)
+class LogRank(GroupTest):
+    """A weighted log-rank test.
+
+    observed, expected : events and expected events per group, unweighted by the test's weight function
+    score, variance : weighted observed minus expected per group, shape (n_groups,), and its covariance
+    z : signed root of the statistic for two groups, positive where the last group has more events than
+        expected; nan for more groups
+    """
+
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    score: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    z: float
 
 
 def compute_test_weights(
@@ -136,18 +131,10 @@ def compute_logrank(
     variance = covariance[0, 0]
     observed = table.weighted.events.sum(axis=0)
     test = compute_group_test(score, variance, expected > 0)
+    test = test if observed.any() else replace(test, status="no_events")
     two = test.status == "ok" and len(table.groups) == 2
-    return LogRank(
-        observed=observed,
-        expected=expected,
-        score=score,
-        variance=variance,
-        statistic=test.statistic,
-        degrees_of_freedom=int(test.degrees_of_freedom),
-        p_value=test.p_value,
-        z=float(score[-1] / np.sqrt(variance[-1, -1])) if two else np.nan,
-        status=test.status if observed.any() else "no_events",
-    )
+    z = float(score[-1] / np.sqrt(variance[-1, -1])) if two else np.nan
+    return LogRank(**vars(test), observed=observed, expected=expected, score=score, variance=variance, z=z)
 
 
 def compute_group_test(

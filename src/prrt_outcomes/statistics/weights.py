@@ -47,13 +47,12 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
         )
     complement = 1 - score
     with np.errstate(divide="ignore"):
-        if estimand == "ATT":
-            weights = np.where(in_cohort, 1.0, score / complement)
-        elif estimand == "overlap":
-            weights = np.where(in_cohort, complement, score)
-        else:
-            weights = np.where(in_cohort, 1 / score, 1 / complement)
-    return np.where(known, weights, np.nan)
+        ours, theirs = {
+            "ATT": (1.0, score / complement),
+            "overlap": (complement, score),
+            "ATE": (1 / score, 1 / complement),
+        }[estimand]
+    return np.where(known, np.where(in_cohort, ours, theirs), np.nan)
 
 
 def compute_effective_sample_size(weights: np.ndarray) -> np.ndarray | float:

@@ -57,11 +57,8 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
     n_quotes = n_delimiters = 0
     for begin in range(0, len(buffer), SCAN_BYTES):
         block = buffer[begin : begin + SCAN_BYTES]
-        newlines, is_delimiter, is_quote = (
-            np.flatnonzero(block == NEWLINE),
-            block == ord(delimiter),
-            block == QUOTE,
-        )
+        newlines = np.flatnonzero(block == NEWLINE)
+        is_delimiter, is_quote = block == ord(delimiter), block == QUOTE
         is_end, n_here = np.ones(len(newlines), dtype=bool), int(np.count_nonzero(is_quote))
         if n_quotes or n_here:
             is_outside = (np.cumsum(is_quote, dtype=np.uint8) + np.uint8(n_quotes % 2)) % 2 == 0

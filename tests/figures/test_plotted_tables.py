@@ -10,7 +10,7 @@ from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import pick_swimmers, plot_waterfall
 from prrt_outcomes.figures.survival_figures import plot_survival_curve
-from prrt_outcomes.figures.theme import FigureStyle, pick_colours, pick_linetypes
+from prrt_outcomes.figures.theme import FigureStyle, color_groups, pick_linetypes
 from prrt_outcomes.tables.frames import empty_table
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, False)
@@ -136,8 +136,9 @@ def test_ticks_are_thinned_to_what_fits():
 
 def test_no_two_of_twelve_groups_look_alike():
     groups = [f"g{i}" for i in range(12)]
-    assert len(set(pick_colours(groups).values())) == 12
-    assert len({(pick_colours(groups)[g], pick_linetypes(groups)[g]) for g in groups}) == 12
+    colours = color_groups("another_grouping", groups)
+    assert len(set(colours.values())) == 12
+    assert len({(colours[g], pick_linetypes(groups)[g]) for g in groups}) == 12
 
 
 def test_a_forest_lists_the_reference_first_under_its_term(cox_table):

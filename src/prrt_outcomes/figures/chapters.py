@@ -29,12 +29,7 @@ CHAPTER_INPUTS: dict[str, tuple[str, ...]] = {name: inputs for name, (inputs, _)
 
 
 def draw_chapter(chapter: str, tables: Mapping[str, pd.DataFrame], study) -> dict[str, Figure]:
-    """Draw all figures of a chapter that its tables have rows for.
-
-    `tables`: the tables named there; an empty or missing one leaves its figures out.
-
-    Figures by name, which is also the file name, in the order of the page; empty where the stage was skipped.
-    """
+    """Draw the figures that the tables have rows for, by name in the order of the page; a missing table is empty."""
     inputs, draw = CHAPTERS[chapter]
     own = {name: tables[name] if name in tables else empty_table(name) for name in inputs}
     return {f.name: f for f in draw(own, study)}

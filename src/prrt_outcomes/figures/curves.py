@@ -78,13 +78,13 @@ def plot_curves(curves: Curves, style: FigureStyle):
     )
     plot += _facets(table, panels, height_in / style.row_in)
     plot += p9.scale_x_continuous(
+        minor_breaks=[],
         breaks=list(curves.ticks),
         labels=label_months,
         limits=(0, last),
-        minor_breaks=[],
         expand=(0.13 if len(panels) > 3 else 0.035, 0),
     )
-    plot += p9.scale_y_continuous(breaks=table.breaks, labels=table.label, minor_breaks=[], expand=(0, 0))
+    plot += p9.scale_y_continuous(minor_breaks=[], breaks=table.breaks, labels=table.label, expand=(0, 0))
     above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
     heads = max((p.count("\n") + 1 for p in panels), default=0)
     return plot + dress(
@@ -258,8 +258,7 @@ def thin_ticks(times: Sequence[float], most: int = MOST_TICKS) -> list[float]:
 def risk_ticks(at_risk: pd.DataFrame, end: float) -> list[float]:
     """Ticks at the times of a table of numbers at risk, up to the first with fewer than 3% of the patients.
 
-    `at_risk`: time_months, n_at_risk.
-    `end`: last month of the curve, for a table of fewer than two times.
+    A table of fewer than two times gives the ends of the curve, whose last month is `end`.
     """
     counts = at_risk.groupby(at_risk["time_months"].astype(float))["n_at_risk"].sum()
     times = [float(t) for t in counts.index]
@@ -289,10 +288,7 @@ def last_followed(part: pd.DataFrame) -> float:
 
 
 def count_at_risk(part: pd.DataFrame, ticks: Sequence[float]) -> pd.DataFrame:
-    """Numbers at risk just before each tick, read off the curves: group, time_months, n_at_risk.
-
-    The number is that of the first row at or after the tick; 0 where there is none.
-    """
+    """Numbers at risk of the first row at or after each tick, 0 without one: group, time_months, n_at_risk."""
     counted = []
     for group, rows in part.groupby(part["group"].astype(str), sort=False):
         rows = rows.sort_values("time_months")

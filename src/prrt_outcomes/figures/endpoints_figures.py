@@ -118,11 +118,7 @@ BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoint
 
 
 def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw median and quartiles of the days before each scan, one point a group.
-
-    `intervals`: rows of `scan_intervals` of one grouping, as `pick_intervals` gives them.
-    `test`: the row of `scan_interval_test` of that grouping, or none.
-    """
+    """Draw median and quartiles of the days before each scan, one point a group, from what `pick_intervals` gives."""
     group_by = str(intervals["group_by"].iloc[0])
     groups = list(dict.fromkeys(intervals["group"].astype(str)))
     rows = intervals.assign(group=pd.Categorical(intervals["group"].astype(str), groups))
@@ -182,10 +178,7 @@ def interval_words(test: pd.DataFrame) -> str:
 
 
 def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
-    """Losses on the way to the analysis of one endpoint; those of the other analyses are in the table only.
-
-    `primary`: name of the primary endpoint.
-    """
+    """Losses on the way to the analysis of one endpoint; those of the other analyses are in the table only."""
     step = attrition["step"].astype(str)
     stage = step.str.split(":").str[0]
     own = step.str.match(rf"survival: {primary}(?: |,|$)")

@@ -12,21 +12,16 @@ INDEX = "figures.json"  # what `save_figures` writes beside the pictures, and th
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot with its words.
+    """A plot with its words, and the result tables that hold the values drawn.
 
-    `name`: file name without format.
-    `plot`: plotnine.ggplot; layers, scales and themes may be added to it.
-    `caption`: what is shown, and how to read it.
-    `tables`: result tables that hold the values drawn.
-    `alternative_text`: read in place of the picture; the first sentence of the caption where it is left out.
-    `leading`: whether the figure is on the page itself; the page links to the others.
+    `plot` is a plotnine.ggplot, to which layers, scales and themes may be added. The page shows a `leading` figure and
+    links to the others.
     """
 
     name: str
     plot: object
     caption: str
     tables: tuple[str, ...] = ()
-    alternative_text: str = ""
     leading: bool = True
 
     def describe(self) -> dict[str, object]:
@@ -35,7 +30,7 @@ class Figure:
         return {
             "name": self.name,
             "caption": self.caption,
-            "alternative_text": self.alternative_text or f"Figure: {first}.",
+            "alternative_text": f"Figure: {first}.",
             "tables": list(self.tables),
             "leading": self.leading,
         }

@@ -11,7 +11,7 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures.curves import MONTHS_APART
-from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress
+from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, key_scales
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_ratio
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -96,7 +96,7 @@ def plot_forest(forest: Forest, style: FigureStyle):
     Panels and columns of text are columns of one facet grid. An interval that leaves its axis ends in an arrow head;
     a row that cannot be estimated says why.
     """
-    series = {**(forest.series or {"": ("", FEW_COLOURS[0])})}
+    series = forest.series or {"": ("", FEW_COLOURS[0])}
     texts = list_texts(forest)
     estimates = list_estimates(forest)
     heads = _list_heads(forest, style)
@@ -112,8 +112,9 @@ def plot_forest(forest: Forest, style: FigureStyle):
     estimates["column"] = pd.Categorical(estimates["column"], order)
     kinds = [s for s in series if s in set(estimates["series"])]
     estimates["series"] = pd.Categorical(estimates["series"], kinds)
-    words = {"breaks": kinds, "labels": [series[k][0] for k in kinds], "name": ""}
-    legend = "top" if any(series[k][0] for k in kinds) else "none"
+    words = {k: series[k][0] for k in kinds}
+    colours, shapes = [series[k][1] for k in kinds], [forest.marks.get(k, "s") for k in kinds]
+    legend = "top" if any(words.values()) else "none"
     lines = rows["y"].iloc[0] + rows["height"].iloc[0] / 2
     above = 3.2 + max(h.count("\n") for h in heads.values()) + (legend == "top") * 1.6
     above += (forest.subtitle != "") * (fill(forest.subtitle, _letters(style, width_in)).count("\n") + 1.2)
@@ -126,9 +127,8 @@ def plot_forest(forest: Forest, style: FigureStyle):
             space={"x": widths, "y": [1]},
             labeller=p9.labeller(column=lambda c: heads[c]),
         )
-        + p9.scale_color_manual(values=[series[k][1] for k in kinds], **words)
-        + p9.scale_shape_manual(values=[forest.marks.get(k, "s") for k in kinds], **words)
-        + p9.scale_x_continuous(breaks=axis_breaks, minor_breaks=[], labels=_label_axis, expand=(0.03, 0))
+        + key_scales(words, color=colours, shape=shapes)
+        + p9.scale_x_continuous(minor_breaks=[], breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + dress(
             style,
@@ -155,12 +155,9 @@ def list_texts(forest: Forest) -> pd.DataFrame:
     cells = []
     for i, record in enumerate(forest.records):
         for place, axis in enumerate(forest.axes):
-            words = (
-                ""
-                if record.get("heading") is True
-                else record.get(f"{axis.value}_text") or axis.write(record)
-            )
-            cells.append((i, f"text {place}", words))
+            if record.get("heading") is not True:
+                words = record.get(f"{axis.value}_text") or axis.write(record)
+                cells.append((i, f"text {place}", words))
         cells += [(i, column, record.get(column, "")) for column in forest.columns]
     frame = pd.DataFrame(cells, columns=["row", "column", "label"])
     return frame[frame["label"].notna() & frame["label"].astype(str).ne("")]
@@ -210,10 +207,13 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     bars = p9.aes(x="xmin", xend="xmax", yend="y", color="series")
     layers = [
         p9.geom_blank(frames[0], p9.aes("x"), inherit_aes=False),
-        p9.geom_vline(frames[1], p9.aes(xintercept="x"), linetype="dashed", color=QUIET, size=0.35)
-        if ones
-        else None,
-        p9.geom_point(marked, shape="|", size=2.0, color=QUIET) if len(marked) else None,
+    ]
+    if ones:
+        line = p9.aes(xintercept="x")
+        layers.append(p9.geom_vline(frames[1], line, linetype="dashed", color=QUIET, size=0.35))
+    if len(marked):
+        layers.append(p9.geom_point(marked, shape="|", size=2.0, color=QUIET))
+    layers += [
         p9.geom_segment(estimates, bars, size=style.line * 0.8, show_legend=False),
         p9.geom_point(p9.aes(color="series", shape="series"), size=1.9 * style.scale, stroke=0),
     ]
@@ -224,16 +224,8 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
             layers.append(
                 p9.geom_point(cut, head, shape=shape, size=2.0 * style.scale, stroke=0, show_legend=False)
             )
-    layers.append(
-        p9.geom_text(
-            texts,
-            p9.aes(label="label", fontweight="weight", ha="ha"),
-            size=style.small,
-            color=INK,
-            lineheight=1.1,
-        )
-    )
-    return [layer for layer in layers if layer is not None]
+    words = p9.aes(label="label", fontweight="weight", ha="ha")
+    return [*layers, p9.geom_text(texts, words, size=style.small, color=INK, lineheight=1.1)]
 
 
 def _list_heads(forest: Forest, style: FigureStyle) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
@@ -41,10 +41,7 @@ class RatioWords:
 
 
 def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: RatioWords | None = None):
-    """Draw the hazard ratios of the models of one endpoint, one row a level, one panel a model.
-
-    `cox`: rows of `cox` of one endpoint.
-    """
+    """Draw the hazard ratios of the models of one endpoint of `cox`, one row a level, one panel a model."""
     words = words or RatioWords()
     models = list(dict.fromkeys(cox["model"].astype(str)))
     records = list_rows(cox).to_dict("records")
@@ -84,17 +81,12 @@ def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
         else:
             estimate = found[key]
             row |= {f"{model} {c}": estimate[c] for c in (*HAZARD_RATIO, "status")}
-            row |= {
-                f"counts {place}": _events_words(estimate),
-                f"p {place}": format_p_value(estimate["p_value"]),
-            }
+            row[f"counts {place}"] = _events_words(estimate)
+            row[f"p {place}"] = format_p_value(estimate["p_value"])
 
 
 def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the forest: one a term, and under a term with levels one a level, the reference first.
-
-    Term, level, name, heading (a term without numbers)
-    """
+    """Term, level, name and heading (a term without numbers) of each row; the reference first under its term."""
     rows = []
     for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
         levels = [_text(level) for level in part["level"]]
@@ -113,13 +105,10 @@ def _text(code: Any) -> str:
 
 
 def plot_definitions(table: pd.DataFrame, column: str, style: FigureStyle, title: str, group_by: str):
-    """Draw median and hazard ratio of one endpoint under each definition or analysis.
+    """Draw median and hazard ratio of one endpoint under each definition or analysis, named in a column.
 
-    `table`: rows of `estimand_comparison` (column `variant`, empty for the endpoint as defined) or of `sensitivity`
-        (column `analysis`) of one endpoint.
-    `group_by`: grouping whose largest contrast is drawn; the other groups are in the table.
-
-    None where there is only one definition, or none with an interval or a ratio.
+    The ratio is that of the largest contrast of the grouping. None where there is only one definition, or none with an
+    interval or a ratio.
     """
     rows = table.assign(choice=table[column].astype("string").fillna("primary"))
     choices = list(dict.fromkeys(rows["choice"]))
@@ -166,21 +155,13 @@ def _definition(rows: pd.DataFrame, choice: str, group_by: str, contrast) -> dic
 
 
 def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the effect within each level of each subgroup with the p-value of the interaction.
-
-    `subgroups`: rows of `subgroups` of one endpoint.
-    """
+    """Draw the effect within each level of each subgroup with the p-value of the interaction."""
     records = []
     several = subgroups.drop_duplicates(["term", "level"]).shape[0] > 1
     for subgroup, part in subgroups.groupby(subgroups["subgroup"].astype(str), sort=False):
         p_value = part["interaction_p_value"].dropna()
-        records.append(
-            {
-                "name": name_column(subgroup),
-                "heading": True,
-                "p": format_p_value(p_value.iloc[0]) if len(p_value) else "",
-            }
-        )
+        p_words = format_p_value(p_value.iloc[0]) if len(p_value) else ""
+        records.append({"name": name_column(subgroup), "heading": True, "p": p_words})
         for row in part.to_dict("records"):
             name = name_code(subgroup, str(row["subgroup_level"]))
             if several and pd.notna(row["level"]):
@@ -198,17 +179,11 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
 
 
 def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the hazard ratio of each group within periods of follow-up.
-
-    `periods`: rows of `hazard_ratio_periods` of one endpoint and grouping.
-    """
+    """Draw the hazard ratio of each group of one grouping within periods of follow-up."""
     group_by = str(periods["group_by"].iloc[0])
     records = []
-    for (group, reference), part in periods.groupby(
-        [periods["level"].astype(str), periods["reference"].astype(str)], sort=False
-    ):
-        name = name_code(group_by, str(group))
-        name += f" against {name_code(group_by, str(reference), inside=True)}"
+    for (group, reference), part in iterate_groupings(periods, "level", "reference"):
+        name = f"{name_code(group_by, group)} against {name_code(group_by, reference, inside=True)}"
         records.append({"name": name, "heading": True})
         for row in part.to_dict("records"):
             start, stop = format_number(row["start_months"], 0), format_number(row["stop_months"], 0)

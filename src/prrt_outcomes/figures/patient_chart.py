@@ -13,7 +13,7 @@ import plotnine as p9
 
 from prrt_outcomes.figures.curves import label_months, month_ticks
 from prrt_outcomes.figures.save import draw_svg
-from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style
+from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style, key_scales
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.numbers import format_number
 from prrt_outcomes.wording.terms import name_term
@@ -42,9 +42,6 @@ class Course:
 def pick_course(course: pd.DataFrame, criterion: str, reader: str) -> Course:
     """Sums of one criterion and reader, target lesions of that reader, cycles and therapies.
 
-    `course`: what `summarise_patient_course` gives.
-    `criterion`, `reader`: which sums are drawn; the baseline is put before the first scan.
-
     Single lesions are drawn where the criterion measures a sum of diameters: only then do they share its axis.
     """
     own = course.assign(time_months=convert_days_to_months(course["time_days"].astype(float)))
@@ -72,10 +69,7 @@ def _with_baseline(sums: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_patient(course: Course, style: FigureStyle, title: str):
-    """Draw the chart of a patient.
-
-    Raises ValueError when there is no sum to draw.
-    """
+    """Draw the chart of a patient; ValueError when there is no sum to draw."""
     sums = course.sums
     if sums.empty:
         raise ValueError("this patient has no target sum by this criterion and reader")
@@ -90,26 +84,22 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     marks = marks.assign(value=marks["item"].astype(str).map(ROWS) * top)
     times = pd.concat([sums["time_months"], marks["time_months"]]).astype(float)
     high = max(float(times.max()), 1.0)
-    words = _pick_words(sums, high)
+    responses = _pick_words(sums, high)
     rows = {name: ROWS[item] * top for item, name in (("cycle", "Cycles"), ("therapy", "Therapies"))}
     unit = course.unit.replace("mm2", "mm\u00b2")
-    same = {"breaks": kinds, "labels": [LINES[k][0] for k in kinds], "name": ""}
     plot = p9.ggplot(lines, p9.aes("time_months", "value"))
     if len(lines):
         plot += p9.geom_line(p9.aes(color="kind", linetype="kind", size="kind", group="line"))
-        for scale, place in (
-            (p9.scale_color_manual, 1),
-            (p9.scale_linetype_manual, 2),
-            (p9.scale_size_manual, 3),
-        ):
-            plot += scale(values=[LINES[k][place] for k in kinds], **same)
+        words = {k: LINES[k][0] for k in kinds}
+        colours, dashes, sizes = ([LINES[k][place] for k in kinds] for place in (1, 2, 3))
+        plot += key_scales(words, color=colours, linetype=dashes, size=sizes)
     plot += p9.geom_point(sums, color=INK, size=2.0, stroke=0)
     if len(smallest):
         plot += p9.geom_point(smallest, shape="o", fill="none", color=INK, size=4.2)
     if len(marks):
         plot += p9.geom_point(marks, shape="|", color=INK, size=2.2, stroke=0.6)
-    if len(words):
-        plot += p9.geom_text(words, p9.aes(label="label"), size=style.small, color=INK, va="bottom")
+    if len(responses):
+        plot += p9.geom_text(responses, p9.aes(label="label"), size=style.small, color=INK, va="bottom")
     ticks = [t for t in month_ticks(high) if t <= high * 1.03]
     step = next((s for s in STEPS if top / s <= 8), STEPS[-1])
     marked = np.arange(0, top * 1.12, step)

@@ -17,7 +17,15 @@ from prrt_outcomes.figures.curves import (
     month_ticks,
     plot_curves,
 )
-from prrt_outcomes.figures.theme import FEW_COLOURS, METHOD_COLOURS, QUIET, FigureStyle, dress, label_percent
+from prrt_outcomes.figures.theme import (
+    FEW_COLOURS,
+    METHOD_COLOURS,
+    QUIET,
+    FigureStyle,
+    dress,
+    key_scales,
+    label_percent,
+)
 from prrt_outcomes.wording.numbers import format_interval, format_number, format_p_value, format_ratio
 from prrt_outcomes.wording.terms import name_term
 
@@ -36,11 +44,7 @@ OTHERS = ("naive", "time_dependent_cox")
 def plot_responder_curves(
     curves: pd.DataFrame, ratios: pd.DataFrame, style: FigureStyle, title: str, time: str
 ):
-    """Draw naive, landmark and Simon-Makuch curves in panels of one figure.
-
-    `curves`: rows of `responder_curves` of one endpoint; the naive rows need landmark or Simon-Makuch rows beside
-        them.
-    `ratios`: rows of `responders` of the endpoint and of comparison `responder:non_responder`, unadjusted.
+    """Draw naive, landmark and Simon-Makuch curves in panels of one figure, with their unadjusted `ratios`.
 
     Raises ValueError when the naive curves would stand alone.
     """
@@ -89,13 +93,10 @@ def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:
 
 
 def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the hazard ratio of responders against the landmark on a logarithmic axis.
+    """Draw the unadjusted hazard ratio of responders against the landmark on a logarithmic axis.
 
-    `ratios`: rows of `responders` of one endpoint and comparison, unadjusted: every landmark, naive, time-dependent.
-    `continuous`: rows of `responder_landmarks` of the same: the ratio at every landmark, drawn as a band where its
-        standard error is below 0.5.
-
-    Raises ValueError when there is a naive ratio but no landmark and no time-dependent one.
+    `continuous`, the ratio at every landmark, is a band where its standard error is below 0.5. Raises ValueError when
+    the naive ratio would stand alone.
     """
     known = ratios.dropna(subset=RATIO)
     known = known.assign(method=known["method"].astype(str))
@@ -130,12 +131,11 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
     plot += p9.geom_point(p9.aes(shape="method"), size=2.4 * style.scale, stroke=0)
     ticks = [t for t in month_ticks(span, 8) if t <= span]
     colours = [METHOD_COLOURS[m] for m in labels]
-    scale = {"breaks": list(labels), "labels": list(labels.values()), "name": ""}
     return (
         plot
-        + p9.scale_color_manual(values=colours, **scale)
-        + p9.scale_fill_manual(values=colours, **scale)
-        + p9.scale_shape_manual(values=["D" if m == "naive" else "o" for m in labels], **scale)
+        + key_scales(
+            labels, color=colours, fill=colours, shape=["D" if m == "naive" else "o" for m in labels]
+        )
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
         + p9.scale_y_log10(
             minor_breaks=[], breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios
@@ -153,11 +153,7 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
 
 
 def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, title: str, time: str):
-    """Draw the share of patients in each state, stacked, with the expected months in each in the legend.
-
-    `states`: rows of `responder_states` of one endpoint and criterion.
-    `means`: the same of `responder_state_means`; may be empty.
-    """
+    """Draw the share of patients in each state, stacked, with the expected months in each in the legend."""
     wide = states.assign(state=states["state"].astype(str)).pivot_table(
         index="time_months", columns="state", values="probability"
     )
@@ -171,16 +167,12 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
     end = float(horizon.iloc[0]) * 1.2 if len(horizon) else float(wide.index.max())
     ticks = month_ticks(max(min(end, float(wide.index.max())), 1.0))
     edges = stack_states(wide[shown], ticks[-1])
-    edges["state"] = pd.Categorical(edges["state"], shown[::-1])
+    words = {s: fill(_state_words(s, means), 26) for s in shown[::-1]}
+    edges["state"] = pd.Categorical(edges["state"], list(words))
     return (
         p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
         + p9.geom_ribbon()
-        + p9.scale_fill_manual(
-            values=[STATES[s] for s in shown[::-1]],
-            breaks=shown[::-1],
-            labels=[fill(_state_words(s, means), 26) for s in shown[::-1]],
-            name="",
-        )
+        + key_scales(words, fill=[STATES[s] for s in words])
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months, expand=(0.01, 0))
         + p9.scale_y_continuous(minor_breaks=[], labels=label_percent, expand=(0, 0.01))
         + dress(
@@ -211,10 +203,7 @@ def stack_states(wide: pd.DataFrame, last: float) -> pd.DataFrame:
 
 
 def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the hazard at a change of the target sum against that at no change, with its band.
-
-    `depth`: rows of `responder_depth` of one endpoint and criterion.
-    """
+    """Draw the hazard at a change of the target sum against that at no change, with its band."""
     rows = depth.dropna(subset=["hazard_ratio"]).sort_values("change")
     first = rows.iloc[0]
     low, high = _ratio_ends(rows)

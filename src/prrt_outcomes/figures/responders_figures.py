@@ -27,18 +27,13 @@ COMPARISON = "responder:non_responder"
 
 
 def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw the figures of the primary criterion, for the primary endpoint and overall survival.
-
-    `curves_<endpoint>`, `landmark_ratio_<endpoint>`, `states_<endpoint>`, `depth_<endpoint>`, and of the primary
-    endpoint `predictors_<endpoint>`; the other endpoints are in the tables.
-    """
+    """Draw the figures of the primary criterion, for the primary endpoint and overall survival."""
     criterion, titles = study.response.primary_criterion, endpoint_titles(study)
     figures: list[Figure] = []
     for endpoint in dict.fromkeys(grouped_endpoints(study)):
+        wanted = {"endpoint": endpoint, "criterion": criterion}
         own = {
-            name: pick_rows(
-                table, endpoint=endpoint, **({"criterion": criterion} if "criterion" in table else {})
-            )
+            name: pick_rows(table, **{k: v for k, v in wanted.items() if k in table})
             for name, table in tables.items()
         }
         leading = endpoint == study.endpoints[0].name
@@ -86,10 +81,8 @@ def _draw_states(tables, endpoint, study, title) -> Iterator[Figure]:
     if len(states):
         plot = plot_states(states, means, figure_style(study), title, time_title(endpoint, study))
         after = ", after progression" if states["state"].eq("progressed").any() else ""
-        caption = (
-            f"{title}: share of patients without response, in response{after} and after the event, from the "
-        )
-        caption += "first cycle on."
+        shown = f"without response, in response{after} and after the event"
+        caption = f"{title}: share of patients {shown}, from the first cycle on."
         yield Figure(f"states_{endpoint}", plot, caption, sources)
 
 

@@ -133,10 +133,10 @@ def list_thresholds(definition) -> dict[str, float]:
 
 
 def derive_courses(tables: Mapping[str, pd.DataFrame], study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Courses and marks of a swimmer plot, picked from the derived tables.
+    """Courses of a swimmer plot for patients with overall survival, and its marks, from the derived tables.
 
-    Returns courses (patient_id, end_months until death or last contact, best_response; patients with overall survival
-    only) and marks (patient_id, time_months, mark: first response, first progression, retreatment, death or alive).
+    Courses: patient_id, end_months (until death or last contact), died, best_response; marks: patient_id, time_months,
+    mark.
     """
     periods = tables["treatment_periods"]
     first = find_first_cycles(periods)

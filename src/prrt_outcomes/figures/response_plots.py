@@ -18,6 +18,7 @@ from prrt_outcomes.figures.theme import (
     TEXT_X,
     FigureStyle,
     dress,
+    key_scales,
     label_tiles,
     share_columns,
 )
@@ -41,10 +42,7 @@ TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FF
 def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the shares of best responses of each group, with rates and their intervals beside the bars.
 
-    `rates`: rows of `response_rates` of one criterion, one grouping and one of confirmed or not; the rows `all` may
-        be among them and are drawn first.
-
-    A share under 5 per cent has no number in its bar; it is in the table.
+    `rates` are of one criterion and one grouping, and perhaps `all`, which is drawn first.
     """
     frame = rates.assign(group=rates["group"].astype(str), category=rates["category"].astype(str))
     order = frame[["group_by", "group", "total"]].drop_duplicates("group", ignore_index=True)
@@ -111,10 +109,7 @@ def _fill_responses(responses: pd.Series, name: str = ""):
 
 
 def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):
-    """Draw one bar a patient, coloured by best response, from worst to best.
-
-    `changes`: rows of `waterfall` of one criterion: best_change (share of the baseline sum), best_response.
-    `thresholds`: changes that the criterion names, such as ``{"PR": -0.3, "PD": 0.2}``.
+    """Draw one bar a patient, coloured by best response, from worst to best, and the thresholds of the criterion.
 
     Bars above +100 per cent are cut there and marked by a small cross.
     """
@@ -172,8 +167,6 @@ def _label_changes(breaks) -> list[str]:
 def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFrame:
     """Sort patients by length of follow-up and keep every k-th, from the longest on.
 
-    `courses`: patient_id, end_months.
-
     Systematic sampling along the order: the same patients every time, short and long courses in their true share.
     """
     ordered = courses.sort_values(["end_months", "patient_id"], ascending=[False, True], kind="stable")
@@ -184,10 +177,7 @@ def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFr
 
 
 def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw one bar a patient with what happened on it.
-
-    `courses`: one row a patient: patient_id, end_months (last contact or death), best_response.
-    `marks`: one row an event: patient_id, time_months, mark (a key of `MARKS`).
+    """Draw one bar a patient with what happened on it, from what `derive_courses` gives.
 
     Of more than 50 patients every k-th by length of follow-up is drawn; the subtitle says so.
     """
@@ -202,8 +192,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
     )
     own = marks[marks["patient_id"].astype(str).isin(place)]
     own = own.assign(y=own["patient_id"].astype(str).map(place), mark=own["mark"].astype(str))
-    kinds = [m for m in MARKS if m in set(own["mark"])]
-    scale = {"breaks": kinds, "labels": [MARKS[m][1] for m in kinds], "name": "Event"}
+    kinds = {m: words for m, (_, words, _) in MARKS.items() if m in set(own["mark"])}
     ticks = month_ticks(float(max(shown["end_months"].max(), 1.0)))
     lines = (bars["best_response"].nunique() + len(kinds) + 6) * style.row_in * 1.35
     return (
@@ -215,8 +204,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
             own, p9.aes("time_months", "y", shape="mark", color="mark"), size=2.1 * style.scale, stroke=0
         )
         + _fill_responses(bars["best_response"], "Best response")
-        + p9.scale_shape_manual(values=[MARKS[m][0] for m in kinds], **scale)
-        + p9.scale_color_manual(values=[MARKS[m][2] for m in kinds], **scale)
+        + key_scales(kinds, "Event", shape=[MARKS[m][0] for m in kinds], color=[MARKS[m][2] for m in kinds])
         + p9.scale_x_continuous(
             minor_breaks=[], breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0)
         )
@@ -237,11 +225,7 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
 
 
 def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyle):
-    """Draw a tile a pair of categories with its patients; the diagonal is agreement.
-
-    `pairs`: rows of `response_concordance` of one pair of criteria.
-    `names`: titles of the two criteria: rows, columns.
-    """
+    """Draw a tile a pair of categories of two criteria with its patients; the diagonal is agreement."""
     filled = pairs[pairs["n"].fillna(0).gt(0)]
     seen = set(filled["response_a"].astype(str)) | set(filled["response_b"].astype(str))
     codes = [c for c in RESPONSE_COLOURS if c in seen] + sorted(seen - set(RESPONSE_COLOURS))

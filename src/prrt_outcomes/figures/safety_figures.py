@@ -18,6 +18,7 @@ from prrt_outcomes.figures.theme import (
     FigureStyle,
     dress,
     figure_style,
+    key_scales,
     label_tiles,
     share_columns,
 )
@@ -53,11 +54,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 
 def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the share of patients with each worst grade, one bar an analyte.
-
-    `grades`: rows of `safety_grades` of one phase; the counts of all baseline grades are added.
-    `rates`: rows of `safety_rates` of the phase and the whole cohort; that of grade 3 or worse is printed.
-    """
+    """Draw the shares of worst grades, one bar an analyte, and from `rates` that of grade 3 or worse as text."""
     names = list_analytes(grades)
     known = grades["worst_grade"].fillna(NO_LIMIT).astype(int)
     counted = grades.assign(analyte=grades["analyte"].astype(str), grade=known)
@@ -66,8 +63,9 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     bars = bars.assign(share=bars["n"] / bars["analyte"].map(totals)).sort_values(["analyte", "grade"])
     bars["x"] = bars.groupby("analyte")["share"].cumsum() - bars["share"] / 2
     codes = sorted(set(bars["grade"]))
+    legend = {str(c): f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes}
     columns = [SHARES, SEVERE] if len(rates) else [SHARES]
-    bars["grade"] = pd.Categorical(bars["grade"].astype(str), [str(c) for c in codes])
+    bars["grade"] = pd.Categorical(bars["grade"].astype(str), list(legend))
     bars["column"] = pd.Categorical([SHARES] * len(bars), columns)
     severe = rates[rates["grade_at_least"].eq(3) & rates["analyte"].astype(str).isin(names)]
     severe = severe.assign(
@@ -83,12 +81,7 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
         plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=INK)
     return (
         plot
-        + p9.scale_fill_manual(
-            values=[GRADE_COLOURS[c] for c in codes],
-            breaks=[str(c) for c in codes],
-            labels=[f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes],
-            name="",
-        )
+        + key_scales(legend, fill=[GRADE_COLOURS[c] for c in codes])
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
         + dress(
             style,
@@ -102,10 +95,7 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
 
 
 def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells.
-
-    `grades`: rows of `safety_grades` of one phase.
-    """
+    """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells."""
     known = grades.dropna(subset=["baseline_grade", "worst_grade"])
     names = list_analytes(known)
     heads = {n: fill(name_code("analyte", n), 26) for n in names}

@@ -35,14 +35,10 @@ NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}
 def save_figures(
     figures: Iterable[Figure], folder: Path | str, formats: Iterable[str], dpi: int
 ) -> list[Path]:
-    """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`.
+    """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`; return the paths.
 
-    `figures`: in the order of the page; each is let go when it is drawn.
-    `folder`: made where it is missing; figures of an earlier run that are no longer drawn are removed.
-
-    The pictures written, in the order of the figures.
-
-    No date, no random identifier and no font of the machine enters a file.
+    Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date, no
+    random identifier and no font of the machine enters a file.
     """
     matplotlib.use("agg")
     folder = Path(folder)
@@ -93,7 +89,10 @@ def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: i
                 path = folder / f"{name}.{kind}"
                 paths.append(path)
                 if kind == "png":
-                    compressing.append(pool.submit(_write_png, _draw_pixels(figure, dpi), path, dpi))
+                    figure.set_dpi(dpi)
+                    canvas = FigureCanvasAgg(figure)
+                    canvas.draw()
+                    compressing.append(pool.submit(_write_png, canvas, path, dpi))
                 else:
                     _write_vector(figure, path, kind)
         finally:
@@ -107,14 +106,6 @@ def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
         FigureCanvasPdf(figure).print_pdf(path, metadata=NO_DATE[kind])
     else:
         FigureCanvasSVG(figure).print_svg(path, metadata=NO_DATE[kind])
-
-
-def _draw_pixels(figure, dpi: int):
-    """Canvas of a figure with its pixels."""
-    figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return canvas
 
 
 def _write_png(canvas, path: Path, dpi: int) -> None:

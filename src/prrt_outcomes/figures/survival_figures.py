@@ -58,10 +58,8 @@ AXIS_END = "The axis ends where fewer than 3% of the patients are at risk."
 def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw the figures of the chapter, endpoint by endpoint.
 
-    `kaplan_meier_*`, `cumulative_incidence_*`, `forest_*`, `imputed_*`, `subgroups_*`, `periods_*`. Groups are drawn
-    for the primary endpoint and overall survival; those of the others are in the tables. A forest holds the
-    univariable, multivariable and stratified models; `imputed_<endpoint>` the complete cases beside the multiple
-    imputation; `periods_*` is drawn where hazards are not proportional.
+    Groups are drawn for the primary endpoint and overall survival; those of the others are in the tables. `imputed_*`
+    holds the complete cases beside the multiple imputation; `periods_*` is drawn where hazards are not proportional.
     """
     titles = endpoint_titles(study)
     figures: list[Figure] = []
@@ -115,10 +113,8 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
             words = f"{what} of {name_term(cause).lower()}"
             part = pick_rows(part, cause=cause)
             plot = plot_cumulative_incidence(part, at_risk, style, words, time, group_by, p_value)
-            caption = (
-                f"{what} of the event by {inside_sentence(name_column(group_by))}, with death as a competing event. "
-                f"{AXIS_END}"
-            )
+            by = inside_sentence(name_column(group_by))
+            caption = f"{what} of the event by {by}, with death as a competing event. {AXIS_END}"
             sources += ("competing_tests",)
         name = f"cumulative_incidence_{endpoint}_{group_by}"
         yield Figure(name, plot, caption, sources, leading=group_by == "all")
@@ -190,13 +186,8 @@ def plot_survival_curve(
 ):
     """Draw survival curves with bands, censor ticks, medians and an aligned table of numbers at risk.
 
-    `curve`: rows of `km_curve` of one endpoint and grouping, in the order in which groups are shown.
-    `at_risk`: the same of `km_at_risk`; its times are the ticks of the axis.
-    `summary`: the same of `km_summary`: n, events, median and its interval.
-    `tests`: the same of `logrank`; the log-rank tests over all groups are printed.
-    `time`: title of the time axis.
-
-    The axis ends at the first tick with fewer than 3 per cent of the patients at risk.
+    All tables are of one endpoint and grouping; `tests` are the log-rank tests over all groups. The ticks are the times
+    of `at_risk`; the axis ends at the first with fewer than 3 per cent of the patients.
     """
     group_by = str(curve["group_by"].iloc[0])
     groups = list(dict.fromkeys(curve["group"].astype(str)))
@@ -235,13 +226,9 @@ def plot_cumulative_incidence(
     group_by: str = "cause",
     p_value: float | None = None,
 ):
-    """Draw one staircase a group or cause, rising from 0.
+    """Draw one staircase a group or cause (the column `group`), rising from 0, with the p-value of Gray's test.
 
-    `curves`: rows of `competing_risks` with a column `group` that is drawn (groups of one cause, or the causes).
-    `at_risk`: rows of `km_at_risk` of the same endpoint and grouping; their counts stand below groups, not below
-        causes.
-    `group_by`: grouping that gives words and colours.
-    `p_value`: of Gray's test between the groups, printed below the title.
+    The counts of `at_risk` stand below groups, not below causes.
     """
     groups = list(dict.fromkeys(curves["group"].astype(str)))
     last = float(curves["time_months"].max())
@@ -263,11 +250,7 @@ def plot_cumulative_incidence(
 
 
 def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureStyle, title: str, time: str):
-    """Draw the upper and lower bound of Turnbull's curve and the Kaplan-Meier curve.
-
-    `intervals`: rows of `interval_censored_curve` of one group: the intervals that hold probability.
-    `curve`: rows of `km_curve` of the same endpoint and group.
-    """
+    """Draw the upper and lower bound of Turnbull's curve and the Kaplan-Meier curve of the same group."""
     ticks = month_ticks(last_followed(curve))
     band = bound_curve(intervals, ticks[-1])
     edges = pd.concat([band[["time_months"]].assign(survival=band[edge]) for edge in ("low", "high")])

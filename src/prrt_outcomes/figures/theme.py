@@ -79,14 +79,6 @@ def figure_style(study) -> FigureStyle:
     return FigureStyle(*sizes, bool(study.synthetic), study.analysis.confidence.level)
 
 
-def pick_colours(groups: Sequence[str]) -> dict[str, str]:
-    """Colour of each group, in order; unknown is grey, a single group is ink blue."""
-    known = [g for g in groups if g != "unknown"]
-    palette = FEW_COLOURS if len(known) <= len(FEW_COLOURS) else MANY_COLOURS
-    colours = {g: palette[i % len(palette)] for i, g in enumerate(known)}
-    return colours | ({"unknown": UNKNOWN_COLOUR} if "unknown" in groups else {})
-
-
 def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
     """Line type of each group: all solid up to five, else in turn, so that colour is never the only key."""
     if len(groups) <= len(FEW_COLOURS):
@@ -95,10 +87,7 @@ def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
 
 
 def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None):
-    """Theme of every figure: white, two axes, text of the style, the synthetic-data caption in the stamp's colour.
-
-    `height_in`, `width_in`: size of the figure; the width of the style where it is left out.
-    """
+    """Theme of every figure: white, two axes, text of the style, the synthetic-data caption in the stamp's colour."""
     small = p9.element_text(size=style.small, colour=INK)
     return p9.theme_classic(base_size=style.text, base_family=FONT) + p9.theme(
         text=p9.element_text(lineheight=1.1),
@@ -147,15 +136,15 @@ def dress(
 def color_groups(column: str, groups: Sequence[str]) -> dict[str, str]:
     """Colour of each level of a grouping: the same in every figure of a study.
 
-    Levels that the data schema lists have the colour of their place in the schema, others that of their place among
-    `groups`.
+    Levels have the colour of their place in the schema where it lists them, else of their place among `groups`.
     """
     codes = [c for c in list_codes(column) if c != "unknown"]
     known = [g for g in groups if g != "unknown"]
     if not set(known) <= set(codes):
         codes = known
-    colours = pick_colours([*codes, "unknown"])
-    return {g: colours[g] for g in groups}
+    palette = FEW_COLOURS if len(codes) <= len(FEW_COLOURS) else MANY_COLOURS
+    colours = {code: palette[i % len(palette)] for i, code in enumerate(codes)}
+    return {g: colours.get(g, UNKNOWN_COLOUR) for g in groups}
 
 
 def group_scales(
@@ -165,21 +154,17 @@ def group_scales(
     title: str = "",
     fill: bool = False,
 ) -> list:
-    """Colour, fill and line type of the levels of a grouping, with one legend.
-
-    `groups`: levels in the order of the legend.
-    `labels`: words of each level.
-    `colours`: colour of each level, as `color_groups` gives them.
-    `fill`: whether the legend shows the fill.
-    """
-    dashes = pick_linetypes(groups)
-    same = {"breaks": list(groups), "labels": [labels[g] for g in groups], "name": title}
+    """Colour, line type and fill of the levels of a grouping, with one legend, which shows the `fill` if asked."""
+    words = {g: labels[g] for g in groups}
     colour = [colours[g] for g in groups]
-    return [
-        p9.scale_color_manual(values=colour, **same),
-        p9.scale_fill_manual(values=colour, **same, guide="legend" if fill else None),
-        p9.scale_linetype_manual(values=[dashes[g] for g in groups], **same),
-    ]
+    scales = key_scales(words, title, color=colour, linetype=pick_linetypes(groups).values())
+    return [*scales, *key_scales(words, title, fill=colour, guide="legend" if fill else None)]
+
+
+def key_scales(labels: Mapping[str, str], title: str = "", guide: str | None = "legend", **values) -> list:
+    """Scales of one legend: the values of each kind (color, fill, shape ...) in the order of the labels."""
+    same = {"breaks": list(labels), "labels": list(labels.values()), "name": title, "guide": guide}
+    return [getattr(p9, f"scale_{kind}_manual")(values=list(own), **same) for kind, own in values.items()]
 
 
 def label_percent(breaks: Sequence[float]) -> list[str]:
@@ -201,10 +186,7 @@ SHARES, TEXT_X = "shares", 10.0
 
 
 def share_columns(widths: Sequence[float]) -> list:
-    """Facets of a figure of shares: the column `shares` with an axis from 0 to 100%, and columns of text beside it.
-
-    `widths`: relative widths of the columns; the x of text is `TEXT_X`, the facet variable is `column`.
-    """
+    """Facets of a figure of shares: the column `SHARES` with an axis from 0 to 100%, columns of text at `TEXT_X`."""
     return [
         p9.facet_grid(
             ". ~ column",
@@ -213,9 +195,9 @@ def share_columns(widths: Sequence[float]) -> list:
             labeller=p9.labeller(column=lambda head: "" if head in (SHARES, "") else head),
         ),
         p9.scale_x_continuous(
+            minor_breaks=[],
             breaks=lambda limits: [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < TEXT_X / 2 else [],
             labels=label_percent,
-            minor_breaks=[],
         ),
         p9.theme(axis_line_y=p9.element_blank(), axis_ticks_major_y=p9.element_blank(), panel_spacing_x=0.01),
     ]

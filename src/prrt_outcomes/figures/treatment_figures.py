@@ -48,10 +48,7 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 
 def plot_delivery(delivery: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw every share of the whole cohort as a point with its interval.
-
-    `delivery`: rows of `treatment_delivery` that are shares and belong to the whole cohort.
-    """
+    """Draw every share of the whole cohort in `treatment_delivery` as a point with its interval."""
     columns = [SHARES, ""]
     items = list(delivery["item"].astype(str))
     labels = [fill(name_item(item), 40) for item in items]

@@ -19,10 +19,7 @@ def derive_dates(entry_day: Array, days: Array) -> Array:
 
 
 def format_partial_dates(dates: Array, rng: Rng | None = None, share: float = 0.0) -> Array:
-    """ISO text of dates; a `share` of them without day, and a third of those without month.
-
-    Returns an object array whose missing entries are None.
-    """
+    """ISO text of dates, None where missing; a `share` of them without day, a third of those without month."""
     dates = np.asarray(dates, dtype="datetime64[ns]")
     known = ~np.isnat(dates)
     text = np.datetime_as_string(np.where(known, dates, np.datetime64("2000-01-01", "ns")), unit="D")

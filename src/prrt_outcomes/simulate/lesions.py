@@ -98,11 +98,7 @@ def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSetting
 
 
 def compute_shrunken_sizes(lesions: Lesions, days: Array) -> Array:
-    """True diameters without progression: (patients, 5, scans), mm.
-
-    Before day 0 lesions grow at `GROWTH_PER_YEAR`, after it they approach their final size with the
-    time constant `SHRINKAGE_DAYS`.
-    """
+    """True diameters without progression, (patients, 5, scans) in mm: growth before day 0, then shrinkage."""
     after = 1.0 - np.exp(-np.maximum(days, 0) / SHRINKAGE_DAYS)
     before = np.minimum(days, 0) * GROWTH_PER_YEAR / 365.25
     log_size = np.log(lesions.size_mm)[:, :, None] - lesions.log_shrinkage[:, :, None] * after[:, None, :]
@@ -159,9 +155,8 @@ def compute_sums(value_mm: Array, present: Array) -> tuple[Array, Array]:
 def evaluate_readings(readings: Readings, present: Array, non_target: Array) -> Array:
     """Overall response of each scan by RECIST 1.1: (patients, scans) codes into `RESPONSES`.
 
-    `present` and `non_target` are those of `Lesions`. Column 0 is the baseline, without which nothing can be said; it
-    and scans not attended are `NOT_READ`.
-    Source: Eisenhauer 2009, Eur J Cancer 45:228, tables 1 to 3.
+    The baseline (column 0) and scans not attended are `NOT_READ`. Source: Eisenhauer 2009, Eur J Cancer 45:228, tables
+    1 to 3.
     """
     sums, whole = compute_sums(readings.value_mm, present)
     usable = np.where(readings.attended & whole, sums, np.inf)

@@ -45,12 +45,8 @@ def draw_baseline(
     """Draw what is known and what is hidden about patients at their first cycle.
 
     Historical controls are shifted in age, grade, performance status and progression at entry by
-    `effects.confounding_strength`; their hidden confounder has the mean `effects.unmeasured_shift`.
-
-    One row a patient: tumour_type, tumour_group and grade as codes into `TUMOUR_TYPES`, `TUMOUR_GROUPS` and `GRADES`,
-    centre (0, 1, ...), female, age_years, ecog, progressive, functioning, krenning, liver, bone, ki67_percent,
-    unmeasured (standard normal but for its mean), entry_day (days since 1970-01-01 of the first cycle, or of entry of
-    a control).
+    `effects.confounding_strength`; their hidden confounder has the mean `effects.unmeasured_shift`. Categories are
+    codes; entry_day counts from 1970-01-01.
     """
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
@@ -114,10 +110,7 @@ AGE_RATIO_PER_DECADE = 1.15
 def compute_log_hazard(
     baseline: pd.DataFrame, settings: SimulationSettings, *, death: bool, y90: Array | None = None
 ) -> Array:
-    """Logarithm of the hazard ratio of each patient against the reference patient.
-
-    Of progression, or of death; `y90` is whether the first cycle was 90Y, None without PRRT.
-    """
+    """Logarithm of the hazard ratio against the reference patient; `y90`: first cycle, None without PRRT."""
     effects = settings.effects
     strength = effects.prognosis_strength
     groups, grades = (np.log(r) for r in (DEATH_RATIOS if death else PROGRESSION_RATIOS))

@@ -60,10 +60,9 @@ class Simulation:
 
 
 def simulate_registry(settings: SimulationSettings, patients: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Draw a registry in memory, typed as stages expect their tables.
+    """Draw a registry in memory: every input table of the contract by name, typed as stages expect their tables.
 
-    Every input table of the contract by name; `reported_outcomes` is empty, and `patients` has the extra column
-    `stop_reason` (category). The same seed and settings give the same registry.
+    `patients` has the extra column `stop_reason`. The same seed and settings give the same registry.
     """
     tables = draw_simulation(settings, patients, seed).tables
     typed = {
@@ -113,11 +112,9 @@ def write_simulated_study(
     settings: SimulationSettings | None = None,
     truth_patients: int | None = 200_000,
 ) -> Path:
-    """Draw a synthetic registry and write it as a study that runs, named after its folder.
+    """Draw a synthetic registry and write it as a study that runs, named after its folder; return the study file.
 
-    Beside the study file, which is returned: `data/*.csv` (every input table but `reported_outcomes`),
-    `datapackage.json`, which describes them, and `truth/`: `parameters.yaml`, `patients.csv`, `control_patients.csv`
-    and `summary.yaml`, which comes from a draw of `truth_patients` and is left out for None. Raises UsageError when the
+    `truth/summary.yaml` comes from a draw of `truth_patients` and is left out for None. Raises UsageError when the
     folder is a file or holds a study already, a number is out of range, or the folder cannot name a study.
     """
     settings = SimulationSettings() if settings is None else settings

@@ -135,8 +135,7 @@ def draw_scan_grid(
 ) -> ScanGrid:
     """Draw the scans of each patient: baseline, after the planned course, then at the interval, with delays.
 
-    The first restaging follows the last *planned* cycle, so that the grid knows nothing of the course of the
-    disease.
+    The first restaging follows the last *planned* cycle: the grid knows nothing of the course of the disease.
     """
     scans = settings.scans
     patients = len(baseline)

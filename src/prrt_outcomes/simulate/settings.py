@@ -181,11 +181,10 @@ class SimulationSettings(Section):
 
 
 def apply_overrides(settings: SimulationSettings, overrides: Sequence[str]) -> SimulationSettings:
-    """A copy of the settings with single values set by their dotted name, given as YAML.
+    """A copy of the settings with single values set, such as `effects.platelet_nadir.y90=0.22`; values are YAML.
 
-    Such as `effects.objective_response_hazard_ratio=1.0` or `effects.platelet_nadir.y90=0.22`. Raises InputError with
-    every fault: no `=`, an unknown key (and the nearest known one), a section where a value is meant, a value of the
-    wrong type or out of range.
+    Raises InputError with every fault: no `=`, an unknown key (and the nearest known one), a section where a value is
+    meant, a value of the wrong type or out of range.
     """
     content = settings.model_dump(mode="json")
     known = list_setting_names(settings)

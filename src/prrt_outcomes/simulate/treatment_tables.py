@@ -85,10 +85,7 @@ def derive_cycles(history: History, rng: Rng) -> pd.DataFrame:
 def draw_therapies(
     history: History, diagnosis_days: Array, known_progression: Array, rng: Rng
 ) -> pd.DataFrame:
-    """Draw all other therapies as days: one row a therapy with row (of the patient), kind, start, end, palliative.
-
-    Earlier therapies lie between diagnosis and the first cycle; `known_progression` is infinite where none is known.
-    """
+    """Draw all other therapies as days from the first cycle: row (of the patient), kind, start, end, palliative."""
     users = rng.random(len(known_progression)) < history.settings.treatment.analogue_share
     parts = [
         _draw_prior(diagnosis_days, rng),

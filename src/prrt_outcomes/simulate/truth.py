@@ -39,9 +39,9 @@ def compute_restricted_mean(times: Array, survival: Array, horizon: float) -> fl
 def compute_hazard_ratios(time: Array, event: Array, covariates: Array, entry: Array | None = None) -> Array:
     """Hazard ratios of a Cox model by Newton's method on sums over the risk sets (Breslow ties).
 
-    Patients are at risk from just after `entry`, 0 where it is not given, to `time`. Made for very many patients, where
-    a library that walks over the distinct times is slow and ties matter little: with 30 events a day among 100,000 at
-    risk Breslow and Efron agree to four digits.
+    Made for very many patients, at risk from just after `entry` to `time`, where a library that walks over the
+    distinct times is slow and ties matter little: with 30 events a day among 100,000 at risk Breslow and Efron agree
+    to four digits.
     """
     happened = np.asarray(event, dtype=bool)
     x = (covariates - covariates.mean(axis=0)).T
@@ -73,10 +73,9 @@ def compute_hazard_ratios(time: Array, event: Array, covariates: Array, entry: A
 
 
 def compute_state_hazard_ratio(time: Array, event: Array, entry: Array, start: Array) -> float | None:
-    """Hazard ratio of a state that is entered once and kept, as `compute_hazard_ratios`.
+    """Hazard ratio of a state that is entered at `start` and kept; None where one of the two states has no event.
 
-    `start` is infinite if the state is never entered, 0 if known at the start. None where one of the two states has no
-    event.
+    `start` is infinite if the state is never entered, 0 if known at the start.
     """
     event = np.asarray(event, dtype=bool)
     inside = start < time
@@ -100,18 +99,11 @@ COX_TERMS = {"tumour_group": TUMOUR_GROUPS[1:], "grade": GRADES[1:]}
 def compute_truth(
     settings: SimulationSettings, patients: int = 200_000, seed: int = TRUTH_SEED
 ) -> dict[str, object]:
-    """Draw a large independent registry and compute what reports estimate.
+    """Draw a large independent registry and compute what reports estimate, as plain numbers by name.
 
-    The draw has the same entry, follow-up, scans and losses as a registry, so that quantities that depend on
-    them (progression seen at scans, hazard ratios of proportional-hazards models that do not quite hold) are
-    those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of
-    a rate 0.001, that of the logarithm of a hazard ratio 0.01.
-
-    Keys: patients; seed; response_rates (recist_1_1, unconfirmed; of all patients and by radionuclide);
-    survival[endpoint][group_by][group] with median_months, rmst_months and milestones; cox[endpoint][model][term:level]
-    hazard ratios against gep and G1; responders[endpoint] hazard ratios: naive, time_dependent, landmark by months;
-    controls[endpoint] hazard ratios of the cohort against the controls: unadjusted, att. What cannot be estimated is
-    None; numbers are plain floats, ready for YAML.
+    The draw has the same entry, follow-up, scans and losses as a registry, so that quantities that depend on them are
+    those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of a rate
+    0.001, that of the logarithm of a hazard ratio 0.01. What cannot be estimated is None.
     """
     drawn = _draw_large(settings, patients, seed)
     return {

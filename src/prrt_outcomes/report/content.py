@@ -55,12 +55,7 @@ def say(sentence: str, **parts: object) -> Markup:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table on the page.
-
-    title : heading
-    show : row (a dict) to text
-    numeric : set flush right
-    """
+    """A column of a table on the page: heading, a row (a dict) to text, and whether it is set flush right."""
 
     title: str
     show: Callable[[dict], str]
@@ -81,9 +76,9 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter: paragraphs, figures (entries of the index with ``file`` and ``image``) and tables, or why it is empty.
+    """A chapter: paragraphs, figures (entries of the index with ``file`` and ``image``) and tables.
 
-    skipped, remark : why there is nothing to say, or not all
+    `skipped` and `remark` say why there is nothing to say, or not all.
     """
 
     name: str

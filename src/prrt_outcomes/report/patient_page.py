@@ -19,11 +19,7 @@ COLUMNS = ("Date", "Day", "What", "Value", "Response", "Reason")
 
 
 def render_patient_page(course: pd.DataFrame, charts: dict[str, str], study) -> str:
-    """Write the page; the same input gives the same page.
-
-    course : what `summarise_patient_course` gives
-    charts : svg text by title, in order
-    """
+    """Write the page of a course (`summarise_patient_course`) with its charts, svg text by title."""
     item = course["item"].astype(str)
     parts = {
         "Best response": item.eq("best"),

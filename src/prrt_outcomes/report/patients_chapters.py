@@ -153,11 +153,9 @@ def _baseline_cell(row: dict) -> str:
     if pd.notna(row["median"]):
         reach = numbers.format_range(row["lower_quartile"], row["upper_quartile"])
         return f"{numbers.format_number(row['median'])} ({reach})"
-    return (
-        f"{numbers.format_count(row['n'])} ({numbers.format_percent(row['proportion'])})"
-        if row["total"]
-        else ""
-    )
+    if not row["total"]:
+        return ""
+    return f"{numbers.format_count(row['n'])} ({numbers.format_percent(row['proportion'])})"
 
 
 def _show_cell(key: str) -> Callable[[dict], str]:

@@ -26,15 +26,13 @@ SECTIONS = {
     "units": ("Doubtful units", "No unit is in doubt."),
 }
 WITHOUT_VALUES = ("date", "partial", "string", "")
-GRADES = ((1.0, "full"), (0.9, "high"), (0.7, "middle"), (0.4, "low"))
-LEGEND = (
-    ("full", "100%"),
-    ("high", "90\u201399%"),
-    ("middle", "70\u201389%"),
-    ("low", "40\u201369%"),
-    ("least", "below 40%"),
+GRADES = (  # the least share, the class of the cell and the words of the legend
+    (1.0, "full", "100%"),
+    (0.9, "high", "90\u201399%"),
+    (0.7, "middle", "70\u201389%"),
+    (0.4, "low", "40\u201369%"),
+    (0.0, "least", "below 40%"),
 )
-SEVERITY_WORDS = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
 @dataclass(frozen=True)
@@ -58,29 +56,27 @@ class TableQuality:
 def render_quality_page(
     tables: Mapping[str, pd.DataFrame], faults: pd.DataFrame, study, name: str, *, is_whole: bool
 ) -> str:
-    """Write the page; the same input gives the same page.
+    """Write the page; `faults` are as `problem_places.summarise_problems` gives them.
 
-    tables : `data_quality`, `data_ranges` and `attrition`, empty where no table could be read
-    faults : as `prrt_outcomes.cohort.problem_places.summarise_problems` gives them
-    study : settings, or None where the study file cannot be read
-    name : title of the page where the study has none
-    is_whole : whether the study file could be read; if not, only errors are known
+    Where the study file cannot be read, `study` is None and the title is `name`; if not `is_whole`, only errors are
+    known.
     """
     quality = tables["data_quality"]
     named = study is not None and study.title
     ranges = tables["data_ranges"]
+    sizes = quality[_is_whole(quality) & quality["column"].eq(ALL)]
     return fill_template(
         "quality.html.j2",
         title=study.title if named else name,
         synthetic=study is not None and study.synthetic,
         cutoff=format_date(study.data_cutoff) if study is not None else "",
-        counts=count_severities(faults),
+        counts={s: format_count(faults.loc[faults["severity"].eq(s), "n"].sum()) for s in SEVERITIES},
         is_whole=is_whole,
-        patients=_count_rows(quality, "patients"),
-        rows=format_count(quality.loc[_is_whole(quality) & quality["column"].eq(ALL), "n"].sum()),
+        patients=format_count(sizes.loc[sizes["table"].eq("patients"), "n"].sum()),
+        rows=format_count(sizes["n"].sum()),
         overview=show_overview(quality),
         completeness=[show_completeness(table, quality) for table in _list_names(quality)],
-        legend=LEGEND,
+        legend=[(grade, words) for _, grade, words in GRADES],
         ranges=[show_ranges(table, ranges) for table in _list_names(ranges)],
         sections={
             kind: (KINDS[kind], show_faults(kind, title, faults), clean)
@@ -95,30 +91,19 @@ def render_quality_page(
     )
 
 
-def count_severities(faults: pd.DataFrame) -> dict[str, str]:
-    """Number of errors, warnings and notes."""
-    return {
-        severity: format_count(faults.loc[faults["severity"].eq(severity), "n"].sum())
-        for severity in SEVERITIES
-    }
-
-
 def show_overview(quality: pd.DataFrame) -> PageTable:
     """One row a table: rows, rows in doubt, and how many of its variables the files have."""
     rows = []
     for name in _list_names(quality):
         own = quality[_is_whole(quality) & quality["table"].eq(name)]
         whole, variables = own[own["column"].eq(ALL)].iloc[0], own[own["column"].ne(ALL)]
-        n_given = int((~_is_absent(variables)).sum())
-        counts = (whole["n"], whole["n_doubtful"], n_given, len(variables) - n_given)
-        rows.append(dict(zip(("n", "doubtful", "given", "absent"), counts, strict=True)) | {"table": name})
-    heads = {
-        "Rows": "n",
-        "Rows in doubt": "doubtful",
-        "Variables": "given",
-        "Variables not in the files": "absent",
-    }
-    columns = [*col.texts({"Table": "table"}, name_table), *col.counts(heads)]
+        absent = int(_is_absent(variables).sum())
+        rows.append(
+            {"Table": name, "Rows": whole["n"], "Rows in doubt": whole["n_doubtful"]}
+            | {"Variables": len(variables) - absent, "Variables not in the files": absent}
+        )
+    heads = ("Rows", "Rows in doubt", "Variables", "Variables not in the files")
+    columns = [*col.texts({"Table": "Table"}, name_table), *col.counts({head: head for head in heads})]
     note = "In doubt is a row of which an error or a warning names a cell."
     return _show("Tables as they were read", "data_quality", rows, columns, note)
 
@@ -145,6 +130,10 @@ def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
     analytes = load_schema("labs").field("analyte")
     group = col.texts({"Analyte": "level"}, lambda level: analytes.label(level)) if name == "labs" else []
     quantities = {"Minimum": "minimum", "Median": "median", "Maximum": "maximum"}
+
+    def plausible(row: Mapping) -> str:
+        return format_range(row["plausible_low"], row["plausible_high"], _format_value, open_end="any")
+
     columns = [
         *col.texts({"Variable": "column"}, lambda column: name_variable(name, column)),
         *group,
@@ -154,7 +143,7 @@ def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
             Column(title, lambda row, key=key: _format_value(row[key]))  # type: ignore[misc]
             for title, key in quantities.items()
         ),
-        Column("Plausible", _format_plausible),
+        Column("Plausible", plausible),
         *col.counts({"Beyond": "n_beyond"}),
     ]
     own = ranges[ranges["table"].eq(name)]
@@ -176,7 +165,7 @@ def show_faults(kind: str, title: str, faults: pd.DataFrame) -> PageTable:
     """Faults of one kind with their counts and first lines; no value that could name a patient."""
     own = faults[faults["kind"].eq(kind)]
     columns = [
-        *col.texts({"Severity": "severity"}, lambda severity: SEVERITY_WORDS[severity]),
+        *col.texts({"Severity": "severity"}, spell_first),
         *col.texts({"Table": "table"}, name_table),
         Column("Variable", lambda r: name_variable(r["table"], r["column"]), numeric=False),
         *col.texts({"What is wrong": "problem"}, lambda text: spell_first(name_codes(text))),
@@ -239,7 +228,7 @@ def _heat_cell(row: dict | None) -> tuple[str, str, str]:
     filled, n = int(row["n"] - row["n_missing"]), int(row["n"])
     if not n:
         return "", "", ""
-    grade = next((grade for least, grade in GRADES if filled >= least * n), "least")
+    grade = next(grade for least, grade, _ in GRADES if filled >= least * n)
     return format_percent(filled / n).removesuffix("%"), grade, f"{filled} of {n}"
 
 
@@ -263,33 +252,20 @@ def _list_names(found: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(found["table"]))
 
 
-def _count_rows(quality: pd.DataFrame, name: str) -> str:
-    own = quality[_is_whole(quality) & quality["table"].eq(name) & quality["column"].eq(ALL)]
-    return format_count(own["n"].sum())
-
-
 def _format_value(value: object) -> str:
     """A value with at most four significant digits, a whole number from 1,000 on; a year without a space."""
     if is_missing(value):
         return ""
     number = float(value)  # type: ignore[arg-type]
-    text = (
-        f"{number:.4g}"
-        if abs(number) < 1000
-        else f"{number:.0f}"
-        if abs(number) < 10_000
-        else format_count(number)
-    )
+    text = format_count(number)
+    if abs(number) < 10_000:
+        text = f"{number:.0f}" if abs(number) >= 1000 else f"{number:.4g}"
     return text.replace("-", "\u2212")
 
 
 def _spell_unit(unit: str) -> str:
     """`10^9/L` and `umol/L` as journals write them."""
     return re.sub("^u(?=[a-z])", "\u00b5", unit).replace("10^9", "10\u2079")
-
-
-def _format_plausible(row: Mapping) -> str:
-    return format_range(row["plausible_low"], row["plausible_high"], _format_value, open_end="any")
 
 
 def _may_be_shown(row: Mapping) -> bool:

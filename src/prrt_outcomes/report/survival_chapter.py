@@ -43,11 +43,7 @@ NOTES = {
 
 
 def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
-    """Paragraphs and tables of the chapter.
-
-    tables : km_summary, milestones, logrank, cox, cox_diagnostics, rmst_difference, subgroups, sensitivity,
-        hazard_ratio_periods; any may be empty
-    """
+    """Paragraphs and tables of the chapter."""
     titles = endpoint_titles(study)
     level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(tables["km_summary"], group_by="all")

@@ -45,11 +45,7 @@ STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 
 
 def write_report(results_folder: Path | str, study) -> Path:
-    """Write one self-contained page from what a run left on disk.
-
-    results_folder : holds `tables/*.csv` and `figures/<chapter>/*`; a missing table counts as empty
-    Returns of `report.html`; it appears whole or not at all.
-    """
+    """Write one self-contained page from what a run left on disk; it appears whole or not at all."""
     results = Path(results_folder)
     tables = ReportTables(results)
     page = render_report(tables, read_figures(results / "figures"), study)
@@ -73,10 +69,9 @@ class ReportTables(dict[str, pd.DataFrame]):
 
 
 def read_figures(folder: Path) -> dict[str, list[dict]]:
-    """Read the index of the figures of every chapter.
+    """Read the index of the figures of every chapter, with ``file``, the path from the results folder.
 
-    Each entry gets ``file``, the path from the results folder, and ``image``, which is empty where the figure is only
-    linked or was drawn as pdf alone.
+    ``image`` is empty where the figure is only linked or was drawn as pdf alone.
     """
     chapters: dict[str, list[dict]] = {}
     for chapter in REPORT_CHAPTERS:
@@ -119,10 +114,7 @@ def fill_template(name: str, **values: object) -> str:
 
 
 def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[dict], study) -> Chapter:
-    """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty.
-
-    name : one of `REPORT_CHAPTERS`
-    """
+    """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty."""
     title, write, describe_methods = REPORT_CHAPTERS[name]
     paragraphs, shown = write(tables, study)
     if not paragraphs and not shown and not figures:
@@ -168,10 +160,9 @@ def stage_table(stages: pd.DataFrame) -> PageTable:
 
 
 def inline_figure(folder: Path, name: str) -> tuple[str, str]:
-    """Read a figure for the page.
+    """Data address of a figure, and the name of the file that the page links to.
 
-    Returns image : a data address, the svg where it is not too large, else the png; empty where only a pdf was drawn;
-    file : name of the file in the folder that the page links to.
+    The svg where it is not too large, else the png; empty where only a pdf was drawn.
     """
     svg, png, pdf = (folder / f"{name}.{kind}" for kind in ("svg", "png", "pdf"))
     best = pdf if pdf.is_file() else svg if svg.is_file() else png

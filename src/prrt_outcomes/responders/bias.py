@@ -51,10 +51,8 @@ def compute_guarantee_time_bias(
 ) -> dict:
     """Measure the bias of the naive comparison on the study's own patients.
 
-    Returns naive_log_hazard_ratio and time_dependent_log_hazard_ratio of responders; bias, naive minus
-    time-dependent, below 0 where the naive comparison favours responders; bias_low and bias_high, percentile
-    interval of the bootstrap of patients, nan without replicates; replicates in which both could be estimated;
-    status, ``ok`` or that of the fit that failed.
+    Returns columns of result table `responder_bias`; the interval is nan without replicates, `status` is that of the
+    fit that failed.
     """
     split = derive_state_rows(history.changes, rows)
     fixed = (rows.cause_specific, history.final.astype(float))
@@ -84,9 +82,8 @@ def compute_guarantee_time_bias(
 def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulations: int, seed: int) -> dict:
     """Simulate the comparisons on the times of this study where response has no effect.
 
-    Returns null_simulations, simulated cohorts (0 where nobody responds or nobody has the event);
-    null_naive_rejected and null_mantel_byar_rejected, shares of cohorts with p below 0.05;
-    null_naive_hazard_ratio, geometric mean of the naive hazard ratio.
+    Returns the columns null_* of result table `responder_bias`, with 0 simulations where nobody responds or nobody
+    has the event.
     Pairs of end and event are drawn with replacement from all patients, responders or not. Response times are drawn
     independently of them, from the Kaplan-Meier distribution of the time to response in which the end of
     observation censors; who has not responded when observation ends never does. So response and outcome are
@@ -156,9 +153,8 @@ def _split(time: np.ndarray, event: np.ndarray, response: np.ndarray):
 def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
     """Hazard ratio of responders at every whole month at which it can be had.
 
-    Returns columns comparison, landmark_months, n, excluded, n_state (in the state at the landmark), events,
-    log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status; from the month of
-    the first response on, as long as 10 events follow and both groups have 5 patients. None where no month does.
+    Returns result table `responder_landmarks` but for endpoint and criterion, from the month of the first response on,
+    as long as 10 events follow and both groups have 5 patients. None where no month does.
     """
     onset, rows = comparison.history.onset, comparison.rows
     if not np.isfinite(onset).any():
@@ -188,11 +184,10 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
 def compare_weighted_landmark(comparison: Comparison, month: float) -> tuple[dict, pd.DataFrame] | None:
     """Compare those who reach the landmark, weighted by one over their probability of reaching it.
 
-    Returns a row of `responders`: hazard ratio with robust variance; balance of each covariate between those who reach
-    the landmark and all patients, before and after weighting (covariate, mean_all, mean_reaching, mean_weighted,
-    smd, smd_weighted, status, landmark_months). None without a covariate that varies, or where nobody or everybody
-    reaches the landmark. The weights adjust for baseline covariates only. Robins and Finkelstein 2000, Biometrics
-    56:779.
+    Returns a row of `responders`, hazard ratio with robust variance, and rows of `responder_balance`: those who reach
+    the landmark against all patients, before and after weighting. None without a covariate that varies, or where
+    nobody or everybody reaches the landmark. The weights adjust for baseline covariates only. Robins and Finkelstein
+    2000, Biometrics 56:779.
     """
     if comparison.covariates is None:
         return None

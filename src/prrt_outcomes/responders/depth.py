@@ -45,9 +45,8 @@ def summarise_depth(rows: EndpointRows, depth: pd.DataFrame, confidence: float) 
 
     `depth`: smallest change so far of the same patients, as `derive_depth`; 0 before the first scan. Knots and grid
     are those of scans without progression, which ends a response.
-    Returns columns change, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value
-    (of depth at all), p_value_nonlinear, n, events, status; one row a value of a grid over the depths seen. None
-    with fewer than 30 events or no spread of depths.
+    Returns result table `responder_depth` but for endpoint and criterion, one row a value of a grid over the depths
+    seen; `p_value` is that of depth at all. None with fewer than 30 events or no spread of depths.
     """
     n_events = int((rows.event == 1).sum())
     if n_events < MINIMUM_EVENTS or (~depth["progressed"]).sum() < MINIMUM_EVENTS:
@@ -86,10 +85,9 @@ def summarise_predictors(
 
     `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one; `settings`:
     reference, confidence.level.
-    Returns one row an outcome and coefficient: outcome (``response``: cause-specific hazard of the first response,
-    the event censors it; ``event_before_first_scan``: hazard of the event, censored at the first evaluable scan),
-    term, level, reference, n, events, log_hazard_ratio, std_error, hazard_ratio, hazard_ratio_low,
-    hazard_ratio_high, p_value, status. None without a covariate that varies.
+    Returns result table `responder_predictors` but for endpoint and criterion. Outcome ``response``: cause-specific
+    hazard of the first response, which the event censors; ``event_before_first_scan``: hazard of the event, censored
+    at the first evaluable scan. None without a covariate that varies.
     """
     varying = covariates.loc[:, covariates.nunique() > 1]
     if not len(varying.columns) or varying.dropna().empty:

@@ -51,8 +51,6 @@ STABLE = "stable"
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Compare response groups for every endpoint that starts before response, under every criterion.
 
-    `tables`: endpoints, analysis_set, responses, treatment_periods; `study`: sections `response`, `analysis`;
-    endpoints.
     Returns `responders` (every method in every comparison), the other tables of OUTPUTS for the primary criterion,
     `attrition`, `stages`.
     """

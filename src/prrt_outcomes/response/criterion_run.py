@@ -31,7 +31,6 @@ KEYS = ["patient_id", "period", "reader"]
 class CriterionRun:
     """Responses of a registry under one criterion.
 
-    criterion, settings : the definition, and the settings in force
     registry : courses, scans and lesions that were read
     lesions : the lesions with their sizes under the criterion
     scans : follow-up scans with the columns of the derivations, counted (for best response), confirmation_date (of

@@ -40,15 +40,9 @@ GROWTH_EXPONENT = {"diameter": 3.0, "product": 1.5, "marker": 1.0}
 def derive_depth_table(run: CriterionRun) -> pd.DataFrame:
     """Table `response_depth`: one row a patient, period and reader under one criterion.
 
-    best_change, best_change_date : smallest change from baseline among the assessments that count
-    first_response_date, time_to_response_days : the first CR or PR (unconfirmed), from the first cycle
-    duration_days, duration_event : from that scan to the first PD (event), else to the last assessment that
-        was evaluated (no event); death is left to the endpoint `dor`
-    growth_before_percent_month, growth_before_days : growth of the tumour volume between the scan before the
-        baseline and the baseline; growth_under_percent_month, growth_under_days : from the baseline to the
-        first complete scan after it. Volume goes with the cube of a diameter (Ferte 2013, Clin Cancer Res
-        20:246); a sum that falls to nothing is -100 % a month.
-    status : `ok`; `no_events` without a response (its time and duration are empty)
+    Growth before treatment is that between the scan before the baseline and the baseline, growth under it that to
+    the first complete scan after. Volume goes with the cube of a diameter (Ferte 2013, Clin Cancer Res 20:246); a
+    sum that falls to nothing is -100 % a month. `no_events`: without a response, time and duration are empty.
     """
     courses = run.registry.courses
     columns = ["course", "date", "total", "baseline_sum", "complete", "overall_response"]

@@ -26,7 +26,6 @@ def summarise_response_models(
 
     best : rows of `best_responses` of the primary reader and the initial period
     covariates : one row a row of `best`, numbers and categories; missing values are left out (complete cases)
-    references : reference level by covariate
     Returns one row a criterion, confirmation rule, model and coefficient. Models: `univariable`,
     `multivariable`, and where the likelihood has no maximum or there are under 10 events a parameter, the
     same with Firth's penalty (`_firth`; profile-likelihood bounds).

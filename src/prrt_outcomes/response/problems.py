@@ -26,12 +26,10 @@ LOSSES = (
 
 
 def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
-    """Derived table `response_warnings`: one row a course or scan, criterion and problem.
+    """Derived table `response_warnings` of the runs of one registry: one row a course or scan, criterion and problem.
 
     `severity` is `not_evaluable` where the fault makes responses NE, else `warning`. What does not depend on
     a criterion stands once, under the first criterion that read the registry.
-
-    runs : of one registry
     """
     first = runs[0]
     courses, scans = first.registry.courses, first.scans

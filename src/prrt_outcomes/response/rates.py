@@ -130,11 +130,8 @@ def pair_criteria(best: pd.DataFrame) -> list[pd.DataFrame]:
 
     best : rows of `best_responses` of one reader, period and confirmation rule
     """
-    by_name = {
-        name: rows.set_index("patient_id")["best_response"] for name, rows in best.groupby("criterion")
-    }
-    names = [name for name in best["criterion"].unique() if name in by_name]
-    return [_pair("criteria", a, b, by_name[a], by_name[b]) for a, b in combinations(names, 2)]
+    own = best.set_index("patient_id").groupby("criterion", sort=False, observed=True)["best_response"]
+    return [_pair("criteria", str(a), str(b), one, two) for (a, one), (b, two) in combinations(own, 2)]
 
 
 def pair_reported(run: CriterionRun, reader: str) -> pd.DataFrame:

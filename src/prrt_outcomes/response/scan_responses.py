@@ -21,7 +21,6 @@ def derive_scan_responses(
 ) -> pd.DataFrame:
     """Response of each scan and what it rests on.
 
-    scans : see `Registry`
     lesions : from `derive_lesions`, with the columns of `compute_sizes`
     reported : code of the reported response by this criterion, one a scan, -1 where none was given
     Returns the scans with total (over the targets that were measured), complete, baseline_sum,

@@ -234,9 +234,6 @@ def list_readers(tables: Iterable[pd.DataFrame], settings: ResponseSettings) -> 
 def find_primary_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
     """The reader whose responses are the study's: the adjudicated reading where the study names an adjudicator.
 
-    readers : readers of `responses` or `best_responses`
-    settings : section `response` of the study
-
     Without a named reader it is `local`, else the only one, else the first in the alphabet (the stage says so).
     """
     if settings.adjudicator is not None:

@@ -52,8 +52,6 @@ SETTINGS = ("response", "analysis", "partial_dates", "new_anticancer_therapy", "
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Derive responses, best responses and what follows from them.
 
-    tables : typed frames of `INPUTS`
-    study : its `response`, `analysis`, `partial_dates`, `new_anticancer_therapy`, `data_cutoff`
     Returns the tables of `OUTPUTS`, `attrition` and `stages`. Rates, differences, models, waterfall and
     concordance are those of the primary reader and the initial treatment period.
     """

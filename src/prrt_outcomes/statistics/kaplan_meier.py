@@ -198,7 +198,6 @@ class InfluenceRows:
     """The rows of one curve, placed on the curve's times, for variances that sum over patients.
 
     last, first : number of the curve's times at or before the row's end, and its entry, shape (n_rows,)
-    event : whether the row ends with the event
     cluster : code of the patient or centre; rows of one code are one unit of the variance
     """
 

@@ -34,7 +34,6 @@ class Design:
     """A design matrix of complete cases.
 
     matrix : (n, p) numbers, rows without a missing covariate
-    columns : p descriptions
     complete : (rows given,) True where the row is in `matrix`
     """
 
@@ -180,13 +179,10 @@ class ModelRows:
     cells ``first .. last - 1``: those of its stratum with entry < t <= time.
 
     time, entry : (n,) tied within tolerance; entry is -inf where nobody enters late
-    event : (n,) True for an event
-    weights : (n,) positive case weights
-    stratum : (n,) codes 0, 1, ...
+    weights, stratum : (n,) positive case weights, and codes 0, 1, ...
     cluster : (n,) codes of the unit that a robust variance resamples: cluster, else the row
     first, last : (n,) range of cells
     event_cell : (number of events,) cell of each event row, in row order
-    cell_time : (G,)
     delayed_entry : whether somebody enters at or after the first end
     kept : (rows given,) True where the row is used
     """

@@ -43,8 +43,7 @@ SAME_POSITION = 1e-4
 class TiedEvents:
     """One entry per term of the likelihood: each event, with the share of its tie that is left out.
 
-    cell : (D,) cell of the term
-    left_out : (D,) k/d
+    cell, left_out : (D,) cell of the term, and k/d
     weight : (D,) mean weight of the tied events
     n_events : (G,) number of tied events d
     """
@@ -59,9 +58,7 @@ class TiedEvents:
 class LikelihoodAt:
     """Everything about the partial likelihood at one coefficient vector.
 
-    log_likelihood : value
-    score : (p,)
-    information : (p, p)
+    score, information : (p,) and (p, p)
     risk : (n,) weight times exp(linear predictor), up to one factor a stratum
     term_mean : (D, p) mean covariate over the risk set of each term
     term_hazard : (D,) hazard increment of each term, on the scale of `risk`
@@ -279,7 +276,6 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tupl
 class LimitFit:
     """The model in the limit.
 
-    fit : maximum over `columns`
     rows : the rows, stratified so that their likelihood is the limit
     columns : positions of the columns fitted; separated ones among them are contrasts that stay finite
     separated : (p,) True for a column that takes part in running to infinity
@@ -301,8 +297,7 @@ def fit_monotone_limit(
     direction. It may be monotone again in another direction; then the same is done again.
 
     matrix : (n, p) standardised estimable columns
-    directions : (p, k) along which the likelihood is monotone
-    separated : (p,) columns that take part
+    directions, separated : (p, k) along which the likelihood is monotone, and (p,) columns that take part
     """
     separated = separated.copy()
     for _ in range(matrix.shape[1] + 1):

@@ -20,7 +20,6 @@ def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str
     """Fit the probability of being in the cohort by logistic regression (maximum likelihood).
 
     in_cohort : (n,) True or 1 for the cohort, False or 0 for the control
-    covariates : as `derive_design_matrix`
     Returns the score, (n,) probability of the cohort, nan where a covariate is missing and everywhere where a
     group has no complete row or there is no overlap; and the reason why there are no scores, or which constant
     or collinear columns were left out, empty otherwise.

@@ -43,12 +43,9 @@ class RiskTable:
 
     Rows are sorted by stratum, then time; there is a row at every distinct end and entry of the stratum.
 
-    time : distinct times, shape (n_times,)
-    stratum : code of the stratum of each row, shape (n_times,)
+    time, stratum : distinct times, and the code of their stratum, shape (n_times,)
     groups, strata : labels; group g is column g
-    counts : numbers of rows (patients)
-    weighted : sums of weights; the same object as `counts` where no weights were given
-    delayed_entry : whether entries were given
+    counts, weighted : numbers of rows (patients), and sums of weights; one object where no weights were given
     """
 
     time: NDArray[np.float64]

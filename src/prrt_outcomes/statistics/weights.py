@@ -48,7 +48,7 @@ def compute_propensity_weights(score: np.ndarray, in_cohort: np.ndarray, estiman
     complement = 1 - score
     with np.errstate(divide="ignore"):
         ours, theirs = {
-            "ATT": (1.0, score / complement),
+            "ATT": (np.ones_like(score), score / complement),
             "overlap": (complement, score),
             "ATE": (1 / score, 1 / complement),
         }[estimand]

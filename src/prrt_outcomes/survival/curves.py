@@ -179,8 +179,10 @@ def summarise_competing_risks(
         for group_by in groupings:
             known = select_known(rows, compute_group(rows.frame, group_by))
             if known is not None:
-                test = _test_groups(*known, code) | {"group_by": group_by, "cause": cause}
-                yield "competing_tests", pd.DataFrame([test])
+                test = compute_gray_test(compute_risk_table(known[0].data, group=known[1], cause=code))
+                row = vars(test) | {"test": "gray", "group_by": group_by, "cause": cause}
+                df = row.pop("degrees_of_freedom")
+                yield "competing_tests", pd.DataFrame([row | {"df": df if test.status == "ok" else np.nan}])
         model = _fit_subdistribution(rows, code, settings)
         if model is not None:
             yield "fine_gray", model.assign(cause=cause)
@@ -197,12 +199,6 @@ def _tabulate_incidence(curve: CumulativeIncidence) -> pd.DataFrame:
             "status": np.append("ok", status),
         }
     )
-
-
-def _test_groups(rows: EndpointRows, group: pd.Series, code: int) -> dict:
-    test = compute_gray_test(compute_risk_table(rows.data, group=group, cause=code))
-    found = {name: getattr(test, name) for name in ("statistic", "p_value", "status")}
-    return found | {"test": "gray", "df": test.degrees_of_freedom if test.status == "ok" else np.nan}
 
 
 def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:

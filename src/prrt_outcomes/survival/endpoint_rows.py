@@ -20,7 +20,6 @@ ENOUGH = 5
 class EndpointRows:
     """Arrays of one endpoint, one element a patient.
 
-    endpoint : name
     time_months, event : end of observation and code (0 censored, 1 event, 2 competing event)
     entry_months : start of observation after the origin; None where nobody enters late
     frame : columns of `analysis_set`, same order
@@ -103,12 +102,7 @@ def select_known(rows: EndpointRows, group: pd.Series) -> tuple[EndpointRows, pd
 def select_endpoint_rows(
     endpoints: pd.DataFrame, analysis_set: pd.DataFrame, endpoint: str
 ) -> EndpointRows | None:
-    """Join the times of one endpoint with the analysis set.
-
-    `endpoints`: derived table `endpoints`; `analysis_set`: derived table `analysis_set`, one row a patient;
-    `endpoint`: name.
-    Returns EndpointRows, or None where nobody has a time for this endpoint.
-    """
+    """Join the times of one endpoint with the analysis set; None where nobody has a time for it."""
     chosen = endpoints.loc[endpoints["endpoint"].eq(endpoint) & endpoints["time_days"].notna()]
     if chosen.empty:
         return None

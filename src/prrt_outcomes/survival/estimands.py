@@ -67,8 +67,7 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     """Median of each group and its hazard ratio against the reference.
 
     `rows`: patients of one estimand; competing events are censored (status `competing_censored`).
-    Returns one row a group: group_by, group, reference, n, events, median_months, median_low, median_high,
-    hazard_ratio, hazard_ratio_low, hazard_ratio_high, p_value, status, hazard_ratio_status. Patients whose group is
+    Returns result table `estimand_comparison` but for endpoint and variant, one row a group. Patients whose group is
     not known have a median and no hazard ratio.
     """
     group = compute_group(rows.frame, group_by)

@@ -59,7 +59,9 @@ def summarise_group_tests(
     written = []
     for strata in ([], names) if names else ([],):
         table = compute_risk_table(replace(part.data, strata=part.derive_strata(strata)), group=group)
-        found = [_test_all(table)]
+        names_of_tests = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
+        every = pd.DataFrame([_test(table, name) for name in names_of_tests])
+        found = [every.assign(group="", reference="", p_adjusted=np.nan)]
         if len(table.groups) > 2:
             found.append(_test_pairs(table, reference))
         written += [tests.assign(strata="+".join(strata)) for tests in found]
@@ -71,12 +73,6 @@ def _test(table: RiskTable, name: str) -> dict:
     degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
     found = {"test": name, "statistic": abs(result.statistic), "df": degrees}
     return found | {"p_value": result.p_value, "status": result.status}
-
-
-def _test_all(table: RiskTable) -> pd.DataFrame:
-    names = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
-    found = pd.DataFrame([_test(table, name) for name in names])
-    return found.assign(group="", reference="", p_adjusted=np.nan)
 
 
 def _test_pairs(table: RiskTable, reference: str | None) -> pd.DataFrame:

@@ -67,12 +67,7 @@ def is_typed(source: FileSource) -> bool:
 
 
 def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
-    """Read one file of a study as text.
-
-    folder : folder of the study, which the path of the source is relative to
-    source : file and how it is to be read
-    Returns SourceResult; whatever is wrong with the file stands in its problems, never raised.
-    """
+    """Read one file of a study, in its folder, as text; what is wrong with it stands in the result, never raised."""
     path = folder / source.file
     try:
         kind = _check_file(folder, table, source)

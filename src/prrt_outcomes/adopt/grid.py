@@ -16,7 +16,7 @@ from typing import Any
 import openpyxl
 
 from prrt_outcomes.cohort.sources.files import find_kind, read_source
-from prrt_outcomes.cohort.sources.limits import check_archive, check_size, unpack_gzip
+from prrt_outcomes.cohort.sources.limits import check_archive, check_size, unpack
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, Problem
@@ -149,7 +149,7 @@ def _read_text(path: Path) -> Grid:
     data = path.read_bytes()
     if path.suffix.lower() == ".gz":
         try:
-            data = unpack_gzip(path.name, path, data)
+            data = unpack(path.name, path, data)
         except (zlib.error, EOFError):
             expected = "a whole gzip file, or the text itself"
             raise refuse(path.name, path.name, "the file cannot be read", expected) from None

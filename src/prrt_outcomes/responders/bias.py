@@ -110,7 +110,9 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
         test = compute_logrank(compute_risk_table(SurvivalData(time, event), group=responds.astype(int)))
         naive.append(test.p_value < LEVEL)
         if test.status == "ok" and (test.observed > 0).all():
-            ratios.append(_log_ratio(test))
+            # Peto's log hazard ratio: observed over expected of responders and others.
+            others, responders = np.log(test.observed / test.expected)
+            ratios.append(float(responders - others))
         start, stop, happened, state, patient = _split(time, event, response)
         dependent.append(
             compute_mantel_byar(SurvivalData(stop, happened, entry=start, id=patient), state).p_value < LEVEL
@@ -131,12 +133,6 @@ def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.
     survival = np.concatenate(([1.0], curve.survival))
     mass = np.append(-np.diff(survival), survival[-1])
     return np.append(curve.time, np.inf), mass / mass.sum()
-
-
-def _log_ratio(test) -> float:
-    """Log hazard ratio from a log-rank test: observed over expected of responders and others (Peto)."""
-    observed, expected = test.observed, test.expected
-    return float(np.log(observed[1] / expected[1]) - np.log(observed[0] / expected[0]))
 
 
 def _split(time: np.ndarray, event: np.ndarray, response: np.ndarray):

@@ -36,9 +36,7 @@ class Comparison:
 
     state, reference : names of states of `history`
     history : changes of state of the patients of `rows`
-    rows : times of one endpoint
     covariates : baseline covariates of the same patients for the adjusted models; None for none
-    confidence : level of the intervals
     """
 
     state: str

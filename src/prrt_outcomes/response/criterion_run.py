@@ -186,10 +186,8 @@ def derive_responses_table(run: CriterionRun) -> pd.DataFrame:
 def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:
     """Table `best_responses` under one criterion: one row a treated patient, period and reader.
 
-    Columns beyond the contract: `confirmation_date` (the confirming scan; from it on a patient is a responder
-    where confirmation is asked), `complete_then_partial` (less than a CR follows one), `reason`, the
-    dates of the first response (`confirmed`: of the first that was confirmed), its confirmation, the first
-    progression and the first new anticancer therapy, and `primary_reader`.
+    Where confirmation is asked, a patient is a responder from `confirmation_date` on, and the date of the first
+    response is that of the first that was confirmed.
     """
     courses, best, scans = run.registry.courses, run.best[confirmed], run.scans
     groups = {str(code): name for name, codes in run.settings.groups.items() for code in codes}

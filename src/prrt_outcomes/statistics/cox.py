@@ -191,9 +191,7 @@ def format_coefficient_table(
     ]
     return pd.DataFrame(
         {
-            "term": pd.array([c.term for c in design.columns], dtype="string"),
-            "level": pd.array([c.level for c in design.columns], dtype="string"),
-            "reference": pd.array([c.reference for c in design.columns], dtype="string"),
+            **pd.DataFrame([vars(column) for column in design.columns], dtype="string"),
             "n": [int(rows.sum()) for rows in of_level],
             "n_events": [int(event[rows].sum()) for rows in of_level],
             "coefficient": coefficients,

@@ -38,7 +38,6 @@ def summarise_curves(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Fit a curve to each group and write what readers look up in it.
 
-    `settings`: confidence, milestones_months, rmst_months.
     Yields names and parts of the result tables `km_curve` (a row at 0 and at each distinct time), `km_summary`,
     `km_at_risk` (axis ticks, counted just before the tick) and `milestones`, but for the column endpoint; one or
     several rows a group, groups in schema order.
@@ -158,7 +157,6 @@ def summarise_competing_risks(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Describe and compare both causes of an endpoint with competing events.
 
-    `rows`: patients of one endpoint, events coded 0, 1, 2.
     Yields names and parts of the result tables `competing_risks` (a row at 0 and at every distinct time, each cause
     and group), `competing_tests` (Gray) and `fine_gray` (multivariable), but for the column endpoint. Gray's test and
     Fine-Gray are not defined with late entry and are then left out.

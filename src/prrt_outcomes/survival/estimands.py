@@ -26,7 +26,6 @@ TIMES = {"duration_of_response": False, "pfs_first": True, "pfs_retreatment": Tr
 def summarise_estimand_tables(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Compare all estimands of a study, and summarise the course of treatment.
 
-    `tables`: analysis_set, endpoints, endpoint_variants, treatment_course; `study`: endpoints and analysis.
     Returns result tables `estimand_comparison` and `course_summary`.
     """
     settings = study.analysis

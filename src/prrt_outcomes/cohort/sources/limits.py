@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,10 @@ def check_archive(table: str, path: Path) -> None:
         raise refuse(table, found, "the workbook unpacks to far more than its size", "a table saved as csv")
 
 
-def unpack_gzip(table: str, path: Path, data: bytes) -> bytes:
-    """Content of a gzip file, as `unpack`; raises zlib.error where it is damaged."""
-    return unpack(table, path, data, lambda: zlib.decompressobj(GZIP_HEADER))
+start_gzip = partial(zlib.decompressobj, GZIP_HEADER)
 
 
-def unpack(table: str, path: Path, data: bytes, start: Callable[[], Any]) -> bytes:
+def unpack(table: str, path: Path, data: bytes, start: Callable[[], Any] = start_gzip) -> bytes:
     """Content of a packed file of one or more members, refused where it is out of proportion to its size.
 
     start : gives an object that unpacks one member, such as ``bz2.BZ2Decompressor``

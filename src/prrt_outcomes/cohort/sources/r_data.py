@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ import pandas as pd
 import pyarrow as pa
 import rdata
 
-from prrt_outcomes.cohort.sources.limits import check_size, most_cells, unpack, unpack_gzip
+from prrt_outcomes.cohort.sources.limits import check_size, most_cells, start_gzip, unpack
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import suggest
 from prrt_outcomes.study.base import FileSource
 
-COMPRESSIONS = {b"BZh": bz2.BZ2Decompressor, b"\xfd7z": lzma.LZMADecompressor}
-GZIP = b"\x1f\x8b"
+COMPRESSIONS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b\x08": start_gzip,
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7z": lzma.LZMADecompressor,
+}
 SAVED = "a data frame saved by saveRDS, or a csv (write.csv) or parquet file of it"
 COMPACT = (b"compact_intseq", b"compact_realseq")
 
@@ -52,9 +56,7 @@ def list_rds_sheets(path: Path) -> list[str]:
 def _read(path: Path, table: str, encoding: str | None) -> pd.DataFrame:
     try:
         data = path.read_bytes()
-        if data.startswith(GZIP):
-            data = unpack_gzip(table, path, data)
-        elif data[:3] in COMPRESSIONS:
+        if data[:3] in COMPRESSIONS:
             data = unpack(table, path, data, COMPRESSIONS[data[:3]])
         compact = {name: _limit(table, path, name) for name in COMPACT}
         with warnings.catch_warnings():

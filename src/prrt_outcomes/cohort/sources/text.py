@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from prrt_outcomes.cohort.sources.layout import check_names, join_names, refuse_title
-from prrt_outcomes.cohort.sources.limits import unpack_gzip
+from prrt_outcomes.cohort.sources.limits import unpack
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -137,7 +137,7 @@ def _read_utf8(path: Path, table: str, encoding: str) -> bytes:
     try:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
-            data = unpack_gzip(table, path, data)
+            data = unpack(table, path, data)
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(table, path.name, "the file cannot be read", f"a readable file ({error})") from None
     for signature, kind in SIGNATURES.items():

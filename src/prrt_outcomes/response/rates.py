@@ -113,16 +113,12 @@ def summarise_rate_differences(
         counts = dict(zip(keys, part[["n", "total"]].itertuples(index=False, name=None), strict=True))
         for group in [level for level in sizes.index if level != reference]:
             for category in COMPOSITES:
-                pair = (*counts[group, category], *counts[reference, category])
+                pair: tuple[int, int, int, int] = (*counts[group, category], *counts[reference, category])
                 head = (criterion, confirmed, group_by, group, reference, category)
-                rows += [(*head, *_compare(pair, method, level)) for method in METHODS]
+                for method in METHODS:
+                    found = compute_proportion_difference(*pair, method, level)
+                    rows.append((*head, method, *pair, *vars(found).values()))
     return pd.DataFrame(rows, columns=list(load_schema("response_differences").names))
-
-
-def _compare(counts: tuple[int, int, int, int], method: Method, level: float) -> tuple:
-    """Method, counts, difference, interval, p-value and status of two rates."""
-    found = compute_proportion_difference(*counts, method=method, confidence=level)
-    return method, *counts, found.difference, found.lower, found.upper, found.p_value, found.status
 
 
 def pair_criteria(best: pd.DataFrame) -> list[pd.DataFrame]:
@@ -184,8 +180,7 @@ def _pair(comparison: str, name_a: str, name_b: str, first: pd.Series, second: p
 def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> pd.DataFrame:
     """Result table `response_concordance`: one row a pair and cell of its table, all 49 cells, with the kappa.
 
-    Columns beyond the contract: `comparison` (criteria, reported, readers), `n_pairs`, `agreement` (share of
-    equal responses), `kappa_low`, `kappa_high`. Empty pairs are left out.
+    Empty pairs are left out.
     """
     frames = []
     for pair in pairs:

@@ -154,18 +154,16 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     frame = pd.concat([before, frame], ignore_index=True).sort_values(["row", "day"], ignore_index=True)
     magnetic = rng.random(len(history.ids)) < 0.25
     row = frame["row"].to_numpy()
-    return pd.DataFrame(
+    scans = pd.DataFrame(
         {
             "patient_id": select_codes(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
             "reader": "local",
             "reported_criterion": "recist_1_1",
             "modality": select_codes(("CT", "MRI"), magnetic[row].astype(int)),
-            "non_target": frame["non_target"],
-            "new_lesion": frame["new_lesion"].astype("boolean"),
-            "reported_response": frame["reported_response"],
         }
     )
+    return scans.join(frame.drop(columns=["row", "day"]).astype({"new_lesion": "boolean"}))
 
 
 def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:

@@ -32,10 +32,8 @@ def draw_controls(
 ) -> pd.DataFrame:
     """Draw patients who did not have PRRT: columns of `draw_baseline`, and what became of them, days from entry.
 
-    pfs_days, pfs_event, os_days and os_event are as observed, progression_days and death_days latent. Hazards are
-    those of the cohort's model without response, divided by the effects of treatment. Scans lie on the grid of the
-    cohort, without missed ones. With `like_cohort` the covariates, also the hidden one, are as in the cohort: what
-    would have become of the treated.
+    Columns of pfs and os are as observed, progression_days and death_days latent. With `like_cohort` the covariates,
+    also the hidden one, are as in the cohort: what would have become of the treated.
     """
     effects = settings.effects
     baseline = draw_baseline(settings, patients, rng, historical=not like_cohort)
@@ -106,10 +104,7 @@ def derive_control_tables(
 
 
 def derive_published_curve(settings: SimulationSettings, rng: Rng) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """A published-like arm: points read from its Kaplan-Meier curve, and numbers at risk every 6 months.
-
-    Points lie within 0.002 of the curve and never rise; the number of events is that up to `CURVE_MONTHS`.
-    """
+    """A published-like arm: points of its Kaplan-Meier curve, numbers at risk, events up to `CURVE_MONTHS`."""
     drawn = draw_controls(settings, CURVE_PATIENTS, rng)
     months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
     event = drawn["pfs_event"].to_numpy() == 1

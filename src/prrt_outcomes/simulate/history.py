@@ -102,11 +102,7 @@ def open_stream(seed: int, name: str) -> Rng:
 
 
 def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:
-    """Draw the whole course of all patients.
-
-    Response comes first, from sizes without progression; then progression, whose hazard may depend on the
-    response seen so far; then death; then the sizes are changed from progression on, and the scans are read.
-    """
+    """Draw the whole course of all patients, in the order that docs/simulation_model.md gives."""
     baseline = draw_baseline(settings, patients, open_stream(seed, "baseline"))
     planned = draw_regimen(baseline, settings, open_stream(seed, "regimen"))
     lesions = draw_lesions(baseline, planned.starts_with_y90, settings, open_stream(seed, "lesions"))
@@ -225,10 +221,7 @@ def derive_outcomes(history: History) -> pd.DataFrame:
 
 
 def simulate_outcomes(settings: SimulationSettings, patients: int, seed: int) -> pd.DataFrame:
-    """Draw a cohort and return one row a patient, without any table.
-
-    Columns of `derive_outcomes` and of `draw_baseline`, and y90 (whether the first cycle is 90Y).
-    """
+    """One row a patient without any table: `derive_outcomes`, `draw_baseline`, y90 (of the first cycle)."""
     history = draw_history(settings, patients, seed)
     outcomes = derive_outcomes(history)
     return pd.concat([outcomes, history.baseline], axis=1).assign(y90=history.regimen.starts_with_y90)

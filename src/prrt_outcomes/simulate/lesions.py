@@ -58,12 +58,7 @@ class Lesions:
 
 
 def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSettings, rng: Rng) -> Lesions:
-    """Draw the target lesions of each patient and how much each will shrink.
-
-    Shrinkage has a mean, a random effect of the patient, one of the lesion, and the radionuclide's gain or
-    loss by size (`effects.radionuclide_size_interaction`). It knows nothing about the hazard of progression.
-    Its logarithm is bent so that a lesion without response stays within a few per cent of its size.
-    """
+    """Draw the target lesions of each patient and how much each will shrink, whatever the hazard of progression."""
     model = settings.lesions
     patients = len(baseline)
     shape = (patients, MOST_TARGETS)

@@ -42,12 +42,7 @@ def draw_categories(rng: Rng, shares: Array) -> Array:
 def draw_baseline(
     settings: SimulationSettings, patients: int, rng: Rng, *, historical: bool = False
 ) -> pd.DataFrame:
-    """Draw what is known and what is hidden about patients at their first cycle.
-
-    Historical controls are shifted in age, grade, performance status and progression at entry by
-    `effects.confounding_strength`; their hidden confounder has the mean `effects.unmeasured_shift`. Categories are
-    codes; entry_day counts from 1970-01-01.
-    """
+    """Draw what is known and what is hidden about patients at their first cycle; categories are codes."""
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
     tumour_type = draw_categories(rng, np.tile(list(TUMOUR_TYPE_SHARES.values()), (patients, 1)))
@@ -130,10 +125,10 @@ def compute_log_hazard(
 def draw_progression_days(
     log_hazard: Array, response_days: Array, settings: SimulationSettings, rng: Rng
 ) -> Array:
-    """Draw latent times of progression, days from the first cycle.
+    """Draw latent times of progression, days from the first cycle, by a Weibull hazard.
 
-    The cumulative hazard is Weibull times the patient's ratio; from `response_days` on (infinite where there
-    is no response) its increments are multiplied by `effects.objective_response_hazard_ratio`.
+    From `response_days` on (infinite where there is no response) its increments are multiplied by the effect of
+    response.
     """
     shape = settings.disease.progression_shape
     scale = settings.disease.progression_median_months * DAYS_PER_MONTH
@@ -150,10 +145,9 @@ def draw_progression_days(
 def draw_death_days(
     log_hazard: Array, progression_days: Array, response_days: Array, settings: SimulationSettings, rng: Rng
 ) -> Array:
-    """Draw latent times of death, days from the first cycle.
+    """Draw latent times of death, days from the first cycle: hazards constant before and after progression.
 
-    The hazard is constant before and after progression; an early progression is followed by a higher one, and
-    a response lowers both from its day on.
+    An early progression is followed by a higher one, and a response lowers both from its day on.
     """
     disease = settings.disease
     ratio = settings.effects.objective_response_hazard_ratio

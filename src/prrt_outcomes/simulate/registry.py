@@ -124,15 +124,18 @@ def write_simulated_study(
     simulation = draw_simulation(settings, patients, seed)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "truth").mkdir(exist_ok=True)
+    headers = {}
     for table, frame in _list_filled(simulation).items():
         write_csv(frame, folder / "data" / f"{table}.csv")
+        headers[table] = [str(column) for column in frame.columns]
     write_csv(derive_patient_truth(simulation.history), folder / "truth" / "patients.csv")
     write_csv(_derive_control_truth(simulation), folder / "truth" / "control_patients.csv")
     parameters = {"patients": patients, "seed": seed, "settings": settings.model_dump(mode="json")}
     _write_yaml(parameters, folder / "truth" / "parameters.yaml")
     if truth_patients is not None:
         _write_yaml(compute_truth(settings, truth_patients), folder / "truth" / "summary.yaml")
-    (folder / PACKAGE_FILE).write_text(format_package(simulation, settings, name), encoding="utf-8")
+    package = format_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
+    (folder / PACKAGE_FILE).write_text(package, encoding="utf-8")
     study_file = folder / "study.yaml"
     study_file.write_text(format_study(simulation, settings, name), encoding="utf-8")
     return study_file
@@ -210,12 +213,6 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         events=simulation.curve_events,
         source=CONTROL_SOURCE,
     )
-
-
-def format_package(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
-    """Text of the `datapackage.json` of a synthetic registry."""
-    headers = {table: list(map(str, frame.columns)) for table, frame in _list_filled(simulation).items()}
-    return format_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
 
 
 def _write_title(settings: SimulationSettings) -> str:

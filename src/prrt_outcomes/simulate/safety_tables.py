@@ -53,14 +53,7 @@ BY_SEX = {"haemoglobin": (135.0 / 120.0, 0.96, 1.06), "creatinine": (1.18, 0.9, 
 
 
 def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
-    """Table `labs`.
-
-    Samples are taken before the first cycle, four to five weeks after each cycle, before each further cycle
-    and with the scans of the first four years; liver values and chromogranin A only before treatment and with
-    scans. Blood counts fall after each cycle, most after `NADIR_DAYS`, and do not quite recover; filtration
-    falls by `effects.egfr_decline_per_year` for six years at most, and creatinine rises by its power -1/1.2
-    (CKD-EPI 2021).
-    """
+    """Table `labs`: samples before and after cycles and with scans; liver values and chromogranin A only with scans."""
     days, around_cycle = _draw_visits(history, rng)
     rows, visit = np.nonzero(np.isfinite(days))
     known = np.where(np.isfinite(days), days, 0.0)
@@ -88,10 +81,10 @@ def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
             "sample_date": history.derive_dates(row, frame["day"].to_numpy()),
             "analyte": select_codes(tuple(a.name for a in ANALYTES), frame["analyte"].to_numpy()),
             "sequence": np.ones(len(frame), dtype=int),
-            "value": frame["value"].to_numpy(),
+            "value": frame["value"],
             "unit": select_codes(UNITS, frame["unit"].to_numpy()),
-            "lower_limit": frame["lower"].to_numpy(),
-            "upper_limit": frame["upper"].to_numpy(),
+            "lower_limit": frame["lower"],
+            "upper_limit": frame["upper"],
         }
     )
 

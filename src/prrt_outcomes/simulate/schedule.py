@@ -133,10 +133,7 @@ class Observation:
 def draw_scan_grid(
     baseline: pd.DataFrame, regimen: Regimen, lesions: Lesions, settings: SimulationSettings, rng: Rng
 ) -> ScanGrid:
-    """Draw the scans of each patient: baseline, after the planned course, then at the interval, with delays.
-
-    The first restaging follows the last *planned* cycle: the grid knows nothing of the course of the disease.
-    """
+    """Draw the scans of each patient, which know the planned course and nothing of the disease."""
     scans = settings.scans
     patients = len(baseline)
     rows = np.arange(patients)
@@ -240,10 +237,9 @@ class SecondCourse:
 def apply_progression(
     value: Array, attended: Array, grid: ScanGrid, onset: Array, grows: Array, lesions: Lesions, rng: Rng
 ) -> Array:
-    """Targets from progression on: over the smallest sum seen, by enough to be progression at the next scan.
+    """Targets from `onset` on: over the smallest sum seen, by enough to be progression at the next scan.
 
-    Sizes before progression stay as they are, so what a scan shows tells nothing about a progression to come.
-    `attended` scans count for the smallest sum; `grows` whether the progression (at `onset`) shows in the targets.
+    `attended` scans count for the smallest sum; `grows`: whether the progression shows in the targets.
     """
     sums, whole = compute_sums(value, lesions.present)
     before = grid.days < onset[:, None]

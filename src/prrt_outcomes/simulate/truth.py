@@ -101,9 +101,8 @@ def compute_truth(
 ) -> dict[str, object]:
     """Draw a large independent registry and compute what reports estimate, as plain numbers by name.
 
-    The draw has the same entry, follow-up, scans and losses as a registry, so that quantities that depend on them are
-    those that a registry estimates. With 200,000 patients the error of a median is about 0.1 months, that of a rate
-    0.001, that of the logarithm of a hazard ratio 0.01. What cannot be estimated is None.
+    With 200,000 patients the error of a median is about 0.1 months, that of a rate 0.001, that of the logarithm of a
+    hazard ratio 0.01. What cannot be estimated is None.
     """
     drawn = _draw_large(settings, patients, seed)
     return {

@@ -59,14 +59,11 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
             )
         paragraphs.append(text + ".")
     if "cycle_interval_kept" in found:
-        text = say(
-            "{p} of the intervals between cycles lay within the window of the regimen",
-            p=number("cycle_interval_kept", numbers.format_percent),
-        )
+        kept = number("cycle_interval_kept", numbers.format_percent)
+        text = say("{p} of the intervals between cycles lay within the window of the regimen", p=kept)
         if "retreatment" in found:
-            text += say(
-                "; {p} of patients were treated again later", p=number("retreatment", numbers.format_percent)
-            )
+            again = number("retreatment", numbers.format_percent)
+            text += say("; {p} of patients were treated again later", p=again)
         paragraphs.append(text + ".")
     columns = [
         *col.texts({"Item": "item"}, name_item),
@@ -181,14 +178,8 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
         for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
             share, low, high = (row[column] for column in shares)
             text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
-            paragraphs.append(
-                say(
-                    "Grade 3 or worse {w}: {p} of {t} patients.",
-                    w=words,
-                    p=trace(text, "safety_rates", row),
-                    t=numbers.format_count(row["total"]),
-                )
-            )
+            found, total = trace(text, "safety_rates", row), numbers.format_count(row["total"])
+            paragraphs.append(say("Grade 3 or worse {w}: {p} of {t} patients.", w=words, p=found, t=total))
     columns = [
         *col.texts({"Analyte": "analyte"}, _name_analyte),
         *col.texts({"When": "phase"}, phase_words),

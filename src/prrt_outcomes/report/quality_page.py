@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -33,24 +32,6 @@ GRADES = (  # the least share, the class of the cell and the words of the legend
     (0.4, "low", "40\u201369%"),
     (0.0, "least", "below 40%"),
 )
-
-
-@dataclass(frozen=True)
-class HeatTable:
-    """Filled cells in per cent, a row a variable; a cell is its text, its colour and the counts behind it."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
-
-
-@dataclass(frozen=True)
-class TableQuality:
-    """What the page says of one table."""
-
-    title: str
-    heats: tuple[HeatTable, ...]
-    absent: str
 
 
 def render_quality_page(
@@ -108,7 +89,7 @@ def show_overview(quality: pd.DataFrame) -> PageTable:
     return _show("Tables as they were read", "data_quality", rows, columns, note)
 
 
-def show_completeness(name: str, quality: pd.DataFrame) -> TableQuality:
+def show_completeness(name: str, quality: pd.DataFrame) -> dict[str, object]:
     """Filled cells of one table by variable, with its centres and its calendar years."""
     own = quality[quality["table"].eq(name)]
     is_absent = _is_absent(own) & _is_whole(own)
@@ -122,7 +103,7 @@ def show_completeness(name: str, quality: pd.DataFrame) -> TableQuality:
     if not by_year.empty:
         heats.append(_show_heat(year, name, None, by_year, "year"))
     words = inside_sentence(name_variable(name, ", ".join(absent)))
-    return TableQuality(name_table(name), tuple(heats), words)
+    return {"title": name_table(name), "heats": heats, "absent": words}
 
 
 def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
@@ -202,8 +183,11 @@ def spell_first(text: str) -> str:
 
 def _show_heat(
     title: str, name: str, whole: pd.DataFrame | None, groups: pd.DataFrame, axis: str
-) -> HeatTable:
-    """Filled cells by variable, of all rows where they are given, and of each group."""
+) -> dict[str, object]:
+    """Filled cells by variable in per cent, of all rows where they are given, and of each group.
+
+    A cell is its text, its colour and the counts behind it.
+    """
     levels = list(dict.fromkeys(groups[axis]))
     known = {(row["column"], row[axis]): row for row in groups.to_dict("records")}
     all_rows = {row["column"]: row for row in whole.to_dict("records")} if whole is not None else {}
@@ -213,10 +197,10 @@ def _show_heat(
         if whole is not None:
             doubt = (format_count(all_rows[column]["n_doubtful"]), "", "")
             cells = [_heat_cell(all_rows[column]), doubt, *cells]
-        rows.append(("Rows" if column == ALL else name_variable(name, column), tuple(cells)))
+        rows.append(("Rows" if column == ALL else name_variable(name, column), cells))
     heads = ["All", "In doubt"] if whole is not None else []
     names = [spell_name(level) if level == "unknown" else level for level in levels]
-    return HeatTable(title, (*heads, *names), tuple(rows))
+    return {"title": title, "heads": heads + names, "rows": rows}
 
 
 def _heat_cell(row: dict | None) -> tuple[str, str, str]:

@@ -88,14 +88,10 @@ def describe_incidence(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
         if len(before) and risks["time_months"].max() >= month:
             row = before.iloc[-1].to_dict()
             reach = numbers.format_range(row["low"], row["high"], numbers.format_percent)
-            parts.append(
-                say(
-                    "{p}{ci} at {m} months",
-                    p=cite(row, "cumulative_incidence", "competing_risks", numbers.format_percent),
-                    ci=f" ({level} CI {reach})" if reach else "",
-                    m=numbers.format_number(month, 0),
-                )
-            )
+            share = cite(row, "cumulative_incidence", "competing_risks", numbers.format_percent)
+            interval = f" ({level} CI {reach})" if reach else ""
+            months = numbers.format_number(month, 0)
+            parts.append(say("{p}{ci} at {m} months", p=share, ci=interval, m=months))
     cause = "progression" if risks["cause"].astype("string").eq("progression").any() else "the event"
     what = f"cumulative incidence of {cause}, given the competing event"
     if not parts:

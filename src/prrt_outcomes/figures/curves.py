@@ -26,30 +26,21 @@ CURVE, TABLE = "curve", "at risk"
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of one figure and their words.
+    """Curves of one figure and their words; frames have a column `panel` where there are several panels."""
 
-    `steps`: group, time_months, survival, and where known survival_low, survival_high, n_censored, panel.
-    `ticks`: months at which the axis is labelled; the curves end at the last one.
-    `labels`: words of each group in the legend, in the order of the legend.
-    `colours`: colour of each group.
-    `title`, `subtitle`, `time`: what is shown, what to know, title of the time axis.
-    `at_risk`: group, time_months, n_at_risk, and panel where `steps` has one; no table where it is left out.
-    `names`: words of each group in the table; the labels where left out.
-    `legend_title`: title of the legend.
-    `bands`: group, time_months, low, high, and panel; from the limits of `steps` where it is left out.
-    """
-
-    steps: pd.DataFrame
-    ticks: Sequence[float]
-    labels: Mapping[str, str]
+    steps: (
+        pd.DataFrame
+    )  # group, time_months, survival, and where known survival_low, survival_high, n_censored
+    ticks: Sequence[float]  # months at which the axis is labelled; the curves end at the last one
+    labels: Mapping[str, str]  # words of each group, in the order of the legend
     colours: Mapping[str, str]
     title: str
     subtitle: str
-    time: str
-    at_risk: pd.DataFrame | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
+    time: str  # title of the time axis
+    at_risk: pd.DataFrame | None = None  # group, time_months, n_at_risk; no table where it is left out
+    names: Mapping[str, str] = field(default_factory=dict)  # words in the table, where the labels do not fit
     legend_title: str = ""
-    bands: pd.DataFrame | None = None
+    bands: pd.DataFrame | None = None  # group, time_months, low, high, where not from the limits of `steps`
 
 
 def plot_curves(curves: Curves, style: FigureStyle):
@@ -118,18 +109,12 @@ def _step_layers(
 
 @dataclass(frozen=True)
 class RiskTable:
-    """Numbers at risk as text in a second row of the facet grid.
+    """Numbers at risk as text in a second row of the facet grid."""
 
-    `rows`: group, time_months, label, y, and panel.
-    `places`: y of each group's row.
-    `names`: words of each row.
-    `lines`: height of the table in lines of text; 0 where there is none.
-    """
-
-    rows: pd.DataFrame
-    places: Mapping[str, float]
+    rows: pd.DataFrame  # group, time_months, label, y, and panel
+    places: Mapping[str, float]  # y of each group's row
     names: Mapping[str, str]
-    lines: float
+    lines: float  # height of the table in lines of text; 0 where there is none
 
     @classmethod
     def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> RiskTable:
@@ -217,13 +202,10 @@ def step_band(curve: pd.DataFrame) -> pd.DataFrame:
     """Repeat each limit until the next time, so that a ribbon is a staircase; rows without limits are left out."""
     keys = ["panel", "group"] if "panel" in curve else ["group"]
     limits = curve.dropna(subset=["survival_low", "survival_high"])
-    held = limits.copy()
-    held["time_months"] = limits.groupby(keys, sort=False, observed=True)["time_months"].shift(-1)
-    return (
-        pd.concat([limits.assign(order=1), held.dropna(subset=["time_months"]).assign(order=0)])
-        .sort_values([*keys, "time_months", "order"], kind="stable")
-        .reset_index(drop=True)
-    )
+    later = limits.groupby(keys, sort=False, observed=True)["time_months"].shift(-1)
+    held = limits.assign(time_months=later, order=0).dropna(subset=["time_months"])
+    both = pd.concat([limits.assign(order=1), held])
+    return both.sort_values([*keys, "time_months", "order"], kind="stable", ignore_index=True)
 
 
 def make_stairs(start: np.ndarray, stop: np.ndarray, **values: np.ndarray) -> pd.DataFrame:

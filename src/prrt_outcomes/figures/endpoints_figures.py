@@ -71,10 +71,11 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
                 competes = rows["status"].astype("string").eq("competing_censored").any()
-                caption += (
+                remark = (
                     " A competing event is censored here: no probability of the event." if competes else ""
                 )
-                yield Figure(f"{name}_{endpoint}", plot, f"{title} {caption}", (table,), leading=leading)
+                own = f"{title} {caption}{remark}"
+                yield Figure(f"{name}_{endpoint}", plot, own, (table,), leading=leading)
 
 
 def _draw_interval_censored(tables, study) -> Iterator[Figure]:

@@ -25,24 +25,17 @@ EM = 0.58  # width of a letter, as a share of its size
 
 @dataclass(frozen=True)
 class Axis:
-    """Estimates of one panel, and the text beside it.
+    """Estimates of one panel, and the text beside it, from columns of the records."""
 
-    `text`: heading of the column of estimates, to which the level of the intervals is added.
-    `value`, `low`, `high`, `status`: columns of the records.
-    `ratio`: logarithmic with a line at 1, else from 0 on.
-    `title`, `below`: heading of the panel: what is estimated, and what its two sides mean.
-    `series`: of the estimates of this panel, where the records name none.
-    """
-
-    text: str
+    text: str  # heading of the column of estimates, to which the level of the intervals is added
     value: str = "value"
     low: str = "low"
     high: str = "high"
     status: str = "status"
-    ratio: bool = True
-    title: str = ""
-    below: str = ""
-    series: str = ""
+    ratio: bool = True  # logarithmic with a line at 1, else from 0 on
+    title: str = ""  # heading of the panel: what is estimated
+    below: str = ""  # what its two sides mean
+    series: str = ""  # of the estimates of this panel, where the records name none
 
     def write(self, row: Mapping) -> str:
         """Estimate with interval, or why there is none; nothing for a row that has none on this axis."""
@@ -69,25 +62,19 @@ class Axis:
 class Forest:
     """Rows of a forest and their words.
 
-    `records`: name, heading (bold, without numbers), series, the columns of the axes and of `columns`; text instead
-        of an estimate, such as ``reference``, in the column of its value with ``_text`` behind it.
-    `axes`: panels from left to right.
-    `title`, `subtitle`: what is shown, how to read it.
-    `columns`: heading of further columns of text by column of the records; those in `before` stand left of the
-        panels, ``counts 0`` left of the first panel, ``p 0`` behind it, and so on.
-    `before`: columns of text that stand left of the panels.
-    `series`: words and colour of each kind of estimate; a legend is drawn where they have words.
-    `marks`: shape of a kind of estimate that is no square.
+    A record has name, heading (bold, without numbers), series, the columns of the axes and of `columns`; a text instead
+    of an estimate, such as ``reference``, stands in the column of its value with ``_text`` behind it.
     """
 
     records: Sequence[Mapping]
-    axes: Sequence[Axis]
+    axes: Sequence[Axis]  # panels from left to right
     title: str
     subtitle: str = ""
+    # Heading of further columns of text; ``counts 0`` stands left of the first panel, ``p 0`` behind it.
     columns: Mapping[str, str] = field(default_factory=dict)
-    before: Sequence[str] = ()
-    series: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    marks: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[str] = ()  # columns of text left of the panels
+    series: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # words (of a legend) and colour
+    marks: Mapping[str, str] = field(default_factory=dict)  # shape of a kind of estimate that is no square
 
 
 def plot_forest(forest: Forest, style: FigureStyle):
@@ -197,13 +184,11 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
         span = np.array(axis.span(estimates[estimates["column"].astype(str).eq(column)]))
         ends += [(column, x) for x in (np.log(span) if axis.ratio else span)]
         ones += [(column, 0.0)] if axis.ratio else []
-    frames = [pd.DataFrame(rows, columns=["column", "x"]) for rows in (ends, ones)]
-    for frame in frames:
-        frame["column"] = pd.Categorical(frame["column"], order)
-    marked = texts[texts["column"].astype(str).str.startswith("text") & texts["label"].eq("reference")]
-    marked = marked.assign(
-        x=0.0, column=pd.Categorical(marked["column"].astype(str).str.replace("text", "axis"), order)
-    )
+    levels = {"column": pd.CategoricalDtype(order)}
+    frames = [pd.DataFrame(rows, columns=["column", "x"]).astype(levels) for rows in (ends, ones)]
+    beside = texts["column"].astype(str)
+    marked = texts.assign(x=0.0, column=beside.str.replace("text", "axis"))
+    marked = marked[beside.str.startswith("text") & texts["label"].eq("reference")].astype(levels)
     bars = p9.aes(x="xmin", xend="xmax", yend="y", color="series")
     layers = [
         p9.geom_blank(frames[0], p9.aes("x"), inherit_aes=False),

@@ -26,18 +26,12 @@ MEDIAN_AXIS = Axis(
 
 @dataclass(frozen=True)
 class RatioWords:
-    """What the ratios of a forest are.
+    """What the ratios of a forest are."""
 
-    `title`: behind the name of the outcome, such as ``hazard ratios``.
-    `short`: heading of the column of numbers.
-    `below`: what the two sides of the line at 1 mean.
-    `models`: title of a model where it is not the term's.
-    """
-
-    title: str = "hazard ratios"
-    short: str = "HR"
-    below: str = LOWER
-    models: Mapping[str, str] = field(default_factory=dict)
+    title: str = "hazard ratios"  # behind the name of the outcome
+    short: str = "HR"  # heading of the column of numbers
+    below: str = LOWER  # what the two sides of the line at 1 mean
+    models: Mapping[str, str] = field(default_factory=dict)  # title of a model where it is not the term's
 
 
 def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: RatioWords | None = None):

@@ -85,7 +85,7 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
     times = pd.concat([sums["time_months"], marks["time_months"]]).astype(float)
     high = max(float(times.max()), 1.0)
     responses = _pick_words(sums, high)
-    rows = {name: ROWS[item] * top for item, name in (("cycle", "Cycles"), ("therapy", "Therapies"))}
+    rows = {"Cycles": ROWS["cycle"] * top, "Therapies": ROWS["therapy"] * top}
     unit = course.unit.replace("mm2", "mm\u00b2")
     plot = p9.ggplot(lines, p9.aes("time_months", "value"))
     if len(lines):

@@ -160,12 +160,11 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
     shown = [s for s in STATES if s in wide.columns]
     horizon = means["horizon_months"].dropna()
     subtitle = "Share of all patients from the first cycle on; nobody is classified by what came later"
+    end = float(wide.index.max())
     if len(horizon):
-        subtitle += (
-            f". Legend: expected months in each state within {format_number(horizon.iloc[0], 0)} months"
-        )
-    end = float(horizon.iloc[0]) * 1.2 if len(horizon) else float(wide.index.max())
-    ticks = month_ticks(max(min(end, float(wide.index.max())), 1.0))
+        end, within = min(end, float(horizon.iloc[0]) * 1.2), format_number(horizon.iloc[0], 0)
+        subtitle += f". Legend: expected months in each state within {within} months"
+    ticks = month_ticks(max(end, 1.0))
     edges = stack_states(wide[shown], ticks[-1])
     words = {s: fill(_state_words(s, means), 26) for s in shown[::-1]}
     edges["state"] = pd.Categorical(edges["state"], list(words))

@@ -144,10 +144,8 @@ def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = tables["subgroups"]
     if len(rows):
         plot = plot_subgroups(rows, figure_style(study), f"{title}: subgroups")
-        caption = (
-            f"{title}: the effect within subgroups, with the test of interaction. Subgroup analyses are "
-            "exploratory."
-        )
+        effect = "the effect within subgroups, with the test of interaction"
+        caption = f"{title}: {effect}. Subgroup analyses are exploratory."
         leading = endpoint in grouped_endpoints(study)
         yield Figure(f"subgroups_{endpoint}", plot, caption, ("subgroups",), leading=leading)
 

@@ -45,26 +45,16 @@ METHOD_COLOURS = {
 
 @dataclass(frozen=True)
 class FigureStyle:
-    """Sizes of one style of figure.
+    """Sizes of one style of figure."""
 
-    `name`: ``manuscript`` (two columns of a journal wide, 7.2 inches) or ``slides`` (a 16:9 slide).
-    `text`: size of text in points.
-    `small`: size of text in tables below figures, in points.
-    `line`: width of curves in millimetres, as plotnine counts.
-    `width_in`: width of a figure in inches.
-    `row_in`: height of one line of text in inches.
-    `synthetic`: whether the stamp stands on the figure.
-    `level`: confidence level of all intervals.
-    """
-
-    name: str
-    text: float
-    small: float
-    line: float
+    name: str  # ``manuscript`` (two columns of a journal wide, 7.2 inches) or ``slides`` (a 16:9 slide)
+    text: float  # size of text in points
+    small: float  # size of text in tables below figures, in points
+    line: float  # width of curves in millimetres, as plotnine counts
     width_in: float
-    row_in: float
-    synthetic: bool
-    level: float = 0.95
+    row_in: float  # height of one line of text in inches
+    synthetic: bool  # whether the stamp stands on the figure
+    level: float = 0.95  # confidence level of all intervals
 
     @property
     def scale(self) -> float:

@@ -86,7 +86,9 @@ def check_with_data(study: Study, cohort: CohortResult) -> Sequence[Problem]:
 
     fit = cohort.fit
     if "patients" in fit and "cycles" in fit:
-        first = summarise_cycle_days(fit["cycles"]).drop_duplicates("patient_id").set_index("patient_id")
+        cycles = fit["cycles"]
+        first_day = cycles.groupby("patient_id", observed=True)["cycle_date"].transform("min")
+        first = summarise_cycle_days(cycles[cycles["cycle_date"] == first_day]).set_index("patient_id")
         radionuclide = fit["patients"]["patient_id"].map(first["radionuclide"])
         fit["patients"] = fit["patients"].assign(radionuclide=radionuclide)
     found: list[Problem] = list(check_names(study, fit))

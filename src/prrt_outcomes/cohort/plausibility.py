@@ -197,7 +197,7 @@ def _derive_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """A part of a table in the order of time with the columns that its rules derive; the index tells the rows."""
     if name == "labs":
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
-    if name in DATED_ROWS:
+    if name in DATED_ROWS and not _is_in_order(frame["patient_id"], frame[f"{DATED_ROWS[name]}_from"]):
         frame = frame.sort_values(f"{DATED_ROWS[name]}_from", kind="stable")
     for column, expression in load_rules()["columns"].get(name, {}).items():
         frame[column] = _compute(frame, expression)
@@ -206,6 +206,14 @@ def _derive_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         known = pd.DataFrame.from_dict(values, orient="index").reindex(levels)
         frame[known.columns] = np.vstack([known.to_numpy(float), np.full(known.shape[1], np.nan)])[codes]
     return frame
+
+
+def _is_in_order(patients: pd.Series, days: pd.Series) -> bool:
+    """Whether the rows of each patient stand together and in order of time, so that nothing need be sorted."""
+    is_next = patients.eq(patients.shift()).fillna(False)
+    return len(patients) - int(is_next.sum()) == patients.nunique() and bool(
+        (days.diff()[is_next] >= 0).all()
+    )
 
 
 def _derive_years(name: str, table: pd.DataFrame, used: Container[str]) -> pd.DataFrame:

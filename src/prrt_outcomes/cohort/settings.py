@@ -98,7 +98,7 @@ def check_glyphs(study: Study, patients: pd.DataFrame) -> list[Problem]:
     analysis = study.analysis
     for name in dict.fromkeys((*analysis.group_by, *analysis.covariates, *(analysis.strata or ()))):
         if name in patients:
-            found.append(("patients", name, patients[name].dropna().astype(str).unique().tolist()))
+            found.append(("patients", name, patients[name].dropna().unique().astype(str).tolist()))
     problems = []
     for table, column, texts in found:
         odd = [text for text in texts if any(_lacks_glyph(letter) for letter in text)]

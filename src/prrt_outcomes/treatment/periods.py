@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from prrt_outcomes.study.model import TreatmentSettings
@@ -13,10 +14,12 @@ KIND_LEVELS = ("initial", "retreatment")
 
 def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
     """Radionuclide of a radiopharmaceutical by its name; `other` where it is none of the levels; empty stays empty."""
-    text = radiopharmaceutical.astype("string")
-    named = text.str.split("-").str[0]
-    nuclide = named.where(named.isin(RADIONUCLIDE_LEVELS), "other").where(text.notna())
-    return nuclide.astype(pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True))
+    places, names = pd.factorize(radiopharmaceutical.astype("string"))
+    named = pd.Series(names, dtype="string").str.split("-").str[0]
+    kind = pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True)
+    codes = named.where(named.isin(RADIONUCLIDE_LEVELS), "other").astype(kind).cat.codes.to_numpy()
+    found = pd.Categorical.from_codes(np.append(codes, np.int8(-1))[places], dtype=kind)
+    return pd.Series(found, index=radiopharmaceutical.index, name=radiopharmaceutical.name)
 
 
 def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
@@ -26,10 +29,8 @@ def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
     where two nuclides were given that day), n_radionuclides, activity_gbq (empty where one product lacks it),
     amino_acids (true where any product of the day says so).
     """
-    rows = cycles.assign(
-        nuclide=compute_radionuclide(cycles["radiopharmaceutical"]).astype("string"),
-        given=cycles["amino_acids"].astype("Float64"),
-    )
+    codes = compute_radionuclide(cycles["radiopharmaceutical"]).cat.codes.astype("float64")
+    rows = cycles.assign(nuclide=codes.where(codes >= 0), given=cycles["amino_acids"].astype("Float64"))
     days = rows.groupby(["patient_id", "cycle_date"], observed=True, sort=True).agg(
         radionuclide=("nuclide", "first"),
         n_radionuclides=("nuclide", "nunique"),
@@ -39,10 +40,11 @@ def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
         amino_acids=("given", "max"),
     )
     days = days.reset_index()
-    kind = pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True)
+    levels = list(RADIONUCLIDE_LEVELS)
+    codes = days["radionuclide"].mask(days["n_radionuclides"] > 1, levels.index("other")).fillna(-1)
     return days.assign(
         patient_id=days["patient_id"].astype("string"),
-        radionuclide=days["radionuclide"].where(days["n_radionuclides"] <= 1, "other").astype(kind),
+        radionuclide=pd.Categorical.from_codes(codes.astype("int8"), levels, ordered=True),
         activity_gbq=days["activity_gbq"].where(days["n_known"] == days["n_products"]).astype("float64"),
         amino_acids=days["amino_acids"].astype("boolean"),
     ).drop(columns=["n_products", "n_known"])

@@ -60,9 +60,11 @@ def scan_records(text: bytes, delimiter: str) -> RecordScan:
         newlines = np.flatnonzero(block == NEWLINE)
         is_delimiter, is_quote = block == ord(delimiter), block == QUOTE
         is_end, n_here = np.ones(len(newlines), dtype=bool), int(np.count_nonzero(is_quote))
-        if n_quotes or n_here:
-            is_outside = (np.cumsum(is_quote, dtype=np.uint8) + np.uint8(n_quotes % 2)) % 2 == 0
+        if n_here:
+            is_outside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(bool) ^ (n_quotes % 2 == 0)
             is_end, is_delimiter = is_outside[newlines], is_delimiter & is_outside
+        elif n_quotes % 2:
+            is_end, is_delimiter = ~is_end, np.zeros(len(block), dtype=bool)
         delimiters = np.flatnonzero(is_delimiter)
         n_before = n_delimiters + np.searchsorted(delimiters, newlines)
         for parts, part in zip(found, (newlines + begin, n_before, is_end), strict=True):

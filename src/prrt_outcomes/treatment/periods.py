@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from prrt_outcomes.study.model import TreatmentSettings
@@ -17,9 +16,9 @@ def compute_radionuclide(radiopharmaceutical: pd.Series) -> pd.Series:
     places, names = pd.factorize(radiopharmaceutical.astype("string"))
     named = pd.Series(names, dtype="string").str.split("-").str[0]
     kind = pd.CategoricalDtype(list(RADIONUCLIDE_LEVELS), ordered=True)
-    codes = named.where(named.isin(RADIONUCLIDE_LEVELS), "other").astype(kind).cat.codes.to_numpy()
-    found = pd.Categorical.from_codes(np.append(codes, np.int8(-1))[places], dtype=kind)
-    return pd.Series(found, index=radiopharmaceutical.index, name=radiopharmaceutical.name)
+    nuclides = named.where(named.isin(RADIONUCLIDE_LEVELS), "other").astype(kind)
+    found = nuclides.reindex(places).array
+    return pd.Series(found, radiopharmaceutical.index, name=radiopharmaceutical.name)
 
 
 def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
@@ -40,11 +39,12 @@ def summarise_cycle_days(cycles: pd.DataFrame) -> pd.DataFrame:
         amino_acids=("given", "max"),
     )
     days = days.reset_index()
-    levels = list(RADIONUCLIDE_LEVELS)
-    codes = days["radionuclide"].mask(days["n_radionuclides"] > 1, levels.index("other")).fillna(-1)
+    other = RADIONUCLIDE_LEVELS.index("other")
+    places = days["radionuclide"].mask(days["n_radionuclides"] > 1, other).fillna(-1).astype("int64")
+    levels = pd.Series(pd.Categorical(RADIONUCLIDE_LEVELS, RADIONUCLIDE_LEVELS, ordered=True))
     return days.assign(
         patient_id=days["patient_id"].astype("string"),
-        radionuclide=pd.Categorical.from_codes(codes.astype("int8"), levels, ordered=True),
+        radionuclide=levels.reindex(places).array,
         activity_gbq=days["activity_gbq"].where(days["n_known"] == days["n_products"]).astype("float64"),
         amino_acids=days["amino_acids"].astype("boolean"),
     ).drop(columns=["n_products", "n_known"])

@@ -167,6 +167,7 @@ def test_after_kill_9_the_next_run_gives_the_numbers_of_a_run_elsewhere(project,
     assert {path: path.stat().st_mtime_ns for path in first} == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [("study.yaml", "dpi: 72", "dpi: 80"), ("data/reported_outcomes.csv", "T01,pfs,", "T01,pfs,9")],

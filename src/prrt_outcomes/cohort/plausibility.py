@@ -81,7 +81,7 @@ def find_missing_companions(names: Iterable[str]) -> list[Problem]:
 def _find_rows(
     name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
 ) -> Iterator[tuple[dict, np.ndarray, pd.Series]]:
-    """For each rule of a table the rows that are told, and for a limit what is expected of these, by their position."""
+    """For each rule of a table the rows that break it, and for a limit what is expected of these, by their position."""
     is_wrong, is_asked = (np.zeros((len(rules), len(table)), dtype=bool) for _ in range(2))
     limits: list[list[pd.Series]] = [[pd.Series(dtype=object)] for _ in rules]
     for part in _split_table(name, table, rules, of_patient) if rules else ():

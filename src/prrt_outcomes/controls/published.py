@@ -40,6 +40,7 @@ from prrt_outcomes.controls.sensitivity import (
     tabulate_bias_sensitivity,
     vary_choices,
 )
+from prrt_outcomes.controls.two_samples import count_loss
 from prrt_outcomes.controls.weighted_comparison import tabulate_reference_curves
 from prrt_outcomes.controls.weighting import derive_targets, summarise_replicates
 from prrt_outcomes.statistics.maic import MaicResult, bootstrap_maic, fit_maic
@@ -108,7 +109,17 @@ class PublishedComparison(Comparison):
             "control_fitted_at_risk": at_risk,
             "control_verdicts": pd.DataFrame([rating]),
         }
-        return ControlResults([*rows, *bias], tables)
+        return ControlResults([*rows, *bias], tables, self._count_unfit())
+
+    def _count_unfit(self) -> list[dict]:
+        """Rows of `attrition`: our patients who do not fit the arm, one thing after the other."""
+        losses, left = [], np.ones(len(self.everybody.time_months), dtype=bool)
+        inside = find_fitting(self.everybody.frame, self.control) if self.population == FITTING else {}
+        for column, fits in inside.items():
+            step, reason = f"controls: {self.control.id}", f"{column} does not fit the published arm"
+            losses.append(count_loss("endpoints", step, reason, fits[left]))
+            left &= fits
+        return losses
 
     def _tabulate_power(self, references: list[ReferenceCurve]) -> pd.DataFrame:
         """Rows of `control_power` against each reference curve, in the window of each."""

@@ -171,6 +171,7 @@ def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> di
     failed = len(logs) - len(known)
     keys = (
         "method", "estimate", "weights", "n", "n_control", "ess", "ess_control", "observed", "expected", "value",
+        "horizon_months",
     )  # fmt: skip
     row = {key: point[key] for key in keys}
     row["assumption"] = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED

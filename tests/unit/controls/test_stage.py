@@ -215,6 +215,17 @@ def test_sensitivity_holds_every_choice_that_the_data_allow():
     assert kinds.to_dict() == {"main": 1, "population": 1, "start": 1, "calendar": 3}
 
 
+def test_patients_who_do_not_fit_the_arm_are_counted():
+    tables = cohort()
+    out = run(tables, study(PUBLISHED | {"tumour_types": "midgut"}))
+    midgut = int(tables["analysis_set"]["tumour_type"].eq("gep_small_intestine").sum())
+    lost = out["attrition"].set_index("reason").loc["tumour_type does not fit the published arm"]
+    assert (lost["n_before"], lost["n_after"]) == (150, midgut)
+    ratio = rows(out, "controls", method="rate_ratio")
+    assert ratio["n"].tolist() == [midgut, 150]
+    assert ratio["population"].tolist() == ["fitting", "all"]
+
+
 def test_a_later_start_of_an_exponential_control_expects_the_later_months_only():
     tables = cohort()
     out = run(tables, study(PUBLISHED))

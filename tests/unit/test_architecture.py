@@ -26,7 +26,17 @@ STAGES = (
     "controls",
     "safety",
 )
-GROUND = ("errors", "units", "laboratory", "attrition", "dates", "whole_file", "fingerprint", "lazy")
+GROUND = (
+    "errors",
+    "units",
+    "laboratory",
+    "attrition",
+    "dates",
+    "whole_file",
+    "csv_cells",
+    "fingerprint",
+    "lazy",
+)
 ORDER = (
     *GROUND,
     "statistics",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from prrt_outcomes.csv_cells import choose_quoting, mark_text, unmark_text
 from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem, shorten
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -35,17 +36,25 @@ def format_problems(problems: Sequence[Problem], where_all: str = "") -> str:
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """Write every problem to a csv file, which appears whole or not at all."""
+    """Write every problem to a csv file, which appears whole or not at all; texts are those of `mark_text`."""
+    rows = [
+        [
+            mark_text(cell) if isinstance(cell := getattr(problem, name), str) else cell
+            for name in PROBLEM_COLUMNS
+        ]
+        for problem in problems
+    ]
+    quoting = choose_quoting(cell for row in rows for cell in row if isinstance(cell, str))
     with replace_when_whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
         writer.writerow(PROBLEM_COLUMNS)
-        writer.writerows([getattr(problem, column) for column in PROBLEM_COLUMNS] for problem in problems)
+        writer.writerows(rows)
 
 
 def read_problems(path: Path) -> list[Problem]:
     """Read problems back from `problems.csv`."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [dict(row) for row in csv.DictReader(file)]
+        rows = [{name: unmark_text(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     return [Problem(row=int(line) if (line := row.pop("row")) else None, **row) for row in rows]
 
 

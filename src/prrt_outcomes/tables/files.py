@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prrt_outcomes.tables.frames import conform_table, typed_columns
+from prrt_outcomes.csv_cells import IS_MARKED, MARK, NEEDS_MARK, choose_quoting
+from prrt_outcomes.tables.frames import conform_table, spell_categories, typed_columns
 from prrt_outcomes.whole_file import replace_when_whole
+
+TEXTS = ["object", "string"]  # types of pandas
 
 
 def read_table(path: Path | str, name: str) -> pd.DataFrame:
     """Read a table that a step wrote, typed as its schema says.
 
-    path : a parquet or csv file written by `write_table`
+    path : a parquet or csv file written by `write_table`; marks of texts are taken off
     name : table of `data_schema/`; columns beyond it keep the type they have in the file
     """
     path = Path(path)
@@ -36,7 +40,8 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
         float_precision="round_trip",
         encoding="utf-8",
     )
-    return conform_table(name, frame)
+    texts = frame.select_dtypes(TEXTS)
+    return conform_table(name, frame.assign(**{c: _replace(texts[c], IS_MARKED, "") for c in texts}))
 
 
 def write_table(
@@ -44,7 +49,8 @@ def write_table(
 ) -> None:
     """Write a table as its schema says, parquet or csv by the suffix; the file appears whole or not at all.
 
-    A csv holds full precision, ISO dates, true and false, and nothing where a value is missing.
+    A csv holds full precision, ISO dates, true and false, nothing where a value is missing, and texts as
+    `csv_cells.mark_text` gives them; parquet holds them as they are.
 
     Raises ValueError when the frame does not fit the schema (see `conform_table`).
     """
@@ -54,7 +60,16 @@ def write_table(
         if path.suffix == ".parquet":
             pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
         else:
-            _as_text(typed).to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n")
+            texts = typed.select_dtypes([*TEXTS, "category"])
+            marked = {column: _replace(spell_categories(texts[column]), NEEDS_MARK, MARK) for column in texts}
+            quoting = choose_quoting(text for column in marked.values() for text in column.dropna().unique())
+            written = _as_text(typed.assign(**marked))
+            written.to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)
+
+
+def _replace(values: pd.Series, pattern: re.Pattern, text: str) -> pd.Series:
+    """Values as texts in which what a pattern finds is replaced."""
+    return values.astype("string").str.replace(pattern, text, regex=True)
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:

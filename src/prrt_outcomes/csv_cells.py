@@ -1,0 +1,32 @@
+"""Texts of csv files: none begins as a formula of a spreadsheet does, and each can be read back exactly."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+
+MARK = "'"
+NEEDS_MARK = re.compile(
+    r"\A(?=['=@\t\r\n＝＠＋－]|[+-](?!(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z))"
+)
+IS_MARKED = re.compile(r"\A'")
+
+
+def mark_text(text: str) -> str:
+    """Text as a csv file holds it: led by an apostrophe where a spreadsheet could take it for a formula.
+
+    That is where it begins with =, +, -, @ (also in full width), a tab or the end of a line, and is not a number, or
+    begins with an apostrophe itself.
+    """
+    return NEEDS_MARK.sub(MARK, text)
+
+
+def unmark_text(text: str) -> str:
+    """Text that `mark_text` was given."""
+    return text.removeprefix(MARK)
+
+
+def choose_quoting(texts: Iterable[str]) -> int:
+    """Which cells a writer of csv puts in quotes: all texts where one holds a carriage return, which it leaves bare."""
+    return csv.QUOTE_NONNUMERIC if any("\r" in text for text in texts) else csv.QUOTE_MINIMAL

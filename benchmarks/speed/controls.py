@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.controls.two_samples import TwoSamples, compare_two_samples
 from prrt_outcomes.controls.weighting import (
-    bootstrap_hazard_ratio,
+    bootstrap_weightings,
     fit_maic_weighting,
     fit_weighting,
     summarise_targets,
@@ -46,7 +46,7 @@ def main() -> None:
     for name, weighting in kinds.items():
         point = compare_two_samples(weighting, settings)[0]
         start = time.perf_counter()
-        (found,) = bootstrap_hazard_ratio(weighting, settings, point)
+        (found,) = bootstrap_weightings([weighting], settings, [point])
         seconds = time.perf_counter() - start
         errors = f"{point['std_error']:.4f} | {found['std_error']:.4f}"
         rows.append([name, f"{seconds:.2f}", errors])

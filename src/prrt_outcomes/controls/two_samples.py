@@ -90,8 +90,8 @@ class Weighting:
     """Two samples, complete cases, with the (n,) weights of one kind.
 
     Weights are above 0, None where there is no solution, or nothing is weighted; `score` is the propensity score and
-    `cluster` the matched set, where there are any; `refit` takes counts (R, n) to weights (R, n) for a bootstrap,
-    None where none is valid; status and note say why there are no weights, in a code and in words.
+    `cluster` the matched set, where there are any; `refit` takes counts (R, n) to weights (R, n) for a bootstrap
+    without scores; status and note say why there are no weights, in a code and in words.
     """
 
     label: str

@@ -26,7 +26,7 @@ from prrt_outcomes.controls.two_samples import (
     compare_two_samples,
     fit_both_curves,
 )
-from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_hazard_ratio, fit_weighting
+from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_weightings, fit_weighting
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
@@ -37,6 +37,7 @@ from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.survival.curves import choose_ticks, fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
+INFLUENCE = "interval from the influence function"
 NOT_BORROWED = ("ate", MATCHED)
 FEWEST = 10
 BINS = 20
@@ -58,7 +59,8 @@ def compare_weightings(
     """
     level, samples = settings.confidence.level, weightings[0].samples
     usable = [weighting for weighting in weightings if weighting.is_usable]
-    rows = [row for weighting in weightings for row in compare_weighted(weighting, settings)] + [*given]
+    points = [row for weighting in weightings for row in compare_weighted(weighting, settings)]
+    rows = [*points, *bootstrap_weightings(weightings, settings, points), *given]
     balance = {
         w.label: tabulate_balance(w, published_means) for w in usable if len(w.samples.covariates.columns)
     }
@@ -86,12 +88,11 @@ def compare_weightings(
 
 
 def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
-    """Rows of `controls` of one weighting: robust and bootstrap interval, and what is doubly robust."""
+    """Rows of `controls` of one weighting with robust intervals, and what is doubly robust."""
     if not weighting.is_usable:
         return [_row_without_weights(weighting)]
     rows = compare_two_samples(weighting, settings)
     rows[0]["note"] = weighting.note
-    rows += bootstrap_hazard_ratio(weighting, settings, rows[0])
     return rows + compare_standardised(weighting, settings)
 
 
@@ -110,7 +111,7 @@ def compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> li
     estimand, level = ESTIMANDS[weighting.label], settings.confidence.level
     data = samples.data, samples.in_cohort, samples.covariates, weighting.score
     found = fit_standardised_survival(*data, settings.milestones_months, estimand=estimand, confidence=level)
-    shared: dict = {"weights": weighting.label, "assumption": METHOD} | samples.sizes
+    shared: dict = {"weights": weighting.label, "assumption": f"{METHOD}; {INFLUENCE}"} | samples.sizes
     return [
         comparison_row(
             "standardised", "survival_difference", horizon_months=row.time, **read_difference(row), **shared

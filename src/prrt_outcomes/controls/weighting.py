@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, count_loss
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.maic import MaicTarget, bootstrap_maic, fit_maic
 from prrt_outcomes.statistics.propensity import bootstrap_propensity, fit_matching, fit_propensity
+from prrt_outcomes.statistics.standardisation import bootstrap_standardised_survival
 from prrt_outcomes.statistics.weights import compute_propensity_weights, draw_weights
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import BaselineSummary, PatientsControl
@@ -23,6 +24,7 @@ ESTIMANDS = {"att": "ATT", "overlap": "overlap", "ate": "ATE"}
 STATISTICS = {"mean": "mean", "sd": "standard_deviation", "median": "median", "share": "share"}
 MATCHED = "matched"
 REFITTED = "bootstrap, weights refitted"
+MODELS_REFITTED = "bootstrap, weights and outcome models refitted"
 MOST_FAILED = 0.1
 FEWEST = 2
 
@@ -57,8 +59,7 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
         if not min(used.sizes.values()):
             return Weighting(label, used, status="too_few", note="trimming leaves one side empty"), losses
     weights = compute_propensity_weights(score, used.in_cohort, ESTIMANDS[label])
-    refit = partial(_refit_propensity, used, ESTIMANDS[label])
-    return Weighting(label, used, weights, score, refit=refit, note=reason), losses
+    return Weighting(label, used, weights, score, note=reason), losses
 
 
 def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
@@ -124,13 +125,6 @@ def derive_targets(
     return covariates, targets
 
 
-def _refit_propensity(samples: TwoSamples, estimand: str, counts: np.ndarray) -> np.ndarray:
-    """Weights of each replicate from its own propensity model; rows of nan where it has none."""
-    score = bootstrap_propensity(samples.in_cohort, samples.covariates, counts)
-    score[((score <= 0) | (score >= 1)).any(axis=1)] = np.nan
-    return compute_propensity_weights(score, samples.in_cohort, estimand)
-
-
 def _refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget], counts: np.ndarray) -> np.ndarray:
     """Weights of each replicate that meet the targets, which stay as they are; the control's weights are 1."""
     weights, inside = np.ones(counts.shape), samples.in_cohort
@@ -139,44 +133,87 @@ def _refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget], counts: np.n
     return weights
 
 
-def bootstrap_hazard_ratio(weighting: Weighting, settings: AnalysisSettings, point: dict) -> list[dict]:
-    """Percentile interval of the weighted hazard ratio of `point`, a row of `controls`, as `summarise_replicates`.
+def bootstrap_weightings(
+    weightings: Sequence[Weighting], settings: AnalysisSettings, points: Sequence[dict]
+) -> list[dict]:
+    """Percentile intervals of the hazard ratio and the doubly robust differences of weightings: rows of `controls`.
 
-    No row where no bootstrap is valid or `point` has no value. `refit` gives rows of nan where a replicate has no
-    weights.
+    `points`: rows of `controls` of these weightings; those without a value, and weightings of which no bootstrap is
+    valid, have no interval. The replicates of all propensity weightings are the same, and share their scores.
     """
-    if weighting.refit is None or not np.isfinite(point["value"]):
-        return []
-    samples, boot = weighting.samples, settings.bootstrap
-    logs = []
-    n = len(samples.time_months)
-    for counts in draw_weights(n, boot.replicates, seed=boot.seed, stratum=samples.centre):
-        weights = weighting.refit(counts) * counts
-        known = np.isfinite(weights).all(axis=1)
-        found = np.full(len(counts), np.nan)
-        if known.any():
-            in_cohort = samples.in_cohort.astype(float)
-            found[known] = bootstrap_cox_log_hazard_ratio(samples.data, in_cohort, weights[known])[:, 0]
-        logs.append(found)
-    return [summarise_replicates(np.concatenate(logs), settings.confidence.level, point)]
+    scored = [w for w in weightings if w.label in ESTIMANDS and w.is_usable]
+    groups = [scored, *([w] for w in weightings if w.refit is not None)]
+    return [row for group in groups if group for row in _bootstrap_group(group, settings, points)]
 
 
-def summarise_replicates(logs: np.ndarray, confidence: float, point: dict) -> dict:
-    """Row of `controls` from replicates of a log ratio, nan where one has none.
+def _bootstrap_group(
+    weightings: Sequence[Weighting], settings: AnalysisSettings, points: Sequence[dict]
+) -> Iterator[dict]:
+    """Rows of weightings of the same patients; replicates without weights are nan."""
+    samples, boot = weightings[0].samples, settings.bootstrap
+    own = {
+        w.label: [p for p in points if p["weights"] == w.label and np.isfinite(p["value"])]
+        for w in weightings
+    }
+    ratios = {label: p for label, rows in own.items() for p in rows if p["estimate"] == "hazard_ratio"}
+    robust = [p for rows in own.values() for p in rows if p["method"] == "standardised"]
+    if not (boot.replicates and ratios):
+        return
+    logs: dict[str, list] = {label: [] for label in ratios}
+    differences, months = [], sorted({p["horizon_months"] for p in robust})
+    everybody = samples.data, samples.in_cohort, samples.covariates
+    for counts in draw_weights(len(samples.event), boot.replicates, seed=boot.seed, stratum=samples.centre):
+        score = None
+        if weightings[0].refit is None:
+            score = bootstrap_propensity(*everybody[1:], counts)
+            score[((score <= 0) | (score >= 1)).any(axis=1)] = np.nan
+        for weighting in (w for w in weightings if w.label in ratios):
+            logs[weighting.label].append(_refit_hazards(weighting, counts, score))
+        if robust:
+            differences.append(
+                bootstrap_standardised_survival(*everybody, months, counts, score, ESTIMANDS.values())
+            )
+    level = settings.confidence.level
+    for label, point in ratios.items():
+        yield summarise_replicates(np.concatenate(logs[label]), level, point)
+    for point in robust:
+        place = list(ESTIMANDS).index(point["weights"]), slice(None), months.index(point["horizon_months"])
+        found = np.concatenate(differences, axis=1)[place]
+        yield summarise_replicates(found, level, point | {"assumption": ""}, words=MODELS_REFITTED)
 
-    The estimate is that of `point`; `note` counts the replicates without a value. Above a tenth of them the
-    status is ``not_converged`` and there is no interval.
+
+def _refit_hazards(weighting: Weighting, counts: np.ndarray, score: np.ndarray | None) -> np.ndarray:
+    """Log hazard ratio of each replicate with its own weights, nan where it has none."""
+    samples = weighting.samples
+    if score is not None:
+        weights = compute_propensity_weights(score, samples.in_cohort, ESTIMANDS[weighting.label])
+    else:
+        assert weighting.refit is not None
+        weights = weighting.refit(counts)
+    known, found = np.isfinite(weights).all(axis=1), np.full(len(counts), np.nan)
+    if known.any():
+        inside, fitted = samples.in_cohort.astype(float), (weights * counts)[known]
+        found[known] = bootstrap_cox_log_hazard_ratio(samples.data, inside, fitted)[:, 0]
+    return found
+
+
+def summarise_replicates(found: np.ndarray, confidence: float, point: dict, words: str = REFITTED) -> dict:
+    """Row of `controls` from replicates of a log ratio or a difference, nan where one has none.
+
+    The estimate is that of `point`; `words` say what was resampled; `note` counts the replicates without a value.
+    Above a tenth of them the status is ``not_converged`` and there is no interval.
     """
-    known = logs[np.isfinite(logs)]
-    failed = len(logs) - len(known)
+    known = found[np.isfinite(found)]
+    failed = len(found) - len(known)
     keys = (
         "method", "estimate", "weights", "n", "n_control", "ess", "ess_control", "observed", "expected", "value",
         "horizon_months",
     )  # fmt: skip
     row = {key: point[key] for key in keys}
-    row["assumption"] = f"{point['assumption']}; {REFITTED}" if point["assumption"] else REFITTED
-    row["note"] = f"{failed} of {len(logs)} replicates have no estimate" if failed else ""
-    if len(known) < FEWEST or failed > MOST_FAILED * len(logs):
+    row["assumption"] = "; ".join(part for part in (point["assumption"], words) if part)
+    row["note"] = f"{failed} of {len(found)} replicates have no estimate" if failed else ""
+    if len(known) < FEWEST or failed > MOST_FAILED * len(found):
         return comparison_row(**row, status="not_converged")
-    low, high = np.exp(np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2]))
-    return comparison_row(**row, low=float(low), high=float(high), std_error=float(np.std(known, ddof=1)))
+    ends = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = (ends if point["estimate"] == "survival_difference" else np.exp(ends)).tolist()
+    return comparison_row(**row, low=low, high=high, std_error=float(np.std(known, ddof=1)))

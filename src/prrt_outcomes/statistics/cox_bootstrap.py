@@ -6,7 +6,8 @@ sums along a replicate-by-row matrix, and Newton's method runs on the whole bloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,15 +68,44 @@ def bootstrap_cox_log_hazard_ratio(data: SurvivalData, covariates, weights_matri
     if not whole.estimated.all():
         raise ValueError(f"the model cannot be resampled: {whole.reason}")
     scale = design.matrix.std(axis=0)
-    layout = _lay_out(design, rows, scale)
-    size = max(1, BLOCK_ELEMENTS // rows.n)
-    coefficients = np.empty((len(weights_matrix), len(scale)))
-    start = whole.coefficients * scale
+    layout, start = _lay_out(design, rows, scale), whole.coefficients * scale
+    blocks = _cut_blocks(weights_matrix, layout)
+    return np.concatenate([_fit_block(weights, layout, start) for weights in blocks]) / scale
+
+
+def bootstrap_cox_survival(
+    design: Design, rows: ModelRows, counts: np.ndarray, everybody: np.ndarray, times: np.ndarray
+) -> np.ndarray:
+    """Predict survival of a matrix of patients at some times under each row of counts: (R, patients, times).
+
+    design, rows : of the Cox model, as `fit_cox_rows`; counts (R, n), 0 or more, of its rows
+    everybody : (patients, p) covariates in the columns of the design
+    The baseline hazard has the ties of the model (Efron). Columns that are not estimable in the whole data are left
+    out; a replicate without a fit has the same survival for all, that of the counted rows.
+    """
+    whole = fit_cox_rows(design, rows)
+    used = whole.estimated & (design.matrix.std(axis=0) > 0)
+    matrix = design.matrix[:, used]
+    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
+    layout = _lay_out(replace(design, matrix=matrix), rows, scale)
+    start, others = whole.coefficients[used] * scale, (everybody[:, used] - centre) / scale
+    last = np.searchsorted(layout.event_cell, np.searchsorted(rows.cell_time, times, side="right"))
+    parts = []
+    for weights in _cut_blocks(counts, layout):
+        beta = np.nan_to_num(_fit_block(weights, layout, start)) if used.any() else weights[:, :0]
+        hazard, _, _ = _term_hazards(
+            weights, beta, layout, _tied_terms(weights[:, layout.event_rows], layout)
+        )
+        cumulative = np.column_stack([np.zeros(len(hazard)), np.cumsum(hazard, axis=1)])[:, last]
+        parts.append(np.exp(-np.exp(beta @ others.T)[:, :, None] * cumulative[:, None, :]))
+    return np.concatenate(parts)
+
+
+def _cut_blocks(weights_matrix: np.ndarray, layout: _Layout) -> Iterator[np.ndarray]:
+    """Replicates in blocks of bounded size, rows in the order of the layout."""
+    size = max(1, BLOCK_ELEMENTS // len(layout.order))
     for begin in range(0, len(weights_matrix), size):
-        block = slice(begin, begin + size)
-        weights = weights_matrix[block][:, layout.order].astype(float)
-        coefficients[block] = _fit_block(weights, layout, start)
-    return coefficients / scale
+        yield weights_matrix[begin : begin + size, layout.order].astype(float)
 
 
 def _lay_out(design: Design, rows: ModelRows, scale: np.ndarray) -> _Layout:
@@ -143,20 +173,7 @@ def _derivatives(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms):
     """Score (B, p) and information (B, p, p) of every replicate at its own coefficients."""
     term_weight, left_out = terms
     p = beta.shape[1]
-    risk = beta @ layout.matrix.T
-    np.exp(risk, out=risk)
-    risk *= weights
-    risks = [risk] + [risk * layout.matrix[:, j] for j in range(p)]
-    sums = [_risk_set_sums(r, layout) for r in risks]
-    sums = [s[:, layout.event_cell] for s in sums]
-    if left_out.size:
-        for s, r in zip(sums, risks, strict=True):
-            tied = np.add.reduceat(r[:, layout.event_rows], layout.cell_begin, axis=1)
-            s -= left_out * tied[:, layout.event_cell]
-    # A risk set without weight has no event of weight either: its mean does not matter.
-    hazard = 1.0 / np.maximum(sums[0], 1e-300)
-    means = [s * hazard for s in sums[1:]]
-    hazard *= term_weight
+    hazard, means, risk = _term_hazards(weights, beta, layout, terms)
     score = weights[:, layout.event_rows] @ layout.matrix[layout.event_rows]
     score -= np.column_stack([np.einsum("bd,bd->b", term_weight, m) for m in means])
     lived = _hazard_lived(hazard, layout)
@@ -170,6 +187,26 @@ def _derivatives(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms):
         value = second[:, k] - np.einsum("bd,bd,bd->b", term_weight, means[i], means[j])
         information[:, i, j] = information[:, j, i] = value
     return score, information
+
+
+def _term_hazards(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms):
+    """Hazard (B, D) and means (p of (B, D)) of every term, and the weighted risk (B, n) of every row."""
+    term_weight, left_out = terms
+    risk = beta @ layout.matrix.T
+    np.exp(risk, out=risk)
+    risk *= weights
+    risks = [risk] + [risk * layout.matrix[:, j] for j in range(beta.shape[1])]
+    sums = [_risk_set_sums(r, layout) for r in risks]
+    sums = [s[:, layout.event_cell] for s in sums]
+    if left_out.size:
+        for s, r in zip(sums, risks, strict=True):
+            tied = np.add.reduceat(r[:, layout.event_rows], layout.cell_begin, axis=1)
+            s -= left_out * tied[:, layout.event_cell]
+    # A risk set without weight has no event of weight either: its mean does not matter.
+    hazard = 1.0 / np.maximum(sums[0], 1e-300)
+    means = [s * hazard for s in sums[1:]]
+    hazard *= term_weight
+    return hazard, means, risk
 
 
 def _risk_set_sums(values: np.ndarray, layout: _Layout) -> np.ndarray:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from prrt_outcomes.statistics.cox import fit_cox_rows
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_survival
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.model_rows import Design, ModelRows, derive_design_matrix, derive_model_rows
-from prrt_outcomes.statistics.partial_likelihood import compute_partial_likelihood, derive_tied_events
-from prrt_outcomes.statistics.weights import compute_propensity_weights
+from prrt_outcomes.statistics.weights import BLOCK_ELEMENTS, compute_propensity_weights
 
 METHOD = (
     "augmented inverse-probability weighting of pseudo-observations: survival predicted by a Cox model in "
@@ -63,19 +63,19 @@ def fit_standardised_survival(
     if not (group[used].any() and (~group[used]).any()):
         raise ValueError("cohort and control must both have rows with all covariates and a score")
     rows = derive_model_rows(data, used)
-    matrix = design.matrix[used[design.complete]]
+    design = replace(design, matrix=design.matrix[used[design.complete]])
     group, score = group[used], score[used]
-    weights = compute_propensity_weights(score, group, estimand)
-    tilt = {"ATE": np.ones(len(score)), "ATT": group.astype(float), "overlap": score * (1 - score)}[estimand]
-    estimates, influences, followed = [], [], np.ones(len(milestones), dtype=bool)
+    one, followed = np.ones((1, len(score))), np.ones(len(milestones), dtype=bool)
+    estimates, influences = [], []
     for members in (group, ~group):
-        own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
-        pseudo = compute_pseudo_observations(own.time, own.event, milestones)
-        prediction = _predict(matrix[members], matrix, design, own, milestones)
-        followed &= (own.time.max() >= milestones) | own.event[own.time == own.time.max()].all()
-        estimate, influence = _augment(prediction, pseudo, members, weights, tilt)
-        estimates.append(estimate)
-        influences.append(influence)
+        side = _predict_side(rows, members, design, milestones, one)
+        share, w = _share_weights(score[None], one, group, members, estimand)
+        estimate, outcome, correction = _augment(side, members, share, w)
+        residual = np.zeros((len(score), len(milestones)))
+        residual[members] = side.residual[0]
+        influences.append(share.T * (side.prediction[0] - outcome) + w.T * (residual - correction))
+        estimates.append(estimate[0])
+        followed &= side.followed[0]
     difference = estimates[0] - estimates[1]
     error = np.sqrt(((influences[0] - influences[1]) ** 2).sum(axis=0))
     half = compute_normal_quantile(confidence) * error
@@ -95,58 +95,97 @@ def fit_standardised_survival(
     return table.assign(time=milestones, status=np.where(followed, "ok", "too_few"))
 
 
-def compute_pseudo_observations(time: np.ndarray, event: np.ndarray, milestones: np.ndarray) -> np.ndarray:
+def bootstrap_standardised_survival(
+    data: SurvivalData, in_cohort, covariates: pd.DataFrame, milestones, counts: np.ndarray, score, estimands
+) -> np.ndarray:
+    """Difference of `fit_standardised_survival` in each replicate, outcome models refitted: (estimands, R, times).
+
+    covariates : complete cases; counts (R, n) how often each row is drawn
+    score : (R, n) propensity scores of each replicate, nan rows where there are none
+    nan where a replicate has no scores, or a group that is not followed to the time.
+    """
+    design, group = derive_design_matrix(covariates), np.asarray(in_cohort, dtype=bool)
+    milestones, rows = np.asarray(milestones, dtype=float), derive_model_rows(data)
+    found = np.full((len(estimands), len(counts), len(milestones)), np.nan)
+    places, size = np.flatnonzero(np.isfinite(score).all(axis=1)), max(1, BLOCK_ELEMENTS // len(group))
+    for begin in range(0, len(places), size):
+        block = places[begin : begin + size]
+        found[:, block] = 0.0
+        for sign, members in ((1, group), (-1, ~group)):
+            side = _predict_side(rows, members, design, milestones, counts[block])
+            for k, estimand in enumerate(estimands):
+                weights = _share_weights(score[block], counts[block], group, members, estimand)
+                estimate, _, _ = _augment(side, members, *weights)
+                found[k, block] += sign * np.where(side.followed, estimate, np.nan)
+    return found
+
+
+class _Side(NamedTuple):
+    """Replicates of a group: survival of all rows as if in it (R, n, times), pseudo-observation minus prediction of
+    its members, and whether it is followed to each time (R, times)."""
+
+    prediction: np.ndarray
+    residual: np.ndarray
+    followed: np.ndarray
+
+
+def _predict_side(
+    rows: ModelRows, members: np.ndarray, design: Design, milestones: np.ndarray, counts: np.ndarray
+) -> _Side:
+    """Cox model and pseudo-observations of a group under each row of counts (R, n)."""
+    own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
+    theirs, ours = replace(design, matrix=design.matrix[members]), counts[:, members]
+    prediction = bootstrap_cox_survival(theirs, own, ours, design.matrix, milestones)
+    pseudo = compute_pseudo_observations(own.time, own.event, milestones, ours)
+    longest = np.where(ours > 0, own.time, -1.0).max(axis=1, keepdims=True)
+    ends = ((own.time == longest) & (ours > 0) & ~own.event).any(axis=1, keepdims=True)
+    return _Side(prediction, pseudo - prediction[:, members], (longest >= milestones) | ~ends)
+
+
+def _share_weights(
+    score: np.ndarray, counts: np.ndarray, group: np.ndarray, members: np.ndarray, estimand: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each row in the target population, and its weight in the group of `members`: (R, n) each."""
+    tilt = {"ATE": np.ones_like(score), "ATT": group * np.ones_like(score), "overlap": score * (1 - score)}
+    weights = np.where(members, compute_propensity_weights(score, group, estimand), 0.0) * counts
+    share = tilt[estimand] * counts
+    return share / share.sum(axis=1, keepdims=True), weights / weights.sum(axis=1, keepdims=True)
+
+
+def _augment(side: _Side, members: np.ndarray, share: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Estimate of a group (R, times), and its two parts: the mean prediction and the mean residual."""
+    outcome = (share[:, None, :] @ side.prediction)[:, 0]
+    correction = (w[:, None, members] @ side.residual)[:, 0]
+    return outcome + correction, outcome, correction
+
+
+def compute_pseudo_observations(
+    time: np.ndarray, event: np.ndarray, milestones: np.ndarray, counts: np.ndarray | None = None
+) -> np.ndarray:
     """Pseudo-observations of survival (n, number of milestones): n S(t) - (n - 1) S(t) without the row.
 
+    counts : (R, n) how often each row is there: pseudo-observations of one of each, (R, n, milestones)
     All leave-one-out curves at once: without row i every factor up to its time has one fewer at risk.
     """
-    n = len(time)
+    times = np.ones((1, len(time))) if counts is None else counts
     distinct, position = np.unique(time, return_inverse=True)
-    events = np.bincount(position, weights=event)
-    at_risk = n - np.searchsorted(np.sort(time), distinct, side="left")
-    factor = 1 - events / at_risk
+    order = np.argsort(position, kind="stable")
+    begin = np.searchsorted(position[order], np.arange(len(distinct)))
+    leaving, events = (np.add.reduceat(c[:, order], begin, axis=1) for c in (times, times * event))
+    at_risk = np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1]
+    factor = 1 - events / np.maximum(at_risk, 1)
     fewer = np.maximum(at_risk - 1, 1)
     reduced = np.where(at_risk > 1, 1 - events / fewer, 1.0)
     own = np.where(at_risk > 1, 1 - np.maximum(events - 1, 0) / fewer, 1.0)
-    before = np.concatenate([[1.0], np.cumprod(reduced)])
-    out = np.empty((n, len(milestones)))
+    one, n = np.ones((len(times), 1)), times.sum(axis=1, keepdims=True)
+    before = np.concatenate([one, np.cumprod(reduced, axis=1)], axis=1)
+    at_own = np.where(event, own[:, position], reduced[:, position])
+    out = np.empty((*times.shape, len(milestones)))
     for k, milestone in enumerate(milestones):
         last = int(np.searchsorted(distinct, milestone, side="right"))
-        after = np.concatenate([np.cumprod(factor[:last][::-1])[::-1], [1.0]])
+        after = np.concatenate([np.cumprod(factor[:, :last][:, ::-1], axis=1)[:, ::-1], one], axis=1)
         place = np.minimum(position, last)
-        at_own = np.where(event, own[position], reduced[position])
-        past = before[place] * at_own * after[np.minimum(place + 1, last)]
-        without = np.where(position < last, past, before[last])
-        out[:, k] = n * np.prod(factor[:last]) - (n - 1) * without
-    return out
-
-
-def _predict(matrix, everybody, design: Design, rows: ModelRows, milestones) -> np.ndarray:
-    """Survival of all rows at the milestones as if in this group, by the group's Cox model."""
-    if rows.n_events == 0:
-        return np.ones((len(everybody), len(milestones)))
-    fit = fit_cox_rows(replace(design, matrix=matrix), rows)
-    beta = np.nan_to_num(fit.coefficients)
-    centre = matrix.mean(axis=0)
-    tied = derive_tied_events(rows)
-    shifted = (matrix - centre) * fit.estimated
-    at = compute_partial_likelihood(shifted, rows, tied, beta)
-    hazard = np.bincount(tied.cell, weights=at.term_hazard, minlength=rows.n_cells)
-    cumulative = np.concatenate([[0.0], np.cumsum(hazard)])
-    baseline = cumulative[np.searchsorted(rows.cell_time, milestones, side="right")]
-    # The likelihood shifts its linear predictor by the group's maximum; predictions carry the same shift.
-    relative = np.exp((everybody - centre) @ beta - (shifted @ beta).max())
-    return np.exp(-relative[:, None] * baseline[None, :])
-
-
-def _augment(prediction, pseudo, members, weights, tilt) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate of a group at each milestone, and the influence of each row on it (n, milestones)."""
-    share = tilt / tilt.sum()
-    w = np.where(members, weights, 0.0)
-    w = w / w.sum()
-    outcome = share @ prediction
-    residual = np.zeros_like(prediction)
-    residual[members] = pseudo - prediction[members]
-    correction = w @ residual
-    influence = share[:, None] * (prediction - outcome) + w[:, None] * (residual - correction)
-    return outcome + correction, influence
+        past = before[:, place] * at_own * after[:, np.minimum(place + 1, last)]
+        without = np.where(position < last, past, before[:, [last]])
+        out[:, :, k] = n * after[:, :1] - (n - 1) * without
+    return out[0] if counts is None else out

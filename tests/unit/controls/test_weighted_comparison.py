@@ -128,6 +128,24 @@ def test_missing_covariates_are_imputed_beside_the_complete_cases():
     assert not whole["controls"]["assumption"].astype("string").str.startswith("multiple").fillna(False).any()
 
 
+def test_a_doubly_robust_difference_has_the_interval_of_the_influence_function_and_of_the_bootstrap():
+    control = OVERLAP | {"weights": ["att", "overlap", "maic"]}
+    tables = two_sides()
+    out = run(tables, study(control, bootstrap={"replicates": 200}))["controls"]
+    table = out[out["method"].eq("standardised")].set_index("weights")
+    for label in ("att", "overlap"):
+        first, second = table.loc[label].to_dict("records")
+        assert first["assumption"].endswith("interval from the influence function")
+        assert second["assumption"] == "bootstrap, weights and outcome models refitted"
+        assert first["value"] == second["value"]
+        assert second["low"] < second["value"] < second["high"]
+        assert second["std_error"] == pytest.approx(first["std_error"], rel=0.2)
+    again = run(tables, study(control, bootstrap={"replicates": 200}))["controls"]
+    pd.testing.assert_frame_equal(out, again)
+    without = run(tables, study(control, bootstrap={"replicates": 0}))["controls"]
+    assert not without["assumption"].astype("string").str.contains("bootstrap").fillna(False).any()
+
+
 def test_a_comparison_is_sound_only_where_era_outcome_and_confounding_are_answered():
     tables = two_sides()
     verdicts = run(tables, study(OVERLAP))["control_verdicts"].set_index("weights")

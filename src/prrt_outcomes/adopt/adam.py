@@ -1,7 +1,5 @@
 """ADaM: subject-level, time-to-event and response data sets to the tables of a study."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

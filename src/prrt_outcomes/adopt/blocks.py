@@ -1,7 +1,5 @@
 """Sheets with several rows a patient that hold both what a patient has once and what each row has."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A study folder of cBioPortal: clinical data of patients and samples, with times and states of survival."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Values of a column as codes of ours, what was left open, and texts that mean missing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from math import log, sqrt

@@ -1,7 +1,5 @@
 """In which formats dates of a sheet are written, and in which units its numbers are."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

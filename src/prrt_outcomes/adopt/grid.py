@@ -1,7 +1,5 @@
 """Sheets as they stand: cells with their types, before anybody has said where the names of the columns are."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

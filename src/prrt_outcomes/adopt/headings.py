@@ -1,7 +1,5 @@
 """What a heading and the cells below it probably are, by the words that registries use."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping

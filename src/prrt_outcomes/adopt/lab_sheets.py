@@ -1,7 +1,5 @@
 """Laboratory values of sheets made by hand: one column an analyte, with or without the visit in the heading."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

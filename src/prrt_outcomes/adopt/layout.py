@@ -1,7 +1,5 @@
 """Where a sheet made by hand has its names, its patients and what stands around them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

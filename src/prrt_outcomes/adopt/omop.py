@@ -1,7 +1,5 @@
 """The OMOP common data model 5.4, in a folder of files or a database, as a study: which tables it has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources

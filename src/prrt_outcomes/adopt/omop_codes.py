@@ -1,7 +1,5 @@
 """Codes of the OMOP vocabularies that mean something here: those that ship with the package, and those of a user."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Sequence

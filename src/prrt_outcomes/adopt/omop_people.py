@@ -1,7 +1,5 @@
 """Patients and their follow-up from tables of the OMOP common data model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables of the OMOP common data model 5.4 in a folder, a DuckDB file or PostgreSQL, asked by SQL and only read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module

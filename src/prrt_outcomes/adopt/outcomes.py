@@ -1,7 +1,5 @@
 """A table of outcomes: one row a patient, a time and an event."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Exports of REDCap with their data dictionary: instruments become tables, choices become values."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 

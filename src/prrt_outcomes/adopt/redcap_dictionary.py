@@ -1,7 +1,5 @@
 """Our tables as a data dictionary of REDCap, and exports of a project that was made from it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Data dictionaries of REDCap, and exports with their columns by name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field

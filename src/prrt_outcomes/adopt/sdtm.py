@@ -1,7 +1,5 @@
 """SDTM: domains of a clinical trial to the tables of a study."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """SDTM of tumours: responses (RS), and lesions from their identification (TU) and their results (TR)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One sheet with what its columns were recognised as."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Workbooks and text files made by hand: one row a patient or one row an event, in any order of sheets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

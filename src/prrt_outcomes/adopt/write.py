@@ -1,7 +1,5 @@
 """A plan as a study folder: `study.yaml` with the evidence as comments, and the files as they were given."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Mapping

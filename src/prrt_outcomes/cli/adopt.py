@@ -1,7 +1,5 @@
 """Command `adopt`: from the files that people have to a study that runs."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Command `controls`: the library of published arms, listed or explained."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """Command `init`: an empty study, made from the contract, so that it is never older than the code."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import io

@@ -1,7 +1,5 @@
 """`prrt-outcomes`: what a person types. Light, so that help comes at once; each command loads what it needs."""
 
-from __future__ import annotations
-
 import argparse
 import errno
 import os

@@ -1,7 +1,5 @@
 """Problems of the input as a table for a reader and as `problems.csv` for a program."""
 
-from __future__ import annotations
-
 import csv
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Command `run`: Snakemake as a process, under a lock, with its progress in words."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """One table of the cohort: its files read, mapped, parsed, checked and stacked."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ A last contact, a death or
 a progression after the cut-off stays in `follow_up` and is censored at the cut-off by the endpoints.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """References between tables: keys that are found, and what belongs together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How complete the tables of a study are: missing and doubtful cells by column, centre and calendar year."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

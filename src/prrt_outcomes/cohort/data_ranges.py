@@ -1,7 +1,5 @@
 """Smallest, median and largest value of every column of numbers, and how many lie beyond what is plausible."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

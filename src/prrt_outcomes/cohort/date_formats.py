@@ -1,7 +1,5 @@
 """Formats of the numbers and dates of a file, and whether each format of a date is one."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import warnings

@@ -1,7 +1,5 @@
 """The grade of gastroenteropancreatic tumours by their proliferation index, where a registry states no grade."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -4,8 +4,6 @@ Levels stand in schema order; `unknown` is the last level of a grouping and miss
 cohort.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What values of a row, a patient or a table say about each other: the rules of `data_schema/plausibility.yaml`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace

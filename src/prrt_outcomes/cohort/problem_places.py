@@ -1,7 +1,5 @@
 """Problems as a table: of which kind each is, and which cells of the typed tables it names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

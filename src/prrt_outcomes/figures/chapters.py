@@ -1,7 +1,5 @@
 """Which figures each chapter holds, and from which tables: one chapter a stage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import pandas as pd

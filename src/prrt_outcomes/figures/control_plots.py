@@ -1,7 +1,5 @@
 """Plots of controls: curves beside the cohort's, forests of comparisons, the cohort among published series."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import fill

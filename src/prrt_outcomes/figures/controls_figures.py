@@ -1,7 +1,5 @@
 """Chapter controls: our curve beside each control, every comparison on one axis, the balance of covariates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """Chapter patients and endpoints: the flow of patients, definitions side by side, what scans can tell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """A figure: the plot, what a page says about it, and the rows of a table that it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

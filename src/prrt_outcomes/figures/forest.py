@@ -1,7 +1,5 @@
 """Forest plots: estimates with intervals in rows, with columns of text aligned beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill

@@ -1,7 +1,5 @@
 """Forests of models: hazard and odds ratios, definitions and sensitivity analyses, subgroups, periods."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

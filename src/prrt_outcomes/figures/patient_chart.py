@@ -3,8 +3,6 @@
 Made on request; one patient's course is never part of shared output.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

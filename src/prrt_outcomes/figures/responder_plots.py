@@ -1,7 +1,5 @@
 """Responders against the others: curves, hazard ratios by landmark, states over time, depth of response."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Chapter responders: curves, ratios, states, depth; nothing shows the naive comparison alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Chapter response: bars by group, waterfall, course of single patients."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Best response by group, waterfall, course of single patients, agreement of two criteria."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Chapter safety: worst grades and their shift from baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """Draws each figure once and writes it in every format, byte for byte the same every time."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor

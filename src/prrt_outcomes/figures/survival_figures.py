@@ -1,7 +1,5 @@
 """Chapter survival: curves of every endpoint and grouping, forests of the Cox models, cumulative incidence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """One place for colours, sizes and the stamp of synthetic data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

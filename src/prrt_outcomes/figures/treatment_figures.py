@@ -1,7 +1,5 @@
 """Chapter treatment: whether the regimen was kept, as shares of cycles and patients with exact intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from textwrap import fill
 

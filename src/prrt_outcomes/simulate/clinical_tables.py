@@ -1,7 +1,5 @@
 """Tables `patients`, `follow_up`, `assessments` and `lesions` of a synthetic registry."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Columns of tables from arrays: dates from days, partial dates, missing cells, identifiers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

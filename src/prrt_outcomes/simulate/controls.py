@@ -1,7 +1,5 @@
 """Historical controls: individual patients, and a published-like curve from an independent draw."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

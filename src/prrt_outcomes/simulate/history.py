@@ -1,7 +1,5 @@
 """The course of each synthetic patient from baseline to last contact, as arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ The synthetic clinic reads its own scans, since scanning, new therapy and retrea
 This reading is independent of the response stage, so the two can be held against each other.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

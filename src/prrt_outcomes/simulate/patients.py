@@ -1,7 +1,5 @@
 """Patients at their first cycle, and the latent times of their progression and death."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """A synthetic registry in memory, and as a study folder that runs with its truth beside it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """Tables `labs` and `adverse_events`: kidney, marrow and complaints after cycles, by radionuclide."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

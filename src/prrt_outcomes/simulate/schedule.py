@@ -1,7 +1,5 @@
 """Cycles as planned and as given, scans and what progression does to them, and how long a patient is known."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

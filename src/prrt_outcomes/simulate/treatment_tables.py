@@ -1,7 +1,5 @@
 """Tables `cycles` and `therapies` of a synthetic registry."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -3,8 +3,6 @@
 Its survival arithmetic is written apart from the estimators that are held against it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Cumulative incidence with competing events (Aalen-Johansen), Gray's test, and the regression of Fine and Gray."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is read off a survival curve: quantiles, milestones, restricted mean; and events against a reference curve."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from math import nan
 

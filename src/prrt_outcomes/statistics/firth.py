@@ -1,7 +1,5 @@
 """Firth's penalised Cox regression with profile-likelihood intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

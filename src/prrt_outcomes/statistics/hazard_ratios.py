@@ -1,7 +1,5 @@
 """Hazard ratios by period and by subgroup, the test of proportional hazards, and Harrell's concordance."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Multiple imputation by chained equations, and Rubin's rules to pool what is estimated from it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray

@@ -1,7 +1,5 @@
 """Log-rank test and its weighted relatives, MaxCombo, and comparisons by a state entered during follow-up."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Matching-adjusted indirect comparison: weights that give our patients the baseline of a published arm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Input of a model: design matrix, and rows placed on the event times of their strata."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

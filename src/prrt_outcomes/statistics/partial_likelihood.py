@@ -10,8 +10,6 @@ at t, each of the d terms has weight W/d and leaves k/d of the events' risk out 
 Below it: columns that cannot be estimated, and the fit in the limit of a monotone likelihood.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

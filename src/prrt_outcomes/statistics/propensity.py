@@ -1,7 +1,5 @@
 """Propensity score, its bootstrap, and matching on it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Proportions and their differences with intervals, and agreement beyond chance (Cohen's kappa)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Doubly robust difference of survival between cohort and control at given times."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

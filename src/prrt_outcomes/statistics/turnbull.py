@@ -1,7 +1,5 @@
 """Turnbull's curve: survival when an event is only known to lie between two visits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weights: propensity and bootstrap weights, their effective sample size, trimming and balance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The JSON schema of `study.yaml`, so that an editor completes and checks it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

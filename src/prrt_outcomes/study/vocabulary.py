@@ -1,7 +1,5 @@
 """Words of a centre for codes of ours, in the form of `data_schema/vocabulary.yaml`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """YAML read safely: plain values only, with the line of each key."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path

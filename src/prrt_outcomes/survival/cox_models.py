@@ -1,7 +1,5 @@
 """The Cox models a study asks for: each covariate alone, all together, and stratified."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Tables of an endpoint's curves: Kaplan-Meier with its summary and numbers at risk, and cumulative incidence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Medians and hazard ratios of every estimand of a study, and the times of the course of treatment."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Groups of an endpoint compared: log-rank and its relatives, MaxCombo, restricted means, periods, subgroups."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

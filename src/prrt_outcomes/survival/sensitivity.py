@@ -1,7 +1,5 @@
 """Sensitivity of the primary endpoint: interval and informative censoring, the lost, partial dates, days of scans."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Survival: which curves, tests and models a study asks for, as result tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The tables of a study as a Data Package: what each file holds, for programs that know the Frictionless standard."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What to write in the study file where a text is a date of another form."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

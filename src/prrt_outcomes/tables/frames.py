@@ -1,7 +1,5 @@
 """Typed frames: every table with the columns, order and types that its schema states."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any

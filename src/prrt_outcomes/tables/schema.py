@@ -1,7 +1,5 @@
 """The contract of `data_schema/` as frozen objects: names, types, units, codes and labels of every column."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

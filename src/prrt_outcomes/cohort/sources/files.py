@@ -1,7 +1,5 @@
 """Files of a study, found, distinguished by their suffix and read as text."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os.path import normpath

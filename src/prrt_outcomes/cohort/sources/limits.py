@@ -1,7 +1,5 @@
 """Files that would fill the memory: what they hold must be in proportion to their size."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Callable

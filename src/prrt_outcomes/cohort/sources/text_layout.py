@@ -1,7 +1,5 @@
 """The part of a delimited text that holds names and rows, in which every line keeps its number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

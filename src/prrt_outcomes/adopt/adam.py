@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prrt_outcomes.adopt.cdisc import (
-    DataSet,
-    Reading,
-    find_data_sets,
-    list_unplaced,
-    place_arm,
-    place_patient,
-    place_vital_status,
-    refuse_without,
-)
+from prrt_outcomes.adopt import cdisc
 from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.study.endpoints import PRESETS
@@ -37,9 +28,9 @@ def plan_adam(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is neither ADSL nor ADTTE, or a file cannot be read.
     """
     plan = StudyPlan()
-    data_sets = find_data_sets(paths, PATTERNS, NEEDED, plan)
+    data_sets = cdisc.find_data_sets(paths, PATTERNS, NEEDED, plan)
     subjects = data_sets["ADSL"][0] if data_sets["ADSL"] else None
-    people = subjects or refuse_without(data_sets, "ADTTE", NEEDED["ADTTE"], paths)
+    people = subjects or cdisc.refuse_without(data_sets, "ADTTE", NEEDED["ADTTE"], paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     if subjects is not None:
         _plan_subjects(plan, subjects)
@@ -57,28 +48,28 @@ def plan_adam(paths: Sequence[Path]) -> StudyPlan:
     plan.settings["endpoints"] = [
         name if name in PRESETS else {"name": name, "title": title} for name, title in endpoints.items()
     ] or (["pfs", "os"] if "assessments" in plan.tables else ["os"])
-    list_unplaced(plan, data_sets)
+    cdisc.list_unplaced(plan, data_sets)
     return plan
 
 
-def _plan_subjects(plan: StudyPlan, subjects: DataSet) -> None:
+def _plan_subjects(plan: StudyPlan, subjects: cdisc.DataSet) -> None:
     """Patients of ADSL, and what it says of death and last contact."""
-    reading = Reading(plan, "patients", subjects)
-    place_patient(reading)
-    place_arm(reading, *ARMS)
+    reading = cdisc.Reading(plan, "patients", subjects)
+    cdisc.place_patient(reading)
+    cdisc.place_arm(reading, *ARMS)
     reading.close()
     if not any(subjects.is_filled(name) for name in ("DTHDT", *CONTACTS)):
         return
-    reading = Reading(plan, "follow_up", subjects)
+    reading = cdisc.Reading(plan, "follow_up", subjects)
     reading.column("patient_id", "USUBJID")
     if not reading.date("last_contact_date", "DTHDT", *CONTACTS):
         return
     reading.date("death_date", "DTHDT")
-    if place_vital_status(reading, "DTHFL"):
+    if cdisc.place_vital_status(reading, "DTHFL"):
         reading.close()
 
 
-def _plan_patients_of_times(plan: StudyPlan, data_sets: Sequence[DataSet]) -> None:
+def _plan_patients_of_times(plan: StudyPlan, data_sets: Sequence[cdisc.DataSet]) -> None:
     """Patients from the rows of one parameter, or of all where none has every patient."""
     people = {name for data in data_sets for name in data.frame["USUBJID"]}
     parts = [
@@ -88,15 +79,15 @@ def _plan_patients_of_times(plan: StudyPlan, data_sets: Sequence[DataSet]) -> No
     ]
     whole = [part for part in parts if part[2] == people][:1]
     for data, code, _ in whole or parts:
-        reading = Reading(plan, "patients", data).choose("PARAMCD", [code])
-        place_patient(reading)
-        place_arm(reading, *ARMS)
+        reading = cdisc.Reading(plan, "patients", data).choose("PARAMCD", [code])
+        cdisc.place_patient(reading)
+        cdisc.place_arm(reading, *ARMS)
         reading.close(merge=True)
 
 
-def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]:
+def _plan_times(plan: StudyPlan, times: cdisc.DataSet, code: str) -> Mapping[str, str]:
     """Times of one parameter, with the censoring turned; its endpoint and title."""
-    reading = Reading(plan, "reported_outcomes", times).choose("PARAMCD", [code])
+    reading = cdisc.Reading(plan, "reported_outcomes", times).choose("PARAMCD", [code])
     if reading.rows["USUBJID"].duplicated().any() and "ANL01FL" in reading.rows:
         reading.choose("ANL01FL", ["Y"])
     name = re.sub(r"[^a-z0-9]+", "_", code.lower()).strip("_")
@@ -120,7 +111,7 @@ def _plan_times(plan: StudyPlan, times: DataSet, code: str) -> Mapping[str, str]
     return {name: title}
 
 
-def _find_unit(reading: Reading, title: str) -> tuple[str, str]:
+def _find_unit(reading: cdisc.Reading, title: str) -> tuple[str, str]:
     """Unit of the times and what says so: AVALU, the parameter, or the dates; nothing where none of them does."""
     stated = " ".join(reading.rows.get("AVALU", pd.Series(dtype=str)).unique())
     for where, text in {"AVALU": stated, "PARAM": title}.items():
@@ -135,11 +126,11 @@ def _find_unit(reading: Reading, title: str) -> tuple[str, str]:
     return "days", ""
 
 
-def _plan_first_treatment(plan: StudyPlan, subjects: DataSet) -> None:
+def _plan_first_treatment(plan: StudyPlan, subjects: cdisc.DataSet) -> None:
     """The first day of treatment as the only cycle that ADSL knows."""
     if not subjects.is_filled("TRTSDT"):
         return
-    reading = Reading(plan, "cycles", subjects)
+    reading = cdisc.Reading(plan, "cycles", subjects)
     reading.require("TRTSDT")
     reading.column("patient_id", "USUBJID")
     if not reading.date("cycle_date", "TRTSDT"):
@@ -156,14 +147,14 @@ def _plan_first_treatment(plan: StudyPlan, subjects: DataSet) -> None:
     reading.close()
 
 
-def _plan_responses(plan: StudyPlan, responses: DataSet) -> None:
+def _plan_responses(plan: StudyPlan, responses: cdisc.DataSet) -> None:
     """Overall responses by scan of ADRS."""
     frame = responses.frame
     codes = [code for code in frame["PARAMCD"].unique() if re.match(r"OVR", code)]
     if not codes:
         plan.notes.append(f"{responses.file.name} has no parameter OVR or OVRLRESP; it is not read")
         return
-    reading = Reading(plan, "assessments", responses).choose("PARAMCD", codes[:1])
+    reading = cdisc.Reading(plan, "assessments", responses).choose("PARAMCD", codes[:1])
     if len(codes) > 1:
         reading.doubt(f"of the parameters {name_some(codes)} only {codes[0]} is read")
     if "ANL01FL" in reading.rows and reading.rows.duplicated(["USUBJID", "ADT"]).any():

@@ -22,14 +22,7 @@ from prrt_outcomes.figures.control_plots import (
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, figure_style
-from prrt_outcomes.wording.terms import (
-    control_titles,
-    endpoint_titles,
-    name_code,
-    name_column,
-    name_endpoint,
-    name_term,
-)
+from prrt_outcomes.wording import terms
 
 CONTROLS_INPUTS = (
     "controls", "control_balance", "control_reconstruction", "control_sensitivity",
@@ -67,14 +60,14 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
 
 def _each_control(tables, study):
     """Control, its rows of each table, title of its endpoint, and its name."""
-    titles, names = endpoint_titles(study), control_titles(study)
+    titles, names = terms.endpoint_titles(study), terms.control_titles(study)
     for control in study.controls:
         own = {
             name: pick_rows(table, control=control.id, endpoint=control.endpoint)
             for name, table in tables.items()
             if {"control", "endpoint"} <= set(table)
         }
-        yield control, own, name_endpoint(control.endpoint, titles), names[control.id]
+        yield control, own, terms.name_endpoint(control.endpoint, titles), names[control.id]
 
 
 def _draw_estimates(tables, study) -> Iterator[Figure]:
@@ -132,7 +125,7 @@ def _draw_overlaps(tables, study) -> Iterator[Figure]:
 def _draw_balances(tables, study) -> Iterator[Figure]:
     for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
         if balance["smd"].notna().any():
-            name = control_titles(study)[control]
+            name = terms.control_titles(study)[control]
             plot = plot_love(balance, figure_style(study), f"Balance against {name}")
             caption = f"Balance of covariates against {name}, before and after weighting."
             yield Figure(f"love_{control}", plot, caption, ("control_balance",))
@@ -145,7 +138,7 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
     for endpoint in dict.fromkeys((primary, "os")):
         medians, summary = (pick_rows(tables[name], endpoint=endpoint) for name in sources)
         if medians["series"].astype(str).ne("cohort").any():
-            title = name_endpoint(endpoint, endpoint_titles(study))
+            title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             words = f"{title}: the cohort among published series"
             plot = plot_medians(medians, summary, figure_style(study), words)
             caption = f"{title}: median of the cohort among the published series of the library."
@@ -192,7 +185,7 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
         weights=pd.Categorical(known["weights"].astype(str), weights),
     )
     labels = {n: fill(covariate_words(n), 34) for n in names}
-    same = {"breaks": weights, "labels": [fill(name_term(w), 24) for w in weights], "name": ""}
+    same = {"breaks": weights, "labels": [fill(terms.name_term(w), 24) for w in weights], "name": ""}
     reach = max(0.25, 1.05 * float(known["smd"].abs().max()) if len(known) else 0.5)
     lines = max(sum(x.count("\n") + 1.5 for x in labels.values()), 2.4 * len(weights))
     return (
@@ -228,8 +221,8 @@ def covariate_words(name: str) -> str:
     for mark in ("=", ":"):
         if mark in name:
             column, level = name.split(mark, 1)
-            return f"{name_column(column)}: {name_code(column, level)}"
-    return name_column(name)
+            return f"{terms.name_column(column)}: {terms.name_code(column, level)}"
+    return terms.name_column(name)
 
 
 def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
@@ -238,7 +231,7 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
     `overlap`: rows of `control_overlap` of one control and endpoint.
     """
     kinds = list(dict.fromkeys(overlap["weights"].astype(str)))
-    heads = {k: fill(name_term(k), 30 if len(kinds) < 4 else 16) for k in kinds}
+    heads = {k: fill(terms.name_term(k), 30 if len(kinds) < 4 else 16) for k in kinds}
     sign = overlap["group"].astype(str).map({"cohort": 1.0, "control": -1.0})
     bars = overlap.assign(
         panel=pd.Categorical(overlap["weights"].astype(str).map(heads), list(heads.values())),
@@ -248,7 +241,7 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
         weighted=overlap["share_weighted"].astype(float) * sign,
         unweighted=overlap["share"].astype(float) * sign,
     )
-    labels = [name_term(side).capitalize() for side in SIDES]
+    labels = [terms.name_term(side).capitalize() for side in SIDES]
     scale = {"values": list(SIDES.values()), "breaks": list(SIDES), "labels": labels, "name": ""}
     return (
         p9.ggplot(bars, p9.aes("x"))

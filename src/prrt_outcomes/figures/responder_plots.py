@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import (
     Curves,
     count_at_risk,
@@ -15,19 +16,10 @@ from prrt_outcomes.figures.curves import (
     month_ticks,
     plot_curves,
 )
-from prrt_outcomes.figures.theme import (
-    FEW_COLOURS,
-    METHOD_COLOURS,
-    QUIET,
-    FigureStyle,
-    dress,
-    key_scales,
-    label_percent,
-)
 from prrt_outcomes.wording.numbers import format_interval, format_number, format_p_value, format_ratio
 from prrt_outcomes.wording.terms import name_term
 
-GROUPS = {"responder": FEW_COLOURS[0], "non_responder": FEW_COLOURS[1]}
+GROUPS = {"responder": theme.FEW_COLOURS[0], "non_responder": theme.FEW_COLOURS[1]}
 STATES = {
     "in_response": "#2171B5",
     "without_response": "#B9C7D1",
@@ -40,7 +32,7 @@ OTHERS = ("naive", "time_dependent_cox")
 
 
 def plot_responder_curves(
-    curves: pd.DataFrame, ratios: pd.DataFrame, style: FigureStyle, title: str, time: str
+    curves: pd.DataFrame, ratios: pd.DataFrame, style: theme.FigureStyle, title: str, time: str
 ):
     """Draw naive, landmark and Simon-Makuch curves in panels of one figure, with their unadjusted `ratios`.
 
@@ -90,7 +82,7 @@ def list_parts(curves: pd.DataFrame) -> list[tuple[str, float]]:
     return [r for r in rows if r[0] != "simon_makuch"] + chosen
 
 
-def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: FigureStyle, title: str):
+def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw the unadjusted hazard ratio of responders against the landmark on a logarithmic axis.
 
     `continuous`, the ratio at every landmark, is a band where its standard error is below 0.5. Raises ValueError when
@@ -117,7 +109,7 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
     points[RATIO] = points[RATIO].clip(low, high)
     reach = p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high")
     plot = p9.ggplot(points, p9.aes("x", "hazard_ratio", color="method", fill="method"))
-    plot += p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
+    plot += p9.geom_hline(yintercept=1, linetype="dashed", color=theme.QUIET, size=0.35)
     if len(curve) > 1:
         curve = curve.assign(x=curve["landmark_months"], method="landmark")
         curve[RATIO] = curve[RATIO].clip(low, high)
@@ -128,17 +120,17 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
     plot += p9.geom_linerange(reach, size=style.line * 0.7)
     plot += p9.geom_point(p9.aes(shape="method"), size=2.4 * style.scale, stroke=0)
     ticks = [t for t in month_ticks(span, 8) if t <= span]
-    colours = [METHOD_COLOURS[m] for m in labels]
+    colours = [theme.METHOD_COLOURS[m] for m in labels]
     return (
         plot
-        + key_scales(
+        + theme.key_scales(
             labels, color=colours, fill=colours, shape=["D" if m == "naive" else "o" for m in labels]
         )
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
         + p9.scale_y_log10(
             minor_breaks=[], breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios
         )
-        + dress(
+        + theme.dress(
             style,
             3.4 * style.scale,
             legend_position="right",
@@ -150,7 +142,7 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: F
     )
 
 
-def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, title: str, time: str):
+def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: theme.FigureStyle, title: str, time: str):
     """Draw the share of patients in each state, stacked, with the expected months in each in the legend."""
     wide = states.assign(state=states["state"].astype(str)).pivot_table(
         index="time_months", columns="state", values="probability"
@@ -169,10 +161,10 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: FigureStyle, t
     return (
         p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
         + p9.geom_ribbon()
-        + key_scales(words, fill=[STATES[s] for s in words])
+        + theme.key_scales(words, fill=[STATES[s] for s in words])
         + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months, expand=(0.01, 0))
-        + p9.scale_y_continuous(minor_breaks=[], labels=label_percent, expand=(0, 0.01))
-        + dress(
+        + p9.scale_y_continuous(minor_breaks=[], labels=theme.label_percent, expand=(0, 0.01))
+        + theme.dress(
             style,
             3.3 * style.scale,
             legend_position="right",
@@ -199,7 +191,7 @@ def stack_states(wide: pd.DataFrame, last: float) -> pd.DataFrame:
     return pd.concat(stairs, names=["state"]).reset_index("state")
 
 
-def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
+def plot_depth(depth: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw the hazard at a change of the target sum against that at no change, with its band."""
     rows = depth.dropna(subset=["hazard_ratio"]).sort_values("change")
     first = rows.iloc[0]
@@ -213,14 +205,14 @@ def plot_depth(depth: pd.DataFrame, style: FigureStyle, title: str):
     )
     return (
         p9.ggplot(rows, p9.aes("change", "hazard_ratio", ymin="hazard_ratio_low", ymax="hazard_ratio_high"))
-        + p9.geom_hline(yintercept=1, linetype="dashed", color=QUIET, size=0.35)
-        + p9.geom_ribbon(fill=FEW_COLOURS[0], alpha=0.18)
-        + p9.geom_line(color=FEW_COLOURS[0], size=style.line)
+        + p9.geom_hline(yintercept=1, linetype="dashed", color=theme.QUIET, size=0.35)
+        + p9.geom_ribbon(fill=theme.FEW_COLOURS[0], alpha=0.18)
+        + p9.geom_line(color=theme.FEW_COLOURS[0], size=style.line)
         + p9.scale_x_continuous(minor_breaks=[], breaks=steps, labels=_label_changes)
         + p9.scale_y_log10(
             minor_breaks=[], breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios
         )
-        + dress(
+        + theme.dress(
             style,
             3.2 * style.scale,
             title=f"{title} by depth of response",

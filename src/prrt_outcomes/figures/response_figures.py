@@ -4,16 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from prrt_outcomes.figures import response_plots
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
-from prrt_outcomes.figures.response_plots import (
-    HIGHEST,
-    MOST_PATIENTS,
-    plot_movement,
-    plot_response_bars,
-    plot_swimmer,
-    plot_waterfall,
-)
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.treatment.periods import find_first_cycles
@@ -48,7 +41,7 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
             part = rows[rows["group_by"].isin(["all", group_by])]
             by = "" if group_by == "all" else inside_sentence(name_column(group_by))
             title = f"{named}, best response ({study.response.primary_rate})" + (f", by {by}" if by else "")
-            plot = plot_response_bars(part, figure_style(study), title)
+            plot = response_plots.plot_response_bars(part, figure_style(study), title)
             caption = (
                 f"Best response by {named}{' and ' if by else ''}{by}. Every treated patient is counted; shares under "
                 "5% have no number."
@@ -68,12 +61,12 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
         if rows["best_change"].notna().any():
             named = criterion_title(criterion, definitions)
             thresholds = list_thresholds(definitions.get(criterion))
-            plot = plot_waterfall(rows, thresholds, figure_style(study), named)
+            plot = response_plots.plot_waterfall(rows, thresholds, figure_style(study), named)
             caption = (
                 f"Waterfall plot by {named}: one bar a patient, coloured by best response; dashed: thresholds (an "
                 "increase counts from the smallest sum, so a bar below the line can still be progression)."
             )
-            if rows["best_change"].gt(HIGHEST).any():
+            if rows["best_change"].gt(response_plots.HIGHEST).any():
                 caption += " Bars above +100% are cut and marked by a cross."
             leading = criterion == study.response.primary_criterion
             yield Figure(f"waterfall_{criterion}", plot, caption, ("waterfall",), leading=leading)
@@ -101,17 +94,18 @@ def _draw_movements(tables, study, definitions) -> Iterator[Figure]:
             name = "_".join(code.replace(" ", "_") for code in pair)
             against = f"{first} against {second}"
             caption = f"Patients by best response: {against}. Off the diagonal the categories differ."
-            plot = plot_movement(rows, (first, second), figure_style(study))
+            plot = response_plots.plot_movement(rows, (first, second), figure_style(study))
             yield Figure(f"movement_{name}", plot, caption, ("response_concordance",))
 
 
 def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:
     courses, marks = derive_courses(tables, study)
     if len(courses):
-        plot = plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
+        plot = response_plots.plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
         caption = "Course of single patients from the first cycle."
-        if len(courses) > MOST_PATIENTS:
-            caption += f" {MOST_PATIENTS} of {len(courses)} patients are drawn, evenly spaced by length of follow-up."
+        if len(courses) > response_plots.MOST_PATIENTS:
+            shown = f"{response_plots.MOST_PATIENTS} of {len(courses)} patients"
+            caption += f" {shown} are drawn, evenly spaced by length of follow-up."
         yield Figure("swimmer", plot, caption)
 
 

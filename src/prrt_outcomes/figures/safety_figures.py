@@ -6,20 +6,8 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.figure import Figure, pick_rows
-from prrt_outcomes.figures.theme import (
-    GRADE_COLOURS,
-    GRID,
-    INK,
-    SHARES,
-    TEXT_X,
-    FigureStyle,
-    dress,
-    figure_style,
-    key_scales,
-    label_tiles,
-    share_columns,
-)
 from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code, phase_words
 
@@ -30,7 +18,7 @@ SEVERE = "Grade \u2265 3"
 
 def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
-    grades, rates, style = tables["safety_grades"], tables["safety_rates"], figure_style(study)
+    grades, rates, style = tables["safety_grades"], tables["safety_rates"], theme.figure_style(study)
     figures = []
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
     shown = "any" if "any" in phases else next(iter(phases), "")
@@ -51,7 +39,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     return figures
 
 
-def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureStyle, title: str):
+def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw the shares of worst grades, one bar an analyte, and from `rates` that of grade 3 or worse as text."""
     names = list_analytes(grades)
     known = grades["worst_grade"].fillna(NO_LIMIT).astype(int)
@@ -62,13 +50,13 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     bars["x"] = bars.groupby("analyte")["share"].cumsum() - bars["share"] / 2
     codes = sorted(set(bars["grade"]))
     legend = {str(c): f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes}
-    columns = [SHARES, SEVERE] if len(rates) else [SHARES]
+    columns = [theme.SHARES, SEVERE] if len(rates) else [theme.SHARES]
     bars["grade"] = pd.Categorical(bars["grade"].astype(str), list(legend))
-    bars["column"] = pd.Categorical([SHARES] * len(bars), columns)
+    bars["column"] = pd.Categorical([theme.SHARES] * len(bars), columns)
     severe = rates[rates["grade_at_least"].eq(3) & rates["analyte"].astype(str).isin(names)]
     severe = severe.assign(
         analyte=severe["analyte"].astype(str),
-        x=TEXT_X,
+        x=theme.TEXT_X,
         label=[format_percent(p) for p in severe["proportion"]],
         column=pd.Categorical([SEVERE] * len(severe), columns),
     )
@@ -76,23 +64,23 @@ def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: FigureSt
     plot = p9.ggplot(bars, p9.aes("x", "analyte"))
     plot += p9.geom_tile(p9.aes(width="share", fill="grade"), height=0.72)
     if len(severe):
-        plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=INK)
+        plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=theme.INK)
     return (
         plot
-        + key_scales(legend, fill=[GRADE_COLOURS[c] for c in codes])
+        + theme.key_scales(legend, fill=[theme.GRADE_COLOURS[c] for c in codes])
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
-        + dress(
+        + theme.dress(
             style,
             2.1 * style.row_in * len(names) + 1.4 * style.scale,
             title=title,
             subtitle="Patients by worst CTCAE grade after the first cycle",
         )
-        + share_columns([8, 1] if len(rates) else [1])
+        + theme.share_columns([8, 1] if len(rates) else [1])
         + p9.guides(fill=p9.guide_legend(nrow=1))
     )
 
 
-def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
+def plot_grade_shift(grades: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells."""
     known = grades.dropna(subset=["baseline_grade", "worst_grade"])
     names = list_analytes(known)
@@ -103,7 +91,7 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
         baseline=known["baseline_grade"].astype(int),
     )
     known = known.assign(
-        grade=pd.Categorical(known["worst"].astype(str), [str(g) for g in GRADE_COLOURS]),
+        grade=pd.Categorical(known["worst"].astype(str), [str(g) for g in theme.GRADE_COLOURS]),
         label=known["n"].map(lambda n: f"{n:.0f}"),
     )
     columns = min(4, len(names))
@@ -116,14 +104,16 @@ def plot_grade_shift(grades: pd.DataFrame, style: FigureStyle, title: str):
     height = 1.0 * style.scale + words.count("\n") * style.row_in + lines * (0.8 * side + 0.3 * style.scale)
     return (
         p9.ggplot(known, p9.aes("baseline", "worst"))
-        + p9.geom_tile(diagonal, fill="#F4F4F4", color=GRID, size=0.3)
-        + p9.geom_tile(p9.aes(fill="grade"), color=GRID, size=0.3, show_legend=False)
-        + label_tiles(known, known["worst"].ge(3), style.small - 1)
+        + p9.geom_tile(diagonal, fill="#F4F4F4", color=theme.GRID, size=0.3)
+        + p9.geom_tile(p9.aes(fill="grade"), color=theme.GRID, size=0.3, show_legend=False)
+        + theme.label_tiles(known, known["worst"].ge(3), style.small - 1)
         + p9.facet_wrap("analyte", ncol=columns)
-        + p9.scale_fill_manual(values=list(GRADE_COLOURS.values()), limits=[str(g) for g in GRADE_COLOURS])
+        + p9.scale_fill_manual(
+            values=list(theme.GRADE_COLOURS.values()), limits=[str(g) for g in theme.GRADE_COLOURS]
+        )
         + p9.scale_x_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
         + p9.scale_y_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + dress(
+        + theme.dress(
             style,
             height,
             width_in=width,

@@ -25,21 +25,7 @@ from prrt_outcomes.figures.theme import (
     color_groups,
     figure_style,
 )
-from prrt_outcomes.wording.numbers import (
-    describe_condition,
-    describe_median_status,
-    format_interval,
-    format_level,
-    format_p_value,
-)
-from prrt_outcomes.wording.terms import (
-    endpoint_titles,
-    inside_sentence,
-    name_code,
-    name_column,
-    name_endpoint,
-    name_term,
-)
+from prrt_outcomes.wording import numbers, terms
 
 SURVIVAL_INPUTS = (
     "km_curve", "km_at_risk", "km_summary", "logrank", "cox", "competing_risks", "competing_tests",
@@ -59,12 +45,12 @@ def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     Groups are drawn for the primary endpoint and overall survival; those of the others are in the tables. `imputed_*`
     holds the complete cases beside the multiple imputation; `periods_*` is drawn where hazards are not proportional.
     """
-    titles = endpoint_titles(study)
+    titles = terms.endpoint_titles(study)
     figures: list[Figure] = []
     for endpoint in [*titles, *({"os"} - set(titles))]:
         own = {name: pick_rows(table, endpoint=endpoint) for name, table in tables.items()}
         for draw in (_draw_curves, _draw_incidences, _draw_forests, _draw_subgroups, _draw_periods):
-            figures += draw(own, endpoint, study, name_endpoint(endpoint, titles))
+            figures += draw(own, endpoint, study, terms.name_endpoint(endpoint, titles))
     return figures
 
 
@@ -85,7 +71,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         sources: tuple[str, ...] = ("km_curve", "km_at_risk", "km_summary")
         what, band = f"{title}, all patients", "Band: confidence interval"
         if group_by != "all":
-            what = f"{title} by {inside_sentence(name_column(group_by))}"
+            what = f"{title} by {terms.inside_sentence(terms.name_column(group_by))}"
             band = "Bands (left out above five groups): confidence intervals"
             sources += ("logrank",)
         caption = f"{what}. {band}; ticks: censored patients; below: patients at risk. {AXIS_END}"
@@ -108,10 +94,10 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
             cause = str(risks["cause"].iloc[0])
             gray = pick_rows(tables["competing_tests"], cause=cause, group_by=group_by, test="gray")
             p_value = next(iter(gray["p_value"].dropna()), None)
-            words = f"{what} of {name_term(cause).lower()}"
+            words = f"{what} of {terms.name_term(cause).lower()}"
             part = pick_rows(part, cause=cause)
             plot = plot_cumulative_incidence(part, at_risk, style, words, time, group_by, p_value)
-            by = inside_sentence(name_column(group_by))
+            by = terms.inside_sentence(terms.name_column(group_by))
             caption = f"{what} of the event by {by}, with death as a competing event. {AXIS_END}"
             sources += ("competing_tests",)
         name = f"cumulative_incidence_{endpoint}_{group_by}"
@@ -154,7 +140,7 @@ def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     for (group_by,), rows in iterate_groupings(tables["hazard_ratio_periods"], "group_by"):
         if not is_proportional(rows, study.analysis.alpha):
-            what = f"{title} by {inside_sentence(name_column(group_by))}"
+            what = f"{title} by {terms.inside_sentence(terms.name_column(group_by))}"
             plot = plot_periods(rows, figure_style(study), what)
             caption = (
                 f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
@@ -187,7 +173,7 @@ def plot_survival_curve(
     """
     group_by = str(curve["group_by"].iloc[0])
     groups = list(dict.fromkeys(curve["group"].astype(str)))
-    names = {g: name_code(group_by, g) for g in groups}
+    names = {g: terms.name_code(group_by, g) for g in groups}
     medians = {
         str(row["group"]): f"{row['events']:.0f}/{row['n']:.0f}, {_median_words(row)}"
         for row in summary.to_dict("records")
@@ -196,7 +182,7 @@ def plot_survival_curve(
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
         below += "competing events are censored here: read it with the cumulative incidence"
-    if condition := describe_condition(summary.get("conditional_from_months", ())):
+    if condition := numbers.describe_condition(summary.get("conditional_from_months", ())):
         below += f"; {condition}" if below else condition.capitalize()
     drawn = Curves(
         curve,
@@ -208,7 +194,7 @@ def plot_survival_curve(
         time,
         at_risk=at_risk,
         names=names,
-        legend_title=f"Events/patients, median in\nmonths ({format_level(style.level)} interval)",
+        legend_title=f"Events/patients, median in\nmonths ({numbers.format_level(style.level)} interval)",
     )
     return plot_curves(drawn, style)
 
@@ -235,10 +221,10 @@ def plot_cumulative_incidence(
     drawn = Curves(
         steps,
         risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
-        {g: name_term(g) if group_by == "cause" else name_code(group_by, g) for g in groups},
+        {g: terms.name_term(g) if group_by == "cause" else terms.name_code(group_by, g) for g in groups},
         color_groups(group_by, groups),
         title,
-        "" if p_value is None else f"Gray's test: {format_p_value(p_value, name='p')}",
+        "" if p_value is None else f"Gray's test: {numbers.format_p_value(p_value, name='p')}",
         time,
         at_risk=counted if len(counted) else None,
     )
@@ -283,7 +269,7 @@ def bound_curve(intervals: pd.DataFrame, last: float) -> pd.DataFrame:
 
 def _median_words(row: Mapping) -> str:
     status = row.get("median_status", "ok")
-    return format_interval(row["median_months"], row["median_low"], row["median_high"], status=status)
+    return numbers.format_interval(row["median_months"], row["median_low"], row["median_high"], status=status)
 
 
 def _test_words(tests: pd.DataFrame) -> str:
@@ -292,12 +278,12 @@ def _test_words(tests: pd.DataFrame) -> str:
     overall = overall[overall["test"].astype(str) == "logrank"]
     parts = []
     for row in overall.itertuples():
-        p_value = format_p_value(row.p_value, name="p")
+        p_value = numbers.format_p_value(row.p_value, name="p")
         strata = "" if pd.isna(row.strata) else str(row.strata)
         if p_value:
-            kind = f"{name_term('logrank')} test"
+            kind = f"{terms.name_term('logrank')} test"
             if strata:
-                kind += " stratified by " + ", ".join(name_column(s).lower() for s in strata.split("+"))
+                kind += " stratified by " + ", ".join(terms.name_column(s).lower() for s in strata.split("+"))
             parts.append(f"{kind}: {p_value}")
     return "; ".join(parts)
 
@@ -310,5 +296,5 @@ def _single_words(summary: pd.DataFrame, style: FigureStyle) -> str:
     if str(row.get("status")) == "competing_censored":
         return words
     if pd.isna(row["median_months"]):
-        return f"{words}; median {describe_median_status(row.get('median_status'))}"
-    return f"{words}; median {_median_words(row)} months ({format_level(style.level)} confidence interval)"
+        return f"{words}; median {numbers.describe_median_status(row.get('median_status'))}"
+    return f"{words}; median {_median_words(row)} months ({numbers.format_level(style.level)} confidence interval)"

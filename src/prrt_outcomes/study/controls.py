@@ -7,30 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from prrt_outcomes.study.base import (
-    LONGEST_MONTHS,
-    Count,
-    Name,
-    Number,
-    PositiveMonths,
-    Section,
-    Share,
-    Size,
-    Title,
-    Values,
-    Whole,
-    Year,
-    check_distinct,
-)
+from prrt_outcomes.study import base
 
 
-class Milestone(Section):
+class Milestone(base.Section):
     """Survival at a time, as published."""
 
-    months: PositiveMonths
-    survival: Number = Field(gt=0, le=1, description="Survival at that time.")
-    low: Share | None = Field(None, description="Lower end of its interval.")
-    high: Share | None = Field(None, description="Upper end of its interval.")
+    months: base.PositiveMonths
+    survival: base.Number = Field(gt=0, le=1, description="Survival at that time.")
+    low: base.Share | None = Field(None, description="Lower end of its interval.")
+    high: base.Share | None = Field(None, description="Upper end of its interval.")
 
     @field_validator("survival", mode="before")
     @classmethod
@@ -44,24 +30,26 @@ class Milestone(Section):
         return value
 
 
-class ControlBase(Section):
+class ControlBase(base.Section):
     """What every control has."""
 
-    id: Name = Field(description="Name, used in tables and file names.")
-    title: Title = Field("", description="Name for readers; of a library arm else its study and treatment.")
-    endpoint: Name = Field("pfs", description="Endpoint of the cohort that is compared.")
+    id: base.Name = Field(description="Name, used in tables and file names.")
+    title: base.Title = Field(
+        "", description="Name for readers; of a library arm else its study and treatment."
+    )
+    endpoint: base.Name = Field("pfs", description="Endpoint of the cohort that is compared.")
     primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
-    within: dict[Name, Values] = Field(default_factory=dict)
+    within: dict[base.Name, base.Values] = Field(default_factory=dict)
     """Which of our patients it is compared with: column: levels."""
 
 
-class BaselineSummary(Section):
+class BaselineSummary(base.Section):
     """One number of a published baseline table, which the cohort is weighted to (MAIC)."""
 
-    covariate: Name = Field(description="Column of patients.")
+    covariate: base.Name = Field(description="Column of patients.")
     statistic: Literal["mean", "sd", "median", "share"]
     """What was published; a standard deviation needs the mean of the same covariate too."""
-    value: Number = Field(
+    value: base.Number = Field(
         ge=-1_000_000, le=1_000_000, description="The published number; a share between 0 and 1."
     )
     level: str | None = None
@@ -89,7 +77,7 @@ class AggregateControl(ControlBase):
     def check_baseline(self) -> AggregateControl:
         """A standard deviation comes with its mean, a number stands once."""
         places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
-        check_distinct(places, "baseline: a number stands twice")
+        base.check_distinct(places, "baseline: a number stands twice")
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
         alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
         if alone:
@@ -98,7 +86,7 @@ class AggregateControl(ControlBase):
         return self
 
 
-class Description(Section):
+class Description(base.Section):
     """What is known of a control beside its numbers; what stays empty counts as unknown."""
 
     citation: str = Field("", description="Where it was published.")
@@ -107,10 +95,12 @@ class Description(Section):
     tumour_types: str = Field("", description="Tumour types in words.")
     grade: str = Field("", description="Grades in words.")
     criterion: str = Field("", description="Response criterion.")
-    scan_interval_weeks: PositiveMonths | None = Field(None, description="Planned interval between scans.")
+    scan_interval_weeks: base.PositiveMonths | None = Field(
+        None, description="Planned interval between scans."
+    )
     origin: str = Field("", description="Where time starts.")
-    enrolment_start_year: Year | None = Field(None, description="First year of enrolment.")
-    enrolment_end_year: Year | None = Field(None, description="Last year of enrolment.")
+    enrolment_start_year: base.Year | None = Field(None, description="First year of enrolment.")
+    enrolment_end_year: base.Year | None = Field(None, description="Last year of enrolment.")
     progressive_at_entry: str = ""
     """Whether progression at entry was required: yes, no or mixed."""
     analogue_continued: str = ""
@@ -128,18 +118,18 @@ class LibraryControl(AggregateControl):
     """A published arm of the library that comes with the package."""
 
     kind: Literal["library"] = Field(description="A published arm of the library.")
-    arm: Name = Field(description="Name of the arm.")
+    arm: base.Name = Field(description="Name of the arm.")
 
 
 class PublishedControl(AggregateControl, Description):
     """A published arm written out in the study file."""
 
     kind: Literal["published"] = Field(description="A published arm written out here.")
-    n: Count = Field(gt=0, description="Patients in the arm.")
-    median_months: PositiveMonths | None = Field(None, description="Median of the endpoint.")
-    median_low: PositiveMonths | None = Field(None, description="Lower end of its interval.")
-    median_high: PositiveMonths | None = Field(None, description="Upper end of its interval.")
-    events: Count | None = Field(None, description="Events in the arm, where published.")
+    n: base.Count = Field(gt=0, description="Patients in the arm.")
+    median_months: base.PositiveMonths | None = Field(None, description="Median of the endpoint.")
+    median_low: base.PositiveMonths | None = Field(None, description="Lower end of its interval.")
+    median_high: base.PositiveMonths | None = Field(None, description="Upper end of its interval.")
+    events: base.Count | None = Field(None, description="Events in the arm, where published.")
     milestones: tuple[Milestone, ...] = Field((), description="Published survival at given months.")
 
     @model_validator(mode="after")
@@ -164,21 +154,21 @@ class CurveControl(AggregateControl, Description):
     """A published curve: points in `control_curves`, numbers at risk in `control_at_risk`."""
 
     kind: Literal["curve"] = Field(description="A published curve.")
-    arm: Name = Field(description="Name of the arm.")
-    events: Count | None = Field(None, description="Events in the arm, where published.")
-    published_median_months: PositiveMonths | None = None
+    arm: base.Name = Field(description="Name of the arm.")
+    events: base.Count | None = Field(None, description="Events in the arm, where published.")
+    published_median_months: base.PositiveMonths | None = None
     """Published median, which the reconstruction must meet."""
-    published_follow_up_months: PositiveMonths | None = None
+    published_follow_up_months: base.PositiveMonths | None = None
     """Published median follow-up; a curve that ends far from it is in another unit."""
-    limit_survival: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    limit_survival: Annotated[base.Number, Field(gt=0, lt=1)] = 0.05
     """Largest difference of the reconstructed curve from the points that is accepted."""
-    limit_at_risk: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    limit_at_risk: Annotated[base.Number, Field(gt=0, lt=1)] = 0.05
     """Largest difference of numbers at risk that is accepted, as a share of the arm."""
-    limit_events: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    limit_events: Annotated[base.Number, Field(gt=0, lt=1)] = 0.05
     """Largest relative difference of events that is accepted."""
-    limit_median_months: PositiveMonths = 1.0
+    limit_median_months: base.PositiveMonths = 1.0
     """Largest difference of the median that is accepted."""
-    limit_rmst: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    limit_rmst: Annotated[base.Number, Field(gt=0, lt=1)] = 0.05
     """Largest relative difference of the restricted mean that is accepted."""
 
 
@@ -188,19 +178,19 @@ class PatientsControl(ControlBase, Description):
     kind: Literal["patients"] = Field(description="Individual patients.")
     source: str | None = None
     """Only rows of control_patients with this source; all rows where it is not named."""
-    covariates: tuple[Name, ...] = ()
+    covariates: tuple[base.Name, ...] = ()
     """Baseline columns that both sides have and the weights balance."""
     weights: tuple[Literal["att", "overlap", "ate", "maic"], ...] = ()
     """Weightings beside the unweighted comparison, which is always there."""
     maic_moments: tuple[Literal["mean", "sd", "median"], ...] = ("mean",)
     """Moments of the covariates that MAIC matches."""
-    trim: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
+    trim: Annotated[base.Number, Field(ge=0, lt=0.5)] = 0.0
     """Share of extreme propensity scores that is left out at each end."""
-    match_ratio: Annotated[Whole, Field(ge=0, le=20)] = 0
+    match_ratio: Annotated[base.Whole, Field(ge=0, le=20)] = 0
     """Controls matched to each patient by propensity score; 0 for no matching."""
-    caliper_sd: Annotated[Number, Field(gt=0, le=100)] = 0.2
+    caliper_sd: Annotated[base.Number, Field(gt=0, le=100)] = 0.2
     """Caliper of the match, in standard deviations of the logit of the propensity score."""
-    negative_control: Name | None = None
+    negative_control: base.Name | None = None
     """An endpoint of both sides that treatment cannot change; a difference there shows confounding."""
 
     @model_validator(mode="after")
@@ -216,18 +206,18 @@ Control = Annotated[
 ]
 
 
-class Claim(Section):
+class Claim(base.Section):
     """A published figure that the run holds the cohort against."""
 
-    id: Name = Field(description="Name, used in tables and file names.")
-    title: Title = Field("", description="Name for readers; else quantity and group in words.")
+    id: base.Name = Field(description="Name, used in tables and file names.")
+    title: base.Title = Field("", description="Name for readers; else quantity and group in words.")
     quantity: Literal[
         "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
         "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",
     ]  # fmt: skip
     """What was published."""
-    group: Name = Field("all", description="`all`, or a response group.")
-    published: Size = Field(description="The published value: a share, or months.")
+    group: base.Name = Field("all", description="`all`, or a response group.")
+    published: base.Size = Field(description="The published value: a share, or months.")
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
     source: str = Field("", description="Citation.")
@@ -236,7 +226,7 @@ class Claim(Section):
     def check_published(self) -> Claim:
         """Shares lie between 0 and 1, months below a hundred years."""
         is_share = not self.quantity.endswith("_months")
-        if self.published > (1 if is_share else LONGEST_MONTHS):
-            wanted = "a share between 0 and 1" if is_share else f"months, at most {LONGEST_MONTHS}"
+        if self.published > (1 if is_share else base.LONGEST_MONTHS):
+            wanted = "a share between 0 and 1" if is_share else f"months, at most {base.LONGEST_MONTHS}"
             raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
         return self

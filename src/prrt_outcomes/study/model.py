@@ -6,40 +6,28 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from prrt_outcomes.study import base
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.base import (
-    Day,
-    Days,
-    Name,
-    Number,
-    PositiveDays,
-    Section,
-    TableSource,
-    Title,
-    Weeks,
-    Whole,
-    check_distinct,
-)
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.vocabulary import Vocabulary
 
 
-class TreatmentSettings(Section):
+class TreatmentSettings(base.Section):
     """When a gap between cycles starts a new period, and which intervals and windows count as kept."""
 
-    retreatment_gap_weeks: Weeks = 26.0
+    retreatment_gap_weeks: base.Weeks = 26.0
     """A gap between cycles longer than this starts a new treatment period (retreatment)."""
-    cycle_interval_minimum_weeks: Annotated[Number, Field(ge=0, le=5_218)] = 6.0
+    cycle_interval_minimum_weeks: Annotated[base.Number, Field(ge=0, le=5_218)] = 6.0
     """Shortest interval between two cycles that counts as kept."""
-    cycle_interval_maximum_weeks: Weeks = 14.0
+    cycle_interval_maximum_weeks: base.Weeks = 14.0
     """Longest interval between two cycles that counts as kept."""
-    ssa_long_acting_days: Days = 28
+    ssa_long_acting_days: base.Days = 28
     """A long-acting somatostatin analogue is given at least this many days before a cycle."""
-    ssa_short_acting_days: Days = 1
+    ssa_short_acting_days: base.Days = 1
     """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
-    eligibility_days: PositiveDays = 60
+    eligibility_days: base.PositiveDays = 60
     """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
 
     @model_validator(mode="after")
@@ -53,29 +41,29 @@ class TreatmentSettings(Section):
         return self
 
 
-class FigureSettings(Section):
+class FigureSettings(base.Section):
     """Formats, resolution and style of the figures."""
 
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
     """File formats of each figure."""
-    dpi: Whole = Field(600, ge=72, le=1200, description="Resolution of png.")
+    dpi: base.Whole = Field(600, ge=72, le=1200, description="Resolution of png.")
     style: Literal["manuscript", "slides"] = Field("manuscript", description="Sizes of text and figure.")
 
 
-class DisclosureSettings(Section):
+class DisclosureSettings(base.Section):
     """What a release may show."""
 
-    minimum_count: Whole = Field(
+    minimum_count: base.Whole = Field(
         5, ge=0, le=1_000_000, description="For a release, which does not exist yet: it has no effect."
     )
 
 
-class SafetySettings(Section):
+class SafetySettings(base.Section):
     """Phases of laboratory follow-up."""
 
-    baseline_days: PositiveDays = 60
+    baseline_days: base.PositiveDays = 60
     """A baseline sample lies at most this many days before the first cycle."""
-    late_after_days: PositiveDays = 90
+    late_after_days: base.PositiveDays = 90
     """Samples later than this after the last cycle of a period are late toxicity."""
 
 
@@ -119,27 +107,27 @@ def _expand_presets(endpoints: Any) -> Any:
     return [e if isinstance(e, EndpointDefinition) else resolve_endpoint(e) for e in endpoints]
 
 
-class Study(Section):
+class Study(base.Section):
     """Everything scientific about a study."""
 
-    study: Name = Field(description="Name of the study and of its results folder.")
-    title: Title = Field("", description="Title of the report.")
+    study: base.Name = Field(description="Name of the study and of its results folder.")
+    title: base.Title = Field("", description="Title of the report.")
     synthetic: bool = False
     """Whether the patients were simulated; stamped on every page and figure."""
     confirmed: bool = False
     """Whether a person has looked at the doubts."""
     doubts: tuple[str, ...] = ()
     """What adopt guessed of the files and changes numbers; nothing runs until it is confirmed."""
-    data_cutoff: Day | None = None
+    data_cutoff: base.Day | None = None
     """Nothing after this date is known; the latest date of the data where it is not named."""
     tables: Annotated[
-        dict[InputTable, Annotated[tuple[TableSource, ...], Field(min_length=1)]],
+        dict[InputTable, Annotated[tuple[base.TableSource, ...], Field(min_length=1)]],
         BeforeValidator(_expand_sources),
         AfterValidator(_check_required_tables),
     ]
     """Where each table comes from."""
-    extra_columns: dict[Name, Literal["string", "category", "integer", "number", "boolean", "date"]] = Field(
-        default_factory=dict
+    extra_columns: dict[base.Name, Literal["string", "category", "integer", "number", "boolean", "date"]] = (
+        Field(default_factory=dict)
     )
     """Columns of patients beyond the schema and their types."""
     vocabulary: Vocabulary = Field(default_factory=Vocabulary)
@@ -155,9 +143,9 @@ class Study(Section):
         min_length=1,
     )
     """Preset names or full definitions; the first is primary."""
-    assessment_interval_days: PositiveDays | None = None
+    assessment_interval_days: base.PositiveDays | None = None
     """Planned interval between scans; needed where missed assessments censor."""
-    assessment_window_days: Days = Field(14, description="How late a scan may be.")
+    assessment_window_days: base.Days = Field(14, description="How late a scan may be.")
     partial_dates: Literal["first", "middle", "last"] = "middle"
     """How a date without day or month is resolved."""
     dead_without_date: Literal["last_contact", "censor"] | None = None
@@ -180,7 +168,7 @@ class Study(Section):
     @model_validator(mode="after")
     def check_endpoints(self) -> Study:
         """Names stand once, reported ones can be, and censoring at missed assessments knows the planned interval."""
-        check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
+        base.check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
         reported = [e.name for e in self.endpoints if e.origin == "reported"]
         if reported and "reported_outcomes" not in self.tables:
             raise ValueError(
@@ -198,7 +186,7 @@ class Study(Section):
     def check_controls(self) -> Study:
         """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
         for key in ("controls", "claims"):
-            check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")
+            base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")
         if sum(c.primary for c in self.controls) > 1:
             raise ValueError("controls: only one comparison can be primary; primary: true at one of them")
         known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}

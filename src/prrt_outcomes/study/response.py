@@ -6,18 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from prrt_outcomes.study.base import (
-    Count,
-    Days,
-    Name,
-    Number,
-    PositiveDays,
-    Section,
-    Share,
-    Size,
-    Title,
-    Whole,
-)
+from prrt_outcomes.study import base
 
 ResponseCode = Literal["CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE"]
 NAMED_CRITERIA = ("recist_1_1", "recist_1_0", "recist_mr", "swog", "swog_mr", "who", "chromogranin_a")
@@ -28,11 +17,11 @@ DEFAULT_GROUPS: dict[str, tuple[ResponseCode, ...]] = {
 }
 
 
-class CriterionDefinition(Section):
+class CriterionDefinition(base.Section):
     """A response criterion as data: what is measured, against what, and where the thresholds lie."""
 
-    name: Name = Field(description="Name by which results speak of the criterion.")
-    title: Title = Field("", description="Name for readers.")
+    name: base.Name = Field(description="Name by which results speak of the criterion.")
+    title: base.Title = Field("", description="Name for readers.")
     source: str = Field("", description="Citation, with the section or table.")
     measure: Literal["diameter", "product", "marker"]
     """Sum of longest diameters (mm), sum of products of two diameters (mm2), or a laboratory value."""
@@ -40,24 +29,28 @@ class CriterionDefinition(Section):
     """The laboratory value that is measured; only for the measure `marker`."""
     node_short_axis: bool = False
     """Whether a lymph node counts by its short axis instead of its longest diameter."""
-    node_normal_mm: Size = 0.0
+    node_normal_mm: base.Size = 0.0
     """A node with a short axis below this is normal: it counts as gone, and reappears only from here on."""
-    node_target_minimum_mm: Size = 0.0
+    node_target_minimum_mm: base.Size = 0.0
     """A nodal target below this short axis at baseline is a warning."""
-    target_minimum_mm: Size = 10.0
+    target_minimum_mm: base.Size = 10.0
     """A target with a shorter longest diameter at baseline is a warning."""
-    targets_maximum: Whole | None = Field(None, gt=0, le=1_000, description="More targets are a warning.")
-    targets_maximum_organ: Annotated[Whole, Field(gt=0, le=1_000)] | None = None
+    targets_maximum: base.Whole | None = Field(
+        None, gt=0, le=1_000, description="More targets are a warning."
+    )
+    targets_maximum_organ: Annotated[base.Whole, Field(gt=0, le=1_000)] | None = None
     """More targets in one organ are a warning."""
-    too_small_mm: Size = 5.0
+    too_small_mm: base.Size = 5.0
     """Diameter of a lesion that is there but too small to measure (both diameters of a product)."""
-    partial_fall: Share = Field(gt=0, description="PR: the sum fell by at least this share of the baseline.")
-    minor_fall: Annotated[Share, Field(gt=0)] | None = None
+    partial_fall: base.Share = Field(
+        gt=0, description="PR: the sum fell by at least this share of the baseline."
+    )
+    minor_fall: Annotated[base.Share, Field(gt=0)] | None = None
     """MR: the sum fell by at least this share of the baseline, but not to a PR; none: no such category."""
-    progression_rise: Number = Field(
+    progression_rise: base.Number = Field(
         gt=0, le=100, description="PD: a rise by at least this share of the reference."
     )
-    progression_absolute: Annotated[Size, Field(gt=0)] | None = None
+    progression_absolute: Annotated[base.Size, Field(gt=0)] | None = None
     """PD: a rise by at least this many mm (diameter), mm2 (product) or units of the marker."""
     progression_combine: Literal["both", "either"] = "both"
     """Whether the relative and the absolute rise must both be reached, or the smaller one suffices."""
@@ -96,29 +89,29 @@ def _tell_apart(entry: object) -> str:
 
 
 CriterionEntry = Annotated[
-    Annotated[Name, Tag("name")] | Annotated[CriterionDefinition, Tag("CriterionDefinition")],
+    Annotated[base.Name, Tag("name")] | Annotated[CriterionDefinition, Tag("CriterionDefinition")],
     Discriminator(_tell_apart),
 ]
 
 
-class ResponseSettings(Section):
+class ResponseSettings(base.Section):
     """Criteria, confirmation, minimum duration of stable disease and the groups made from best response."""
 
     criteria: tuple[CriterionEntry, ...] = ("recist_1_1",)
     """Criteria by name or by full definition; the first is primary. Once read, these are names."""
     definitions: tuple[CriterionDefinition, ...] = ()
     """Definitions of the criteria that the study made itself; those written in `criteria` are kept here."""
-    confirmation_days: Days = 28
+    confirmation_days: base.Days = 28
     """A second CR or PR at least this many days later confirms the first."""
     primary_rate: Literal["unconfirmed", "confirmed"] = "unconfirmed"
     """Which of the two rates the report quotes; both are always written."""
-    minimum_stable_days: Days = 42
+    minimum_stable_days: base.Days = 42
     """SD, MR and NON-CR/NON-PD earlier than this after the origin are NE."""
-    baseline_days: PositiveDays = 120
+    baseline_days: base.PositiveDays = 120
     """The baseline scan lies at most this many days before the first cycle."""
     sustain_response: bool = False
     """Whether a PR lasts until PD (the EORTC's reading) instead of each scan being judged on its own."""
-    confirmation_max_not_evaluable: Count = 1
+    confirmation_max_not_evaluable: base.Count = 1
     """How many NE may stand between a response and its confirmation."""
     confirmation_accept_stable: bool = False
     """Whether one SD may stand between a PR and its confirmation."""
@@ -128,7 +121,7 @@ class ResponseSettings(Section):
     """The primary reader where there are several; else `local`, or the only one."""
     adjudicator: str | None = None
     """The reader whose reading replaces the primary one in the treatment periods that he read."""
-    groups: dict[Name, tuple[ResponseCode, ...]] = Field(default_factory=lambda: dict(DEFAULT_GROUPS))
+    groups: dict[base.Name, tuple[ResponseCode, ...]] = Field(default_factory=lambda: dict(DEFAULT_GROUPS))
     """Response groups and the best responses that make them."""
 
     @property

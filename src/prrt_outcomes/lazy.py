@@ -8,19 +8,20 @@ from importlib import import_module
 from typing import Any
 
 
-def expose(package: str, **places: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def expose(package: str, **modules: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package.
 
     Parameters
     ----------
     package : dotted name of the package
-    places : for each public name the module of the package that defines it
+    modules : for each module of the package the public names that it defines, parted by blanks
 
     Notes
     -----
     Importing the package loads none of its modules, so that a command which needs one function does not pay
     for the libraries of all others.
     """
+    places = {name: module for module, names in modules.items() for name in names.split()}
 
     def get_name(name: str) -> Any:
         if name not in places:

@@ -38,15 +38,12 @@ def load_terms() -> Mapping[str, Any]:
 
 @dataclass
 class DataSet:
-    """One data set, such as the domain DM or the analysis data set ADTTE, as text.
-
-    used : variables that went into a table
-    """
+    """One data set, such as the domain DM or the analysis data set ADTTE, as text."""
 
     name: str
     file: Path
     frame: pd.DataFrame
-    used: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)  # variables that went into a table
 
     def is_filled(self, name: str) -> bool:
         """Whether there is a variable that holds anything."""

@@ -15,14 +15,11 @@ PER_KILOGRAM = "MBq/kg"
 
 @dataclass(frozen=True)
 class Dates:
-    """How dates are written.
+    """How dates are written."""
 
-    settings : `date_format` and `pivot_year` of a mapping; empty where all are ISO dates or typed cells
-    doubt : what the cells leave open; empty where nothing
-    """
-
+    # `date_format` and `pivot_year` of a mapping; empty where all are ISO dates or typed cells
     settings: Mapping[str, object]
-    doubt: str = ""
+    doubt: str = ""  # what the cells leave open; empty where nothing
 
 
 def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Dates:

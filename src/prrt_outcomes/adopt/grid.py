@@ -45,21 +45,16 @@ NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(\.\d{3})+
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of one sheet.
+    """Cells of one sheet."""
 
-    file, sheet : where it stands; `sheet` is None for a text file
-    rows : cells of each line, the first being line 1; all of one length
-    encoding, delimiter : of a text file
-    labels : what a file of SPSS, Stata or SAS calls its columns, where it says so
-    settings : further keys of a mapping that say how the file is read
-    """
-
-    file: Path
+    file: Path  # where it stands; `sheet` is None for a text file
     sheet: str | None
-    rows: list[list[Cell]]
-    encoding: str = "utf-8"
+    rows: list[list[Cell]]  # cells of each line, the first being line 1; all of one length
+    encoding: str = "utf-8"  # of a text file
     delimiter: str = ""
+    # what a file of SPSS, Stata or SAS calls its columns, where it says so
     labels: Mapping[str, str] = field(default_factory=dict)
+    # further keys of a mapping that say how the file is read
     settings: Mapping[str, object] = field(default_factory=dict)
 
     @property

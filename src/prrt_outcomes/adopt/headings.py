@@ -27,15 +27,11 @@ NUCLIDE = re.compile(
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading as it was recognised.
+    """A heading as it was recognised."""
 
-    target : name of one of our columns, of an analyte, or of what `words.yaml` calls it
-    number : the number in the heading, such as that of a cycle; None where it has none
-    template : name of the column with ``{n}`` for the number; the name itself where it has none or another
-    """
-
-    target: str
-    number: int | None
+    target: str  # name of one of our columns, of an analyte, or of what `words.yaml` calls it
+    number: int | None  # the number in the heading, such as that of a cycle; None where it has none
+    # name of the column with ``{n}`` for the number; the name itself where it has none or another
     template: str
 
 

@@ -23,19 +23,13 @@ UNIT = re.compile(
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a sheet.
+    """One column of a sheet."""
 
-    name : as the header gives it
-    place : its place in the sheet, from 0
-    cells : of all patients
-    label : what a data dictionary calls it; empty where there is none
-    choices : words of each code, where a data dictionary has them
-    """
-
-    name: str
-    place: int
-    cells: list[Cell]
-    label: str = ""
+    name: str  # as the header gives it
+    place: int  # its place in the sheet, from 0
+    cells: list[Cell]  # of all patients
+    label: str = ""  # what a data dictionary calls it; empty where there is none
+    # words of each code, where a data dictionary has them
     choices: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self, cell: Cell) -> Cell:
@@ -83,23 +77,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """Names and patients of a sheet.
-
-    header_rows : lines that hold the names
-    last_row : last line of a patient, where something stands below; else None
-    skipped : lines between that hold no patient
-    columns : by name, in order; those without a name are left out
-    choice : further keys of a mapping that choose these rows, such as `filter`
-    repeats : whether a patient may have several rows although none has here
-    """
+    """Names and patients of a sheet."""
 
     grid: Grid
-    header_rows: tuple[int, ...]
-    last_row: int | None
-    skipped: tuple[int, ...]
-    columns: dict[str, Column]
+    header_rows: tuple[int, ...]  # lines that hold the names
+    last_row: int | None  # last line of a patient, where something stands below; else None
+    skipped: tuple[int, ...]  # lines between that hold no patient
+    columns: dict[str, Column]  # by name, in order; those without a name are left out
+    # further keys of a mapping that choose these rows, such as `filter`
     choice: Mapping[str, object] = field(default_factory=dict)
-    repeats: bool = False
+    repeats: bool = False  # whether a patient may have several rows although none has here
 
     @property
     def settings(self) -> dict[str, object]:

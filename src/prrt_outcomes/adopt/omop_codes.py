@@ -31,19 +31,16 @@ NAME, CONCEPT_ID, ICD_O = "name", "concept_id", "ICDO3"
 
 @dataclass(frozen=True)
 class Code:
-    """One row: a code of a vocabulary, or words of a name, and what it is here.
-
-    code : `*` and `?` stand for any letters and for one; all words of a name must stand in the name of the concept
-    column, value : column of ours and its value; both empty where the code is not to be read
-    is_doubtful : whether the meaning is a guess that a person has to confirm
-    """
+    """One row: a code of a vocabulary, or words of a name, and what it is here."""
 
     domain: str
     vocabulary: str
+    # `*` and `?` stand for any letters and for one; all words of a name must stand in the name of the
+    # concept
     code: str
-    column: str
+    column: str  # column of ours and its value; both empty where the code is not to be read
     value: str
-    is_doubtful: bool
+    is_doubtful: bool  # whether the meaning is a guess that a person has to confirm
     note: str
 
     @cached_property

@@ -20,20 +20,14 @@ NAMING = ("earliest", "latest", "not_empty")  # settings of a join that name col
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table that one mapping reads: those with one of these texts in a column of codes.
-
-    codes : what each text means, the most frequent first
-    labels : name of the concept of each, or the text itself
-    counts : number of rows of each
-    exclude : other columns and their values in rows that an earlier part reads
-    """
+    """Rows of a table that one mapping reads: those with one of these texts in a column of codes."""
 
     table: str
     column: str
-    codes: Mapping[str, Code]
-    labels: Mapping[str, str]
-    counts: Mapping[str, int]
-    exclude: Mapping[str, Sequence[str]]
+    codes: Mapping[str, Code]  # what each text means, the most frequent first
+    labels: Mapping[str, str]  # name of the concept of each, or the text itself
+    counts: Mapping[str, int]  # number of rows of each
+    exclude: Mapping[str, Sequence[str]]  # other columns and their values in rows that an earlier part reads
 
     @property
     def values(self) -> dict[str, str]:

@@ -25,15 +25,12 @@ def name_some(texts: Iterable[str]) -> str:
 
 @dataclass
 class SourcePlan:
-    """One mapping of a table, as it will stand in `study.yaml`.
+    """One mapping of a table, as it will stand in `study.yaml`."""
 
-    file : the file as it was given
-    settings : keys of `TableSource` but `file`, in the order in which they are written
-    evidence : dotted key of the settings to a comment behind its line, such as ``columns.cycle_date``
-    """
-
-    file: Path
+    file: Path  # the file as it was given
+    # keys of `TableSource` but `file`, in the order in which they are written
     settings: dict[str, Any] = field(default_factory=dict)
+    # dotted key of the settings to a comment behind its line, such as ``columns.cycle_date``
     evidence: dict[str, str] = field(default_factory=dict)
 
     def add_column(self, ours: str, theirs: str | tuple[str, ...] | None, evidence: str) -> None:
@@ -84,23 +81,16 @@ class Database(Protocol):
 
 @dataclass
 class StudyPlan:
-    """A study as it will be written.
-
-    tables : mappings of each input table
-    settings : other sections of `study.yaml`
-    doubts : what changes a number and was guessed; each must be confirmed before a run
-    unplaced : columns that were left out
-    notes : what was counted
-    database : where files come from that are no files yet
-    """
+    """A study as it will be written."""
 
     title: str = ""
-    tables: dict[str, list[SourcePlan]] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[SourcePlan]] = field(default_factory=dict)  # mappings of each input table
+    settings: dict[str, Any] = field(default_factory=dict)  # other sections of `study.yaml`
+    # what changes a number and was guessed; each must be confirmed before a run
     doubts: list[str] = field(default_factory=list)
-    unplaced: list[Unplaced] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    database: Database | None = None
+    unplaced: list[Unplaced] = field(default_factory=list)  # columns that were left out
+    notes: list[str] = field(default_factory=list)  # what was counted
+    database: Database | None = None  # where files come from that are no files yet
 
     def add(self, table: str, source: SourcePlan) -> None:
         """Add a mapping to a table."""

@@ -42,10 +42,7 @@ Rows = tuple[dict[str, list[str]], list[list[Cell]]]
 
 @dataclass(frozen=True)
 class DictionaryField:
-    """One field of a data dictionary; choices are words by code, validation is the type that a text must have.
-
-    exported : columns of the exports, some of which spell the code of a box as it is (``site___-99``)
-    """
+    """One field of a data dictionary; choices are words by code, validation is the type that a text must have."""
 
     name: str
     form: str
@@ -53,6 +50,7 @@ class DictionaryField:
     label: str
     choices: dict[str, str] = field(default_factory=dict)
     validation: str = ""
+    # columns of the exports, some of which spell the code of a box as it is (``site___-99``)
     exported: Container[str] = ()
 
     def is_code_of_missing(self, text: str, choices: Iterable[str]) -> bool:

@@ -29,23 +29,18 @@ FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_c
 
 @dataclass
 class Sheet:
-    """One sheet with what its columns were recognised as.
-
-    placed : the column of each target that stands there once
-    numbered : of each target the columns that carry a number
-    analytes : columns of laboratory values, with their analyte and the rest of their heading
-    used : names of the columns that went into a table
-    doubts : what was guessed about its rows
-    is_numbered : whether each row is a patient and no column names them
-    """
+    """One sheet with what its columns were recognised as."""
 
     layout: Layout
+    # the column of each target that stands there once
     placed: dict[str, Column] = field(default_factory=dict)
+    # of each target the columns that carry a number
     numbered: dict[str, dict[int, tuple[Column, Heading]]] = field(default_factory=dict)
+    # columns of laboratory values, with their analyte and the rest of their heading
     analytes: list[tuple[Column, str, str]] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    doubts: list[str] = field(default_factory=list)
-    is_numbered: bool = False
+    used: set[str] = field(default_factory=set)  # names of the columns that went into a table
+    doubts: list[str] = field(default_factory=list)  # what was guessed about its rows
+    is_numbered: bool = False  # whether each row is a patient and no column names them
 
     @property
     def id_column(self) -> Column | None:

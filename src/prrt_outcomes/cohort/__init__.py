@@ -4,9 +4,6 @@ from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
     __name__,
-    CohortResult="read",
-    compute_group="grouping",
-    derive_covariates="grouping",
-    read_cohort="read",
-    summarise_baseline="grouping",
+    grouping="compute_group derive_covariates summarise_baseline",
+    read="CohortResult read_cohort",
 )

@@ -37,35 +37,28 @@ REPEATED_TEXTS = ("patient_id", "unit")
 
 @dataclass(frozen=True)
 class CohortTable(PlacedRows):
-    """One table with the place of each of its rows; a value that is an error is missing.
+    """One table with the place of each of its rows; a value that is an error is missing."""
 
-    given : columns of ours that a file gives
-    used : for each file that was read, the columns that went into the table
-    coded : columns of repeated texts as categories, which are compared and grouped faster
-    """
-
-    given: frozenset[str]
+    given: frozenset[str]  # columns of ours that a file gives
     problems: tuple[Problem, ...]
     attrition: tuple[dict, ...]
+    # for each file that was read, the columns that went into the table
     used: tuple[tuple[str, frozenset[str]], ...]
+    # columns of repeated texts as categories, which are compared and grouped faster
     coded: Mapping[str, pd.Series]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one source gives: its rows, the columns of ours that it has, problems and losses.
-
-    n_read, n_made : rows of the file that were read, and rows that these became before any was left out
-    used : columns of the file that went into the table
-    """
+    """What one source gives: its rows, the columns of ours that it has, problems and losses."""
 
     rows: PlacedRows
     given: frozenset[str]
     problems: list[Problem]
-    n_read: int
-    n_made: int
+    n_read: int  # rows of the file that were read
+    n_made: int  # rows that these became before any was left out
     lost: Counter
-    used: frozenset[str]
+    used: frozenset[str]  # columns of the file that went into the table
 
 
 def assemble_table(

@@ -48,18 +48,13 @@ def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[
 
 @dataclass(frozen=True)
 class KnownPatients:
-    """What the reading of a table heeds of the tables that are read before it (`OF_PATIENTS`) and of the study.
+    """What the reading of a table heeds of the tables that are read before it (`OF_PATIENTS`) and of the study."""
 
-    rule : day that the date of a scan gets where it has none (first, middle, last)
-    latest : day of each patient that such a day does not pass: of death or last contact, and the data cut-off
-    weights : of each patient in kg
-    words : for our columns the words of files (`prrt_outcomes.cohort.vocabulary.extend_vocabulary`)
-    """
-
-    rule: str
+    rule: str  # day that the date of a scan gets where it has none (first, middle, last)
+    # day of each patient that such a day does not pass: of death or last contact, and the data cut-off
     latest: pd.Series
-    weights: pd.Series
-    words: Words
+    weights: pd.Series  # of each patient in kg
+    words: Words  # for our columns the words of files (`prrt_outcomes.cohort.vocabulary.extend_vocabulary`)
 
 
 def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:

@@ -28,21 +28,17 @@ SEVERAL = "several"
 
 @dataclass(frozen=True)
 class Naming:
-    """Settings of one form, and the names that they can have.
+    """Settings of one form, and the names that they can have."""
 
-    place : dotted key; ``*`` stands for each item of a list and each value of a mapping, ``~`` for each key of a
-        mapping. What the study does not write is not checked.
-    known : names that there are, of the study, its tables, and the last key of a mapping above; None where it cannot be
-        told, as of a table that is absent or at fault
-    problem : what is wrong with any other name
-    what : what the known names are
-    severity : of a problem; ``several`` is an error where no name of a list is known, and else a warning
-    """
-
+    # dotted key; ``*`` stands for each item of a list and each value of a mapping, ``~`` for each key of a
+    # mapping. What the study does not write is not checked.
     place: str
+    # names that there are, of the study, its tables, and the last key of a mapping above; None where it
+    # cannot be told, as of a table that is absent or at fault
     known: Known
-    problem: str
-    what: str
+    problem: str  # what is wrong with any other name
+    what: str  # what the known names are
+    # of a problem; ``several`` is an error where no name of a list is known, and else a warning
     severity: str = "error"
 
 

@@ -17,17 +17,12 @@ from prrt_outcomes.tables.schema import Field, load_schema
 
 @dataclass(frozen=True)
 class PlacedRows:
-    """Typed rows of a table with their places.
-
-    labels : table, and file where there are several, of each row, shape (n,)
-    lines : line of the file of each row, shape (n,)
-    cells : columns whose cells stand elsewhere, with label, line and column of the file of each cell
-    """
+    """Typed rows of a table with their places."""
 
     frame: pd.DataFrame
-    labels: np.ndarray
-    lines: np.ndarray
-    cells: Cells
+    labels: np.ndarray  # table, and file where there are several, of each row, shape (n,)
+    lines: np.ndarray  # line of the file of each row, shape (n,)
+    cells: Cells  # columns whose cells stand elsewhere, with label, line and column of the file of each cell
 
     def list_problems(self, faults: Iterable[CellFaults]) -> list[Problem]:
         """Faults of the frame as problems that name file, line and column."""

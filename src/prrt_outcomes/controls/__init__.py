@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, load_library="library", run="stage")
+__getattr__, __dir__ = expose(__name__, library="load_library", stage="run")

@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, format_adtte="analysis_set", run="stage")
+__getattr__, __dir__ = expose(__name__, analysis_set="format_adtte", stage="run")

@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, Figure="figure", draw_chapter="chapters", save_figures="save")
+__getattr__, __dir__ = expose(__name__, chapters="draw_chapter", figure="Figure", save="save_figures")

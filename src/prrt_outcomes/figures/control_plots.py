@@ -252,17 +252,12 @@ def _tumours(code: object) -> str:
 
 @dataclass(frozen=True)
 class KnownControl:
-    """What is known of a control.
+    """What is known of a control."""
 
-    `name`: words for the legend.
-    `points`: published curve: time_months, survival; empty where none was digitised.
-    `rebuilt`: reconstructed curve: time_months, survival; empty where there is none.
-    `marks`: median and milestones: time_months, survival, and limits along either axis where published.
-    """
-
-    name: str
-    points: pd.DataFrame
-    rebuilt: pd.DataFrame
+    name: str  # words for the legend
+    points: pd.DataFrame  # published curve: time_months, survival; empty where none was digitised
+    rebuilt: pd.DataFrame  # reconstructed curve: time_months, survival; empty where there is none
+    # median and milestones: time_months, survival, and limits along either axis where published
     marks: pd.DataFrame
 
 

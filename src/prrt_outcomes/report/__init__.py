@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, write_report="write")
+__getattr__, __dir__ = expose(__name__, write="write_report")

@@ -3,5 +3,8 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__, resolve_criteria="criteria", run="stage", summarise_response_rates="rates"
+    __name__,
+    criteria="resolve_criteria",
+    rates="summarise_response_rates",
+    stage="run",
 )

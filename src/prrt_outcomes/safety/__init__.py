@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, compute_grades="grading", run="stage")
+__getattr__, __dir__ = expose(__name__, grading="compute_grades", stage="run")

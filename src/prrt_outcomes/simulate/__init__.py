@@ -3,5 +3,7 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__, SimulationSettings="settings", simulate_registry="registry", write_simulated_study="registry"
+    __name__,
+    registry="simulate_registry write_simulated_study",
+    settings="SimulationSettings",
 )

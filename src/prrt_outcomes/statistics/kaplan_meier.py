@@ -195,17 +195,13 @@ def fit_reverse_kaplan_meier(data: SurvivalData) -> KaplanMeier:
 
 @dataclass(frozen=True, eq=False)
 class InfluenceRows:
-    """The rows of one curve, placed on the curve's times, for variances that sum over patients.
+    """The rows of one curve, placed on the curve's times, for variances that sum over patients."""
 
-    last, first : number of the curve's times at or before the row's end, and its entry, shape (n_rows,)
-    cluster : code of the patient or centre; rows of one code are one unit of the variance
-    """
-
-    last: NDArray[np.int64]
-    first: NDArray[np.int64]
+    last: NDArray[np.int64]  # number of the curve's times at or before the row's end, shape (n_rows,)
+    first: NDArray[np.int64]  # number of those at or before its entry
     event: NDArray[np.bool_]
     weight: NDArray[np.float64]
-    cluster: NDArray[np.int64]
+    cluster: NDArray[np.int64]  # code of the patient or centre; rows of one code are one unit of the variance
 
     @property
     def n_units(self) -> int:

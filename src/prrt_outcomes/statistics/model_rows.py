@@ -29,15 +29,11 @@ class DesignColumn:
 
 @dataclass(frozen=True)
 class Design:
-    """A design matrix of complete cases.
+    """A design matrix of complete cases."""
 
-    matrix : (n, p) numbers, rows without a missing covariate
-    complete : (rows given,) True where the row is in `matrix`
-    """
-
-    matrix: np.ndarray
+    matrix: np.ndarray  # (n, p) numbers, rows without a missing covariate
     columns: tuple[DesignColumn, ...]
-    complete: np.ndarray
+    complete: np.ndarray  # (rows given,) True where the row is in `matrix`
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -175,28 +171,20 @@ class ModelRows:
 
     A *cell* is a distinct event time of a stratum; cells run by stratum, then time. A row is at risk in the
     cells ``first .. last - 1``: those of its stratum with entry < t <= time.
-
-    time, entry : (n,) tied within tolerance; entry is -inf where nobody enters late
-    weights, stratum : (n,) positive case weights, and codes 0, 1, ...
-    cluster : (n,) codes of the unit that a robust variance resamples: cluster, else the row
-    first, last : (n,) range of cells
-    event_cell : (number of events,) cell of each event row, in row order
-    delayed_entry : whether somebody enters at or after the first end
-    kept : (rows given,) True where the row is used
     """
 
-    time: np.ndarray
-    entry: np.ndarray
+    time: np.ndarray  # (n,) tied within tolerance
+    entry: np.ndarray  # (n,) tied within tolerance; -inf where nobody enters late
     event: np.ndarray
-    weights: np.ndarray
-    stratum: np.ndarray
-    cluster: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-    event_cell: np.ndarray
+    weights: np.ndarray  # (n,) positive case weights
+    stratum: np.ndarray  # (n,) codes 0, 1, ...
+    cluster: np.ndarray  # (n,) codes of the unit that a robust variance resamples: cluster, else the row
+    first: np.ndarray  # (n,) first cell of the range
+    last: np.ndarray  # (n,) cell after the last of the range
+    event_cell: np.ndarray  # (number of events,) cell of each event row, in row order
     cell_time: np.ndarray
-    delayed_entry: bool
-    kept: np.ndarray
+    delayed_entry: bool  # whether somebody enters at or after the first end
+    kept: np.ndarray  # (rows given,) True where the row is used
 
     @property
     def n(self) -> int:

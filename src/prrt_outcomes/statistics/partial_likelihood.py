@@ -39,35 +39,24 @@ SAME_POSITION = 1e-4
 
 @dataclass(frozen=True)
 class TiedEvents:
-    """One entry per term of the likelihood: each event, with the share of its tie that is left out.
+    """One entry per term of the likelihood: each event, with the share of its tie that is left out."""
 
-    cell, left_out : (D,) cell of the term, and k/d
-    weight : (D,) mean weight of the tied events
-    n_events : (G,) number of tied events d
-    """
-
-    cell: np.ndarray
-    left_out: np.ndarray
-    weight: np.ndarray
-    n_events: np.ndarray
+    cell: np.ndarray  # (D,) cell of the term
+    left_out: np.ndarray  # (D,) share k/d
+    weight: np.ndarray  # (D,) mean weight of the tied events
+    n_events: np.ndarray  # (G,) number of tied events d
 
 
 @dataclass(frozen=True)
 class LikelihoodAt:
-    """Everything about the partial likelihood at one coefficient vector.
-
-    score, information : (p,) and (p, p)
-    risk : (n,) weight times exp(linear predictor), up to one factor a stratum
-    term_mean : (D, p) mean covariate over the risk set of each term
-    term_hazard : (D,) hazard increment of each term, on the scale of `risk`
-    """
+    """Everything about the partial likelihood at one coefficient vector."""
 
     log_likelihood: float
-    score: np.ndarray
-    information: np.ndarray
-    risk: np.ndarray
-    term_mean: np.ndarray
-    term_hazard: np.ndarray
+    score: np.ndarray  # (p,)
+    information: np.ndarray  # (p, p)
+    risk: np.ndarray  # (n,) weight times exp(linear predictor), up to one factor a stratum
+    term_mean: np.ndarray  # (D, p) mean covariate over the risk set of each term
+    term_hazard: np.ndarray  # (D,) hazard increment of each term, on the scale of `risk`
 
 
 @dataclass(frozen=True)
@@ -272,17 +261,13 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tupl
 
 @dataclass(frozen=True)
 class LimitFit:
-    """The model in the limit.
-
-    rows : the rows, stratified so that their likelihood is the limit
-    columns : positions of the columns fitted; separated ones among them are contrasts that stay finite
-    separated : (p,) True for a column that takes part in running to infinity
-    """
+    """The model in the limit."""
 
     fit: NewtonFit
-    rows: ModelRows
+    rows: ModelRows  # the rows, stratified so that their likelihood is the limit
+    # positions of the columns fitted; separated ones among them are contrasts that stay finite
     columns: np.ndarray
-    separated: np.ndarray
+    separated: np.ndarray  # (p,) True for a column that takes part in running to infinity
 
 
 def fit_monotone_limit(

@@ -19,22 +19,14 @@ from prrt_outcomes.statistics.data import Codes, Placement, SurvivalData, comput
 
 @dataclass(frozen=True, eq=False)
 class Flows:
-    """Numbers per distinct time (rows) and group (columns); every array has shape (n_times, n_groups).
+    """Numbers per distinct time (rows) and group (columns); every array has shape (n_times, n_groups)."""
 
-    at_risk : entry < t <= end
-    events : events of the table's cause at t
-    competing : events of any other cause at t
-    censored : ends at t without event and without going on in the same group
-    left : all rows that end at t (a row that goes on enters again)
-    entered : rows that enter at t, at risk after t
-    """
-
-    at_risk: NDArray[np.float64]
-    events: NDArray[np.float64]
-    competing: NDArray[np.float64]
-    censored: NDArray[np.float64]
-    left: NDArray[np.float64]
-    entered: NDArray[np.float64]
+    at_risk: NDArray[np.float64]  # entry < t <= end
+    events: NDArray[np.float64]  # events of the table's cause at t
+    competing: NDArray[np.float64]  # events of any other cause at t
+    censored: NDArray[np.float64]  # ends at t without event and without going on in the same group
+    left: NDArray[np.float64]  # all rows that end at t (a row that goes on enters again)
+    entered: NDArray[np.float64]  # rows that enter at t, at risk after t
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, Study="model", find_study_file="load", load_study="load")
+__getattr__, __dir__ = expose(__name__, load="find_study_file load_study", model="Study")

@@ -3,5 +3,8 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__, run="stage", summarise_cox_models="cox_models", summarise_curves="curves"
+    __name__,
+    cox_models="summarise_cox_models",
+    curves="summarise_curves",
+    stage="run",
 )

@@ -18,18 +18,13 @@ ENOUGH = 5
 
 @dataclass(frozen=True)
 class EndpointRows:
-    """Arrays of one endpoint, one element a patient.
-
-    time_months, event : end of observation and code (0 censored, 1 event, 2 competing event)
-    entry_months : start of observation after the origin; None where nobody enters late
-    frame : columns of `analysis_set`, same order
-    """
+    """Arrays of one endpoint, one element a patient."""
 
     endpoint: str
-    time_months: np.ndarray
-    event: np.ndarray
-    entry_months: np.ndarray | None
-    frame: pd.DataFrame
+    time_months: np.ndarray  # end of observation
+    event: np.ndarray  # 0 censored, 1 event, 2 competing event
+    entry_months: np.ndarray | None  # start of observation after the origin; None where nobody enters late
+    frame: pd.DataFrame  # columns of `analysis_set`, same order
 
     @property
     def entry(self) -> np.ndarray:

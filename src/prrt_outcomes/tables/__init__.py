@@ -4,12 +4,8 @@ from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
     __name__,
-    TableSchema="schema",
-    check_values="check",
-    conform_table="frames",
-    empty_table="frames",
-    list_tables="schema",
-    load_schema="schema",
-    read_table="files",
-    write_table="files",
+    check="check_values",
+    files="read_table write_table",
+    frames="conform_table empty_table",
+    schema="TableSchema list_tables load_schema",
 )

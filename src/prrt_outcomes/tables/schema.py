@@ -22,59 +22,40 @@ TRUTH = {"true": ("yes", "y", "present", "positive"), "false": ("no", "n", "abse
 
 @dataclass(frozen=True)
 class DoubtfulCodes:
-    """Codes that a file probably means otherwise; the study says which with ``values`` for each of them.
-
-    column : pattern of the file's column; empty where the codes alone tell
-    present, absent : a code that stands in the column and one that does not, or None
-    values : what each code probably means
-    """
+    """Codes that a file probably means otherwise; the study says which with ``values`` for each of them."""
 
     problem: str
-    values: Mapping[int, int]
-    column: str = ""
-    present: int | None = None
-    absent: int | None = None
+    values: Mapping[int, int]  # what each code probably means
+    column: str = ""  # pattern of the file's column; empty where the codes alone tell
+    present: int | None = None  # a code that stands in the column, or None
+    absent: int | None = None  # a code that does not stand there, or None
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a table.
+    """One column of a table."""
 
-    name, title, description, unit : as in the schema; ``unit`` is empty where the column has none
-    type : ``string``, ``code``, ``partial``, ``integer``, ``number``, ``boolean`` or ``date``
-    codes : allowed values in schema order; empty where any value is allowed
-    labels : words for a reader, one for each code, in the same order
-    required : whether the column must be there and filled
-    minimum, maximum : bounds (numbers, or ISO dates as text); None where there is none
-    plausible : bounds beyond which a value is a warning, or None
-    pattern : regular expression that the whole text must match, or None
-    key_default : value that fills an absent key column, or None
-    when_empty : what is expected where no row of a table fills the column, told as a warning; empty for nothing
-    words : for each code the words that files have for it
-    estimate : of a status, the columns that are empty where it says that there is no estimate
-    doubtful : codes that need the consent of the study
-    is_resolved : whether a date may lack its day, which it then gets by the rule of the study
-    is_kept : whether the column is part of the typed table; False for what only gives the value of another
-    """
-
-    name: str
-    type: str
+    name: str  # as in the schema
+    type: str  # ``string``, ``code``, ``partial``, ``integer``, ``number``, ``boolean`` or ``date``
     title: str
     description: str
-    unit: str = ""
-    codes: tuple = ()
-    labels: tuple[str, ...] = ()
-    required: bool = False
-    minimum: float | str | None = None
+    unit: str = ""  # empty where the column has none
+    codes: tuple = ()  # allowed values in schema order; empty where any value is allowed
+    labels: tuple[str, ...] = ()  # words for a reader, one for each code, in the same order
+    required: bool = False  # whether the column must be there and filled
+    minimum: float | str | None = None  # bounds (numbers, or ISO dates as text); None where there is none
     maximum: float | str | None = None
-    plausible: tuple[float, float] | None = None
-    pattern: str | None = None
+    plausible: tuple[float, float] | None = None  # bounds beyond which a value is a warning, or None
+    pattern: str | None = None  # regular expression that the whole text must match, or None
+    # what is expected where no row of a table fills the column, told as a warning; empty for nothing
     when_empty: str = ""
-    key_default: str | int | None = None
-    words: Mapping[str, tuple[str, ...]] | None = None
+    key_default: str | int | None = None  # value that fills an absent key column, or None
+    words: Mapping[str, tuple[str, ...]] | None = None  # for each code the words that files have for it
+    # of a status, the columns that are empty where it says that there is no estimate
     estimate: tuple[str, ...] = ()
-    doubtful: tuple[DoubtfulCodes, ...] = ()
-    is_resolved: bool = False
+    doubtful: tuple[DoubtfulCodes, ...] = ()  # codes that need the consent of the study
+    is_resolved: bool = False  # whether a date may lack its day, which it then gets by the rule of the study
+    # whether the column is part of the typed table; False for what only gives the value of another
     is_kept: bool = True
 
     def label(self, code: object) -> str:

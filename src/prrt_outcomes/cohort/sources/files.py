@@ -15,17 +15,12 @@ LAID_OUT = ("header_row", "names", "skip_rows", "last_row", "comment")
 
 @dataclass(frozen=True)
 class FileKind:
-    """One kind of file.
-
-    suffixes : how the names of its files end
-    settings : settings of `FileSource` that not every kind has
-    is_typed : whether it has typed dates, which are read as ISO dates
-    """
+    """One kind of file."""
 
     name: str
-    suffixes: tuple[str, ...]
-    settings: tuple[str, ...] = ()
-    is_typed: bool = True
+    suffixes: tuple[str, ...]  # how the names of its files end
+    settings: tuple[str, ...] = ()  # settings of `FileSource` that not every kind has
+    is_typed: bool = True  # whether it has typed dates, which are read as ISO dates
 
 
 KINDS = (

@@ -16,17 +16,12 @@ NEWLINE, QUOTE = 10, 34
 
 @dataclass(frozen=True)
 class TextLayout:
-    """A text from its (last) line of names on.
+    """A text from its (last) line of names on."""
 
-    text : UTF-8; a line that is no row is blank in it
-    n_before : lines of the file above it
-    upper : lines above it that hold names as well, from top to bottom
-    lost : for each of ``skip_rows`` and ``last_row`` the rows that it left out
-    """
-
-    text: bytes
-    n_before: int
-    upper: tuple[bytes, ...] = ()
+    text: bytes  # UTF-8; a line that is no row is blank in it
+    n_before: int  # lines of the file above it
+    upper: tuple[bytes, ...] = ()  # lines above it that hold names as well, from top to bottom
+    # for each of ``skip_rows`` and ``last_row`` the rows that it left out
     lost: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 

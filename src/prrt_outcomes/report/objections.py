@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import as_text, cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import primary_estimate
+from prrt_outcomes.report.survival_chapter import describe_stops, describe_switches
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, inside_sentence, name_term
 
@@ -248,17 +249,21 @@ def _reconstruction(tables: Tables, study) -> Markup:
     return say("{k} of {n} measures of reconstructed curves are within their limits", k=traced, n=len(rows))
 
 
-def _rules(prefix: str) -> Callable:
-    return lambda tables, study: _medians(
-        tables, study, tuple(f"{prefix}_{way}" for way in ("ignored", "censored", "event"))
-    )
+def _rules(prefix: str, describe: Callable) -> Callable:
+    analyses = tuple(f"{prefix}_{way}" for way in ("ignored", "censored", "event"))
+
+    def answer(tables: Tables, study) -> Markup | None:
+        found = [words for words in (_medians(tables, study, analyses), describe(tables, study)) if words]
+        return Markup("; ").join(found) if found else None
+
+    return answer
 
 
 OBJECTIONS: dict[str, Callable] = {
     "Immortal time": _immortal_time,
     "Censoring rule": lambda t, s: _medians(t, s, ("fda", "censored_as_events", "censored_event_free")),
-    "Missed scans": _rules("missed_scans"),
-    "New therapy": _rules("new_therapy"),
+    "Missed scans": _rules("missed_scans", describe_stops),
+    "New therapy": _rules("new_therapy", describe_switches),
     "Scan interval": _scan_interval,
     "Criterion": _criterion,
     "Era": _era,

@@ -62,6 +62,11 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     paragraphs += _describe_tests(tables["logrank"], tables["km_summary"], titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
+    paragraphs += [
+        say("{w}.", w=words)
+        for describe in (describe_switches, describe_stops)
+        if (words := describe(tables, study))
+    ]
     shown: list[PageTable] = []
     for name in TITLES:
         if name == "cox":
@@ -202,6 +207,49 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
             )
         )
     return sentences
+
+
+def _pick_follow_up(tables: Mapping[str, pd.DataFrame]) -> dict | None:
+    rows = pick_rows(tables["scan_follow_up"], group_by="all")
+    return rows.iloc[0].to_dict() if len(rows) else None
+
+
+def describe_switches(tables: Mapping[str, pd.DataFrame], study):
+    """How many began a new therapy before progression, were scanned after that, and progressed; None if not known."""
+    row = _pick_follow_up(tables)
+    if row is None:
+        return None
+    names = ("n_switched", "n", "n_scanned_after_switch", "n_progressed_after_switch")
+    began, n, scanned, progressed = (cite(row, c, "scan_follow_up", numbers.format_count) for c in names)
+    words = say("{b} of {n} patients began a new therapy before progression", b=began, n=n)
+    after = ", {s} of them were scanned afterwards and {p} progressed there"
+    return words + say(after, s=scanned, p=progressed) if row["n_switched"] else words
+
+
+def describe_stops(tables: Mapping[str, pd.DataFrame], study):
+    """How many patients' scans stop, and the median censored there, as it is and weighted; None without an interval."""
+    row = _pick_follow_up(tables)
+    if row is None or pd.isna(row["n_stopped"]):
+        return None
+    stopped = cite(row, "n_stopped", "scan_follow_up", numbers.format_count)
+    words = say(
+        "{k} of {n} patients have two planned intervals without scan or event (their scans stop)",
+        k=stopped, n=numbers.format_count(row["n"]),
+    )  # fmt: skip
+    medians = []
+    for analysis in ("scan_stop_censored", "scan_stop_weighted"):
+        found = pick_rows(tables["sensitivity"], analysis=analysis, group_by="all").to_dict("records")
+        known = [one for one in found if pd.notna(one["median_months"])]
+        medians += [cite(known[0], "median_months", "sensitivity")] if known else []
+    if len(medians) < 2 or pd.isna(row["effective_n"]):
+        return words
+    size, largest = (cite(row, c, "scan_follow_up") for c in ("effective_n", "largest_weight"))
+    return say(
+        "{w}; censored at the last adequate scan before, the median is {a} months, and {b} months weighted by the "
+        "inverse probability of going on (stabilised weights from a pooled logistic model of the covariates of the "
+        "study, last response and new therapy, robust interval; effective sample size {s}, largest weight {l}, none "
+        "truncated)", w=words, a=medians[0], b=medians[1], s=size, l=largest,
+    )  # fmt: skip
 
 
 def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:

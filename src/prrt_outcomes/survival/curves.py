@@ -47,7 +47,7 @@ def summarise_curves(
             "km_curve": tabulate_curve(curve, int((part.entry <= 0).sum())),
             "km_summary": _summarise_curve(curve, part, settings),
             "km_at_risk": _count_at_ticks(part, ticks),
-            "milestones": _tabulate_milestones(curve, part, settings),
+            "milestones": tabulate_milestones(curve, part, settings),
         }
         for name, table in made.items():
             yield name, table.assign(group_by=group_by, group=label)
@@ -131,7 +131,8 @@ def _count_at_ticks(part: EndpointRows, ticks: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _tabulate_milestones(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
+def tabulate_milestones(curve: KaplanMeier, part: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
+    """Columns of result table `milestones` of one curve, one row a milestone."""
     months = np.asarray(settings.milestones_months, dtype=float)
     names = {"time": "time_months", "lower": "survival_low", "upper": "survival_high"}
     found = summarise_milestones(curve, months).rename(columns=names).drop(columns=["std_error", "at_risk"])

@@ -18,13 +18,19 @@ ENOUGH = 5
 
 @dataclass(frozen=True)
 class EndpointRows:
-    """Arrays of one endpoint, one element a patient."""
+    """Arrays of one endpoint, one element a patient, or a row between two visits where there are weights."""
 
     endpoint: str
     time_months: np.ndarray  # end of observation
     event: np.ndarray  # 0 censored, 1 event, 2 competing event
     entry_months: np.ndarray | None  # start of observation after the origin; None where nobody enters late
     frame: pd.DataFrame  # columns of `analysis_set`, same order
+    weights: np.ndarray | None = None
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return len(self.frame) if self.weights is None else self.frame["patient_id"].nunique()
 
     @property
     def entry(self) -> np.ndarray:
@@ -34,12 +40,15 @@ class EndpointRows:
     @cached_property
     def data(self) -> SurvivalData:
         """The times as survival data, events coded 0, 1, 2."""
-        return SurvivalData(self.time_months, self.event, self.entry_months)
+        patient = None if self.weights is None else self.frame["patient_id"]
+        return SurvivalData(
+            self.time_months, self.event, self.entry_months, self.weights, cluster=patient, id=patient
+        )
 
     @cached_property
     def cause_specific(self) -> SurvivalData:
         """The times as survival data in which a competing event censors."""
-        return SurvivalData(self.time_months, self.event == 1, self.entry_months)
+        return replace(self.data, event=self.event == 1)
 
     @property
     def has_competing_events(self) -> bool:
@@ -58,9 +67,13 @@ class EndpointRows:
 
     def select(self, rows: np.ndarray) -> EndpointRows:
         """The patients where `rows` is true."""
-        entry = None if self.entry_months is None else self.entry_months[rows]
-        return EndpointRows(
-            self.endpoint, self.time_months[rows], self.event[rows], entry, self.frame.loc[rows]
+        return replace(
+            self,
+            time_months=self.time_months[rows],
+            event=self.event[rows],
+            entry_months=None if self.entry_months is None else self.entry_months[rows],
+            frame=self.frame.loc[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def split(self, group: pd.Series) -> Iterator[tuple[str, EndpointRows]]:
@@ -74,8 +87,10 @@ class EndpointRows:
 def find_start(rows: EndpointRows) -> float:
     """First month with enough patients under observation: 5, or half of the patients where they are under 10."""
     months = np.unique(rows.entry)
-    inside = (rows.entry <= months[:, None]) & (rows.time_months > months[:, None])
-    enough = inside.sum(axis=1) >= min(ENOUGH, (len(rows.entry) + 1) // 2)
+    entered, ended = (
+        np.searchsorted(np.sort(times), months, side="right") for times in (rows.entry, rows.time_months)
+    )
+    enough = entered - ended >= min(ENOUGH, (rows.n_patients + 1) // 2)
     return float(months[enough.argmax()])
 
 

@@ -71,7 +71,7 @@ def compare_groups(rows: EndpointRows, group_by: str, settings: AnalysisSettings
     table = pd.DataFrame(
         [
             describe_median(fit_curve(part, settings))
-            | {"group": str(level), "n": len(part.event), "events": int((part.event == 1).sum())}
+            | {"group": str(level), "n": part.n_patients, "events": int((part.event == 1).sum())}
             for level, part in rows.split(group)
         ]
     ).drop(columns="median_status")

@@ -15,10 +15,23 @@ from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.survival.estimands import compare_groups, list_groupings
+from prrt_outcomes.survival.scan_follow_up import (
+    analyse_stops,
+    select_scans,
+    summarise_follow_up,
+    tabulate_stop_milestones,
+)
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 from prrt_outcomes.units import convert_days_to_months
 
-SENSITIVITY_OUTPUTS = ("sensitivity", "interval_censored_curve", "scan_intervals", "scan_interval_test")
+SENSITIVITY_OUTPUTS = (
+    "sensitivity",
+    "interval_censored_curve",
+    "scan_intervals",
+    "scan_interval_test",
+    "scan_follow_up",
+    "scan_stop_milestones",
+)
 INFORMATIVE = (
     "new_therapy",
     "retreatment",
@@ -47,27 +60,51 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     groupings = list_groupings(tables["analysis_set"], study.analysis)
     analysis_set = tables["analysis_set"][["patient_id", "first_cycle", *groupings[1:]]]
     cutoff = find_cutoff(tables["estimands"], name)
-    parts = []
+    counts_progression = study.endpoints[0].progression == "event"
+    parts: list[pd.DataFrame] = []
+
+    def compare(analysis: str, patients: EndpointRows | None, counts: dict[str, int], is_other: bool) -> None:
+        """Compare all groupings; the whole cohort alone where the analysis is no other than the primary one."""
+        for group_by in groupings if is_other else (WHOLE,):
+            if patients is not None:
+                part = compare_groups(patients, group_by, study.analysis).assign(analysis=analysis)
+                parts.append(part.assign(**(counts if group_by == WHOLE else {})))
+
     for analysis, changed, eligible in list_analyses(rows, tables["endpoint_variants"], cutoff, study):
+        counts = {"n_changed": _count_changed(rows, changed), "n_eligible": eligible}
         patients = select_endpoint_rows(changed, analysis_set, name)
-        if patients is None:
-            continue
-        n_changed = _count_changed(rows, changed)
-        for group_by in groupings if n_changed or analysis == "primary" else (WHOLE,):
-            part = compare_groups(patients, group_by, study.analysis).assign(analysis=analysis)
-            if group_by == WHOLE:
-                part = part.assign(n_changed=n_changed, n_eligible=eligible)
-            parts.append(part)
-    counts = study.endpoints[0].progression == "event"
-    curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts)
+        compare(analysis, patients, counts, counts["n_changed"] > 0 or analysis == "primary")
+    follow_up, milestones = [], []
+    if counts_progression:
+        observed = _disregard_missed(rows, tables["endpoint_variants"], study)
+        stops = analyse_stops(observed, tables, cutoff, study)
+        follow_up = list(summarise_follow_up(observed, stops, groupings, analysis_set))
+        if stops is not None:
+            n_stopped = int(stops.rows["stopped"].sum())
+            counts = {"n_changed": _count_changed(rows, stops.rows), "n_eligible": n_stopped}
+            for analysis, patients in stops.analyses.items():
+                compare(analysis, patients, counts, n_stopped > 0)
+            milestones = list(tabulate_stop_milestones(stops.analyses, groupings, study)) if n_stopped else []
+    curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts_progression)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
-    criterion = study.endpoints[0].criterion or study.response.primary_criterion
-    reader = study.endpoints[0].reader
-    intervals = derive_scan_intervals(tables["responses"], rows, analysis_set, criterion, reader)
+    intervals = derive_scan_intervals(
+        select_scans(tables["responses"], study, adequate=False), rows, analysis_set
+    )
     repeated = [part.assign(endpoint=name) for part in (*parts, medians, tipping)]
     scans = [[table] for table in summarise_scan_intervals(intervals, groupings, study)]
-    made = (repeated, [curve.assign(endpoint=name)], *scans)
-    return {table: stack_tables(table, own) for table, own in zip(SENSITIVITY_OUTPUTS, made, strict=True)}
+    stopped = [[part.assign(endpoint=name) for part in own] for own in (follow_up, milestones)]
+    made_tables = (repeated, [curve.assign(endpoint=name)], *scans, *stopped)
+    return {
+        table: stack_tables(table, own) for table, own in zip(SENSITIVITY_OUTPUTS, made_tables, strict=True)
+    }
+
+
+def _disregard_missed(rows: pd.DataFrame, variants: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The rows of the primary endpoint with missed assessments disregarded."""
+    if study.endpoints[0].missed_assessments == "ignore":
+        return rows
+    own = variants["endpoint"].eq(study.endpoints[0].name) & variants["variant"].eq("missed_scans_ignored")
+    return variants[own].reset_index(drop=True) if own.any() else rows
 
 
 def find_cutoff(estimands: pd.DataFrame, endpoint: str) -> pd.Timestamp:
@@ -254,24 +291,16 @@ def _test(rows: EndpointRows, event: np.ndarray, member: np.ndarray) -> tuple[fl
 
 
 def derive_scan_intervals(
-    responses: pd.DataFrame,
-    endpoint: pd.DataFrame,
-    analysis_set: pd.DataFrame,
-    criterion: str,
-    reader: str | None,
+    scans: pd.DataFrame, endpoint: pd.DataFrame, analysis_set: pd.DataFrame
 ) -> pd.DataFrame:
     """Days between the scans of each patient, from the first cycle to the end of the endpoint.
 
-    `endpoint`: rows of the primary endpoint, with `end_date`; `analysis_set`: with `first_cycle` and the groupings;
-    `criterion`, `reader`: whose scans; None for the primary reader.
+    `scans`: those of the endpoint (`select_scans`); `endpoint`: rows of the primary endpoint, with `end_date`;
+    `analysis_set`: with `first_cycle` and the groupings.
     Returns one row a patient and scan after the first cycle and up to the end date: patient_id, scan (1, 2, ...),
     interval_days since the scan before (the first: since the first cycle), and the columns of `analysis_set`.
     """
-    primary = responses["primary_reader"].fillna(False).astype(bool)
-    own = primary if reader is None else responses["reader"] == reader
-    rows = responses[(responses["criterion"] == criterion) & own]
-    keys = ["patient_id", "assessment_date"]
-    scans = rows[keys].drop_duplicates().sort_values(keys)
+    scans = scans[["patient_id", "assessment_date"]]
     end = endpoint.set_index("patient_id")["end_date"]
     scans = scans[scans["assessment_date"] <= scans["patient_id"].map(end)]
     scans = scans.merge(analysis_set, on="patient_id", how="inner")

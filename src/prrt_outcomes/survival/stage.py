@@ -44,6 +44,8 @@ OUTPUTS = (
     "interval_censored_curve",
     "scan_intervals",
     "scan_interval_test",
+    "scan_follow_up",
+    "scan_stop_milestones",
 )
 SETTINGS = ("analysis", "endpoints", "response", "assessment_interval_days", "assessment_window_days")
 

@@ -67,6 +67,8 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "missed_scans_censored": "Censored before two missed scans",
     "missed_scans_event": "Event after missed scans dated at the first",
     "fda": "Censored at new therapy and before missed scans (FDA)",
+    "scan_stop_censored": "Censored where scans stop",
+    "scan_stop_weighted": "Censored where scans stop, weighted by inverse probability",
     "partial_dates_first": "Partial dates: first possible day",
     "partial_dates_middle": "Partial dates: middle day",
     "partial_dates_last": "Partial dates: last possible day",

@@ -57,3 +57,34 @@ def test_what_is_not_known_of_the_control_is_said(study, tables, plain, title):
     cards = [{"control": "second", "item": item, "verdict": "unknown"} for item in ("era", "line")]
     found = answers(tables(controls=controls, control_comparability=cards), study, plain)
     assert found[title].endswith("unknown.")
+
+
+def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
+    counts = {
+        "endpoint": "pfs",
+        "group_by": "all",
+        "group": "all",
+        "n": 400,
+        "n_switched": 13,
+        "status": "ok",
+    }
+    counts |= {"n_scanned_after_switch": 7, "n_progressed_after_switch": 3, "n_stopped": 75}
+    counts |= {"effective_n": 391.26, "largest_weight": 1.31}
+    rows = [
+        MEDIAN | {"analysis": "scan_stop_censored", "median_months": 28.58},
+        MEDIAN | {"analysis": "scan_stop_weighted", "median_months": 28.68},
+    ]
+    found = answers(tables(scan_follow_up=[counts], sensitivity=rows), study, plain)
+    assert found["New therapy"] == (
+        "13 of 400 patients began a new therapy before progression, 7 of them were scanned afterwards and 3 "
+        "progressed there."
+    )
+    assert found["Missed scans"].startswith(
+        "75 of 400 patients have two planned intervals without scan or event"
+    )
+    assert "the median is 28.6 months, and 28.7 months weighted" in found["Missed scans"]
+    assert "effective sample size 391.3, largest weight 1.3, none truncated" in found["Missed scans"]
+    none = counts | {"n_switched": 0, "n_stopped": None}
+    found = answers(tables(scan_follow_up=[none]), study, plain)
+    assert found["New therapy"] == "0 of 400 patients began a new therapy before progression."
+    assert found["Missed scans"] == f"{NOT_ANSWERED}."

@@ -8,6 +8,7 @@ from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.estimands import compare_groups, summarise_course, summarise_estimand_tables
+from prrt_outcomes.survival.scan_follow_up import select_scans
 from prrt_outcomes.survival.sensitivity import (
     derive_event_bounds,
     derive_scan_intervals,
@@ -146,11 +147,13 @@ def test_scan_intervals_that_differ_are_flagged():
             for k in range(1, 4)
         ]
     responses = conform_table(
-        "responses", pd.DataFrame(scans).assign(period=1, reader="local", criterion="recist_1_1")
+        "responses",
+        pd.DataFrame(scans).assign(period=1, reader="local", criterion="recist_1_1", primary_reader=True),
     )
     endpoint = make_endpoints([(name, 360, 1, "progression", 270) for name in arms])
     study = make_study()
-    intervals = derive_scan_intervals(responses, endpoint, make_analysis_set(arms), "recist_1_1", "local")
+    chosen = select_scans(responses, study, adequate=False)
+    intervals = derive_scan_intervals(chosen, endpoint, make_analysis_set(arms))
     table, test = summarise_scan_intervals(intervals, ("all", "arm"), study)
     often = table[(table["group"] == "often") & (table["scan"] == "2")].iloc[0]
     assert (often["n"], often["median_days"], often["share_late"]) == (10, 90, 0)

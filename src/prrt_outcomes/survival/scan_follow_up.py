@@ -1,0 +1,230 @@
+"""Follow-up by scans of the primary endpoint: new therapy before progression, and scans that stop, with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group, derive_covariates
+from prrt_outcomes.endpoints.derivation import HALF_DAY, MISSED
+from prrt_outcomes.endpoints.sources import STOPS
+from prrt_outcomes.response.codes import COMPOSITES
+from prrt_outcomes.statistics.stopping_weights import fit_stopping_weights
+from prrt_outcomes.statistics.weights import compute_effective_sample_size
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.curves import fit_curve, tabulate_milestones
+from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
+from prrt_outcomes.units import convert_days_to_months
+
+STOP_CENSORED, STOP_WEIGHTED = "scan_stop_censored", "scan_stop_weighted"
+FEWEST_STOPS = 10
+NOT_SCANNED = "not scanned"
+
+
+def select_scans(responses: pd.DataFrame, study: Study, *, adequate: bool) -> pd.DataFrame:
+    """Scans under criterion and reader of the primary endpoint, one row a patient and date, in this order.
+
+    `adequate`: leave out those whose response is not known or NE.
+    """
+    first, keys = study.endpoints[0], ["patient_id", "assessment_date"]
+    primary = responses["primary_reader"].fillna(False).astype(bool)
+    own = primary if first.reader is None else responses["reader"] == first.reader
+    code = responses["overall_response"].astype("string")
+    own &= (responses["criterion"] == (first.criterion or study.response.primary_criterion)).astype(bool)
+    chosen = responses[own & (code.notna() & (code != "NE") | (not adequate))]
+    return chosen.sort_values([*keys, "period"], kind="stable").drop_duplicates(keys)
+
+
+def derive_visits(
+    rows: pd.DataFrame, scans: pd.DataFrame, cutoff: pd.Timestamp, study: Study
+) -> pd.DataFrame:
+    """Start of observation and adequate scans of each patient, up to the first after which the scans stop.
+
+    `rows`: of table `endpoints`, missed assessments disregarded; `scans`: adequate ones (`select_scans`); `study`:
+    planned scan interval and window.
+    Returns one row a visit, by patient and time: patient (position in `rows`), time_days, next_days (that of the next
+    visit, else of event or censoring), stopped: neither scan nor event within two intervals and the window; known:
+    these end by the cut-off, and no other censoring came first; response (CR, PR, ... or not scanned), new_therapy:
+    begun by the day of the visit.
+    """
+    allowed = MISSED * (study.assessment_interval_days or 0) + study.assessment_window_days
+    patients = rows.reset_index(drop=True).rename_axis("patient").reset_index()
+    dated = patients[patients["origin_date"].notna()]
+    start = dated.assign(time=dated["entry_days"].fillna(0.0), response=NOT_SCANNED)
+    later = dated.merge(scans[["patient_id", "assessment_date", "overall_response"]], on="patient_id")
+    days = (later["assessment_date"] - later["origin_date"]).dt.days.astype("float64")
+    later = later.assign(time=days, response=later["overall_response"].astype("string"))
+    event = later["event"] > 0
+    inside = (days > later["entry_days"].fillna(0.0)) & (days <= later["time_days"])
+    later = later[inside & ~(event & (days == later["time_days"]))]
+    visits = pd.concat([start, later], ignore_index=True).sort_values(["patient", "time"], ignore_index=True)
+    following = visits.groupby("patient")["time"].shift(-1)
+    is_last, event = following.isna(), visits["event"] > 0
+    limit = (cutoff - visits["origin_date"]).dt.days.astype("float64")
+    ended = is_last & ~event & visits["reason"].isin(STOPS)
+    known = (visits["time"] + allowed <= limit) & ~ended
+    silent = following.where(~is_last, visits["time_days"].where(event, np.inf)) > visits["time"] + allowed
+    table = pd.DataFrame(
+        {
+            "patient": visits["patient"],
+            "time_days": visits["time"],
+            "next_days": following.fillna(visits["time_days"]),
+            "stopped": known & silent,
+            "known": known,
+            "response": visits["response"],
+            "new_therapy": visits["new_therapy_date"]
+            <= visits["origin_date"] + pd.to_timedelta(visits["time"], unit="D"),
+        }
+    )
+    before = table.groupby("patient")["stopped"].cumsum() - table["stopped"]
+    return table[before == 0].reset_index(drop=True)
+
+
+def censor_at_stops(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    """The rows with those whose scans stop censored at the last adequate scan before; at the start half a day later."""
+    last = visits[visits["stopped"]].set_index("patient")["time_days"].reindex(range(len(rows))).to_numpy()
+    stops = np.isfinite(last)
+    time, entry = rows["time_days"].to_numpy(float), rows["entry_days"].fillna(0.0).to_numpy(float)
+    ends = np.where(last > entry, last, entry + HALF_DAY)
+    return rows.assign(time_days=np.where(stops, ends, time), event=rows["event"].mask(stops, 0))
+
+
+def weigh_visits(
+    censored: EndpointRows, visits: pd.DataFrame, covariates: pd.DataFrame
+) -> EndpointRows | None:
+    """Time between visits as rows, weighted by the inverse probability that the scans went on.
+
+    `censored`: patients from `censor_at_stops`; `covariates`: of these patients; a missing value is a level of its
+    own. The model of stopping knows months since the origin (linear, squared, whether there was a scan), and
+    beside these the covariates, the response at the last scan and a new therapy. Before the first stop and after the
+    last one nobody stops: such visits leave a weight as it is.
+    Returns None where there are no weights.
+    """
+    months = convert_days_to_months(visits["time_days"].to_numpy(float))
+    scanned = (visits["response"] != NOT_SCANNED).astype(float)
+    timing = pd.DataFrame({"months": months, "months_squared": months**2, "scanned": scanned})
+    response = visits["response"].isin(COMPOSITES["objective_with_mr"]).astype(float)
+    moving = pd.DataFrame({"last response": response, "new therapy": visits["new_therapy"].astype(float)})
+    fixed = fill_missing(covariates).iloc[visits["patient"].to_numpy()].reset_index(drop=True)
+    stops = months[visits["stopped"].to_numpy()]
+    decides = (months >= stops.min()) & (months <= stops.max())
+    parts = (visits, timing, pd.concat([moving, fixed], axis=1))
+    weights = np.full(len(visits), np.nan)
+    weights[decides], reason = fit_stopping_weights(*[part[decides].reset_index(drop=True) for part in parts])
+    if reason:
+        return None
+    weights = pd.Series(weights).groupby(visits["patient"].to_numpy()).ffill().fillna(1.0).to_numpy()
+    patient = visits["patient"].to_numpy()
+    is_last = np.append(patient[1:] != patient[:-1], True)
+    end = censored.time_months[patient]
+    stop = np.where(is_last, end, convert_days_to_months(visits["next_days"].to_numpy(float)))
+    kept = stop > months
+    frame = censored.frame.iloc[patient[kept]].reset_index(drop=True)
+    event = np.where(is_last, censored.event[patient], 0)[kept]
+    return EndpointRows(censored.endpoint, stop[kept], event, months[kept], frame, weights[kept])
+
+
+def fill_missing(covariates: pd.DataFrame) -> pd.DataFrame:
+    """Covariates with a missing value as a level; a number takes the mean, with an indicator beside it."""
+    columns = {}
+    for name, values in covariates.items():
+        if pd.api.types.is_numeric_dtype(values):
+            columns[str(name)] = values.fillna(values.mean()).fillna(0.0)
+            columns[f"{name} {UNKNOWN}"] = values.isna().astype(float)
+        else:
+            columns[str(name)] = values.astype("string").fillna(UNKNOWN).astype("category")
+    return pd.DataFrame(columns, index=covariates.index)
+
+
+class ScanStops(NamedTuple):
+    """The primary endpoint censored where scans stop.
+
+    rows : of table `endpoints`, with `stopped` of those whose scans stop
+    analyses : patients of each analysis: censored, and weighted where there are weights
+    status : of the weights
+    """
+
+    rows: pd.DataFrame
+    analyses: dict[str, EndpointRows]
+    status: str
+
+
+def analyse_stops(
+    rows: pd.DataFrame, tables: dict[str, pd.DataFrame], cutoff: pd.Timestamp, study: Study
+) -> ScanStops | None:
+    """Censor the primary endpoint where scans stop, and weigh those who go on; None without a planned interval.
+
+    `rows`: of the primary endpoint, missed assessments disregarded; `tables`: analysis_set, responses.
+    Reported times have no visits: with them there are no weights.
+    """
+    if study.assessment_interval_days is None or not rows["origin_date"].notna().any():
+        return None
+    visits = derive_visits(rows, select_scans(tables["responses"], study, adequate=True), cutoff, study)
+    stopped = pd.Series(range(len(rows))).isin(visits.loc[visits["stopped"], "patient"])
+    changed = censor_at_stops(rows, visits).assign(stopped=stopped.to_numpy())
+    patients = select_endpoint_rows(changed, tables["analysis_set"], study.endpoints[0].name)
+    if patients is None:
+        return None
+    found = ScanStops(changed, {STOP_CENSORED: patients}, "no_events")
+    if not stopped.any():
+        return found
+    present = tuple(name for name in study.analysis.covariates if name in patients.frame)
+    weighted = None
+    if rows["origin_date"].notna().all():
+        weighted = weigh_visits(patients, visits, derive_covariates(patients.frame, present))
+    if weighted is None:
+        return found._replace(status="not_estimable")
+    status = "few_events" if stopped.sum() < FEWEST_STOPS else "ok"
+    return ScanStops(changed, found.analyses | {STOP_WEIGHTED: weighted}, status)
+
+
+def tabulate_stop_milestones(
+    analyses: dict[str, EndpointRows], groupings: tuple[str, ...], study: Study
+) -> Iterator[pd.DataFrame]:
+    """Parts of result table `scan_stop_milestones` but for endpoint: survival at the milestones of each analysis."""
+    for analysis, rows in analyses.items():
+        for group_by in groupings:
+            for level, part in rows.split(compute_group(rows.frame, group_by)):
+                found = tabulate_milestones(fit_curve(part, study.analysis), part, study.analysis)
+                yield found.assign(analysis=analysis, group_by=group_by, group=level)
+
+
+def summarise_follow_up(
+    rows: pd.DataFrame,
+    stops: ScanStops | None,
+    groupings: tuple[str, ...],
+    analysis_set: pd.DataFrame,
+) -> Iterator[pd.DataFrame]:
+    """Parts of result table `scan_follow_up` but for endpoint.
+
+    `rows`: of the primary endpoint, missed assessments disregarded; `stops`: from `analyse_stops`. A therapy of the
+    day of progression began after it. The effective sample size is of the last weight of each patient. Reported
+    times have no dates: those patients are left out.
+    """
+    began = rows["new_therapy_date"].notna() & ~(rows["progression_date"] <= rows["new_therapy_date"])
+    flags = {
+        "n_switched": began,
+        "n_scanned_after_switch": began & (rows["last_adequate_date"] > rows["new_therapy_date"]),
+        "n_progressed_after_switch": began & rows["progression_date"].notna(),
+    }
+    weights, status = None, "no_interval"
+    if stops is not None:
+        status, weighted = stops.status, stops.analyses.get(STOP_WEIGHTED)
+        flags["n_stopped"] = stops.rows["stopped"]
+        if weighted is not None:
+            by_patient = pd.Series(weighted.weights).groupby(weighted.frame["patient_id"].to_numpy())
+            weights = by_patient.last(), by_patient.max()
+    dated = rows[["patient_id"]].assign(**flags)[rows["origin_date"].notna()]
+    joined = dated.merge(analysis_set, on="patient_id", how="left")
+    for group_by in groupings:
+        for level, members in joined.groupby(compute_group(joined, group_by), observed=True):
+            row = {"group_by": group_by, "group": str(level), "n": len(members), "status": status}
+            row |= {name: int(members[name].sum()) for name in flags}
+            if weights is not None:
+                last, largest = (members["patient_id"].map(column) for column in weights)
+                row["effective_n"] = compute_effective_sample_size(last.to_numpy(float))
+                row["largest_weight"] = largest.max()
+            yield pd.DataFrame([row])

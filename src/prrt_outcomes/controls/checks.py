@@ -52,8 +52,9 @@ def check_control_data(study: Study, tables: Tables, lines: Lines) -> list[Probl
 
 
 def _check_patients(place: str, control: PatientsControl, study: Study, tables: Tables) -> Problems:
-    known = [definition.name for definition in study.endpoints]
-    problem = "not among the study's endpoints"
+    reported = sorted(set(tables["reported_outcomes"]["endpoint"].dropna().astype(str)))
+    known = list(dict.fromkeys([*(definition.name for definition in study.endpoints), *reported]))
+    problem = "no endpoint of the study, and no row of reported_outcomes reports it"
     yield from _find_unknown(f"{place}.negative_control", control.negative_control, known, problem)
     people, outcomes = tables["control_patients"], tables["control_outcomes"]
     if people.empty or outcomes.empty:

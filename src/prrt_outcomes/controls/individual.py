@@ -47,10 +47,12 @@ from prrt_outcomes.controls.weighting import (
     fit_maic_weighting,
     fit_weighting,
 )
+from prrt_outcomes.endpoints.derivation import derive_reported
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.study.controls import CurveControl, PatientsControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.tables.frames import conform_table
 
 
 @dataclass(frozen=True)
@@ -228,13 +230,16 @@ class PatientsComparison(Comparison):
 
     def _compare_negative_control(self) -> Iterator[dict]:
         """The weighted comparison of an outcome that treatment cannot change."""
-        control, tables = self.control, self.tables
-        if control.negative_control is None:
+        control, tables, name = self.control, self.tables, self.control.negative_control
+        if name is None:
             return
-        changed = control.model_copy(update={"endpoint": control.negative_control})
+        changed = control.model_copy(update={"endpoint": name})
+        if not tables["endpoints"]["endpoint"].eq(name).any():
+            rows = conform_table("endpoints", derive_reported(tables["reported_outcomes"], name))
+            tables = tables | {"endpoints": rows}
         cohort, _ = select_cohort(tables, changed)
         if cohort is not None:
             samples, _ = stack_samples(tables, cohort, changed)
             row = estimate_hazard_ratio(samples, control, self.settings)
             note = "treatment cannot change this outcome: a ratio away from 1 is what confounding alone does"
-            yield sensitivity_row("negative_control", control.negative_control, row, note)
+            yield sensitivity_row("negative_control", name, row, note)

@@ -21,7 +21,7 @@ from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 INPUTS = (
     "endpoints", "analysis_set", "control_patients", "control_outcomes", "control_curves", "control_at_risk",
     "patients", "cycles", "therapies", "assessments", "labs", "adverse_events", "follow_up", "treatment_periods",
-    "responses", "best_responses",
+    "responses", "best_responses", "reported_outcomes",
 )  # fmt: skip
 OUTPUTS = (
     "controls", "control_balance", "control_verdicts", "control_sensitivity", "control_borrowing", "control_power",

@@ -123,7 +123,10 @@ def _count_unused(tables: dict[str, pd.DataFrame], study: Study) -> list[dict]:
     """Reported outcomes of endpoints that the study does not name."""
     reported = tables["reported_outcomes"]
     named = reported["endpoint"].isin([definition.name for definition in study.endpoints])
-    lost, reason = int((~named).sum()), "endpoint is not named in the study"
+    lost, reason = (
+        int((~named).sum()),
+        "no endpoint of the study (a negative-control outcome is one of its control)",
+    )
     row = attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, len(reported), lost)
     return [row] if lost else []
 

@@ -51,6 +51,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
                         worth=describe_worth(tables, row),
                     )
                 )
+                paragraphs += describe_doubts(tables, control, titles[control], level)
         paragraphs.append(
             "A historical control is not a randomised arm: read each estimate with its comparability table, its "
             "balance and the effective number of patients that carry it."
@@ -61,6 +62,29 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         if len(tables[name])
     ]
     return paragraphs, shown
+
+
+def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str, level: str) -> list[Markup]:
+    """What an outcome that treatment cannot change says of a comparison."""
+    rows = pick_rows(tables["control_sensitivity"], control=control, kind="negative_control")
+    found = []
+    for row in rows[rows["value"].notna()].to_dict("records"):
+        verdict = "no confounding is compatible with it, and any within its interval"
+        if not row["low"] <= 1 <= row["high"]:
+            verdict = "the difference is not PRRT's, so confounding remains"
+        found.append(
+            say(
+                "Negative-control outcome against {title} ({outcome}), which PRRT cannot change: hazard ratio {ratio} "
+                "({level} CI {reach}); {verdict}.",
+                title=title,
+                outcome=inside_sentence(name_term(row["item"])),
+                ratio=cite(row, "value", "control_sensitivity", numbers.format_ratio),
+                level=level,
+                reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
+                verdict=verdict,
+            )
+        )
+    return found
 
 
 def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:

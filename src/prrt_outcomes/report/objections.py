@@ -179,7 +179,18 @@ def _unmeasured(tables: Tables, study) -> Markup | None:
     words = (
         "to explain the result against {t} a confounder needs a risk ratio of {v} with treatment and outcome"
     )
-    return say(words, v=cite(value, "value", "controls", RATIO), t=title)
+    words = say(words, v=cite(value, "value", "controls", RATIO), t=title)
+    own = _first(tables["control_sensitivity"], control=row["control"], kind="negative_control")
+    if own is None or pd.isna(own["value"]):
+        return say("{w}; there is no outcome that treatment cannot change", w=words)
+    ratio = cite(own, "value", "control_sensitivity", RATIO)
+    ends = numbers.format_range(own["low"], own["high"], RATIO)
+    return say(
+        "{w}; an outcome that treatment cannot change has a hazard ratio of {r} ({e})",
+        w=words,
+        r=ratio,
+        e=ends,
+    )
 
 
 def _crossing(tables: Tables, study) -> Markup | None:

@@ -23,6 +23,10 @@ CURVE_MONTHS = 36.0
 CONTROL_SOURCE = "registry_1995"
 CONTROL_LOST_PER_YEAR = 0.03
 FIRST_SCAN_DAYS = 273
+NEGATIVE_CONTROL = "injury"
+INJURY_PER_YEAR = 0.04
+# Of an injury, for a decade of age and a step of ECOG; treatment does not change it.
+INJURY_RATIOS = (1.3, 1.3)
 
 
 def draw_controls(
@@ -66,6 +70,20 @@ def draw_controls(
     )
 
 
+def draw_injuries(
+    baseline: pd.DataFrame, end_days: Array, settings: SimulationSettings, rng: Rng
+) -> tuple[Array, Array]:
+    """Day of the first admission for an injury, or of the last contact, and 1 or 0: nothing that treatment changes.
+
+    Age, performance status and the hidden confounder act on it as on progression.
+    """
+    ratios = np.log(INJURY_RATIOS)
+    log_hazard = ratios[0] * (baseline["age_years"] - 60.0) / 10.0 + ratios[1] * baseline["ecog"]
+    log_hazard = log_hazard + np.log(settings.effects.unmeasured_hazard_ratio) * baseline["unmeasured"]
+    days = np.ceil(rng.exponential(DAYS_PER_YEAR / INJURY_PER_YEAR * np.exp(-log_hazard.to_numpy())))
+    return np.minimum(days, end_days), (days <= end_days).astype(int)
+
+
 def compute_kaplan_meier(time: Array, event: Array) -> tuple[Array, Array]:
     """Kaplan-Meier curve: distinct times of events and survival just after each."""
     times, index = np.unique(time, return_inverse=True)
@@ -85,11 +103,13 @@ def derive_control_tables(
     ids = format_patient_ids(settings.controls.patients, prefix="H")
     prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (controls["ecog"].to_numpy() > 0)), 5)
     patients = derive_covariates(controls, ids, prior_lines, settings, rng)
+    injury = draw_injuries(
+        controls, controls["os_days"].to_numpy(), settings, open_stream(seed, "control_injury")
+    )
+    found = {name: (controls[f"{name}_days"], controls[f"{name}_event"]) for name in ("pfs", "os")}
     outcomes = [
-        pd.DataFrame({"patient_id": ids, "endpoint": name}).assign(
-            time=controls[f"{name}_days"], event=controls[f"{name}_event"]
-        )
-        for name in ("pfs", "os")
+        pd.DataFrame({"patient_id": ids, "endpoint": name, "time": time, "event": event})
+        for name, (time, event) in {**found, NEGATIVE_CONTROL: injury}.items()
     ]
     curve, at_risk, events = derive_published_curve(settings, open_stream(seed, "curve"))
     tables = {

@@ -52,6 +52,7 @@ from prrt_outcomes.simulate.settings import SimulationSettings
 STREAMS = (
     "baseline", "regimen", "lesions", "scans", "progression", "death", "observation", "given", "growth", "prompted",
     "retreatment", "early_therapy", "therapies", "clinical", "laboratory", "records", "events", "controls", "curve",
+    "injury", "control_injury",
 )
 # fmt: on
 # Shares of progressions that show in targets, as a new lesion and in non-targets.

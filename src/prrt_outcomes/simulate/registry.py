@@ -23,11 +23,13 @@ from prrt_outcomes.simulate.controls import (
     CONTROL_SOURCE,
     CURVE_ARM,
     CURVE_CONTROL,
+    NEGATIVE_CONTROL,
     derive_control_tables,
+    draw_injuries,
 )
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
 from prrt_outcomes.simulate.lesions import RESPONSES
-from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
+from prrt_outcomes.simulate.patients import CONTROL_YEARS, GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
 from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -40,7 +42,7 @@ from prrt_outcomes.simulate.treatment_tables import (
 )
 from prrt_outcomes.simulate.truth import compute_truth
 from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import conform_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -63,11 +65,10 @@ def simulate_registry(settings: SimulationSettings, patients: int, seed: int) ->
     `patients` has the extra column `stop_reason`. The same seed and settings give the same registry.
     """
     tables = draw_simulation(settings, patients, seed).tables
-    typed = {
+    return {
         name: conform_table(name, frame, EXTRA_COLUMNS if name == "patients" else None)
         for name, frame in tables.items()
     }
-    return typed | {"reported_outcomes": empty_table("reported_outcomes")}
 
 
 def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> Simulation:
@@ -90,9 +91,20 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "labs": derive_labs(history, open_stream(seed, "laboratory")),
         "follow_up": derive_follow_up(history, clinical_days, records),
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
+        "reported_outcomes": derive_reported_outcomes(history, seed),
         **control_tables,
     }
     return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)
+
+
+def derive_reported_outcomes(history: History, seed: int) -> pd.DataFrame:
+    """Table `reported_outcomes`: the negative-control outcome; empty where there is no control to compare it with."""
+    end, rng = np.maximum(history.observation.end_days, 0.5), open_stream(seed, "injury")
+    time, event = draw_injuries(history.baseline, end, history.settings, rng)
+    outcomes = pd.DataFrame(
+        {"patient_id": history.ids, "endpoint": NEGATIVE_CONTROL, "time": time, "event": event}
+    )
+    return outcomes if history.settings.controls.patients else outcomes.head(0)
 
 
 def derive_clinical_progression(history: History, rng: Rng) -> Array:
@@ -210,6 +222,9 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         median=median,
         events=simulation.curve_events,
         source=CONTROL_SOURCE,
+        negative=NEGATIVE_CONTROL,
+        first_year=CONTROL_YEARS[0],
+        last_year=CONTROL_YEARS[1],
     )
 
 

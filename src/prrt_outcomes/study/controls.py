@@ -191,7 +191,7 @@ class PatientsControl(ControlBase, Description):
     caliper_sd: Annotated[base.Number, Field(gt=0, le=100)] = 0.2
     """Caliper of the match, in standard deviations of the logit of the propensity score."""
     negative_control: base.Name | None = None
-    """An endpoint of both sides that treatment cannot change; a difference there shows confounding."""
+    """An outcome of both sides that treatment cannot change: an endpoint, or one of reported_outcomes."""
 
     @model_validator(mode="after")
     def check_weights(self) -> PatientsControl:

@@ -155,6 +155,47 @@ def test_a_comparison_is_sound_only_where_era_outcome_and_confounding_are_answer
         assert doubt in words
 
 
+NEGATIVE = OVERLAP | {"negative_control": "injury"}
+
+
+def with_injuries(tables, ratio=1.0, endpoint="injury"):
+    """Reported injuries of the cohort, at `ratio` times the hazard of the control."""
+    generator = np.random.default_rng(2)
+    sides = {}
+    for side, hazard in (("cohort", 0.02 * ratio), ("control", 0.02)):
+        time = np.ceil(generator.exponential(30.4 / hazard, 120))
+        ids = [f"{side}{i}" for i in range(120)]
+        rows = {
+            "patient_id": ids,
+            "endpoint": endpoint,
+            "time": np.minimum(time, 2500),
+            "event": time <= 2500,
+        }
+        sides[side] = pd.DataFrame(rows).astype({"event": int})
+    outcomes = pd.concat([tables["control_outcomes"], conform_table("control_outcomes", sides["control"])])
+    reported = conform_table("reported_outcomes", sides["cohort"])
+    return tables | {"control_outcomes": outcomes, "reported_outcomes": reported}
+
+
+@pytest.mark.parametrize(("ratio", "says"), [(1.0, False), (0.4, True)])
+def test_a_reported_negative_control_answers_for_confounding(ratio, says):
+    out = run(with_injuries(two_sides(), ratio), study(NEGATIVE))
+    rows = out["control_sensitivity"].query("kind == 'negative_control'")
+    assert rows["item"].tolist() == ["injury"]
+    assert rows["value"].item() == pytest.approx(ratio, rel=0.4)
+    assert rows["weights"].item() == "overlap"
+    words = out["control_verdicts"].set_index("weights").loc["overlap", "words"]
+    assert "no negative-control outcome" not in words
+    assert ("differs (hazard ratio" in words) == says
+
+
+def test_a_negative_control_that_nobody_has_is_no_answer():
+    out = run(with_injuries(two_sides(), endpoint="falls"), study(NEGATIVE))
+    assert out["control_sensitivity"].query("kind == 'negative_control'").empty
+    words = out["control_verdicts"].set_index("weights").loc["overlap", "words"]
+    assert "no negative-control outcome" in words
+
+
 def test_every_element_of_the_trial_is_answered_or_not_stated():
     trial = run(two_sides(), study(OVERLAP))["control_target_trial"].set_index("element")
     assert (trial[["cohort", "control_value"]] != "").all(axis=None)

@@ -49,7 +49,7 @@ def test_reported_times_alone_make_endpoints_and_the_rest_is_counted():
     assert lost == {
         "no reported outcome": 1,
         "reported time ends before the patient came under observation": 1,
-        "endpoint is not named in the study": 1,
+        "no endpoint of the study (a negative-control outcome is one of its control)": 1,
     }
     excluded = result["endpoint_exclusions"].set_index("patient_id")["reason"].to_dict()
     assert excluded == {"c": "not_at_risk", "d": "not_reported"}

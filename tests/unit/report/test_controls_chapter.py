@@ -1,6 +1,6 @@
 """Words of the comparisons with controls: the primary one by its name, and what each is worth."""
 
-from prrt_outcomes.report.controls_chapter import describe_worth, write_controls
+from prrt_outcomes.report.controls_chapter import describe_doubts, describe_worth, write_controls
 from prrt_outcomes.report.headline import build_headline
 
 
@@ -47,3 +47,18 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
         "; comparability: 2 of 4 items differ, 1 not known, which may hide differences as large; weak evidence: x"
     )
     assert plain(describe_worth(tables(), row)) == ""
+
+
+def test_the_negative_control_outcome_is_a_sentence(tables, plain):
+    row = {"control": "a", "endpoint": "pfs", "kind": "negative_control", "item": "injury", "status": "ok"}
+    row |= {"value": 0.9, "low": 0.6, "high": 1.3}
+    (words,) = describe_doubts(tables(control_sensitivity=[row]), "a", "Old series", "95%")
+    assert plain(words) == (
+        "Negative-control outcome against Old series (injury), which PRRT cannot change: hazard ratio 0.90 (95% CI "
+        "0.60\u20131.30); no confounding is compatible with it, and any within its interval."
+    )
+    away = tables(control_sensitivity=[row | {"high": 0.95}])
+    assert "so confounding remains" in plain(describe_doubts(away, "a", "Old series", "95%")[0])
+    assert (
+        describe_doubts(tables(control_sensitivity=[row | {"value": None}]), "a", "Old series", "95%") == []
+    )

@@ -3,12 +3,33 @@
 import numpy as np
 import pytest
 
-from prrt_outcomes.simulate.controls import draw_controls
+from prrt_outcomes.simulate.controls import draw_controls, draw_injuries
 from prrt_outcomes.simulate.history import derive_outcomes, draw_history
+from prrt_outcomes.simulate.patients import draw_baseline
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.simulate.truth import compute_hazard_ratios
 
 SETTINGS = SimulationSettings()
+
+
+def injury_hazard_ratio(settings, *adjusted):
+    """Of the cohort against the controls, among 30,000 of each, seen as long as there."""
+    generator = np.random.default_rng(4)
+    sides = [draw_baseline(settings, 30_000, generator, historical=past) for past in (False, True)]
+    found = [draw_injuries(side, generator.uniform(200, 4000, 30_000), settings, generator) for side in sides]
+    time, event = (np.concatenate(part) for part in zip(*found, strict=True))
+    covariates = np.concatenate([side[list(adjusted)].to_numpy(float) for side in sides])
+    x = np.column_stack([np.repeat([1.0, 0.0], 30_000), covariates])
+    return compute_hazard_ratios(time, event, x)[0]
+
+
+def test_treatment_does_not_change_the_negative_control_and_confounding_does():
+    assert injury_hazard_ratio(SETTINGS) < 0.87
+    assert injury_hazard_ratio(SETTINGS, "age_years", "ecog") == pytest.approx(1, abs=0.05)
+    hidden = apply_overrides(SETTINGS, ["effects.unmeasured_hazard_ratio=2"])
+    expected = 2**-0.5
+    assert injury_hazard_ratio(hidden, "age_years", "ecog") == pytest.approx(expected, abs=0.08)
+    assert injury_hazard_ratio(hidden, "age_years", "ecog", "unmeasured") == pytest.approx(1, abs=0.05)
 
 
 def control_means(settings):

@@ -13,8 +13,8 @@ from typing import Any
 
 import openpyxl
 
-from prrt_outcomes.cohort.sources.files import find_kind, read_source
-from prrt_outcomes.cohort.sources.limits import check_archive, check_size, unpack
+from prrt_outcomes.cohort.sources.files import check_file, read_source
+from prrt_outcomes.cohort.sources.limits import Bound, check_archive, unpack
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, Problem
@@ -75,10 +75,7 @@ def read_grids(path: Path) -> list[Grid]:
 
 
 def _read_grids(path: Path) -> list[Grid]:
-    source = FileSource(file=path.name)
-    kind = find_kind(source)
-    if kind is None:
-        raise InputError(read_source(path.parent, path.name, source).problems)
+    kind = check_file(path.parent, path.name, FileSource(file=path.name))
     if kind.name == "workbook":
         return _read_workbook(path)
     if kind.name == "rds":
@@ -112,9 +109,10 @@ def _read_typed(path: Path, sheet: str | None = None) -> Grid:
 def _read_workbook(path: Path) -> list[Grid]:
     from prrt_outcomes.cohort.sources.workbook import check_merged_cells
 
+    bound = Bound(path.name, path, FileSource(file=path.name))
     try:
-        check_archive(path.name, path)
-        check_merged_cells(path.name, path)
+        check_archive(bound)
+        check_merged_cells(bound)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(path, data_only=False)
@@ -125,7 +123,7 @@ def _read_workbook(path: Path) -> list[Grid]:
         raise InputError([Problem(path.name, None, "", "", "the file is no workbook", expected)]) from None
     grids = []
     for sheet in book.worksheets:
-        check_size(path.name, path, sheet.max_row, sheet.max_column)
+        bound.check_rows(sheet.max_row, sheet.max_column)
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         for merged in sheet.merged_cells.ranges:
             if merged.size["columns"] > 1:
@@ -139,10 +137,11 @@ def _read_workbook(path: Path) -> list[Grid]:
 
 
 def _read_text(path: Path) -> Grid:
+    bound = Bound(path.name, path, FileSource(file=path.name))
     data = path.read_bytes()
     if path.suffix.lower() == ".gz":
         try:
-            data = unpack(path.name, path, data)
+            data = unpack(bound, data)
         except (zlib.error, EOFError):
             expected = "a whole gzip file, or the text itself"
             raise refuse(path.name, path.name, "the file cannot be read", expected) from None

@@ -113,6 +113,9 @@ class FileSource(Section):
     fill_down: tuple[ColumnOfFile, ...] = ()
     """Columns in which an empty cell stands for the one above it, as where cells were merged over several rows."""
     labels: bool = Field(False, description="Labels of values instead of codes, in files of SPSS and Stata.")
+    largest_gb: Annotated[Number, Field(gt=0, le=10_000)] | None = None
+    """What the file may hold in GB, unpacked and in memory; 100 times its size where it is not named, but 0.1 at least
+    and 4 at most."""
 
     @property
     def header_lines(self) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ from os.path import normpath
 from pathlib import Path
 
 from prrt_outcomes.cohort.sources.layout import fill_down
+from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
-from prrt_outcomes.errors import nearest_name, study_problem
+from prrt_outcomes.errors import Problem, nearest_name, study_problem
 from prrt_outcomes.study.base import FileSource
 
 LAID_OUT = ("header_row", "names", "skip_rows", "last_row", "comment")
@@ -63,14 +64,25 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
     """Read one file of a study, in its folder, as text; what is wrong with it stands in the result, never raised."""
     path = folder / source.file
     try:
-        kind = _check_file(folder, table, source)
+        kind = check_file(folder, table, source)
         _check_settings(table, source, kind)
         result = _find_reader(kind)(path, table, source)
+        result = replace(result, problems=(*result.problems, *_tell_link(folder, table, source)))
         if result.raw is None or not source.fill_down:
             return result
         return replace(result, raw=fill_down(table, result.raw, source.fill_down))
     except RefusedError as refused:
         return SourceResult(None, refused.args)
+
+
+def _tell_link(folder: Path, table: str, source: FileSource) -> tuple[Problem, ...]:
+    """Note that a file lies outside the study, where a link within it leads."""
+    target = (folder / source.file).resolve()
+    if target.is_relative_to(folder.resolve()):
+        return ()
+    expected = "the file itself, if the study is to be passed on: a copy of the folder holds the link alone"
+    problem = "a link leads out of the study folder"
+    return (Problem(table, None, "", f"{source.file} -> {target}", problem, expected, "note"),)
 
 
 def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResult]:
@@ -107,7 +119,7 @@ def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
         raise RefusedError(*problems)
 
 
-def _check_file(folder: Path, table: str, source: FileSource) -> FileKind:
+def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
     """Refuse what lies outside the study, what is no file, an empty file, and a file of unknown kind."""
     path = folder / source.file
     try:
@@ -117,14 +129,24 @@ def _check_file(folder: Path, table: str, source: FileSource) -> FileKind:
         if path.is_dir():
             expected = "the path of a file, relative to the study folder"
             raise refuse(table, source.file, "this is a folder, not a file", expected)
+        if path.is_symlink() and not path.exists():
+            target = f"{source.file} -> {path.readlink()}"
+            raise refuse(
+                table, target, "the link leads to no file", "a link to a file that is there, or the file"
+            )
         if not path.exists():
             siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
             near = nearest_name(path.name, siblings)
             hint = f"did you mean {Path(source.file).with_name(near).as_posix()}? " if near else ""
             expected = f"{hint}a path relative to the study folder"
             raise refuse(table, source.file, "the file does not exist", expected)
-        if path.stat().st_size == 0:
+        if not path.is_file():
+            expected = "a file, which can be read more than once: write into one what comes from there"
+            raise refuse(table, source.file, "this is a pipe or a device, not a file", expected)
+        size = path.stat().st_size
+        if size == 0:
             raise refuse(table, source.file, "the file is empty", "a header and rows")
+        Bound(table, path, source).check(size, f"{size / GB:.3g} GB")
     except OSError as error:
         expected = f"a readable file ({error.strerror})"
         raise refuse(table, source.file, "the file cannot be read", expected) from None

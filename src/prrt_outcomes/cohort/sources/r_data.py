@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import rdata
 
-from prrt_outcomes.cohort.sources.limits import check_size, most_cells, start_gzip, unpack
+from prrt_outcomes.cohort.sources.limits import CELL_BYTES, Bound, start_gzip, unpack
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import suggest
@@ -31,7 +31,8 @@ COMPACT = (b"compact_intseq", b"compact_realseq")
 
 def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a data frame or tibble as text cells; of one with tables in its cells the one that ``sheet`` names."""
-    frame = _read(path, table, source.encoding if "encoding" in source.model_fields_set else None)
+    bound = Bound(table, path, source)
+    frame = _read(bound)
     sheets = _find_sheets(frame)
     if source.sheet is not None and source.sheet not in sheets:
         expected = suggest(
@@ -39,7 +40,7 @@ def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
         )
         raise refuse(table, source.sheet, "the file has no such table", expected)
     frame = sheets.get(source.sheet or next(iter(sheets), ""), frame)
-    check_size(table, path, *frame.shape)
+    bound.check_rows(*frame.shape)
     nested = pa.nulls(len(frame), pa.list_(pa.string()))
     columns = [nested if _is_nested(frame[name]) else as_array(frame[name]) for name in frame]
     return gather_typed(table, list(map(str, frame.columns)), columns, source.decimal)
@@ -48,17 +49,19 @@ def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
 def list_rds_sheets(path: Path) -> list[str]:
     """Names of the tables in the cells of a data frame, such as one an instrument; empty where it has none."""
     try:
-        return list(_find_sheets(_read(path, path.name, None)))
+        return list(_find_sheets(_read(Bound(path.name, path, FileSource(file=path.name)))))
     except RefusedError:  # told when the file is read
         return []
 
 
-def _read(path: Path, table: str, encoding: str | None) -> pd.DataFrame:
+def _read(bound: Bound) -> pd.DataFrame:
+    table, source = bound.label, bound.source
+    encoding = source.encoding if "encoding" in source.model_fields_set else None
     try:
-        data = path.read_bytes()
+        data = bound.path.read_bytes()
         if data[:3] in COMPRESSIONS:
-            data = unpack(table, path, data, COMPRESSIONS[data[:3]])
-        compact = {name: _limit(table, path, name) for name in COMPACT}
+            data = unpack(bound, data, COMPRESSIONS[data[:3]])
+        compact = {name: _limit(bound, name) for name in COMPACT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classes of columns that are read as the numbers they are
             parsed = rdata.parser.parse_data(
@@ -69,19 +72,18 @@ def _read(path: Path, table: str, encoding: str | None) -> pd.DataFrame:
         raise
     except Exception as error:  # a damaged file makes the reader raise nearly anything
         expected = f"{SAVED} ({error or type(error).__name__})"
-        raise refuse(table, path.name, "the file cannot be read as RDS", expected) from None
+        raise refuse(table, bound.path.name, "the file cannot be read as RDS", expected) from None
     if not isinstance(found, pd.DataFrame):
         raise refuse(table, type(found).__name__, "the file holds no data frame", SAVED)
     return found.reset_index(drop=True)
 
 
-def _limit(table: str, path: Path, name: bytes) -> Any:
+def _limit(bound: Bound, name: bytes) -> Any:
     """What writes out a sequence that the file holds as its ends, refused where it is out of proportion."""
 
     def write_out(state: Any) -> Any:
         n = int(state.value[0])
-        if n > most_cells(path):
-            check_size(table, path, n, 1)
+        bound.check(CELL_BYTES * n, f"{n} numbers")
         return rdata.parser.DEFAULT_ALTREP_MAP[name](state)
 
     return write_out

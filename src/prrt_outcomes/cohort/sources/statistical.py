@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyreadstat
 
-from prrt_outcomes.cohort.sources.limits import check_size, most_cells
+from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import study_problem
@@ -26,8 +26,9 @@ reader = getattr(pyreadstat, name)
 settings = {"encoding": encoding or None, "output_format": "dict"}
 _, declared = reader(path, metadataonly=True, **settings)
 n_rows, n_columns = declared.number_rows or 0, declared.number_columns
-print(n_rows, n_columns)
-if n_rows * n_columns <= int(most):
+n_bytes = n_rows * (64 + sum(declared.variable_storage_width.values()))
+print(n_rows, n_columns, n_bytes)
+if n_bytes <= int(most):
     reader(path, **settings)
 """
 
@@ -72,7 +73,7 @@ def _read(path: Path, table: str, source: FileSource) -> tuple[pd.DataFrame, Any
     reader, program = READERS[path.suffix.lower()]
     encoding = source.encoding if "encoding" in source.model_fields_set else None
     try:
-        _rehearse(path, table, reader, encoding)
+        _rehearse(Bound(table, path, source), reader, encoding)
         frame, notes = reader(path, encoding=encoding)
         if not all(isinstance(name, str) for name in frame.columns):
             raise ValueError("a column without a name")
@@ -85,14 +86,15 @@ def _read(path: Path, table: str, source: FileSource) -> tuple[pd.DataFrame, Any
         raise refuse(table, path.name, f"the file cannot be read as one of {program}", expected) from None
 
 
-def _rehearse(path: Path, table: str, reader: Reader, encoding: str | None) -> None:
+def _rehearse(bound: Bound, reader: Reader, encoding: str | None) -> None:
     """Read the file in another process first, which a damaged one can end, and refuse one out of proportion."""
-    arguments = [reader.__name__, str(path), encoding or "", str(most_cells(path))]
+    arguments = [reader.__name__, str(bound.path), encoding or "", str(bound.most)]
     done = subprocess.run([sys.executable, "-c", REHEARSAL, *arguments], capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise ValueError("it is damaged")
     if done.stdout:
-        check_size(table, path, *map(int, done.stdout.split()))
+        n_rows, n_columns, n_bytes = map(int, done.stdout.split())
+        bound.check(n_bytes, f"{n_rows} rows of {n_columns} columns, {n_bytes / GB:.3g} GB in memory")
 
 
 def _gather(

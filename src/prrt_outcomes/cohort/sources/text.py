@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from prrt_outcomes.cohort.sources.layout import check_names, join_names, refuse_title
-from prrt_outcomes.cohort.sources.limits import unpack
+from prrt_outcomes.cohort.sources.limits import Bound, unpack
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -115,7 +115,8 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     Blank lines are passed over. A row with more or fewer fields than the header is reported with its line and
     left out; whatever else is wrong with the table can be reported beside it.
     """
-    text = _read_utf8(path, table, source.encoding)
+    bound = Bound(table, path, source)
+    text = _read_utf8(bound)
     if not text or text.isspace():
         raise refuse(table, path.name, "the file is empty", "a header and rows")
     if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
@@ -126,20 +127,35 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     delimiter = source.delimiter or _find_delimiter(layout.text, path)
     if not source.header_lines:
         _check_title(layout, table, source.delimiter or DELIMITERS)
+    bound.check_rows(layout.text.count(b"\n"), layout.text.partition(b"\n")[0].count(delimiter.encode()) + 1)
     try:
         return _parse(layout, table, source, delimiter)
     except (csv.Error, pa.ArrowInvalid):
+        _refuse_long_row(layout, table, delimiter)
         problem = "a quotation mark that is not closed or stands inside a field"
         expected = "quotation marks in pairs around a whole field, those inside it doubled"
         raise refuse(table, path.name, problem, expected) from None
 
 
-def _read_utf8(path: Path, table: str, encoding: str) -> bytes:
+def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
+    """Refuse the first row that is longer than a block of the reader."""
+    starts = np.append(0, np.flatnonzero(np.frombuffer(layout.text, np.uint8) == NEWLINE) + 1)
+    lines = scan_records(layout.text, delimiter).lines
+    lengths = np.diff(np.append(starts[lines - 1], len(layout.text)))
+    if (lengths > BLOCK_BYTES).any():
+        i = int(np.argmax(lengths > BLOCK_BYTES))
+        found, expected = f"{lengths[i]} bytes", f"rows of at most {BLOCK_BYTES} bytes"
+        hint = "; a quotation mark that is not closed makes one row of many lines"
+        raise refuse(table, found, "the row is too long", expected + hint, int(lines[i]) + layout.n_before)
+
+
+def _read_utf8(bound: Bound) -> bytes:
     """The text as UTF-8 bytes without byte order mark, newlines as line feeds."""
+    table, path, encoding = bound.label, bound.path, bound.source.encoding
     try:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
-            data = unpack(table, path, data)
+            data = unpack(bound, data)
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(table, path.name, "the file cannot be read", f"a readable file ({error})") from None
     for signature, kind in SIGNATURES.items():

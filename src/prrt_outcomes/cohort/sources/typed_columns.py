@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prrt_outcomes.cohort.sources.limits import check_size
+from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table, refuse
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.study.base import FileSource
@@ -21,13 +21,25 @@ FIRST_LINE = 2
 
 def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a parquet file as text cells."""
+    bound = Bound(table, path, source)
     try:
         file = pq.ParquetFile(path)
-        check_size(table, path, file.metadata.num_rows, file.metadata.num_columns)
-        content = file.read()
+        bound.check_rows(file.metadata.num_rows, file.metadata.num_columns)
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+        content = pq.ParquetFile(path, read_dictionary=texts).read()
+        n_bytes = sum(map(_written_out, content.columns))
+        bound.check(n_bytes, f"{n_bytes / GB:.3g} GB of texts")
     except (pa.ArrowException, OSError):
         raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
     return gather_typed(table, content.column_names, content.columns, source.decimal)
+
+
+def _written_out(values: pa.ChunkedArray) -> int:
+    """Bytes of texts that a file holds once, each where it stands."""
+    if not pa.types.is_dictionary(values.type):
+        return values.nbytes
+    lengths = (pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in values.chunks)
+    return sum(pc.sum(each).as_py() or 0 for each in lengths)
 
 
 def gather_typed(
@@ -60,6 +72,8 @@ def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Arra
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     kind = values.type
+    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+        return values.fill_null("")
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()
         kind = values.type

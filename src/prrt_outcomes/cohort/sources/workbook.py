@@ -27,7 +27,7 @@ from prrt_outcomes.cohort.sources.layout import (
     refuse_title,
     tell_no_rows,
 )
-from prrt_outcomes.cohort.sources.limits import check_archive, check_size, most_cells
+from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, ROW_BYTES, Bound, check_archive
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
     SourceResult,
@@ -47,12 +47,13 @@ MOST_SHOWN = 3
 def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
     try:
-        check_archive(table, path)
+        bound = Bound(table, path, source)
+        check_archive(bound)
         with path.open("rb") as file, warnings.catch_warnings():
             # openpyxl warns of styles and validations that it passes over; no cell depends on them.
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            result = _read_sheet(book, path, table, source)
+            result = _read_sheet(book, bound)
             uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
             return SourceResult(result.raw, (*result.problems, *uncomputed))
     except RefusedError:
@@ -62,14 +63,15 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult
         raise refuse(table, path.name, "the file is no workbook", expected) from None
 
 
-def _read_sheet(book: Workbook, path: Path, table: str, source: FileSource) -> SourceResult:
+def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
+    table, source = bound.label, bound.source
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
         raise refuse(table, name, "the workbook has no such sheet", expected)
     sheet = book[name]
     sheet.reset_dimensions()
-    rows = list(_read_rows(sheet, path, table, source))
+    rows = list(_read_rows(sheet, bound))
     if source.comment is not None:
         rows = [row for row in rows if not row[1][0].startswith(source.comment)]
     if not rows:
@@ -89,29 +91,26 @@ def _read_sheet(book: Workbook, path: Path, table: str, source: FileSource) -> S
     return replace(result, raw=replace(result.raw, day_zero=book.epoch.date().isoformat()))
 
 
-def _read_rows(sheet: Any, path: Path, table: str, source: FileSource) -> Iterator[tuple[int, list[str]]]:
-    """Lines of the rows that are not blank, and their texts; far too wide a sheet is refused."""
-    most = most_cells(path)
-    n_cells = 0
+def _read_rows(sheet: Any, bound: Bound) -> Iterator[tuple[int, list[str]]]:
+    """Lines of the rows that are not blank, and their texts; too wide a sheet is refused."""
+    n_bytes = 0
     for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-        n_cells += len(cells)
-        if n_cells > most:
-            found = f"more than {most} cells, most of them empty"
-            raise refuse(
-                table, found, "the sheet is far wider than what it holds", "a table without stray cells"
-            )
-        if any(cell is not None and cell != "" for cell in cells):
-            yield line, [_as_text(cell, source.decimal) for cell in cells]
+        is_filled = any(cell is not None and cell != "" for cell in cells)
+        texts = [_as_text(cell, bound.source.decimal) for cell in cells] if is_filled else []
+        n_bytes += ROW_BYTES + CELL_BYTES * len(cells) + sum(map(len, texts))
+        bound.check(n_bytes, f"more than {n_bytes / GB:.3g} GB of cells, empty ones included")
+        if texts:
+            yield line, texts
 
 
-def check_merged_cells(table: str, path: Path) -> None:
+def check_merged_cells(bound: Bound) -> None:
     """Refuse a workbook with a sheet that merges more cells than a file of its size holds."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(bound.path) as archive:
         for name in archive.namelist():
             if name.startswith("xl/worksheets/"):
                 ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(archive.read(name))]
                 area = sum((right - left + 1) * (low - top + 1) for left, top, right, low in ranges)
-                check_size(table, path, area, 1)
+                bound.check(CELL_BYTES * area, f"{area} merged cells")
 
 
 def _find_merged(sheet: Any) -> set[tuple[int, int]]:

@@ -71,9 +71,9 @@ def test_a_file_that_ends_the_process_which_reads_it_is_refused(tmp_path, monkey
 
 def test_a_file_that_declares_more_than_it_can_hold(tmp_path, monkeypatch):
     WRITERS["sav"](FRAME, tmp_path / "t.sav")
-    monkeypatch.setattr(statistical, "REHEARSAL", "print(2_000_000_000, 3)")
+    monkeypatch.setattr(statistical, "REHEARSAL", "print(2_000_000_000, 3, 10**12)")
     (problem,) = read(tmp_path, "t.sav").problems
-    assert problem.problem == "the file declares more cells than it can hold"
+    assert problem.problem == "the file holds more than what is read"
 
 
 def test_a_transport_file_that_was_cut_off(tmp_path):

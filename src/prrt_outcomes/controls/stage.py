@@ -13,6 +13,7 @@ from prrt_outcomes.controls.medians import list_medians, summarise_medians
 from prrt_outcomes.controls.published import fit_published
 from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
+from prrt_outcomes.controls.unmeasured import draw_bias, tabulate_bias_array
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
@@ -26,7 +27,8 @@ INPUTS = (
 OUTPUTS = (
     "controls", "control_balance", "control_verdicts", "control_sensitivity", "control_borrowing", "control_power",
     "control_comparability", "control_target_trial", "control_curves_fitted", "control_fitted_at_risk",
-    "control_overlap", "reconstruction_quality", "control_reconstruction", "control_medians", "control_meta", "claims",
+    "control_overlap", "control_bias", "reconstruction_quality", "control_reconstruction", "control_medians",
+    "control_meta", "claims",
 )  # fmt: skip
 SETTINGS = (
     "study", "analysis", "controls", "claims", "endpoints", "response", "data_cutoff", "assessment_interval_days",
@@ -82,10 +84,14 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
         return ControlResults(losses=lost, reason=f"the library shows no {control.endpoint} curve for {arm}")
     found = comparison.compare()
     rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
+    varied = comparison.vary()
     more = {
         "control_comparability": tabulate_comparability(comparison),
-        "control_sensitivity": pd.DataFrame(comparison.vary()),
+        "control_sensitivity": pd.DataFrame(varied),
     }
+    for row in varied[:1]:
+        rows = [*rows, *draw_bias(row, control.unmeasured, study.analysis)]
+        more["control_bias"] = tabulate_bias_array(row, control.unmeasured)
     return ControlResults(rows, found.tables | more, [*lost, *found.losses], found.reason)
 
 

@@ -65,9 +65,22 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 
 def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str, level: str) -> list[Markup]:
-    """What an outcome that treatment cannot change says of a comparison."""
+    """What a confounder that was not measured and an outcome that treatment cannot change say of a comparison."""
     rows = pick_rows(tables["control_sensitivity"], control=control, kind="negative_control")
     found = []
+    for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
+        found.append(
+            say(
+                "Without an unmeasured confounder ({confounder}) the ratio against {title} would be {ratio} "
+                "({level} of draws {reach}; {note}).",
+                confounder=as_text(row["assumption"]),
+                title=title,
+                ratio=cite(row, "value", "controls", numbers.format_ratio),
+                level=level,
+                reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
+                note=as_text(row["note"]),
+            )
+        )
     for row in rows[rows["value"].notna()].to_dict("records"):
         verdict = "no confounding is compatible with it, and any within its interval"
         if not row["low"] <= 1 <= row["high"]:
@@ -198,6 +211,13 @@ def _columns(
         *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
         *col.texts({"What it may do": "note"}),
     ]
+    bias = [
+        *control,
+        *weights,
+        *col.decimals({"In the cohort": "prevalence", "In the control": "prevalence_control"}, 2),
+        *col.decimals({"Its hazard ratio": "confounder_hazard_ratio", "Bias": "bias"}, 2),
+        Column(f"Ratio without it ({level} CI)", _show_ratio),
+    ]
     balance = [
         *control,
         *col.texts({"Covariate": "covariate"}, name_column),
@@ -222,10 +242,19 @@ def _columns(
         "controls": ("All comparisons with historical controls", estimates, ""),
         "control_comparability": ("Comparability", comparability, ""),
         "control_target_trial": ("The trial that is imitated", trial, ""),
+        "control_bias": (
+            "Ratios without an unmeasured confounder",
+            bias,
+            "Bias: the ratio that the confounder makes alone.",
+        ),
         "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
         "reconstruction_quality": ("Reconstruction of published curves", quality, ""),
         "claims": ("Published values compared with this cohort", claimed, ""),
     }
+
+
+def _show_ratio(row: dict) -> str:
+    return numbers.format_interval(row["value"], row["low"], row["high"], numbers.format_ratio)
 
 
 def _choose_format(row: dict):

@@ -27,6 +27,7 @@ CITATIONS = {
     "wu": "Wu J. Pharm Stat 2015;14:26-33",
     "guyot": "Guyot P et al. BMC Med Res Methodol 2012;12:9",
     "maic": "Signorovitch JE et al. Value Health 2012;15:940-947",
+    "bias": "Schneeweiss S. Pharmacoepidemiol Drug Saf 2006;15:291-303",
     "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
     "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
     "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
@@ -111,7 +112,7 @@ def methods_controls(study) -> tuple[str, ...]:
         "uncertainty of the published curve drawn from its intervals, and by the one-sample log-rank test, which takes "
         f"the curve as known ({CITATIONS['wu']}), a published curve after reconstruction of its patients "
         f"({CITATIONS['guyot']}), individual controls after weighting ({CITATIONS['maic']} for MAIC). E-value: "
-        f"{CITATIONS['e_value']}.",
+        f"{CITATIONS['e_value']}. Bias of an unmeasured confounder: {CITATIONS['bias']}.",
     )
 
 

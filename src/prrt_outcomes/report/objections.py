@@ -174,23 +174,29 @@ def _unmeasured(tables: Tables, study) -> Markup | None:
     value = row and _first(
         tables["controls"], control=row["control"], estimate="e_value", weights=as_text(row["weights"])
     )
-    if not value:
+    if row is None or not value:
         return None
-    words = (
-        "to explain the result against {t} a confounder needs a risk ratio of {v} with treatment and outcome"
-    )
-    words = say(words, v=cite(value, "value", "controls", RATIO), t=title)
+    parts = [
+        say(
+            "to explain the result against {t} a confounder needs a risk ratio of {v} with treatment and outcome",
+            v=cite(value, "value", "controls", RATIO),
+            t=title,
+        )
+    ]
+    adjusted = _first(tables["controls"], control=row["control"], method="bias_analysis")
+    if adjusted is not None:
+        parts.append(say("without the one that was assumed the ratio is {r}", r=_show(adjusted, "controls")))
     own = _first(tables["control_sensitivity"], control=row["control"], kind="negative_control")
-    if own is None or pd.isna(own["value"]):
-        return say("{w}; there is no outcome that treatment cannot change", w=words)
-    ratio = cite(own, "value", "control_sensitivity", RATIO)
-    ends = numbers.format_range(own["low"], own["high"], RATIO)
-    return say(
-        "{w}; an outcome that treatment cannot change has a hazard ratio of {r} ({e})",
-        w=words,
-        r=ratio,
-        e=ends,
-    )
+    known = own is not None and pd.notna(own["value"])
+    ratio = _show(own, "control_sensitivity") if own is not None and known else "not known"
+    parts.append(say("the hazard ratio of an outcome that treatment cannot change is {r}", r=ratio))
+    return Markup("; ").join(parts)
+
+
+def _show(row: dict, table: str) -> Markup:
+    """`0.61 (0.40-0.90)`."""
+    ends = numbers.format_range(row["low"], row["high"], RATIO)
+    return say("{v} ({e})", v=cite(row, "value", table, RATIO), e=ends)
 
 
 def _crossing(tables: Tables, study) -> Markup | None:

@@ -43,6 +43,7 @@ Days = Annotated[Whole, Field(ge=0, le=36_525)]
 PositiveDays = Annotated[Whole, Field(gt=0, le=36_525)]
 Weeks = Annotated[Number, Field(gt=0, le=5_218)]
 PositiveMonths = Annotated[Number, Field(gt=0, le=LONGEST_MONTHS, description="months of 30.4375 days")]
+Factor = Annotated[Number, Field(ge=0.01, le=100)]
 Size = Annotated[Number, Field(ge=0, le=1_000_000)]
 ACRONYMS = frozenset(
     ["prrt", "ssa", "net", "ecog", "pfs", "os", "ttp", "dor", "ttnt", "mr", "swog", "recist", "who", "fda"]

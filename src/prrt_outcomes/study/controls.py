@@ -30,6 +30,34 @@ class Milestone(base.Section):
         return value
 
 
+class UnmeasuredConfounder(base.Section):
+    """A yes/no confounder that was not measured, as ranges of what it may be: [lowest, highest]."""
+
+    title: base.Title = Field("", description="What it is, such as frailty.")
+    prevalence: tuple[base.Share, base.Share] = Field(
+        (0.1, 0.3), description="Share of our patients with it."
+    )
+    prevalence_control: tuple[base.Share, base.Share] = (0.2, 0.5)
+    """Share of the control's patients with it."""
+    hazard_ratio: tuple[base.Factor, base.Factor] = (1.2, 3.0)
+    """Its hazard ratio on the outcome."""
+
+    @model_validator(mode="after")
+    def check_ranges(self) -> UnmeasuredConfounder:
+        """A range rises."""
+        for name in ("prevalence", "prevalence_control", "hazard_ratio"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: [{low:g}, {high:g}] falls; the lowest first: [{high:g}, {low:g}]")
+        return self
+
+    def describe(self) -> str:
+        """In words: `frailty in 10% to 30% of the cohort and ...`."""
+        ours, theirs = (f"{a:.0%} to {b:.0%}" for a, b in (self.prevalence, self.prevalence_control))
+        ratio = "hazard ratio {:g} to {:g}".format(*self.hazard_ratio)
+        return f"{self.title} in {ours} of the cohort and {theirs} of the control, {ratio}".lstrip()
+
+
 class ControlBase(base.Section):
     """What every control has."""
 
@@ -41,6 +69,8 @@ class ControlBase(base.Section):
     primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
     within: dict[base.Name, base.Values] = Field(default_factory=dict)
     """Which of our patients it is compared with: column: levels."""
+    unmeasured: UnmeasuredConfounder = Field(default_factory=UnmeasuredConfounder)
+    """A confounder that was not measured, for the analysis of the bias that it would make."""
 
 
 class BaselineSummary(base.Section):

@@ -41,6 +41,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
     "calibrated": "Calibrated on published arms",
     "rate_ratio": "Published curve with its uncertainty",
     "e_value": "E-value",
+    "adjusted_ratio": "Ratio without the unmeasured confounder",
     "none": "Unweighted",
     "att": "Weighted to the cohort (ATT)",
     "overlap": "Overlap weights",

@@ -196,6 +196,18 @@ def test_a_negative_control_that_nobody_has_is_no_answer():
     assert "no negative-control outcome" in words
 
 
+def test_an_unmeasured_confounder_has_a_row_and_an_array():
+    chosen = OVERLAP | {"unmeasured": {"title": "frailty", "hazard_ratio": [1.5, 2]}}
+    out = run(two_sides(), study(chosen))
+    row = out["controls"].query("method == 'bias_analysis'").iloc[0]
+    quoted = out["control_sensitivity"].query("kind == 'main'").iloc[0]
+    assert row["assumption"].startswith("frailty in 10% to 30%")
+    assert row["value"] > quoted["value"]
+    assert (row["weights"], row["n"]) == ("overlap", quoted["n"])
+    assert len(out["control_bias"]) == 12
+    assert pd.notna(out["control_bias"]["value"]).all()
+
+
 def test_every_element_of_the_trial_is_answered_or_not_stated():
     trial = run(two_sides(), study(OVERLAP))["control_target_trial"].set_index("element")
     assert (trial[["cohort", "control_value"]] != "").all(axis=None)

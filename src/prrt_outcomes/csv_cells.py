@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 MARK = "'"
 NEEDS_MARK = re.compile(
@@ -27,6 +28,6 @@ def unmark_text(text: str) -> str:
     return text.removeprefix(MARK)
 
 
-def choose_quoting(texts: Iterable[str]) -> int:
+def choose_quoting(texts: Iterable[str]) -> Literal[0, 2]:
     """Which cells a writer of csv puts in quotes: all texts where one holds a carriage return, which it leaves bare."""
     return csv.QUOTE_NONNUMERIC if any("\r" in text for text in texts) else csv.QUOTE_MINIMAL

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import StepError
 from prrt_outcomes.fingerprint import BOOK, DISTRIBUTIONS, Code, list_run_modules, read_version
+from prrt_outcomes.result_folders import README
 from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
-RESULT_FOLDERS = ("cohort", "derived", "tables")
+RESULT_FOLDERS = ("cohort", "derived", "per_patient", "tables")
 INPUTS_FILE = Path(".snakemake") / "inputs.json"  # of a results folder: what its run began with
 
 
@@ -79,14 +80,14 @@ def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:
 def describe_run(study: Study, study_file: Path, results: Path) -> dict:
     """Describe a run: settings, versions, and the checksum of each file that went in and came out.
 
-    Settings left at their default are written too; the `cohort`, `derived` and `tables` of the results are listed.
+    Settings left at their default are written too; the tables of the results are listed.
     There are no times and no absolute paths, so that the same run describes itself the same anywhere.
     """
     produced = [
         path
         for folder in RESULT_FOLDERS
         for path in sorted((results / folder).rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and path.name != README
     ]
     inputs = list_data_files(study, study_file)
     return {

@@ -33,11 +33,14 @@ STAGES = (
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 NOT_BUILT = {"radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction")}
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
+PER_PATIENT = ("per_patient", "csv")  # result tables that name patients stand apart
 
 
 def table_path(name: str) -> Path:
-    """Path of a table inside a results folder; its kind decides folder and format."""
-    folder, suffix = FOLDERS[load_schema(name).kind]
+    """Path of a table inside a results folder; its kind, and whether it names patients, decide folder and format."""
+    schema = load_schema(name)
+    names_patients = schema.kind == "results" and "patient_id" in schema.names
+    folder, suffix = PER_PATIENT if names_patients else FOLDERS[schema.kind]
     return Path(folder) / f"{name}.{suffix}"
 
 

@@ -34,6 +34,7 @@ GROUND = (
     "dates",
     "whole_file",
     "csv_cells",
+    "result_folders",
     "fingerprint",
     "lazy",
 )
@@ -96,6 +97,7 @@ WRITERS = (
     "steps.py",
     "fingerprint.py",
     "whole_file.py",
+    "result_folders.py",
     "provenance.py",
     "simulate/",
     "adopt/write.py",

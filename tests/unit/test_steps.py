@@ -12,7 +12,7 @@ from prrt_outcomes.errors import InputError, StepError
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import empty_table
-from prrt_outcomes.tables.schema import list_tables
+from prrt_outcomes.tables.schema import list_tables, load_schema
 
 STUDY = Study.model_validate({"study": "s", "tables": {"patients": "p.csv", "follow_up": "f.csv"}})
 
@@ -44,6 +44,16 @@ def test_the_kind_of_a_table_is_its_place():
     assert steps.table_path("labs") == Path("cohort/labs.parquet")
     assert steps.table_path("endpoints") == Path("derived/endpoints.parquet")
     assert steps.table_path("km_curve") == Path("tables/km_curve.csv")
+    assert steps.table_path("waterfall") == Path("per_patient/waterfall.csv")
+
+
+def test_no_table_of_groups_has_a_column_of_patients():
+    shared = [
+        load_schema(name) for name in list_tables("results") if steps.table_path(name).parts[0] == "tables"
+    ]
+    patients = {"patient_id", "lesion_id", "birth_date", "death_date"}
+    assert [schema.name for schema in shared if patients & set(schema.names)] == []
+    assert len(shared) > 50
 
 
 def test_a_stage_writes_its_tables_losses_and_status(stage, tmp_path):

@@ -3,6 +3,9 @@
 import csv
 import shutil
 
+from prrt_outcomes.result_folders import PLACES, README
+from prrt_outcomes.steps import table_path
+
 STAGES = (
     "cohort",
     "treatment",
@@ -45,9 +48,16 @@ def test_every_stage_leaves_its_status_its_losses_and_its_log(finished):
 def test_every_table_of_the_contract_is_written(finished):
     results = finished.results("tiny")
     schemas = finished.folder / "data_schema"
-    for kind, folder in (("input", "cohort"), ("derived", "derived"), ("results", "tables")):
-        written = {path.stem for path in (results / folder).iterdir() if path.is_file()}
-        assert {path.stem for path in (schemas / kind).glob("*.yaml")} - written == set()
+    for kind in ("input", "derived", "results"):
+        tables = {path.stem for path in (schemas / kind).glob("*.yaml")}
+        assert [name for name in tables if not (results / table_path(name)).is_file()] == []
+
+
+def test_each_folder_says_what_it_may_be_used_for(finished):
+    results = finished.results("tiny")
+    folders = {path.name for path in results.iterdir() if path.is_dir()}
+    assert folders == {*PLACES, ".snakemake"}
+    assert all((results / name / README).is_file() for name in ("", *PLACES))
 
 
 def test_every_loss_adds_up(finished):

@@ -17,6 +17,7 @@ from prrt_outcomes.fingerprint import (
     read_declaration,
 )
 from prrt_outcomes.provenance import describe_inputs, list_data_files, write_inputs
+from prrt_outcomes.result_folders import write_readmes
 from prrt_outcomes.steps import CHAPTERS, NOT_BUILT, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path
@@ -92,6 +93,7 @@ DATA = {path: INPUTS[path] for path in sorted(INPUTS) if path != STUDY_FILE.name
 DATA_FILES = [relative(path) for path in DATA_FILES]
 if workflow.is_main_process and not workflow.dryrun:
     write_inputs(RESULTS, INPUTS)
+    write_readmes(RESULTS)
 
 
 def data_checksums():

@@ -70,15 +70,16 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
 def write_patient(arguments: argparse.Namespace) -> int:
     """Write the page of a patient from the tables of a run.
 
-    Raises UsageError when the page would lie in the results folder, which is shared, or when the patient has no
-    treatment; StepError when the run has not made the tables.
+    Raises UsageError when the page would lie in the results folder of a run, by whatever link, since such a folder is
+    shared, or when the patient has no treatment; StepError when the run has not made the tables.
     """
     study_file = find_study_file(arguments.study)
     results = choose_results(study_file, arguments.results)
     out = arguments.out.resolve()
-    if out.is_relative_to(results):
+    runs = [folder for folder in out.parents if (folder / provenance.INPUTS_FILE).is_file()]
+    if runs or out.is_relative_to(results.resolve()):
         raise UsageError(
-            f"{arguments.out} lies in the results folder, which is shared; a patient's page goes elsewhere"
+            f"{arguments.out} lies in the results folder of a run, which is shared; a patient's page goes elsewhere"
         )
     steps.write_patient(load_study(study_file), results, arguments.patient, out)
     print(f"page of patient {arguments.patient}: {arguments.out}")

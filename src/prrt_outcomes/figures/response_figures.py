@@ -69,7 +69,7 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
             if rows["best_change"].gt(response_plots.HIGHEST).any():
                 caption += " Bars above +100% are cut and marked by a cross."
             leading = criterion == study.response.primary_criterion
-            yield Figure(f"waterfall_{criterion}", plot, caption, ("waterfall",), leading=leading)
+            yield Figure(f"waterfall_{criterion}", plot, caption, leading=leading)
 
 
 def _draw_model(tables, study, definitions) -> Iterator[Figure]:

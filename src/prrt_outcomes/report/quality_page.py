@@ -24,6 +24,7 @@ SECTIONS = {
     "duplicates": ("Repeated keys and names", "No key and no name stands twice."),
     "units": ("Doubtful units", "No unit is in doubt."),
 }
+OF_CELLS = re.compile(r"\.(filter|exclude|values)\.")  # settings that name cells of a file
 WITHOUT_VALUES = ("date", "partial", "string", "")
 GRADES = (  # the least share, the class of the cell and the words of the legend
     (1.0, "full", "100%"),
@@ -256,7 +257,7 @@ def _may_be_shown(row: Mapping) -> bool:
     """Whether a value names no patient and no day: codes, numbers, truth values, units and settings."""
     name = str(row["table"]).partition(" ")[0]
     if row["table"] == STUDY_FILE:
-        return True
+        return not OF_CELLS.search(row["column"])
     types = (
         {field.name: field.type for field in load_schema(name).fields} if name in list_tables("input") else {}
     )
@@ -265,7 +266,7 @@ def _may_be_shown(row: Mapping) -> bool:
 
 def _advise(row: Mapping) -> str:
     """What is expected; nothing where it could say more of a patient than the line does."""
-    if row["kind"] in ("dates", "duplicates", "references"):
+    if row["kind"] in ("dates", "duplicates", "references") or OF_CELLS.search(str(row["column"])):
         return ""
     expected = str(row["expected"])
     return spell_first(name_codes(expected) if row["kind"] in ("consistency", "units") else expected)

@@ -15,8 +15,6 @@ from prrt_outcomes.csv_cells import IS_MARKED, MARK, NEEDS_MARK, choose_quoting
 from prrt_outcomes.tables.frames import conform_table, spell_categories, typed_columns
 from prrt_outcomes.whole_file import replace_when_whole
 
-TEXTS = ["object", "string"]  # types of pandas
-
 
 def read_table(path: Path | str, name: str) -> pd.DataFrame:
     """Read a table that a step wrote, typed as its schema says.
@@ -40,8 +38,8 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
         float_precision="round_trip",
         encoding="utf-8",
     )
-    texts = frame.select_dtypes(TEXTS)
-    return conform_table(name, frame.assign(**{c: _replace(texts[c], IS_MARKED, "") for c in texts}))
+    texts = frame.select_dtypes(["object", "string"])
+    return conform_table(name, frame.assign(**{str(c): _replace(texts[c], IS_MARKED, "") for c in texts}))
 
 
 def write_table(
@@ -60,8 +58,8 @@ def write_table(
         if path.suffix == ".parquet":
             pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
         else:
-            texts = typed.select_dtypes([*TEXTS, "category"])
-            marked = {column: _replace(spell_categories(texts[column]), NEEDS_MARK, MARK) for column in texts}
+            texts = typed.select_dtypes(["object", "string", "category"])
+            marked = {str(c): _replace(spell_categories(texts[c]), NEEDS_MARK, MARK) for c in texts}
             quoting = choose_quoting(text for column in marked.values() for text in column.dropna().unique())
             written = _as_text(typed.assign(**marked))
             written.to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)

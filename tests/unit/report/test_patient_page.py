@@ -8,6 +8,7 @@ import pytest
 
 mpl.use("agg")
 
+from prrt_outcomes import provenance
 from prrt_outcomes.cli.commands import write_patient
 from prrt_outcomes.errors import StepError, UsageError
 from prrt_outcomes.figures.patient_chart import draw_patient_charts, pick_course, plot_patient
@@ -102,6 +103,57 @@ def test_a_page_among_the_results_is_refused(tmp_path):
     results = tmp_path / "results"
     with pytest.raises(UsageError, match="goes elsewhere"):
         ask(write_study(tmp_path), results, results / "figures" / "p7.html")
+
+
+def through_link_to_results(tmp_path, results):
+    (tmp_path / "link").symlink_to(results)
+    return results, tmp_path / "link" / "p7.html"
+
+
+def results_named_by_a_link(tmp_path, results):
+    (tmp_path / "link").symlink_to(results)
+    return tmp_path / "link", results / "p7.html"
+
+
+def both_by_links(tmp_path, results):
+    (tmp_path / "a").symlink_to(results)
+    (tmp_path / "b").symlink_to(results / "figures")
+    return tmp_path / "a", tmp_path / "b" / "p7.html"
+
+
+def page_is_a_link(tmp_path, results):
+    (tmp_path / "p7.html").symlink_to(results / "p7.html")
+    return results, tmp_path / "p7.html"
+
+
+def through_the_folder_above(tmp_path, results):
+    return results, tmp_path / "elsewhere" / ".." / "results" / "p7.html"
+
+
+def results_of_another_run(tmp_path, results):
+    provenance.write_inputs(tmp_path / "other", {})
+    return results, tmp_path / "other" / "new" / "p7.html"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        through_link_to_results,
+        results_named_by_a_link,
+        both_by_links,
+        page_is_a_link,
+        through_the_folder_above,
+        results_of_another_run,
+    ],
+)
+def test_no_link_leads_a_page_among_results(tmp_path, way):
+    results = tmp_path / "results"
+    for folder in (results / "figures", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    named, out = way(tmp_path, results)
+    with pytest.raises(UsageError, match="goes elsewhere"):
+        ask(write_study(tmp_path), named, out)
+    assert list(results.rglob("*.html")) == []
 
 
 def test_without_a_run_there_is_no_page(tmp_path):

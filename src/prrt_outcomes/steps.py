@@ -62,6 +62,7 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     from prrt_outcomes.attrition import stage_frame
     from prrt_outcomes.cohort.data_quality import summarise_data_quality
     from prrt_outcomes.cohort.data_ranges import summarise_ranges
+    from prrt_outcomes.cohort.problem_places import summarise_warnings
     from prrt_outcomes.cohort.read import read_cohort
     from prrt_outcomes.cohort.settings import add_lines
     from prrt_outcomes.cohort.stage import RESULTS
@@ -72,7 +73,11 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     if has_errors(problems):
         raise InputError(problems)
     accounts = {"attrition": cohort.attrition, "stages": stage_frame("cohort", "done")}
-    described = {"data_quality": summarise_data_quality(cohort), "data_ranges": summarise_ranges(cohort)}
+    described = {
+        "data_quality": summarise_data_quality(cohort),
+        "data_ranges": summarise_ranges(cohort),
+        "data_warnings": summarise_warnings(problems, study.dead_without_date),
+    }
     outputs = (*list_tables("input"), *RESULTS)
     tables = {name: sort_by_key(name, table) for name, table in cohort.tables.items()}
     _write_produced("cohort", outputs, {**tables, **described, **accounts}, study, results)

@@ -1,6 +1,7 @@
 """Command `run`: Snakemake as a process, under a lock, with its progress in words."""
 
 import argparse
+import csv
 import os
 import re
 import subprocess
@@ -12,15 +13,16 @@ from pathlib import Path
 
 from prrt_outcomes.cli.problems import (
     PROBLEMS_FILE,
-    WARNINGS_FILE,
     format_problems,
     read_problems,
     write_problems,
 )
+from prrt_outcomes.csv_cells import unmark_text
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.study.yaml_file import read_yaml
+from prrt_outcomes.tables.schema import load_schema
 
 STARTED = re.compile(r"^(?:local)?rule (\w+):")
 FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)")
@@ -75,6 +77,10 @@ PAGE = "report.html"
 REFUSED = ("#", ": ", "{", "}")
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
 KINDS_SHOWN = 3
+WARNED = {  # result tables that count warnings, and where each of these stands
+    "data_warnings": "the data (each in {}/cohort/warnings.csv)",
+    "response_warning_counts": "scans and lesions (each in {}/derived/response_warnings.parquet)",
+}
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 10
 
@@ -261,14 +267,29 @@ def _tell_success(results: Path, progress: Progress) -> None:
     """Say where the report is, and what the checks of the data warn of."""
     if not progress.done:
         print("nothing to do: everything is up to date")
-    warned = [problem for problem in read_problems(results / WARNINGS_FILE) if problem.severity == "warning"]
-    if warned:
-        kinds = list(dict.fromkeys(f"{p.table}, {p.column}: {p.problem}" for p in warned))
-        noun = "warning" if len(warned) == 1 else "warnings"
-        more = f"; {len(kinds) - KINDS_SHOWN} more kinds" if len(kinds) > KINDS_SHOWN else ""
-        print(f"{len(warned)} {noun} of the data: {'; '.join(kinds[:KINDS_SHOWN])}{more}", file=sys.stderr)
-        print(f"all of them: {_short(results / WARNINGS_FILE)}", file=sys.stderr)
+    told = [line for name, words in WARNED.items() for line in _tell_warnings(results, name, words)]
+    if told:
+        told.append(f"what follows from them for the results: {PAGE}, What to look at")
+        print("\n".join(told), file=sys.stderr)
     print(f"report: {_short(results / PAGE)}")
+
+
+def _tell_warnings(results: Path, table: str, words: str) -> list[str]:
+    """Number of the warnings that a result table counts, with the first kinds; nothing where there are none."""
+    with (results / "tables" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        rows = [{name: unmark_text(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    label = load_schema("response_warning_counts").field("rule").label
+    kinds: dict[str, int] = {}
+    for row in rows:
+        place = ", ".join(filter(None, (row.get("table"), row.get("column"))))
+        kind = f"{place}: {row['problem']}" if place else label(row["rule"])
+        kinds[kind] = kinds.get(kind, 0) + int(row["n"])
+    if not kinds:
+        return []
+    n = sum(kinds.values())
+    shown = "; ".join(f"{kind} ({count})" for kind, count in list(kinds.items())[:KINDS_SHOWN])
+    more = f"; {len(kinds) - KINDS_SHOWN} more kinds" if len(kinds) > KINDS_SHOWN else ""
+    return [f"{n} {'warning' if n == 1 else 'warnings'} of {words.format(_short(results))}: {shown}{more}"]
 
 
 def _log_path(results: Path) -> Path:

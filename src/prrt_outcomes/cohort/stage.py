@@ -7,7 +7,7 @@ from prrt_outcomes.study.model import INPUT_TABLES
 
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = INPUT_TABLES
-RESULTS = ("data_quality", "data_ranges")
+RESULTS = ("data_quality", "data_ranges", "data_warnings")
 SETTINGS = (
     "tables",
     "extra_columns",

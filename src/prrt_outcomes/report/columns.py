@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from prrt_outcomes.report.content import Column, as_text
+from prrt_outcomes.study.base import spell_name
+from prrt_outcomes.tables.schema import list_tables, load_schema
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import name_code, name_column, name_endpoint
+from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_endpoint
 
 
 def _each(keys: Mapping[str, str], show: Callable[[object], str], *, numeric: bool = True) -> list[Column]:
@@ -87,3 +89,24 @@ def interval(
     return Column(
         title, lambda r: numbers.format_interval(r[value], r[low], r[high], formatter, status=r.get(status))
     )
+
+
+def name_table(table: str) -> str:
+    """Title of a table as a problem names it, with its file where there are several; the study file by its name."""
+    name, file = table.partition(" ")[::2]
+    return f"{load_schema(name).title} {file}".strip() if name in list_tables("input") else table
+
+
+def name_variable(table: str, column: str) -> str:
+    """Titles of one or more columns; a setting, or a column of the file, by its name."""
+    name = table.partition(" ")[0]
+    if name not in list_tables("input"):
+        return column
+    titles = {field.name: field.title for field in load_schema(name).fields}
+    words = ", ".join(inside_sentence(titles.get(part, spell_name(part))) for part in column.split(", "))
+    return spell_first(words)
+
+
+def spell_first(text: str) -> str:
+    """A text with a capital first letter."""
+    return text[:1].upper() + text[1:]

@@ -12,6 +12,7 @@ from prrt_outcomes.cohort.data_quality import ALL, NOT_IN_FILE
 from prrt_outcomes.cohort.problem_places import KINDS, SEVERITIES
 from prrt_outcomes.errors import STUDY_FILE
 from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.columns import name_table, name_variable, spell_first
 from prrt_outcomes.report.content import Column, PageTable
 from prrt_outcomes.report.write import fill_template
 from prrt_outcomes.study.base import spell_name
@@ -159,27 +160,6 @@ def show_faults(kind: str, title: str, faults: pd.DataFrame) -> PageTable:
     rows = own.to_dict("records")
     shown = [column for column in columns if any(column.show(row) for row in rows)]
     return _show(title, "problems", rows, shown)
-
-
-def name_table(table: str) -> str:
-    """Title of a table as a problem names it, with its file where there are several; the study file by its name."""
-    name, file = table.partition(" ")[::2]
-    return f"{load_schema(name).title} {file}".strip() if name in list_tables("input") else table
-
-
-def name_variable(table: str, column: str) -> str:
-    """Titles of one or more columns; a setting, or a column of the file, by its name."""
-    name = table.partition(" ")[0]
-    if name not in list_tables("input"):
-        return column
-    titles = {field.name: field.title for field in load_schema(name).fields}
-    words = ", ".join(inside_sentence(titles.get(part, spell_name(part))) for part in column.split(", "))
-    return spell_first(words)
-
-
-def spell_first(text: str) -> str:
-    """A text with a capital first letter."""
-    return text[:1].upper() + text[1:]
 
 
 def _show_heat(

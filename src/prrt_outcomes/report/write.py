@@ -21,6 +21,7 @@ from prrt_outcomes.report.objections import write_objections
 from prrt_outcomes.report.patients_chapters import write_endpoints, write_safety, write_treatment
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.survival_chapter import write_survival
+from prrt_outcomes.report.warnings_chapter import write_warnings
 from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.whole_file import replace_when_whole
@@ -32,6 +33,7 @@ SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
 NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
 REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
+    "warnings": ("What to look at", write_warnings, lambda study: ()),
     "treatment": ("Treatment", write_treatment, methods.methods_treatment),
     "response": ("Response", write_response, methods.methods_response),
     "endpoints": ("Patients and endpoints", write_endpoints, methods.methods_endpoints),

@@ -109,8 +109,8 @@ def _resolve_split_and_merged(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Series:
-    """What in the rows of a course contradicts itself and makes all its responses NE: a text, empty for nothing.
+def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.DataFrame:
+    """What in the rows of a course contradicts itself and makes all its responses NE: rule and text, empty for nothing.
 
     One fault a course, the one that says most: targets at two baselines before a target without baseline.
     """
@@ -124,17 +124,22 @@ def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Se
     earlier = lesions["series"][(kind < codes.BASELINE) & (role == codes.TARGET)]
     two = unmeasured & lesions["series"].isin(earlier)
     found = [
-        lesions.loc[flag, ["course", "lesion_id"]].assign(text=text)
-        for text, flag in (
-            ("targets stand at two baseline scans ({lesion})", two),
-            ("lesion {lesion} stands twice at one scan", again),
-            ("target {lesion} was not measured at baseline", unmeasured),
-            ("lesion {lesion} changes its role", changed),
+        lesions.loc[flag, ["course", "lesion_id"]].assign(fault_rule=rule, text=text)
+        for rule, text, flag in (
+            ("two_baselines", "targets stand at two baseline scans ({lesion})", two),
+            ("lesion_twice", "lesion {lesion} stands twice at one scan", again),
+            ("no_baseline_size", "target {lesion} was not measured at baseline", unmeasured),
+            ("role_changes", "lesion {lesion} changes its role", changed),
         )
     ]
     rows = pd.concat(found).drop_duplicates("course").set_index("course")
-    texts = pd.Series(fill_lesions(rows["text"], rows["lesion_id"]), index=rows.index, dtype=object)
-    return texts.reindex(courses.index).where(courses["baseline"] >= 0).fillna("")
+    rows["fault"] = pd.Series(fill_lesions(rows["text"], rows["lesion_id"]), index=rows.index, dtype=object)
+    return (
+        rows[["fault", "fault_rule"]]
+        .reindex(courses.index[courses["baseline"] >= 0])
+        .reindex(courses.index)
+        .fillna("")
+    )
 
 
 def fill_lesions(templates: pd.Series, names: pd.Series) -> list[str]:

@@ -25,34 +25,53 @@ LOSSES = (
 )
 
 
+NO_RESPONSE = "Every response that is read from the lesions of these treatment periods is not evaluable."
+CONSEQUENCES = {
+    "two_baselines": NO_RESPONSE,
+    "lesion_twice": NO_RESPONSE,
+    "no_baseline_size": NO_RESPONSE,
+    "role_changes": NO_RESPONSE,
+    "no_size": "The sum of targets is incomplete: such a scan can show progression and is otherwise not evaluable, and "
+    "after such a baseline no change of size is known.",
+    "node_unknown": "These scans count as less than a complete response.",
+    "non_target_differs": "The worst of the assessments counts.",
+    "new_lesion_differs": "A new lesion counts by whichever of the two shows it.",
+    "new_by_modality": "The new lesion is not counted as progression.",
+    "many_targets": "All targets count in the sum, more than the criterion allows.",
+    "many_targets_organ": "All targets count in the sum, more than the criterion allows.",
+    "small_target": "The target counts in the sum all the same.",
+    "less_after_complete": "The complete response counts where none is to be confirmed; these scans do not confirm it.",
+}
+
+
 def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     """Derived table `response_warnings` of the runs of one registry: one row a course or scan, criterion and problem.
 
-    `severity` is `not_evaluable` where the fault makes responses NE, else `warning`. What does not depend on
-    a criterion stands once, under the first criterion that read the registry.
+    `severity` is `not_evaluable` where the fault makes responses NE, else `warning`; `rule` is a key of `CONSEQUENCES`.
+    What does not depend on a criterion stands once, under the first criterion that read the registry.
     """
     first = runs[0]
     courses, scans = first.registry.courses, first.scans
     faulty = courses[courses["fault"] != ""].rename_axis("course").reset_index()
-    frames = [_list(first, faulty, faulty["fault"], "not_evaluable")]
-    flagged = {
-        "rows of one scan give different assessments of non-targets: the worst was taken": "non_target_differs",
-        "assessment and lesion rows disagree on new lesions: either suffices": "new_lesion_differs",
-    }
-    frames += [_list(first, scans[scans[name]], words) for words, name in flagged.items()]
+    frames = [_list(first, faulty, faulty["fault_rule"], faulty["fault"], "not_evaluable")]
+    words = "rows of one scan give different assessments of non-targets: the worst was taken"
+    frames.append(_list(first, scans[scans["non_target_differs"]], "non_target_differs", words))
+    words = "assessment and lesion rows disagree on new lesions: either suffices"
+    frames.append(_list(first, scans[scans["new_lesion_differs"]], "new_lesion_differs", words))
     by_modality = scans[scans["new_lesion"] == NEW_BY_MODALITY]
     words = "new lesion first seen because the modality changed: not counted as progression"
-    frames.append(_list(first, by_modality, words))
+    frames.append(_list(first, by_modality, "new_by_modality", words))
     for run in runs:
         lesions = run.lesions
         own = lesions[(lesions["fault"] != "") & lesions["is_target"] & (lesions["kind"] > codes.PRIOR)]
         own = own.assign(date=run.all_scans["date"].reindex(own["scan"]).to_numpy())
-        frames.append(_list(run, own, fill_lesions(own["fault"], own["lesion_id"]), "not_evaluable"))
+        texts = fill_lesions(own["fault"], own["lesion_id"])
+        frames.append(_list(run, own, "no_size", texts, "not_evaluable"))
         frames += [_list_unknown_nodes(run), *_list_target_rules(run)]
         counted = run.scans[run.scans["counted"]]
         less = counted[find_less_after_complete(counted)]
         names = less["overall_response"].map(dict(enumerate(codes.RESPONSES)))
-        frames.append(_list(run, less, names + " after a complete response"))
+        frames.append(_list(run, less, "less_after_complete", names + " after a complete response"))
     table = pd.concat([frame for frame in frames if len(frame)] or frames[:1])
     table = table.join(courses[KEYS], on="course")
     keys = ["patient_id", "period", "reader", "assessment_date", "criterion"]
@@ -61,11 +80,24 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     ]
 
 
-def _list(run: CriterionRun, rows: pd.DataFrame, problem, severity: str = "warning") -> pd.DataFrame:
+def summarise_warnings(warnings: pd.DataFrame) -> pd.DataFrame:
+    """Result table `response_warning_counts` of `response_warnings`: one row a criterion and kind of problem."""
+    groups = warnings.groupby(["criterion", "rule"], sort=False)
+    counts = groups.agg(
+        severity=("severity", "first"), n=("problem", "size"), n_patients=("patient_id", "nunique")
+    ).reset_index()
+    return counts.assign(consequence=counts["rule"].map(CONSEQUENCES)).sort_values(
+        ["severity", "n_patients"], ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def _list(
+    run: CriterionRun, rows: pd.DataFrame, rule: str | pd.Series, problem, severity: str = "warning"
+) -> pd.DataFrame:
     """One problem a row of a frame with course and, where it is one of a scan, date."""
     table = rows.reindex(columns=["course", "date"]).rename(columns={"date": "assessment_date"})
     return table.astype({"assessment_date": "datetime64[ns]"}).assign(
-        criterion=run.criterion.name, severity=severity, problem=problem
+        criterion=run.criterion.name, severity=severity, problem=problem, rule=rule
     )
 
 
@@ -78,18 +110,18 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
     if criterion.targets_maximum is not None:
         counts = own.groupby("course").size()
         many = once[once["course"].isin(counts.index[counts > criterion.targets_maximum])]
-        found.append(_list(run, many, f"more than {criterion.targets_maximum} targets"))
+        found.append(_list(run, many, "many_targets", f"more than {criterion.targets_maximum} targets"))
     if criterion.targets_maximum_organ is not None:
         counts = own.groupby(["course", "organ"]).size()
         crowded = counts.index[counts > criterion.targets_maximum_organ].unique("course")
         words = f"more than {criterion.targets_maximum_organ} targets in one organ"
-        found.append(_list(run, once[once["course"].isin(crowded)], words))
+        found.append(_list(run, once[once["course"].isin(crowded)], "many_targets_organ", words))
     if criterion.measure != "marker":
         node = own["node"] & (criterion.node_target_minimum_mm > 0)
         limit = np.where(node, criterion.node_target_minimum_mm, criterion.target_minimum_mm)
         small = own[np.where(node, own["perpendicular_mm"], own["longest_mm"]) < limit]
         names = small["lesion_id"].astype(object)
-        found.append(_list(run, small, "target " + names + " is under the size for a target"))
+        found.append(_list(run, small, "small_target", "target " + names + " is under the size for a target"))
     return found
 
 
@@ -111,7 +143,8 @@ def _list_unknown_nodes(run: CriterionRun) -> pd.DataFrame:
     scans = scans[~scans["non_target_read"].isin((codes.NT_NON, codes.NT_NE))]
     response = scans["overall_response"].map(dict(enumerate(codes.RESPONSES))).astype(object)
     words = f" under {limit:g} mm with lymph_node empty: "
-    return _list(run, scans, names.reindex(scans.index).astype(object) + words + response + ", CR if nodes")
+    texts = names.reindex(scans.index).astype(object) + words + response + ", CR if nodes"
+    return _list(run, scans, "node_unknown", texts)
 
 
 def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], study: Study) -> list[dict]:

@@ -73,7 +73,7 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     scans["baseline"] = courses["baseline"].to_numpy()[scans["course"]]
     scans["baseline_date"] = scans["date"].reindex(scans["baseline"]).to_numpy()
     lesions = derive_lesions(lesions, scans)
-    courses["fault"] = find_structure_faults(lesions, courses)
+    courses = courses.join(find_structure_faults(lesions, courses))
     scans["fault"] = courses["fault"].to_numpy()[scans["course"]]
     reports = _list_reports(assessments)
     return Registry(courses.drop(columns=["patient", "place"]), scans, lesions, reports, readers)

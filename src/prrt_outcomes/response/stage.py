@@ -17,7 +17,7 @@ from prrt_outcomes.response.criterion_run import (
 )
 from prrt_outcomes.response.depth import derive_depth_table, summarise_waterfall
 from prrt_outcomes.response.logistic import summarise_response_models
-from prrt_outcomes.response.problems import count_losses, list_warnings
+from prrt_outcomes.response.problems import count_losses, list_warnings, summarise_warnings
 from prrt_outcomes.response.rates import (
     derive_baseline_columns,
     filter_disagreements,
@@ -40,6 +40,7 @@ OUTPUTS = (
     "response_depth",
     "response_disagreements",
     "response_warnings",
+    "response_warning_counts",
     "response_rates",
     "response_differences",
     "response_model",
@@ -104,6 +105,7 @@ def _tabulate_patients(runs: list[CriterionRun], study: Study) -> dict[str, pd.D
     typed = {name: [conform_table(name, frame) for frame in frames] for name, frames in tables.items()}
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in typed.items()}
     place = joined["best_responses"]["criterion"].map(order)
+    joined["response_warning_counts"] = summarise_warnings(joined["response_warnings"])
     joined["best_responses"] = joined["best_responses"].loc[place.sort_values(kind="stable").index]
     return joined
 

@@ -4,12 +4,14 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from prrt_outcomes.cli import run
-from prrt_outcomes.cli.problems import write_problems
 from prrt_outcomes.cli.run import Progress
-from prrt_outcomes.errors import Problem, UsageError
+from prrt_outcomes.errors import UsageError
+from prrt_outcomes.tables.files import write_table
+from prrt_outcomes.tables.frames import empty_table
 
 STUDY = "study: mine\ntables: {patients: p.csv, follow_up: f.csv}\n"
 
@@ -165,20 +167,31 @@ def test_a_failure_without_a_rule_keeps_the_words_that_explain_it():
     assert progress.last_words == "name a study"
 
 
-def test_warnings_of_the_data_are_counted_at_the_end(tmp_path, capsys):
-    warned = [
-        Problem("labs", row, "value", "9", f"problem {row % 5}", "a value in the unit", "warning")
-        for row in range(2, 12)
+def test_warnings_are_counted_at_the_end_with_the_first_kinds(tmp_path, capsys):
+    data = [
+        {"table": "labs", "column": "value", "problem": f"problem {k}", "n": 2, "consequence": "none"}
+        for k in range(5)
     ]
-    (tmp_path / "cohort").mkdir()
-    write_problems(
-        tmp_path / "cohort" / "warnings.csv", [*warned, Problem("labs", 1, "x", "", "fine", "", "note")]
-    )
+    scans = [
+        {"criterion": name, "rule": "small_target", "n": 3, "n_patients": 1, "consequence": "none"}
+        for name in ("recist_1_1", "who")
+    ]
+    for name, rows in (("data_warnings", data), ("response_warning_counts", scans)):
+        write_table(tmp_path / "tables" / f"{name}.csv", name, pd.DataFrame(rows))
     run._tell_success(tmp_path, Progress())
-    shown = capsys.readouterr().err
-    assert (
-        "10 warnings of the data: labs, value: problem 2; labs, value: problem 3; labs, value: problem 4"
-        in shown
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first.startswith("10 warnings of the data (each in ")
+    assert first.endswith(
+        "labs, value: problem 0 (2); labs, value: problem 1 (2); labs, value: problem 2 (2); 2 more kinds"
     )
-    assert "2 more kinds" in shown
-    assert "warnings.csv" in shown
+    assert "cohort/warnings.csv" in first
+    assert second.startswith("6 warnings of scans and lesions (each in ")
+    assert second.endswith(": A target is under the size for a target (6)")
+    assert third == "what follows from them for the results: report.html, What to look at"
+
+
+def test_without_warnings_nothing_is_said_of_them(tmp_path, capsys):
+    for name in run.WARNED:
+        write_table(tmp_path / "tables" / f"{name}.csv", name, empty_table(name))
+    run._tell_success(tmp_path, Progress())
+    assert capsys.readouterr().err == ""

@@ -1,11 +1,15 @@
 """Completeness, ranges and kinds of problems: counts made by hand from tables of a few rows."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from prrt_outcomes.cohort import problem_places
 from prrt_outcomes.cohort.data_quality import MOST_GROUPS, OTHER_CENTRES, summarise_data_quality
 from prrt_outcomes.cohort.data_ranges import summarise_ranges
-from prrt_outcomes.cohort.problem_places import KINDS, summarise_problems
+from prrt_outcomes.cohort.plausibility import load_rules
+from prrt_outcomes.cohort.problem_places import CONSEQUENCES, KINDS, summarise_problems, summarise_warnings
 from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.schema import load_schema
 
@@ -201,6 +205,42 @@ def test_the_same_fault_is_counted_with_its_first_lines():
 def test_the_kind_of_a_problem(problem, kind):
     assert summarise_problems([problem])["kind"].tolist() == [kind]
     assert kind in KINDS
+
+
+def test_every_warning_has_a_consequence_and_only_warnings_are_counted():
+    rules = [rule for rule in load_rules()["rules"] if rule["severity"] == "warning"]
+    problems = [
+        Problem(rule["tables"][0], row, rule["column"], "", rule["problem"], "", "warning")
+        for rule in rules
+        for row in (2, 3)
+    ]
+    others = [Problem("labs", 2, "value", "", "odd", "", severity) for severity in ("error", "note")]
+    found = summarise_warnings([*problems, *others], None)
+    assert found["n"].sum() == len(problems)
+    assert (found["consequence"].str.endswith(".") & found["consequence"].str.len().gt(15)).all()
+    assert "odd" not in set(found["problem"])
+
+
+@pytest.mark.parametrize("words", [words for words, _ in CONSEQUENCES])
+def test_a_consequence_is_of_a_problem_that_is_told(words):
+    sources = [
+        path.read_text(encoding="utf-8") for path in Path(problem_places.__file__).parents[1].rglob("*.py")
+    ]
+    told = "\n".join([*sources, *(rule["problem"] for rule in load_rules()["rules"])])
+    plain = words.strip("^$")
+    assert told.count(plain) > 1 or words == "without a day"
+
+
+@pytest.mark.parametrize(
+    ("rule", "consequence"),
+    [
+        ("last_contact", "Each is taken as dead on the day of the last contact."),
+        ("censor", "Each is censored at the last contact."),
+    ],
+)
+def test_a_death_without_a_date_is_told_as_the_study_takes_it(rule, consequence):
+    problem = Problem("follow_up", 2, "death_date", "", "dead without a date of death", "", "warning")
+    assert summarise_warnings([problem], rule)["consequence"].tolist() == [consequence]
 
 
 def test_columns_stand_in_the_order_of_the_contract():

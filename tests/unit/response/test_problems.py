@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from prrt_outcomes.response.problems import CONSEQUENCES
 from prrt_outcomes.response.stage import run
+from prrt_outcomes.tables.schema import load_schema
 
 ONE = "patient_id,period,first_cycle\nA,1,2020-01-10\n"
 
@@ -20,6 +22,37 @@ def test_what_a_radiologist_should_look_at_is_listed(build, make_study):
         "T1 has a negative diameter": "not_evaluable",
     }
     assert out["attrition"].set_index("reason").loc["no assessment could be evaluated", "n_lost"] == 1
+    counts = out["response_warning_counts"].set_index("rule")
+    assert counts.index.tolist()[0] == "no_size"
+    assert set(counts.index) == {"no_size", "many_targets", "many_targets_organ", "small_target"}
+    assert counts["n"].tolist() == counts["n_patients"].tolist() == [1] * 4
+    assert counts["consequence"].astype(object).to_dict() == {
+        rule: CONSEQUENCES[rule] for rule in counts.index
+    }
+
+
+def test_every_kind_has_a_consequence_and_a_label():
+    rule = load_schema("response_warning_counts").field("rule")
+    assert rule.codes == tuple(CONSEQUENCES)
+    assert all(label != code for code, label in zip(rule.codes, rule.labels, strict=True))
+
+
+def test_contradictions_of_a_course_are_counted_by_their_kind(build, make_study):
+    head = "patient_id,assessment_date,lesion_id,role,longest_mm\n"
+    rows = {
+        "two_baselines": ("2019-12-01,T1,target,30", "2020-01-05,T2,target,30", "2020-04-01,T1,target,30"),
+        "no_baseline_size": ("2020-01-05,T2,target,30", "2020-04-01,T1,target,30"),
+        "role_changes": ("2020-01-05,T1,target,30", "2020-04-01,T1,non_target,30"),
+    }
+    lesions = head + "".join(f"{patient},{row}\n" for patient, own in rows.items() for row in own)
+    periods = "patient_id,period,first_cycle\n" + "".join(f"{patient},1,2020-01-10\n" for patient in rows)
+    out = run(build(lesions, periods), make_study())
+    told = out["response_warnings"]
+    assert dict(zip(told["rule"], told["patient_id"], strict=True)) == {rule: rule for rule in rows}
+    assert set(told["severity"].astype(str)) == {"not_evaluable"}
+    counts = out["response_warning_counts"]
+    assert dict(zip(counts["rule"].astype(str), counts["n_patients"], strict=True)) == dict.fromkeys(rows, 1)
+    assert out["responses"]["overall_response"].astype(str).eq("NE").all()
 
 
 def test_less_than_a_complete_response_after_one_is_flagged_at_its_scan(build, make_study):

@@ -81,7 +81,7 @@ def conform_table(
         else:
             columns[column] = pd.Series(index=frame.index, dtype=_empty_dtype(dtype))
     columns |= {column: frame[column] for column in frame.columns if column not in types}
-    made = pd.DataFrame(columns, index=frame.index)
+    made = pd.DataFrame(columns, index=frame.index, copy=False)
     return made if made.index.equals(pd.RangeIndex(len(made))) else made.reset_index(drop=True)
 
 

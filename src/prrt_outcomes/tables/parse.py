@@ -214,7 +214,7 @@ def parse_columns(
             if is_empty.any():
                 values = spell_categories(values).mask(is_empty, field.key_default)
         parsed[field.name] = values
-    return ParsedTable(pd.DataFrame(parsed, index=range(n_rows)), tuple(faults), failed, resolved)
+    return ParsedTable(pd.DataFrame(parsed, index=range(n_rows), copy=False), tuple(faults), failed, resolved)
 
 
 def parsed_fields(table: str, extra_columns: Mapping[str, str] | None = None) -> tuple[Field, ...]:

@@ -226,23 +226,12 @@ def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -
     text = layout.text
     head = text[: text.find(b"\n") + HEAD_BYTES]  # a quoted name may go on in the next lines
     *upper, header = [_read_names(line, delimiter) for line in (*layout.upper, head)]
-    n_skipped = 0
-
-    def skip(row: object) -> str:
-        nonlocal n_skipped
-        n_skipped += 1
-        return "skip"
-
-    names = [f"column_{i}" for i in range(len(header))]
-    cells = arrow_csv.read_csv(
-        pa.BufferReader(text),
-        arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES),
-        arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=b'"' in text, invalid_row_handler=skip
-        ),
-        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, TEXTS), strings_can_be_null=False),
-    )
-    scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
+    cells = _parse_plain(text, delimiter, len(header))
+    if cells is not None:
+        scan = RecordScan(np.arange(1, cells.num_rows + 2), np.full(cells.num_rows + 1, len(header)))
+    else:
+        cells, n_skipped = _parse_cells(text, delimiter, len(header), newlines_in_values=b'"' in text)
+        scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
     is_whole = scan.n_fields[1:] == len(header)
     lines = scan.lines + layout.n_before
     names = list(source.names) or join_names(upper, header, lambda line, column: True)
@@ -250,6 +239,45 @@ def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -
     problems = check_header(table, names, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
     raw = gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
     return SourceResult(raw, (*layout.problems, *problems))
+
+
+def _parse_cells(
+    text: bytes, delimiter: str, n_columns: int, newlines_in_values: bool
+) -> tuple[pa.Table, int]:
+    """Cells of the rows below the header that have as many fields, and how many rows have not."""
+    n_skipped = 0
+
+    def skip(row: object) -> str:
+        nonlocal n_skipped
+        n_skipped += 1
+        return "skip"
+
+    names = [f"column_{i}" for i in range(n_columns)]
+    cells = arrow_csv.read_csv(
+        pa.BufferReader(text),
+        arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES),
+        arrow_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=newlines_in_values, invalid_row_handler=skip
+        ),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, TEXTS), strings_can_be_null=False),
+    )
+    return cells, n_skipped
+
+
+def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None:
+    """Cells of a text of which every line is a record with as many fields as the header; None for another one.
+
+    Where no line is blank, a record that goes on in a second line makes the records fewer than the lines.
+    """
+    has_blanks = any(blank in text for blank in (b"\n\n", b"\n\r\n"))
+    if has_blanks or text.count(b"\r") != text.count(b"\r\n"):
+        return None
+    try:
+        cells, n_skipped = _parse_cells(text, delimiter, n_columns, newlines_in_values=False)
+    except pa.ArrowInvalid:
+        return None
+    n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
+    return None if n_skipped or cells.num_rows + 1 != n_lines else cells
 
 
 def _read_names(text: bytes, delimiter: str) -> list[str]:

@@ -158,7 +158,7 @@ def _read_part(
     converted = convert_units(source, fields, mapped, parsed, known.weights)
     frame, faults = _finish(table, source, extra_columns, *converted)
     faults = [*parsed.faults, *faults]
-    labels = np.full(len(mapped.lines), label, dtype=object)
+    labels = np.broadcast_to(np.array(label, dtype=object), len(mapped.lines))
     places = {name: column.places for name, column in mapped.columns.items() if column.places}
     cells = locate_cells(labels, mapped.lines, places)
     rows = PlacedRows(frame, labels, mapped.lines, cells)

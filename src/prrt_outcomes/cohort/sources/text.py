@@ -267,10 +267,9 @@ def _parse_cells(
 def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None:
     """Cells of a text of which every line is a record with as many fields as the header; None for another one.
 
-    Where no line is blank, a record that goes on in a second line makes the records fewer than the lines.
+    A blank line, and a record that goes on in a second line, make the records fewer than the lines.
     """
-    has_blanks = any(blank in text for blank in (b"\n\n", b"\n\r\n"))
-    if has_blanks or text.count(b"\r") != text.count(b"\r\n"):
+    if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
         return None
     try:
         cells, n_skipped = _parse_cells(text, delimiter, n_columns, newlines_in_values=False)

@@ -127,7 +127,8 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     delimiter = source.delimiter or _find_delimiter(layout.text, path)
     if not source.header_lines:
         _check_title(layout, table, source.delimiter or DELIMITERS)
-    bound.check_rows(layout.text.count(b"\n"), layout.text.partition(b"\n")[0].count(delimiter.encode()) + 1)
+    n_columns = 1 + io.BytesIO(layout.text).readline().count(delimiter.encode())
+    bound.check_rows(layout.text.count(b"\n"), n_columns)
     try:
         return _parse(layout, table, source, delimiter)
     except (csv.Error, pa.ArrowInvalid):

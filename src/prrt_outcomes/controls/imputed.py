@@ -45,19 +45,19 @@ def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: Ana
                 found.append(
                     [compare_hazards(weighting, settings, shared), *compare_standardised(weighting, settings)]
                 )
-            rows += [_pool(list(same), sets, settings) for same in zip(*found, strict=True)]
+            rows += [pool_rows(list(same), sets, settings) for same in zip(*found, strict=True)]
     return rows
 
 
-def _pool(same: list[dict], sets: int, settings: AnalysisSettings) -> dict:
-    """One estimate of all sets by Rubin's rules; not estimable where a set has none."""
+def pool_rows(same: list[dict], sets: int, settings: AnalysisSettings) -> dict:
+    """Row of `controls` of one estimate of all sets by Rubin's rules; not estimable where a set has none."""
     first = same[0]
     shared = {name: first[name] for name in ("weights", "n", "n_control", "horizon_months")}
     shared["assumption"] = f"multiple imputation, {sets} sets"
     values, errors = (np.array([row[name] for row in same], dtype=float) for name in NUMBERS)
     if not (np.isfinite(values).all() and np.isfinite(errors).all()):
         return comparison_row(first["method"], first["estimate"], status="not_estimable", **shared)
-    is_ratio = first["estimate"] == "hazard_ratio"
+    is_ratio = first["estimate"] in ("hazard_ratio", "smr")
     pooled = pool_estimates(
         (np.log(values) if is_ratio else values)[:, None],
         errors[:, None] ** 2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
+from prrt_outcomes.controls.censoring import vary_censoring
 from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
@@ -85,6 +86,7 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
     found = comparison.compare()
     rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
     varied = comparison.vary()
+    varied += vary_censoring(comparison) if varied else []
     more = {
         "control_comparability": tabulate_comparability(comparison),
         "control_sensitivity": pd.DataFrame(varied),

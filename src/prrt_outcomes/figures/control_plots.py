@@ -33,7 +33,7 @@ RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 KINDS = {
     "population": "Patients", "start": "Start", "calendar": "Calendar", "tumour_type": "Tumour types",
     "leave_one_out": "Covariates", "negative_control": "Negative control", "criterion": "Criterion",
-    "scan_grid": "Scan grid",
+    "scan_grid": "Scan grid", "censoring": "Censoring",
 }  # fmt: skip
 NO_HEADS: Mapping[str, str] = {}
 NOT_A_COMPARISON = "within the cohort"

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, as_text, cite, join_words, page_table, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     TERMS,
@@ -65,8 +65,9 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 
 def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str, level: str) -> list[Markup]:
-    """What a confounder that was not measured and an outcome that treatment cannot change say of a comparison."""
-    rows = pick_rows(tables["control_sensitivity"], control=control, kind="negative_control")
+    """What unmeasured confounding, an outcome that treatment cannot change, and early censoring make of a ratio."""
+    choices = pick_rows(tables["control_sensitivity"], control=control)
+    choices = choices[choices["value"].notna()]
     found = []
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
         found.append(
@@ -81,7 +82,7 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
                 note=as_text(row["note"]),
             )
         )
-    for row in rows[rows["value"].notna()].to_dict("records"):
+    for row in pick_rows(choices, kind="negative_control").to_dict("records"):
         verdict = "no confounding is compatible with it, and any within its interval"
         if not row["low"] <= 1 <= row["high"]:
             verdict = "the difference is not PRRT's, so confounding remains"
@@ -96,6 +97,19 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
                 reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
                 verdict=verdict,
             )
+        )
+    parts = [
+        say(
+            "{ratio} ({reach}) with the {item}",
+            ratio=cite(row, "value", "control_sensitivity", numbers.format_ratio),
+            reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
+            item=row["item"],
+        )
+        for row in pick_rows(choices, kind="censoring").to_dict("records")
+    ]
+    if parts:
+        found.append(
+            say("Early censoring in the cohort: the ratio against {t} is {p}.", t=title, p=join_words(parts))
         )
     return found
 
@@ -218,6 +232,13 @@ def _columns(
         *col.decimals({"Its hazard ratio": "confounder_hazard_ratio", "Bias": "bias"}, 2),
         Column(f"Ratio without it ({level} CI)", _show_ratio),
     ]
+    choices = [
+        *control,
+        *col.texts({"Changed": "kind", "Choice": "item"}, name_term),
+        *col.counts({"n": "n", "Control n": "n_control"}),
+        Column(f"Ratio ({level} CI)", _show_ratio),
+        *col.texts({"Remark": "note"}),
+    ]
     balance = [
         *control,
         *col.texts({"Covariate": "covariate"}, name_column),
@@ -242,6 +263,7 @@ def _columns(
         "controls": ("All comparisons with historical controls", estimates, ""),
         "control_comparability": ("Comparability", comparability, ""),
         "control_target_trial": ("The trial that is imitated", trial, ""),
+        "control_sensitivity": ("Comparisons under other choices", choices, ""),
         "control_bias": (
             "Ratios without an unmeasured confounder",
             bias,

@@ -73,15 +73,15 @@ def bootstrap_cox_log_hazard_ratio(data: SurvivalData, covariates, weights_matri
     return np.concatenate([_fit_block(weights, layout, start) for weights in blocks]) / scale
 
 
-def bootstrap_cox_survival(
+def bootstrap_cox_hazards(
     design: Design, rows: ModelRows, counts: np.ndarray, everybody: np.ndarray, times: np.ndarray
-) -> np.ndarray:
-    """Predict survival of a matrix of patients at some times under each row of counts: (R, patients, times).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict a matrix of patients under each row of counts: relative hazards (R, patients), cumulative (R, times).
 
     design, rows : of the Cox model, as `fit_cox_rows`; counts (R, n), 0 or more, of its rows
     everybody : (patients, p) covariates in the columns of the design
-    The baseline hazard has the ties of the model (Efron). Columns that are not estimable in the whole data are left
-    out; a replicate without a fit has the same survival for all, that of the counted rows.
+    Survival is exp(-relative * cumulative). The baseline hazard has the ties of the model (Efron). Columns that are not
+    estimable in the whole data are left out; in a replicate without a fit all patients have the hazard of the rows.
     """
     whole = fit_cox_rows(design, rows)
     used = whole.estimated & (design.matrix.std(axis=0) > 0)
@@ -90,15 +90,15 @@ def bootstrap_cox_survival(
     layout = _lay_out(replace(design, matrix=matrix), rows, scale)
     start, others = whole.coefficients[used] * scale, (everybody[:, used] - centre) / scale
     last = np.searchsorted(layout.event_cell, np.searchsorted(rows.cell_time, times, side="right"))
-    parts = []
+    relative, cumulative = [], []
     for weights in _cut_blocks(counts, layout):
         beta = np.nan_to_num(_fit_block(weights, layout, start)) if used.any() else weights[:, :0]
         hazard, _, _ = _term_hazards(
             weights, beta, layout, _tied_terms(weights[:, layout.event_rows], layout)
         )
-        cumulative = np.column_stack([np.zeros(len(hazard)), np.cumsum(hazard, axis=1)])[:, last]
-        parts.append(np.exp(-np.exp(beta @ others.T)[:, :, None] * cumulative[:, None, :]))
-    return np.concatenate(parts)
+        cumulative.append(np.column_stack([np.zeros(len(hazard)), np.cumsum(hazard, axis=1)])[:, last])
+        relative.append(np.exp(beta @ others.T))
+    return np.concatenate(relative), np.concatenate(cumulative)
 
 
 def _cut_blocks(weights_matrix: np.ndarray, layout: _Layout) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_survival
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_hazards
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.statistics.model_rows import Design, ModelRows, derive_design_matrix, derive_model_rows
@@ -133,7 +133,8 @@ def _predict_side(
     """Cox model and pseudo-observations of a group under each row of counts (R, n)."""
     own = derive_model_rows(SurvivalData(rows.time[members], rows.event[members]))
     theirs, ours = replace(design, matrix=design.matrix[members]), counts[:, members]
-    prediction = bootstrap_cox_survival(theirs, own, ours, design.matrix, milestones)
+    relative, hazard = bootstrap_cox_hazards(theirs, own, ours, design.matrix, milestones)
+    prediction = np.exp(-relative[:, :, None] * hazard[:, None, :])
     pseudo = compute_pseudo_observations(own.time, own.event, milestones, ours)
     longest = np.where(ours > 0, own.time, -1.0).max(axis=1, keepdims=True)
     ends = ((own.time == longest) & (ours > 0) & ~own.event).any(axis=1, keepdims=True)

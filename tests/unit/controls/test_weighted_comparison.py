@@ -208,6 +208,20 @@ def test_an_unmeasured_confounder_has_a_row_and_an_array():
     assert pd.notna(out["control_bias"]["value"]).all()
 
 
+def test_early_censoring_of_the_primary_comparison_is_imputed_under_other_hazards():
+    tables = two_sides()
+    tables["endpoints"].loc[:29, "event"] = 0
+    second = {"id": "all_together", "kind": "patients"}
+    out = run(tables, study(OVERLAP | {"primary": True}, second))["control_sensitivity"]
+    rows = out.query("kind == 'censoring'")
+    assert rows["control"].tolist() == ["registry"] * 4
+    quoted = out.query("control == 'registry' and kind == 'main'")["value"].item()
+    assert rows["value"].iloc[0] == pytest.approx(quoted, rel=0.05)
+    assert rows["value"].is_monotonic_increasing
+    none = run(tables, study(OVERLAP, multiple_imputation_sets=0))["control_sensitivity"]
+    assert none.query("kind == 'censoring'").empty
+
+
 def test_every_element_of_the_trial_is_answered_or_not_stated():
     trial = run(two_sides(), study(OVERLAP))["control_target_trial"].set_index("element")
     assert (trial[["cohort", "control_value"]] != "").all(axis=None)

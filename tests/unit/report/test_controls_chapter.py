@@ -83,3 +83,19 @@ def test_the_unmeasured_confounder_is_a_sentence(tables, plain):
         "Without an unmeasured confounder (in 10% of the cohort) the ratio against Old series would be 0.56 (95% of "
         "draws 0.42\u20130.75; 0.2% of 10,000 draws are 1 or more)."
     )
+
+
+def test_early_censoring_is_a_sentence(tables, plain):
+    row = {"control": "a", "endpoint": "pfs", "kind": "censoring", "status": "ok"}
+    rows = [
+        row | {"item": item, "value": value, "low": value - 0.1, "high": value + 0.1}
+        for item, value in (
+            ("hazard doubled after early censoring", 0.5),
+            ("event right after early censoring", 0.6),
+        )
+    ]
+    (words,) = describe_doubts(tables(control_sensitivity=rows), "a", "Old series", "95%")
+    assert plain(words) == (
+        "Early censoring in the cohort: the ratio against Old series is 0.50 (0.40\u20130.60) with the hazard doubled "
+        "after early censoring and 0.60 (0.50\u20130.70) with the event right after early censoring."
+    )

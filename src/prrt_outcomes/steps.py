@@ -29,6 +29,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "appraisal",
 )
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 NOT_BUILT = {"radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction")}

@@ -25,6 +25,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "appraisal",
 )
 GROUND = (
     "errors",

@@ -156,4 +156,6 @@ def test_accounts_of_all_stages_are_joined_in_order(tmp_path):
     stages = read_table(tmp_path / "tables/stages.csv", "stages")
     assert stages["stage"].tolist() == list(steps.STAGES)
     assert stages["reason"].fillna("").tolist()[0] == "a reason, with comma"
-    assert read_table(tmp_path / "tables/attrition.csv", "attrition")["n_lost"].tolist() == list(range(9))
+    assert read_table(tmp_path / "tables/attrition.csv", "attrition")["n_lost"].tolist() == list(
+        range(len(steps.STAGES))
+    )

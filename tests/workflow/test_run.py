@@ -16,6 +16,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "appraisal",
 )
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 RULES = {*STAGES, *(f"figures_{chapter}" for chapter in CHAPTERS), "accounts", "report"}

@@ -68,6 +68,7 @@ FIRST_TO_LAST = (
     "survival",
     "controls",
     "safety",
+    "appraisal",
     "accounts",
     "figures_controls",
     "figures_survival",

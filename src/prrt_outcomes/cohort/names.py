@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.endpoints import PRESETS
+from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.study.yaml_file import join_key
 from prrt_outcomes.tables.schema import Field, load_schema
 
@@ -214,6 +215,12 @@ OF_SCHEMA: tuple[Naming, ...] = (
         lambda study, tables, above: (WHOLE, *study.response.groups),
         "no response group has this name",
         "groups",
+    ),
+    Naming(
+        "multiplicity.family.*",
+        lambda study, tables, above: list_tests(study),
+        "the run makes no test of this name",
+        "tests",
     ),
     Naming("accepted_problems.*", _accepted, "no problem of this name can be accepted", "problems"),
 )

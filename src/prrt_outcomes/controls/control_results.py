@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.controls import CurveControl, PatientsControl, PublishedControl
+from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.tables.frames import pick_rows
 from prrt_outcomes.tables.schema import load_schema
 
 LABELS = ("control", "endpoint")
@@ -93,6 +94,23 @@ def comparison_row(
     for name, value in numbers.items():
         row[name] = value if isinstance(value, str) or math.isfinite(value) else np.nan
     return row
+
+
+def primary_estimate(controls: pd.DataFrame, control: Control) -> dict | None:
+    """The estimate that a control of the study is quoted by.
+
+    Cox with the first weighting that the study names, else another, else unweighted, else observed over expected.
+    """
+    rows = pick_rows(controls, control=control.id)
+    rows = rows[rows["value"].notna()]
+    weightings = dict.fromkeys((*getattr(control, "weights", ()), "att", "overlap", "maic", "ate", "none"))
+    wanted = [*(("cox", w) for w in weightings), ("rate_ratio", ""), ("one_sample_logrank", "")]
+    for method, weights in wanted:
+        found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
+        found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
+        if len(found):
+            return found.iloc[0].to_dict()
+    return None
 
 
 def read_difference(found: Any) -> dict:

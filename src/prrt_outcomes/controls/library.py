@@ -16,8 +16,10 @@ from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import (
     AggregateControl,
     Control,
+    CurveControl,
     LibraryControl,
     Milestone,
+    PatientsControl,
     PublishedControl,
 )
 from prrt_outcomes.study.model import Study
@@ -164,6 +166,14 @@ def convert_arm_to_control(control: AggregateControl, arm: PublishedArm) -> Publ
     crossover = re.search(r"[^;()]*cross[^;()]*", f"{arm.treatment}; {arm.note}")
     values["crossover"] = crossover[0].strip() if crossover else ""
     return PublishedControl(kind="published", **values)
+
+
+def write_out_control(control: Control) -> PublishedControl | CurveControl | PatientsControl | None:
+    """A control as it stands, one of the library written out; None where the library has no curve of it."""
+    if not isinstance(control, LibraryControl):
+        return control
+    arm = find_arm(control.arm, control.endpoint)
+    return None if arm is None else convert_arm_to_control(control, arm)
 
 
 def check_library_controls(study: Study) -> list[Problem]:

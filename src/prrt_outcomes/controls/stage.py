@@ -9,13 +9,13 @@ from prrt_outcomes.controls.censoring import vary_censoring
 from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, title_control
+from prrt_outcomes.controls.library import title_control, write_out_control
 from prrt_outcomes.controls.medians import list_medians, summarise_medians
 from prrt_outcomes.controls.published import fit_published
 from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.controls.unmeasured import draw_bias, tabulate_bias_array
-from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl, PublishedControl
+from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
@@ -101,15 +101,13 @@ def choose_comparison(
     tables: dict[str, pd.DataFrame], study: Study, control: Control, cohort: EndpointRows
 ) -> Comparison | None:
     """The comparison that fits the kind of a control; None where the library has no curve of it."""
-    if isinstance(control, CurveControl):
-        return CurveComparison(tables, study, control, cohort)
-    if isinstance(control, PatientsControl):
-        return PatientsComparison(tables, study, control, cohort)
-    if isinstance(control, PublishedControl):
-        return fit_published(tables, study, control, cohort)
-    arm = find_arm(control.arm, control.endpoint)
-    published = None if arm is None else convert_arm_to_control(control, arm)
-    return None if published is None else fit_published(tables, study, published, cohort, control.arm)
+    known = write_out_control(control)
+    if isinstance(known, CurveControl):
+        return CurveComparison(tables, study, known, cohort)
+    if isinstance(known, PatientsControl):
+        return PatientsComparison(tables, study, known, cohort)
+    arm = getattr(control, "arm", "")
+    return None if known is None else fit_published(tables, study, known, cohort, arm)
 
 
 def _mark_competing(rows: list[dict]) -> list[dict]:

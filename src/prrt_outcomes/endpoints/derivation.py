@@ -116,6 +116,11 @@ def find_last_adequate(
     return found[["date", "basis", "sequence", "partial"]]
 
 
+def find_longest_gap(study: Study) -> int:
+    """Days without an adequate assessment after which two of them are missed."""
+    return MISSED * (study.assessment_interval_days or 0) + study.assessment_window_days
+
+
 def _derive_missed(
     out: pd.DataFrame,
     frame: pd.DataFrame,
@@ -130,7 +135,7 @@ def _derive_missed(
         return out, event_date
     before = find_last_adequate(tables, frame, event_date - pd.Timedelta(1, "D"))
     reference = before["date"].fillna(frame["entry_date"])
-    allowed = pd.Timedelta(MISSED * interval + study.assessment_window_days, "D")
+    allowed = pd.Timedelta(find_longest_gap(study), "D")
     missed = (out["event"] > 0) & (event_date > reference + allowed)
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date

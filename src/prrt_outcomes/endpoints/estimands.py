@@ -7,12 +7,15 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.endpoints.derivation import HALF_DAY
+from prrt_outcomes.endpoints.derivation import HALF_DAY, find_longest_gap
 from prrt_outcomes.endpoints.sources import find_rule, is_confirmed
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
 from prrt_outcomes.study.model import Study
 
 KAPLAN_MEIER = "survival function by Kaplan-Meier, its median and values at the milestones"
+STRATEGIES = {
+    "ignore": "treatment_policy", "censor": "hypothetical", "event": "composite", "competing": "while_alive",
+}  # fmt: skip
 SIDE_COLUMNS = ("time_days", "event", "reason")
 ORIGIN_WORDS = {
     "first_cycle": "the first cycle",
@@ -122,33 +125,39 @@ def _filter_words(source: EventSource) -> str:
     return "; ".join(parts) or "any"
 
 
+def list_intercurrent_events(definition: EndpointDefinition, study: Study) -> dict[str, tuple[str, str]]:
+    """Strategy after ICH E9(R1) and words of each intercurrent event of an endpoint that is derived.
+
+    Words are empty where they go without saying, and the strategy where the event can do nothing.
+    """
+    new, again, missed = definition.new_therapy, definition.retreatment, definition.missed_assessments
+    events = {"new_therapy": (STRATEGIES[new], THERAPY_RULE_WORDS[new])}
+    retreated = {
+        "ignore": "is disregarded",
+        "censor": "ends the observation",
+        "event": "is part of the event",
+    }
+    if again == "as_new_therapy" and "prrt" in study.new_anticancer_therapy:
+        events["retreatment"] = (STRATEGIES[new], "")
+    else:
+        again = "ignore" if again == "as_new_therapy" else again
+        events["retreatment"] = (STRATEGIES[again], f"retreatment {retreated[again]}")
+    late = f"an event more than {find_longest_gap(study)} days after the last adequate assessment"
+    words = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
+    scanned = missed in words or definition.progression == "event"
+    events["missed_assessments"] = (
+        (STRATEGIES[missed], words.get(missed, "missed assessments are disregarded")) if scanned else ("", "")
+    )
+    deaths = {"competing": "death before it is a competing event", "censor": "death ends the observation"}
+    events["death"] = (STRATEGIES[definition.death], deaths.get(definition.death, ""))
+    if definition.progression == "censor":
+        events["progression"] = ("hypothetical", "progression ends the observation")
+    return events
+
+
 def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
     """What each intercurrent event does."""
-    parts = [THERAPY_RULE_WORDS[definition.new_therapy]]
-    again = definition.retreatment
-    if again != "as_new_therapy":
-        words = {
-            "ignore": "is disregarded",
-            "censor": "ends the observation",
-            "event": "is part of the event",
-        }
-        parts.append(f"retreatment {words[again]}")
-    elif "prrt" not in study.new_anticancer_therapy:
-        parts.append("retreatment is disregarded")
-    # Two assessments are missed after this many days.
-    gap = 2 * (study.assessment_interval_days or 0) + study.assessment_window_days
-    late = f"an event more than {gap} days after the last adequate assessment"
-    missed = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
-    if definition.missed_assessments in missed:
-        parts.append(missed[definition.missed_assessments])
-    elif definition.progression == "event":
-        parts.append("missed assessments are disregarded")
-    deaths = {"competing": "death before it is a competing event", "censor": "death ends the observation"}
-    if definition.death in deaths:
-        parts.append(deaths[definition.death])
-    if definition.progression == "censor":
-        parts.append("progression ends the observation")
-    return "; ".join(parts)
+    return "; ".join(words for _, words in list_intercurrent_events(definition, study).values() if words)
 
 
 def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:

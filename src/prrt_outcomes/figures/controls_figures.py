@@ -6,7 +6,7 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.controls.library import convert_arm_to_control, find_arm
+from prrt_outcomes.controls.library import write_out_control
 from prrt_outcomes.figures.control_plots import (
     RATIOS,
     SIDES,
@@ -157,9 +157,7 @@ def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None
             return None
         points, rebuilt = (pick_rows(overlay, curve=curve) for curve in ("published", "reconstructed"))
         return KnownControl(name, points, rebuilt, nothing)
-    if control.kind == "library":
-        arm = find_arm(control.arm, control.endpoint)
-        control = None if arm is None else convert_arm_to_control(control, arm)
+    control = write_out_control(control)
     if control is None or control.kind != "published":
         return None
     return KnownControl(name, nothing, nothing, list_marks(control))

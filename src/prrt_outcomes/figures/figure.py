@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from prrt_outcomes.tables.frames import pick_rows as pick_rows
+
 INDEX = "figures.json"  # what `save_figures` writes beside the pictures, and the report reads
 
 
@@ -32,14 +34,6 @@ class Figure:
             "tables": list(self.tables),
             "leading": self.leading,
         }
-
-
-def pick_rows(table: pd.DataFrame, **values: str) -> pd.DataFrame:
-    """Rows whose columns, as text, have the given values."""
-    keep = pd.Series(True, index=table.index)
-    for column, value in values.items():
-        keep &= table[column].astype("string").fillna("") == value
-    return table[keep]
 
 
 def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pandas as pd
+
 from prrt_outcomes.report.content import Column, as_text
 from prrt_outcomes.study.base import spell_name
-from prrt_outcomes.tables.schema import list_tables, load_schema
+from prrt_outcomes.tables.frames import describe_cells
+from prrt_outcomes.tables.schema import Field, list_tables, load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_endpoint
 
@@ -71,6 +74,32 @@ def fraction(title: str, count: str = "n", total: str = "total") -> Column:
 def p_value(title: str = "p", key: str = "p_value") -> Column:
     """P-value."""
     return Column(title, lambda r: numbers.format_p_value(r[key]))
+
+
+def of_schema(table: str, words: Mapping[str, Callable[[dict], str]]) -> list[Column]:
+    """Columns of a result table as its schema names them and their codes, or as `words` of a column show a row."""
+
+    def show(field: Field) -> Callable[[dict], str]:
+        if field.unit == "probability":
+            return lambda row: numbers.format_p_value(row[field.name])
+        if field.type in ("integer", "number"):
+            return lambda row: "" if numbers.is_missing(row[field.name]) else f"{row[field.name]:.3g}"
+        return lambda row: field.label(row[field.name]) if as_text(row[field.name]) else ""
+
+    return [
+        Column(field.title, words.get(field.name) or show(field), field.type in ("integer", "number"))
+        for field in load_schema(table).kept_fields
+        if field.name not in ("status", "row")
+    ]
+
+
+def adjusted_p_value(family: pd.DataFrame, table: str) -> list[Column]:
+    """p-value adjusted over the family of the study; no column where no row of a table is of the family."""
+    own = family[family["table"].eq(table) & family["p_adjusted"].notna()]
+    by_row = {str(row): p for row, p in zip(own["row"], own["p_adjusted"], strict=True)}
+    key = load_schema(table).key
+    column = Column("p, Holm", lambda r: numbers.format_p_value(by_row.get(describe_cells(r, key))))
+    return [column] if by_row else []
 
 
 def describe_remark(row: dict, estimate: str) -> str:

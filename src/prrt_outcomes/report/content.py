@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup, escape
 
+from prrt_outcomes.tables.frames import describe_cells
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording.numbers import format_number, is_missing
 
@@ -29,8 +30,8 @@ class Number:
 
 def describe_row(table: str, row: Mapping | pd.Series, columns: Sequence[str]) -> str:
     """`tables/km_summary.csv: endpoint = pfs, group = all`; a column that is empty is not named."""
-    parts = [f"{column} = {text}" for column in columns if (text := as_text(row.get(column)))]
-    return f"tables/{table}.csv" + (f": {', '.join(parts)}" if parts else "")
+    cells = describe_cells(row, columns)
+    return f"tables/{table}.csv" + (f": {cells}" if cells else "")
 
 
 def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Number:

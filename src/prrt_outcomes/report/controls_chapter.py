@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
+from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, cite, join_words, page_table, say, trace
@@ -58,7 +59,9 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         )
     shown = [
         page_table(title, name, tables[name], columns, note)
-        for name, (title, columns, note) in _columns(level, titles, claim_titles(study)).items()
+        for name, (title, columns, note) in _columns(
+            level, titles, claim_titles(study), tables["multiplicity"]
+        ).items()
         if len(tables[name])
     ]
     return paragraphs, shown
@@ -167,23 +170,6 @@ def describe_method(row: dict, level: str) -> Markup:
     )
 
 
-def primary_estimate(controls: pd.DataFrame, control) -> dict | None:
-    """The estimate that a control of the study is quoted by.
-
-    Cox with the first weighting that the study names, else another, else unweighted, else observed over expected.
-    """
-    rows = pick_rows(controls, control=control.id)
-    rows = rows[rows["value"].notna()]
-    weightings = dict.fromkeys((*getattr(control, "weights", ()), "att", "overlap", "maic", "ate", "none"))
-    wanted = [*(("cox", w) for w in weightings), ("rate_ratio", ""), ("one_sample_logrank", "")]
-    for method, weights in wanted:
-        found = pick_rows(rows, method=method, weights=weights) if weights else pick_rows(rows, method=method)
-        found = found[found["estimate"].astype("string").isin(["hazard_ratio", "smr"])]
-        if len(found):
-            return found.iloc[0].to_dict()
-    return None
-
-
 def show_estimate(row: dict) -> str:
     """Value with interval in the unit of the estimate."""
     kind = str(row["estimate"])
@@ -193,7 +179,7 @@ def show_estimate(row: dict) -> str:
 
 
 def _columns(
-    level: str, titles: Mapping[str, str], claims: Mapping[str, str]
+    level: str, titles: Mapping[str, str], claims: Mapping[str, str], family: pd.DataFrame
 ) -> dict[str, tuple[str, list[Column], str]]:
     """Title, columns and note of each table of the chapter."""
     control = col.texts({"Control": "control"}, titles.__getitem__)
@@ -209,6 +195,7 @@ def _columns(
         *col.decimals({"At months": "horizon_months"}, 0),
         Column(f"Value ({level} CI)", show_estimate),
         col.p_value(),
+        *col.adjusted_p_value(family, "controls"),
         Column("Remark", _remark, False),
     ]
     comparability = [

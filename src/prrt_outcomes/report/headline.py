@@ -8,14 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
-from prrt_outcomes.report.controls_chapter import (
-    describe_ratio,
-    describe_worth,
-    find_verdict,
-    primary_estimate,
-)
+from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, find_verdict
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (

@@ -31,6 +31,10 @@ CITATIONS = {
     "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
     "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
     "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
+    "holm": "Holm S. Scand J Stat 1979;6:65-70",
+    "robins_i": "Sterne JA et al. BMJ 2016;355:i4919",
+    "strobe": "von Elm E et al. PLoS Med 2007;4:e296",
+    "record": "Benchimol EI et al. PLoS Med 2015;12:e1001885",
     "estimand": "ICH E9(R1), EMA/CHMP/ICH/436221/2017",
 }
 
@@ -124,4 +128,13 @@ def methods_safety(study) -> tuple[str, ...]:
         f"function is by CKD-EPI 2021 ({CITATIONS['ckd_epi']}). Baseline is the last sample at most "
         f"{study.safety.baseline_days} days before the first cycle; samples later than "
         f"{study.safety.late_after_days} days after the last cycle are late.",
+    )
+
+
+def methods_appraisal(study) -> tuple[str, ...]:
+    """How comparisons were described and judged."""
+    return (
+        f"Comparisons are described as estimands ({CITATIONS['estimand']}). Risk of bias is judged by the domains of "
+        f"ROBINS-I ({CITATIONS['robins_i']}). Items of reporting: STROBE for cohort studies ({CITATIONS['strobe']}), "
+        f"RECORD ({CITATIONS['record']}). Tests of one family are adjusted by Holm ({CITATIONS['holm']}).",
     )

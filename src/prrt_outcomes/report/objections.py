@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from markupsafe import Markup
 
+from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import as_text, cite, join_words, say, trace
-from prrt_outcomes.report.controls_chapter import primary_estimate
 from prrt_outcomes.report.survival_chapter import describe_stops, describe_switches
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, inside_sentence, name_term
@@ -234,7 +234,12 @@ def _multiplicity(tables: Tables, study) -> Markup | None:
     total, largest = sum(counts.values()), max(counts, key=lambda name: counts[name])
     named = "one comparison is primary" if any(c.primary for c in study.controls) else "none is primary"
     words = "{n} p-values were computed: {p}, all others are exploratory, and pairs of groups are adjusted by Holm"
-    return say(words, n=trace(COUNT(total), largest, {}), p=named) if total else None
+    counted = say(words, n=trace(COUNT(total), largest, {}), p=named)
+    family = int(tables["multiplicity"]["p_adjusted"].notna().sum())
+    if family:
+        of = trace(COUNT(family), "multiplicity", {})
+        counted += say("; the study names a family of {k} tests, adjusted together by Holm", k=of)
+    return counted if total else None
 
 
 def _centre(tables: Tables, study) -> Markup | None:

@@ -179,6 +179,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
             ),
         ),
         col.p_value(),
+        *col.adjusted_p_value(tables["multiplicity"], "responders"),
     ]
     note = "The naive rows are biased and stand here only beside the methods that are not."
     title = "Responders against others, every method"

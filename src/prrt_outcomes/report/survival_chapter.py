@@ -59,7 +59,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         else describe_median(row, titles, level)
         for row in whole.to_dict("records")
     ]
-    paragraphs += _describe_tests(tables["logrank"], tables["km_summary"], titles)
+    paragraphs += _describe_tests(tables, titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
     paragraphs += describe_periods(tables["hazard_ratio_periods"], study.analysis.alpha, titles)
     paragraphs += [
@@ -125,19 +125,24 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     ) + after  # fmt: skip
 
 
-def _describe_tests(logrank: pd.DataFrame, summary: pd.DataFrame, titles: dict[str, str]) -> list:
+def _describe_tests(tables: Mapping[str, pd.DataFrame], titles: dict[str, str]) -> list:
     """One sentence an endpoint with the log-rank test of every grouping, and the medians of few groups."""
+    logrank, adjusted = tables["logrank"], col.adjusted_p_value(tables["multiplicity"], "logrank")
     overall = logrank[logrank["group"].isna() & logrank["test"].astype("string").eq("logrank")]
     sentences = []
     for (endpoint,), rows in iterate_groupings(overall, "endpoint"):
-        parts = [_test_words(row, summary) for row in rows.to_dict("records") if pd.notna(row["p_value"])]
+        parts = [
+            _test_words(row, tables["km_summary"], adjusted)
+            for row in rows.to_dict("records")
+            if pd.notna(row["p_value"])
+        ]
         if parts:
             name = name_endpoint(endpoint, titles)
             sentences.append(say("{name}, log-rank tests: {parts}.", name=name, parts=join_words(parts)))
     return sentences
 
 
-def _test_words(row: dict, summary: pd.DataFrame):
+def _test_words(row: dict, summary: pd.DataFrame, adjusted: list[Column]):
     """`by arm p = 0.012 (medians in months: 12.1 for new and 7.3 for old)`, with a caution where events are few."""
     groups = pick_rows(summary, endpoint=row["endpoint"], group_by=row["group_by"]).to_dict("records")
     medians = [
@@ -159,10 +164,11 @@ def _test_words(row: dict, summary: pd.DataFrame):
     strata = "" if pd.isna(row["strata"]) else str(row["strata"])
     names = " and ".join(inside_sentence(name_column(s)) for s in strata.split("+")) if strata else ""
     return say(
-        "by {group}{kind} {p}{remark}",
+        "by {group}{kind} {p}{holm}{remark}",
         group=inside_sentence(name_column(row["group_by"])),
         kind=f" (stratified by {names})" if names else "",
         p=trace(numbers.format_p_value(row["p_value"], name="p"), "logrank", row),
+        holm="".join(f" ({c.title} {p})" for c in adjusted if (p := c.show(row))),
         remark=remark,
     )
 

@@ -14,6 +14,7 @@ import pandas as pd
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report import methods
+from prrt_outcomes.report.appraisal_chapter import write_appraisal
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
@@ -42,6 +43,7 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
     "controls": ("Historical controls", write_controls, methods.methods_controls),
     "safety": ("Safety", write_safety, methods.methods_safety),
     "objections": ("Objections and answers", write_objections, lambda study: ()),
+    "appraisal": ("Estimands and risk of bias", write_appraisal, methods.methods_appraisal),
 }
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 

@@ -10,6 +10,7 @@ from prrt_outcomes.study import base
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
+from prrt_outcomes.study.multiplicity import MultiplicitySettings
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.vocabulary import Vocabulary
 
@@ -156,6 +157,8 @@ class Study(base.Section):
     """Kinds of therapy that end the observation of PRRT; prrt is a new treatment period."""
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     """Groupings, covariates, horizons, intervals, resampling."""
+    multiplicity: MultiplicitySettings = Field(default_factory=MultiplicitySettings)
+    """Tests whose p-values are adjusted together."""
     controls: tuple[Control, ...] = Field((), description="What the cohort is compared with.")
     claims: tuple[Claim, ...] = Field((), description="Published figures that the cohort is held against.")
     safety: SafetySettings = Field(default_factory=SafetySettings)

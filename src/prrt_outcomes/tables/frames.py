@@ -112,6 +112,20 @@ def stack_tables(name: str, parts: Iterable[pd.DataFrame | None]) -> pd.DataFram
     return pd.concat(typed, ignore_index=True) if typed else empty_table(name)
 
 
+def pick_rows(table: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """Rows whose columns, as text, have the given values; an empty text finds what is missing."""
+    keep = pd.Series(True, index=table.index)
+    for column, value in values.items():
+        keep &= table[column].astype("string").fillna("") == value
+    return table[keep]
+
+
+def describe_cells(row: Mapping | pd.Series, columns: Iterable[str]) -> str:
+    """`endpoint = pfs, group = all`: what finds a row in its table; a cell that is empty is not named."""
+    cells = {column: row.get(column) for column in columns}
+    return ", ".join(f"{name} = {cell}" for name, cell in cells.items() if pd.notna(cell) and str(cell))
+
+
 def derive_precision(text: pd.Series) -> pd.Series:
     """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
     return text.str.len().map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)

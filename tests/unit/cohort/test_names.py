@@ -170,3 +170,10 @@ def test_a_table_that_is_absent_or_at_fault_is_held_against_no_name():
     study = Study.model_validate(HEAD | settings)
     empty = {name: empty_table(name) for name in ("assessments", "lesions")}
     assert check_names(study, {}) == check_names(study, empty) == ()
+
+
+def test_a_test_of_the_family_is_named_as_the_run_names_it():
+    settings = {"analysis": {"group_by": ["sex"]}, "multiplicity": {"family": ["pfs by sex", "pfs by ses"]}}
+    (problem,) = check_names(Study.model_validate(HEAD | settings))
+    assert (problem.column, problem.severity) == ("multiplicity.family.1", "error")
+    assert problem.expected.startswith("did you mean pfs by sex?")

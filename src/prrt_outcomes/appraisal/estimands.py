@@ -1,0 +1,162 @@
+"""Each comparison as an estimand (ICH E9(R1)): with controls, and of responders with others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.controls.control_results import primary_estimate
+from prrt_outcomes.controls.library import title_control, write_out_control
+from prrt_outcomes.controls.target_trial import NOT_STATED, TARGET_PATIENTS
+from prrt_outcomes.endpoints.estimands import find_longest_gap, list_intercurrent_events
+from prrt_outcomes.study.controls import Control
+from prrt_outcomes.study.endpoints import EndpointDefinition
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.multiplicity import RESPONDERS
+from prrt_outcomes.tables.frames import pick_rows
+from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.units import DAYS_PER_MONTH
+
+Tables = Mapping[str, pd.DataFrame]
+UNSAID = {
+    "retreatment": "a new period of PRRT is a new anticancer therapy",
+    "missed_assessments": "the endpoint needs no scans",
+    "death": "death is part of the event",
+}
+OF_BOTH_SIDES = ("new_therapy", "missed_assessments")
+STATE = {"landmark": "by the landmark", "time_dependent_cox": "from the day it was seen on"}
+
+
+def tabulate_estimands(tables: Tables, study: Study) -> pd.DataFrame:
+    """Result table `comparison_estimands`: one row a comparison and attribute.
+
+    `tables`: estimands, endpoints, treatment_periods, controls, responders. `n` of an intercurrent event are our
+    patients in whom it came before the event of the endpoint, `total` those who are compared. What a control does not
+    state is said not to be stated.
+    """
+    parts: list[dict] = []
+    for endpoint in study.endpoints:
+        stated = pick_rows(tables["estimands"], endpoint=endpoint.name, variant="")
+        own = pick_rows(tables["endpoints"], endpoint=endpoint.name)
+        if stated.empty or own.empty:
+            continue
+        words = stated.iloc[0].to_dict()
+        for control in (c for c in study.controls if c.endpoint == endpoint.name):
+            row = primary_estimate(tables["controls"], control)
+            if row is not None:
+                events = _list_events(own, tables, endpoint, study, row["horizon_months"])
+                parts += _describe_control(control, row, words, events)
+        for row in _select_responders(tables["responders"], study, endpoint.name):
+            after = own
+            if row["method"] == "landmark":
+                after = own[own["time_days"] > row["landmark_months"] * DAYS_PER_MONTH]
+            parts += _describe_responders(row, words, _list_events(after, tables, endpoint, study))
+    return pd.DataFrame(parts)
+
+
+def _list_events(
+    own: pd.DataFrame, tables: Tables, endpoint: EndpointDefinition, study: Study, horizon: float = np.nan
+) -> list[dict]:
+    """Rows of the intercurrent events: strategy, words and our patients, up to a horizon in months."""
+    if own["reason"].eq("reported").all():
+        names = list_intercurrent_events(endpoint, study)
+        same = {"strategy": "not_stated", "words": "as the source handled it", "total": len(own)}
+        return [{"attribute": name} | same for name in names]
+    last = (
+        own["origin_date"] + pd.Timedelta(horizon * DAYS_PER_MONTH, "D") if horizon > 0 else pd.Timestamp.max
+    )
+    ended = own["end_date"].where(own["event"].gt(0) & (own["end_date"] <= last), last)
+    periods = tables["treatment_periods"]
+    second = periods[periods["period"] == 2].set_index("patient_id")["first_cycle"]
+    dates = {"new_therapy": own["new_therapy_date"], "retreatment": own["patient_id"].map(second)}
+    counts = {name: int((date.notna() & ~(date > ended)).sum()) for name, date in dates.items()}
+    for reason in ("death", "progression"):
+        counts[reason] = int((own["reason"].eq(reason) & (own["end_date"] <= last)).sum())
+    if study.assessment_interval_days is not None:
+        seen = own["previous_assessment_date"].fillna(own["origin_date"])
+        late = own["end_date"] > seen + pd.Timedelta(find_longest_gap(study), "D")
+        missed = (late & own["event"].gt(0)) | own["reason"].eq("missed_assessments")
+        counts["missed_assessments"] = int((missed & (own["end_date"] <= last)).sum())
+    return [
+        {
+            "attribute": name,
+            "strategy": strategy or "not_applicable",
+            "n": counts.get(name, np.nan) if strategy else np.nan,
+            "total": len(own),
+            "words": words or UNSAID[name],
+        }
+        for name, (strategy, words) in list_intercurrent_events(endpoint, study).items()
+    ]
+
+
+def _describe_control(control: Control, row: dict, words: dict, events: list[dict]) -> Iterator[dict]:
+    """Rows of the comparison with a control, by the estimate that it is quoted by."""
+    known, columns = write_out_control(control), load_schema("controls")
+    weights = str(row["weights"])
+    who = "our patients who fit the arm" if row["population"] == "fitting" else "our patients as they are"
+    who = TARGET_PATIENTS.get(weights, who)
+    within = "; ".join(
+        f"{column}: {', '.join(map(str, levels))}" for column, levels in control.within.items()
+    )
+    rule, crossover = (getattr(known, name, "") or NOT_STATED for name in ("censoring_rule", "crossover"))
+    theirs = [
+        title_control(control),
+        getattr(known, "population", ""),
+        f"later PRRT or other therapy: {crossover}",
+    ]
+    names = ["observed over expected events"]
+    if row["estimate"] != "smr":
+        names = ["hazard ratio", f"{columns.field('method').label(row['method'])} model"]
+    names += [columns.field("weights").label(weights)] if weights in TARGET_PATIENTS else []
+    window = f", up to month {row['horizon_months']:g}" if row["horizon_months"] > 0 else ""
+    for event in events:
+        if event["attribute"] in OF_BOTH_SIDES and event["strategy"] != "not_applicable":
+            event["words"] += f"; in the control: {rule}"
+    parts = [
+        {
+            "attribute": "population",
+            "n": row["n"],
+            "total": words["n"],
+            "words": f"{who} ({within})" if within else who,
+        },
+        {"attribute": "treatment", "words": words["treatment"]},
+        {"attribute": "comparator", "n": row["n_control"], "words": "; ".join(filter(None, theirs))},
+        {"attribute": "variable", "words": f"{words['variable']}{window}"},
+        *events,
+        {"attribute": "summary", "words": ", ".join(names)},
+    ]
+    base = {"comparison": control.id, "endpoint": control.endpoint, "method": row["method"]}
+    return (base | part for part in parts)
+
+
+def _select_responders(responders: pd.DataFrame, study: Study, endpoint: str) -> list[dict]:
+    """The unadjusted comparisons of responders with all others that have an estimate and no guarantee-time bias."""
+    keys = {"comparison": RESPONDERS, "criterion": study.response.primary_criterion, "endpoint": endpoint}
+    rows = pick_rows(responders, **keys)
+    plain = ~rows["adjusted"].fillna(False) & ~rows["weighted"].fillna(False)
+    return rows[plain & rows["method"].isin(STATE) & rows["hazard_ratio"].notna()].to_dict("records")
+
+
+def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator[dict]:
+    """Rows of one comparison of responders with others."""
+    method = str(row["method"])
+    month = row["landmark_months"] if method == "landmark" else None
+    who, counted = "all patients, by their state on each day", ""
+    if month is not None:
+        who = f"patients at risk after month {month:g}; those who left before are not described"
+        counted = f", counted from month {month:g} on"
+    parts = [
+        {"attribute": "population", "n": row["n"], "total": row["n"] + row["excluded"], "words": who},
+        {"attribute": "treatment", "words": f"{words['treatment']}; response {STATE[method]}"},
+        {"attribute": "comparator", "words": f"{words['treatment']}; no response {STATE[method]}"},
+        {"attribute": "variable", "words": f"{words['variable']}{counted}"},
+        *events,
+        {
+            "attribute": "summary",
+            "words": "hazard ratio of the response state, which is no effect of responding",
+        },
+    ]
+    base = {"comparison": RESPONDERS, "endpoint": row["endpoint"], "method": method, "landmark_months": month}
+    return (base | part for part in parts)

@@ -1,0 +1,36 @@
+"""Appraisal: tests adjusted together, estimands of the comparisons, their risk of bias, and items of reporting."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from prrt_outcomes.appraisal.estimands import tabulate_estimands
+from prrt_outcomes.appraisal.multiplicity import adjust_family
+from prrt_outcomes.appraisal.reporting import answer_items
+from prrt_outcomes.appraisal.risk_of_bias import judge_bias
+from prrt_outcomes.attrition import attrition_frame, stage_frame
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import conform_table
+
+INPUTS = (
+    "endpoints", "treatment_periods", "estimands", "baseline", "data_quality", "km_summary", "milestones", "logrank",
+    "cox", "cox_fit", "subgroups", "sensitivity", "responders", "controls", "control_balance", "control_comparability",
+    "control_power", "control_sensitivity", "control_target_trial", "control_verdicts",
+)  # fmt: skip
+OUTPUTS = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items")
+SETTINGS = (
+    "multiplicity", "analysis", "controls", "endpoints", "response", "assessment_interval_days",
+    "assessment_window_days", "new_anticancer_therapy",
+)  # fmt: skip
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Appraise the results of the stages before; returns the tables of `OUTPUTS`, `attrition` and `stages`."""
+    made = {
+        "multiplicity": adjust_family(tables, study),
+        "comparison_estimands": tabulate_estimands(tables, study),
+        "risk_of_bias": judge_bias(tables, study),
+    }
+    made["reporting_items"] = answer_items({**tables, **made})
+    results = {name: conform_table(name, made[name]) for name in OUTPUTS}
+    return results | {"attrition": attrition_frame([]), "stages": stage_frame("appraisal", "done")}

@@ -1,0 +1,98 @@
+"""Chapter on what a reviewer asks: the family of tests, estimands of comparisons, risk of bias, items of reporting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import PageTable, join_words, page_table, say, trace
+from prrt_outcomes.study.multiplicity import list_tests
+from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.wording import numbers
+from prrt_outcomes.wording.terms import (
+    control_titles,
+    endpoint_titles,
+    inside_sentence,
+    name_codes,
+    name_column,
+    name_endpoint,
+    name_term,
+)
+
+AUTHOR = "to be answered by the author"
+TITLES = {
+    "multiplicity": "Tests adjusted together by Holm",
+    "comparison_estimands": "Estimands of the comparisons (ICH E9(R1))",
+    "risk_of_bias": "Risk of bias by domain (ROBINS-I)",
+    "reporting_items": "Items of STROBE and RECORD",
+}
+NOTES = {
+    "comparison_estimands": "Patients of an intercurrent event: ours in whom it came before the end of the endpoint.",
+    "risk_of_bias": "Judged by the stated rule from the facts of the run; a reviewer may judge more strictly.",
+}
+
+
+def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
+    """Paragraphs and tables of the chapter."""
+    titles = control_titles(study) | {"responder:non_responder": "Responders against others"}
+    words = {
+        "test": lambda row: name_test(row["test"], study),
+        "endpoint": col.endpoint(endpoint_titles(study)).show,
+        "answered": lambda row: "run" if row["answered"] else AUTHOR,
+    }
+    named = {"control": titles.__getitem__, "comparison": titles.__getitem__, "method": name_term}
+    named["table"] = lambda table: load_schema(table).title
+    named |= dict.fromkeys(("words", "answer", "rule"), name_codes)
+    for column, name in named.items():
+        words[column] = col.texts({"": column}, name)[0].show
+    shown = [
+        page_table(title, name, tables[name], col.of_schema(name, words), NOTES.get(name, ""), most_open=40)
+        for name, title in TITLES.items()
+        if len(tables[name])
+    ]
+    paragraphs = [
+        describe_family(tables["multiplicity"], study),
+        *(
+            say(
+                "Risk of bias of the comparison with {c} by ROBINS-I: {j} ({why}).",
+                c=titles[row["control"]],
+                j=trace(str(row["judgement"]).replace("_", " "), "risk_of_bias", row),
+                why=row["answer"],
+            )
+            for row in pick_rows(tables["risk_of_bias"], domain="overall").to_dict("records")
+        ),
+    ]
+    items = tables["reporting_items"]
+    if len(items):
+        answered = trace(str(int(items["answered"].sum())), "reporting_items", {})
+        text = "The run answers {a} of {n} items of STROBE and RECORD; the others are the author's."
+        paragraphs.append(say(text, a=answered, n=len(items)))
+    return [p for p in paragraphs if p], shown
+
+
+def describe_family(family: pd.DataFrame, study):
+    """One sentence on the tests that are adjusted together; nothing where the study names none."""
+    parts = [
+        say(
+            "{t} ({raw}, adjusted {p})",
+            t=name_test(row["test"], study),
+            raw=numbers.format_p_value(row["p_value"], name="p"),
+            p=trace(numbers.format_p_value(row["p_adjusted"]), "multiplicity", row),
+        )
+        for row in family[family["p_adjusted"].notna()].to_dict("records")
+    ]
+    words = "Adjusted together by Holm: {parts}; all other p-values are exploratory."
+    return say(words, parts=join_words(parts)) if parts else None
+
+
+def name_test(test: str, study) -> str:
+    """A test of the family in words: title of the control, or endpoint with grouping."""
+    table, cells = list_tests(study)[test]
+    if table == "controls":
+        return control_titles(study)[test]
+    endpoint = inside_sentence(name_endpoint(cells["endpoint"], endpoint_titles(study)))
+    grouping = cells.get("group_by")
+    return f"{endpoint} {'by ' + inside_sentence(name_column(grouping)) if grouping else 'of responders'}"

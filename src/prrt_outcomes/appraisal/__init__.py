@@ -2,4 +2,4 @@
 
 from prrt_outcomes.lazy import expose
 
-__getattr__, __dir__ = expose(__name__, run="stage")
+__getattr__, __dir__ = expose(__name__, stage="run")

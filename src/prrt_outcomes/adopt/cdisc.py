@@ -1,14 +1,12 @@
 """Data sets of CDISC (SDTM and ADaM), whatever kind of file holds them, and mappings of their variables."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import yaml
@@ -128,7 +126,7 @@ class Reading:
         self.rows = data.frame
         self.source = SourcePlan(data.file)
 
-    def choose(self, name: str, values: Iterable[str], *, out: bool = False) -> Reading:
+    def choose(self, name: str, values: Iterable[str], *, out: bool = False) -> Self:
         """Keep the rows that have one of some values, or those that have none of them."""
         held = self.rows[name].isin(list(values))
         present = sorted(self.rows.loc[held, name].unique())

@@ -1,11 +1,9 @@
 """What codes in tables of the OMOP common data model mean, and how a mapping of the rows that they tell is begun."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -38,7 +36,7 @@ class Part:
         """What the rows are."""
         return name_some(f"{self.labels[text]} ({self.counts[text]})" for text in self.codes)
 
-    def choose(self, texts: Iterable[str]) -> Part:
+    def choose(self, texts: Iterable[str]) -> Self:
         """The part with some of its texts."""
         kept = set(texts)
         codes = {text: code for text, code in self.codes.items() if text in kept}

@@ -7,6 +7,7 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.controls.library import write_out_control
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.control_plots import (
     RATIOS,
     SIDES,
@@ -21,7 +22,6 @@ from prrt_outcomes.figures.control_plots import (
 )
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
-from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, figure_style
 from prrt_outcomes.wording import terms
 
 CONTROLS_INPUTS = (
@@ -40,7 +40,7 @@ def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 
 def _draw_forest(tables, study) -> Iterator[Figure]:
-    style = figure_style(study)
+    style = theme.figure_style(study)
     controls, choices = tables["controls"], tables["control_sensitivity"]
     primary = next((c.id for c in study.controls if c.primary), "")
     title = "The cohort against history"
@@ -77,7 +77,11 @@ def _draw_estimates(tables, study) -> Iterator[Figure]:
         rows, choices, ratings = (own[table] for table in sources)
         words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
         title = f"{endpoint} against {name}: every estimate"
-        plot = plot_all_estimates(rows, choices, words, figure_style(study), title) if len(choices) else None
+        plot = (
+            plot_all_estimates(rows, choices, words, theme.figure_style(study), title)
+            if len(choices)
+            else None
+        )
         if plot is not None:
             caption = f"Every estimate against {name}, and the quoted one under other choices."
             yield Figure(f"estimates_{control.id}", plot, caption, sources, leading=bool(control.primary))
@@ -89,7 +93,9 @@ def _draw_curves(tables, study) -> Iterator[Figure]:
         known = find_known(own["control_reconstruction"], control, name)
         if len(ours) and known is not None:
             time = time_title(control.endpoint, study)
-            plot = plot_control_curve(ours, known, figure_style(study), f"{endpoint} against {name}", time)
+            plot = plot_control_curve(
+                ours, known, theme.figure_style(study), f"{endpoint} against {name}", time
+            )
             caption = f"The patients compared with {name}; the numbers of the control are those published."
             yield Figure(
                 f"curve_{control.id}", plot, caption, ("control_curves_fitted", "control_reconstruction")
@@ -107,7 +113,7 @@ def _draw_weighted(tables, study) -> Iterator[Figure]:
                 for r in ratings.dropna(subset=["ess", "ess_control"]).itertuples()
                 if r.weights != "none"
             }
-            plot = plot_weighted_curves(curves, at_risk, figure_style(study), title, "Months", sizes)
+            plot = plot_weighted_curves(curves, at_risk, theme.figure_style(study), title, "Months", sizes)
             caption = f"Cohort and {name} by each weighting: patients at risk, and the effective sizes of both sides."
             yield Figure(f"weighted_{control.id}", plot, caption, sources)
 
@@ -117,7 +123,7 @@ def _draw_overlaps(tables, study) -> Iterator[Figure]:
         scores = own["control_overlap"]
         if len(scores):
             title = f"Propensity scores: cohort and {name}"
-            plot = plot_overlap(scores, figure_style(study), title)
+            plot = plot_overlap(scores, theme.figure_style(study), title)
             caption = f"Propensity scores of the cohort and {name} before and after weighting."
             yield Figure(f"overlap_{control.id}", plot, caption, ("control_overlap",))
 
@@ -126,7 +132,7 @@ def _draw_balances(tables, study) -> Iterator[Figure]:
     for (control,), balance in iterate_groupings(tables["control_balance"], "control"):
         if balance["smd"].notna().any():
             name = terms.control_titles(study)[control]
-            plot = plot_love(balance, figure_style(study), f"Balance against {name}")
+            plot = plot_love(balance, theme.figure_style(study), f"Balance against {name}")
             caption = f"Balance of covariates against {name}, before and after weighting."
             yield Figure(f"love_{control}", plot, caption, ("control_balance",))
 
@@ -140,7 +146,7 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
         if medians["series"].astype(str).ne("cohort").any():
             title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             words = f"{title}: the cohort among published series"
-            plot = plot_medians(medians, summary, figure_style(study), words)
+            plot = plot_medians(medians, summary, theme.figure_style(study), words)
             caption = f"{title}: median of the cohort among the published series of the library."
             yield Figure(f"medians_{endpoint}", plot, caption, sources, leading=endpoint == primary)
 
@@ -165,10 +171,10 @@ def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None
 
 BALANCED = 0.1
 SHAPES = {"none": "o", "att": "s", "overlap": "D", "ate": "^", "maic": "v"}
-COLOURS = dict(zip(SHAPES, (QUIET, *FEW_COLOURS), strict=False))
+COLOURS = dict(zip(SHAPES, (theme.QUIET, *theme.FEW_COLOURS), strict=False))
 
 
-def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
+def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw the standardised mean difference of every covariate, one mark a weighting.
 
     `balance`: rows of `control_balance` of one control: covariate, weights, smd.
@@ -188,18 +194,17 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
     lines = max(sum(x.count("\n") + 1.5 for x in labels.values()), 2.4 * len(weights))
     return (
         p9.ggplot(known, p9.aes("smd", "covariate"))
-        + p9.geom_vline(xintercept=0, color=QUIET, size=0.35)
-        + p9.geom_vline(xintercept=[-BALANCED, BALANCED], linetype="dotted", color=QUIET, size=0.35)
+        + p9.geom_vline(xintercept=0, color=theme.QUIET, size=0.35)
+        + p9.geom_vline(xintercept=[-BALANCED, BALANCED], linetype="dotted", color=theme.QUIET, size=0.35)
         + p9.geom_point(p9.aes(color="weights", shape="weights"), size=2.2 * style.scale, stroke=0, alpha=0.9)
         + p9.scale_color_manual(values=[COLOURS[w] for w in weights], **same)
         + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
-        + p9.scale_x_continuous(
-            minor_breaks=[],
+        + theme.scale_x(
             limits=(-reach, reach),
             labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks],
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
-        + dress(
+        + theme.dress(
             style,
             lines * style.row_in + 1.2 * style.scale,
             legend_position="right",
@@ -209,7 +214,7 @@ def plot_love(balance: pd.DataFrame, style: FigureStyle, title: str):
             x="Standardised mean difference",
             axis_line_y=p9.element_blank(),
             axis_ticks_major_y=p9.element_blank(),
-            panel_grid_major_y=p9.element_line(color=GRID, size=0.3),
+            panel_grid_major_y=p9.element_line(color=theme.GRID, size=0.3),
         )
     )
 
@@ -223,7 +228,7 @@ def covariate_words(name: str) -> str:
     return terms.name_column(name)
 
 
-def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
+def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw a mirrored histogram a weighting.
 
     `overlap`: rows of `control_overlap` of one control and endpoint.
@@ -247,15 +252,13 @@ def plot_overlap(overlap: pd.DataFrame, style: FigureStyle, title: str):
         + p9.geom_col(
             p9.aes(y="unweighted", color="group", width="width"), fill="none", size=0.3, show_legend=False
         )
-        + p9.geom_hline(yintercept=0, color=INK, size=0.35)
+        + p9.geom_hline(yintercept=0, color=theme.INK, size=0.35)
         + p9.facet_wrap("panel", nrow=1 if len(kinds) < 4 else 2)
         + p9.scale_fill_manual(**scale)
         + p9.scale_color_manual(**scale, guide=None)
-        + p9.scale_x_continuous(
-            minor_breaks=[], breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"]
-        )
-        + p9.scale_y_continuous(minor_breaks=[], labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
-        + dress(
+        + theme.scale_x(breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"])
+        + theme.scale_y(labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
+        + theme.dress(
             style,
             (3.3 if len(kinds) < 4 else 5.2) * style.scale,
             title=title,

@@ -1,16 +1,15 @@
 """Step curves over time, with the numbers at risk under their ticks: one function for every kind of curve."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales
+from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales, scale_x, scale_y
 from prrt_outcomes.wording.numbers import format_number
 
 MONTHS_APART = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
@@ -68,14 +67,13 @@ def plot_curves(curves: Curves, style: FigureStyle):
         + group_scales(groups, wrapped, curves.colours, curves.legend_title, fill=curves.bands is not None)
     )
     plot += _facets(table, panels, height_in / style.row_in)
-    plot += p9.scale_x_continuous(
-        minor_breaks=[],
+    plot += scale_x(
         breaks=list(curves.ticks),
         labels=label_months,
         limits=(0, last),
         expand=(0.13 if len(panels) > 3 else 0.035, 0),
     )
-    plot += p9.scale_y_continuous(minor_breaks=[], breaks=table.breaks, labels=table.label, expand=(0, 0))
+    plot += scale_y(breaks=table.breaks, labels=table.label, expand=(0, 0))
     above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
     heads = max((p.count("\n") + 1 for p in panels), default=0)
     return plot + dress(
@@ -117,7 +115,7 @@ class RiskTable:
     lines: float  # height of the table in lines of text; 0 where there is none
 
     @classmethod
-    def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> RiskTable:
+    def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> Self:
         """Table of the numbers at the ticks of the axis."""
         if curves.at_risk is None:
             return cls(pd.DataFrame(), {}, {}, 0.0)

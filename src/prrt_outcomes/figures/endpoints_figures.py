@@ -18,6 +18,8 @@ from prrt_outcomes.figures.theme import (
     dress,
     figure_style,
     group_scales,
+    scale_x,
+    scale_y,
 )
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
 from prrt_outcomes.wording.terms import (
@@ -140,8 +142,8 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
         )
         + p9.geom_point(position=apart, size=1.8 * style.scale, stroke=0)
         + group_scales(groups, names, color_groups(group_by, groups))[:1]
-        + p9.scale_x_continuous(minor_breaks=[], breaks=list(range(1, int(rows["number"].max()) + 1)))
-        + p9.scale_y_continuous(minor_breaks=[], limits=(0, None))
+        + scale_x(breaks=list(range(1, int(rows["number"].max()) + 1)))
+        + scale_y(limits=(0, None))
         + dress(
             style,
             height,
@@ -223,8 +225,8 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
             arrow=p9.arrow(length=0.05, type="closed", angle=22),
         )
         + p9.scale_fill_manual(values={"main": "#FFFFFF", "reasons": "#F5F7F9"})
-        + p9.scale_x_continuous(minor_breaks=[], limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
-        + p9.scale_y_continuous(minor_breaks=[], expand=(0, 0.4), breaks=[])
+        + scale_x(limits=(-0.5, 120.5), expand=(0, 0), breaks=[])
+        + scale_y(expand=(0, 0.4), breaks=[])
         + dress(
             style,
             lines * style.row_in * 1.12 + 0.9 * style.scale,

@@ -9,7 +9,7 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures.curves import MONTHS_APART
-from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, key_scales
+from prrt_outcomes.figures.theme import FEW_COLOURS, GRID, INK, QUIET, FigureStyle, dress, key_scales, scale_x
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_ratio
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -113,7 +113,7 @@ def plot_forest(forest: Forest, style: FigureStyle):
             labeller=p9.labeller(column=lambda c: heads[c]),
         )
         + key_scales(words, color=colours, shape=shapes)
-        + p9.scale_x_continuous(minor_breaks=[], breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
+        + scale_x(breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + dress(
             style,

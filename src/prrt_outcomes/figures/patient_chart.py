@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import label_months, month_ticks
 from prrt_outcomes.figures.save import draw_svg
-from prrt_outcomes.figures.theme import INK, RESPONSE_COLOURS, FigureStyle, dress, figure_style, key_scales
 from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.numbers import format_number
 from prrt_outcomes.wording.terms import name_term
 
 LINES = {  # words, colour, line type and width of each line
-    "sum": ("Target sum", INK, "solid", 1.0),
+    "sum": ("Target sum", theme.INK, "solid", 1.0),
     "lesion": ("Single target lesion", "#A9A9A9", "solid", 0.45),
-    "response_threshold": ("PR at or under", RESPONSE_COLOURS["PR"], "dashed", 0.6),
-    "progression_threshold": ("PD at or over", RESPONSE_COLOURS["PD"], "dashed", 0.6),
+    "response_threshold": ("PR at or under", theme.RESPONSE_COLOURS["PR"], "dashed", 0.6),
+    "progression_threshold": ("PD at or over", theme.RESPONSE_COLOURS["PD"], "dashed", 0.6),
 }
 ROWS = {"cycle": -0.1, "therapy": -0.2}  # below the axis, as shares of the highest value
 SHORT = {"NON-CR/NON-PD": "NN"}
@@ -66,7 +66,7 @@ def _with_baseline(sums: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pd.DataFrame([first]), sums], ignore_index=True)
 
 
-def plot_patient(course: Course, style: FigureStyle, title: str):
+def plot_patient(course: Course, style: theme.FigureStyle, title: str):
     """Draw the chart of a patient; ValueError when there is no sum to draw."""
     sums = course.sums
     if sums.empty:
@@ -90,27 +90,26 @@ def plot_patient(course: Course, style: FigureStyle, title: str):
         plot += p9.geom_line(p9.aes(color="kind", linetype="kind", size="kind", group="line"))
         words = {k: LINES[k][0] for k in kinds}
         colours, dashes, sizes = ([LINES[k][place] for k in kinds] for place in (1, 2, 3))
-        plot += key_scales(words, color=colours, linetype=dashes, size=sizes)
-    plot += p9.geom_point(sums, color=INK, size=2.0, stroke=0)
+        plot += theme.key_scales(words, color=colours, linetype=dashes, size=sizes)
+    plot += p9.geom_point(sums, color=theme.INK, size=2.0, stroke=0)
     if len(smallest):
-        plot += p9.geom_point(smallest, shape="o", fill="none", color=INK, size=4.2)
+        plot += p9.geom_point(smallest, shape="o", fill="none", color=theme.INK, size=4.2)
     if len(marks):
-        plot += p9.geom_point(marks, shape="|", color=INK, size=2.2, stroke=0.6)
+        plot += p9.geom_point(marks, shape="|", color=theme.INK, size=2.2, stroke=0.6)
     if len(responses):
-        plot += p9.geom_text(responses, p9.aes(label="label"), size=style.small, color=INK, va="bottom")
+        plot += p9.geom_text(responses, p9.aes(label="label"), size=style.small, color=theme.INK, va="bottom")
     ticks = [t for t in month_ticks(high) if t <= high * 1.03]
     step = next((s for s in STEPS if top / s <= 8), STEPS[-1])
     marked = np.arange(0, top * 1.12, step)
     return (
         plot
-        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
-        + p9.scale_y_continuous(
-            minor_breaks=[],
+        + theme.scale_x(breaks=ticks, labels=label_months)
+        + theme.scale_y(
             breaks=[*rows.values(), *marked],
             labels=[*rows, *(format_number(v, 0) for v in marked)],
             limits=(-0.28 * top, top * 1.16),
         )
-        + dress(
+        + theme.dress(
             style,
             4.0 * style.scale,
             legend_position="right",
@@ -155,6 +154,6 @@ def draw_patient_charts(course: pd.DataFrame, study) -> dict[str, str]:
         own = sums[sums["criterion"].astype(str).eq(criterion)]
         for reader in dict.fromkeys(own["reader"].astype(str)):
             title = f"{titles.get(criterion) or name_term(criterion)}, reader {reader}"
-            plot = plot_patient(pick_course(course, criterion, reader), figure_style(study), title)
+            plot = plot_patient(pick_course(course, criterion, reader), theme.figure_style(study), title)
             charts[title] = draw_svg(plot)
     return charts

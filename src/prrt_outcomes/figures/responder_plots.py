@@ -126,10 +126,8 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: t
         + theme.key_scales(
             labels, color=colours, fill=colours, shape=["D" if m == "naive" else "o" for m in labels]
         )
-        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months)
-        + p9.scale_y_log10(
-            minor_breaks=[], breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios
-        )
+        + theme.scale_x(breaks=ticks, labels=label_months)
+        + theme.scale_y_log(breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios)
         + theme.dress(
             style,
             3.4 * style.scale,
@@ -162,8 +160,8 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: theme.FigureSt
         p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
         + p9.geom_ribbon()
         + theme.key_scales(words, fill=[STATES[s] for s in words])
-        + p9.scale_x_continuous(minor_breaks=[], breaks=ticks, labels=label_months, expand=(0.01, 0))
-        + p9.scale_y_continuous(minor_breaks=[], labels=theme.label_percent, expand=(0, 0.01))
+        + theme.scale_x(breaks=ticks, labels=label_months, expand=(0.01, 0))
+        + theme.scale_y(labels=theme.label_percent, expand=(0, 0.01))
         + theme.dress(
             style,
             3.3 * style.scale,
@@ -208,10 +206,8 @@ def plot_depth(depth: pd.DataFrame, style: theme.FigureStyle, title: str):
         + p9.geom_hline(yintercept=1, linetype="dashed", color=theme.QUIET, size=0.35)
         + p9.geom_ribbon(fill=theme.FEW_COLOURS[0], alpha=0.18)
         + p9.geom_line(color=theme.FEW_COLOURS[0], size=style.line)
-        + p9.scale_x_continuous(minor_breaks=[], breaks=steps, labels=_label_changes)
-        + p9.scale_y_log10(
-            minor_breaks=[], breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios
-        )
+        + theme.scale_x(breaks=steps, labels=_label_changes)
+        + theme.scale_y_log(breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios)
         + theme.dress(
             style,
             3.2 * style.scale,

@@ -6,20 +6,8 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import label_months, month_ticks
-from prrt_outcomes.figures.theme import (
-    GRID,
-    INK,
-    QUIET,
-    RESPONSE_COLOURS,
-    SHARES,
-    TEXT_X,
-    FigureStyle,
-    dress,
-    key_scales,
-    label_tiles,
-    share_columns,
-)
 from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_percent
 from prrt_outcomes.wording.terms import name_code
 
@@ -31,13 +19,13 @@ MARKS = {
     "response": ("o", "First CR or PR", "#003A8C"),
     "progression": ("D", "First progression", "#C21807"),
     "retreatment": ("^", "Retreatment", "#009E73"),
-    "death": ("s", "Death", INK),
-    "alive": (">", "Alive at last contact", QUIET),
+    "death": ("s", "Death", theme.INK),
+    "alive": (">", "Alive at last contact", theme.QUIET),
 }
 TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FFFFFF"}
 
 
-def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
+def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw the shares of best responses of each group, with rates and their intervals beside the bars.
 
     `rates` are of one criterion and one grouping, and perhaps `all`, which is drawn first.
@@ -51,12 +39,12 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
     }
     rows = list(labels)[::-1]
     heads = {code: fill(f"{name}, {format_level(style.level)} CI", 18) for code, name in RATES.items()}
-    columns = [SHARES, *heads.values()]
+    columns = [theme.SHARES, *heads.values()]
     frame["group"] = pd.Categorical(frame["group"], rows)
     bars = _stack_responses(frame, columns)
     texts = frame[frame["category"].isin(list(RATES))]
     texts = texts.assign(
-        x=TEXT_X,
+        x=theme.TEXT_X,
         column=pd.Categorical(texts["category"].map(heads), columns),
         label=[
             format_interval(r["proportion"], r["proportion_low"], r["proportion_high"], format_percent)
@@ -68,28 +56,28 @@ def plot_response_bars(rates: pd.DataFrame, style: FigureStyle, title: str):
     return (
         p9.ggplot(bars, p9.aes("x", "group"))
         + p9.geom_tile(p9.aes(width="proportion", fill="category"), height=0.72, color="white", size=0.25)
-        + label_tiles(written, written["category"].isin(DARK), style.small)
+        + theme.label_tiles(written, written["category"].isin(DARK), style.small)
         + _fill_responses(bars["category"])
         + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
-        + dress(
+        + theme.dress(
             style,
             lines * style.row_in + 1.35 * style.scale,
             title=title,
             subtitle="Share of all treated patients",
         )
-        + share_columns([4.4, 1.15, 1.15])
+        + theme.share_columns([4.4, 1.15, 1.15])
         + p9.guides(fill=p9.guide_legend(nrow=1))
     )
 
 
 def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Shares of each group end to end: the middle of each as x, and its number as label."""
-    bars = frame[frame["category"].isin(list(RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)]
+    bars = frame[frame["category"].isin(list(theme.RESPONSE_COLOURS)) & frame["proportion"].fillna(0).gt(0)]
     bars = bars.assign(category=_order_responses(bars["category"])).sort_values(["group", "category"])
     end = bars.groupby("group", observed=True)["proportion"].cumsum()
     return bars.assign(
         x=end - bars["proportion"] / 2,
-        column=pd.Categorical([SHARES] * len(bars), columns),
+        column=pd.Categorical([theme.SHARES] * len(bars), columns),
         label=[f"{100 * p:.0f}" for p in bars["proportion"]],
     )
 
@@ -97,16 +85,16 @@ def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def _order_responses(responses: pd.Series) -> pd.Categorical:
     """Best responses as levels, those that occur in the order of the legend."""
     text = responses.astype(str)
-    return pd.Categorical(text, [c for c in RESPONSE_COLOURS if c in set(text)])
+    return pd.Categorical(text, [c for c in theme.RESPONSE_COLOURS if c in set(text)])
 
 
 def _fill_responses(responses: pd.Series, name: str = ""):
     """Fill scale of `_order_responses`, with its title."""
     codes = list(responses.cat.categories)
-    return p9.scale_fill_manual(values=[RESPONSE_COLOURS[c] for c in codes], breaks=codes, name=name)
+    return p9.scale_fill_manual(values=[theme.RESPONSE_COLOURS[c] for c in codes], breaks=codes, name=name)
 
 
-def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: FigureStyle, title: str):
+def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: theme.FigureStyle, title: str):
     """Draw one bar a patient, coloured by best response, from worst to best, and the thresholds of the criterion.
 
     Bars above +100 per cent are cut there and marked by a small cross.
@@ -127,27 +115,25 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: F
     plot = p9.ggplot(bars, p9.aes("rank", "change"))
     plot += p9.geom_col(p9.aes(fill="best_response"), width=0.84 if n <= 150 else 1.0, position="identity")
     if len(cut):
-        plot += p9.geom_point(cut, shape="x", size=1.2, color=INK)
+        plot += p9.geom_point(cut, shape="x", size=1.2, color=theme.INK)
     if len(guides):
         line = p9.aes(x="0", xend="end", y="value", yend="value")
-        plot += p9.geom_segment(guides.assign(end=n + 1), line, linetype="dashed", color=INK, size=0.35)
+        plot += p9.geom_segment(guides.assign(end=n + 1), line, linetype="dashed", color=theme.INK, size=0.35)
         plot += p9.geom_text(
             guides.assign(rank=n + 0.02 * max(n, 10)),
             p9.aes("rank", "value", label="label"),
             ha="left",
             size=style.small,
-            color=QUIET,
+            color=theme.QUIET,
         )
     ticks = [t for t in (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0) if t <= high + 1e-9]
     return (
         plot
-        + p9.geom_hline(yintercept=0, color=INK, size=0.35)
+        + p9.geom_hline(yintercept=0, color=theme.INK, size=0.35)
         + _fill_responses(bars["best_response"])
-        + p9.scale_x_continuous(minor_breaks=[], breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
-        + p9.scale_y_continuous(
-            minor_breaks=[], breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06)
-        )
-        + dress(
+        + theme.scale_x(breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
+        + theme.scale_y(breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06))
+        + theme.dress(
             style,
             3.6 * style.scale,
             title=title,
@@ -174,7 +160,7 @@ def pick_swimmers(courses: pd.DataFrame, most: int = MOST_PATIENTS) -> pd.DataFr
     return ordered.iloc[np.floor(np.arange(most) * n / most).astype(int)].reset_index(drop=True)
 
 
-def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle, title: str):
+def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: theme.FigureStyle, title: str):
     """Draw one bar a patient with what happened on it, from what `derive_courses` gives.
 
     Of more than 50 patients every k-th by length of follow-up is drawn; the subtitle says so.
@@ -196,18 +182,22 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
     return (
         p9.ggplot(bars, p9.aes("x", "y"))
         + p9.geom_tile(
-            p9.aes(width="end_months", fill="best_response"), height=0.72, color=QUIET, size=0.1, alpha=0.35
+            p9.aes(width="end_months", fill="best_response"),
+            height=0.72,
+            color=theme.QUIET,
+            size=0.1,
+            alpha=0.35,
         )
         + p9.geom_point(
             own, p9.aes("time_months", "y", shape="mark", color="mark"), size=2.1 * style.scale, stroke=0
         )
         + _fill_responses(bars["best_response"], "Best response")
-        + key_scales(kinds, "Event", shape=[MARKS[m][0] for m in kinds], color=[MARKS[m][2] for m in kinds])
-        + p9.scale_x_continuous(
-            minor_breaks=[], breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0)
+        + theme.key_scales(
+            kinds, "Event", shape=[MARKS[m][0] for m in kinds], color=[MARKS[m][2] for m in kinds]
         )
-        + p9.scale_y_continuous(minor_breaks=[], breaks=[], expand=(0, 0.7))
-        + dress(
+        + theme.scale_x(breaks=ticks, labels=label_months, limits=(-1, ticks[-1]), expand=(0.01, 0))
+        + theme.scale_y(breaks=[], expand=(0, 0.7))
+        + theme.dress(
             style,
             max(n * row_in, lines) + 1.1 * style.scale,
             legend_position="right",
@@ -222,11 +212,11 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: FigureStyle,
     )
 
 
-def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyle):
+def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: theme.FigureStyle):
     """Draw a tile a pair of categories of two criteria with its patients; the diagonal is agreement."""
     filled = pairs[pairs["n"].fillna(0).gt(0)]
     seen = set(filled["response_a"].astype(str)) | set(filled["response_b"].astype(str))
-    codes = [c for c in RESPONSE_COLOURS if c in seen] + sorted(seen - set(RESPONSE_COLOURS))
+    codes = [c for c in theme.RESPONSE_COLOURS if c in seen] + sorted(seen - set(theme.RESPONSE_COLOURS))
     first = pairs.iloc[0]
     kappa = format_interval(
         first["kappa"], first["kappa_low"], first["kappa_high"], lambda v: format_number(v, 2)
@@ -238,8 +228,8 @@ def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyl
     wide = min(style.width_in, (1.9 + 0.85 * len(places)) * style.scale)
     return (
         p9.ggplot(tiles, p9.aes("b", "a"))
-        + p9.geom_tile(p9.aes(fill="kind"), color=GRID, size=0.4)
-        + p9.geom_text(counts, p9.aes(label="label"), size=style.small, color=INK)
+        + p9.geom_tile(p9.aes(fill="kind"), color=theme.GRID, size=0.4)
+        + p9.geom_text(counts, p9.aes(label="label"), size=style.small, color=theme.INK)
         + p9.scale_fill_manual(
             values=list(TILES.values()),
             limits=list(TILES),
@@ -249,7 +239,7 @@ def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: FigureStyl
         )
         + p9.scale_x_discrete(limits=places, labels=[fill(p.replace("/", "/ "), 9) for p in places])
         + p9.scale_y_discrete(limits=places[::-1])
-        + dress(
+        + theme.dress(
             style,
             (1.75 + 0.36 * len(places)) * style.scale,
             width_in=wide,

@@ -111,8 +111,8 @@ def plot_grade_shift(grades: pd.DataFrame, style: theme.FigureStyle, title: str)
         + p9.scale_fill_manual(
             values=list(theme.GRADE_COLOURS.values()), limits=[str(g) for g in theme.GRADE_COLOURS]
         )
-        + p9.scale_x_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + p9.scale_y_continuous(minor_breaks=[], breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + theme.scale_x(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
+        + theme.scale_y(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
         + theme.dress(
             style,
             height,

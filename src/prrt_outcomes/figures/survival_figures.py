@@ -6,6 +6,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import (
     LEGEND_LETTERS,
     Curves,
@@ -17,14 +18,6 @@ from prrt_outcomes.figures.curves import (
 )
 from prrt_outcomes.figures.figure import Figure, is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_periods, plot_subgroups
-from prrt_outcomes.figures.theme import (
-    ESTIMATE_COLOURS,
-    FEW_COLOURS,
-    UNKNOWN_COLOUR,
-    FigureStyle,
-    color_groups,
-    figure_style,
-)
 from prrt_outcomes.wording import numbers, terms
 
 SURVIVAL_INPUTS = (
@@ -67,7 +60,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         at_risk, summary, tests = (
             pick_rows(tables[name], group_by=group_by) for name in ("km_at_risk", "km_summary", "logrank")
         )
-        plot = plot_survival_curve(curve, at_risk, summary, tests, figure_style(study), title, time)
+        plot = plot_survival_curve(curve, at_risk, summary, tests, theme.figure_style(study), title, time)
         sources: tuple[str, ...] = ("km_curve", "km_at_risk", "km_summary")
         what, band = f"{title}, all patients", "Band: confidence interval"
         if group_by != "all":
@@ -80,7 +73,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
 
 def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
     """All causes in one figure, and the first cause by the first grouping."""
-    risks, style, time = tables["competing_risks"], figure_style(study), time_title(endpoint, study)
+    risks, style, time = tables["competing_risks"], theme.figure_style(study), time_title(endpoint, study)
     what = f"{title}: cumulative incidence"
     shown = risks[risks["group_by"].isin(["all", *study.analysis.group_by[:1]])]
     for (group_by,), part in iterate_groupings(shown, "group_by"):
@@ -105,8 +98,8 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
 
 
 def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
-    cox, style = tables["cox"], figure_style(study)
-    rows = cox[cox["model"].isin(list(ESTIMATE_COLOURS))]
+    cox, style = tables["cox"], theme.figure_style(study)
+    rows = cox[cox["model"].isin(list(theme.ESTIMATE_COLOURS))]
     if rows["hazard_ratio"].notna().any() and endpoint in grouped_endpoints(study):
         caption = (
             f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis, and events/patients of "
@@ -127,7 +120,7 @@ def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
 def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = tables["subgroups"]
     if len(rows):
-        plot = plot_subgroups(rows, figure_style(study), f"{title}: subgroups")
+        plot = plot_subgroups(rows, theme.figure_style(study), f"{title}: subgroups")
         effect = "the effect within subgroups, with the test of interaction"
         caption = f"{title}: {effect}. Subgroup analyses are exploratory."
         leading = endpoint in grouped_endpoints(study)
@@ -141,7 +134,7 @@ def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
     for (group_by,), rows in iterate_groupings(tables["hazard_ratio_periods"], "group_by"):
         if not is_proportional(rows, study.analysis.alpha):
             what = f"{title} by {terms.inside_sentence(terms.name_column(group_by))}"
-            plot = plot_periods(rows, figure_style(study), what)
+            plot = plot_periods(rows, theme.figure_style(study), what)
             caption = (
                 f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
             )
@@ -162,7 +155,7 @@ def plot_survival_curve(
     at_risk: pd.DataFrame,
     summary: pd.DataFrame,
     tests: pd.DataFrame,
-    style: FigureStyle,
+    style: theme.FigureStyle,
     title: str,
     time: str,
 ):
@@ -188,7 +181,7 @@ def plot_survival_curve(
         curve,
         risk_ticks(at_risk, float(curve["time_months"].max())),
         {g: f"{fill(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
-        color_groups(group_by, groups),
+        theme.color_groups(group_by, groups),
         title,
         below,
         time,
@@ -202,7 +195,7 @@ def plot_survival_curve(
 def plot_cumulative_incidence(
     curves: pd.DataFrame,
     at_risk: pd.DataFrame,
-    style: FigureStyle,
+    style: theme.FigureStyle,
     title: str,
     time: str,
     group_by: str = "cause",
@@ -222,7 +215,7 @@ def plot_cumulative_incidence(
         steps,
         risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
         {g: terms.name_term(g) if group_by == "cause" else terms.name_code(group_by, g) for g in groups},
-        color_groups(group_by, groups),
+        theme.color_groups(group_by, groups),
         title,
         "" if p_value is None else f"Gray's test: {numbers.format_p_value(p_value, name='p')}",
         time,
@@ -231,7 +224,9 @@ def plot_cumulative_incidence(
     return plot_curves(drawn, style)
 
 
-def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureStyle, title: str, time: str):
+def plot_turnbull(
+    intervals: pd.DataFrame, curve: pd.DataFrame, style: theme.FigureStyle, title: str, time: str
+):
     """Draw the upper and lower bound of Turnbull's curve and the Kaplan-Meier curve of the same group."""
     ticks = month_ticks(last_followed(curve))
     band = bound_curve(intervals, ticks[-1])
@@ -241,7 +236,7 @@ def plot_turnbull(intervals: pd.DataFrame, curve: pd.DataFrame, style: FigureSty
         pd.concat([steps, edges.head(0).assign(group="interval")]),
         ticks,
         {"kaplan_meier": "Kaplan-Meier", "interval": "Interval-censored"},
-        {"kaplan_meier": FEW_COLOURS[0], "interval": UNKNOWN_COLOUR},
+        {"kaplan_meier": theme.FEW_COLOURS[0], "interval": theme.UNKNOWN_COLOUR},
         title,
         "The event lies between two scans: within the grey band the curve is not determined. Kaplan-Meier dates "
         "the event at the scan that showed it.",
@@ -288,7 +283,7 @@ def _test_words(tests: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
-def _single_words(summary: pd.DataFrame, style: FigureStyle) -> str:
+def _single_words(summary: pd.DataFrame, style: theme.FigureStyle) -> str:
     if summary.empty:
         return ""
     row = summary.iloc[0].to_dict()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import plotnine as p9
@@ -24,6 +25,10 @@ MANY_COLOURS = (
 )  # fmt: skip
 UNKNOWN_COLOUR = "#8C8C8C"
 LINETYPES = ("solid", "dashed", "dashdot", "dotted")
+# No axis has minor ticks.
+scale_x = partial(p9.scale_x_continuous, minor_breaks=[])
+scale_y = partial(p9.scale_y_continuous, minor_breaks=[])
+scale_y_log = partial(p9.scale_y_log10, minor_breaks=[])
 
 RESPONSE_COLOURS = {
     "CR": "#08306B", "PR": "#2171B5", "MR": "#6BAED6", "SD": "#B9C7D1", "NON-CR/NON-PD": "#DAD6C5",
@@ -182,8 +187,7 @@ def share_columns(widths: Sequence[float]) -> list:
             space={"x": list(widths), "y": [1]},
             labeller=p9.labeller(column=lambda head: "" if head in (SHARES, "") else head),
         ),
-        p9.scale_x_continuous(
-            minor_breaks=[],
+        scale_x(
             breaks=lambda limits: [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < TEXT_X / 2 else [],
             labels=label_percent,
         ),

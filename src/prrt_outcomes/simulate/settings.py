@@ -4,13 +4,11 @@ What is turned to study a method is a setting; all other rates of the model are 
 uses them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 from operator import getitem
-from typing import Annotated
+from typing import Annotated, Self
 
 import pandas as pd
 import yaml
@@ -69,15 +67,12 @@ class CohortSettings(Section):
 
     centres: Annotated[int, Field(ge=1, le=99)] = 4
     """Number of centres; the first treats most patients."""
-    first_year: Year = 2005
-    """Year of the first patient."""
-    last_year: Year = 2020
-    """Year of the last patient."""
-    data_cutoff: date = date(2021, 12, 31)
-    """Nothing after this day is known."""
+    first_year: Year = Field(2005, description="Year of the first patient.")
+    last_year: Year = Field(2020, description="Year of the last patient.")
+    data_cutoff: date = Field(date(2021, 12, 31), description="Nothing after this day is known.")
 
     @model_validator(mode="after")
-    def check_calendar(self) -> CohortSettings:
+    def check_calendar(self) -> Self:
         """The years precede the cut-off."""
         if not self.first_year <= self.last_year < self.data_cutoff.year:
             raise ValueError("first_year, last_year and the year of data_cutoff must rise")
@@ -87,8 +82,7 @@ class CohortSettings(Section):
 class DiseaseSettings(Section):
     """Latent progression and death of the reference patient: gep, G1, stable before, ECOG 0, 60 years, 177Lu."""
 
-    progression_median_months: Positive = 49.0
-    """Median time to latent progression."""
+    progression_median_months: Positive = Field(49.0, description="Median time to latent progression.")
     progression_shape: Positive = 1.15
     """Shape of the Weibull distribution of latent progression; 1 is exponential."""
     death_per_year_before_progression: NonNegative = 0.008
@@ -102,14 +96,11 @@ class DiseaseSettings(Section):
 class LesionSettings(Section):
     """Target lesions."""
 
-    non_target_only_share: Share = 0.02
-    """Share of patients without any target lesion."""
-    median_diameter_mm: Positive = 28.0
-    """Median diameter of a target at baseline."""
+    non_target_only_share: Share = Field(0.02, description="Share of patients without any target lesion.")
+    median_diameter_mm: Positive = Field(28.0, description="Median diameter of a target at baseline.")
     complete_response_share: Share = 0.012
     """Share of patients whose disease goes away altogether."""
-    measurement_sd: NonNegative = 0.03
-    """Error of the logarithm of a measured diameter."""
+    measurement_sd: NonNegative = Field(0.03, description="Error of the logarithm of a measured diameter.")
 
 
 class TreatmentSettings(Section):
@@ -128,10 +119,8 @@ class ScanSettings(Section):
 
     interval_days: Annotated[int, Field(ge=28, le=400)] = 120
     """Days between planned scans after the first restaging."""
-    missed_share: Share = 0.06
-    """Share of planned scans that do not take place."""
-    no_baseline_share: Share = 0.005
-    """Share of patients without a baseline scan."""
+    missed_share: Share = Field(0.06, description="Share of planned scans that do not take place.")
+    no_baseline_share: Share = Field(0.005, description="Share of patients without a baseline scan.")
     not_evaluable_share: Share = 0.02
     """Share of scans that do not show one of the targets."""
     clinical_progression_share: Share = 0.025
@@ -146,8 +135,7 @@ class ScanSettings(Section):
 class FollowUpSettings(Section):
     """How long patients are known."""
 
-    lost_per_year: NonNegative = 0.01
-    """Rate of loss to follow-up a year."""
+    lost_per_year: NonNegative = Field(0.01, description="Rate of loss to follow-up a year.")
 
 
 class RecordSettings(Section):
@@ -162,8 +150,7 @@ class RecordSettings(Section):
 class ControlSettings(Section):
     """The historical controls."""
 
-    patients: Annotated[int, Field(ge=0)] = 160
-    """Number of individual controls; 0: none."""
+    patients: Annotated[int, Field(ge=0)] = Field(160, description="Number of individual controls; 0: none.")
 
 
 class SimulationSettings(Section):

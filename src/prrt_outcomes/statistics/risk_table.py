@@ -5,11 +5,10 @@ incidence are short arithmetic on it. It adds up over parts of a cohort, so cent
 tables instead of patients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,7 +47,7 @@ class RiskTable:
     weighted: Flows
     delayed_entry: bool
 
-    def select_groups(self, columns: Sequence[int]) -> RiskTable:
+    def select_groups(self, columns: Sequence[int]) -> Self:
         """Return the table of some of the groups, by position."""
 
         def part(flows: Flows) -> Flows:

@@ -1,8 +1,6 @@
 """Section `analysis`: groupings, covariates, horizons, intervals and resampling."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -94,7 +92,7 @@ class AnalysisSettings(Section):
     """Level at which a hazard-crossing warning is given in the report."""
 
     @model_validator(mode="after")
-    def check_sorted(self) -> AnalysisSettings:
+    def check_sorted(self) -> Self:
         """Milestones and landmarks are rising."""
         for key in ("milestones_months", "landmark_months"):
             times = getattr(self, key)

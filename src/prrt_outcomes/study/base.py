@@ -1,12 +1,10 @@
 """What all sections of a study file share, and how a table of another form is read as one of ours."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -155,7 +153,7 @@ class Join(RowSource):
     the earliest date counts."""
 
     @model_validator(mode="after")
-    def check_order(self) -> Join:
+    def check_order(self) -> Self:
         """One order of the rows, and a date to compare only where there is one."""
         if self.earliest and self.latest:
             raise ValueError("earliest and latest; one or the other")
@@ -200,7 +198,7 @@ class Unpivot(Section):
     """Column that gets the names, where columns are named and not given by a pattern."""
 
     @model_validator(mode="after")
-    def check_columns(self) -> Unpivot:
+    def check_columns(self) -> Self:
         """Patterns share their placeholders, lists are of one length, no column is made twice."""
         lists = [names for names in self.columns.values() if isinstance(names, tuple)]
         if lists and len(lists) < len(self.columns):

@@ -1,9 +1,7 @@
 """Sections `controls` and `claims`: what the cohort is compared with, and what was published."""
 
-from __future__ import annotations
-
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -86,7 +84,7 @@ class BaselineSummary(base.Section):
     """Level whose share it is; for a yes/no column the share of yes needs none."""
 
     @model_validator(mode="after")
-    def check_level(self) -> BaselineSummary:
+    def check_level(self) -> Self:
         """Only shares have levels, and lie between 0 and 1."""
         if self.level is not None and self.statistic != "share":
             raise ValueError("only a share has a level; statistic: share, or no level")
@@ -104,7 +102,7 @@ class AggregateControl(ControlBase):
     """Published baseline table; where given, the cohort is weighted to it too (MAIC)."""
 
     @model_validator(mode="after")
-    def check_baseline(self) -> AggregateControl:
+    def check_baseline(self) -> Self:
         """A standard deviation comes with its mean, a number stands once."""
         places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
         base.check_distinct(places, "baseline: a number stands twice")
@@ -163,7 +161,7 @@ class PublishedControl(AggregateControl, Description):
     milestones: tuple[Milestone, ...] = Field((), description="Published survival at given months.")
 
     @model_validator(mode="after")
-    def check_curve(self) -> PublishedControl:
+    def check_curve(self) -> Self:
         """A median or a milestone below 1 is there, milestones rise in time and fall in survival."""
         if self.median_months is None and all(m.survival == 1 for m in self.milestones):
             raise ValueError(
@@ -224,7 +222,7 @@ class PatientsControl(ControlBase, Description):
     """An outcome of both sides that treatment cannot change: an endpoint, or one of reported_outcomes."""
 
     @model_validator(mode="after")
-    def check_weights(self) -> PatientsControl:
+    def check_weights(self) -> Self:
         """Weights need covariates."""
         if (self.weights or self.match_ratio) and not self.covariates:
             raise ValueError("weights and matching need covariates; such as covariates: [age_years, sex]")
@@ -253,7 +251,7 @@ class Claim(base.Section):
     source: str = Field("", description="Citation.")
 
     @model_validator(mode="after")
-    def check_published(self) -> Claim:
+    def check_published(self) -> Self:
         """Shares lie between 0 and 1, months below a hundred years."""
         is_share = not self.quantity.endswith("_months")
         if self.published > (1 if is_share else base.LONGEST_MONTHS):

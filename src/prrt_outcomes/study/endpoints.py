@@ -1,8 +1,6 @@
 """Section `endpoints`: an endpoint is data; presets by name, one model for all of them."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -71,7 +69,7 @@ class EndpointDefinition(Section):
     """Further events, such as an adverse event; on or after the start of observation."""
 
     @model_validator(mode="after")
-    def check_event(self) -> EndpointDefinition:
+    def check_event(self) -> Self:
         """Something is an event, else everybody is censored."""
         rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
         if not {"event", "next_therapy"} & set(rules) and not self.events:

@@ -1,8 +1,6 @@
 """The whole study file as one frozen model, with its small sections."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -32,7 +30,7 @@ class TreatmentSettings(base.Section):
     """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
 
     @model_validator(mode="after")
-    def check_interval(self) -> TreatmentSettings:
+    def check_interval(self) -> Self:
         """The shortest interval lies below the longest, and the longest below the gap of a new period."""
         longest, gap = self.cycle_interval_maximum_weeks, self.retreatment_gap_weeks
         if not self.cycle_interval_minimum_weeks < longest:
@@ -115,8 +113,7 @@ class Study(base.Section):
     title: base.Title = Field("", description="Title of the report.")
     synthetic: bool = False
     """Whether the patients were simulated; stamped on every page and figure."""
-    confirmed: bool = False
-    """Whether a person has looked at the doubts."""
+    confirmed: bool = Field(False, description="Whether a person has looked at the doubts.")
     doubts: tuple[str, ...] = ()
     """What adopt guessed of the files and changes numbers; nothing runs until it is confirmed."""
     data_cutoff: base.Day | None = None
@@ -169,7 +166,7 @@ class Study(base.Section):
     """What a release may show."""
 
     @model_validator(mode="after")
-    def check_endpoints(self) -> Study:
+    def check_endpoints(self) -> Self:
         """Names stand once, reported ones can be, and censoring at missed assessments knows the planned interval."""
         base.check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
         reported = [e.name for e in self.endpoints if e.origin == "reported"]
@@ -186,7 +183,7 @@ class Study(base.Section):
         return self
 
     @model_validator(mode="after")
-    def check_controls(self) -> Study:
+    def check_controls(self) -> Self:
         """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
         for key in ("controls", "claims"):
             base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")

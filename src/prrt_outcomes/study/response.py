@@ -1,8 +1,6 @@
 """Section `response`: which criteria, and how best response and groups are made from them."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -66,7 +64,7 @@ class CriterionDefinition(base.Section):
     """Whether the source asks that CR and PR be confirmed in a non-randomised study."""
 
     @model_validator(mode="after")
-    def check_definition(self) -> CriterionDefinition:
+    def check_definition(self) -> Self:
         """Minor lies below partial, and a marker names its analyte."""
         if self.minor_fall is not None and self.minor_fall >= self.partial_fall:
             raise ValueError(f"minor_fall must be below partial_fall; less than {self.partial_fall:g}")
@@ -135,7 +133,7 @@ class ResponseSettings(base.Section):
         return self.criterion_names[0]
 
     @model_validator(mode="after")
-    def check_groups(self) -> ResponseSettings:
+    def check_groups(self) -> Self:
         """No best response stands in two groups."""
         codes = [code for group in self.groups.values() for code in group]
         twice = sorted({code for code in codes if codes.count(code) > 1})
@@ -144,7 +142,7 @@ class ResponseSettings(base.Section):
         return self
 
     @model_validator(mode="after")
-    def gather_definitions(self) -> ResponseSettings:
+    def gather_definitions(self) -> Self:
         """Keep the names in `criteria` and the definitions beside them; each name is known and stands once."""
         written = tuple(c for c in self.criteria if isinstance(c, CriterionDefinition))
         names = tuple(c.name if isinstance(c, CriterionDefinition) else c for c in self.criteria)

@@ -44,7 +44,6 @@ class Vocabulary(Section):
 
     tumour_type: TumourWords = Field(default_factory=TumourWords)
     """Tumour types by name and by ICD-O-3."""
-    grade: NamedCodes = Field(default_factory=NamedCodes)
-    """Grades by name."""
+    grade: NamedCodes = Field(default_factory=NamedCodes, description="Grades by name.")
     radiopharmaceutical: AgentWords = Field(default_factory=AgentWords)
     """Radiopharmaceuticals by nuclide and ligand."""

@@ -1,10 +1,9 @@
 """The patients of one endpoint with their times in months and what they are grouped by."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -65,7 +64,7 @@ class EndpointRows:
         levels = {name: compute_group(self.frame, name).astype(str) for name in names}
         return pd.DataFrame(levels) if levels else None
 
-    def select(self, rows: np.ndarray) -> EndpointRows:
+    def select(self, rows: np.ndarray) -> Self:
         """The patients where `rows` is true."""
         return replace(
             self,
@@ -76,7 +75,7 @@ class EndpointRows:
             weights=None if self.weights is None else self.weights[rows],
         )
 
-    def split(self, group: pd.Series) -> Iterator[tuple[str, EndpointRows]]:
+    def split(self, group: pd.Series) -> Iterator[tuple[str, Self]]:
         """Each level of a grouping with its patients, in the order of the levels; levels without patients left out."""
         for level in group.cat.categories:
             chosen = (group == level).to_numpy()

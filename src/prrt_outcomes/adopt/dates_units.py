@@ -42,9 +42,8 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
         if len(common) > 1:
             alike = [set(find_day_format(text)) for text in others if _shape(text) == shape]
             common = common.intersection(*filter(None, alike)) or common
-        ordered = [
-            form for form in sorted(set.union(*possible), key=_day_first) if not common or form in common
-        ]
+        by_day_first = sorted(set.union(*possible), key=lambda form: (form.startswith("%m"), form))
+        ordered = [form for form in by_day_first if not common or form in common]
         chosen += ordered[:1] if common else ordered
         if len(common) > 1:
             doubt = (
@@ -71,10 +70,6 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
 
 def _shape(text: str) -> str:
     return re.sub(r"\d+", lambda digits: "4" if len(digits[0]) == 4 else "2", text)
-
-
-def _day_first(form: str) -> tuple[bool, str]:
-    return (form.startswith("%m"), form)
 
 
 def find_activity_unit(columns: Sequence[Column]) -> tuple[str, bool]:

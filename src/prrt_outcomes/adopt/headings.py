@@ -41,7 +41,9 @@ def load_words() -> Mapping[str, Any]:
     text = resources.files("prrt_outcomes.adopt").joinpath("words.yaml").read_text(encoding="utf-8")
     words = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     words["values"] = {
-        name: _turn(codes) for name, codes in words["values"].items() if isinstance(codes, dict)
+        name: {fold(str(word)): code for code, own in codes.items() for word in own}
+        for name, codes in words["values"].items()
+        if isinstance(codes, dict)
     } | {
         "yes": {fold(str(word)) or str(word): True for word in words["values"]["yes"]},
         "no": {fold(str(word)) or str(word): False for word in words["values"]["no"]},
@@ -49,10 +51,6 @@ def load_words() -> Mapping[str, Any]:
         | load_vocabulary()["grade"]["names"],
     }
     return words
-
-
-def _turn(codes: Mapping[str, list]) -> dict[str, str]:
-    return {fold(str(word)): code for code, words in codes.items() for word in words}
 
 
 def recognise(column: Column) -> Heading | None:

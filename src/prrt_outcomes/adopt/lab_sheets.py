@@ -146,11 +146,7 @@ def _start_at_cycle(sheet: Sheet, main: Sheet, names: list[str], coding: Coding)
 
 
 def _finish(
-    sheet: Sheet,
-    source: SourcePlan,
-    columns: Mapping[str, str],
-    units: Mapping[str, str],
-    coding: Coding,
+    sheet: Sheet, source: SourcePlan, columns: Mapping[str, str], units: Mapping[str, str], coding: Coding
 ) -> None:
     """One row an analyte, with its unit."""
     source.settings["unpivot"] = {"names_to": "analyte", "columns": {"value": list(columns)}}

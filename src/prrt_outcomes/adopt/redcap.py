@@ -28,7 +28,7 @@ MISSING_WORD = "n.a."  # what a missing-data code means, among the words for mis
 DATES_OF_ROWS = {"cycle_date", "assessment_date", "sample_date", "any_date", "last_contact_date"}
 
 
-def plan_redcap(dictionary: Path, paths: Sequence[Path]) -> StudyPlan:
+def plan_redcap(paths: Sequence[Path], dictionary: Path) -> StudyPlan:
     """Plan a study from exports, raw or labelled, with repeating instruments and events.
 
     Raises InputError when the dictionary is none, an export does not fit it, or no instrument holds patients.

@@ -7,25 +7,12 @@ from collections.abc import Sequence
 from prrt_outcomes.tables.schema import Field, load_schema
 
 COLUMNS = (
-    "Variable / Field Name",
-    "Form Name",
-    "Section Header",
-    "Field Type",
-    "Field Label",
-    "Choices, Calculations, OR Slider Labels",
-    "Field Note",
-    "Text Validation Type OR Show Slider Number",
-    "Text Validation Min",
-    "Text Validation Max",
-    "Identifier?",
-    "Branching Logic (Show field only if...)",
-    "Required Field?",
-    "Custom Alignment",
-    "Question Number (surveys only)",
-    "Matrix Group Name",
-    "Matrix Ranking?",
-    "Field Annotation",
-)
+    "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",
+    "Choices, Calculations, OR Slider Labels", "Field Note", "Text Validation Type OR Show Slider Number",
+    "Text Validation Min", "Text Validation Max", "Identifier?",
+    "Branching Logic (Show field only if...)", "Required Field?", "Custom Alignment",
+    "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?", "Field Annotation",
+)  # fmt: skip
 RECORD = "patient_id"
 FORMS = ("patients", "cycles", "therapies", "assessments", "lesions", "labs", "adverse_events", "follow_up")
 REPEATING = tuple(form for form in FORMS if form not in ("patients", "follow_up"))

@@ -27,12 +27,9 @@ REPEAT, INSTANCE, EVENT, GROUP = (
     "redcap_data_access_group",
 )
 SYSTEM = {
-    EVENT: "Event Name",
-    REPEAT: "Repeat Instrument",
-    INSTANCE: "Repeat Instance",
-    GROUP: "Data Access Group",
-    "redcap_survey_identifier": "Survey Identifier",
-}
+    EVENT: "Event Name", REPEAT: "Repeat Instrument", INSTANCE: "Repeat Instance",
+    GROUP: "Data Access Group", "redcap_survey_identifier": "Survey Identifier",
+}  # fmt: skip
 ARM = re.compile(r"_arm_\d+|\s*\(Arm \d+: .*\)$")
 YES_NO = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
 

@@ -38,10 +38,10 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
         expected = (
             "a column of patients (such as Patient ID, PatNr, Paciente), each of them in one row of one sheet"
         )
-        names = ", ".join(path.name for path in paths)
-        problem = "no sheet with one row a patient was recognised"
+        names, problem = ", ".join(p.name for p in paths), "no sheet with one row a patient was recognised"
         raise InputError([Problem(names, None, "", "", problem, expected)])
-    plan = StudyPlan(title=_find_title(main.layout))
+    # a text that stands alone in a line above the names is the title
+    plan = StudyPlan(title=next((row[0] for row in _list_above(main.layout) if len(row) == 1), ""))
     fill_plan(plan, sheets, main)
     list_unplaced(plan, sheets)
     return plan
@@ -66,11 +66,6 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
             _plan_events(sheet, coding)
         plan_labs(sheet, main, coding)
     plan.settings |= _choose_settings(plan)
-
-
-def _find_title(layout: Layout) -> str:
-    """Text of the first line above the names, if it stands alone there."""
-    return next((row[0] for row in _list_above(layout) if len(row) == 1), "")
 
 
 def _list_above(layout: Layout) -> list[list[str]]:
@@ -244,12 +239,10 @@ def _plan_follow_up(sheet: Sheet, coding: Coding) -> None:
 
 def _plan_scans(sheet: Sheet, coding: Coding) -> None:
     """Scans in columns or in rows, with the response that was reported."""
-    targets = {
-        "assessment_date": "assessment_date",
-        "reported_response": "best_response",
-        "new_lesion": "new_lesion",
-    }
     if sheet.is_wide:
+        targets = {name: name for name in ("assessment_date", "new_lesion")} | {
+            "reported_response": "best_response"
+        }
         numbered = sheet.numbered.get("best_response", {})
         for source in _plan_numbered(sheet, targets, coding) if numbered else ():
             _close_scans(source, next(iter(numbered.values()))[0], coding)

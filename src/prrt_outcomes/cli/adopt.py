@@ -1,7 +1,8 @@
 """Command `adopt`: from the files that people have to a study that runs."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from prrt_outcomes.adopt.plan import StudyPlan
@@ -11,6 +12,11 @@ from prrt_outcomes.cli.problems import format_problems
 from prrt_outcomes.errors import Problem, UsageError, has_errors
 
 MOST_SHOWN = 20
+# Kinds of source, each a module of `adopt`, with the further options that it takes; else files made by hand.
+MORE: dict[str, tuple[str, ...]] = {
+    "redcap": ("redcap",), "omop": ("codes",), "cbioportal": (), "sdtm": (), "adam": (),
+    "outcomes": ("time", "event", "unit", "dead"),
+}  # fmt: skip
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -28,7 +34,9 @@ def main(arguments: argparse.Namespace) -> int:
     absent = [str(path) for path in sources if isinstance(path, Path) and not path.exists()]
     if absent:
         raise UsageError(f"not found: {', '.join(absent)}")
-    plan = _choose(arguments)(arguments)
+    kind = next((name for name in MORE if getattr(arguments, name)), "sheets")
+    read = getattr(import_module(f"prrt_outcomes.adopt.{kind}"), f"plan_{kind}")
+    plan: StudyPlan = read(sources, *(getattr(arguments, name) for name in MORE.get(kind, ())))
     study_file = write_study(plan, arguments.folder, arguments.confirm)
     problems, sizes = list_study_problems(study_file)
     if _accept(plan, problems):
@@ -46,37 +54,6 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"look at the doubts in {study_file}, set confirmed: true, then")
     print(f"prrt-outcomes run {study_file.parent}")
     return 0
-
-
-def _choose(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], StudyPlan]:
-    """The reader of the kind of source that was named; of files made by hand where none was."""
-    if arguments.redcap:
-        from prrt_outcomes.adopt.redcap import plan_redcap
-
-        return lambda given: plan_redcap(given.redcap, given.source)
-    if arguments.omop:
-        from prrt_outcomes.adopt.omop import plan_omop
-
-        return lambda given: plan_omop(given.source, given.codes)
-    if arguments.cbioportal:
-        from prrt_outcomes.adopt.cbioportal import plan_cbioportal
-
-        return lambda given: plan_cbioportal(given.source)
-    if arguments.sdtm:
-        from prrt_outcomes.adopt.sdtm import plan_sdtm
-
-        return lambda given: plan_sdtm(given.source)
-    if arguments.adam:
-        from prrt_outcomes.adopt.adam import plan_adam
-
-        return lambda given: plan_adam(given.source)
-    if arguments.outcomes:
-        from prrt_outcomes.adopt.outcomes import plan_outcomes
-
-        return lambda given: plan_outcomes(given.source, given.time, given.event, given.unit, given.dead)
-    from prrt_outcomes.adopt.sheets import plan_sheets
-
-    return lambda given: plan_sheets(given.source)
 
 
 def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:

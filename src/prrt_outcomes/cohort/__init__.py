@@ -3,7 +3,5 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__,
-    grouping="compute_group derive_covariates summarise_baseline",
-    read="CohortResult read_cohort",
+    __name__, grouping="compute_group derive_covariates summarise_baseline", read="CohortResult read_cohort"
 )

@@ -23,13 +23,9 @@ from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 DATED_ROWS = {
-    "cycles": "cycle_date",
-    "therapies": "start_date",
-    "assessments": "assessment_date",
-    "lesions": "assessment_date",
-    "labs": "sample_date",
-    "adverse_events": "onset_date",
-}
+    "cycles": "cycle_date", "therapies": "start_date", "assessments": "assessment_date",
+    "lesions": "assessment_date", "labs": "sample_date", "adverse_events": "onset_date",
+}  # fmt: skip
 
 OF_PATIENTS = ("patients", "follow_up")
 UNDATED_DEATH = "dead without a date of death"

@@ -77,25 +77,13 @@ def _describe_laboratory(field: Field, labs: pd.DataFrame, beyond: np.ndarray) -
         own = values.to_numpy()[codes == code]
         if n_beyond[code] or not np.isnan(own).all():
             bounds = tuple(known[analyte].get(end) for end in ends)
-            yield _describe(field, own, bounds, int(n_beyond[code])) | {
-                "level": analyte,
-                "unit": SI_UNITS[analyte],
-            }
+            of_analyte = {"level": analyte, "unit": SI_UNITS[analyte]}
+            yield _describe(field, own, bounds, int(n_beyond[code])) | of_analyte
 
 
 def _describe(field: Field, values: np.ndarray, bounds: tuple, n_beyond: int) -> dict:
     """Count, minimum, median and maximum of the values that are known."""
     known = values[~np.isnan(values)]
-    low, median, high = (
-        (known.min(), np.median(known), known.max()) if len(known) else (np.nan, np.nan, np.nan)
-    )
-    return {
-        "column": field.name,
-        "n": len(known),
-        "minimum": low,
-        "median": median,
-        "maximum": high,
-        "plausible_low": bounds[0],
-        "plausible_high": bounds[1],
-        "n_beyond": n_beyond,
-    }
+    low, median, high = (known.min(), np.median(known), known.max()) if len(known) else (np.nan,) * 3
+    summary = {"n": len(known), "minimum": low, "median": median, "maximum": high, "n_beyond": n_beyond}
+    return {"column": field.name, **summary, "plausible_low": bounds[0], "plausible_high": bounds[1]}

@@ -199,32 +199,19 @@ def _count_levels(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataF
     counts = pd.crosstab(groups.astype(str), compute_group(frame, term).astype(str))
     order = [str(c) for c in compute_group(frame, term).cat.categories]
     counts = counts.reindex(index=[str(c) for c in groups.cat.categories], columns=order, fill_value=0)
-    long = (
-        counts.rename_axis(index="group", columns=None)
-        .reset_index()
-        .melt("group", var_name="level", value_name="n")
-    )
+    counts = counts.rename_axis(index="group", columns=None).reset_index()
+    long = counts.melt("group", var_name="level", value_name="n")
     return long.assign(term=term, total=long.groupby("group")["n"].transform("sum"))
 
 
 def _describe_number(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataFrame:
     """Median and quartiles of a number in each group, and how many lack it."""
-    values = frame[term].astype("float64")
-    names = [str(c) for c in groups.cat.categories]
-    grouped = values.groupby(groups.astype(str))
-    total = grouped.size().reindex(names)
-    known = grouped.count().reindex(names)
-    described = pd.DataFrame(
-        {
-            "level": VALUE,
-            "n": known,
-            "median": grouped.median().reindex(names),
-            "lower_quartile": grouped.quantile(0.25).reindex(names),
-            "upper_quartile": grouped.quantile(0.75).reindex(names),
-        }
-    )
-    parts = [described]
-    if values.isna().any():
-        parts.append(pd.DataFrame({"level": UNKNOWN, "n": total - known}))
-    table = pd.concat([p.assign(total=total) for p in parts])
+    grouped = frame[term].astype("float64").groupby(groups.astype(str))
+    found = grouped.agg(total="size", n="count", median="median")
+    found = found.assign(lower_quartile=grouped.quantile(0.25), upper_quartile=grouped.quantile(0.75))
+    found = found.reindex([str(c) for c in groups.cat.categories])
+    parts = [found.assign(level=VALUE)]
+    if frame[term].isna().any():
+        parts.append(found[["total"]].assign(level=UNKNOWN, n=found["total"] - found["n"]))
+    table = pd.concat(parts)
     return table.rename_axis("group").reset_index().assign(term=term)

@@ -4,14 +4,7 @@ WHOLE = "all"
 UNKNOWN = "unknown"
 DERIVED_COLUMNS = ("tumour_group", "radionuclide")
 GROUP_OF_TYPE = {
-    "gep_pancreas": "gep",
-    "gep_small_intestine": "gep",
-    "gep_large_intestine": "gep",
-    "gep_stomach_duodenum": "gep",
-    "gep_other": "gep",
-    "gep_unknown_primary": "gep",
-    "lung": "lung",
-    "paraganglioma": "neuroectodermal",
-    "phaeochromocytoma": "neuroectodermal",
-    "other": "other",
-}
+    "gep_pancreas": "gep", "gep_small_intestine": "gep", "gep_large_intestine": "gep",
+    "gep_stomach_duodenum": "gep", "gep_other": "gep", "gep_unknown_primary": "gep", "lung": "lung",
+    "paraganglioma": "neuroectodermal", "phaeochromocytoma": "neuroectodermal", "other": "other",
+}  # fmt: skip

@@ -66,10 +66,6 @@ def _codes(study: Study, tables: Tables, column: str) -> list[str] | None:
     return [str(code) for code in field.codes if code != UNKNOWN] or None if field else None
 
 
-def _columns_of_events(study: Study, tables: Tables, above: str) -> list[str]:
-    return list(load_schema("adverse_events").names)
-
-
 def _filled_columns(study: Study, tables: Tables, above: str) -> list[str] | None:
     """Columns of patients that at least one row fills."""
     patients = tables.get("patients")
@@ -98,14 +94,14 @@ def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
     return [str(level) for level in compute_group(patients, column).cat.categories if level != UNKNOWN]
 
 
-def _levels_or_unknown(study: Study, tables: Tables, column: str) -> list[str] | None:
-    levels = _levels(study, tables, column)
-    return levels if levels is None else [*levels, UNKNOWN]
+def _with(known: Known, *more: str) -> Known:
+    """Known names and further ones; None where these cannot be told."""
 
+    def list_names(study: Study, tables: Tables, above: str) -> list[str] | None:
+        names = known(study, tables, above)
+        return None if names is None else [*names, *more]
 
-def _codes_or_unknown(study: Study, tables: Tables, column: str) -> list[str] | None:
-    codes = _codes(study, tables, column)
-    return codes if codes is None else [*codes, UNKNOWN]
+    return list_names
 
 
 def _values(*places: str) -> Known:
@@ -170,11 +166,6 @@ def _reported_endpoints(study: Study, tables: Tables, above: str) -> list[str] |
     return list(dict.fromkeys((*PRESETS, *derived, *reported)))
 
 
-def _kinds_of_therapy(study: Study, tables: Tables, above: str) -> list[str] | None:
-    kinds = _values("therapies.kind")(study, tables, above)
-    return kinds if kinds is None else [*kinds, "prrt"]
-
-
 def _accepted(study: Study, tables: Tables, above: str) -> Iterable[str]:
     from prrt_outcomes.cohort.plausibility import list_acceptable_problems
 
@@ -195,7 +186,7 @@ OF_SCHEMA: tuple[Naming, ...] = (
     Naming("analysis.reference.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
     Naming("analysis.reference.*", _codes, "the column has no level of this name", "levels"),
     Naming("controls.*.within.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming("controls.*.within.*.*", _codes_or_unknown, "the column has no level of this name", "levels"),
+    Naming("controls.*.within.*.*", _with(_codes, UNKNOWN), "the column has no level of this name", "levels"),
     Naming("controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
     Naming(
         "endpoints.*.criterion",
@@ -206,7 +197,7 @@ OF_SCHEMA: tuple[Naming, ...] = (
     Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
     Naming(
         "endpoints.*.events.*.filter.~",
-        _columns_of_events,
+        lambda study, tables, above: load_schema("adverse_events").names,
         "adverse_events has no column of this name",
         "columns",
     ),
@@ -235,14 +226,15 @@ OF_DATA: tuple[Naming, ...] = (
     Naming("endpoints.*.origin", _filled_origins, EMPTY, "origins", "warning"),
     Naming("endpoints.*.origin.column", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("endpoints.*.events.*.filter.*.*", _values_of_events, NO_EVENT, "values", "warning"),
-    Naming("new_anticancer_therapy.*", _kinds_of_therapy, "no therapy is of this kind", "kinds", "warning"),
+    Naming("new_anticancer_therapy.*", _with(_values("therapies.kind"), "prrt"), "no therapy is of this kind", "kinds",
+        "warning"),
     Naming("analysis.group_by.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.strata.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.covariates.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.subgroups.effect", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.subgroups.within.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.reference.*", _levels, "no patient has this level", "levels"),
-    Naming("controls.*.within.*.*", _levels_or_unknown, "no patient has this level", "levels", SEVERAL),
+    Naming("controls.*.within.*.*", _with(_levels, UNKNOWN), "no patient has this level", "levels", SEVERAL),
 )  # fmt: skip
 """Names that the tables say; those of controls that stand in other tables are in `controls/checks.py`."""
 

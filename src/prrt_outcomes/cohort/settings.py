@@ -161,9 +161,7 @@ def _check_doubts(study: Study) -> list[Problem]:
 def _check_disclosure(study: Study) -> Iterator[Problem]:
     """What a study asks of a release is heeded by none of the results: no command makes a release yet."""
     if "minimum_count" in study.disclosure.model_fields_set:
-        value, expected = (
-            str(study.disclosure.minimum_count),
-            "leave it out, and look at small cells yourself",
-        )
+        value = str(study.disclosure.minimum_count)
+        expected = "leave it out, and look at small cells yourself"
         problem = "has no effect yet: small counts are not suppressed in any table, figure or report"
         yield study_problem("disclosure.minimum_count", value, problem, expected, "warning")

@@ -9,11 +9,6 @@ INPUTS: tuple[str, ...] = ()
 OUTPUTS = INPUT_TABLES
 RESULTS = ("data_quality", "data_ranges", "data_warnings")
 SETTINGS = (
-    "tables",
-    "extra_columns",
-    "vocabulary",
-    "data_cutoff",
-    "partial_dates",
-    "dead_without_date",
+    "tables", "extra_columns", "vocabulary", "data_cutoff", "partial_dates", "dead_without_date",
     "accepted_problems",
-)
+)  # fmt: skip

@@ -200,8 +200,7 @@ def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
         + p9.scale_color_manual(values=[COLOURS[w] for w in weights], **same)
         + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
         + theme.scale_x(
-            limits=(-reach, reach),
-            labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks],
+            limits=(-reach, reach), labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks]
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
         + theme.dress(

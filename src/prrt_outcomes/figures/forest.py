@@ -188,9 +188,7 @@ def _layers(estimates: pd.DataFrame, forest: Forest, texts: pd.DataFrame, style:
     marked = texts.assign(x=0.0, column=beside.str.replace("text", "axis"))
     marked = marked[beside.str.startswith("text") & texts["label"].eq("reference")].astype(levels)
     bars = p9.aes(x="xmin", xend="xmax", yend="y", color="series")
-    layers = [
-        p9.geom_blank(frames[0], p9.aes("x"), inherit_aes=False),
-    ]
+    layers = [p9.geom_blank(frames[0], p9.aes("x"), inherit_aes=False)]
     if ones:
         line = p9.aes(xintercept="x")
         layers.append(p9.geom_vline(frames[1], line, linetype="dashed", color=QUIET, size=0.35))

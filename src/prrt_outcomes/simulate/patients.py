@@ -8,17 +8,10 @@ from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 TUMOUR_TYPE_SHARES = {
-    "gep_pancreas": 0.24,
-    "gep_small_intestine": 0.34,
-    "gep_large_intestine": 0.06,
-    "gep_stomach_duodenum": 0.03,
-    "gep_other": 0.02,
-    "gep_unknown_primary": 0.08,
-    "lung": 0.10,
-    "paraganglioma": 0.05,
-    "phaeochromocytoma": 0.03,
-    "other": 0.05,
-}
+    "gep_pancreas": 0.24, "gep_small_intestine": 0.34, "gep_large_intestine": 0.06,
+    "gep_stomach_duodenum": 0.03, "gep_other": 0.02, "gep_unknown_primary": 0.08, "lung": 0.10,
+    "paraganglioma": 0.05, "phaeochromocytoma": 0.03, "other": 0.05,
+}  # fmt: skip
 TUMOUR_TYPES = tuple(TUMOUR_TYPE_SHARES)
 TUMOUR_GROUPS = ("gep", "lung", "neuroectodermal", "other")
 GROUP_OF_TYPE = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2, 3])

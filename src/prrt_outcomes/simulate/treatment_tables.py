@@ -3,13 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import (
-    Array,
-    Rng,
-    format_partial_dates,
-    hide_values,
-    select_codes,
-)
+from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, hide_values, select_codes
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 

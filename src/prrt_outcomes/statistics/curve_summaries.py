@@ -299,10 +299,7 @@ def compute_poisson_interval(count: float, confidence: float = 0.95) -> tuple[fl
 
 
 def compute_one_sample_logrank(
-    data: SurvivalData,
-    reference: PiecewiseExponential,
-    *,
-    confidence: float = 0.95,
+    data: SurvivalData, reference: PiecewiseExponential, *, confidence: float = 0.95
 ) -> OneSampleLogRank:
     """Compare the events of a cohort with those that a reference curve expects in the same time at risk.
 

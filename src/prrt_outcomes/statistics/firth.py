@@ -72,11 +72,7 @@ def compute_penalised_likelihood(matrix: np.ndarray, rows: ModelRows, beta: np.n
 
 
 def fit_penalised(
-    matrix: np.ndarray,
-    rows: ModelRows,
-    *,
-    free: np.ndarray | None = None,
-    start: np.ndarray | None = None,
+    matrix: np.ndarray, rows: ModelRows, *, free: np.ndarray | None = None, start: np.ndarray | None = None
 ) -> PenalisedFit:
     """Maximise over the `free` coefficients (all when absent); the others stay at `start` (0 when absent).
 

@@ -129,10 +129,7 @@ def compute_shifted_predictor(eta: np.ndarray, rows: ModelRows) -> np.ndarray:
 
 
 def fit_newton(
-    evaluate: Callable[[np.ndarray], Any],
-    start: np.ndarray,
-    *,
-    null_information: np.ndarray | None = None,
+    evaluate: Callable[[np.ndarray], Any], start: np.ndarray, *, null_information: np.ndarray | None = None
 ) -> NewtonFit:
     """Maximise a log likelihood by Newton's method with step halving.
 

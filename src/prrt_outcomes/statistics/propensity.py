@@ -70,9 +70,7 @@ def _derive_model(in_cohort, covariates: pd.DataFrame) -> _Model:
 
 def _refit(model: _Model, weights_matrix: np.ndarray) -> np.ndarray:
     return refit_in_blocks(
-        weights_matrix,
-        model.complete,
-        lambda weights: _fit_block(weights, model.regressors, model.group),
+        weights_matrix, model.complete, lambda weights: _fit_block(weights, model.regressors, model.group)
     )
 
 

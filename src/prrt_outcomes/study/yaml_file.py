@@ -89,14 +89,8 @@ def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
         line = node.start_mark.line + 1
         if n_values > MAXIMUM_VALUES or depth > MAXIMUM_DEPTH:
             problem = f"aliases (*) repeat more than {MAXIMUM_VALUES} values, or themselves"
-            yield Problem(
-                STUDY_FILE,
-                line,
-                shorten(place, WIDEST_KEY),
-                "",
-                problem,
-                "a study file of a few hundred values",
-            )
+            expected = "a study file of a few hundred values"
+            yield Problem(STUDY_FILE, line, shorten(place, WIDEST_KEY), "", problem, expected)
             return
         lines.setdefault(place, line)
         fault = _find_fault_of_text(node)
@@ -108,7 +102,8 @@ def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
             yield from _walk_keys(node, place, lines)
             for key, value in node.value:
                 if key.tag == MERGE_TAG:
-                    stack.extend((one, place, depth + 1) for one in _merged(value))
+                    named = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                    stack.extend((one, place, depth + 1) for one in named)
                 else:
                     stack.append((value, join_key(place, _key(key)), depth + 1))
         elif isinstance(node, yaml.SequenceNode):
@@ -124,11 +119,6 @@ def _find_fault_of_text(node: yaml.Node) -> str:
         (sign for sign in text if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n"), ""
     )
     return f"holds U+{ord(odd):04X}, a sign that stands for no letter" if odd else ""
-
-
-def _merged(value: yaml.Node) -> list[yaml.Node]:
-    """The mappings that a merge key (<<) names."""
-    return value.value if isinstance(value, yaml.SequenceNode) else [value]
 
 
 def _walk_keys(node: yaml.MappingNode, place: str, lines: dict[str, int]) -> Iterator[Problem]:

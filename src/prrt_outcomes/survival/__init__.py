@@ -3,8 +3,5 @@
 from prrt_outcomes.lazy import expose
 
 __getattr__, __dir__ = expose(
-    __name__,
-    cox_models="summarise_cox_models",
-    curves="summarise_curves",
-    stage="run",
+    __name__, cox_models="summarise_cox_models", curves="summarise_curves", stage="run"
 )

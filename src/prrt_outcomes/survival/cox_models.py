@@ -21,11 +21,7 @@ from prrt_outcomes.statistics.hazard_ratios import (
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.imputation import (
-    compute_cumulative_hazard,
-    impute_chained,
-    pool_estimates,
-)
+from prrt_outcomes.statistics.imputation import compute_cumulative_hazard, impute_chained, pool_estimates
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -116,11 +112,7 @@ def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataF
     """One empty row for each covariate that has the same value in all patients."""
     known = covariates.notna()
     return pd.DataFrame(
-        {
-            "model": "univariable",
-            "term": list(covariates.columns),
-            "status": "not_estimable",
-        }
+        {"model": "univariable", "term": list(covariates.columns), "status": "not_estimable"}
         | dict.fromkeys(("n", "n_model"), known.sum().to_numpy())
         | dict.fromkeys(("events", "events_model"), known.loc[rows.event == 1].sum().to_numpy())
     )

@@ -205,11 +205,7 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
     if not len(comparable.columns):
         return None
     fit = fit_fine_gray(
-        rows.data,
-        comparable,
-        references=references,
-        cause=code,
-        confidence=settings.confidence.level,
+        rows.data, comparable, references=references, cause=code, confidence=settings.confidence.level
     )
     table = add_absent_levels(fit, list_levels(varying, settings.reference, rows.event == code))
     table = table.rename(columns=RATIO_COLUMNS)

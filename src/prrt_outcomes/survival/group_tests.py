@@ -103,28 +103,16 @@ def summarise_rmst_differences(
     start = max(find_start(own) for _, own in part.split(group))
     observed = {label: start_at(own, start) for label, own in part.split(group)}
     curves = {label: fit_kaplan_meier(own.data) for label, own in observed.items() if own is not None}
+    months, level = float(settings.rmst_months), settings.confidence.level
     written = []
-    for label in group.cat.categories:
-        if label == reference:
-            continue
+    for label in (label for label in group.cat.categories if label != reference):
         found = UNKNOWN_DIFFERENCE
-        if label in curves and reference in curves:
-            found = compute_rmst_difference(
-                curves[label], curves[reference], settings.rmst_months, settings.confidence.level
-            )
-        written.append(
-            {
-                "group": label,
-                "reference": reference,
-                "horizon_months": float(settings.rmst_months),
-                "difference_months": found.difference,
-                "low": found.lower,
-                "high": found.upper,
-                "p_value": found.p_value,
-                "status": found.status,
-            }
-        )
-    return pd.DataFrame(written).assign(group_by=group_by)
+        if {label, reference} <= set(curves):
+            found = compute_rmst_difference(curves[label], curves[reference], months, level)
+        written.append({"group": label, "reference": reference, "horizon_months": months, **vars(found)})
+    names = {"difference": "difference_months", "lower": "low", "upper": "high"}
+    table = pd.DataFrame(written).drop(columns="std_error").rename(columns=names)
+    return table.assign(group_by=group_by)
 
 
 def summarise_periods(

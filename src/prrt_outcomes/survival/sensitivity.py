@@ -33,12 +33,8 @@ SENSITIVITY_OUTPUTS = (
     "scan_stop_milestones",
 )
 INFORMATIVE = (
-    "new_therapy",
-    "retreatment",
-    "missed_assessments",
-    "lost_to_follow_up",
-    "no_adequate_assessment",
-)
+    "new_therapy", "retreatment", "missed_assessments", "lost_to_follow_up", "no_adequate_assessment",
+)  # fmt: skip
 SILENT_DAYS = 180
 SAME_DAYS = 0.5
 NO_PROBABILITY = 1e-9
@@ -128,10 +124,7 @@ def list_analyses(
     silent = pd.Timedelta((study.assessment_interval_days or SILENT_DAYS) + study.assessment_window_days, "D")
     seen = rows[["end_date", "last_contact_date"]].max(axis=1)
     early = before & (rows["reason"].isin(INFORMATIVE) | (seen + silent < cutoff))
-    analyses = [
-        ("primary", rows, 0),
-        ("censored_as_events", _as_events(rows, before), int(before.sum())),
-    ]
+    analyses = [("primary", rows, 0), ("censored_as_events", _as_events(rows, before), int(before.sum()))]
     if rows["end_date"].notna().any():  # else nobody knows who was censored early
         analyses.append(("early_censored_as_events", _as_events(rows, early), int(early.sum())))
     dated = before & rows["origin_date"].notna()

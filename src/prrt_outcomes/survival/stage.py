@@ -24,29 +24,11 @@ from prrt_outcomes.tables.frames import empty_table, stack_tables
 
 INPUTS = ("endpoints", "analysis_set", "endpoint_variants", "estimands", "treatment_course", "responses")
 OUTPUTS = (
-    "km_curve",
-    "km_summary",
-    "km_at_risk",
-    "milestones",
-    "logrank",
-    "rmst_difference",
-    "cox",
-    "cox_diagnostics",
-    "cox_fit",
-    "hazard_ratio_periods",
-    "subgroups",
-    "competing_risks",
-    "competing_tests",
-    "fine_gray",
-    "estimand_comparison",
-    "course_summary",
-    "sensitivity",
-    "interval_censored_curve",
-    "scan_intervals",
-    "scan_interval_test",
-    "scan_follow_up",
-    "scan_stop_milestones",
-)
+    "km_curve", "km_summary", "km_at_risk", "milestones", "logrank", "rmst_difference", "cox",
+    "cox_diagnostics", "cox_fit", "hazard_ratio_periods", "subgroups", "competing_risks",
+    "competing_tests", "fine_gray", "estimand_comparison", "course_summary", "sensitivity",
+    "interval_censored_curve", "scan_intervals", "scan_interval_test", "scan_follow_up", "scan_stop_milestones",
+)  # fmt: skip
 SETTINGS = ("analysis", "endpoints", "response", "assessment_interval_days", "assessment_window_days")
 
 

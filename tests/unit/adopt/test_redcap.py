@@ -44,7 +44,7 @@ Record ID,Repeat Instrument,Repeat Instance,Data Access Group,Sex at birth,Prima
 
 
 def plan_of(write_text, export):
-    return plan_redcap(write_text(DICTIONARY, "dictionary.csv"), [write_text(export, "export.csv")])
+    return plan_redcap([write_text(export, "export.csv")], write_text(DICTIONARY, "dictionary.csv"))
 
 
 def test_choices_of_a_dictionary(write_text):
@@ -111,7 +111,7 @@ def test_events_of_a_longitudinal_project_are_one_table(write_text):
 2,baseline_arm_1,paris,1,0,1,2020-01-01,2,2,,,,
 2,cycle_1_arm_1,paris,,,,,,,2019-02-01,7500,1,2
 """
-    plan = plan_redcap(write_text(dictionary, "dictionary.csv"), [write_text(export, "export.csv")])
+    plan = plan_redcap([write_text(export, "export.csv")], write_text(dictionary, "dictionary.csv"))
     assert plan.tables["patients"][0].settings["filter"] == {"redcap_event_name": ["baseline_arm_1"]}
     assert plan.tables["cycles"][0].settings["filter"] == {
         "redcap_event_name": ["cycle_1_arm_1", "cycle_2_arm_1"]
@@ -138,7 +138,7 @@ record_id,sex,ki67,mets___1,mets___2,mets___3,last_seen,status,died,base_complet
 
 
 def test_missing_data_codes_are_missing_in_fields_of_any_kind(write_text, read_plan):
-    plan = plan_redcap(write_text(VALIDATED, "dictionary.csv"), [write_text(CODED, "export.csv")])
+    plan = plan_redcap([write_text(CODED, "export.csv")], write_text(VALIDATED, "dictionary.csv"))
     tables, problems = read_plan(plan)
     assert not [p for p in problems if p.severity == "error"]
     assert tables["patients"]["ki67_percent"].isna().tolist() == [False, True, False, False]
@@ -149,7 +149,7 @@ def test_missing_data_codes_are_missing_in_fields_of_any_kind(write_text, read_p
 
 
 def test_boxes_of_metastases(write_text, read_plan):
-    plan = plan_redcap(write_text(VALIDATED, "dictionary.csv"), [write_text(CODED, "export.csv")])
+    plan = plan_redcap([write_text(CODED, "export.csv")], write_text(VALIDATED, "dictionary.csv"))
     tables, _ = read_plan(plan)
     assert tables["patients"]["liver_metastases"].tolist() == [True, False, True, True]
     assert tables["patients"]["bone_metastases"].tolist() == [False, False, True, True]
@@ -178,7 +178,7 @@ def test_our_own_dictionary_is_read_back(write_text):
         row = {"patient_id": "P1", "redcap_repeat_instrument": form if form in REPEATING else "", **values}
         lines.append(",".join(row.get(name, "") for name in head))
     export = write_text("\n".join(lines) + "\n", "export.csv")
-    plan = plan_redcap(write_text(text, "dictionary.csv"), [export])
+    plan = plan_redcap([export], write_text(text, "dictionary.csv"))
     assert set(plan.tables) == set(cells)
     assert plan.tables["cycles"][0].settings["columns"]["cycle_date"] == "cycles_cycle_date"
     assert plan.doubts == []
@@ -243,7 +243,7 @@ def write_words(raw):
 @pytest.mark.parametrize("write", [str, write_words, lambda raw: raw.replace("organ____7", "organ___-7")])
 def test_arms_and_events_raw_and_with_labels(write_text, read_plan, write):
     export = write_text(write(ARMS_RAW), "export.csv")
-    plan = plan_redcap(write_text(ARMS, "dictionary.csv"), [export])
+    plan = plan_redcap([export], write_text(ARMS, "dictionary.csv"))
     assert plan.notes == [
         "demographics of export.csv: 19 filled cells, 16 that are read, 3 left out",
         "cycle of export.csv: 12 filled cells, 9 that are read, 3 left out",
@@ -278,7 +278,7 @@ def test_what_a_patient_has_once_is_that_of_the_first_event(write_text, read_pla
         .replace("consent", "ki67")
         .replace("[document]", "3")
     )
-    plan = plan_redcap(dictionary, [write_text(text, "export.csv")])
+    plan = plan_redcap([write_text(text, "export.csv")], dictionary)
     assert plan.notes[0] == "demographics of export.csv: 27 filled cells, 17 that are read, 10 left out"
     assert any("demographics stands at several events" in doubt for doubt in plan.doubts)
     patients = read_plan(plan)[0]["patients"]

@@ -41,7 +41,7 @@ class UnmeasuredConfounder(base.Section):
     """Its hazard ratio on the outcome."""
 
     @model_validator(mode="after")
-    def check_ranges(self) -> UnmeasuredConfounder:
+    def check_ranges(self) -> Self:
         """A range rises."""
         for name in ("prevalence", "prevalence_control", "hazard_ratio"):
             low, high = getattr(self, name)

@@ -1,11 +1,13 @@
 # Two commands do everything on a fresh machine with Python 3.11 to 3.13 and make:
-#   make example    environment, then the example study to results/example/report.html
-#   make test       environment, then all tests
+#   make example    environment with what a run needs, then the example study to results/example/report.html
+#   make test       environment with what tests need as well, then all tests
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 CORES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 # Long files first, so that both workers end together.
 TESTS := tests/workflow tests/spec tests/property tests/figures tests/unit
 
@@ -16,23 +18,28 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help env example test lint format bench lock clean
 
 help:
-	@echo "make example   set up .venv, run the example study: results/example/report.html"
-	@echo "make test      set up .venv, run all tests"
+	@echo "make example   set up .venv with what a run needs, run the example study: results/example/report.html"
+	@echo "make env       set up .venv with what tests and lint need as well"
+	@echo "make test      the same, then run all tests"
 	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
 	@echo "make bench     speed, calibration and robustness (long); results in benchmarks/"
-	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt"
+	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt, and run.txt, the part that a run needs"
 
 env: $(STAMP)
 
-$(STAMP): requirements/lock.txt pyproject.toml
+$(RUNS): requirements/run.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('prrt-outcomes needs Python 3.11, 3.12 or 3.13, found ' + sys.version.split()[0]) if not (3, 11) <= sys.version_info < (3, 14) else None"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile --no-deps -r requirements/lock.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes --compile -r requirements/run.txt
+	$(PIP) --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
+	@touch $(RUNS)
+
+$(STAMP): $(RUNS) requirements/lock.txt
+	$(PIP) --require-hashes --compile -r requirements/lock.txt
 	@touch $(STAMP)
 
-example: env
+example: $(RUNS)
 	$(BIN)/prrt-outcomes run studies/example --cores $(CORES)
 
 test: env
@@ -56,7 +63,9 @@ bench: env
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--group pyproject.toml:dev pyproject.toml -o requirements/lock.txt
+		--group pyproject.toml:dev --group pyproject.toml:install pyproject.toml -o requirements/lock.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--constraint requirements/lock.txt --group pyproject.toml:install pyproject.toml -o requirements/run.txt
 
 clean:
 	rm -rf .venv .venv-* results build dist

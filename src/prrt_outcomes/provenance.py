@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RESULT_FOLDERS = ("cohort", "derived", "per_patient", "tables")
 INPUTS_FILE = Path(".snakemake") / "inputs.json"  # of a results folder: what its run began with
+MADE_FOLDER = Path(".snakemake") / "made"  # of a results folder: what each of its steps left
 
 
 def list_data_files(study: Study, study_file: Path) -> list[Path]:
@@ -55,7 +56,7 @@ def hold_inputs(results: Path, study_file: Path, files: Sequence[Path] = ()) -> 
     if not noted.is_file():
         yield
         return
-    begun, marks = json.loads(noted.read_text(encoding="utf-8")), _read_marks((study_file, *files))
+    begun, marks = _read_json(noted), _read_marks((study_file, *files))
     now = describe_inputs(study_file, files)
     _refuse_changed([name for name, checksum in now.items() if begun.get(name, "") != checksum])
     yield
@@ -71,6 +72,49 @@ def _refuse_changed(names: Sequence[str]) -> None:
         )
 
 
+def note_made(results: Path, step: str, paths: Iterable[Path]) -> None:
+    """Note the files that a step left in a results folder, for those that read them."""
+    marks = _read_marks(paths)
+    made = {path.relative_to(results).as_posix(): (_checksum(path), *marks[path]) for path in marks}
+    with replace_when_whole(results / MADE_FOLDER / f"{step}.json") as unfinished:
+        unfinished.write_text(json.dumps(made), encoding="utf-8")
+
+
+def list_made(results: Path) -> dict[str, list]:
+    """What the steps of a run left in its folder: path, checksum and marks of the system."""
+    notes = sorted((results / MADE_FOLDER).glob("*.json"))
+    return {name: note for path in notes for name, note in _read_json(path).items()}
+
+
+def hold_made(results: Path, names: Iterable[str]) -> None:
+    """Hold files of a results folder against what their steps left; those that no step left are not held.
+
+    Raises StepError naming those that were changed, cut off or removed since, and what makes them anew.
+    """
+    made = list_made(results)
+    chosen = {name: made[name] for name in names if name in made}
+    marks = _read_marks(results / name for name in chosen)
+    odd = [
+        name
+        for name, (checksum, *noted) in sorted(chosen.items())
+        if (path := results / name) not in marks
+        or (list(marks[path]) != noted and _checksum(path) != checksum)
+    ]
+    if odd:
+        anew = dict.fromkeys(Path(n).parent.as_posix() if n.startswith("figures/") else n for n in odd)
+        raise StepError(
+            f"{', '.join(odd)} changed since the step that made it ended: delete {', '.join(anew)}, and the same "
+            "command makes it again"
+        )
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise StepError(f"{path} is damaged: delete it, and the same command goes on") from None
+
+
 def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:
     """What the system changes with every write to a file, and when another takes its place."""
     found = {path: path.stat() for path in paths if path.is_file()}
@@ -83,6 +127,7 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
     Settings left at their default are written too; the tables of the results are listed.
     There are no times and no absolute paths, so that the same run describes itself the same anywhere.
     """
+    hold_made(results, (name for name in list_made(results) if name.startswith(RESULT_FOLDERS)))
     produced = [
         path
         for folder in RESULT_FOLDERS

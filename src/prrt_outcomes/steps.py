@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
+from prrt_outcomes.provenance import hold_made, note_made
 from prrt_outcomes.tables.schema import list_tables, load_schema
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -46,12 +47,13 @@ def table_path(name: str) -> Path:
 
 
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:
-    """Read tables of a results folder by name; StepError names those that are not there."""
+    """Read tables of a results folder by name; StepError names those not there, or not as their step left them."""
     from prrt_outcomes.tables.files import read_table
 
     absent = [str(table_path(name)) for name in names if not (results / table_path(name)).is_file()]
     if absent:
         raise StepError(f"{', '.join(absent)} must be made first, by the steps before this one")
+    hold_made(results, (table_path(name).as_posix() for name in names))
     return {name: read_table(results / table_path(name), name) for name in names}
 
 
@@ -144,6 +146,7 @@ def draw_figures(chapter: str, study: Study, results: Path) -> None:
         save_figures(one_by_one, unfinished, study.figures.formats, study.figures.dpi)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
+    note_made(results, f"figures_{chapter}", folder.iterdir())
 
 
 def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
@@ -170,12 +173,15 @@ def join_accounts(results: Path) -> None:
 
     from prrt_outcomes.tables.files import read_table, write_table
 
+    made = [results / table_path(account) for account in ("attrition", "stages")]
     for account in ("attrition", "stages"):
+        hold_made(results, (_account_path(account, stage, Path()).as_posix() for stage in STAGES))
         parts = [read_table(_account_path(account, stage, results), account) for stage in STAGES]
         joined = pd.concat(parts, ignore_index=True)
         if account == "attrition":
             check_balance(joined)
         write_table(results / table_path(account), account, joined)
+    note_made(results, "accounts", made)
 
 
 def check_balance(attrition: pd.DataFrame) -> None:
@@ -204,7 +210,8 @@ def _write_produced(
     odd = set(produced) ^ {*outputs, "attrition", "stages"}
     if odd:
         raise StepError(f"{stage}: tables made and tables declared differ: {', '.join(sorted(odd))}")
-    for name in outputs:
-        write_table(results / table_path(name), name, produced[name], study.extra_columns)
-    for account in ("attrition", "stages"):
-        write_table(_account_path(account, stage, results), account, produced[account])
+    paths = {name: results / table_path(name) for name in outputs}
+    paths |= {account: _account_path(account, stage, results) for account in ("attrition", "stages")}
+    for name, path in paths.items():
+        write_table(path, name, produced[name], study.extra_columns)
+    note_made(results, stage, paths.values())

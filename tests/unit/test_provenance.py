@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -81,3 +82,44 @@ def test_a_step_that_no_run_began_is_held_against_nothing(begun, tmp_path):
     (tmp_path / provenance.INPUTS_FILE).unlink()
     with provenance.hold_inputs(tmp_path, begun[0], begun[1:]):
         begun[1].write_text("patient_id\np2\n")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A table and a figure that two steps left in the folder."""
+    names = "tables/cox.csv", "figures/survival/km.svg"
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("endpoint\npfs\n")
+        provenance.note_made(tmp_path, name.partition("/")[0], [tmp_path / name])
+    return {name: tmp_path / name for name in names}
+
+
+def test_what_steps_left_is_held_wherever_it_was_copied_to(made, tmp_path):
+    provenance.hold_made(tmp_path, made)
+    shutil.copytree(tmp_path, copied := tmp_path / "copied")
+    provenance.hold_made(copied, [*made, "tables/of_no_step.csv"])
+
+
+@pytest.mark.parametrize("fault", ["edited", "cut off", "removed", "a folder"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_not_as_a_step_left_it_is_named_with_what_makes_it_again(made, tmp_path, place, fault):
+    name, path = list(made.items())[place]
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    path.unlink()
+    if fault == "edited":
+        path.write_text("endpoint\nttp\n")
+        os.utime(path, ns=times)
+    elif fault == "cut off":
+        path.write_text("endpoint\n")
+    elif fault == "a folder":
+        path.mkdir()
+    anew = (name, "figures/survival")[place]
+    with pytest.raises(StepError, match=f"^{name} changed since .* delete {anew}, and the same command"):
+        provenance.hold_made(tmp_path, made)
+
+
+def test_a_damaged_note_is_told(made, tmp_path):
+    (tmp_path / provenance.MADE_FOLDER / "tables.json").write_text('{"tables/cox')
+    with pytest.raises(StepError, match=r"made/tables\.json is damaged: delete it"):
+        provenance.hold_made(tmp_path, made)

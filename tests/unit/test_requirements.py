@@ -1,4 +1,4 @@
-"""What `make example` installs is a part of what tests install, in the same versions, and holds no tool of development."""
+"""What `make example` installs is a part of what tests install, in the same versions, without tools of development."""
 
 import re
 import tomllib

@@ -9,6 +9,7 @@ import pytest
 from prrt_outcomes import steps
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.errors import InputError, StepError
+from prrt_outcomes.provenance import note_made
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import empty_table
@@ -37,7 +38,8 @@ def stage(monkeypatch, tmp_path):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {path for path in paths if not path.startswith(".snakemake")}
 
 
 def test_the_kind_of_a_table_is_its_place():
@@ -81,6 +83,16 @@ def test_a_stage_that_gives_other_tables_than_it_declares_writes_none(stage, tmp
 def test_an_input_that_is_not_there_is_named(stage, tmp_path):
     (tmp_path / "cohort" / "labs.parquet").unlink()
     with pytest.raises(StepError, match=r"cohort/labs\.parquet must be made first"):
+        steps.run_stage("safety", STUDY, tmp_path)
+
+
+def test_an_input_that_is_not_as_its_step_left_it_is_refused(stage, tmp_path):
+    labs = tmp_path / "cohort" / "labs.parquet"
+    note_made(tmp_path, "cohort", [labs])
+    write_table(labs, "labs", empty_table("labs"))
+    steps.run_stage("safety", STUDY, tmp_path)
+    labs.write_bytes(labs.read_bytes()[:-8])
+    with pytest.raises(StepError, match=r"delete cohort/labs\.parquet, and the same command makes it again"):
         steps.run_stage("safety", STUDY, tmp_path)
 
 

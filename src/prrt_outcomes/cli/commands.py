@@ -49,6 +49,7 @@ def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) 
 def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, results: Path) -> None:
     if step == "cohort":
         write_problems(results / WARNINGS_FILE, steps.run_cohort(study, study_file, results))
+        provenance.note_made(results, "warnings", [results / WARNINGS_FILE])
     elif step in steps.STAGES:
         steps.run_stage(step, study, results)
     elif step == "figures" and chapter in steps.CHAPTERS:
@@ -59,10 +60,12 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
         steps.join_accounts(results)
         description = provenance.describe_run(study, study_file, results)
         provenance.write_provenance(results / "provenance.json", description)
+        provenance.note_made(results, "provenance", [results / "provenance.json"])
     elif step == "report":
         from prrt_outcomes.report.write import write_report
 
-        write_report(results, study)
+        provenance.hold_made(results, provenance.list_made(results).keys() - {"report.html"})
+        provenance.note_made(results, "report", [write_report(results, study)])
     else:
         raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, figures, accounts, report")
 

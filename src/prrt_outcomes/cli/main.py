@@ -4,7 +4,6 @@ import argparse
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from prrt_outcomes.errors import InputError, PrrtError
 
 FAILED = 3
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EPILOG = """exit status: 0 all well; 1 the data or the study file have problems (printed, and in problems.csv);
 2 wrong usage; 3 a step failed. STUDY is a study folder or its study.yaml."""
 
@@ -228,6 +228,7 @@ def describe_os_error(error: OSError) -> str:
     words = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the quota of the disk is used up",
+        errno.EFBIG: "a file is larger than the system allows (ulimit -f)",
         errno.EACCES: "permission denied",
         errno.EPERM: "permission denied",
         errno.EROFS: "the file system is read-only",
@@ -236,7 +237,8 @@ def describe_os_error(error: OSError) -> str:
         errno.ENOTDIR: "a file stands where a folder is needed",
     }
     what = words.get(error.errno or 0, error.strerror or str(error))
-    return f"{what}: {error.filename}" if error.filename else what
+    hint = "; make room, and the same command goes on" if error.errno in NO_ROOM else ""
+    return f"{what}: {error.filename}{hint}" if error.filename else f"{what}{hint}"
 
 
 def _tell(error: PrrtError) -> None:
@@ -253,17 +255,18 @@ def _say(words: str) -> None:
     print(f"prrt-outcomes: {words}", file=sys.stderr)
 
 
-def _write_error_log(parsed: argparse.Namespace) -> Path:
-    """Write the traceback to a file: beside the other logs of a run, else among temporary files."""
+def _write_error_log(parsed: argparse.Namespace) -> str:
+    """Write the traceback to a file: beside the other logs of a run, else where the command was called."""
     import traceback
 
     logs = Path(getattr(parsed, "results", "")) / "logs"
     name = f"{getattr(parsed, 'step', None) or parsed.command}.traceback"
-    if parsed.command != "step" or not os.access(logs, os.W_OK):
-        logs = Path(tempfile.mkdtemp(prefix="prrt-outcomes-"))
-    path = logs / name
-    path.write_text(traceback.format_exc(), encoding="utf-8")
-    return path
+    path = (logs if parsed.command == "step" and logs.is_dir() else Path()) / name
+    try:
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f"no file, since {path} cannot be written ({describe_os_error(error)})"
+    return str(path)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import argparse
 import csv
+import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from prrt_outcomes.cli.problems import (
 from prrt_outcomes.csv_cells import unmark_text
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home
+from prrt_outcomes.provenance import hold_made, list_made
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.study.yaml_file import read_yaml
 from prrt_outcomes.tables.schema import load_schema
@@ -83,6 +86,8 @@ WARNED = {  # result tables that count warnings, and where each of these stands
 }
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 10
+FULL_BYTES = 1 << 20
+TEMPORARY = Path(".snakemake") / "tmp"  # of a results folder: what steps that are killed leave behind
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -202,13 +207,21 @@ def build_command(study_file: Path, results: Path, cores: int | None, profile: s
 def follow(command: list[str], results: Path, lock: int, progress: Progress) -> int:
     """Run a command to its end and tell its progress; what it says goes to `logs/snakemake.log`.
 
-    The command writes to a file and not to us, so that it ends its work should we be killed.
+    The command writes to a file and not to us, so that it ends its work should we be killed. Its temporary files are
+    in the results folder, where the next run removes those of one that was killed.
     """
-    log = _log_path(results)
+    log, temporary = _log_path(results), results / TEMPORARY
     log.parent.mkdir(exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, pass_fds=(lock,)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+            env=os.environ | {"TMPDIR": str(temporary)},
         )
     try:
         with log.open(encoding="utf-8", errors="replace") as text:
@@ -242,6 +255,12 @@ def _end(process: subprocess.Popen) -> None:
 
 def _tell_failure(results: Path, progress: Progress) -> int:
     """Say what failed, and that what stands in the results folder is older."""
+    if not results.is_dir():
+        raise StepError(
+            f"{_short(results)} was removed while the run went on; the same command makes it anew"
+        )
+    if shutil.disk_usage(results).free < FULL_BYTES:
+        raise OSError(errno.ENOSPC, "", _short(results))
     if (results / PAGE).exists():
         print(f"{_short(results / PAGE)} is of an earlier run and not of these tables and settings")
     problems = results / PROBLEMS_FILE
@@ -264,7 +283,8 @@ def _last_words(results: Path, rule: str) -> str:
 
 
 def _tell_success(results: Path, progress: Progress) -> None:
-    """Say where the report is, and what the checks of the data warn of."""
+    """Say where the report is, and what is warned of, once all results are as their steps left them."""
+    hold_made(results, list_made(results))
     if not progress.done:
         print("nothing to do: everything is up to date")
     told = [line for name, words in WARNED.items() for line in _tell_warnings(results, name, words)]

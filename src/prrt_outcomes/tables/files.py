@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prrt_outcomes.csv_cells import IS_MARKED, MARK, NEEDS_MARK, choose_quoting
+from prrt_outcomes.errors import StepError, shorten
 from prrt_outcomes.tables.frames import conform_table, spell_categories, typed_columns
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -21,8 +22,18 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
 
     path : a parquet or csv file written by `write_table`; marks of texts are taken off
     name : table of `data_schema/`; columns beyond it keep the type they have in the file
+    Raises StepError when the file is damaged.
     """
-    path = Path(path)
+    try:
+        return _read_table(Path(path), name)
+    except (ValueError, KeyError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        words = f"{path} is damaged: delete it, and the same command makes it again"
+        raise StepError(f"{words} ({shorten(str(error).partition(chr(10))[0], 100)})") from None
+
+
+def _read_table(path: Path, name: str) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return conform_table(name, pq.read_table(path).to_pandas())
     header = pd.read_csv(path, nrows=0, encoding="utf-8").columns

@@ -11,6 +11,11 @@ from prrt_outcomes.cli import main as command_line
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError
 
 
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
 def call(monkeypatch, error):
     """Run a command that ends in an error."""
 
@@ -31,6 +36,7 @@ def call(monkeypatch, error):
         (MemoryError(), 3, "out of memory"),
         (OSError(errno.ENOSPC, "x", "/data/a.csv"), 3, "the disk is full: /data/a.csv"),
         (PermissionError(errno.EACCES, "x", "/data/a.csv"), 3, "permission denied: /data/a.csv"),
+        (OSError(errno.EFBIG, "x"), 3, "(ulimit -f); make room, and the same command goes on"),
         (OSError(errno.EROFS, "x"), 3, "the file system is read-only"),
         (ValueError("first line\nsecond line"), 3, "ValueError: first line. This is a fault of the program"),
     ],
@@ -44,9 +50,9 @@ def test_an_error_becomes_words_and_a_status(monkeypatch, capsys, error, status,
 
 
 def test_a_fault_of_the_program_leaves_its_details_in_a_file(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(command_line.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    """Beside where the command was called, and nothing among the temporary files of the system."""
     call(monkeypatch, ZeroDivisionError("nothing"))
-    assert str(tmp_path / "check.traceback") in capsys.readouterr().err
+    assert "details in check.traceback" in capsys.readouterr().err
     assert "ZeroDivisionError: nothing" in (tmp_path / "check.traceback").read_text()
 
 
@@ -106,4 +112,4 @@ def test_a_reader_that_goes_away_and_a_full_disk_are_no_crash(tmp_path):
     assert gone.stderr == ""
     full = run_in_shell(f"check '{study}' > /dev/full")
     assert full.returncode == 3
-    assert full.stderr == "prrt-outcomes: the disk is full\n"
+    assert full.stderr == "prrt-outcomes: the disk is full; make room, and the same command goes on\n"

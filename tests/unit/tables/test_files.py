@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.errors import StepError
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
@@ -73,3 +74,30 @@ def test_infinity_is_never_written_and_the_old_file_stays(tmp_path):
     with pytest.raises(ValueError, match=r"km_summary\.median_months: infinite"):
         write_table(path, "km_summary", FRAME.assign(median_months=[np.inf, 1.0]))
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        ("csv", b""),
+        ("csv", b"\xff\xfe\0" * 30),
+        ("csv", b'n,group\n"1'),
+        ("csv", b"n,group\n1,2\n1,2,3,4,5,6\n"),
+        ("parquet", b""),
+        ("parquet", b"PAR1"),
+    ],
+)
+def test_a_damaged_table_is_told_with_what_makes_it_again(tmp_path, suffix, content):
+    path = tmp_path / f"km_summary.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(StepError, match="is damaged: delete it, and the same command makes it again"):
+        read_table(path, "km_summary")
+
+
+def test_a_parquet_file_with_a_damaged_middle(tmp_path):
+    path = tmp_path / "km_summary.parquet"
+    write_table(path, "km_summary", pd.concat([FRAME] * 50))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + b"\0" * 400 + whole[440:])
+    with pytest.raises(StepError, match="is damaged"):
+        read_table(path, "km_summary")

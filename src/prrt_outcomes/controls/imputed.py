@@ -10,13 +10,10 @@ from prrt_outcomes.controls.control_results import comparison_row
 from prrt_outcomes.controls.two_samples import TwoSamples
 from prrt_outcomes.controls.weighted_comparison import compare_hazards, compare_standardised
 from prrt_outcomes.controls.weighting import fit_weighting
-from prrt_outcomes.statistics.imputation import (
-    compute_cumulative_hazard,
-    impute_chained,
-    pool_estimates,
-)
+from prrt_outcomes.statistics.imputation import pool_estimates
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl
+from prrt_outcomes.survival.imputed import impute_covariates
 
 KEYS = ("method", "estimate", "horizon_months")
 NUMBERS = ("value", "std_error")
@@ -29,14 +26,9 @@ def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: Ana
     in each set anew. Hazard ratios (on the log scale) and doubly robust survival differences are pooled by Rubin's
     rules with the robust variance of each set. A weighting without a solution in a set has no row.
     """
-    sets, covariates = settings.multiple_imputation_sets, samples.covariates
-    missing = covariates.isna()
-    if sets < 2 or not missing.to_numpy().any() or missing.all().any():
-        return []
-    auxiliary = np.column_stack([samples.event, compute_cumulative_hazard(samples.data), samples.in_cohort])
-    completed = impute_chained(covariates, auxiliary.astype(float), sets=sets, seed=settings.bootstrap.seed)
+    completed = impute_covariates(samples.covariates, [samples.data], settings, samples.in_cohort)
     rows = []
-    for label in control.weights:
+    for label in control.weights if completed else ():
         fitted = [fit_weighting(replace(samples, covariates=frame), control, label)[0] for frame in completed]
         if all(weighting.is_usable for weighting in fitted):
             found = []
@@ -45,7 +37,7 @@ def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: Ana
                 found.append(
                     [compare_hazards(weighting, settings, shared), *compare_standardised(weighting, settings)]
                 )
-            rows += [pool_rows(list(same), sets, settings) for same in zip(*found, strict=True)]
+            rows += [pool_rows(list(same), len(completed), settings) for same in zip(*found, strict=True)]
     return rows
 
 

@@ -94,6 +94,7 @@ def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
 
 def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
     predictors = tables["responder_predictors"]
+    predictors = predictors[~predictors["imputed"].astype("boolean").fillna(False).astype(bool)]
     if predictors.empty or endpoint != study.endpoints[0].name:
         return
     words = RatioWords("predictors at baseline", "HR", "later or never | earlier")

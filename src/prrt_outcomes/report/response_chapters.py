@@ -169,6 +169,7 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         col.endpoint(titles),
         *col.texts({"Comparison": "comparison"}, _compare_words),
         _yes_no("Adjusted", "adjusted"),
+        _yes_no("Imputed", "imputed"),
         *col.texts({"Method": "method"}, name_term),
         *col.decimals({"Landmark": "landmark_months"}, 0),
         *col.counts({"n": "n", "Lost before": "excluded", "Events": "events"}),
@@ -181,7 +182,10 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         col.p_value(),
         *col.adjusted_p_value(tables["multiplicity"], "responders"),
     ]
-    note = "The naive rows are biased and stand here only beside the methods that are not."
+    note = (
+        "The naive rows are biased and stand here only beside the methods that are not. Imputed: patients who lack a "
+        "covariate too (multiple imputation, Rubin's rules); other adjusted rows are of complete cases."
+    )
     title = "Responders against others, every method"
     return paragraphs, [page_table(title, "responders", responders, columns, note)]
 

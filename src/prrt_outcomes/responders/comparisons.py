@@ -22,9 +22,10 @@ from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar, fit_simon_makuch
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import RATIO, format_ratio
+from prrt_outcomes.survival.cox_models import format_ratio
 from prrt_outcomes.survival.curves import fit_curve, tabulate_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.imputed import RATIO, pool_ratio
 
 STATE = "response_state"
 EMPTY_RATIO = dict.fromkeys(RATIO, np.nan) | {"status": "too_few"}
@@ -45,6 +46,9 @@ class Comparison:
     rows: EndpointRows
     covariates: pd.DataFrame | None
     confidence: float
+    imputed: tuple[
+        pd.DataFrame, ...
+    ] = ()  # covariates completed several times; none for complete cases alone
 
     @property
     def name(self) -> str:
@@ -56,6 +60,12 @@ class Comparison:
         """Positions of reference and state among the states."""
         return self.history.states.index(self.reference), self.history.states.index(self.state)
 
+    def pool(self, fits: list[dict], coefficients: int = 1) -> dict:
+        """One row of the same model in every imputed set."""
+        counts = {name: fits[0][name] for name in ("n", "excluded", "events")}
+        freedom = float(counts["events"] - coefficients)
+        return counts | pool_ratio(fits, freedom, self.confidence) | {"imputed": True}
+
     def find_at_risk(self, state: np.ndarray, month: float) -> np.ndarray:
         """(n,) flags of who is at risk after a landmark (time > landmark) and in one of the two states at it."""
         return (self.rows.time_months > compute_landmark_limit(month)) & np.isin(state, self.positions)
@@ -63,7 +73,12 @@ class Comparison:
     def describe(self, method: str, n: int, events: int, month: float | None = None) -> dict:
         """Row of `responders` that says who is compared and has no result yet; `month`: that of a landmark."""
         row = {"method": method, "comparison": self.name, "n": n, "events": events, "statistic": np.nan}
-        row |= {"excluded": len(self.rows.time_months) - n, "adjusted": False, "weighted": False}
+        row |= {
+            "excluded": len(self.rows.time_months) - n,
+            "adjusted": False,
+            "weighted": False,
+            "imputed": False,
+        }
         return row | {"landmark_months": np.nan if month is None else month} | EMPTY_RATIO
 
 
@@ -131,7 +146,7 @@ def _compare_moving_from(comparison: Comparison, month: float) -> dict:
 def _fit_ratios(
     comparison: Comparison, base: dict, data: SurvivalData, inside: np.ndarray, patient: np.ndarray
 ) -> list[dict]:
-    """`base` with the hazard ratio of the state, and again beside the baseline covariates of each row's patient."""
+    """`base` with the hazard ratio of the state, and beside the baseline covariates: complete cases, and imputed."""
     state = pd.DataFrame({STATE: inside.astype(float)})
     found = [base | _fit_ratio(comparison, data, state, patient)]
     if comparison.covariates is not None:
@@ -140,6 +155,15 @@ def _fit_ratios(
         if len(covariates.columns):
             both = pd.concat([state, covariates], axis=1)
             found.append(base | {"adjusted": True} | _fit_ratio(comparison, data, both, patient))
+            names = [name for name in comparison.covariates if baseline[name].nunique() > 1]
+            fits = [
+                _fit_ratio(
+                    comparison, data, state.join(frame[names].iloc[patient].reset_index(drop=True)), patient
+                )
+                for frame in comparison.imputed
+            ]
+            if fits:
+                found.append(base | {"adjusted": True} | comparison.pool(fits, len(names) + 1))
     return found
 
 

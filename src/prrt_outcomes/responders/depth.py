@@ -13,8 +13,9 @@ from prrt_outcomes.responders.states import convert_state_rows, derive_state_row
 from prrt_outcomes.statistics.cox import compute_quadratic_test, fit_cox
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS, tabulate_ratio
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.imputed import pool_models, tabulate_ratio
 
 KNOT_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 GRID = 41
@@ -79,12 +80,13 @@ def summarise_predictors(
     rows: EndpointRows,
     onsets: tuple[np.ndarray, np.ndarray],
     covariates: pd.DataFrame,
+    imputed: tuple[pd.DataFrame, ...],
     settings: AnalysisSettings,
 ) -> pd.DataFrame | None:
     """Baseline predictors of response, and of an event before any scan could be evaluated.
 
-    `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one; `settings`:
-    reference, confidence.level.
+    `onsets`: (n,) months of the first response and of the first evaluable scan, infinite without one; `imputed`:
+    completed covariates, for the rows that stand beside the complete cases; `settings`: reference, confidence.level.
     Returns result table `responder_predictors` but for endpoint and criterion. Outcome ``response``: cause-specific
     hazard of the first response, which the event censors; ``event_before_first_scan``: hazard of the event, censored
     at the first evaluable scan. None without a covariate that varies.
@@ -108,7 +110,12 @@ def summarise_predictors(
         data = replace(rows, time_months=time, event=event).select(usable).data
         fit = fit_cox(data, comparable, references=references, confidence=settings.confidence.level)
         asked = list_levels(own, settings.reference, data.event == 1)
-        parts.append(add_absent_levels(fit.table, asked).assign(outcome=outcome))
+        parts.append(add_absent_levels(fit.table, asked).assign(outcome=outcome, imputed=False))
+        completed = [frame.loc[usable, [*own]].reset_index(drop=True) for frame in imputed]
+        pooled = pool_models(data, completed, settings)
+        if pooled is not None:
+            parts.append(pooled.assign(outcome=outcome, imputed=True))
     if not parts:
         return None
-    return pd.concat(parts, ignore_index=True).rename(columns=RATIO_COLUMNS).drop(columns="z")
+    parts = [part.rename(columns=RATIO_COLUMNS).drop(columns="z", errors="ignore") for part in parts]
+    return pd.concat(parts, ignore_index=True)

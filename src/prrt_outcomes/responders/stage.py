@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -27,9 +28,12 @@ from prrt_outcomes.responders.states import (
     compute_state_at,
     derive_histories,
 )
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.weights import draw_weights
+from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
+from prrt_outcomes.survival.imputed import impute_covariates
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods")
@@ -88,7 +92,8 @@ def _analyse_responders(
     covariates = rows.derive_covariates(settings.covariates)
     level = settings.confidence.level
     shared = (rows, covariates if len(covariates.columns) else None, level)
-    main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared)
+    imputed = _impute(rows, histories.binary, covariates, settings) if primary else ()
+    main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared, imputed)
     comparisons = [main, *_against_reference(histories.groups, shared)]
     if primary:
         comparisons += _against_reference(histories.categories, shared)
@@ -97,6 +102,10 @@ def _analyse_responders(
         weighted = compare_weighted_landmark(main, month)
         if weighted is not None:
             found.append(weighted[0])
+            sets = [compare_weighted_landmark(replace(main, covariates=frame), month) for frame in imputed]
+            fits = [one[0] for one in sets if one is not None]
+            if fits and len(fits) == len(imputed):
+                found.append(weighted[0] | main.pool(fits) | {"statistic": np.nan, "ess": np.nan})
             yield "responder_balance", weighted[1]
     yield "responders", pd.DataFrame(found)
     if not primary:
@@ -109,8 +118,17 @@ def _analyse_responders(
     course = histories.binary if ends else histories.course
     yield from summarise_states(rows, course, weights, settings).items()
     onsets = histories.binary.onset, histories.groups.onset
-    yield "responder_predictors", summarise_predictors(rows, onsets, covariates, settings)
+    yield "responder_predictors", summarise_predictors(rows, onsets, covariates, imputed, settings)
     yield "responder_depth", summarise_depth(rows, histories.depth, level)
+
+
+def _impute(
+    rows: EndpointRows, history: StateHistory, covariates: pd.DataFrame, settings: AnalysisSettings
+) -> tuple[pd.DataFrame, ...]:
+    """Completed covariates; the endpoint and the first response are in the imputation model."""
+    end = np.minimum(history.onset, rows.time_months)
+    response = SurvivalData(end, history.onset < rows.time_months)
+    return tuple(impute_covariates(covariates, [rows.data, response], settings))
 
 
 def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]:

@@ -1,5 +1,7 @@
 """Multiple imputation by chained equations, and Rubin's rules to pool what is estimated from it."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +14,7 @@ from prrt_outcomes.statistics.risk_table import compute_risk_table
 DONORS = 5
 RIDGE = 1e-3
 ITERATIONS = 5
+NEWTON_STEPS, LONGEST_STEP, SMALL_STEP = 50, 2.0, 1e-8
 
 
 def impute_chained(
@@ -93,23 +96,25 @@ def _impute_column(column: pd.Series, missing: NDArray, predictors: NDArray, gen
 
 
 def _fit_multinomial(matrix: NDArray, codes: NDArray, levels: int) -> NDArray:
-    """Coefficients (p, levels) of a multinomial logistic model; the first level's are 0."""
-    from scipy.optimize import minimize
-
+    """Coefficients (p, levels) of a multinomial logistic model by Newton's method; the first level's are 0."""
     n, p = matrix.shape
-    indicator = codes[:, None] == np.arange(levels)
-    penalty = np.full((p, levels - 1), RIDGE * n)
-    penalty[0] = RIDGE
-
-    def evaluate(flat: NDArray) -> tuple[float, NDArray]:
-        inner = flat.reshape(p, levels - 1)
-        probability = softmax(np.column_stack([np.zeros(n), matrix @ inner]), axis=1)
-        likelihood = np.log(np.maximum(probability[indicator], 1e-300)).sum()
-        gradient = matrix.T @ (probability - indicator)[:, 1:] + penalty * inner
-        return float(0.5 * (penalty * inner**2).sum() - likelihood), gradient.ravel()
-
-    found = minimize(evaluate, np.zeros(p * (levels - 1)), jac=True, method="L-BFGS-B", tol=1e-5)
-    return np.column_stack([np.zeros(p), found.x.reshape(p, levels - 1)])
+    indicator = (codes[:, None] == np.arange(levels))[:, 1:]
+    penalty = np.full((levels - 1, p), RIDGE * n)
+    penalty[:, 0] = RIDGE
+    inner = np.zeros((levels - 1, p))
+    for _ in range(NEWTON_STEPS):
+        chance = softmax(np.column_stack([np.zeros(n), matrix @ inner.T]), axis=1)[:, 1:]
+        gradient = (chance - indicator).T @ matrix + penalty * inner
+        hessian = np.empty((levels - 1, p, levels - 1, p))
+        for j, k in product(range(levels - 1), repeat=2):
+            hessian[j, :, k] = matrix.T @ ((chance[:, j] * ((j == k) - chance[:, k]))[:, None] * matrix)
+        flat = hessian.reshape(inner.size, inner.size) + np.diag(penalty.ravel())
+        step = np.linalg.solve(flat, gradient.ravel()).reshape(inner.shape)
+        largest = np.abs(step).max(initial=0.0)
+        inner -= step * min(1.0, LONGEST_STEP / max(largest, LONGEST_STEP))
+        if largest < SMALL_STEP:
+            break
+    return np.column_stack([np.zeros(p), inner.T])
 
 
 def compute_cumulative_hazard(data: SurvivalData) -> NDArray:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.grouping import (
@@ -13,7 +12,7 @@ from prrt_outcomes.cohort.grouping import (
     list_levels,
     select_comparable,
 )
-from prrt_outcomes.statistics.cox import CoxResult, compute_ratio, fit_cox
+from prrt_outcomes.statistics.cox import CoxResult, fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.hazard_ratios import (
@@ -21,9 +20,9 @@ from prrt_outcomes.statistics.hazard_ratios import (
     compute_cox_concordance,
     summarise_proportional_hazards,
 )
-from prrt_outcomes.statistics.imputation import compute_cumulative_hazard, impute_chained, pool_estimates
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.imputed import RATIO, impute_covariates, pool_models
 
 FEWEST_CLUSTERS = 10
 RATIO_COLUMNS = {
@@ -32,7 +31,6 @@ RATIO_COLUMNS = {
     "lower": "hazard_ratio_low",
     "upper": "hazard_ratio_high",
 }
-RATIO = ("log_hazard_ratio", "std_error", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_value")
 MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
 
@@ -40,12 +38,6 @@ IMPUTED = "multivariable_imputed"
 def format_ratio(row: pd.Series) -> dict:
     """The hazard ratio of a row of a Cox table, with the column names of result tables."""
     return row.rename(RATIO_COLUMNS)[[*RATIO, "status"]].to_dict()
-
-
-def tabulate_ratio(log_ratio, std_error, low, high, p_value) -> dict:
-    """Columns of a hazard ratio from its logarithm and the ends of the interval of that; too large a ratio is empty."""
-    ratios = [compute_ratio(values) for values in (log_ratio, low, high)]
-    return dict(zip(RATIO, (log_ratio, std_error, *ratios, p_value), strict=True))
 
 
 def summarise_cox_models(
@@ -86,7 +78,9 @@ def summarise_cox_models(
             penalised = fit_firth_cox(data, comparable, **model_input)
             yield "cox", _tabulate_coefficients(add_absent_levels(penalised, asked), f"{model}_firth")
     together = [name for name in settings.covariates if name in varying.columns]
-    yield "cox", summarise_imputed_model(rows, varying[together], settings)
+    completed = impute_covariates(varying[together], [rows.data], settings)
+    imputed = pool_models(rows.cause_specific, completed, settings)
+    yield "cox", None if imputed is None else imputed.assign(model=IMPUTED)
 
 
 def _plan(
@@ -135,44 +129,3 @@ def _tabulate_fit(fit: CoxResult, label: str, status: str) -> pd.DataFrame:
     row = {"model": label, "n": fit.rows.n, "events": fit.rows.n_events, "ties": "efron", "status": status}
     row |= {name: getattr(fit, name) for name in ("log_likelihood_null", "log_likelihood")}
     return pd.DataFrame([row | {"concordance": compute_cox_concordance(fit)}])
-
-
-def summarise_imputed_model(
-    rows: EndpointRows, covariates: pd.DataFrame, settings: AnalysisSettings
-) -> pd.DataFrame | None:
-    """Fit the multivariable model to several imputed sets and pool it.
-
-    `covariates`: of the multivariable model, with missing values; `settings`: multiple_imputation_sets,
-    bootstrap.seed, reference, confidence.level.
-    Returns rows of result table `cox` with model ``multivariable_imputed``; None where nothing is missing, where no
-    set is asked for, where a set cannot be fitted, or where there are no more events than coefficients (the
-    difference between the sets has no degrees of freedom then). A ratio too large to be a number is empty,
-    `not_estimable`.
-    """
-    sets = settings.multiple_imputation_sets
-    if sets < 2 or not covariates.isna().to_numpy().any() or covariates.isna().all().any():
-        return None
-    event = (rows.event == 1).astype(float)
-    auxiliary = np.column_stack([event, compute_cumulative_hazard(rows.data)])
-    seed = settings.bootstrap.seed
-    completed = impute_chained(covariates.reset_index(drop=True), auxiliary, sets=sets, seed=seed)
-    comparable, references = select_comparable(completed[0], settings.reference)
-    fits = [fit_cox(rows.cause_specific, frame[[*comparable]], references=references) for frame in completed]
-    first = fits[0].table
-    names = ["term", "level"]
-    alike = all(fit.status in ("ok", "few_events") and fit.table[names].equals(first[names]) for fit in fits)
-    if event.sum() <= len(first) or not alike:
-        return None
-    pooled = pool_estimates(
-        np.stack([fit.coefficients for fit in fits]),
-        np.stack([np.diag(fit.covariance) for fit in fits]),
-        complete_degrees_of_freedom=float(event.sum()) - len(first),
-        confidence=settings.confidence.level,
-    )
-    ratio = tabulate_ratio(pooled.estimate, pooled.std_error, pooled.lower, pooled.upper, pooled.p_value)
-    status = first["status"].where(np.isfinite(ratio["hazard_ratio_high"]), "not_estimable")
-    # A level has other patients in each set: their mean.
-    counts = pd.concat([list_levels(frame, settings.reference, event) for frame in completed])
-    asked = counts.groupby(["term", "level", "reference"], sort=False).mean().round().reset_index()
-    pooled_table = first[["term", "level"]].assign(status=status, **ratio)
-    return _tabulate_coefficients(add_absent_levels(pooled_table, asked), IMPUTED)

@@ -24,8 +24,9 @@ from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier,
 from prrt_outcomes.statistics.risk_table import compute_risk_table, flag_at_risk
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
-from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_known, start_at
+from prrt_outcomes.survival.imputed import RATIO
 
 TICK_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MAXIMUM_TICKS = 10

@@ -17,8 +17,9 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_known, start_at
+from prrt_outcomes.survival.imputed import RATIO
 
 TESTS: dict[str, dict] = {
     "logrank": {"weight": "logrank"},

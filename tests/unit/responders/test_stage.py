@@ -11,7 +11,7 @@ from prrt_outcomes.simulate.registry import simulate_registry
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
-from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.frames import empty_table, pick_rows
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +250,44 @@ def test_no_public_function_gives_the_naive_comparison():
     public = [n for m in modules for n in vars(m) if callable(getattr(m, n)) and not n.startswith("_")]
     assert "compare_by_all_methods" in public
     assert not [name for name in public if "naive" in name.lower()]
+
+
+@pytest.fixture(scope="module")
+def with_gaps(tables, study):
+    """Results where the age of every fifth patient is missing, and the completed covariates."""
+    from prrt_outcomes.responders import stage
+
+    analysis = study.analysis.model_copy(update={"multiple_imputation_sets": 4})
+    changed = study.model_copy(update={"analysis": analysis})
+    patients = tables["analysis_set"].copy()
+    patients.loc[patients.index % 5 == 0, "age_years"] = None
+    given = {name: tables[name] for name in stage.INPUTS} | {"analysis_set": patients}
+    return run(given, changed), len(patients)
+
+
+def test_models_of_imputed_covariates_stand_beside_the_complete_cases(with_gaps, out):
+    made, n = with_gaps
+    rows = made["responders"]
+    rows = rows[(rows["endpoint"] == "os") & (rows["comparison"] == "responder:non_responder")]
+    adjusted = rows[rows["adjusted"].astype(bool) & ~rows["weighted"].astype(bool)].set_index("imputed")
+    for method in ("naive", "landmark", "time_dependent_cox"):
+        complete, imputed = (adjusted.loc[flag] for flag in (False, True))
+        complete, imputed = (part[part["method"] == method] for part in (complete, imputed))
+        assert len(complete) == len(imputed) > 0
+        assert (imputed["n"].to_numpy() > complete["n"].to_numpy()).all()
+        assert imputed["hazard_ratio"].notna().any()
+    naive = adjusted[adjusted["method"] == "naive"]
+    assert naive["n"].tolist() == [n - n // 5, n]
+    weighted = made["responders"][made["responders"]["weighted"].astype(bool)]
+    assert weighted["imputed"].astype(bool).tolist() == [False, True]
+    assert weighted["n"].is_monotonic_increasing
+    assert weighted["hazard_ratio"].notna().all()
+    assert not out["responders"]["imputed"].astype(bool).any(), "nothing is imputed where nothing is missing"
+
+
+def test_predictors_of_imputed_covariates_have_all_patients(with_gaps):
+    table = with_gaps[0]["responder_predictors"]
+    own = pick_rows(table, endpoint="os", outcome="response", term="age_years")
+    assert own["imputed"].tolist() == [False, True]
+    complete, imputed = own["n"]
+    assert imputed > complete

@@ -59,9 +59,9 @@ def find_ends(comparison: Comparison) -> NDArray:
     own = (
         rows[rows["endpoint"].eq(cohort.endpoint)].set_index("patient_id").reindex(cohort.frame["patient_id"])
     )
-    cutoff = pd.Timestamp(study.data_cutoff or pd.NaT)
-    if study.data_cutoff is None or comparison.definition.data_cutoff == "ignore":
-        cutoff = own[["end_date", "last_contact_date"]].max().max()
+    cutoff = own[["end_date", "last_contact_date"]].max().max()
+    if study.data_cutoff is not None and comparison.definition.data_cutoff != "ignore":
+        cutoff = pd.Timestamp(study.data_cutoff)
     days = (cutoff - pd.to_datetime(own["origin_date"])).dt.days.to_numpy(dtype=float)
     longest = cohort.time_months.max()
     possible = np.fmin(np.where(np.isfinite(days), convert_days_to_months(days), longest), longest)

@@ -54,6 +54,8 @@ from prrt_outcomes.study.controls import CurveControl, PatientsControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import conform_table
 
+NO_NEGATIVE_CONTROL = "no negative-control outcome answers for unmeasured confounding"
+
 
 @dataclass(frozen=True)
 class CurveComparison(Comparison):
@@ -72,7 +74,7 @@ class CurveComparison(Comparison):
         points, risk = (select_curve(self.tables[name], control) for name in CURVE_TABLES)
         odd = find_odd_times(points, risk, control, float(self.cohort.time_months.max()))
         doubts = [f"{time.describe()}, perhaps in another unit" for time in odd]
-        doubts += list_doubts(self)
+        doubts += [*list_doubts(self), NO_NEGATIVE_CONTROL]
         if patients is None:
             words = "; ".join([f"no two-sample comparison: {read.reason}", *doubts])
             rating = rate_published(words, verdict=NO_COMPARISON)
@@ -138,6 +140,14 @@ def read_curve(comparison: CurveComparison) -> tuple[ControlResults, Reconstruct
     return ControlResults(given, tables, reason=reason), None
 
 
+def describe_incomplete(samples: TwoSamples) -> str:
+    """Whom weighted comparisons leave out, in words; empty where all have all covariates."""
+    missing = samples.covariates.isna().any(axis=1).to_numpy()
+    ours, theirs = (int((missing & members).sum()) for _, members in samples.sides())
+    words = f"with {ours} patients and {theirs} controls whom the weighted comparisons leave out: covariate missing"
+    return words if ours + theirs else ""
+
+
 def stack_reconstruction(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:
     """Our patients, and the reconstructed ones as control; the latter have no covariates."""
     n = len(found.time)
@@ -185,7 +195,8 @@ class PatientsComparison(Comparison):
             return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
         labels = (*control.weights, MATCHED) if control.match_ratio else control.weights
         fitted = [fit_weighting(samples, control, label) for label in labels]
-        weightings = [Weighting("none", samples), *(weighting for weighting, _ in fitted)]
+        note = describe_incomplete(samples) if labels else ""
+        weightings = [Weighting("none", samples, note=note), *(weighting for weighting, _ in fitted)]
         given = compare_imputed(samples, control, self.settings)
         doubts = [*list_doubts(self), *self._doubt_confounding()]
         found = compare_weightings(weightings, self.settings, given=given, doubts=doubts)
@@ -213,6 +224,7 @@ class PatientsComparison(Comparison):
     def _vary_covariates(self, samples: TwoSamples) -> Iterator[dict]:
         """The weighted comparison with each covariate left out of the weights in turn."""
         control = self.control
+        samples = samples.select(samples.covariates.notna().all(axis=1).to_numpy())
         for name in control.covariates if control.weights and len(control.covariates) > 1 else ():
             fewer = [other for other in control.covariates if other != name]
             part = replace(samples, covariates=samples.covariates[fewer])
@@ -223,8 +235,13 @@ class PatientsComparison(Comparison):
         """What is not answered about confounders that were not measured."""
         found = list(self._compare_negative_control())
         if not found or found[0]["status"] not in ("ok", "few_events"):
-            yield "no negative-control outcome answers for unmeasured confounding"
-        elif not found[0]["low"] <= 1 <= found[0]["high"]:
+            yield NO_NEGATIVE_CONTROL
+            return
+        low, high = found[0]["low"], found[0]["high"]
+        if low <= self.estimate(self.cohort)["value"] <= high:
+            ends = f"{low:.2f} to {high:.2f}"
+            yield f"the negative-control outcome ({ends}) does not exclude confounding as large as the result"
+        if not low <= 1 <= high:
             ratio = f"{found[0]['value']:.2f}"
             yield f"the outcome that treatment cannot change differs (hazard ratio {ratio}), so confounding remains"
 

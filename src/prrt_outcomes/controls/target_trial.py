@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.control_results import Comparison
-from prrt_outcomes.controls.two_samples import TwoSamples
+from prrt_outcomes.controls.two_samples import TwoSamples, select_source
 from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.study.endpoints import EndpointDefinition
 
@@ -28,24 +28,29 @@ def describe_target_trial(comparison: Comparison, samples: TwoSamples) -> pd.Dat
     """
     control, definition = comparison.control, comparison.definition
     assert isinstance(control, PatientsControl)
+    theirs = select_source(comparison.tables["control_patients"], control)
+    unknown = [name for name in control.within if name not in theirs or theirs[name].isna().all()]
+    imputed = comparison.settings.multiple_imputation_sets > 1
     rows = [
-        *_describe_start(control, definition, samples),
+        *_describe_start(control, definition, samples, unknown),
         _describe_calendar(comparison, control),
-        *_describe_end(control, definition, samples),
+        *_describe_end(control, definition, samples, imputed=imputed),
     ]
     return pd.DataFrame(rows, columns=["element", "cohort", "control_value", "note"])
 
 
 def _describe_start(
-    control: PatientsControl, definition: EndpointDefinition, samples: TwoSamples
+    control: PatientsControl, definition: EndpointDefinition, samples: TwoSamples, unknown: list[str]
 ) -> list[Element]:
     """Who is eligible, how treatment is assigned, and when time starts."""
     ours, theirs = samples.sizes.values()
-    within = "; ".join(f"{column}: {', '.join(levels)}" for column, levels in control.within.items())
-    rules = f" ({within})" if within else ""
+    within = {column: f"{column}: {', '.join(levels)}" for column, levels in control.within.items()}
+    both = [words for column, words in within.items() if column not in unknown]
+    rules, shared = (f" ({'; '.join(words)})" if words else "" for words in (within.values(), both))
     source = f" of {control.source}" if control.source else ""
     population = f"; {control.population}" if control.population else ""
     not_stated = "the control's rules of entry are not stated: patients unfit for treatment may be among them"
+    alone = [f"{column} is not known of the control and restricts the cohort alone" for column in unknown]
     adjusted = ", ".join(control.covariates) or "nothing"
     late = [int((samples.entry[side] > 0).sum()) for _, side in samples.sides()]
     no_zero = "whether time starts when a patient could have been treated is not known: a later start favours its side"
@@ -54,8 +59,8 @@ def _describe_start(
         (
             "eligibility",
             f"{ours} patients{rules}",
-            f"{theirs} patients{source}{rules}{population}",
-            "" if population else not_stated,
+            f"{theirs} patients{source}{shared}{population}",
+            "; ".join(words for words in (*alone, "" if population else not_stated) if words),
         ),
         (
             "assignment",
@@ -94,7 +99,7 @@ def _describe_calendar(comparison: Comparison, control: PatientsControl) -> Elem
 
 
 def _describe_end(
-    control: PatientsControl, definition: EndpointDefinition, samples: TwoSamples
+    control: PatientsControl, definition: EndpointDefinition, samples: TwoSamples, *, imputed: bool
 ) -> list[Element]:
     """Outcome, follow-up, missing covariates and estimand."""
     sides = [members for _, members in samples.sides()]
@@ -116,7 +121,9 @@ def _describe_end(
         (
             "missing_covariates",
             *(f"{n} patients" for n in missing),
-            "weights use complete cases; beside them missing values are imputed" if any(missing) else "",
+            f"weights use complete cases{'; beside them missing values are imputed' if imputed else ''}"
+            if any(missing)
+            else "",
         ),
         ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
     ]

@@ -58,12 +58,10 @@ def draw_bias(row: dict, confounder: UnmeasuredConfounder, settings: AnalysisSet
     if not np.isfinite([row["value"], error]).all() or row["value"] <= 0:
         return []
     generator = np.random.default_rng(settings.bootstrap.seed)
-    prevalences = [
-        generator.uniform(*ends, DRAWS) for ends in (confounder.prevalence, confounder.prevalence_control)
-    ]
-    hazard_ratio = np.exp(generator.uniform(*np.log(confounder.hazard_ratio), DRAWS))
+    ranges = confounder.prevalence, confounder.prevalence_control, np.log(confounder.hazard_ratio)
+    prevalence, theirs, logs = (generator.uniform(low, high, DRAWS) for low, high in ranges)
     random = generator.normal(math.log(row["value"]), error, DRAWS)
-    drawn = np.exp(random) / compute_confounded_ratio(*prevalences, hazard_ratio)
+    drawn = np.exp(random) / compute_confounded_ratio(prevalence, theirs, np.exp(logs))
     tail = (1 - settings.confidence.level) / 2
     low, value, high = np.quantile(drawn, [tail, 0.5, 1 - tail]).tolist()
     lost = float((drawn >= 1).mean() if row["value"] < 1 else (drawn <= 1).mean())

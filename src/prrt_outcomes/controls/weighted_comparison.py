@@ -92,7 +92,7 @@ def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[d
     if not weighting.is_usable:
         return [_row_without_weights(weighting)]
     rows = compare_two_samples(weighting, settings)
-    rows[0]["note"] = weighting.note
+    rows = [row | {"note": weighting.note} for row in rows]
     return rows + compare_standardised(weighting, settings)
 
 

@@ -158,7 +158,7 @@ def test_a_comparison_is_sound_only_where_era_outcome_and_confounding_are_answer
 NEGATIVE = OVERLAP | {"negative_control": "injury"}
 
 
-def with_injuries(tables, ratio=1.0, endpoint="injury"):
+def with_injuries(tables, ratio=1.0, endpoint="injury", days=2500):
     """Reported injuries of the cohort, at `ratio` times the hazard of the control."""
     generator = np.random.default_rng(2)
     sides = {}
@@ -168,8 +168,8 @@ def with_injuries(tables, ratio=1.0, endpoint="injury"):
         rows = {
             "patient_id": ids,
             "endpoint": endpoint,
-            "time": np.minimum(time, 2500),
-            "event": time <= 2500,
+            "time": np.minimum(time, days),
+            "event": time <= days,
         }
         sides[side] = pd.DataFrame(rows).astype({"event": int})
     outcomes = pd.concat([tables["control_outcomes"], conform_table("control_outcomes", sides["control"])])
@@ -220,6 +220,40 @@ def test_early_censoring_of_the_primary_comparison_is_imputed_under_other_hazard
     assert rows["value"].is_monotonic_increasing
     none = run(tables, study(OVERLAP, multiple_imputation_sets=0))["control_sensitivity"]
     assert none.query("kind == 'censoring'").empty
+
+
+def test_a_negative_control_with_few_events_does_not_answer():
+    words = []
+    for days in (2500, 60):
+        out = run(with_injuries(two_sides(), days=days), study(NEGATIVE))
+        words.append(out["control_verdicts"].set_index("weights").loc["overlap", "words"])
+    assert ["does not exclude confounding as large as the result" in text for text in words] == [False, True]
+
+
+def test_leaving_a_covariate_out_compares_the_same_patients():
+    tables = two_sides()
+    tables["analysis_set"].loc[:39, "age_years"] = pd.NA
+    out = run(tables, study(OVERLAP))
+    rows = out["control_sensitivity"].query("kind in ['main', 'leave_one_out']")
+    assert rows["n"].tolist() == [80, 80, 80]
+    unweighted = out["controls"].query("weights == 'none' and method in ['cox', 'kaplan_meier', 'rmst']")
+    assert (unweighted["n"] == 120).all()
+    assert unweighted["note"].str.contains("with 40 patients and 0 controls whom the weighted").all()
+
+
+def test_the_trial_says_which_rule_the_control_does_not_know_and_whether_values_are_imputed():
+    tables = two_sides()
+    tables["analysis_set"]["grade"] = pd.Categorical(["G1", "G2"] * 60)
+    tables["analysis_set"].loc[:9, "age_years"] = pd.NA
+    chosen = OVERLAP | {"within": {"grade": ["G1"], "sex": ["female"]}}
+    row = run(tables, study(chosen, multiple_imputation_sets=0))["control_target_trial"].set_index("element")
+    assert "grade: G1" in row.loc["eligibility", "cohort"]
+    assert "grade" not in row.loc["eligibility", "control_value"]
+    assert "sex: female" in row.loc["eligibility", "control_value"]
+    assert row.loc["eligibility", "note"].startswith(
+        "grade is not known of the control and restricts the cohort"
+    )
+    assert row.loc["missing_covariates", "note"] == "weights use complete cases"
 
 
 def test_every_element_of_the_trial_is_answered_or_not_stated():

@@ -12,15 +12,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from prrt_outcomes.errors import StepError
 from prrt_outcomes.fingerprint import BOOK, DISTRIBUTIONS, Code, list_run_modules, read_version
-from prrt_outcomes.result_folders import README
 from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 RESULT_FOLDERS = ("cohort", "derived", "per_patient", "tables")
+README, SIGN = "README.md", "<!-- Written by prrt-outcomes. -->"
 INPUTS_FILE = Path(".snakemake") / "inputs.json"  # of a results folder: what its run began with
 MADE_FOLDER = Path(".snakemake") / "made"  # of a results folder: what each of its steps left
 
@@ -119,6 +121,24 @@ def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:
     """What the system changes with every write to a file, and when another takes its place."""
     found = {path: path.stat() for path in paths if path.is_file()}
     return {path: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in found.items()}
+
+
+def write_readmes(results: Path) -> None:
+    """Write into a results folder and each of its folders what may be done with them; a README of others stays."""
+    words = yaml.safe_load(Path(__file__).with_name("readmes.yaml").read_text(encoding="utf-8"))
+    rows = [
+        f"| `{name}` | {' | '.join(own)} |"
+        for kind in ("folders", "files")
+        for name, own in words[kind].items()
+    ]
+    texts = {results: "\n".join(["# Results of a run\n\n| place | contents | use |\n|---|---|---|", *rows])}
+    texts |= {results / name: "\n\n".join([f"# {name}", *own]) for name, own in words["folders"].items()}
+    for folder, text in texts.items():
+        path, content = folder / README, f"{SIGN}\n{text}\n"
+        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else SIGN
+        if before.startswith(SIGN) and before != content:
+            with replace_when_whole(path) as unfinished:
+                unfinished.write_text(content, encoding="utf-8")
 
 
 def describe_run(study: Study, study_file: Path, results: Path) -> dict:

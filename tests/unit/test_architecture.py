@@ -35,7 +35,6 @@ GROUND = (
     "dates",
     "whole_file",
     "csv_cells",
-    "result_folders",
     "fingerprint",
     "lazy",
 )
@@ -98,7 +97,6 @@ WRITERS = (
     "steps.py",
     "fingerprint.py",
     "whole_file.py",
-    "result_folders.py",
     "provenance.py",
     "simulate/",
     "adopt/write.py",

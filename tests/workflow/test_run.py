@@ -3,7 +3,7 @@
 import csv
 import shutil
 
-from prrt_outcomes.result_folders import PLACES, README
+from prrt_outcomes.provenance import README
 from prrt_outcomes.steps import table_path
 
 STAGES = (
@@ -57,8 +57,9 @@ def test_every_table_of_the_contract_is_written(finished):
 def test_each_folder_says_what_it_may_be_used_for(finished):
     results = finished.results("tiny")
     folders = {path.name for path in results.iterdir() if path.is_dir()}
-    assert folders == {*PLACES, ".snakemake"}
-    assert all((results / name / README).is_file() for name in ("", *PLACES))
+    told = {path.parent.name for path in results.glob(f"*/{README}")}
+    assert folders == {*told, ".snakemake"}
+    assert all(f"`{name}`" in (results / README).read_text(encoding="utf-8") for name in folders)
 
 
 def test_every_loss_adds_up(finished):

@@ -16,8 +16,12 @@ from prrt_outcomes.fingerprint import (
     list_run_modules,
     read_declaration,
 )
-from prrt_outcomes.provenance import describe_inputs, list_data_files, write_inputs
-from prrt_outcomes.result_folders import write_readmes
+from prrt_outcomes.provenance import (
+    describe_inputs,
+    list_data_files,
+    write_inputs,
+    write_readmes,
+)
 from prrt_outcomes.steps import CHAPTERS, NOT_BUILT, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path

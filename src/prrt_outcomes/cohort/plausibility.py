@@ -20,6 +20,7 @@ from prrt_outcomes.units import DAYS_PER_YEAR
 
 TIMED_TYPES = ("date", "partial")
 PART_ROWS = 500_000
+PARTS = ("columns", "lookups", "rules")
 
 
 @cache
@@ -144,7 +145,7 @@ def _compute(frame: pd.DataFrame, expression: str) -> pd.Series:
 
 def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """What is known of each patient: columns of `patients` and `follow_up`, and the first cycle."""
-    frames, used = [], re.findall(r"\w+", repr(load_rules()))
+    frames, used = [], re.findall(r"\w+", repr([load_rules()[key] for key in PARTS]))
     for name in OF_PATIENTS:
         known = tables.get(name, empty_table(name)).dropna(subset="patient_id")
         known = known.drop_duplicates("patient_id")

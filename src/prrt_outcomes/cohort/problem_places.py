@@ -10,63 +10,11 @@ from prrt_outcomes.cohort.chronology import DEATHS, UNDATED_DEATH
 from prrt_outcomes.cohort.plausibility import load_rules
 from prrt_outcomes.cohort.sources.raw_table import TWICE
 from prrt_outcomes.errors import PROBLEM_COLUMNS, STUDY_FILE, Problem
+from prrt_outcomes.tables.schema import load_schema
 
 FIRST_LINES = 5
-KINDS = {
-    "dates": "Order of dates",
-    "duplicates": "Duplicates",
-    "units": "Units in doubt",
-    "values": "Values",
-    "consistency": "Values that do not fit each other",
-    "references": "Links between tables",
-    "files": "Files and columns",
-    "settings": "Settings of the study",
-}
-CONSEQUENCES = (  # of a warning: by words of its problem, the first that fits, else by its kind
-    ("^rows after the data cut-off", "These rows enter no result and stand among the losses."),
-    ("^after the data cut-off", "Time ends at the cut-off: what is dated later is not counted."),
-    ("^no outcome$", "These patients have no time to any event; they stay in what is counted by patients."),
-    (
-        "^no cycle of treatment$",
-        "These patients have no treatment, no response and no time from the first cycle.",
-    ),
-    ("^no assessment on that day", "These lesions are a scan without opinion on new and non-target lesions."),
-    (
-        "no row at the next scan",
-        "The sum of that scan is incomplete: it can show progression, else it is not evaluable.",
-    ),
-    (
-        "^measured, yet without",
-        "The sum of that scan is incomplete: it can show progression, else it is not evaluable.",
-    ),
-    ("first seen after the treatment", "No response can be read from the lesions of that treatment period."),
-    (
-        "^a target lesion changes its role",
-        "After the baseline it makes every response of the period not evaluable.",
-    ),
-    (
-        "^two baseline scans",
-        "The last scan before the first cycle is the baseline, and every change of size rests on it.",
-    ),
-    ("^no unit known", "These values enter no grade."),
-    ("^survival in percent", "All points of this curve are read as percent."),
-    ("^not used beside scans", "Best responses follow from the scans alone."),
-    ("^several boxes", "The first of these boxes under first_of counts."),
-    ("^looks like a missing value", "The text counts as a value of its own."),
-    ("^levels differ only", "Each spelling is a group of its own."),
-    ("without a day", "The times of these scans are exact to a month or a year only."),
-    ("^the font of the figures", "Figures show an empty box for each such letter; no number changes."),
-)
-OF_KIND = {
-    "dates": "The dates count as they are written, and so do times and the order of events.",
-    "duplicates": "Each spelling counts on its own, so that one may count twice.",
-    "units": "The values count as they are written; another unit would change every result that reads them.",
-    "values": "The values count as they are written.",
-    "consistency": "Both count as they are written; results that read one or the other may not agree.",
-    "references": "What is missing here is missing in the results.",
-    "files": "What is not read from here is missing in the results.",
-    "settings": "Results follow the setting as it is written.",
-}
+KIND = load_schema("data_warnings").field("kind")
+KINDS = dict(zip(KIND.codes, KIND.labels, strict=True))
 SEVERITIES = ("error", "warning", "note")
 KIND_OF_PROBLEM = {
     "after the data cut-off": "dates",
@@ -114,10 +62,12 @@ def summarise_warnings(problems: Iterable[Problem], dead_without_date: str | Non
     dead_without_date : setting of the study, which says what a death without a date is taken for
     """
     found = summarise_problems(problem for problem in problems if problem.severity == "warning")
-    undated = (f"^{UNDATED_DEATH}$", f"Each is {DEATHS.get(str(dead_without_date), '')}.")
-    found["consequence"] = found["kind"].astype(str).map(OF_KIND)
-    for words, consequence in (*reversed(CONSEQUENCES), undated):
-        found["consequence"] = found["consequence"].mask(found["problem"].str.contains(words), consequence)
+    words = load_rules()["consequences"] | {
+        f"^{UNDATED_DEATH}$": f"Each is {DEATHS.get(str(dead_without_date), '')}."
+    }
+    found["consequence"] = found["kind"].astype(str).map(load_rules()["kinds"])
+    for pattern, consequence in words.items():
+        found["consequence"] = found["consequence"].mask(found["problem"].str.contains(pattern), consequence)
     return found[["kind", "table", "column", "problem", "n", "consequence"]]
 
 

@@ -54,10 +54,11 @@ def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     courses, scans = first.registry.courses, first.scans
     faulty = courses[courses["fault"] != ""].rename_axis("course").reset_index()
     frames = [_list(first, faulty, faulty["fault_rule"], faulty["fault"], "not_evaluable")]
-    words = "rows of one scan give different assessments of non-targets: the worst was taken"
-    frames.append(_list(first, scans[scans["non_target_differs"]], "non_target_differs", words))
-    words = "assessment and lesion rows disagree on new lesions: either suffices"
-    frames.append(_list(first, scans[scans["new_lesion_differs"]], "new_lesion_differs", words))
+    flagged = {
+        "non_target_differs": "rows of one scan give different assessments of non-targets: the worst was taken",
+        "new_lesion_differs": "assessment and lesion rows disagree on new lesions: either suffices",
+    }
+    frames += [_list(first, scans[scans[rule]], rule, words) for rule, words in flagged.items()]
     by_modality = scans[scans["new_lesion"] == NEW_BY_MODALITY]
     words = "new lesion first seen because the modality changed: not counted as progression"
     frames.append(_list(first, by_modality, "new_by_modality", words))

@@ -3,8 +3,6 @@
 The terms are rows of a table; one classifier reads them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,28 +31,21 @@ STEP = "safety: laboratory values"
 
 @dataclass(frozen=True)
 class GradeRule:
-    """How one CTCAE term grades one analyte.
+    """How one CTCAE term grades one analyte."""
 
-    analyte : code of `labs.analyte`
-    term : CTCAE v5 term
-    direction : ``low`` grades falls below, ``high`` rises above
-    absolute : SI thresholds of grades 2, 3, 4 below which a low value lies (None where the term has none)
-    times_upper : multiples of the upper limit above which grades 1, 2, 3, 4 begin
-    times_baseline : multiples of the baseline above which grades 1, 2, 3, 4 begin
-    baseline_replaces : multiples of baseline replace those of the limit where the baseline was abnormal;
-        otherwise they count beside them
-    first_inclusive : whether grade 1 over an abnormal baseline begins at the multiple itself
-    default_lower : lower limit where the laboratory gave none (None: grade 1 cannot be distinguished from 0)
-    """
-
-    analyte: str
-    term: str
-    direction: str
+    analyte: str  # code of `labs.analyte`
+    term: str  # CTCAE v5 term
+    direction: str  # ``low`` grades falls below, ``high`` rises above
+    # SI thresholds of grades 2, 3, 4 below which a low value lies (None where the term has none)
     absolute: tuple[float | None, ...] = ()
-    times_upper: tuple[float, ...] = ()
+    times_upper: tuple[float, ...] = ()  # multiples of the upper limit above which grades 1, 2, 3, 4 begin
+    # multiples of the baseline above which grades 1, 2, 3, 4 begin
     times_baseline: tuple[float | None, ...] = ()
+    # multiples of baseline replace those of the limit where the baseline was abnormal; otherwise they count
+    # beside them
     baseline_replaces: bool = False
-    first_inclusive: bool = False
+    first_inclusive: bool = False  # whether grade 1 over an abnormal baseline begins at the multiple itself
+    # lower limit where the laboratory gave none (None: grade 1 cannot be distinguished from 0)
     default_lower: float | None = None
 
 

@@ -1,7 +1,5 @@
 """Safety: laboratory values graded by CTCAE, worst grades by phase and baseline, rates by group."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame

@@ -4,8 +4,6 @@ All replicates share one order of rows, so the sums over risk sets of a block of
 sums along a replicate-by-row matrix, and Newton's method runs on the whole block.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Inverse probability of censoring weights for observation that can stop after each visit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Follow-up by scans of the primary endpoint: new therapy before progression, and scans that stop, with weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -140,16 +138,12 @@ def fill_missing(covariates: pd.DataFrame) -> pd.DataFrame:
 
 
 class ScanStops(NamedTuple):
-    """The primary endpoint censored where scans stop.
+    """The primary endpoint censored where scans stop."""
 
-    rows : of table `endpoints`, with `stopped` of those whose scans stop
-    analyses : patients of each analysis: censored, and weighted where there are weights
-    status : of the weights
-    """
-
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # of table `endpoints`, with `stopped` of those whose scans stop
+    # patients of each analysis: censored, and weighted where there are weights
     analyses: dict[str, EndpointRows]
-    status: str
+    status: str  # of the weights
 
 
 def analyse_stops(

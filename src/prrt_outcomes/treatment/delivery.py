@@ -1,7 +1,5 @@
 """Somatostatin analogues before a cycle, and whether the regimen was kept: result table `treatment_delivery`."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Eligibility at baseline: the thresholds are rows of data, the classifier only reads them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,22 +17,16 @@ STATES = ("met", "not met", "unknown")
 
 @dataclass(frozen=True)
 class Threshold:
-    """One condition of eligibility.
-
-    column : name of the column of `patients`, or of the analyte
-    minimum, maximum : inclusive bounds; None for none
-    radionuclide : the condition holds for this radionuclide only; empty for all
-    verified : whether a person has checked the bound against the citation
-    """
+    """One condition of eligibility."""
 
     item: str
-    column: str
-    minimum: float | None
+    column: str  # name of the column of `patients`, or of the analyte
+    minimum: float | None  # inclusive, as the next; None for none
     maximum: float | None
     unit: str
-    radionuclide: str = ""
+    radionuclide: str = ""  # the condition holds for this radionuclide only; empty for all
     citation: str = CITATION
-    verified: bool = False
+    verified: bool = False  # whether a person has checked the bound against the citation
 
 
 THRESHOLDS = (

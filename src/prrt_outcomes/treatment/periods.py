@@ -1,7 +1,5 @@
 """Cycles to treatment periods: a long gap starts a new one, progression never does."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.study.model import TreatmentSettings

@@ -1,7 +1,5 @@
 """Stage `treatment`: cycles to periods, what the regimen asks, and whether it was kept."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame

@@ -1,7 +1,5 @@
 """The one place where numbers become text, for figures and report alike."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from datetime import date

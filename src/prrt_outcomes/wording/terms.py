@@ -1,7 +1,5 @@
 """Words for the codes of statistics, and the way to the words of the data schema for all others."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from functools import cache

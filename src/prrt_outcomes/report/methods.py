@@ -31,6 +31,7 @@ CITATIONS = {
     "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
     "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
     "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
+    "growth": "Lamarca A et al. Oncologist 2019;24:e1082-e1090",
     "holm": "Holm S. Scand J Stat 1979;6:65-70",
     "robins_i": "Sterne JA et al. BMJ 2016;355:i4919",
     "strobe": "von Elm E et al. PLoS Med 2007;4:e296",
@@ -105,7 +106,8 @@ def methods_responders(study) -> tuple[str, ...]:
     months = ", ".join(f"{m:g}" for m in study.analysis.landmark_months)
     return (
         f"Guarantee-time bias: {CITATIONS['guarantee']}. Landmarks at {months} months. Mantel-Byar test: "
-        f"{CITATIONS['mantel_byar']}. Simon-Makuch curves: {CITATIONS['simon_makuch']}.",
+        f"{CITATIONS['mantel_byar']}. Simon-Makuch curves: {CITATIONS['simon_makuch']}. Tumour growth rate at 3 months "
+        f"(fast from 0.8% a month on) is compared from the day of its scan on ({CITATIONS['growth']}).",
     )
 
 

@@ -20,7 +20,7 @@ NOT_ANSWERED = "not answered by these data"
 RATIO, COUNT, SHARE = numbers.format_ratio, numbers.format_count, numbers.format_percent
 TESTS = (
     "logrank", "cox", "hazard_ratio_periods", "subgroups", "responders", "controls", "response_differences",
-    "response_model", "fine_gray", "competing_tests", "rmst_difference",
+    "response_model", "fine_gray", "competing_tests", "rmst_difference", "tumour_growth",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -187,7 +188,53 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         "covariate too (multiple imputation, Rubin's rules); other adjusted rows are of complete cases."
     )
     title = "Responders against others, every method"
-    return paragraphs, [page_table(title, "responders", responders, columns, note)]
+    shown = [page_table(title, "responders", responders, columns, note)]
+    growth = tables["tumour_growth"]
+    if len(growth):
+        paragraphs += [
+            _describe_growth(rows, titles, level) for _, rows in iterate_groupings(growth, "endpoint")
+        ]
+        shown.append(_growth_table(growth, titles, level))
+    return paragraphs, shown
+
+
+def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
+    """Fast against slow growth at three months, alone and beside growth before treatment, or why it is not compared."""
+    three = pick_rows(rows, measure="three_months").sort_values("adjusted")
+    first, adjusted = three.to_dict("records")
+    n, total = cite(first, "n", "tumour_growth", numbers.format_count), int(first["n"] + first["excluded"])
+    name = name_endpoint(first["endpoint"], titles)
+    words = "{name}: {n} of {t} patients had scans at baseline and 2 to 4 months after the first cycle and were at risk then"
+    text = say(words, name=name, n=n, t=total)
+    if pd.isna(first["hazard_ratio"]):
+        return text + ", so that growth at 3 months is not compared."
+    ratios = [numbers.format_interval(*(r[c] for c in RATIO), numbers.format_ratio, label=f"{level} CI ")
+              for r in (first, adjusted)]  # fmt: skip
+    text += say(
+        "; {f} grew by {c}% a month or faster, and their hazard ratio from that scan on is {r}",
+        f=cite(first, "n_fast", "tumour_growth", numbers.format_count),
+        c=f"{first['cut_percent_month']:g}",
+        r=trace(ratios[0], "tumour_growth", first),
+    )
+    beside = say(" ({r} beside growth before treatment)", r=trace(ratios[1], "tumour_growth", adjusted))
+    return text + (beside if pd.notna(adjusted["hazard_ratio"]) else "") + "."
+
+
+def _growth_table(growth: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
+    medians = {f"Before, % a month{who}": f"median_before{key}_percent_month"
+               for who, key in (("", ""), (", all others", "_others"))}  # fmt: skip
+    columns = [
+        col.endpoint(titles),
+        Column("Growth", lambda r: load_schema("tumour_growth").field("measure").label(r["measure"]), False),
+        _yes_no("Beside growth before", "adjusted"),
+        *col.decimals({"Fast from": "cut_percent_month"}, 1),
+        *col.counts({"n": "n", "Left out": "excluded", "Fast": "n_fast", "Events": "events"}),
+        col.interval(f"Hazard ratio ({level} CI)", RATIO, numbers.format_ratio),
+        col.p_value(),
+        *col.decimals(medians, 1),
+    ]
+    note = "Growth before treatment of those compared and of all others shows whom the scans select."
+    return page_table("Tumour growth rate, fast against slow", "tumour_growth", growth, columns, note)
 
 
 def _compare_words(comparison: str) -> str:

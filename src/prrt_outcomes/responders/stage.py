@@ -17,6 +17,7 @@ from prrt_outcomes.responders.comparisons import (
     summarise_responder_curves,
 )
 from prrt_outcomes.responders.depth import summarise_depth, summarise_predictors
+from prrt_outcomes.responders.growth import compare_growth, count_growth_losses, select_growth
 from prrt_outcomes.responders.illness_death import summarise_states
 from prrt_outcomes.responders.states import (
     NON_RESPONDER,
@@ -36,7 +37,7 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_r
 from prrt_outcomes.survival.imputed import impute_covariates
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
-INPUTS = ("endpoints", "analysis_set", "responses", "treatment_periods")
+INPUTS = ("endpoints", "analysis_set", "responses", "response_depth", "treatment_periods")
 OUTPUTS = (
     "responders",
     "responder_curves",
@@ -47,6 +48,7 @@ OUTPUTS = (
     "responder_predictors",
     "responder_depth",
     "responder_balance",
+    "tumour_growth",
 )
 SETTINGS = ("analysis", "endpoints", "response")
 STABLE = "stable"
@@ -71,6 +73,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
                 if table is not None:
                     made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
             losses += _count_losses(rows, histories, study, criterion)
+            if position == 0:
+                growth = select_growth(tables, rows, criterion)
+                found = compare_growth(rows, growth, study.analysis.confidence.level)
+                made["tumour_growth"].append(found.assign(endpoint=rows.endpoint, criterion=criterion))
+                losses += count_growth_losses(rows, growth, found, criterion)
     results = {name: stack_tables(name, parts) for name, parts in made.items()}
     if results["responders"].empty:
         return derive_skipped_tables(

@@ -103,8 +103,8 @@ def compute_landmark_limit(month: float) -> float:
     return month + TOLERANCE * max(1.0, month) if month > 0 else 0.0
 
 
-def start_at_landmark(rows: EndpointRows, chosen: np.ndarray, month: float) -> EndpointRows:
-    """The chosen patients, with their times and late entries counted from a landmark."""
+def start_at_landmark(rows: EndpointRows, chosen: np.ndarray, month: float | np.ndarray) -> EndpointRows:
+    """The chosen patients, with their times and late entries counted from a landmark, or each from their own."""
     part = rows.select(chosen)
     entry = None if part.entry_months is None else np.maximum(part.entry_months - month, 0.0)
     return replace(part, time_months=part.time_months - month, entry_months=entry)
@@ -181,7 +181,7 @@ def derive_histories(
     first_cycles = find_first_cycles(periods)
     patients = pd.Index(rows.frame["patient_id"])
     scans = derive_scans(tables["responses"], criterion, first_cycles, patients, study.response)
-    shift = _months_before_first_cycle(tables["endpoints"], rows, first_cycles)
+    shift = compute_months_before_first_cycle(tables["endpoints"], rows, first_cycles)
     scans["month"] += shift[scans["patient"]]
     groups, n = study.response.groups, len(patients)
     binary = derive_binary_history(scans, n, groups.get(RESPONDER, ("CR", "PR")))
@@ -260,7 +260,7 @@ def _find_progression(
     return np.nan_to_num(convert_days_to_months(days.to_numpy()), nan=np.inf)
 
 
-def _months_before_first_cycle(
+def compute_months_before_first_cycle(
     endpoints: pd.DataFrame, rows: EndpointRows, first_cycles: pd.Series
 ) -> np.ndarray:
     """Months from the endpoint's origin to the first cycle; 0 where the origin has no date."""

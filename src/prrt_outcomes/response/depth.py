@@ -7,7 +7,7 @@ import pandas as pd
 
 from prrt_outcomes.response.codes import BASELINE, FOLLOW_UP, NE, PD, PR, PRIOR
 from prrt_outcomes.response.criterion_run import CriterionRun, find_first_scans
-from prrt_outcomes.units import DAYS_PER_MONTH
+from prrt_outcomes.units import DAYS_PER_MONTH, convert_days_to_months
 
 
 def summarise_waterfall(
@@ -41,8 +41,10 @@ def derive_depth_table(run: CriterionRun) -> pd.DataFrame:
     """Table `response_depth`: one row a patient, period and reader under one criterion.
 
     Growth before treatment is that between the scan before the baseline and the baseline, growth under it that to
-    the first complete scan after. Volume goes with the cube of a diameter (Ferte 2013, Clin Cancer Res 20:246); a
-    sum that falls to nothing is -100 % a month. `no_events`: without a response, time and duration are empty.
+    the first complete scan after, and to that nearest to three months after the first cycle, between the second and
+    the fourth (Lamarca 2019, The Oncologist 24:e1082). Volume goes with the cube of a diameter (Ferte 2013, Clin
+    Cancer Res 20:246); a sum that falls to nothing is -100 % a month. `no_events`: without a response, time
+    and duration are empty.
     """
     courses = run.registry.courses
     columns = ["course", "date", "total", "baseline_sum", "complete", "overall_response"]
@@ -75,20 +77,32 @@ def derive_depth_table(run: CriterionRun) -> pd.DataFrame:
 
 
 def _derive_growth(run: CriterionRun) -> dict[str, pd.Series]:
-    """Growth of the tumour volume before the baseline and from it to the first complete scan, in percent a month."""
+    """Growth of the tumour volume in percent a month: before treatment, under it and at three months."""
     courses = run.registry.courses
     scans = run.all_scans[["course", "kind", "date", "total", "complete", "baseline_sum"]]
+    later = scans[scans["complete"] & (scans["kind"] == FOLLOW_UP)]
+    months = convert_days_to_months((later["date"] - later["course"].map(courses["first_cycle"])).dt.days)
+    distance = (months - 3).abs()
+    later = later.assign(distance=distance)
     at = {
         "prior": find_first_scans(scans[scans["kind"] == PRIOR], courses),
         "baseline": find_first_scans(scans[scans["kind"] == BASELINE], courses),
-        "after": find_first_scans(scans[scans["complete"] & (scans["kind"] == FOLLOW_UP)], courses),
+        "after": find_first_scans(later, courses),
+        "soon": find_first_scans(later[distance <= 1].sort_values("distance", kind="stable"), courses),
     }
     sound = (courses["fault"] == "") & at["baseline"]["baseline_sum"].notna()
     columns = {}
-    for name, start, end in (("before", at["prior"], at["baseline"]), ("under", at["baseline"], at["after"])):
+    baseline = at["baseline"]
+    spans = {
+        "before": (at["prior"], baseline), "under": (baseline, at["after"]), "three_months": (baseline, at["soon"]),
+    }  # fmt: skip
+    for name, (start, end) in spans.items():
         usable = sound & start["complete"].eq(True) & end["complete"].eq(True) & (start["total"] > 0)
         days = (end["date"] - start["date"]).dt.days.where(usable)
         ratio = (end["total"] / start["total"].where(usable)) ** GROWTH_EXPONENT[run.criterion.measure]
         columns[f"growth_{name}_percent_month"] = (ratio ** (DAYS_PER_MONTH / days) - 1) * 100
         columns[f"growth_{name}_days"] = days
+    columns["growth_three_months_date"] = at["soon"]["date"].where(
+        columns["growth_three_months_days"].notna()
+    )
     return columns

@@ -71,3 +71,21 @@ def test_the_size_of_the_bias_is_stated_with_its_interval(tables, study, plain):
     )
     assert "In 200 simulated cohorts" in last
     assert "a difference in 71%" in last
+
+
+def test_growth_is_told_with_its_patients_or_why_it_is_not_compared(study, tables, plain):
+    row = {"endpoint": "pfs", "criterion": "recist_1_1", "measure": "three_months", "cut_percent_month": 0.8}
+    row |= {"adjusted": False, "n": 60, "excluded": 340, "n_fast": 20, "events": 40, "status": "ok"}
+    row |= {"hazard_ratio": 2.1, "hazard_ratio_low": 1.2, "hazard_ratio_high": 3.7}
+    few = row | {"adjusted": True, "n": 8, "hazard_ratio": math.nan, "status": "too_few"}
+    naive = [make_ratio("naive", 0.4), make_ratio("time_dependent_cox", 0.8)]
+    paragraphs, shown = write_responders(tables(responders=naive, tumour_growth=[row, few]), study)
+    assert plain(paragraphs[-1]) == (
+        "Progression-free survival: 60 of 400 patients had scans at baseline and 2 to 4 months after the first cycle and "
+        "were at risk then; 20 grew by 0.8% a month or faster, and their hazard ratio from that scan on is "
+        "2.10 (95% CI 1.20–3.70)."
+    )
+    assert shown[-1].source == "tumour_growth"
+    none = [few, few | {"adjusted": False}]
+    paragraphs, _ = write_responders(tables(responders=naive, tumour_growth=none), study)
+    assert plain(paragraphs[-1]).endswith("at risk then, so that growth at 3 months is not compared.")

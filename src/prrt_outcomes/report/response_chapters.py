@@ -204,8 +204,8 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     first, adjusted = three.to_dict("records")
     n, total = cite(first, "n", "tumour_growth", numbers.format_count), int(first["n"] + first["excluded"])
     name = name_endpoint(first["endpoint"], titles)
-    words = "{name}: {n} of {t} patients had scans at baseline and 2 to 4 months after the first cycle and were at risk then"
-    text = say(words, name=name, n=n, t=total)
+    words = "{name}: {n} of {t} patients had scans at baseline and 2 to 4 months after the first cycle"
+    text = say(words + " and were at risk then", name=name, n=n, t=total)
     if pd.isna(first["hazard_ratio"]):
         return text + ", so that growth at 3 months is not compared."
     ratios = [numbers.format_interval(*(r[c] for c in RATIO), numbers.format_ratio, label=f"{level} CI ")

@@ -81,8 +81,8 @@ def test_growth_is_told_with_its_patients_or_why_it_is_not_compared(study, table
     naive = [make_ratio("naive", 0.4), make_ratio("time_dependent_cox", 0.8)]
     paragraphs, shown = write_responders(tables(responders=naive, tumour_growth=[row, few]), study)
     assert plain(paragraphs[-1]) == (
-        "Progression-free survival: 60 of 400 patients had scans at baseline and 2 to 4 months after the first cycle and "
-        "were at risk then; 20 grew by 0.8% a month or faster, and their hazard ratio from that scan on is "
+        "Progression-free survival: 60 of 400 patients had scans at baseline and 2 to 4 months after the first cycle "
+        "and were at risk then; 20 grew by 0.8% a month or faster, and their hazard ratio from that scan on is "
         "2.10 (95% CI 1.20–3.70)."
     )
     assert shown[-1].source == "tumour_growth"

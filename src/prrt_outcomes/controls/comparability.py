@@ -99,6 +99,7 @@ def compare_descriptions(
 ) -> list[dict]:
     """Compare cohort and control item by item; what is not known on either side is ``unknown``, never ``same``.
 
+    Differences stand first, those that favour the cohort before the others, each by the size of the bias expected.
     `patients` is the control's, where they are known one by one: what they show goes before words.
     """
     types = control.tumour_types, name_tumour_types(control.tumour_types)
@@ -125,7 +126,8 @@ def compare_descriptions(
         _crossover(control, rules),
         _censoring_rule(control, rules),
     ]
-    return sorted(rows, key=lambda row: (RANKS[row["verdict"]], SIZES.index(row["item"])))
+    order = {FOR_COHORT: 0, EITHER: 1, UNKNOWN: 1, FOR_CONTROL: 2, NONE: 3}
+    return sorted(rows, key=lambda r: (RANKS[r["verdict"]], order[r["bias"]], SIZES.index(r["item"])))
 
 
 def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str, bias: str = EITHER) -> dict:

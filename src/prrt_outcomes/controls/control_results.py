@@ -99,10 +99,12 @@ def comparison_row(
 def primary_estimate(controls: pd.DataFrame, control: Control) -> dict | None:
     """The estimate that a control of the study is quoted by.
 
-    Cox with the first weighting that the study names, else another, else unweighted, else observed over expected.
+    Cox with the first weighting that the study names, else another, else unweighted, else observed over expected; of
+    the patients who are compared first, not of those who stand beside them.
     """
     rows = pick_rows(controls, control=control.id)
-    rows = rows[rows["value"].notna()]
+    first = rows["population"].dropna().head(1)
+    rows = rows[rows["value"].notna() & (rows["population"].isna() | rows["population"].isin(first))]
     weightings = dict.fromkeys((*getattr(control, "weights", ()), "att", "overlap", "maic", "ate", "none"))
     wanted = [*(("cox", w) for w in weightings), ("rate_ratio", ""), ("one_sample_logrank", "")]
     for method, weights in wanted:

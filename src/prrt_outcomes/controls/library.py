@@ -37,7 +37,7 @@ GEP = tuple(code for code, group in GROUP_OF_TYPE.items() if group == "gep")
 LUMINAL = tuple(code for code in GEP if code not in ("gep_pancreas", "gep_unknown_primary"))
 TYPES = (
     (r"\bany\b", EVERY),
-    (r"gastroenteropancreatic|enteropancreatic|\bgep\b", GEP),
+    (r"gastroenteropancreatic|enteropancreatic|(?<!non-pancreatic )(?<!extrapancreatic )\bgep\b", GEP),
     (r"gastroenteric|gastrointestinal|\bgi\b|\bge\b|non-pancreatic|extrapancreatic", LUMINAL),
     (r"(?<!non-)(?<!extra)\bpancrea", ("gep_pancreas",)),
     (r"midgut|small intestine|small bowel|ileum|jejunum", ("gep_small_intestine",)),
@@ -49,6 +49,9 @@ TYPES = (
     (r"pha?eochromocytoma", ("phaeochromocytoma",)),
     (r"thymus|\bother\b", ("other",)),
 )
+LEFT_OUT = r"\b(?:no|not|but|except|excluding|excluded|without)\b"
+RANGE = ("-", "–", "to")
+GRADES = r"\bg(?:rades?)?\s*([123])(?:\s*(-|–|to|and|or|/|,)\s*g?([123]))?"
 FIRST, LATER, MIXED = "first", "second or later", "mixed"
 
 
@@ -216,13 +219,18 @@ def _identify_arm(control: Control) -> tuple | None:
     arm = find_arm(control.arm, control.endpoint) if isinstance(control, LibraryControl) else control
     if not isinstance(arm, PublishedArm | PublishedControl):
         return None
-    author = re.match(r"([A-Za-z]+)\D*((?:19|20)\d\d)", arm.citation)
+    author = re.match(r"([^\W\d]+).*?\b((?:19|20)\d\d)\b", arm.citation)
     return (control.endpoint, arm.n, *author.groups()) if author else None
 
 
 def name_tumour_types(words: str) -> frozenset[str]:
-    """Our tumour types in a publication's words (midgut: gep_small_intestine); empty where none is recognised."""
+    """Our tumour types in a publication's words (midgut: gep_small_intestine); empty where they do not tell.
+
+    Words that leave something out (no lung, G3 excluded) do not tell, in grades and performance too.
+    """
     text = words.lower()
+    if re.search(LEFT_OUT, text):
+        return frozenset()
     codes = {code for code in EVERY if re.search(rf"\b{code}\b", text)}
     return frozenset(codes | {code for pattern, found in TYPES if re.search(pattern, text) for code in found})
 
@@ -230,9 +238,12 @@ def name_tumour_types(words: str) -> frozenset[str]:
 def name_grades(words: str) -> frozenset[str]:
     """Our grades in a publication's words (G1-2: G1, G2); empty where they do not tell (well-differentiated)."""
     text = words.lower()
+    if re.search(LEFT_OUT, text):
+        return frozenset()
     found = set()
-    for first, last in re.findall(r"\bg([123])(?:\s*(?:-|to)\s*g?([123]))?", text):
-        found |= {f"G{k}" for k in range(int(first), int(last or first) + 1)}
+    for first, joined, last in re.findall(GRADES, text):
+        ends = int(first), int(last or first)
+        found |= {f"G{k}" for k in (range(ends[0], ends[1] + 1) if joined in RANGE else ends)}
     if "low-intermediate" in text or "low to intermediate" in text:
         found |= {"G1", "G2"}
     return frozenset(found)
@@ -240,8 +251,10 @@ def name_grades(words: str) -> frozenset[str]:
 
 def name_performance(words: str) -> frozenset[str]:
     """ECOG levels in a publication's words (ECOG 0-1: 0, 1); empty where they do not end in one."""
-    last = words.strip()[-1:]
-    return frozenset(map(str, range(int(last) + 1))) if last.isdigit() else frozenset()
+    found = re.search(r"(?<!\d)([0-5])$", words.strip())
+    if found is None or re.search(LEFT_OUT, words.lower()):
+        return frozenset()
+    return frozenset(map(str, range(int(found[1]) + 1)))
 
 
 def name_line(words: str) -> str:

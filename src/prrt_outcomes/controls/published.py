@@ -96,7 +96,7 @@ class PublishedComparison(Comparison):
             counts = count_pieces_published(cut, reference)
             sizes = {"n": len(cut.time_months), "n_control": control.n}
             discounted, tables["control_borrowing"] = tabulate_borrowing(counts, sizes, "none", level)
-            rows += [row | {"population": self.population} for row in discounted]
+            rows += [row | {"population": self.population, "estimate": "smr"} for row in discounted]
             tables["control_power"] = self._tabulate_power(references)
         medians = dict.fromkeys(("none", "maic"), control.median_months or np.nan)
         bias = tabulate_bias_sensitivity(rows, float((cut.event == 1).mean()), medians)
@@ -135,7 +135,12 @@ class PublishedComparison(Comparison):
         """Why the evidence of a published arm is weak, in words."""
         n, everybody = len(self.cohort.time_months), len(self.everybody.time_months)
         reasons = [PARTLY_BALANCED if balanced else NOT_BALANCED]
-        if self.population == ALL and find_fitting(self.everybody.frame, self.control):
+        stated = find_fitting(self.everybody.frame, self.control)
+        if not stated:
+            reasons.append(
+                "the arm does not state tumour types, grade or progression at entry, so all are compared"
+            )
+        elif self.population == ALL:
             reasons.append(f"fewer than {FEWEST} of our patients fit the arm, so all are compared")
         elif n < everybody:
             reasons.append(f"{n} of {everybody} patients fit the arm")
@@ -187,12 +192,12 @@ def fit_published(
     arm: str = "",
 ) -> PublishedComparison:
     """Compare a published arm with those of our patients who fit it; with all where fewer than 10 do."""
-    fits = np.ones(len(everybody.time_months), dtype=bool)
-    for inside in find_fitting(everybody.frame, control).values():
+    fits, stated = np.ones(len(everybody.time_months), dtype=bool), find_fitting(everybody.frame, control)
+    for inside in stated.values():
         fits &= inside
     some = fits.sum() >= FEWEST and not fits.all()
     cohort = everybody.select(fits) if some else everybody
-    population = FITTING if some or fits.all() else ALL
+    population = FITTING if stated and (some or fits.all()) else ALL
     return PublishedComparison(tables, study, control, cohort, arm, everybody, population)
 
 

@@ -19,6 +19,7 @@ from prrt_outcomes.controls.library import (
     name_criterion,
     name_grades,
     name_line,
+    name_performance,
     name_tumour_types,
     name_yes,
 )
@@ -160,6 +161,10 @@ def test_patients_of_a_control_speak_before_words():
         ("pancreas midgut hindgut unknown",
          {"gep_pancreas", "gep_small_intestine", "gep_large_intestine", "gep_unknown_primary"}),
         ("gep_pancreas lung", {"gep_pancreas", "lung"}),
+        ("non-pancreatic GEP",
+         {"gep_small_intestine", "gep_large_intestine", "gep_stomach_duodenum", "gep_other"}),
+        ("GEP (no lung)", set()),
+        ("midgut, pancreas excluded", set()),
         ("", set()),
     ],
 )  # fmt: skip
@@ -175,10 +180,27 @@ def test_extrapancreatic_is_not_pancreatic():
 @pytest.mark.parametrize(
     ("words", "grades"),
     [("G1-2", {"G1", "G2"}), ("G1-3 well-differentiated", {"G1", "G2", "G3"}), ("well-differentiated", set()),
-     ("low-intermediate", {"G1", "G2"}), ("G2 (Ki-67>=10) 65% - G3 35%", {"G2", "G3"}), ("", set())],
+     ("low-intermediate", {"G1", "G2"}), ("G2 (Ki-67>=10) 65% - G3 35%", {"G2", "G3"}), ("", set()),
+     ("G3 excluded", set()), ("WHO grade 1 or 2", {"G1", "G2"}), ("G1 and G3", {"G1", "G3"}),
+     ("G1–3", {"G1", "G2", "G3"})],
 )  # fmt: skip
 def test_grades_in_words(words, grades):
     assert name_grades(words) == grades
+
+
+@pytest.mark.parametrize(
+    ("words", "levels"),
+    [("ECOG 0-1", {"0", "1"}), ("Karnofsky 60-100", set()), ("KPS 70", set()), ("ECOG not 2", set())],
+)
+def test_only_ecog_is_read_as_ecog(words, levels):
+    assert name_performance(words) == levels
+
+
+def test_what_favours_the_cohort_stands_before_what_favours_the_control():
+    rows = compare_descriptions(profile(first_scan_months=9.0), arm("netter1_octreotide"), RULES)
+    biases = [row["bias"] for row in rows if row["verdict"] == "different"]
+    assert len(set(biases)) > 1
+    assert biases == sorted(biases, key=["favours_cohort", "either", "favours_control"].index)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.controls.stage import INPUTS, OUTPUTS, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -232,6 +233,24 @@ def test_patients_who_do_not_fit_the_arm_are_counted():
     ratio = rows(out, "controls", method="rate_ratio")
     assert ratio["n"].tolist() == [midgut, 150]
     assert ratio["population"].tolist() == ["fitting", "all"]
+
+
+def test_an_arm_that_states_nothing_has_no_fitting_patients():
+    out = run(cohort(), study(PUBLISHED))
+    assert rows(out, "controls", method="rate_ratio")["population"].tolist() == ["all"]
+    assert "does not state tumour types" in rows(out, "control_verdicts").iloc[0]["words"]
+    estimates = rows(out, "controls")["estimate"]
+    assert not (estimates == "hazard_ratio").any(), "observed over expected is no hazard ratio"
+
+
+def test_the_quoted_estimate_is_never_that_of_the_patients_beside():
+    control = study(PUBLISHED).controls[0]
+    row = {"control": control.id, "method": "rate_ratio", "estimate": "smr", "weights": "none"}
+    table = pd.DataFrame(
+        [row | {"population": "fitting", "value": np.nan}, row | {"population": "all", "value": 0.5}]
+    )
+    assert primary_estimate(table, control) is None
+    assert primary_estimate(table.assign(population="all"), control)["value"] == 0.5
 
 
 def test_a_later_start_of_an_exponential_control_expects_the_later_months_only():

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 from typing import Literal
 
 MARK = "'"
-NEEDS_MARK = re.compile(
-    r"\A(?=['=@\t\r\n＝＠＋－]|[+-](?!(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z))"
-)
+NEEDS_MARK = re.compile(r"\A(?=['=+@\t\r\n＝＠＋－]|-(?!(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z))")
 IS_MARKED = re.compile(r"\A'")
 
 
 def mark_text(text: str) -> str:
     """Text as a csv file holds it: led by an apostrophe where a spreadsheet could take it for a formula.
 
-    That is where it begins with =, +, -, @ (also in full width), a tab or the end of a line, and is not a number, or
-    begins with an apostrophe itself.
+    That is where it begins with =, +, @, - and is no number, one of these in full width, a tab or the end of a line,
+    or an apostrophe.
     """
     return NEEDS_MARK.sub(MARK, text)
 

@@ -13,7 +13,7 @@ from prrt_outcomes.errors import Problem
 from prrt_outcomes.tables.files import read_table, write_table
 
 BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-NUMBER = re.compile(r"[+-]([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NUMBER = re.compile(r"-([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 ANY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXT = st.one_of(st.text("='+-@\t\r\n,;\"'1.eE a", max_size=6), st.text(ANY, max_size=6))
 

@@ -5,6 +5,8 @@ import io
 
 import pytest
 
+from prrt_outcomes.adopt.redcap_dictionary import format_redcap_dictionary
+from prrt_outcomes.cli.init import format_dictionary
 from prrt_outcomes.csv_cells import choose_quoting, mark_text, unmark_text
 
 
@@ -13,6 +15,7 @@ from prrt_outcomes.csv_cells import choose_quoting, mark_text, unmark_text
     [
         "=1+1",
         "+1+1",
+        "+1",
         "-1+1",
         "@SUM(A1)",
         "\t=1",
@@ -34,7 +37,7 @@ def test_what_could_be_a_formula_is_led_by_an_apostrophe(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a=1", "1-2", "P0001", "-1", "+1.5", "-.5", "-2.", "-1e-05", "≥ 5", "−1", " =1"]
+    "text", ["", "a=1", "1-2", "P0001", "-1", "-.5", "-2.", "-1e-05", "≥ 5", "−1", " =1"]
 )
 def test_numbers_and_other_texts_stay(text):
     assert mark_text(text) == text
@@ -54,3 +57,9 @@ def test_a_carriage_return_is_quoted():
     stream.seek(0)
     assert list(csv.reader(stream)) == [cells]
     assert choose_quoting(["a", "b"]) == csv.QUOTE_MINIMAL
+
+
+@pytest.mark.parametrize("write", [format_dictionary, format_redcap_dictionary])
+def test_the_words_of_our_dictionaries_are_no_formulas(write):
+    cells = {cell for row in csv.reader(io.StringIO(write(), newline="")) for cell in row}
+    assert {cell for cell in cells if mark_text(cell) != cell} == set()

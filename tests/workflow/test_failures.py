@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from prrt_outcomes.provenance import README
+
 LONGEST_WAIT_SECONDS = 120
 
 
@@ -27,7 +29,9 @@ def results_of(folder):
     """Files that a step declares, which a failed run must not leave."""
     kept = ("logs", ".snakemake", "benchmarks")
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path.as_posix() for path in files if path.parts[0] not in kept and path.name != ".lock"}
+    return {
+        path.as_posix() for path in files if path.parts[0] not in kept and path.name not in (".lock", README)
+    }
 
 
 def problems_of(folder):

@@ -1,7 +1,5 @@
 """What a stage hands to the accounts of a run: each loss with step and reason, and what became of the stage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Texts of csv files: none begins as a formula of a spreadsheet does, and each can be read back exactly."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Partial dates: what a year or a month can mean, and which day it becomes by a stated rule."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -13,21 +11,10 @@ MIDDLE_OF_YEAR = "-07-01"
 def compute_date_range(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     """First and last day that a partial date can mean.
 
-    Parameters
-    ----------
     text : ISO text of year (``2014``), month (``2014-05``) or day (``2014-05-07``), or missing, shape (n,)
+    Returns earliest, latest : datetime64[ns], shape (n,), index of `text`; equal for a full date, NaT where missing.
+    Raises ValueError when a text is none of the three; `prrt_outcomes.cohort` refuses such a text in a file.
 
-    Returns
-    -------
-    earliest, latest : datetime64[ns], shape (n,), index of `text`; equal for a full date, NaT where missing.
-
-    Raises
-    ------
-    ValueError
-        when a text is none of the three; `prrt_outcomes.cohort` refuses such a text in a file.
-
-    Examples
-    --------
     >>> earliest, latest = compute_date_range(pd.Series(["2016-02", "2014"]))
     >>> list(latest.dt.strftime("%Y-%m-%d"))
     ['2016-02-29', '2014-12-31']
@@ -56,26 +43,15 @@ def resolve_partial_dates(
 ) -> pd.Series:
     """Day that stands for each partial date.
 
-    Parameters
-    ----------
     text : ISO text of year, month or day; missing allowed, shape (n,)
     precision : year, month or day for each, as typed frames hold it, or None; a day is never moved
     rule : ``first``, ``middle`` (the 15th; 1 July of a year) or ``last`` day
     lower, upper : dates that the result shall not pass (one for all, or shape (n,) with the index of
         `text`); NaT binds nothing
-
-    Returns
-    -------
-    datetime64[ns], shape (n,), NaT where missing. The result always lies within the month or year that was
+    Returns datetime64[ns], shape (n,), NaT where missing. The result always lies within the month or year that was
     written: where a bound lies outside, the nearest day inside is taken, and the contradiction stays visible.
+    Raises ValueError when the rule is none of the three.
 
-    Raises
-    ------
-    ValueError
-        when the rule is none of the three.
-
-    Examples
-    --------
     >>> death = pd.Series(["2014-05"])
     >>> cycle = pd.Series(pd.to_datetime(["2014-05-20"]))
     >>> str(resolve_partial_dates(death, None, "middle", lower=cycle)[0].date())

@@ -1,7 +1,5 @@
 """What goes wrong with what a person handed in, reported whole: table, row, column, value, fault, expectation."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,8 +12,6 @@ PROBLEM_COLUMNS = ("table", "row", "column", "value", "problem", "expected", "se
 class Problem:
     """One fault of the input.
 
-    Attributes
-    ----------
     table : name of the table, or ``study.yaml``
     row : line of the file that holds the fault (the header of a table is line 1); None where no line applies
     column : column of the table, or dotted key of ``study.yaml``; empty where the whole table is at fault

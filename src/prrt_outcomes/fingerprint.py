@@ -83,11 +83,7 @@ class Code:
 
         Of the closure of the modules, of the data files beside them, of the schema files of the tables that it
         reads and writes, and of the versions of the libraries that they import.
-
-        Raises
-        ------
-        FileNotFoundError
-            when a module or a schema does not exist.
+        Raises FileNotFoundError when a module or a schema does not exist.
         """
         closure = sorted(self.close_imports(names))
         digest = hashlib.sha256()
@@ -142,11 +138,7 @@ def find_module(name: str) -> Path | None:
 
 def read_declaration(name: str, constant: str) -> tuple[str, ...]:
     """Read a constant of a module, such as `INPUTS` of a stage, without importing the module.
-
-    Raises
-    ------
-    ValueError
-        when the module does not assign a plain tuple of names to it.
+    Raises ValueError when the module does not assign a plain tuple of names to it.
     """
     path = find_module(name)
     nodes = ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body if path else []

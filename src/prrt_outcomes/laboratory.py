@@ -1,7 +1,5 @@
 """Laboratory values: the SI unit of each analyte, factors to it, and kidney function."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
@@ -44,14 +42,9 @@ USUAL_FACTORS = {
 def convert_units_to_si(analyte: pd.Series, unit: pd.Series) -> pd.Series:
     """Factor that turns a value into the SI unit of its analyte.
 
-    Parameters
-    ----------
     analyte : codes of `labs.analyte`
     unit : units as the laboratory writes them (`prrt_outcomes.units.find_factor`)
-
-    Returns
-    -------
-    Series of float64 of the same index; missing where the unit is not known for the analyte (a percentage of
+    Returns a series of float64 of the same index; missing where the unit is not known for the analyte (a percentage of
     lymphocytes, chromogranin A in nmol/L or U/L have no factor).
     """
     rows, analytes = pd.factorize(analyte)
@@ -83,23 +76,13 @@ def compute_egfr_ckd_epi_2021(
 ) -> np.ndarray:
     """Estimated glomerular filtration rate by the CKD-EPI creatinine equation of 2021, without race.
 
-    Parameters
-    ----------
     creatinine_umol_l : standardised serum creatinine in µmol/L, above 0
     age_years : age at the sample; the equation holds from 18 years on
     female : whether the patient is female
-
-    Returns
-    -------
-    Array in mL/min/1.73 m2; missing where creatinine or age is missing or not above 0.
-
-    References
-    ----------
-    Inker LA et al. New creatinine- and cystatin C-based equations to estimate GFR without race.
+    Returns an array in mL/min/1.73 m2; missing where creatinine or age is missing or not above 0.
+    Source: Inker LA et al. New creatinine- and cystatin C-based equations to estimate GFR without race.
     N Engl J Med 2021;385:1737-49, table 2.
 
-    Examples
-    --------
     >>> compute_egfr_ckd_epi_2021([88.42], [50.0], [True]).round(1)
     array([68.6])
     """

@@ -1,7 +1,5 @@
 """The public names of a package, each loaded when it is first asked for (PEP 562)."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -11,13 +9,9 @@ from typing import Any
 def expose(package: str, **modules: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package.
 
-    Parameters
-    ----------
     package : dotted name of the package
     modules : for each module of the package the public names that it defines, parted by blanks
 
-    Notes
-    -----
     Importing the package loads none of its modules, so that a command which needs one function does not pay
     for the libraries of all others.
     """

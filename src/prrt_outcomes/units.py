@@ -1,7 +1,5 @@
 """Units of measurement: how many of one make one of another, and the units of time that all packages share."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any
@@ -75,16 +73,11 @@ EXPRESSION = re.compile(r"(1/|10\^-?[0-9]{1,2}[*/])?[a-zA-Z]+(\^[23])?([*/][a-zA
 def find_factor(unit: str, target: str, grams_per_mole: float | None = None) -> float | None:
     """How many of one unit are one of another, such as 0.001 for MBq and GBq.
 
-    Parameters
-    ----------
     unit : as a file writes it; blanks, the sign of micro, raised digits and most capitals do not matter
     target : as the schema writes it
     grams_per_mole : molar mass, where an amount of substance may stand for a mass or the other way round
-
-    Returns
-    -------
-    Factor that turns a value in the unit into one in the target; None where the unit is not known or measures
-    something else.
+    Returns the factor that turns a value in the unit into one in the target; None where the unit is not known or
+    measures something else.
     """
     spelled, wanted = spell_unit(unit), spell_unit(target)
     if spelled == wanted:

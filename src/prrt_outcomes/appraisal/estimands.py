@@ -1,7 +1,5 @@
 """Each comparison as an estimand (ICH E9(R1)): with controls, and of responders with others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

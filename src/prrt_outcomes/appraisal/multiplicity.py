@@ -1,7 +1,5 @@
 """The tests that a study names as one family, with p-values adjusted by Holm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Items of STROBE and RECORD, each with the place in the run that answers it, or left to the author."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """Risk of bias of each comparison with a control by the domains of ROBINS-I, judged from what the run knows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files

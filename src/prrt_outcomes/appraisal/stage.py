@@ -1,7 +1,5 @@
 """Appraisal: tests adjusted together, estimands of the comparisons, their risk of bias, and items of reporting."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.appraisal.estimands import tabulate_estimands

@@ -52,8 +52,6 @@ def format_number(value: Any, digits: int = 1) -> str:
 def format_percent(proportion: Any, digits: int = 0) -> str:
     """Per cent of a proportion between 0 and 1, so rounded that a share is never shown as 0 or 100 by rounding.
 
-    Notes
-    -----
     0.001 is `<1%` and 0.999 `>99%`: neither is nobody nor everybody.
     """
     if is_missing(proportion):
@@ -71,8 +69,6 @@ def format_percent(proportion: Any, digits: int = 0) -> str:
 def format_p_value(value: Any, *, name: str = "") -> str:
     """p-value as journals print it: `<0.001`, three decimals below 0.1, two above, `>0.99` near one.
 
-    Parameters
-    ----------
     value : p-value, or missing
     name : symbol in front, such as `p`; then `p = 0.012`, `p < 0.001`
     """
@@ -123,8 +119,6 @@ def format_interval(
 ):
     """`24.1 (20.0-28.9)` with an en dash, or in words why there is no value.
 
-    Parameters
-    ----------
     value, low, high : estimate and limits
     formatter : how one number is written
     status : code of the table's status column

@@ -62,4 +62,7 @@ def test_a_carriage_return_is_quoted():
 @pytest.mark.parametrize("write", [format_dictionary, format_redcap_dictionary])
 def test_the_words_of_our_dictionaries_are_no_formulas(write):
     cells = {cell for row in csv.reader(io.StringIO(write(), newline="")) for cell in row}
-    assert {cell for cell in cells if mark_text(cell) != cell} == set()
+    assert {
+        cell for cell in cells if cell.startswith(("=", "+", "-", "@")) and mark_text(cell) != cell
+    } == set()
+    assert len(cells) > 100

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from prrt_outcomes.adopt.redcap_dictionary import REPEATING, format_redcap_dictionary
+from prrt_outcomes.csv_cells import mark_text
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.study.model import INPUT_TABLES, Study
@@ -129,4 +130,5 @@ def _dictionary_row(table: str, field: Field) -> tuple[str, ...]:
         needed = f"no; {field.key_default} where absent"
     bounds = [str(bound) for bound in (field.minimum, field.maximum) if bound is not None]
     allowed = ", ".join(map(str, field.codes)) or " to ".join(bounds)
-    return (table, field.name, kind, needed, field.unit, allowed, field.title, field.description)
+    cells = (table, field.name, kind, needed, field.unit, allowed, field.title, field.description)
+    return tuple(map(mark_text, cells))

@@ -1,7 +1,5 @@
 """A discounted control: power prior on piecewise-exponential counts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

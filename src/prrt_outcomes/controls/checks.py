@@ -1,22 +1,12 @@
 """Data of controls held against the study and the cohort, before a run: names, codes, covariates, curves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN
-from prrt_outcomes.controls.reference_curves import (
-    CURVE_KEYS,
-    CURVE_TABLES,
-    LARGEST_RISE,
-    clean_points,
-    find_odd_times,
-    find_rises,
-    select_curve,
-)
+from prrt_outcomes.controls import reference_curves
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.errors import Problem, study_problem, suggest
 from prrt_outcomes.study.controls import AggregateControl, BaselineSummary, CurveControl, PatientsControl
@@ -107,9 +97,12 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _check_curve(place: str, control: CurveControl, tables: Tables, lines: Lines) -> Problems:
-    points, risk = (select_curve(tables[name].reset_index(drop=True), control) for name in CURVE_TABLES)
+    points, risk = (
+        reference_curves.select_curve(tables[name].reset_index(drop=True), control)
+        for name in reference_curves.CURVE_TABLES
+    )
     wanted = f"{control.id} {control.arm} {control.endpoint}"
-    for name in CURVE_TABLES:
+    for name in reference_curves.CURVE_TABLES:
         known = sorted(set(_name_curves(tables[name])))
         if known:
             problem = f"{name} has no row of this control, arm and endpoint"
@@ -123,27 +116,29 @@ def _check_curve(place: str, control: CurveControl, tables: Tables, lines: Lines
 
 def _name_curves(table: pd.DataFrame) -> list[str]:
     """Control, arm and endpoint of each row, as one text."""
-    return [" ".join(key) for key in table[list(CURVE_KEYS)].astype(str).to_numpy().tolist()]
+    return [" ".join(key) for key in table[list(reference_curves.CURVE_KEYS)].astype(str).to_numpy().tolist()]
 
 
 def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
-    rises = find_rises(points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float))
+    rises = reference_curves.find_rises(
+        points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float)
+    )
     if len(rises):
         place, value = points.index[int(rises[0])], str(points["survival"].iloc[int(rises[0])])
         places = "1 point" if len(rises) == 1 else f"{len(rises)} points"
         problem = f"survival rises at {places}: not a survival curve"
-        expected = f"survival that never rises by more than {LARGEST_RISE:.0%}"
+        expected = f"survival that never rises by more than {reference_curves.LARGEST_RISE:.0%}"
         yield Problem("control_curves", _line(lines, place), "survival", value, problem, expected)
         return
     try:
-        clean_points(points["time_months"], points["survival"])
+        reference_curves.clean_points(points["time_months"], points["survival"])
     except ValueError as error:
         line, expected = _line(lines, points.index[0]), "points of a survival curve"
         yield Problem("control_curves", line, "survival", "", str(error), expected)
 
 
 def _check_months(points: pd.DataFrame, risk: pd.DataFrame, control: CurveControl, ours: float) -> Problems:
-    for odd in find_odd_times(points, risk, control, ours):
+    for odd in reference_curves.find_odd_times(points, risk, control, ours):
         unit = min(OTHER_UNITS, key=lambda u: abs(np.log(odd.ratio * TIME_UNIT_DAYS[u] / DAYS_PER_MONTH)))
         expected = f"months; where the file has {unit}, write time_unit: {unit} in this table of study.yaml"
         severity = "error" if odd.what == "median" else "warning"
@@ -210,7 +205,7 @@ def _check_unused_curves(study: Study, tables: Tables, lines: Lines) -> Problems
     used = {(c.id, c.arm, c.endpoint) for c in study.controls if isinstance(c, CurveControl)}
     known = [" ".join(key) for key in sorted(used)]
     problem = "these rows belong to no control of the study and are not used"
-    for name in CURVE_TABLES:
+    for name in reference_curves.CURVE_TABLES:
         keys = _name_curves(tables[name])
         for value in dict.fromkeys(keys):
             if value not in known:

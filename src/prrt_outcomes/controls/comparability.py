@@ -1,25 +1,12 @@
 """Comparability table: where cohort and control are the same, where they differ, and what that does."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls import library
 from prrt_outcomes.controls.control_results import Comparison
-from prrt_outcomes.controls.library import (
-    FIRST,
-    LATER,
-    MIXED,
-    describe_share,
-    name_criterion,
-    name_grades,
-    name_line,
-    name_performance,
-    name_tumour_types,
-    name_yes,
-)
 from prrt_outcomes.controls.profiles import Profile, Shares, describe_cohort, describe_patients
 from prrt_outcomes.controls.two_samples import select_source
 from prrt_outcomes.study.controls import Description, PatientsControl
@@ -39,7 +26,7 @@ SIZES = (
 )  # fmt: skip
 ANSWERS = {"era": "the era", "criterion": "the response criterion", "origin": "the start of time"}
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
-LINES = {"yes": LATER, "no": FIRST, MIXED: MIXED}
+LINES = {"yes": library.LATER, "no": library.FIRST, library.MIXED: library.MIXED}
 NO_SCANS = {"verdict": SAME, "bias": "none", "consequence": "the endpoint needs no scans"}
 TYPES_DIFFER = "tumour types have natural courses of their own: compare within tumour types, or weight"
 PERFORMANCE_DIFFERS = "patients in poorer condition die earlier and stop treatment sooner"
@@ -102,10 +89,10 @@ def compare_descriptions(
     Differences stand first, those that favour the cohort before the others, each by the size of the bias expected.
     `patients` is the control's, where they are known one by one: what they show goes before words.
     """
-    types = control.tumour_types, name_tumour_types(control.tumour_types)
-    grades = control.grade, name_grades(control.grade)
+    types = control.tumour_types, library.name_tumour_types(control.tumour_types)
+    grades = control.grade, library.name_grades(control.grade)
     their_types, their_grades = (None, None) if patients is None else (patients.types, patients.grades)
-    performance = control.performance, name_performance(control.performance)
+    performance = control.performance, library.name_performance(control.performance)
     their_performance = None if patients is None else patients.performance
     rows = [
         _progression(cohort, control, patients),
@@ -160,12 +147,12 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
     words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     if patients is not None and np.isfinite(patients.progressive):
         other = patients.progressive
-        theirs, shown = describe_share(other), _percent(other)
+        theirs, shown = library.describe_share(other), _percent(other)
         same = _is_close(ours, patients.progressive)
     else:
-        theirs, shown = name_yes(control.progressive_at_entry), control.progressive_at_entry
+        theirs, shown = library.name_yes(control.progressive_at_entry), control.progressive_at_entry
         other = {"yes": 1.0, "no": 0.0}.get(theirs, other)
-        same = None if not theirs or not np.isfinite(ours) else describe_share(ours) == theirs
+        same = None if not theirs or not np.isfinite(ours) else library.describe_share(ours) == theirs
     if theirs == "no" and not ours <= CLOSE_SHARE:
         same, words = (
             False,
@@ -179,8 +166,10 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
 
 
 def _analogue(cohort: Profile, control: Description) -> dict:
-    theirs = name_yes(control.analogue_continued)
-    same = describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
+    theirs = library.name_yes(control.analogue_continued)
+    same = (
+        library.describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
+    )
     words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
     bias = _favour(theirs != "yes")
     return _rate(
@@ -193,7 +182,7 @@ def _criterion(control: Description, rules: EndpointRules) -> dict:
     if not rules.needs_scans:
         return _rate("criterion", "", theirs, True, "") | NO_SCANS
     known = theirs and theirs.lower() != UNKNOWN and rules.criterion
-    same = name_criterion(theirs) == rules.criterion if known else None
+    same = library.name_criterion(theirs) == rules.criterion if known else None
     words = "progression is called at another size: the same tumours have another time to progression"
     return _rate("criterion", rules.criterion, theirs, same, words)
 
@@ -228,7 +217,7 @@ def _first_restaging(cohort: Profile, control: Description, rules: EndpointRules
 
 
 def _central_review(control: Description, rules: EndpointRules) -> dict:
-    theirs = name_yes(control.central_review)
+    theirs = library.name_yes(control.central_review)
     if not rules.needs_scans:
         return _rate("central_review", rules.central, theirs, True, "") | NO_SCANS
     same = theirs == rules.central if theirs and rules.central else None
@@ -238,7 +227,7 @@ def _central_review(control: Description, rules: EndpointRules) -> dict:
 
 def _receptor(control: Description) -> dict:
     """Receptor-positive tumours are the condition of PRRT."""
-    theirs = name_yes(control.receptor_positive)
+    theirs = library.name_yes(control.receptor_positive)
     words = "tumours without receptors progress earlier, and were not treated here"
     return _rate("receptor_positive", "yes", theirs, theirs == "yes" if theirs else None, words, FOR_COHORT)
 
@@ -249,7 +238,7 @@ def _crossover(control: Description, rules: EndpointRules) -> dict:
             "consequence": "the endpoint ends at progression"
         }
     words = "patients of the control who received another effective treatment later live longer for it"
-    same = name_yes(control.crossover) == "no" if control.crossover else None
+    same = library.name_yes(control.crossover) == "no" if control.crossover else None
     return _rate("crossover", "", control.crossover, same, words, FOR_CONTROL)
 
 
@@ -290,9 +279,9 @@ def _line(cohort: Profile, control: Description, patients: Profile | None) -> di
         other = patients.pretreated
         theirs, same = _describe_line(patients), _is_close(cohort.pretreated, other)
     else:
-        line = name_line(theirs)
-        same = LINES[describe_share(cohort.pretreated)] == line if ours and line else None
-        other = {FIRST: 0.0, LATER: 1.0}.get(line, other)
+        line = library.name_line(theirs)
+        same = LINES[library.describe_share(cohort.pretreated)] == line if ours and line else None
+        other = {library.FIRST: 0.0, library.LATER: 1.0}.get(line, other)
     words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
     return _rate("line", ours, theirs, same, words, _favour(cohort.pretreated < other))
 
@@ -301,7 +290,7 @@ def _describe_line(side: Profile) -> str:
     """Line of treatment of a side, with the share that is pretreated; empty where that is not known."""
     if not np.isfinite(side.pretreated):
         return ""
-    return f"{LINES[describe_share(side.pretreated)]} ({_percent(side.pretreated)} pretreated)"
+    return f"{LINES[library.describe_share(side.pretreated)]} ({_percent(side.pretreated)} pretreated)"
 
 
 def _compare_shares(

@@ -1,14 +1,12 @@
 """Weighted comparisons with missing covariates imputed several times, beside the complete cases."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
 
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.two_samples import TwoSamples
-from prrt_outcomes.controls.weighted_comparison import compare_hazards, compare_standardised
+from prrt_outcomes.controls.two_samples import TwoSamples, compare_hazards
+from prrt_outcomes.controls.weighted_comparison import compare_standardised
 from prrt_outcomes.controls.weighting import fit_weighting
 from prrt_outcomes.statistics.imputation import pool_estimates
 from prrt_outcomes.study.analysis import AnalysisSettings

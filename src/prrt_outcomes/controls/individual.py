@@ -1,7 +1,5 @@
 """Controls with patients, given or reconstructed from a published curve, and compared as two samples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,16 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls import reconstruction
 from prrt_outcomes.controls.comparability import list_doubts
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.imputed import compare_imputed
 from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
-from prrt_outcomes.controls.reconstruction import (
-    REFUSED,
-    Reconstruction,
-    measure_quality,
-    reconstruct_patients,
-)
 from prrt_outcomes.controls.reference_curves import (
     CURVE_TABLES,
     DigitisedCurve,
@@ -64,7 +57,7 @@ class CurveComparison(Comparison):
     control: CurveControl
 
     @cached_property
-    def reading(self) -> tuple[ControlResults, Reconstruction | None]:
+    def reading(self) -> tuple[ControlResults, reconstruction.Reconstruction | None]:
         """What is made of the curve, and its patients."""
         return read_curve(self)
 
@@ -105,7 +98,7 @@ class CurveComparison(Comparison):
         return [] if self.reading[1] is None else vary_choices(self)
 
 
-def read_curve(comparison: CurveComparison) -> tuple[ControlResults, Reconstruction | None]:
+def read_curve(comparison: CurveComparison) -> tuple[ControlResults, reconstruction.Reconstruction | None]:
     """Compare with a published curve as it is, and reconstruct its patients within stated limits.
 
     Gives the comparison with the curve as given, with quality of the reconstruction and its curve beside the published
@@ -128,12 +121,12 @@ def read_curve(comparison: CurveComparison) -> tuple[ControlResults, Reconstruct
     given = [] if curve is None else compare_with_given_curve(comparison.cohort, curve, comparison.level)
     if curve is None or reason:
         return ControlResults(given, reason=reason), None
-    patients = reconstruct_patients(curve, control.events)
-    quality = measure_quality(curve, patients, control)
+    patients = reconstruction.reconstruct_patients(curve, control.events)
+    quality = reconstruction.measure_quality(curve, patients, control)
     overlay = _overlay(curve, patients)
     tables = {"reconstruction_quality": quality, "control_reconstruction": overlay}
     tables = {name: table.assign(arm=control.arm) for name, table in tables.items()}
-    refused = quality.loc[quality["verdict"] == REFUSED, "measure"]
+    refused = quality.loc[quality["verdict"] == reconstruction.REFUSED, "measure"]
     if refused.empty:
         return ControlResults(given, tables), patients
     reason = f"the reconstruction is refused: {', '.join(refused)} beyond the limit"
@@ -148,14 +141,14 @@ def describe_incomplete(samples: TwoSamples) -> str:
     return words if ours + theirs else ""
 
 
-def stack_reconstruction(cohort: EndpointRows, found: Reconstruction) -> TwoSamples:
+def stack_reconstruction(cohort: EndpointRows, found: reconstruction.Reconstruction) -> TwoSamples:
     """Our patients, and the reconstructed ones as control; the latter have no covariates."""
     n = len(found.time)
     time = np.maximum(found.time, SHORTEST_MONTHS)
     return stack_sides(cohort, time, found.event, np.zeros(n), np.full(n, CONTROL, dtype=object))
 
 
-def _overlay(curve: DigitisedCurve, found: Reconstruction) -> pd.DataFrame:
+def _overlay(curve: DigitisedCurve, found: reconstruction.Reconstruction) -> pd.DataFrame:
     """Published points, and the rebuilt curve at its own times."""
     rebuilt = fit_kaplan_meier(SurvivalData(np.maximum(found.time, SHORTEST_MONTHS), found.event))
     rebuilt_points = np.append(0.0, rebuilt.time), np.append(1.0, rebuilt.survival)

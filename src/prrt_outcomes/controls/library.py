@@ -3,8 +3,6 @@
 Facts stand with their citation; what their source did not show is empty.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from dataclasses import dataclass, fields

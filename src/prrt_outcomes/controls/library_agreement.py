@@ -1,7 +1,5 @@
 """How often arms of the library that were given the same treatment for the same tumours are called different."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from functools import lru_cache

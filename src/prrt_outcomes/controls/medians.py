@@ -1,7 +1,5 @@
 """Published medians: every arm of the library beside the cohort, and their random-effects summary."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Observed over expected events against a published arm, over the published window and with its uncertainty."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

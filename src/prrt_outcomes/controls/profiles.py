@@ -1,7 +1,5 @@
 """What our patients, or those of a control, are like: shares and medians of a group."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

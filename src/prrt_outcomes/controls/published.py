@@ -1,7 +1,5 @@
 """A published arm as control: observed over expected, reweighting, discounts and power."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Quality of a comparison: power, effective size, balance, overlap; and published figures held against the cohort."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

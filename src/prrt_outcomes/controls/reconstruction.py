@@ -1,7 +1,5 @@
 """Individual times behind a published curve (Guyot 2012), and how well they meet what was published."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple

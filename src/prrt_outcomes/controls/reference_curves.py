@@ -1,7 +1,5 @@
 """Published curves: points cleaned, times checked, and the one-sample log-rank test against a curve."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """E-values, tipping points, and the same comparison under other choices."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Controls: each control gets all the methods that its information allows, and how far to believe them."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame

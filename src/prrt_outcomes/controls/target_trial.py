@@ -1,7 +1,5 @@
 """The trial that a comparison with individual controls imitates: each element on both sides, and what it may do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

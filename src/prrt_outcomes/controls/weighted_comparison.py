@@ -1,12 +1,11 @@
 """Two samples compared unweighted and with every weighting, with balance, borrowing, power and rating."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.controls import two_samples
 from prrt_outcomes.controls.borrowing import count_pieces, tabulate_borrowing
 from prrt_outcomes.controls.control_results import (
     ControlResults,
@@ -17,15 +16,6 @@ from prrt_outcomes.controls.control_results import (
 from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
-from prrt_outcomes.controls.two_samples import (
-    COHORT,
-    CONTROL,
-    TwoSamples,
-    Weighting,
-    compare_hazards,
-    compare_two_samples,
-    fit_both_curves,
-)
 from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_weightings, fit_weighting
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
@@ -45,7 +35,7 @@ REFERENCE_STEPS = 200
 
 
 def compare_weightings(
-    weightings: Sequence[Weighting],
+    weightings: Sequence[two_samples.Weighting],
     settings: AnalysisSettings,
     *,
     given: Sequence[dict] = (),
@@ -87,23 +77,23 @@ def compare_weightings(
     return ControlResults([*rows, *extra], tables)
 
 
-def compare_weighted(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
+def compare_weighted(weighting: two_samples.Weighting, settings: AnalysisSettings) -> list[dict]:
     """Rows of `controls` of one weighting with robust intervals, and what is doubly robust."""
     if not weighting.is_usable:
         return [_row_without_weights(weighting)]
-    rows = compare_two_samples(weighting, settings)
+    rows = two_samples.compare_two_samples(weighting, settings)
     rows = [row | {"note": weighting.note} for row in rows]
     return rows + compare_standardised(weighting, settings)
 
 
-def _row_without_weights(weighting: Weighting) -> dict:
+def _row_without_weights(weighting: two_samples.Weighting) -> dict:
     """Row of `controls` of a weighting that has no solution."""
     return comparison_row(
         "cox", "hazard_ratio", weights=weighting.label, status=weighting.status, note=weighting.note
     )
 
 
-def compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> list[dict]:
+def compare_standardised(weighting: two_samples.Weighting, settings: AnalysisSettings) -> list[dict]:
     """Doubly robust survival difference at the milestones; needs scores, and everybody there from the start."""
     samples = weighting.samples
     if weighting.label not in ESTIMANDS or weighting.score is None or samples.entry_months is not None:
@@ -121,7 +111,7 @@ def compare_standardised(weighting: Weighting, settings: AnalysisSettings) -> li
 
 
 def tabulate_balance(
-    weighting: Weighting, published_means: Mapping[str, float] | None = None
+    weighting: two_samples.Weighting, published_means: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
     """Rows of `control_balance` of one weighting; published means have no variance, so no standardised difference."""
     samples = weighting.samples
@@ -138,13 +128,13 @@ def tabulate_balance(
 
 
 def estimate_hazard_ratio(
-    samples: TwoSamples | None, control: PatientsControl | None, settings: AnalysisSettings
+    samples: two_samples.TwoSamples | None, control: PatientsControl | None, settings: AnalysisSettings
 ) -> dict:
     """Cox row of two samples by the first weighting that the control asks for; unweighted for None."""
     label = control.weights[0] if control is not None and control.weights else "none"
     if samples is None or min(samples.sizes.values()) < FEWEST:
         return comparison_row("cox", "hazard_ratio", weights=label, status="too_few")
-    weighting = Weighting("none", samples)
+    weighting = two_samples.Weighting("none", samples)
     if control is not None and control.weights:
         weighting, _ = fit_weighting(samples, control, label)
     if not weighting.is_usable:
@@ -152,11 +142,11 @@ def estimate_hazard_ratio(
     samples = weighting.samples
     sizes = samples.sizes | ({} if weighting.weights is None else weighting.effective_sizes)
     shared: dict = {"weights": label, "observed": float(samples.event[samples.in_cohort].sum())}
-    return compare_hazards(weighting, settings, shared | sizes)
+    return two_samples.compare_hazards(weighting, settings, shared | sizes)
 
 
 def tabulate_weighted_curves(
-    weighting: Weighting, settings: AnalysisSettings
+    weighting: two_samples.Weighting, settings: AnalysisSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Curves of both sides (`control_curves_fitted`) and numbers at risk (`control_fitted_at_risk`).
 
@@ -164,7 +154,7 @@ def tabulate_weighted_curves(
     effective sizes just before each tick.
     """
     samples = weighting.samples
-    curves = fit_both_curves(weighting, settings)
+    curves = two_samples.fit_both_curves(weighting, settings)
     ticks = choose_ticks(float(samples.time_months.max()))
     parts, counts = [], []
     for side, members in samples.sides():
@@ -183,18 +173,18 @@ def tabulate_reference_curves(
     risk but their size at 0.
     """
     end = float(rows.time_months.max())
-    parts = [_tabulate(fit_curve(rows, settings)).assign(group=COHORT)]
+    parts = [_tabulate(fit_curve(rows, settings)).assign(group=two_samples.COHORT)]
     for reference in references:
         # Cuts are on the grid, so that the kinks of the curve are drawn where they are.
         times = np.union1d(np.linspace(0, reference.end, REFERENCE_STEPS + 1), reference.curve.cuts)
         columns = {"time_months": times, "n_at_risk": np.where(times == 0, float(n_control), np.nan)}
         columns["survival"] = reference.curve.compute_survival(times)
-        parts.append(pd.DataFrame(columns).assign(assumption=reference.assumption, group=CONTROL))
-    counts = _count_at_ticks(rows.data, choose_ticks(end)).assign(weights="none", group=COHORT)
+        parts.append(pd.DataFrame(columns).assign(assumption=reference.assumption, group=two_samples.CONTROL))
+    counts = _count_at_ticks(rows.data, choose_ticks(end)).assign(weights="none", group=two_samples.COHORT)
     return pd.concat(parts, ignore_index=True).assign(weights="none"), counts
 
 
-def tabulate_overlap(weighting: Weighting) -> pd.DataFrame:
+def tabulate_overlap(weighting: two_samples.Weighting) -> pd.DataFrame:
     """Propensity scores of both sides in bins of one twentieth: `control_overlap` but for control and endpoint."""
     samples, weights, parts = weighting.samples, weighting.weights_or_ones, []
     if weighting.score is None:

@@ -1,7 +1,5 @@
 """Weights that balance cohort and control, and their bootstrap intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Chapter on what a reviewer asks: the family of tests, estimands of comparisons, risk of bias, items of reporting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

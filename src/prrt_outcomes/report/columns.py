@@ -1,7 +1,5 @@
 """Makers of the columns of a table on the page: a heading and how a row is shown under it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import pandas as pd

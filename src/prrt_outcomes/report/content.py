@@ -1,7 +1,5 @@
 """What a page is made of: numbers that know their row, tables, figures, chapters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

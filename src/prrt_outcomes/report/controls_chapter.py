@@ -1,7 +1,5 @@
 """Chapter on historical controls: estimates with their sensitivity, comparability and published claims."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The summary: patients, response, primary endpoint, historical control and toxicity, each as one number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Methods in words, with their citations, as far as a run used them."""
 
-from __future__ import annotations
-
 from prrt_outcomes.wording.numbers import format_level
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 

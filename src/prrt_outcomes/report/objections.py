@@ -1,7 +1,5 @@
 """Standard objections to a comparison without randomisation, each with the number and the table that answers it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

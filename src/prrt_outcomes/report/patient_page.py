@@ -3,8 +3,6 @@
 Made on request only, never by a run: it holds dates of a single person.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.report.write import fill_template, shorten_svg

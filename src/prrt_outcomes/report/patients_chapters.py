@@ -1,7 +1,5 @@
 """Chapters treatment, patients and endpoints, and safety."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

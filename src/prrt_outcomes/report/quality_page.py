@@ -1,7 +1,5 @@
 """The page of data quality that `check` writes: how complete the tables are, what is in doubt, and what was lost."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Chapters response and responders."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Chapter survival: medians, milestones, comparisons and models; other definitions, sensitivity, subgroups."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Chapter on what to look at: what the checks of data and scans warn of, and what follows for the results."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Reads the tables and figures of a results folder and writes `report.html`."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

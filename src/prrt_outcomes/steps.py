@@ -214,4 +214,6 @@ def _write_produced(
     paths |= {account: _account_path(account, stage, results) for account in ("attrition", "stages")}
     for name, path in paths.items():
         write_table(path, name, produced[name], study.extra_columns)
+        if path.parent.name == PER_PATIENT[0]:  # where it stood before tables of patients were set apart
+            (results / "tables" / path.name).unlink(missing_ok=True)
     note_made(results, stage, paths.values())

@@ -69,6 +69,13 @@ def test_a_stage_writes_its_tables_losses_and_status(stage, tmp_path):
     assert read_table(tmp_path / "derived/attrition/safety.csv", "attrition")["n_after"].tolist() == [6]
 
 
+def test_a_table_of_patients_does_not_stay_where_an_earlier_version_wrote_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "NOT_BUILT", {"safety": ("waterfall",)})
+    write_table(tmp_path / "tables" / "waterfall.csv", "waterfall", empty_table("waterfall"))
+    steps.run_stage("safety", STUDY, tmp_path)
+    assert [path for path in files(tmp_path) if "waterfall" in path] == ["per_patient/waterfall.csv"]
+
+
 @pytest.mark.parametrize("change", ["forgets", "invents"])
 def test_a_stage_that_gives_other_tables_than_it_declares_writes_none(stage, tmp_path, change):
     if change == "forgets":

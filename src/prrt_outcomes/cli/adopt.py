@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.adopt.write import write_study
-from prrt_outcomes.cli.check import list_study_problems
+from prrt_outcomes.cli.check import check_all
 from prrt_outcomes.cli.problems import format_problems
 from prrt_outcomes.errors import Problem, UsageError, has_errors
 
@@ -38,16 +38,16 @@ def main(arguments: argparse.Namespace) -> int:
     read = getattr(import_module(f"prrt_outcomes.adopt.{kind}"), f"plan_{kind}")
     plan: StudyPlan = read(sources, *(getattr(arguments, name) for name in MORE.get(kind, ())))
     study_file = write_study(plan, arguments.folder, arguments.confirm)
-    problems, sizes = list_study_problems(study_file)
-    if _accept(plan, problems):
+    checked = check_all(study_file)
+    if _accept(plan, checked.problems):
         write_study(plan, arguments.folder, arguments.confirm, again=True)
-        problems, sizes = list_study_problems(study_file)
+        checked = check_all(study_file)
     _report(plan, study_file)
-    waiting = {p for p in problems if p.column.startswith("doubts.")}
-    others = [p for p in problems if p not in waiting]
+    waiting = {p for p in checked.problems if p.column.startswith("doubts.")}
+    others = [p for p in checked.problems if p not in waiting]
     if others:
         print(format_problems(others, f"all with prrt-outcomes check {study_file.parent}"))
-    print("rows read: " + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+    print("rows read: " + ", ".join(f"{name} {size}" for name, size in checked.sizes.items()))
     if has_errors(others):
         return 1
     if plan.doubts and not arguments.confirm:

@@ -76,12 +76,6 @@ class CheckedStudy:
         return {name: len(table) for name, table in tables.items() if len(table)}
 
 
-def list_study_problems(study_file: Path) -> tuple[tuple[Problem, ...], dict[str, int]]:
-    """Find every problem of a study and its tables, and the rows of each table that was read."""
-    checked = check_all(study_file)
-    return checked.problems, checked.sizes
-
-
 def check_all(study_file: Path) -> CheckedStudy:
     """Read a study and its tables as far as they can be read, and find every problem."""
     from prrt_outcomes.cohort.read import read_cohort

@@ -111,7 +111,7 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{title or study_file.parent.name}: results in {_short(results)}", flush=True)
         progress = Progress()
         if follow(command, results, lock, progress) != 0:
-            return _tell_failure(results, progress)
+            return _tell_failure(study_file, results, progress)
         _tell_success(results, progress)
     return 0
 
@@ -253,12 +253,15 @@ def _end(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _tell_failure(results: Path, progress: Progress) -> int:
+def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
     """Say what failed, and that what stands in the results folder is older."""
-    if not results.is_dir():
-        raise StepError(
-            f"{_short(results)} was removed while the run went on; the same command makes it anew"
-        )
+    then = {
+        study_file: "put it back, and the same command goes on",
+        results: "the same command makes it anew",
+    }
+    for path in then:
+        if not path.exists():
+            raise StepError(f"{_short(path)} was removed while the run went on; {then[path]}")
     if shutil.disk_usage(results).free < FULL_BYTES:
         raise OSError(errno.ENOSPC, "", _short(results))
     if (results / PAGE).exists():

@@ -120,7 +120,9 @@ def _values(*places: str) -> Known:
 
 def _values_of_events(study: Study, tables: Tables, column: str) -> list[str] | None:
     """What a column of adverse events can hold: the texts that are there, grades, or true and false."""
-    field = next(field for field in load_schema("adverse_events").fields if field.name == column)
+    field = next((field for field in load_schema("adverse_events").fields if field.name == column), None)
+    if field is None:  # told as a name that the schema does not have
+        return None
     if field.type == "boolean":
         return ["true", "false"]
     if field.type == "integer":

@@ -162,6 +162,14 @@ def test_names_that_are_there(settings):
     assert check_names(Study.model_validate(HEAD | settings), TABLES) == ()
 
 
+def test_a_column_of_adverse_events_that_there_is_not_is_told_once():
+    study = Study.model_validate(
+        HEAD | {"endpoints": [{"name": "a", "events": [{"filter": {"trm": ["nausea"]}}]}]}
+    )
+    assert [problem.column for problem in check_names(study)] == ["endpoints.0.events.0.filter.trm"]
+    assert check_names(study, TABLES) == ()
+
+
 def test_a_table_that_is_absent_or_at_fault_is_held_against_no_name():
     settings = {
         "response": {"reader": "x"},

@@ -42,7 +42,9 @@ def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> l
             problems.append(study_problem(f"tables.{table}.pad.{key}", key, "not a text", expected))
     for key in source.add_days:
         if types.get(key, "date") != "date":
-            expected = f"a column of dates: {', '.join(n for n, kind in types.items() if kind == 'date')}"
+            expected = (
+                f"a column of dates: {', '.join(n for n, kind in types.items() if kind == 'date') or 'none'}"
+            )
             problems.append(study_problem(f"tables.{table}.add_days.{key}", key, "not a date", expected))
     if source.time_unit and table not in TIMED_TABLES:
         place = f"tables.{table}.time_unit"

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prrt_outcomes.study.base import EARLIEST_DAY, LATEST_DAY
 from prrt_outcomes.tables.schema import Field
 
 MIDNIGHT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00(:00(\.0+)?)?Z?$"
@@ -23,6 +24,7 @@ EXCEL = "excel"
 DAY_ZERO = "1899-12-30"
 ISO_FORMAT = "%Y-%m-%d"
 ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+OTHER_CENTURY = r"^(0[0-9]|1[0-8]|2[1-9]|[3-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 ISO_PART = r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$"
 
 Faulty = tuple[str, str, "np.ndarray"]
@@ -78,11 +80,13 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     days = days.mask(has_time | is_doubtful)
     unread = days.isna().to_numpy() & ~has_time & ~is_doubtful & ~(part & is_partial)
     impossible = unread & match_pattern(texts, ISO_DAY) if takes_iso else np.zeros(len(texts), dtype=bool)
+    is_far = impossible & match_pattern(texts, OTHER_CENTURY)
     is_serial = unread & match_pattern(texts, SERIAL)
     form = " or ".join("ISO dates such as 2014-05-07" if f == ISO_FORMAT else _spell(f) for f in formats)
     expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
     faulty = [
-        ("a date that does not exist", expected, impossible),
+        ("a date that does not exist", expected, impossible & ~is_far),
+        ("out of range", f"{EARLIEST_DAY} to {LATEST_DAY}", is_far),
         (NO_DATE, expected, unread & ~impossible & ~is_serial),
         (TIME_OF_DAY, expected, has_time),
         ("a date that two formats read as different days", f"one of {form} alone", is_doubtful),

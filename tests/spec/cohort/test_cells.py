@@ -74,7 +74,11 @@ cycles.cycle_date              | 2014-05-07T00:00:00.000Z | 2014-05-07  |
 cycles.cycle_date              | 43466         |             | probably a serial number of Excel
 cycles.cycle_date              | 1899-12-31    |             | out of range
 cycles.cycle_date              | 2101-01-01    |             | out of range
-cycles.cycle_date              | 0014-05-07    |             | a date that does not exist
+cycles.cycle_date              | 0014-05-07    |             | out of range
+cycles.cycle_date              | 9999-12-31    |             | out of range
+cycles.cycle_date              | 2262-04-12    |             | out of range
+cycles.cycle_date              | 1677-09-20    |             | out of range
+cycles.cycle_date              | 9999-13-31    |             | a date that does not exist
 follow_up.death_date           | 2014-05-07    | 2014-05-07  |
 follow_up.death_date           | 2014-05       | 2014-05     |
 follow_up.death_date           | 2014          | 2014        |

@@ -182,7 +182,7 @@ def _read_utf8(bound: Bound) -> bytes:
         raise refuse(table, path.name, f"the file is not {encoding}", expected, line) from None
     if b"\x00" in text:
         raise _refuse_zeros(table, path, data)
-    return text.replace(b"\r", b"\n") if b"\n" not in text else text
+    return text.replace(b"\r", b"\n") + b"\n" if b"\n" not in text else text
 
 
 def _refuse_zeros(table: str, path: Path, data: bytes) -> RefusedError:

@@ -252,3 +252,11 @@ def test_adopt_reads_the_notes_of_sound_files_alone(tmp_path, monkeypatch):
 def test_adopt_reads_no_other_kind_of_file_as_text(tmp_path, name):
     (tmp_path / name).write_bytes(b"patient_id,sex\nP1,male\n")
     assert adopted(tmp_path / name) == ["unknown kind of file"]
+
+
+@pytest.mark.parametrize("text", ["patient_id,sex", "patient_id,sex\r", "patient_id,sex\n"])
+def test_names_alone_are_a_table_without_rows(tmp_path, text):
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    result = read_source(tmp_path, "patients", TableSource(file="t.csv"))
+    assert result.problems == ()
+    assert (list(result.raw.columns), result.raw.n_rows) == (["patient_id", "sex"], 0)

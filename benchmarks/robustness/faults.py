@@ -257,6 +257,9 @@ def main() -> None:
     """Inject each fault, and write the counts to the page of reliability."""
     from benchmarks.results_page import describe_machine, format_table
 
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell lets what it runs beside it ignore this
     with tempfile.TemporaryDirectory() as place:
         base = Path(place) / "base"
         shutil.copytree(STUDY, base / "study")

@@ -168,6 +168,14 @@ def test_responders_are_not_compared_without_a_landmark(tmp_path):
         ("controls: [{id: a, kind: library, arm: b}, {id: a, kind: library, arm: c}]", "twice"),
         ("controls: [{id: a, kind: published, n: 10}]", "median_months, milestones"),
         (
+            "controls: [{id: a, kind: published, n: 10, median_months: 11.3, median_low: 20}]",
+            "low, value and high in this order",
+        ),
+        (
+            "controls: [{id: a, kind: published, n: 10, milestones: [{months: 12, survival: 0.5, high: 0.4}]}]",
+            "low, value and high in this order",
+        ),
+        (
             "controls: [{id: a, kind: published, n: 10, milestones: [{months: 12, survival: 1}]}]",
             "nothing to compare",
         ),

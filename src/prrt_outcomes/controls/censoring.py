@@ -41,9 +41,8 @@ def vary_censoring(comparison: Comparison) -> Iterator[dict]:
         return
     names = getattr(comparison.control, "covariates", ())
     for delta, words in DELTAS.items():
-        imputed = impute_after_censoring(
-            comparison.cohort, ends, names, delta, (sets, settings.bootstrap.seed)
-        )
+        how: dict = {"sets": sets, "seed": settings.bootstrap.seed}
+        imputed = impute_after_censoring(comparison.cohort, ends, names, delta, **how)
         row = pool_rows([comparison.estimate(cohort) for cohort in imputed], sets, settings)
         note = f"{eligible} of our patients were censored before the cut-off; {sets} imputed sets"
         yield sensitivity_row("censoring", words, row, note)
@@ -55,10 +54,8 @@ def find_ends(comparison: Comparison) -> NDArray:
     The cut-off is that of the study, else the last date of the endpoint; without dates the longest time of all.
     """
     cohort, study = comparison.cohort, comparison.study
-    rows = comparison.tables["endpoints"]
-    own = (
-        rows[rows["endpoint"].eq(cohort.endpoint)].set_index("patient_id").reindex(cohort.frame["patient_id"])
-    )
+    rows = comparison.tables["endpoints"].query("endpoint == @cohort.endpoint")
+    own = rows.set_index("patient_id").reindex(cohort.frame["patient_id"])
     cutoff = own[["end_date", "last_contact_date"]].max().max()
     if study.data_cutoff is not None and comparison.definition.data_cutoff != "ignore":
         cutoff = pd.Timestamp(study.data_cutoff)
@@ -69,11 +66,7 @@ def find_ends(comparison: Comparison) -> NDArray:
 
 
 def impute_after_censoring(
-    cohort: EndpointRows,
-    ends: NDArray,
-    covariates: tuple[str, ...],
-    delta: float,
-    sets_and_seed: tuple[int, int],
+    cohort: EndpointRows, ends: NDArray, covariates: tuple[str, ...], delta: float, *, sets: int, seed: int
 ) -> list[EndpointRows]:
     """Draw what became of censored patients up to their `ends`, months: one cohort a set.
 
@@ -81,13 +74,11 @@ def impute_after_censoring(
     `covariates`, whose missing values are the median or the most frequent, fitted to a bootstrap of the cohort in each
     set. Draws are those of the seed whatever delta, so that a larger one never brings an event later.
     """
-    sets, seed = sets_and_seed
-    frame = pd.DataFrame({"constant": np.zeros(len(ends))})
-    if covariates:
-        frame = derive_covariates(cohort.frame, covariates).reset_index(drop=True)
-        for name in frame:
-            number = pd.api.types.is_numeric_dtype(frame[name])
-            frame[name] = frame[name].fillna(frame[name].median() if number else frame[name].mode().iloc[0])
+    known = derive_covariates(cohort.frame, covariates).dropna(axis="columns", how="all")
+    frame = known.assign(constant=0.0).reset_index(drop=True)
+    for name in known:
+        number = pd.api.types.is_numeric_dtype(frame[name])
+        frame[name] = frame[name].fillna(frame[name].median() if number else frame[name].mode().iloc[0])
     design, rows = derive_design_matrix(frame), derive_model_rows(cohort.cause_specific)
     times = np.unique(cohort.time_months[cohort.event == 1])
     open_ = ends > cohort.time_months

@@ -34,12 +34,7 @@ from prrt_outcomes.controls.two_samples import (
     start_at,
 )
 from prrt_outcomes.controls.weighted_comparison import compare_weightings, estimate_hazard_ratio
-from prrt_outcomes.controls.weighting import (
-    MATCHED,
-    derive_targets,
-    fit_maic_weighting,
-    fit_weighting,
-)
+from prrt_outcomes.controls.weighting import MATCHED, derive_targets, fit_maic_weighting, fit_weighting
 from prrt_outcomes.endpoints.derivation import derive_reported
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier

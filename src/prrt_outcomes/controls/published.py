@@ -7,16 +7,8 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
-from prrt_outcomes.controls.control_results import (
-    Comparison,
-    ControlResults,
-    comparison_row,
-)
-from prrt_outcomes.controls.library import (
-    convert_arm_to_control,
-    find_arm,
-    list_subgroup_arms,
-)
+from prrt_outcomes.controls.control_results import Comparison, ControlResults, comparison_row
+from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, list_subgroup_arms
 from prrt_outcomes.controls.library_agreement import calibrate, find_agreement
 from prrt_outcomes.controls.observed_expected import (
     ALL,

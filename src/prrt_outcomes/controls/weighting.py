@@ -1,5 +1,6 @@
 """Weights that balance cohort and control, and their bootstrap intervals."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -140,7 +141,9 @@ def bootstrap_weightings(
     valid, have no interval. The replicates of all propensity weightings are the same, and share their scores.
     """
     scored = [w for w in weightings if w.label in ESTIMANDS and w.is_usable]
-    groups = [scored, *([w] for w in weightings if w.refit is not None)]
+    groups = (
+        [scored, *([w] for w in weightings if w.refit is not None)] if settings.bootstrap.replicates else []
+    )
     return [row for group in groups if group for row in _bootstrap_group(group, settings, points)]
 
 
@@ -149,49 +152,43 @@ def _bootstrap_group(
 ) -> Iterator[dict]:
     """Rows of weightings of the same patients; replicates without weights are nan."""
     samples, boot = weightings[0].samples, settings.bootstrap
-    own = {
-        w.label: [p for p in points if p["weights"] == w.label and np.isfinite(p["value"])]
-        for w in weightings
-    }
-    ratios = {label: p for label, rows in own.items() for p in rows if p["estimate"] == "hazard_ratio"}
-    robust = [p for rows in own.values() for p in rows if p["method"] == "standardised"]
-    if not (boot.replicates and ratios):
-        return
-    logs: dict[str, list] = {label: [] for label in ratios}
-    differences, months = [], sorted({p["horizon_months"] for p in robust})
-    everybody = samples.data, samples.in_cohort, samples.covariates
+    own = [p for p in points if np.isfinite(p["value"]) and p["method"] in ("cox", "standardised")]
+    fitted = {w.label: w for w in weightings if any(p["weights"] == w.label for p in own)}
+    own = [p for p in own if p["weights"] in fitted]
+    months = sorted({p["horizon_months"] for p in own if p["method"] == "standardised"})
+    everybody, blocks = (samples.data, samples.in_cohort, samples.covariates), []
     for counts in draw_weights(len(samples.event), boot.replicates, seed=boot.seed, stratum=samples.centre):
         score = None
         if weightings[0].refit is None:
             score = bootstrap_propensity(*everybody[1:], counts)
             score[((score <= 0) | (score >= 1)).any(axis=1)] = np.nan
-        for weighting in (w for w in weightings if w.label in ratios):
-            logs[weighting.label].append(_refit_hazards(weighting, counts, score))
+        block = {(label, None): _refit_hazards(w, counts, score) for label, w in fitted.items()}
+        if months:
+            estimands = [ESTIMANDS[label] for label in fitted]
+            found = bootstrap_standardised_survival(*everybody, months, counts, score, estimands)
+            for (k, label), (q, month) in itertools.product(enumerate(fitted), enumerate(months)):
+                block[label, month] = found[k, :, q]
+        blocks.append(block)
+    for point in own:
+        robust = point["method"] == "standardised"
+        key = point["weights"], point["horizon_months"] if robust else None
+        replicates, words = np.concatenate([block[key] for block in blocks]), REFITTED
         if robust:
-            differences.append(
-                bootstrap_standardised_survival(*everybody, months, counts, score, ESTIMANDS.values())
-            )
-    level = settings.confidence.level
-    for label, point in ratios.items():
-        yield summarise_replicates(np.concatenate(logs[label]), level, point)
-    for point in robust:
-        place = list(ESTIMANDS).index(point["weights"]), slice(None), months.index(point["horizon_months"])
-        found = np.concatenate(differences, axis=1)[place]
-        yield summarise_replicates(found, level, point | {"assumption": ""}, words=MODELS_REFITTED)
+            point, words = point | {"assumption": ""}, MODELS_REFITTED
+        yield summarise_replicates(replicates, settings.confidence.level, point, words)
 
 
 def _refit_hazards(weighting: Weighting, counts: np.ndarray, score: np.ndarray | None) -> np.ndarray:
     """Log hazard ratio of each replicate with its own weights, nan where it has none."""
     samples = weighting.samples
-    if score is not None:
+    if weighting.refit is None:
         weights = compute_propensity_weights(score, samples.in_cohort, ESTIMANDS[weighting.label])
     else:
-        assert weighting.refit is not None
         weights = weighting.refit(counts)
     known, found = np.isfinite(weights).all(axis=1), np.full(len(counts), np.nan)
     if known.any():
-        inside, fitted = samples.in_cohort.astype(float), (weights * counts)[known]
-        found[known] = bootstrap_cox_log_hazard_ratio(samples.data, inside, fitted)[:, 0]
+        inside, kept = samples.in_cohort.astype(float), (weights * counts)[known]
+        found[known] = bootstrap_cox_log_hazard_ratio(samples.data, inside, kept)[:, 0]
     return found
 
 

@@ -67,52 +67,31 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str, level: str) -> list[Markup]:
     """What unmeasured confounding, an outcome that treatment cannot change, and early censoring make of a ratio."""
-    choices = pick_rows(tables["control_sensitivity"], control=control)
+    found, choices = [], pick_rows(tables["control_sensitivity"], control=control)
     choices = choices[choices["value"].notna()]
-    found = []
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
-        found.append(
-            say(
-                "Without an unmeasured confounder ({confounder}) the ratio against {title} would be {ratio} "
-                "({level} of draws {reach}; {note}).",
-                confounder=as_text(row["assumption"]),
-                title=title,
-                ratio=cite(row, "value", "controls", numbers.format_ratio),
-                level=level,
-                reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
-                note=as_text(row["note"]),
-            )
-        )
+        ratio = show_ratio(row, "controls", f"{level} of draws ")
+        words = "Without an unmeasured confounder ({c}) the ratio against {t} would be {r}; {n}."
+        found.append(say(words, c=as_text(row["assumption"]), t=title, r=ratio, n=as_text(row["note"])))
     for row in pick_rows(choices, kind="negative_control").to_dict("records"):
         verdict = "no confounding is compatible with it, and any within its interval"
         if not row["low"] <= 1 <= row["high"]:
             verdict = "the difference is not PRRT's, so confounding remains"
-        found.append(
-            say(
-                "Negative-control outcome against {title} ({outcome}), which PRRT cannot change: hazard ratio {ratio} "
-                "({level} CI {reach}); {verdict}.",
-                title=title,
-                outcome=inside_sentence(name_term(row["item"])),
-                ratio=cite(row, "value", "control_sensitivity", numbers.format_ratio),
-                level=level,
-                reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
-                verdict=verdict,
-            )
-        )
+        ratio = show_ratio(row, "control_sensitivity", f"{level} CI ")
+        words = "Negative-control outcome against {t} ({o}), which PRRT cannot change: hazard ratio {r}; {v}."
+        found.append(say(words, t=title, o=inside_sentence(name_term(row["item"])), r=ratio, v=verdict))
     parts = [
-        say(
-            "{ratio} ({reach}) with the {item}",
-            ratio=cite(row, "value", "control_sensitivity", numbers.format_ratio),
-            reach=numbers.format_range(row["low"], row["high"], numbers.format_ratio),
-            item=row["item"],
-        )
+        say("{r} with the {i}", r=show_ratio(row, "control_sensitivity"), i=row["item"])
         for row in pick_rows(choices, kind="censoring").to_dict("records")
     ]
-    if parts:
-        found.append(
-            say("Early censoring in the cohort: the ratio against {t} is {p}.", t=title, p=join_words(parts))
-        )
-    return found
+    words = "Early censoring in the cohort: the ratio against {t} is {p}."
+    return [*found, say(words, t=title, p=join_words(parts))] if parts else found
+
+
+def show_ratio(row: dict, table: str, label: str = "") -> Markup:
+    """`0.61 (95% CI 0.40-0.90)`, the ratio with its source."""
+    reach = numbers.format_range(row["low"], row["high"], numbers.format_ratio)
+    return say("{v} ({l}{e})", v=cite(row, "value", table, numbers.format_ratio), l=label, e=reach)
 
 
 def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:

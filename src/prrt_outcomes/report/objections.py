@@ -9,6 +9,7 @@ from markupsafe import Markup
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import as_text, cite, join_words, say, trace
+from prrt_outcomes.report.controls_chapter import show_ratio
 from prrt_outcomes.report.survival_chapter import describe_stops, describe_switches
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, inside_sentence, name_term
@@ -183,18 +184,14 @@ def _unmeasured(tables: Tables, study) -> Markup | None:
     ]
     adjusted = _first(tables["controls"], control=row["control"], method="bias_analysis")
     if adjusted is not None:
-        parts.append(say("without the one that was assumed the ratio is {r}", r=_show(adjusted, "controls")))
+        parts.append(
+            say("without the one that was assumed the ratio is {r}", r=show_ratio(adjusted, "controls"))
+        )
     own = _first(tables["control_sensitivity"], control=row["control"], kind="negative_control")
     known = own is not None and pd.notna(own["value"])
-    ratio = _show(own, "control_sensitivity") if own is not None and known else "not known"
+    ratio = show_ratio(own, "control_sensitivity") if own is not None and known else "not known"
     parts.append(say("the hazard ratio of an outcome that treatment cannot change is {r}", r=ratio))
     return Markup("; ").join(parts)
-
-
-def _show(row: dict, table: str) -> Markup:
-    """`0.61 (0.40-0.90)`."""
-    ends = numbers.format_range(row["low"], row["high"], RATIO)
-    return say("{v} ({e})", v=cite(row, "value", table, RATIO), e=ends)
 
 
 def _crossing(tables: Tables, study) -> Markup | None:

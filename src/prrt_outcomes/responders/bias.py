@@ -167,9 +167,7 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
         if min(inside.sum(), (~inside).sum()) < MINIMUM_GROUP:
             continue
         fit = fit_cox(
-            part.cause_specific,
-            pd.DataFrame({STATE: inside.astype(float)}),
-            confidence=comparison.confidence,
+            part.cause_specific, pd.DataFrame({STATE: inside.astype(float)}), confidence=comparison.confidence
         )
         counts = {"n": len(inside), "excluded": int((~chosen).sum()), "n_state": int(inside.sum())}
         row = {"landmark_months": float(month), "comparison": comparison.name, "events": events}

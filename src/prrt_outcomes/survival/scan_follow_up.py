@@ -187,10 +187,7 @@ def tabulate_stop_milestones(
 
 
 def summarise_follow_up(
-    rows: pd.DataFrame,
-    stops: ScanStops | None,
-    groupings: tuple[str, ...],
-    analysis_set: pd.DataFrame,
+    rows: pd.DataFrame, stops: ScanStops | None, groupings: tuple[str, ...], analysis_set: pd.DataFrame
 ) -> Iterator[pd.DataFrame]:
     """Parts of result table `scan_follow_up` but for endpoint.
 

@@ -35,7 +35,7 @@ def test_the_share_with_an_event_is_that_of_the_hazard_times_delta():
     ends = np.where(cohort.event == 0, HORIZON, cohort.time_months)
     censored = cohort.event == 0
     for delta in (1.0, 3.0):
-        imputed = impute_after_censoring(cohort, ends, (), delta, (10, 5))
+        imputed = impute_after_censoring(cohort, ends, (), delta, sets=10, seed=5)
         share = np.mean([(c.event == 1)[censored].mean() for c in imputed])
         expected = np.mean(1 - np.exp(-delta * 0.02 * (HORIZON - cohort.time_months[censored])))
         assert share == pytest.approx(expected, abs=0.03)
@@ -45,7 +45,7 @@ def test_a_larger_delta_never_brings_an_event_later_and_leaves_the_others_alone(
     cohort, _, _ = simulate(np.random.default_rng(2), 80)
     cohort.event[:5] = 2
     ends = np.where(cohort.event == 0, HORIZON, cohort.time_months)
-    sets = [impute_after_censoring(cohort, ends, ("age_years",), d, (4, 7)) for d in DELTAS]
+    sets = [impute_after_censoring(cohort, ends, ("age_years",), d, sets=4, seed=7) for d in DELTAS]
     for small, large in pairwise(sets):
         for a, b in zip(small, large, strict=True):
             assert (b.time_months <= a.time_months).all()
@@ -68,7 +68,7 @@ def test_missing_covariates_are_filled_for_the_draws():
     cohort.frame["sex"] = pd.Categorical(["female", "male"] * 30)
     cohort.frame.loc[:9, ["age_years", "sex"]] = None
     ends = np.where(cohort.event == 0, HORIZON, cohort.time_months)
-    for made in impute_after_censoring(cohort, ends, ("age_years", "sex"), 2.0, (3, 1)):
+    for made in impute_after_censoring(cohort, ends, ("age_years", "sex"), 2.0, sets=3, seed=1):
         assert np.isfinite(made.time_months).all()
 
 
@@ -100,7 +100,7 @@ def test_the_interval_covers_what_censoring_hid(delta):
         seen, _, _ = simulate(rng, 120, delta)
         control = draw_control(rng, 120)
         ends = np.where(seen.event == 0, HORIZON, seen.time_months)
-        imputed = impute_after_censoring(seen, ends, (), delta, (5, seed))
+        imputed = impute_after_censoring(seen, ends, (), delta, sets=5, seed=seed)
         row = pool_rows([estimate(c.time_months, c.event == 1, control) for c in imputed], 5, SETTINGS)
         covered += np.log(row["low"]) <= truth <= np.log(row["high"])
         errors.append(np.log(row["value"]) - truth)

@@ -114,9 +114,10 @@ def settings(*keys):
 
 
 def code(*entries, tables=()):
-    """Fingerprint of what a step imports, and of the schemas of its tables."""
+    """Fingerprint of what a step imports, of the schemas of its tables, and of the rules and words of data_schema/."""
     names = [f"prrt_outcomes.{entry}" for entry in ("steps", *entries)]
-    return CODE.fingerprint(names, [schema_path(table) for table in tables])
+    rules = schema_path("patients").parents[1].glob("*.yaml")
+    return CODE.fingerprint(names, [*rules, *(schema_path(table) for table in tables)])
 
 
 def stage_settings(stage):

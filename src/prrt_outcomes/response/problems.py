@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.cohort.plausibility import load_rules
 from prrt_outcomes.response import codes
 from prrt_outcomes.response.best import find_less_after_complete
 from prrt_outcomes.response.criterion_run import KEYS, CriterionRun, filter_known
@@ -25,29 +26,10 @@ LOSSES = (
 )
 
 
-NO_RESPONSE = "Every response that is read from the lesions of these treatment periods is not evaluable."
-CONSEQUENCES = {
-    "two_baselines": NO_RESPONSE,
-    "lesion_twice": NO_RESPONSE,
-    "no_baseline_size": NO_RESPONSE,
-    "role_changes": NO_RESPONSE,
-    "no_size": "The sum of targets is incomplete: such a scan can show progression and is otherwise not evaluable, and "
-    "after such a baseline no change of size is known.",
-    "node_unknown": "These scans count as less than a complete response.",
-    "non_target_differs": "The worst of the assessments counts.",
-    "new_lesion_differs": "A new lesion counts by whichever of the two shows it.",
-    "new_by_modality": "The new lesion is not counted as progression.",
-    "many_targets": "All targets count in the sum, more than the criterion allows.",
-    "many_targets_organ": "All targets count in the sum, more than the criterion allows.",
-    "small_target": "The target counts in the sum all the same.",
-    "less_after_complete": "The complete response counts where none is to be confirmed; these scans do not confirm it.",
-}
-
-
 def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:
     """Derived table `response_warnings` of the runs of one registry: one row a course or scan, criterion and problem.
 
-    `severity` is `not_evaluable` where the fault makes responses NE, else `warning`; `rule` is a key of `CONSEQUENCES`.
+    `severity` is `not_evaluable` where the fault makes responses NE, else `warning`; `rule` is the kind of problem.
     What does not depend on a criterion stands once, under the first criterion that read the registry.
     """
     first = runs[0]
@@ -87,7 +69,7 @@ def summarise_warnings(warnings: pd.DataFrame) -> pd.DataFrame:
     counts = groups.agg(
         severity=("severity", "first"), n=("problem", "size"), n_patients=("patient_id", "nunique")
     ).reset_index()
-    return counts.assign(consequence=counts["rule"].map(CONSEQUENCES)).sort_values(
+    return counts.assign(consequence=counts["rule"].map(load_rules()["responses"])).sort_values(
         ["severity", "n_patients"], ascending=False, kind="stable", ignore_index=True
     )
 

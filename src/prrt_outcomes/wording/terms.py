@@ -3,6 +3,9 @@
 import re
 from collections import Counter
 from functools import cache
+from pathlib import Path
+
+import yaml
 
 from prrt_outcomes.controls.library import title_control
 from prrt_outcomes.study.base import spell_name
@@ -10,87 +13,10 @@ from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.wording.numbers import is_missing
 
-# What is not here is its name as words (`spell_name`).
-TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | {
-    "all": "All patients",
-    "responder": "Responders",
-    "non_responder": "Non-responders",
-    "objective": "Objective response (CR + PR)",
-    "objective_with_mr": "Objective response with MR",
-    "multivariable_stratified": "Multivariable, stratified",
-    "multivariable_clustered": "Multivariable, variance by centre",
-    "multivariable_imputed": "Multivariable, imputed",
-    "multivariable_firth": "Multivariable, Firth",
-    "univariable_firth": "Univariable, Firth",
-    "logrank": "Log-rank",
-    "tarone_ware": "Tarone-Ware",
-    "maxcombo": "MaxCombo",
-    "naive": "Naive (biased)",
-    "mantel_byar": "Mantel-Byar",
-    "time_dependent_cox": "Time-dependent Cox",
-    "simon_makuch": "Simon-Makuch",
-    "one_sample_logrank": "One-sample log-rank, curve as fixed",
-    "cox": "Cox model",
-    "kaplan_meier": "Kaplan-Meier",
-    "rmst": "Restricted mean",
-    "rmst_difference": "Difference of restricted means",
-    "median_control": "Median of the control",
-    "power_prior": "Discounted control",
-    "calibrated": "Calibrated on published arms",
-    "rate_ratio": "Published curve with its uncertainty",
-    "e_value": "E-value",
-    "adjusted_ratio": "Ratio without the unmeasured confounder",
-    "none": "Unweighted",
-    "att": "Weighted to the cohort (ATT)",
-    "overlap": "Overlap weights",
-    "ate": "Weighted to both (ATE)",
-    "maic": "Matching-adjusted (MAIC)",
-    "smr": "Observed over expected",
-    "recist_1_1": "RECIST 1.1",
-    "recist_1_0": "RECIST 1.0",
-    "recist_mr": "RECIST 1.1 with minor response",
-    "swog": "SWOG",
-    "swog_mr": "SWOG with minor response",
-    "who": "WHO",
-    "competing": "Competing event",
-    "true": "Yes",
-    "false": "No",
-    "primary": "As defined",
-    "any_progression": "Clinical and biochemical progression count too",
-    "lost_as_event": "Loss to follow-up counted as an event",
-    "lost_event_free": "Lost patients free of the event to the cut-off",
-    "new_therapy_ignored": "New therapy disregarded",
-    "new_therapy_censored": "Censored at new therapy",
-    "new_therapy_event": "New therapy counted as an event",
-    "missed_scans_ignored": "Missed scans disregarded",
-    "missed_scans_censored": "Censored before two missed scans",
-    "missed_scans_event": "Event after missed scans dated at the first",
-    "fda": "Censored at new therapy and before missed scans (FDA)",
-    "scan_stop_censored": "Censored where scans stop",
-    "scan_stop_weighted": "Censored where scans stop, weighted by inverse probability",
-    "partial_dates_first": "Partial dates: first possible day",
-    "partial_dates_middle": "Partial dates: middle day",
-    "partial_dates_last": "Partial dates: last possible day",
-    "censored_as_events": "Every censored patient counted as an event",
-    "early_censored_as_events": "Patients censored early counted as events",
-    "censored_event_free": "Censored patients free of the event to the cut-off",
-    "interval_censored": "Interval-censored (Turnbull): the interval that holds the median, no CI",
-    "after_event": "After the event",
-    "progressed": "After progression, before the event",
-    "response": "Objective response",
-    "event_before_first_scan": "Event before the first scan",
-    "ssa": "Somatostatin analogue",
-}
+_WORDS = yaml.safe_load(Path(__file__).with_name("terms.yaml").read_text("utf-8"))
+TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | _WORDS["terms"]
 NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Krenning", "Mantel", "Simon", "Tarone")
-CLAIMED = {
-    "objective": "Objective response",
-    "objective_with_mr": "Objective or minor response",
-    "complete": "Complete response",
-    "partial": "Partial response",
-    "minor": "Minor response",
-    "stable": "Stable disease",
-    "stable_or_minor": "Stable disease or minor response",
-}
+CLAIMED = _WORDS["claimed"]
 CODES = re.compile(r"\b(?:pfs|os|ttp|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b")
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 

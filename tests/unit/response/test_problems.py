@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prrt_outcomes.response.problems import CONSEQUENCES
+from prrt_outcomes.cohort.plausibility import load_rules
 from prrt_outcomes.response.stage import run
 from prrt_outcomes.tables.schema import load_schema
 
@@ -27,13 +27,13 @@ def test_what_a_radiologist_should_look_at_is_listed(build, make_study):
     assert set(counts.index) == {"no_size", "many_targets", "many_targets_organ", "small_target"}
     assert counts["n"].tolist() == counts["n_patients"].tolist() == [1] * 4
     assert counts["consequence"].astype(object).to_dict() == {
-        rule: CONSEQUENCES[rule] for rule in counts.index
+        rule: load_rules()["responses"][rule] for rule in counts.index
     }
 
 
 def test_every_kind_has_a_consequence_and_a_label():
     rule = load_schema("response_warning_counts").field("rule")
-    assert rule.codes == tuple(CONSEQUENCES)
+    assert rule.codes == tuple(load_rules()["responses"])
     assert all(label != code for code, label in zip(rule.codes, rule.labels, strict=True))
 
 

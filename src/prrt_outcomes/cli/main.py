@@ -47,133 +47,98 @@ def _read_source(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
-def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return names, options
+def _value(name: str, shown: str, words: str | None = None, **options: Any) -> tuple[str, dict[str, Any]]:
+    """An argument with a value, by what is shown for the value, its help, and further options of argparse."""
+    return name, {"metavar": shown, "help": words, **options}
+
+
+def _flag(name: str, words: str) -> tuple[str, dict[str, Any]]:
+    return name, {"action": "store_true", "help": words}
 
 
 SET_HELP = "set an effect or rule of the model, such as effects.objective_response_hazard_ratio=1; repeatable"
+SOURCES = "files or folders that hold the data; with --omop a database as well"
 FILTERS = {
     "endpoint": "pfs, os, ttp",
     "role": "placebo, ssa, everolimus, sunitinib, prrt and so on",
     "tumour-group": "gep, lung, neuroectodermal, mixed",
 }
-STUDY = _argument("study", metavar="STUDY", type=Path)
-NEW_FOLDER = "folder that is made; nothing is overwritten"
-COMMANDS: dict[str, tuple[str, str, tuple]] = {
+STUDY = _value("study", "STUDY", type=Path)
+NEW_FOLDER = _value("folder", "DIR", "folder that is made; nothing is overwritten", type=Path)
+COMMANDS: dict[str, tuple[Any, ...]] = {
     "init": (
         "init:main",
         "write an empty study: study.yaml, tables to fill, data dictionary",
-        (
-            _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
-            _argument(
-                "--redcap",
-                action="store_true",
-                help="write our tables as a data dictionary of REDCap instead",
-            ),
-        ),
+        NEW_FOLDER,
+        _flag("--redcap", "write our tables as a data dictionary of REDCap instead"),
     ),
     "adopt": (
         "adopt:main",
         "write a study from other people's files: workbooks, exports, clinical trial data",
-        (
-            _argument(
-                "source",
-                metavar="SOURCE",
-                nargs="+",
-                type=_read_source,
-                help="files or folders that hold the data; with --omop a database as well",
-            ),
-            _argument("folder", metavar="DIR", type=Path, help=NEW_FOLDER),
-            _argument(
-                "--redcap",
-                metavar="DICTIONARY",
-                type=Path,
-                help="data dictionary of REDCap; SOURCE are exports",
-            ),
-            _argument("--cbioportal", action="store_true", help="SOURCE is a study folder of cBioPortal"),
-            _argument("--sdtm", action="store_true", help="SOURCE are folders or files of SDTM domains"),
-            _argument("--adam", action="store_true", help="SOURCE are folders or files of ADSL, ADTTE, ADRS"),
-            _argument(
-                "--omop",
-                action="store_true",
-                help="SOURCE is OMOP CDM 5.4: a folder of csv or parquet, a .duckdb file, or postgresql://...",
-            ),
-            _argument(
-                "--codes", metavar="FILE", type=Path, help="with --omop: codes that go before those known"
-            ),
-            _argument("--outcomes", action="store_true", help="SOURCE is a table of times and events"),
-            _argument("--time", metavar="COLUMN", help="with --outcomes: column of times"),
-            _argument(
-                "--unit",
-                metavar="UNIT",
-                default="months",
-                help="with --outcomes: unit of times; default months",
-            ),
-            _argument("--event", metavar="COLUMN", help="with --outcomes: column of events"),
-            _argument("--dead", metavar="VALUE", help="with --outcomes: value that is the event"),
-            _argument("--confirm", action="store_true", help="accept every guess that changes a number"),
+        _value("source", "SOURCE", SOURCES, nargs="+", type=_read_source),
+        NEW_FOLDER,
+        _value("--redcap", "DICTIONARY", "data dictionary of REDCap; SOURCE are exports", type=Path),
+        _flag("--cbioportal", "SOURCE is a study folder of cBioPortal"),
+        _flag("--sdtm", "SOURCE are folders or files of SDTM domains"),
+        _flag("--adam", "SOURCE are folders or files of ADSL, ADTTE, ADRS"),
+        _flag(
+            "--omop",
+            "SOURCE is OMOP CDM 5.4: a folder of csv or parquet, a .duckdb file, or postgresql://...",
         ),
+        _value("--codes", "FILE", "with --omop: codes that go before those known", type=Path),
+        _flag("--outcomes", "SOURCE is a table of times and events"),
+        _value("--time", "COLUMN", "with --outcomes: column of times"),
+        _value("--unit", "UNIT", "with --outcomes: unit of times; default months", default="months"),
+        _value("--event", "COLUMN", "with --outcomes: column of events"),
+        _value("--dead", "VALUE", "with --outcomes: value that is the event"),
+        _flag("--confirm", "accept every guess that changes a number"),
     ),
     "check": (
         "check:main",
         "read a study and its tables and list every problem",
-        (
-            STUDY,
-            _argument(
-                "--out", metavar="DIR", type=Path, help="also write problems.csv and quality.html to DIR"
-            ),
-        ),
+        STUDY,
+        _value("--out", "DIR", "also write problems.csv and quality.html to DIR", type=Path),
     ),
     "run": (
         "run:main",
         "run a study from its tables to its report",
-        (
-            STUDY,
-            _argument("--out", metavar="DIR", type=Path, help="results folder; default results/<study>"),
-            _argument("--cores", metavar="N", type=_whole_number(1), help="cores to use; default all"),
-            _argument("--profile", metavar="P", default="local", help="local (default), slurm, or a folder"),
-        ),
+        STUDY,
+        _value("--out", "DIR", "results folder; default results/<study>", type=Path),
+        _value("--cores", "N", "cores to use; default all", type=_whole_number(1)),
+        _value("--profile", "P", "local (default), slurm, or a folder", default="local"),
     ),
     "simulate": (
         "commands:simulate",
         "write a synthetic study that runs, with its truth",
-        (
-            _argument("--patients", metavar="N", type=_whole_number(1), required=True),
-            _argument("--seed", metavar="S", type=_whole_number(0), required=True),
-            _argument("--out", metavar="DIR", type=Path, required=True, help="folder of the new study"),
-            _argument("--set", metavar="NAME=VALUE", action="append", default=[], help=SET_HELP),
-        ),
+        _value("--patients", "N", type=_whole_number(1), required=True),
+        _value("--seed", "S", type=_whole_number(0), required=True),
+        _value("--out", "DIR", "folder of the new study", type=Path, required=True),
+        _value("--set", "NAME=VALUE", SET_HELP, action="append", default=[]),
     ),
     "controls": (
         "controls:main",
         "list the published arms that a study can name, or explain one",
-        (
-            _argument("arm", metavar="ARM", nargs="?", help="an arm of the library"),
-            *(
-                _argument(f"--{name}", metavar="NAME", help=f"only arms with this one: {words}")
-                for name, words in FILTERS.items()
-            ),
+        _value("arm", "ARM", "an arm of the library", nargs="?"),
+        *(
+            _value(f"--{name}", "NAME", f"only arms with this one: {words}")
+            for name, words in FILTERS.items()
         ),
     ),
     "patient": (
         "commands:write_patient",
         "write the page of one patient, for those who treat the patient",
-        (
-            STUDY,
-            _argument("patient", metavar="PATIENT_ID"),
-            _argument("--results", metavar="DIR", type=Path, help="results folder; default results/<study>"),
-            _argument("--out", metavar="FILE", type=Path, required=True, help="page that is written"),
-        ),
+        STUDY,
+        _value("patient", "PATIENT_ID"),
+        _value("--results", "DIR", "results folder; default results/<study>", type=Path),
+        _value("--out", "FILE", "page that is written", type=Path, required=True),
     ),
     "step": (
         "commands:run_step",
         "",
-        (
-            _argument("step", metavar="STEP", help="a stage, or figures, accounts, report"),
-            _argument("--study", metavar="STUDY", type=Path, required=True),
-            _argument("--chapter", metavar="CHAPTER", help="chapter of the figures"),
-            _argument("--results", metavar="DIR", type=Path, default=Path(), help="results folder"),
-        ),
+        _value("step", "STEP", "a stage, or figures, accounts, report"),
+        _value("--study", "STUDY", type=Path, required=True),
+        _value("--chapter", "CHAPTER", "chapter of the figures"),
+        _value("--results", "DIR", "results folder", type=Path, default=Path()),
     ),
 }
 """For each command the function that carries it out, its help (none where it is hidden) and its arguments."""
@@ -190,10 +155,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, words, arguments) in COMMANDS.items():
+    for name, (_, words, *arguments) in COMMANDS.items():
         command = commands.add_parser(name, help=words) if words else commands.add_parser(name)
-        for flags, options in arguments:
-            command.add_argument(*flags, **options)
+        for flag, options in arguments:
+            command.add_argument(flag, **options)
     return parser
 
 

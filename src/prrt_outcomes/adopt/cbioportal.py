@@ -58,7 +58,6 @@ def _read(file: Path) -> Sheet:
 
 
 def _find_patient_columns(sheet: Sheet) -> dict[str, Column]:
-    """Columns of what patients have."""
     return {target: sheet.placed[target] for target in PATIENT_COLUMNS if target in sheet.placed}
 
 

@@ -255,7 +255,6 @@ def normalise(text: str) -> str:
 
 
 def _list_parts(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any]]:
-    """Settings of the mappings of a file, and of its joins."""
     joins = [join for source in sources for join in source.settings.get("join", ()) if join["file"] == file]
     return [*(source.settings for source in sources if source.file == file), *joins]
 

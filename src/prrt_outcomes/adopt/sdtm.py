@@ -199,7 +199,6 @@ def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
 
 
 def _holds(text: str, words: Iterable[str]) -> bool:
-    """Whether a text holds one of some words."""
     return any(word in text.casefold() for word in words)
 
 

@@ -191,12 +191,10 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
 
 
 def _if_any(**settings: Any) -> dict[str, Any]:
-    """Settings that say something."""
     return {name: value for name, value in settings.items() if value}
 
 
 def _is_again(frame: pd.DataFrame, keys: Mapping[str, str]) -> bool:
-    """Whether a key stands in several rows."""
     return bool(frame.duplicated(list(keys.values())).any())
 
 

@@ -264,7 +264,6 @@ def _close_scans(source: SourcePlan, response: Column, coding: Coding) -> None:
 
 
 def _plan_events(sheet: Sheet, coding: Coding) -> None:
-    """Adverse events in rows."""
     term, date = sheet.placed.get("term"), sheet.placed.get("any_date")
     if term is None or date is None:
         return

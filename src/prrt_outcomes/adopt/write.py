@@ -58,7 +58,6 @@ def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = F
 
 
 def _write_extract(rows: pa.RecordBatchReader, target: Path) -> None:
-    """Write the rows of a database, batch by batch."""
     with (
         replace_when_whole(target) as unfinished,
         pq.ParquetWriter(unfinished, rows.schema, compression="zstd") as writer,

@@ -83,7 +83,6 @@ def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
 
 
 def _report(plan: StudyPlan, study_file: Path) -> None:
-    """Print what was placed, what is doubtful and what was left out."""
     print(f"{study_file}: {', '.join(plan.tables) or 'no table was recognised'}")
     print("".join(f"{note}\n" for note in plan.notes), end="")
     if plan.doubts:

@@ -130,7 +130,6 @@ def write_quality(folder: Path, checked: CheckedStudy) -> None:
 
 
 def _tell(checked: CheckedStudy, where_all: str) -> int:
-    """Print problems, or what was found to be sound."""
     if checked.problems:
         print(format_problems(checked.problems, where_all))
     if has_errors(checked.problems):

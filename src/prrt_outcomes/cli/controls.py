@@ -68,7 +68,6 @@ def _format_milestone(point: Milestone) -> str:
 
 
 def _cells(arm: PublishedArm) -> tuple[str, ...]:
-    """The line of one arm."""
     n = "" if arm.n is None else str(arm.n)
     criterion, treatment = shorten(arm.criterion, WIDEST), shorten(arm.treatment, WIDEST)
     return (arm.arm, arm.endpoint, treatment, n, _format_median(arm), criterion, arm.citation)

@@ -123,7 +123,6 @@ def format_dictionary() -> str:
 
 
 def _dictionary_row(table: str, field: Field) -> tuple[str, ...]:
-    """One column of a table, in words."""
     kind = {"code": "code", "partial": "date, month or year"}.get(field.type, field.type)
     needed = "yes" if field.required else "no"
     if field.key_default is not None:

@@ -238,7 +238,6 @@ def follow(command: list[str], results: Path, lock: int, progress: Progress) -> 
 
 
 def _wait(process: subprocess.Popen, seconds: float) -> None:
-    """Wait for a process, but not longer than some seconds."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -89,7 +89,6 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
 
 
 def _count(groups: _Groups, rows: slice | np.ndarray) -> list[int]:
-    """Number of some rows in each group."""
     return np.bincount(groups.codes[rows], minlength=len(groups.levels)).tolist()
 
 

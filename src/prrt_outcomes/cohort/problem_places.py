@@ -95,7 +95,6 @@ def locate_problems(table: CohortTable, problems: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_lines(labels: np.ndarray, lines: np.ndarray, wanted: np.ndarray) -> pd.DataFrame:
-    """Table, line and position of the cells that stand in some lines."""
     positions = np.flatnonzero(np.isin(lines, wanted))
     places = {"table": labels[positions], "row": lines[positions], "position": positions}
     return pd.DataFrame(places).astype({"table": "string", "row": "int64"})

@@ -150,7 +150,6 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
 
 
 def _check_doubts(study: Study) -> list[Problem]:
-    """List guesses that nobody has confirmed."""
     expected = "look at it and correct the mapping where it is wrong, then set confirmed: true"
     return [
         study_problem(f"doubts.{i}", doubt, "a guess that changes numbers is not confirmed", expected)

@@ -241,7 +241,6 @@ def _list_filled(simulation: Simulation) -> dict[str, pd.DataFrame]:
 
 
 def _check_request(folder: Path, patients: int, seed: int, name: str, truth_patients: int | None) -> None:
-    """Refuse what cannot be written."""
     if patients < 1:
         raise UsageError(f"--patients is {patients}: at least 1")
     if seed < 0:
@@ -257,6 +256,5 @@ def _check_request(folder: Path, patients: int, seed: int, name: str, truth_pati
 
 
 def _write_yaml(content: dict, path: Path) -> None:
-    """Write a truth file."""
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     path.write_text(TRUTH_HEADER + text, encoding="utf-8")

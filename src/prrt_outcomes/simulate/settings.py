@@ -215,5 +215,4 @@ def _unknown_key(key: str, known: Sequence[str]) -> Problem:
 
 
 def _fault(key: str, value: str, problem: str, expected: str) -> Problem:
-    """One fault of the settings."""
     return Problem(SOURCE, None, key, value, problem, expected)

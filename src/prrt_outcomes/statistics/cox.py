@@ -152,7 +152,6 @@ def _compute_sandwich(
 
 
 def _reason(columns: tuple[DesignColumn, ...], statuses: np.ndarray, n_events: int) -> str:
-    """The status in words."""
     if not n_events:
         return "no events"
     parts = []

@@ -116,7 +116,6 @@ class SurvivalData:
             raise ValueError(f"{method} takes no {', '.join(given)}")
 
     def _check_entry(self) -> None:
-        """Refuse rows without time at risk."""
         if self.entry is None:
             return
         late = self.placement.entries >= self.placement.exits
@@ -128,7 +127,6 @@ class SurvivalData:
             )
 
     def _check_overlap(self) -> None:
-        """Refuse rows of one id that overlap in time."""
         if self.id is None:
             return
         if self.entry is None:

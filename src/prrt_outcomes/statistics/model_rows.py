@@ -130,7 +130,6 @@ def _is_categorical(column: pd.Series) -> bool:
 
 
 def _code_number(column: pd.Series, reference) -> tuple[np.ndarray, list[DesignColumn]]:
-    """One column for a number."""
     if reference is not None:
         raise ValueError(f"{column.name} is a number and has no reference level {reference!r}")
     values = column.to_numpy(dtype=float)

@@ -41,7 +41,6 @@ class Kappa:
 
 
 def _check_counts(events: int, n: int, confidence: float) -> None:
-    """Refuse counts that are no counts."""
     if events != int(events) or n != int(n) or not 0 <= events <= n:
         raise ValueError(f"expected whole numbers with 0 <= events <= n, not {events} of {n}")
     if not 0.0 < confidence < 1.0:

@@ -53,7 +53,6 @@ def fit_turnbull(left: ArrayLike, right: ArrayLike) -> Turnbull:
 
 
 def _check(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Return checked bounds."""
     low, high = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if low.ndim != 1 or low.shape != high.shape or len(low) == 0:
         raise ValueError("left and right must be two lists of the same length, at least 1")

@@ -100,7 +100,6 @@ def _check_required_tables(tables: dict) -> dict:
 
 
 def _expand_presets(endpoints: Any) -> Any:
-    """The name of a preset becomes its definition."""
     if not isinstance(endpoints, list | tuple):
         return endpoints
     return [e if isinstance(e, EndpointDefinition) else resolve_endpoint(e) for e in endpoints]

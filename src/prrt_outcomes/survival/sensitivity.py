@@ -146,7 +146,6 @@ def _as_events(rows: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
 
 
 def _count_changed(rows: pd.DataFrame, changed: pd.DataFrame) -> int:
-    """Patients whose time or event another analysis changes."""
     columns = ["patient_id", "time_days", "event"]
     both = rows[columns].merge(changed[columns], on="patient_id", how="left", suffixes=("", "_new"))
     differs = (both["time_days"] - both["time_days_new"]).abs() > SAME_DAYS

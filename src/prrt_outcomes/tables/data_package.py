@@ -51,7 +51,6 @@ def build_data_package(
 def _describe_columns(
     table: str, columns: Sequence[str], tables: Sequence[str], extra_columns: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Table Schema of one file."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     raw = yaml.load(schema_path(table).read_text(encoding="utf-8"), Loader=loader)
     known = {field["name"]: field for field in raw["fields"]}

@@ -22,7 +22,6 @@ Tables = Mapping[str, "pd.DataFrame"]
 Known = Callable[["Study", Tables, str], Iterable[str] | None]
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
 COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
-MARKERS = {"chromogranin_a": "chromogranin_a"}
 ORIGINS = {"diagnosis": "diagnosis_date"}
 SEVERAL = "several"
 
@@ -140,14 +139,8 @@ def _readers_of_endpoints(study: Study, tables: Tables, above: str) -> list[str]
     readers = _readers(study, tables, above)
     if readers is None:
         return None
-    has_marker = any(name in _list_markers(study) for name in study.response.criterion_names)
     adjudicated = ["adjudicated"] if study.response.adjudicator else []
-    return [*readers, *adjudicated, *(["laboratory"] if has_marker else [])]
-
-
-def _list_markers(study: Study) -> dict[str, str]:
-    """Criteria that are judged by a laboratory value: the analyte."""
-    return MARKERS | {own.name: own.analyte for own in study.response.definitions if own.analyte}
+    return [*readers, *adjudicated, *(["laboratory"] if study.response.markers else [])]
 
 
 def _criteria_with_values(study: Study, tables: Tables, above: str) -> list[str] | None:
@@ -155,7 +148,7 @@ def _criteria_with_values(study: Study, tables: Tables, above: str) -> list[str]
     if "labs" not in tables:
         return None
     found = set(tables["labs"]["analyte"].dropna().astype(str))
-    markers = _list_markers(study)
+    markers = study.response.markers
     return [name for name in study.response.criterion_names if name not in markers or markers[name] in found]
 
 

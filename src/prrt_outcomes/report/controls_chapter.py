@@ -222,6 +222,7 @@ def _columns(
         Column("Published", lambda r: _choose_format(r)(r["published"])),
         Column(f"Here ({level} CI)", _show_observed),
         *verdict,
+        *col.texts({"Remark": "note"}),
     ]
     return {
         "controls": ("All comparisons with historical controls", estimates, ""),

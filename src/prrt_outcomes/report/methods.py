@@ -29,6 +29,7 @@ CITATIONS = {
     "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
     "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
     "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
+    "marker": "Papantoniou D et al. Endocrine 2021;72:893-904, PMC8159831",
     "growth": "Lamarca A et al. Oncologist 2019;24:e1082-e1090",
     "holm": "Holm S. Scand J Stat 1979;6:65-70",
     "robins_i": "Sterne JA et al. BMJ 2016;355:i4919",
@@ -50,8 +51,9 @@ def methods_treatment(study) -> tuple[str, ...]:
 def methods_response(study) -> tuple[str, ...]:
     """How response was assessed."""
     settings = study.response
+    named = (c for c in settings.criteria if c not in settings.markers)
     criteria = "; ".join(
-        f"{name_term(c)} ({CITATIONS[c]})" if c in CITATIONS else name_term(c) for c in settings.criteria
+        f"{name_term(c)} ({CITATIONS[c]})" if c in CITATIONS else name_term(c) for c in named
     )
     return (
         f"Response was assessed by {criteria}. The baseline scan lies at most {settings.baseline_days} days before the "

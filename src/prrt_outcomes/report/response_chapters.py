@@ -8,7 +8,9 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.methods import CITATIONS
+from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
@@ -51,6 +53,11 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     paragraphs = [
         _describe_rate(pick_rows(quoted, criterion=c, group_by="all"), c, level)
         for c in study.response.criteria
+    ]
+    sources = {d.name: d.source for d in resolve_criteria(study.response)}
+    paragraphs += [
+        _describe_marker(rows, name_term(marker), sources[marker] or "not cited")
+        for (marker,), rows in iterate_groupings(tables["marker_changes"], "criterion")
     ]
     whole = pick_rows(rates, group_by="all")
     shown = [_rate_table("Best response of all patients", whole, level, with_group=False)]
@@ -97,6 +104,22 @@ def _describe_rate(rows: pd.DataFrame, criterion: str, level: str):
     if "disease_control" in found:
         text += say("; disease control {p}", p=rate("disease_control"))
     return text + "."
+
+
+def _describe_marker(rows: pd.DataFrame, name: str, source: str):
+    """What became of a laboratory value, which is not called a response."""
+    words = {"normal": "normal in", "fell": "fell in", "rose": "rose in", "not_evaluable": "not evaluable in"}
+    shares = {row["change"]: cite(row, "proportion", "marker_changes", numbers.format_percent)
+              for row in rows.to_dict("records")}  # fmt: skip
+    return say(
+        "{name}: {parts} of {t} treated patients (cut-offs: {s}). It is followed and not called a response: its early "
+        "fall is not prognostic under PRRT ({c}).",
+        name=name,
+        parts=join_words([say("{w} {p}", w=words[change], p=shares[change]) for change in words]),
+        t=numbers.format_count(rows["total"].iloc[0]),
+        s=source,
+        c=CITATIONS["marker"],
+    )
 
 
 def _rate_table(title: str, rates: pd.DataFrame, level: str, *, with_group: bool) -> PageTable:
@@ -206,8 +229,12 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     text = say(words + " and were at risk then", name=name, n=n, t=total)
     if pd.isna(first["hazard_ratio"]):
         return text + ", so that growth at 3 months is not compared."
-    ratios = [numbers.format_interval(*(r[c] for c in RATIO), numbers.format_ratio, label=f"{level} CI ")
-              for r in (first, adjusted)]  # fmt: skip
+    ratios = [
+        numbers.format_interval(
+            r[RATIO[0]], r[RATIO[1]], r[RATIO[2]], numbers.format_ratio, label=f"{level} CI "
+        )
+        for r in (first, adjusted)
+    ]
     text += say(
         "; {f} grew by {c}% a month or faster, and their hazard ratio from that scan on is {r}",
         f=cite(first, "n_fast", "tumour_growth", numbers.format_count),

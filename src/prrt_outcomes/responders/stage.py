@@ -67,7 +67,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     study = fix_references(study, tables["analysis_set"])
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
-    for position, criterion in enumerate(study.response.criterion_names):
+    markers = study.response.markers
+    for position, criterion in enumerate(c for c in study.response.criterion_names if c not in markers):
         for rows, histories in _endpoints(tables, study, criterion):
             for name, table in _analyse_responders(rows, histories, study, primary=position == 0):
                 if table is not None:

@@ -151,6 +151,9 @@ def read_overall_table(name: str) -> np.ndarray:
 def resolve_criteria(settings: ResponseSettings) -> tuple[CriterionDefinition, ...]:
     """The study's criteria as definitions, in its order; the first is primary."""
     own = {definition.name: definition for definition in settings.definitions}
+    marker = settings.chromogranin_a
+    cuts = {"partial_fall": marker.fall, "progression_rise": marker.rise, "source": marker.source}
+    own["chromogranin_a"] = NAMED["chromogranin_a"].model_copy(update=cuts)
     return tuple(own.get(name) or NAMED[name] for name in settings.criterion_names)
 
 

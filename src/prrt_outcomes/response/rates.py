@@ -20,6 +20,7 @@ from prrt_outcomes.statistics.proportions import (
 )
 from prrt_outcomes.tables.schema import load_schema
 
+MARKER_CHANGES = {"CR": "normal", "PR": "fell", "SD": "neither", "PD": "rose", "NE": "not_evaluable"}
 PAIR_COLUMNS = list(load_schema("response_disagreements").names)
 
 
@@ -47,6 +48,17 @@ def derive_baseline_columns(
         else:
             columns[name] = pd.array([pd.NA] * len(best_responses), dtype="string")
     return pd.DataFrame(columns, index=best_responses.index)
+
+
+def summarise_marker_changes(best: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Result table `marker_changes`: the furthest change of each laboratory value; no response to treatment.
+
+    best : rows of `best_responses` of criteria that a laboratory value judges
+    """
+    if best.empty:
+        return pd.DataFrame()
+    rates = summarise_response_rates(best, (), level=level)
+    return rates.assign(change=rates["category"].map(MARKER_CHANGES)).dropna(subset="change")
 
 
 def summarise_response_rates(

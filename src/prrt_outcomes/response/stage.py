@@ -25,6 +25,7 @@ from prrt_outcomes.response.rates import (
     pair_readers,
     pair_reported,
     summarise_concordance,
+    summarise_marker_changes,
     summarise_rate_differences,
     summarise_response_rates,
 )
@@ -46,6 +47,7 @@ OUTPUTS = (
     "response_model",
     "response_concordance",
     "waterfall",
+    "marker_changes",
 )
 SETTINGS = ("response", "analysis", "partial_dates", "new_anticancer_therapy", "data_cutoff")
 
@@ -61,7 +63,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             "response", OUTPUTS, "there are no cycles of treatment, so a response has no beginning"
         )
     criteria = resolve_criteria(study.response)
-    needed = {"labs"} if all(c.measure == "marker" for c in criteria) else {"assessments", "lesions"}
+    needed = {"assessments", "lesions"} | ({"labs"} if study.response.markers else set())
     if all(tables[name].empty for name in needed):
         if has_reported_best(tables["patients"]):
             return _summarise_reported(tables, study)
@@ -120,6 +122,9 @@ def _summarise(
         table[table["primary_reader"] & (table["period"] == 1)].reset_index(drop=True)
         for table in (out["responses"], out["best_responses"])
     )
+    chosen = chosen[~chosen["criterion"].isin(settings.markers)]
+    of_marker = best["criterion"].isin(settings.markers)
+    followed, best = best[of_marker & ~best["confirmed"]], best[~of_marker].reset_index(drop=True)
     names = tuple(dict.fromkeys((*analysis.group_by, *analysis.covariates)))
     sources = (tables["patients"], tables["treatment_periods"], names)
     everybody = derive_baseline_columns(tables["patients"].assign(period=1), *sources)
@@ -138,6 +143,7 @@ def _summarise(
         "response_model": summarise_response_models(best, covariates, references, level=level),
         "response_concordance": summarise_concordance(pairs, level=level),
         "response_disagreements": filter_disagreements(pairs),
+        "marker_changes": summarise_marker_changes(followed, level),
         "waterfall": summarise_waterfall(chosen, best[~best["confirmed"]], analysis.group_by),
     }
 

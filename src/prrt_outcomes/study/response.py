@@ -92,6 +92,14 @@ CriterionEntry = Annotated[
 ]
 
 
+class MarkerSettings(base.Section):
+    """Cut-offs of the criterion `chromogranin_a`, whose changes are followed and never called a response."""
+
+    fall: base.Share = Field(0.5, gt=0, description="It fell: by at least this share of the baseline.")
+    rise: base.Number = Field(0.25, gt=0, le=100, description="It rose: by this share of the lowest value.")
+    source: str = Field("our choice", description="Citation of the cut-offs.")
+
+
 class ResponseSettings(base.Section):
     """Criteria, confirmation, minimum duration of stable disease and the groups made from best response."""
 
@@ -99,6 +107,8 @@ class ResponseSettings(base.Section):
     """Criteria by name or by full definition; the first is primary. Once read, these are names."""
     definitions: tuple[CriterionDefinition, ...] = ()
     """Definitions of the criteria that the study made itself; those written in `criteria` are kept here."""
+    chromogranin_a: MarkerSettings = Field(default_factory=MarkerSettings)
+    """Cut-offs of chromogranin A."""
     confirmation_days: base.Days = 28
     """A second CR or PR at least this many days later confirms the first."""
     primary_rate: Literal["unconfirmed", "confirmed"] = "unconfirmed"
@@ -132,6 +142,14 @@ class ResponseSettings(base.Section):
         """Name of the first criterion, by which the report quotes response and progression."""
         return self.criterion_names[0]
 
+    @property
+    def markers(self) -> dict[str, str]:
+        """Criteria of the study that a laboratory value judges, which is no response to treatment: their analytes."""
+        known = {"chromogranin_a": "chromogranin_a"} | {
+            d.name: d.analyte for d in self.definitions if d.analyte
+        }
+        return {name: known[name] for name in self.criterion_names if name in known}
+
     @model_validator(mode="after")
     def check_groups(self) -> Self:
         """No best response stands in two groups."""
@@ -164,4 +182,9 @@ class ResponseSettings(base.Section):
         # The model is frozen; this is the one moment at which its parts are put in their places.
         object.__setattr__(self, "criteria", names)
         object.__setattr__(self, "definitions", definitions)
+        if names[0] in self.markers:
+            raise ValueError(
+                f"criteria: {names[0]} is a laboratory value, which is no response to treatment; a criterion of "
+                "tumour size first"
+            )
         return self

@@ -92,10 +92,11 @@ def derive(tables: dict[str, pd.DataFrame], criterion: str, settings: str = "") 
     study = {
         "study": "rules",
         "tables": {"patients": "p", "follow_up": "f"},
-        "response": {"criteria": [criterion], **written},
+        "response": {"criteria": ["recist_1_1", *{criterion} - {"recist_1_1"}], **written},
         "analysis": {"group_by": [], "covariates": []},
     }
-    return run(tables, Study.model_validate(study))
+    out = run(tables, Study.model_validate(study))
+    return {name: t[t["criterion"] == criterion] for name, t in out.items() if "criterion" in t}
 
 
 def derive_cases(name: str, criterion: str | None = None, **rows_of) -> dict[str, dict[str, pd.DataFrame]]:

@@ -89,3 +89,27 @@ def test_growth_is_told_with_its_patients_or_why_it_is_not_compared(study, table
     none = [few, few | {"adjusted": False}]
     paragraphs, _ = write_responders(tables(responders=naive, tumour_growth=none), study)
     assert plain(paragraphs[-1]).endswith("at risk then, so that growth at 3 months is not compared.")
+
+
+def test_chromogranin_a_is_told_with_its_cut_offs_and_no_response(study, tables, plain, rates):
+    changes = {"normal": 0.1, "fell": 0.2, "neither": 0.4, "rose": 0.2, "not_evaluable": 0.1}
+    rows = [
+        {
+            "criterion": "chromogranin_a",
+            "change": change,
+            "n": 1,
+            "total": 50,
+            "proportion": share,
+            "status": "ok",
+        }
+        for change, share in changes.items()
+    ]
+    settings = study.response.model_validate({"criteria": ["recist_1_1", "chromogranin_a"]})
+    named = study.model_copy(update={"response": settings})
+    paragraphs, _ = write_response(tables(response_rates=rates, marker_changes=rows), named)
+    text = plain(paragraphs[-1])
+    assert text.startswith(
+        "Chromogranin A: normal in 10%, fell in 20%, rose in 20% and not evaluable in 10% of 50"
+    )
+    assert "(cut-offs: our choice). It is followed and not called a response" in text
+    assert "PMC8159831" in text

@@ -240,13 +240,12 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
         "{k} of {n} patients have two planned intervals without scan or event (their scans stop)",
         k=stopped, n=numbers.format_count(row["n"]),
     )  # fmt: skip
-    medians = []
-    for analysis in ("scan_stop_censored", "scan_stop_weighted"):
-        found = pick_rows(tables["sensitivity"], analysis=analysis, group_by="all").to_dict("records")
-        known = [one for one in found if pd.notna(one["median_months"])]
-        medians += [cite(known[0], "median_months", "sensitivity")] if known else []
-    if len(medians) < 2 or pd.isna(row["effective_n"]):
+    found = pick_rows(tables["sensitivity"], group_by="all").set_index("analysis", drop=False)
+    names = ["scan_stop_censored", "scan_stop_weighted"]
+    shown = found.loc[found.index.isin(names) & found["median_months"].notna()].to_dict("records")
+    if len(shown) < len(names) or pd.isna(row["effective_n"]):
         return words
+    medians = [cite(one, "median_months", "sensitivity") for one in shown]
     size, largest = (cite(row, c, "scan_follow_up") for c in ("effective_n", "largest_weight"))
     return say(
         "{w}; censored at the last adequate scan before, the median is {a} months, and {b} months weighted by the "

@@ -42,16 +42,18 @@ def pool_ratio(rows: list[dict], freedom: float, confidence: float) -> dict:
 
     `rows` with log_hazard_ratio, std_error and status; `freedom`: degrees of freedom of complete data.
     """
-    values, errors = (np.array([row[name] for row in rows], dtype=float) for name in RATIO[:2])
-    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
+    logs, errors = (np.array([[row[name]] for row in rows], dtype=float) for name in RATIO[:2])
+    if not (np.isfinite(logs).all() and np.isfinite(errors).all()):
         return dict.fromkeys(RATIO, np.nan) | {"status": "not_estimable"}
-    pooled = pool_estimates(
-        values[:, None], errors[:, None] ** 2, complete_degrees_of_freedom=freedom, confidence=confidence
-    ).iloc[0]
-    names = ("estimate", "std_error", "lower", "upper", "p_value")
     status = next((str(row["status"]) for row in rows if row["status"] != "ok"), "ok")
-    ratio = tabulate_ratio(*(float(pooled[name]) for name in names))
-    return {name: float(value) for name, value in ratio.items()} | {"status": status}
+    pooled = _pool(logs, errors**2, freedom, confidence)
+    return {name: float(np.asarray(value)[0]) for name, value in pooled.items()} | {"status": status}
+
+
+def _pool(logs: np.ndarray, variances: np.ndarray, freedom: float, confidence: float) -> dict:
+    """Columns `RATIO` of coefficients of several sets, (m, p) each."""
+    found = pool_estimates(logs, variances, complete_degrees_of_freedom=freedom, confidence=confidence)
+    return tabulate_ratio(found.estimate, found.std_error, found.lower, found.upper, found.p_value)
 
 
 def pool_models(
@@ -74,13 +76,10 @@ def pool_models(
     alike = all(fit.status in FITTED and fit.table[names].equals(first[names]) for fit in fits)
     if event.sum() <= len(first) or not alike:
         return None
-    pooled = pool_estimates(
-        np.stack([fit.coefficients for fit in fits]),
-        np.stack([np.diag(fit.covariance) for fit in fits]),
-        complete_degrees_of_freedom=float(event.sum()) - len(first),
-        confidence=settings.confidence.level,
+    coefficients, variances = (
+        np.stack(part) for part in zip(*((f.coefficients, np.diag(f.covariance)) for f in fits), strict=True)
     )
-    ratio = tabulate_ratio(pooled.estimate, pooled.std_error, pooled.lower, pooled.upper, pooled.p_value)
+    ratio = _pool(coefficients, variances, float(event.sum()) - len(first), settings.confidence.level)
     status = first["status"].where(np.isfinite(ratio["hazard_ratio_high"]), "not_estimable")
     # A level has other patients in each set: their mean.
     counts = pd.concat([list_levels(frame, settings.reference, event) for frame in completed])

@@ -20,6 +20,7 @@ from prrt_outcomes.units import convert_days_to_months
 STOP_CENSORED, STOP_WEIGHTED = "scan_stop_censored", "scan_stop_weighted"
 FEWEST_STOPS = 10
 NOT_SCANNED = "not scanned"
+VISIT = ["patient", "time_days", "next_days", "stopped", "known", "response", "new_therapy"]
 
 
 def select_scans(responses: pd.DataFrame, study: Study, *, adequate: bool) -> pd.DataFrame:
@@ -49,36 +50,26 @@ def derive_visits(
     begun by the day of the visit.
     """
     allowed = MISSED * (study.assessment_interval_days or 0) + study.assessment_window_days
-    patients = rows.reset_index(drop=True).rename_axis("patient").reset_index()
-    dated = patients[patients["origin_date"].notna()]
-    start = dated.assign(time=dated["entry_days"].fillna(0.0), response=NOT_SCANNED)
-    later = dated.merge(scans[["patient_id", "assessment_date", "overall_response"]], on="patient_id")
+    patients = rows.rename(columns={"time_days": "end_days"}).assign(patient=range(len(rows)))
+    start = patients[patients["origin_date"].notna()]
+    start = start.assign(time_days=start["entry_days"].fillna(0.0), response=NOT_SCANNED)
+    later = start.merge(scans[["patient_id", "assessment_date", "overall_response"]], on="patient_id")
     days = (later["assessment_date"] - later["origin_date"]).dt.days.astype("float64")
-    later = later.assign(time=days, response=later["overall_response"].astype("string"))
-    event = later["event"] > 0
-    inside = (days > later["entry_days"].fillna(0.0)) & (days <= later["time_days"])
-    later = later[inside & ~(event & (days == later["time_days"]))]
-    visits = pd.concat([start, later], ignore_index=True).sort_values(["patient", "time"], ignore_index=True)
-    following = visits.groupby("patient")["time"].shift(-1)
-    is_last, event = following.isna(), visits["event"] > 0
-    limit = (cutoff - visits["origin_date"]).dt.days.astype("float64")
-    ended = is_last & ~event & visits["reason"].isin(STOPS)
-    known = (visits["time"] + allowed <= limit) & ~ended
-    silent = following.where(~is_last, visits["time_days"].where(event, np.inf)) > visits["time"] + allowed
-    table = pd.DataFrame(
-        {
-            "patient": visits["patient"],
-            "time_days": visits["time"],
-            "next_days": following.fillna(visits["time_days"]),
-            "stopped": known & silent,
-            "known": known,
-            "response": visits["response"],
-            "new_therapy": visits["new_therapy_date"]
-            <= visits["origin_date"] + pd.to_timedelta(visits["time"], unit="D"),
-        }
-    )
-    before = table.groupby("patient")["stopped"].cumsum() - table["stopped"]
-    return table[before == 0].reset_index(drop=True)
+    inside = (days > later["time_days"]) & (days < later["end_days"] + (later["event"] == 0) * HALF_DAY)
+    later = later.assign(time_days=days, response=later["overall_response"].astype("string"))[inside]
+    visits = pd.concat([start, later]).sort_values(["patient", "time_days"], ignore_index=True)
+    following = visits.groupby("patient")["time_days"].shift(-1)
+    is_last, event, limit = following.isna(), visits["event"] > 0, visits["time_days"] + allowed
+    last_day = (cutoff - visits["origin_date"]).dt.days.astype("float64")
+    known = (limit <= last_day) & ~(is_last & ~event & visits["reason"].isin(STOPS))
+    stopped = known & (following.where(~is_last, visits["end_days"].where(event, np.inf)) > limit)
+    date = visits["origin_date"] + pd.to_timedelta(visits["time_days"], unit="D")
+    visits = visits.assign(
+        next_days=following.fillna(visits["end_days"]), stopped=stopped, known=known,
+        new_therapy=visits["new_therapy_date"] <= date,
+    )  # fmt: skip
+    before = stopped.groupby(visits["patient"]).cumsum() - stopped
+    return visits.loc[before == 0, VISIT].reset_index(drop=True)
 
 
 def censor_at_stops(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
@@ -162,17 +153,17 @@ def analyse_stops(
     patients = select_endpoint_rows(changed, tables["analysis_set"], study.endpoints[0].name)
     if patients is None:
         return None
-    found = ScanStops(changed, {STOP_CENSORED: patients}, "no_events")
-    if not stopped.any():
-        return found
-    present = tuple(name for name in study.analysis.covariates if name in patients.frame)
-    weighted = None
-    if rows["origin_date"].notna().all():
-        weighted = weigh_visits(patients, visits, derive_covariates(patients.frame, present))
-    if weighted is None:
-        return found._replace(status="not_estimable")
-    status = "few_events" if stopped.sum() < FEWEST_STOPS else "ok"
-    return ScanStops(changed, found.analyses | {STOP_WEIGHTED: weighted}, status)
+    analyses, status = {STOP_CENSORED: patients}, "no_events"
+    if stopped.any():
+        present = tuple(name for name in study.analysis.covariates if name in patients.frame)
+        covariates, weighted = derive_covariates(patients.frame, present), None
+        if rows["origin_date"].notna().all():
+            weighted = weigh_visits(patients, visits, covariates)
+        status = "not_estimable"
+        if weighted is not None:
+            analyses[STOP_WEIGHTED] = weighted
+            status = "few_events" if stopped.sum() < FEWEST_STOPS else "ok"
+    return ScanStops(changed, analyses, status)
 
 
 def tabulate_stop_milestones(

@@ -137,6 +137,15 @@ def test_depths_have_room(style, look):
     assert look(plot_depth(depth, style, "Progression-free survival")) == []
 
 
+def test_an_outcome_that_treatment_cannot_change_is_no_extreme_of_the_effect(style, monkeypatch):
+    choices = make_choices()
+    row = choices.loc[0].to_dict() | {"kind": "negative_control", "item": "injury", "value": 3.0}
+    monkeypatch.setattr("prrt_outcomes.figures.control_plots.plot_forest", lambda forest, _: forest)
+    both = pd.concat([choices, pd.DataFrame([row])], ignore_index=True)
+    drawn = plot_worst_cases(make_controls(), both, "before_prrt", style, "History").records
+    assert drawn == plot_worst_cases(make_controls(), choices, "before_prrt", style, "History").records
+
+
 def test_estimates_with_their_worst_cases_have_room(style, look):
     verdicts = {"att": "weak evidence: 13% of the cohort have a propensity score that no control has"}
     assert look(plot_all_estimates(make_controls(), make_choices(), verdicts, style, "Every estimate")) == []

@@ -19,7 +19,7 @@ from prrt_outcomes.units import convert_days_to_months
 
 AT_ONCE = 1e6
 DELTAS = {
-    1.0: "hazard as before after early censoring",
+    1.0: "hazard unchanged after early censoring",
     2.0: "hazard doubled after early censoring",
     5.0: "hazard times 5 after early censoring",
     AT_ONCE: "event right after early censoring",

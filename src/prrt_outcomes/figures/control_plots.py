@@ -179,7 +179,8 @@ def plot_worst_cases(
     records: list[dict] = []
     for (control, endpoint), own in iterate_groupings(choices, "control", "endpoint"):
         same = pick_rows(controls, control=control, endpoint=endpoint)
-        found = [r for r in (*list_choices(own), *list_estimates(same)) if not r.get("heading")]
+        effects = own[own["kind"].astype(str).ne("negative_control")]
+        found = [r for r in (*list_choices(effects), *list_estimates(same)) if not r.get("heading")]
         quoted = [r for r in found if r["series"] == "quoted"]
         others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
         records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})

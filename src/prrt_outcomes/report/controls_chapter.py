@@ -71,7 +71,7 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
     choices = choices[choices["value"].notna()]
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
         ratio = show_ratio(row, "controls", f"{level} of draws ")
-        words = "Without an unmeasured confounder ({c}) the ratio against {t} would be {r}; {n}."
+        words = "Without an assumed confounder that was not measured ({c}) the ratio against {t} would be {r}; {n}."
         found.append(say(words, c=as_text(row["assumption"]), t=title, r=ratio, n=as_text(row["note"])))
     for row in pick_rows(choices, kind="negative_control").to_dict("records"):
         verdict = "no confounding is compatible with it, and any within its interval"

@@ -53,7 +53,8 @@ class UnmeasuredConfounder(base.Section):
         """In words: `frailty in 10% to 30% of the cohort and ...`."""
         ours, theirs = (f"{a:.0%} to {b:.0%}" for a, b in (self.prevalence, self.prevalence_control))
         ratio = "hazard ratio {:g} to {:g}".format(*self.hazard_ratio)
-        return f"{self.title} in {ours} of the cohort and {theirs} of the control, {ratio}".lstrip()
+        name = self.title if self.model_fields_set else "by default"
+        return f"{name} in {ours} of the cohort and {theirs} of the control, {ratio}".lstrip()
 
 
 class ControlBase(base.Section):

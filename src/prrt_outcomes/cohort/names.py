@@ -119,6 +119,10 @@ def _values(*places: str) -> Known:
 
 def _values_of_events(study: Study, tables: Tables, column: str) -> list[str] | None:
     """What a column of adverse events can hold: the texts that are there, grades, or true and false."""
+    if column == "term_group":
+        from prrt_outcomes.cohort.vocabulary import OTHER, extend_vocabulary
+
+        return [*dict.fromkeys(extend_vocabulary(study.vocabulary)[column]["names"].values()), OTHER]
     field = next((field for field in load_schema("adverse_events").fields if field.name == column), None)
     if field is None:  # told as a name that the schema does not have
         return None
@@ -192,7 +196,7 @@ OF_SCHEMA: tuple[Naming, ...] = (
     Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
     Naming(
         "endpoints.*.events.*.filter.~",
-        lambda study, tables, above: load_schema("adverse_events").names,
+        lambda study, tables, above: (*load_schema("adverse_events").names, "term_group"),
         "adverse_events has no column of this name",
         "columns",
     ),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
@@ -23,7 +24,8 @@ from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.schema import Field, load_schema
 
 MOST_SHOWN = 12
-COLUMNS = {"tumour_type": "patients", "grade": "patients", "radiopharmaceutical": "cycles"}
+COLUMNS = {"tumour_type": "patients", "grade": "patients", "radiopharmaceutical": "cycles", "term_group": ""}
+OTHER = "other"
 PARTS = ("nuclides", "ligands")
 ICD_O = re.compile(r"(?i)(?:(C\d\d)(?:\.?(\d))?)?[\s,;:+/-]*(?:M-?)?(?:(8\d{3})(?:/\d)?)?")
 
@@ -69,7 +71,7 @@ def check_vocabulary(own: Vocabulary) -> Iterator[Problem]:
     """List words of a study for codes that there are not, that stand for two codes, or that can never match."""
     for column, table in COLUMNS.items():
         words, place = getattr(own, column).model_dump(), f"vocabulary.{column}"
-        codes = load_schema(table).field(column).codes
+        codes = load_schema(table).field(column).codes if table else tuple(words["names"])
         known = {section: tuple(load_vocabulary()[column].get(section, ())) for section in PARTS}
         used = [("names", code, codes) for code in words["names"]]
         for section in ("topography", "morphology"):
@@ -138,6 +140,13 @@ def prefer_words(
         is_known = pc.is_in(column, value_set=pa.array(own, pa.string()))
         known.append(pc.if_else(is_known, column, pa.scalar("")))
     return [*known, *columns]
+
+
+def derive_term_group(events: pd.DataFrame, words: Words) -> pd.DataFrame:
+    """Add `term_group` to adverse events: the group of the vocabulary that has the term, else `other`."""
+    codes, terms = pd.factorize(events["term"])
+    groups = pd.array([words["term_group"]["names"].get(fold(term), OTHER) for term in terms], "string")
+    return events.assign(term_group=groups.take(codes, allow_fill=True))
 
 
 def find_word(column: str, text: str, vocabulary: Words | None = None) -> str | None:

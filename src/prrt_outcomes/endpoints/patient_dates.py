@@ -118,6 +118,24 @@ def derive_patient_dates(
     )
 
 
+def derive_observation(
+    tables: dict[str, pd.DataFrame], study: Study
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
+    """First cycle, death and last contact of each patient, and the adverse events, as known by the cut-off.
+
+    `tables`: patients, cycles, treatment_periods, assessments, follow_up, adverse_events.
+    Returns patients and adverse_events as in `PatientDates`, and the cut-off.
+    """
+    rule = study.partial_dates
+    stated = pd.Timestamp(study.data_cutoff) if study.data_cutoff else None
+    cutoff = compute_latest_date(tables, rule) if stated is None else stated
+    patients = _derive_patients(tables["patients"], rule, ())
+    patients = patients.join(_derive_treatments(tables["treatment_periods"], cutoff))
+    patients = patients.join(_resolve_follow_up(tables, patients, rule))
+    events = _derive_adverse_events(tables["adverse_events"], patients, rule, cutoff)
+    return _apply_cutoff(patients, cutoff), events, cutoff
+
+
 def _list_by_patient(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     """One row a patient of a table that holds at most one of each."""
     return table.drop_duplicates("patient_id").set_index("patient_id").reindex(index)

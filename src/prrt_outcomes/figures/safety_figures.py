@@ -11,15 +11,22 @@ from prrt_outcomes.figures.figure import Figure, pick_rows
 from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code, phase_words
 
-SAFETY_INPUTS = ("safety_grades", "safety_rates")
+SAFETY_INPUTS = ("safety_grades", "safety_rates", "adverse_event_rates")
+OF_LABS = ("safety_grades", "safety_rates")
+MOST_TERMS = 25
 NO_LIMIT = -1  # no limit tells grade 0 from grade 1
 SEVERE = "Grade \u2265 3"
 
 
 def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
+    """Draw `adverse_events`, `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
     grades, rates, style = tables["safety_grades"], tables["safety_rates"], theme.figure_style(study)
     figures = []
+    events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
+    if len(events):
+        plot = plot_adverse_events(events, style, "Adverse events from the first cycle on")
+        caption = "Share of patients with each adverse event: any grade, and grade 3 or worse."
+        figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
     shown = "any" if "any" in phases else next(iter(phases), "")
     for phase in sorted(phases, key=lambda p: p != shown):
@@ -30,13 +37,49 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
             plot = plot_worst_grades(rows, own, style, f"Laboratory toxicity {words}")
             caption = f"Worst CTCAE grade of each laboratory value, {words}."
             leading = phase not in ("treatment", "late")
-            figures.append(Figure(f"worst_grades_{phase}", plot, caption, SAFETY_INPUTS, leading=leading))
+            figures.append(Figure(f"worst_grades_{phase}", plot, caption, OF_LABS, leading=leading))
     rows = pick_rows(grades, phase=shown).dropna(subset=["baseline_grade", "worst_grade"])
     if len(rows):
         plot = plot_grade_shift(rows, style, f"Shift of laboratory grades {phase_words(shown)}")
         caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
         figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
     return figures
+
+
+def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: str):
+    """Draw for the most frequent terms the share of patients with any grade, and within it of grade 3 or worse."""
+    terms = events[events["term"].ne(events["term_group"])]
+    common = terms[terms["grade_at_least"].eq(1)].sort_values("n", ascending=False, kind="stable")
+    names = list(common["term"].head(MOST_TERMS).astype(str))
+    legend = {"1": "Any grade", "3": SEVERE}
+    columns = [theme.SHARES, SEVERE]
+    bars = terms[terms["term"].isin(names)].sort_values("grade_at_least", kind="stable")
+    bars = bars.assign(
+        term=bars["term"].astype(str),
+        x=bars["proportion"] / 2,
+        grade=pd.Categorical(bars["grade_at_least"].astype(str), list(legend)),
+        column=pd.Categorical([theme.SHARES] * len(bars), columns),
+    )
+    severe = bars[bars["grade"].eq("3")].assign(
+        x=theme.TEXT_X, column=pd.Categorical([SEVERE] * len(names), columns)
+    )
+    severe["label"] = [format_percent(share) for share in severe["proportion"]]
+    labels = [fill(name, 34) for name in names]
+    return (
+        p9.ggplot(bars, p9.aes("x", "term"))
+        + p9.geom_tile(p9.aes(width="proportion", fill="grade"), height=0.72)
+        + p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=theme.INK)
+        + theme.key_scales(legend, fill=[theme.GRADE_COLOURS[1], theme.GRADE_COLOURS[3]])
+        + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
+        + theme.dress(
+            style,
+            2.1 * style.row_in * len(names) + 1.4 * style.scale,
+            title=title,
+            subtitle=f"Patients with at least one event, of {terms['total'].max():,.0f}",
+        )
+        + theme.share_columns([8, 1])
+        + p9.guides(fill=p9.guide_legend(nrow=1))
+    )
 
 
 def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: theme.FigureStyle, title: str):

@@ -41,7 +41,7 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
         _describe_response(tables["response_rates"], study),
         _describe_primary_endpoint(tables, study),
         _compare_with_control(tables, study),
-        *_toxicity(tables["safety_rates"], study),
+        *_toxicity(tables, study),
     ]
     return [tile for tile in tiles if tile is not None]
 
@@ -186,9 +186,11 @@ TOXICITIES = (
 )
 
 
-def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
-    """Grade 3 or worse in marrow and kidney, at any time after the first cycle."""
-    tiles = []
+def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
+    """Grade 3 or worse in marrow and kidney, at any time after the first cycle, with myeloid neoplasms."""
+    tiles, rates = [], tables["safety_rates"]
+    events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
+    myeloid = pick_rows(events, term="myeloid_neoplasm", grade_at_least="1").to_dict("records")
     level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
     found = {str(r["analyte"]): r for r in whole.to_dict("records")}
@@ -211,5 +213,8 @@ def _toxicity(rates: pd.DataFrame, study) -> list[Tile]:
         ]
         if parts:
             words += say("; {parts}", parts=join_words(parts))
+        for row in myeloid if members else ():
+            n = cite(row, "n", "adverse_event_rates", numbers.format_count)
+            words += say("; myelodysplastic syndrome or acute leukaemia in {n} of {t}", n=n, t=row["total"])
         tiles.append(Tile(title, share(analyte), words))
     return tiles

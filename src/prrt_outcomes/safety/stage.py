@@ -1,8 +1,10 @@
-"""Safety: laboratory values graded by CTCAE, worst grades by phase and baseline, rates by group."""
+"""Safety: laboratory values graded by CTCAE, worst grades by phase and baseline, adverse events, rates by group."""
 
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
+from prrt_outcomes.endpoints.patient_dates import derive_observation
+from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, summarise_adverse_events
 from prrt_outcomes.safety.grading import (
     GRADED_ANALYTES,
     STEP,
@@ -16,40 +18,69 @@ from prrt_outcomes.safety.grading import (
     summarise_worst_grades,
 )
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
 from prrt_outcomes.treatment.periods import find_first_cycles
 
-INPUTS = ("patients", "labs", "treatment_periods", "analysis_set")
-OUTPUTS = ("lab_grades", "safety_grades", "safety_rates")
-SETTINGS = ("safety", "analysis", "data_cutoff")
+INPUTS = (
+    "patients", "cycles", "assessments", "labs", "adverse_events", "follow_up", "treatment_periods", "analysis_set",
+)  # fmt: skip
+OUTPUTS = ("lab_grades", "safety_grades", "safety_rates", "adverse_event_rates")
+SETTINGS = ("safety", "analysis", "data_cutoff", "partial_dates")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Grade the laboratory values of all treated patients.
+    """Grade the laboratory values of all treated patients, and count their adverse events.
 
-    `tables`: patients, labs, treatment_periods, analysis_set (groupings); `study`: settings `safety`,
-    `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`.
-    Returns lab_grades, safety_grades, safety_rates, attrition, stages.
+    `tables`: patients, cycles, assessments, labs, adverse_events, follow_up, treatment_periods, analysis_set
+    (groupings); `study`: settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`,
+    `partial_dates`.
+    Returns lab_grades, safety_grades, safety_rates, adverse_event_rates, attrition, stages.
     """
-    labs, periods = tables["labs"], tables["treatment_periods"]
-    if labs.empty:
-        return derive_skipped_tables("safety", OUTPUTS, "there are no laboratory values")
-    if periods.empty:
-        return derive_skipped_tables("safety", OUTPUTS, "no cycles: laboratory values have no baseline")
-    graded, losses = derive_lab_grades(labs, tables["patients"], periods, study)
-    worst = summarise_worst_grades(graded)
-    groups = tables["analysis_set"].drop_duplicates("patient_id")
-    known = [name for name in study.analysis.group_by if name in groups.columns]
-    rates = summarise_safety_rates(
-        worst, groups[["patient_id", *known]], known, study.analysis.confidence.level
-    )
-    return {
-        "lab_grades": conform_table("lab_grades", graded),
-        "safety_grades": conform_table("safety_grades", summarise_safety_grades(worst)),
-        "safety_rates": conform_table("safety_rates", rates),
-        "attrition": attrition_frame(losses),
-        "stages": stage_frame("safety", "done"),
+    absent = {
+        name: f"there are no {words}"
+        for name, words in (("labs", "laboratory values"), ("adverse_events", "adverse events"))
+        if tables[name].empty
     }
+    if len(absent) == 2:
+        return derive_skipped_tables(
+            "safety", OUTPUTS, "there are no laboratory values and no adverse events"
+        )
+    if tables["treatment_periods"].empty:
+        return derive_skipped_tables("safety", OUTPUTS, "no cycles: nothing has a baseline or a start")
+    groups = tables["analysis_set"].drop_duplicates("patient_id")
+    known = [name for name in study.analysis.group_by if name in groups]
+    made, losses = {name: empty_table(name) for name in OUTPUTS}, []
+    if "labs" not in absent:
+        graded, losses = derive_lab_grades(
+            tables["labs"], tables["patients"], tables["treatment_periods"], study
+        )
+        worst = summarise_worst_grades(graded)
+        level = study.analysis.confidence.level
+        made |= {
+            "lab_grades": graded,
+            "safety_grades": summarise_safety_grades(worst),
+            "safety_rates": summarise_safety_rates(worst, groups[["patient_id", *known]], known, level),
+        }
+    if "adverse_events" not in absent:
+        named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
+        made["adverse_event_rates"], lost = _count_events(tables, groups[["patient_id", *named]], study)
+        losses = [*losses, *lost]
+    status = ("partial", next(iter(absent.values()))) if absent else ("done",)
+    typed = {name: conform_table(name, table) for name, table in made.items()}
+    return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("safety", *status)}
+
+
+def _count_events(
+    tables: dict[str, pd.DataFrame], groups: pd.DataFrame, study: Study
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Rates of adverse events by term, and the events that do not count."""
+    patients, events, _ = derive_observation(tables, study)
+    exposure = lay_out_exposure(tables["treatment_periods"], patients, study.safety.late_after_days)
+    placed, losses = place_events(events, exposure)
+    late = len(tables["adverse_events"]) - len(events)
+    step, n = "safety: adverse events", len(tables["adverse_events"])
+    losses = [attrition_row("adverse_events", "rows", step, "after the data cut-off", n, late), *losses]
+    return summarise_adverse_events(placed, exposure, groups, study.analysis.confidence.level), losses
 
 
 def derive_lab_grades(

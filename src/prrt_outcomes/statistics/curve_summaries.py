@@ -287,15 +287,16 @@ def fit_piecewise_exponential(times: ArrayLike, survival: ArrayLike) -> Piecewis
     return PiecewiseExponential((0.0, *t[:-1].tolist()), tuple((hazards + 0.0).tolist()))
 
 
-def compute_poisson_interval(count: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Compute the exact interval of the mean of a Poisson count (Garwood 1936, Biometrika 28:437)."""
-    if count < 0 or not 0.0 < confidence < 1.0:
+def compute_poisson_interval(count: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the exact interval of the mean of each Poisson count (Garwood 1936, Biometrika 28:437)."""
+    counts = np.asarray(count, dtype=float)
+    if (counts < 0).any() or not 0.0 < confidence < 1.0:
         raise ValueError(
-            f"expected a count of 0 or more and confidence between 0 and 1, not {count}, {confidence}"
+            f"expected counts of 0 or more and confidence between 0 and 1, not {count}, {confidence}"
         )
     tail = (1.0 - confidence) / 2.0
-    lower = float(gammaincinv(count, tail)) if count > 0 else 0.0
-    return lower, float(gammaincinv(count + 1.0, 1.0 - tail))
+    lower = np.where(counts > 0, gammaincinv(np.where(counts > 0, counts, 1.0), tail), 0.0)
+    return lower[()], gammaincinv(counts + 1.0, 1.0 - tail)
 
 
 def compute_one_sample_logrank(

@@ -94,6 +94,10 @@ PRESETS: dict[str, dict] = {
     "pfs2": {
         "title": "Progression-free survival on the next line", "progression": "next_therapy", "end": "last_contact",
     },
+    "tmn": {
+        "title": "Therapy-related myeloid neoplasm", "progression": "ignore", "death": "competing",
+        "end": "last_contact", "events": [{"filter": {"term_group": ["myeloid_neoplasm"]}}],
+    },
 }  # fmt: skip
 REPORTED_TITLES = {
     "css": "Cancer-specific survival", "dfs": "Disease-free survival", "dss": "Disease-specific survival",

@@ -47,3 +47,5 @@ class Vocabulary(Section):
     grade: NamedCodes = Field(default_factory=NamedCodes, description="Grades by name.")
     radiopharmaceutical: AgentWords = Field(default_factory=AgentWords)
     """Radiopharmaceuticals by nuclide and ligand."""
+    term_group: NamedCodes = Field(default_factory=NamedCodes)
+    """Groups of adverse events by their terms; a study can add groups."""

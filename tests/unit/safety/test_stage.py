@@ -10,6 +10,7 @@ from prrt_outcomes.safety.stage import derive_lab_grades, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
+NO_EVENTS = {name: empty_table(name) for name in ("cycles", "assessments", "adverse_events", "follow_up")}
 STUDY = Study(study="small", tables={"patients": "p.csv", "follow_up": "f.csv"})
 
 
@@ -127,7 +128,7 @@ def test_without_limits_values_that_are_not_high_grade_stay_in_the_denominator()
     )
     inputs = {"patients": patients(), "labs": table, "treatment_periods": periods()}
     analysis_set = conform_table("analysis_set", pd.DataFrame({"patient_id": ["a", "b"]}))
-    out = run(inputs | {"analysis_set": analysis_set}, STUDY)
+    out = run(NO_EVENTS | inputs | {"analysis_set": analysis_set}, STUDY)
     rates = out["safety_rates"][out["safety_rates"]["group_by"].eq("all")]
     rates = rates.set_index(["analyte", "phase", "grade_at_least"]).sort_index()
     for analyte in ("platelets", "creatinine", "any_haematological", "any_renal"):
@@ -163,7 +164,7 @@ def test_worst_grades_and_rates_add_up():
         "treatment_periods": periods(),
         "analysis_set": analysis_set,
     }
-    out = run(inputs, STUDY)
+    out = run(NO_EVENTS | inputs, STUDY)
     grades = out["safety_grades"].set_index(["analyte", "phase", "worst_grade"])
     assert grades.loc[("platelets", "treatment", 2), ["baseline_grade", "n", "total"]].tolist() == [0, 1, 2]
     assert grades.loc[("platelets", "any", 3), "n"] == 1
@@ -178,14 +179,20 @@ def test_worst_grades_and_rates_add_up():
     assert row[["n", "total", "proportion"]].tolist() == [2, 2, 1.0]
     assert row["proportion_low"] == pytest.approx(0.025 ** (1 / 2))
     assert rates.loc[("platelets", "any", "radionuclide", "90Y", 3), "n"] == 0
-    assert out["stages"]["status"].tolist() == ["done"]
+    assert out["stages"][["status", "reason"]].to_numpy().tolist() == [
+        ["partial", "there are no adverse events"]
+    ]
 
 
 @pytest.mark.parametrize(
-    ("empty", "reason"), [("labs", "there are no laboratory values"), ("treatment_periods", "no cycles")]
+    ("empty", "reason"),
+    [
+        ("labs", "there are no laboratory values and no adverse events"),
+        ("treatment_periods", "no cycles: nothing has a baseline or a start"),
+    ],
 )
 def test_without_its_tables_the_stage_says_so(empty, reason):
-    inputs = {
+    inputs = NO_EVENTS | {
         "patients": patients(),
         "labs": labs([("a", "2010-03-01", "platelets", 200, "10^9/L", 150, 400)]),
         "treatment_periods": periods(),

@@ -22,6 +22,7 @@ OWN |= {
 OWN |= {"response.chromogranin_a.source", "controls.*.unmeasured.title"}
 OWN |= {"endpoints.*.title", "endpoints.*.preset"}
 OWN |= {f"controls.*.{key}" for key in Description.model_fields}
+OWN |= {"controls.*.unmeasured.title"}
 OF_CONTROLS = {f"controls.*.{key}" for key in ("arm", "endpoint", "negative_control", "source")}
 OF_CONTROLS |= {"controls.*.baseline.*.covariate", "controls.*.baseline.*.level"}
 TABLES = {

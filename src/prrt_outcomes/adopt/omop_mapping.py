@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ class Part:
         """What the rows are."""
         return name_some(f"{self.labels[text]} ({self.counts[text]})" for text in self.codes)
 
-    def choose(self, texts: Iterable[str]) -> Self:
+    def choose(self, texts: Iterable[str]) -> "Part":
         """The part with some of its texts."""
         kept = set(texts)
         codes = {text: code for text, code in self.codes.items() if text in kept}

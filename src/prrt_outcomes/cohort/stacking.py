@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -32,7 +31,7 @@ class PlacedRows:
         own = self.cells.get(name)
         return own or (self.labels, self.lines, np.full(len(self.lines), name, dtype=object))
 
-    def take(self, positions: np.ndarray) -> Self:
+    def take(self, positions: np.ndarray) -> "PlacedRows":
         """Some of the rows."""
         cells = {
             name: (at[0][positions], at[1][positions], at[2][positions]) for name, at in self.cells.items()

@@ -182,6 +182,7 @@ def _refit_hazards(weighting: Weighting, counts: np.ndarray, score: np.ndarray |
     """Log hazard ratio of each replicate with its own weights, nan where it has none."""
     samples = weighting.samples
     if weighting.refit is None:
+        assert score is not None
         weights = compute_propensity_weights(score, samples.in_cohort, ESTIMANDS[weighting.label])
     else:
         weights = weighting.refit(counts)

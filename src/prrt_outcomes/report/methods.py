@@ -131,8 +131,8 @@ def methods_safety(study) -> tuple[str, ...]:
         f"{study.safety.baseline_days} days before the first cycle; samples later than "
         f"{study.safety.late_after_days} days after the last cycle are late.",
         "Adverse events count from the day of the first cycle on, each patient once by term and by group of terms, "
-        "with exact (Clopper-Pearson) intervals of shares. Rates are patients with a first event per 100 patient-years at "
-        "risk, which end at that event, with exact Poisson intervals (Garwood 1936).",
+        "with exact (Clopper-Pearson) intervals of shares. Rates are patients with a first event per 100 patient-years "
+        "at risk, which end at that event, with exact Poisson intervals (Garwood 1936).",
     )
 
 

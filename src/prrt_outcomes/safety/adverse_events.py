@@ -97,7 +97,7 @@ def summarise_adverse_events(
     fulfils grade and relation; the time at risk ends there. Intervals: Clopper-Pearson, and the exact Poisson interval
     of Garwood (1936) with the time at risk as fixed.
     """
-    names = [WHOLE, *(name for name in groups if name != "patient_id"), BY_TREATMENT]
+    names = [WHOLE, *(str(name) for name in groups if name != "patient_id"), BY_TREATMENT]
     rows = exposure.merge(groups, on="patient_id", how="left")
     terms = events[["term_group", "term"]].drop_duplicates()
     levels = [

@@ -49,7 +49,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         return derive_skipped_tables("safety", OUTPUTS, "no cycles: nothing has a baseline or a start")
     groups = tables["analysis_set"].drop_duplicates("patient_id")
     known = [name for name in study.analysis.group_by if name in groups]
-    made, losses = {name: empty_table(name) for name in OUTPUTS}, []
+    made, losses = {name: empty_table(name) for name in OUTPUTS}, list[dict]()
     if "labs" not in absent:
         graded, losses = derive_lab_grades(
             tables["labs"], tables["patients"], tables["treatment_periods"], study

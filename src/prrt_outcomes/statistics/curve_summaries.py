@@ -292,7 +292,7 @@ def compute_poisson_interval(count: ArrayLike, confidence: float = 0.95) -> tupl
     counts = np.asarray(count, dtype=float)
     if (counts < 0).any() or not 0.0 < confidence < 1.0:
         raise ValueError(
-            f"expected counts of 0 or more and confidence between 0 and 1, not {count}, {confidence}"
+            f"expected counts of 0 or more and confidence between 0 and 1, not {counts}, {confidence}"
         )
     tail = (1.0 - confidence) / 2.0
     lower = np.where(counts > 0, gammaincinv(np.where(counts > 0, counts, 1.0), tail), 0.0)
@@ -332,8 +332,8 @@ def compute_observed_expected(
         observed=observed,
         expected=expected,
         ratio=observed / expected,
-        ratio_lower=lower / expected,
-        ratio_upper=upper / expected,
+        ratio_lower=float(lower / expected),
+        ratio_upper=float(upper / expected),
         statistic=float(z),
         p_value=float(2.0 * ndtr(-abs(z))),
         statistic_wu=float(z_wu),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ class Codes:
     code: NDArray[np.int64]
     labels: tuple
 
-    def select(self, rows: NDArray) -> Self:
+    def select(self, rows: NDArray) -> "Codes":
         """Return the codes of some rows, with only the labels that occur there."""
         used, code = np.unique(self.code[rows], return_inverse=True)
         return Codes(code.astype(np.int64), tuple(self.labels[u] for u in used))
@@ -98,7 +98,7 @@ class SurvivalData:
         distinct, position = merge_near_times(np.concatenate((self.time, self.entry)))
         return Placement(distinct, position[: self.n], position[self.n :])
 
-    def select(self, rows: NDArray) -> Self:
+    def select(self, rows: NDArray) -> "SurvivalData":
         """Return some rows, given by mask or position."""
         fields = (self.entry, self.weights)
         labels = (self.strata, self.cluster, self.id)

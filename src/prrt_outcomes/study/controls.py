@@ -176,7 +176,9 @@ class PublishedControl(AggregateControl, Description):
             raise ValueError(
                 "median and milestones must rise in time and not rise in survival; survival is 0.5 at median_months"
             )
-        intervals = {f"survival at {m.months:g} months": (m.low, m.survival, m.high) for m in self.milestones}
+        intervals: dict[str, tuple] = {
+            f"survival at {m.months:g} months": (m.low, m.survival, m.high) for m in self.milestones
+        }
         intervals["median_months"] = (self.median_low, self.median_months, self.median_high)
         for name, bounds in intervals.items():
             known = [bound for bound in bounds if bound is not None]

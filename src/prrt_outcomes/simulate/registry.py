@@ -12,12 +12,7 @@ import yaml
 from pyarrow import csv
 
 from prrt_outcomes.errors import UsageError
-from prrt_outcomes.simulate.clinical_tables import (
-    derive_assessments,
-    derive_follow_up,
-    derive_lesions,
-    derive_patients,
-)
+from prrt_outcomes.simulate import clinical_tables, treatment_tables
 from prrt_outcomes.simulate.columns import Array, Rng
 from prrt_outcomes.simulate.controls import (
     CONTROL_SOURCE,
@@ -33,13 +28,6 @@ from prrt_outcomes.simulate.patients import CONTROL_YEARS, GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
 from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
-from prrt_outcomes.simulate.treatment_tables import (
-    count_prior_lines,
-    derive_cycles,
-    derive_therapies,
-    draw_diagnosis_days,
-    draw_therapies,
-)
 from prrt_outcomes.simulate.truth import compute_truth
 from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
 from prrt_outcomes.tables.frames import conform_table
@@ -77,19 +65,19 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
     clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
     known_progression = np.minimum(history.second.found_days, clinical_days)
     rng = open_stream(seed, "therapies")
-    diagnosis_days = draw_diagnosis_days(history, rng)
-    drawn = draw_therapies(history, diagnosis_days, known_progression, rng)
+    diagnosis_days = treatment_tables.draw_diagnosis_days(history, rng)
+    drawn = treatment_tables.draw_therapies(history, diagnosis_days, known_progression, rng)
     records = open_stream(seed, "records")
     control_tables, controls, curve_events = derive_control_tables(settings, seed)
-    prior_lines = count_prior_lines(drawn, patients)
+    prior_lines = treatment_tables.count_prior_lines(drawn, patients)
     tables = {
-        "patients": derive_patients(history, diagnosis_days, prior_lines, records),
-        "cycles": derive_cycles(history, records),
-        "therapies": derive_therapies(history, drawn, records),
-        "assessments": derive_assessments(history, records),
-        "lesions": derive_lesions(history, records),
+        "patients": clinical_tables.derive_patients(history, diagnosis_days, prior_lines, records),
+        "cycles": treatment_tables.derive_cycles(history, records),
+        "therapies": treatment_tables.derive_therapies(history, drawn, records),
+        "assessments": clinical_tables.derive_assessments(history, records),
+        "lesions": clinical_tables.derive_lesions(history, records),
         "labs": derive_labs(history, open_stream(seed, "laboratory")),
-        "follow_up": derive_follow_up(history, clinical_days, records),
+        "follow_up": clinical_tables.derive_follow_up(history, clinical_days, records),
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
         "reported_outcomes": derive_reported_outcomes(history, seed),
         **control_tables,

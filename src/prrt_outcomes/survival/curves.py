@@ -5,14 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import (
-    SIZES,
-    WHOLE,
-    add_absent_levels,
-    compute_group,
-    list_levels,
-    select_comparable,
-)
+from prrt_outcomes.cohort import grouping
 from prrt_outcomes.statistics.cumulative_incidence import (
     CumulativeIncidence,
     compute_gray_test,
@@ -42,7 +35,7 @@ def summarise_curves(
     several rows a group, groups in schema order.
     """
     ticks = choose_ticks(float(rows.time_months.max()))
-    for label, part in rows.split(compute_group(rows.frame, group_by)):
+    for label, part in rows.split(grouping.compute_group(rows.frame, group_by)):
         curve = fit_curve(part, settings)
         made = {
             "km_curve": tabulate_curve(curve, int((part.entry <= 0).sum())),
@@ -162,8 +155,8 @@ def summarise_competing_risks(
     Fine-Gray are not defined with late entry and are then left out.
     """
     for code, cause in causes.items():
-        for group_by in (WHOLE, *groupings):
-            for label, part in rows.split(compute_group(rows.frame, group_by)):
+        for group_by in (grouping.WHOLE, *groupings):
+            for label, part in rows.split(grouping.compute_group(rows.frame, group_by)):
                 curve = fit_cumulative_incidence(
                     part.data,
                     cause=code,
@@ -175,7 +168,7 @@ def summarise_competing_risks(
         if rows.entry_months is not None:
             continue
         for group_by in groupings:
-            known = select_known(rows, compute_group(rows.frame, group_by))
+            known = select_known(rows, grouping.compute_group(rows.frame, group_by))
             if known is not None:
                 test = compute_gray_test(compute_risk_table(known[0].data, group=known[1], cause=code))
                 row = vars(test) | {"test": "gray", "group_by": group_by, "cause": cause}
@@ -202,12 +195,14 @@ def _tabulate_incidence(curve: CumulativeIncidence) -> pd.DataFrame:
 def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettings) -> pd.DataFrame | None:
     covariates = rows.derive_covariates(settings.covariates)
     varying = covariates.loc[:, covariates.nunique() > 1]
-    comparable, references = select_comparable(varying, settings.reference)
+    comparable, references = grouping.select_comparable(varying, settings.reference)
     if not len(comparable.columns):
         return None
     fit = fit_fine_gray(
         rows.data, comparable, references=references, cause=code, confidence=settings.confidence.level
     )
-    table = add_absent_levels(fit, list_levels(varying, settings.reference, rows.event == code))
+    table = grouping.add_absent_levels(
+        fit, grouping.list_levels(varying, settings.reference, rows.event == code)
+    )
     table = table.rename(columns=RATIO_COLUMNS)
-    return table[["term", "level", "reference", *RATIO, "status", *SIZES]]
+    return table[["term", "level", "reference", *RATIO, "status", *grouping.SIZES]]

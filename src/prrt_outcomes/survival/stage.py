@@ -9,16 +9,11 @@ from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group, fix_ref
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival import group_tests
 from prrt_outcomes.survival.cox_models import summarise_cox_models
 from prrt_outcomes.survival.curves import name_causes, summarise_competing_risks, summarise_curves
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_endpoint_rows
 from prrt_outcomes.survival.estimands import summarise_estimand_tables
-from prrt_outcomes.survival.group_tests import (
-    summarise_group_tests,
-    summarise_periods,
-    summarise_rmst_differences,
-    summarise_subgroups,
-)
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 
@@ -71,15 +66,15 @@ def _summarise_endpoint(
     for group_by in (WHOLE, *groupings):
         yield from summarise_curves(rows, group_by, settings)
     for group_by in groupings:
-        yield "logrank", summarise_group_tests(rows, group_by, settings)
-        yield "rmst_difference", summarise_rmst_differences(rows, group_by, settings)
+        yield "logrank", group_tests.summarise_group_tests(rows, group_by, settings)
+        yield "rmst_difference", group_tests.summarise_rmst_differences(rows, group_by, settings)
     if has_many_centres(rows.frame) and "centre_id" not in groupings:
         yield from (
             (name, t) for name, t in summarise_curves(rows, "centre_id", settings) if name == "km_summary"
         )
-    yield "hazard_ratio_periods", summarise_periods(rows, groupings, settings)
+    yield "hazard_ratio_periods", group_tests.summarise_periods(rows, groupings, settings)
     yield from summarise_cox_models(rows, settings)
-    yield "subgroups", summarise_subgroups(rows, settings)
+    yield "subgroups", group_tests.summarise_subgroups(rows, settings)
     if rows.has_competing_events:
         yield from summarise_competing_risks(rows, groupings, name_causes(definition), settings)
 

@@ -63,8 +63,7 @@ def run_cohort(study: Study, study_file: Path, results: Path) -> tuple[Problem, 
     Raises InputError with every fault of the data; nothing is written then.
     """
     from prrt_outcomes.attrition import stage_frame
-    from prrt_outcomes.cohort.data_quality import summarise_data_quality
-    from prrt_outcomes.cohort.data_ranges import summarise_ranges
+    from prrt_outcomes.cohort.data_quality import summarise_data_quality, summarise_ranges
     from prrt_outcomes.cohort.problem_places import summarise_warnings
     from prrt_outcomes.cohort.read import read_cohort
     from prrt_outcomes.cohort.settings import add_lines

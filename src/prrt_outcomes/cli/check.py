@@ -108,8 +108,7 @@ def _check_readable_tables(study_file: Path, name: str, faults: tuple[Problem, .
 
 def write_quality(folder: Path, checked: CheckedStudy) -> None:
     """Write the page of data quality and the tables that its numbers stand in."""
-    from prrt_outcomes.cohort.data_quality import summarise_data_quality
-    from prrt_outcomes.cohort.data_ranges import summarise_ranges
+    from prrt_outcomes.cohort.data_quality import summarise_data_quality, summarise_ranges
     from prrt_outcomes.cohort.problem_places import summarise_problems
     from prrt_outcomes.report.quality_page import render_quality_page
     from prrt_outcomes.tables.files import write_table

@@ -6,8 +6,12 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.cohort import problem_places
-from prrt_outcomes.cohort.data_quality import MOST_GROUPS, OTHER_CENTRES, summarise_data_quality
-from prrt_outcomes.cohort.data_ranges import summarise_ranges
+from prrt_outcomes.cohort.data_quality import (
+    MOST_GROUPS,
+    OTHER_CENTRES,
+    summarise_data_quality,
+    summarise_ranges,
+)
 from prrt_outcomes.cohort.plausibility import load_rules
 from prrt_outcomes.cohort.problem_places import KINDS, summarise_problems, summarise_warnings
 from prrt_outcomes.errors import Problem

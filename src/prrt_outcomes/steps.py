@@ -109,6 +109,21 @@ def check_with_data(study: Study, cohort: CohortResult) -> Sequence[Problem]:
     return found
 
 
+def check_written_cohort(study: Study, study_file: Path, results: Path) -> None:
+    """Hold the settings against the tables that the cohort wrote: where they alone were edited, it does not run again.
+
+    Raises InputError with every setting that names what the tables do not have.
+    """
+    from prrt_outcomes.cohort.read import CohortResult
+    from prrt_outcomes.cohort.settings import add_lines
+    from prrt_outcomes.tables.frames import empty_table
+
+    cohort = CohortResult(read_tables(list_tables("input"), results), (), empty_table("attrition"))
+    problems = add_lines(tuple(check_with_data(study, cohort)), study_file)
+    if has_errors(problems):
+        raise InputError(problems)
+
+
 def run_stage(stage: str, study: Study, results: Path) -> None:
     """Run one stage after the cohort: read its inputs, call it, write its outputs, losses and status.
 

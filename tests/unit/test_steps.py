@@ -10,6 +10,7 @@ from prrt_outcomes import steps
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.errors import InputError, StepError
 from prrt_outcomes.provenance import note_made
+from prrt_outcomes.study.load import load_study
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import empty_table
@@ -140,6 +141,19 @@ def test_a_cohort_with_problems_is_not_written(tmp_path):
         steps.run_cohort(STUDY, study_file, tmp_path / "out")
     assert {p.column for p in caught.value.problems if p.severity == "error"} == {"sex", "ecog"}
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_were_edited_after_the_cohort_are_held_against_its_tables(tmp_path):
+    study_file = Path(__file__).parents[1] / "workflow" / "studies" / "small" / "study.yaml"
+    study = load_study(study_file)
+    steps.run_cohort(study, study_file, tmp_path)
+    assert steps.check_written_cohort(study, study_file, tmp_path) is None
+    edited = study.model_copy(update={"response": study.response.model_copy(update={"reader": "nobody"})})
+    with pytest.raises(InputError) as caught:
+        steps.check_written_cohort(edited, study_file, tmp_path)
+    assert [(p.column, p.value) for p in caught.value.problems if p.severity == "error"] == [
+        ("response.reader", "nobody")
+    ]
 
 
 @pytest.mark.parametrize("counts", [(10, 3, 8), (10, 0, 9), (10, 11, -1), (-1, 0, -1)])

@@ -57,6 +57,7 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
     elif step == "figures":
         raise UsageError(f"--chapter is one of {', '.join(steps.CHAPTERS)}")
     elif step == "accounts":
+        steps.check_written_cohort(study, study_file, results)
         steps.join_accounts(results)
         description = provenance.describe_run(study, study_file, results)
         provenance.write_provenance(results / "provenance.json", description)

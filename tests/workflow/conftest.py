@@ -34,6 +34,13 @@ class Project:
     def results(self, name):
         return self.folder / "results" / name
 
+    @property
+    def temporary(self):
+        """A folder for temporary files, in which a run must leave none."""
+        folder = self.folder / "temporary"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def environment(self):
         """Neither the environment of Python nor its commands are on the path, as in a fresh shell."""
         kept = {

@@ -138,7 +138,7 @@ def start(project, out):
     process = subprocess.Popen(
         project.command("run", "studies/tiny", "--out", out, "--cores", "2"),
         cwd=project.folder,
-        env=project.environment(),
+        env=project.environment() | {"TMPDIR": str(project.temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -164,6 +164,7 @@ def test_after_kill_9_the_next_run_gives_the_numbers_of_a_run_elsewhere(project,
     assert not (out / "report.html").exists()
     done = project.call("run", "studies/tiny", "--out", out)
     assert done.returncode == 0, said(done)
+    assert list(project.temporary.iterdir()) == []
     for folder in ("tables", "derived", "figures"):
         for path in (project.results("tiny") / folder).rglob("*.*"):
             assert (out / path.relative_to(project.results("tiny"))).read_bytes() == path.read_bytes(), path
@@ -196,6 +197,19 @@ def test_inputs_that_change_during_a_run_fail_it_and_the_next_one_takes_them(
     assert (out / "provenance.json").read_bytes() == (
         project.results("tiny") / "provenance.json"
     ).read_bytes()
+
+
+def test_a_result_that_is_no_longer_what_its_step_left_is_told_and_made_again(project):
+    table = project.results("tiny") / "tables" / "km_summary.csv"
+    before, stat = table.read_bytes(), table.stat()
+    table.write_bytes(before.replace(b"1", b"2"))
+    os.utime(table, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    done = project.call("run", "studies/tiny")
+    assert done.returncode == 3
+    assert "delete tables/km_summary.csv, and the same command makes it again" in said(done)
+    table.unlink()
+    assert project.call("run", "studies/tiny").returncode == 0
+    assert table.read_bytes() == before
 
 
 def test_an_interrupted_run_says_so(project, tmp_path):

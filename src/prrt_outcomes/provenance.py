@@ -47,6 +47,13 @@ def write_inputs(results: Path, inputs: Mapping[str, str]) -> None:
         unfinished.write_text(json.dumps(inputs), encoding="utf-8")
 
 
+def list_removed_inputs(results: Path, study_file: Path) -> list[str]:
+    """Inputs that the run in `results` began with and that are no longer there."""
+    noted = results / INPUTS_FILE
+    begun = _read_json(noted) if noted.is_file() else {}
+    return [name for name, checksum in begun.items() if checksum and not (study_file.parent / name).exists()]
+
+
 @contextmanager
 def hold_inputs(results: Path, study_file: Path, files: Sequence[Path] = ()) -> Iterator[None]:
     """Read files of a study, which are before and afterwards those that the run in `results` began with.

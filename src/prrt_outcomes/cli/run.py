@@ -22,7 +22,7 @@ from prrt_outcomes.cli.problems import (
 from prrt_outcomes.csv_cells import unmark_text
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home
-from prrt_outcomes.provenance import hold_made, list_made
+from prrt_outcomes.provenance import hold_made, list_made, list_removed_inputs
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.study.yaml_file import read_yaml
 from prrt_outcomes.tables.schema import load_schema
@@ -254,13 +254,12 @@ def _end(process: subprocess.Popen) -> None:
 
 def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
     """Say what failed, and that what stands in the results folder is older."""
-    then = {
-        study_file: "put it back, and the same command goes on",
-        results: "the same command makes it anew",
-    }
-    for path in then:
-        if not path.exists():
-            raise StepError(f"{_short(path)} was removed while the run went on; {then[path]}")
+    if not results.is_dir():
+        raise StepError(f"{_short(results)} removed while the run went on; the same command makes it anew")
+    if removed := list_removed_inputs(results, study_file):
+        raise StepError(
+            f"{', '.join(removed)} removed while the run went on; put back, the same command goes on"
+        )
     if shutil.disk_usage(results).free < FULL_BYTES:
         raise OSError(errno.ENOSPC, "", _short(results))
     if (results / PAGE).exists():
@@ -271,6 +270,7 @@ def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
         print(f"all of them: {_short(problems)}", file=sys.stderr)
         return InputError.exit_status
     if not progress.failed:
+        hold_made(results, list_made(results))
         raise StepError(f"the workflow failed: {progress.last_words}; log: {_short(_log_path(results))}")
     lines = [f"{rule} failed: {_last_words(results, rule)}" for rule in progress.failed]
     raise StepError("; ".join(lines))

@@ -1,7 +1,5 @@
 """Boxes that are checked, a column each, read as one code."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

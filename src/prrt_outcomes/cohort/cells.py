@@ -1,7 +1,5 @@
 """Cells of a file as text, in our words: one form, missing texts, values, default and leading zeros."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

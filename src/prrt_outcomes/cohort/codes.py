@@ -1,7 +1,5 @@
 """Codes that probably mean something else than ours, such as 1 censored and 2 dead, and levels that look alike."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

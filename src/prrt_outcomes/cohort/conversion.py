@@ -1,7 +1,5 @@
 """Numbers in the unit of a file: checked and reported in it, then turned into the unit of our column."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Columns of other files, added to the rows of a file by a key; each cell keeps its place in its own file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

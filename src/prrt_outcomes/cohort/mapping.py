@@ -1,7 +1,5 @@
 """A foreign file read as one of our tables: rows, columns, constants, values, missing texts, defaults."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What is wrong with a mapping: columns that are not there, keys that mean nothing, values that can never match."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 

@@ -1,7 +1,5 @@
 """Rows of a file that become columns, by the code that stands in them; every cell keeps its place in the file."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The tables of a study, read and checked together: all faults of all tables at once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

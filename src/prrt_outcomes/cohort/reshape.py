@@ -1,7 +1,5 @@
 """Columns of a file that become rows, and rows that become columns; every cell keeps its place in the file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Which rows of a file are read: filter, exclude, not_empty and rows that hold nothing, each with its count."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Words of files for our codes: tumours by name or ICD-O-3, grades, radiopharmaceuticals by nuclide and ligand."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Checks of one typed table: filled, in the list of codes, in range, plausible, and one row a key."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

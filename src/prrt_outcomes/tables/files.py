@@ -1,7 +1,5 @@
 """Tables between the steps: parquet for what is computed on, csv for what a person reads."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path

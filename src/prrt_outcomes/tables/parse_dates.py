@@ -1,7 +1,5 @@
 """From text to days: formats of which one reads each date, serial numbers, two-digit years and partial dates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

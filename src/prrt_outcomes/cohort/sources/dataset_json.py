@@ -1,7 +1,5 @@
 """CDISC Dataset-JSON 1.1 as the text that a csv of the same table would hold."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

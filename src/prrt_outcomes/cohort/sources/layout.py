@@ -1,7 +1,5 @@
 """Where the names of the columns stand in a file, and which lines below them are rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

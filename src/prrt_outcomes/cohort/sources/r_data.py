@@ -1,7 +1,5 @@
 """Data frames of R in RDS files, read by rdata, as the text that a csv of the same table would hold."""
 
-from __future__ import annotations
-
 import bz2
 import lzma
 import warnings

@@ -1,7 +1,5 @@
 """Tables of a study as text: header, cells and the line of each row, and why a file is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Files of SAS, SPSS and Stata, read by pyreadstat, as the text that a csv of the same table would hold."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Delimited text (csv, tsv, csv.gz): bytes to text cells, with the line of every row and every ragged row."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

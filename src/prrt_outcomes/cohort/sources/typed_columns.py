@@ -1,7 +1,5 @@
 """Typed columns to the text that a csv of the same table would hold, and parquet files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

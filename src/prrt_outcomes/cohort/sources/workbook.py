@@ -1,7 +1,5 @@
 """Workbooks: cells of one sheet to the text that a csv of the same table would hold."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import warnings

@@ -1,15 +1,18 @@
 """Paths that a run refuses, folders that it chooses, the lock that it takes, the call that it makes."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from prrt_outcomes import provenance
 from prrt_outcomes.cli import run
 from prrt_outcomes.cli.run import Progress
-from prrt_outcomes.errors import UsageError
+from prrt_outcomes.errors import StepError, UsageError
 from prrt_outcomes.tables.files import write_table
 from prrt_outcomes.tables.frames import empty_table
 
@@ -195,3 +198,37 @@ def test_without_warnings_nothing_is_said_of_them(tmp_path, capsys):
         write_table(tmp_path / "tables" / f"{name}.csv", name, empty_table(name))
     run._tell_success(tmp_path, Progress())
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("a table removed", r"data\.csv removed while the run went on; put back, the same command goes on"),
+        ("the study file removed", r"study\.yaml removed while the run went on"),
+        ("results removed", r"out removed while the run went on; the same command makes it anew"),
+        ("a result removed", r"delete tables/cox\.csv, and the same command makes it again"),
+        ("a full disk", "No space|out"),
+        ("none of these", "the workflow failed: no luck; log: "),
+    ],
+)
+def test_a_failure_without_a_rule_says_what_vanished_or_is_full(
+    study_file, tmp_path, monkeypatch, fault, words
+):
+    results, table = tmp_path / "out", study_file.parent / "data.csv"
+    made = results / "tables" / "cox.csv"
+    made.parent.mkdir(parents=True)
+    for path in (made, table):
+        path.write_text("a\n1\n")
+    provenance.write_inputs(results, provenance.describe_inputs(study_file, [table]))
+    provenance.note_made(results, "survival", [made])
+    removed = {"a table removed": table, "the study file removed": study_file, "a result removed": made}
+    if fault in removed:
+        removed[fault].unlink()
+    elif fault == "results removed":
+        shutil.rmtree(results)
+    elif fault == "a full disk":
+        monkeypatch.setattr(run.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    progress = run.Progress()
+    progress.read("no luck\n")
+    with pytest.raises(OSError if fault == "a full disk" else StepError, match=words):
+        run._tell_failure(study_file, results, progress)

@@ -15,9 +15,10 @@ DRAWS = 10_000
 def compute_confounded_ratio(prevalence, prevalence_control, hazard_ratio):
     """Ratio that a confounder makes where treatment does nothing: (1 + p (g - 1)) / (1 + p_control (g - 1)).
 
-    A yes/no confounder with ratio g on the outcome; exact for ratios of risks, and for hazards where events are few or
-    g is moderate. Sources: Bross 1966, Journal of Chronic Diseases 19:637; Schneeweiss 2006, Pharmacoepidemiology and
-    Drug Safety 15:291; Lin, Psaty and Kronmal 1998, Biometrics 54:948 (hazards).
+    A yes/no confounder with ratio g on the outcome; exact for ratios of risks, close for hazards where events are few
+    or g is moderate, too strong for those where most have the event. Sources: Bross 1966, Journal of Chronic Diseases
+    19:637; Schneeweiss 2006, Pharmacoepidemiology and Drug Safety 15:291; Lin, Psaty and Kronmal 1998, Biometrics
+    54:948 (hazards).
 
     >>> compute_confounded_ratio(0.2, 0.4, 2.0).item()
     0.8571428571428571

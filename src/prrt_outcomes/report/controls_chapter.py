@@ -232,7 +232,7 @@ def _columns(
         "control_bias": (
             "Ratios without an unmeasured confounder",
             bias,
-            "Bias: the ratio that the confounder makes alone.",
+            "Bias: the ratio that the confounder makes alone; less where most patients have the event.",
         ),
         "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
         "reconstruction_quality": ("Reconstruction of published curves", quality, ""),

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from prrt_outcomes.controls.unmeasured import compute_confounded_ratio, draw_bias, tabulate_bias_array
+from prrt_outcomes.simulate.truth import compute_hazard_ratios
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import UnmeasuredConfounder
 
@@ -28,6 +29,17 @@ def test_in_simulated_hazards_it_takes_the_confounding_away():
     observed = rates[0] / rates[1]
     assert observed < 0.45
     assert observed / compute_confounded_ratio(0.2, 0.5, 3.0) == pytest.approx(0.6, rel=0.06)
+
+
+def test_where_most_have_the_event_the_bias_of_a_hazard_ratio_is_smaller():
+    rng = np.random.default_rng(7)
+    treated = np.repeat([True, False], 50_000)
+    hidden = rng.random(100_000) < np.where(treated, 0.1, 0.5)
+    time = rng.exponential(1 / (0.05 * np.where(treated, 0.5, 1.0) * np.where(hidden, 3.0, 1.0)))
+    ratio = compute_hazard_ratios(np.minimum(time, 60).round(2), time <= 60, treated[:, None].astype(float))[
+        0
+    ]
+    assert compute_confounded_ratio(0.1, 0.5, 3.0) + 0.1 < ratio / 0.5 < 1
 
 
 def test_the_array_holds_every_combination_with_the_interval_moved_alike():

@@ -100,11 +100,11 @@ def primary_estimate(controls: pd.DataFrame, control: Control) -> dict | None:
     """The estimate that a control of the study is quoted by.
 
     Cox with the first weighting that the study names, else another, else unweighted, else observed over expected; of
-    the patients who are compared first, not of those who stand beside them.
+    the patients who fit a published arm, not of all who stand beside them.
     """
     rows = pick_rows(controls, control=control.id)
-    first = rows["population"].dropna().head(1)
-    rows = rows[rows["value"].notna() & (rows["population"].isna() | rows["population"].isin(first))]
+    fitting = rows["population"].astype("string").eq("fitting").fillna(False)
+    rows = rows[rows["value"].notna() & (fitting | (not fitting.any()))]
     weightings = dict.fromkeys((*getattr(control, "weights", ()), "att", "overlap", "maic", "ate", "none"))
     wanted = [*(("cox", w) for w in weightings), ("rate_ratio", ""), ("one_sample_logrank", "")]
     for method, weights in wanted:

@@ -90,7 +90,8 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
         "control_sensitivity": pd.DataFrame(varied),
     }
     for row in varied[:1]:
-        rows = [*rows, *draw_bias(row, control.unmeasured, study.analysis)]
+        whose = {"population": getattr(comparison, "population", "all")}
+        rows = [*rows, *(one | whose for one in draw_bias(row, control.unmeasured, study.analysis))]
         more["control_bias"] = tabulate_bias_array(row, control.unmeasured)
     return ControlResults(rows, found.tables | more, [*lost, *found.losses], found.reason)
 

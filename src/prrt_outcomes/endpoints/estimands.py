@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.endpoints.derivation import HALF_DAY, find_longest_gap
-from prrt_outcomes.endpoints.sources import find_rule, is_confirmed
+from prrt_outcomes.endpoints.sources import WORDS, find_rule, is_confirmed
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
 from prrt_outcomes.study.model import Study
 
@@ -17,32 +17,9 @@ STRATEGIES = {
     "ignore": "treatment_policy", "censor": "hypothetical", "event": "composite", "competing": "while_alive",
 }  # fmt: skip
 SIDE_COLUMNS = ("time_days", "event", "reason")
-ORIGIN_WORDS = {
-    "first_cycle": "the first cycle",
-    "diagnosis": "diagnosis, observed from the first cycle on",
-    "referral": "referral, observed from the first cycle on",
-    "first_response": "the first complete or partial response",
-    "retreatment": "the first cycle of retreatment",
-}
-POPULATION_WORDS = {
-    "first_response": "treated patients with a complete or partial response",
-    "retreatment": "patients who were treated again with PRRT",
-}
-THERAPY_WORDS = {
-    "chemotherapy": "chemotherapy",
-    "targeted": "targeted therapy",
-    "liver_directed": "liver-directed therapy",
-    "external_radiotherapy": "external radiotherapy",
-    "surgery": "surgery",
-    "prrt": "a new PRRT period",
-    "other": "other therapy",
-}
-
-THERAPY_RULE_WORDS = {
-    "ignore": "new anticancer therapy is disregarded (treatment policy)",
-    "censor": "observation ends before a new anticancer therapy (hypothetical)",
-    "event": "a new anticancer therapy is part of the event (composite)",
-}
+ORIGIN_WORDS, POPULATION_WORDS, THERAPY_WORDS, THERAPY_RULE_WORDS = (
+    WORDS[name] for name in ("origin", "population", "therapy", "therapy_rule")
+)
 
 
 def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recorded: bool) -> dict[str, str]:

@@ -9,52 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from prrt_outcomes.endpoints.patient_dates import REFERRAL_COLUMN, PatientDates, list_origin_columns
 from prrt_outcomes.errors import InputError, Problem
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
-EVENT_REASONS = {
-    "progression": "Progression by the criterion and reader of the endpoint",
-    "clinical_progression": "Progression recorded as clinical",
-    "biochemical_progression": "Progression recorded as biochemical",
-    "progression_next_therapy": "Progression on the therapy after PRRT",
-    "death": "Death",
-    "new_therapy": "Start of a new anticancer therapy",
-    "retreatment": "Start of a new PRRT period",
-    "adverse_event": "Onset of an adverse event that the endpoint names",
-    "lost_to_follow_up": "Loss to follow-up, taken as an event",
-    "missed_assessments": "Event after two or more missed assessments, dated at the first of them",
-    "reported": "Event as reported",
-}
-CENSOR_REASONS = {
-    "last_adequate_assessment": "Last adequate assessment without event",
-    "no_adequate_assessment": "No adequate assessment after baseline",
-    "last_contact": "Last contact without event",
-    "lost_to_follow_up": "Lost to follow-up",
-    "data_cutoff": "Without event at the data cut-off",
-    "new_therapy": "New anticancer therapy before the event",
-    "retreatment": "New PRRT period before the event",
-    "missed_assessments": "Two or more missed assessments before the event",
-    "death": "Death, which ends the observation",
-    "progression": "Progression, which ends the observation",
-    "reported": "Censored as reported",
-}
-EXCLUSION_REASONS = {
-    "no_first_cycle": "no cycle is recorded",
-    "no_origin_date": "the date from which time counts is missing",
-    "no_response": "no response that could start the time",
-    "no_retreatment": "no retreatment",
-    "origin_after_cutoff": "the time would start after the data cut-off",
-    "no_follow_up": "no date of last contact",
-    "contact_before_origin": "the last contact lies before the time begins",
-    "not_reported": "no reported outcome",
-    "not_at_risk": "reported time ends before the patient came under observation",
-}
+WORDS = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8"))
+EVENT_REASONS, CENSOR_REASONS, EXCLUSION_REASONS = WORDS["event"], WORDS["censor"], WORDS["exclusion"]
 STOPS = ("new_therapy", "retreatment", "progression", "death")
 NO_DATE = np.datetime64("NaT", "ns")
 

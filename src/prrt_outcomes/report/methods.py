@@ -1,42 +1,13 @@
 """Methods in words, with their citations, as far as a run used them."""
 
+from pathlib import Path
+
+import yaml
+
 from prrt_outcomes.wording.numbers import format_level
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
-CITATIONS = {
-    "recist_1_1": "Eisenhauer EA et al. Eur J Cancer 2009;45:228-247",
-    "recist_1_0": "Therasse P et al. J Natl Cancer Inst 2000;92:205-216",
-    "recist_mr": "van Vliet EI et al. Neuroendocrinology 2013;97:74-85",
-    "swog": "Green S, Weiss GR. Invest New Drugs 1992;10:239-253",
-    "swog_mr": "Kwekkeboom DJ et al. J Clin Oncol 2005;23:2754-2762",
-    "who": "Miller AB et al. Cancer 1981;47:207-214",
-    "clopper_pearson": "Clopper CJ, Pearson ES. Biometrika 1934;26:404-413",
-    "kaplan_meier": "Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481",
-    "follow_up": "Schemper M, Smith TL. Control Clin Trials 1996;17:343-346",
-    "cox": "Cox DR. J R Stat Soc B 1972;34:187-202",
-    "efron": "Efron B. J Am Stat Assoc 1977;72:557-565",
-    "firth": "Heinze G, Schemper M. Biometrics 2001;57:114-119",
-    "ph_test": "Grambsch PM, Therneau TM. Biometrika 1994;81:515-526",
-    "gray": "Gray RJ. Ann Stat 1988;16:1141-1154",
-    "fine_gray": "Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496-509",
-    "guarantee": "Anderson JR et al. J Clin Oncol 1983;1:710-719",
-    "mantel_byar": "Mantel N, Byar DP. J Am Stat Assoc 1974;69:81-86",
-    "simon_makuch": "Simon R, Makuch RW. Stat Med 1984;3:35-44",
-    "wu": "Wu J. Pharm Stat 2015;14:26-33",
-    "guyot": "Guyot P et al. BMC Med Res Methodol 2012;12:9",
-    "maic": "Signorovitch JE et al. Value Health 2012;15:940-947",
-    "bias": "Schneeweiss S. Pharmacoepidemiol Drug Saf 2006;15:291-303",
-    "e_value": "VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268-274",
-    "ctcae": "Common Terminology Criteria for Adverse Events v5.0, US NIH/NCI 2017",
-    "ckd_epi": "Inker LA et al. N Engl J Med 2021;385:1737-1749",
-    "marker": "Papantoniou D et al. Endocrine 2021;72:893-904, PMC8159831",
-    "growth": "Lamarca A et al. Oncologist 2019;24:e1082-e1090",
-    "holm": "Holm S. Scand J Stat 1979;6:65-70",
-    "robins_i": "Sterne JA et al. BMJ 2016;355:i4919",
-    "strobe": "von Elm E et al. PLoS Med 2007;4:e296",
-    "record": "Benchimol EI et al. PLoS Med 2015;12:e1001885",
-    "estimand": "ICH E9(R1), EMA/CHMP/ICH/436221/2017",
-}
+CITATIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("citations.yaml").read_text("utf-8"))
 
 
 def methods_treatment(study) -> tuple[str, ...]:

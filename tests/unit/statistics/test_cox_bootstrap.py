@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.statistics.cox import fit_cox
-from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_log_hazard_ratio
+from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_hazards, bootstrap_cox_log_hazard_ratio
 from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.model_rows import derive_design_matrix, derive_model_rows
 
 
 @pytest.fixture
@@ -72,3 +73,23 @@ def test_faults(cohort):
         bootstrap_cox_log_hazard_ratio(SurvivalData(time, event, strata=np.zeros(120)), x, weights)
     with pytest.raises(ValueError, match="cannot be resampled"):
         bootstrap_cox_log_hazard_ratio(SurvivalData(time, event), x.assign(one=1.0), weights)
+
+
+def test_predictions_of_a_replicate_are_those_of_r():
+    """R 4.2.2, survival 3.5.3: survfit(coxph(..., weights=w, ties="efron"), newdata, stype=2, ctype=2)."""
+    rng = np.random.default_rng(5)
+    x = pd.DataFrame({"a": rng.normal(size=80), "b": rng.integers(0, 2, 80).astype(float)})
+    time = np.round(rng.exponential(20 * np.exp(-x["a"] * 0.4)), 1) + 0.1
+    event = rng.random(80) < 0.7
+    counts = rng.multinomial(80, np.full(80, 1 / 80)).astype(float)
+    design, rows = derive_design_matrix(x), derive_model_rows(SurvivalData(time, event))
+    relative, cumulative = bootstrap_cox_hazards(
+        design, rows, counts[None], design.matrix[:3], np.array([5.0, 15.0, 40.0])
+    )
+    survival = np.exp(-relative[0][:, None] * cumulative[0])
+    expected = [
+        [0.863603181, 0.742837002, 0.278855303],
+        [0.885338171, 0.781227493, 0.346249445],
+        [0.814008989, 0.658906434, 0.166607797],
+    ]
+    np.testing.assert_allclose(survival, expected, atol=1e-8)

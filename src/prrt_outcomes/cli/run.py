@@ -13,12 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prrt_outcomes.cli.problems import (
-    PROBLEMS_FILE,
-    format_problems,
-    read_problems,
-    write_problems,
-)
+from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
 from prrt_outcomes.csv_cells import unmark_text
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home

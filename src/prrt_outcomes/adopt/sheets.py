@@ -65,7 +65,11 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
         if not sheet.is_wide:
             _plan_events(sheet, coding)
         plan_labs(sheet, main, coding)
-    plan.settings |= _choose_settings(plan)
+    columns = {
+        name for source in plan.tables.get("follow_up", ()) for name in source.settings.get("columns", {})
+    }
+    has_progression = "progression_date" in columns or "assessments" in plan.tables
+    plan.settings["endpoints"] = ["pfs", "os", "ttp"] if has_progression else ["os"]
 
 
 def _list_above(layout: Layout) -> list[list[str]]:
@@ -270,12 +274,3 @@ def _plan_events(sheet: Sheet, coding: Coding) -> None:
     source = sheet.start_at("onset_date", date, coding)
     sheet.place(source, coding, {"term": term, "grade": sheet.placed.get("ctcae_grade")})
     coding.add("adverse_events", source)
-
-
-def _choose_settings(plan: StudyPlan) -> dict[str, object]:
-    """Endpoints that the tables allow."""
-    columns = {
-        name for source in plan.tables.get("follow_up", ()) for name in source.settings.get("columns", {})
-    }
-    has_progression = "progression_date" in columns or "assessments" in plan.tables
-    return {"endpoints": ["pfs", "os", "ttp"] if has_progression else ["os"]}

@@ -20,7 +20,7 @@ RARELY = (100_000, 50, 100)  # garbage collection at the usual rate takes a twen
 
 
 def run_step(arguments: argparse.Namespace) -> int:
-    """Run one step in a results folder.
+    """Run one step in a results folder, with the inputs that the run began with.
 
     Raises InputError after its problems were written to `problems.csv` in the results folder; UsageError when no
     step or chapter has that name.
@@ -28,22 +28,18 @@ def run_step(arguments: argparse.Namespace) -> int:
     usual = gc.get_threshold()
     gc.set_threshold(*RARELY)
     try:
-        _call_step(arguments.step, arguments.chapter, find_study_file(arguments.study), arguments.results)
+        step, results, study_file = arguments.step, arguments.results, find_study_file(arguments.study)
+        with provenance.hold_inputs(results, study_file):
+            study = load_study(study_file)
+        files = provenance.list_data_files(study, study_file) if step in ("cohort", "accounts") else ()
+        with provenance.hold_inputs(results, study_file, files):
+            _carry_out(step, arguments.chapter, study, study_file, results)
     except InputError as error:
         write_problems(arguments.results / PROBLEMS_FILE, error.problems)
         raise
     finally:
         gc.set_threshold(*usual)
     return 0
-
-
-def _call_step(step: str, chapter: str | None, study_file: Path, results: Path) -> None:
-    """Find the step by its name and run it, with the inputs that the run began with."""
-    with provenance.hold_inputs(results, study_file):
-        study = load_study(study_file)
-    files = provenance.list_data_files(study, study_file) if step in ("cohort", "accounts") else ()
-    with provenance.hold_inputs(results, study_file, files):
-        _carry_out(step, chapter, study, study_file, results)
 
 
 def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, results: Path) -> None:

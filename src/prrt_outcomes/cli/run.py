@@ -227,8 +227,11 @@ def follow(command: list[str], results: Path, lock: int, progress: Progress) -> 
                 if status is not None:
                     return status
                 _wait(process, SECONDS_BETWEEN_LOOKS)
-    except BaseException:
-        _end(process)
+    except BaseException:  # the process was interrupted with us and may come to its end
+        _wait(process, SECONDS_TO_END)
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
         raise
 
 
@@ -237,14 +240,6 @@ def _wait(process: subprocess.Popen, seconds: float) -> None:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Let a process that was interrupted with us come to its end, and then end it."""
-    _wait(process, SECONDS_TO_END)
-    if process.poll() is None:
-        process.terminate()
-        process.wait()
 
 
 def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:

@@ -286,7 +286,8 @@ def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureS
     The control's points are those published; nothing is fitted here. The axis ends where fewer than 3 per cent of our
     patients are at risk, or with the control's last point if that is later.
     """
-    ticks = month_ticks(_last_time(ours, control))
+    others = [part["time_months"].max() for part in (control.points, control.marks) if len(part)]
+    ticks = month_ticks(float(np.nanmax([last_followed(ours), *others])))
     known = {"Cohort": ours}
     known |= {f"{control.name}, published curve": control.points} if len(control.points) else {}
     known |= {f"{control.name}, reconstructed": control.rebuilt} if len(control.rebuilt) else {}
@@ -357,8 +358,3 @@ def _mark_layers(marks: pd.DataFrame, group: str, end: float, style: FigureStyle
         segment = p9.aes("x", "y", xend="xend", yend="yend", color="group")
         layers.insert(0, p9.geom_segment(bars, segment, size=style.line * 0.8, show_legend=False))
     return layers
-
-
-def _last_time(ours: pd.DataFrame, control: KnownControl) -> float:
-    others = [part["time_months"].max() for part in (control.points, control.marks) if len(part)]
-    return float(np.nanmax([last_followed(ours), *others]))

@@ -124,7 +124,9 @@ def fit_matching(
     # Pairings with the same sum of distances are many; the last digits of a score must not choose among them.
     scale[usable] = logit(score[usable]).round(9)
     cohort, control = np.flatnonzero(usable & in_cohort), np.flatnonzero(usable & ~in_cohort)
-    caliper = _caliper(scale, cohort, control, caliper_sd)
+    caliper = np.nan  # a group of one has no deviation
+    if len(cohort) > 1 and len(control) > 1:
+        caliper = caliper_sd * np.sqrt((scale[cohort].var(ddof=1) + scale[control].var(ddof=1)) / 2)
     found, free = [], np.ones(len(control), dtype=bool)
     hopeful = np.arange(len(cohort))
     for _ in range(int(n_controls)):
@@ -140,14 +142,6 @@ def fit_matching(
     weights[control[chosen]] = 1 / size[of_pair]
     matched_set[cohort[partner]] = matched_set[control[chosen]] = of_pair
     return weights, matched_set
-
-
-def _caliper(scale, cohort, control, caliper_sd: float) -> float:
-    """Caliper on the scale of the logit; nan where a group is too small to have a deviation."""
-    if len(cohort) < 2 or len(control) < 2:
-        return np.nan
-    pooled = np.sqrt((scale[cohort].var(ddof=1) + scale[control].var(ddof=1)) / 2)
-    return float(caliper_sd * pooled)
 
 
 def _match_once(cohort: np.ndarray, control: np.ndarray, caliper: float) -> tuple[np.ndarray, np.ndarray]:

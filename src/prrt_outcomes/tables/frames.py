@@ -79,7 +79,10 @@ def conform_table(
         elif column.removesuffix("_precision") in frame.columns and column.endswith("_precision"):
             columns[column] = derive_precision(columns[column.removesuffix("_precision")])
         else:
-            columns[column] = pd.Series(index=frame.index, dtype=_empty_dtype(dtype))
+            is_open = isinstance(dtype, str) and dtype == "category"
+            columns[column] = pd.Series(
+                index=frame.index, dtype=pd.CategoricalDtype([]) if is_open else dtype
+            )
     columns |= {column: frame[column] for column in frame.columns if column not in types}
     made = pd.DataFrame(columns, index=frame.index, copy=False)
     return made if made.index.equals(pd.RangeIndex(len(made))) else made.reset_index(drop=True)
@@ -129,10 +132,6 @@ def describe_cells(row: Mapping | pd.Series, columns: Iterable[str]) -> str:
 def derive_precision(text: pd.Series) -> pd.Series:
     """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
     return text.str.len().map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)
-
-
-def _empty_dtype(dtype: Any) -> Any:
-    return pd.CategoricalDtype([]) if isinstance(dtype, str) and dtype == "category" else dtype
 
 
 def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Series:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -29,15 +28,8 @@ OF_PATIENTS = {
 }
 """Items of the comparability table that are of the patients, and the covariates that balance each."""
 MOST_MISSING, MOST_SWITCHED, MOST_LOST = 0.05, 0.10, 0.10
-TRIAL, CARD, CONTROLS, ENDPOINTS = "control_target_trial", "control_comparability", "controls", "endpoints"
-
-
-class Fact(NamedTuple):
-    """Whether something is as in a trial (same, different, unknown), in words, and the table that tells."""
-
-    state: str
-    words: str
-    table: str
+Fact = tuple[str, str]
+"""Whether something is as in a trial (same, different, unknown), and words."""
 
 
 @cache
@@ -57,17 +49,13 @@ def judge_bias(tables: Tables, study: Study) -> pd.DataFrame:
         quoted = primary_estimate(tables["controls"], control)
         if quoted is None:
             continue
-        facts = {**_read_card(tables, control), **_gather_facts(tables, control, quoted)}
+        card = _read_card(tables, control)
+        facts = card | _gather_facts(tables, control, quoted, card)
         scanned = next(e for e in study.endpoints if e.name == control.endpoint).progression != "ignore"
         judged = [_judge(name, domain, facts, scanned) for name, domain in load_domains().items()]
         worst = max((row["judgement"] for row in judged), key=JUDGEMENTS.index)
         why = [row["domain"].replace("_", " ") for row in judged if row["judgement"] == worst]
-        overall = {
-            "domain": "overall",
-            "judgement": worst,
-            "answer": ", ".join(why),
-            "table": "risk_of_bias",
-        }
+        overall = {"domain": "overall", "judgement": worst, "table": "risk_of_bias", "answer": ", ".join(why)}
         base = {"control": control.id, "endpoint": control.endpoint}
         rows += [base | row for row in (*judged, overall | {"rule": "the worst of the domains"})]
     return pd.DataFrame(rows)
@@ -75,132 +63,130 @@ def judge_bias(tables: Tables, study: Study) -> pd.DataFrame:
 
 def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) -> dict:
     best = domain["best"] if scanned else domain.get("best_without_scans", domain["best"])
-    own = {fact: (level, facts[fact]) for fact, level in domain["facts"].items()}
-    found = [level for level, fact in own.values() if fact.state == DIFFERENT]
-    found += [NO_INFORMATION] if any(fact.state == UNKNOWN for _, fact in own.values()) else []
-    short = ", ".join(
-        f"{level} where {' or '.join(f.replace('_', ' ') for f, (own_level, _) in own.items() if own_level == level)}"
-        for level in dict.fromkeys(level for level, _ in own.values())
-    )
-    judgement = max((best, *found), key=JUDGEMENTS.index)
-    told = [f for level, f in own.values() if f.state != SAME and (f.state == UNKNOWN or level == judgement)]
+    own = [(fact, level, table, *facts[fact]) for fact, (level, table) in domain["facts"].items()]
+    short: dict[str, list[str]] = {}
+    for fact, level, *_ in own:
+        short.setdefault(level, []).append(fact.replace("_", " "))
+    rule = ", ".join(f"{level} where {' or '.join(names)}" for level, names in short.items())
+    # What is as in a trial counts as well as the domain can be.
+    counted = [
+        {SAME: best, UNKNOWN: NO_INFORMATION, DIFFERENT: level}[state] for _, level, _, state, _ in own
+    ]
+    judgement = max((best, *counted), key=JUDGEMENTS.index)
     return {
         "domain": name,
         "judgement": judgement,
-        "answer": "; ".join(fact.words for _, fact in own.values() if fact.words),
-        "table": (told or [fact for _, fact in own.values()])[0].table,
-        "rule": f"{short} falls short of a trial; no information where one is not known; else {best}",
+        "answer": "; ".join(words for *_, words in own if words),
+        "table": own[counted.index(judgement)][2],
+        "rule": f"{rule} falls short of a trial; no information where one is not known; else {best}",
     }
 
 
 def _read_card(tables: Tables, control: Control) -> dict[str, Fact]:
     """Items of the comparability table as facts."""
     facts = {}
-    for row in pick_rows(tables[CARD], control=control.id).to_dict("records"):
-        sides = " here, ".join(str(row[side]) if pd.notna(row[side]) and row[side] else "not stated"
-                               for side in ("cohort", "control_value"))  # fmt: skip
+    for row in (
+        pick_rows(tables["control_comparability"], control=control.id)
+        .astype("string")
+        .fillna("")
+        .to_dict("records")
+    ):
         words = f"{str(row['item']).replace('_', ' ')} {row['verdict']}"
-        words += f" ({sides} there)" if row["verdict"] == DIFFERENT else ""
-        facts[str(row["item"])] = Fact(str(row["verdict"]), words, CARD)
+        if row["verdict"] == DIFFERENT:
+            ours, theirs = (row[side] or "not stated" for side in ("cohort", "control_value"))
+            words += f" ({ours} here, {theirs} there)"
+        facts[str(row["item"])] = (str(row["verdict"]), words)
     return facts
 
 
-def _gather_facts(tables: Tables, control: Control, quoted: dict) -> dict[str, Fact]:
+def _gather_facts(
+    tables: Tables, control: Control, quoted: dict, card: Mapping[str, Fact]
+) -> dict[str, Fact]:
     """Facts that no item of the comparability table tells."""
-    trial = pick_rows(tables[TRIAL], control=control.id)
-    known, ours = write_out_control(control), pick_rows(tables[ENDPOINTS], endpoint=control.endpoint)
+    known, ours = write_out_control(control), pick_rows(tables["endpoints"], endpoint=control.endpoint)
     population, start = (str(getattr(known, name, "")) for name in ("population", "origin"))
-    stated = SAME if population else UNKNOWN
-    randomised = "random" in start.lower()
-    wait = "none, randomised" if randomised else "not stated"
+    stated, random = (_know(bool(population)), _know("random" in start.lower()))
     ended = ours["end_date"].where(ours["event"].gt(0), pd.Timestamp.max)
-    switched = "took a new anticancer therapy before the event"
-    rank = "the primary comparison" if control.primary else "an exploratory comparison"
+    lost, rank = (
+        ours["reason"].eq("lost_to_follow_up"),
+        "the primary" if control.primary else "an exploratory",
+    )
     return {
-        **_compare_patients(tables, control, str(quoted["weights"]) not in ("none", "")),
+        **_compare_patients(control, str(quoted["weights"]) not in ("none", ""), card),
         "adjustment": _rate_adjustment(tables, control, quoted),
         "negative_control": _read_negative_control(tables, control),
-        "eligibility": Fact(
-            stated, f"rules of entry: {population or 'not stated'}", TRIAL if len(trial) else CARD
+        "eligibility": (stated, f"rules of entry: {population or 'not stated'}"),
+        "treatment_named": (stated, f"treatment of the control {'' if population else 'not '}stated"),
+        "grace_period": (
+            random,
+            f"wait for treatment: {'none, randomised' if random == SAME else 'not stated'}",
         ),
-        "treatment_named": Fact(
-            stated, f"treatment of the control {'' if population else 'not '}stated", CONTROLS
+        "new_therapy": _limit(
+            ours["new_therapy_date"] < ended, MOST_SWITCHED, "took a new anticancer therapy before the event"
         ),
-        "grace_period": Fact(SAME if randomised else UNKNOWN, f"wait for treatment: {wait}", CARD),
-        "new_therapy": _measure_share(ours["new_therapy_date"] < ended, MOST_SWITCHED, switched),
-        "lost_to_follow_up": _measure_share(
-            ours["reason"].eq("lost_to_follow_up"), MOST_LOST, "lost to follow-up"
-        ),
-        **_read_trial(tables, control, trial),
-        "primary_comparison": Fact(SAME if control.primary else DIFFERENT, rank, CONTROLS),
+        "lost_to_follow_up": _limit(lost, MOST_LOST, "lost to follow-up"),
+        **_read_trial(tables, control),
+        "primary_comparison": (SAME if control.primary else DIFFERENT, f"{rank} comparison"),
     }
 
 
-def _compare_patients(tables: Tables, control: Control, weighted: bool) -> dict[str, Fact]:
+def _know(answered: bool) -> str:
+    return SAME if answered else UNKNOWN
+
+
+def _limit(inside: pd.Series, most: float, words: str) -> Fact:
+    """Whether a share of patients stays within its limit."""
+    if inside.empty:
+        return UNKNOWN, f"share {words} not known"
+    share = float(inside.fillna(False).mean())
+    return (DIFFERENT if share > most else SAME), f"{share:.0%} {words} (limit {most:.0%})"
+
+
+def _compare_patients(control: Control, weighted: bool, card: Mapping[str, Fact]) -> dict[str, Fact]:
     """Whether the patients are alike at the start in what no weights balance."""
     balanced = {*getattr(control, "covariates", ()), *(b.covariate for b in getattr(control, "baseline", ()))}
-    open_items = [
-        item for item, columns in OF_PATIENTS.items() if not (weighted and balanced.intersection(columns))
-    ]
-    card = pick_rows(tables[CARD], control=control.id)
-    verdicts = card[card["item"].isin(open_items)].set_index("item")["verdict"].astype(str)
-    found = Fact(SAME, "patients are alike in what is not weighted", CARD)
+    open_items = [item for item, own in OF_PATIENTS.items() if not (weighted and balanced.intersection(own))]
+    states = {item: card[item][0] for item in open_items}
+    found = SAME, "patients are alike in what is not weighted"
     for state in (UNKNOWN, DIFFERENT):
-        items = [str(item).replace("_", " ") for item in verdicts.index[verdicts.eq(state)]]
-        if items:
-            found = Fact(state, f"{', '.join(items)} {state}, and not weighted", CARD)
+        items = [item.replace("_", " ") for item, own in states.items() if own == state]
+        found = (state, f"{', '.join(items)} {state}, and not weighted") if items else found
     own, other = ("covariates", "patients") if weighted else ("patients", "covariates")
-    return {own: found, other: Fact(SAME, "", CARD)}
+    return {own: found, other: (SAME, "")}
 
 
 def _rate_adjustment(tables: Tables, control: Control, quoted: dict) -> Fact:
     verdicts = pick_rows(tables["control_verdicts"], control=control.id, weights=str(quoted["weights"]))
     if verdicts.empty:
-        return Fact(UNKNOWN, "the comparison is not rated", "control_verdicts")
-    row = verdicts.iloc[0]
-    state = SAME if row["verdict"] == SOUND else UNKNOWN if row["verdict"] == NO_COMPARISON else DIFFERENT
-    return Fact(state, str(row["words"]), "control_verdicts")
+        return UNKNOWN, "the comparison is not rated"
+    verdict, words = verdicts.iloc[0][["verdict", "words"]]
+    return {SOUND: SAME, NO_COMPARISON: UNKNOWN}.get(verdict, DIFFERENT), str(words)
 
 
 def _read_negative_control(tables: Tables, control: Control) -> Fact:
     rows = pick_rows(tables["control_sensitivity"], control=control.id, kind="negative_control")
-    rows = rows[rows["value"].notna()]
-    if rows.empty:
-        return Fact(UNKNOWN, "no negative-control outcome", "control_sensitivity")
-    row = rows.iloc[0]
-    words = f"negative-control outcome: ratio {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-    return Fact(SAME if row["low"] <= 1 <= row["high"] else DIFFERENT, words, "control_sensitivity")
+    for row in rows[rows["value"].notna()].to_dict("records"):
+        words = f"negative-control outcome: ratio {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        return (SAME if row["low"] <= 1 <= row["high"] else DIFFERENT), words
+    return UNKNOWN, "no negative-control outcome"
 
 
-def _measure_share(inside: pd.Series, most: float, words: str) -> Fact:
-    if inside.empty:
-        return Fact(UNKNOWN, f"share {words} not known", ENDPOINTS)
-    share = float(inside.fillna(False).mean())
-    return Fact(DIFFERENT if share > most else SAME, f"{share:.0%} {words} (limit {most:.0%})", ENDPOINTS)
-
-
-def _read_trial(tables: Tables, control: Control, trial: pd.DataFrame) -> dict[str, Fact]:
+def _read_trial(tables: Tables, control: Control) -> dict[str, Fact]:
     """Late entry, patients without all covariates on both sides, and whether missing values were imputed."""
+    trial = pick_rows(tables["control_target_trial"], control=control.id).astype("string").fillna("")
     if trial.empty:
         names = ("late_entry", "missing_covariates", "imputation")
-        return {
-            name: Fact(UNKNOWN, f"{name.replace('_', ' ')} of the control not known", CARD) for name in names
-        }
+        return {name: (UNKNOWN, f"{name.replace('_', ' ')} of the control not known") for name in names}
     elements = {row["element"]: row for row in trial.to_dict("records")}
-    late = elements["left_truncation"]["note"]
-    is_late = pd.notna(late) and late != ""
-    rows = pick_rows(tables[CONTROLS], control=control.id)
-    lacking = elements["missing_covariates"]
+    late, lacking = elements["left_truncation"]["note"], elements["missing_covariates"]
+    rows = pick_rows(tables["controls"], control=control.id)
     missing = sum(int(str(lacking[side]).partition(" ")[0]) for side in ("cohort", "control_value"))
     share = missing / float(rows[["n", "n_control"]].max().sum())
-    imputed = bool(rows["assumption"].astype("string").str.contains("imputation").any())
-    few = share <= MOST_MISSING
+    few, imputed = share <= MOST_MISSING, rows["assumption"].astype("string").str.contains("imputation").any()
     words = f"{share:.0%} of the patients of both sides lack a covariate (limit {MOST_MISSING:.0%})"
     beside = "imputed beside complete cases" if imputed else "nothing to impute" if few else "not imputed"
     return {
-        "late_entry": Fact(
-            DIFFERENT if is_late else SAME, f"late entry: {late if is_late else 'none'}", TRIAL
-        ),
-        "missing_covariates": Fact(SAME if few else DIFFERENT, words, TRIAL),
-        "imputation": Fact(SAME if few or imputed else DIFFERENT, beside, CONTROLS),
+        "late_entry": (DIFFERENT if late else SAME, f"late entry: {late or 'none'}"),
+        "missing_covariates": (SAME if few else DIFFERENT, words),
+        "imputation": (SAME if few or imputed else DIFFERENT, beside),
     }

@@ -6,8 +6,6 @@ CDISC, The ADaM Basic Data Structure for Time-to-Event Analyses 1.0 (2012): CNSR
 censoring; EVNTDESC, CNSDTDSC, SRCDOM, SRCVAR and SRCSEQ describe and trace the date.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """All endpoints of a study by one derivation: the first event, what ends observation before it, where it ends else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

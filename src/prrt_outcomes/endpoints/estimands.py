@@ -1,7 +1,5 @@
 """Each endpoint as an estimand in words (ICH E9(R1)), and the patients whose status differs between two of them."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The dates of each patient that are known by the data cut-off, partial dates resolved."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

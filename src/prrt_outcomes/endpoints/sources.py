@@ -5,8 +5,6 @@ References
 pharmaverse/admiral, `derive_param_tte`: event and censoring sources as data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Stage `endpoints`: times to event with their reasons, and one row a patient for the analyses."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame

@@ -1,7 +1,5 @@
 """Variants of an endpoint, each with one rule changed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from prrt_outcomes.dates import RULES

@@ -1,7 +1,5 @@
 """Guarantee-time bias, how often each test rejects where response has no effect, and landmarks, which avoid it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

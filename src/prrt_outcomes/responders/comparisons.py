@@ -1,7 +1,5 @@
 """Responders compared by every method, with survival by response: naive, landmark and time-dependent together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Depth of response and the hazard, as a smooth effect that changes over time; baseline predictors of response."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

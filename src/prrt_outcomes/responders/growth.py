@@ -1,7 +1,5 @@
 """Tumour growth rate at three months, compared from that scan on, and before treatment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

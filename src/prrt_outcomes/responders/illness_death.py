@@ -1,7 +1,5 @@
 """Occupation of the states without response, in response, progressed and after the event; months in each."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Responders: the naive comparison beside those without guarantee-time bias."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

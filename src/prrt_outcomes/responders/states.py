@@ -1,7 +1,5 @@
 """Response states: from responses by scan to the state that a patient is in at each moment, as known on that day."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

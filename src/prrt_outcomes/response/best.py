@@ -1,7 +1,5 @@
 """Best overall response of every course, unconfirmed and confirmed, with the scan that showed it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

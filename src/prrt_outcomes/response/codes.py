@@ -1,7 +1,5 @@
 """Response categories as small integers, in the order of the contract, and the way back to words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

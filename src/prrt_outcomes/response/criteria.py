@@ -3,8 +3,6 @@
 One classifier reads these rows; a new criterion is a new row, here or in `study.yaml`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

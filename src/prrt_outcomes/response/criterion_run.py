@@ -1,7 +1,5 @@
 """The run of a criterion: overall response of every scan and best response of every course."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How deep, how soon, how long: best change, time to response and its duration, growth before and under treatment."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Lesions of each scan: roles, split and merged lesions, sizes under a criterion, faults of the input."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Logistic model of objective response; with Firth's penalty beside it where the likelihood is not enough."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 Made on request for a tumour board; it holds one patient's dates and is never part of shared output.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

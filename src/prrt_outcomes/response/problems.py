@@ -1,7 +1,5 @@
 """What a radiologist should look at, and what does not reach a response: faults, contradictions, losses."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Response rates and their differences between groups, and agreement of criteria, readers and reported responses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Why an overall response is what it is, in words that a radiologist accepts."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

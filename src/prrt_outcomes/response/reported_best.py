@@ -1,7 +1,5 @@
 """Best responses that a registry gives once a patient, without scans: rates, and no comparison over time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Response of every scan under a criterion: its targets, non-targets and new lesions, and all of them combined."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Readers, and the scans of each course; a course is a treatment period of a patient as one reader saw it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Stage `response`: overall and best response of every treated patient by every criterion, and what follows."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 import pandas as pd

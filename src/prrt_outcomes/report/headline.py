@@ -39,7 +39,7 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     tiles = [
         _describe_patients(tables, study),
         _describe_response(tables["response_rates"], study),
-        _describe_primary_endpoint(tables, study),
+        *(_describe_endpoint(name, tables, study) for name in _list_endpoints(study)),
         _compare_with_control(tables, study),
         *_toxicity(tables, study),
     ]
@@ -102,17 +102,22 @@ def _describe_share(what: str, row: dict, level: str) -> Markup:
     return say("{w} ({n} of {t} patients, {level} CI {ci})", w=what, n=n, t=total, level=level, ci=reach)
 
 
-def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
-    first = study.endpoints[0].name
-    rows = pick_rows(tables["km_summary"], endpoint=first, group_by="all").to_dict("records")
+def _list_endpoints(study) -> list[str]:
+    """The first endpoint, and overall survival where it is another."""
+    first, *others = study.endpoints
+    return [first.name, *(other.name for other in others if other.name == "os")]
+
+
+def _describe_endpoint(endpoint: str, tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+    rows = pick_rows(tables["km_summary"], endpoint=endpoint, group_by="all").to_dict("records")
     if not rows:
         return None
     row, level = rows[0], numbers.format_level(study.analysis.confidence.level)
     if has_competing(row):
         events = cite(row, "events", "km_summary", numbers.format_count)
-        words = say("events; {w}", w=describe_incidence(first, tables, study))
-        return Tile(name_endpoint(first, endpoint_titles(study)), events, words)
-    name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
+        words = say("events; {w}", w=describe_incidence(endpoint, tables, study))
+        return Tile(name_endpoint(endpoint, endpoint_titles(study)), events, words)
+    name = inside_sentence(name_endpoint(endpoint, endpoint_titles(study)))
     reach = numbers.format_range(row["median_low"], row["median_high"])
     months = numbers.format_number(row["median_months"])
     text = f"{months} months" if months else numbers.describe_median_status(row["median_status"])
@@ -124,7 +129,7 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
         words += say(" ({level} CI {ci})", level=level, ci=reach)
     if condition := numbers.describe_condition([row["conditional_from_months"]]):
         words += say(", {c}", c=condition)
-    stones = pick_rows(tables["milestones"], endpoint=first, group_by="all").to_dict("records")
+    stones = pick_rows(tables["milestones"], endpoint=endpoint, group_by="all").to_dict("records")
     parts = [
         say(
             "{p} at {m} months",
@@ -136,7 +141,7 @@ def _describe_primary_endpoint(tables: Mapping[str, pd.DataFrame], study) -> Til
     ]
     if parts:
         words += say("; {parts}", parts=join_words(parts))
-    return Tile(name_endpoint(first, endpoint_titles(study)), number, words)
+    return Tile(name_endpoint(endpoint, endpoint_titles(study)), number, words)
 
 
 def _first_empty(stones: list[dict]) -> dict | None:

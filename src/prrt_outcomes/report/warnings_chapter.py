@@ -35,14 +35,15 @@ def write_warnings(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         ],
     }
     follows = [*col.counts({"Warnings": "n"}), *col.texts({"What follows for the results": "consequence"})]
+    kinds = {"data_warnings": ["table", "column", "problem"], "response_warning_counts": ["rule"]}
     paragraphs, shown = [], []
     for name, (title, words) in SOURCES.items():
         rows = tables[name]
         if rows.empty:
             continue
-        n = int(rows["n"].sum())
-        parts = {"noun": "warning" if n == 1 else "warnings", "kinds": "kind" if len(rows) == 1 else "kinds"}
-        paragraphs.append(say(words, n=trace(format_count(n), name, {}), k=len(rows), **parts))
+        n, k = int(rows["n"].sum()), len(rows[kinds[name]].drop_duplicates())
+        parts = {"noun": "warning" if n == 1 else "warnings", "kinds": "kind" if k == 1 else "kinds"}
+        paragraphs.append(say(words, n=trace(format_count(n), name, {}), k=k, **parts))
         shown.append(page_table(title, name, rows, [*columns[name], *follows]))
     if not paragraphs:
         paragraphs.append(say("The checks of the data, scans and lesions found nothing to look at."))

@@ -112,13 +112,9 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
     for event in events:
         if event["attribute"] in OF_BOTH_SIDES and event["strategy"] != "not_applicable":
             event["words"] += f"; in the control: {rule}"
+    counts = {"n": row["n"], "total": words["n"], "words": f"{who} ({within})" if within else who}
     parts = [
-        {
-            "attribute": "population",
-            "n": row["n"],
-            "total": words["n"],
-            "words": f"{who} ({within})" if within else who,
-        },
+        {"attribute": "population"} | counts,
         {"attribute": "treatment", "words": words["treatment"]},
         {"attribute": "comparator", "n": row["n_control"], "words": "; ".join(filter(None, theirs))},
         {"attribute": "variable", "words": f"{words['variable']}{window}"},

@@ -229,19 +229,13 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     text = say(words + " and were at risk then", name=name, n=n, t=total)
     if pd.isna(first["hazard_ratio"]):
         return text + ", so that growth at 3 months is not compared."
-    ratios = [
-        numbers.format_interval(
-            r[RATIO[0]], r[RATIO[1]], r[RATIO[2]], numbers.format_ratio, label=f"{level} CI "
-        )
-        for r in (first, adjusted)
-    ]
     text += say(
         "; {f} grew by {c}% a month or faster, and their hazard ratio from that scan on is {r}",
         f=cite(first, "n_fast", "tumour_growth", numbers.format_count),
         c=f"{first['cut_percent_month']:g}",
-        r=trace(ratios[0], "tumour_growth", first),
+        r=_trace_ratio(first, "tumour_growth", level),
     )
-    beside = say(" ({r} beside growth before treatment)", r=trace(ratios[1], "tumour_growth", adjusted))
+    beside = say(" ({r} beside growth before treatment)", r=_trace_ratio(adjusted, "tumour_growth", level))
     return text + (beside if pd.notna(adjusted["hazard_ratio"]) else "") + "."
 
 
@@ -266,24 +260,25 @@ def _compare_words(comparison: str) -> str:
     return " against ".join(inside_sentence(name_term(part)) for part in comparison.split(":"))
 
 
+def _trace_ratio(row: dict, table: str, level: str):
+    value, low, high = (row[column] for column in RATIO)
+    return trace(
+        numbers.format_interval(value, low, high, numbers.format_ratio, label=f"{level} CI "), table, row
+    )
+
+
 def _contrast(rows: pd.DataFrame, name: str, level: str):
     """Naive beside the time-dependent hazard ratio; nothing where the second is missing."""
     rows = rows[rows["adjusted"].astype("boolean").eq(False).fillna(True) & rows["hazard_ratio"].notna()]
     found = {str(r["method"]): r for r in rows.to_dict("records")}
     if not {"naive", "time_dependent_cox"} <= set(found):
         return None
-
-    def ratio(method):
-        value, low, high = (found[method][column] for column in RATIO)
-        text = numbers.format_interval(value, low, high, numbers.format_ratio, label=f"{level} CI ")
-        return trace(text, "responders", found[method])
-
     return say(
         "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
         "the day it was seen, and {naive} in the naive analysis.",
         name=name,
-        td=ratio("time_dependent_cox"),
-        naive=ratio("naive"),
+        td=_trace_ratio(found["time_dependent_cox"], "responders", level),
+        naive=_trace_ratio(found["naive"], "responders", level),
     )
 
 

@@ -5,10 +5,11 @@ The terms are rows of a table; one classifier reads them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
@@ -49,37 +50,8 @@ class GradeRule:
     default_lower: float | None = None
 
 
-AMINOTRANSFERASE: dict[str, Any] = {
-    "times_upper": (1.0, 3.0, 5.0, 20.0),
-    "times_baseline": (1.5, 3.0, 5.0, 20.0),
-    "baseline_replaces": True,
-    "first_inclusive": True,
-}
-GRADE_RULES: tuple[GradeRule, ...] = (
-    GradeRule("haemoglobin", "Anemia", "low", absolute=(100.0, 80.0, None)),
-    GradeRule("platelets", "Platelet count decreased", "low", absolute=(75.0, 50.0, 25.0)),
-    GradeRule("leukocytes", "White blood cell decreased", "low", absolute=(3.0, 2.0, 1.0)),
-    GradeRule("neutrophils", "Neutrophil count decreased", "low", absolute=(1.5, 1.0, 0.5)),
-    GradeRule("lymphocytes", "Lymphocyte count decreased", "low", absolute=(0.8, 0.5, 0.2)),
-    GradeRule(
-        "creatinine",
-        "Creatinine increased",
-        "high",
-        times_upper=(1.0, 1.5, 3.0, 6.0),
-        times_baseline=(None, 1.5, 3.0, None),
-    ),
-    GradeRule("egfr", "Chronic kidney disease", "low", absolute=(60.0, 30.0, 15.0), default_lower=90.0),
-    GradeRule("alt", "Alanine aminotransferase increased", "high", **AMINOTRANSFERASE),
-    GradeRule("ast", "Aspartate aminotransferase increased", "high", **AMINOTRANSFERASE),
-    GradeRule(
-        "bilirubin",
-        "Blood bilirubin increased",
-        "high",
-        times_upper=(1.0, 1.5, 3.0, 10.0),
-        times_baseline=(1.0, 1.5, 3.0, 10.0),
-        baseline_replaces=True,
-    ),
-)
+_ROWS = yaml.safe_load(Path(__file__).with_name("ctcae.yaml").read_text("utf-8"))
+GRADE_RULES: tuple[GradeRule, ...] = tuple(GradeRule(**row) for row in _ROWS)
 GRADED_ANALYTES = tuple(rule.analyte for rule in GRADE_RULES)
 
 

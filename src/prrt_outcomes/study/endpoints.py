@@ -1,7 +1,9 @@
 """Section `endpoints`: an endpoint is data; presets by name, one model for all of them."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import yaml
 from pydantic import Field, model_validator
 
 from prrt_outcomes.study.base import Name, Section, Title, spell_name
@@ -79,31 +81,9 @@ class EndpointDefinition(Section):
         return self
 
 
-PRESETS: dict[str, dict] = {
-    "pfs": {"title": "Progression-free survival"},
-    "pfs_fda": {
-        "title": "Progression-free survival (FDA censoring)", "new_therapy": "censor", "missed_assessments": "censor",
-    },
-    "ttp": {"title": "Time to progression", "death": "competing"},
-    "os": {"title": "Overall survival", "progression": "ignore", "end": "last_contact"},
-    "dor": {"title": "Duration of response", "origin": "first_response"},
-    "ttnt": {
-        "title": "Time to next treatment", "progression": "ignore", "new_therapy": "event", "end": "last_contact",
-    },
-    "pfs_retreatment": {"title": "Progression-free survival after retreatment", "origin": "retreatment"},
-    "pfs2": {
-        "title": "Progression-free survival on the next line", "progression": "next_therapy", "end": "last_contact",
-    },
-    "tmn": {
-        "title": "Therapy-related myeloid neoplasm", "progression": "ignore", "death": "competing",
-        "end": "last_contact", "events": [{"filter": {"term_group": ["myeloid_neoplasm"]}}],
-    },
-}  # fmt: skip
-REPORTED_TITLES = {
-    "css": "Cancer-specific survival", "dfs": "Disease-free survival", "dss": "Disease-specific survival",
-    "efs": "Event-free survival", "mfs": "Metastasis-free survival", "pfi": "Progression-free interval",
-    "rfs": "Recurrence-free survival", "ttf": "Time to treatment failure",
-}  # fmt: skip
+_NAMED = yaml.safe_load(Path(__file__).with_name("presets.yaml").read_text("utf-8"))
+PRESETS: dict[str, dict] = _NAMED["presets"]
+REPORTED_TITLES: dict[str, str] = _NAMED["reported"]
 
 
 def resolve_endpoint(entry: str | dict) -> dict:

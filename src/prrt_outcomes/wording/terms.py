@@ -136,18 +136,7 @@ def claim_titles(study) -> dict[str, str]:
 
 PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
 QUANTITIES = ("_gbq", "_weeks", "cycles_per_patient")
-ITEM_WORDS = {
-    "cycle_interval_kept": "Interval between cycles within the window",
-    "cycle_interval_weeks": "Interval between cycles, weeks",
-    "long_acting_window_kept": "Long-acting analogue paused long enough",
-    "long_acting_window_unknown": "Long-acting analogue: not known",
-    "short_acting_window_kept": "Short-acting analogue paused long enough",
-    "short_acting_window_unknown": "Short-acting analogue: not known",
-    "amino_acids_given": "Amino acids given with the cycle", "amino_acids_unknown": "Amino acids: not known",
-    "several_radionuclides": "More than one radionuclide", "retreatment": "Retreated later",
-    "cycles_per_patient": "Cycles a patient", "cumulative_activity_gbq": "Cumulative activity, GBq",
-    "activity_per_cycle_gbq": "Activity a cycle, GBq",
-}  # fmt: skip
+ITEM_WORDS = _WORDS["items"]
 
 
 def phase_words(phase: str) -> str:

@@ -21,16 +21,8 @@ from prrt_outcomes.figures.theme import (
     scale_x,
     scale_y,
 )
+from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
-from prrt_outcomes.wording.terms import (
-    endpoint_titles,
-    inside_sentence,
-    name_code,
-    name_codes,
-    name_column,
-    name_endpoint,
-    name_step,
-)
 
 ENDPOINTS_INPUTS = (
     "attrition", "estimand_comparison", "sensitivity", "interval_censored_curve", "km_curve",
@@ -46,7 +38,7 @@ def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
 
 def _draw_flow(tables, study) -> Iterator[Figure]:
     flow = pick_flow(tables["attrition"], study.endpoints[0].name)
-    flow = flow.assign(step=[name_step(step, study) for step in flow["step"].astype(str)])
+    flow = flow.assign(step=[terms.name_step(step, study) for step in flow["step"].astype(str)])
     if list_flow(flow):
         plot = plot_attrition_flow(flow, figure_style(study), "Flow of patients")
         caption = "Flow of patients to the analysis of the primary endpoint: steps that lost patients, with reasons."
@@ -55,7 +47,7 @@ def _draw_flow(tables, study) -> Iterator[Figure]:
 
 def _draw_definitions(tables, study) -> Iterator[Figure]:
     """Each endpoint under all its definitions, and the primary one under all sensitivity analyses."""
-    titles, style = endpoint_titles(study), figure_style(study)
+    titles, style = terms.endpoint_titles(study), figure_style(study)
     group_by = next(iter(study.analysis.group_by), "")
     kinds = (
         ("estimand_comparison", "variant", "estimands", "every definition",
@@ -66,7 +58,7 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
     )  # fmt: skip
     for table, column, name, words, caption in kinds:
         for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):
-            title = name_endpoint(endpoint, titles)
+            title = terms.name_endpoint(endpoint, titles)
             plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
@@ -83,7 +75,8 @@ def _draw_interval_censored(tables, study) -> Iterator[Figure]:
     for (endpoint,), rows in iterate_groupings(whole, "endpoint"):
         curve = pick_rows(tables["km_curve"], endpoint=endpoint, group_by="all")
         if len(curve):
-            title, time = name_endpoint(endpoint, endpoint_titles(study)), time_title(endpoint, study)
+            title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
+            time = time_title(endpoint, study)
             plot = plot_turnbull(rows, curve, figure_style(study), title, time)
             caption = (
                 f"{title}: the bounds that scans set for the time of progression (Turnbull), with the Kaplan-Meier "
@@ -106,7 +99,7 @@ def _draw_scan_intervals(tables, study) -> Iterator[Figure]:
         rows, test = (pick_rows(tables[name], group_by=group_by) for name in sources)
         rows = pick_intervals(rows)
         if len(rows):
-            title = f"Days between scans by {inside_sentence(name_column(group_by))}"
+            title = f"Days between scans by {terms.inside_sentence(terms.name_column(group_by))}"
             plot = plot_scan_intervals(rows, test, figure_style(study), title)
             caption = f"{title}: in a group that is scanned more rarely, progression is dated later."
             yield Figure(f"scan_intervals_{group_by}", plot, caption, sources)
@@ -133,7 +126,7 @@ def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: Figu
     subtitle = p9.element_text(
         size=style.small, ha="left", colour=WARNING if words.startswith("Intervals differ") else QUIET
     )
-    names = {g: fill(name_code(group_by, g), 26) for g in groups}
+    names = {g: fill(terms.name_code(group_by, g), 26) for g in groups}
     height = max(3.2 * style.scale, (sum(n.count("\n") + 1.6 for n in names.values()) + 4) * style.row_in)
     return (
         plot
@@ -245,7 +238,7 @@ def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
     for step, before, after, reasons in steps:
         main = fill(step, 44)
         main += f"\n{format_count(before)} patients before, {format_count(after)} after"
-        side = "\n".join(fill(f"{format_count(n)}: {name_codes(reason)}", 64) for reason, n in reasons)
+        side = "\n".join(fill(f"{format_count(n)}: {terms.name_codes(reason)}", 64) for reason, n in reasons)
         height = max(main.count("\n"), side.count("\n")) + 2.0
         if previous == before:
             arrows.append((at + 1.4, at))

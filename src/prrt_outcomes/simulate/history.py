@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate import schedule
 from prrt_outcomes.simulate.columns import Array, Rng, derive_dates
 from prrt_outcomes.simulate.lesions import (
     ABSENT,
@@ -28,23 +29,6 @@ from prrt_outcomes.simulate.patients import (
     draw_death_days,
     draw_progression_days,
 )
-from prrt_outcomes.simulate.schedule import (
-    BY_NEW_LESION,
-    BY_NON_TARGET,
-    BY_TARGET,
-    Observation,
-    Regimen,
-    ScanGrid,
-    SecondCourse,
-    apply_progression,
-    apply_second_course,
-    derive_given_cycles,
-    derive_prompted_scans,
-    draw_observation,
-    draw_regimen,
-    draw_scan_grid,
-    draw_second_course,
-)
 from prrt_outcomes.simulate.settings import SimulationSettings
 
 # The order stays: the place of a name is part of its seed.
@@ -67,10 +51,10 @@ class History:
 
     settings: SimulationSettings
     baseline: pd.DataFrame
-    regimen: Regimen
+    regimen: schedule.Regimen
     lesions: Lesions
-    grid: ScanGrid
-    observation: Observation
+    grid: schedule.ScanGrid
+    observation: schedule.Observation
     log_hazard_progression: Array  # against the reference patient, as the next
     log_hazard_death: Array
     # Day of the first scan that shows a response if progression does not intervene; infinite if none.
@@ -79,7 +63,7 @@ class History:
     death_days: Array
     route: Array  # how the progression shows (`BY_TARGET`, `BY_NEW_LESION`, `BY_NON_TARGET`)
     clinical_only: Array  # progression is followed by no scan
-    second: SecondCourse
+    second: schedule.SecondCourse
     readings: Readings  # all scans as measured
     state: Array  # of each target, (patients, 5, scans)
     response: Array  # overall response of each scan of the first course
@@ -103,9 +87,9 @@ def open_stream(seed: int, name: str) -> Rng:
 def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:
     """Draw the whole course of all patients, in the order that docs/simulation_model.md gives."""
     baseline = draw_baseline(settings, patients, open_stream(seed, "baseline"))
-    planned = draw_regimen(baseline, settings, open_stream(seed, "regimen"))
+    planned = schedule.draw_regimen(baseline, settings, open_stream(seed, "regimen"))
     lesions = draw_lesions(baseline, planned.starts_with_y90, settings, open_stream(seed, "lesions"))
-    grid = draw_scan_grid(baseline, planned, lesions, settings, open_stream(seed, "scans"))
+    grid = schedule.draw_scan_grid(baseline, planned, lesions, settings, open_stream(seed, "scans"))
     response_days = derive_response_days(lesions, grid)
 
     y90 = planned.starts_with_y90
@@ -115,10 +99,10 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     progression = draw_progression_days(log_progression, response_days, settings, rng)
     route, clinical_only = draw_route(lesions, settings, rng)
     death = draw_death_days(log_death, progression, response_days, settings, open_stream(seed, "death"))
-    grid = derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
+    grid = schedule.derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
     sizes = compute_shrunken_sizes(lesions, grid.days)
-    observation = draw_observation(baseline, death, settings, open_stream(seed, "observation"))
-    given = derive_given_cycles(
+    observation = schedule.draw_observation(baseline, death, settings, open_stream(seed, "observation"))
+    given = schedule.derive_given_cycles(
         planned, progression, observation.end_days, observation.dead, open_stream(seed, "given")
     )
     attended = grid.taken & (grid.days < observation.end_days[:, None])
@@ -127,14 +111,16 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     rng = open_stream(seed, "growth")
     unseen = grid.unseen & (grid.days < progression[:, None])[:, None, :]
     value, state = measure_lesions(sizes, grid.noise, unseen, lesions)
-    value = apply_progression(value, attended, grid, progression, route == BY_TARGET, lesions, rng)
+    value = schedule.apply_progression(
+        value, attended, grid, progression, route == schedule.BY_TARGET, lesions, rng
+    )
     readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
     response = evaluate_readings(readings, lesions.present, lesions.non_target)
 
     rng = open_stream(seed, "retreatment")
     share = settings.treatment.retreatment_share
-    second = draw_second_course(grid, given, lesions, response, observation.end_days, share, rng)
-    readings, state = apply_second_course(readings, state, grid, second, lesions, rng)
+    second = schedule.draw_second_course(grid, given, lesions, response, observation.end_days, share, rng)
+    readings, state = schedule.apply_second_course(readings, state, grid, second, lesions, rng)
     early = _draw_early_therapy(grid, second.found_days, observation, open_stream(seed, "early_therapy"))
     before_second = readings.attended & (readings.days < second.days[:, :1])
     return History(
@@ -159,7 +145,7 @@ def draw_history(settings: SimulationSettings, patients: int, seed: int) -> Hist
     )
 
 
-def derive_response_days(lesions: Lesions, grid: ScanGrid) -> Array:
+def derive_response_days(lesions: Lesions, grid: schedule.ScanGrid) -> Array:
     """Day of the first scan that would show a fall of 30 % or more; infinite where none does."""
     sizes = compute_shrunken_sizes(lesions, grid.days)
     value, _ = measure_lesions(sizes, grid.noise, grid.unseen, lesions)
@@ -175,10 +161,10 @@ def draw_route(lesions: Lesions, settings: SimulationSettings, rng: Rng) -> tupl
     """How a progression shows, and whether it stays clinical; neither depends on the shrinkage."""
     patients = len(lesions.complete)
     route = draw_categories(rng, np.tile(ROUTE_SHARES, (patients, 1)))
-    impossible = (route == BY_TARGET) & (lesions.complete | ~lesions.has_targets)
-    impossible |= (route == BY_NON_TARGET) & ~lesions.non_target
+    impossible = (route == schedule.BY_TARGET) & (lesions.complete | ~lesions.has_targets)
+    impossible |= (route == schedule.BY_NON_TARGET) & ~lesions.non_target
     clinical = rng.random(patients) < settings.scans.clinical_progression_share
-    return np.where(impossible, BY_NEW_LESION, route), clinical
+    return np.where(impossible, schedule.BY_NEW_LESION, route), clinical
 
 
 def derive_outcomes(history: History) -> pd.DataFrame:
@@ -234,13 +220,19 @@ def format_patient_ids(patients: int, prefix: str = "P") -> Array:
 
 
 def _gather_readings(
-    value: Array, state: Array, attended: Array, grid: ScanGrid, onset: Array, route: Array, lesions: Lesions
+    value: Array,
+    state: Array,
+    attended: Array,
+    grid: schedule.ScanGrid,
+    onset: Array,
+    route: Array,
+    lesions: Lesions,
 ) -> Readings:
     """Scans of the first course with what was seen besides the targets."""
     progressed = grid.days >= onset[:, None]
     small_node = lesions.node[:, :, None] & (value < 10.0)
     gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
-    non_target_pd = progressed & (route == BY_NON_TARGET)[:, None]
+    non_target_pd = progressed & (route == schedule.BY_NON_TARGET)[:, None]
     return Readings(
         days=grid.days,
         attended=attended,
@@ -248,11 +240,13 @@ def _gather_readings(
         target_gone=gone.all(axis=1) & lesions.has_targets[:, None],
         non_target_pd=non_target_pd,
         non_target_cr=lesions.complete[:, None] & (grid.days > 100) & ~non_target_pd,
-        new_lesion=progressed & (route == BY_NEW_LESION)[:, None],
+        new_lesion=progressed & (route == schedule.BY_NEW_LESION)[:, None],
     )
 
 
-def _draw_early_therapy(grid: ScanGrid, found: Array, observation: Observation, rng: Rng) -> Array:
+def _draw_early_therapy(
+    grid: schedule.ScanGrid, found: Array, observation: schedule.Observation, rng: Rng
+) -> Array:
     """Day of another anticancer therapy without progression, infinite for nearly all."""
     patients = len(found)
     day = grid.days[:, 1] + rng.integers(20, 200, patients)

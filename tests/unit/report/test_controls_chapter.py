@@ -99,3 +99,22 @@ def test_early_censoring_is_a_sentence(tables, plain):
         "Early censoring in the cohort: the ratio against Old series is 0.50 (0.40\u20130.60) with the hazard doubled "
         "after early censoring and 0.60 (0.50\u20130.70) with the event right after early censoring."
     )
+
+
+def test_a_median_of_responders_stands_with_its_guarantee_time(study, tables):
+    claim = {"id": "long", "quantity": "median_pfs_months", "group": "responder", "published": 60}
+    named = study.model_validate(study.model_dump(exclude_unset=True) | {"claims": [claim]})
+    row = {
+        "claim": "long",
+        "quantity": "median_pfs_months",
+        "group": "responder",
+        "published": 60.0,
+        "status": "ok",
+    }
+    note = (
+        "the group is known only at its best response, so time before it is guaranteed (guarantee-time bias)"
+    )
+    row |= {"observed": 47.0, "low": 36.0, "high": 56.0, "verdict": "lower", "note": note}
+    _, shown = write_controls(tables(claims=[row]), named)
+    assert shown[-1].columns[-1].title == "Remark"
+    assert shown[-1].rows[0][1][-1] == note

@@ -2,6 +2,7 @@
 
 from prrt_outcomes.report.controls_chapter import describe_doubts, describe_worth, write_controls
 from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.study.controls import Claim
 
 
 def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain):
@@ -102,8 +103,8 @@ def test_early_censoring_is_a_sentence(tables, plain):
 
 
 def test_a_median_of_responders_stands_with_its_guarantee_time(study, tables):
-    claim = {"id": "long", "quantity": "median_pfs_months", "group": "responder", "published": 60}
-    named = study.model_validate(study.model_dump(exclude_unset=True) | {"claims": [claim]})
+    claim = Claim(id="long", quantity="median_pfs_months", group="responder", published=60)
+    named = study.model_copy(update={"claims": (claim,)})
     row = {
         "claim": "long",
         "quantity": "median_pfs_months",

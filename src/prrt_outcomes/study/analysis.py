@@ -1,4 +1,4 @@
-"""Section `analysis`: groupings, covariates, horizons, intervals and resampling."""
+"""Sections `analysis` (groupings, covariates, horizons, intervals, resampling) and `multiplicity`."""
 
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -98,4 +98,17 @@ class AnalysisSettings(Section):
             times = getattr(self, key)
             if list(times) != sorted(set(times)):
                 raise ValueError(f"{key} must rise and hold no time twice; {key}: {sorted(set(times))}")
+        return self
+
+
+class MultiplicitySettings(Section):
+    """The family of tests whose p-values are adjusted together by Holm."""
+
+    family: tuple[str, ...] = ()
+    """Ids of controls, `pfs by sex` (log-rank test), `pfs responder:non_responder` (Mantel-Byar test)."""
+
+    @model_validator(mode="after")
+    def check_family(self) -> Self:
+        """Each test stands once."""
+        check_distinct(self.family, "family: a test stands twice")
         return self

@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from prrt_outcomes.study import base
-from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.study.analysis import AnalysisSettings, MultiplicitySettings
 from prrt_outcomes.study.controls import Claim, Control
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
-from prrt_outcomes.study.multiplicity import MultiplicitySettings
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.vocabulary import Vocabulary
 

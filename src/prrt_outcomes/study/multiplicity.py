@@ -1,30 +1,8 @@
-"""Section `multiplicity`: which tests are adjusted together, and the names that tests have."""
+"""The names of the tests that a study can adjust together."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from pydantic import model_validator
-
-from prrt_outcomes.study.base import Section, check_distinct
-
-if TYPE_CHECKING:
-    from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import Study
 
 RESPONDERS = "responder:non_responder"
-
-
-class MultiplicitySettings(Section):
-    """The family of tests whose p-values are adjusted together by Holm."""
-
-    family: tuple[str, ...] = ()
-    """Ids of controls, `pfs by sex` (log-rank test), `pfs responder:non_responder` (Mantel-Byar test)."""
-
-    @model_validator(mode="after")
-    def check_family(self) -> MultiplicitySettings:
-        """Each test stands once."""
-        check_distinct(self.family, "family: a test stands twice")
-        return self
 
 
 def list_tests(study: Study) -> dict[str, tuple[str, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""Chapter safety: worst grades and their shift from baseline."""
+"""Chapter safety: adverse events, worst laboratory grades and their shift from baseline."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -25,7 +25,10 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
     if len(events):
         plot = plot_adverse_events(events, style, "Adverse events from the first cycle on")
-        caption = "Share of patients with each adverse event: any grade, and grade 3 or worse."
+        caption = (
+            "Share of patients with an adverse event of any grade, and of grade 3 or worse; at most the "
+            f"{MOST_TERMS} most frequent terms."
+        )
         figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
     shown = "any" if "any" in phases else next(iter(phases), "")

@@ -101,7 +101,7 @@ def test_one_row_or_one_reason(patients):
     assert (kept["reason"] != "").all()
     assert (kept["time_days"] > kept["entry_days"]).all()
     assert kept["event"].isin([0, 1, 2]).all()
-    assert (kept.loc[kept["event"] == 2].index.get_level_values("endpoint") == "ttp").all()
+    assert kept.loc[kept["event"] == 2].index.get_level_values("endpoint").isin(["ttp", "tmn"]).all()
 
 
 @few

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
+from prrt_outcomes.cohort.vocabulary import derive_term_group, extend_vocabulary
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.derivation import derive_endpoint
@@ -86,6 +87,9 @@ def read_history(history: str) -> tuple[dict[str, list[dict]], str]:
                 "progression_date": to_date(words[0]),
                 "progression_basis": (words[1:] or [None])[0],
             }
+        elif kind == "event":
+            row = {"onset_date": to_date(words[0]), "term": " ".join(words[1:]), "sequence": 1}
+            rows.setdefault("adverse_events", []).append(patient | row)
         elif kind in ("diagnosis", "referral"):
             rows["patients"][0][f"{kind}_date"] = to_date(words[0])
         elif kind == "cycle":
@@ -117,6 +121,8 @@ def make_tables(rows: dict[str, list[dict]], study: Study) -> dict[str, pd.DataF
             if content
             else empty_table(name, dict(study.extra_columns))
         )
+    words = extend_vocabulary(study.vocabulary)
+    tables["adverse_events"] = derive_term_group(tables["adverse_events"], words)
     if "responses" in rows and tables["assessments"].empty:
         scans = tables["responses"][["patient_id", "assessment_date", "reader"]].drop_duplicates()
         tables["assessments"] = conform_table("assessments", scans)

@@ -68,4 +68,4 @@ lock:
 		--constraint requirements/lock.txt --group pyproject.toml:install pyproject.toml -o requirements/run.txt
 
 clean:
-	rm -rf .venv .venv-* results build dist
+	rm -rf .venv .venv-* results/*/ build dist

@@ -121,7 +121,7 @@ def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise StepError(f"{path} is damaged: delete it, and the same command goes on") from None
+        raise StepError(f"{path} is damaged: delete it, and the same command continues the run") from None
 
 
 def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:

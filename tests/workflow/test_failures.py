@@ -217,5 +217,5 @@ def test_an_interrupted_run_says_so(project, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     told, failed = process.communicate(timeout=LONGEST_WAIT_SECONDS)
     assert process.returncode == 3
-    assert "interrupted; the same command goes on where it stopped" in failed
+    assert "interrupted; the same command continues the run" in failed
     assert "Traceback" not in told + failed

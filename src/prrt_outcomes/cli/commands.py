@@ -79,7 +79,8 @@ def write_patient(arguments: argparse.Namespace) -> int:
     runs = [folder for folder in out.parents if (folder / provenance.INPUTS_FILE).is_file()]
     if runs or out.is_relative_to(results.resolve()):
         raise UsageError(
-            f"{arguments.out} lies in the results folder of a run, which is shared; a patient's page goes elsewhere"
+            f"{arguments.out} is inside the results folder of a run, which may be shared; "
+            "choose another place for the page of a patient"
         )
     steps.write_patient(load_study(study_file), results, arguments.patient, out)
     print(f"page of patient {arguments.patient}: {arguments.out}")

@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(error)
         status = error.exit_status
     except KeyboardInterrupt:
-        _say("interrupted; the same command goes on where it stopped")
+        _say("interrupted; the same command continues the run")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -202,7 +202,7 @@ def describe_os_error(error: OSError) -> str:
         errno.ENOTDIR: "a file stands where a folder is needed",
     }
     what = words.get(error.errno or 0, error.strerror or str(error))
-    hint = "; make room, and the same command goes on" if error.errno in NO_ROOM else ""
+    hint = "; free disk space and run the same command again" if error.errno in NO_ROOM else ""
     return f"{what}: {error.filename}{hint}" if error.filename else f"{what}{hint}"
 
 

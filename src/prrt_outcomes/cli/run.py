@@ -245,10 +245,10 @@ def _wait(process: subprocess.Popen, seconds: float) -> None:
 def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
     """Say what failed, and that what stands in the results folder is older."""
     if not results.is_dir():
-        raise StepError(f"{_short(results)} removed while the run went on; the same command makes it anew")
+        raise StepError(f"{_short(results)} was removed during the run; the same command creates it again")
     if removed := list_removed_inputs(results, study_file):
         raise StepError(
-            f"{', '.join(removed)} removed while the run went on; put back, the same command goes on"
+            f"{', '.join(removed)} removed during the run; restore them and run the same command again"
         )
     if shutil.disk_usage(results).free < FULL_BYTES:
         raise OSError(errno.ENOSPC, "", _short(results))

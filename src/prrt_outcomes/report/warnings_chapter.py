@@ -11,10 +11,10 @@ from prrt_outcomes.wording.numbers import format_count
 from prrt_outcomes.wording.terms import name_codes, name_term
 
 SOURCES = {
-    "data_warnings": ("The data", "The checks of the data gave {n} {noun} of {k} {kinds}."),
+    "data_warnings": ("The data", "The checks of the data gave {n} {noun} ({k} {kinds})."),
     "response_warning_counts": (
         "Scans and lesions",
-        "The reading of scans and lesions gave {n} {noun} of {k} {kinds}.",
+        "The checks of scans and lesions gave {n} {noun} ({k} {kinds}).",
     ),
 }
 
@@ -42,9 +42,12 @@ def write_warnings(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         if rows.empty:
             continue
         n, k = int(rows["n"].sum()), len(rows[kinds[name]].drop_duplicates())
-        parts = {"noun": "warning" if n == 1 else "warnings", "kinds": "kind" if k == 1 else "kinds"}
+        parts = {
+            "noun": "warning" if n == 1 else "warnings",
+            "kinds": "kind" if k == 1 else "different kinds",
+        }
         paragraphs.append(say(words, n=trace(format_count(n), name, {}), k=k, **parts))
         shown.append(page_table(title, name, rows, [*columns[name], *follows]))
     if not paragraphs:
-        paragraphs.append(say("The checks of the data, scans and lesions found nothing to look at."))
+        paragraphs.append(say("The checks of the data, scans and lesions gave no warnings."))
     return paragraphs, shown

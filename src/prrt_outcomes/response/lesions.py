@@ -124,8 +124,8 @@ def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Da
     found = [
         lesions.loc[flag, ["course", "lesion_id"]].assign(fault_rule=rule, text=text)
         for rule, text, flag in (
-            ("two_baselines", "targets stand at two baseline scans ({lesion})", two),
-            ("lesion_twice", "lesion {lesion} stands twice at one scan", again),
+            ("two_baselines", "targets were measured at two baseline scans ({lesion})", two),
+            ("lesion_twice", "lesion {lesion} is recorded twice at one scan", again),
             ("no_baseline_size", "target {lesion} was not measured at baseline", unmeasured),
             ("role_changes", "lesion {lesion} changes its role", changed),
         )

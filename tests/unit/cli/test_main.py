@@ -36,7 +36,7 @@ def call(monkeypatch, error):
         (MemoryError(), 3, "out of memory"),
         (OSError(errno.ENOSPC, "x", "/data/a.csv"), 3, "the disk is full: /data/a.csv"),
         (PermissionError(errno.EACCES, "x", "/data/a.csv"), 3, "permission denied: /data/a.csv"),
-        (OSError(errno.EFBIG, "x"), 3, "(ulimit -f); make room, and the same command goes on"),
+        (OSError(errno.EFBIG, "x"), 3, "(ulimit -f); free disk space and run the same command again"),
         (OSError(errno.EROFS, "x"), 3, "the file system is read-only"),
         (ValueError("first line\nsecond line"), 3, "ValueError: first line. This is a fault of the program"),
     ],
@@ -112,4 +112,4 @@ def test_a_reader_that_goes_away_and_a_full_disk_are_no_crash(tmp_path):
     assert gone.stderr == ""
     full = run_in_shell(f"check '{study}' > /dev/full")
     assert full.returncode == 3
-    assert full.stderr == "prrt-outcomes: the disk is full; make room, and the same command goes on\n"
+    assert full.stderr == "prrt-outcomes: the disk is full; free disk space and run the same command again\n"

@@ -203,9 +203,9 @@ def test_without_warnings_nothing_is_said_of_them(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("a table removed", r"data\.csv removed while the run went on; put back, the same command goes on"),
-        ("the study file removed", r"study\.yaml removed while the run went on"),
-        ("results removed", r"out removed while the run went on; the same command makes it anew"),
+        ("a table removed", r"data\.csv removed during the run; restore them and run the same command again"),
+        ("the study file removed", r"study\.yaml removed during the run"),
+        ("results removed", r"out was removed during the run; the same command creates it again"),
         ("a result removed", r"delete tables/cox\.csv, and the same command makes it again"),
         ("a full disk", "No space|out"),
         ("none of these", "the workflow failed: no luck; log: "),

@@ -9,10 +9,19 @@ import numpy as np
 import yaml
 
 from prrt_outcomes.response.codes import NON_TARGETS, RESPONSES
-from prrt_outcomes.study.response import CriterionDefinition, ResponseSettings
+from prrt_outcomes.study.response import CriterionDefinition, MarkerSettings, ResponseSettings
 
 _DATA = yaml.safe_load(Path(__file__).with_name("criteria.yaml").read_text("utf-8"))
-NAMED = {row["name"]: CriterionDefinition(**row) for row in _DATA["criteria"]}
+_ROWS = {row["name"]: row for row in _DATA["criteria"]}
+
+
+def _define(name: str, marker: MarkerSettings) -> CriterionDefinition:
+    row = _ROWS[name]
+    cuts = {"partial_fall": marker.fall, "progression_rise": marker.rise, "source": marker.source}
+    return CriterionDefinition(**row, **(cuts if row["measure"] == "marker" else {}))
+
+
+NAMED = {name: _define(name, MarkerSettings()) for name in _ROWS}
 OVERALL_TABLES: dict[str, str] = _DATA["overall"]
 
 
@@ -31,10 +40,7 @@ def read_overall_table(name: str) -> np.ndarray:
 def resolve_criteria(settings: ResponseSettings) -> tuple[CriterionDefinition, ...]:
     """The study's criteria as definitions, in its order; the first is primary."""
     own = {definition.name: definition for definition in settings.definitions}
-    marker = settings.chromogranin_a
-    cuts = {"partial_fall": marker.fall, "progression_rise": marker.rise, "source": marker.source}
-    own["chromogranin_a"] = NAMED["chromogranin_a"].model_copy(update=cuts)
-    return tuple(own.get(name) or NAMED[name] for name in settings.criterion_names)
+    return tuple(own.get(name) or _define(name, settings.chromogranin_a) for name in settings.criterion_names)
 
 
 TOLERANCE = 1e-9

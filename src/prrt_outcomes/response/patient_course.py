@@ -6,7 +6,7 @@ Made on request for a tumour board; it holds one patient's dates and is never pa
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.criteria import NAMED, compute_progression_threshold
+from prrt_outcomes.response.criteria import compute_progression_threshold, resolve_criteria
 from prrt_outcomes.study.response import ResponseSettings
 
 ITEMS = ("cycle", "therapy", "lesion", "sum", "best")
@@ -80,10 +80,10 @@ def _list_lesions(lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFrame:
-    own = {definition.name: definition for definition in settings.definitions}
+    own = {criterion.name: criterion for criterion in resolve_criteria(settings)}
     parts = []
     for name, rows in responses.groupby("criterion", sort=False):
-        criterion = own.get(str(name)) or NAMED[str(name)]
+        criterion = own[str(name)]
         reference = rows[f"{criterion.progression_reference}_sum"].to_numpy()
         parts.append(
             rows[["period", "reader", "baseline_sum", "nadir_sum"]].assign(

@@ -23,7 +23,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     grades, rates, style = tables["safety_grades"], tables["safety_rates"], theme.figure_style(study)
     figures = []
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
-    if len(events):
+    if events["term"].ne(events["term_group"]).any():
         plot = plot_adverse_events(events, style, "Adverse events from the first cycle on")
         caption = (
             "Share of patients with an adverse event of any grade, and of grade 3 or worse; at most the "

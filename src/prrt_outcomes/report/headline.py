@@ -195,7 +195,9 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     """Grade 3 or worse in marrow and kidney, at any time after the first cycle, with myeloid neoplasms."""
     tiles, rates = [], tables["safety_rates"]
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
-    myeloid = pick_rows(events, term="myeloid_neoplasm", grade_at_least="1").to_dict("records")
+    myeloid = pick_rows(
+        events, term_group="myeloid_neoplasm", term="myeloid_neoplasm", grade_at_least="1"
+    ).to_dict("records")
     level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
     found = {str(r["analyte"]): r for r in whole.to_dict("records")}

@@ -196,7 +196,7 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     """Sentences on adverse events, and a row for each term: any grade, grade 3 or worse, related, rate, late."""
     if rates.empty:
         return [], []
-    keys = ["term", "period", "grade_at_least", "related"]
+    keys = ["term_group", "term", "period", "grade_at_least", "related"]
     found = {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
 
     def share(row: dict) -> str:
@@ -207,7 +207,7 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     paragraphs = []
     for term, words in (("any", "an adverse event"), ("myeloid_neoplasm", MYELOID)):
         for grade, which in (("1", ""), ("3", " of grade 3 or worse")):
-            row = found.get((term, "any", grade, "any"))
+            row = found.get((term, term, "any", grade, "any"))
             if row is None or (term != "any" and grade != "1"):
                 continue
             paragraphs.append(
@@ -224,7 +224,7 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
 
     def count(*place: str) -> Callable[[dict], str]:
         def show(row: dict) -> str:
-            own = found[(str(row["term"]), *place)]
+            own = found[(str(row["term_group"]), str(row["term"]), *place)]
             return f"{numbers.format_count(own['n'])} ({numbers.format_percent(own['proportion'])})"
 
         return show

@@ -21,20 +21,23 @@ STEP = "safety: adverse events"
 ORDER = ["period", "term_group", "is_term", "term", "grade_at_least", "related", "group_by", "group"]
 
 
-def lay_out_exposure(periods: pd.DataFrame, patients: pd.DataFrame, late_after_days: int) -> pd.DataFrame:
+def lay_out_exposure(
+    periods: pd.DataFrame, patients: pd.DataFrame, events: pd.DataFrame, late_after_days: int
+) -> pd.DataFrame:
     """Time at risk of each patient in each treatment period, during treatment and late.
 
     `periods`: table `treatment_periods`; `patients`: index patient_id, last_contact_date and death_date as known by the
-    cut-off.
+    cut-off; `events`: patient_id, onset_date.
     Returns one row a patient, treatment period and phase (``treatment`` until `late_after_days` after the last cycle,
     then ``late``): patient_id, kind, phase, start (first day), since (from which days count), days. A treatment period
-    ends where the next one begins, the last at death or the last contact.
+    ends where the next one begins, the last at death or the last contact, but not before a cycle or an event of it.
     """
     rows = periods.sort_values(["patient_id", "period"]).astype({"patient_id": "string"})
-    end = patients["death_date"].fillna(patients["last_contact_date"])
+    contact = patients["death_date"].fillna(patients["last_contact_date"])
+    end = pd.concat([contact, events.groupby("patient_id")["onset_date"].max()], axis=1).max(axis=1)
     following = rows.groupby("patient_id")["first_cycle"].shift(-1)
     stop = following.fillna(rows["patient_id"].map(end).astype("datetime64[ns]"))
-    stop = stop.where(stop >= rows["first_cycle"], rows["first_cycle"])
+    stop = stop.where(stop >= rows["last_cycle"], rows["last_cycle"])
     late_from = (rows["last_cycle"] + pd.Timedelta(late_after_days, "D")).clip(upper=stop)
     parts = [
         rows.assign(phase=phase, start=start, since=since, days=(until - since).dt.days)
@@ -99,15 +102,16 @@ def summarise_adverse_events(
     """
     names = [WHOLE, *(str(name) for name in groups if name != "patient_id"), BY_TREATMENT]
     rows = exposure.merge(groups, on="patient_id", how="left")
-    terms = events[["term_group", "term"]].drop_duplicates()
     levels = [
         events.assign(term=ANY, term_group=ANY),
         events.assign(term=events["term_group"]),
-        events[~events["term"].isin(terms["term_group"])],
+        events[events["term"].ne(events["term_group"])],
     ]
     stacked = pd.concat(levels, ignore_index=True)
-    keys = stacked[["term_group", "term"]].drop_duplicates(ignore_index=True)
-    stacked["key"] = stacked.groupby(["term_group", "term"], sort=False).ngroup()
+    columns = ["term_group", "term"]
+    keys = pd.concat([pd.DataFrame(ANY, index=[0], columns=columns), stacked[columns]])
+    keys = keys.drop_duplicates(ignore_index=True)
+    stacked["key"] = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(stacked[columns]))
     parts = [_count_period(stacked, keys, rows, period, name) for period, name in product(PERIODS, names)]
     rates = pd.concat(parts, ignore_index=True)
     low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level)

@@ -75,7 +75,7 @@ def _count_events(
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Rates of adverse events by term, and the events that do not count."""
     patients, events, _ = derive_observation(tables, study)
-    exposure = lay_out_exposure(tables["treatment_periods"], patients, study.safety.late_after_days)
+    exposure = lay_out_exposure(tables["treatment_periods"], patients, events, study.safety.late_after_days)
     placed, losses = place_events(events, exposure)
     late = len(tables["adverse_events"]) - len(events)
     step, n = "safety: adverse events", len(tables["adverse_events"])

@@ -159,3 +159,28 @@ def test_without_events_the_stage_says_so():
     assert run(tables, STUDY)["stages"]["status"].tolist() == ["skipped"]
     part = run(make_tables(EVENTS), STUDY)["stages"]
     assert part[["status", "reason"]].to_numpy().tolist() == [["partial", "there are no laboratory values"]]
+
+
+def test_an_event_after_the_last_contact_is_late_and_has_its_time():
+    rates = run(make_tables([("b", "2012-01-01", "MDS", 4, True)]), STUDY)["adverse_event_rates"]
+    place = {"group_by": "all", "term": "myeloid_neoplasm", "grade_at_least": 1, "related": "any"}
+    assert pick(rates, **place, period="treatment")["n"] == 0
+    late = pick(rates, **place, period="late")
+    assert late["n"] == 1
+    assert late["years"] > (365 - 90) / YEAR
+
+
+def test_a_term_with_the_name_of_another_group_keeps_its_row():
+    rates = run(
+        make_tables([("a", "2010-02-01", "skin", 1, True), ("b", "2011-02-01", "rash", 1, True)]), STUDY
+    )
+    rates = rates["adverse_event_rates"]
+    place = {"group_by": "all", "period": "any", "grade_at_least": 1, "related": "any", "term": "skin"}
+    assert pick(rates, **place, term_group="other")["n"] == 1
+    assert pick(rates, **place, term_group="skin")["n"] == 1
+
+
+def test_no_event_from_the_first_cycle_on_is_none_of_all_patients():
+    rates = run(make_tables([("a", "2009-02-01", "nausea", 1, True)]), STUDY)["adverse_event_rates"]
+    row = pick(rates, group_by="all", period="any", grade_at_least=1, related="any")
+    assert (row["term"], row["n"], row["total"], row["rate_per_100_years"]) == ("any", 0, 2, 0)

@@ -101,7 +101,7 @@ def ask(study, results, out):
 
 def test_a_page_among_the_results_is_refused(tmp_path):
     results = tmp_path / "results"
-    with pytest.raises(UsageError, match="goes elsewhere"):
+    with pytest.raises(UsageError, match="choose another place"):
         ask(write_study(tmp_path), results, results / "figures" / "p7.html")
 
 
@@ -151,7 +151,7 @@ def test_no_link_leads_a_page_among_results(tmp_path, way):
     for folder in (results / "figures", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
     named, out = way(tmp_path, results)
-    with pytest.raises(UsageError, match="goes elsewhere"):
+    with pytest.raises(UsageError, match="choose another place"):
         ask(write_study(tmp_path), named, out)
     assert list(results.rglob("*.html")) == []
 

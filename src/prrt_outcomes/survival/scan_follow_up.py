@@ -101,10 +101,11 @@ def weigh_visits(
     stops = months[visits["stopped"].to_numpy()]
     decides = (months >= stops.min()) & (months <= stops.max())
     parts = (visits, timing, pd.concat([moving, fixed], axis=1))
-    weights = np.full(len(visits), np.nan)
-    weights[decides], reason = fit_stopping_weights(*[part[decides].reset_index(drop=True) for part in parts])
-    if reason:
+    fitted = fit_stopping_weights(*[part[decides].reset_index(drop=True) for part in parts])
+    if fitted is None:
         return None
+    weights = np.full(len(visits), np.nan)
+    weights[decides] = fitted
     weights = pd.Series(weights).groupby(visits["patient"].to_numpy()).ffill().fillna(1.0).to_numpy()
     patient = visits["patient"].to_numpy()
     is_last = np.append(patient[1:] != patient[:-1], True)

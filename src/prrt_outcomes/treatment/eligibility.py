@@ -26,7 +26,6 @@ class Threshold:
     unit: str
     radionuclide: str = ""  # the condition holds for this radionuclide only; empty for all
     citation: str = CITATION
-    verified: bool = False  # whether a person has checked the bound against the citation
 
 
 THRESHOLDS = (

@@ -24,15 +24,15 @@ UNSAID = {
     "death": "death is part of the event",
 }
 OF_BOTH_SIDES = ("new_therapy", "missed_assessments")
-STATE = {"landmark": "by the landmark", "time_dependent_cox": "from the day it was seen on"}
+STATE = {"landmark": "by the landmark", "time_dependent_cox": "from the day of the scan that showed it"}
 
 
 def tabulate_estimands(tables: Tables, study: Study) -> pd.DataFrame:
     """Result table `comparison_estimands`: one row a comparison and attribute.
 
     `tables`: estimands, endpoints, treatment_periods, controls, responders. `n` of an intercurrent event are our
-    patients in whom it came before the event of the endpoint, `total` those who are compared. What a control does not
-    state is said not to be stated.
+    patients in whom it occurred on or before the day of the event of the endpoint, `total` those who are compared. What
+    a control does not state is said not to be stated.
     """
     parts: list[dict] = []
     for endpoint in study.endpoints:
@@ -93,7 +93,7 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
     """Rows of the comparison with a control, by the estimate that it is quoted by."""
     known, columns = write_out_control(control), load_schema("controls")
     weights = str(row["weights"])
-    who = "our patients who fit the arm" if row["population"] == "fitting" else "our patients as they are"
+    who = "our patients who fit the arm" if row["population"] == "fitting" else "all our patients, unweighted"
     who = TARGET_PATIENTS.get(weights, who)
     within = "; ".join(
         f"{column}: {', '.join(map(str, levels))}" for column, levels in control.within.items()
@@ -106,7 +106,7 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
     ]
     names = ["observed over expected events"]
     if row["estimate"] != "smr":
-        names = ["hazard ratio", f"{columns.field('method').label(row['method'])} model"]
+        names = ["hazard ratio", columns.field("method").label(row["method"])]
     names += [columns.field("weights").label(weights)] if weights in TARGET_PATIENTS else []
     window = f", up to month {row['horizon_months']:g}" if row["horizon_months"] > 0 else ""
     for event in events:
@@ -139,7 +139,9 @@ def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator
     month = row["landmark_months"] if method == "landmark" else None
     who, counted = "all patients, by their state on each day", ""
     if month is not None:
-        who = f"patients at risk after month {month:g}; those who left before are not described"
+        who = (
+            f"patients at risk after month {month:g}; patients with an event or censored before are excluded"
+        )
         counted = f", counted from month {month:g} on"
     parts = [
         {"attribute": "population", "n": row["n"], "total": row["n"] + row["excluded"], "words": who},
@@ -149,7 +151,7 @@ def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator
         *events,
         {
             "attribute": "summary",
-            "words": "hazard ratio of the response state, which is no effect of responding",
+            "words": "hazard ratio for the response state; not a causal effect of response",
         },
     ]
     base = {"comparison": RESPONDERS, "endpoint": row["endpoint"], "method": method, "landmark_months": month}

@@ -14,7 +14,9 @@ from prrt_outcomes.tables.schema import Field, load_schema
 from prrt_outcomes.wording.numbers import is_missing
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("terms.yaml").read_text("utf-8"))
+_COMPARED = [load_schema("controls").field(column) for column in ("method", "weights")]
 TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | _WORDS["terms"]
+TERMS |= {code: label for field in _COMPARED for code, label in zip(field.codes, field.labels, strict=True)}
 NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Krenning", "Mantel", "Simon", "Tarone")
 CLAIMED = _WORDS["claimed"]
 CODES = re.compile(r"\b(?:pfs|os|ttp|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b")

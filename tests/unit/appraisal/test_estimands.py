@@ -82,7 +82,7 @@ def test_population_and_summary_are_those_of_the_quoted_estimate(estimands):
     assert found["old", "population"] == "patients who could be in either group (overlap)"
     assert found["arm", "variable"].endswith("up to month 20")
     assert found["arm", "summary"] == "observed over expected events"
-    assert found["old", "summary"] == "hazard ratio, Cox model, Overlap"
+    assert found["old", "summary"] == "hazard ratio, Cox model, Overlap weights"
     assert "in the control: not stated" in found["arm", "new_therapy"]
     assert "midgut, progressive" in found["arm", "comparator"]
 
@@ -111,4 +111,4 @@ def test_responders_are_described_at_the_landmark_and_by_their_state(estimands):
     landmark = found[found["method"] == "landmark"]
     assert landmark.loc["population", ["n", "total"]].tolist() == [3, 4]
     assert landmark.loc["variable", "words"].endswith("counted from month 6 on")
-    assert "no effect of responding" in landmark.loc["summary", "words"]
+    assert "not a causal effect of response" in landmark.loc["summary", "words"]

@@ -16,8 +16,9 @@ from prrt_outcomes.tables.schema import load_schema
 def adjust_family(tables: Mapping[str, pd.DataFrame], study: Study) -> pd.DataFrame:
     """Result table `multiplicity`: one row a test of the family, in the order of the study.
 
-    A test that the run could not make has no p-value, is `not_estimable` and does not count (Holm 1979, Scandinavian
-    Journal of Statistics 6:65). A control stands with the estimate that it is quoted by.
+    A test without a p-value is `not_estimable` and counts as p = 1, so that the family does not shrink with the data
+    (Holm 1979, Scandinavian Journal of Statistics 6:65); it has no adjusted p-value. A control stands with the estimate
+    that it is quoted by.
     """
     tests, controls = list_tests(study), {c.id: c for c in study.controls}
     rows = []
@@ -31,5 +32,6 @@ def adjust_family(tables: Mapping[str, pd.DataFrame], study: Study) -> pd.DataFr
         p_value = np.nan if found is None else float(found["p_value"])
         status = "ok" if np.isfinite(p_value) else "not_estimable"
         rows.append({"test": name, "table": table, "row": row, "p_value": p_value, "status": status})
-    adjusted = compute_holm(np.array([row["p_value"] for row in rows], dtype=float))
-    return pd.DataFrame(rows).assign(p_adjusted=adjusted)
+    p_values = np.array([row["p_value"] for row in rows], dtype=float)
+    adjusted = compute_holm(np.nan_to_num(p_values, nan=1.0))
+    return pd.DataFrame(rows).assign(p_adjusted=np.where(np.isnan(p_values), np.nan, adjusted))

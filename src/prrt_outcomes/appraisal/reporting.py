@@ -1,4 +1,4 @@
-"""Items of STROBE and RECORD, each with the place in the run that answers it, or left to the author."""
+"""Items of STROBE and RECORD, each with the result table that is relevant to it, or left to the author."""
 
 import csv
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ ACCOUNTS = ("attrition", "stages")
 
 @cache
 def load_items() -> tuple[dict[str, str], ...]:
-    """Items of `reporting_items.csv`, with the table, rows and column that answer them; empty for the author's."""
+    """Items of `reporting_items.csv`, with the table, rows and column relevant to them; empty for the author's."""
     text = (files("prrt_outcomes.appraisal") / "reporting_items.csv").read_text("utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 
 def answer_items(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Result table `reporting_items`: one row an item; it is answered where its table has such rows.
+    """Result table `reporting_items`: one row an item; it is in the results where its table has such rows.
 
     von Elm 2007, PLoS Medicine 4:e296 (STROBE, cohort studies); Benchimol 2015, PLoS Medicine 12:e1001885 (RECORD).
     """
@@ -31,7 +31,7 @@ def answer_items(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _answer(item: dict[str, str], tables: Mapping[str, pd.DataFrame]) -> dict:
     row: dict = {name: item[name] for name in ("guideline", "item", "topic", "asks")}
     if item["table"] in ACCOUNTS:
-        return row | {"answered": True, "chapter": item["chapter"], "table": item["table"]}
+        return row | {"answered": True} | {name: item[name] for name in ("chapter", "table", "words")}
     found = tables.get(item["table"], pd.DataFrame())
     if len(found) and item["rows"]:
         column, _, value = item["rows"].partition("=")

@@ -67,7 +67,10 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
     short: dict[str, list[str]] = {}
     for fact, level, *_ in own:
         short.setdefault(level, []).append(fact.replace("_", " "))
-    rule = ", ".join(f"{level} where {' or '.join(names)}" for level, names in short.items())
+    rule = "; ".join(
+        f"{level} if {' or '.join(names)} {'differ' if len(names) > 1 else 'differs'}"
+        for level, names in short.items()
+    )
     # What is as in a trial counts as well as the domain can be.
     counted = [
         {SAME: best, UNKNOWN: NO_INFORMATION, DIFFERENT: level}[state] for _, level, _, state, _ in own
@@ -78,7 +81,7 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
         "judgement": judgement,
         "answer": "; ".join(words for *_, words in own if words),
         "table": own[counted.index(judgement)][2],
-        "rule": f"{rule} falls short of a trial; no information where one is not known; else {best}",
+        "rule": f"compared with a randomised trial: {rule}; no information if one is not known; otherwise {best}",
     }
 
 
@@ -94,7 +97,7 @@ def _read_card(tables: Tables, control: Control) -> dict[str, Fact]:
         words = f"{str(row['item']).replace('_', ' ')} {row['verdict']}"
         if row["verdict"] == DIFFERENT:
             ours, theirs = (row[side] or "not stated" for side in ("cohort", "control_value"))
-            words += f" ({ours} here, {theirs} there)"
+            words += f" ({ours} in the cohort, {theirs} in the control)"
         facts[str(row["item"])] = (str(row["verdict"]), words)
     return facts
 
@@ -105,7 +108,7 @@ def _gather_facts(
     """Facts that no item of the comparability table tells."""
     known, ours = write_out_control(control), pick_rows(tables["endpoints"], endpoint=control.endpoint)
     population, start = (str(getattr(known, name, "")) for name in ("population", "origin"))
-    stated, random = (_know(bool(population)), _know("random" in start.lower()))
+    random = _know("random" in start.lower())
     ended = ours["end_date"].where(ours["event"].gt(0), pd.Timestamp.max)
     lost, rank = (
         ours["reason"].eq("lost_to_follow_up"),
@@ -114,15 +117,14 @@ def _gather_facts(
     return {
         **_compare_patients(control, str(quoted["weights"]) not in ("none", ""), card),
         "adjustment": _rate_adjustment(tables, control, quoted),
-        "negative_control": _read_negative_control(tables, control),
-        "eligibility": (stated, f"rules of entry: {population or 'not stated'}"),
-        "treatment_named": (stated, f"treatment of the control {'' if population else 'not '}stated"),
+        "negative_control": _read_negative_control(tables, control, float(quoted["value"])),
+        "eligibility": (_know(bool(population)), f"rules of entry: {population or 'not stated'}"),
         "grace_period": (
             random,
             f"wait for treatment: {'none, randomised' if random == SAME else 'not stated'}",
         ),
         "new_therapy": _limit(
-            ours["new_therapy_date"] < ended, MOST_SWITCHED, "took a new anticancer therapy before the event"
+            ours["new_therapy_date"] < ended, MOST_SWITCHED, "began a new anticancer therapy before the event"
         ),
         "lost_to_follow_up": _limit(lost, MOST_LOST, "lost to follow-up"),
         **_read_trial(tables, control),
@@ -137,7 +139,7 @@ def _know(answered: bool) -> str:
 def _limit(inside: pd.Series, most: float, words: str) -> Fact:
     """Whether a share of patients stays within its limit."""
     if inside.empty:
-        return UNKNOWN, f"share {words} not known"
+        return UNKNOWN, f"share of patients ({words}) not known"
     share = float(inside.fillna(False).mean())
     return (DIFFERENT if share > most else SAME), f"{share:.0%} {words} (limit {most:.0%})"
 
@@ -147,10 +149,10 @@ def _compare_patients(control: Control, weighted: bool, card: Mapping[str, Fact]
     balanced = {*getattr(control, "covariates", ()), *(b.covariate for b in getattr(control, "baseline", ()))}
     open_items = [item for item, own in OF_PATIENTS.items() if not (weighted and balanced.intersection(own))]
     states = {item: card[item][0] for item in open_items}
-    found = SAME, "patients are alike in what is not weighted"
+    found = SAME, "no difference between the patients in the items that are not weighted"
     for state in (UNKNOWN, DIFFERENT):
         items = [item.replace("_", " ") for item, own in states.items() if own == state]
-        found = (state, f"{', '.join(items)} {state}, and not weighted") if items else found
+        found = (state, f"{', '.join(items)}: {state}, not adjusted by weights") if items else found
     own, other = ("covariates", "patients") if weighted else ("patients", "covariates")
     return {own: found, other: (SAME, "")}
 
@@ -163,25 +165,28 @@ def _rate_adjustment(tables: Tables, control: Control, quoted: dict) -> Fact:
     return {SOUND: SAME, NO_COMPARISON: UNKNOWN}.get(verdict, DIFFERENT), str(words)
 
 
-def _read_negative_control(tables: Tables, control: Control) -> Fact:
+def _read_negative_control(tables: Tables, control: Control, ratio: float) -> Fact:
+    """Not known where the interval includes 1 and the quoted ratio: it does not exclude confounding as large."""
     rows = pick_rows(tables["control_sensitivity"], control=control.id, kind="negative_control")
     for row in rows[rows["value"].notna()].to_dict("records"):
         words = f"negative-control outcome: ratio {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-        return (SAME if row["low"] <= 1 <= row["high"] else DIFFERENT), words
+        if not row["low"] <= 1 <= row["high"]:
+            return DIFFERENT, words
+        return (UNKNOWN if row["low"] <= ratio <= row["high"] else SAME), words
     return UNKNOWN, "no negative-control outcome"
 
 
 def _read_trial(tables: Tables, control: Control) -> dict[str, Fact]:
     """Late entry, patients without all covariates on both sides, and whether missing values were imputed."""
-    trial = pick_rows(tables["control_target_trial"], control=control.id).astype("string").fillna("")
+    trial = pick_rows(tables["control_target_trial"], control=control.id)
     if trial.empty:
         names = ("late_entry", "missing_covariates", "imputation")
         return {name: (UNKNOWN, f"{name.replace('_', ' ')} of the control not known") for name in names}
     elements = {row["element"]: row for row in trial.to_dict("records")}
     late, lacking = elements["left_truncation"]["note"], elements["missing_covariates"]
+    late = "" if pd.isna(late) else late
     rows = pick_rows(tables["controls"], control=control.id)
-    missing = sum(int(str(lacking[side]).partition(" ")[0]) for side in ("cohort", "control_value"))
-    share = missing / float(rows[["n", "n_control"]].max().sum())
+    share = float(lacking["n"] + lacking["n_control"]) / float(rows[["n", "n_control"]].max().sum())
     few, imputed = share <= MOST_MISSING, rows["assumption"].astype("string").str.contains("imputation").any()
     words = f"{share:.0%} of the patients of both sides lack a covariate (limit {MOST_MISSING:.0%})"
     beside = "imputed beside complete cases" if imputed else "nothing to impute" if few else "not imputed"

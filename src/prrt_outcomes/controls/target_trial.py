@@ -15,13 +15,14 @@ TARGET_PATIENTS = {
     "ate": "both groups together (ATE)",
     "maic": "patients as the controls (MAIC)",
 }
-Element = tuple[str, ...]
+Element = tuple[str | int, ...]
 
 
 def describe_target_trial(comparison: Comparison, samples: TwoSamples) -> pd.DataFrame:
     """Rows of `control_target_trial` but for the control, one an element of the trial that is imitated.
 
     What a side does not state is ``not stated``; a note says what is not as in a trial, and is empty where nothing is.
+    `n` and `n_control` are the patients that an element counts.
     Source: Hernan and Robins 2016, American Journal of Epidemiology 183:758.
     """
     control, definition = comparison.control, comparison.definition
@@ -34,7 +35,7 @@ def describe_target_trial(comparison: Comparison, samples: TwoSamples) -> pd.Dat
         _describe_calendar(comparison, control),
         *_describe_end(control, definition, samples, imputed=imputed),
     ]
-    return pd.DataFrame(rows, columns=["element", "cohort", "control_value", "note"])
+    return pd.DataFrame(rows, columns=["element", "cohort", "control_value", "note", "n", "n_control"])
 
 
 def _describe_start(
@@ -59,6 +60,8 @@ def _describe_start(
             f"{ours} patients{rules}",
             f"{theirs} patients{source}{shared}{population}",
             "; ".join(words for words in (*alone, "" if population else not_stated) if words),
+            ours,
+            theirs,
         ),
         (
             "assignment",
@@ -79,6 +82,7 @@ def _describe_start(
             "left_truncation",
             *(f"{n} enter late" for n in late),
             "late entries count as at risk from their entry on" if any(late) else "",
+            *late,
         ),
     ]
 
@@ -122,6 +126,7 @@ def _describe_end(
             f"weights use complete cases{'; beside them missing values are imputed' if imputed else ''}"
             if any(missing)
             else "",
+            *missing,
         ),
         ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
     ]

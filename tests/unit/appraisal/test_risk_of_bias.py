@@ -6,7 +6,7 @@ from prrt_outcomes.appraisal.risk_of_bias import JUDGEMENTS, judge_bias, load_do
 from prrt_outcomes.controls.comparability import SIZES
 from prrt_outcomes.tables.schema import load_schema
 
-TRIAL = {"left_truncation": "0 enter late", "missing_covariates": "4 patients"}
+TRIAL = {"left_truncation": 0, "missing_covariates": 4}
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def judge(make_study, tables, controls):
             for control in ("arm", "old")
             for item in SIZES
         ]
-        rows = [{"control": "old", "element": name, "cohort": words, "control_value": words, "note": None}
-                for name, words in (TRIAL | trial).items()]  # fmt: skip
+        rows = [{"control": "old", "element": name, "n": n, "n_control": n, "note": None}
+                for name, n in (TRIAL | trial).items()]  # fmt: skip
         verdicts = [{"control": c, "endpoint": "pfs", "weights": w, "verdict": verdict, "words": verdict}
                     for c, w in (("arm", "none"), ("old", "overlap"))]  # fmt: skip
         doubt = {"endpoint": "pfs", "kind": "negative_control", "item": "x", "status": "ok"}
@@ -50,6 +50,7 @@ def test_a_weighted_comparison_with_all_facts_is_no_better_than_moderate(judge):
     [
         ({"verdict": "poor"}, "confounding", "serious"),
         ({"negative": (1.1, 1.9)}, "confounding", "serious"),
+        ({"negative": (0.5, 1.2)}, "confounding", "no_information"),  # holds the quoted ratio of 0.6
         ({"items": {"era": "unknown"}}, "confounding", "no_information"),
         ({"items": {"line": "different"}}, "confounding", "serious"),
         ({"items": {"grade": "different"}}, "confounding", "moderate"),
@@ -57,7 +58,7 @@ def test_a_weighted_comparison_with_all_facts_is_no_better_than_moderate(judge):
         ({"items": {"origin": "unknown"}}, "selection", "no_information"),
         ({"items": {"crossover": "different"}}, "deviations", "serious"),
         ({"items": {"criterion": "different"}}, "measurement", "serious"),
-        ({"missing_covariates": "60 patients"}, "missing_data", "serious"),
+        ({"missing_covariates": 60}, "missing_data", "serious"),
     ],
 )
 def test_what_falls_short_decides_its_domain(judge, given, domain, judgement):
@@ -81,4 +82,9 @@ def test_domains_and_judgements_are_those_of_the_schema(judge):
     schema = load_schema("risk_of_bias")
     assert [*load_domains(), "overall"] == list(schema.field("domain").codes)
     assert set(JUDGEMENTS) == set(schema.field("judgement").codes)
-    assert judge()["rule"].str.len().gt(0).all()
+    rules = judge()["rule"]["old"]
+    assert rules["overall"] == "the worst of the domains"
+    assert rules["selection"] == (
+        "compared with a randomised trial: serious if origin or eligibility differ; moderate if late entry differs; "
+        "no information if one is not known; otherwise low"
+    )

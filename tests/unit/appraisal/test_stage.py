@@ -2,6 +2,7 @@
 
 from prrt_outcomes.appraisal.reporting import ACCOUNTS, answer_items, load_items
 from prrt_outcomes.appraisal.stage import INPUTS, OUTPUTS, run
+from prrt_outcomes.report.write import REPORT_CHAPTERS
 from prrt_outcomes.tables.schema import load_schema
 
 
@@ -22,6 +23,11 @@ def test_an_item_is_answered_by_the_rows_that_it_names(tables):
     found = answer_items(tables(km_summary=rows)).set_index(["guideline", "item"])
     assert found.loc[("STROBE", "1b"), ["answered", "table", "number"]].tolist() == [True, "km_summary", 7]
     assert not found.loc[("STROBE", "22"), "answered"]
+
+
+def test_a_chapter_is_one_of_the_report():
+    chapters = {"Summary", "Losses and stages of the run", *(title for title, *_ in REPORT_CHAPTERS.values())}
+    assert {item["chapter"] for item in load_items()} - {""} <= chapters
 
 
 def test_items_are_complete_and_name_tables_and_columns_that_there_are():

@@ -20,7 +20,7 @@ from prrt_outcomes.wording.terms import (
     name_term,
 )
 
-AUTHOR = "to be answered by the author"
+AUTHOR = "to be reported by the author"
 TITLES = {
     "multiplicity": "Tests adjusted together by Holm",
     "comparison_estimands": "Estimands of the comparisons (ICH E9(R1))",
@@ -28,7 +28,8 @@ TITLES = {
     "reporting_items": "Items of STROBE and RECORD",
 }
 NOTES = {
-    "comparison_estimands": "Patients of an intercurrent event: ours in whom it came before the end of the endpoint.",
+    "comparison_estimands": "Intercurrent events: the number of our patients in whom it occurred on or before the day "
+    "of the event of the endpoint.",
     "risk_of_bias": "Judged by the stated rule from the facts of the run; a reviewer may judge more strictly.",
 }
 
@@ -39,7 +40,7 @@ def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     words = {
         "test": lambda row: name_test(row["test"], study),
         "endpoint": col.endpoint(endpoint_titles(study)).show,
-        "answered": lambda row: "run" if row["answered"] else AUTHOR,
+        "answered": lambda row: "yes" if row["answered"] else AUTHOR,
     }
     named = {"control": titles.__getitem__, "comparison": titles.__getitem__, "method": name_term}
     named["table"] = lambda table: load_schema(table).title
@@ -66,7 +67,10 @@ def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     items = tables["reporting_items"]
     if len(items):
         answered = trace(str(int(items["answered"].sum())), "reporting_items", {})
-        text = "The run answers {a} of {n} items of STROBE and RECORD; the others are the author's."
+        text = (
+            "Of {n} items of STROBE and RECORD, {a} have a table in these results; the author checks these and reports "
+            "the others."
+        )
         paragraphs.append(say(text, a=answered, n=len(items)))
     return [p for p in paragraphs if p], shown
 

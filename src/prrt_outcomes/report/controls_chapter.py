@@ -27,6 +27,9 @@ FAVOURED = {
 }  # fmt: skip
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
+WEIGHTS, VERDICT = col.texts({"Weights": "weights"}, name_term), col.texts({"Verdict": "verdict"})
+Described = dict[str, tuple[str, list[Column], str]]
+"""Title, columns and note of tables by name."""
 
 
 def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -55,11 +58,12 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "A historical control is not a randomised arm: read each estimate with its comparability table, its "
             "balance and the effective number of patients that carry it."
         )
+    control = col.texts({"Control": "control"}, titles.__getitem__)
+    described = _describe_estimates(control, level, tables["multiplicity"])
+    described |= _describe_choices(control, level) | _describe_published(control, level, claim_titles(study))
     shown = [
         page_table(title, name, tables[name], columns, note)
-        for name, (title, columns, note) in _columns(
-            level, titles, claim_titles(study), tables["multiplicity"]
-        ).items()
+        for name, (title, columns, note) in described.items()
         if len(tables[name])
     ]
     return paragraphs, shown
@@ -74,9 +78,10 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
         words = "Without an assumed confounder that was not measured ({c}) the ratio against {t} would be {r}; {n}."
         found.append(say(words, c=as_text(row["assumption"]), t=title, r=ratio, n=as_text(row["note"])))
     for row in pick_rows(choices, kind="negative_control").to_dict("records"):
-        verdict = "no confounding is compatible with it, and any within its interval"
+        verdict = "the interval includes 1, so confounding is not shown, but confounding as large as its limits is not "
+        verdict += "excluded"
         if not row["low"] <= 1 <= row["high"]:
-            verdict = "the difference is not PRRT's, so confounding remains"
+            verdict = "PRRT cannot explain this difference, so confounding remains"
         ratio = show_ratio(row, "control_sensitivity", f"{level} CI ")
         words = "Negative-control outcome against {t} ({o}), which PRRT cannot change: hazard ratio {r}; {v}."
         found.append(say(words, t=title, o=inside_sentence(name_term(row["item"])), r=ratio, v=verdict))
@@ -155,16 +160,12 @@ def show_estimate(row: dict) -> str:
     return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
-def _columns(
-    level: str, titles: Mapping[str, str], claims: Mapping[str, str], family: pd.DataFrame
-) -> dict[str, tuple[str, list[Column], str]]:
-    """Title, columns and note of each table of the chapter."""
-    control = col.texts({"Control": "control"}, titles.__getitem__)
-    weights, verdict = col.texts({"Weights": "weights"}, name_term), col.texts({"Verdict": "verdict"})
+def _describe_estimates(control: list[Column], level: str, family: pd.DataFrame) -> Described:
+    """The estimates, and how comparable the two sides are."""
     estimates = [
         *control,
         *col.texts({"Method": "method"}, name_term),
-        *weights,
+        *WEIGHTS,
         *col.counts({"n": "n", "Control n": "n_control"}),
         Column("Effective n", _effective_sizes),
         Column("Observed/expected", _observed),
@@ -179,7 +180,7 @@ def _columns(
         *control,
         *col.texts({"Item": "item"}, spell_name),
         *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
-        *verdict,
+        *VERDICT,
         *col.texts({"A difference favours": "bias"}, FAVOURED.__getitem__),
         *col.texts({"Consequence": "consequence"}),
     ]
@@ -189,9 +190,18 @@ def _columns(
         *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
         *col.texts({"What it may do": "note"}),
     ]
+    return {
+        "controls": ("All comparisons with historical controls", estimates, ""),
+        "control_comparability": ("Comparability", comparability, ""),
+        "control_target_trial": ("The trial that is imitated", trial, ""),
+    }
+
+
+def _describe_choices(control: list[Column], level: str) -> Described:
+    """The ratio under other choices, and the balance that the weights reach."""
     bias = [
         *control,
-        *weights,
+        *WEIGHTS,
         *col.decimals({"In the cohort": "prevalence", "In the control": "prevalence_control"}, 2),
         *col.decimals({"Its hazard ratio": "confounder_hazard_ratio", "Bias": "bias"}, 2),
         Column(f"Ratio without it ({level} CI)", _show_ratio),
@@ -206,35 +216,35 @@ def _columns(
     balance = [
         *control,
         *col.texts({"Covariate": "covariate"}, name_column),
-        *weights,
+        *WEIGHTS,
         *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
     ]
+    note = "Bias: the ratio that the confounder makes alone; less where most patients have the event."
+    return {
+        "control_sensitivity": ("Comparisons under other choices", choices, ""),
+        "control_bias": ("Ratios without an unmeasured confounder", bias, note),
+        "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
+    }
+
+
+def _describe_published(control: list[Column], level: str, claims: Mapping[str, str]) -> Described:
+    """Curves read from publications, and published values beside those of the cohort."""
     quality = [
         *control,
         *col.texts({"Measure": "measure"}, name_term),
         *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
         *col.decimals({"Limit": "limit"}, 3),
-        *verdict,
+        *VERDICT,
     ]
     claimed = [
         *col.texts({"Claim": "claim"}, claims.__getitem__),
         *col.texts({"Source": "source"}),
         Column("Published", lambda r: _choose_format(r)(r["published"])),
         Column(f"Here ({level} CI)", _show_observed),
-        *verdict,
+        *VERDICT,
         *col.texts({"Remark": "note"}),
     ]
     return {
-        "controls": ("All comparisons with historical controls", estimates, ""),
-        "control_comparability": ("Comparability", comparability, ""),
-        "control_target_trial": ("The trial that is imitated", trial, ""),
-        "control_sensitivity": ("Comparisons under other choices", choices, ""),
-        "control_bias": (
-            "Ratios without an unmeasured confounder",
-            bias,
-            "Bias: the ratio that the confounder makes alone; less where most patients have the event.",
-        ),
-        "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
         "reconstruction_quality": ("Reconstruction of published curves", quality, ""),
         "claims": ("Published values compared with this cohort", claimed, ""),
     }

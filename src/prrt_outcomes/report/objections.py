@@ -228,13 +228,13 @@ def _multiplicity(tables: Tables, study) -> Markup | None:
     counts = {name: int(tables[name]["p_value"].notna().sum()) for name in TESTS if "p_value" in tables[name]}
     total, largest = sum(counts.values()), max(counts, key=lambda name: counts[name])
     named = "one comparison is primary" if any(c.primary for c in study.controls) else "none is primary"
-    words = "{n} p-values were computed: {p}, all others are exploratory, and pairs of groups are adjusted by Holm"
+    words = "{n} p-values were computed; {p}, and pairs of groups are adjusted by Holm"
     counted = say(words, n=trace(COUNT(total), largest, {}), p=named)
-    family = int(tables["multiplicity"]["p_adjusted"].notna().sum())
+    family = len(tables["multiplicity"])
     if family:
         of = trace(COUNT(family), "multiplicity", {})
-        counted += say("; the study names a family of {k} tests, adjusted together by Holm", k=of)
-    return counted if total else None
+        counted += say("; {k} tests are one family, adjusted together by Holm", k=of)
+    return counted + "; the other p-values are exploratory" if total else None
 
 
 def _centre(tables: Tables, study) -> Markup | None:

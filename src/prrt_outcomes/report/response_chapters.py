@@ -112,8 +112,8 @@ def _describe_marker(rows: pd.DataFrame, name: str, source: str):
     shares = {row["change"]: cite(row, "proportion", "marker_changes", numbers.format_percent)
               for row in rows.to_dict("records")}  # fmt: skip
     return say(
-        "{name}: {parts} of {t} treated patients (cut-offs: {s}). It is followed and not called a response: its early "
-        "fall is not prognostic under PRRT ({c}).",
+        "{name}: {parts} of {t} treated patients (cut-offs: {s}). Changes of a laboratory value are not counted as "
+        "response: in a cohort of grade 2 small-intestinal tumours an early fall was not prognostic after PRRT ({c}).",
         name=name,
         parts=join_words([say("{w} {p}", w=words[change], p=shares[change]) for change in words]),
         t=numbers.format_count(rows["total"].iloc[0]),
@@ -228,7 +228,8 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     words = "{name}: {n} of {t} patients had scans at baseline and 2 to 4 months after the first cycle"
     text = say(words + " and were at risk then", name=name, n=n, t=total)
     if pd.isna(first["hazard_ratio"]):
-        return text + ", so that growth at 3 months is not compared."
+        words = "; fast and slow growth at 3 months are not compared, because {why}."
+        return text + say(words, why=_explain_no_ratio(first))
     text += say(
         "; {f} grew by {c}% a month or faster, and their hazard ratio from that scan on is {r}",
         f=cite(first, "n_fast", "tumour_growth", numbers.format_count),
@@ -237,6 +238,15 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     )
     beside = say(" ({r} beside growth before treatment)", r=_trace_ratio(adjusted, "tumour_growth", level))
     return text + (beside if pd.notna(adjusted["hazard_ratio"]) else "") + "."
+
+
+def _explain_no_ratio(row: dict) -> str:
+    """Why fast and slow growth have no hazard ratio."""
+    if not row["n"]:
+        return "there is nobody to compare"
+    if row["n_fast"] in (0, row["n"]):
+        return f"{'all' if row['n_fast'] else 'none'} of them had fast growth"
+    return "the model could not be estimated" if row["events"] else "no patient had an event after that scan"
 
 
 def _growth_table(growth: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:

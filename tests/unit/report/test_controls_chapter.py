@@ -56,10 +56,13 @@ def test_the_negative_control_outcome_is_a_sentence(tables, plain):
     (words,) = describe_doubts(tables(control_sensitivity=[row]), "a", "Old series", "95%")
     assert plain(words) == (
         "Negative-control outcome against Old series (injury), which PRRT cannot change: hazard ratio 0.90 (95% CI "
-        "0.60\u20131.30); no confounding is compatible with it, and any within its interval."
+        "0.60\u20131.30); the interval includes 1, so confounding is not shown, but confounding as large as its limits "
+        "is not excluded."
     )
     away = tables(control_sensitivity=[row | {"high": 0.95}])
-    assert "so confounding remains" in plain(describe_doubts(away, "a", "Old series", "95%")[0])
+    assert "; PRRT cannot explain this difference, so confounding remains." in plain(
+        describe_doubts(away, "a", "Old series", "95%")[0]
+    )
     assert (
         describe_doubts(tables(control_sensitivity=[row | {"value": None}]), "a", "Old series", "95%") == []
     )

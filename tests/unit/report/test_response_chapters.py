@@ -86,9 +86,19 @@ def test_growth_is_told_with_its_patients_or_why_it_is_not_compared(study, table
         "2.10 (95% CI 1.20–3.70)."
     )
     assert shown[-1].source == "tumour_growth"
-    none = [few, few | {"adjusted": False}]
-    paragraphs, _ = write_responders(tables(responders=naive, tumour_growth=none), study)
-    assert plain(paragraphs[-1]).endswith("at risk then, so that growth at 3 months is not compared.")
+    reasons = {
+        "there is nobody to compare": {"n": 0, "n_fast": 0, "events": 0},
+        "none of them had fast growth": {"n_fast": 0},
+        "all of them had fast growth": {"n_fast": 8},
+        "no patient had an event after that scan": {"n_fast": 3, "events": 0},
+        "the model could not be estimated": {"n_fast": 3},
+    }
+    for why, given in reasons.items():
+        none = [few | given, few | given | {"adjusted": False}]
+        paragraphs, _ = write_responders(tables(responders=naive, tumour_growth=none), study)
+        assert plain(paragraphs[-1]).endswith(
+            f"at risk then; fast and slow growth at 3 months are not compared, because {why}."
+        )
 
 
 def test_chromogranin_a_is_told_with_its_cut_offs_and_no_response(study, tables, plain, rates):
@@ -111,5 +121,5 @@ def test_chromogranin_a_is_told_with_its_cut_offs_and_no_response(study, tables,
     assert text.startswith(
         "Chromogranin A: normal in 10%, fell in 20%, rose in 20% and not evaluable in 10% of 50"
     )
-    assert "(cut-offs: our choice). It is followed and not called a response" in text
+    assert "(cut-offs: our choice). Changes of a laboratory value are not counted as response" in text
     assert "PMC8159831" in text

@@ -254,6 +254,12 @@ def test_the_trial_says_which_rule_the_control_does_not_know_and_whether_values_
         "grade is not known of the control and restricts the cohort"
     )
     assert row.loc["missing_covariates", "note"] == "weights use complete cases"
+    counted = row["n"].dropna()
+    assert set(counted.index) == {"eligibility", "left_truncation", "missing_covariates"}
+    assert row.loc["missing_covariates", "cohort"] == f"{counted['missing_covariates']} patients"
+    assert row.loc["eligibility", "control_value"].startswith(
+        f"{row.loc['eligibility', 'n_control']} patients"
+    )
 
 
 def test_every_element_of_the_trial_is_answered_or_not_stated():

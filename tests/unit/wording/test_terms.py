@@ -3,6 +3,7 @@
 import pytest
 
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import terms as words
 
 
@@ -116,3 +117,9 @@ def test_inside_a_sentence_only_words_become_small(label, inside):
 
 def test_the_interval_of_a_turnbull_median_is_not_called_a_confidence_interval():
     assert words.name_term("interval_censored").endswith("no CI")
+
+
+@pytest.mark.parametrize("column", ["method", "weights"])
+def test_methods_and_weights_have_the_name_of_the_schema(column):
+    field = load_schema("controls").field(column)
+    assert [words.name_term(code) for code in field.codes] == list(field.labels)

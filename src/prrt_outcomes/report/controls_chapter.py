@@ -70,7 +70,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
 
 
 def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str, level: str) -> list[Markup]:
-    """What unmeasured confounding, an outcome that treatment cannot change, and early censoring make of a ratio."""
+    """What unmeasured confounding, an outcome that treatment cannot change, and censoring make of a ratio."""
     found, choices = [], pick_rows(tables["control_sensitivity"], control=control)
     choices = choices[choices["value"].notna()]
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
@@ -89,7 +89,7 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
         say("{r} with the {i}", r=show_ratio(row, "control_sensitivity"), i=row["item"])
         for row in pick_rows(choices, kind="censoring").to_dict("records")
     ]
-    words = "Early censoring in the cohort: the ratio against {t} is {p}."
+    words = "Censoring before the cut-off: the ratio against {t} is {p}."
     return [*found, say(words, t=title, p=join_words(parts))] if parts else found
 
 

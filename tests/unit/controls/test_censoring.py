@@ -1,4 +1,4 @@
-"""Patients censored early, with another hazard afterwards: by hand, and against the data that censoring hid."""
+"""Patients censored before the cut-off: another hazard afterwards, by hand and against the data that censoring hid."""
 
 from itertools import pairwise
 
@@ -56,11 +56,32 @@ def test_a_larger_delta_never_brings_an_event_later_and_leaves_the_others_alone(
         assert (whole.event[known] == cohort.event[known]).all()
         assert (whole.time_months >= cohort.time_months).all()
         assert (whole.time_months <= HORIZON).all()
-    # At once: the next event time of the cohort, for all who have one before their end.
-    times = np.unique(cohort.time_months[cohort.event == 1])
-    last = sets[-1][0]
-    assert set(last.time_months[(last.event == 1) & ~known]) <= set(times)
-    assert last.event[~known & (cohort.time_months < np.sort(times)[-10])].all()
+
+
+def test_after_the_last_event_the_hazard_is_that_of_the_last_quarter_of_event_times():
+    rng = np.random.default_rng(4)
+    events, n = np.arange(1.0, 41.0), 400
+    time = np.concatenate([events, np.full(n, 50.0), [100.0]])
+    event = np.concatenate([np.ones(40, dtype=int), np.zeros(n + 1, dtype=int)])
+    frame = pd.DataFrame({"age_years": rng.normal(60, 9, len(time))})
+    ends = np.concatenate([events, np.full(n, 100.0), [100.0]])
+    person_time = (events[30:] - 30).sum() + n * 20 + 70
+    cohort = EndpointRows("pfs", time, event, None, frame)
+    for names in ((), ("age_years",)):
+        for delta in (1.0, 5.0):
+            made = impute_after_censoring(cohort, ends, names, delta, sets=60, seed=3)
+            share = np.mean([one.event[40:-1].mean() for one in made])
+            assert share == pytest.approx(1 - np.exp(-delta * 10 / person_time * 50), rel=0.12)
+            later = np.concatenate([one.time_months[40:-1][one.event[40:-1] == 1] for one in made])
+            assert later.min() > 50
+            assert len(np.unique(later)) == len(later)
+
+
+def test_without_events_nobody_has_one_afterwards():
+    cohort = EndpointRows("pfs", np.array([5.0, 6.0]), np.array([0, 0]), None, pd.DataFrame(index=range(2)))
+    for made in impute_after_censoring(cohort, np.array([10.0, 10.0]), (), 5.0, sets=2, seed=1):
+        assert made.time_months.tolist() == [10, 10]
+        assert made.event.tolist() == [0, 0]
 
 
 def test_missing_covariates_are_filled_for_the_draws():

@@ -208,7 +208,7 @@ def test_an_unmeasured_confounder_has_a_row_and_an_array():
     assert pd.notna(out["control_bias"]["value"]).all()
 
 
-def test_early_censoring_of_the_primary_comparison_is_imputed_under_other_hazards():
+def test_time_after_censoring_is_imputed_under_other_hazards_in_the_primary_comparison():
     tables = two_sides()
     tables["endpoints"].loc[:29, "event"] = 0
     second = {"id": "all_together", "kind": "patients"}
@@ -220,6 +220,24 @@ def test_early_censoring_of_the_primary_comparison_is_imputed_under_other_hazard
     assert rows["value"].is_monotonic_increasing
     none = run(tables, study(OVERLAP, multiple_imputation_sets=0))["control_sensitivity"]
     assert none.query("kind == 'censoring'").empty
+
+
+def test_as_the_worst_case_those_censored_before_the_cut_off_have_the_event_then():
+    tables = two_sides()
+    whole = run(tables, study(OVERLAP))["control_sensitivity"].query("kind == 'main'").iloc[0]
+    inside = tables["endpoints"]["time_days"] < tables["endpoints"]["time_days"].max()
+    tables["endpoints"].loc[inside & (inside.index < 30), "event"] = 0
+    found = run(tables, study(OVERLAP))["control_sensitivity"].query("kind == 'censoring'").iloc[-1]
+    assert found["item"] == "event at the censoring"
+    assert found[["value", "low", "high", "observed"]].tolist() == pytest.approx(
+        whole[["value", "low", "high", "observed"]].tolist()
+    )
+    # Without a covariate five of them are not compared, and not counted.
+    eligible = np.flatnonzero(inside[:30])
+    tables["analysis_set"].loc[eligible[:5], "age_years"] = pd.NA
+    rows = run(tables, study(OVERLAP))["control_sensitivity"].query("kind == 'censoring'")
+    words = f"{len(eligible) - 5} of our patients who are compared were censored before the cut-off"
+    assert rows["note"].str.startswith(words).all()
 
 
 def test_a_negative_control_with_few_events_does_not_answer():

@@ -89,19 +89,19 @@ def test_the_unmeasured_confounder_is_a_sentence(tables, plain):
     )
 
 
-def test_early_censoring_is_a_sentence(tables, plain):
+def test_censoring_before_the_cut_off_is_a_sentence(tables, plain):
     row = {"control": "a", "endpoint": "pfs", "kind": "censoring", "status": "ok"}
     rows = [
         row | {"item": item, "value": value, "low": value - 0.1, "high": value + 0.1}
         for item, value in (
-            ("hazard doubled after early censoring", 0.5),
-            ("event right after early censoring", 0.6),
+            ("hazard doubled after censoring", 0.5),
+            ("event at the censoring", 0.6),
         )
     ]
     (words,) = describe_doubts(tables(control_sensitivity=rows), "a", "Old series", "95%")
     assert plain(words) == (
-        "Early censoring in the cohort: the ratio against Old series is 0.50 (0.40\u20130.60) with the hazard doubled "
-        "after early censoring and 0.60 (0.50\u20130.70) with the event right after early censoring."
+        "Censoring before the cut-off: the ratio against Old series is 0.50 (0.40\u20130.60) with the hazard doubled "
+        "after censoring and 0.60 (0.50\u20130.70) with the event at the censoring."
     )
 
 

@@ -1,4 +1,4 @@
-"""Kaplan-Meier and Cox weighted by the inverse probability of going on, against R on split data."""
+"""Kaplan-Meier and Cox weighted by the inverse probability of continued scanning, against R on split data."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from prrt_outcomes.study.controls import CurveControl, PatientsControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.tables.frames import conform_table
 
-NO_NEGATIVE_CONTROL = "no negative-control outcome answers for unmeasured confounding"
+NO_NEGATIVE_CONTROL = "unmeasured confounding was not examined by a negative-control outcome"
 
 
 @dataclass(frozen=True)
@@ -246,5 +246,5 @@ class PatientsComparison(Comparison):
         if cohort is not None:
             samples, _ = stack_samples(tables, cohort, changed)
             row = estimate_hazard_ratio(samples, control, self.settings)
-            note = "treatment cannot change this outcome: a ratio away from 1 is what confounding alone does"
+            note = "treatment cannot change this outcome: a ratio other than 1 is due to confounding"
             yield sensitivity_row("negative_control", name, row, note)

@@ -76,7 +76,7 @@ def _describe_start(
             if origin in ("first cycle", "treatment start")
             else NOT_STATED,
             NOT_STATED,
-            "patients who wait for a treatment, and die before it, count for neither side or for the control",
+            "patients who die while waiting for treatment are not in the cohort, but may be in the control",
         ),
         (
             "left_truncation",
@@ -93,7 +93,7 @@ def _describe_calendar(comparison: Comparison, control: PatientsControl) -> Elem
     ours = f"{years.min():.0f} to {years.max():.0f}" if len(years) else NOT_STATED
     first, last = control.enrolment_start_year, control.enrolment_end_year
     if first is None or last is None or not len(years):
-        note = "imaging, later therapies and care change: what the era does cannot be told"
+        note = "imaging, later therapies and care change over time: the effect of the era cannot be estimated"
         return ("calendar", ours, NOT_STATED if first is None or last is None else f"{first} to {last}", note)
     share = float(np.mean((years >= first) & (years <= last)))
     note = f"{share:.0%} of our patients were treated in the years of the control"

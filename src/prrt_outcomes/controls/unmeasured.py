@@ -67,7 +67,7 @@ def draw_bias(row: dict, confounder: UnmeasuredConfounder, settings: AnalysisSet
     low, value, high = np.quantile(drawn, [tail, 0.5, 1 - tail]).tolist()
     lost = float((drawn >= 1).mean() if row["value"] < 1 else (drawn <= 1).mean())
     kept = {name: row[name] for name in ("weights", "n", "n_control", "ess", "ess_control")}
-    note = f"{lost:.1%} of {DRAWS:,} draws are {'1 or more' if row['value'] < 1 else '1 or less'}"
+    note = f"{lost:.1%} of {DRAWS:,} simulated ratios are {'1 or more' if row['value'] < 1 else '1 or less'}"
     numbers = {"value": value, "low": low, "high": high, "std_error": float(np.log(drawn).std())}
     words = confounder.describe()
     return [comparison_row("bias_analysis", "adjusted_ratio", assumption=words, note=note, **numbers, **kept)]

@@ -74,8 +74,10 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
     found, choices = [], pick_rows(tables["control_sensitivity"], control=control)
     choices = choices[choices["value"].notna()]
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
-        ratio = show_ratio(row, "controls", f"{level} of draws ")
-        words = "Without an assumed confounder that was not measured ({c}) the ratio against {t} would be {r}; {n}."
+        ratio = show_ratio(row, "controls", f"{level} simulation interval ")
+        words = (
+            "Bias analysis against {t}: with an unmeasured confounder ({c}) the adjusted ratio is {r}; {n}."
+        )
         found.append(say(words, c=as_text(row["assumption"]), t=title, r=ratio, n=as_text(row["note"])))
     for row in pick_rows(choices, kind="negative_control").to_dict("records"):
         verdict = "the interval includes 1, so confounding is not shown, but confounding as large as its limits is not "

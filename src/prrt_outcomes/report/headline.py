@@ -222,6 +222,10 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
             words += say("; {parts}", parts=join_words(parts))
         for row in myeloid if members else ():
             n = cite(row, "n", "adverse_event_rates", numbers.format_count)
-            words += say("; myelodysplastic syndrome or acute leukaemia in {n} of {t}", n=n, t=row["total"])
+            words += say(
+                "; myelodysplastic syndrome or acute leukaemia in {n} of {t}",
+                n=n,
+                t=numbers.format_count(row["total"]),
+            )
         tiles.append(Tile(title, share(analyte), words))
     return tiles

@@ -133,7 +133,11 @@ def _excluded(tables: Tables, study) -> Markup:
     for row in own.to_dict("records"):
         lost = cite(row, "n_lost", "attrition", COUNT)
         parts.append(say("{n} of {b} ({r})", n=lost, b=COUNT(row["n_before"]), r=as_text(row["reason"])))
-    return say("no response is known of {parts}", parts=join_words(parts)) if parts else Markup("nobody")
+    return (
+        say("response could not be assessed in {parts}", parts=join_words(parts))
+        if parts
+        else Markup("nobody")
+    )
 
 
 def _missing(tables: Tables, study) -> Markup | None:
@@ -177,7 +181,8 @@ def _unmeasured(tables: Tables, study) -> Markup | None:
         return None
     parts = [
         say(
-            "to explain the result against {t} a confounder needs a risk ratio of {v} with treatment and outcome",
+            "an unmeasured confounder would need a risk ratio of at least {v} with both treatment and outcome to "
+            "explain the result against {t} (E-value)",
             v=cite(value, "value", "controls", RATIO),
             t=title,
         )
@@ -185,12 +190,14 @@ def _unmeasured(tables: Tables, study) -> Markup | None:
     adjusted = _first(tables["controls"], control=row["control"], method="bias_analysis")
     if adjusted is not None:
         parts.append(
-            say("without the one that was assumed the ratio is {r}", r=show_ratio(adjusted, "controls"))
+            say("adjusted for the assumed confounder the ratio is {r}", r=show_ratio(adjusted, "controls"))
         )
     own = _first(tables["control_sensitivity"], control=row["control"], kind="negative_control")
-    known = own is not None and pd.notna(own["value"])
-    ratio = show_ratio(own, "control_sensitivity") if own is not None and known else "not known"
-    parts.append(say("the hazard ratio of an outcome that treatment cannot change is {r}", r=ratio))
+    if own is None:
+        parts.append(Markup("there is no negative-control outcome"))
+    else:
+        ratio = show_ratio(own, "control_sensitivity") if pd.notna(own["value"]) else "not estimable"
+        parts.append(say("the hazard ratio of an outcome that treatment cannot change is {r}", r=ratio))
     return Markup("; ").join(parts)
 
 

@@ -205,8 +205,8 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         *col.adjusted_p_value(tables["multiplicity"], "responders"),
     ]
     note = (
-        "The naive rows are biased and stand here only beside the methods that are not. Imputed: patients who lack a "
-        "covariate too (multiple imputation, Rubin's rules); other adjusted rows are of complete cases."
+        "The naive rows are biased and are shown only beside the unbiased methods. Imputed: patients with a missing "
+        "covariate are included (multiple imputation, Rubin's rules); other adjusted rows are of complete cases."
     )
     title = "Responders against others, every method"
     shown = [page_table(title, "responders", responders, columns, note)]
@@ -255,14 +255,17 @@ def _growth_table(growth: pd.DataFrame, titles: dict[str, str], level: str) -> P
     columns = [
         col.endpoint(titles),
         Column("Growth", lambda r: load_schema("tumour_growth").field("measure").label(r["measure"]), False),
-        _yes_no("Beside growth before", "adjusted"),
+        _yes_no("Adjusted for growth before treatment", "adjusted"),
         *col.decimals({"Fast from": "cut_percent_month"}, 1),
         *col.counts({"n": "n", "Left out": "excluded", "Fast": "n_fast", "Events": "events"}),
         col.interval(f"Hazard ratio ({level} CI)", RATIO, numbers.format_ratio),
         col.p_value(),
         *col.decimals(medians, 1),
     ]
-    note = "Growth before treatment of those compared and of all others shows whom the scans select."
+    note = (
+        "Growth before treatment of those compared and of all others shows how patients with these scans differ from "
+        "the others."
+    )
     return page_table("Tumour growth rate, fast against slow", "tumour_growth", growth, columns, note)
 
 

@@ -226,7 +226,7 @@ def describe_switches(tables: Mapping[str, pd.DataFrame], study):
     names = ("n_switched", "n", "n_scanned_after_switch", "n_progressed_after_switch")
     began, n, scanned, progressed = (cite(row, c, "scan_follow_up", numbers.format_count) for c in names)
     words = say("{b} of {n} patients began a new therapy before progression", b=began, n=n)
-    after = ", {s} of them were scanned afterwards and {p} progressed there"
+    after = ", {s} of them were scanned afterwards and {p} had progression after it"
     return words + say(after, s=scanned, p=progressed) if row["n_switched"] else words
 
 
@@ -237,7 +237,7 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
         return None
     stopped = cite(row, "n_stopped", "scan_follow_up", numbers.format_count)
     words = say(
-        "{k} of {n} patients have two planned intervals without scan or event (their scans stop)",
+        "In {k} of {n} patients scans stopped (no scan or event within two planned intervals and the window)",
         k=stopped, n=numbers.format_count(row["n"]),
     )  # fmt: skip
     found = pick_rows(tables["sensitivity"], group_by="all").set_index("analysis", drop=False)
@@ -249,9 +249,9 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
     size, largest = (cite(row, c, "scan_follow_up") for c in ("effective_n", "largest_weight"))
     return say(
         "{w}; censored at the last adequate scan before, the median is {a} months, and {b} months weighted by the "
-        "inverse probability of going on (stabilised weights from a pooled logistic model of the covariates of the "
-        "study, last response and new therapy, robust interval; effective sample size {s}, largest weight {l}, none "
-        "truncated)", w=words, a=medians[0], b=medians[1], s=size, l=largest,
+        "inverse probability of continued scanning (stabilised weights from a pooled logistic model of the covariates "
+        "of the study, last response and new therapy, robust interval; effective sample size {s}, largest weight {l}, "
+        "none truncated)", w=words, a=medians[0], b=medians[1], s=size, l=largest,
     )  # fmt: skip
 
 

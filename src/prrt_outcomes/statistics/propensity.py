@@ -29,7 +29,7 @@ def fit_propensity(in_cohort, covariates: pd.DataFrame) -> tuple[np.ndarray, str
     if len(np.unique(model.group)) < 2:
         reason = "cohort and control must both have complete rows"
     elif np.isnan(score).all():
-        reason = "the covariates tell cohort from control without error: there is no overlap"
+        reason = "the covariates separate cohort and control completely: there is no overlap"
     return score, reason
 
 

@@ -27,7 +27,7 @@ def _refuse_late(value: Names) -> Names:
 
 
 def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
-    check_distinct(names, "a name stands twice")
+    check_distinct(names, "a name is given twice")
     return names
 
 
@@ -110,5 +110,5 @@ class MultiplicitySettings(Section):
     @model_validator(mode="after")
     def check_family(self) -> Self:
         """Each test stands once."""
-        check_distinct(self.family, "family: a test stands twice")
+        check_distinct(self.family, "family: a test is given twice")
         return self

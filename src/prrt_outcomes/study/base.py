@@ -57,7 +57,7 @@ def spell_name(name: str) -> str:
 
 
 def check_distinct(names: Iterable, words: str) -> None:
-    """Refuse, with these words, names of which one stands twice.
+    """Refuse, with these words, names of which one is given twice.
 
     Whoever refuses a setting that contradicts another says behind a semicolon what works.
     """
@@ -106,7 +106,7 @@ class FileSource(Section):
     """Last line of the file that is read; the rows below are counted as left out."""
     names: tuple[ColumnOfFile, ...] = ()
     """Names of the columns in the order of the file, in place of those that stand there (labels of an export that
-    stand twice)."""
+    are given twice)."""
     comment: Annotated[str, Field(min_length=1)] | None = None
     """Lines that begin with this text are no rows."""
     fill_down: tuple[ColumnOfFile, ...] = ()

@@ -53,7 +53,7 @@ class UnmeasuredConfounder(base.Section):
         """In words: `frailty in 10% to 30% of the cohort and ...`."""
         ours, theirs = (f"{a:.0%} to {b:.0%}" for a, b in (self.prevalence, self.prevalence_control))
         ratio = "hazard ratio {:g} to {:g}".format(*self.hazard_ratio)
-        name = self.title if self.model_fields_set else "by default"
+        name = self.title if self.model_fields_set else "default assumption: present"
         return f"{name} in {ours} of the cohort and {theirs} of the control, {ratio}".lstrip()
 
 
@@ -106,7 +106,7 @@ class AggregateControl(ControlBase):
     def check_baseline(self) -> Self:
         """A standard deviation comes with its mean, a number stands once."""
         places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
-        base.check_distinct(places, "baseline: a number stands twice")
+        base.check_distinct(places, "baseline: a number is given twice")
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
         alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
         if alone:

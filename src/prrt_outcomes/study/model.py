@@ -166,7 +166,7 @@ class Study(base.Section):
     @model_validator(mode="after")
     def check_endpoints(self) -> Self:
         """Names stand once, reported ones can be, and censoring at missed assessments knows the planned interval."""
-        base.check_distinct((e.name for e in self.endpoints), "endpoints: a name stands twice")
+        base.check_distinct((e.name for e in self.endpoints), "endpoints: a name is given twice")
         reported = [e.name for e in self.endpoints if e.origin == "reported"]
         if reported and "reported_outcomes" not in self.tables:
             raise ValueError(
@@ -184,7 +184,7 @@ class Study(base.Section):
     def check_controls(self) -> Self:
         """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
         for key in ("controls", "claims"):
-            base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id stands twice")
+            base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id is given twice")
         if sum(c.primary for c in self.controls) > 1:
             raise ValueError("controls: only one comparison can be primary; primary: true at one of them")
         known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}

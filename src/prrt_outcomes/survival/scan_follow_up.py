@@ -84,7 +84,7 @@ def censor_at_stops(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
 def weigh_visits(
     censored: EndpointRows, visits: pd.DataFrame, covariates: pd.DataFrame
 ) -> EndpointRows | None:
-    """Time between visits as rows, weighted by the inverse probability that the scans went on.
+    """Time between visits as rows, weighted by the inverse probability of continued scanning.
 
     `censored`: patients from `censor_at_stops`; `covariates`: of these patients; a missing value is a level of its
     own. The model of stopping knows months since the origin (linear, squared, whether there was a scan), and

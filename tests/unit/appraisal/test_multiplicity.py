@@ -52,5 +52,5 @@ def test_every_name_finds_a_table_of_its_own(make_study):
 
 
 def test_a_test_stands_once(make_study):
-    with pytest.raises(ValueError, match="a test stands twice"):
+    with pytest.raises(ValueError, match="a test is given twice"):
         make_study(multiplicity={"family": ["arm", "arm"]})

@@ -114,7 +114,7 @@ def test_a_published_curve_never_answers_for_unmeasured_confounding():
     out = run(with_curve(), study(CURVE | {"baseline": BASELINE}))
     verdicts = out["control_verdicts"]
     assert set(verdicts["weights"]) == {"none", "maic"}
-    assert verdicts["words"].str.contains("no negative-control outcome answers").all()
+    assert verdicts["words"].str.contains("not examined by a negative-control outcome").all()
     assert not verdicts["verdict"].eq("sound").any()
 
 

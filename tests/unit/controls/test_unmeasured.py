@@ -78,9 +78,13 @@ def test_draws_of_ranges_add_the_variance_of_the_bias():
     share = float(row["note"].split("%")[0])
     assert share == pytest.approx(50, abs=2)
     assert row["assumption"] == "in 0% to 0% of the cohort and 0% to 100% of the control, hazard ratio 3 to 3"
-    assert UnmeasuredConfounder().describe().startswith("by default in 10% to 30% of the cohort")
+    assert (
+        UnmeasuredConfounder()
+        .describe()
+        .startswith("default assumption: present in 10% to 30% of the cohort")
+    )
     above = draw_bias(ROW | {"value": 2.0}, wide, SETTINGS)[0]
-    assert above["note"].endswith("draws are 1 or less")
+    assert above["note"].endswith("simulated ratios are 1 or less")
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_a_comparison_is_sound_only_where_era_outcome_and_confounding_are_answer
     verdicts = run(tables, study(OVERLAP))["control_verdicts"].set_index("weights")
     words = verdicts.loc["overlap", "words"]
     assert verdicts.loc["overlap", "verdict"] == "poor"
-    for doubt in ("the era is not known", "the start of time is not known", "no negative-control outcome"):
+    for doubt in ("the era is not known", "the start of time is not known", "by a negative-control outcome"):
         assert doubt in words
 
 
@@ -185,7 +185,7 @@ def test_a_reported_negative_control_answers_for_confounding(ratio, says):
     assert rows["value"].item() == pytest.approx(ratio, rel=0.4)
     assert rows["weights"].item() == "overlap"
     words = out["control_verdicts"].set_index("weights").loc["overlap", "words"]
-    assert "no negative-control outcome" not in words
+    assert "by a negative-control outcome" not in words
     assert ("differs (hazard ratio" in words) == says
 
 
@@ -193,7 +193,7 @@ def test_a_negative_control_that_nobody_has_is_no_answer():
     out = run(with_injuries(two_sides(), endpoint="falls"), study(NEGATIVE))
     assert out["control_sensitivity"].query("kind == 'negative_control'").empty
     words = out["control_verdicts"].set_index("weights").loc["overlap", "words"]
-    assert "no negative-control outcome" in words
+    assert "by a negative-control outcome" in words
 
 
 def test_an_unmeasured_confounder_has_a_row_and_an_array():
@@ -284,7 +284,7 @@ def test_every_element_of_the_trial_is_answered_or_not_stated():
     trial = run(two_sides(), study(OVERLAP))["control_target_trial"].set_index("element")
     assert (trial[["cohort", "control_value"]] != "").all(axis=None)
     assert trial.loc["time_zero", "control_value"] == trial.loc["calendar", "control_value"] == "not stated"
-    assert "cannot be told" in trial.loc["calendar", "note"]
+    assert "cannot be estimated" in trial.loc["calendar", "note"]
     known = OVERLAP | {"enrolment_start_year": 1995, "enrolment_end_year": 2001, "origin": "first_cycle"}
     trial = run(two_sides(), study(known))["control_target_trial"].set_index("element")
     assert trial.loc["calendar", "control_value"] == "1995 to 2001"

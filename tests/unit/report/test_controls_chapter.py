@@ -79,13 +79,13 @@ def test_the_unmeasured_confounder_is_a_sentence(tables, plain):
     row |= {
         "weights": "none",
         "assumption": "in 10% of the cohort",
-        "note": "0.2% of 10,000 draws are 1 or more",
+        "note": "0.2% of 10,000 simulated ratios are 1 or more",
     }
     given = tables(controls=[row | {"value": 0.56, "low": 0.42, "high": 0.75}])
     (words,) = describe_doubts(given, "a", "Old series", "95%")
     assert plain(words) == (
-        "Without an assumed confounder that was not measured (in 10% of the cohort) the ratio against Old series would "
-        "be 0.56 (95% of draws 0.42\u20130.75); 0.2% of 10,000 draws are 1 or more."
+        "Bias analysis against Old series: with an unmeasured confounder (in 10% of the cohort) the adjusted ratio is "
+        "0.56 (95% simulation interval 0.42\u20130.75); 0.2% of 10,000 simulated ratios are 1 or more."
     )
 
 

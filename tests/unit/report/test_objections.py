@@ -77,10 +77,10 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
     found = answers(tables(scan_follow_up=[counts], sensitivity=rows), study, plain)
     assert found["New therapy"] == (
         "13 of 400 patients began a new therapy before progression, 7 of them were scanned afterwards and 3 "
-        "progressed there."
+        "had progression after it."
     )
     assert found["Missed scans"].startswith(
-        "75 of 400 patients have two planned intervals without scan or event"
+        "In 75 of 400 patients scans stopped (no scan or event within two planned intervals"
     )
     assert "the median is 28.6 months, and 28.7 months weighted" in found["Missed scans"]
     assert "effective sample size 391.3, largest weight 1.3, none truncated" in found["Missed scans"]

@@ -80,7 +80,7 @@ def _tell_link(folder: Path, table: str, source: FileSource) -> tuple[Problem, .
     target = (folder / source.file).resolve()
     if target.is_relative_to(folder.resolve()):
         return ()
-    expected = "the file itself, if the study is to be passed on: a copy of the folder holds the link alone"
+    expected = "the file itself: a copy of the study folder would contain only the link"
     problem = "a link leads out of the study folder"
     return (Problem(table, None, "", f"{source.file} -> {target}", problem, expected, "note"),)
 
@@ -141,7 +141,7 @@ def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
             expected = f"{hint}a path relative to the study folder"
             raise refuse(table, source.file, "the file does not exist", expected)
         if not path.is_file():
-            expected = "a file, which can be read more than once: write into one what comes from there"
+            expected = "a regular file; write the data to a file first"
             raise refuse(table, source.file, "this is a pipe or a device, not a file", expected)
         size = path.stat().st_size
         if size == 0:

@@ -57,7 +57,7 @@ class Bound:
             expected = (
                 f"at most {self.most / GB:.3g} GB ({told}); where the file is known to be sound, {lifted}"
             )
-            raise refuse(self.label, found, "the file holds more than what is read", expected)
+            raise refuse(self.label, found, "the file is larger in memory than the limit", expected)
 
     def check_rows(self, n_rows: int, n_columns: int) -> None:
         """Refuse a file of more rows and columns, empty cells included, than fit."""

@@ -1,4 +1,4 @@
-# Patients whose visits stop, weighted by the inverse probability of going on, for tests/reference/test_stopping_r.py.
+# Patients whose visits stop, weighted by the inverse probability of continued scanning, for tests/reference/test_stopping_r.py.
 # Run from this folder: Rscript stopping.R; it draws the visits (stopping_visits.csv) and writes stopping.csv.
 library(survival)
 set.seed(20260)

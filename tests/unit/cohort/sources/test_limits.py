@@ -21,7 +21,7 @@ from prrt_outcomes.errors import InputError
 from prrt_outcomes.study.base import TableSource
 
 STUDIES = Path(__file__).parents[4] / "studies"
-TOO_MUCH = "the file holds more than what is read"
+TOO_MUCH = "the file is larger in memory than the limit"
 
 
 def problems_of(tmp_path, file, **settings):

@@ -80,7 +80,7 @@ def test_a_file_that_unpacks_to_far_more_than_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MODEST_GB", 0.001)
     for pack in (gzip.compress, bz2.compress, lzma.compress):
         (tmp_path / "t.rds").write_bytes(pack(b"X\n" + b"\0" * (1 << 26)))
-        assert told(tmp_path, "t.rds")[0][1] == "the file holds more than what is read"
+        assert told(tmp_path, "t.rds")[0][1] == "the file is larger in memory than the limit"
 
 
 def test_days_and_moments(tmp_path):
@@ -92,7 +92,7 @@ def test_days_and_moments(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("n", "problems"), [(3, []), (2_000_000_000, ["the file holds more than what is read"])]
+    ("n", "problems"), [(3, []), (2_000_000_000, ["the file is larger in memory than the limit"])]
 )
 def test_a_sequence_that_is_held_as_its_ends(tmp_path, n, problems):
     (tmp_path / "t.rds").write_text(SEQUENCE.format(n=n).replace("|", "\n"), encoding="ascii")

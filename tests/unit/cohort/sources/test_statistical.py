@@ -73,7 +73,7 @@ def test_a_file_that_declares_more_than_it_can_hold(tmp_path, monkeypatch):
     WRITERS["sav"](FRAME, tmp_path / "t.sav")
     monkeypatch.setattr(statistical, "REHEARSAL", "print(2_000_000_000, 3, 10**12)")
     (problem,) = read(tmp_path, "t.sav").problems
-    assert problem.problem == "the file holds more than what is read"
+    assert problem.problem == "the file is larger in memory than the limit"
 
 
 def test_a_transport_file_that_was_cut_off(tmp_path):

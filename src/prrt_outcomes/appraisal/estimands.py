@@ -1,14 +1,15 @@
 """Each comparison as an estimand (ICH E9(R1)): with controls, and of responders with others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.appraisal.compared import Tables, flag_events, select_compared
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.controls.library import title_control, write_out_control
 from prrt_outcomes.controls.target_trial import NOT_STATED, TARGET_PATIENTS
-from prrt_outcomes.endpoints.estimands import find_longest_gap, list_intercurrent_events
+from prrt_outcomes.endpoints.estimands import list_intercurrent_events
 from prrt_outcomes.study.controls import Control
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
@@ -17,7 +18,6 @@ from prrt_outcomes.tables.frames import pick_rows
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import DAYS_PER_MONTH
 
-Tables = Mapping[str, pd.DataFrame]
 UNSAID = {
     "retreatment": "a new period of PRRT is a new anticancer therapy",
     "missed_assessments": "the endpoint needs no scans",
@@ -30,9 +30,9 @@ STATE = {"landmark": "by the landmark", "time_dependent_cox": "from the day of t
 def tabulate_estimands(tables: Tables, study: Study) -> pd.DataFrame:
     """Result table `comparison_estimands`: one row a comparison and attribute.
 
-    `tables`: estimands, endpoints, treatment_periods, controls, responders. `n` of an intercurrent event are our
-    patients in whom it occurred on or before the day of the event of the endpoint, `total` those who are compared. What
-    a control does not state is said not to be stated.
+    `tables`: estimands, endpoints, analysis_set, treatment_periods, therapies, controls, responders. `n` of an
+    intercurrent event are our patients in whom it occurred on or before the end of the time of the endpoint, `total`
+    those who are compared and in whom it is known. What a control does not state is said not to be stated.
     """
     parts: list[dict] = []
     for endpoint in study.endpoints:
@@ -44,49 +44,39 @@ def tabulate_estimands(tables: Tables, study: Study) -> pd.DataFrame:
         for control in (c for c in study.controls if c.endpoint == endpoint.name):
             row = primary_estimate(tables["controls"], control)
             if row is not None:
-                events = _list_events(own, tables, endpoint, study, row["horizon_months"])
+                ours = select_compared(tables, control, row)
+                events = _list_events(ours, tables, endpoint, study, until=row["horizon_months"])
                 parts += _describe_control(control, row, words, events)
         for row in _select_responders(tables["responders"], study, endpoint.name):
-            after = own
-            if row["method"] == "landmark":
-                after = own[own["time_days"] > row["landmark_months"] * DAYS_PER_MONTH]
-            parts += _describe_responders(row, words, _list_events(after, tables, endpoint, study))
+            month = row["landmark_months"] if row["method"] == "landmark" else 0.0
+            after = own[own["time_days"] > month * DAYS_PER_MONTH]
+            events = _list_events(after, tables, endpoint, study, since=month)
+            parts += _describe_responders(row, words, events)
     return pd.DataFrame(parts)
 
 
 def _list_events(
-    own: pd.DataFrame, tables: Tables, endpoint: EndpointDefinition, study: Study, horizon: float = np.nan
+    own: pd.DataFrame, tables: Tables, endpoint: EndpointDefinition, study: Study, **window: float
 ) -> list[dict]:
-    """Rows of the intercurrent events: strategy, words and our patients, up to a horizon in months."""
+    """Rows of the intercurrent events: strategy, words and our patients, in a window of `flag_events`."""
+    events = list_intercurrent_events(endpoint, study)
     if own["reason"].eq("reported").all():
-        names = list_intercurrent_events(endpoint, study)
         same = {"strategy": "not_stated", "words": "as the source handled it", "total": len(own)}
-        return [{"attribute": name} | same for name in names]
-    last = (
-        own["origin_date"] + pd.Timedelta(horizon * DAYS_PER_MONTH, "D") if horizon > 0 else pd.Timestamp.max
-    )
-    ended = own["end_date"].where(own["event"].gt(0) & (own["end_date"] <= last), last)
-    periods = tables["treatment_periods"]
-    second = periods[periods["period"] == 2].set_index("patient_id")["first_cycle"]
-    dates = {"new_therapy": own["new_therapy_date"], "retreatment": own["patient_id"].map(second)}
-    counts = {name: int((date.notna() & ~(date > ended)).sum()) for name, date in dates.items()}
-    for reason in ("death", "progression"):
-        counts[reason] = int((own["reason"].eq(reason) & (own["end_date"] <= last)).sum())
-    if study.assessment_interval_days is not None:
-        seen = own["previous_assessment_date"].fillna(own["origin_date"])
-        late = own["end_date"] > seen + pd.Timedelta(find_longest_gap(study), "D")
-        missed = (late & own["event"].gt(0)) | own["reason"].eq("missed_assessments")
-        counts["missed_assessments"] = int((missed & (own["end_date"] <= last)).sum())
-    return [
-        {
-            "attribute": name,
-            "strategy": strategy or "not_applicable",
-            "n": counts.get(name, np.nan) if strategy else np.nan,
-            "total": len(own),
-            "words": words or UNSAID[name],
-        }
-        for name, (strategy, words) in list_intercurrent_events(endpoint, study).items()
-    ]
+        return [{"attribute": name} | same for name in events]
+    flags, rows = flag_events(own, tables, study, **window), []
+    for name, (strategy, words) in events.items():
+        known = flags[name].dropna()
+        counted = bool(strategy) and len(known) > 0
+        rows.append(
+            {
+                "attribute": name,
+                "strategy": strategy or "not_applicable",
+                "n": int(known.sum()) if counted else np.nan,
+                "total": len(known) if counted else len(own),
+                "words": words or UNSAID[name],
+            }
+        )
+    return rows
 
 
 def _describe_control(control: Control, row: dict, words: dict, events: list[dict]) -> Iterator[dict]:

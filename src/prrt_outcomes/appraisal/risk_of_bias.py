@@ -1,5 +1,6 @@
 """Risk of bias of each comparison with a control by the domains of ROBINS-I, judged from what the run knows."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -7,6 +8,7 @@ from importlib.resources import files
 import pandas as pd
 import yaml
 
+from prrt_outcomes.appraisal.compared import Tables, flag_events, flag_lost, select_compared
 from prrt_outcomes.controls.comparability import DIFFERENT, SAME, UNKNOWN
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.controls.library import write_out_control
@@ -15,7 +17,6 @@ from prrt_outcomes.study.controls import Control
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import pick_rows
 
-Tables = Mapping[str, pd.DataFrame]
 LOW, MODERATE, SERIOUS, CRITICAL, NO_INFORMATION = "low", "moderate", "serious", "critical", "no_information"
 JUDGEMENTS = (LOW, MODERATE, NO_INFORMATION, SERIOUS, CRITICAL)
 """From the best to the worst: what is not known is worse than what is known to be moderate."""
@@ -27,6 +28,7 @@ OF_PATIENTS = {
     "performance": ("ecog", "karnofsky"),
 }
 """Items of the comparability table that are of the patients, and the covariates that balance each."""
+RANDOMISED = re.compile(r"(?<!not )(?<!non)(?<!non-)(?<!no )(?<!without )\brandomi[sz]", re.IGNORECASE)
 MOST_MISSING, MOST_SWITCHED, MOST_LOST = 0.05, 0.10, 0.10
 Fact = tuple[str, str]
 """Whether something is as in a trial (same, different, unknown), and words."""
@@ -50,7 +52,7 @@ def judge_bias(tables: Tables, study: Study) -> pd.DataFrame:
         if quoted is None:
             continue
         card = _read_card(tables, control)
-        facts = card | _gather_facts(tables, control, quoted, card)
+        facts = card | _gather_facts(tables, study, control, quoted, card)
         scanned = next(e for e in study.endpoints if e.name == control.endpoint).progression != "ignore"
         judged = [_judge(name, domain, facts, scanned) for name, domain in load_domains().items()]
         worst = max((row["judgement"] for row in judged), key=JUDGEMENTS.index)
@@ -71,17 +73,18 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
         f"{level} if {' or '.join(names)} {'differ' if len(names) > 1 else 'differs'}"
         for level, names in short.items()
     )
-    # What is as in a trial counts as well as the domain can be.
-    counted = [
-        {SAME: best, UNKNOWN: NO_INFORMATION, DIFFERENT: level}[state] for _, level, _, state, _ in own
-    ]
-    judgement = max((best, *counted), key=JUDGEMENTS.index)
+    states = [state for *_, state, _ in own]
+    deciding = next((state for state in (DIFFERENT, UNKNOWN) if state in states), SAME)
+    given = {SAME: best, UNKNOWN: NO_INFORMATION}
+    counted = [(given.get(state, level), table) for _, level, table, state, _ in own if state == deciding]
+    judgement, table = max(counted, key=lambda found: JUDGEMENTS.index(found[0]))
     return {
         "domain": name,
         "judgement": judgement,
         "answer": "; ".join(words for *_, words in own if words),
-        "table": own[counted.index(judgement)][2],
-        "rule": f"compared with a randomised trial: {rule}; no information if one is not known; otherwise {best}",
+        "table": table,
+        "rule": f"compared with a randomised trial: {rule}; if none differs and one is not known, no information; "
+        f"otherwise {best}",
     }
 
 
@@ -103,17 +106,16 @@ def _read_card(tables: Tables, control: Control) -> dict[str, Fact]:
 
 
 def _gather_facts(
-    tables: Tables, control: Control, quoted: dict, card: Mapping[str, Fact]
+    tables: Tables, study: Study, control: Control, quoted: dict, card: Mapping[str, Fact]
 ) -> dict[str, Fact]:
     """Facts that no item of the comparability table tells."""
-    known, ours = write_out_control(control), pick_rows(tables["endpoints"], endpoint=control.endpoint)
+    known, ours = write_out_control(control), select_compared(tables, control, quoted)
     population, start = (str(getattr(known, name, "")) for name in ("population", "origin"))
-    random = _know("random" in start.lower())
-    ended = ours["end_date"].where(ours["event"].gt(0), pd.Timestamp.max)
-    lost, rank = (
-        ours["reason"].eq("lost_to_follow_up"),
-        "the primary" if control.primary else "an exploratory",
-    )
+    random = _know(bool(RANDOMISED.search(start)))
+    rank = "the primary" if control.primary else "an exploratory"
+    # A new therapy that is the event is no deviation.
+    switched = flag_events(ours, tables, study, until=quoted["horizon_months"])["new_therapy"]
+    switched &= ~(ours["event"].gt(0) & ours["reason"].eq("new_therapy"))
     return {
         **_compare_patients(control, str(quoted["weights"]) not in ("none", ""), card),
         "adjustment": _rate_adjustment(tables, control, quoted),
@@ -124,9 +126,9 @@ def _gather_facts(
             f"wait for treatment: {'none, randomised' if random == SAME else 'not stated'}",
         ),
         "new_therapy": _limit(
-            ours["new_therapy_date"] < ended, MOST_SWITCHED, "began a new anticancer therapy before the event"
+            switched, MOST_SWITCHED, "began a new anticancer therapy by the end of the time of the endpoint"
         ),
-        "lost_to_follow_up": _limit(lost, MOST_LOST, "lost to follow-up"),
+        "lost_to_follow_up": _limit(flag_lost(ours, tables["follow_up"]), MOST_LOST, "lost to follow-up"),
         **_read_trial(tables, control),
         "primary_comparison": (SAME if control.primary else DIFFERENT, f"{rank} comparison"),
     }
@@ -137,10 +139,10 @@ def _know(answered: bool) -> str:
 
 
 def _limit(inside: pd.Series, most: float, words: str) -> Fact:
-    """Whether a share of patients stays within its limit."""
-    if inside.empty:
+    """Whether a share of patients stays within its limit, whatever holds for those of whom it is not known."""
+    share, highest = (float(inside.fillna(value).astype(float).mean()) for value in (False, True))
+    if inside.empty or share <= most < highest:
         return UNKNOWN, f"share of patients ({words}) not known"
-    share = float(inside.fillna(False).mean())
     return (DIFFERENT if share > most else SAME), f"{share:.0%} {words} (limit {most:.0%})"
 
 

@@ -11,9 +11,10 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table
 
 INPUTS = (
-    "endpoints", "treatment_periods", "estimands", "baseline", "data_quality", "km_summary", "milestones", "logrank",
-    "cox", "cox_fit", "subgroups", "sensitivity", "responders", "controls", "control_balance", "control_comparability",
-    "control_power", "control_sensitivity", "control_target_trial", "control_verdicts",
+    "endpoints", "analysis_set", "treatment_periods", "therapies", "follow_up", "estimands", "baseline",
+    "data_quality", "km_summary", "milestones", "logrank", "cox", "cox_fit", "subgroups", "sensitivity", "responders",
+    "controls", "control_balance", "control_comparability", "control_power", "control_sensitivity",
+    "control_target_trial", "control_verdicts",
 )  # fmt: skip
 OUTPUTS = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items")
 SETTINGS = (

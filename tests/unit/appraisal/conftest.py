@@ -60,3 +60,18 @@ def controls():
         | {"n": 86, "n_control": 97, "p_value": 0.03, "horizon_months": 20.0, "population": "fitting"},
         same | old | {"n": 335, "n_control": 143, "p_value": 0.005},
     ]
+
+
+@pytest.fixture
+def registry():
+    """Four patients with all covariates, one of them lost, and one therapy."""
+    known = {"age_years": 60, "grade": "G2", "tumour_type": "gep_small_intestine"}
+    therapy = {"patient_id": "a", "start_date": "2015-05-01", "kind": "targeted", "sequence": 1}
+    return {
+        "analysis_set": [{"patient_id": patient} | known for patient in "abcd"],
+        "therapies": [therapy],
+        "follow_up": [
+            {"patient_id": p, "vital_status": s}
+            for p, s in zip("abcd", ["alive"] * 3 + ["lost"], strict=True)
+        ],
+    }

@@ -31,9 +31,9 @@ PERIODS = [{"patient_id": "d", "period": 2, "first_cycle": "2018-06-01"}]
 
 
 @pytest.fixture
-def estimands(make_study, tables, controls):
+def estimands(make_study, tables, controls, registry):
     def tabulate(**settings):
-        given = {
+        given = registry | {
             "estimands": [STATED],
             "endpoints": ENDPOINTS,
             "treatment_periods": PERIODS,
@@ -45,7 +45,7 @@ def estimands(make_study, tables, controls):
     return tabulate
 
 
-def test_intercurrent_events_are_counted_before_the_event_and_within_the_published_window(estimands):
+def test_intercurrent_events_are_counted_by_the_end_of_the_time_and_within_the_published_window(estimands):
     found = estimands(assessment_interval_days=90)
     events = ["new_therapy", "retreatment", "missed_assessments", "death"]
     assert found.loc["old"].loc[events, "n"].tolist() == [2, 1, 1, 2]
@@ -112,3 +112,74 @@ def test_responders_are_described_at_the_landmark_and_by_their_state(estimands):
     assert landmark.loc["population", ["n", "total"]].tolist() == [3, 4]
     assert landmark.loc["variable", "words"].endswith("counted from month 6 on")
     assert "not a causal effect of response" in landmark.loc["summary", "words"]
+
+
+EVENTS = ["new_therapy", "retreatment", "missed_assessments", "death"]
+
+
+def test_only_those_who_are_compared_are_counted(estimands, make_study, registry):
+    people = registry["analysis_set"]
+    people[0] = people[0] | {"tumour_type": "lung"}
+    people[1] = people[1] | {"grade": None}
+    arm, old = (control.model_dump() for control in make_study().controls)
+    chosen = [arm | {"tumour_types": "midgut"}, old]
+    found = estimands(controls=chosen, tables={"analysis_set": people}, assessment_interval_days=90)
+    assert found.loc["arm"].loc[EVENTS, "total"].tolist() == [3] * 4  # without the lung tumour
+    assert found.loc["arm"].loc[EVENTS, "n"].tolist() == [0, 0, 0, 1]
+    assert found.loc["old"].loc[EVENTS, "total"].tolist() == [3] * 4  # complete cases
+    assert found.loc["old"].loc[EVENTS, "n"].tolist() == [2, 1, 1, 1]
+
+
+def test_what_comes_after_the_end_of_a_censored_time_does_not_count(estimands):
+    late = row("d", "2016-01-01", 0, "last_adequate_assessment", new_therapy_date="2018-01-01")
+    found = estimands(tables={"endpoints": [late]}).loc["old"]
+    assert found.loc[["new_therapy", "retreatment"], "n"].tolist() == [0, 0]
+
+
+def test_a_therapy_that_censored_at_the_scan_before_it_counts(estimands):
+    stopped = row("d", "2016-01-01", 0, "new_therapy", new_therapy_date="2016-02-01")
+    found = estimands(tables={"endpoints": [stopped]}).loc["old"]
+    assert found.loc[["new_therapy", "retreatment"], "n"].tolist() == [1, 0]
+
+
+def test_a_time_that_starts_at_retreatment_counts_only_later_retreatment(estimands):
+    periods = [
+        {"patient_id": "d", "period": number, "first_cycle": f"201{4 + number}-01-01"} for number in (1, 2)
+    ]
+    rows = [row("d", "2018-01-01", 1, "progression", origin_date="2016-01-01")]
+    given = {"endpoints": rows, "treatment_periods": periods}
+    assert estimands(tables=given)["n"]["old", "retreatment"] == 0
+    third = [*periods, {"patient_id": "d", "period": 3, "first_cycle": "2017-01-01"}]
+    assert estimands(tables=given | {"treatment_periods": third})["n"]["old", "retreatment"] == 1
+
+
+def test_scans_are_due_from_entry_on(estimands):
+    late = row("a", "2015-04-01", 1, "progression", origin_date="2010-01-01", entry_days=1826.0)
+    found = estimands(tables={"endpoints": [late]}, assessment_interval_days=90)
+    assert found["n"]["old", "missed_assessments"] == 0
+
+
+def test_after_a_landmark_only_what_comes_after_it_counts(estimands):
+    rows = [
+        row("a", "2018-01-01", 1, "death", new_therapy_date="2015-05-01", time_days=1096.0),
+        row("b", "2018-01-01", 1, "death", new_therapy_date="2016-05-01", time_days=1096.0),
+    ]
+    shared = {"endpoint": "pfs", "criterion": "recist_1_1", "comparison": "responder:non_responder"}
+    shared |= {
+        "adjusted": False,
+        "weighted": False,
+        "hazard_ratio": 0.7,
+        "status": "ok",
+        "n": 2,
+        "excluded": 0,
+    }
+    compared = [shared | {"method": "landmark", "landmark_months": 6.0}]
+    found = estimands(tables={"endpoints": rows, "responders": compared}).loc["responder:non_responder"]
+    assert found.loc["new_therapy", ["n", "total"]].tolist() == [1, 2]
+
+
+def test_reported_times_and_a_registry_without_therapies_are_not_counted(estimands):
+    mixed = [*ENDPOINTS[:2], row("c", None, 1, "reported", origin_date=None)]
+    found = estimands(tables={"endpoints": mixed}).loc["old"]
+    assert found.loc[["new_therapy", "death"], ["n", "total"]].to_numpy().tolist() == [[1, 2], [1, 2]]
+    assert estimands(tables={"therapies": []})["n"].isna()["old", "new_therapy"]

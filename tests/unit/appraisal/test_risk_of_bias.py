@@ -9,11 +9,24 @@ from prrt_outcomes.tables.schema import load_schema
 TRIAL = {"left_truncation": 0, "missing_covariates": 4}
 
 
+def ours(*rows):
+    """Rows of `endpoints` from event, reason and new therapy, of a, b, c and d."""
+    same = {"endpoint": "pfs", "origin_date": "2015-01-01", "end_date": "2016-01-01", "time_days": 365.0}
+    names = ("event", "reason", "new_therapy_date")
+    return [
+        same | {"patient_id": p} | dict(zip(names, r, strict=False))
+        for p, r in zip("abcd", rows, strict=False)
+    ]
+
+
+OURS = ours(*[(1, "death")] * 4)
+
+
 @pytest.fixture
-def judge(make_study, tables, controls):
+def judge(make_study, tables, controls, registry):
     """Judgements by control and domain; all items alike and a sound comparison but for what is given."""
 
-    def make(items=None, verdict="sound", negative=(0.9, 1.2), **trial):
+    def make(items=None, verdict="sound", negative=(0.9, 1.2), tables_=None, arm=None, **trial):
         cards = [
             {"control": control, "item": item, "verdict": (items or {}).get(item, "same")}
             for control in ("arm", "old")
@@ -26,12 +39,15 @@ def judge(make_study, tables, controls):
         doubt = {"endpoint": "pfs", "kind": "negative_control", "item": "x", "status": "ok"}
         low, high = negative
         doubts = [doubt | {"control": "old", "value": 1.0, "low": low, "high": high}]
-        ours = [
-            {"patient_id": "a", "endpoint": "pfs", "end_date": "2016-01-01", "event": 1, "reason": "death"}
-        ]
-        given = {"controls": controls, "control_comparability": cards, "control_target_trial": rows}
-        given |= {"control_verdicts": verdicts, "control_sensitivity": doubts, "endpoints": ours}
-        return judge_bias(tables(**given), make_study()).set_index(["control", "domain"])
+        given = registry | {
+            "controls": controls,
+            "control_comparability": cards,
+            "control_target_trial": rows,
+        }
+        given |= {"control_verdicts": verdicts, "control_sensitivity": doubts, "endpoints": OURS}
+        published, old = (control.model_dump() for control in make_study().controls)
+        study = make_study(controls=[published | (arm or {}), old])
+        return judge_bias(tables(**given | (tables_ or {})), study).set_index(["control", "domain"])
 
     return make
 
@@ -86,5 +102,55 @@ def test_domains_and_judgements_are_those_of_the_schema(judge):
     assert rules["overall"] == "the worst of the domains"
     assert rules["selection"] == (
         "compared with a randomised trial: serious if origin or eligibility differ; moderate if late entry differs; "
-        "no information if one is not known; otherwise low"
+        "if none differs and one is not known, no information; otherwise low"
     )
+
+
+OTHERS = [(1, "death")] * 3
+CENSORED = (0, "last_adequate_assessment")
+
+
+def test_a_fact_that_differs_counts_before_one_that_is_not_known(judge):
+    switched = {"endpoints": ours((1, "progression", "2015-05-01"), *OTHERS)}
+    found = judge(items={"crossover": "unknown"}, tables_=switched)
+    assert found.loc[("old", "deviations"), ["judgement", "table"]].tolist() == ["moderate", "endpoints"]
+    found = judge(items={"crossover": "unknown"})
+    assert found.loc[("old", "deviations"), "judgement"] == "no_information"
+
+
+@pytest.mark.parametrize(
+    ("given", "domain", "judgement"),
+    [
+        # d is marked as lost and has no event, whatever ends the time of the endpoint
+        ({"endpoints": ours(*OTHERS, CENSORED)}, "missing_data", "serious"),
+        ({"follow_up": [{"patient_id": "a", "vital_status": "alive"}]}, "missing_data", "no_information"),
+        ({"therapies": []}, "deviations", "no_information"),
+        ({"endpoints": ours(*[(1, "reported")] * 4)}, "deviations", "no_information"),
+        ({"endpoints": ours((1, "death"), *[(1, "reported")] * 3)}, "deviations", "no_information"),
+        ({"endpoints": ours((0, "last_contact", "2017-01-01"), *OTHERS)}, "deviations", "low"),
+        ({"endpoints": ours((1, "new_therapy", "2016-01-01"), *OTHERS)}, "deviations", "low"),
+    ],
+)
+def test_shares_are_of_those_compared_and_unknown_where_nothing_tells(judge, given, domain, judgement):
+    assert judge(tables_=given).loc[("old", domain), "judgement"] == judgement
+
+
+def test_a_share_is_of_those_who_fit_the_arm(judge, registry):
+    people = registry["analysis_set"]
+    people[0] = people[0] | {"tumour_type": "lung"}
+    given = {"analysis_set": people, "endpoints": ours((1, "death", "2015-05-01"), *OTHERS)}
+    found = judge(tables_=given, arm={"tumour_types": "midgut"})["judgement"]
+    assert (found["arm", "deviations"], found["old", "deviations"]) == ("low", "moderate")
+
+
+@pytest.mark.parametrize(
+    ("origin", "judgement"),
+    [
+        ("randomisation", "low"),
+        ("date of randomization", "low"),
+        ("first dose, not randomised", "no_information"),
+        ("first dose (non-randomised)", "no_information"),
+    ],
+)
+def test_only_a_randomised_arm_has_no_wait_for_treatment(judge, origin, judgement):
+    assert judge(arm={"origin": origin}).loc[("arm", "classification"), "judgement"] == judgement

@@ -1,0 +1,89 @@
+"""Our patients of a comparison, and the events that came within their time."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.controls.library import write_out_control
+from prrt_outcomes.controls.observed_expected import FITTING, find_fitting
+from prrt_outcomes.controls.target_trial import TARGET_PATIENTS
+from prrt_outcomes.controls.two_samples import select_cohort
+from prrt_outcomes.controls.weighting import derive_targets
+from prrt_outcomes.endpoints.derivation import find_longest_gap
+from prrt_outcomes.study.controls import Control, PublishedControl
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import pick_rows
+from prrt_outcomes.units import DAYS_PER_MONTH
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def select_compared(tables: Tables, control: Control, quoted: dict) -> pd.DataFrame:
+    """Rows of `endpoints` of our patients in the quoted estimate of a control.
+
+    They are those of `within` who fit a published arm and enter within its window; with weights, those who have all
+    covariates. Tables: endpoints, analysis_set.
+    """
+    own = pick_rows(tables["endpoints"], endpoint=control.endpoint)
+    cohort, _ = select_cohort(dict(tables), control)
+    if cohort is None:
+        return own.iloc[:0]
+    known, inside = write_out_control(control), np.ones(len(cohort.time_months), dtype=bool)
+    if isinstance(known, PublishedControl) and quoted["population"] == FITTING:
+        inside &= np.all([inside, *find_fitting(cohort.frame, known).values()], axis=0)
+    if quoted["horizon_months"] > 0:
+        inside &= cohort.entry < quoted["horizon_months"]
+    if quoted["weights"] in TARGET_PATIENTS:
+        baseline = getattr(known, "baseline", ())
+        names = getattr(known, "covariates", ())
+        values = derive_targets(baseline, cohort.frame)[0] if baseline else cohort.derive_covariates(names)
+        inside &= values.notna().all(axis=1).to_numpy()
+    return own[own["patient_id"].isin(cohort.frame.loc[inside, "patient_id"])]
+
+
+def flag_events(
+    own: pd.DataFrame, tables: Tables, study: Study, since: float = 0.0, until: float = np.nan
+) -> dict[str, pd.Series]:
+    """Patients with each intercurrent event after entry and on or before the end of the time of the endpoint.
+
+    `own`: rows of one endpoint; `since` and `until`: months from the origin to a landmark and to the end of a window.
+    An event that censored the patient at an earlier scan counts. A flag is missing where the time was reported, and
+    where the registry records no therapies or the study no scan interval. Tables: treatment_periods, therapies.
+    """
+    origin, end = own["origin_date"], own["end_date"]
+    entry = origin + pd.to_timedelta(own["entry_days"].fillna(0.0), "D")
+    landmark = origin + pd.Timedelta(since * DAYS_PER_MONTH, "D")
+    start = entry.where(entry > landmark, landmark)
+    last = origin + pd.Timedelta(until * DAYS_PER_MONTH, "D") if until > 0 else pd.Timestamp.max
+    periods = tables["treatment_periods"]
+    later = periods["first_cycle"] > periods["patient_id"].map(start.set_axis(own["patient_id"]))
+    again = periods[later].groupby("patient_id")["first_cycle"].min()
+    therapy = own["new_therapy_date"].where(own["new_therapy_date"] > start)
+    dates = pd.DataFrame({"new_therapy": therapy, "retreatment": own["patient_id"].map(again)})
+    stopped, first = own["reason"].isin(dates.columns), dates.min(axis=1)
+    flags: dict[str, pd.Series] = {
+        str(name): (date <= last) & ((date <= end) | (stopped & (date == first)))
+        for name, date in dates.items()
+    }
+    flags |= {reason: own["reason"].eq(reason) & (end <= last) for reason in ("death", "progression")}
+    gap = pd.Timedelta(find_longest_gap(study), "D")
+    late = (end > own["previous_assessment_date"].fillna(entry) + gap) & own["event"].gt(0)
+    flags["missed_assessments"] = (late | own["reason"].eq("missed_assessments")) & (end <= last)
+    recorded = {
+        "new_therapy": len(tables["therapies"]) > 0,
+        "missed_assessments": study.assessment_interval_days is not None,
+    }
+    known = own["reason"].ne("reported")
+    return {
+        name: flag.astype("boolean").where(known & recorded.get(name, True)) for name, flag in flags.items()
+    }
+
+
+def flag_lost(own: pd.DataFrame, follow_up: pd.DataFrame) -> pd.Series:
+    """Patients lost to follow-up without an event; missing where no patient of `follow_up` is marked as lost."""
+    status = follow_up.set_index("patient_id")["vital_status"].astype("string")
+    if not status.eq("lost").any():
+        return pd.Series(pd.NA, index=own.index, dtype="boolean")
+    open_ = own["event"].eq(0) | own["reason"].eq("lost_to_follow_up")
+    return own["patient_id"].map(status).eq("lost").astype("boolean") & open_

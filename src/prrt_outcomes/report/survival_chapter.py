@@ -231,13 +231,13 @@ def describe_switches(tables: Mapping[str, pd.DataFrame], study):
 
 
 def describe_stops(tables: Mapping[str, pd.DataFrame], study):
-    """How many patients' scans stop, and the median censored there, as it is and weighted; None without an interval."""
+    """How many patients miss a planned scan, and the median censored before it, as it is and weighted; else None."""
     row = _pick_follow_up(tables)
     if row is None or pd.isna(row["n_stopped"]):
         return None
     stopped = cite(row, "n_stopped", "scan_follow_up", numbers.format_count)
     words = say(
-        "In {k} of {n} patients scans stopped (no scan or event within two planned intervals and the window)",
+        "In {k} of {n} patients scans stopped (no scan by the end of the window of a planned one)",
         k=stopped, n=numbers.format_count(row["n"]),
     )  # fmt: skip
     found = pick_rows(tables["sensitivity"], group_by="all").set_index("analysis", drop=False)
@@ -248,10 +248,11 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
     medians = [cite(one, "median_months", "sensitivity") for one in shown]
     size, largest = (cite(row, c, "scan_follow_up") for c in ("effective_n", "largest_weight"))
     return say(
-        "{w}; censored at the last adequate scan before, the median is {a} months, and {b} months weighted by the "
-        "inverse probability of continued scanning (stabilised weights from a pooled logistic model of the covariates "
-        "of the study, last response and new therapy, robust interval; effective sample size {s}, largest weight {l}, "
-        "none truncated)", w=words, a=medians[0], b=medians[1], s=size, l=largest,
+        "{w}; censored before the day planned for it, with deaths until then as events, the median is {a} months, and "
+        "{b} months weighted by the inverse probability of continued scanning (stabilised weights from a pooled "
+        "logistic model of the covariates of the study, last response and new therapy, robust interval; effective "
+        "sample size {s}, largest weight {l}, none truncated)",
+        w=words, a=medians[0], b=medians[1], s=size, l=largest,
     )  # fmt: skip
 
 

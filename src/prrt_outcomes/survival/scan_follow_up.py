@@ -1,4 +1,4 @@
-"""Follow-up by scans of the primary endpoint: new therapy before progression, and scans that stop, with weights."""
+"""Follow-up by scans of the primary endpoint: new therapy before progression; scans that do not take place, weights."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from prrt_outcomes.units import convert_days_to_months
 STOP_CENSORED, STOP_WEIGHTED = "scan_stop_censored", "scan_stop_weighted"
 FEWEST_STOPS = 10
 NOT_SCANNED = "not scanned"
-VISIT = ["patient", "time_days", "next_days", "stopped", "known", "response", "new_therapy"]
+VISIT = ["patient", "time_days", "end_days", "stopped", "known", "response", "new_therapy"]
 
 
 def select_scans(responses: pd.DataFrame, study: Study, *, adequate: bool) -> pd.DataFrame:
@@ -43,29 +43,35 @@ def derive_visits(
     """Start of observation and adequate scans of each patient, up to the first after which the scans stop.
 
     `rows`: of table `endpoints`, missed assessments disregarded; `scans`: adequate ones (`select_scans`); `study`:
-    planned scan interval and window.
-    Returns one row a visit, by patient and time: patient (position in `rows`), time_days, next_days (that of the next
-    visit, else of event or censoring), stopped: neither scan nor event within two intervals and the window; known:
-    these end by the cut-off, and no other censoring came first; response (CR, PR, ... or not scanned), new_therapy:
-    begun by the day of the visit.
+    planned scan interval and window. The next scan is planned one interval after a scan, the first one two intervals
+    after the start; it takes place where a scan or a progression comes by the end of the window after that.
+    Returns one row a visit, by patient and time: patient (position in `rows`), time_days, end_days (half a day before
+    the next planned scan), stopped: that scan does not take place, nor an event by end_days; known: the window ends
+    by the cut-off, and no death or other censoring came in it or before; response (CR, PR, ... or not scanned),
+    new_therapy: begun by the day of the visit.
     """
-    allowed = MISSED * (study.assessment_interval_days or 0) + study.assessment_window_days
-    patients = rows.rename(columns={"time_days": "end_days"}).assign(patient=range(len(rows)))
+    interval = study.assessment_interval_days or 0
+    patients = rows.rename(columns={"time_days": "last_days"}).assign(patient=range(len(rows)))
     start = patients[patients["origin_date"].notna()]
     start = start.assign(time_days=start["entry_days"].fillna(0.0), response=NOT_SCANNED)
     later = start.merge(scans[["patient_id", "assessment_date", "overall_response"]], on="patient_id")
     days = (later["assessment_date"] - later["origin_date"]).dt.days.astype("float64")
-    inside = (days > later["time_days"]) & (days < later["end_days"] + (later["event"] == 0) * HALF_DAY)
+    inside = (days > later["time_days"]) & (days < later["last_days"] + (later["event"] == 0) * HALF_DAY)
     later = later.assign(time_days=days, response=later["overall_response"].astype("string"))[inside]
     visits = pd.concat([start, later]).sort_values(["patient", "time_days"], ignore_index=True)
     following = visits.groupby("patient")["time_days"].shift(-1)
-    is_last, event, limit = following.isna(), visits["event"] > 0, visits["time_days"] + allowed
-    last_day = (cutoff - visits["origin_date"]).dt.days.astype("float64")
-    known = (limit <= last_day) & ~(is_last & ~event & visits["reason"].isin(STOPS))
-    stopped = known & (following.where(~is_last, visits["end_days"].where(event, np.inf)) > limit)
+    is_last, event = following.isna(), visits["event"] > 0
+    planned = visits["time_days"] + interval * np.where(visits["response"] == NOT_SCANNED, MISSED, 1)
+    end, limit = planned - HALF_DAY, planned + study.assessment_window_days
+    progressed = event & visits["reason"].eq("progression").fillna(False)
+    absent = ~(following.where(~is_last, visits["last_days"].where(progressed, np.inf)) <= limit)
+    unseen = is_last & event & ~progressed
+    censored = is_last & ~event & visits["reason"].isin(STOPS)
+    decided = limit <= (cutoff - visits["origin_date"]).dt.days.astype("float64")
+    stopped = absent & (decided | event) & ~censored & ~(unseen & (visits["last_days"] <= end))
     date = visits["origin_date"] + pd.to_timedelta(visits["time_days"], unit="D")
     visits = visits.assign(
-        next_days=following.fillna(visits["end_days"]), stopped=stopped, known=known,
+        end_days=end, stopped=stopped, known=decided & ~censored & ~(unseen & (visits["last_days"] <= limit)),
         new_therapy=visits["new_therapy_date"] <= date,
     )  # fmt: skip
     before = stopped.groupby(visits["patient"]).cumsum() - stopped
@@ -73,23 +79,30 @@ def derive_visits(
 
 
 def censor_at_stops(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    """The rows with those whose scans stop censored at the last adequate scan before; at the start half a day later."""
-    last = visits[visits["stopped"]].set_index("patient")["time_days"].reindex(range(len(rows))).to_numpy()
-    stops = np.isfinite(last)
-    time, entry = rows["time_days"].to_numpy(float), rows["entry_days"].fillna(0.0).to_numpy(float)
-    ends = np.where(last > entry, last, entry + HALF_DAY)
-    return rows.assign(time_days=np.where(stops, ends, time), event=rows["event"].mask(stops, 0))
+    """The rows with all who have no event, or whose scans stop before it, followed up to the next planned scan.
+
+    They are censored half a day before the scan is planned, or when last known to be alive if that is earlier:
+    deaths until then are events, and whether somebody is followed until then does not depend on what comes later.
+    """
+    last = visits.groupby("patient")[["end_days", "stopped"]].last().reindex(range(len(rows)))
+    stopped = last["stopped"].eq(True).to_numpy()
+    time = rows["time_days"].to_numpy(float)
+    alive = np.fmax(time, (rows["last_contact_date"] - rows["origin_date"]).dt.days.to_numpy(float))
+    ends = np.fmin(last["end_days"].to_numpy(float), alive)
+    open_ = (rows["event"].to_numpy("int64") == 0) & ~rows["reason"].isin(STOPS).to_numpy(bool)
+    changed = np.isfinite(ends) & (stopped | open_)
+    return rows.assign(time_days=np.where(changed, ends, time), event=rows["event"].mask(stopped, 0))
 
 
 def weigh_visits(
     censored: EndpointRows, visits: pd.DataFrame, covariates: pd.DataFrame
 ) -> EndpointRows | None:
-    """Time between visits as rows, weighted by the inverse probability of continued scanning.
+    """Time between planned scans as rows, weighted by the inverse probability of continued scanning.
 
     `censored`: patients from `censor_at_stops`; `covariates`: of these patients; a missing value is a level of its
     own. The model of stopping knows months since the origin (linear, squared, whether there was a scan), and
     beside these the covariates, the response at the last scan and a new therapy. Before the first stop and after the
-    last one nobody stops: such visits leave a weight as it is.
+    last one nobody stops: such visits leave a weight as it is. The weight of a visit counts from its end_days on.
     Returns None where there are no weights.
     """
     months = convert_days_to_months(visits["time_days"].to_numpy(float))
@@ -106,15 +119,20 @@ def weigh_visits(
         return None
     weights = np.full(len(visits), np.nan)
     weights[decides] = fitted
-    weights = pd.Series(weights).groupby(visits["patient"].to_numpy()).ffill().fillna(1.0).to_numpy()
-    patient = visits["patient"].to_numpy()
-    is_last = np.append(patient[1:] != patient[:-1], True)
+    weight = pd.Series(weights).groupby(visits["patient"]).ffill().fillna(1.0)
+    first = visits.drop_duplicates("patient").assign(weight=1.0, start=visits["time_days"])
+    earliest = visits["end_days"][::-1].groupby(visits["patient"]).cummin()
+    spans = pd.concat([first, visits.assign(weight=weight, start=earliest)])
+    spans = spans.sort_values(["patient", "start"], kind="stable", ignore_index=True)
+    patient = spans["patient"].to_numpy()
+    start = convert_days_to_months(spans["start"].to_numpy(float))
+    following = np.where(np.append(patient[1:] == patient[:-1], False), np.append(start[1:], np.inf), np.inf)
     end = censored.time_months[patient]
-    stop = np.where(is_last, end, convert_days_to_months(visits["next_days"].to_numpy(float)))
-    kept = stop > months
-    frame = censored.frame.iloc[patient[kept]].reset_index(drop=True)
-    event = np.where(is_last, censored.event[patient], 0)[kept]
-    return EndpointRows(censored.endpoint, stop[kept], event, months[kept], frame, weights[kept])
+    kept = start < np.minimum(following, end)
+    patient, stop = patient[kept], np.minimum(following, end)[kept]
+    event = np.where((following >= end)[kept], censored.event[patient], 0)
+    frame = censored.frame.iloc[patient].reset_index(drop=True)
+    return EndpointRows(censored.endpoint, stop, event, start[kept], frame, spans["weight"].to_numpy()[kept])
 
 
 def fill_missing(covariates: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +148,7 @@ def fill_missing(covariates: pd.DataFrame) -> pd.DataFrame:
 
 
 class ScanStops(NamedTuple):
-    """The primary endpoint censored where scans stop."""
+    """The primary endpoint censored before the first planned scan that does not take place."""
 
     rows: pd.DataFrame  # of table `endpoints`, with `stopped` of those whose scans stop
     # patients of each analysis: censored, and weighted where there are weights

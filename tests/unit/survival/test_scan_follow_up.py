@@ -6,11 +6,13 @@ import pytest
 
 from prrt_outcomes.cohort.grouping import fix_references
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.survival.scan_follow_up import (
     censor_at_stops,
     derive_visits,
     fill_missing,
     select_scans,
+    weigh_visits,
 )
 from prrt_outcomes.survival.sensitivity import summarise_sensitivity_tables
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -62,42 +64,71 @@ def make_responses(scans):
     return conform_table("responses", frame)
 
 
-def test_scans_stop_where_two_intervals_and_the_window_pass_without_scan_or_event():
-    # The window is 90 + 90 + 14 = 194 days, the cut-off day 365: a stop can be told up to day 171.
-    rows = make_rows(
-        [
-            ("kept", 284, 1, "progression", None, 284),
-            ("gap", 285, 1, "progression", None, 285),
-            ("resumed", 350, 0, "last_adequate_assessment", None, None),
-            ("stopped", 171, 0, "last_adequate_assessment", None, None),
-            ("recent", 172, 0, "last_adequate_assessment", None, None),
-            ("never", 0.5, 0, "no_adequate_assessment", None, None),
-            ("therapy", 90, 0, "new_therapy", 100, None),
-        ]
-    )
-    scans = make_responses(
-        {
-            "kept": [(90, "SD"), (284, "PD")],
-            "gap": [(90, "PR"), (200, "NE"), (285, "PD")],
-            "resumed": [(90, "SD"), (300, "SD"), (350, "SD")],
-            "stopped": [(80, "SD"), (171, "SD")],
-            "recent": [(80, "SD"), (172, "SD")],
-            "therapy": [(90, "SD"), (200, "SD")],
-        }
-    )
+def test_scans_stop_before_the_first_planned_scan_that_does_not_take_place():
+    # A scan is planned 90 days after another, the first 180 days after the start; its window ends 14 days later.
+    made = [
+        # patient, days, event, reason, therapy, progression, scans; last known alive, stop after, days and event then
+        (("late", 194, 1, "progression", None, 194), [90], 194, None, 194, 1),
+        (("gap", 195, 1, "progression", None, 195), [90], 195, 90, 179.5, 0),
+        (("resumed", 350, 0, "last_adequate_assessment", None, None), [90, 300, 350], 360, 90, 179.5, 0),
+        (("before", 179, 1, "death", None, None), [90], 179, None, 179, 1),
+        (("on the day", 180, 1, "death", None, None), [90], 180, 90, 179.5, 0),
+        (("stopped", 171, 0, "last_adequate_assessment", None, None), [81, 171], 300, 171, 260.5, 0),
+        (("lost", 171, 0, "last_adequate_assessment", None, None), [81, 171], 200, 171, 200, 0),
+        (("recent", 262, 0, "last_adequate_assessment", None, None), [90, 172, 262], 365, None, 351.5, 0),
+        (("died recently", 360, 1, "death", None, None), [90, 172, 265], 360, 265, 354.5, 0),
+        (("never", 0.5, 0, "no_adequate_assessment", None, None), [], 365, 0, 179.5, 0),
+        (("therapy", 90, 0, "new_therapy", 100, None), [90], 365, None, 90, 0),
+    ]
+    plain, seen, alive, stopped, days, events = zip(*made, strict=True)
+    rows = make_rows(plain).assign(last_contact_date=day(list(alive)))
+    scans = {
+        row[0]: [(at, "SD") for at in own] + ([(row[1], "PD")] if row[3] == "progression" else [])
+        for row, own in zip(plain, seen, strict=True)
+    }
+    scans["gap"].append((150, "NE"))
     study = make_study()
-    visits = derive_visits(rows, select_scans(scans, study, adequate=True), CUTOFF, study)
+    visits = derive_visits(rows, select_scans(make_responses(scans), study, adequate=True), CUTOFF, study)
     names = rows["patient_id"].to_numpy()[visits["patient"]]
     stops = dict(zip(names[visits["stopped"]], visits.loc[visits["stopped"], "time_days"], strict=True))
-    assert stops == {"gap": 90, "resumed": 90, "stopped": 171, "never": 0}
+    expected = {row[0]: at for row, at in zip(plain, stopped, strict=True) if at is not None}
+    assert stops == expected
     unknown = set(zip(names[~visits["known"]], visits.loc[~visits["known"], "time_days"], strict=True))
-    assert unknown == {("recent", 172), ("therapy", 90)}
-    own = visits[names == "kept"]
-    assert own[["time_days", "next_days"]].to_numpy().tolist() == [[0, 90], [90, 284]]
-    assert visits.loc[names == "gap", "response"].tolist() == ["not scanned", "PR"]
-    changed = censor_at_stops(rows, visits).set_index("patient_id")
-    assert changed["time_days"].tolist() == [284, 90, 90, 171, 172, 0.5, 90]
-    assert changed["event"].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert unknown == {
+        ("before", 90), ("on the day", 90), ("recent", 262), ("died recently", 265), ("therapy", 90),
+    }  # fmt: skip
+    own = visits[names == "late"]
+    assert own[["time_days", "end_days"]].to_numpy().tolist() == [[0, 179.5], [90, 179.5]]
+    assert visits.loc[names == "gap", "response"].tolist() == ["not scanned", "SD"]
+    changed = censor_at_stops(rows, visits)
+    assert changed["time_days"].tolist() == list(days)
+    assert changed["event"].tolist() == list(events)
+
+
+def test_a_weight_counts_from_the_day_of_the_planned_scan():
+    # Two of four men are not scanned again after day 90, one of four women; 3/8 of all.
+    rows, scans, sexes = [], {}, []
+    for number in range(8):
+        stops, name = number in (0, 1, 4), f"p{number}"
+        scans[name] = [(90, "SD")] if stops else [(90, "SD"), (180, "PD")]
+        rows.append((name, 90, 0, "x", None, None) if stops else (name, 180, 1, "progression", None, 180))
+        sexes.append("male" if number < 4 else "female")
+    rows, study = make_rows(rows).assign(last_contact_date=LATE), make_study()
+    visits = derive_visits(rows, select_scans(make_responses(scans), study, adequate=True), LATE, study)
+    patients = pd.DataFrame({"patient_id": rows["patient_id"], "first_cycle": START})
+    censored = select_endpoint_rows(censor_at_stops(rows, visits), patients, "pfs")
+    weighted = weigh_visits(censored, visits, pd.DataFrame({"sex": sexes}))
+    split = weighted.frame.assign(
+        start=weighted.entry_months, stop=weighted.time_months, weight=weighted.weights
+    )
+    one = split[split["patient_id"] == "p2"][["start", "stop", "weight"]].to_numpy()
+    month = 179.5 / 30.4375
+    assert one == pytest.approx(np.array([[0, month, 1], [month, 180 / 30.4375, 1.25]]), abs=1e-6)
+    assert split[split["patient_id"] == "p7"]["weight"].tolist() == pytest.approx([1, 5 / 6], abs=1e-6)
+    assert split[split["patient_id"] == "p0"][["stop", "weight"]].to_numpy() == pytest.approx(
+        np.array([[month, 1]])
+    )
+    assert weighted.event.sum() == 5
 
 
 def make_cohort(n=60):
@@ -159,7 +190,7 @@ def test_weighted_rows_stand_beside_the_variants():
 
 def test_nobody_whose_scans_stop_is_one_line():
     rows, scans, patients = make_cohort()
-    made = run(make_study(), rows, scans, patients, cutoff=day(200))
+    made = run(make_study(), rows, scans, patients, cutoff=day(190))
     assert (made["sensitivity"]["analysis"] == "scan_stop_censored").sum() == 1
     assert not (made["sensitivity"]["analysis"] == "scan_stop_weighted").any()
     assert made["scan_stop_milestones"].empty

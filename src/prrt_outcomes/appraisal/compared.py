@@ -80,10 +80,15 @@ def flag_events(
     }
 
 
-def flag_lost(own: pd.DataFrame, follow_up: pd.DataFrame) -> pd.Series:
-    """Patients lost to follow-up without an event; missing where no patient of `follow_up` is marked as lost."""
+def flag_lost(own: pd.DataFrame, follow_up: pd.DataFrame, until: float = np.nan) -> pd.Series:
+    """Patients lost to follow-up without an event, in a window of months.
+
+    Missing where no patient of `follow_up` is marked as lost.
+    """
     status = follow_up.set_index("patient_id")["vital_status"].astype("string")
     if not status.eq("lost").any():
         return pd.Series(pd.NA, index=own.index, dtype="boolean")
     open_ = own["event"].eq(0) | own["reason"].eq("lost_to_follow_up")
+    if until > 0:
+        open_ &= own["time_days"] <= until * DAYS_PER_MONTH
     return own["patient_id"].map(status).eq("lost").astype("boolean") & open_

@@ -114,7 +114,8 @@ def _gather_facts(
     random = _know(bool(RANDOMISED.search(start)))
     rank = "the primary" if control.primary else "an exploratory"
     # A new therapy that is the event is no deviation.
-    switched = flag_events(ours, tables, study, until=quoted["horizon_months"])["new_therapy"]
+    until = float(quoted["horizon_months"])
+    switched = flag_events(ours, tables, study, until=until)["new_therapy"]
     switched &= ~(ours["event"].gt(0) & ours["reason"].eq("new_therapy"))
     return {
         **_compare_patients(control, str(quoted["weights"]) not in ("none", ""), card),
@@ -128,7 +129,9 @@ def _gather_facts(
         "new_therapy": _limit(
             switched, MOST_SWITCHED, "began a new anticancer therapy by the end of the time of the endpoint"
         ),
-        "lost_to_follow_up": _limit(flag_lost(ours, tables["follow_up"]), MOST_LOST, "lost to follow-up"),
+        "lost_to_follow_up": _limit(
+            flag_lost(ours, tables["follow_up"], until), MOST_LOST, "lost to follow-up"
+        ),
         **_read_trial(tables, control),
         "primary_comparison": (SAME if control.primary else DIFFERENT, f"{rank} comparison"),
     }

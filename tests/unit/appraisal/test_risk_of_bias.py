@@ -154,3 +154,9 @@ def test_a_share_is_of_those_who_fit_the_arm(judge, registry):
 )
 def test_only_a_randomised_arm_has_no_wait_for_treatment(judge, origin, judgement):
     assert judge(arm={"origin": origin}).loc[("arm", "classification"), "judgement"] == judgement
+
+
+def test_who_is_lost_after_the_published_window_is_not_lost_to_the_comparison(judge):
+    found = judge(tables_={"endpoints": [row | {"time_days": 700.0} for row in ours(*OTHERS, CENSORED)]})
+    assert found["answer"]["arm", "missing_data"].endswith("0% lost to follow-up (limit 10%)")  # to month 20
+    assert found["answer"]["old", "missing_data"].endswith("25% lost to follow-up (limit 10%)")

@@ -70,7 +70,7 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
     for fact, level, *_ in own:
         short.setdefault(level, []).append(fact.replace("_", " "))
     rule = "; ".join(
-        f"{level} if {' or '.join(names)} {'differ' if len(names) > 1 else 'differs'}"
+        f"{level} if {' or '.join(names)} {'differ' if len(names) > 1 or names[0].endswith('s') else 'differs'}"
         for level, names in short.items()
     )
     states = [state for *_, state, _ in own]

@@ -100,6 +100,9 @@ def test_domains_and_judgements_are_those_of_the_schema(judge):
     assert set(JUDGEMENTS) == set(schema.field("judgement").codes)
     rules = judge()["rule"]["old"]
     assert rules["overall"] == "the worst of the domains"
+    assert rules["confounding"].startswith(
+        "compared with a randomised trial: critical if patients differ; serious if"
+    )
     assert rules["selection"] == (
         "compared with a randomised trial: serious if origin or eligibility differ; moderate if late entry differs; "
         "if none differs and one is not known, no information; otherwise low"

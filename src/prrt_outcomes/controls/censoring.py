@@ -46,7 +46,9 @@ def vary_censoring(comparison: Comparison) -> Iterator[dict]:
     for delta, words in DELTAS.items():
         how: dict = {"sets": sets, "seed": settings.bootstrap.seed}
         imputed = impute_after_censoring(cohort, ends, names, delta, **how)
-        row = pool_rows([comparison.estimate(one) for one in imputed], sets, settings)
+        same = [comparison.estimate(one) for one in imputed]
+        events = float(np.mean([one["observed"] for one in same])) + comparison.control_events
+        row = pool_rows(same, sets, events, settings)
         note = (
             f"{who}; {sets} imputed sets; after the last event the hazard of the last quarter of event times"
         )

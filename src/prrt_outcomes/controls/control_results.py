@@ -45,6 +45,11 @@ class Comparison(ABC):
         """Rows of `control_sensitivity` with the estimate under other choices; none where there is no estimate."""
 
     @property
+    def control_events(self) -> int:
+        """Events of the control; 0 where its patients are not known one by one."""
+        return 0
+
+    @property
     def end(self) -> float:
         """Months up to which the control is known."""
         return math.inf

@@ -8,6 +8,7 @@ from prrt_outcomes.controls.control_results import comparison_row
 from prrt_outcomes.controls.two_samples import TwoSamples, compare_hazards
 from prrt_outcomes.controls.weighted_comparison import compare_standardised
 from prrt_outcomes.controls.weighting import fit_weighting
+from prrt_outcomes.statistics.cox import compute_ratio
 from prrt_outcomes.statistics.imputation import pool_estimates
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl
@@ -35,12 +36,18 @@ def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: Ana
                 found.append(
                     [compare_hazards(weighting, settings, shared), *compare_standardised(weighting, settings)]
                 )
-            rows += [pool_rows(list(same), len(completed), settings) for same in zip(*found, strict=True)]
+            events = float(samples.event.sum())
+            rows += [
+                pool_rows(list(same), len(completed), events, settings) for same in zip(*found, strict=True)
+            ]
     return rows
 
 
-def pool_rows(same: list[dict], sets: int, settings: AnalysisSettings) -> dict:
-    """Row of `controls` of one estimate of all sets by Rubin's rules; not estimable where a set has none."""
+def pool_rows(same: list[dict], sets: int, events: float, settings: AnalysisSettings) -> dict:
+    """Row of `controls` of one estimate of all sets by Rubin's rules; not estimable where a set has none.
+
+    Complete data have the degrees of freedom of the `events` for a ratio, of the patients for a difference, minus 1.
+    """
     first = same[0]
     shared = {name: first[name] for name in ("weights", "n", "n_control", "horizon_months")}
     shared["assumption"] = f"multiple imputation, {sets} sets"
@@ -51,11 +58,11 @@ def pool_rows(same: list[dict], sets: int, settings: AnalysisSettings) -> dict:
     pooled = pool_estimates(
         (np.log(values) if is_ratio else values)[:, None],
         errors[:, None] ** 2,
-        complete_degrees_of_freedom=float(first["n"] + first["n_control"] - 1),
+        complete_degrees_of_freedom=(events if is_ratio else float(first["n"] + first["n_control"])) - 1,
         confidence=settings.confidence.level,
     ).iloc[0]
     ends = pooled[["estimate", "lower", "upper"]].to_numpy(dtype=float)
-    value, low, high = (np.exp(ends) if is_ratio else ends).tolist()
+    value, low, high = (compute_ratio(ends) if is_ratio else ends).tolist()
     numbers = {"value": value, "low": low, "high": high}
     numbers |= {"std_error": float(pooled["std_error"]), "p_value": float(pooled["p_value"])}
     return comparison_row(first["method"], first["estimate"], **numbers, **shared)

@@ -56,6 +56,12 @@ class CurveComparison(Comparison):
         """What is made of the curve, and its patients."""
         return read_curve(self)
 
+    @property
+    def control_events(self) -> int:
+        """Events of the reconstructed patients."""
+        patients = self.reading[1]
+        return 0 if patients is None else int(patients.event.sum())
+
     def compare(self) -> ControlResults:
         """The one-sample test against the curve as given, and two samples where the reconstruction is accepted."""
         control, (read, patients) = self.control, self.reading
@@ -175,6 +181,12 @@ class PatientsComparison(Comparison):
     def stacked(self) -> tuple[TwoSamples | None, list[dict]]:
         """Both sides, None where the control has nobody, and the patients that are lost."""
         return stack_samples(self.tables, self.cohort, self.control)
+
+    @property
+    def control_events(self) -> int:
+        """Events of the patients of the control."""
+        samples = self.stacked[0]
+        return 0 if samples is None else int(samples.event[~samples.in_cohort].sum())
 
     def compare(self) -> ControlResults:
         """Unweighted always, and every weighting that the control asks for."""

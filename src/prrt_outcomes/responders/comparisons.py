@@ -18,6 +18,7 @@ from prrt_outcomes.responders.states import (
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_byar, fit_simon_makuch
+from prrt_outcomes.statistics.model_rows import derive_design_matrix
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import format_ratio
@@ -154,14 +155,13 @@ def _fit_ratios(
             both = pd.concat([state, covariates], axis=1)
             found.append(base | {"adjusted": True} | _fit_ratio(comparison, data, both, patient))
             names = [name for name in comparison.covariates if baseline[name].nunique() > 1]
-            fits = [
-                _fit_ratio(
-                    comparison, data, state.join(frame[names].iloc[patient].reset_index(drop=True)), patient
-                )
-                for frame in comparison.imputed
+            sets = [
+                state.join(frame[names].iloc[patient].reset_index(drop=True)) for frame in comparison.imputed
             ]
-            if fits:
-                found.append(base | {"adjusted": True} | comparison.pool(fits, len(names) + 1))
+            if sets:
+                fits = [_fit_ratio(comparison, data, one, patient) for one in sets]
+                coefficients = len(derive_design_matrix(sets[0]).columns)
+                found.append(base | {"adjusted": True} | comparison.pool(fits, coefficients))
     return found
 
 

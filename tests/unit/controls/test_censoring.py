@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from prrt_outcomes.controls.censoring import DELTAS, find_ends, impute_after_censoring
 from prrt_outcomes.controls.control_results import comparison_row
@@ -122,7 +123,7 @@ def test_the_interval_covers_what_censoring_hid(delta):
         control = draw_control(rng, 120)
         ends = np.where(seen.event == 0, HORIZON, seen.time_months)
         imputed = impute_after_censoring(seen, ends, (), delta, sets=5, seed=seed)
-        row = pool_rows([estimate(c.time_months, c.event == 1, control) for c in imputed], 5, SETTINGS)
+        row = pool_rows([estimate(c.time_months, c.event == 1, control) for c in imputed], 5, 120.0, SETTINGS)
         covered += np.log(row["low"]) <= truth <= np.log(row["high"])
         errors.append(np.log(row["value"]) - truth)
     assert covered >= 53
@@ -134,7 +135,16 @@ def test_ratios_of_published_arms_are_pooled_on_the_log_scale():
         comparison_row("rate_ratio", "smr", value=v, std_error=0.1, n=50.0, n_control=40.0)
         for v in (0.4, 0.9)
     ]
-    assert pool_rows(rows, 2, SETTINGS)["value"] == pytest.approx(0.6)
+    assert pool_rows(rows, 2, 30.0, SETTINGS)["value"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("estimate", "freedom"), [("hazard_ratio", 29.0), ("survival_difference", 89.0)])
+def test_complete_data_have_the_degrees_of_freedom_of_the_events(estimate, freedom):
+    # The sets agree, so those of the complete data alone count: (d + 1) / (d + 3) d (Barnard and Rubin).
+    row = comparison_row("cox", estimate, value=1.0, std_error=0.1, n=50.0, n_control=40.0)
+    pooled = pool_rows([row, row], 2, 30.0, SETTINGS)
+    low = np.log(pooled["low"]) if estimate == "hazard_ratio" else pooled["low"] - 1
+    assert low == pytest.approx(-0.1 * stats.t.ppf(0.975, (freedom + 1) / (freedom + 3) * freedom), rel=1e-9)
 
 
 def test_the_end_is_the_cut_off_of_the_study_and_at_most_the_longest_time():

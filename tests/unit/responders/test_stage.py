@@ -291,3 +291,23 @@ def test_predictors_of_imputed_covariates_have_all_patients(with_gaps):
     assert own["imputed"].tolist() == [False, True]
     complete, imputed = own["n"]
     assert imputed > complete
+
+
+def test_pooled_models_count_coefficients_not_covariates(monkeypatch):
+    from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
+    from prrt_outcomes.responders.states import BINARY, derive_onset_history
+    from prrt_outcomes.survival.endpoint_rows import EndpointRows
+
+    n = 40
+    grade = pd.DataFrame({"grade": pd.Categorical(["G1", "G2", "G3", "G4"] * (n // 4))})
+    rows = EndpointRows(
+        "os", np.arange(1.0, n + 1), np.ones(n, dtype=int), None, pd.DataFrame(index=range(n))
+    )
+    history = derive_onset_history(np.where(np.arange(n) % 3 == 0, 0.5, np.inf))
+    comparison = Comparison(*BINARY[::-1], history, rows, grade, 0.95, (grade, grade))
+    asked = []
+    monkeypatch.setattr(
+        Comparison, "pool", lambda self, fits, coefficients=1: asked.append(coefficients) or {}
+    )
+    compare_by_all_methods(comparison, [])
+    assert set(asked) == {4}, "the state and three levels"

@@ -237,7 +237,7 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
         return None
     stopped = cite(row, "n_stopped", "scan_follow_up", numbers.format_count)
     words = say(
-        "In {k} of {n} patients scans stopped (no scan by the end of the window of a planned one)",
+        "{k} of {n} patients had no scan by the end of the window of a planned one (scans stopped)",
         k=stopped, n=numbers.format_count(row["n"]),
     )  # fmt: skip
     found = pick_rows(tables["sensitivity"], group_by="all").set_index("analysis", drop=False)

@@ -80,7 +80,7 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
         "had progression after it."
     )
     assert found["Missed scans"].startswith(
-        "In 75 of 400 patients scans stopped (no scan by the end of the window of a planned one)"
+        "75 of 400 patients had no scan by the end of the window of a planned one (scans stopped)"
     )
     assert "the median is 28.6 months, and 28.7 months weighted" in found["Missed scans"]
     assert "effective sample size 391.3, largest weight 1.3, none truncated" in found["Missed scans"]

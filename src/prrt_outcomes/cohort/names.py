@@ -94,7 +94,7 @@ def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
 
 
 def _with(known: Known, *more: str) -> Known:
-    """Known names and further ones; None where these cannot be told."""
+    """Known names and further ones; None where the known ones cannot be listed."""
 
     def list_names(study: Study, tables: Tables, above: str) -> list[str] | None:
         names = known(study, tables, above)

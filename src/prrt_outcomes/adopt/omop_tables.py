@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import parquet
 
+from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
 from prrt_outcomes.errors import InputError, Problem, UsageError
 
 # Tables that are read, with the columns without which they are none.
@@ -26,6 +28,7 @@ READ = {
 }
 NOT_READ = ("observation", "device_exposure", "visit_occurrence", "note", "specimen", "episode_event")
 PARQUET = (".parquet", ".pq")
+GZIP = b"\x1f\x8b"
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", *PARQUET)
 ROWS_AT_ONCE = 50_000
 COLUMNS_OF_TABLES = """
@@ -256,11 +259,32 @@ def _open_folder(folder: Path) -> OmopTables:
     if problems:
         raise InputError(problems)
     for table, path in files.items():
+        _check_expansion(path)
         try:
             connection.execute(f"create view {_quote(table)} as select * from {_read_by(path)}")
         except Exception as error:  # whatever is wrong with a file
             raise _refuse(path.name, error, "the file cannot be read") from None
     return OmopTables(connection, files=files)
+
+
+def _check_expansion(path: Path) -> None:
+    """Refuse a parquet file, or one packed by gzip, that holds far more than its size; others are read in parts."""
+    try:
+        if path.name.lower().endswith(PARQUET):
+            file = parquet.read_metadata(path)
+            n_bytes = file.num_rows * CELL_BYTES * file.num_columns
+        else:
+            with path.open("rb") as stream:
+                if stream.read(2) != GZIP:
+                    return
+                stream.seek(-4, 2)
+                n_bytes = int.from_bytes(stream.read(4), "little")
+    except (OSError, pa.ArrowException):
+        return  # DuckDB says what is wrong with it
+    if n_bytes > max(MODEST_GB * GB, MOST_RATIO * path.stat().st_size):
+        expected = f"at most {MOST_RATIO} times the size of the file, or {MODEST_GB} GB"
+        problem = "the file holds far more than its size"
+        raise InputError([Problem(path.name, None, "", f"{n_bytes / GB:.3g} GB", problem, expected)])
 
 
 def _read_by(path: Path) -> str:

@@ -1,9 +1,13 @@
 """Sources of the OMOP common data model that lack something or say it in their own way."""
 
+import gzip
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from prrt_outcomes.adopt.omop import plan_omop
 from prrt_outcomes.adopt.omop_codes import Concept, read_codes
@@ -334,3 +338,20 @@ def test_a_file_of_the_folder_is_given_as_it_is(make_folder, tmp_path):
     for name in ("person", "death", "measurement"):
         copy = tmp_path / "study" / "data" / f"{name}.csv"
         assert copy.read_text("utf-8") == TABLES[name]
+
+
+@pytest.mark.parametrize("name", ["episode.parquet", "episode.csv.gz"])
+def test_a_file_that_holds_far_more_than_its_size_is_refused(make_folder, name):
+    folder = make_folder()
+    if name.endswith("parquet"):
+        codes = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000_000, np.int32)), pa.array(["1"]))
+        parquet.write_table(pa.table({"person_id": codes, "episode_start_date": codes}), folder / name)
+    else:
+        (folder / name).write_bytes(
+            gzip.compress(b"person_id,episode_start_date\n" + b"1,1\n" * 30_000_000, 6)
+        )
+    with pytest.raises(InputError) as caught:
+        plan_omop([folder], None)
+    assert [(p.table, p.problem) for p in caught.value.problems] == [
+        (name, "the file holds far more than its size")
+    ]

@@ -17,8 +17,9 @@ from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.objections import write_objections
-from prrt_outcomes.report.patients_chapters import write_endpoints, write_safety, write_treatment
+from prrt_outcomes.report.patients_chapters import write_endpoints, write_treatment
 from prrt_outcomes.report.response_chapters import write_responders, write_response
+from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.survival_chapter import write_survival
 from prrt_outcomes.report.warnings_chapter import write_warnings
 from prrt_outcomes.tables.files import read_table

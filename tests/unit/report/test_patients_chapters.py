@@ -1,12 +1,8 @@
 """Words on treatment, safety and endpoints: the number of the table is the number of the sentence."""
 
 from prrt_outcomes.report.methods import methods_endpoints
-from prrt_outcomes.report.patients_chapters import (
-    name_criteria,
-    write_endpoints,
-    write_safety,
-    write_treatment,
-)
+from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints, write_treatment
+from prrt_outcomes.report.safety_chapter import write_safety
 
 ESTIMAND = {"endpoint": "pfs", "title": "PFS", "sentence": "time to progression by recist_1_1", "n": 4}
 

@@ -1,0 +1,120 @@
+"""Chapter safety: adverse events and laboratory toxicity."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.report import columns as col
+from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
+from prrt_outcomes.study.base import spell_name
+from prrt_outcomes.wording import numbers
+from prrt_outcomes.wording.terms import name_code, phase_words
+
+MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
+ORGANS = {
+    "any_haematological": "haematological toxicity",
+    "any_renal": "renal toxicity",
+    "any_hepatic": "hepatic toxicity",
+}
+
+
+def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
+    """Paragraphs and tables of the chapter; rates by group stand in the file."""
+    level = numbers.format_level(study.analysis.confidence.level)
+    paragraphs, shown = _write_adverse_events(pick_rows(tables["adverse_event_rates"], group_by="all"), level)
+    rates = pick_rows(tables["safety_rates"], group_by="all")
+    if rates.empty:
+        return paragraphs, shown
+    shares = ("proportion", "proportion_low", "proportion_high")
+    for analyte, words in ORGANS.items():
+        for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
+            share, low, high = (row[column] for column in shares)
+            text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
+            found, total = trace(text, "safety_rates", row), numbers.format_count(row["total"])
+            paragraphs.append(say("Grade 3 or worse {w}: {p} of {t} patients.", w=words, p=found, t=total))
+    columns = [
+        *col.texts({"Analyte": "analyte"}, _name_analyte),
+        *col.texts({"When": "phase"}, phase_words),
+        *col.counts({"Grade at least": "grade_at_least"}),
+        col.fraction("n"),
+        col.interval(f"Share ({level} CI)", shares, numbers.format_percent),
+    ]
+    severe = rates[rates["grade_at_least"].isin([2, 3, 4])]
+    title = "Laboratory toxicity, all patients"
+    return paragraphs, [*shown, page_table(title, "safety_rates", severe, columns)]
+
+
+def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
+    """Sentences on adverse events, and a row for each term: any grade, grade 3 or worse, related, rate, late."""
+    if rates.empty:
+        return [], []
+    keys = ["term_group", "term", "period", "grade_at_least", "related"]
+    found = {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
+
+    def share(row: dict) -> str:
+        return numbers.format_interval(
+            row["proportion"], row["low"], row["high"], numbers.format_percent, label=f"{level} CI "
+        )
+
+    paragraphs = []
+    for term, words in (("any", "an adverse event"), ("myeloid_neoplasm", MYELOID)):
+        for grade, which in (("1", ""), ("3", " of grade 3 or worse")):
+            row = found.get((term, term, "any", grade, "any"))
+            if row is None or (term != "any" and grade != "1"):
+                continue
+            paragraphs.append(
+                say(
+                    "{n} of {t} patients had {w}{which} from the first cycle on: {p}, or {r} per 100 patient-years at "
+                    "risk ({level} CI {ci}).",
+                    n=cite(row, "n", "adverse_event_rates", numbers.format_count),
+                    t=numbers.format_count(row["total"]), w=words, which=which, level=level,
+                    p=trace(share(row), "adverse_event_rates", row),
+                    r=cite(row, "rate_per_100_years", "adverse_event_rates", _format_rate),
+                    ci=numbers.format_range(row["rate_low"], row["rate_high"], _format_rate),
+                )
+            )  # fmt: skip
+
+    def count(*place: str) -> Callable[[dict], str]:
+        def show(row: dict) -> str:
+            own = found[(str(row["term_group"]), str(row["term"]), *place)]
+            return f"{numbers.format_count(own['n'])} ({numbers.format_percent(own['proportion'])})"
+
+        return show
+
+    total = numbers.format_count(rates["total"].max())
+    columns = [
+        Column("Adverse event", _name_event, False),
+        Column("Any grade", count("any", "1", "any")),
+        Column("Related", count("any", "1", "yes")),
+        Column("Grade 3 or worse", count("any", "3", "any")),
+        Column("Late, any grade", count("late", "1", "any")),
+        col.interval(
+            f"First events per 100 patient-years ({level} CI)",
+            ("rate_per_100_years", "rate_low", "rate_high"), _format_rate,
+        ),
+    ]  # fmt: skip
+    rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
+    title = f"Adverse events from the first cycle on, {total} patients"
+    note = (
+        "Patients (share of those at risk) with at least one event; a group counts a patient once. Late: after "
+        "the treatment phase. Rates by radionuclide, tumour and retreatment are in the file."
+    )
+    return paragraphs, [page_table(title, "adverse_event_rates", rows, columns, note)]
+
+
+def _format_rate(value: float) -> str:
+    """A rate with two decimals where it is small."""
+    return numbers.format_number(value, 1 if value >= 10 else 2)
+
+
+def _name_event(row: dict) -> str:
+    """A term under its group; our groups in words, terms as the registry writes them."""
+    term = str(row["term"])
+    if term == "any":
+        return "Any adverse event"
+    return spell_name(term) if term == row["term_group"] else f"\u2003{term}"
+
+
+def _name_analyte(code: str) -> str:
+    return f"Any {ORGANS[code]}" if code in ORGANS else name_code("analyte", code)

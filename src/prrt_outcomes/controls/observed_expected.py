@@ -35,8 +35,8 @@ FITTING, ALL = "fitting", "all"
 class ReferenceCurve:
     """What a published arm shows of survival: a curve up to `end`, its last published point, in months.
 
-    `events` are the effective events on which the hazard of each piece rests, shape (pieces,): the hazard is that of a
-    gamma variable with this shape. A piece in which the curve does not fall has 0.
+    `events` are the effective events on which the hazard of each piece rests, shape (pieces,): the variance of its
+    logarithm is 1 / events. A piece in which the curve does not fall has 0.
     """
 
     assumption: str
@@ -119,9 +119,10 @@ def draw_expected(
 ) -> NDArray[np.float64]:
     """Expected events of our patients, followed no longer than the curve, in draws of the curve; shape (draws,).
 
-    Each draw has hazards from gamma variables with the effective events of each piece as shapes, and a course within
-    the pieces, which nobody published: the hazard is that of time to a power, log-normal with a spread of 0.25, so
-    that it falls or rises in a piece. `weights` (n,) count patients in 10,000 draws, (draws, n) anew in each draw.
+    Each draw has hazards from gamma variables, mean 1, shapes the effective events of each piece plus 1/2 (since the
+    logarithm of a gamma variable has a variance of about 1 / (shape - 1/2)), and a course within the pieces, which
+    nobody published: the hazard is that of time to a power, log-normal with a spread of 0.25, so that it falls or
+    rises in a piece. `weights` (n,) count patients in 10,000 draws, (draws, n) anew in each draw.
     """
     generator = generator or np.random.default_rng(SEED)
     counts = np.ones(len(rows.time_months)) if weights is None else weights
@@ -134,7 +135,7 @@ def draw_expected(
     which = (node, np.arange(draws)) if totals.ndim == 3 else (node,)
     after = (node + 1, *which[1:])
     spent = (1 - part) * totals[which] + part * totals[after]
-    shape = np.where(reference.events > 0, reference.events, 1.0)
+    shape = np.where(reference.events > 0, reference.events, 1.0) + 0.5
     drawn = generator.gamma(shape, 1 / shape, (draws, len(shape)))
     rises = np.array(reference.curve.hazards) * np.diff(reference.edges)
     return (spent * drawn) @ rises

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from prrt_outcomes.cohort.grouping import (
     SIZES,
@@ -12,7 +14,7 @@ from prrt_outcomes.cohort.grouping import (
     list_levels,
     select_comparable,
 )
-from prrt_outcomes.statistics.cox import CoxResult, fit_cox
+from prrt_outcomes.statistics.cox import CoxResult, compute_ratio, fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.hazard_ratios import (
@@ -24,7 +26,6 @@ from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.survival.imputed import RATIO, impute_covariates, pool_models
 
-FEWEST_CLUSTERS = 10
 RATIO_COLUMNS = {
     "n_events": "events",
     "coefficient": "log_hazard_ratio",
@@ -50,11 +51,10 @@ def summarise_cox_models(
     Yields names and parts of the result tables `cox` (one row a coefficient), `cox_diagnostics` (proportional
     hazards, one row a term and one ``global`` for all) and `cox_fit` (one row a model), but for the column endpoint.
     `model` is ``univariable`` (one fit a covariate, named by the term in `cox_fit`), ``multivariable``,
-    ``multivariable_stratified``, and, with ten centres or more, ``multivariable_clustered`` (variance by centre; of
-    fewer clusters it is too small: Cameron and Miller 2015, Journal of Human Resources 50:317); with ``_firth`` behind
-    it the penalised fit that stands beside a model with few events or a monotone likelihood, where it has fewer
-    coefficients than events and at most 20 (beyond, its profile takes minutes and says nothing);
-    ``multivariable_imputed`` where covariates are missing.
+    ``multivariable_stratified``, and, with three centres or more, ``multivariable_clustered`` (variance by centre, with
+    interval and test of few clusters); with ``_firth`` behind it the penalised fit that stands beside a model with few
+    events or a monotone likelihood, where it has fewer coefficients than events and at most 20 (beyond, its profile
+    takes minutes and says nothing); ``multivariable_imputed`` where covariates are missing.
     """
     every = rows.derive_covariates((*settings.covariates, *settings.group_by))
     constant = every.columns[every.nunique() < 2]
@@ -67,7 +67,10 @@ def summarise_cox_models(
             continue
         model_input: dict = {"references": references, "confidence": settings.confidence.level}
         fit = fit_cox(data, comparable, **model_input)
-        yield "cox", _tabulate_coefficients(add_absent_levels(fit.table, asked), model)
+        table = (
+            fit.table if data.cluster is None else _correct_for_few_clusters(fit, settings.confidence.level)
+        )
+        yield "cox", _tabulate_coefficients(add_absent_levels(table, asked), model)
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
         is_whole = len(comparable.columns) == len(covariates.columns)
         yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")
@@ -97,9 +100,27 @@ def _plan(
     if inner and strata:
         stratified = replace(data, strata=rows.derive_strata(strata))
         yield "multivariable_stratified", "multivariable_stratified", varying[inner], stratified
-    if together and has_many_centres(rows.frame, FEWEST_CLUSTERS):
+    if together and has_many_centres(rows.frame[varying[together].notna().all(axis=1).to_numpy()]):
         clustered = replace(data, cluster=rows.derive_strata(["centre_id"]))
         yield "multivariable_clustered", "multivariable_clustered", varying[together], clustered
+
+
+def _correct_for_few_clusters(fit: CoxResult, confidence: float) -> pd.DataFrame:
+    """Coefficients with the variance times G / (G - 1), and interval and test by Student's t with G - 1 degrees.
+
+    With the normal distribution they are too narrow in few clusters G (Cameron and Miller 2015, Journal of Human
+    Resources 50:317).
+    """
+    clusters = len(np.unique(fit.rows.cluster))
+    std_error = fit.table["std_error"] * np.sqrt(clusters / (clusters - 1))
+    coefficient = fit.table["coefficient"]
+    half = stats.t.ppf((1 + confidence) / 2, clusters - 1) * std_error
+    return fit.table.assign(
+        std_error=std_error,
+        lower=compute_ratio(coefficient - half),
+        upper=compute_ratio(coefficient + half),
+        p_value=2 * stats.t.sf(np.abs(coefficient / std_error), clusters - 1),
+    )
 
 
 def _tabulate_constant(rows: EndpointRows, covariates: pd.DataFrame) -> pd.DataFrame:

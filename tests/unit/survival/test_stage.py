@@ -318,6 +318,8 @@ def test_the_centre_is_stratum_cluster_and_table_where_there_are_three_or_more()
     clustered, plain = (models.loc[[m]].iloc[0] for m in ("multivariable_clustered", "multivariable"))
     assert clustered["hazard_ratio"] == pytest.approx(plain["hazard_ratio"])
     assert clustered["std_error"] != pytest.approx(plain["std_error"], rel=1e-3)
+    narrow = np.exp(clustered["log_hazard_ratio"] + 1.96 * clustered["std_error"])
+    assert clustered["hazard_ratio_high"] > narrow  # Student's t, not the normal distribution
     assert "multivariable_stratified" in models.index
     assert "centre_id" in set(out["logrank"]["strata"].dropna())
     assert "centre_id" in set(out["km_summary"]["group_by"])

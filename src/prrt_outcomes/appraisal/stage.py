@@ -1,9 +1,10 @@
-"""Appraisal: tests adjusted together, estimands of the comparisons, their risk of bias, and items of reporting."""
+"""Appraisal: tests adjusted together, estimands, risk of bias, items of reporting, and objections with answers."""
 
 import pandas as pd
 
 from prrt_outcomes.appraisal.estimands import tabulate_estimands
 from prrt_outcomes.appraisal.multiplicity import adjust_family
+from prrt_outcomes.appraisal.objections import answer_objections
 from prrt_outcomes.appraisal.reporting import answer_items
 from prrt_outcomes.appraisal.risk_of_bias import judge_bias
 from prrt_outcomes.attrition import attrition_frame, stage_frame
@@ -14,9 +15,12 @@ INPUTS = (
     "endpoints", "analysis_set", "treatment_periods", "therapies", "follow_up", "estimands", "baseline",
     "data_quality", "km_summary", "milestones", "logrank", "cox", "cox_fit", "subgroups", "sensitivity", "responders",
     "controls", "control_balance", "control_comparability", "control_power", "control_sensitivity",
-    "control_target_trial", "control_verdicts",
+    "control_target_trial", "control_verdicts", "responder_bias", "scan_intervals", "scan_follow_up", "response_rates",
+    "response_concordance", "response_differences", "response_model", "cox_diagnostics", "competing_risks",
+    "competing_tests", "fine_gray", "hazard_ratio_periods", "rmst_difference", "tumour_growth",
+    "reconstruction_quality",
 )  # fmt: skip
-OUTPUTS = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items")
+OUTPUTS = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items", "objections")
 SETTINGS = (
     "multiplicity", "analysis", "controls", "endpoints", "response", "assessment_interval_days",
     "assessment_window_days", "new_anticancer_therapy",
@@ -31,5 +35,6 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "risk_of_bias": judge_bias(tables, study),
     }
     made["reporting_items"] = answer_items({**tables, **made})
+    made["objections"] = answer_objections({**tables, **made}, study)
     results = {name: conform_table(name, made[name]) for name in OUTPUTS}
     return results | {"attrition": attrition_frame([]), "stages": stage_frame("appraisal", "done")}

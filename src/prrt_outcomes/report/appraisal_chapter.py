@@ -1,12 +1,12 @@
 """Chapter on what a reviewer asks: the family of tests, estimands of comparisons, risk of bias, items of reporting."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, join_words, page_table, say, trace
+from prrt_outcomes.report.content import Number, PageTable, as_text, join_words, page_table, say, trace
 from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
@@ -73,6 +73,33 @@ def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         )
         paragraphs.append(say(text, a=answered, n=len(items)))
     return [p for p in paragraphs if p], shown
+
+
+def write_objections(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
+    """How many objections are answered, and the table of all."""
+    rows = tables["objections"]
+    if rows.empty:
+        return [], []
+    counts = {
+        code: str(int(rows["answer"].eq(code).sum())) for code in ("answered", "partly", "not_answered")
+    }
+    found = {code: trace(count, "objections", {"answer": code}, "answer") for code, count in counts.items()}
+    text = "Standard objections: {answered} of {n} answered by these results, {partly} in part, "
+    text += "{not_answered} not answered."
+    words: dict[str, Callable] = {
+        "value": lambda row: cite_found(row["value"], row),
+        "table": lambda row: as_text(row["table"]) and load_schema(row["table"]).title,
+    }
+    table = page_table("Objections", "objections", rows, col.of_schema("objections", words))
+    return [say(text, n=len(rows), **found)], [table]
+
+
+def cite_found(value: float, row: Mapping) -> Number | str:
+    """A number with the table and row that a row of `objections` names."""
+    if pd.isna(value) or not as_text(row["table"]):
+        return ""
+    where = f"tables/{row['table']}.csv: {as_text(row['row'])}".removesuffix(": ")
+    return Number(f"{value:.3g}" if value < 1000 else numbers.format_count(value), row["table"], where)
 
 
 def describe_family(family: pd.DataFrame, study):

@@ -57,7 +57,7 @@ class Column:
     """A column of a table on the page: heading, a row (a dict) to text, and whether it is set flush right."""
 
     title: str
-    show: Callable[[dict], str]
+    show: Callable[[dict], str | Number]
     numeric: bool = True
 
 
@@ -68,7 +68,7 @@ class PageTable:
     title: str
     source: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[str, list[str]], ...]
+    rows: tuple[tuple[str, list[str | Number]], ...]
     note: str = ""
     open: bool = True
 

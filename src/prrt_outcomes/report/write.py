@@ -12,11 +12,10 @@ import pandas as pd
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report import methods
-from prrt_outcomes.report.appraisal_chapter import write_appraisal
+from prrt_outcomes.report.appraisal_chapter import write_appraisal, write_objections
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
-from prrt_outcomes.report.objections import write_objections
 from prrt_outcomes.report.patients_chapters import write_endpoints, write_treatment
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety

@@ -1,7 +1,13 @@
 """Words and tables of survival: medians, hazards that change, subgroups and sensitivity analyses."""
 
 from prrt_outcomes.report.patients_chapters import write_endpoints
-from prrt_outcomes.report.survival_chapter import describe_median, describe_periods, write_survival
+from prrt_outcomes.report.survival_chapter import (
+    describe_median,
+    describe_periods,
+    describe_stops,
+    describe_switches,
+    write_survival,
+)
 
 
 def test_a_median_that_is_not_reached_is_said_so(plain):
@@ -82,3 +88,33 @@ def test_a_competing_endpoint_is_told_by_its_cumulative_incidence(study, tables,
     assert "at 24 months" in words
     assert "at 60" not in words
     assert words.endswith("with 9 events in 40 patients.")
+
+
+def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
+    counts = {
+        "endpoint": "pfs",
+        "group_by": "all",
+        "group": "all",
+        "n": 400,
+        "n_switched": 13,
+        "status": "ok",
+    }
+    counts |= {"n_scanned_after_switch": 7, "n_progressed_after_switch": 3, "n_stopped": 75}
+    counts |= {"effective_n": 391.26, "largest_weight": 1.31}
+    median = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 400, "events": 322, "status": "ok"}
+    rows = [
+        median | {"analysis": "scan_stop_censored", "median_months": 28.58},
+        median | {"analysis": "scan_stop_weighted", "median_months": 28.68},
+    ]
+    filled = tables(scan_follow_up=[counts], sensitivity=rows)
+    assert plain(describe_switches(filled, study)) == (
+        "13 of 400 patients began a new therapy before progression, 7 of them were scanned afterwards and 3 "
+        "had progression after it"
+    )
+    stops = plain(describe_stops(filled, study))
+    assert stops.startswith("75 of 400 patients had no scan by the end of the window of a planned one")
+    assert "the median is 28.6 months, and 28.7 months weighted" in stops
+    assert "effective sample size 391.3, largest weight 1.3, none truncated" in stops
+    none = tables(scan_follow_up=[counts | {"n_switched": 0, "n_stopped": None}])
+    assert plain(describe_switches(none, study)) == "0 of 400 patients began a new therapy before progression"
+    assert describe_stops(none, study) is None

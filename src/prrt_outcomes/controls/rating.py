@@ -18,6 +18,7 @@ from prrt_outcomes.study.controls import Claim
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.curves import fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
+from prrt_outcomes.survival.myeloid import derive_neoplasm_rows, tabulate_incidence
 from prrt_outcomes.units import convert_days_to_months
 
 RESPONSES = COMPOSITES | {
@@ -193,7 +194,8 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     """Rows of `claims`, one a claim of the study, from endpoints and analysis_set.
 
     Shares are of all patients with a best response, NE included (exact interval); the best response is that of the
-    primary criterion, confirmed or not as `response.primary_rate` says. Medians of a response group count from the
+    primary criterion, confirmed or not as `response.primary_rate` says. An incidence is of all treated patients, death
+    competing. Medians of a response group count from the
     first cycle, so they carry guarantee time, and say so.
     """
     people = tables["analysis_set"]
@@ -202,7 +204,9 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
         members = people
         if claim.group != WHOLE:
             members = people[people["response_group"].eq(claim.group).fillna(False)]
-        if claim.quantity in RESPONSES:
+        if claim.months is not None:
+            found = _observe_incidence(tables, claim, study)
+        elif claim.quantity in RESPONSES:
             found = _observe_share(members, claim, study)
         else:
             found = _observe_median(tables, members, claim, study)
@@ -219,6 +223,19 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     note = "best responses are grouped by response, so a share within a group is no finding"
     numbers = (len(best), hits.mean(), float(low), float(high), "ok" if len(best) else "too_few")
     return dict(zip(OBSERVED, (*numbers, "" if claim.group == WHOLE else note), strict=True))
+
+
+def _observe_incidence(tables: Tables, claim: Claim, study: Study) -> dict:
+    rows = derive_neoplasm_rows(tables, study)[0].get(claim.quantity.removesuffix("_incidence"))
+    if rows is None:
+        return dict(
+            zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", "no patient has a time"), strict=True)
+        )
+    row = tabulate_incidence(rows, [float(claim.months or 0)], study.analysis).iloc[0]
+    note = (
+        f"at {claim.months:g} months from the first cycle, death competing: {row['events']} events until then"
+    )
+    return {key: row.get(key, note) for key in OBSERVED} | {"observed": row["cumulative_incidence"]}
 
 
 def _observe_median(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:

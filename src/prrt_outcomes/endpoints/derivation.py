@@ -1,6 +1,6 @@
 """All endpoints of a study by one derivation: the first event, what ends observation before it, where it ends else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from prrt_outcomes.tables.schema import load_schema
 
 HALF_DAY = 0.5
 MISSED = 2
+NAMED_EVENTS = ("adverse_event",)  # whoever had one before the time starts is not at risk of the first
 ENDPOINT_COLUMNS = (*[field.name for field in load_schema("endpoints").fields], "exclusion")
 DatesByRule = dict[tuple[str, str], PatientDates]
 
@@ -54,6 +55,9 @@ def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: 
         frame[f"{kind}_date"] = choose_rows(own, tables, frame)["date"]
     frame["last_contact_date"] = dates.patients["last_contact_date"]
     check_order(frame, dates, definition)
+    named = tuple(replace(s, after=None) for s in sources.events if s.reason in NAMED_EVENTS)
+    earlier = choose_rows(named, tables, frame)["date"] < frame["entry_date"]
+    frame["exclusion"] = frame["exclusion"].mask((frame["exclusion"] == "") & earlier, "event_before_origin")
     event = choose_rows(sources.events, tables, frame)
     out = event.where(event["event"] > 0, choose_rows(sources.ends, tables, frame, last=True).assign(event=0))
     open_ = (event["event"] == 0) & (frame["exclusion"] == "")

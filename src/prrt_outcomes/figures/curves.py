@@ -40,6 +40,7 @@ class Curves:
     names: Mapping[str, str] = field(default_factory=dict)  # words in the table, where the labels do not fit
     legend_title: str = ""
     bands: pd.DataFrame | None = None  # group, time_months, low, high, where not from the limits of `steps`
+    top: float = 1.0  # end of the axis of survival or incidence
 
 
 def plot_curves(curves: Curves, style: FigureStyle):
@@ -113,12 +114,13 @@ class RiskTable:
     places: Mapping[str, float]  # y of each group's row
     names: Mapping[str, str]
     lines: float  # height of the table in lines of text; 0 where there is none
+    top: float  # end of the axis of the curves
 
     @classmethod
     def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> Self:
         """Table of the numbers at the ticks of the axis."""
         if curves.at_risk is None:
-            return cls(pd.DataFrame(), {}, {}, 0.0)
+            return cls(pd.DataFrame(), {}, {}, 0.0, curves.top)
         rows = curves.at_risk.assign(group=curves.at_risk["group"].astype(str))
         rows = rows[rows["time_months"].astype(float).isin(curves.ticks)]
         counted = [g for g in groups if g in set(rows["group"])]
@@ -130,14 +132,15 @@ class RiskTable:
             at += height
         labels = rows["n_at_risk"].map(lambda n: format_number(n, 0))
         rows = rows.assign(label=labels, y=rows["group"].map(places))
-        return cls(_as_levels(rows, groups, panels, TABLE), places, names, at + 0.5)
+        return cls(_as_levels(rows, groups, panels, TABLE), places, names, at + 0.5, curves.top)
 
     def layers(self, style: FigureStyle) -> list:
         """Text of the table, and the room that both rows of the grid need."""
+        ends = [-0.02 * self.top, 1.03 * self.top]
         if not self.places:
-            return [p9.geom_blank(pd.DataFrame({"y": [-0.02, 1.03], "part": CURVE}), p9.aes(y="y"))]
+            return [p9.geom_blank(pd.DataFrame({"y": ends, "part": CURVE}), p9.aes(y="y"))]
         parts = as_parts([CURVE, CURVE, TABLE, TABLE])
-        room = pd.DataFrame({"y": [-0.02, 1.03, -self.lines, -0.5], "part": parts})
+        room = pd.DataFrame({"y": [*ends, -self.lines, -0.5], "part": parts})
         return [
             p9.geom_blank(room, p9.aes(y="y")),
             p9.geom_text(
@@ -150,12 +153,12 @@ class RiskTable:
 
     def breaks(self, limits: tuple[float, float]) -> list[float]:
         """Ticks of a row of the grid: quarters of a curve, rows of the table."""
-        return [-1.0, *self.places.values()] if limits[0] < -0.4 else [0.0, 0.25, 0.5, 0.75, 1.0]
+        return [-1.0, *self.places.values()] if limits[0] < -0.4 else [self.top * n / 4 for n in range(5)]
 
     def label(self, breaks: Sequence[float]) -> list[str]:
         """Words of the ticks."""
         words = {round(place, 6): self.names[g] for g, place in self.places.items()} | {-1.0: "At risk"}
-        return [f"{100 * b:.0f}%" if b >= 0 else words.get(round(b, 6), "") for b in breaks]
+        return [f"{100 * b:.3g}%" if b >= 0 else words.get(round(b, 6), "") for b in breaks]
 
 
 def _facets(table: RiskTable, panels: Sequence[str], curve_lines: float) -> list:

@@ -1,20 +1,24 @@
 """Chapter safety: adverse events, worst laboratory grades and their shift from baseline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import fill
 
+import numpy as np
 import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures import theme
-from prrt_outcomes.figures.figure import Figure, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence
+from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code, phase_words
 
-SAFETY_INPUTS = ("safety_grades", "safety_rates", "adverse_event_rates")
+SAFETY_INPUTS = ("safety_grades", "safety_rates", "adverse_event_rates", "myeloid_neoplasms")
 OF_LABS = ("safety_grades", "safety_rates")
 MOST_TERMS = 25
 NO_LIMIT = -1  # no limit tells grade 0 from grade 1
+TOPS = (0.04, 0.1, 0.2, 0.4, 1.0)  # ends of the axis of a rare event
 SEVERE = "Grade \u2265 3"
 
 
@@ -30,6 +34,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
             f"{MOST_TERMS} most frequent terms."
         )
         figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
+    figures += _draw_neoplasms(pick_rows(tables["myeloid_neoplasms"], neoplasm="tmn"), style)
     phases = list(dict.fromkeys(grades["phase"].astype(str)))
     shown = "any" if "any" in phases else next(iter(phases), "")
     for phase in sorted(phases, key=lambda p: p != shown):
@@ -47,6 +52,26 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
         caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
         figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
     return figures
+
+
+def _draw_neoplasms(rows: pd.DataFrame, style: theme.FigureStyle) -> Iterator[Figure]:
+    """Cumulative incidence of myeloid neoplasms of all patients and of each grouping, where there is one."""
+    title = "Myelodysplastic syndrome or acute leukaemia"
+    for (group_by,), part in iterate_groupings(rows, "group_by"):
+        if not part["events"].gt(0).any():
+            continue
+        start, highest = part["landmark_months"].max(), part[["cumulative_incidence", "high"]].max(axis=None)
+        by = "" if group_by == "all" else f" by {terms.inside_sentence(terms.name_column(group_by))}"
+        after = f", in patients without one at month {start:g}" if start else ""
+        top = next(top for top in TOPS if top >= highest)
+        at_risk = part[part["time_months"].isin(np.floor(part["time_months"]))]
+        plot = plot_cumulative_incidence(
+            part, at_risk, style, title + by, "Months from the first cycle", group_by, top=top
+        )
+        caption = f"{title}: cumulative incidence{by}{after}, with death as a competing event."
+        yield Figure(
+            f"myeloid_neoplasms_{group_by}", plot, caption, ("myeloid_neoplasms",), leading=not start
+        )
 
 
 def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: str):

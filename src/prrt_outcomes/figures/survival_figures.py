@@ -200,10 +200,12 @@ def plot_cumulative_incidence(
     time: str,
     group_by: str = "cause",
     p_value: float | None = None,
+    *,
+    top: float = 1.0,
 ):
     """Draw one staircase a group or cause (the column `group`), rising from 0, with the p-value of Gray's test.
 
-    The counts of `at_risk` stand below groups, not below causes.
+    The counts of `at_risk` stand below groups, not below causes; `top` is the end of the axis.
     """
     groups = list(dict.fromkeys(curves["group"].astype(str)))
     last = float(curves["time_months"].max())
@@ -220,6 +222,7 @@ def plot_cumulative_incidence(
         "" if p_value is None else f"Gray's test: {numbers.format_p_value(p_value, name='p')}",
         time,
         at_risk=counted if len(counted) else None,
+        top=top,
     )
     return plot_curves(drawn, style)
 

@@ -10,6 +10,7 @@ from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, find_verdict
+from prrt_outcomes.report.safety_chapter import describe_neoplasms
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
@@ -227,5 +228,7 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
                 n=n,
                 t=numbers.format_count(row["total"]),
             )
+            incidence = describe_neoplasms(tables["myeloid_neoplasms"], level)
+            words += say(" ({p})", p=incidence) if incidence else ""
         tiles.append(Tile(title, share(analyte), words))
     return tiles

@@ -104,6 +104,8 @@ def methods_safety(study) -> tuple[str, ...]:
         "Adverse events count from the day of the first cycle on, each patient once by term and by group of terms, "
         "with exact (Clopper-Pearson) intervals of shares. Rates are patients with a first event per 100 patient-years "
         "at risk, which end at that event, with exact Poisson intervals (Garwood 1936).",
+        "Myelodysplastic syndrome and acute leukaemia: cumulative incidence from the first cycle (Aalen-Johansen) with "
+        f"death as a competing event; by cumulative activity from month {study.safety.activity_landmark_months:g} on.",
     )
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 
 import pandas as pd
+from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
 from prrt_outcomes.study.base import spell_name
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code, phase_words
 
 MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
+INCIDENCE = ("cumulative_incidence", "low", "high")
+MONTHS = (24, 60, 76)
 ORGANS = {
     "any_haematological": "haematological toxicity",
     "any_renal": "renal toxicity",
@@ -23,6 +27,8 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     """Paragraphs and tables of the chapter; rates by group stand in the file."""
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs, shown = _write_adverse_events(pick_rows(tables["adverse_event_rates"], group_by="all"), level)
+    words, found = _write_neoplasms(tables["myeloid_neoplasms"], level)
+    paragraphs, shown = [*paragraphs, *words], [*shown, *found]
     rates = pick_rows(tables["safety_rates"], group_by="all")
     if rates.empty:
         return paragraphs, shown
@@ -101,6 +107,57 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
         "the treatment phase. Rates by radionuclide, tumour and retreatment are in the file."
     )
     return paragraphs, [page_table(title, "adverse_event_rates", rows, columns, note)]
+
+
+def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
+    """`1.1% (95% CI 0.4% to 2.7%) at 60 months` of all myeloid neoplasms; empty where nobody was followed so long."""
+    rows = pick_rows(table, neoplasm="tmn", group_by="all", time_months="60.0").to_dict("records")
+    if not rows or rows[0]["status"] == "too_few":
+        return ""
+    row = rows[0]
+    share, low, high = (row[key] for key in INCIDENCE)
+    text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
+    return say("{p} at 60 months", p=trace(text, "myeloid_neoplasms", row))
+
+
+def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
+    """Cumulative incidence of myelodysplastic syndrome and acute leukaemia, and from when activity is looked at."""
+    if table.empty:
+        return [], []
+    paragraphs, found = [], describe_neoplasms(table, level)
+    if found:
+        words = (
+            "The cumulative incidence of {w}, with death as a competing event, was {p} after the first cycle."
+        )
+        paragraphs.append(say(words, w=MYELOID, p=found))
+    late = table[table["landmark_months"] > 0]
+    if len(late):
+        start = trace(
+            numbers.format_short(late["landmark_months"].iloc[0]), "myeloid_neoplasms", late.iloc[0]
+        )
+        words = (
+            "Cumulative activity is known only later: patients are grouped by what they were given until month {m}, "
+            "and count from then on if they were alive, under observation and without such a neoplasm."
+        )
+        paragraphs.append(say(words, m=start))
+    columns = [
+        *col.texts({"Neoplasm": "neoplasm"}, load_schema("myeloid_neoplasms").field("neoplasm").label),
+        col.group(),
+        Column("Month", lambda r: numbers.format_short(r["time_months"])),
+        *col.counts(
+            {"Patients": "n", "Events": "events", "Deaths": "competing_events", "At risk": "n_at_risk"}
+        ),
+        col.interval(f"Cumulative incidence ({level} CI)", INCIDENCE, numbers.format_percent),
+    ]
+    rows = table[
+        table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
+    ]
+    note = (
+        "Months from the first cycle; death is a competing event. Grouped by activity: from the landmark on."
+    )
+    return paragraphs, [
+        page_table(load_schema("myeloid_neoplasms").title, "myeloid_neoplasms", rows, columns, note)
+    ]
 
 
 def _format_rate(value: float) -> str:

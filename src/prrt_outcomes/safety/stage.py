@@ -18,14 +18,18 @@ from prrt_outcomes.safety.grading import (
     summarise_worst_grades,
 )
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.myeloid import derive_neoplasm_rows, summarise_myeloid_neoplasms
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
 from prrt_outcomes.treatment.periods import find_first_cycles
 
 INPUTS = (
     "patients", "cycles", "assessments", "labs", "adverse_events", "follow_up", "treatment_periods", "analysis_set",
 )  # fmt: skip
-OUTPUTS = ("lab_grades", "safety_grades", "safety_rates", "adverse_event_rates")
-SETTINGS = ("safety", "analysis", "data_cutoff", "partial_dates")
+OUTPUTS = ("lab_grades", "safety_grades", "safety_rates", "adverse_event_rates", "myeloid_neoplasms")
+SETTINGS = (
+    "safety", "analysis", "data_cutoff", "partial_dates", "response", "endpoints", "assessment_interval_days",
+    "assessment_window_days", "new_anticancer_therapy",
+)  # fmt: skip
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
@@ -34,7 +38,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     `tables`: patients, cycles, assessments, labs, adverse_events, follow_up, treatment_periods, analysis_set
     (groupings); `study`: settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`,
     `partial_dates`.
-    Returns lab_grades, safety_grades, safety_rates, adverse_event_rates, attrition, stages.
+    Returns the tables of `OUTPUTS`, attrition, stages.
     """
     absent = {
         name: f"there are no {words}"
@@ -64,7 +68,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     if "adverse_events" not in absent:
         named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
         made["adverse_event_rates"], lost = _count_events(tables, groups[["patient_id", *named]], study)
-        losses = [*losses, *lost]
+        rows, treated, earlier = derive_neoplasm_rows(tables, study)
+        found = list(summarise_myeloid_neoplasms(rows, tables["cycles"], study))
+        made["myeloid_neoplasms"] = pd.concat(found) if found else empty_table("myeloid_neoplasms")
+        step, reason = "safety: myeloid neoplasms", "one was found before the first cycle"
+        losses = [*losses, *lost, attrition_row("patients", "patients", step, reason, treated, earlier)]
     status = ("partial", next(iter(absent.values()))) if absent else ("done",)
     typed = {name: conform_table(name, table) for name, table in made.items()}
     return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("safety", *status)}

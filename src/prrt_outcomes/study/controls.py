@@ -251,8 +251,11 @@ class Claim(base.Section):
     quantity: Literal[
         "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
         "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",
+        "tmn_incidence", "mds_incidence", "leukaemia_incidence",
     ]  # fmt: skip
     """What was published."""
+    months: base.PositiveMonths | None = None
+    """Time of a cumulative incidence from the first cycle; needed for one, and for nothing else."""
     group: base.Name = Field("all", description="`all`, or a response group.")
     published: base.Size = Field(description="The published value: a share, or months.")
     relation: Literal["equal", "below", "above"] = "equal"
@@ -266,4 +269,11 @@ class Claim(base.Section):
         if self.published > (1 if is_share else base.LONGEST_MONTHS):
             wanted = "a share between 0 and 1" if is_share else f"months, at most {base.LONGEST_MONTHS}"
             raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
+        of_time = self.quantity.endswith("_incidence")
+        if of_time and self.months is None:
+            raise ValueError(f"{self.quantity} needs months; such as months: 60")
+        if self.months is not None and not of_time:
+            raise ValueError(f"{self.quantity} has no months; leave them out")
+        if of_time and self.group != "all":
+            raise ValueError(f"group is {self.group}; {self.quantity} is known for all patients, group: all")
         return self

@@ -68,7 +68,7 @@ class EndpointDefinition(Section):
     clinical_progression: bool = Field(False, description="Whether clinical progression counts.")
     biochemical_progression: bool = Field(False, description="Whether biochemical progression counts.")
     events: tuple[EventSource, ...] = ()
-    """Further events, such as an adverse event; on or after the start of observation."""
+    """Further events, such as an adverse event; whoever had one before observation starts has no time."""
 
     @model_validator(mode="after")
     def check_event(self) -> Self:

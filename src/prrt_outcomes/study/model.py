@@ -56,6 +56,10 @@ class DisclosureSettings(base.Section):
     )
 
 
+Radionuclide = Literal["177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other"]
+Activity = Annotated[base.Number, Field(gt=0, le=1_000)]
+
+
 class SafetySettings(base.Section):
     """Phases of laboratory follow-up."""
 
@@ -63,6 +67,22 @@ class SafetySettings(base.Section):
     """A baseline sample lies at most this many days before the first cycle."""
     late_after_days: base.PositiveDays = 90
     """Samples later than this after the last cycle of a period are late toxicity."""
+    activity_landmark_months: base.PositiveMonths = 12
+    """Myeloid neoplasms are grouped by the activity given until then, in those who reach it without one."""
+    activity_bounds_gbq: dict[Radionuclide, Annotated[tuple[Activity, ...], Field(min_length=1)]] = Field(
+        default_factory=lambda: {"177Lu": (26.6, 32.6)}
+    )
+    """Bounds of the classes of cumulative activity by radionuclide; one without bounds is split at its median."""
+
+    @model_validator(mode="after")
+    def check_bounds(self) -> Self:
+        """Bounds rise."""
+        for nuclide, bounds in self.activity_bounds_gbq.items():
+            if list(bounds) != sorted(set(bounds)):
+                raise ValueError(
+                    f"activity_bounds_gbq must rise and hold no bound twice; {nuclide}: {sorted(set(bounds))}"
+                )
+        return self
 
 
 InputTable = Literal[

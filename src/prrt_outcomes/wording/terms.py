@@ -42,6 +42,9 @@ def name_code(column: str, code: str, *, inside: bool = False) -> str:
 
     `inside` a sentence our words begin small; a value of the data never changes.
     """
+    if column == "cumulative_activity" and ": " in code:  # class of activity within a radionuclide
+        nuclide, activity = code.split(": ", 1)
+        return f"{name_code('radionuclide', nuclide)}: {activity}"
     labels = (field.label(code) for field in _find_fields(column))
     label = next((label for label in labels if label != code), None)
     if code in ("all", "unknown") or (label is None and code.lower() in ("true", "false")):
@@ -132,7 +135,8 @@ def claim_titles(study) -> dict[str, str]:
         if median != c.quantity:
             words = f"Median {inside_sentence(name_term(median))}, months"
         group = "" if c.group == "all" else f": {inside_sentence(name_term(c.group))}"
-        titles[c.id] = c.title or words + group
+        when = "" if c.months is None else f", {c.months:g} months"
+        titles[c.id] = c.title or words + when + group
     return titles
 
 

@@ -165,3 +165,20 @@ def test_a_group_without_patients_is_not_estimable():
 def test_per_cent_are_no_share():
     with pytest.raises(ValueError, match="a share between 0 and 1"):
         claims({"id": "d", "quantity": "disease_control", "published": 80})
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"quantity": "mds_incidence"}, "mds_incidence needs months; such as months: 60"),
+        ({"quantity": "objective", "months": 12}, "objective has no months; leave them out"),
+        (
+            {"quantity": "tmn_incidence", "months": 12, "group": "responder"},
+            "known for all patients, group: all",
+        ),
+        ({"quantity": "tmn_incidence", "months": 12, "published": 2.3}, "a share between 0 and 1"),
+    ],
+)
+def test_a_claim_of_an_incidence_names_its_time(entry, words):
+    with pytest.raises(ValueError, match=words):
+        claims({"id": "a", "published": 0.5} | entry)

@@ -31,10 +31,10 @@ def adverse(patient, day, term, grade):
 
 
 def run_kidney(endpoint=None):
-    rows = {"patients": [{"patient_id": name} for name in "abcd"]}
+    rows = {"patients": [{"patient_id": name} for name in "abcde"]}
     rows["cycles"] = [
         {"patient_id": name, "cycle_date": cases.to_date("0"), "radiopharmaceutical": "177Lu-DOTATATE"}
-        for name in "abcd"
+        for name in "abcde"
     ]
     alive = {"vital_status": "alive", "last_contact_date": cases.to_date("500")}
     dead = {
@@ -42,14 +42,16 @@ def run_kidney(endpoint=None):
         "last_contact_date": cases.to_date("300"),
         "death_date": cases.to_date("300"),
     }
-    rows["follow_up"] = [{"patient_id": name} | (dead if name == "c" else alive) for name in "abcd"]
+    rows["follow_up"] = [{"patient_id": name} | (dead if name == "c" else alive) for name in "abcde"]
     rows["adverse_events"] = [
-        adverse("a", "-20", "nephrotoxicity", 3),
+        adverse("a", "-20", "nephrotoxicity", 2),
         adverse("a", "90", "nephrotoxicity", 2),
         adverse("a", "200", "nephrotoxicity", 4),
         adverse("a", "150", "nephrotoxicity", 3),
         adverse("b", "60", "anaemia", 4),
         adverse("d", "0", "nephrotoxicity", 3),
+        adverse("e", "-1", "nephrotoxicity", 3),
+        adverse("e", "200", "nephrotoxicity", 3),
     ]
     study = cases.make_study([endpoint or KIDNEY])
     return stage.run(cases.make_tables(rows, study), study)
@@ -61,6 +63,10 @@ def test_an_adverse_event_is_the_event_of_an_endpoint():
     assert table["time_days"].tolist() == [150.0, 500.0, 300.0, 0.5]
     assert table["event"].tolist() == [1, 0, 2, 1]
     assert table["reason"].tolist() == ["adverse_event", "last_contact", "death", "adverse_event"]
+    excluded = result["endpoint_exclusions"].set_index("patient_id")["reason"]
+    assert excluded.to_dict() == {"e": "event_before_origin"}  # not at risk of the first one
+    lost = result["attrition"].set_index("reason").loc["the event came before the time begins"]
+    assert (lost["n_before"], lost["n_lost"]) == (5, 1)
     # The row of the source within its patient: the fourth that the registry wrote of patient a.
     assert table.loc["a", ["basis", "source_sequence"]].tolist() == ["adverse_events.onset_date", 4]
     adtte = result["adtte"].set_index("USUBJID").loc["a"]

@@ -46,7 +46,7 @@ def make_tables(events, study=STUDY):
         "adverse_events": derive_term_group(rows, extend_vocabulary(study.vocabulary)),
         "follow_up": conform_table("follow_up", follow_up),
         "treatment_periods": conform_table("treatment_periods", periods),
-        "analysis_set": patients.assign(radionuclide=["177Lu", "90Y", None]),
+        "analysis_set": conform_table("analysis_set", patients).assign(radionuclide=["177Lu", "90Y", None]),
     }
 
 

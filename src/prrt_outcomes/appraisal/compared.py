@@ -48,27 +48,24 @@ def flag_events(
     """Patients with each intercurrent event after entry and on or before the end of the time of the endpoint.
 
     `own`: rows of one endpoint; `since` and `until`: months from the origin to a landmark and to the end of a window.
-    An event that censored the patient at an earlier scan counts. A flag is missing where the time was reported, and
-    where the registry records no therapies or the study no scan interval. Tables: treatment_periods, therapies.
+    A new therapy that censored the patient at an earlier scan counts. A flag is missing where the time was reported,
+    and where the registry records no therapies or the study no scan interval. Tables: treatment_periods, therapies.
     """
-    origin, end = own["origin_date"], own["end_date"]
-    entry = origin + pd.to_timedelta(own["entry_days"].fillna(0.0), "D")
-    landmark = origin + pd.Timedelta(since * DAYS_PER_MONTH, "D")
-    start = entry.where(entry > landmark, landmark)
-    last = origin + pd.Timedelta(until * DAYS_PER_MONTH, "D") if until > 0 else pd.Timestamp.max
+    entry, end = own["entry_days"].fillna(0.0), own["time_days"]
+    start, last = np.fmax(entry, since * DAYS_PER_MONTH), until * DAYS_PER_MONTH if until > 0 else np.inf
+    origin, first_day = (column.set_axis(own["patient_id"]) for column in (own["origin_date"], start))
     periods = tables["treatment_periods"]
-    later = periods["first_cycle"] > periods["patient_id"].map(start.set_axis(own["patient_id"]))
-    again = periods[later].groupby("patient_id")["first_cycle"].min()
-    therapy = own["new_therapy_date"].where(own["new_therapy_date"] > start)
-    dates = pd.DataFrame({"new_therapy": therapy, "retreatment": own["patient_id"].map(again)})
-    stopped, first = own["reason"].isin(dates.columns), dates.min(axis=1)
+    cycle = (periods["first_cycle"] - periods["patient_id"].map(origin)).dt.days
+    again = cycle[cycle > periods["patient_id"].map(first_day)].groupby(periods["patient_id"]).min()
+    days = pd.DataFrame({"new_therapy": own["new_therapy_days"], "retreatment": own["patient_id"].map(again)})
+    days = days.where(days.gt(start, axis=0))
+    stopped, first = own["reason"].isin(days.columns), days.min(axis=1)
     flags: dict[str, pd.Series] = {
-        str(name): (date <= last) & ((date <= end) | (stopped & (date == first)))
-        for name, date in dates.items()
+        str(name): (day <= last) & ((day <= end) | (stopped & (day == first))) for name, day in days.items()
     }
     flags |= {reason: own["reason"].eq(reason) & (end <= last) for reason in ("death", "progression")}
-    gap = pd.Timedelta(find_longest_gap(study), "D")
-    late = (end > own["previous_assessment_date"].fillna(entry) + gap) & own["event"].gt(0)
+    seen = (own["previous_assessment_date"] - own["origin_date"]).dt.days.fillna(entry)
+    late = (end > seen + find_longest_gap(study)) & own["event"].gt(0)
     flags["missed_assessments"] = (late | own["reason"].eq("missed_assessments")) & (end <= last)
     recorded = {
         "new_therapy": len(tables["therapies"]) > 0,

@@ -340,7 +340,7 @@ OBJECTIONS: dict[str, Callable[[Tables, Study], list[Part]]] = {
     "Immortal time": _immortal_time,
     "Censoring rule": lambda t, s: _medians(t, s, ("fda", "censored_as_events", "censored_event_free")),
     "Missed scans": _rules("missed_scans", "n_stopped", "miss a planned scan"),
-    "New therapy": _rules("new_therapy", "n_switched", "began a new therapy before progression"),
+    "New therapy": _rules("new_therapy", "n_switched", "began a new therapy before the event"),
     "Scan interval": _scan_interval,
     "Criterion": _criterion,
     "Era": _era,

@@ -72,6 +72,9 @@ def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: 
     if sources.censorings:
         out = _derive_stops(out, frame, sources.censorings, tables)
     frame["last_adequate_date"] = find_last_adequate(tables, frame)["date"]
+    after = (frame["event_date"] <= frame["new_therapy_date"]) & event["reason"].ne("new_therapy")
+    days = (frame["new_therapy_date"] - frame["origin_date"]).dt.days.astype("float64")
+    frame["new_therapy_days"] = days.mask(after.fillna(False))
     before = find_last_adequate(tables, frame, out["date"] - pd.Timedelta(1, "D"))
     frame["previous_assessment_date"] = before["date"]
     recorded = dates.patients["progression_date"]
@@ -306,6 +309,7 @@ def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
         status="ok",
         note=np.where(half, "half_day", ""),
         source_sequence=pd.array(np.arange(1, len(rows) + 1), "Int64"),
+        new_therapy_days=np.nan,
         exclusion=np.where(time < entry, "not_at_risk", ""),
     )[list(ENDPOINT_COLUMNS)]
 

@@ -219,13 +219,13 @@ def _pick_follow_up(tables: Mapping[str, pd.DataFrame]) -> dict | None:
 
 
 def describe_switches(tables: Mapping[str, pd.DataFrame], study):
-    """How many began a new therapy before progression, were scanned after that, and progressed; None if not known."""
+    """How many began a new therapy before the event, were scanned after that, and progressed; None if not known."""
     row = _pick_follow_up(tables)
     if row is None:
         return None
     names = ("n_switched", "n", "n_scanned_after_switch", "n_progressed_after_switch")
     began, n, scanned, progressed = (cite(row, c, "scan_follow_up", numbers.format_count) for c in names)
-    words = say("{b} of {n} patients began a new therapy before progression", b=began, n=n)
+    words = say("{b} of {n} patients began a new therapy before the event", b=began, n=n)
     after = ", {s} of them were scanned afterwards and {p} had progression after it"
     return words + say(after, s=scanned, p=progressed) if row["n_switched"] else words
 

@@ -1,4 +1,4 @@
-"""Follow-up by scans of the primary endpoint: new therapy before progression; scans that do not take place, weights."""
+"""Follow-up by scans of the primary endpoint: new therapy before the event; scans that do not take place, weights."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -201,15 +201,14 @@ def summarise_follow_up(
 ) -> Iterator[pd.DataFrame]:
     """Parts of result table `scan_follow_up` but for endpoint.
 
-    `rows`: of the primary endpoint, missed assessments disregarded; `stops`: from `analyse_stops`. A therapy of the
-    day of progression began after it. The effective sample size is of the last weight of each patient. Reported
-    times have no dates: those patients are left out.
+    `rows`: of the primary endpoint, missed assessments disregarded; `stops`: from `analyse_stops`. The effective
+    sample size is of the last weight of each patient. Reported times have no dates: those patients are left out.
     """
-    began = rows["new_therapy_date"].notna() & ~(rows["progression_date"] <= rows["new_therapy_date"])
+    began = rows["new_therapy_days"].notna()
     flags = {
         "n_switched": began,
         "n_scanned_after_switch": began & (rows["last_adequate_date"] > rows["new_therapy_date"]),
-        "n_progressed_after_switch": began & rows["progression_date"].notna(),
+        "n_progressed_after_switch": began & (rows["progression_date"] > rows["new_therapy_date"]),
     }
     weights, status = None, "no_interval"
     if stops is not None:

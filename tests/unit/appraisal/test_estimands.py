@@ -1,5 +1,6 @@
 """The estimand of each comparison follows from settings and rows, never from a text of its own."""
 
+import pandas as pd
 import pytest
 
 from prrt_outcomes.appraisal.estimands import tabulate_estimands
@@ -11,7 +12,12 @@ STATED |= {"variable": "time from the first cycle to progression or death from a
 
 def row(patient, end, event, reason, **dates):
     base = {"patient_id": patient, "endpoint": "pfs", "origin_date": DAY0, "end_date": end, "event": event}
-    return base | {"reason": reason, "time_days": 1.0, "status": "ok"} | dates
+    base |= {"reason": reason, "status": "ok"} | dates
+    start, therapy = pd.Timestamp(base["origin_date"]), dates.get("new_therapy_date")
+    base["time_days"] = 1.0 if end is None else float((pd.Timestamp(end) - start).days)
+    if therapy is not None and not (event and therapy > end):
+        base["new_therapy_days"] = (pd.Timestamp(therapy) - start).days
+    return base
 
 
 ENDPOINTS = [
@@ -161,8 +167,8 @@ def test_scans_are_due_from_entry_on(estimands):
 
 def test_after_a_landmark_only_what_comes_after_it_counts(estimands):
     rows = [
-        row("a", "2018-01-01", 1, "death", new_therapy_date="2015-05-01", time_days=1096.0),
-        row("b", "2018-01-01", 1, "death", new_therapy_date="2016-05-01", time_days=1096.0),
+        row("a", "2018-01-01", 1, "death", new_therapy_date="2015-05-01"),
+        row("b", "2018-01-01", 1, "death", new_therapy_date="2016-05-01"),
     ]
     shared = {"endpoint": "pfs", "criterion": "recist_1_1", "comparison": "responder:non_responder"}
     shared |= {

@@ -93,9 +93,7 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables):
         "status": "ok",
     }
     found = answers(tables(scan_follow_up=[counts | {"n_stopped": 75}]), study)
-    assert (
-        found.loc["New therapy", "sentence"] == "13 of 400 patients began a new therapy before progression."
-    )
+    assert found.loc["New therapy", "sentence"] == "13 of 400 patients began a new therapy before the event."
     assert found.loc["Missed scans", COLUMNS[:3]].tolist() == ["partly", 75, "scan_follow_up"]
     found = answers(tables(scan_follow_up=[counts | {"n_stopped": None}]), study)
     assert found.loc["Missed scans", "answer"] == "not_answered"

@@ -12,7 +12,7 @@ TRIAL = {"left_truncation": 0, "missing_covariates": 4}
 def ours(*rows):
     """Rows of `endpoints` from event, reason and new therapy, of a, b, c and d."""
     same = {"endpoint": "pfs", "origin_date": "2015-01-01", "end_date": "2016-01-01", "time_days": 365.0}
-    names = ("event", "reason", "new_therapy_date")
+    names = ("event", "reason", "new_therapy_days")
     return [
         same | {"patient_id": p} | dict(zip(names, r, strict=False))
         for p, r in zip("abcd", rows, strict=False)
@@ -114,7 +114,7 @@ CENSORED = (0, "last_adequate_assessment")
 
 
 def test_a_fact_that_differs_counts_before_one_that_is_not_known(judge):
-    switched = {"endpoints": ours((1, "progression", "2015-05-01"), *OTHERS)}
+    switched = {"endpoints": ours((1, "progression", 120), *OTHERS)}
     found = judge(items={"crossover": "unknown"}, tables_=switched)
     assert found.loc[("old", "deviations"), ["judgement", "table"]].tolist() == ["moderate", "endpoints"]
     found = judge(items={"crossover": "unknown"})
@@ -130,8 +130,8 @@ def test_a_fact_that_differs_counts_before_one_that_is_not_known(judge):
         ({"therapies": []}, "deviations", "no_information"),
         ({"endpoints": ours(*[(1, "reported")] * 4)}, "deviations", "no_information"),
         ({"endpoints": ours((1, "death"), *[(1, "reported")] * 3)}, "deviations", "no_information"),
-        ({"endpoints": ours((0, "last_contact", "2017-01-01"), *OTHERS)}, "deviations", "low"),
-        ({"endpoints": ours((1, "new_therapy", "2016-01-01"), *OTHERS)}, "deviations", "low"),
+        ({"endpoints": ours((0, "last_contact", 731), *OTHERS)}, "deviations", "low"),
+        ({"endpoints": ours((1, "new_therapy", 365), *OTHERS)}, "deviations", "low"),
     ],
 )
 def test_shares_are_of_those_compared_and_unknown_where_nothing_tells(judge, given, domain, judgement):
@@ -141,7 +141,7 @@ def test_shares_are_of_those_compared_and_unknown_where_nothing_tells(judge, giv
 def test_a_share_is_of_those_who_fit_the_arm(judge, registry):
     people = registry["analysis_set"]
     people[0] = people[0] | {"tumour_type": "lung"}
-    given = {"analysis_set": people, "endpoints": ours((1, "death", "2015-05-01"), *OTHERS)}
+    given = {"analysis_set": people, "endpoints": ours((1, "death", 120), *OTHERS)}
     found = judge(tables_=given, arm={"tumour_types": "midgut"})["judgement"]
     assert (found["arm", "deviations"], found["old", "deviations"]) == ("low", "moderate")
 

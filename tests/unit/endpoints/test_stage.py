@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,6 +11,8 @@ from prrt_outcomes.endpoints import stage
 from prrt_outcomes.endpoints.analysis_set import compute_paramcd
 from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS
 from prrt_outcomes.errors import InputError
+
+TREATMENT_FAILURE = {"name": "ttf", "preset": "pfs", "new_therapy": "event"}
 
 spec = importlib.util.spec_from_file_location(
     "endpoint_cases", Path(__file__).parents[2] / "spec/endpoints/cases.py"
@@ -223,6 +226,28 @@ def test_partial_dates_have_their_extremes_beside():
     assert result["endpoints"].loc[0, "note"] == "partial_date"
     times = result["endpoint_variants"].set_index("variant")["time_days"]
     assert (times["partial_dates_first"], times["partial_dates_last"]) == (120, 150)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "history", "days"),
+    [
+        ("pfs", "scan 90 SD, therapy 120 chemotherapy, scan 180 PD, contact 400", 120),
+        ("pfs", "scan 90 SD, therapy 180 chemotherapy, scan 180 PD, contact 400", None),
+        (
+            "pfs",
+            "scan 90 SD, therapy 120 chemotherapy, contact 400",
+            120,
+        ),  # after the last scan, before any event
+        ("pfs_fda", "scan 90 SD, therapy 120 chemotherapy, scan 180 PD, contact 400", 120),
+        ("os", "scan 90 PD, therapy 120 chemotherapy, death 400", 120),
+        ("os", "therapy 400 chemotherapy, death 400", None),
+        (TREATMENT_FAILURE, "scan 90 SD, therapy 120 chemotherapy, contact 400", 120),
+    ],
+)
+def test_a_new_therapy_comes_before_the_event_or_is_it(endpoint, history, days):
+    rows, cutoff = cases.read_history(history)
+    found = run_rows(rows, [endpoint], cutoff, assessment_interval_days=90)["endpoints"]["new_therapy_days"]
+    assert found.tolist() == [pytest.approx(np.nan if days is None else days, nan_ok=True)]
 
 
 def test_course_of_a_retreated_responder():

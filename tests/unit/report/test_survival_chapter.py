@@ -108,7 +108,7 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
     ]
     filled = tables(scan_follow_up=[counts], sensitivity=rows)
     assert plain(describe_switches(filled, study)) == (
-        "13 of 400 patients began a new therapy before progression, 7 of them were scanned afterwards and 3 "
+        "13 of 400 patients began a new therapy before the event, 7 of them were scanned afterwards and 3 "
         "had progression after it"
     )
     stops = plain(describe_stops(filled, study))
@@ -116,5 +116,5 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
     assert "the median is 28.6 months, and 28.7 months weighted" in stops
     assert "effective sample size 391.3, largest weight 1.3, none truncated" in stops
     none = tables(scan_follow_up=[counts | {"n_switched": 0, "n_stopped": None}])
-    assert plain(describe_switches(none, study)) == "0 of 400 patients began a new therapy before progression"
+    assert plain(describe_switches(none, study)) == "0 of 400 patients began a new therapy before the event"
     assert describe_stops(none, study) is None

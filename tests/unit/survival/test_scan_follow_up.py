@@ -49,6 +49,7 @@ def make_rows(rows):
             status="ok",
             end_date=day(frame["time_days"]),
             new_therapy_date=day(frame["therapy"]),
+            new_therapy_days=frame["therapy"].where(~(day(frame["progression"]) <= day(frame["therapy"]))),
             progression_date=day(frame["progression"]),
             last_adequate_date=day(frame["time_days"]),
             last_contact_date=day(frame["time_days"]),

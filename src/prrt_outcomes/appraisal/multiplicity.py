@@ -27,7 +27,8 @@ def adjust_family(tables: Mapping[str, pd.DataFrame], study: Study) -> pd.DataFr
         if name in controls:
             found = primary_estimate(tables[table], controls[name])
         else:
-            found = next(iter(pick_rows(tables[table], **cells).to_dict("records")), None)
+            known = pick_rows(tables[table], **cells).to_dict("records")
+            found = known[0] if len(known) == 1 else None
         row = describe_cells(found, load_schema(table).key) if found else ""
         p_value = np.nan if found is None else float(found["p_value"])
         status = "ok" if np.isfinite(p_value) else "not_estimable"

@@ -122,6 +122,9 @@ def name_test(test: str, study) -> str:
     table, cells = list_tests(study)[test]
     if table == "controls":
         return control_titles(study)[test]
-    endpoint = inside_sentence(name_endpoint(cells["endpoint"], endpoint_titles(study)))
-    grouping = cells.get("group_by")
-    return f"{endpoint} {'by ' + inside_sentence(name_column(grouping)) if grouping else 'of responders'}"
+    title = inside_sentence(name_endpoint(cells.get("endpoint", "response"), endpoint_titles(study)))
+    column = cells.get("group_by") or cells.get("term")
+    kind = {"cox": " (Cox model)", "response_model": " (logistic model)", "competing_tests": " (Gray)"}.get(
+        table, ""
+    )
+    return f"{title} {'by ' + inside_sentence(name_column(column)) if column else 'of responders'}{kind}"

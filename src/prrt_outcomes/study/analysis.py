@@ -105,7 +105,7 @@ class MultiplicitySettings(Section):
     """The family of tests whose p-values are adjusted together by Holm."""
 
     family: tuple[str, ...] = ()
-    """Ids of controls, `pfs by sex` (log-rank test), `pfs responder:non_responder` (Mantel-Byar test)."""
+    """Ids of controls, or tests: `pfs by sex`, `pfs responder:non_responder`, `pfs cox sex`, `ttp gray by sex`."""
 
     @model_validator(mode="after")
     def check_family(self) -> Self:

@@ -47,8 +47,36 @@ def test_a_study_without_a_family_has_no_row(results, make_study):
 
 def test_every_name_finds_a_table_of_its_own(make_study):
     tests = list_tests(make_study())
-    assert list(tests) == ["arm", "old", "pfs by sex", "pfs responder:non_responder"]
-    assert {table for table, _ in tests.values()} == {"controls", "logrank", "responders"}
+    assert list(tests)[:5] == ["arm", "old", "pfs by sex", "pfs responder:non_responder", "pfs cox age_years"]
+    assert {table for table, _ in tests.values()} == {
+        "controls",
+        "logrank",
+        "responders",
+        "cox",
+        "response_model",
+    }
+
+
+def test_models_and_incidence_can_be_of_the_family(tables, make_study):
+    chosen = ["pfs cox age_years", "ttp gray by sex", "response age_years", "os cox grade"]
+    analysis = {"group_by": ["sex"], "covariates": ["age_years", "grade"]}
+    study = make_study(endpoints=["pfs", "os", "ttp"], analysis=analysis, multiplicity={"family": chosen})
+    term = {"endpoint": "pfs", "model": "multivariable", "term": "age_years", "status": "ok", "p_value": 0.03}
+    grade = term | {"endpoint": "os", "term": "grade", "reference": "G1", "p_value": 0.001}
+    gray = {"endpoint": "ttp", "group_by": "sex", "test": "gray", "status": "ok"}
+    rate = {"criterion": "recist_1_1", "model": "multivariable", "term": "age_years", "status": "ok"}
+    given = tables(
+        cox=[term, term | {"model": "univariable"}, *(grade | {"level": level} for level in ("G2", "G3"))],
+        competing_tests=[
+            gray | {"cause": c, "p_value": p} for c, p in (("progression", 0.01), ("death", 0.9))
+        ],
+        response_model=[rate | {"confirmed": c, "p_value": p} for c, p in ((False, 0.02), (True, 0.8))],
+    )
+    found = adjust_family(given, study)
+    assert found["p_value"].dropna().tolist() == [0.03, 0.01, 0.02]
+    # p.adjust(c(0.03, 0.01, 0.02, 1), "holm"): grade has two coefficients and no one p-value
+    assert found["p_adjusted"].dropna().tolist() == pytest.approx([0.06, 0.04, 0.06])
+    assert found["status"].tolist() == ["ok", "ok", "ok", "not_estimable"]
 
 
 def test_a_test_stands_once(make_study):

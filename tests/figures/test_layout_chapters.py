@@ -14,7 +14,7 @@ from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
-from prrt_outcomes.figures.safety_figures import plot_grade_shift, plot_worst_grades
+from prrt_outcomes.figures.safety_figures import plot_grade_course, plot_grade_shift
 from prrt_outcomes.figures.treatment_figures import plot_delivery
 from prrt_outcomes.tables.frames import empty_table
 
@@ -95,6 +95,12 @@ def make_grades():
     )
 
 
+def make_course():
+    grades = {f"n_grade_{g}": n for g, n in enumerate((200, 100, 50, 20, 5))} | {"n_grade_0_or_1": 5}
+    moments = ("baseline", "worst", "last")
+    return pd.DataFrame([{"analyte": a, "moment": m, "n": 380} | grades for a in ANALYTES for m in moments])
+
+
 def test_response_bars_have_room(style, groups, look):
     rates = pd.concat([make_rates("all", ["all"]), make_rates(*groups)])
     assert (
@@ -159,7 +165,8 @@ def test_love_plots_have_room(style, look):
 
 def test_grades_have_room(style, look):
     rates = pd.DataFrame({"analyte": ANALYTES, "grade_at_least": 3, "proportion": 0.004})
-    assert look(plot_worst_grades(make_grades(), rates, style, "Laboratory toxicity")) == []
+    for shown in (rates, rates.iloc[:0]):
+        assert look(plot_grade_course(make_course(), shown, style, "Laboratory toxicity")) == []
     for analytes in (ANALYTES, ANALYTES[:1]):
         grades = make_grades()
         shown = grades[grades["analyte"].astype(str).isin(analytes)]

@@ -12,18 +12,17 @@ from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence
 from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_percent
-from prrt_outcomes.wording.terms import name_code, phase_words
+from prrt_outcomes.wording.terms import name_code
 
-SAFETY_INPUTS = ("safety_grades", "safety_rates", "adverse_event_rates", "myeloid_neoplasms")
-OF_LABS = ("safety_grades", "safety_rates")
+SAFETY_INPUTS = ("safety_grades", "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms")
 MOST_TERMS = 25
-NO_LIMIT = -1  # no limit tells grade 0 from grade 1
+NO_LIMIT = "-1"  # no limit tells grade 0 from grade 1
 TOPS = (0.04, 0.1, 0.2, 0.4, 1.0)  # ends of the axis of a rare event
 SEVERE = "Grade \u2265 3"
 
 
 def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `adverse_events`, `worst_grades_<phase>` of each phase and `grade_shift` over the whole time."""
+    """Draw `adverse_events`, `grade_course` and `grade_shift` over the whole time."""
     grades, rates, style = tables["safety_grades"], tables["safety_rates"], theme.figure_style(study)
     figures = []
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
@@ -35,20 +34,17 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
         )
         figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
     figures += _draw_neoplasms(pick_rows(tables["myeloid_neoplasms"], neoplasm="tmn"), style)
-    phases = list(dict.fromkeys(grades["phase"].astype(str)))
-    shown = "any" if "any" in phases else next(iter(phases), "")
-    for phase in sorted(phases, key=lambda p: p != shown):
-        rows = pick_rows(grades, phase=phase)
-        if len(rows):
-            own = pick_rows(rates, phase=phase, group_by="all")
-            words = phase_words(phase)
-            plot = plot_worst_grades(rows, own, style, f"Laboratory toxicity {words}")
-            caption = f"Worst CTCAE grade of each laboratory value, {words}."
-            leading = phase not in ("treatment", "late")
-            figures.append(Figure(f"worst_grades_{phase}", plot, caption, OF_LABS, leading=leading))
-    rows = pick_rows(grades, phase=shown).dropna(subset=["baseline_grade", "worst_grade"])
+    if len(tables["lab_course"]):
+        own = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
+        plot = plot_grade_course(tables["lab_course"], own, style, "Laboratory toxicity")
+        caption = (
+            "CTCAE grade of each laboratory value at baseline, at worst and in the last sample, of patients sampled "
+            "at baseline and afterwards. Text: share of all patients with grade 3 or worse after the first cycle."
+        )
+        figures.append(Figure("grade_course", plot, caption, ("lab_course", "safety_rates")))
+    rows = pick_rows(grades, phase="any").dropna(subset=["baseline_grade", "worst_grade"])
     if len(rows):
-        plot = plot_grade_shift(rows, style, f"Shift of laboratory grades {phase_words(shown)}")
+        plot = plot_grade_shift(rows, style, "Shift of laboratory grades at any time")
         caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
         figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
     return figures
@@ -110,43 +106,45 @@ def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: s
     )
 
 
-def plot_worst_grades(grades: pd.DataFrame, rates: pd.DataFrame, style: theme.FigureStyle, title: str):
-    """Draw the shares of worst grades, one bar an analyte, and from `rates` that of grade 3 or worse as text."""
-    names = list_analytes(grades)
-    known = grades["worst_grade"].fillna(NO_LIMIT).astype(int)
-    counted = grades.assign(analyte=grades["analyte"].astype(str), grade=known)
-    totals = counted.groupby("analyte", sort=False)["total"].first()
-    bars = counted.groupby(["analyte", "grade"], as_index=False)["n"].sum()
-    bars = bars.assign(share=bars["n"] / bars["analyte"].map(totals)).sort_values(["analyte", "grade"])
-    bars["x"] = bars.groupby("analyte")["share"].cumsum() - bars["share"] / 2
-    codes = sorted(set(bars["grade"]))
-    legend = {str(c): f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes}
-    columns = [theme.SHARES, SEVERE] if len(rates) else [theme.SHARES]
-    bars["grade"] = pd.Categorical(bars["grade"].astype(str), list(legend))
-    bars["column"] = pd.Categorical([theme.SHARES] * len(bars), columns)
-    severe = rates[rates["grade_at_least"].eq(3) & rates["analyte"].astype(str).isin(names)]
+def plot_grade_course(course: pd.DataFrame, rates: pd.DataFrame, style: theme.FigureStyle, title: str):
+    """Draw the shares of grades at baseline, worst and last, a panel each; `rates`: of grade 3 or worse, as text."""
+    names = list_analytes(course)
+    heads = {"baseline": "Baseline", "worst": "Worst", "last": "Last"}
+    counts = {"n_grade_0_or_1": NO_LIMIT} | {f"n_grade_{grade}": str(grade) for grade in range(5)}
+    bars = course.melt(["analyte", "moment", "n"], list(counts), "grade", "patients")
+    bars = bars[bars["patients"].gt(0)].astype({"analyte": "string", "moment": "string"})
+    codes = [code for code in counts.values() if code in set(bars["grade"].map(counts))]
+    columns = [*heads.values(), *([SEVERE] if len(rates) else [])]
+    bars = bars.assign(
+        grade=pd.Categorical(bars["grade"].map(counts), codes),
+        share=bars["patients"] / bars["n"],
+        column=pd.Categorical(bars["moment"].map(heads), columns),
+    ).sort_values(["analyte", "column", "grade"])
+    bars["x"] = bars.groupby(["analyte", "moment"])["share"].cumsum() - bars["share"] / 2
+    legend = {c: f"Grade {c}" if c != NO_LIMIT else "Grade 0 or 1" for c in codes}
+    severe = rates[rates["analyte"].astype(str).isin(names)].assign(x=theme.TEXT_X)
     severe = severe.assign(
         analyte=severe["analyte"].astype(str),
-        x=theme.TEXT_X,
         label=[format_percent(p) for p in severe["proportion"]],
         column=pd.Categorical([SEVERE] * len(severe), columns),
     )
-    labels = [fill(f"{name_code('analyte', n)} (n\u00a0=\u00a0{totals[n]:.0f})", 34) for n in names]
+    totals = course.groupby("analyte", observed=True)["n"].first()
+    labels = [fill(f"{name_code('analyte', n)} (n\u00a0=\u00a0{totals[n]:.0f})", 30) for n in names]
     plot = p9.ggplot(bars, p9.aes("x", "analyte"))
     plot += p9.geom_tile(p9.aes(width="share", fill="grade"), height=0.72)
     if len(severe):
         plot += p9.geom_text(severe, p9.aes(label="label"), size=style.small, color=theme.INK)
     return (
         plot
-        + theme.key_scales(legend, fill=[theme.GRADE_COLOURS[c] for c in codes])
+        + theme.key_scales(legend, fill=[theme.GRADE_COLOURS[int(c)] for c in codes])
         + p9.scale_y_discrete(limits=names[::-1], labels=labels[::-1])
         + theme.dress(
             style,
-            2.1 * style.row_in * len(names) + 1.4 * style.scale,
+            2.1 * style.row_in * len(names) + 1.6 * style.scale,
             title=title,
-            subtitle="Patients by worst CTCAE grade after the first cycle",
+            subtitle="Patients by CTCAE grade at baseline, at worst after the first cycle, and in the last sample",
         )
-        + theme.share_columns([8, 1] if len(rates) else [1])
+        + theme.share_columns([3, 3, 3, 1][: len(columns)])
         + p9.guides(fill=p9.guide_legend(nrow=1))
     )
 

@@ -179,7 +179,8 @@ SHARES, TEXT_X = "shares", 10.0
 
 
 def share_columns(widths: Sequence[float]) -> list:
-    """Facets of a figure of shares: the column `SHARES` with an axis from 0 to 100%, columns of text at `TEXT_X`."""
+    """Facets of a figure of shares: columns with an axis from 0 to 100%, `SHARES` unnamed; text at `TEXT_X`."""
+    ticks = [0.0, 0.25, 0.5, 0.75, 1.0][:: 1 if len(widths) < 3 else 2]
     return [
         p9.facet_grid(
             ". ~ column",
@@ -188,8 +189,12 @@ def share_columns(widths: Sequence[float]) -> list:
             labeller=p9.labeller(column=lambda head: "" if head in (SHARES, "") else head),
         ),
         scale_x(
-            breaks=lambda limits: [0.0, 0.25, 0.5, 0.75, 1.0] if limits[0] < TEXT_X / 2 else [],
+            breaks=lambda limits: ticks if limits[0] < TEXT_X / 2 else [],
             labels=label_percent,
         ),
-        p9.theme(axis_line_y=p9.element_blank(), axis_ticks_major_y=p9.element_blank(), panel_spacing_x=0.01),
+        p9.theme(
+            axis_line_y=p9.element_blank(),
+            axis_ticks_major_y=p9.element_blank(),
+            panel_spacing_x=0.01 if len(widths) < 3 else 0.03,
+        ),
     ]

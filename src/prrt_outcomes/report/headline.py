@@ -187,9 +187,12 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
 
 
 TOXICITIES = (
-    ("any_haematological", "Haematological toxicity", ("platelets", "neutrophils", "haemoglobin")),
+    (
+        "any_haematological_without_lymphocytes", "Haematological toxicity",
+        ("platelets", "neutrophils", "haemoglobin"),
+    ),
     ("any_renal", "Renal toxicity", ()),
-)
+)  # fmt: skip
 
 
 def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
@@ -209,18 +212,15 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     for analyte, title, members in TOXICITIES:
         if analyte not in found:
             continue
-        words = _describe_share("grade 3 or worse", found[analyte], level)
-        if members and "lymphocytes" in found:
-            words += say(
-                "; <strong>{n} of these {t} by lymphocytes</strong> (with or without another line)",
-                n=cite(found["lymphocytes"], "n", "safety_rates", numbers.format_count),
-                t=numbers.format_count(found[analyte]["n"]),
-            )
+        apart = " without lymphocytes" if members else ""
+        words = _describe_share(f"grade 3 or worse{apart}", found[analyte], level)
         parts = [
             say("{a} {p}", a=name_code("analyte", m, inside=True), p=share(m)) for m in members if m in found
         ]
         if parts:
             words += say("; {parts}", parts=join_words(parts))
+        if members and "lymphocytes" in found:
+            words += say("; not counted: lymphocytes {p}, expected under PRRT", p=share("lymphocytes"))
         for row in myeloid if members else ():
             n = cite(row, "n", "adverse_event_rates", numbers.format_count)
             words += say(

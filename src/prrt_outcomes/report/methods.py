@@ -100,7 +100,13 @@ def methods_safety(study) -> tuple[str, ...]:
         "of grade 0 or 1 unless a threshold without limit holds, creatinine by its rise from baseline alone. Renal "
         f"function is by CKD-EPI 2021 ({CITATIONS['ckd_epi']}). Baseline is the last sample at most "
         f"{study.safety.baseline_days} days before the first cycle; samples later than "
-        f"{study.safety.late_after_days} days after the last cycle are late.",
+        f"{study.safety.late_after_days} days after the last cycle are late. A grade is treatment-emergent where it is "
+        "above that of the baseline. Creatinine has the higher of its grades over upper limit and over baseline.",
+        "The nadir of a cycle is the lowest value after its day and up to the day of the next cycle, after the last "
+        f"cycle within {study.safety.late_after_days} days. A nadir of grade 2 or worse, and worse than the baseline, "
+        "recovers at the first later sample of grade 0 or 1, at which the label resumes treatment "
+        f"({CITATIONS['lutathera']}), or of the grade of the baseline; others are censored at their last sample before "
+        f"the next cycle. Times to recovery are Kaplan-Meier medians ({CITATIONS['kaplan_meier']}).",
         "Adverse events count from the day of the first cycle on, each patient once by term and by group of terms, "
         "with exact (Clopper-Pearson) intervals of shares. Rates are patients with a first event per 100 patient-years "
         "at risk, which end at that event, with exact Poisson intervals (Garwood 1936).",

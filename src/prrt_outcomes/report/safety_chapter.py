@@ -7,20 +7,32 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code, phase_words
 
+QUARTILES = ("lower_quartile", "upper_quartile")
 MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
 INCIDENCE = ("cumulative_incidence", "low", "high")
 MONTHS = (24, 60, 76)
 ORGANS = {
-    "any_haematological": "haematological toxicity",
+    "any_haematological_without_lymphocytes": "haematological toxicity without lymphocytes",
+    "any_haematological": "haematological toxicity with lymphocytes",
     "any_renal": "renal toxicity",
     "any_hepatic": "hepatic toxicity",
 }
+CREATININE = {
+    "creatinine_over_limit": "over the upper limit alone",
+    "creatinine_over_baseline": "over the baseline alone",
+    "creatinine": "by the higher of both, which is the CTCAE grade",
+}
+LYMPHOPENIA = (
+    "Lymphopenia is expected under PRRT, mainly of B cells and transient ({seen}), and by itself not a reason to "
+    "modify treatment ({label})."
+)
 
 
 def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -33,22 +45,84 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     if rates.empty:
         return paragraphs, shown
     shares = ("proportion", "proportion_low", "proportion_high")
-    for analyte, words in ORGANS.items():
-        for row in pick_rows(rates, analyte=analyte, phase="any", grade_at_least="3").to_dict("records")[:1]:
+    emergent = tuple(f"emergent_{name}" for name in shares)
+    for analyte, words in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
+        for row in _pick_rates(rates, analyte, "3"):
             share, low, high = (row[column] for column in shares)
             text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
-            found, total = trace(text, "safety_rates", row), numbers.format_count(row["total"])
-            paragraphs.append(say("Grade 3 or worse {w}: {p} of {t} patients.", w=words, p=found, t=total))
+            sentence = say(
+                "Grade 3 or worse {w}: {p} of {t} patients; above the grade at baseline in {n} of {k}.",
+                w=words, p=trace(text, "safety_rates", row), t=numbers.format_count(row["total"]),
+                n=cite(row, "emergent_n", "safety_rates", numbers.format_count),
+                k=numbers.format_count(row["emergent_total"]),
+            )  # fmt: skip
+            paragraphs.append(sentence)
+            if analyte == "lymphocytes":
+                cited = {"seen": CITATIONS["lymphopenia"], "label": CITATIONS["lutathera"]}
+                paragraphs[-1] += say(f" {LYMPHOPENIA}", **cited)
+    paragraphs += _describe_creatinine(rates)
     columns = [
         *col.texts({"Analyte": "analyte"}, _name_analyte),
         *col.texts({"When": "phase"}, phase_words),
         *col.counts({"Grade at least": "grade_at_least"}),
         col.fraction("n"),
         col.interval(f"Share ({level} CI)", shares, numbers.format_percent),
+        col.fraction("Treatment-emergent", "emergent_n", "emergent_total"),
+        col.interval(f"Share ({level} CI)", emergent, numbers.format_percent, "emergent_status"),
     ]
-    severe = rates[rates["grade_at_least"].isin([2, 3, 4])]
     title = "Laboratory toxicity, all patients"
-    return paragraphs, [*shown, page_table(title, "safety_rates", severe, columns)]
+    note = "Treatment-emergent: above the grade at baseline, of patients whose baseline was graded."
+    shown.append(page_table(title, "safety_rates", rates, columns, note))
+    return paragraphs, [*shown, *_tabulate_course(tables, level)]
+
+
+def _pick_rates(rates: pd.DataFrame, analyte: str, floor: str) -> list[dict]:
+    return pick_rows(rates, analyte=analyte, phase="any", grade_at_least=floor).to_dict("records")
+
+
+def _describe_creatinine(rates: pd.DataFrame) -> list:
+    """How many reach grade 2 by each rule of CTCAE; over the baseline no lower grade begins."""
+    rows = [(row, words) for analyte, words in CREATININE.items() for row in _pick_rates(rates, analyte, "2")]
+    parts = [
+        say("{n} of {t} {w}", n=cite(r, "n", "safety_rates", numbers.format_count), t=r["total"], w=words)
+        for r, words in rows
+    ]
+    return [say("Patients with creatinine of grade 2 or worse: {p}.", p=join_words(parts))] if parts else []
+
+
+def _tabulate_course(tables: Mapping[str, pd.DataFrame], level: str) -> list[PageTable]:
+    """Tables of baseline, worst and last, of shifts with their totals, and of nadir and recovery by cycle."""
+
+    def show_value(row: dict) -> str:
+        return f"{numbers.format_interval(*(row[key] for key in ('median', *QUARTILES)))} {row['unit']}"
+
+    value = Column("Value, median (quartiles)", show_value)
+    analyte = col.texts({"Analyte": "analyte"}, _name_analyte)
+    grades = {f"Grade {g}": f"n_grade_{g}" for g in range(5)} | {"Grade 0 or 1": "n_grade_0_or_1"}
+    moments = [
+        *analyte,
+        *col.texts({"When": "moment"}, spell_name),
+        col.fraction("n"),
+        value,
+        *col.counts(grades),
+    ]
+    recovery = ("recovery_days", "recovery_days_low", "recovery_days_high")
+    nadirs = [
+        *analyte,
+        *col.counts({"Cycle": "cycle"}),
+        col.fraction("n"),
+        value,
+        *col.counts({"Days to nadir": "days_to_nadir"}),
+        *col.counts({f"Grade {g} or worse": f"n_grade_{g}_or_worse" for g in (2, 3, 4)}),
+        col.fraction("Recovered", "n_recovered", "n_to_recover"),
+        col.interval(f"Days to recovery, median ({level} CI)", recovery, numbers.format_short),
+    ]
+    shown = {
+        "lab_course": (tables["lab_course"], moments),
+        "lab_shifts": (pick_rows(tables["lab_shifts"], phase="any"), col.of_schema("lab_shifts", {})),
+        "lab_nadirs": (tables["lab_nadirs"], nadirs),
+    }
+    return [page_table(load_schema(k).title, k, *rows) for k, rows in shown.items() if len(rows[0])]  # fmt: skip
 
 
 def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
@@ -174,4 +248,6 @@ def _name_event(row: dict) -> str:
 
 
 def _name_analyte(code: str) -> str:
+    if code.startswith("creatinine_"):
+        return f"Creatinine, {CREATININE[code]}"
     return f"Any {ORGANS[code]}" if code in ORGANS else name_code("analyte", code)

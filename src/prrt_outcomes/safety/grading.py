@@ -13,17 +13,23 @@ import yaml
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
-from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.laboratory import USUAL_FACTORS, compute_egfr_ckd_epi_2021, convert_units_to_si
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 TOLERANCE = 1e-9
+MMOL_TO_G = USUAL_FACTORS["haemoglobin", "mmol/L"]
 CITATION = "Common Terminology Criteria for Adverse Events (CTCAE) version 5.0, US DHHS, 27 November 2017"
 HAEMATOLOGICAL = ("haemoglobin", "platelets", "leukocytes", "neutrophils", "lymphocytes")
 RENAL = ("creatinine", "egfr")
 HEPATIC = ("alt", "ast", "bilirubin")
-ORGAN_GROUPS = {"any_haematological": HAEMATOLOGICAL, "any_renal": RENAL, "any_hepatic": HEPATIC}
+ORGAN_GROUPS = {
+    "any_haematological": HAEMATOLOGICAL,
+    "any_haematological_without_lymphocytes": HAEMATOLOGICAL[:-1],
+    "any_renal": RENAL,
+    "any_hepatic": HEPATIC,
+}
 NO_LIMIT = 0.5  # grade 0 or 1: no limit of the laboratory tells which
 GRADE_FLOORS = (1, 2, 3, 4)
 PHASES = ("before", "baseline", "treatment", "late")
@@ -39,6 +45,8 @@ class GradeRule:
     direction: str  # ``low`` grades falls below, ``high`` rises above
     # SI thresholds of grades 2, 3, 4 below which a low value lies (None where the term has none)
     absolute: tuple[float | None, ...] = ()
+    # the same as CTCAE prints them in mmol/L, for values that the laboratory gave in mmol/L
+    absolute_mmol_l: tuple[float | None, ...] = ()
     times_upper: tuple[float, ...] = ()  # multiples of the upper limit above which grades 1, 2, 3, 4 begin
     # multiples of the baseline above which grades 1, 2, 3, 4 begin
     times_baseline: tuple[float | None, ...] = ()
@@ -59,11 +67,12 @@ def compute_grades(samples: pd.DataFrame) -> pd.Series:
     """Grade laboratory values by CTCAE v5.
 
     `samples`: columns analyte, value_si, lower_si, upper_si, baseline_si (value before treatment); limits and
-    baseline may be missing.
+    baseline may be missing; `si_factor`, from the unit of the laboratory to ours, 1 where there is no such column.
     Returns Series of Int64, index of `samples`: 0 to 4; missing where the value is missing, the analyte has no
     term, or the limit that would tell grade 0 from grade 1 is missing and no higher grade holds.
     Thresholds are as CTCAE prints them: "below" and "above" exclude the threshold, compared with a relative
-    tolerance of 1e-9. Where the baseline was above the upper limit, liver values are graded against the baseline;
+    tolerance of 1e-9, haemoglobin given in mmol/L by the thresholds in mmol/L (6.2 and 4.9, which are not quite 100 and
+    80 g/L). Where the baseline was above the upper limit, liver values are graded against the baseline;
     an unknown baseline counts as normal. Anaemia has no laboratory grade 4. Creatinine rises from baseline count
     beside those over the limit. Grade 1 of chronic kidney disease begins below the laboratory's lower limit, 90
     mL/min/1.73 m2 where it gave none.
@@ -74,8 +83,7 @@ def compute_grades(samples: pd.DataFrame) -> pd.Series:
         rows = (analyte == rule.analyte).to_numpy(dtype=bool, na_value=False)
         if rows.any():
             part = samples.loc[rows]
-            columns = (part[name].to_numpy(dtype=float) for name in ("value_si", "lower_si", "upper_si"))
-            grade = _grade_low(rule, *columns) if rule.direction == "low" else _grade_high(rule, part)
+            grade = _grade_low(rule, part) if rule.direction == "low" else _grade_high(rule, part)
             grades.loc[rows] = pd.array(grade, dtype="Int64")
     return grades
 
@@ -101,14 +109,19 @@ def _above(value: np.ndarray, limit: np.ndarray | float) -> np.ndarray:
     return value > np.asarray(limit) * (1 + TOLERANCE)
 
 
-def _grade_low(rule: GradeRule, value: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def _grade_low(rule: GradeRule, part: pd.DataFrame) -> np.ndarray:
+    value, lower, upper = (part[name].to_numpy(dtype=float) for name in ("value_si", "lower_si", "upper_si"))
     limit = lower if rule.default_lower is None else np.where(np.isnan(lower), rule.default_lower, lower)
     grade = np.where(_below(value, limit), 1.0, 0.0)
     # A value inside a known range is grade 0 even where only the upper limit is known and is exceeded.
     grade = np.where(np.isnan(limit) & ~_above(value, upper), np.nan, grade)
-    for number, threshold in enumerate(rule.absolute, start=2):
-        if threshold is not None:
-            grade = np.where(_below(value, threshold), float(number), grade)
+    factor = np.asarray(part.get("si_factor", 1.0), dtype=float)
+    in_mmol = np.isclose(factor, MMOL_TO_G) & bool(rule.absolute_mmol_l)
+    printed = rule.absolute_mmol_l or rule.absolute
+    for number, (threshold, in_mmol_l) in enumerate(zip(rule.absolute, printed, strict=True), start=2):
+        if threshold is not None and in_mmol_l is not None:
+            limit = np.where(in_mmol, in_mmol_l * MMOL_TO_G, threshold)
+            grade = np.where(_below(value, limit), float(number), grade)
     return np.where(np.isnan(value), np.nan, grade)
 
 
@@ -136,22 +149,25 @@ def _grade_high(rule: GradeRule, part: pd.DataFrame) -> np.ndarray:
 
 
 def summarise_worst_grades(graded: pd.DataFrame) -> pd.DataFrame:
-    """Worst grade of each patient, period, analyte and phase.
+    """Worst grade of each patient, period, analyte and phase, and the part of it that treatment brought.
 
-    `graded`: columns patient_id, period, analyte, phase, grade, grade_at_most, baseline_grade.
+    `graded`: columns patient_id, period, analyte, phase, score, baseline_score (grades, 0.5 where it is 0 or 1),
+    baseline_grade.
     Returns one row a patient, period, analyte and phase (``treatment``, ``late`` and ``any`` of the two) with
-    baseline_grade and worst_grade, 0.5 where it is 0 or 1; samples of which nothing is known do not count.
+    baseline_grade, worst_grade (0.5 where it is 0 or 1) and emergent_grade: the worst grade where it is above that of
+    the baseline, else 0; 0.5 where it is 0 or 1, missing where the baseline was not graded. Samples of which nothing
+    is known do not count.
     """
-    after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["grade_at_most"].notna()]
-    after = after.assign(
-        phase=after["phase"].astype("string"), grade=after["grade"].astype("Float64").fillna(NO_LIMIT)
-    )
-    stacked = pd.concat([after, after.assign(phase="any")])
+    after = graded.loc[graded["phase"].isin(["treatment", "late"]) & graded["score"].notna()]
+    after = after.assign(phase=after["phase"].astype("string"))
     keys = ["patient_id", "period", "analyte", "phase"]
-    worst = stacked.groupby(keys, observed=True, as_index=False).agg(
-        baseline_grade=("baseline_grade", "first"), worst_grade=("grade", "max")
-    )
-    return worst
+    found = {"baseline_grade": ("baseline_grade", "first"), "baseline": ("baseline_score", "first")}
+    stacked = pd.concat([after, after.assign(phase="any")]).groupby(keys, observed=True, as_index=False)
+    worst = stacked.agg(**found, worst_grade=("score", "max"))
+    grade, baseline = worst["worst_grade"], worst["baseline"]
+    emergent = grade.where((grade > baseline).fillna(False), 0.0).mask(baseline.isna())
+    unclear = baseline.eq(NO_LIMIT).fillna(False) & grade.isin([NO_LIMIT, 1.0])
+    return worst.assign(emergent_grade=emergent.mask(unclear, NO_LIMIT)).drop(columns="baseline")
 
 
 def summarise_safety_grades(worst: pd.DataFrame) -> pd.DataFrame:
@@ -176,49 +192,53 @@ def summarise_safety_rates(
 
     `patients`: one row a patient: patient_id and the groupings, labels as text; `group_by`: columns of `patients`;
     ``all`` is always there.
-    Returns columns analyte (also any_haematological, any_renal, any_hepatic), phase, group_by, group,
-    grade_at_least, n, total, proportion, proportion_low, proportion_high, status; first treatment period.
+    Returns columns analyte (also the groups of `ORGAN_GROUPS`), phase, group_by, group, grade_at_least, n, total,
+    proportion, proportion_low, proportion_high, status, and the same of treatment-emergent grades, emergent_n to
+    emergent_status, whose total are the patients with a graded baseline; first treatment period.
     """
-    first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", "worst_grade"]]
-    organs = [
-        first.loc[first["analyte"].isin(members)]
-        .groupby(["patient_id", "phase"], observed=True, as_index=False)["worst_grade"]
-        .max()
-        .assign(analyte=organ)
-        for organ, members in ORGAN_GROUPS.items()
-    ]
+    scores = ["worst_grade", "emergent_grade"]
+    first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", *scores]]
+    organs = [_pick_worst_of_organ(first, organ) for organ in ORGAN_GROUPS]
     grades = pd.concat([first, *organs]).merge(patients, on="patient_id", how="left")
-    parts = []
+    keys, parts = ["analyte", "phase", "group"], []
     for column in (WHOLE, *group_by):
         groups = grades.assign(group=compute_group(grades, column).astype("string"))
         for floor in GRADE_FLOORS:
-            known = groups[groups["worst_grade"].ne(NO_LIMIT)] if floor == 1 else groups
-            table = (
-                known.assign(hit=known["worst_grade"].ge(floor).astype("int64"))
-                .groupby(["analyte", "phase", "group"], observed=True)["hit"]
-                .agg(n="sum", total="size")
-                .reset_index()
-            )
-            parts.append(table.assign(group_by=column, grade_at_least=floor))
+            for score, prefix in zip(scores, ("", "emergent_"), strict=True):
+                known = groups[score].notna() & (groups[score].ne(NO_LIMIT) | (floor > 1))
+                groups[f"{prefix}n"], groups[f"{prefix}total"] = known & groups[score].ge(floor), known
+            counts = ["n", "total", "emergent_n", "emergent_total"]
+            table = groups.groupby(keys, observed=True)[counts].sum().astype("int64").reset_index()
+            parts.append(table[table["total"].gt(0)].assign(group_by=column, grade_at_least=floor))
     rates = pd.concat(parts, ignore_index=True)
-    low, high = compute_clopper_pearson(rates["n"].to_numpy(), rates["total"].to_numpy(), level)
-    rates = rates.assign(
-        proportion=rates["n"] / rates["total"], proportion_low=low, proportion_high=high, status="ok"
-    )
-    order = ["analyte", "phase", "group_by", "group", "grade_at_least"]
-    return rates[
-        [*order, "n", "total", "proportion", "proportion_low", "proportion_high", "status"]
-    ].reset_index(drop=True)
+    for prefix, share in (("", "proportion"), ("emergent_", "emergent_proportion")):
+        n, total = rates[f"{prefix}n"], rates[f"{prefix}total"]
+        low, high = compute_clopper_pearson(n.to_numpy(), total.to_numpy(), level)
+        rates[share], rates[f"{share}_low"], rates[f"{share}_high"] = n / total.where(total.gt(0)), low, high
+        rates[f"{prefix}status"] = np.where(total.gt(0), "ok", "too_few")
+    return rates
+
+
+def _pick_worst_of_organ(worst: pd.DataFrame, organ: str) -> pd.DataFrame:
+    """Worst grades of each patient and phase over the analytes of an organ.
+
+    emergent_grade is missing where an analyte without a graded baseline has a grade above that of the others.
+    """
+    own = worst.loc[worst["analyte"].isin(ORGAN_GROUPS[organ])]
+    own = own.assign(open_grade=own["worst_grade"].where(own["emergent_grade"].isna()))
+    found = own.groupby(["patient_id", "phase"], observed=True, as_index=False).max(numeric_only=True)
+    emergent, above = found["emergent_grade"], found["open_grade"] > found["emergent_grade"]
+    return found.assign(emergent_grade=emergent.mask(above.fillna(False)), analyte=organ)
 
 
 def derive_si_values(labs: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
-    """Add `value_si`, `lower_si` and `upper_si`; samples in a unit that is not known are counted.
+    """Add `si_factor`, `value_si`, `lower_si` and `upper_si`; samples in a unit that is not known are counted.
 
     Returns `samples`: rows with a known unit, index reset; `attrition`: one row of losses.
     """
     factor = convert_units_to_si(labs["analyte"], labs["unit"])
     known = factor.notna()
-    samples = labs.loc[known].copy()
+    samples = labs.loc[known].assign(si_factor=factor[known])
     for ours, theirs in (("value_si", "value"), ("lower_si", "lower_limit"), ("upper_si", "upper_limit")):
         samples[ours] = labs.loc[known, theirs].astype("float64") * factor[known]
     reason = "unit not known for the analyte"

@@ -5,11 +5,16 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.endpoints.patient_dates import derive_observation
 from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, summarise_adverse_events
+from prrt_outcomes.safety.course import (
+    derive_creatinine_rules,
+    derive_grades,
+    summarise_lab_course,
+    summarise_lab_nadirs,
+    summarise_lab_shifts,
+)
 from prrt_outcomes.safety.grading import (
     GRADED_ANALYTES,
     STEP,
-    bound_grades,
-    compute_grades,
     derive_egfr_samples,
     derive_phases,
     derive_si_values,
@@ -25,7 +30,10 @@ from prrt_outcomes.treatment.periods import find_first_cycles
 INPUTS = (
     "patients", "cycles", "assessments", "labs", "adverse_events", "follow_up", "treatment_periods", "analysis_set",
 )  # fmt: skip
-OUTPUTS = ("lab_grades", "safety_grades", "safety_rates", "adverse_event_rates", "myeloid_neoplasms")
+OUTPUTS = (
+    "lab_grades", "safety_grades", "safety_rates", "lab_shifts", "lab_course", "lab_nadirs", "adverse_event_rates",
+    "myeloid_neoplasms",
+)  # fmt: skip
 SETTINGS = (
     "safety", "analysis", "data_cutoff", "partial_dates", "response", "endpoints", "assessment_interval_days",
     "assessment_window_days", "new_anticancer_therapy",
@@ -58,12 +66,17 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         graded, losses = derive_lab_grades(
             tables["labs"], tables["patients"], tables["treatment_periods"], study
         )
-        worst = summarise_worst_grades(graded)
-        level = study.analysis.confidence.level
+        worst, periods = summarise_worst_grades(graded), tables["treatment_periods"]
+        rules = summarise_worst_grades(derive_creatinine_rules(graded))
+        rated = pd.concat([worst, rules]) if len(rules) else worst
+        own, level = groups[["patient_id", *known]], study.analysis.confidence.level
         made |= {
             "lab_grades": graded,
             "safety_grades": summarise_safety_grades(worst),
-            "safety_rates": summarise_safety_rates(worst, groups[["patient_id", *known]], known, level),
+            "safety_rates": summarise_safety_rates(rated, own, known, level),
+            "lab_shifts": summarise_lab_shifts(worst),
+            "lab_course": summarise_lab_course(graded),
+            "lab_nadirs": summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
     if "adverse_events" not in absent:
         named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
@@ -114,7 +127,7 @@ def derive_lab_grades(
     first_cycles = find_first_cycles(periods)
     samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles)
     phased = derive_phases(samples, periods, study)
-    phased = _derive_grades(phased)
+    phased = derive_grades(phased)
     has_term = phased["analyte"].isin(GRADED_ANALYTES)
     ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"
@@ -124,15 +137,3 @@ def derive_lab_grades(
     )
     order = ["patient_id", "period", "sample_date", "analyte", "sequence"]
     return phased.sort_values(order).reset_index(drop=True), losses
-
-
-def _derive_grades(phased: pd.DataFrame) -> pd.DataFrame:
-    """Add `grade`, `grade_at_most` and `baseline_grade`; a baseline itself is graded against the limits alone."""
-    is_baseline = phased["phase"].eq("baseline")
-    samples = phased.assign(baseline_si=phased["baseline_si"].mask(is_baseline))
-    grade = compute_grades(samples)
-    keys = ["patient_id", "analyte", "period"]
-    known = pd.Series(grade[is_baseline].array, index=pd.MultiIndex.from_frame(phased.loc[is_baseline, keys]))
-    baseline_grade = known.reindex(pd.MultiIndex.from_frame(phased[keys])).array
-    at_most = bound_grades(samples, grade)
-    return phased.assign(grade=grade, grade_at_most=at_most, baseline_grade=baseline_grade)

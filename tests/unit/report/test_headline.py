@@ -48,7 +48,7 @@ def test_a_curve_that_begins_late_says_so_and_its_patients_are_not_all(tables, s
     )
 
 
-def test_haematological_toxicity_says_how_much_of_it_is_lymphocytes(tables, study, plain):
+def test_haematological_toxicity_is_counted_without_lymphocytes_and_says_so(tables, study, plain):
     rate = {
         "phase": "any",
         "group_by": "all",
@@ -58,9 +58,12 @@ def test_haematological_toxicity_says_how_much_of_it_is_lymphocytes(tables, stud
         "status": "ok",
     }
     rows = [rate | {"analyte": a, "n": n, "proportion": n / 399, "proportion_low": 0.0, "proportion_high": 0.3}
-            for a, n in (("any_haematological", 89), ("lymphocytes", 86), ("platelets", 6))]  # fmt: skip
+            for a, n in (("any_haematological", 89), ("any_haematological_without_lymphocytes", 22),
+                         ("lymphocytes", 86), ("platelets", 6))]  # fmt: skip
     (tile,) = build_headline(tables(safety_rates=rows), study)
     words = plain(tile.words)
     assert tile.title == "Haematological toxicity"
-    assert "86 of these 89 by lymphocytes" in words
+    assert plain(tile.number.__html__()) == "6%"
+    assert words.startswith("grade 3 or worse without lymphocytes (22 of 399 patients")
+    assert "not counted: lymphocytes 22%, expected under PRRT" in words
     assert "platelets 2%" in words

@@ -25,12 +25,14 @@ def test_treatment_and_safety_in_words(study, tables, plain):
         "group": "all",
         "n": 0,
         "total": 20,
+        "emergent_n": 0,
+        "emergent_total": 18,
     }
     rate |= {"grade_at_least": 3, "proportion": 0.0, "proportion_low": 0.0, "proportion_high": 0.168}
     paragraphs, _ = write_safety(tables(safety_rates=[rate]), study)
-    assert (
-        plain(paragraphs[0])
-        == "Grade 3 or worse haematological toxicity: 0% (95% CI 0\u201317%) of 20 patients."
+    assert plain(paragraphs[0]) == (
+        "Grade 3 or worse haematological toxicity with lymphocytes: 0% (95% CI 0\u201317%) of 20 patients; above the "
+        "grade at baseline in 0 of 18."
     )
 
 

@@ -46,7 +46,12 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
         return paragraphs, shown
     shares = ("proportion", "proportion_low", "proportion_high")
     emergent = tuple(f"emergent_{name}" for name in shares)
+    without = (
+        set() if rates["analyte"].eq("lymphocytes").any() else {"any_haematological"}
+    )  # the same as without them
     for analyte, words in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
+        if analyte in without:
+            continue
         for row in _pick_rates(rates, analyte, "3"):
             share, low, high = (row[column] for column in shares)
             text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")

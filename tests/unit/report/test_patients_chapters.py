@@ -19,7 +19,7 @@ def test_treatment_and_safety_in_words(study, tables, plain):
         "(22.2\u201329.7)."
     )
     rate = {
-        "analyte": "any_haematological",
+        "analyte": "any_haematological_without_lymphocytes",
         "phase": "any",
         "group_by": "all",
         "group": "all",
@@ -31,8 +31,8 @@ def test_treatment_and_safety_in_words(study, tables, plain):
     rate |= {"grade_at_least": 3, "proportion": 0.0, "proportion_low": 0.0, "proportion_high": 0.168}
     paragraphs, _ = write_safety(tables(safety_rates=[rate]), study)
     assert plain(paragraphs[0]) == (
-        "Grade 3 or worse haematological toxicity with lymphocytes: 0% (95% CI 0\u201317%) of 20 patients; above the "
-        "grade at baseline in 0 of 18."
+        "Grade 3 or worse haematological toxicity without lymphocytes: 0% (95% CI 0\u201317%) of 20 patients; above "
+        "the grade at baseline in 0 of 18."
     )
 
 

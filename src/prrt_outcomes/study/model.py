@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from prrt_outcomes.study import base
 from prrt_outcomes.study.analysis import AnalysisSettings, MultiplicitySettings
 from prrt_outcomes.study.controls import Claim, Control
+from prrt_outcomes.study.eligibility import EligibilitySet, Radionuclide, resolve_set
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.study.vocabulary import Vocabulary
@@ -25,12 +26,20 @@ class TreatmentSettings(base.Section):
     """A long-acting somatostatin analogue is given at least this many days before a cycle."""
     ssa_short_acting_days: base.Days = 1
     """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
+    eligibility: Annotated[EligibilitySet, BeforeValidator(resolve_set)] = Field(
+        default_factory=lambda: EligibilitySet(**resolve_set("guidance_2013"))
+    )
+    """Conditions before each cycle: name of a set, or rows of the centre's own."""
     eligibility_days: base.PositiveDays = 60
-    """A laboratory value that speaks for eligibility lies at most this many days before the first cycle."""
+    """A laboratory value that speaks for eligibility lies at most this many days before the cycle."""
+    monitoring_days: base.PositiveDays = 28
+    """A laboratory value counts as monitoring before a cycle if it lies at most this many days before it."""
 
     @model_validator(mode="after")
     def check_interval(self) -> Self:
         """The shortest interval lies below the longest, and the longest below the gap of a new period."""
+        if self.monitoring_days > self.eligibility_days:
+            raise ValueError(f"monitoring_days exceeds eligibility_days; at most {self.eligibility_days}")
         longest, gap = self.cycle_interval_maximum_weeks, self.retreatment_gap_weeks
         if not self.cycle_interval_minimum_weeks < longest:
             raise ValueError(f"cycle_interval_minimum_weeks must be below the maximum; less than {longest:g}")
@@ -56,7 +65,6 @@ class DisclosureSettings(base.Section):
     )
 
 
-Radionuclide = Literal["177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other"]
 Activity = Annotated[base.Number, Field(gt=0, le=1_000)]
 
 

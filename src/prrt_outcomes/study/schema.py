@@ -6,6 +6,7 @@ from pathlib import Path
 
 def build_study_schema() -> dict:
     """Return the JSON schema of a study file as a person writes it, short forms included."""
+    from prrt_outcomes.study.eligibility import SETS
     from prrt_outcomes.study.endpoints import PRESETS
     from prrt_outcomes.study.model import INPUT_TABLES, Study
 
@@ -24,6 +25,13 @@ def build_study_schema() -> dict:
     endpoints = schema["properties"]["endpoints"]
     endpoints.pop("default", None)
     endpoints["items"] = {"anyOf": [{"enum": list(PRESETS)}, {"$ref": "#/$defs/EndpointDefinition"}]}
+    rows = schema["$defs"]["EligibilitySet"]["properties"]["conditions"]
+    own = schema["$defs"]["TreatmentSettings"]["properties"]["eligibility"]
+    own["anyOf"] = [
+        {"enum": list(SETS)},
+        {k: rows[k] for k in ("type", "items", "minItems")},
+        {"$ref": own.pop("$ref")},
+    ]
     return schema
 
 

@@ -1,146 +1,182 @@
-"""Eligibility at baseline: the thresholds are rows of data, the classifier only reads them."""
-
-from dataclasses import dataclass
+"""Eligibility before each cycle, and whether what the label asks for was measured: conditions are settings."""
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si, find_si_factor
+from prrt_outcomes.statistics.proportions import compute_clopper_pearson
+from prrt_outcomes.study.eligibility import MONITORED
+from prrt_outcomes.study.model import TreatmentSettings
 
-CITATION = (
-    "Bodei L et al. The joint IAEA, EANM, and SNMMI practical guidance on peptide receptor radionuclide therapy "
-    "(PRRNT) in neuroendocrine tumours. Eur J Nucl Med Mol Imaging 2013;40:800-816"
-)
-COUNTS = ("leukocytes", "neutrophils", "platelets")
 STATES = ("met", "not met", "unknown")
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """One condition of eligibility."""
-
-    item: str
-    column: str  # name of the column of `patients`, or of the analyte
-    minimum: float | None  # inclusive, as the next; None for none
-    maximum: float | None
-    unit: str
-    radionuclide: str = ""  # the condition holds for this radionuclide only; empty for all
-    citation: str = CITATION
-
-
-THRESHOLDS = (
-    Threshold("receptor_uptake", "krenning_score", 2, None, "score"),
-    Threshold("performance", "ecog", None, 2, "score"),
-    Threshold("leukocytes", "leukocytes", 3.0, None, "10^9/L"),
-    Threshold("neutrophils", "neutrophils", 1.0, None, "10^9/L"),
-    Threshold("platelets", "platelets", 75.0, None, "10^9/L", "177Lu"),
-    Threshold("platelets", "platelets", 90.0, None, "10^9/L", "90Y"),
-    Threshold("renal_function", "egfr", 50.0, None, "mL/min"),
-)
 KARNOFSKY_BY_ECOG = {90: 0, 70: 1, 50: 2, 30: 3, 0: 4}
+ALL = "all"
+CYCLES = ["patient_id", "period", "cycle"]
 
 
-def derive_eligibility(
-    patients: pd.DataFrame,
-    labs: pd.DataFrame,
-    first_cycles: pd.DataFrame,
-    eligibility_days: int,
-    thresholds: tuple[Threshold, ...] = THRESHOLDS,
-) -> pd.DataFrame:
-    """Whether each treated patient meets each condition.
+def number_cycles(days: pd.DataFrame) -> pd.DataFrame:
+    """Add `cycle`, the number of each cycle day (patient_id, period, cycle_date) within its treatment period."""
+    ordered = days.sort_values(["patient_id", "cycle_date"], kind="stable", ignore_index=True)
+    return ordered.assign(cycle=ordered.groupby(["patient_id", "period"]).cumcount() + 1)
 
-    labs : table `labs`; values in any unit that is known, others are unknown
-    first_cycles : one row a treated patient: patient_id, first_cycle, radionuclide
-    eligibility_days : oldest laboratory value that counts, in days before the first cycle
-    Returns one row a treated patient and item, and one with item `eligible` (met where all are met, not
-    met where one is not met): patient_id, item, value, unit, minimum, maximum, eligibility (met, not met, unknown).
-    Bounds are inclusive. ECOG is read from Karnofsky (Oken 1982, Am J Clin Oncol 5:649) where only that is known.
-    Renal function is the reported eGFR, else CKD-EPI 2021 from creatinine: a stand-in for creatinine clearance. A
-    patient treated with another radionuclide has no platelet threshold: unknown.
+
+def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Last known value of each analyte before each cycle: after the cycle before it, on its day at the latest.
+
+    days : from `number_cycles`
+    window_days : oldest value that counts, in days before the cycle
+    Returns one row a cycle and analyte: row (position in `days`), analyte, value (in the SI unit), ratio (to the upper
+    limit of the laboratory), age_days. Values in units that are not known are left out.
     """
-    base = first_cycles.merge(patients.drop(columns=["radionuclide"], errors="ignore"), on="patient_id")
-    own = base[["patient_id"]]
-    values = pd.concat(
-        [
-            derive_baseline_labs(base, labs, eligibility_days),
-            own.assign(column="krenning_score", value=base["krenning_score"].astype("float64")),
-            own.assign(column="ecog", value=_ecog(base)),
-        ]
+    rows = labs.assign(
+        analyte=labs["analyte"].astype("string"),
+        ratio=labs["value"] / labs["upper_limit"].where(labs["upper_limit"] > 0),
+        value=labs["value"] * convert_units_to_si(labs["analyte"], labs["unit"]),
     )
-    items = pd.DataFrame([vars(threshold) for threshold in thresholds])
-    pairs = base[["patient_id", "radionuclide"]].merge(items, how="cross", suffixes=("", "_of_bound"))
-    nuclide = pairs["radionuclide"].astype("string").fillna("other")
-    holds = (pairs["radionuclide_of_bound"] == "") | (pairs["radionuclide_of_bound"] == nuclide)
-    bounds = ["minimum", "maximum"]
-    pairs[bounds] = pairs[bounds].where(holds)
-    pairs = pairs.loc[holds.sort_values(ascending=False, kind="stable").index]
-    states = pairs.drop_duplicates(["patient_id", "item"]).merge(
-        values, on=["patient_id", "column"], how="left"
+    rows = rows[rows["value"].notna()].sort_values(["sample_date", "sequence"], kind="stable")
+    cycles = days[["patient_id", "cycle_date"]].assign(row=np.arange(len(days))).sort_values("cycle_date")
+    window = pd.Timedelta(window_days, "D")
+    keys = {"left_on": "sample_date", "right_on": "cycle_date", "by": "patient_id"}
+    rows = rows.astype({"patient_id": cycles["patient_id"].dtype})
+    found = pd.merge_asof(rows, cycles, **keys, direction="forward", tolerance=window).dropna(subset="row")
+    found = found.assign(age_days=(found["cycle_date"] - found["sample_date"]).dt.days)
+    return found.astype({"row": "int64"}).drop_duplicates(["row", "analyte"], keep="last")
+
+
+def judge_cycles(
+    days: pd.DataFrame, patients: pd.DataFrame, samples: pd.DataFrame, settings: TreatmentSettings
+) -> pd.DataFrame:
+    """Whether each condition was met before each cycle, as far as it was known then.
+
+    days : from `number_cycles`, with `radionuclide`; samples : from `place_samples`
+    settings : `eligibility`
+    Returns one row a cycle and condition that holds for it, and one with item `eligible` (met where all are met, not
+    met where one is not): patient_id, period, cycle, item, value, unit, minimum, maximum, eligibility. Bounds are
+    inclusive. Krenning score and performance are those at baseline; ECOG is read from Karnofsky (Oken 1982, Am J Clin
+    Oncol 5:649) where only that is known. Renal function is the reported eGFR, else from creatinine: a stand-in for
+    creatinine clearance. Another radionuclide than those with a bound: unknown.
+    """
+    conditions = settings.eligibility.conditions
+    base = days.merge(patients.drop(columns="radionuclide", errors="ignore"), on="patient_id", how="left")
+    first, nuclide = base["cycle"].eq(1).to_numpy(), base["radionuclide"].astype("string").fillna("other")
+    phases = {"all": np.ones(len(base), bool), "first": first, "later": ~first}
+    labels = base[CYCLES]
+    parts = []
+    for item in dict.fromkeys(c.item for c in conditions):
+        own = [c for c in conditions if c.item == item]
+        bounds, asked = np.full((2, len(base)), np.nan), np.zeros(len(base), bool)
+        for c in own:
+            asked |= phases[c.cycles]
+            here = phases[c.cycles] & (nuclide.eq(c.radionuclide).to_numpy() if c.radionuclide else True)
+            bounds[:, here] = [[np.nan if b is None else b] for b in (c.minimum, c.maximum)]
+        value = _find_values(base, samples, own[0].measure, own[0].unit)
+        state = _compare_with_bounds(value, *bounds)
+        columns = {
+            "item": item,
+            "value": value,
+            "unit": own[0].unit,
+            "minimum": bounds[0],
+            "maximum": bounds[1],
+        }
+        parts.append(labels.assign(**columns, eligibility=state)[asked])
+    table = pd.concat(parts)
+    broken, unknown = (
+        table["eligibility"].eq(state).groupby(table.index).any() for state in ("not met", "unknown")
     )
-    states["eligibility"] = _compare_with_bounds(states)
-    table = pd.concat([states, _summarise_states(states)], ignore_index=True)
-    order = pd.CategoricalDtype([*items["item"].unique(), "eligible"], ordered=True)
-    table = table.assign(item=table["item"].astype(order)).sort_values(
-        ["patient_id", "item"], kind="stable", ignore_index=True
+    whole = labels.loc[broken.index].assign(
+        item="eligible", eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
     )
-    texts = {"patient_id": "string", "item": "string", "unit": "string"}
-    table = table.astype(texts | {"eligibility": pd.CategoricalDtype(list(STATES), ordered=True)})
-    return table[["patient_id", "item", "value", "unit", "minimum", "maximum", "eligibility"]]
+    table = pd.concat([table, whole]).sort_index(kind="stable").reset_index(drop=True)
+    return table.astype(
+        {"item": "string", "unit": "string", "eligibility": pd.CategoricalDtype(STATES, ordered=True)}
+    )
 
 
-def _compare_with_bounds(states: pd.DataFrame) -> np.ndarray:
-    """Bounds are inclusive; no value or no bound is unknown."""
-    value, low, high = (states[name].to_numpy("float64") for name in ("value", "minimum", "maximum"))
-    unknown = np.isnan(value) | (np.isnan(low) & np.isnan(high))
-    below = value < np.where(np.isnan(low), -np.inf, low)
-    above = value > np.where(np.isnan(high), np.inf, high)
-    return np.select([unknown, below | above], ["unknown", "not met"], "met")
+def _find_values(base: pd.DataFrame, samples: pd.DataFrame, measure: str, unit: str) -> np.ndarray:
+    """Value of a measure before each cycle, in a unit."""
+
+    def measured(analyte: str, column: str = "value") -> pd.Series:
+        own = samples[samples["analyte"] == analyte]
+        return own.set_index("row")[column].reindex(range(len(base)))
+
+    if measure == "ecog":
+        return _read_ecog(base)
+    if unit in ("score", "ULN"):
+        found = measured(measure, "ratio") if unit == "ULN" else base[measure]
+        return found.astype("float64").round(9).to_numpy()
+    if measure != "egfr":
+        return (measured(measure) / find_si_factor(measure, unit)).round(9).to_numpy("float64")
+    sex = base["sex"].astype("string")
+    rate = compute_egfr_ckd_epi_2021(
+        measured("creatinine"), base["age_years"].astype("float64"), sex.eq("female").fillna(False)
+    )
+    rate = np.where(sex.isin(["female", "male"]), rate, np.nan)
+    return measured("egfr").fillna(pd.Series(rate)).to_numpy("float64")
 
 
-def _summarise_states(states: pd.DataFrame) -> pd.DataFrame:
-    """Met where all items are met, not met where one is not met."""
-    by_patient = states["eligibility"].to_numpy()[:, None] == np.array(["not met", "met"])
-    by_patient = pd.DataFrame(by_patient, columns=["broken", "met"]).groupby(states["patient_id"].to_numpy())
-    broken, complete = by_patient["broken"].any(), by_patient["met"].all()
-    state = np.select([broken, complete], ["not met", "met"], "unknown")
-    return pd.DataFrame({"patient_id": broken.index, "item": "eligible", "eligibility": state})
-
-
-def _ecog(base: pd.DataFrame) -> pd.Series:
+def _read_ecog(base: pd.DataFrame) -> np.ndarray:
     """ECOG as registered, else from Karnofsky: 90-100 is 0, 70-80 is 1, 50-60 is 2, 30-40 is 3, below is 4."""
     karnofsky = base["karnofsky"].astype("float64")
     steps = sorted(KARNOFSKY_BY_ECOG)
     place = np.searchsorted(steps, karnofsky.fillna(0).to_numpy(), side="right") - 1
-    read = pd.Series([KARNOFSKY_BY_ECOG[steps[i]] for i in place], index=base.index, dtype="float64")
-    return base["ecog"].astype("float64").fillna(read.where(karnofsky.notna()))
+    read = pd.Series([KARNOFSKY_BY_ECOG[step] for step in steps]).to_numpy("float64")[place]
+    return (
+        base["ecog"].astype("float64").fillna(pd.Series(read, base.index).where(karnofsky.notna())).to_numpy()
+    )
 
 
-def derive_baseline_labs(base: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> pd.DataFrame:
-    """Last value of each analyte on or before the first cycle and at most `window_days` earlier.
+def summarise_cycle_eligibility(judged: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Cycles by state of each condition, by number of the cycle and for all: rows of `cycle_eligibility`.
 
-    base : one row a treated patient: patient_id, first_cycle, age_years, sex
-    window_days : oldest value that counts, in days
-    Returns one row a patient and analyte that is known: patient_id, column (leukocytes, neutrophils,
-    platelets in 10^9/L; egfr in mL/min, from creatinine where it is not reported), value. Unknown units are left out.
+    The share is that of cycles in which the condition was not met among those in which it is known.
     """
-    rows = labs.merge(base[["patient_id", "first_cycle", "age_years", "sex"]], on="patient_id")
-    age_days = (rows["first_cycle"] - rows["sample_date"]).dt.days
-    rows = rows[age_days.between(0, window_days)].sort_values(["sample_date", "sequence"], kind="stable")
-    rows = rows.assign(
-        column=rows["analyte"].astype("string"),
-        value=rows["value"] * convert_units_to_si(rows["analyte"], rows["unit"]),
+    counts = pd.get_dummies(judged["eligibility"]).rename(
+        columns=lambda state: f"n_{state.replace(' ', '_')}"
     )
-    creatinine = rows["column"] == "creatinine"
-    sex = rows["sex"].astype("string")
-    rate = compute_egfr_ckd_epi_2021(
-        rows["value"], rows["age_years"].astype("float64"), sex.eq("female").fillna(False)
-    )
-    computed = pd.Series(rate, index=rows.index).where(sex.isin(["female", "male"]))
-    rows = rows.assign(
-        value=rows["value"].mask(creatinine, computed),
-        column=rows["column"].mask(creatinine, "egfr"),
-        computed=creatinine,
-    )
-    rows = rows[rows["value"].notna() & rows["column"].isin([*COUNTS, "egfr"])]
-    rows = rows.sort_values("computed", ascending=False, kind="stable")
-    return rows.groupby(["patient_id", "column"], sort=True)["value"].last().reset_index()
+    rows = _stack_numbers(judged[["cycle", "item"]].join(counts.astype("int64")))
+    table = rows.groupby(["cycle", "item"], sort=False).sum().reset_index()
+    return _add_share(table.assign(n=table["n_not_met"], total=table["n_met"] + table["n_not_met"]), level)
+
+
+def summarise_monitoring(
+    days: pd.DataFrame, samples: pd.DataFrame, window_days: int, level: float
+) -> pd.DataFrame:
+    """Cycles before which each analyte was measured, by number of the cycle and for all: rows of `monitoring`.
+
+    days, samples : from `number_cycles` and `place_samples`; window_days : oldest value that counts
+    """
+    recent = samples[samples["age_days"] <= window_days]
+    row = np.arange(len(days))
+    there = {
+        name: np.isin(row, recent.loc[recent["analyte"].isin(analytes), "row"])
+        for name, analytes in MONITORED.items()
+    }
+    there |= {"complete": np.logical_and.reduce(list(there.values()))}
+    parts = [
+        pd.DataFrame({"cycle": days["cycle"], "item": name, "n": found}) for name, found in there.items()
+    ]
+    rows = _stack_numbers(pd.concat(parts))
+    table = rows.groupby(["cycle", "item"], sort=False)["n"].agg(n="sum", total="size").reset_index()
+    return _add_share(table, level)
+
+
+def _stack_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """All cycles together, and each number of a cycle, in this order."""
+    ordered = rows.sort_values("cycle", kind="stable")
+    return pd.concat([ordered.assign(cycle=ALL), ordered.assign(cycle=ordered["cycle"].astype("string"))])
+
+
+def _add_share(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Share n / total with its exact interval (Clopper-Pearson)."""
+    low, high = compute_clopper_pearson(table["n"].to_numpy(), table["total"].to_numpy(), level)
+    share = table["n"] / table["total"].where(table["total"] > 0)
+    status = np.where(table["total"] > 0, "ok", "too_few")
+    return table.assign(proportion=share, low=low, high=high, status=status)
+
+
+def _compare_with_bounds(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Bounds are inclusive; no value or no bound is unknown."""
+    unknown = np.isnan(value) | (np.isnan(low) & np.isnan(high))
+    below = value < np.where(np.isnan(low), -np.inf, low)
+    above = value > np.where(np.isnan(high), np.inf, high)
+    return np.select([unknown, below | above], ["unknown", "not met"], "met")

@@ -7,11 +7,17 @@ from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.delivery import derive_analogue_windows, list_observations, summarise_delivery
-from prrt_outcomes.treatment.eligibility import derive_eligibility
+from prrt_outcomes.treatment.eligibility import (
+    judge_cycles,
+    number_cycles,
+    place_samples,
+    summarise_cycle_eligibility,
+    summarise_monitoring,
+)
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
 
 INPUTS = ("patients", "cycles", "therapies", "labs")
-OUTPUTS = ("treatment_periods", "eligibility", "treatment_delivery")
+OUTPUTS = ("treatment_periods", "eligibility", "cycle_eligibility", "monitoring", "treatment_delivery")
 SETTINGS = ("treatment", "analysis")
 
 
@@ -20,8 +26,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
     tables : `patients`, `cycles`, `therapies`, `labs` as typed frames
     study : its `treatment` and `analysis` (groupings, confidence level)
-    Returns `treatment_periods` (one row a patient and period), `eligibility` (one row a treated patient and
-    item), `treatment_delivery`, `attrition`, `stages`. Without cycles all are empty and the stage is `skipped`.
+    Returns the tables of `OUTPUTS` (`treatment_periods`: one row a patient and period, `eligibility`: one row a treated
+    patient and condition before the first cycle), `attrition`, `stages`. Without cycles all are empty and the stage is
+    `skipped`.
     """
     patients, cycles = tables["patients"], tables["cycles"]
     if cycles.empty:
@@ -31,15 +38,21 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     days = derive_analogue_windows(days, tables["therapies"], study.treatment)
     periods = summarise_periods(days)
     first = periods.loc[periods["period"] == 1, ["patient_id", "first_cycle", "radionuclide"]]
-    eligibility = derive_eligibility(patients, tables["labs"], first, study.treatment.eligibility_days)
+    numbered, level = number_cycles(days), study.analysis.confidence.level
+    samples = place_samples(numbered, tables["labs"], study.treatment.eligibility_days)
+    judged = judge_cycles(numbered, patients, samples, study.treatment)
+    eligibility = judged[judged["period"].eq(1) & judged["cycle"].eq(1)]
+    monitoring = summarise_monitoring(numbered, samples, study.treatment.monitoring_days, level)
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
     groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
     by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by)))
     observations = list_observations(days, periods, eligibility)
-    delivery = summarise_delivery(observations, groups, by, study.analysis.confidence.level)
+    delivery = summarise_delivery(observations, groups, by, level)
     return {
         "treatment_periods": conform_table("treatment_periods", periods),
         "eligibility": conform_table("eligibility", eligibility),
+        "cycle_eligibility": conform_table("cycle_eligibility", summarise_cycle_eligibility(judged, level)),
+        "monitoring": conform_table("monitoring", monitoring if len(tables["labs"]) else monitoring.head(0)),
         "treatment_delivery": conform_table("treatment_delivery", delivery),
         "attrition": _count_losses(patients, cycles, days),
         "stages": stage_frame("treatment", "done"),

@@ -1,0 +1,98 @@
+"""Conditions of eligibility: named sets as data, or those that a centre writes out under `treatment: eligibility`."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from prrt_outcomes.study import base
+
+DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+SETS: dict[str, dict] = DATA["sets"]
+MONITORED: dict[str, list[str]] = DATA["monitoring"]["analytes"]
+SAID = ("source", "verified", "verified_by", "where")
+Radionuclide = Literal["177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other"]
+_COUNT = ("10^9/L",)
+UNITS = {
+    "krenning_score": ("score",), "ecog": ("score",), "egfr": ("mL/min",), "haemoglobin": ("g/L", "g/dL", "mmol/L"),
+    "leukocytes": _COUNT, "neutrophils": _COUNT, "lymphocytes": _COUNT, "platelets": _COUNT,
+    "bilirubin": ("umol/L", "mg/dL", "ULN"), "creatinine": ("umol/L", "mg/dL", "ULN"),
+    "alt": ("U/L", "ULN"), "ast": ("U/L", "ULN"),
+}  # fmt: skip
+
+
+class Condition(base.Section):
+    """One condition of eligibility; bounds are inclusive."""
+
+    item: base.Name = Field(description="Name of the condition in results.")
+    measure: Literal[tuple(UNITS)]  # type: ignore[valid-type]
+    """What is judged: a column of patients, or an analyte."""
+    minimum: base.Size | None = Field(None, description="Smallest value that meets the condition.")
+    maximum: base.Size | None = Field(None, description="Largest value that meets the condition.")
+    unit: str = Field(description="Unit of the bounds; ULN: upper limit of normal of the laboratory.")
+    cycles: Literal["all", "first", "later"] = "all"
+    """Whether it holds before the first cycle of a treatment period, the later ones, or all."""
+    radionuclide: Radionuclide | None = Field(None, description="It holds for this radionuclide alone.")
+    source: str = Field("", description="Citation.")
+    verified: bool = Field(False, description="Whether the value was read in its source.")
+    verified_by: str = Field("", description="Who read it, and when.")
+    where: str = Field("", description="Section or table of the source.")
+
+    @model_validator(mode="after")
+    def check_bounds(self) -> Self:
+        """There is a bound, in a unit of the measure."""
+        if self.minimum is None and self.maximum is None:
+            raise ValueError(f"{self.item} has no bound; such as minimum: 75")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"{self.item}: minimum exceeds the maximum; at most {self.maximum:g}")
+        if self.unit not in UNITS[self.measure]:
+            raise ValueError(f"{self.measure} has no unit {self.unit}; {', '.join(UNITS[self.measure])}")
+        return self
+
+
+class EligibilitySet(base.Section):
+    """Conditions that belong together."""
+
+    title: base.Title = Field("Conditions of the centre", description="Name for readers.")
+    successor: str = Field("", description="What took the place of the source.")
+    conditions: tuple[Condition, ...] = Field(min_length=1, description="One row a condition.")
+
+    @model_validator(mode="after")
+    def check_items(self) -> Self:
+        """An item has one bound for each cycle and radionuclide, of one measure in one unit."""
+        phases = {"all": ("first", "later")}
+        base.check_distinct(
+            (
+                (c.item, phase, c.radionuclide)
+                for c in self.conditions
+                for phase in phases.get(c.cycles, (c.cycles,))
+            ),
+            "eligibility: an item has two bounds for the same cycles",
+        )
+        base.check_distinct(
+            (item for item, _, _ in {(c.item, c.measure, c.unit) for c in self.conditions}),
+            "eligibility: an item has two measures or units",
+        )
+        return self
+
+
+def resolve_set(entry: Any) -> Any:
+    """The set of a name; rows alone are a set; what a set says of its source holds for each of its rows.
+
+    Raises ValueError when no set has the name.
+    """
+    if isinstance(entry, str) and entry not in SETS:
+        raise ValueError(f"no set of conditions is called {entry!r}; {', '.join(SETS)}, or rows of your own")
+    found = (
+        SETS[entry]
+        if isinstance(entry, str)
+        else {"conditions": entry}
+        if isinstance(entry, list | tuple)
+        else entry
+    )
+    if not isinstance(found, dict) or not isinstance(found.get("conditions"), list | tuple):
+        return found
+    said = {key: found[key] for key in SAID if key in found}
+    rows = [said | row if isinstance(row, dict) else row for row in found["conditions"]]
+    return {key: value for key, value in found.items() if key not in SAID} | {"conditions": rows}

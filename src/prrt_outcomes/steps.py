@@ -32,8 +32,16 @@ STAGES = (
     "safety",
     "appraisal",
 )
-CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
-NOT_BUILT = {"radionuclides": ("lesion_change", "lesion_change_test", "absorbed_fraction")}
+CHAPTERS = (
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+)
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 PER_PATIENT = ("per_patient", "csv")  # result tables that name patients stand apart
 
@@ -129,17 +137,9 @@ def run_stage(stage: str, study: Study, results: Path) -> None:
 
     Raises StepError when an input is not there, or the stage gives back other tables than it declares.
     """
-    if stage in NOT_BUILT:
-        from prrt_outcomes.tables.frames import derive_skipped_tables
-
-        outputs = NOT_BUILT[stage]
-        reason = f"this version does not make {', '.join(outputs)} yet"
-        produced = derive_skipped_tables(stage, outputs, reason)
-    else:
-        module = import_module(f"prrt_outcomes.{stage}.stage")
-        outputs = module.OUTPUTS
-        produced = module.run(read_tables(module.INPUTS, results), study)
-    _write_produced(stage, outputs, produced, study, results)
+    module = import_module(f"prrt_outcomes.{stage}.stage")
+    produced = module.run(read_tables(module.INPUTS, results), study)
+    _write_produced(stage, module.OUTPUTS, produced, study, results)
 
 
 def draw_figures(chapter: str, study: Study, results: Path) -> None:

@@ -70,8 +70,10 @@ def test_a_stage_writes_its_tables_losses_and_status(stage, tmp_path):
     assert read_table(tmp_path / "derived/attrition/safety.csv", "attrition")["n_after"].tolist() == [6]
 
 
-def test_a_table_of_patients_does_not_stay_where_an_earlier_version_wrote_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(steps, "NOT_BUILT", {"safety": ("waterfall",)})
+def test_a_table_of_patients_does_not_stay_where_an_earlier_version_wrote_it(stage, tmp_path, monkeypatch):
+    made = {"waterfall": empty_table("waterfall"), "attrition": stage["attrition"], "stages": stage["stages"]}
+    module = SimpleNamespace(INPUTS=(), OUTPUTS=("waterfall",), run=lambda tables, study: made)
+    monkeypatch.setattr(steps, "import_module", lambda name: module)
     write_table(tmp_path / "tables" / "waterfall.csv", "waterfall", empty_table("waterfall"))
     steps.run_stage("safety", STUDY, tmp_path)
     assert [path for path in files(tmp_path) if "waterfall" in path] == ["per_patient/waterfall.csv"]
@@ -102,21 +104,6 @@ def test_an_input_that_is_not_as_its_step_left_it_is_refused(stage, tmp_path):
     labs.write_bytes(labs.read_bytes()[:-8])
     with pytest.raises(StepError, match=r"delete cohort/labs\.parquet, and the same command makes it again"):
         steps.run_stage("safety", STUDY, tmp_path)
-
-
-def test_tables_that_are_not_built_are_empty_and_the_status_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(steps, "NOT_BUILT", {"safety": ("safety_grades", "safety_rates")})
-    steps.run_stage("safety", STUDY, tmp_path)
-    assert read_table(tmp_path / "tables/safety_rates.csv", "safety_rates").empty
-    status = read_table(tmp_path / "derived/stages/safety.csv", "stages").iloc[0]
-    reason = "this version does not make safety_grades, safety_rates yet"
-    assert (status["status"], status["reason"]) == ("skipped", reason)
-    assert read_table(tmp_path / "derived/attrition/safety.csv", "attrition").empty
-
-
-def test_a_stage_that_is_built_stands_not_among_those_that_are_not():
-    for stage in steps.NOT_BUILT:
-        assert not (Path(steps.__file__).parent / stage / "stage.py").exists(), f"{stage} is built"
 
 
 def study_on_disk(folder, patients):

@@ -12,7 +12,6 @@ from prrt_outcomes.errors import InputError, PrrtError
 from prrt_outcomes.fingerprint import (
     BOOK,
     Code,
-    find_module,
     list_run_modules,
     read_declaration,
 )
@@ -22,7 +21,7 @@ from prrt_outcomes.provenance import (
     write_inputs,
     write_readmes,
 )
-from prrt_outcomes.steps import CHAPTERS, NOT_BUILT, STAGES, table_path
+from prrt_outcomes.steps import CHAPTERS, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path
 from snakemake.exceptions import WorkflowError
@@ -70,6 +69,7 @@ FIRST_TO_LAST = (
     "endpoints",
     "responders",
     "survival",
+    "radionuclides",
     "controls",
     "safety",
     "appraisal",
@@ -80,6 +80,7 @@ FIRST_TO_LAST = (
     "figures_responders",
     "figures_endpoints",
     "figures_safety",
+    "figures_radionuclides",
     "figures_treatment",
 )
 
@@ -121,18 +122,13 @@ def code(*entries, tables=()):
 
 
 def stage_settings(stage):
-    """Settings that a stage declares; one that is not built uses none."""
-    entry = f"prrt_outcomes.{stage}.stage"
-    return settings(
-        *(read_declaration(entry, "SETTINGS") if find_module(entry) else ())
-    )
+    """Settings that a stage declares."""
+    return settings(*read_declaration(f"prrt_outcomes.{stage}.stage", "SETTINGS"))
 
 
 def stage_code(stage):
     """Fingerprint of a stage."""
     entry = f"prrt_outcomes.{stage}.stage"
-    if not find_module(entry):
-        return code()
     tables = [*read_declaration(entry, "INPUTS"), *read_declaration(entry, "OUTPUTS")]
     return code(f"{stage}.stage", tables=tables)
 
@@ -143,17 +139,14 @@ def table_paths(names):
 
 
 def stage_inputs(stage):
-    """Tables that a stage declares to read; the patients where it is not built."""
-    entry = f"prrt_outcomes.{stage}.stage"
-    built = find_module(entry)
-    return table_paths(read_declaration(entry, "INPUTS") if built else ["patients"])
+    """Tables that a stage declares to read."""
+    return table_paths(read_declaration(f"prrt_outcomes.{stage}.stage", "INPUTS"))
 
 
 def stage_outputs(stage):
     """Tables that a stage declares to write, its losses and its status."""
-    entry = f"prrt_outcomes.{stage}.stage"
-    made = read_declaration(entry, "OUTPUTS") if find_module(entry) else ()
-    return table_paths((*made, *NOT_BUILT.get(stage, ()))) | {
+    made = read_declaration(f"prrt_outcomes.{stage}.stage", "OUTPUTS")
+    return table_paths(made) | {
         "attrition": f"derived/attrition/{stage}.csv",
         "status": f"derived/stages/{stage}.csv",
     }

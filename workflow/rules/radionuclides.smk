@@ -9,6 +9,7 @@ rule radionuclides:
         "logs/radionuclides.log",
     benchmark:
         "benchmarks/radionuclides.tsv"
+    priority: rank("radionuclides")
     conda:
         "../envs/prrt-outcomes.yaml"
     params:

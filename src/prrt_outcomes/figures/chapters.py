@@ -7,6 +7,7 @@ import pandas as pd
 from prrt_outcomes.figures.controls_figures import CONTROLS_INPUTS, draw_controls
 from prrt_outcomes.figures.endpoints_figures import ENDPOINTS_INPUTS, draw_endpoints
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.radionuclides_figures import RADIONUCLIDES_INPUTS, draw_radionuclides
 from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_responders
 from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
 from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
@@ -17,6 +18,7 @@ from prrt_outcomes.tables.frames import empty_table
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "treatment": (TREATMENT_INPUTS, draw_treatment),
     "response": (RESPONSE_INPUTS, draw_response),
+    "radionuclides": (RADIONUCLIDES_INPUTS, draw_radionuclides),
     "endpoints": (ENDPOINTS_INPUTS, draw_endpoints),
     "survival": (SURVIVAL_INPUTS, draw_survival),
     "responders": (RESPONDERS_INPUTS, draw_responders),

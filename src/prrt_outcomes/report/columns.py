@@ -80,7 +80,9 @@ def of_schema(table: str, words: Mapping[str, Callable[[dict], str]]) -> list[Co
     def show(field: Field) -> Callable[[dict], str]:
         if field.unit == "probability":
             return lambda row: numbers.format_p_value(row[field.name])
-        if field.type in ("integer", "number"):
+        if field.type == "integer":
+            return lambda row: numbers.format_count(row[field.name])
+        if field.type == "number":
             return lambda row: "" if numbers.is_missing(row[field.name]) else f"{row[field.name]:.3g}"
         return lambda row: field.label(row[field.name]) if as_text(row[field.name]) else ""
 

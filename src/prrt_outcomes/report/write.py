@@ -17,6 +17,7 @@ from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
 from prrt_outcomes.report.patients_chapters import write_endpoints, write_treatment
+from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.survival_chapter import write_survival
@@ -35,6 +36,11 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
     "warnings": ("What to look at", write_warnings, lambda study: ()),
     "treatment": ("Treatment", write_treatment, methods.methods_treatment),
     "response": ("Response", write_response, methods.methods_response),
+    "radionuclides": (
+        "Radionuclides and size of lesions",
+        write_radionuclides,
+        methods.methods_radionuclides,
+    ),
     "endpoints": ("Patients and endpoints", write_endpoints, methods.methods_endpoints),
     "survival": ("Survival", write_survival, methods.methods_survival),
     "responders": ("Responders", write_responders, methods.methods_responders),

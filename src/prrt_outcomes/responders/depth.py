@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
 from prrt_outcomes.cohort.grouping import add_absent_levels, list_levels, select_comparable
 from prrt_outcomes.responders.states import convert_state_rows, derive_state_rows
+from prrt_outcomes.statistics.clustered import compute_spline_basis
 from prrt_outcomes.statistics.cox import compute_quadratic_test, fit_cox
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -19,24 +19,6 @@ KNOT_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 GRID = 41
 MINIMUM_EVENTS = 30
 RESPONSE, EARLY = "response", "event_before_first_scan"
-
-
-def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.float64]:
-    """Restricted cubic spline: linear beyond the outer knots.
-
-    `values`: (n,); `knots`: (k,) rising, at least three.
-    Returns (n, k - 1): the value itself and k - 2 curved terms, scaled by the squared range of the knots.
-    Harrell 2015, Regression Modeling Strategies, section 2.4.5.
-    """
-    x, t = np.asarray(values, dtype=float)[:, None], np.asarray(knots, dtype=float)
-
-    def cube(shift: NDArray) -> NDArray:
-        return np.maximum(x - shift, 0.0) ** 3
-
-    last, second = t[-1], t[-2]
-    width = last - second
-    inner = cube(t[:-2]) - cube(second) * (last - t[:-2]) / width + cube(last) * (second - t[:-2]) / width
-    return np.column_stack([x[:, 0], inner / (last - t[0]) ** 2])
 
 
 def summarise_depth(rows: EndpointRows, depth: pd.DataFrame, confidence: float) -> pd.DataFrame | None:

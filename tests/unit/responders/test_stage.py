@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.responders.depth import compute_spline_basis
 from prrt_outcomes.responders.stage import OUTPUTS, run
 from prrt_outcomes.responders.states import derive_histories
 from prrt_outcomes.simulate.registry import simulate_registry
 from prrt_outcomes.simulate.settings import SimulationSettings
+from prrt_outcomes.statistics.clustered import compute_spline_basis
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
 from prrt_outcomes.tables.frames import empty_table, pick_rows

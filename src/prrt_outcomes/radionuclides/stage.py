@@ -1,0 +1,56 @@
+"""Stage `radionuclides`: absorbed fraction by diameter, and shrinkage of lesions by radionuclide and size."""
+
+import pandas as pd
+
+from prrt_outcomes.attrition import attrition_frame, stage_frame
+from prrt_outcomes.cohort.grouping import choose_reference, derive_covariates
+from prrt_outcomes.radionuclides.absorbed_fraction import summarise_absorbed_fraction
+from prrt_outcomes.radionuclides.lesion_change import (
+    compare_lesion_change,
+    derive_lesion_changes,
+    summarise_lesion_change,
+)
+from prrt_outcomes.response.rates import derive_baseline_columns
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
+
+INPUTS = ("patients", "therapies", "assessments", "lesions", "treatment_periods")
+OUTPUTS = ("absorbed_fraction", "lesion_change", "lesion_change_test", "lesion_change_curve")
+SETTINGS = ("response", "analysis", "partial_dates", "new_anticancer_therapy", "data_cutoff")
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Compute absorbed fractions, and compare the change of target lesions of the initial period.
+
+    Returns the tables of `OUTPUTS`, `attrition` and `stages`; partial where there are no lesions, or one radionuclide.
+    """
+    if tables["treatment_periods"].empty:
+        return derive_skipped_tables("radionuclides", OUTPUTS, "no cycles: no radionuclide is known")
+    made = {name: empty_table(name) for name in OUTPUTS} | {
+        "absorbed_fraction": summarise_absorbed_fraction()
+    }
+    losses, reason = list[dict](), "there are no lesions, so their change is not compared"
+    if len(tables["lesions"]):
+        lesions, losses = derive_lesion_changes(tables, study)
+        made["lesion_change"] = summarise_lesion_change(lesions, study.analysis.confidence.level)
+        wanted = study.analysis.reference.get("radionuclide")
+        periods = tables["treatment_periods"]
+        first = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
+        by_patient = first[first.isin(lesions["radionuclide"])].astype("category")
+        reference = choose_reference(by_patient, wanted)
+        reason = "no lesion was measured again" if lesions.empty else ""
+        if reference is not None and by_patient.nunique() > 1:
+            known = derive_baseline_columns(
+                lesions.assign(period=1),
+                tables["patients"],
+                tables["treatment_periods"],
+                study.analysis.covariates,
+            )
+            covariates = derive_covariates(known, study.analysis.covariates)
+            found = compare_lesion_change(lesions, covariates, reference, study.analysis)
+            made["lesion_change_test"], made["lesion_change_curve"] = found
+        elif not reason:
+            reason = "all lesions were treated with one radionuclide, so nothing is compared"
+    typed = {name: conform_table(name, table) for name, table in made.items()}
+    status = ("partial", reason) if reason else ("done",)
+    return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("radionuclides", *status)}

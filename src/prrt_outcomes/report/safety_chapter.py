@@ -45,19 +45,17 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     if rates.empty:
         return paragraphs, shown
     shares = ("proportion", "proportion_low", "proportion_high")
-    emergent = tuple(f"emergent_{name}" for name in shares)
-    without = (
-        set() if rates["analyte"].eq("lymphocytes").any() else {"any_haematological"}
-    )  # the same as without them
-    for analyte, words in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
-        if analyte in without:
-            continue
+    emergent = ("emergent_proportion", "emergent_proportion_low", "emergent_proportion_high")
+    has_lymphocytes = rates["analyte"].eq("lymphocytes").any()
+    for analyte, what in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
+        if analyte == "any_haematological" and not has_lymphocytes:
+            continue  # the same as without them
         for row in _pick_rates(rates, analyte, "3"):
             share, low, high = (row[column] for column in shares)
             text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
             sentence = say(
                 "Grade 3 or worse {w}: {p} of {t} patients; above the grade at baseline in {n} of {k}.",
-                w=words, p=trace(text, "safety_rates", row), t=numbers.format_count(row["total"]),
+                w=what, p=trace(text, "safety_rates", row), t=numbers.format_count(row["total"]),
                 n=cite(row, "emergent_n", "safety_rates", numbers.format_count),
                 k=numbers.format_count(row["emergent_total"]),
             )  # fmt: skip
@@ -122,9 +120,10 @@ def _tabulate_course(tables: Mapping[str, pd.DataFrame], level: str) -> list[Pag
         col.fraction("Recovered", "n_recovered", "n_to_recover"),
         col.interval(f"Days to recovery, median ({level} CI)", recovery, numbers.format_short),
     ]
+    phases = {"phase": lambda row: phase_words(str(row["phase"]))}
     shown = {
         "lab_course": (tables["lab_course"], moments),
-        "lab_shifts": (pick_rows(tables["lab_shifts"], phase="any"), col.of_schema("lab_shifts", {})),
+        "lab_shifts": (pick_rows(tables["lab_shifts"], phase="any"), col.of_schema("lab_shifts", phases)),
         "lab_nadirs": (tables["lab_nadirs"], nadirs),
     }
     return [page_table(load_schema(k).title, k, *rows) for k, rows in shown.items() if len(rows[0])]  # fmt: skip

@@ -66,6 +66,7 @@ def summarise_lab_shifts(worst: pd.DataFrame) -> pd.DataFrame:
     baseline = first["baseline_grade"].astype("string").fillna("unknown")
     shift = first.assign(baseline=baseline, total=1, **flags)
     both = pd.concat([shift, shift.assign(baseline="all")])
+    both["baseline"] = pd.Categorical(both["baseline"], [*map(str, range(5)), "unknown", "all"])
     groups = both.groupby(["analyte", "phase", "baseline"], observed=True)
     return groups[[*flags, "total"]].sum().reset_index()
 
@@ -167,15 +168,19 @@ def _summarise_recovery(nadirs: pd.DataFrame, samples: pd.DataFrame, study: Stud
     later = later.assign(days=(later["sample_date"] - later["sample_date_nadir"]).dt.days)
     later = later.loc[later["days"].ge(0)]
     back = later["score"].le(later["baseline_score"].fillna(1.0).clip(lower=1.0)) & later["days"].gt(0)
-    ends = later.assign(recovered=later["days"].where(back)).groupby(keys, as_index=False)
-    ends = ends.agg(last=("days", "max"), recovered=("recovered", "min"))
+    by_nadir = later.assign(recovered=later["days"].where(back)).groupby(keys, as_index=False)
+    ends = by_nadir.agg(last=("days", "max"), recovered=("recovered", "min"))
     columns = ["n_recovered", "recovery_days", "recovery_days_low", "recovery_days_high", "status"]
     if ends.empty:
         return pd.DataFrame(columns=columns, index=pd.MultiIndex.from_arrays([[], []], names=keys[1:]))
     time = ends["recovered"].fillna(ends["last"]).clip(lower=SHORTEST_DAYS)
     data = SurvivalData(time.to_numpy(dtype=float), ends["recovered"].notna().to_numpy())
     how = {"interval": study.analysis.confidence.type, "confidence": study.analysis.confidence.level}
-    curves = fit_kaplan_meier_by_group(data, pd.MultiIndex.from_frame(ends[keys[1:]]).to_numpy(), **how)
-    medians = {label: compute_quantile(curve) for label, curve in curves.items()}
-    rows = [(curves[label].n_events, q.time, q.lower, q.upper, q.status) for label, q in medians.items()]
-    return pd.DataFrame(rows, columns=columns, index=pd.MultiIndex.from_tuples(medians, names=keys[1:]))
+    groups = pd.MultiIndex.from_frame(ends[keys[1:]])
+    curves = fit_kaplan_meier_by_group(data, groups.to_numpy(), **how)
+    medians = [(curve.n_events, compute_quantile(curve)) for curve in curves.values()]
+    rows = [(n, q.time, q.lower, q.upper, q.status) for n, q in medians]
+    places = pd.MultiIndex.from_tuples(
+        [label for label in curves if isinstance(label, tuple)], names=keys[1:]
+    )
+    return pd.DataFrame(rows, columns=columns, index=places)

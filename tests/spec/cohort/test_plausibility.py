@@ -46,6 +46,10 @@ therapies         | one                                               | end_date
 adverse_events    | one                                               | end_date = '2090-01-01'              | end after the last contact
 adverse_events    | one                                               | end_date = '2004-01-01'              | end before the onset
 labs              | one                                               | sample_date = '2114-03-01'           | out of range
+adverse_events    | one                                               | grade = 6                            | out of range
+adverse_events    | one                                               | grade = 0                            | out of range
+labs              | one                                               | unit = nan                           | empty
+labs              | one analyte == 'creatinine'                       | upper_limit = upper_limit * 88.4     | an unusual limit in this unit
 lesions           | one                                               | reader = 'Local'                     | levels differ only in capital letters
 assessments       | one                                               | reader = 'Local'                     | levels differ only in capital letters
 lesions           | one lesion_id == 'T1'                             | lesion_id = 't1'                     | differs from another lesion only by case

@@ -194,6 +194,7 @@ OF_SCHEMA: tuple[Naming, ...] = (
         "response.criteria",
     ),
     Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
+    Naming("treatment.stop_reason", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
     Naming(
         "endpoints.*.events.*.filter.~",
         lambda study, tables, above: (*load_schema("adverse_events").names, "term_group"),

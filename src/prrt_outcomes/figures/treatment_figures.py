@@ -26,7 +26,7 @@ def draw_treatment(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
         ("delivery", shares & ~eligible, "Delivery of treatment",
          "Share of cycles and patients in whom the regimen was kept, with exact intervals."),
         ("eligibility", shares & refused, "Conditions of eligibility that were not met",
-         "Share of all patients, known or not, who did not meet a condition of the guidance at baseline."),
+         "Share of all patients, known or not, who did not meet a condition of the study before the first cycle."),
     )  # fmt: skip
     return [
         Figure(name, plot_delivery(delivery[rows], style, title), caption, TREATMENT_INPUTS)

@@ -5,71 +5,19 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, cite, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, as_text, page_table, say, trace
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.response.criteria import NAMED
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
-    is_share,
     name_code,
     name_column,
-    name_item,
     name_term,
 )
-
-
-def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
-    """Paragraphs and tables of the chapter; results by group stand in the file."""
-    delivery = drop_unknown_conditions(pick_rows(tables["treatment_delivery"], group_by="all"))
-    if delivery.empty:
-        return [], []
-    found = {str(r["item"]): r for r in delivery.to_dict("records") if pd.notna(r["value"])}
-
-    def number(item: str, formatter: Callable = numbers.format_number):
-        return cite(found[item], "value", "treatment_delivery", formatter)
-
-    paragraphs = []
-    if "cycles_per_patient" in found:
-        row = found["cycles_per_patient"]
-        text = say(
-            "Patients had a median of {c} {noun} (quartiles {q})",
-            noun="cycle" if row["value"] == 1 else "cycles",
-            c=number("cycles_per_patient", numbers.format_short),
-            q=numbers.format_range(row["low"], row["high"], numbers.format_short),
-        )
-        if "cumulative_activity_gbq" in found:
-            row = found["cumulative_activity_gbq"]
-            text += say(
-                " with a cumulative activity of {a} GBq ({q})",
-                a=number("cumulative_activity_gbq"),
-                q=numbers.format_range(row["low"], row["high"]),
-            )
-        paragraphs.append(text + ".")
-    if "cycle_interval_kept" in found:
-        kept = number("cycle_interval_kept", numbers.format_percent)
-        text = say("{p} of the intervals between cycles lay within the window of the regimen", p=kept)
-        if "retreatment" in found:
-            again = number("retreatment", numbers.format_percent)
-            text += say("; {p} of patients were treated again later", p=again)
-        paragraphs.append(text + ".")
-    columns = [
-        *col.texts({"Item": "item"}, name_item),
-        col.fraction("n"),
-        Column("Share, or median (quartiles)", _show_delivery),
-    ]
-    title = "Delivery of treatment, all patients"
-    return paragraphs, [page_table(title, "treatment_delivery", delivery, columns)]
-
-
-def _show_delivery(row: dict) -> str:
-    if row["n"] == 0 and pd.isna(row["value"]):
-        return "not known"
-    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_short
-    return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
 
 
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:

@@ -16,11 +16,12 @@ from prrt_outcomes.report.appraisal_chapter import write_appraisal, write_object
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
-from prrt_outcomes.report.patients_chapters import write_endpoints, write_treatment
+from prrt_outcomes.report.patients_chapters import write_endpoints
 from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.survival_chapter import write_survival
+from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.report.warnings_chapter import write_warnings
 from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table

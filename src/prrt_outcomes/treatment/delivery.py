@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import compute_group
+from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group
 from prrt_outcomes.dates import compute_date_range
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.model import TreatmentSettings
@@ -42,10 +42,22 @@ def summarise_delivery(
     return result[list(load_schema("treatment_delivery").names)]
 
 
-def list_observations(days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd.DataFrame) -> pd.DataFrame:
+def derive_years(first_cycle: pd.Series) -> pd.Series:
+    """Years of the first cycle, in at most four bands of the same width: `2005-2008`."""
+    year = first_cycle.dt.year
+    width = -(-(year.max() - year.min() + 1) // 4)
+    start = year - (year - year.min()) % width
+    stop = (start + width - 1).clip(upper=year.max())
+    return start.astype("string").where(start == stop, start.astype("string") + "-" + stop.astype("string"))
+
+
+def list_observations(
+    days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd.DataFrame, stopped: pd.Series | None = None
+) -> pd.DataFrame:
     """What is summarised, one row an item and cycle, patient or condition.
 
     days : one row a patient and cycle day, with periods and windows
+    stopped : why no further cycle was given, by patient_id; None where the study names no column of it
     Returns patient_id, item, kind (share, quantity), value: 1 for yes and 0 for no, or the measured value.
     """
     days, eligibility = days.set_index("patient_id"), eligibility.set_index("patient_id")
@@ -71,6 +83,9 @@ def list_observations(days: pd.DataFrame, periods: pd.DataFrame, eligibility: pd
             periods.loc[periods["period"] > 1, "patient_id"]
         ),
     }
+    reasons = None if stopped is None else stopped.astype("string").fillna(UNKNOWN)
+    for reason in () if reasons is None else reasons.value_counts().index:
+        found[f"stop_reason_{reason}", "share"] = reasons == reason
     for item, states in eligibility.groupby("item", sort=False, observed=True)["eligibility"]:
         for state in ("met", "not met", "unknown"):
             found[f"eligibility_{item}_{state.replace(' ', '_')}", "share"] = states == state

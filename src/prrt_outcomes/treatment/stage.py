@@ -6,7 +6,12 @@ from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
-from prrt_outcomes.treatment.delivery import derive_analogue_windows, list_observations, summarise_delivery
+from prrt_outcomes.treatment.delivery import (
+    derive_analogue_windows,
+    derive_years,
+    list_observations,
+    summarise_delivery,
+)
 from prrt_outcomes.treatment.eligibility import (
     judge_cycles,
     number_cycles,
@@ -45,8 +50,13 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     monitoring = summarise_monitoring(numbered, samples, study.treatment.monitoring_days, level)
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
     groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
-    by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by)))
-    observations = list_observations(days, periods, eligibility)
+    groups["treatment_years"] = derive_years(
+        first.set_index("patient_id")["first_cycle"][groups["patient_id"]]
+    ).array
+    by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by, "centre_id", "treatment_years")))
+    column = study.treatment.stop_reason
+    stopped = None if column is None else groups.set_index("patient_id")[column]
+    observations = list_observations(days, periods, eligibility, stopped)
     delivery = summarise_delivery(observations, groups, by, level)
     return {
         "treatment_periods": conform_table("treatment_periods", periods),

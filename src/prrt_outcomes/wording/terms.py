@@ -142,7 +142,7 @@ def claim_titles(study) -> dict[str, str]:
 
 PHASES = {"treatment": "during treatment", "late": "late", "any": "at any time"}
 QUANTITIES = ("_gbq", "_weeks", "cycles_per_patient")
-ITEM_WORDS = _WORDS["items"]
+ITEM_WORDS, TREATMENT_SENTENCES = _WORDS["items"], _WORDS["treatment"]
 
 
 def phase_words(phase: str) -> str:
@@ -154,6 +154,8 @@ def name_item(item: str) -> str:
     """Words for an item of `treatment_delivery`."""
     if item in ITEM_WORDS:
         return ITEM_WORDS[item]
+    if item.startswith("stop_reason_"):
+        return f"No further cycle: {item.removeprefix('stop_reason_').replace('_', ' ')}"
     if item.startswith("eligibility_"):
         for state in ("not_met", "met", "unknown"):
             if item.endswith(f"_{state}"):

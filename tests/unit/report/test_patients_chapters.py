@@ -1,8 +1,10 @@
 """Words on treatment, safety and endpoints: the number of the table is the number of the sentence."""
 
 from prrt_outcomes.report.methods import methods_endpoints
-from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints, write_treatment
+from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
 from prrt_outcomes.report.safety_chapter import write_safety
+from prrt_outcomes.report.treatment_chapter import write_treatment
+from prrt_outcomes.study.model import TreatmentSettings
 
 ESTIMAND = {"endpoint": "pfs", "title": "PFS", "sentence": "time to progression by recist_1_1", "n": 4}
 
@@ -14,10 +16,10 @@ def test_treatment_and_safety_in_words(study, tables, plain):
         item | {"item": "cumulative_activity_gbq", "value": 29.62, "low": 22.2, "high": 29.7},
     ]
     paragraphs, _ = write_treatment(tables(treatment_delivery=delivery), study)
-    assert plain(paragraphs[0]) == (
-        "Patients had a median of 4 cycles (quartiles 3\u20134) with a cumulative activity of 29.6 GBq "
-        "(22.2\u201329.7)."
-    )
+    assert [plain(paragraph) for paragraph in paragraphs] == [
+        "The median number of cycles was 4 (3\u20134).",
+        "The median cumulative activity of the initial treatment was 29.6 (22.2\u201329.7) GBq.",
+    ]
     rate = {
         "analyte": "any_haematological_without_lymphocytes",
         "phase": "any",
@@ -79,3 +81,65 @@ def test_without_scans_patients_are_censored_at_the_last_contact(study):
     _, pfs, *_ = methods_endpoints(study)
     assert pfs.startswith("Progression-free survival: from the first cycle")
     assert pfs.endswith("censored at the last contact.")
+
+
+def test_a_first_restaging_later_than_planned_stands_out(study, tables, plain):
+    delivery = {
+        "item": "cycles_per_patient",
+        "group_by": "all",
+        "group": "all",
+        "n": 9,
+        "total": 9,
+        "value": 4.0,
+    }
+    scan = {
+        "group_by": "all",
+        "group": "all",
+        "scan": "1",
+        "n": 9,
+        "median_days": 282.0,
+        "planned_days": 90.0,
+    }
+    scan |= {"lower_quartile_days": 264.0, "upper_quartile_days": 299.0}
+    for share, stands_out in ((0.5, False), (0.51, True), (None, False)):
+        rows = {"treatment_delivery": [delivery], "scan_intervals": [scan | {"share_late": share}]}
+        words = write_treatment(tables(**rows), study)[0][-1]
+        assert "282 (264\u2013299) days after the first cycle" in plain(words)
+        assert ("<strong>" in words) == stands_out
+        assert ("in 51% of patients later than the planned 90 days" in plain(words)) == stands_out
+
+
+def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, plain):
+    delivery = {
+        "item": "cycles_per_patient",
+        "group_by": "all",
+        "group": "all",
+        "n": 9,
+        "total": 9,
+        "value": 4.0,
+    }
+    share = {
+        "cycle": "all",
+        "n": 3,
+        "total": 30,
+        "proportion": 0.1,
+        "low": 0.02,
+        "high": 0.27,
+        "status": "ok",
+    }
+    measured = [
+        share | {"item": "alt"},
+        share | {"item": "ast", "proportion": 0.2},
+        share | {"item": "complete"},
+    ]
+    rows = {"treatment_delivery": [delivery], "cycle_eligibility": [share | {"item": "eligible"}]}
+    for name, words in (
+        ("guidance_2013", "were not checked against the source; its successor is the EANM and SNMMI"),
+        ("lutia", "LUTIA trial, study protocol. Its values were read in the source. Before 3 of 30 cycles"),
+    ):
+        settings = TreatmentSettings(eligibility=name)
+        own = study.model_copy(update={"treatment": settings})
+        paragraphs, shown = write_treatment(tables(**rows, monitoring=measured), own)
+        assert words in plain(paragraphs[-2])
+        assert plain(paragraphs[-1]).endswith("10% of 30 cycles; least often alanine aminotransferase (10%).")
+        assert [table.open for table in shown] == [False, False, False]

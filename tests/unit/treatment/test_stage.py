@@ -6,6 +6,7 @@ import pytest
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment import stage
+from prrt_outcomes.treatment.delivery import derive_years
 
 
 def make_study(**changes) -> Study:
@@ -124,3 +125,33 @@ def test_delivery_counts_and_exact_interval():
     assert table.loc[("cumulative_activity_gbq", "radionuclide", "90Y"), "value"] == pytest.approx(7.4)
     assert table.loc[("long_acting_window_unknown", "all", "all"), "n"] == 3
     assert table.loc[("retreatment", "all", "all"), "high"] == pytest.approx(1 - 0.025 ** (1 / 2))
+
+
+@pytest.mark.parametrize(
+    ("years", "bands"),
+    [
+        ([2015], ["2015"]),
+        ([2012, 2013, 2014, 2015], ["2012", "2013", "2014", "2015"]),
+        ([2011, 2012, 2013, 2015], ["2011-2012", "2011-2012", "2013-2014", "2015"]),
+        ([2005, 2008, 2009, 2020], ["2005-2008", "2005-2008", "2009-2012", "2017-2020"]),
+    ],
+)
+def test_years_of_the_first_cycle_are_at_most_four_bands(years, bands):
+    assert derive_years(pd.Series(pd.to_datetime([f"{year}-06-01" for year in years]))).tolist() == bands
+
+
+def test_delivery_by_centre_and_year_and_why_it_was_stopped():
+    cycles = [cycle("a", "2014-01-01"), cycle("b", "2015-01-01"), cycle("c", "2015-02-01")]
+    people = [{"patient_id": name, "centre_id": "C1" if name == "a" else "C2"} for name in "abcd"]
+    tables = make_tables(people, cycles)
+    tables["patients"] = tables["patients"].assign(why=["toxicity", None, "completed", "death"])
+    table = stage.run(tables, make_study(treatment={"stop_reason": "why"}))["treatment_delivery"]
+    table = table.set_index(["group_by", "group", "item"]).sort_index()
+    assert table.loc[("centre_id", "C2", "cycles_per_patient"), "total"] == 2
+    assert table.loc[("treatment_years", "2015", "cycles_per_patient"), "total"] == 2
+    reasons = table.loc[("all", "all")].filter(like="stop_reason_", axis=0)
+    # A patient without a cycle has no reason to stop.
+    assert reasons[["n", "total"]].T.to_dict("list") == {
+        "stop_reason_toxicity": [1, 3], "stop_reason_unknown": [1, 3], "stop_reason_completed": [1, 3],
+    }  # fmt: skip
+    assert "stop_reason" not in " ".join(stage.run(tables, make_study())["treatment_delivery"]["item"])

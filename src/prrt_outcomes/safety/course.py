@@ -4,13 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.laboratory import SI_UNITS
-from prrt_outcomes.safety.grading import (
-    GRADE_RULES,
-    HAEMATOLOGICAL,
-    NO_LIMIT,
-    bound_grades,
-    compute_grades,
-)
+from prrt_outcomes.safety.grading import GRADE_RULES, HAEMATOLOGICAL, NO_LIMIT, bound_grades, compute_grades
 from prrt_outcomes.statistics.curve_summaries import compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier_by_group
@@ -19,7 +13,6 @@ from prrt_outcomes.study.model import Study
 HIGH = tuple(rule.analyte for rule in GRADE_RULES if rule.direction == "high")
 GRADE_COLUMNS = {float(g): f"n_grade_{g}" for g in range(5)} | {NO_LIMIT: "n_grade_0_or_1"}
 SHIFT_COLUMNS = {score: name.replace("n_grade", "worst") for score, name in GRADE_COLUMNS.items()}
-SHORTEST_DAYS = 1e-9  # a nadir without a later sample is censored at once
 QUARTILES = {"median": 0.5, "lower_quartile": 0.25, "upper_quartile": 0.75}
 
 
@@ -173,7 +166,7 @@ def _summarise_recovery(nadirs: pd.DataFrame, samples: pd.DataFrame, study: Stud
     columns = ["n_recovered", "recovery_days", "recovery_days_low", "recovery_days_high", "status"]
     if ends.empty:
         return pd.DataFrame(columns=columns, index=pd.MultiIndex.from_arrays([[], []], names=keys[1:]))
-    time = ends["recovered"].fillna(ends["last"]).clip(lower=SHORTEST_DAYS)
+    time = ends["recovered"].fillna(ends["last"]).clip(lower=1e-9)  # without a later sample censored at once
     data = SurvivalData(time.to_numpy(dtype=float), ends["recovered"].notna().to_numpy())
     how = {"interval": study.analysis.confidence.type, "confidence": study.analysis.confidence.level}
     groups = pd.MultiIndex.from_frame(ends[keys[1:]])

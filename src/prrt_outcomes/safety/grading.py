@@ -234,6 +234,7 @@ def _pick_worst_of_organ(worst: pd.DataFrame, organ: str) -> pd.DataFrame:
 def derive_si_values(labs: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Add `si_factor`, `value_si`, `lower_si` and `upper_si`; samples in a unit that is not known are counted.
 
+    A limit of 0 is none: everything would lie above it, nothing below.
     Returns `samples`: rows with a known unit, index reset; `attrition`: one row of losses.
     """
     factor = convert_units_to_si(labs["analyte"], labs["unit"])
@@ -241,6 +242,8 @@ def derive_si_values(labs: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     samples = labs.loc[known].assign(si_factor=factor[known])
     for ours, theirs in (("value_si", "value"), ("lower_si", "lower_limit"), ("upper_si", "upper_limit")):
         samples[ours] = labs.loc[known, theirs].astype("float64") * factor[known]
+    limits = ["lower_si", "upper_si"]
+    samples[limits] = samples[limits].where(samples[limits].gt(0))
     reason = "unit not known for the analyte"
     losses = [attrition_row("labs", "rows", STEP, reason, len(labs), int((~known).sum()))]
     return samples.reset_index(drop=True), losses
@@ -329,6 +332,6 @@ def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) ->
     after.loc[is_baseline, "period"] = after.loc[is_baseline, "next_period"].astype("Int64")
     own = pd.MultiIndex.from_frame(after[["patient_id", "analyte", "period"]].astype({"period": "float64"}))
     baselines.index = baselines.index.set_names(["patient_id", "analyte", "period"])
-    after["baseline_si"] = baselines.reindex(own).to_numpy()
+    after["baseline_si"] = baselines.where(baselines.gt(0)).reindex(own).to_numpy()
     after["phase"] = pd.Categorical(after["phase"], categories=list(PHASES), ordered=True)
     return after.drop(columns=["order", "next_period", "first_cycle", "last_cycle"])

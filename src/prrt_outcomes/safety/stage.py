@@ -4,14 +4,8 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.endpoints.patient_dates import derive_observation
+from prrt_outcomes.safety import course
 from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, summarise_adverse_events
-from prrt_outcomes.safety.course import (
-    derive_creatinine_rules,
-    derive_grades,
-    summarise_lab_course,
-    summarise_lab_nadirs,
-    summarise_lab_shifts,
-)
 from prrt_outcomes.safety.grading import (
     GRADED_ANALYTES,
     STEP,
@@ -67,16 +61,16 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             tables["labs"], tables["patients"], tables["treatment_periods"], study
         )
         worst, periods = summarise_worst_grades(graded), tables["treatment_periods"]
-        rules = summarise_worst_grades(derive_creatinine_rules(graded))
+        rules = summarise_worst_grades(course.derive_creatinine_rules(graded))
         rated = pd.concat([worst, rules]) if len(rules) else worst
         own, level = groups[["patient_id", *known]], study.analysis.confidence.level
         made |= {
             "lab_grades": graded,
             "safety_grades": summarise_safety_grades(worst),
             "safety_rates": summarise_safety_rates(rated, own, known, level),
-            "lab_shifts": summarise_lab_shifts(worst),
-            "lab_course": summarise_lab_course(graded),
-            "lab_nadirs": summarise_lab_nadirs(graded, tables["cycles"], periods, study),
+            "lab_shifts": course.summarise_lab_shifts(worst),
+            "lab_course": course.summarise_lab_course(graded),
+            "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
     if "adverse_events" not in absent:
         named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
@@ -127,7 +121,7 @@ def derive_lab_grades(
     first_cycles = find_first_cycles(periods)
     samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles)
     phased = derive_phases(samples, periods, study)
-    phased = derive_grades(phased)
+    phased = course.derive_grades(phased)
     has_term = phased["analyte"].isin(GRADED_ANALYTES)
     ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"

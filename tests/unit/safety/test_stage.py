@@ -113,6 +113,23 @@ def test_every_row_that_cannot_be_graded_is_counted():
     assert lost["no grade: the laboratory gave no limit"] == (1, 1)
 
 
+def test_a_limit_or_a_baseline_of_0_is_none():
+    table = labs(
+        [
+            ("a", "2010-02-20", "creatinine", 0, "umol/L", 0, 0),
+            ("a", "2010-04-01", "creatinine", 80, "umol/L", 0, 0),
+            ("a", "2010-04-01", "platelets", 120, "G/L", 0, 400),
+            ("a", "2010-04-01", "alt", 30, "U/L", 0, 0),
+        ]
+    )
+    graded, losses = derive_lab_grades(table, patients(), periods(), STUDY)
+    after = graded[graded["phase"].ne("baseline") & graded["analyte"].ne("egfr")].set_index("analyte")
+    assert after["grade"].isna().all()
+    assert after["grade_at_most"].dropna().to_dict() == {"platelets": 1}
+    lost = {row["reason"]: row["n_lost"] for row in losses}
+    assert lost["no grade: the laboratory gave no limit"] == 3
+
+
 def test_without_limits_values_that_are_not_high_grade_stay_in_the_denominator():
     """Of two patients without limits, one has a platelet count of 60 (grade 2), one of 200 (grade 0 or 1)."""
     table = labs(

@@ -8,13 +8,17 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures import theme
+from prrt_outcomes.figures.curves import month_ticks
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence
 from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code
 
-SAFETY_INPUTS = ("safety_grades", "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms")
+SAFETY_INPUTS = (
+    "safety_grades", "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms", "egfr_course",
+    "kidney_events",
+)  # fmt: skip
 MOST_TERMS = 25
 NO_LIMIT = "-1"  # no limit tells grade 0 from grade 1
 TOPS = (0.04, 0.1, 0.2, 0.4, 1.0)  # ends of the axis of a rare event
@@ -33,7 +37,10 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
             f"{MOST_TERMS} most frequent terms."
         )
         figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
-    figures += _draw_neoplasms(pick_rows(tables["myeloid_neoplasms"], neoplasm="tmn"), style)
+    rows = pick_rows(tables["myeloid_neoplasms"], neoplasm="tmn")
+    words = "Myelodysplastic syndrome or acute leukaemia"
+    figures += _draw_incidences(rows, "myeloid_neoplasms", words, style)
+    figures += _draw_kidneys(tables, style)
     if len(tables["lab_course"]):
         own = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
         plot = plot_grade_course(tables["lab_course"], own, style, "Laboratory toxicity")
@@ -50,24 +57,66 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     return figures
 
 
-def _draw_neoplasms(rows: pd.DataFrame, style: theme.FigureStyle) -> Iterator[Figure]:
-    """Cumulative incidence of myeloid neoplasms of all patients and of each grouping, where there is one."""
-    title = "Myelodysplastic syndrome or acute leukaemia"
+def _draw_incidences(
+    rows: pd.DataFrame, table: str, title: str, style: theme.FigureStyle
+) -> Iterator[Figure]:
+    """Cumulative incidence of an event of all patients and of each grouping, where there is one."""
     for (group_by,), part in iterate_groupings(rows, "group_by"):
         if not part["events"].gt(0).any():
             continue
-        start, highest = part["landmark_months"].max(), part[["cumulative_incidence", "high"]].max(axis=None)
+        start = part["landmark_months"].max() if "landmark_months" in part else 0
+        highest = part[["cumulative_incidence", "high"]].max(axis=None)
         by = "" if group_by == "all" else f" by {terms.inside_sentence(terms.name_column(group_by))}"
         after = f", in patients without one at month {start:g}" if start else ""
         top = next(top for top in TOPS if top >= highest)
         at_risk = part[part["time_months"].isin(np.floor(part["time_months"]))]
+        p_value = next(iter(part["gray_p_value"].dropna()), None) if "gray_p_value" in part else None
         plot = plot_cumulative_incidence(
-            part, at_risk, style, title + by, "Months from the first cycle", group_by, top=top
+            part, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
         )
         caption = f"{title}: cumulative incidence{by}{after}, with death as a competing event."
-        yield Figure(
-            f"myeloid_neoplasms_{group_by}", plot, caption, ("myeloid_neoplasms",), leading=not start
+        yield Figure(f"{table}_{group_by}", plot, caption, (table,), leading=not start)
+
+
+def _draw_kidneys(tables: Mapping[str, pd.DataFrame], style: theme.FigureStyle) -> Iterator[Figure]:
+    """The course of eGFR and the cumulative incidence of its loss, by radionuclide where there are several."""
+    course = tables["egfr_course"]
+    by = "radionuclide" if pick_rows(course, group_by="radionuclide")["group"].nunique() > 1 else "all"
+    rows = pick_rows(course, group_by=by)
+    if len(rows):
+        plot = plot_egfr_course(rows, by, style)
+        caption = (
+            "Mean eGFR by half-year with its confidence interval, and the line of the mixed model. Later means are of "
+            "patients who lived and were followed so long; the model allows for this."
         )
+        yield Figure("egfr_course", plot, caption, ("egfr_course",))
+    losses = pick_rows(tables["kidney_events"], event="either", confirmed="no", group_by=by)
+    yield from _draw_incidences(losses, "kidney_events", "Loss of 40% of eGFR, or eGFR below 30", style)
+
+
+def plot_egfr_course(rows: pd.DataFrame, group_by: str, style: theme.FigureStyle):
+    """Draw means with intervals, and the fitted line of each group."""
+    groups = list(dict.fromkeys(rows["group"].astype(str)))
+    labels = {g: name_code(group_by, g) for g in groups}
+    rows = rows.assign(group=pd.Categorical(rows["group"].astype(str), groups))
+    dodge = p9.position_dodge(width=1.2)
+    return (
+        p9.ggplot(rows, p9.aes("time_months", "mean", color="group"))
+        + p9.geom_linerange(p9.aes(ymin="low", ymax="high"), position=dodge, size=0.5, show_legend=False)
+        + p9.geom_point(position=dodge, size=1.4, show_legend=False)
+        + p9.geom_line(p9.aes(y="fitted", linetype="group"), size=style.line)
+        + theme.group_scales(groups, labels, theme.color_groups(group_by, groups))
+        + theme.scale_x(breaks=month_ticks(float(rows["time_months"].max())))
+        + theme.dress(
+            style,
+            3.2 * style.scale,
+            title="Kidney function from the first cycle on",
+            subtitle="Points: mean of the patients with a value in the half-year; lines: mixed model",
+            x="Months from the first cycle",
+            y="eGFR, mL/min/1.73 m\u00b2",
+            legend_position="none" if len(groups) == 1 else "right",
+        )
+    )
 
 
 def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: str):

@@ -7,6 +7,7 @@ import yaml
 from prrt_outcomes.wording.numbers import format_level
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
+KIDNEYS: str = yaml.safe_load(Path(__file__).with_name("kidneys.yaml").read_text("utf-8"))["methods"]
 CITATIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("citations.yaml").read_text("utf-8"))
 
 
@@ -115,10 +116,11 @@ def methods_controls(study) -> tuple[str, ...]:
 
 def methods_safety(study) -> tuple[str, ...]:
     """How laboratory values were graded and adverse events counted."""
+    equation = study.safety.egfr_equation.replace("ckd_epi_", "CKD-EPI ")
     return (
         f"Laboratory values were graded by CTCAE ({CITATIONS['ctcae']}). A value without a limit of the laboratory is "
         "of grade 0 or 1 unless a threshold without limit holds, creatinine by its rise from baseline alone. Renal "
-        f"function is by CKD-EPI 2021 ({CITATIONS['ckd_epi']}). Baseline is the last sample at most "
+        f"function is by {equation} ({CITATIONS[study.safety.egfr_equation]}). Baseline is the last sample at most "
         f"{study.safety.baseline_days} days before the first cycle; samples later than "
         f"{study.safety.late_after_days} days after the last cycle are late. A grade is treatment-emergent where it is "
         "above that of the baseline. Creatinine has the higher of its grades over upper limit and over baseline.",
@@ -132,6 +134,7 @@ def methods_safety(study) -> tuple[str, ...]:
         "at risk, which end at that event, with exact Poisson intervals (Garwood 1936).",
         "Myelodysplastic syndrome and acute leukaemia: cumulative incidence from the first cycle (Aalen-Johansen) with "
         f"death as a competing event; by cumulative activity from month {study.safety.activity_landmark_months:g} on.",
+        KIDNEYS.format(acute=study.safety.egfr_acute_months),
     )
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.kidney_section import write_kidneys
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.schema import load_schema
@@ -40,7 +41,9 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs, shown = _write_adverse_events(pick_rows(tables["adverse_event_rates"], group_by="all"), level)
     words, found = _write_neoplasms(tables["myeloid_neoplasms"], level)
-    paragraphs, shown = [*paragraphs, *words], [*shown, *found]
+    of_kidneys, tables_of_kidneys = write_kidneys(tables, level)
+    paragraphs = [*paragraphs, *words, *of_kidneys]
+    shown = [*shown, *found, *tables_of_kidneys]
     rates = pick_rows(tables["safety_rates"], group_by="all")
     if rates.empty:
         return paragraphs, shown

@@ -13,7 +13,7 @@ import yaml
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
-from prrt_outcomes.laboratory import USUAL_FACTORS, compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.laboratory import USUAL_FACTORS, compute_egfr, convert_units_to_si
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_YEAR
@@ -250,11 +250,11 @@ def derive_si_values(labs: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
 
 
 def derive_egfr_samples(
-    samples: pd.DataFrame, patients: pd.DataFrame, first_cycles: pd.Series
+    samples: pd.DataFrame, patients: pd.DataFrame, first_cycles: pd.Series, equation: str
 ) -> tuple[pd.DataFrame, list[dict]]:
-    """Append eGFR by CKD-EPI 2021 for each creatinine of a day without a measured eGFR.
+    """Append eGFR for each creatinine of a day without a measured eGFR.
 
-    `patients`: typed input table `patients` (sex, age_years at first cycle, birth_year).
+    `patients`: typed input table `patients` (sex, age_years at first cycle, birth_year); `equation`: as `compute_egfr`.
     Returns `samples`: with rows of analyte ``egfr`` (mL/min/1.73 m2) appended; `attrition`: creatinine values for
     which sex or age is not known.
     """
@@ -268,9 +268,8 @@ def derive_egfr_samples(
         dtype=float, na_value=float("nan")
     )
     age = pd.Series(at_cycle + days / DAYS_PER_YEAR).fillna(pd.Series(by_birth)).to_numpy()
-    sex = traits["sex"].astype("string").to_numpy(dtype=object, na_value="unknown")
-    rate = compute_egfr_ckd_epi_2021(creatinine["value_si"], age, sex == "female")
-    usable = pd.notna(rate) & ((sex == "female") | (sex == "male"))
+    rate = compute_egfr(creatinine["value_si"], age, traits["sex"], equation)
+    usable = pd.notna(rate)
     estimated = creatinine.assign(
         analyte="egfr", value_si=rate, lower_si=float("nan"), upper_si=float("nan")
     ).loc[usable]

@@ -16,6 +16,7 @@ from prrt_outcomes.safety.grading import (
     summarise_safety_rates,
     summarise_worst_grades,
 )
+from prrt_outcomes.safety.kidney import follow_kidneys
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.myeloid import derive_neoplasm_rows, summarise_myeloid_neoplasms
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
@@ -26,7 +27,7 @@ INPUTS = (
 )  # fmt: skip
 OUTPUTS = (
     "lab_grades", "safety_grades", "safety_rates", "lab_shifts", "lab_course", "lab_nadirs", "adverse_event_rates",
-    "myeloid_neoplasms",
+    "myeloid_neoplasms", "egfr_slope", "egfr_course", "kidney_events", "organ_doses",
 )  # fmt: skip
 SETTINGS = (
     "safety", "analysis", "data_cutoff", "partial_dates", "response", "endpoints", "assessment_interval_days",
@@ -35,7 +36,7 @@ SETTINGS = (
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Grade the laboratory values of all treated patients, and count their adverse events.
+    """Grade the laboratory values of all treated patients, follow their kidneys, and count their adverse events.
 
     `tables`: patients, cycles, assessments, labs, adverse_events, follow_up, treatment_periods, analysis_set
     (groupings); `study`: settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`,
@@ -55,6 +56,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         return derive_skipped_tables("safety", OUTPUTS, "no cycles: nothing has a baseline or a start")
     groups = tables["analysis_set"].drop_duplicates("patient_id")
     known = [name for name in study.analysis.group_by if name in groups]
+    named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
+    by_patient = groups[["patient_id", *named]]
+    observed = derive_observation(tables, study)
     made, losses = {name: empty_table(name) for name in OUTPUTS}, list[dict]()
     if "labs" not in absent:
         graded, losses = derive_lab_grades(
@@ -72,9 +76,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             "lab_course": course.summarise_lab_course(graded),
             "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
+        followed, lost = follow_kidneys(graded, tables["cycles"], by_patient, observed, study)
+        made |= followed
+        losses = [*losses, *lost]
     if "adverse_events" not in absent:
-        named = [name for name in dict.fromkeys([*known, "radionuclide"]) if name in groups]
-        made["adverse_event_rates"], lost = _count_events(tables, groups[["patient_id", *named]], study)
+        made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)
         rows, treated, earlier = derive_neoplasm_rows(tables, study)
         found = list(summarise_myeloid_neoplasms(rows, tables["cycles"], study))
         made["myeloid_neoplasms"] = pd.concat(found) if found else empty_table("myeloid_neoplasms")
@@ -86,10 +92,10 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
 
 def _count_events(
-    tables: dict[str, pd.DataFrame], groups: pd.DataFrame, study: Study
+    tables: dict[str, pd.DataFrame], groups: pd.DataFrame, observed: tuple, study: Study
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Rates of adverse events by term, and the events that do not count."""
-    patients, events, _ = derive_observation(tables, study)
+    patients, events, _ = observed
     exposure = lay_out_exposure(tables["treatment_periods"], patients, events, study.safety.late_after_days)
     placed, losses = place_events(events, exposure)
     late = len(tables["adverse_events"]) - len(events)
@@ -119,7 +125,7 @@ def derive_lab_grades(
     )
     samples, unit_losses = derive_si_values(labs.loc[treated])
     first_cycles = find_first_cycles(periods)
-    samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles)
+    samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles, study.safety.egfr_equation)
     phased = derive_phases(samples, periods, study)
     phased = course.derive_grades(phased)
     has_term = phased["analyte"].isin(GRADED_ANALYTES)

@@ -71,12 +71,16 @@ Activity = Annotated[base.Number, Field(gt=0, le=1_000)]
 
 
 class SafetySettings(base.Section):
-    """Phases of laboratory follow-up."""
+    """Phases of laboratory follow-up, and how kidney function is estimated."""
 
     baseline_days: base.PositiveDays = 60
     """A baseline sample lies at most this many days before the first cycle."""
     late_after_days: base.PositiveDays = 90
     """Samples later than this after the last cycle of a period are late toxicity."""
+    egfr_equation: Literal["ckd_epi_2021", "ckd_epi_2009"] = "ckd_epi_2021"
+    """Equation that estimates glomerular filtration from creatinine, by age and sex alone."""
+    egfr_acute_months: base.PositiveMonths = 6.0
+    """The acute slope of eGFR ends this many months after the first cycle, where the chronic slope begins."""
     activity_landmark_months: base.PositiveMonths = 12
     """Myeloid neoplasms are grouped by the activity given until then, in those who reach it without one."""
     activity_bounds_gbq: dict[Radionuclide, Annotated[tuple[Activity, ...], Field(min_length=1)]] = Field(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si, find_si_factor
+from prrt_outcomes.laboratory import compute_egfr, convert_units_to_si, find_si_factor
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.eligibility import MONITORED
 from prrt_outcomes.study.model import TreatmentSettings
@@ -44,12 +44,16 @@ def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> p
 
 
 def judge_cycles(
-    days: pd.DataFrame, patients: pd.DataFrame, samples: pd.DataFrame, settings: TreatmentSettings
+    days: pd.DataFrame,
+    patients: pd.DataFrame,
+    samples: pd.DataFrame,
+    settings: TreatmentSettings,
+    equation: str = "ckd_epi_2021",
 ) -> pd.DataFrame:
     """Whether each condition was met before each cycle, as far as it was known then.
 
     days : from `number_cycles`, with `radionuclide`; samples : from `place_samples`
-    settings : `eligibility`
+    settings : `eligibility`; equation : of eGFR from creatinine, as `compute_egfr`
     Returns one row a cycle and condition that holds for it, and one with item `eligible` (met where all are met, not
     met where one is not): patient_id, period, cycle, item, value, unit, minimum, maximum, eligibility. Bounds are
     inclusive. Krenning score and performance are those at baseline; ECOG is read from Karnofsky (Oken 1982, Am J Clin
@@ -69,7 +73,7 @@ def judge_cycles(
             asked |= phases[c.cycles]
             here = phases[c.cycles] & (nuclide.eq(c.radionuclide).to_numpy() if c.radionuclide else True)
             bounds[:, here] = [[np.nan if b is None else b] for b in (c.minimum, c.maximum)]
-        value = _find_values(base, samples, own[0].measure, own[0].unit)
+        value = _find_values(base, samples, own[0].measure, own[0].unit, equation)
         state = _compare_with_bounds(value, *bounds)
         columns = {
             "item": item,
@@ -92,8 +96,10 @@ def judge_cycles(
     )
 
 
-def _find_values(base: pd.DataFrame, samples: pd.DataFrame, measure: str, unit: str) -> np.ndarray:
-    """Value of a measure before each cycle, in a unit."""
+def _find_values(
+    base: pd.DataFrame, samples: pd.DataFrame, measure: str, unit: str, equation: str
+) -> np.ndarray:
+    """Value of a measure before each cycle, in a unit; `equation` of eGFR from creatinine."""
 
     def measured(analyte: str, column: str = "value") -> pd.Series:
         own = samples[samples["analyte"] == analyte]
@@ -106,11 +112,7 @@ def _find_values(base: pd.DataFrame, samples: pd.DataFrame, measure: str, unit: 
         return found.astype("float64").round(9).to_numpy()
     if measure != "egfr":
         return (measured(measure) / find_si_factor(measure, unit)).round(9).to_numpy("float64")
-    sex = base["sex"].astype("string")
-    rate = compute_egfr_ckd_epi_2021(
-        measured("creatinine"), base["age_years"].astype("float64"), sex.eq("female").fillna(False)
-    )
-    rate = np.where(sex.isin(["female", "male"]), rate, np.nan)
+    rate = compute_egfr(measured("creatinine"), base["age_years"], base["sex"], equation)
     return measured("egfr").fillna(pd.Series(rate)).to_numpy("float64")
 
 

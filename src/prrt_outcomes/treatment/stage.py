@@ -23,14 +23,14 @@ from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days
 
 INPUTS = ("patients", "cycles", "therapies", "labs")
 OUTPUTS = ("treatment_periods", "eligibility", "cycle_eligibility", "monitoring", "treatment_delivery")
-SETTINGS = ("treatment", "analysis")
+SETTINGS = ("treatment", "analysis", "safety")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Derive periods, eligibility and delivery.
 
     tables : `patients`, `cycles`, `therapies`, `labs` as typed frames
-    study : its `treatment` and `analysis` (groupings, confidence level)
+    study : its `treatment`, `safety.egfr_equation` and `analysis` (groupings, confidence level)
     Returns the tables of `OUTPUTS` (`treatment_periods`: one row a patient and period, `eligibility`: one row a treated
     patient and condition before the first cycle), `attrition`, `stages`. Without cycles all are empty and the stage is
     `skipped`.
@@ -45,7 +45,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     first = periods.loc[periods["period"] == 1, ["patient_id", "first_cycle", "radionuclide"]]
     numbered, level = number_cycles(days), study.analysis.confidence.level
     samples = place_samples(numbered, tables["labs"], study.treatment.eligibility_days)
-    judged = judge_cycles(numbered, patients, samples, study.treatment)
+    judged = judge_cycles(numbered, patients, samples, study.treatment, study.safety.egfr_equation)
     eligibility = judged[judged["period"].eq(1) & judged["cycle"].eq(1)]
     monitoring = summarise_monitoring(numbered, samples, study.treatment.monitoring_days, level)
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")

@@ -5,7 +5,7 @@ import datetime
 import pandas as pd
 import pytest
 
-from prrt_outcomes.laboratory import compute_egfr_ckd_epi_2021, convert_units_to_si
+from prrt_outcomes.laboratory import compute_egfr, convert_units_to_si
 from prrt_outcomes.safety.stage import derive_lab_grades, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -247,5 +247,5 @@ def test_units(analyte, unit, factor):
 
 
 def test_ckd_epi_2021_against_the_published_calculator():
-    rates = compute_egfr_ckd_epi_2021([88.42, 88.42, 176.84], [50, 50, 70], [True, False, False])
+    rates = compute_egfr([88.42, 88.42, 176.84], [50, 50, 70], ["female", "male", "male"])
     assert rates.round(0).tolist() == [69, 92, 35]

@@ -223,5 +223,6 @@ def follow_kidneys(
     slopes = summarise_slopes(course, own, names, study.safety.egfr_acute_months, level)
     times, without = derive_kidney_times(course, death_days)
     made |= {"egfr_slope": slopes, "egfr_course": summarise_course(course, own, slopes, level)}
-    made["kidney_events"] = summarise_kidney_events(times, own, names, study.analysis)
+    if len(times):
+        made["kidney_events"] = summarise_kidney_events(times, own, names, study.analysis)
     return made, [*losses, *without_dose, *without]

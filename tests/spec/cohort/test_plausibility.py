@@ -25,6 +25,11 @@ cycles            | one patient_id == 'P4'                            | activity
 cycles            |                                                   | radiopharmaceutical = 'other'; activity_gbq = 0.2 | nearly all are below 0.5, as in Ci
 cycles            | one                                               | kidney_dose_gy = 0.005               | implausible
 cycles            | one                                               | marrow_dose_gy = 0.0002              | implausible
+cycles            | one                                               | kidney_dose_gy = 500                 | out of range
+cycles            | one                                               | kidney_dose_gy = 60                  | implausible
+cycles            | one                                               | marrow_dose_gy = 60                  | out of range
+cycles            | one                                               | marrow_dose_gy = 3                   | implausible
+cycles            | one                                               | kidney_dose_gy = 0.9; marrow_dose_gy = 1.5 | above the dose of the kidneys
 therapies         | one kind == 'chemotherapy'                        | dose_mg = 0.2                        | unusual for this kind of therapy
 therapies         | one kind == 'surgery'                             | kind = 'ssa_long_acting'; dose_mg = 30000 | unusual for this kind of therapy
 patients          | one grade == 'G1'                                 | ki67_percent = 40                    | does not fit the grade

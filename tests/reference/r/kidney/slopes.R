@@ -1,0 +1,18 @@
+# Mixed models of repeated eGFR, for tests/reference/test_kidney_slopes.py.
+# Rscript tests/reference/r/kidney/slopes.R > tests/reference/r/kidney/slopes.csv
+suppressMessages({library(nlme); library(lme4)})
+data <- read.csv("tests/reference/r/kidney/egfr.csv")
+data$acute <- pmin(data$years, 0.5)
+data$chronic <- pmax(data$years - 0.5, 0)
+exact <- lmeControl(tolerance = 1e-12, msTol = 1e-12, maxIter = 500, msMaxIter = 500)
+line <- lme(egfr ~ years, random = ~years | patient, data = data, control = exact)
+bent <- lme(egfr ~ acute + chronic, random = ~years | patient, data = data, control = exact)
+other <- lmer(egfr ~ years + (years | patient), data, control = lmerControl(optCtrl = list(ftol_abs = 1e-14, xtol_abs = 1e-14)))
+cat("#", R.version.string, "nlme", as.character(packageVersion("nlme")), "lme4", as.character(packageVersion("lme4")), "\n")
+cat("model,term,coefficient,std_error\n")
+write_rows <- function(model, found)
+  for (term in rownames(found)) cat(sprintf("%s,%s,%.12g,%.12g\n", model, term, found[term, 1], found[term, 2]))
+write_rows("lme", summary(line)$tTable)
+write_rows("lme_bent", summary(bent)$tTable)
+write_rows("lmer", summary(other)$coefficients)
+cat(sprintf("lme,slope_sd,%.12g,\n", as.numeric(VarCorr(line)["years", "StdDev"])))

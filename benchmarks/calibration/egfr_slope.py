@@ -94,8 +94,9 @@ def main(cohorts: int = COHORTS) -> None:
     ]
     notes = (
         "How to read it. Values that end at random or after a low value leave the mixed model right: it rests on what "
-        "was seen. Where the slope itself decides who is lost, those lost weigh too little in the mixed model; the mean "
-        "over patterns of follow-up weighs them by their number and is nearer. Where both differ, dropout is informative."
+        "was seen. Where the slope itself decides who is lost, those lost weigh too little in the mixed model; the "
+        "mean over patterns of follow-up weighs them by their number and is nearer. Where both differ, dropout is "
+        "informative."
     )
     write_section("calibration", "Slope of eGFR", f"{words}\n\n{format_table(header, rows)}\n\n{notes}")
 

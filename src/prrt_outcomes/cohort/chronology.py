@@ -25,6 +25,7 @@ from prrt_outcomes.units import DAYS_PER_YEAR
 DATED_ROWS = {
     "cycles": "cycle_date", "therapies": "start_date", "assessments": "assessment_date",
     "lesions": "assessment_date", "labs": "sample_date", "adverse_events": "onset_date",
+    "questionnaires": "visit_date", "pet": "scan_date",
 }  # fmt: skip
 
 OF_PATIENTS = ("patients", "follow_up")

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from prrt_outcomes.cohort.levels import GROUP_OF_TYPE, UNKNOWN, WHOLE
+from prrt_outcomes.cohort.levels import GROUP_OF_TYPE, PET_COLUMNS, UNKNOWN, WHOLE
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.schema import load_schema
 
 SIZES = ("n", "events", "n_reference", "events_reference", "n_model", "events_model")
-NUMBERS = ("age_years", "ki67_percent", "karnofsky", "prior_lines")
+NUMBERS = ("age_years", "ki67_percent", "karnofsky", "prior_lines", *PET_COLUMNS)
 ORDER = (
     "age_years", "sex", "tumour_group", "tumour_type", "grade", "ki67_percent", "functioning", "liver_metastases",
     "bone_metastases", "progressive_at_baseline", "krenning_score", "ecog", "karnofsky", "prior_lines", "radionuclide",
+    *PET_COLUMNS,
 )  # fmt: skip
 VALUE = "value"
 COLUMNS = list(load_schema("baseline").names)

@@ -9,7 +9,9 @@ censoring; EVNTDESC, CNSDTDSC, SRCDOM, SRCVAR and SRCSEQ describe and trace the 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import derive_tumour_group
+from prrt_outcomes.cohort.levels import PET_COLUMNS
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS, select_first_response
@@ -41,6 +43,8 @@ SOURCES = {
 WITHOUT_SOURCE = {"data_cutoff": "Data cut-off", "reported_outcomes.time": "As reported"}
 RESPONSE_VALUES = {"CR": 1, "PR": 2, "MR": 3, "SD": 4, "NON-CR/NON-PD": 5, "PD": 6, "NE": 7}
 PARAMCD_LENGTH = 8
+OTHER_TRACERS = ("18F-FDG", "other")
+"""Tracers that show no somatostatin receptors."""
 
 
 def derive_analysis_set(
@@ -78,6 +82,32 @@ def derive_analysis_set(
     table = table.join(best[["best_response", "best_response_date", "response_group"]], on="patient_id")
     count = table["patient_id"].map(after_progression).astype("Int64")
     return table.assign(n_cycles_after_progression=count).reset_index(drop=True)
+
+
+def select_baseline_pet(
+    pet: pd.DataFrame, first_cycle: pd.Series, baseline_days: int
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Volume and uptake of somatostatin receptors at baseline, and attrition rows of the scans that are none.
+
+    `pet`: table `pet`; `first_cycle`: date by patient.
+    Returns one row a patient, by patient_id, with `PET_COLUMNS`: those of the last scan on or before the first cycle,
+    at most `baseline_days` before it.
+    """
+    days = (pet["patient_id"].map(first_cycle) - pet["scan_date"]).dt.days
+    early, shown = days.between(0, baseline_days), ~pet["tracer"].isin(OTHER_TRACERS)
+    kept = pet[early & shown].sort_values(["patient_id", "scan_date", "sequence"], kind="stable")
+    last = kept.drop_duplicates("patient_id", keep="last").set_index("patient_id")[list(PET_COLUMNS)]
+    losses, left = [], len(pet)
+    for reason, lost in (
+        ("tracer of no somatostatin receptor", int((~shown).sum())),
+        ("not in the days before the first cycle", int((shown & ~early).sum())),
+        ("a later scan is the baseline", len(kept) - len(last)),
+    ):
+        losses += (
+            [attrition_row("pet", "rows", "endpoints: baseline PET", reason, left, lost)] if lost else []
+        )
+        left -= lost
+    return last, losses
 
 
 def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progression: pd.Series) -> pd.Series:

@@ -10,6 +10,7 @@ from prrt_outcomes.endpoints.analysis_set import (
     derive_course,
     format_adrs,
     format_adtte,
+    select_baseline_pet,
 )
 from prrt_outcomes.endpoints.derivation import (
     Derived,
@@ -21,6 +22,7 @@ from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimand
 from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS, check_columns
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.treatment.periods import find_first_cycles
 
 INPUTS = (
     "patients",
@@ -34,6 +36,7 @@ INPUTS = (
     "treatment_periods",
     "responses",
     "best_responses",
+    "pet",
 )
 OUTPUTS = (
     "endpoints",
@@ -80,6 +83,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     analysis = derive_analysis_set(
         tables["patients"], tables["treatment_periods"], tables["best_responses"], study.response, after
     )
+    first, days = find_first_cycles(tables["treatment_periods"]), study.response.baseline_days
+    pet, unused = select_baseline_pet(tables["pet"], first, days)
+    analysis = analysis.join(pet, on="patient_id")
     made = {
         "endpoints": derived.endpoints,
         "endpoint_variants": derived.variants,
@@ -98,7 +104,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         ),
     }
     result = {name: conform_table(name, made[name]) for name in OUTPUTS}
-    losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study)]
+    losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study), *unused]
     return result | {"attrition": attrition_frame(losses), "stages": _state(derived, study)}
 
 

@@ -30,7 +30,7 @@ from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.simulate.truth import compute_truth
 from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
-from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.tables.frames import conform_table, empty_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -81,6 +81,7 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
         "reported_outcomes": derive_reported_outcomes(history, seed),
         **control_tables,
+        **{name: empty_table(name) for name in ("questionnaires", "pet")},
     }
     return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)
 

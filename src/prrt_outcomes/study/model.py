@@ -101,7 +101,8 @@ class SafetySettings(base.Section):
 
 InputTable = Literal[
     "patients", "cycles", "therapies", "assessments", "lesions", "labs", "follow_up", "adverse_events",
-    "reported_outcomes", "control_patients", "control_outcomes", "control_curves", "control_at_risk",
+    "reported_outcomes", "questionnaires", "pet", "control_patients", "control_outcomes", "control_curves",
+    "control_at_risk",
 ]  # fmt: skip
 INPUT_TABLES: tuple[str, ...] = get_args(InputTable)
 OUTCOME_TABLES = ("follow_up", "reported_outcomes")

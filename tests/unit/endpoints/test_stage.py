@@ -309,3 +309,40 @@ def test_the_stage_does_not_edit_its_input():
     stage.run(tables, study)
     for name, frame in before.items():
         pd.testing.assert_frame_equal(tables[name], frame)
+
+
+def test_baseline_pet_is_the_last_scan_of_receptors_before_the_first_cycle():
+    rows, cutoff = cases.read_history("scan 90 SD, contact 400")
+    patient = rows["patients"][0]["patient_id"]
+    start = pd.Timestamp(rows["cycles"][0]["cycle_date"])
+    scans = [
+        # days before the first cycle, tracer, sequence, volume
+        (200, "68Ga-DOTATATE", 1, 90.0),
+        (60, "68Ga-DOTATATE", 1, 80.0),
+        (20, "68Ga-DOTATOC", 1, 70.0),
+        (20, "68Ga-DOTATOC", 2, 75.0),
+        (5, "18F-FDG", 1, 30.0),
+        (-90, "68Ga-DOTATATE", 1, 10.0),
+    ]
+    rows["pet"] = [
+        {
+            "patient_id": patient,
+            "scan_date": start - pd.Timedelta(days, "D"),
+            "tracer": tracer,
+            "sequence": sequence,
+            "sstr_volume_ml": volume,
+        }
+        for days, tracer, sequence, volume in scans
+    ]
+    result = run_rows(rows, ["os"], cutoff)
+    assert result["analysis_set"]["sstr_volume_ml"].tolist() == [75.0]
+    assert result["analysis_set"]["suv_max"].isna().all()
+    baseline = result["baseline"].query("group_by == 'all' and level == 'value'").set_index("term")
+    assert baseline.loc["sstr_volume_ml", ["n", "median"]].tolist() == [1, 75.0]
+    assert "suv_max" not in baseline.index
+    lost = result["attrition"].query("table == 'pet'")
+    assert lost[["reason", "n_before", "n_lost", "n_after"]].to_numpy().tolist() == [
+        ["tracer of no somatostatin receptor", 6, 1, 5],
+        ["not in the days before the first cycle", 5, 2, 3],
+        ["a later scan is the baseline", 3, 2, 1],
+    ]

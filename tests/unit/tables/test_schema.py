@@ -26,6 +26,9 @@ EXPECTED = {
             progression_basis""",
         "adverse_events": "patient_id onset_date term sequence end_date grade related",
         "reported_outcomes": "patient_id endpoint time event entry_time",
+        "questionnaires": "patient_id visit_date instrument scale score visit",
+        "pet": """patient_id scan_date tracer sequence sstr_volume_ml total_lesion_sstr_suv_ml suv_max suv_mean
+            tumour_to_liver_ratio tumour_to_spleen_ratio""",
         "control_patients": PATIENT + " source",
         "control_outcomes": "patient_id endpoint time event entry_time",
         "control_curves": "control arm endpoint time_months survival",
@@ -90,6 +93,8 @@ KEYS = {
     "labs": "patient_id sample_date analyte sequence",
     "adverse_events": "patient_id onset_date term sequence",
     "reported_outcomes": "patient_id endpoint",
+    "questionnaires": "patient_id visit_date instrument scale",
+    "pet": "patient_id scan_date tracer sequence",
     "control_curves": "control arm endpoint time_months",
 }
 CODES = {
@@ -191,6 +196,7 @@ def test_key_columns_that_may_be_absent_are_filled():
         ("assessments", "reported_criterion"): "any",
         ("labs", "sequence"): 1,
         ("lesions", "reader"): "local",
+        ("pet", "sequence"): 1,
         ("therapies", "drug"): "unspecified",
         ("therapies", "sequence"): 1,
     }

@@ -63,10 +63,7 @@ def compute_absorbed_fraction(
 
 
 def compute_straight_fraction(diameter_mm: ArrayLike, range_mm: float) -> NDArray[np.float64]:
-    """The same for particles of one range that lose their energy evenly along it, as alpha particles nearly do.
-
-    1 - 3/4 R/d + 1/8 (R/d)^3 where the range R is not longer than the diameter d; else 3/8 d/R.
-    """
+    """The same for particles of one range that lose their energy evenly along it, as alpha particles nearly do."""
     ratio = range_mm / np.asarray(diameter_mm, dtype=float)
     return np.where(ratio <= 1, 1 - 0.75 * ratio + 0.125 * ratio**3, 0.375 / ratio)
 
@@ -75,14 +72,12 @@ def summarise_absorbed_fraction() -> pd.DataFrame:
     """Result table `absorbed_fraction`: one row a radionuclide and diameter, 1 mm to 10 cm."""
     parts = []
     for name, spectrum in BETA.items():
-        values = {
-            "fraction": compute_absorbed_fraction(DIAMETERS_MM, **spectrum),
-            "fraction_tortuous": compute_absorbed_fraction(DIAMETERS_MM, **spectrum, detour=DETOUR),
-            "max_range_mm": compute_range(spectrum["edges_mev"][-1]),
-        }
-        parts.append(pd.DataFrame({"radionuclide": name, "particle": "beta"} | values))
+        both = (
+            compute_absorbed_fraction(DIAMETERS_MM, **spectrum, detour=detour) for detour in (1.0, DETOUR)
+        )
+        parts.append((name, "beta", compute_range(spectrum["edges_mev"][-1]), *both))
     for name, longest in ALPHA_RANGE_MM.items():
-        fraction = compute_straight_fraction(DIAMETERS_MM, longest)
-        values = {"fraction": fraction, "fraction_tortuous": fraction, "max_range_mm": longest}
-        parts.append(pd.DataFrame({"radionuclide": name, "particle": "alpha"} | values))
-    return pd.concat([part.assign(diameter_mm=DIAMETERS_MM) for part in parts], ignore_index=True)
+        parts.append((name, "alpha", longest, *[compute_straight_fraction(DIAMETERS_MM, longest)] * 2))
+    columns = ("radionuclide", "particle", "max_range_mm", "fraction", "fraction_tortuous")
+    frames = [pd.DataFrame(dict(zip(columns, part, strict=True))) for part in parts]
+    return pd.concat([frame.assign(diameter_mm=DIAMETERS_MM) for frame in frames], ignore_index=True)

@@ -12,12 +12,7 @@ from prrt_outcomes.response.criteria import NAMED
 from prrt_outcomes.response.criterion_run import filter_known
 from prrt_outcomes.response.lesions import compute_sizes
 from prrt_outcomes.response.scans import choose_adjudicated_courses, derive_registry
-from prrt_outcomes.statistics.clustered import (
-    ClusteredFit,
-    bootstrap_clustered,
-    compute_spline_basis,
-    fit_clustered,
-)
+from prrt_outcomes.statistics.clustered import ClusteredFit, compute_spline_basis, fit_clustered
 from prrt_outcomes.statistics.model_rows import derive_design_matrix
 from prrt_outcomes.statistics.weights import draw_weights
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -25,19 +20,15 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import convert_days_to_months
 
-LANDMARK_MONTHS, FIRST_MONTH, LAST_MONTH = 12.0, 6.0, 18.0
 SIZE_CLASSES = {
-    "all": (0.0, np.inf),
-    "under_20_mm": (0.0, 20.0),
-    "20_to_50_mm": (20.0, 50.0),
-    "50_mm_or_more": (50.0, np.inf),
+    "all": (0, np.inf),
+    "under_20_mm": (0, 20),
+    "20_to_50_mm": (20, 50),
+    "50_mm_or_more": (50, np.inf),
 }
 KNOT_QUANTILES = (0.10, 0.50, 0.90)
-CENTRE_MM = 30.0
-DOSE_STEP_GY = 10.0
-FEWEST_PATIENTS = 10
-FEWEST_OF_ORGAN = 10
-STEP = "radionuclides: change of lesions"
+CENTRE_MM, DOSE_STEP_GY, LANDMARK_MONTHS = 30.0, 10.0, 12.0
+FEWEST_PATIENTS, FEWEST_OF_ORGAN = 10, 10
 LONGEST = NAMED["recist_1_1"].model_copy(update={"node_short_axis": False})
 
 
@@ -52,52 +43,48 @@ def derive_lesion_changes(
     A lesion that is too small counts 5 mm, one that is absent 0. The best change of each lesion is not used: whoever is
     scanned longer has more chances of a small value.
     """
-    dated = {
+    known = {
         name: filter_known(tables[name], "assessment_date", study) for name in ("assessments", "lesions")
     }
-    registry = derive_registry({**tables, **dated}, study)
+    registry = derive_registry({**tables, **known}, study)
     courses, scans, rows = registry.courses, registry.scans, registry.lesions
-    chosen = choose_adjudicated_courses(courses, study.response)
-    chosen = chosen[courses["period"].eq(1).to_numpy()[chosen]]
-    rows = rows.assign(size=compute_sizes(rows, LONGEST)["size"])[rows["course"].isin(chosen)]
-    start = courses["first_cycle"].reindex(scans["course"]).to_numpy()
-    months = convert_days_to_months((scans["date"] - start) / np.timedelta64(1, "D"))
-    therapy = courses["new_therapy_date"].reindex(scans["course"]).to_numpy()
-    usable = scans["has_lesions"] & months.between(FIRST_MONTH, LAST_MONTH) & ~(scans["date"] >= therapy)
-    away = (months - LANDMARK_MONTHS).abs()[usable & scans["kind"].eq(codes.FOLLOW_UP)]
-    nearest = scans.loc[away.sort_values(kind="stable").index].drop_duplicates("course").index
+    chosen = courses.loc[choose_adjudicated_courses(courses, study.response)]
+    rows = rows.assign(size=compute_sizes(rows, LONGEST)["size"])
     base = rows[rows["kind"].eq(codes.BASELINE) & rows["role"].eq(codes.TARGET)]
-    later = rows[rows["scan"].isin(nearest) & rows["whole"]].drop_duplicates("series").set_index("series")
-    after = later["size"].reindex(base["series"]).to_numpy()
+    base = base[base["course"].isin(chosen.index[chosen["period"].eq(1)])].reset_index(drop=True)
+    start, therapy = (scans["course"].map(courses[name]) for name in ("first_cycle", "new_therapy_date"))
+    months = convert_days_to_months((scans["date"] - start) / np.timedelta64(1, "D"))
+    usable = scans["has_lesions"] & months.between(6, 18) & ~(scans["date"] >= therapy)
+    away = (months - LANDMARK_MONTHS).abs()[usable & scans["kind"].eq(codes.FOLLOW_UP)]
+    nearest = scans.loc[away.sort_values(kind="stable").index].drop_duplicates("course")
+    later = (
+        rows[rows["scan"].isin(nearest.index) & rows["whole"]].drop_duplicates("series").set_index("series")
+    )
+    after, by_course = base["series"].map(later["size"]), base["course"].map
     reasons = {
-        "lesions of the course contradict each other": courses["fault"].ne("").to_numpy()[base["course"]],
-        "no diameter at baseline": ~(base["size"] > 0).to_numpy(),
-        f"no scan {FIRST_MONTH:g} to {LAST_MONTH:g} months after the first cycle, before a new anticancer therapy": (
-            ~base["course"].isin(scans.loc[nearest, "course"])
-        ).to_numpy(),
-        "not evaluated at that scan": np.isnan(after),
+        "lesions of the course contradict each other": by_course(courses["fault"]).ne(""),
+        "no diameter at baseline": ~base["size"].gt(0),
+        "no scan 6 to 18 months after the first cycle, before a new anticancer therapy": (
+            ~base["course"].isin(nearest["course"])
+        ),
+        "not evaluated at that scan": after.isna(),
     }
-    keep, losses = np.ones(len(base), dtype=bool), []
+    keep, losses = pd.Series(True, base.index), []
     for reason, lost in reasons.items():
-        losses.append(
-            attrition_row("lesions", "rows", STEP, reason, int(keep.sum()), int((keep & lost).sum()))
-        )
+        counts = int(keep.sum()), int((keep & lost).sum())
+        losses.append(attrition_row("lesions", "rows", "radionuclides: change of lesions", reason, *counts))
         keep &= ~lost
-    found = pd.DataFrame(
-        {
-            "patient_id": courses["patient_id"].to_numpy()[base["course"]],
-            "lesion_id": base["lesion_id"].astype(str).to_numpy(),
-            "organ": base["organ"].astype("string").str.strip().str.lower().fillna("not recorded").to_numpy(),
-            "diameter_mm": base["size"].to_numpy(),
-            "change": after / base["size"].to_numpy() - 1,
-        }
-    )[keep]
-    periods = tables["treatment_periods"]
-    nuclide = periods[periods["period"].eq(1)].set_index("patient_id")["radionuclide"]
-    dose = tables["lesions"].groupby(["patient_id", "lesion_id"], observed=True)["dose_gy"].max()
-    found["radionuclide"] = nuclide.astype(str).reindex(found["patient_id"]).to_numpy()
-    found["dose_gy"] = dose.reindex(pd.MultiIndex.from_frame(found[["patient_id", "lesion_id"]])).to_numpy()
-    return found.reset_index(drop=True), losses
+    periods, by_lesion = tables["treatment_periods"], ["patient_id", "lesion_id"]
+    nuclide = periods[periods["period"].eq(1)].set_index("patient_id")["radionuclide"].astype(str)
+    dose = tables["lesions"].groupby(by_lesion, observed=True)["dose_gy"].max()
+    found = base.assign(patient_id=by_course(courses["patient_id"]), change=after / base["size"] - 1)[keep]
+    found["lesion_id"] = found["lesion_id"].astype(str)
+    found["radionuclide"] = found["patient_id"].map(nuclide)
+    found["organ"] = (
+        found["organ"].astype("string").str.strip().str.lower().fillna("not recorded").astype(object)
+    )
+    found = found.join(dose, on=by_lesion).rename(columns={"size": "diameter_mm"}).reset_index(drop=True)
+    return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "dose_gy"]], losses
 
 
 def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -107,16 +94,16 @@ def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.Data
     Means and intervals are those of an equation with an intercept alone, in which lesions of a patient are correlated.
     """
     rows = []
-    for name, own in lesions.groupby("radionuclide"):
+    for name, own in lesions.groupby("radionuclide", observed=True):
         for size, (low, high) in SIZE_CLASSES.items():
             part = own[own["diameter_mm"].between(low, high, inclusive="left")]
-            fit = fit_clustered(part["change"], np.ones((len(part), 1)), part["patient_id"])
             row = {
                 "radionuclide": name,
                 "size_class": size,
                 "median_diameter_mm": part["diameter_mm"].median(),
             }
-            found = {"status": "too_few"} if fit is None else _describe(fit, 0, confidence)
+            fit = fit_clustered(part["change"], np.ones((len(part), 1)), part["patient_id"])
+            found = _describe(fit, 0, confidence) if fit is not None else {"status": "too_few"}
             rows.append(row | _count(part) | found)
     table = pd.DataFrame(rows).rename(columns={"estimate": "mean_change"})
     return table.reindex(columns=list(load_schema("lesion_change").names))
@@ -132,13 +119,11 @@ def compare_lesion_change(
     interaction, linear (per doubling of the diameter) or of the whole spline: without covariates; with organ and
     covariates (complete cases); and with the dose of the lesion too, where any is known.
     """
-    tests, curves = [], list[pd.DataFrame]()
+    tests, curves = [], []
     for name in sorted(set(lesions["radionuclide"]) - {reference}):
         pair = lesions[lesions["radionuclide"].isin([name, reference])]
-        organ = pair["organ"].where(
-            pair["organ"].map(pair["organ"].value_counts()) >= FEWEST_OF_ORGAN, "other"
-        )
-        extra = covariates.loc[pair.index].assign(organ=organ.astype(str))
+        many = pair.groupby("organ")["organ"].transform("size") >= FEWEST_OF_ORGAN
+        extra = covariates.loc[pair.index].assign(organ=pair["organ"].where(many, "other"))
         models = {"unadjusted": extra.iloc[:, :0], "adjusted": extra}
         if pair["dose_gy"].notna().any():
             models["adjusted_dose"] = extra.assign(dose=pair["dose_gy"] / DOSE_STEP_GY)
@@ -156,44 +141,58 @@ def _fit_model(
     """Terms of one model, and the expected change by diameter with each radionuclide at the mean of the covariates."""
     varying = held.loc[:, held.nunique() > 1]
     terms = ["interaction", "interaction_curved", "radionuclide", *(["dose"] if "dose" in varying else [])]
-    given, n, level = part["radionuclide"].eq(name).to_numpy(), len(part), analysis.confidence.level
-    if part["patient_id"].groupby(given).nunique().reindex([True, False]).fillna(0).min() < FEWEST_PATIENTS:
+    given, level, patients = (
+        part["radionuclide"].eq(name).to_numpy(),
+        analysis.confidence.level,
+        part["patient_id"],
+    )
+    if min(patients[given].nunique(), patients[~given].nunique()) < FEWEST_PATIENTS:
         return pd.DataFrame({"term": terms, "status": "too_few"}), pd.DataFrame()
     size = np.log2(part["diameter_mm"].to_numpy() / CENTRE_MM)
     knots = np.quantile(size, KNOT_QUANTILES)
-    columns = derive_design_matrix(varying).matrix if len(varying.columns) else np.empty((n, 0))
+    columns = derive_design_matrix(varying).matrix if len(varying.columns) else np.empty((len(part), 0))
 
     def lay_out(size: np.ndarray, given: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        spline, given = compute_spline_basis(size, knots), given[:, None]
-        return np.column_stack(
-            [np.ones(len(size)), given, given * spline[:, :1], spline, columns, given * spline[:, 1:]]
-        )
+        line, curve = compute_spline_basis(size, knots).T
+        return np.column_stack([size**0, given, given * line, line, curve, columns, given * curve])
 
-    line = curved = None
+    fits: list[ClusteredFit | None] = [None, None]
     if np.diff(knots).min() > 0:
         design = lay_out(size, given, columns)
-        line, curved = (
-            fit_clustered(part["change"], x, part["patient_id"]) for x in (design[:, :-1], design)
-        )
+        fits = [fit_clustered(part["change"], x, patients) for x in (design[:, :-1], design)]
+    line, curved = fits
     if line is None or curved is None:
         return pd.DataFrame({"term": terms, "status": "not_estimable"}), pd.DataFrame()
-    both = [2, -1]
-    slopes, within = curved.estimate[both], curved.covariance[np.ix_(both, both)]
-    wald = float(slopes @ np.linalg.solve(within, slopes)) / 2
-    test = {"statistic": wald, "df": 2, "df_residual": curved.df, "p_value": stats.f.sf(wald, 2, curved.df)}
-    found = [_describe(line, 2, level) | _resample(line, part, analysis), test | {"status": "ok"}]
-    found += [_describe(line, place, level) for place in (1, -1)]
-    grids = [np.linspace(*np.quantile(size[given == nuclide], [0.05, 0.95]), 31) for nuclide in (False, True)]
-    grid, nuclide = np.concatenate(grids), np.repeat([False, True], 31)
+    slopes, within = curved.estimate[[2, -1]], curved.covariance[np.ix_([2, -1], [2, -1])]
+    wald = float(slopes @ np.linalg.solve(within, slopes))
+    joint = {
+        "statistic": wald / 2,
+        "df": 2,
+        "df_residual": curved.df,
+        "p_value": stats.f.sf(wald / 2, 2, curved.df),
+    }
+    rows = [
+        _describe(line, 2, level),
+        joint | {"status": "ok"},
+        _describe(line, 1, level),
+        _describe(line, -1, level),
+    ]
+    strata = part.groupby("patient_id")["radionuclide"].first()
+    if analysis.bootstrap.replicates:
+        settings, tail = analysis.bootstrap, (1 - level) / 2
+        blocks = draw_weights(len(strata), settings.replicates, seed=settings.seed, stratum=strata)
+        drawn = np.concatenate([line.resample(block)[:, 2] for block in blocks])
+        rows[0]["bootstrap_low"], rows[0]["bootstrap_high"] = np.nanquantile(drawn, [tail, 1 - tail])
+    ends = [np.quantile(size[given == nuclide], [0.05, 0.95]) for nuclide in (False, True)]
+    grid, nuclide = np.concatenate([np.linspace(*end, 31) for end in ends]), np.repeat([False, True], 31)
     at = lay_out(grid, nuclide, np.tile(columns.mean(axis=0), (62, 1)))
-    half = np.sqrt(np.einsum("ij,jk,ik->i", at, curved.covariance, at)) * stats.t.ppf(
-        (1 + level) / 2, curved.df
+    half = np.sqrt(((at @ curved.covariance) * at).sum(axis=1)) * stats.t.isf((1 - level) / 2, curved.df)
+    shown = {"diameter_mm": CENTRE_MM * 2**grid, "change": at @ curved.estimate}
+    limits = {"low": shown["change"] - half, "high": shown["change"] + half}
+    names = np.where(nuclide, name, part.loc[~given, "radionuclide"].iloc[0])
+    return pd.DataFrame(rows[: len(terms)]).assign(term=terms), pd.DataFrame(shown | limits).assign(
+        radionuclide=names
     )
-    mean = at @ curved.estimate
-    others = part.loc[~given, "radionuclide"].iloc[0]
-    shown = {"diameter_mm": CENTRE_MM * 2**grid, "change": mean, "low": mean - half, "high": mean + half}
-    curve = pd.DataFrame(shown | {"radionuclide": np.where(nuclide, name, others)})
-    return pd.DataFrame(found[: len(terms)]).assign(term=terms), curve
 
 
 def _count(part: pd.DataFrame) -> dict:
@@ -203,8 +202,10 @@ def _count(part: pd.DataFrame) -> dict:
 def _describe(fit: ClusteredFit, place: int, confidence: float) -> dict:
     """Estimate, error, t test and interval of one coefficient."""
     estimate, error = float(fit.estimate[place]), float(np.sqrt(fit.covariance[place, place]))
-    half = float(stats.t.ppf((1 + confidence) / 2, fit.df)) * error
-    statistic = estimate / error if error > 0 else np.nan
+    half, statistic = (
+        stats.t.isf((1 - confidence) / 2, fit.df) * error,
+        estimate / error if error > 0 else np.nan,
+    )
     test = {
         "statistic": statistic,
         "df": 1,
@@ -213,17 +214,3 @@ def _describe(fit: ClusteredFit, place: int, confidence: float) -> dict:
     }
     limits = {"low": estimate - half, "high": estimate + half, "status": "ok"}
     return {"estimate": estimate, "std_error": error} | limits | test
-
-
-def _resample(fit: ClusteredFit, part: pd.DataFrame, analysis: AnalysisSettings) -> dict:
-    """Percentile interval of the interaction, patients drawn anew within radionuclide."""
-    settings = analysis.bootstrap
-    if not settings.replicates:
-        return {}
-    strata = part.groupby("patient_id", observed=True)["radionuclide"].first().astype(str)
-    blocks = draw_weights(len(strata), settings.replicates, seed=settings.seed, stratum=strata)
-    drawn = np.concatenate([bootstrap_clustered(fit, block)[:, 2] for block in blocks])
-    tail = (1 - analysis.confidence.level) / 2
-    return dict(
-        zip(("bootstrap_low", "bootstrap_high"), np.nanquantile(drawn, [tail, 1 - tail]), strict=True)
-    )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_frame, stage_frame
+from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import choose_reference, derive_covariates
 from prrt_outcomes.radionuclides.absorbed_fraction import summarise_absorbed_fraction
 from prrt_outcomes.radionuclides.lesion_change import (
@@ -29,28 +29,25 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     made = {name: empty_table(name) for name in OUTPUTS} | {
         "absorbed_fraction": summarise_absorbed_fraction()
     }
-    losses, reason = list[dict](), "there are no lesions, so their change is not compared"
-    if len(tables["lesions"]):
-        lesions, losses = derive_lesion_changes(tables, study)
-        made["lesion_change"] = summarise_lesion_change(lesions, study.analysis.confidence.level)
-        wanted = study.analysis.reference.get("radionuclide")
-        periods = tables["treatment_periods"]
-        first = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
-        by_patient = first[first.isin(lesions["radionuclide"])].astype("category")
-        reference = choose_reference(by_patient, wanted)
-        reason = "no lesion was measured again" if lesions.empty else ""
-        if reference is not None and by_patient.nunique() > 1:
-            known = derive_baseline_columns(
-                lesions.assign(period=1),
-                tables["patients"],
-                tables["treatment_periods"],
-                study.analysis.covariates,
-            )
-            covariates = derive_covariates(known, study.analysis.covariates)
-            found = compare_lesion_change(lesions, covariates, reference, study.analysis)
-            made["lesion_change_test"], made["lesion_change_curve"] = found
-        elif not reason:
-            reason = "all lesions were treated with one radionuclide, so nothing is compared"
+    lesions, losses = derive_lesion_changes(tables, study)
+    made["lesion_change"] = summarise_lesion_change(lesions, study.analysis.confidence.level)
+    periods = tables["treatment_periods"]
+    nuclide = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
+    nuclide = nuclide[nuclide.isin(lesions["radionuclide"])].astype("category")
+    reference = choose_reference(nuclide, study.analysis.reference.get("radionuclide"))
+    reason = "no lesion was measured again, so nothing is compared"
+    if nuclide.nunique() > 1 and reference is not None:
+        names = study.analysis.covariates
+        known = derive_baseline_columns(lesions.assign(period=1), tables["patients"], periods, names)
+        covariates = derive_covariates(known, names).dropna(axis="columns", how="all")
+        found = compare_lesion_change(lesions, covariates, reference, study.analysis)
+        made["lesion_change_test"], made["lesion_change_curve"] = found
+        counts = len(lesions), int(covariates.isna().any(axis=1).sum())
+        step = "radionuclides: adjusted models"
+        losses.append(attrition_row("lesions", "rows", step, "a covariate is missing", *counts))
+        reason = ""
+    elif len(lesions):
+        reason = "all lesions were treated with one radionuclide, so nothing is compared"
     typed = {name: conform_table(name, table) for name, table in made.items()}
     status = ("partial", reason) if reason else ("done",)
     return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("radionuclides", *status)}

@@ -47,9 +47,9 @@ def as_text(value: object) -> str:
     return "" if is_missing(value) else str(value)
 
 
-def say(sentence: str, **parts: object) -> Markup:
+def say(sentence: str, *places: object, **parts: object) -> Markup:
     """Fill a sentence; what is put in is escaped unless it is a number with its source."""
-    return Markup(sentence).format(**parts)
+    return Markup(sentence).format(*places, **parts)
 
 
 @dataclass(frozen=True)

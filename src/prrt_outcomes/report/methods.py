@@ -9,6 +9,7 @@ from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 KIDNEYS: str = yaml.safe_load(Path(__file__).with_name("kidneys.yaml").read_text("utf-8"))["methods"]
 CITATIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("citations.yaml").read_text("utf-8"))
+RADIONUCLIDES: dict = yaml.safe_load(Path(__file__).with_name("radionuclides.yaml").read_text("utf-8"))
 
 
 def methods_treatment(study) -> tuple[str, ...]:
@@ -38,22 +39,7 @@ def methods_response(study) -> tuple[str, ...]:
 
 def methods_radionuclides(study) -> tuple[str, ...]:
     """How absorbed fractions were computed, and how the change of lesions was compared."""
-    return (
-        "The absorbed fraction is that of a sphere of soft tissue with uniform activity, from the beta spectrum "
-        f"({CITATIONS['radar']}), the range of electrons ({CITATIONS['katz']}) and the distances from points of a "
-        f"sphere to its surface ({CITATIONS['kellerer']}), continuously slowed down: a lower bound with straight "
-        "tracks, above it with tracks whose net distance is 0.70 of the path. Published Monte Carlo values for 90Y "
-        "are near the lower bound. Photons, bremsstrahlung and non-uniform uptake are left out. Alpha particles lose "
-        f"their energy evenly along their longest range ({CITATIONS['alpha']}).",
-        "The change of a target lesion is that of its longest diameter from baseline to the scan nearest to 12 months "
-        "after the first cycle (6 to 18 months, before a new anticancer therapy), read by the primary reader; a lesion "
-        "too small to measure counts 5 mm, one that has gone 0. The best change is not used, since whoever is scanned "
-        "longer has more chances of it. Lesions of a patient are correlated: generalised estimating equations with "
-        f"exchangeable correlation ({CITATIONS['gee']}), covariance corrected for few patients ({CITATIONS['mancl']}), "
-        "and patients resampled beside it. The logarithm of the diameter is a restricted cubic spline with knots at "
-        "the 10th, 50th and 90th percentile; adjusted models hold organ and the covariates of the survival models "
-        "(complete cases). Measured diameters regress to their mean, alike with each radionuclide.",
-    )
+    return tuple(text.format(**CITATIONS) for text in RADIONUCLIDES["methods"])
 
 
 def methods_endpoints(study) -> tuple[str, ...]:

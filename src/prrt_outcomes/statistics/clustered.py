@@ -11,23 +11,30 @@ MOST_STEPS = 100
 
 @dataclass(frozen=True)
 class ClusteredFit:
-    """A fitted mean model.
+    """A fitted mean model of G clusters and p coefficients; each cluster adds to information @ estimate = score."""
 
-    estimate (p,) and covariance (p, p), corrected for few clusters; correlation within a cluster; n_clusters;
-    information (G, p, p) and score (G, p): what each cluster adds to the equations information @ estimate = score.
-    """
-
-    estimate: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    correlation: float
-    n_clusters: int
-    information: NDArray[np.float64]
-    score: NDArray[np.float64]
+    estimate: NDArray[np.float64]  # (p,)
+    covariance: NDArray[np.float64]  # (p, p), corrected for few clusters
+    correlation: float  # within a cluster
+    information: NDArray[np.float64]  # (G, p, p)
+    score: NDArray[np.float64]  # (G, p)
 
     @property
     def df(self) -> int:
         """Degrees of freedom of a t test: clusters minus coefficients."""
-        return self.n_clusters - len(self.estimate)
+        return len(self.score) - len(self.estimate)
+
+    def resample(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Estimates (R, p) of resampled clusters, `counts` (R, G) of each, with the correlation of the fit.
+
+        nan where a replicate leaves a coefficient without information.
+        """
+        groups, p = self.score.shape
+        information = (counts @ self.information.reshape(groups, -1)).reshape(-1, p, p)
+        singular = np.linalg.cond(information) > 1 / TOLERANCE
+        information[singular] = np.eye(p)
+        found = np.linalg.solve(information, (counts @ self.score)[:, :, None])[:, :, 0]
+        return np.where(singular[:, None], np.nan, found)
 
 
 def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> ClusteredFit | None:
@@ -77,21 +84,7 @@ def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> 
             return None
         corrected = np.linalg.solve(whole, residual[:, :, None])[:, :, 0]
     meat = np.einsum("gmp,gm->gp", weighted, corrected)
-    return ClusteredFit(estimate, bread @ (meat.T @ meat) @ bread, rho, groups, information, score)
-
-
-def bootstrap_clustered(fit: ClusteredFit, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Estimates (R, p) of resampled clusters, `counts` (R, G) of each, with the correlation of the fit.
-
-    nan where a replicate leaves a coefficient without information.
-    """
-    groups, p = fit.score.shape
-    information = (counts @ fit.information.reshape(groups, -1)).reshape(-1, p, p)
-    singular = np.linalg.cond(information) > 1 / TOLERANCE
-    information[singular] = np.eye(p)
-    found = np.linalg.solve(information, (counts @ fit.score)[:, :, None])[:, :, 0]
-    found[singular] = np.nan
-    return found
+    return ClusteredFit(estimate, bread @ (meat.T @ meat) @ bread, rho, information, score)
 
 
 def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.float64]:

@@ -169,7 +169,7 @@ def test_lesions_that_were_never_measured_again_are_counted():
     out = run(lay_out([("a", -1, "T", 40.0, "measured")], {"a": "90Y"}), study())
     assert out["lesion_change"].empty
     assert out["attrition"]["n_lost"].sum() == 1
-    assert out["stages"].iloc[0]["reason"] == "no lesion was measured again"
+    assert out["stages"].iloc[0]["reason"] == "no lesion was measured again, so nothing is compared"
 
 
 def test_without_cycles_the_stage_is_skipped():

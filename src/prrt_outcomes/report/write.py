@@ -11,11 +11,11 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report import methods
 from prrt_outcomes.report.appraisal_chapter import write_appraisal, write_objections
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import write_endpoints
 from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
@@ -33,22 +33,18 @@ LARGEST_SVG = 700_000
 SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
 NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
-REPORT_CHAPTERS: dict[str, tuple[str, Callable, Callable]] = {
-    "warnings": ("What to look at", write_warnings, lambda study: ()),
-    "treatment": ("Treatment", write_treatment, methods.methods_treatment),
-    "response": ("Response", write_response, methods.methods_response),
-    "radionuclides": (
-        "Radionuclides and size of lesions",
-        write_radionuclides,
-        methods.methods_radionuclides,
-    ),
-    "endpoints": ("Patients and endpoints", write_endpoints, methods.methods_endpoints),
-    "survival": ("Survival", write_survival, methods.methods_survival),
-    "responders": ("Responders", write_responders, methods.methods_responders),
-    "controls": ("Historical controls", write_controls, methods.methods_controls),
-    "safety": ("Safety", write_safety, methods.methods_safety),
-    "objections": ("Objections and answers", write_objections, lambda study: ()),
-    "appraisal": ("Estimands and risk of bias", write_appraisal, methods.methods_appraisal),
+REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
+    "warnings": ("What to look at", write_warnings),
+    "treatment": ("Treatment", write_treatment),
+    "response": ("Response", write_response),
+    "radionuclides": ("Radionuclides and size of lesions", write_radionuclides),
+    "endpoints": ("Patients and endpoints", write_endpoints),
+    "survival": ("Survival", write_survival),
+    "responders": ("Responders", write_responders),
+    "controls": ("Historical controls", write_controls),
+    "safety": ("Safety", write_safety),
+    "objections": ("Objections and answers", write_objections),
+    "appraisal": ("Estimands and risk of bias", write_appraisal),
 }
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 
@@ -124,14 +120,14 @@ def fill_template(name: str, **values: object) -> str:
 
 def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[dict], study) -> Chapter:
     """Put paragraphs, figures, tables and methods of a chapter together, or say why it is empty."""
-    title, write, describe_methods = REPORT_CHAPTERS[name]
+    title, write = REPORT_CHAPTERS[name]
     paragraphs, shown = write(tables, study)
     if not paragraphs and not shown and not figures:
         reason = find_reason(tables["stages"], name, "skipped") or "the tables of this chapter have no rows"
         return Chapter(name, title, skipped=reason)
     skipped = find_reason(tables["stages"], name, "skipped")
     remark = skipped or find_reason(tables["stages"], name, "partial")
-    methods = () if skipped else describe_methods(study)
+    methods = () if skipped else describe_methods(name, study)
     return Chapter(name, title, tuple(paragraphs), tuple(figures), tuple(shown), methods, remark=remark)
 
 

@@ -1,6 +1,6 @@
 """Words on treatment, safety and endpoints: the number of the table is the number of the sentence."""
 
-from prrt_outcomes.report.methods import methods_endpoints
+from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.treatment_chapter import write_treatment
@@ -78,7 +78,7 @@ def test_unequal_scans_are_told(tables, study, plain):
 
 def test_without_scans_patients_are_censored_at_the_last_contact(study):
     """The study of the fixture has cycles and follow-up, but neither assessments nor lesions."""
-    _, pfs, *_ = methods_endpoints(study)
+    _, pfs, *_ = describe_methods("endpoints", study)
     assert pfs.startswith("Progression-free survival: from the first cycle")
     assert pfs.endswith("censored at the last contact.")
 

@@ -4,7 +4,9 @@ import argparse
 import errno
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,19 +29,15 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
-def _whole_number(minimum: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers of at least `minimum`."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}") from None
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"at least {minimum} is needed, not {number}")
-        return number
-
-    return read
+def _read_whole(text: str, minimum: int) -> int:
+    """A whole number of at least `minimum`."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}") from None
+    if number < minimum:
+        raise argparse.ArgumentTypeError(f"at least {minimum} is needed, not {number}")
+    return number
 
 
 def _read_source(text: str) -> Path | str:
@@ -47,100 +45,15 @@ def _read_source(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
-def _value(name: str, shown: str, words: str | None = None, **options: Any) -> tuple[str, dict[str, Any]]:
-    """An argument with a value, by what is shown for the value, its help, and further options of argparse."""
-    return name, {"metavar": shown, "help": words, **options}
-
-
-def _flag(name: str, words: str) -> tuple[str, dict[str, Any]]:
-    return name, {"action": "store_true", "help": words}
-
-
-SET_HELP = "set an effect or rule of the model, such as effects.objective_response_hazard_ratio=1; repeatable"
-SOURCES = "files or folders that hold the data; with --omop a database as well"
-FILTERS = {
-    "endpoint": "pfs, os, ttp",
-    "role": "placebo, ssa, everolimus, sunitinib, prrt and so on",
-    "tumour-group": "gep, lung, neuroectodermal, mixed",
+TYPES: dict[str, Callable[[str], Any]] = {
+    "path": Path,
+    "source": _read_source,
+    "number": partial(_read_whole, minimum=0),
+    "count": partial(_read_whole, minimum=1),
 }
-STUDY = _value("study", "STUDY", type=Path)
-NEW_FOLDER = _value("folder", "DIR", "folder that is made; nothing is overwritten", type=Path)
-COMMANDS: dict[str, tuple[Any, ...]] = {
-    "init": (
-        "init:main",
-        "write an empty study: study.yaml, tables to fill, data dictionary",
-        NEW_FOLDER,
-        _flag("--redcap", "write our tables as a data dictionary of REDCap instead"),
-    ),
-    "adopt": (
-        "adopt:main",
-        "write a study from other people's files: workbooks, exports, clinical trial data",
-        _value("source", "SOURCE", SOURCES, nargs="+", type=_read_source),
-        NEW_FOLDER,
-        _value("--redcap", "DICTIONARY", "data dictionary of REDCap; SOURCE are exports", type=Path),
-        _flag("--cbioportal", "SOURCE is a study folder of cBioPortal"),
-        _flag("--sdtm", "SOURCE are folders or files of SDTM domains"),
-        _flag("--adam", "SOURCE are folders or files of ADSL, ADTTE, ADRS"),
-        _flag(
-            "--omop",
-            "SOURCE is OMOP CDM 5.4: a folder of csv or parquet, a .duckdb file, or postgresql://...",
-        ),
-        _value("--codes", "FILE", "with --omop: codes that go before those known", type=Path),
-        _flag("--outcomes", "SOURCE is a table of times and events"),
-        _value("--time", "COLUMN", "with --outcomes: column of times"),
-        _value("--unit", "UNIT", "with --outcomes: unit of times; default months", default="months"),
-        _value("--event", "COLUMN", "with --outcomes: column of events"),
-        _value("--dead", "VALUE", "with --outcomes: value that is the event"),
-        _flag("--confirm", "accept every guess that changes a number"),
-    ),
-    "check": (
-        "check:main",
-        "read a study and its tables and list every problem",
-        STUDY,
-        _value("--out", "DIR", "also write problems.csv and quality.html to DIR", type=Path),
-    ),
-    "run": (
-        "run:main",
-        "run a study from its tables to its report",
-        STUDY,
-        _value("--out", "DIR", "results folder; default results/<study>", type=Path),
-        _value("--cores", "N", "cores to use; default all", type=_whole_number(1)),
-        _value("--profile", "P", "local (default), slurm, or a folder", default="local"),
-    ),
-    "simulate": (
-        "commands:simulate",
-        "write a synthetic study that runs, with its truth",
-        _value("--patients", "N", type=_whole_number(1), required=True),
-        _value("--seed", "S", type=_whole_number(0), required=True),
-        _value("--out", "DIR", "folder of the new study", type=Path, required=True),
-        _value("--set", "NAME=VALUE", SET_HELP, action="append", default=[]),
-    ),
-    "controls": (
-        "controls:main",
-        "list the published arms that a study can name, or explain one",
-        _value("arm", "ARM", "an arm of the library", nargs="?"),
-        *(
-            _value(f"--{name}", "NAME", f"only arms with this one: {words}")
-            for name, words in FILTERS.items()
-        ),
-    ),
-    "patient": (
-        "commands:write_patient",
-        "write the page of one patient, for those who treat the patient",
-        STUDY,
-        _value("patient", "PATIENT_ID"),
-        _value("--results", "DIR", "results folder; default results/<study>", type=Path),
-        _value("--out", "FILE", "page that is written", type=Path, required=True),
-    ),
-    "step": (
-        "commands:run_step",
-        "",
-        _value("step", "STEP", "a stage, or figures, accounts, report"),
-        _value("--study", "STUDY", type=Path, required=True),
-        _value("--chapter", "CHAPTER", "chapter of the figures"),
-        _value("--results", "DIR", "results folder", type=Path, default=Path()),
-    ),
-}
+COMMANDS: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("commands.toml").read_text("utf-8")
+)
 """For each command the function that carries it out, its help (none where it is hidden) and its arguments."""
 
 
@@ -155,10 +68,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, words, *arguments) in COMMANDS.items():
-        command = commands.add_parser(name, help=words) if words else commands.add_parser(name)
-        for flag, options in arguments:
-            command.add_argument(flag, **options)
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, **{key: words for key, words in command.items() if key == "help"})
+        for argument, options in command["arguments"].items():
+            if "type" in options:
+                options = options | {"type": TYPES[options["type"]]}
+            own.add_argument(argument, **options if "metavar" in options else options | {"action": "store_true"})
     return parser
 
 
@@ -167,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     status = FAILED
     try:
-        module, _, function = COMMANDS[parsed.command][0].partition(":")
+        module, _, function = COMMANDS[parsed.command]["run"].partition(":")
         status = getattr(import_module(f"prrt_outcomes.cli.{module}"), function)(parsed)
         sys.stdout.flush()
     except PrrtError as error:

@@ -15,7 +15,6 @@ from prrt_outcomes.errors import STUDY_FILE, UsageError
 from prrt_outcomes.whole_file import replace_when_whole
 
 COMMENT_COLUMN = 56
-WIDEST = 110
 IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
 HEADER = """\
 # Written by `prrt-outcomes adopt`. The files in data/ are {copies}. Behind each line stands what it

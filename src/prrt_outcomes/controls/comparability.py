@@ -1,9 +1,11 @@
 """Comparability table: where cohort and control are the same, where they differ, and what that does."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from prrt_outcomes.controls import library
 from prrt_outcomes.controls.control_results import Comparison
@@ -19,18 +21,13 @@ MOST = 0.9
 FOR_COHORT, FOR_CONTROL, EITHER, NONE = "favours_cohort", "favours_control", "either", "none"
 LATE_SHARE = 0.5
 RANKS = {DIFFERENT: 0, UNKNOWN: 1, SAME: 2}
-SIZES = (
-    "progression_before_treatment", "origin", "first_restaging", "scan_interval", "tumour_type", "grade", "line",
-    "crossover", "criterion", "censoring_rule", "receptor_positive", "performance", "central_review",
-    "analogue_continued", "era",
-)  # fmt: skip
+WORDS: dict[str, dict[str, str]] = yaml.safe_load(
+    Path(__file__).with_name("comparability.yaml").read_text("utf-8")
+)
+SIZES = tuple(WORDS)
 ANSWERS = {"era": "the era", "criterion": "the response criterion", "origin": "the start of time"}
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": library.LATER, "no": library.FIRST, library.MIXED: library.MIXED}
-NO_SCANS = {"verdict": SAME, "bias": "none", "consequence": "the endpoint needs no scans"}
-TYPES_DIFFER = "tumour types have natural courses of their own: compare within tumour types, or weight"
-PERFORMANCE_DIFFERS = "patients in poorer condition die earlier and stop treatment sooner"
-GRADES_DIFFER = "a higher grade progresses earlier: the side with more of it is put at a disadvantage"
 
 
 class EndpointRules(NamedTuple):
@@ -98,28 +95,32 @@ def compare_descriptions(
         _progression(cohort, control, patients),
         _analogue(cohort, control),
         _criterion(control, rules),
-        _scan_interval(cohort, control, rules),
-        _first_restaging(cohort, control, rules),
+        _scan_interval(cohort, control),
+        _first_restaging(cohort, control),
         _origin(control, rules),
         _era(cohort, control),
         _line(cohort, control, patients),
-        _compare_shares("tumour_type", cohort.types, their_types, types, TYPES_DIFFER),
-        _compare_shares("grade", cohort.grades, their_grades, grades, GRADES_DIFFER),
-        _compare_shares(
-            "performance", cohort.performance, their_performance, performance, PERFORMANCE_DIFFERS
-        ),
-        _central_review(control, rules),
-        _receptor(control),
-        _crossover(control, rules),
-        _censoring_rule(control, rules),
+        _compare_shares("tumour_type", cohort.types, their_types, types),
+        _compare_shares("grade", cohort.grades, their_grades, grades),
+        _compare_shares("performance", cohort.performance, their_performance, performance),
+        *_compare_answers(control, rules),
     ]
+    scans = "with_scans" if rules.needs_scans else "without_scans"
+    for row in rows:
+        if scans in WORDS[row["item"]]:
+            row |= {"verdict": SAME, "bias": NONE, "consequence": WORDS[row["item"]][scans]}
     order = {FOR_COHORT: 0, EITHER: 1, UNKNOWN: 1, FOR_CONTROL: 2, NONE: 3}
     return sorted(rows, key=lambda r: (RANKS[r["verdict"]], order[r["bias"]], SIZES.index(r["item"])))
 
 
-def _rate(item: str, ours: str, theirs: str, same: bool | None, consequence: str, bias: str = EITHER) -> dict:
-    """Row of an item; `same` None where one side is unknown, `bias` the side that a difference favours."""
-    verdict, words = DIFFERENT, consequence
+def _rate(
+    item: str, ours: str, theirs: str, same: bool | None, bias: str = EITHER, lead: str = "", **named: str
+) -> dict:
+    """Row of an item; `same` None where one side is unknown, `bias` the side that a difference favours.
+
+    `lead` stands before the words of a difference; `named` fills them.
+    """
+    verdict, words = DIFFERENT, lead + WORDS[item]["difference"].format(**named)
     if same is None:
         side = "of the control" if ours else "of either side" if not theirs else "of the cohort"
         verdict, bias = UNKNOWN, UNKNOWN
@@ -144,7 +145,6 @@ def _is_close(ours: float, theirs: float) -> bool | None:
 
 def _progression(cohort: Profile, control: Description, patients: Profile | None) -> dict:
     ours, other = cohort.progressive, 0.5
-    words = "progressive disease grows on sooner than stable disease: the side with more of it looks worse"
     if patients is not None and np.isfinite(patients.progressive):
         other = patients.progressive
         theirs, shown = library.describe_share(other), _percent(other)
@@ -153,111 +153,68 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
         theirs, shown = library.name_yes(control.progressive_at_entry), control.progressive_at_entry
         other = {"yes": 1.0, "no": 0.0}.get(theirs, other)
         same = None if not theirs or not np.isfinite(ours) else library.describe_share(ours) == theirs
-    if theirs == "no" and not ours <= CLOSE_SHARE:
-        same, words = (
-            False,
-            (
-                "patients of this control were stable at entry: it is no control for progressive patients; "
-                "it flatters the control"
-            ),
-        )
+    item, is_stable = "progression_before_treatment", theirs == "no" and not ours <= CLOSE_SHARE
     shown = "" if shown == UNKNOWN else shown
-    return _rate("progression_before_treatment", _percent(ours), shown, same, words, _favour(ours < other))
+    row = _rate(item, _percent(ours), shown, False if is_stable else same, _favour(ours < other))
+    return row | ({"consequence": WORDS[item]["stable_control"]} if is_stable else {})
 
 
 def _analogue(cohort: Profile, control: Description) -> dict:
-    theirs = library.name_yes(control.analogue_continued)
-    same = (
-        library.describe_share(cohort.analogue) == theirs if np.isfinite(cohort.analogue) and theirs else None
-    )
-    words = "an analogue slows growth by itself: part of the difference may be the analogue's and not of PRRT"
-    bias = _favour(theirs != "yes")
-    return _rate(
-        "analogue_continued", _percent(cohort.analogue), control.analogue_continued, same, words, bias
-    )
+    ours, theirs = cohort.analogue, library.name_yes(control.analogue_continued)
+    same = library.describe_share(ours) == theirs if np.isfinite(ours) and theirs else None
+    shown = _percent(ours), control.analogue_continued
+    return _rate("analogue_continued", *shown, same, _favour(theirs != "yes"))
 
 
 def _criterion(control: Description, rules: EndpointRules) -> dict:
     theirs = control.criterion
-    if not rules.needs_scans:
-        return _rate("criterion", "", theirs, True, "") | NO_SCANS
     known = theirs and theirs.lower() != UNKNOWN and rules.criterion
     same = library.name_criterion(theirs) == rules.criterion if known else None
-    words = "progression is called at another size: the same tumours have another time to progression"
-    return _rate("criterion", rules.criterion, theirs, same, words)
+    return _rate("criterion", rules.criterion if rules.needs_scans else "", theirs, same)
 
 
-def _scan_interval(cohort: Profile, control: Description, rules: EndpointRules) -> dict:
+def _scan_interval(cohort: Profile, control: Description) -> dict:
     ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
     shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
-    if not rules.needs_scans:
-        return _rate("scan_interval", *shown, True, "") | NO_SCANS
-    if theirs is None or not np.isfinite(ours):
-        return _rate("scan_interval", *shown, None, "")
-    rarer = "our" if ours > theirs else "the control's"
-    words = f"{rarer} patients were scanned more rarely, so their progression is found later and looks longer"
-    return _rate(
-        "scan_interval", *shown, abs(ours / theirs - 1) <= CLOSE_INTERVAL, words, _favour(ours > theirs)
-    )
+    known = theirs is not None and np.isfinite(ours)
+    same, rarer = (abs(ours / theirs - 1) <= CLOSE_INTERVAL, ours > theirs) if known else (None, False)
+    words = "our" if rarer else "the control's"
+    return _rate("scan_interval", *shown, same, _favour(rarer), rarer=words)
 
 
-def _first_restaging(cohort: Profile, control: Description, rules: EndpointRules) -> dict:
+def _first_restaging(cohort: Profile, control: Description) -> dict:
     """Our first restaging beside the control's median: no progression is seen before the first scan."""
     ours = cohort.first_scan_months
     median = getattr(control, "median_months", None) or getattr(control, "published_median_months", None)
     shown = f"{ours:.3g} months" if np.isfinite(ours) else "", f"median {median:g} months" if median else ""
-    if not rules.needs_scans:
-        return _rate("first_restaging", *shown, True, "") | NO_SCANS
-    words = (
-        "no progression is seen before the first restaging: by then half of the control or more of it had progressed, "
-        "and our early times are too long"
-    )
     same = ours <= LATE_SHARE * median if median and np.isfinite(ours) else None
-    return _rate("first_restaging", *shown, same, words, FOR_COHORT)
+    return _rate("first_restaging", *shown, same, FOR_COHORT)
 
 
-def _central_review(control: Description, rules: EndpointRules) -> dict:
-    theirs = library.name_yes(control.central_review)
-    if not rules.needs_scans:
-        return _rate("central_review", rules.central, theirs, True, "") | NO_SCANS
-    same = theirs == rules.central if theirs and rules.central else None
-    words = "readers at the centre and central readers date progression differently"
-    return _rate("central_review", rules.central, theirs, same, words)
-
-
-def _receptor(control: Description) -> dict:
-    """Receptor-positive tumours are the condition of PRRT."""
-    theirs = library.name_yes(control.receptor_positive)
-    words = "tumours without receptors progress earlier, and were not treated here"
-    return _rate("receptor_positive", "yes", theirs, theirs == "yes" if theirs else None, words, FOR_COHORT)
-
-
-def _crossover(control: Description, rules: EndpointRules) -> dict:
-    if rules.needs_scans:
-        return _rate("crossover", "", control.crossover, True, "") | {
-            "consequence": "the endpoint ends at progression"
-        }
-    words = "patients of the control who received another effective treatment later live longer for it"
-    same = library.name_yes(control.crossover) == "no" if control.crossover else None
-    return _rate("crossover", "", control.crossover, same, words, FOR_CONTROL)
-
-
-def _censoring_rule(control: Description, rules: EndpointRules) -> dict:
-    theirs, ours = control.censoring_rule.strip(), rules.censoring
-    words = "patients who change therapy or miss scans are counted differently on the two sides"
-    same = theirs.lower() == ours.lower() if theirs and ours else None
-    return _rate("censoring_rule", ours, theirs, same, words)
+def _compare_answers(control: Description, rules: EndpointRules) -> list[dict]:
+    """What a control answers in a word; receptor-positive tumours are the condition of PRRT."""
+    central, positive, crossover = (
+        library.name_yes(words)
+        for words in (control.central_review, control.receptor_positive, control.crossover)
+    )
+    reviewed = central == rules.central if central and rules.central else None
+    ours, theirs = rules.censoring, control.censoring_rule.strip()
+    alike = theirs.lower() == ours.lower() if theirs and ours else None
+    alone = crossover == "no" if control.crossover else None
+    return [
+        _rate("central_review", rules.central, central, reviewed),
+        _rate("receptor_positive", "yes", positive, positive == "yes" if positive else None, FOR_COHORT),
+        _rate("crossover", "", control.crossover, alone, FOR_CONTROL),
+        _rate("censoring_rule", ours, theirs, alike),
+    ]
 
 
 def _origin(control: Description, rules: EndpointRules) -> dict:
     theirs, ours = control.origin.strip().lower().replace(" ", "_"), rules.origin
     theirs = "" if theirs == UNKNOWN else theirs
-    words = (
-        f"time starts at {theirs.replace('_', ' ')} there and at {ours.replace('_', ' ')} here: "
-        "the time between the two counts for one side only"
-    )
     same = theirs == ours or {theirs, ours} <= STARTS if theirs and ours else None
-    return _rate("origin", ours, theirs, same, words)
+    words = {"here": ours.replace("_", " "), "there": theirs.replace("_", " ")}
+    return _rate("origin", ours, theirs, same, **words)
 
 
 def _era(cohort: Profile, control: Description) -> dict:
@@ -268,9 +225,8 @@ def _era(cohort: Profile, control: Description) -> dict:
     same = None
     if len(years) and first is not None and last is not None:
         same = float(((years >= first) & (years <= last)).mean()) >= 0.5
-    words = "treated in another era: imaging, later therapies and care have changed, mostly to the newer side's gain"
     later = len(years) > 0 and last is not None and float(np.median(years)) > last
-    return _rate("era", ours, theirs, same, words, _favour(later))
+    return _rate("era", ours, theirs, same, _favour(later))
 
 
 def _line(cohort: Profile, control: Description, patients: Profile | None) -> dict:
@@ -282,8 +238,7 @@ def _line(cohort: Profile, control: Description, patients: Profile | None) -> di
         line = library.name_line(theirs)
         same = LINES[library.describe_share(cohort.pretreated)] == line if ours and line else None
         other = {library.FIRST: 0.0, library.LATER: 1.0}.get(line, other)
-    words = "later lines progress earlier: the more pretreated side is put at a disadvantage"
-    return _rate("line", ours, theirs, same, words, _favour(cohort.pretreated < other))
+    return _rate("line", ours, theirs, same, _favour(cohort.pretreated < other))
 
 
 def _describe_line(side: Profile) -> str:
@@ -293,19 +248,17 @@ def _describe_line(side: Profile) -> str:
     return f"{LINES[library.describe_share(side.pretreated)]} ({_percent(side.pretreated)} pretreated)"
 
 
-def _compare_shares(
-    item: str, ours: Shares, theirs: Shares | None, said: tuple[str, frozenset[str]], consequence: str
-) -> dict:
+def _compare_shares(item: str, ours: Shares, theirs: Shares | None, said: tuple[str, frozenset[str]]) -> dict:
     """Shares against shares where both are known, else against the codes that the words `said` allow."""
     shown, (words, codes) = _list_shares(ours), said
     if theirs:
         gap = sum(abs(ours.get(k, 0.0) - theirs.get(k, 0.0)) for k in set(ours) | set(theirs)) / 2
-        return _rate(item, shown, _list_shares(theirs), gap <= CLOSE_SHARE if ours else None, consequence)
+        return _rate(item, shown, _list_shares(theirs), gap <= CLOSE_SHARE if ours else None)
     if not codes or not ours:
-        return _rate(item, shown, words, None, consequence)
+        return _rate(item, shown, words, None)
     inside = sum(share for code, share in ours.items() if code in codes)
-    reason = f"{inside:.0%} of our patients have what the control had; {consequence}"
-    return _rate(item, shown, words, inside >= MOST, reason)
+    lead = f"{inside:.0%} of our patients have what the control had; "
+    return _rate(item, shown, words, inside >= MOST, lead=lead)
 
 
 def _list_shares(shares: Shares) -> str:

@@ -14,7 +14,6 @@ from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.survival.imputed import impute_covariates
 
-KEYS = ("method", "estimate", "horizon_months")
 NUMBERS = ("value", "std_error")
 
 

@@ -43,10 +43,6 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows
 WEAK = "weak evidence: {}; read it with its comparability table"
 NOT_BALANCED = "the patients of a published arm are not known one by one, so nothing can be balanced"
 PARTLY_BALANCED = "only what the published baseline table names is balanced"
-SERIES = "prrt"
-WHOLE = "all"
-PUBLISHED_LEVEL = 0.95
-FEWEST_TO_PREDICT = 5
 
 
 @dataclass(frozen=True)

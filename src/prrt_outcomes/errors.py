@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 STUDY_FILE = "study.yaml"
 PROBLEM_COLUMNS = ("table", "row", "column", "value", "problem", "expected", "severity")
@@ -70,9 +72,37 @@ def suggest(name: str, known: Sequence[str], expected: str) -> str:
     return f"did you mean {near}? {expected}" if near else expected
 
 
-def study_problem(key: str, value: str, problem: str, expected: str, severity: str = "error") -> Problem:
+@cache
+def load_faults() -> dict[str, dict[str, str]]:
+    """The words of every fault by its name (`faults.yaml`)."""
+    import yaml
+
+    text = Path(__file__).with_name("faults.yaml").read_text("utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def describe_fault(fault: str, /, severity: str = "", **named: object) -> tuple[str, str, str]:
+    """Problem, expectation and severity of a fault of `faults.yaml`, whose words `named` fills."""
+    words = load_faults()[fault]
+    problem, expected = (words[part].format(**named) for part in ("problem", "expected"))
+    return problem, expected, severity or words.get("severity", "error")
+
+
+def tell(
+    fault: str, table: str, row: int | None = None, column: str = "", value: object = "", /, **named
+) -> Problem:
+    """One fault of `faults.yaml`, at its place; `named` fills its words, and may hold another severity."""
+    return Problem(table, row, column, str(value), *describe_fault(fault, **named))
+
+
+def tell_setting(fault: str, key: str, value: object = "", /, **named: object) -> Problem:
     """One fault of the study file at a dotted key; its line is found later."""
-    return Problem(STUDY_FILE, None, key, value, problem, expected, severity)
+    return tell(fault, STUDY_FILE, None, key, value, **named)
+
+
+def count_words(n: int, name: str) -> str:
+    """A number of things in words, such as `2 dates`."""
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"
 
 
 def shorten(value: object, width: int) -> str:

@@ -9,7 +9,7 @@ from prrt_outcomes.adopt.grid import clean, read_grids
 from prrt_outcomes.adopt.layout import Column, Layout
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS, Sheet, list_unplaced, recognise_sheet
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 
 STATUS = re.compile(r"(\w+)_STATUS")
 CODED = re.compile(r"([01]):")
@@ -29,9 +29,7 @@ def plan_cbioportal(paths: Sequence[Path]) -> StudyPlan:
     samples = next((f for f in files if "SAMPLE_ID" in columns[f] and f != patients), None)
     main = patients or samples
     if main is None:
-        expected = "data_clinical_patient.txt or data_clinical_sample.txt with a column PATIENT_ID"
-        names = ", ".join(map(str, paths))
-        raise InputError([Problem(names, None, "", "", "no clinical file of patients was found", expected)])
+        raise InputError([tell("no_clinical_file", ", ".join(map(str, paths)))])
     plan = StudyPlan()
     coding = Coding(plan)
     found = _find_patient_columns(sheets[main])

@@ -14,7 +14,7 @@ import yaml
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, name_some
 from prrt_outcomes.cohort.sources.files import find_kind, read_source
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
 from prrt_outcomes.tables.schema import load_schema
 
@@ -108,9 +108,8 @@ def refuse_without(
     """
     if data_sets[name]:
         return data_sets[name][0]
-    expected = f"a file {name.lower()}.xpt, .sas7bdat, .json or .csv with {', '.join(needed)}"
-    names = ", ".join(map(str, paths))
-    raise InputError([Problem(names, None, "", "", f"no data set {name} was found", expected)])
+    words = {"name": name, "file": name.lower(), "columns": ", ".join(needed)}
+    raise InputError([tell("no_data_set", ", ".join(map(str, paths)), **words)])
 
 
 class Reading:

@@ -17,7 +17,7 @@ from prrt_outcomes.cohort.sources.files import check_file, read_source
 from prrt_outcomes.cohort.sources.limits import Bound, check_archive, unpack
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
 
 Cell = str | float | int | bool | dt.datetime | None
@@ -119,8 +119,7 @@ def _read_workbook(path: Path) -> list[Grid]:
     except RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
-        expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
-        raise InputError([Problem(path.name, None, "", "", "the file is no workbook", expected)]) from None
+        raise InputError([tell("no_workbook", path.name, error=type(error).__name__)]) from None
     grids = []
     for sheet in book.worksheets:
         bound.check_rows(sheet.max_row, sheet.max_column)
@@ -143,8 +142,7 @@ def _read_text(path: Path) -> Grid:
         try:
             data = unpack(bound, data)
         except (zlib.error, EOFError):
-            expected = "a whole gzip file, or the text itself"
-            raise refuse(path.name, path.name, "the file cannot be read", expected) from None
+            raise refuse("packed_damaged", path.name, path.name) from None
     for encoding in ENCODINGS:
         if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             continue
@@ -154,8 +152,7 @@ def _read_text(path: Path) -> Grid:
         except UnicodeError:
             continue
     else:
-        expected = "a text in utf-8, utf-16 or Windows-1252"
-        raise InputError([Problem(path.name, None, "", "", "the file cannot be read", expected)])
+        raise InputError([tell("unknown_encoding", path.name)])
     head = text[:20_000].splitlines()[:60]
     counts = {mark: sorted(line.count(mark) for line in head) for mark in DELIMITERS}
     delimiter = max(counts, key=lambda mark: counts[mark][len(head) // 2] if head else 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.grid import fold
 from prrt_outcomes.cohort.vocabulary import find_word
-from prrt_outcomes.errors import InputError, Problem, suggest
+from prrt_outcomes.errors import InputError, Problem, suggest, tell
 from prrt_outcomes.tables.schema import load_schema
 
 HEADER = ("domain", "vocabulary", "code", "ours", "note")
@@ -137,12 +137,11 @@ def _read_file(path: Path) -> list[Code]:
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeError) as error:
-        expected = f"a csv in utf-8 with the columns {', '.join(HEADER)} ({type(error).__name__})"
-        raise InputError([Problem(path.name, None, "", "", "the file cannot be read", expected)]) from None
+        words = {"columns": ", ".join(HEADER), "error": type(error).__name__}
+        raise InputError([tell("codes_unreadable", path.name, **words)]) from None
     header = ", ".join(lines[0]) if lines else ""
     if tuple(cell.strip() for cell in header.split(",")) != HEADER:
-        expected = ", ".join(HEADER)
-        raise InputError([Problem(path.name, 1, "", header, "not the columns of a table of codes", expected)])
+        raise InputError([tell("no_table_of_codes", path.name, 1, "", header, columns=", ".join(HEADER))])
     codes: list[Code] = []
     problems: list[Problem] = []
     for number, cells in enumerate(lines[1:], start=2):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
-from prrt_outcomes.errors import InputError, Problem, UsageError
+from prrt_outcomes.errors import InputError, UsageError, tell
 
 # Tables that are read, with the columns without which they are none.
 READ = {
@@ -90,10 +90,8 @@ class OmopTables:
         known = {table: names for table, names in READ.items() if table in self.columns or table == "person"}
         lacking = [f"{table}.{c}" for table, names in known.items() for c in names if not self.has(table, c)]
         if lacking:
-            expected = (
-                f"{', '.join(lacking)} of OMOP CDM 5.4; found {', '.join(self.columns) or 'no table of it'}"
-            )
-            raise InputError([Problem("omop", None, "person", "", "this is no OMOP data model", expected)])
+            words = {"lacking": ", ".join(lacking), "found": ", ".join(self.columns) or "no table of it"}
+            raise InputError([tell("no_omop", "omop", None, "person", **words)])
 
     def has(self, table: str, *columns: str) -> bool:
         """Whether there is a table with these columns."""
@@ -253,8 +251,7 @@ def _open_folder(folder: Path) -> OmopTables:
         if not suffix or not path.is_file():
             continue
         if table in files:
-            expected = f"one file of the table; {files[table].name} is there too"
-            problems.append(Problem("omop", None, table, path.name, "a table stands twice", expected))
+            problems.append(tell("omop_twice", "omop", None, table, path.name, other=files[table].name))
         files.setdefault(table, path)
     if problems:
         raise InputError(problems)
@@ -282,9 +279,8 @@ def _check_expansion(path: Path) -> None:
     except (OSError, pa.ArrowException):
         return  # DuckDB says what is wrong with it
     if n_bytes > max(MODEST_GB * GB, MOST_RATIO * path.stat().st_size):
-        expected = f"at most {MOST_RATIO} times the size of the file, or {MODEST_GB} GB"
-        problem = "the file holds far more than its size"
-        raise InputError([Problem(path.name, None, "", f"{n_bytes / GB:.3g} GB", problem, expected)])
+        found, words = f"{n_bytes / GB:.3g} GB", {"ratio": MOST_RATIO, "gb": MODEST_GB}
+        raise InputError([tell("larger_than_it_looks", path.name, None, "", found, **words)])
 
 
 def _read_by(path: Path) -> str:
@@ -300,8 +296,8 @@ def _read_by(path: Path) -> str:
 
 
 def _refuse(name: str, error: Exception, problem: str = "the database cannot be opened") -> InputError:
-    expected = f"a source that can be read ({(str(error).splitlines() or [''])[0]})"
-    return InputError([Problem(name, None, "", "", problem, expected)])
+    first = (str(error).splitlines() or [""])[0]
+    return InputError([tell("source_refused", name, problem=problem, error=first)])
 
 
 def _quote(name: str) -> str:

@@ -9,7 +9,7 @@ from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
 from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS, Sheet, list_unplaced, recognise_sheet
-from prrt_outcomes.errors import InputError, Problem, UsageError, suggest
+from prrt_outcomes.errors import InputError, UsageError, suggest, tell
 
 ENDPOINTS = ("os", "pfs", "ttp", "dss", "rfs", "efs", "dfs", "ttnt")
 UNITS = ("days", "weeks", "months", "years")
@@ -32,8 +32,7 @@ def plan_outcomes(
         raise UsageError(f"--unit is one of {', '.join(UNITS)}, not {unit}")
     layout = next((found for grid in read_grids(paths[0]) if (found := find_layout(grid))), None)
     if layout is None:
-        words = ("no table was recognised", "a header and rows")
-        raise InputError([Problem(paths[0].name, None, "", "", *words)])
+        raise InputError([tell("no_table", paths[0].name)])
     _check_given(layout, time, event, dead)
     plan = StudyPlan()
     others = {name: column for name, column in layout.columns.items() if name not in (time, event)}
@@ -80,17 +79,17 @@ def _find_key(identity: Column | None) -> tuple[str | None, str]:
 
 def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:
     names = list(layout.columns)
-    place, problem = layout.grid.name, "the file has no such column"
+    place = layout.grid.name
     problems = [
-        Problem(place, None, name, "", problem, suggest(name, names, ", ".join(names)))
+        tell("no_such_column", place, None, name, expected=suggest(name, names, ", ".join(names)))
         for name in (time, event)
         if name not in layout.columns
     ]
     if event in layout.columns:
         texts = sorted({clean(cell) for cell in layout.columns[event].filled})
         if dead not in texts:
-            expected = f"one of {', '.join(texts[:MOST_LEVELS])}"
-            problems.append(Problem(place, None, event, dead, "no row has this value", expected))
+            known = ", ".join(texts[:MOST_LEVELS])
+            problems.append(tell("no_such_value", place, None, event, dead, known=known))
     if problems:
         raise InputError(problems)
 

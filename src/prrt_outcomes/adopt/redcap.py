@@ -21,7 +21,7 @@ from prrt_outcomes.adopt.redcap_export import (
 )
 from prrt_outcomes.adopt.sheet import OF_PATIENTS, Sheet, find_main_sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.adopt.sheets import fill_plan
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 
 Choice = Mapping[str, Collection[str]]
 MISSING_WORD = "n.a."  # what a missing-data code means, among the words for missing
@@ -43,9 +43,7 @@ def plan_redcap(paths: Sequence[Path], dictionary: Path) -> StudyPlan:
     sheets = [sheet for export in exports for sheet in _list_sheets(export, fields, plan.doubts)]
     main = find_main_sheet(sheets)
     if main is None:
-        expected = "an instrument with one row a patient, such as demographics or baseline"
-        problem = "no instrument of patients was recognised"
-        raise InputError([Problem(paths[0].name, None, "", "", problem, expected)])
+        raise InputError([tell("no_instrument", paths[0].name)])
     fill_plan(plan, sheets, main)
     for export in exports:
         if export.missing_codes:

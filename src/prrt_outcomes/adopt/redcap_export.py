@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, find_day_format, fold, is_day, is_number, read_grids
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 
 NAMES = {
     "name": ("variable / field name", "field_name"),
@@ -144,8 +144,8 @@ def read_dictionary(path: Path, exported: Container[str] = ()) -> list[Dictionar
     }
     absent = [NAMES[key][0] for key in ("name", "form", "kind") if places[key] is None]
     if absent:
-        expected = f"the data dictionary of the project, with the columns {', '.join(absent)}"
-        raise InputError([Problem(path.name, 1, "", ", ".join(header[:6]), "no data dictionary", expected)])
+        shown = ", ".join(header[:6])
+        raise InputError([tell("no_dictionary", path.name, 1, "", shown, columns=", ".join(absent))])
     rows = [
         {key: clean(row[place]) if place is not None else "" for key, place in places.items()}
         for row in grid.rows[1:]
@@ -196,8 +196,7 @@ def read_export(grid: Grid, fields: Sequence[DictionaryField]) -> Export:
         if at is None:
             left = ordered[place : place + 1]
             expected = f"{left[0][1]!r} of the field {left[0][0]}" if left else "no more columns"
-            problem = "the column stands in no dictionary"
-            raise InputError([Problem(grid.file.name, 1, "", label, problem, expected)])
+            raise InputError([tell("not_in_dictionary", grid.file.name, 1, "", label, expected=expected)])
         names.append(ordered[at][0])
         place = at + 1
     return Export(grid, names, True, fields)

@@ -20,7 +20,7 @@ from prrt_outcomes.adopt.sheet import (
     name_patients,
     recognise_sheet,
 )
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.tables.schema import load_schema
 
 
@@ -35,11 +35,7 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
     sheets = [part for sheet in whole for part in split_blocks(sheet)]
     main = find_main_sheet(sheets)
     if main is None:
-        expected = (
-            "a column of patients (such as Patient ID, PatNr, Paciente), each of them in one row of one sheet"
-        )
-        names, problem = ", ".join(p.name for p in paths), "no sheet with one row a patient was recognised"
-        raise InputError([Problem(names, None, "", "", problem, expected)])
+        raise InputError([tell("no_sheet_of_patients", ", ".join(path.name for path in paths))])
     # a text that stands alone in a line above the names is the title
     plan = StudyPlan(title=next((row[0] for row in _list_above(main.layout) if len(row) == 1), ""))
     fill_plan(plan, sheets, main)

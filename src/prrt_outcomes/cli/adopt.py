@@ -58,8 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
     """Add to the doubts what a study may accept: contradictions, deaths without a date; whether there is any."""
-    from prrt_outcomes.cohort.chronology import UNDATED_DEATH
     from prrt_outcomes.cohort.plausibility import list_acceptable_problems
+    from prrt_outcomes.errors import describe_fault
 
     found: dict[str, list[Problem]] = {}
     for problem in problems:
@@ -70,7 +70,9 @@ def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
         plan.doubts.append(f"{name} (line {lines} of {cases[0].table}) stays as it is")
     if found:
         plan.settings["accepted_problems"] = list(found)
-    undated = [problem for problem in problems if problem.problem == UNDATED_DEATH]
+    undated = [
+        problem for problem in problems if problem.problem == describe_fault("undated_death", expected="")[0]
+    ]
     if undated:
         lines = ", ".join(str(problem.row) for problem in undated[:MOST_SHOWN])
         more = " ..." if len(undated) > MOST_SHOWN else ""

@@ -24,7 +24,7 @@ from prrt_outcomes.cohort.stacking import (
     number_alike,
     stack_rows,
 )
-from prrt_outcomes.errors import Problem, has_errors, study_problem
+from prrt_outcomes.errors import Problem, count_words, has_errors, tell, tell_setting
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys
 from prrt_outcomes.tables.frames import conform_table, empty_table, put_columns, spell_categories
@@ -85,8 +85,7 @@ def assemble_table(
     used: list[tuple[str, frozenset[str]]] = []
     rows: PlacedRows | None = None
     if sources[0].merge:
-        expected = "merge: true from the second file of a table on"
-        problems.append(study_problem(f"tables.{table}.merge", "true", "no earlier file", expected))
+        problems.append(tell_setting("merge_first", f"tables.{table}.merge", "true"))
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
         unfit = check_date_format(table, source, fields) + check_units(table, source, fields)
@@ -185,15 +184,7 @@ def source_key(source: FileSource) -> str:
 def _note_resolved(label: str, parsed: ParsedTable, rule: str) -> list[Problem]:
     """Count the dates of scans that have no day."""
     return [
-        Problem(
-            label,
-            None,
-            name,
-            "",
-            f"{n} {'date' if n == 1 else 'dates'} without a day: the {rule} day that each can mean is taken",
-            "the day of the scan; partial_dates at the top of study.yaml chooses first, middle or last",
-            "warning",
-        )
+        tell("days_resolved", label, None, name, dates=count_words(n, "date"), rule=rule)
         for name, n in parsed.resolved.items()
         if n
     ]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import format_scalar, known_texts
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, tell
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse import TextColumn, TextFormat
 from prrt_outcomes.tables.places import CellPlaces
@@ -49,10 +49,8 @@ def _tell_odd(table: str, box: str, texts: pa.Array, lines: np.ndarray, checked:
     odd = pc.and_(pc.is_valid(texts), pc.invert(pc.is_in(texts, value_set=known)))
     positions = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
     found, first = np.unique(texts.take(pa.array(positions)).to_numpy(False).astype(str), return_index=True)
-    expected = f"1, yes, true, x or checked; 0, no, false, unchecked or nothing; or {box!r} itself"
-    problem = "neither a box that is checked nor one that is not"
     return [
-        Problem(table, line, box, text, problem, expected)
+        tell("odd_box", table, line, box, text, box=box)
         for text, line in zip(found.tolist(), lines[positions[first]].tolist(), strict=True)
     ]
 
@@ -68,16 +66,16 @@ def _tell_several(
         _describe([boxes[i] for i in np.flatnonzero(p)], codes) for p in patterns
     ]
     return [
-        Problem(table, line, name, told[0], "several boxes are checked", told[1], "warning")
+        tell("several_boxes", table, line, name, told[0], code=told[1])
         for line, told in zip(lines[several].tolist(), (words[i] for i in which.ravel()), strict=True)
         if told
     ]
 
 
 def _describe(checked: Sequence[str], codes: dict[str, str]) -> tuple[str, str] | None:
-    """Boxes that are checked together and what is taken; None where they mean the same."""
+    """Boxes that are checked together and the code that is taken; None where they mean the same."""
     meant = [codes[box] for box in checked]
     if len(set(meant)) == 1:
         return None
     shown = ", ".join(f"{box} ({codes[box]})" for box in checked)
-    return shown, f"{meant[0]} is taken, the first under first_of; another order takes another"
+    return shown, meant[0]

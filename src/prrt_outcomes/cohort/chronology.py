@@ -15,7 +15,7 @@ import pandas as pd
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.vocabulary import Words, extend_vocabulary
 from prrt_outcomes.dates import compute_date_range
-from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.errors import Problem, count_words, describe_fault, tell, tell_setting
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import CellFaults, find_faults
@@ -29,7 +29,6 @@ DATED_ROWS = {
 }  # fmt: skip
 
 OF_PATIENTS = ("patients", "follow_up")
-UNDATED_DEATH = "dead without a date of death"
 
 
 def compute_column_range(table: str, frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,9 +112,7 @@ def filter_after_cutoff(
         return tables, _find_future_dates(tables), []
     kept, problems, attrition = dict(tables), [], []
     if data_cutoff > date.today():
-        expected = f"the day up to which the registry is complete, not after today, {date.today()}"
-        problem = "the data cut-off lies in the future"
-        problems.append(study_problem("data_cutoff", str(data_cutoff), problem, expected, "warning"))
+        problems.append(tell_setting("future_cutoff", "data_cutoff", data_cutoff, today=date.today()))
     limit = np.datetime64(data_cutoff, "ns")
     for name, column in DATED_ROWS.items():
         if name not in tables:
@@ -125,10 +122,9 @@ def filter_after_cutoff(
         n_lost = int(is_late.sum())
         if n_lost:
             kept[name] = tables[name][~is_late].reset_index(drop=True)
-            expected = f"dates up to {data_cutoff}: nothing after the cut-off is known"
-            problem = "rows after the data cut-off, left out"
             severity = "error" if name == "cycles" and n_lost == len(is_late) else "warning"
-            problems.append(Problem(name, None, column, f"{n_lost} rows", problem, expected, severity))
+            named = {"cutoff": data_cutoff, "severity": severity}
+            problems.append(tell("rows_after_cutoff", name, None, column, f"{n_lost} rows", **named))
             reason = ("cohort: data cut-off", "dated after the cut-off")
             attrition.append(attrition_row(name, "rows", *reason, len(is_late), n_lost))
     return kept, problems, attrition
@@ -143,10 +139,9 @@ def _find_future_dates(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
                 earliest, _ = compute_column_range(name, frame, field.name)
                 late = np.sort(earliest[earliest > np.datetime64(date.today(), "ns")])
                 if len(late):
-                    expected = f"dates up to today, {date.today()}; or name data_cutoff in study.yaml"
                     shown = ", ".join(dict.fromkeys(np.datetime_as_string(late, "D")[:SHOWN_DATES]))
-                    problem = f"{len(late)} {'date' if len(late) == 1 else 'dates'} in the future"
-                    problems.append(Problem(name, None, field.name, shown, problem, expected, "warning"))
+                    named = {"dates": count_words(len(late), "date"), "today": date.today()}
+                    problems.append(tell("future_dates", name, None, field.name, shown, **named))
     return problems
 
 
@@ -158,8 +153,8 @@ def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | No
     limit = np.datetime64(data_cutoff, "ns")
     for column in FOLLOW_UP_DATES:
         earliest, _ = compute_column_range("follow_up", follow_up, column)
-        is_late, expected = earliest > limit, f"censored at the cut-off {data_cutoff}"
-        faults += find_faults(follow_up, column, is_late, "after the data cut-off", expected, "warning")
+        words = describe_fault("date_after_cutoff", cutoff=data_cutoff)
+        faults += find_faults(follow_up, column, earliest > limit, *words)
     return faults
 
 
@@ -177,8 +172,8 @@ def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list
     is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
     words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
     expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
-    advice = (DEATHS[rule], "warning") if rule else (expected, "error")
-    return find_faults(follow_up, "death_date", is_wrong, UNDATED_DEATH, *advice)
+    advice = {"expected": DEATHS[rule], "severity": "warning"} if rule else {"expected": expected}
+    return find_faults(follow_up, "death_date", is_wrong, *describe_fault("undated_death", **advice))
 
 
 def censor_deaths_without_date(follow_up: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import clean_texts, decode_texts
 from prrt_outcomes.cohort.mapping import MappedTable
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, count_words, tell
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.schema import DoubtfulCodes, Field, format_values
 
@@ -43,10 +43,8 @@ def check_doubtful_codes(
                     format_values(field.name, {text: meant.get(code, code) for text, code in codes.items()})
                     for meant in (rule.values, {})
                 )
-                expected = (
-                    f"for this table in study.yaml: {line}; if the codes are right as they are: {as_is}"
-                )
-                problems.append(Problem(table, 1, field.name, ", ".join(names), rule.problem, expected))
+                named = {"problem": rule.problem, "line": line, "as_is": as_is}
+                problems.append(tell("doubtful_codes", table, 1, field.name, ", ".join(names), **named))
                 break
     return problems
 
@@ -77,10 +75,8 @@ def note_cleaned_texts(table: str, fields: Sequence[Field], mapped: MappedTable)
             if pc.any(is_other).as_py():
                 texts = pc.unique(written.filter(is_other)).to_pylist()
                 shown = ", ".join(json.dumps(text) for text in texts[:MOST_SHOWN])
-                n = pc.sum(is_other).as_py()
-                problem = f"{n} {'text' if n == 1 else 'texts'} with blanks or another Unicode form"
-                expected = "read without blanks around them and in one form; nothing to do"
-                problems.append(Problem(table, None, field.name, shown, problem, expected, "note"))
+                n = count_words(pc.sum(is_other).as_py(), "text")
+                problems.append(tell("cleaned_texts", table, None, field.name, shown, texts=n))
     return problems
 
 
@@ -97,7 +93,5 @@ def check_letter_case(table: str, frame: pd.DataFrame, fields: Sequence[Field]) 
         for _, alike in levels.groupby(levels.str.casefold()):
             if len(alike) > 1:
                 line = format_values(field.name, dict.fromkeys(alike.iloc[1:], alike.iloc[0]))
-                expected = f"one spelling; if they are the same, for this table in study.yaml: {line}"
-                shown, problem = ", ".join(alike), "levels differ only in capital letters"
-                problems.append(Problem(table, None, field.name, shown, problem, expected, "warning"))
+                problems.append(tell("letter_case", table, None, field.name, ", ".join(alike), line=line))
     return problems

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, describe_fault, tell
 from prrt_outcomes.study.model import OUTCOME_TABLES
 from prrt_outcomes.tables.parse import CellFaults, find_faults
 from prrt_outcomes.tables.schema import load_schema
@@ -34,7 +34,7 @@ def find_missing_parents(names: Iterable[str]) -> list[Problem]:
     """List the tables whose rows belong to a table that the study does not name."""
     given = set(names)
     return [
-        Problem(name, None, "", "", f"the table {foreign.table} is missing", f"a table {foreign.table}")
+        tell("missing_parent", name, table=foreign.table)
         for name in sorted(given)
         for foreign in load_schema(name).foreign_keys
         if foreign.table not in given
@@ -55,7 +55,7 @@ def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellF
         meant = near.get(key)
         hint = zeros if meant and text.lstrip("0") == meant.lstrip("0") else ""
         expected.append(f"did you mean {meant}? {stands}{hint}" if meant else stands)
-    return [CellFaults(str(child.name), positions, found, "unknown patient", expected)]
+    return [CellFaults(str(child.name), positions, found, describe_fault("unknown_patient")[0], expected)]
 
 
 def _fold(names: pd.Series) -> list[str]:
@@ -67,16 +67,16 @@ def _fold(names: pd.Series) -> list[str]:
 def _find_incomplete(tables: Mapping[str, pd.DataFrame]) -> list[CellFaults]:
     """Patients without any outcome or without a cycle, where such tables were handed in."""
     patients = tables["patients"]["patient_id"]
-    wanted = {"no outcome": OUTCOME_TABLES, "no cycle of treatment": ("cycles",)}
+    wanted = {"no_outcome": OUTCOME_TABLES, "no_cycle": ("cycles",)}
     faults: list[CellFaults] = []
-    for problem, names in wanted.items():
+    for fault, names in wanted.items():
         given = [tables[name]["patient_id"] for name in names if name in tables]
         if not given:
             continue
         is_known = np.logical_or.reduce([patients.isin(ids.unique()).to_numpy(bool) for ids in given])
         is_lacking = ~is_known & patients.notna().to_numpy(bool)
-        expected = f"a row in {' or '.join(names)}"
-        faults += find_faults(tables["patients"], "patient_id", is_lacking, problem, expected, "warning")
+        words = describe_fault(fault, tables=" or ".join(names))
+        faults += find_faults(tables["patients"], "patient_id", is_lacking, *words)
     return faults
 
 
@@ -85,6 +85,5 @@ def _find_lesions_without_scan(lesions: pd.DataFrame, assessments: pd.DataFrame)
     scans = pd.MultiIndex.from_frame(assessments[key].astype({"assessment_date": "datetime64[ns]"}))
     own = pd.MultiIndex.from_frame(lesions[key])
     whole = lesions[key].notna().all(axis=1).to_numpy()
-    expected = "a row in assessments of the same patient, day and reader"
-    problem, is_wrong = "no assessment on that day", whole & ~own.isin(scans)
-    return find_faults(lesions, "assessment_date", is_wrong, problem, expected, "warning")
+    words = describe_fault("no_assessment")
+    return find_faults(lesions, "assessment_date", whole & ~own.isin(scans), *words)

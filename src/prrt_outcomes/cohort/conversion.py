@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from prrt_outcomes.cohort.mapping import MappedTable
-from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.errors import Problem, describe_fault, tell_setting
 from prrt_outcomes.study.base import TIME_COLUMNS, TableSource
 from prrt_outcomes.tables.check import check_values
 from prrt_outcomes.tables.frames import put_columns
@@ -48,14 +48,12 @@ def check_units(table: str, source: TableSource, fields: Sequence[Field]) -> lis
         place = f"tables.{table}.units.{name}"
         if name not in own:
             if any(field.name == name for field in fields):
-                expected = f"a column with a unit that can be another: {', '.join(own) or 'none'}"
-                problems.append(study_problem(place, name, "the column has no such unit", expected))
+                known = ", ".join(own) or "none"
+                problems.append(tell_setting("no_unit_of_column", place, name, known=known))
         elif isinstance(unit, str) and _find_factor(unit, own[name]) is None:
-            problems.append(study_problem(place, unit, "no unit of this column", _list_units(own[name])))
+            problems.append(tell_setting("unknown_unit", place, unit, expected=_list_units(own[name])))
         if name in TIME_COLUMNS and source.time_unit:
-            problems.append(
-                study_problem(place, name, "the unit is given twice", "time_unit or units, not both")
-            )
+            problems.append(tell_setting("unit_twice", place, name))
     return problems
 
 
@@ -102,8 +100,7 @@ def _weigh(
     weight = own.fillna(parsed.frame["patient_id"].map(weights).astype("float64"))
     rows = np.flatnonzero((is_dose & values.notna() & weight.isna()).to_numpy(bool))
     cells = written[field.name].take(pa.array(rows)).to_pylist()
-    expected = f"{WEIGHT} of the cycle or of the patient"
-    fault = CellFaults(field.name, rows, cells, "an activity per kilogram without a weight", expected)
+    fault = CellFaults(field.name, rows, cells, *describe_fault("no_weight", weight=WEIGHT))
     frame = put_columns(parsed.frame, {field.name: values.mask(is_dose, values * weight)})
     return replace(parsed, frame=frame), [fault] if len(rows) else []
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from prrt_outcomes.cohort.sources.files import is_typed
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, suggest, tell_setting
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.parse_dates import EXCEL, ISO_FORMAT, TextFormat, has_short_year, lacks_day
 from prrt_outcomes.tables.schema import Field
@@ -41,11 +41,9 @@ def check_date_format(table: str, source: TableSource, fields: Sequence[Field]) 
             problems += _check_format(key, form, source.pivot_year, may_lack_day)
         if name and name not in kinds:
             expected = suggest(name, list(kinds), f"dates of {table}: {', '.join(kinds) or 'none'}")
-            problems.append(study_problem(key, name, "not a date of the table", expected))
+            problems.append(tell_setting("not_a_date_of_table", key, name, expected=expected))
     if source.pivot_year is not None and not short:
-        key, expected = f"tables.{table}.pivot_year", "a format with %y under date_format, or no pivot_year"
-        problem = "no format has a two-digit year"
-        problems.append(study_problem(key, str(source.pivot_year), problem, expected))
+        problems.append(tell_setting("pivot_year_alone", f"tables.{table}.pivot_year", source.pivot_year))
     return problems
 
 
@@ -55,10 +53,7 @@ def _check_format(place: str, form: str, pivot_year: int | None, may_lack_day: b
     whole = form
     if has_short_year(form):
         if pivot_year is None:
-            expected = (
-                "the last two-digit year of this century, such as pivot_year: 30 for 00 to 30 as 2000 to 2030"
-            )
-            return [study_problem(place, form, "a two-digit year without pivot_year", expected)]
+            return [tell_setting("short_year", place, form)]
         whole = form.replace("%y", "%Y")
     probes = [day.replace(day=1) if lacks_day(form) and may_lack_day else day for day in PROBE_DAYS]
     try:
@@ -66,7 +61,5 @@ def _check_format(place: str, form: str, pivot_year: int | None, may_lack_day: b
             is_whole = all(dt.datetime.strptime(day.strftime(whole), whole) == day for day in probes)
     except (ValueError, IndexError, re.error, DeprecationWarning):
         is_whole = False
-    expected = "day, month and year, such as %d.%m.%Y or %m/%d/%Y; excel for serial numbers of Excel"
-    if may_lack_day:
-        expected += "; month and year, such as %m/%Y, where a date may lack the day"
-    return [] if is_whole else [study_problem(place, form, "not a whole date", expected)]
+    fault = "not_a_whole_or_partial_date" if may_lack_day else "not_a_whole_date"
+    return [] if is_whole else [tell_setting(fault, place, form)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, count_words, tell
 
 # WHO 2019 and 2022: G1 below 3 %, G2 3 to 20 %, G3 above 20 %. Other tumours are not graded by Ki-67 alone.
 LEAST_G2_PERCENT = 3.0
@@ -26,8 +26,6 @@ def derive_grades(table: str, patients: pd.DataFrame) -> tuple[pd.DataFrame, lis
     grade = np.select([percent < LEAST_G2_PERCENT, percent <= MOST_G2_PERCENT], ["G1", "G2"], "G3")
     stated = patients["grade"]
     filled = stated.astype("string").mask(fills, pd.Series(grade, patients.index, dtype="string"))
-    n = int(fills.sum())
-    problem = f"{n} {'patient' if n == 1 else 'patients'} without a grade: that of Ki-67 is taken"
-    expected = "the grade that the registry states, if there is one; unknown keeps a grade from being derived"
-    note = Problem(table, None, "grade", "", problem, expected, "note")
+    n = count_words(int(fills.sum()), "patient")
+    note = tell("grades_by_ki67", table, None, "grade", patients=n)
     return patients.assign(grade=filled.astype(stated.dtype)), [note]

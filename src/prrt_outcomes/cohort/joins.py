@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import known_texts, pad_digits
 from prrt_outcomes.cohort.date_formats import choose_format
-from prrt_outcomes.cohort.rows import choose_rows, describe_nearest
+from prrt_outcomes.cohort.rows import choose_rows, tell_no_column
 from prrt_outcomes.cohort.sources.raw_table import TWICE, RawTable, SourceResult
-from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.errors import Problem, tell, tell_setting
 from prrt_outcomes.study.base import FileSource, Join, TableSource
 from prrt_outcomes.tables.parse_dates import parse_dates
 from prrt_outcomes.tables.places import CellPlaces
@@ -61,11 +61,8 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         problems += told
         ours = [*join.keys, *join.limits]
         lacking = _find_lacking(table, raw, ours) + _find_lacking(label, result.raw, named)
-        expected = 'another name, such as by prefix: "joined "'
         lacking += [
-            study_problem(place, name, "the column is there already", expected)
-            for name in join.added
-            if name in raw.columns
+            tell_setting("join_takes_name", place, name) for name in join.added if name in raw.columns
         ]
         problems += lacking
         if lacking:
@@ -98,9 +95,8 @@ def _change_marks(raw: RawTable, join: Join, decimal: str) -> RawTable:
 
 def _find_lacking(label: str, raw: RawTable, names: Iterable[str]) -> list[Problem]:
     """Columns that a join names and a file lacks."""
-    problem = "the file has no such column (for join)"
     return [
-        Problem(label, 1, name, "", problem, describe_nearest(name, list(raw.columns)))
+        tell_no_column(label, name, list(raw.columns), "join")
         for name in dict.fromkeys(names)
         if name not in raw.columns
     ]
@@ -148,9 +144,9 @@ def _match_rows(
     found[chosen["at"]] = chosen["row"]
     if join.by_date and n_pairs > len(chosen):
         limits = f" after {', '.join(join.limits)}" if join.limits else ""
-        expected = f"the {'earliest' if join.earliest else 'latest'} by {join.by_date}{limits} is joined"
-        problem = f"{n_pairs - len(chosen)} further rows of the joined file have a key of the table's file"
-        problems.append(Problem(labels[1], None, join.by_date, "", problem, expected, "note"))
+        named = {"n": n_pairs - len(chosen), "which": "earliest" if join.earliest else "latest"}
+        named |= {"date": join.by_date, "limits": limits}
+        problems.append(tell("join_rows_left", labels[1], None, join.by_date, **named))
     return found, problems
 
 
@@ -218,12 +214,8 @@ def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -
     firsts = pd.Series(lines, keys.index).groupby([keys[i] for i in keys], sort=False).transform("first")
     is_again = keys.duplicated().to_numpy()
     found = keys[is_again].astype("string").agg(", ".join, axis=1).tolist()
-    problem = "the key stands twice in the joined file"
-    hint = "choose one by filter, exclude, earliest or latest of the join"
     return [
-        Problem(
-            label, line, name, value, problem, f"one row for each {name}; the same is in row {first}; {hint}"
-        )
+        tell("join_key_twice", label, line, name, value, name=name, first=first)
         for line, first, value in zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
     ]
 
@@ -234,6 +226,5 @@ def _tell_unmatched(label: str, is_found: np.ndarray, join: Join) -> list[Proble
     if not n:
         return []
     name, severity = ", ".join(join.keys), "note" if is_found.any() else "warning"
-    problem = f"{n} of {len(is_found)} rows have no row in the joined file"
-    expected = f"the columns of the join are empty there: {', '.join(join.added)}"
-    return [Problem(label, None, name, "", problem, expected, severity)]
+    named = {"n": n, "total": len(is_found), "added": ", ".join(join.added), "severity": severity}
+    return [tell("join_unmatched", label, None, name, **named)]

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.reshape import Reshaped
-from prrt_outcomes.cohort.rows import check_twice, describe_nearest, tell_unmatched
+from prrt_outcomes.cohort.rows import check_twice, describe_nearest, tell_no_column, tell_unmatched
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, nearest_name, study_problem, suggest
+from prrt_outcomes.errors import Problem, nearest_name, suggest, tell, tell_setting
 from prrt_outcomes.study.base import TableSource, clean_text
 from prrt_outcomes.tables.schema import Field
 
@@ -25,29 +25,22 @@ def check_mapping(table: str, source: TableSource, fields: Sequence[Field]) -> l
     for section in (*WAYS, "values", *OF_A_COLUMN):
         for key in getattr(source, section):
             if key not in types:
-                place = f"tables.{table}.{section}.{key}"
                 expected = suggest(key, list(types), f"columns of {table}: {', '.join(types)}")
-                problems.append(study_problem(place, key, "not a column of the table", expected))
+                place = f"tables.{table}.{section}.{key}"
+                problems.append(tell_setting("not_a_column", place, key, expected=expected))
     ways = Counter(key for section in WAYS for key in getattr(source, section))
     for key in sorted(key for key, n in ways.items() if n > 1):
         last = next(section for section in reversed(WAYS) if key in getattr(source, section))
         place = f"tables.{table}.{last}.{key}"
-        expected = f"one of {', '.join(WAYS)}, not both"
-        problems.append(study_problem(place, key, "the column is given twice", expected))
-    for key in source.pad:
-        if types.get(key, "string") != "string":
-            expected = f"a column of text: {', '.join(n for n, kind in types.items() if kind == 'string')}"
-            problems.append(study_problem(f"tables.{table}.pad.{key}", key, "not a text", expected))
-    for key in source.add_days:
-        if types.get(key, "date") != "date":
-            expected = (
-                f"a column of dates: {', '.join(n for n, kind in types.items() if kind == 'date') or 'none'}"
-            )
-            problems.append(study_problem(f"tables.{table}.add_days.{key}", key, "not a date", expected))
+        problems.append(tell_setting("column_twice", place, key, ways=", ".join(WAYS)))
+    for section, kind, fault in (("pad", "string", "not_a_text"), ("add_days", "date", "not_a_date")):
+        known = ", ".join(name for name, own in types.items() if own == kind) or "none"
+        for key in getattr(source, section):
+            if types.get(key, kind) != kind:
+                problems.append(tell_setting(fault, f"tables.{table}.{section}.{key}", key, known=known))
     if source.time_unit and table not in TIMED_TABLES:
-        place = f"tables.{table}.time_unit"
-        expected = f"only {', '.join(TIMED_TABLES)} have times with a unit"
-        problems.append(study_problem(place, source.time_unit, "no such unit here", expected))
+        place, known = f"tables.{table}.time_unit", ", ".join(TIMED_TABLES)
+        problems.append(tell_setting("no_time_unit", place, source.time_unit, tables=known))
     return problems
 
 
@@ -64,12 +57,9 @@ def check_columns(
     problems = []
     for name, ours in asked:
         if name in reshaped.dropped:
-            problem = f"the column differs within the keys of the pivot (for {ours})"
-            expected = "a column with one value for each key, more keys, or a value of the pivot"
-            problems.append(Problem(table, 1, name, "", problem, expected))
+            problems.append(tell("differs_within_pivot", table, 1, name, ours=ours))
         elif name not in raw.columns:
-            problem = f"the file has no such column (for {ours})"
-            problems.append(Problem(table, 1, name, "", problem, describe_nearest(name, found)))
+            problems.append(tell_no_column(table, name, found, ours))
     for field in fields:
         name = field.name
         is_given = (
@@ -81,19 +71,16 @@ def check_columns(
         if is_given:
             continue
         if field.required and field.key_default is None:
-            advice = "Then map it under columns in study.yaml. "
-            expected = f"{field.description}. {describe_nearest(name, found, advice)}"
-            problems.append(Problem(table, 1, name, "", "a required column is missing", expected))
+            nearest = describe_nearest(name, found, "Then map it under columns in study.yaml. ")
+            named = {"description": field.description, "expected": nearest}
+            problems.append(tell("required_column", table, 1, name, **named))
         if name in raw.columns:
             ours = ", ".join(_find_readers(source, name))
-            expected = f"if it is meant for both, name it in study.yaml: columns: {{{name}: {name}}}"
-            problem = f"the column is read for {ours}, and not for {name}"
-            problems.append(Problem(table, 1, name, "", problem, expected, "note"))
+            problems.append(tell("read_for_another", table, 1, name, ours=ours, name=name))
         for section in OF_A_COLUMN:
             if name in getattr(source, section):
-                expected = f"a column of the file for {name}, or constants: {{{name}: ...}} for all rows"
                 place = f"tables.{table}.{section}.{name}"
-                problems.append(study_problem(place, name, "no column is read for it", expected))
+                problems.append(tell_setting("nothing_read_for_it", place, name, name=name))
     return problems
 
 
@@ -122,9 +109,8 @@ def tell_unread(
     for name, section in made:
         if name in reshaped.raw.columns and name not in used and name not in reshaped.used:
             ours = nearest_name(name, free) or "..."
-            expected = f"in study.yaml columns: {{{ours}: {name}}}, or the column left out of {section.split('.')[0]}"
-            place = f"tables.{table}.{section}"
-            problems.append(study_problem(place, name, "nothing reads this column", expected, "warning"))
+            named = {"ours": ours, "name": name, "section": section.split(".")[0]}
+            problems.append(tell_setting("read_nowhere", f"tables.{table}.{section}", name, **named))
     return problems
 
 
@@ -143,12 +129,7 @@ def check_values(table: str, source: TableSource, ours: str, found: pa.Array) ->
     place = f"tables.{table}.values.{ours}"
     keys = list(source.values[ours])
     missing = {clean_text(text) for text in source.missing} - {""}
-    expected = "a value for it, or the text among missing, not both"
-    problems = [
-        study_problem(place, key, "the text is among missing and never read", expected)
-        for key in keys
-        if clean_text(key) in missing
-    ]
+    problems = [tell_setting("among_missing", place, key) for key in keys if clean_text(key) in missing]
     empty_stays = source.values[ours].get("", "") is None
     told = [key for key in keys if clean_text(key) not in missing and not (empty_stays and key == "")]
     return problems + check_twice(place, keys) + tell_unmatched(place, told, pc.drop_null(found))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, suggest, tell_setting
 from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.study.yaml_file import join_key
@@ -265,7 +265,8 @@ def _check_naming(naming: Naming, study: Study, tables: Tables) -> list[Problem]
             named.add(key.rpartition(".")[0])
         else:
             expected = suggest(value, known, f"{naming.what}: {', '.join(known) or 'none'}")
-            found.append(study_problem(key, value, naming.problem, expected, naming.severity))
+            words = {"problem": naming.problem, "expected": expected, "severity": naming.severity}
+            found.append(tell_setting("unknown_name", key, value, **words))
     if naming.severity != SEVERAL:
         return found
     return [

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import choose_places, coalesce_texts, known_texts
-from prrt_outcomes.cohort.rows import describe_nearest
+from prrt_outcomes.cohort.rows import tell_no_column
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.errors import Problem, tell, tell_setting
 from prrt_outcomes.study.base import Pivot, TableSource
 from prrt_outcomes.tables.places import CellPlaces
 from prrt_outcomes.tables.schema import load_schema
@@ -37,9 +37,7 @@ def pivot_rows(table: str, raw: RawTable, source: TableSource, pivot: Pivot) -> 
     """
     lacking = [name for name in (pivot.by, *pivot.values, *pivot.keys) if name not in raw.columns]
     if lacking:
-        problem = "the file has no such column (for pivot)"
-        hints = [describe_nearest(name, list(raw.columns)) for name in lacking]
-        told = [Problem(table, 1, n, "", problem, hint) for n, hint in zip(lacking, hints, strict=True)]
+        told = (tell_no_column(table, name, list(raw.columns), "pivot") for name in lacking)
         return Pivoted(raw, problems=tuple(told))
     keys = pd.DataFrame({name: known_texts(raw.columns[name], source.missing) for name in pivot.keys})
     group = keys.groupby(list(pivot.keys), sort=False, dropna=False).ngroup().to_numpy()
@@ -60,11 +58,7 @@ def pivot_rows(table: str, raw: RawTable, source: TableSource, pivot: Pivot) -> 
     made, problems = _spread(table, raw, source, pivot, group)
     for name, positions in made.items():
         if name in columns:
-            expected = "another name for the column of the file, or other keys"
-            place = f"tables.{table}.pivot"
-            problems.append(
-                study_problem(place, name, "a code has the name of a column that is kept", expected)
-            )
+            problems.append(tell_setting("code_named_as_column", f"tables.{table}.pivot", name))
         columns[name], places[name] = _gather(raw, pivot, positions, raw.lines[first], source.missing)
     problems += _tell_without_code(table, raw, pivot, source.missing)
     made_raw = replace(raw, columns=columns, lines=raw.lines[first], places=places)
@@ -125,9 +119,9 @@ def _tell_conflicts(
 ) -> list[Problem]:
     """Cells of a code with another value than the first of their key."""
     kept = positions[others["group"]]
-    problem = f"another value of {code} for the same {', '.join(pivot.keys)}"
+    of_code = {"code": code, "keys": ", ".join(pivot.keys)}
     return [
-        Problem(table, line, pivot.values[0], value, problem, f"one value; row {first} has {text}")
+        tell("code_conflict", table, line, pivot.values[0], value, first=first, text=text, **of_code)
         for line, value, first, text in zip(
             raw.lines[others.index].tolist(),
             others["text"].tolist(),
@@ -162,8 +156,7 @@ def _tell_without_code(table: str, raw: RawTable, pivot: Pivot, missing: Sequenc
     texts, written = coalesce_texts([raw.columns[name] for name in pivot.values], missing)
     rows = np.flatnonzero(pc.and_(pc.is_null(codes), pc.is_valid(texts)).to_numpy(zero_copy_only=False))
     found = written.take(pa.array(rows)).to_pylist()
-    problem, expected = "a value without a code", f"a code in {pivot.by}, which names its column"
     return [
-        Problem(table, line, pivot.by, value, problem, expected)
+        tell("value_without_code", table, line, pivot.by, value, by=pivot.by)
         for line, value in zip(raw.lines[rows].tolist(), found, strict=True)
     ]

@@ -6,27 +6,18 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort.assemble import CohortTable
-from prrt_outcomes.cohort.chronology import DEATHS, UNDATED_DEATH
+from prrt_outcomes.cohort.chronology import DEATHS
 from prrt_outcomes.cohort.plausibility import load_rules
-from prrt_outcomes.cohort.sources.raw_table import TWICE
-from prrt_outcomes.errors import PROBLEM_COLUMNS, STUDY_FILE, Problem
+from prrt_outcomes.errors import PROBLEM_COLUMNS, STUDY_FILE, Problem, describe_fault, load_faults
 from prrt_outcomes.tables.schema import load_schema
 
 FIRST_LINES = 5
 KIND = load_schema("data_warnings").field("kind")
 KINDS = dict(zip(KIND.codes, KIND.labels, strict=True))
 SEVERITIES = ("error", "warning", "note")
-KIND_OF_PROBLEM = {
-    "after the data cut-off": "dates",
-    "rows after the data cut-off, left out": "dates",
-    "dead without a date of death": "consistency",
+KIND_OF_PROBLEM = {words["problem"]: words["kind"] for words in load_faults().values() if "kind" in words} | {
     "another value for the same key in another file": "consistency",
     "duplicate key": "duplicates",
-    TWICE: "duplicates",
-    "unknown patient": "references",
-    "no assessment on that day": "references",
-    "no outcome": "references",
-    "no cycle of treatment": "references",
 }
 LOCATED = ["column", "position", "problem", "severity", "value"]
 PROBLEM_TYPES = dict.fromkeys(PROBLEM_COLUMNS, "string") | {"row": "Int64"}
@@ -63,7 +54,7 @@ def summarise_warnings(problems: Iterable[Problem], dead_without_date: str | Non
     """
     found = summarise_problems(problem for problem in problems if problem.severity == "warning")
     words = load_rules()["consequences"] | {
-        f"^{UNDATED_DEATH}$": f"Each is {DEATHS.get(str(dead_without_date), '')}."
+        f"^{describe_fault('undated_death', expected='')[0]}$": f"Each is {DEATHS.get(str(dead_without_date), '')}."
     }
     found["consequence"] = found["kind"].astype(str).map(load_rules()["kinds"])
     for pattern, consequence in words.items():

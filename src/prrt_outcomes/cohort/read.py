@@ -30,7 +30,16 @@ from prrt_outcomes.cohort.settings import check_complete_patients, check_glyphs,
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
 from prrt_outcomes.cohort.vocabulary import derive_term_group, extend_vocabulary
-from prrt_outcomes.errors import STUDY_FILE, Problem, has_errors, nearest_name, study_problem, suggest
+from prrt_outcomes.errors import (
+    STUDY_FILE,
+    Problem,
+    count_words,
+    has_errors,
+    nearest_name,
+    suggest,
+    tell,
+    tell_setting,
+)
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.tables.frames import empty_table, put_columns
@@ -174,12 +183,10 @@ def _check_extra_columns(study: Study, read: Mapping[str, CohortTable], reader: 
     problems = []
     for name in study.extra_columns:
         if name in known:
-            place = f"extra_columns.{name}"
-            expected = "a name that is no column of patients"
-            problems.append(study_problem(place, name, "the column exists already", expected))
+            problems.append(tell_setting("extra_exists", f"extra_columns.{name}", name))
         elif found and name not in given:
             expected = suggest(name, sorted(found), "a column of the file")
-            problems.append(Problem("patients", 1, name, "", "a declared extra column is missing", expected))
+            problems.append(tell("extra_missing", "patients", 1, name, expected=expected))
     return problems
 
 
@@ -208,10 +215,8 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
             rest = f"a column of {tables[file]}, or a mapping of it in study.yaml"
             expected = f"did you mean {', '.join(hints)}? {rest}" if hints else rest
             shown = ", ".join(column or "(a column without a name)" for column in unused)
-            problem = (
-                f"{len(unused)} {'column' if len(unused) == 1 else 'columns'} that nothing uses, left out"
-            )
-            problems.append(Problem(tables[file], 1, "", shown, problem, expected, "warning"))
+            named = {"columns": count_words(len(unused), "column"), "expected": expected}
+            problems.append(tell("unused_columns", tables[file], 1, "", shown, **named))
     return problems
 
 
@@ -223,24 +228,15 @@ def _check_reported_best(frames: Mapping[str, pd.DataFrame]) -> list[Problem]:
     if not any(name in frames for name in ("assessments", "lesions")):
         return []
     n = int(patients["reported_best_response"].notna().sum())
-    expected = (
-        "best responses follow from assessments and lesions; without these two tables they are read from here"
-    )
-    where = ("patients", None, "reported_best_response", f"{n} patients")
-    return [Problem(*where, "not used beside scans", expected, "warning")]
+    return [tell("best_beside_scans", "patients", None, "reported_best_response", f"{n} patients")]
 
 
 def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:
     """Tables that were read but hold no row: an error where nothing can be done without them."""
     empty = [n for n, t in read.items() if not len(t.frame) and t.used and not has_errors(t.problems)]
     no_outcome = all(not len(read[n].frame) for n in OUTCOME_TABLES if n in read)
-    problems = []
-    for name in empty:
-        is_needed = name == "patients" or (name in OUTCOME_TABLES and no_outcome)
-        severity = "error" if is_needed else "warning"
-        expected = f"at least one row below the header{'' if is_needed else ', or no such table'}"
-        problems.append(Problem(name, None, "", "", "the table has no rows", expected, severity))
-    return problems
+    needed = ("patients", *(OUTCOME_TABLES if no_outcome else ()))
+    return [tell("no_needed_rows" if name in needed else "no_rows", name) for name in empty]
 
 
 def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:

@@ -11,7 +11,7 @@ from prrt_outcomes.cohort.cells import known_texts
 from prrt_outcomes.cohort.joins import Read, join_files
 from prrt_outcomes.cohort.pivot import pivot_rows
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, has_errors, nearest_name, study_problem
+from prrt_outcomes.errors import Problem, has_errors, nearest_name, tell_setting
 from prrt_outcomes.study.base import PLACEHOLDER, Join, TableSource, Unpivot
 from prrt_outcomes.tables.places import CellPlaces
 
@@ -81,8 +81,7 @@ def unpivot_rows(table: str, raw: RawTable, source: TableSource, unpivot: Unpivo
     used = frozenset(name for names in found.values() for name in names if name)
     doubled = sorted({*unpivot.columns, *unpivot.made_names} & (set(raw.columns) - used))
     place = f"tables.{table}.unpivot"
-    expected = "another name: the file has a column of this name already"
-    problems += [study_problem(place, name, "the column is there already", expected) for name in doubled]
+    problems += [tell_setting("unpivot_takes_name", place, name) for name in doubled]
     if problems or not keys:
         return Reshaped(raw, used, problems=tuple(problems))
     whole = [name for name in unpivot.columns if _is_longest(unpivot, name)]
@@ -187,8 +186,8 @@ def _tell_lacking(table: str, name: str, columns: Sequence[str]) -> Problem:
     """A pattern or name that no column of the file has."""
     near = nearest_name(name, columns)
     shown = ", ".join(column for column in columns[:40] if column) + (", ..." if len(columns) > 40 else "")
-    expected = f"{f'the nearest is {near}. ' if near else ''}The file has {shown}"
-    return study_problem(f"tables.{table}.unpivot", name, "no column of the file is meant by this", expected)
+    nearest = f"the nearest is {near}. " if near else ""
+    return tell_setting("no_column_is_meant", f"tables.{table}.unpivot", name, near=nearest, shown=shown)
 
 
 def _is_filled(raw: RawTable, name: str, missing: Sequence[str]) -> np.ndarray:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.cells import clean_texts, known_texts
 from prrt_outcomes.cohort.sources.raw_table import RawTable
-from prrt_outcomes.errors import Problem, nearest_name, study_problem
+from prrt_outcomes.errors import Problem, nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import RowSource, TableSource, clean_text
 from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.schema import load_schema
@@ -46,9 +46,7 @@ def choose_rows(
     asked += [("not_empty", name, ()) for name in source.not_empty]
     for setting, name, values in asked:
         if name not in raw.columns:
-            expected = describe_nearest(name, list(raw.columns))
-            problem = f"the file has no such column (for {setting})"
-            problems.append(Problem(table, 1, name, "", problem, expected))
+            problems.append(tell_no_column(table, name, list(raw.columns), setting))
             continue
         if setting == "not_empty":
             chosen = pc.is_valid(known_texts(raw.columns[name], source.missing))
@@ -62,9 +60,8 @@ def choose_rows(
         kept &= ~is_left
     if lost["filter"] and lost["filter"] == raw.n_rows:
         words = "; ".join(f"{name}: {', '.join(values)}" for name, values in source.filter.items())
-        expected = "values that stand in the file, as written there"
         problems = [p for p in problems if p.severity == "error"]
-        problems.append(study_problem(f"{place}.filter", words, "the filter leaves no row", expected))
+        problems.append(tell_setting("filter_leaves_none", f"{place}.filter", words))
     return np.flatnonzero(kept), lost, problems
 
 
@@ -76,9 +73,7 @@ def _check_values(place: str, values: Sequence[str], column: pa.Array) -> list[P
 def check_twice(place: str, texts: Sequence[str]) -> list[Problem]:
     """An error for texts of the study file that are the same without blanks: the second can never match."""
     counts = Counter(map(clean_text, texts))
-    twice = [text for text, count in counts.items() if count > 1]
-    expected = "each once; blanks around a text and doubled blanks do not count"
-    return [study_problem(place, text, "the value stands twice", expected) for text in twice]
+    return [tell_setting("value_twice", place, text) for text, count in counts.items() if count > 1]
 
 
 def tell_unmatched(place: str, texts: Sequence[str], found: pa.Array) -> list[Problem]:
@@ -92,10 +87,9 @@ def tell_unmatched(place: str, texts: Sequence[str], found: pa.Array) -> list[Pr
         return []
     shown = [text or "(empty)" for text in sorted(text for text in known if text is not None)]
     more = ", ..." if len(shown) > MOST_SHOWN else ""
-    problem = "no cell of the file has this value" if len(unmatched) == 1 else "no cell has these values"
-    expected = f"values of the file: {', '.join(shown[:MOST_SHOWN])}{more}"
+    fault = "unmatched_value" if len(unmatched) == 1 else "unmatched_values"
     value = ", ".join(text or "(empty)" for text in unmatched)
-    return [study_problem(place, value, problem, expected, "warning")]
+    return [tell_setting(fault, place, value, known=f"{', '.join(shown[:MOST_SHOWN])}{more}")]
 
 
 def describe_nearest(name: str, found: Sequence[str], advice: str = "") -> str:
@@ -104,6 +98,12 @@ def describe_nearest(name: str, found: Sequence[str], advice: str = "") -> str:
     hint = f"did you mean {near}? {advice}" if near else ""
     shown = ", ".join(f for f in found[:40] if f) + (", ..." if len(found) > 40 else "")
     return f"{hint}The file has {shown}"
+
+
+def tell_no_column(table: str, name: str, found: Sequence[str], wanted_by: str) -> Problem:
+    """An error for a column that a part of the mapping names and the file lacks."""
+    expected = describe_nearest(name, found)
+    return tell("no_such_column_for", table, 1, name, ours=wanted_by, expected=expected)
 
 
 def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: TableSource) -> np.ndarray | None:

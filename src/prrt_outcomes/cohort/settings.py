@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.cohort.names import check_names
-from prrt_outcomes.errors import STUDY_FILE, Problem, study_problem
+from prrt_outcomes.errors import STUDY_FILE, Problem, tell, tell_setting
 from prrt_outcomes.study.yaml_file import find_line, read_yaml
 from prrt_outcomes.tables.schema import format_values
 
@@ -63,8 +63,8 @@ def _note_bare_paths(problems: Sequence[Problem], content: object) -> Iterator[P
             keys = dict.fromkeys(key for text in advised for key in setting.findall(text))
             if keys and isinstance(path, str):
                 settings = ", ".join(f"{key}: ..." for key in keys)
-                expected = f"where a setting is recommended: {table}: {{file: {path}, {settings}}}"
-                yield study_problem(f"tables.{table}", path, "named by its path alone", expected, "note")
+                named = {"table": table, "path": path, "settings": settings}
+                yield tell_setting("bare_path", f"tables.{table}", path, **named)
 
 
 def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
@@ -81,8 +81,8 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
             if count > MOST_LEVELS:
                 place = f"analysis.{key}.{index}"
                 hint = "; strata may have more" if key == "covariates" else ""
-                expected = f"a column with at most {MOST_LEVELS} levels: put rare ones together{hint}"
-                problems.append(study_problem(place, name, f"{count} levels", expected))
+                named = {"n": count, "most": MOST_LEVELS, "hint": hint}
+                problems.append(tell_setting("many_levels", place, name, **named))
     return problems
 
 
@@ -103,10 +103,8 @@ def check_glyphs(study: Study, patients: pd.DataFrame) -> list[Problem]:
     for table, column, texts in found:
         odd = [text for text in texts if any(_lacks_glyph(letter) for letter in text)]
         if odd:
-            problem = "the font of the figures lacks these letters: an empty box stands for each"
             line = "" if table == STUDY_FILE else ", such as " + format_values(column, {odd[0]: "Latin name"})
-            expected = f"Latin, Greek or Cyrillic letters{line}"
-            problems.append(Problem(table, None, column, ", ".join(odd[:5]), problem, expected, "warning"))
+            problems.append(tell("no_glyph", table, None, column, ", ".join(odd[:5]), line=line))
     return problems
 
 
@@ -144,15 +142,13 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
             expected = f"one of their levels, {', '.join(levels)}, or {expected}" if levels else expected
         else:
             what = f"the {len(complete)} patients with all covariates known have one value of {name}"
-        problem = f"{what}: the multivariable model leaves it out"
-        problems.append(study_problem(place, value, problem, expected, "warning"))
+        problems.append(tell_setting("model_leaves_out", place, value, what=what, expected=expected))
     return problems
 
 
 def _check_doubts(study: Study) -> list[Problem]:
-    expected = "look at it and correct the mapping where it is wrong, then set confirmed: true"
     return [
-        study_problem(f"doubts.{i}", doubt, "a guess that changes numbers is not confirmed", expected)
+        tell_setting("not_confirmed", f"doubts.{i}", doubt)
         for i, doubt in enumerate(() if study.confirmed else study.doubts)
     ]
 
@@ -160,7 +156,4 @@ def _check_doubts(study: Study) -> list[Problem]:
 def _check_disclosure(study: Study) -> Iterator[Problem]:
     """What a study asks of a release is heeded by none of the results: no command makes a release yet."""
     if "minimum_count" in study.disclosure.model_fields_set:
-        value = str(study.disclosure.minimum_count)
-        expected = "leave it out, and look at small cells yourself"
-        problem = "has no effect yet: small counts are not suppressed in any table, figure or report"
-        yield study_problem("disclosure.minimum_count", value, problem, expected, "warning")
+        yield tell_setting("no_suppression", "disclosure.minimum_count", study.disclosure.minimum_count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, tell
 from prrt_outcomes.tables.check import find_empty
 from prrt_outcomes.tables.parse import CellFaults, list_cells, list_problems
 from prrt_outcomes.tables.places import Cells, Place
@@ -149,8 +149,7 @@ def check_filled(
         if not field.required or field.key_default is not None:
             continue
         if field.name not in given:
-            problem = "a required column is missing in all files"
-            problems.append(Problem(table, 1, field.name, "", problem, field.description))
+            problems.append(tell("required_everywhere", table, 1, field.name, description=field.description))
         else:
             found = rows.list_problems(find_empty(field, rows.frame))
             problems += [p for p in found if (p.table, p.row, p.column) not in places]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, count_words, suggest, tell, tell_setting
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.study.vocabulary import Vocabulary
@@ -78,19 +78,16 @@ def check_vocabulary(own: Vocabulary) -> Iterator[Problem]:
         for section, code, allowed in used:
             if code not in allowed:
                 expected = suggest(code, allowed, f"one of {', '.join(allowed)}")
-                yield study_problem(f"{place}.{section}", code, "not in the list of codes", expected)
+                yield tell_setting("code_not_listed", f"{place}.{section}", code, expected=expected)
         counts = Counter(name for names in words["names"].values() for name in {*map(fold, names)})
         for name in (name for name, n in counts.items() if n > 1):
-            yield study_problem(
-                f"{place}.names", name, "the text stands for two codes", "one code for each text"
-            )
+            yield tell_setting("text_of_two_codes", f"{place}.names", name)
         single = [
             *words.get("passed_over", ()),
             *(w for own in words.get("ligands", {}).values() for w in own),
         ]
         for word in (word for word in single if " " in fold(word)):
-            expected = "one word; a text of several is read by names"
-            yield study_problem(f"{place}.ligands", word, "several words", expected)
+            yield tell_setting("several_words", f"{place}.ligands", word)
 
 
 def read_words(
@@ -115,9 +112,8 @@ def read_words(
     first = list(found.items())[:MOST_SHOWN]
     shown = ", ".join(f"{json.dumps(text, ensure_ascii=False)} as {code}" for text, code in first)
     rest = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
-    problem = f"{n} {'text' if n == 1 else 'texts'} read as codes: {shown}{rest}"
-    expected = "nothing to do where that is right; values for the table in study.yaml go before it"
-    note = Problem(table, None, field.name, "", problem, expected, "note")
+    named = {"texts": count_words(n, "text"), "shown": f"{shown}{rest}"}
+    note = tell("read_as_codes", table, None, field.name, **named)
     return replace(column, texts=codes.take(encoded.indices)), [note]
 
 

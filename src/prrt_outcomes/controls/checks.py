@@ -8,7 +8,7 @@ import pandas as pd
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN
 from prrt_outcomes.controls import reference_curves
 from prrt_outcomes.controls.two_samples import select_source
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, count_words, suggest, tell, tell_setting
 from prrt_outcomes.study.controls import AggregateControl, BaselineSummary, CurveControl, PatientsControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.units import DAYS_PER_MONTH, TIME_UNIT_DAYS
@@ -66,30 +66,24 @@ def _check_patients(place: str, control: PatientsControl, study: Study, tables: 
 
 def _check_covariate(key: str, name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Problems:
     """A covariate is known on both sides, in codes that the sides share."""
-    expected = "a column that both patients and control_patients have and fill"
     levels = []
     for table, frame in (("patients", ours), ("control_patients", theirs)):
         if name not in frame.columns:
             if table == "control_patients" or name not in DERIVED_COLUMNS:
-                yield study_problem(key, name, f"{table} has no column {name}", expected)
+                yield tell_setting("covariate_absent", key, name, table=table, name=name)
             return
         known = frame[name].dropna()
         known = known[known.astype(str) != UNKNOWN]
         if known.empty:
-            yield study_problem(key, name, f"{name} is missing in every row of {table}", expected)
+            yield tell_setting("covariate_empty", key, name, table=table, name=name)
             return
         levels.append(set(known.astype(str)))
     alone = levels[1] - levels[0]
     if _is_number(ours[name]) or not alone:
         return
-    if levels[0] & levels[1]:
-        problem = "codes that no patient of the cohort has: these controls have nobody to be compared with"
-        severity = "warning"
-    else:
-        problem = "the control codes this covariate in another way than patients: no code is shared"
-        severity = "error"
-    expected = f"codes of patients: {', '.join(sorted(levels[0]))}"
-    yield Problem("control_patients", None, name, ", ".join(sorted(alone)), problem, expected, severity)
+    fault = "codes_of_control" if levels[0] & levels[1] else "codes_not_shared"
+    found, codes = ", ".join(sorted(alone)), ", ".join(sorted(levels[0]))
+    yield tell(fault, "control_patients", None, name, found, codes=codes)
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -125,25 +119,22 @@ def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
     )
     if len(rises):
         place, value = points.index[int(rises[0])], str(points["survival"].iloc[int(rises[0])])
-        places = "1 point" if len(rises) == 1 else f"{len(rises)} points"
-        problem = f"survival rises at {places}: not a survival curve"
-        expected = f"survival that never rises by more than {reference_curves.LARGEST_RISE:.0%}"
-        yield Problem("control_curves", _line(lines, place), "survival", value, problem, expected)
+        named = {"points": count_words(len(rises), "point"), "most": reference_curves.LARGEST_RISE}
+        yield tell("curve_rises", "control_curves", _line(lines, place), "survival", value, **named)
         return
     try:
         reference_curves.clean_points(points["time_months"], points["survival"])
     except ValueError as error:
-        line, expected = _line(lines, points.index[0]), "points of a survival curve"
-        yield Problem("control_curves", line, "survival", "", str(error), expected)
+        line = _line(lines, points.index[0])
+        yield tell("no_curve", "control_curves", line, "survival", error=error)
 
 
 def _check_months(points: pd.DataFrame, risk: pd.DataFrame, control: CurveControl, ours: float) -> Problems:
     for odd in reference_curves.find_odd_times(points, risk, control, ours):
         unit = min(OTHER_UNITS, key=lambda u: abs(np.log(odd.ratio * TIME_UNIT_DAYS[u] / DAYS_PER_MONTH)))
-        expected = f"months; where the file has {unit}, write time_unit: {unit} in this table of study.yaml"
         severity = "error" if odd.what == "median" else "warning"
-        value, problem = f"{odd.months:g}", odd.describe(f" of {control.id}")
-        yield Problem("control_curves", None, "time_months", value, problem, expected, severity)
+        named = {"words": odd.describe(f" of {control.id}"), "unit": unit, "severity": severity}
+        yield tell("odd_months", "control_curves", None, "time_months", f"{odd.months:g}", **named)
 
 
 def _find_longest(tables: Tables, endpoint: str) -> float:
@@ -157,21 +148,19 @@ def _find_longest(tables: Tables, endpoint: str) -> float:
 
 
 def _check_risk_table(risk: pd.DataFrame, lines: np.ndarray | None) -> Problems:
-    def fault(place: int, column: str, value: str, problem: str, expected: str) -> Problem:
-        return Problem("control_at_risk", _line(lines, place), column, value, problem, expected)
+    def fault(name: str, place: int, column: str, value: str = "", **named: float) -> Problem:
+        return tell(name, "control_at_risk", _line(lines, place), column, value, **named)
 
     ordered = risk.loc[risk["n_at_risk"].notna()].sort_values("time_months", kind="stable")
     numbers = ordered["n_at_risk"].to_numpy(dtype=float)
     if not len(ordered) or ordered["time_months"].iloc[0] != 0:
-        problem = "the risk table has no row at time 0"
-        yield fault(risk.index[0], "time_months", "", problem, "the size of the arm at 0")
+        yield fault("risk_without_start", risk.index[0], "time_months")
         return
     if numbers[0] < 1:
-        yield fault(ordered.index[0], "n_at_risk", "0", "the arm is empty at time 0", "1 or more")
+        yield fault("empty_arm", ordered.index[0], "n_at_risk", "0")
     for place in (np.flatnonzero(np.diff(numbers) > 0) + 1).tolist():
-        problem = f"the number at risk grows, from {numbers[place - 1]:.0f}"
-        value = f"{numbers[place]:.0f}"
-        yield fault(ordered.index[place], "n_at_risk", value, problem, "never more than the row before")
+        value, before = f"{numbers[place]:.0f}", numbers[place - 1]
+        yield fault("risk_grows", ordered.index[place], "n_at_risk", value, before=before)
 
 
 def _check_baseline(place: str, item: BaselineSummary, patients: pd.DataFrame) -> Problems:
@@ -185,15 +174,14 @@ def _check_baseline(place: str, item: BaselineSummary, patients: pd.DataFrame) -
         return
     column = patients[name]
     if column.isna().all():
-        problem = f"{name} is missing in every row of patients"
-        yield study_problem(f"{place}.covariate", name, problem, "a column that is filled")
+        yield tell_setting("baseline_empty", f"{place}.covariate", name, name=name)
         return
     is_number, is_yes_no = _is_number(column), isinstance(column.dtype, pd.BooleanDtype)
     if item.statistic != "share" and not is_number:
-        problem = f"{name} is no number: it has no {item.statistic}"
-        yield study_problem(f"{place}.statistic", item.statistic, problem, "share, with a level")
+        named = {"name": name, "statistic": item.statistic}
+        yield tell_setting("baseline_no_number", f"{place}.statistic", item.statistic, **named)
     if item.statistic == "share" and item.level is None and not (is_number or is_yes_no):
-        yield study_problem(f"{place}.level", "", "a share of which level", "a level of the column")
+        yield tell_setting("baseline_no_level", f"{place}.level")
     values = column.dropna().astype(str)
     levels = sorted(set(values.str.lower() if is_number or is_yes_no else values))
     problem = f"no patient of the cohort has this level of {name}"
@@ -204,14 +192,13 @@ def _check_unused_curves(study: Study, tables: Tables, lines: Lines) -> Problems
     """Rows of curves that no control of the study uses."""
     used = {(c.id, c.arm, c.endpoint) for c in study.controls if isinstance(c, CurveControl)}
     known = [" ".join(key) for key in sorted(used)]
-    problem = "these rows belong to no control of the study and are not used"
     for name in reference_curves.CURVE_TABLES:
         keys = _name_curves(tables[name])
         for value in dict.fromkeys(keys):
             if value not in known:
                 expected = _suggest(value, known) if known else "a control of kind curve in study.yaml"
                 line = _line(lines.get(name), keys.index(value))
-                yield Problem(name, line, "control", value, problem, expected, "warning")
+                yield tell("unused_curve", name, line, "control", value, expected=expected)
 
 
 def _line(lines: np.ndarray | None, place: int) -> int | None:
@@ -221,7 +208,7 @@ def _line(lines: np.ndarray | None, place: int) -> int | None:
 def _find_unknown(key: str, value: str | None, known: list[str], problem: str) -> Problems:
     """A problem of the study file where a value, if it is given, is none of those known."""
     if value is not None and value not in known:
-        yield study_problem(key, value, problem, _suggest(value, known))
+        yield tell_setting("unknown_name", key, value, problem=problem, expected=_suggest(value, known))
 
 
 def _suggest(value: str, known: list[str]) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from prrt_outcomes.cohort.levels import GROUP_OF_TYPE
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.errors import Problem, suggest, tell_setting
 from prrt_outcomes.study.controls import (
     AggregateControl,
     Control,
@@ -190,9 +190,8 @@ def check_library_controls(study: Study) -> list[Problem]:
             key, problem = "endpoint", f"the library has no {control.endpoint} for {control.arm}"
             expected = f"one of {', '.join(endpoints)}"
         if control.endpoint not in endpoints:
-            problems.append(
-                study_problem(f"controls.{position}.{key}", getattr(control, key), problem, expected)
-            )
+            place, value = f"controls.{position}.{key}", getattr(control, key)
+            problems.append(tell_setting("unknown_name", place, value, problem=problem, expected=expected))
     return problems
 
 
@@ -203,10 +202,8 @@ def check_arms_named_twice(study: Study) -> list[Problem]:
     for position, control in enumerate(study.controls):
         identity = _identify_arm(control)
         if identity in seen:
-            problem = f"{seen[identity]} is the same published arm"
-            expected = "each arm once; two comparisons with one arm are one piece of evidence"
             place = f"controls.{position}.id"
-            problems.append(study_problem(place, control.id, problem, expected, "warning"))
+            problems.append(tell_setting("arm_twice", place, control.id, other=seen[identity]))
         elif identity is not None:
             seen[identity] = control.id
     return problems

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from prrt_outcomes.endpoints.patient_dates import REFERRAL_COLUMN, PatientDates, list_origin_columns
-from prrt_outcomes.errors import InputError, Problem
+from prrt_outcomes.errors import InputError, Problem, tell, tell_setting
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings
 
@@ -299,9 +299,8 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
     if definition.origin == "diagnosis":
         for patient, row in frame[here & (origin > first)].iterrows():
             line, value = dates.lines["patients"].get(str(patient)), f"{patient}: {row.origin_date.date()}"
-            mend = f"a date on or before {row.first_cycle.date()}"
-            wrong = "lies after the first cycle"
-            problems.append(Problem("patients", line, "diagnosis_date", value, wrong, mend))
+            named = {"words": "the first cycle", "day": row.first_cycle.date()}
+            problems.append(tell("lies_after", "patients", line, "diagnosis_date", value, **named))
     if problems:
         raise InputError(problems)
 
@@ -320,17 +319,12 @@ def check_columns(tables: dict[str, pd.DataFrame], definitions: tuple[EndpointDe
                 f"{column}_precision" in patients or pd.api.types.is_datetime64_any_dtype(patients[column])
             )
             if not dated:
-                wrong = "is no date column of patients"
-                mend = f"extra_columns: {{{column}: date}} and the column in the table of patients"
-                problems.append(Problem("study.yaml", None, f"{key}.origin", column, wrong, mend))
+                problems.append(tell_setting("no_date_column", f"{key}.origin", column, column=column))
         for source in definition.events:
             held = tables[source.table].columns
-            wrong, place = f"is no column of {source.table}", f"{key}.events"
-            problems += [
-                Problem("study.yaml", None, place, name, wrong, ", ".join(held))
-                for name in source.filter
-                if name not in held
-            ]
+            named = {"table": source.table, "known": ", ".join(held)}
+            lacking = (name for name in source.filter if name not in held)
+            problems += [tell_setting("no_event_column", f"{key}.events", name, **named) for name in lacking]
     if problems:
         raise InputError(problems)
 
@@ -339,14 +333,11 @@ def _list_problems(
     rows: pd.DataFrame, dates: PatientDates, column: str, start: pd.Series, words: str
 ) -> list[Problem]:
     """One problem a row of `follow_up`."""
+    lines = dates.lines["follow_up"]
     return [
-        Problem(
-            "follow_up",
-            dates.lines["follow_up"].get(str(patient)),
-            column,
-            f"{patient}: {value.date()}",
-            f"lies before {words}",
-            f"a date on or after {start[str(patient)].date()}",
+        tell(
+            "lies_before", "follow_up", lines.get(str(patient)), column, f"{patient}: {value.date()}", **named
         )
         for patient, value in rows[column].items()
+        for named in [{"words": words, "day": start[str(patient)].date()}]
     ]

@@ -14,7 +14,7 @@ from prrt_outcomes.cohort.data_quality import (
 )
 from prrt_outcomes.cohort.plausibility import load_rules
 from prrt_outcomes.cohort.problem_places import KINDS, summarise_problems, summarise_warnings
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, load_faults
 from prrt_outcomes.tables.schema import load_schema
 
 PATIENTS = """patient_id,centre_id,sex,age_years,ecog
@@ -230,7 +230,9 @@ def test_a_consequence_is_of_a_problem_that_is_told(words):
     sources = [
         path.read_text(encoding="utf-8") for path in Path(problem_places.__file__).parents[1].rglob("*.py")
     ]
-    told = "\n".join([*sources, *(rule["problem"] for rule in load_rules()["rules"])])
+    told = "\n".join(
+        [*sources, *(rule["problem"] for rule in (*load_rules()["rules"], *load_faults().values()))]
+    )
     assert words.strip("^$") in told
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from prrt_outcomes.cohort.sources.raw_table import SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import FIRST_LINE, gather_typed
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import tell
 from prrt_outcomes.study.base import FileSource
 
 EXPECTED = "Dataset-JSON 1.1 of CDISC: an object with the keys columns and rows"
@@ -19,17 +19,16 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
-        raise refuse(table, path.name, "the file is no JSON", f"{EXPECTED} ({error})") from None
+        raise refuse("no_json", table, path.name, form=EXPECTED, error=error) from None
     header, rows = _take_apart(content, table, path)
     problems = [
-        Problem(table, i, "", f"{len(row)} values", "too many or too few values", f"{len(header)} values")
+        tell("json_row", table, i, "", f"{len(row)} values", n=len(header))
         for i, row in enumerate(rows, start=FIRST_LINE)
         if len(row) != len(header)
     ]
     declared = content.get("records", len(rows))
     if declared != len(rows):
-        found, expected = f"{len(rows)} rows", f"{declared} rows, as the key records says: the whole file"
-        problems.append(Problem(table, None, "", found, "the file does not hold all its rows", expected))
+        problems.append(tell("json_cut", table, None, "", f"{len(rows)} rows", n=declared))
     whole = [row for row in rows if len(row) == len(header)]
     cells = zip(*whole, strict=True) if whole else ([] for _ in header)
     result = gather_typed(table, header, [_as_array(list(values)) for values in cells], source.decimal)
@@ -39,7 +38,7 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
 def _take_apart(content: Any, table: str, path: Path) -> tuple[list[str], list[list]]:
     """Names of the columns, and the rows."""
     if isinstance(content, dict) and "clinicalData" in content:
-        raise refuse(table, path.name, "the file is Dataset-JSON 1.0", EXPECTED)
+        raise refuse("old_json", table, path.name, form=EXPECTED)
     try:
         header, rows = [column["name"] for column in content["columns"]], content["rows"]
         is_sound = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
@@ -47,7 +46,7 @@ def _take_apart(content: Any, table: str, path: Path) -> tuple[list[str], list[l
     except (TypeError, KeyError):
         is_sound = False
     if not is_sound:
-        raise refuse(table, path.name, "the file is no Dataset-JSON", EXPECTED)
+        raise refuse("other_json", table, path.name, form=EXPECTED)
     return header, rows
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from prrt_outcomes.cohort.sources.layout import fill_down
 from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
-from prrt_outcomes.errors import Problem, nearest_name, study_problem
+from prrt_outcomes.errors import Problem, nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
 LAID_OUT = ("header_row", "names", "skip_rows", "last_row", "comment")
@@ -80,9 +80,7 @@ def _tell_link(folder: Path, table: str, source: FileSource) -> tuple[Problem, .
     target = (folder / source.file).resolve()
     if target.is_relative_to(folder.resolve()):
         return ()
-    expected = "the file itself: a copy of the study folder would contain only the link"
-    problem = "a link leads out of the study folder"
-    return (Problem(table, None, "", f"{source.file} -> {target}", problem, expected, "note"),)
+    return (tell("linked_outside", table, None, "", f"{source.file} -> {target}"),)
 
 
 def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResult]:
@@ -111,10 +109,8 @@ def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
     for setting in special:
         if setting in source.model_fields_set and setting not in kind.settings:
             ends = sorted(end for known in KINDS if setting in known.settings for end in known.suffixes)
-            expected = f"only for files that end in {', '.join(ends)}"
-            value = str(getattr(source, setting))
-            place = f"tables.{table}.{setting}"
-            problems.append(study_problem(place, value, "no such setting for this kind of file", expected))
+            place, value = f"tables.{table}.{setting}", getattr(source, setting)
+            problems.append(tell_setting("no_setting_of_kind", place, value, ends=", ".join(ends)))
     if problems:
         raise RefusedError(*problems)
 
@@ -124,35 +120,27 @@ def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
     path = folder / source.file
     try:
         if not Path(normpath(path)).is_relative_to(normpath(folder)):
-            expected = "a path within the study folder: nothing outside is read; copy the file there, or a link to it"
-            raise refuse(table, source.file, "the file lies outside the study folder", expected)
+            raise refuse("outside_study", table, source.file)
         if path.is_dir():
-            expected = "the path of a file, relative to the study folder"
-            raise refuse(table, source.file, "this is a folder, not a file", expected)
+            raise refuse("folder", table, source.file)
         if path.is_symlink() and not path.exists():
-            target = f"{source.file} -> {path.readlink()}"
-            raise refuse(
-                table, target, "the link leads to no file", "a link to a file that is there, or the file"
-            )
+            raise refuse("broken_link", table, f"{source.file} -> {path.readlink()}")
         if not path.exists():
             siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
             near = nearest_name(path.name, siblings)
             hint = f"did you mean {Path(source.file).with_name(near).as_posix()}? " if near else ""
-            expected = f"{hint}a path relative to the study folder"
-            raise refuse(table, source.file, "the file does not exist", expected)
+            raise refuse("no_file", table, source.file, hint=hint)
         if not path.is_file():
-            expected = "a regular file; write the data to a file first"
-            raise refuse(table, source.file, "this is a pipe or a device, not a file", expected)
+            raise refuse("no_regular_file", table, source.file)
         size = path.stat().st_size
         if size == 0:
-            raise refuse(table, source.file, "the file is empty", "a header and rows")
+            raise refuse("empty_file", table, source.file)
         Bound(table, path, source).check(size, f"{size / GB:.3g} GB")
     except OSError as error:
-        expected = f"a readable file ({error.strerror})"
-        raise refuse(table, source.file, "the file cannot be read", expected) from None
+        raise refuse("unreadable_file", table, source.file, error=error.strerror) from None
     kind = find_kind(source)
     if kind is None:
         known = ", ".join(end for each in KINDS for end in each.suffixes)
         expected = OTHER_KINDS.get(path.suffix.lower(), f"a file whose name ends in one of {known}")
-        raise refuse(table, source.file, "unknown kind of file", expected)
+        raise refuse("unknown_kind", table, source.file, expected=expected)
     return kind

@@ -5,12 +5,9 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.sources.raw_table import RawTable, RefusedError, refuse
-from prrt_outcomes.errors import Problem, study_problem, suggest
+from prrt_outcomes.cohort.sources.raw_table import RawTable, RefusedError
+from prrt_outcomes.errors import Problem, suggest, tell_setting
 from prrt_outcomes.study.base import FileSource
-
-NO_ROW = "no row begins at this line"
-TITLE = "one cell alone, where the rows below have more: a title, not the names of columns"
 
 
 def check_header_lines(table: str, source: FileSource, is_filled: Callable[[int], bool]) -> None:
@@ -21,14 +18,8 @@ def check_header_lines(table: str, source: FileSource, is_filled: Callable[[int]
     lines, place = source.header_lines, f"tables.{table}.header_row"
     problems = []
     if list(lines) != sorted(set(lines)):
-        shown, expected = ", ".join(map(str, lines)), "lines from top to bottom, each once"
-        problems.append(study_problem(place, shown, "not in the order of the file", expected))
-    for line in lines:
-        if not is_filled(line):
-            expected = (
-                "a line that holds names of columns, counted from 1 as an editor or spreadsheet shows it"
-            )
-            problems.append(study_problem(place, str(line), "no such line, or a blank one", expected))
+        problems.append(tell_setting("header_order", place, ", ".join(map(str, lines))))
+    problems += [tell_setting("header_blank", place, line) for line in lines if not is_filled(line)]
     if problems:
         raise RefusedError(*problems)
 
@@ -37,13 +28,9 @@ def check_lines_below(table: str, source: FileSource, header_line: int) -> None:
     """Refuse a last line, or lines to be left out, that are not below the names."""
     asked = [("skip_rows", line) for line in source.skip_rows]
     asked += [("last_row", source.last_row)] if source.last_row else []
+    named = {"below": header_line + 1, "line": header_line}
     problems = [
-        study_problem(
-            f"tables.{table}.{setting}",
-            str(line),
-            "not below the names of the columns",
-            f"a line above {header_line + 1} is not read; the names stand in line {header_line}",
-        )
+        tell_setting("above_names", f"tables.{table}.{setting}", line, **named)
         for setting, line in asked
         if line <= header_line
     ]
@@ -54,17 +41,13 @@ def check_lines_below(table: str, source: FileSource, header_line: int) -> None:
 def check_names(table: str, source: FileSource, n_columns: int) -> None:
     """Refuse names that are not as many as the columns of the file."""
     if source.names and len(source.names) != n_columns:
-        expected = f"{n_columns} names, one for each column of the file"
-        problem = study_problem(
-            f"tables.{table}.names", str(len(source.names)), "too few or too many names", expected
-        )
-        raise RefusedError(problem)
+        place = f"tables.{table}.names"
+        raise RefusedError(tell_setting("number_of_names", place, len(source.names), n=n_columns))
 
 
 def tell_no_rows(table: str, lines: Sequence[int]) -> list[Problem]:
     """An error for each line of ``skip_rows`` at which no row begins."""
-    expected = "lines of the file that hold a row to be left out; blank lines are passed over anyway"
-    return [study_problem(f"tables.{table}.skip_rows", str(line), NO_ROW, expected) for line in lines]
+    return [tell_setting("no_row_at_line", f"tables.{table}.skip_rows", line) for line in lines]
 
 
 def join_names(
@@ -85,21 +68,15 @@ def join_names(
     return below
 
 
-def refuse_title(table: str, line: int, title: str, n_columns: int, names_at: int) -> RefusedError:
-    """What to raise where the first line is a title."""
-    advice = f"where another line holds them, header_row: {names_at} for this table in study.yaml"
-    return refuse(table, title, TITLE, f"the names of the {n_columns} columns: {advice}", line)
-
-
 def fill_down(table: str, raw: RawTable, names: Sequence[str]) -> RawTable:
     """Columns in which an empty cell is that above it; refused where the file lacks one of them."""
     lacking = [name for name in names if name not in raw.columns]
     if lacking:
         place, known = f"tables.{table}.fill_down", [name for name in raw.columns if name]
-        expected = f"columns of the file: {', '.join(known)}"
-        problem = "the file has no such column"
+        hints = (suggest(name, known, f"columns of the file: {', '.join(known)}") for name in lacking)
+        told = zip(lacking, hints, strict=True)
         raise RefusedError(
-            *(study_problem(place, name, problem, suggest(name, known, expected)) for name in lacking)
+            *(tell_setting("no_such_column", place, name, expected=hint) for name, hint in told)
         )
     filled = {}
     for name in names:

@@ -17,16 +17,7 @@ MOST_RATIO, MODEST_GB, MOST_GB = 100, 0.1, 4
 ROW_BYTES, COLUMN_BYTES, CELL_BYTES = 64, 10_000, 8
 GZIP_HEADER = 31
 MOST_SHOWN = 3
-FOREIGN_PARTS = {
-    "xl/vbaProject": (
-        "the workbook holds macros",
-        "a workbook saved as xlsx, which holds none: no macro is run",
-    ),
-    "xl/externalLinks/": (
-        "the workbook is linked to other files",
-        "values of its own: end the links in the spreadsheet, which keeps their values, or save the sheet as csv",
-    ),
-}
+FOREIGN_PARTS = {"xl/vbaProject": "macros", "xl/externalLinks/": "foreign_links"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +44,8 @@ class Bound:
         if n_bytes > self.most:
             rule = f"{MOST_RATIO} times the size of the file, but {MODEST_GB} GB at least and {MOST_GB} GB at most"
             told = rule if self.source.largest_gb is None else "largest_gb in study.yaml"
-            lifted = f"largest_gb: {ceil(max(n_bytes, 2 * self.most) / GB)} for this file in study.yaml"
-            expected = (
-                f"at most {self.most / GB:.3g} GB ({told}); where the file is known to be sound, {lifted}"
-            )
-            raise refuse(self.label, found, "the file is larger in memory than the limit", expected)
+            named = {"most": self.most / GB, "rule": told, "lifted": ceil(max(n_bytes, 2 * self.most) / GB)}
+            raise refuse("larger_than_limit", self.label, found, **named)
 
     def check_rows(self, n_rows: int, n_columns: int) -> None:
         """Refuse a file of more rows and columns, empty cells included, than fit."""
@@ -70,10 +58,10 @@ def check_archive(bound: Bound) -> None:
     with zipfile.ZipFile(bound.path) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
         names = archive.namelist()
-    for start, (problem, expected) in FOREIGN_PARTS.items():
+    for start, fault in FOREIGN_PARTS.items():
         parts = [name for name in names if name.startswith(start) and "/_rels/" not in name]
         if parts:
-            raise refuse(bound.label, ", ".join(parts[:MOST_SHOWN]), problem, expected)
+            raise refuse(fault, bound.label, ", ".join(parts[:MOST_SHOWN]))
     bound.check(unpacked, f"{unpacked / GB:.3g} GB, unpacked")
 
 

@@ -36,7 +36,7 @@ def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
         expected = suggest(
             source.sheet, list(sheets), f"tables: {', '.join(sheets) or 'the file is but one'}"
         )
-        raise refuse(table, source.sheet, "the file has no such table", expected)
+        raise refuse("no_such_table_in_file", table, source.sheet, expected=expected)
     frame = sheets.get(source.sheet or next(iter(sheets), ""), frame)
     bound.check_rows(*frame.shape)
     nested = pa.nulls(len(frame), pa.list_(pa.string()))
@@ -69,10 +69,10 @@ def _read(bound: Bound) -> pd.DataFrame:
     except RefusedError:
         raise
     except Exception as error:  # a damaged file makes the reader raise nearly anything
-        expected = f"{SAVED} ({error or type(error).__name__})"
-        raise refuse(table, bound.path.name, "the file cannot be read as RDS", expected) from None
+        named = {"form": SAVED, "error": str(error) or type(error).__name__}
+        raise refuse("no_rds", table, bound.path.name, **named) from None
     if not isinstance(found, pd.DataFrame):
-        raise refuse(table, type(found).__name__, "the file holds no data frame", SAVED)
+        raise refuse("no_data_frame", table, type(found).__name__, form=SAVED)
     return found.reset_index(drop=True)
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import Problem, load_faults, tell
 from prrt_outcomes.study.base import clean_text
 from prrt_outcomes.tables.parse_dates import DAY_ZERO
 from prrt_outcomes.tables.places import CellPlaces
 
-TWICE = "the column is there twice"
+TWICE = load_faults()["header_twice"]["problem"]
 
 
 class EncodedColumns(Mapping[str, pa.Array]):
@@ -78,9 +78,11 @@ class RefusedError(Exception):
     """A file that cannot be read at all; its argument is the problem."""
 
 
-def refuse(table: str, found: str, problem: str, expected: str, line: int | None = None) -> RefusedError:
-    """What to raise where a file cannot be read at all."""
-    return RefusedError(Problem(table, line, "", found, problem, expected))
+def refuse(
+    fault: str, table: str, found: object = "", line: int | None = None, /, **named: object
+) -> RefusedError:
+    """What to raise where a file cannot be read at all: a fault of `faults.yaml`."""
+    return RefusedError(tell(fault, table, line, "", found, **named))
 
 
 def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
@@ -89,7 +91,7 @@ def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
     problems = []
     for name in map(clean_text, header):
         if name and name in seen:
-            problems.append(Problem(table, line, name, name, TWICE, "one name for each column"))
+            problems.append(tell("header_twice", table, line, name, name))
         seen.add(name)
     return problems
 

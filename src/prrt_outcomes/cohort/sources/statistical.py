@@ -13,7 +13,7 @@ import pyreadstat
 from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
-from prrt_outcomes.errors import study_problem
+from prrt_outcomes.errors import tell_setting
 from prrt_outcomes.study.base import FileSource
 
 TRANSPORT_RECORD = 80
@@ -51,8 +51,7 @@ def read_notes(path: Path) -> Any:
 def read_sas_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a SAS transport file (xpt) or SAS data set (sas7bdat) as text cells."""
     if path.suffix.lower() == ".xpt" and path.stat().st_size % TRANSPORT_RECORD:
-        expected = f"a whole transport file: records of {TRANSPORT_RECORD} bytes, copied as binary"
-        raise refuse(table, path.name, "the file is cut off or was changed on its way", expected)
+        raise refuse("cut_off_transport", table, path.name, n=TRANSPORT_RECORD)
     frame, _ = _read(path, table, source)
     return _gather(table, frame, source, {})
 
@@ -62,8 +61,7 @@ def read_labelled_table(path: Path, table: str, source: FileSource) -> SourceRes
     frame, notes = _read(path, table, source)
     labels = notes.variable_value_labels
     if source.labels and not labels:
-        expected = "labels: false, or a file whose values have labels"
-        raise RefusedError(study_problem(f"tables.{table}.labels", "true", "no value has a label", expected))
+        raise RefusedError(tell_setting("no_labels", f"tables.{table}.labels", "true"))
     return _gather(table, frame, source, labels if source.labels else {})
 
 
@@ -80,8 +78,8 @@ def _read(path: Path, table: str, source: FileSource) -> tuple[pd.DataFrame, Any
     except RefusedError:
         raise
     except Exception as error:  # dates out of range, encodings and damaged files raise nearly anything
-        expected = f"a file written by {program}, or a csv ({error or type(error).__name__})"
-        raise refuse(table, path.name, f"the file cannot be read as one of {program}", expected) from None
+        named = {"program": program, "error": str(error) or type(error).__name__}
+        raise refuse("not_of_program", table, path.name, **named) from None
 
 
 def _rehearse(bound: Bound, reader: Reader, encoding: str | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from prrt_outcomes.cohort.sources.layout import check_names, join_names, refuse_title
+from prrt_outcomes.cohort.sources.layout import check_names, join_names
 from prrt_outcomes.cohort.sources.limits import Bound, unpack
 from prrt_outcomes.cohort.sources.raw_table import (
     RefusedError,
@@ -22,7 +22,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     refuse,
 )
 from prrt_outcomes.cohort.sources.text_layout import TextLayout, lay_out_text
-from prrt_outcomes.errors import Problem, study_problem
+from prrt_outcomes.errors import Problem, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
 QUOTE, NEWLINE, RETURN = 34, 10, 13
@@ -116,11 +116,10 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     bound = Bound(table, path, source)
     text = _read_utf8(bound)
     if not text or text.isspace():
-        raise refuse(table, path.name, "the file is empty", "a header and rows")
+        raise refuse("empty_file", table, path.name)
     if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
-        expected = f"one ASCII character that is no quotation mark, such as {' '.join(map(repr, DELIMITERS))}"
-        place = f"tables.{table}.delimiter"
-        raise RefusedError(study_problem(place, source.delimiter, "cannot be a delimiter", expected))
+        place, known = f"tables.{table}.delimiter", " ".join(map(repr, DELIMITERS))
+        raise RefusedError(tell_setting("no_delimiter", place, source.delimiter, known=known))
     layout = lay_out_text(text, table, source)
     delimiter = source.delimiter or _find_delimiter(layout.text, path)
     if not source.header_lines:
@@ -131,9 +130,7 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
         return _parse(layout, table, source, delimiter)
     except (csv.Error, pa.ArrowInvalid):
         _refuse_long_row(layout, table, delimiter)
-        problem = "a quotation mark that is not closed or stands inside a field"
-        expected = "quotation marks in pairs around a whole field, those inside it doubled"
-        raise refuse(table, path.name, problem, expected) from None
+        raise refuse("open_quote", table, path.name) from None
 
 
 def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
@@ -143,9 +140,8 @@ def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
     lengths = np.diff(np.append(starts[lines - 1], len(layout.text)))
     if (lengths > BLOCK_BYTES).any():
         i = int(np.argmax(lengths > BLOCK_BYTES))
-        found, expected = f"{lengths[i]} bytes", f"rows of at most {BLOCK_BYTES} bytes"
-        hint = "; a quotation mark that is not closed makes one row of many lines"
-        raise refuse(table, found, "the row is too long", expected + hint, int(lines[i]) + layout.n_before)
+        line = int(lines[i]) + layout.n_before
+        raise refuse("long_row", table, f"{lengths[i]} bytes", line, most=BLOCK_BYTES)
 
 
 def _read_utf8(bound: Bound) -> bytes:
@@ -156,11 +152,10 @@ def _read_utf8(bound: Bound) -> bytes:
         if data[:2] == b"\x1f\x8b":
             data = unpack(bound, data)
     except (OSError, EOFError, zlib.error) as error:
-        raise refuse(table, path.name, "the file cannot be read", f"a readable file ({error})") from None
+        raise refuse("unreadable_file", table, path.name, error=error) from None
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
-            expected = "a table: csv, tsv, csv.gz, xlsx or parquet, with the fitting suffix"
-            raise refuse(table, path.name, f"the file is {kind}, not a text", expected)
+            raise refuse("no_text", table, path.name, kind=kind)
     try:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
             if not data.isascii():
@@ -169,25 +164,20 @@ def _read_utf8(bound: Bound) -> bytes:
         else:
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
-        expected = "an encoding such as utf-8, latin-1 or utf-16"
-        problem = study_problem(f"tables.{table}.encoding", encoding, "unknown", expected)
-        raise RefusedError(problem) from None
+        raise RefusedError(tell_setting("no_encoding", f"tables.{table}.encoding", encoding)) from None
     except UnicodeError as error:
         if b"\x00" in data[:65536]:
             raise _refuse_zeros(table, path, data) from None
         line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
-        expected = "the encoding of the file, set for this table in study.yaml, such as encoding: latin-1"
-        raise refuse(table, path.name, f"the file is not {encoding}", expected, line) from None
+        raise refuse("other_encoding", table, path.name, line, encoding=encoding) from None
     if b"\x00" in text:
         raise _refuse_zeros(table, path, data)
     return text.replace(b"\r", b"\n") + b"\n" if b"\n" not in text else text
 
 
 def _refuse_zeros(table: str, path: Path, data: bytes) -> RefusedError:
-    expected = "a table: csv, tsv, csv.gz, xlsx or parquet"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        expected = "set encoding: utf-16 for this table in study.yaml"
-    return refuse(table, path.name, "the file is no text (it holds zero bytes)", expected)
+    is_utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return refuse("zero_bytes_of_utf_16" if is_utf_16 else "zero_bytes", table, path.name)
 
 
 def _find_delimiter(text: bytes, path: Path) -> str:
@@ -212,9 +202,8 @@ def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
     if sum(map(bool, found)) > len(below) / 2:
         names = next(line for line, count in zip(below, found, strict=True) if count >= max(found) / 2)
         names_at = layout.n_before + 1 + layout.text[: layout.text.index(names)].count(b"\n")
-        raise refuse_title(
-            table, layout.n_before + 1, first.decode("utf-8", "replace").strip(), max(found) + 1, names_at
-        )
+        title = first.decode("utf-8", "replace").strip()
+        raise refuse("title_line", table, title, layout.n_before + 1, n=max(found) + 1, line=names_at)
 
 
 def _count_outside_quotes(line: bytes, mark: str) -> int:
@@ -303,13 +292,9 @@ def _tell_ragged(table: str, scan: RecordScan, lines: np.ndarray, is_whole: np.n
     n_expected = int(scan.n_fields[0])
     counts = scan.n_fields[1:][~is_whole].tolist()
     if len(counts) > MOST_RAGGED and not is_whole.any():
-        problem = f"none of the {len(counts)} rows below has as many fields as this line"
-        expected = (
-            "the names of the columns: where another line holds them, header_row for this table in study.yaml"
-        )
-        return [Problem(table, int(lines[0]), "", f"{n_expected} fields", problem, expected)]
-    expected = f"{n_expected} fields, as the header"
+        found = f"{n_expected} fields"
+        return [tell("all_rows_ragged", table, int(lines[0]), "", found, n=len(counts))]
     return [
-        Problem(table, line, "", f"{count} fields", "the row has too many or too few fields", expected)
+        tell("ragged_row", table, line, "", f"{count} fields", n=n_expected)
         for line, count in zip(lines[1:][~is_whole].tolist(), counts, strict=True)
     ]

@@ -33,11 +33,7 @@ def lay_out_text(whole: bytes, table: str, source: FileSource) -> TextLayout:
         n_before = whole.count(b"\n", 0, len(whole) - len(text))
         if text.startswith(MARKED):
             line = text.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
-            expected = (
-                f'comment: "#" for this table in study.yaml, or header_row: {n_before + 1} if these are names'
-            )
-            problem = "the first line begins with #, as a comment does"
-            raise refuse(table, line, problem, expected, n_before + 1)
+            raise refuse("comment_line", table, line, n_before + 1, line=n_before + 1)
         if not source.skip_rows and source.last_row is None:
             return TextLayout(text, n_before)
     return _Lines(whole).lay_out(table, source)
@@ -77,7 +73,7 @@ class _Lines:
         is_blank = self._find_blank()
         rows = np.flatnonzero(~is_comment & ~is_blank) + 1
         if not len(rows):
-            raise refuse(table, source.file, "the file holds nothing but comments", "a header and rows")
+            raise refuse("comments_alone", table, source.file)
         header = source.header_lines[-1] if source.header_lines else int(rows[0])
         check_lines_below(table, source, header)
         last = min(source.last_row or len(self.starts), len(self.starts))

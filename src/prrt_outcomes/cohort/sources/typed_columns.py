@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import SourceResult, check_header, gather_raw_table, refuse
-from prrt_outcomes.errors import Problem
+from prrt_outcomes.errors import tell
 from prrt_outcomes.study.base import FileSource
 
 FIRST_LINE = 2
@@ -28,7 +28,7 @@ def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResu
         n_bytes = sum(map(_written_out, content.columns))
         bound.check(n_bytes, f"{n_bytes / GB:.3g} GB of texts")
     except (pa.ArrowException, OSError):
-        raise refuse(table, path.name, "the file is no parquet file", "a parquet file, or a csv") from None
+        raise refuse("no_parquet", table, path.name) from None
     return gather_typed(table, content.column_names, content.columns, source.decimal)
 
 
@@ -49,8 +49,7 @@ def gather_typed(
     for name, values in zip(header, columns, strict=True):
         text = _column_as_text(values, decimal)
         if text is None:
-            problem, expected = "a column of nested values", "texts, numbers, dates or truth values"
-            problems.append(Problem(table, None, name, str(values.type), problem, expected))
+            problems.append(tell("nested_column", table, None, name, values.type))
         else:
             names.append(name)
             cells.append(text)

@@ -22,7 +22,6 @@ from prrt_outcomes.cohort.sources.layout import (
     check_lines_below,
     check_names,
     join_names,
-    refuse_title,
     tell_no_rows,
 )
 from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, ROW_BYTES, Bound, check_archive
@@ -33,7 +32,7 @@ from prrt_outcomes.cohort.sources.raw_table import (
     gather_raw_table,
     refuse,
 )
-from prrt_outcomes.errors import Problem, suggest
+from prrt_outcomes.errors import Problem, suggest, tell
 from prrt_outcomes.study.base import FileSource
 
 MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
@@ -57,8 +56,7 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult
     except RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
-        expected = f"a workbook saved as xlsx, or a csv ({type(error).__name__})"
-        raise refuse(table, path.name, "the file is no workbook", expected) from None
+        raise refuse("no_workbook", table, path.name, error=type(error).__name__) from None
 
 
 def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
@@ -66,7 +64,7 @@ def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
-        raise refuse(table, name, "the workbook has no such sheet", expected)
+        raise refuse("no_such_sheet", table, name, expected=expected)
     sheet = book[name]
     sheet.reset_dimensions()
     rows = list(_read_rows(sheet, bound))
@@ -74,7 +72,7 @@ def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
         rows = [row for row in rows if not row[1][0].startswith(source.comment)]
     if not rows:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
-        return SourceResult(None, refuse(table, name, "the sheet is empty", "a header and rows").args)
+        return SourceResult(None, refuse("empty_sheet", table, name).args)
     by_line = dict(rows)
     check_header_lines(table, source, by_line.__contains__)
     if source.header_lines:
@@ -141,9 +139,8 @@ def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem
     try:
         name = source.sheet or values.sheetnames[0]
         rows = (book[name].iter_rows(values_only=True) for book in (formulas, values))
-        expected = "a value: open the workbook once in a spreadsheet, save it, or write the values"
         return [
-            Problem(table, line, get_column_letter(i), str(formula), "a formula without its value", expected)
+            tell("uncomputed_formula", table, line, get_column_letter(i), formula)
             for line, (row, computed) in enumerate(zip(*rows, strict=True), start=1)
             if first <= line <= last and line not in source.skip_rows
             for i, (formula, value) in enumerate(zip(row, computed, strict=True), start=1)
@@ -180,9 +177,7 @@ def _gather(
         beyond = [get_column_letter(i) for i, cell in enumerate(cells[width:], start=width + 1) if cell]
         if beyond:
             shown = ", ".join(beyond[:MOST_SHOWN]) + (", ..." if len(beyond) > MOST_SHOWN else "")
-            expected = f"{width} cells, as the header: what has no name is not read"
-            told = Problem(table, line, "", shown, "the row has cells beyond the header", expected, "warning")
-            problems.append(told)
+            problems.append(tell("beyond_header", table, line, "", shown, n=width))
         if any(cells[:width]):
             body.append((line, cells[:width] + [""] * (width - len(cells))))
     columns = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
@@ -197,7 +192,7 @@ def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int
     most = max(counts, default=0)
     if sum(map(bool, header)) == 1 < most:
         names_at = next(line for (line, _), count in zip(rows, counts, strict=True) if count >= most / 2)
-        raise refuse_title(table, header_line, next(filter(None, header)), most, names_at)
+        raise refuse("title_line", table, next(filter(None, header)), header_line, n=most, line=names_at)
 
 
 def _as_text(cell: object, decimal: str) -> str:

@@ -94,12 +94,9 @@ def compute_egfr(
     array([68.6])
     """
     factor, exponents, above, by_year, of_women = CKD_EPI[equation]
-    creatinine, age = (
-        pd.array(v, dtype="Float64").to_numpy(float, np.nan) for v in (creatinine_umol_l, age_years)
-    )
-    is_female, is_male = (pd.array(sex, dtype="string").fillna("") == code for code in ("female", "male"))
-    usable = (creatinine > 0) & (age > 0) & np.asarray(is_female | is_male, dtype=bool)
-    is_female = np.asarray(is_female, dtype=bool)
+    creatinine, age = (pd.Series(v).to_numpy(float, na_value=np.nan) for v in (creatinine_umol_l, age_years))
+    is_female, is_male = (pd.Series(sex).isin([code]).to_numpy() for code in ("female", "male"))
+    usable = (creatinine > 0) & (age > 0) & (is_female | is_male)
     kappa = np.where(is_female, 0.7, 0.9)
     ratio = np.where(usable, creatinine / CREATININE_UMOL_L_PER_MG_DL / kappa, 1.0)
     rate = (

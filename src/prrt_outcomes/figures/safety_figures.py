@@ -79,44 +79,42 @@ def _draw_incidences(
 
 
 def _draw_kidneys(tables: Mapping[str, pd.DataFrame], style: theme.FigureStyle) -> Iterator[Figure]:
-    """The course of eGFR and the cumulative incidence of its loss, by radionuclide where there are several."""
-    course = tables["egfr_course"]
-    by = "radionuclide" if pick_rows(course, group_by="radionuclide")["group"].nunique() > 1 else "all"
-    rows = pick_rows(course, group_by=by)
-    if len(rows):
-        plot = plot_egfr_course(rows, by, style)
+    """The course of eGFR and the cumulative incidence of its loss, by radionuclide."""
+    course = pick_rows(tables["egfr_course"], group_by="radionuclide")
+    if len(course):
         caption = (
             "Mean eGFR by half-year with its confidence interval, and the line of the mixed model. Later means are of "
             "patients who lived and were followed so long; the model allows for this."
         )
-        yield Figure("egfr_course", plot, caption, ("egfr_course",))
-    losses = pick_rows(tables["kidney_events"], event="either", confirmed="no", group_by=by)
+        yield Figure("egfr_course", plot_egfr_course(course, style), caption, ("egfr_course",))
+    losses = pick_rows(tables["kidney_events"], event="either", confirmed="no", group_by="radionuclide")
     yield from _draw_incidences(losses, "kidney_events", "Loss of 40% of eGFR, or eGFR below 30", style)
 
 
-def plot_egfr_course(rows: pd.DataFrame, group_by: str, style: theme.FigureStyle):
-    """Draw means with intervals, and the fitted line of each group."""
-    groups = list(dict.fromkeys(rows["group"].astype(str)))
-    labels = {g: name_code(group_by, g) for g in groups}
-    rows = rows.assign(group=pd.Categorical(rows["group"].astype(str), groups))
-    dodge = p9.position_dodge(width=1.2)
+def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
+    """Draw means with intervals, and the fitted line of each radionuclide."""
+    groups = list(dict.fromkeys(course["group"].astype(str)))
+    labels, colours = (
+        {g: name_code("radionuclide", g) for g in groups},
+        theme.color_groups("radionuclide", groups),
+    )
+    rows = course.assign(group=pd.Categorical(course["group"].astype(str), groups))
+    dodge, words = (
+        p9.position_dodge(width=1.2),
+        "Points: patients with a value in the half-year; lines: mixed model",
+    )
     return (
         p9.ggplot(rows, p9.aes("time_months", "mean", color="group"))
         + p9.geom_linerange(p9.aes(ymin="low", ymax="high"), position=dodge, size=0.5, show_legend=False)
         + p9.geom_point(position=dodge, size=1.4, show_legend=False)
         + p9.geom_line(p9.aes(y="fitted", linetype="group"), size=style.line)
-        + theme.group_scales(groups, labels, theme.color_groups(group_by, groups))
+        + theme.group_scales(groups, labels, colours)
         + theme.scale_x(breaks=month_ticks(float(rows["time_months"].max())))
         + theme.dress(
-            style,
-            3.2 * style.scale,
-            title="Kidney function from the first cycle on",
-            subtitle="Points: mean of the patients with a value in the half-year; lines: mixed model",
-            x="Months from the first cycle",
-            y="eGFR, mL/min/1.73 m\u00b2",
-            legend_position="none" if len(groups) == 1 else "right",
+            style, 3.2 * style.scale, title="Kidney function from the first cycle on", subtitle=words,
+            x="Months from the first cycle", y="eGFR, mL/min/1.73 m\u00b2", legend_position="right",
         )
-    )
+    )  # fmt: skip
 
 
 def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: str):

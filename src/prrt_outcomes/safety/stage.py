@@ -76,9 +76,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             "lab_course": course.summarise_lab_course(graded),
             "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
-        followed, lost = follow_kidneys(graded, tables["cycles"], by_patient, observed, study)
-        made |= followed
-        losses = [*losses, *lost]
+    followed, lost = follow_kidneys(made["lab_grades"], tables["cycles"], by_patient, observed, study)
+    made, losses = made | followed, [*losses, *lost]
     if "adverse_events" not in absent:
         made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)
         rows, treated, earlier = derive_neoplasm_rows(tables, study)

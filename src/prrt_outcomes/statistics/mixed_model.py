@@ -80,7 +80,7 @@ def fit_random_slopes(values: NDArray, design: NDArray, time: NDArray, patient: 
     for name, at in ((BOTH, np.array([1.0, 0.0, 1.0])), (LEVEL, np.array([1.0]))):
         try:
             for _ in range(RESTARTS):
-                fit = minimize(lambda x: evaluate(x)[0], at, method="BFGS")
+                fit = minimize(lambda x: evaluate(x)[0], at, method="BFGS")  # type: ignore[call-overload]
                 at = fit.x
                 if np.abs(fit.jac).max() < FLAT + 1e-6 * abs(fit.fun):
                     return MixedModel(*evaluate(at)[1:], n, several - 1, name, "ok")

@@ -61,8 +61,10 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
     elif step == "report":
         from prrt_outcomes.report.write import write_report
 
-        provenance.hold_made(results, provenance.list_made(results).keys() - {"report.html"})
-        provenance.note_made(results, "report", [write_report(results, study)])
+        provenance.hold_made(
+            results, provenance.list_made(results).keys() - {"report.html", "supplement.html"}
+        )
+        provenance.note_made(results, "report", write_report(results, study))
     else:
         raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, figures, accounts, report")
 

@@ -1,17 +1,18 @@
-"""The summary: patients, response, primary endpoint, historical control and toxicity, each as one number."""
+"""The summary: patients, response, time to event, toxicity and historical control, each as one number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import cite, join_words, say, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, find_verdict
 from prrt_outcomes.report.safety_chapter import describe_neoplasms
-from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing
+from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing, list_arms
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     control_titles,
@@ -23,16 +24,18 @@ from prrt_outcomes.wording.terms import (
     name_term,
 )
 
+LIMITS = ("Scan interval", "Missing data", "Who was excluded")  # objections
 INDIVIDUAL = ("patients", "curve")
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One large number of the headline with what it is."""
+    """One number of the headline with what it is; a `sentence` stands before or behind the large numbers."""
 
     title: str
     number: object
     words: Markup | str
+    sentence: bool = False
 
 
 def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
@@ -41,8 +44,8 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
         _describe_patients(tables, study),
         _describe_response(tables["response_rates"], study),
         *(_describe_endpoint(name, tables, study) for name in _list_endpoints(study)),
-        _compare_with_control(tables, study),
         *_toxicity(tables, study),
+        _compare_with_control(tables, study),
     ]
     return [tile for tile in tiles if tile is not None]
 
@@ -68,10 +71,35 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
     if len(parts) > 1:
         name = inside_sentence(name_column(study.analysis.group_by[0]))
         words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
+    words += _describe_setting(tables["data_quality"])
     follow = cite(row, "follow_up_months", "km_summary")
     if follow.text:
         words += say("; median follow-up {f} months", f=follow)
-    return Tile("Patients", total, words)
+    return Tile("Patients", total, words, sentence=True)
+
+
+def describe_limits(objections: pd.DataFrame) -> Markup:
+    """What limits the results first: the answers to some of the objections."""
+    known = objections[~objections["answer"].astype("string").eq("not_answered")]
+    found = dict(zip(known["objection"].astype(str), known["sentence"].astype(str), strict=True))
+    words = [col.spell_first(found[name]) for name in LIMITS if name in found]
+    return Markup(" ").join(["Treatment was not allocated at random.", *map(escape, words)])
+
+
+def _describe_setting(quality: pd.DataFrame) -> Markup:
+    """Years of the cycles and number of centres."""
+    cycles = quality[quality["table"].eq("cycles") & quality["column"].eq("cycle_date")]
+    years = sorted(set(cycles["year"].astype("string")) - {"all"})
+    centres = set(cycles["centre_id"].astype("string")) - {"all"}
+    words = Markup("")
+    if years:
+        span = years[0] if len(years) == 1 else f"{years[0]}\u2013{years[-1]}"
+        words += say("; treated {y}", y=trace(span, "data_quality", {"table": "cycles"}, "table"))
+    if len(centres) > 1:
+        words += say(
+            " at {n} centres", n=trace(str(len(centres)), "data_quality", {"table": "cycles"}, "table")
+        )
+    return words
 
 
 def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
@@ -104,9 +132,9 @@ def _describe_share(what: str, row: dict, level: str) -> Markup:
 
 
 def _list_endpoints(study) -> list[str]:
-    """The first endpoint, and overall survival where it is another."""
+    """The first endpoint, and overall survival and duration of response where they are others."""
     first, *others = study.endpoints
-    return [first.name, *(other.name for other in others if other.name == "os")]
+    return [first.name, *(other.name for other in others if other.name in ("os", "dor"))]
 
 
 def _describe_endpoint(endpoint: str, tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
@@ -114,6 +142,8 @@ def _describe_endpoint(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
     if not rows:
         return None
     row, level = rows[0], numbers.format_level(study.analysis.confidence.level)
+    if arms := list_arms(endpoint, tables["km_summary"], study):
+        return _describe_arms(endpoint, arms, study)
     if has_competing(row):
         events = cite(row, "events", "km_summary", numbers.format_count)
         words = say("events; {w}", w=describe_incidence(endpoint, tables, study))
@@ -143,6 +173,23 @@ def _describe_endpoint(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
     if parts:
         words += say("; {parts}", parts=join_words(parts))
     return Tile(name_endpoint(endpoint, endpoint_titles(study)), number, words)
+
+
+def _describe_arms(endpoint: str, arms: list[dict], study) -> Tile:
+    """The medians of the arms beside each other."""
+    level = numbers.format_level(study.analysis.confidence.level)
+    shown, parts = [], []
+    for row in arms:
+        text = numbers.format_number(row["median_months"]) or numbers.describe_median_status(
+            row["median_status"]
+        )
+        shown.append(trace(text, "km_summary", row))
+        reach = numbers.format_range(row["median_low"], row["median_high"])
+        name = name_code(str(row["group_by"]), str(row["group"]))
+        parts.append(say("{g} ({level} CI {ci})" if reach else "{g}", g=name, level=level, ci=reach))
+    title = name_endpoint(endpoint, endpoint_titles(study))
+    words = say("median months of {parts}", parts=join_words(parts))
+    return Tile(title, Markup(" / ").join(shown), words)
 
 
 def _first_empty(stones: list[dict]) -> dict | None:
@@ -183,7 +230,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
             words += say(
                 ", {level} CI calibrated on published arms {ci}: weak evidence", level=level, ci=reach
             )
-    return Tile("Historical control", number, words)
+    return Tile("Historical control", number, words, sentence=not sound)
 
 
 TOXICITIES = (

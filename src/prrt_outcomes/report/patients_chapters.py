@@ -1,13 +1,14 @@
 """Chapters treatment, and patients and endpoints."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text, page_table, say, trace
+from prrt_outcomes.report.summary_tables import show_share, spread_groups
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.response.criteria import NAMED
 from prrt_outcomes.wording import numbers
@@ -60,14 +61,6 @@ def _describe_scans(tests: pd.DataFrame) -> list:
 
 def baseline_table(baseline: pd.DataFrame) -> PageTable:
     """Patients at baseline: a row a term and level, a column for all patients and for each tumour group."""
-    totals: dict[tuple[str, str], int] = {}
-    cells: dict[tuple[str, str], dict] = {}
-    for row in baseline.to_dict("records"):
-        group = (str(row["group_by"]), str(row["group"]))
-        totals.setdefault(group, row["total"])
-        place = (str(row["term"]), str(row["level"]))
-        line = cells.setdefault(place, {"term": place[0], "level": place[1]})
-        line[":".join(group)] = _baseline_cell(row)
     columns = [
         *col.texts({"Characteristic": "term"}, name_column),
         Column(
@@ -75,27 +68,16 @@ def baseline_table(baseline: pd.DataFrame) -> PageTable:
             lambda r: "median (quartiles)" if r["level"] == "value" else name_code(r["term"], r["level"]),
             False,
         ),
-        *(
-            Column(f"{name_code(*group)} (n = {numbers.format_count(total)})", _show_cell(":".join(group)))
-            for group, total in totals.items()
-        ),
     ]
     note = "Patients (share of all in the column), or median (quartiles)."
-    frame = pd.DataFrame(list(cells.values()))
-    return page_table("Patients at baseline", "baseline", frame, columns, note, most_open=60)
+    return spread_groups("Patients at baseline", "baseline", baseline, columns, _show_characteristic, note)
 
 
-def _baseline_cell(row: dict) -> str:
-    if pd.notna(row["median"]):
-        reach = numbers.format_range(row["lower_quartile"], row["upper_quartile"])
-        return f"{numbers.format_number(row['median'])} ({reach})"
-    if not row["total"]:
-        return ""
-    return f"{numbers.format_count(row['n'])} ({numbers.format_percent(row['proportion'])})"
-
-
-def _show_cell(key: str) -> Callable[[dict], str]:
-    return lambda row: str(row.get(key) or "")
+def _show_characteristic(row: dict) -> str:
+    if pd.isna(row["median"]):
+        return show_share(row)
+    reach = numbers.format_range(row["lower_quartile"], row["upper_quartile"])
+    return f"{numbers.format_number(row['median'])} ({reach})"
 
 
 def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:

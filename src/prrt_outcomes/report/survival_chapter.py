@@ -45,6 +45,11 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     titles = endpoint_titles(study)
     level = numbers.format_level(study.analysis.confidence.level)
     whole = pick_rows(tables["km_summary"], group_by="all")
+    rows = [
+        row
+        for own in whole.to_dict("records")
+        for row in list_arms(own["endpoint"], tables["km_summary"], study) or [own]
+    ]
     paragraphs = [
         say(
             "{name}: {words}, with {e} events in {n} patients.",
@@ -55,7 +60,7 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         )
         if has_competing(row)
         else describe_median(row, titles, level)
-        for row in whole.to_dict("records")
+        for row in rows
     ]
     paragraphs += _describe_tests(tables, titles)
     paragraphs += _describe_proportionality(tables["cox_diagnostics"], titles, study.analysis.alpha)
@@ -73,6 +78,14 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         elif name != "estimand_comparison" and len(tables[name]):
             shown.append(survival_table(name, tables[name], titles, level))
     return paragraphs, shown
+
+
+def list_arms(endpoint: str, summary: pd.DataFrame, study) -> list[dict]:
+    """Rows of the arms of a study without cycles that groups by a column of its own: no median mixes them."""
+    first = next(iter(study.analysis.group_by), "")
+    if "cycles" in study.tables or first not in study.extra_columns:
+        return []
+    return pick_rows(summary, endpoint=endpoint, group_by=first).to_dict("records")
 
 
 def has_competing(row: dict) -> bool:
@@ -118,7 +131,8 @@ def describe_median(row: dict, titles: dict[str, str], level: str):
     else:
         words = say("<strong>{m} months</strong>", m=cite(row, "median_months", "km_summary"))
     return say(
-        "Median {name} was {words}{ci}, with {e} {noun} in {n} patients.",
+        "Median {name}{group} was {words}{ci}, with {e} {noun} in {n} patients.",
+        group="" if row["group_by"] == "all" else f" ({name_code(row['group_by'], str(row['group']))})",
         name=name, words=words, ci=interval, e=events, noun="event" if events.text == "1" else "events", n=n,
     ) + after  # fmt: skip
 

@@ -1,25 +1,30 @@
-"""Reads the tables and figures of a results folder and writes `report.html`."""
+"""Reads the tables and figures of a results folder and writes `report.html` and `supplement.html`."""
 
 import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.appraisal_chapter import write_appraisal, write_objections
 from prrt_outcomes.report.content import Chapter, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
-from prrt_outcomes.report.headline import build_headline
+from prrt_outcomes.report.curves import list_curves
+from prrt_outcomes.report.headline import build_headline, describe_limits
 from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import write_endpoints
 from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
+from prrt_outcomes.report.summary_tables import SUMMARY_TABLES
 from prrt_outcomes.report.survival_chapter import write_survival
 from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.report.warnings_chapter import write_warnings
@@ -49,15 +54,28 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
 STAGE_WORDS = {"done": "done", "partial": "in part", "skipped": "skipped"}
 
 
-def write_report(results_folder: Path | str, study) -> Path:
-    """Write one self-contained page from what a run left on disk; it appears whole or not at all."""
+def write_report(results_folder: Path | str, study) -> list[Path]:
+    """Write two self-contained pages from what a run left on disk; each appears whole or not at all.
+
+    `report.html` answers what is asked first, as `contents.yaml` lists; `supplement.html` holds all.
+    """
     results = Path(results_folder)
-    tables = ReportTables(results)
-    page = render_report(tables, read_figures(results / "figures"), study)
-    path = results / "report.html"
-    with replace_when_whole(path) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    return path
+    pages = render_report(ReportTables(results), read_figures(results / "figures"), study)
+    for name, page in pages.items():
+        with replace_when_whole(results / name) as unfinished:
+            unfinished.write_text(page, encoding="utf-8")
+    return [results / name for name in pages]
+
+
+def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> dict[str, str]:
+    """The two pages by file name; the same input gives the same pages."""
+    chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
+    contents = yaml.safe_load((files("prrt_outcomes.report") / "contents.yaml").read_text(encoding="utf-8"))
+    chosen = [select_for_report(chapters[c["name"]], c, tables, study) for c in contents["chapters"]]
+    return {
+        "report.html": render_page(tables, chosen, study, whole=False),
+        "supplement.html": render_page(tables, list(chapters.values()), study, whole=True),
+    }
 
 
 class ReportTables(dict[str, pd.DataFrame]):
@@ -88,17 +106,46 @@ def read_figures(folder: Path) -> dict[str, list[dict]]:
     return chapters
 
 
-def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> str:
-    """Write the page from result tables and figures; the same input gives the same page."""
+def select_for_report(
+    chapter: Chapter, chosen: Mapping, tables: Mapping[str, pd.DataFrame], study
+) -> Chapter:
+    """What `report.html` shows of a chapter: an entry of `contents.yaml`, and the table made for that page."""
+    names = {
+        "group": next(iter(study.analysis.group_by), "all"),
+        "endpoint": study.endpoints[0].name,
+        "criterion": study.response.primary_criterion,
+    }
+    figures = []
+    for pattern in chosen.get("figures", ()):
+        wanted = pattern.format(**names)
+        found = [f for f in chapter.figures if f["image"] and fnmatchcase(f["name"], wanted)]
+        figures += found[:1]
+    made = SUMMARY_TABLES[chapter.name](tables, study) if chapter.name in SUMMARY_TABLES else None
+    kept = [next((t for t in chapter.tables if t.source == name), None) for name in chosen.get("tables", ())]
+    return replace(
+        chapter,
+        title=chosen.get("title", chapter.title),
+        paragraphs=chapter.paragraphs[: chosen.get("paragraphs", 0)],
+        figures=tuple(figures),
+        tables=tuple(replace(table, open=True) for table in (made, *kept) if table),
+        methods=(),
+    )
+
+
+def render_page(tables: Mapping[str, pd.DataFrame], chapters: list[Chapter], study, *, whole: bool) -> str:
+    """A page of chapters behind the summary."""
     return fill_template(
         "report.html.j2",
         study=study,
         title=study.title or study.study,
         cutoff=format_date(study.data_cutoff),
         headline=build_headline(tables, study),
-        chapters=[build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS],
+        curves=[] if whole else list_curves(tables, study),
+        limits="" if whole else describe_limits(tables["objections"]),
+        chapters=chapters,
         losses=attrition_table(tables["attrition"], study),
-        stages=stage_table(tables["stages"]),
+        stages=stage_table(tables["stages"] if whole else _list_missing(tables["stages"])),
+        whole=whole,
     )
 
 
@@ -114,8 +161,8 @@ def fill_template(name: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    return environment.get_template(name).render(style=style, **values)
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return environment.get_template(name).render(style=style, script=script, **values)
 
 
 def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[dict], study) -> Chapter:
@@ -162,6 +209,11 @@ def stage_table(stages: pd.DataFrame) -> PageTable:
         *col.texts({"Reason": "reason"}, name_codes),
     ]
     return page_table("Stages of the run", "stages", stages, columns)
+
+
+def _list_missing(stages: pd.DataFrame) -> pd.DataFrame:
+    """Stages that had not all their data."""
+    return stages[~stages["status"].astype("string").eq("done")]
 
 
 def inline_figure(folder: Path, name: str) -> tuple[str, str]:

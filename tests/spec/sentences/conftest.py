@@ -24,17 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def sentences_of():
-    """Blocks of the page of a run, as (tag, text), from its study and results folders."""
+    """Blocks of the pages of a run, as (tag, text), from its study and results folders."""
     return lambda study, results: Sentences(render_page(results, load_study(study))).found
 
 
 def render_page(results: Path, study) -> str:
-    """The page of a run with the words of its figures; pictures are left out."""
+    """The pages of a run with the words of its figures; pictures are left out."""
     figures = {}
     for chapter in steps.CHAPTERS:
         drawn = draw_chapter(chapter, steps.read_tables(CHAPTER_INPUTS[chapter], results), study)
         figures[chapter] = [f.describe() | {"image": "data:,", "file": "figure.svg"} for f in drawn.values()]
-    return render_report(ReportTables(results), figures, study)
+    return "".join(render_report(ReportTables(results), figures, study).values())
 
 
 class Sentences(HTMLParser):

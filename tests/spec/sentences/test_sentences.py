@@ -144,9 +144,9 @@ def select_headline(sentences: list[tuple[str, str]]) -> str:
             kept.append(f"\n## {text}")
         if tag == "dt":
             title = text
-        if tag == "dd":
+        if tag == "dd" and f"{title}: {text}" not in kept:
             kept.append(f"{title}: {text}")
-        if tag == "p" and text:
+        if tag == "p" and text and text not in kept:
             kept.append(text)
     return "\n".join(kept).strip() + "\n"
 

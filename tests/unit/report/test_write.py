@@ -11,7 +11,9 @@ import pytest
 from prrt_outcomes.figures.figure import Figure
 from prrt_outcomes.figures.save import save_figures
 from prrt_outcomes.figures.theme import figure_style, theme_prrt
-from prrt_outcomes.report.write import shorten_svg, write_report
+from prrt_outcomes.report.curves import list_curves
+from prrt_outcomes.report.write import shorten_svg
+from prrt_outcomes.report.write import write_report as write_pages
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.files import write_table
 
@@ -101,9 +103,14 @@ def results(tmp_path, study):
     return tmp_path
 
 
+def write_report(results, study):
+    """The page with everything."""
+    return write_pages(results, study)[1]
+
+
 def test_a_trial_without_cycles_gives_a_sensible_page(results, study):
     page = write_report(results, study).read_text(encoding="utf-8")
-    assert "11.3 months" in page
+    assert "Median progression-free survival (placebo) was" in re.sub("<[^>]+>", "", page)
     assert page.count("Not in this report: no cycles.") == 5
     assert "not reached" in page
     assert "0.56 (0.40\u20130.77)" in page
@@ -154,13 +161,46 @@ def test_the_page_needs_nothing_from_outside(results, study):
 
 
 def test_the_same_input_gives_the_same_page(results, study):
-    assert write_report(results, study).read_bytes() == write_report(results, study).read_bytes()
+    once, again = ([page.read_bytes() for page in write_pages(results, study)] for _ in range(2))
+    assert once == again
 
 
 def test_an_empty_results_folder_gives_a_page(tmp_path, study):
     page = write_report(tmp_path, study).read_text(encoding="utf-8")
     assert "The tables of this run hold no result yet." in page
     assert page.count("Not in this report") == 10
+
+
+def test_the_short_report_holds_the_summary_tables_and_names_what_is_missing(results, study):
+    report, supplement = write_pages(results, study)
+    page = report.read_text(encoding="utf-8")
+    assert (report.name, supplement.name) == ("report.html", "supplement.html")
+    assert "Time to event" in page
+    assert "0.56 (0.40\u20130.77)" in page  # the ratio of the first grouping stands beside its median
+    assert "not reached / 4.0" in re.sub("<[^>]+>", "", page)  # two arms: no median of both
+    assert "11.3 months" not in page
+    assert "What is not in the data" in page
+    assert 'href="supplement.html#survival"' in page
+
+
+def test_curves_are_drawn_of_groups_with_five_patients_and_events_only(study):
+    same = {"endpoint": "pfs", "group_by": "arm", "status": "ok"}
+    summary = [
+        same | {"group": g, "n": n, "events": e} for g, n, e in (("a", 9, 5), ("b", 9, 4), ("c", 4, 4))
+    ]
+    steps = [
+        same | {"group": g, "time_months": t, "n_event": 1, "n_at_risk": 9, "survival": 0.5}
+        for g in "abc"
+        for t in (0.0, 1.0)
+    ]
+    (curves,) = list_curves({"km_summary": pd.DataFrame(summary), "km_curve": with_limits(steps)}, study)
+    ((name, rows),) = curves.groups
+    assert name == "a"
+    assert rows == [[0.0, 0.5, None, None, 9.0], [1.0, 0.5, None, None, 9.0]]
+
+
+def with_limits(rows):
+    return pd.DataFrame(rows).assign(survival_low=float("nan"), survival_high=float("nan"))
 
 
 def test_the_page_opens_in_a_browser_without_a_complaint(results, study, tmp_path):

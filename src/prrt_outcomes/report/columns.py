@@ -83,7 +83,9 @@ def of_schema(table: str, words: Mapping[str, Callable[[dict], str]]) -> list[Co
         if field.type == "integer":
             return lambda row: numbers.format_count(row[field.name])
         if field.type == "number":
-            return lambda row: "" if numbers.is_missing(row[field.name]) else f"{row[field.name]:.3g}"
+            return lambda row: (
+                "" if numbers.is_missing(row[field.name]) else f"{row[field.name]:.3g}".replace("-", "\u2212")
+            )
         return lambda row: field.label(row[field.name]) if as_text(row[field.name]) else ""
 
     return [

@@ -9,6 +9,7 @@ from scipy.special import ndtr
 
 from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting
+from prrt_outcomes.endpoints.patient_dates import derive_observation
 from prrt_outcomes.response.codes import COMPOSITES
 from prrt_outcomes.statistics.curve_summaries import Quantile, compute_quantile
 from prrt_outcomes.statistics.data import SurvivalData
@@ -226,7 +227,9 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
 
 
 def _observe_incidence(tables: Tables, claim: Claim, study: Study) -> dict:
-    rows = derive_neoplasm_rows(tables, study)[0].get(claim.quantity.removesuffix("_incidence"))
+    dates = derive_observation(tables, study)
+    kind = claim.quantity.removesuffix("_incidence")
+    rows = derive_neoplasm_rows(dates, tables["analysis_set"], study).get(kind)
     if rows is None:
         return dict(
             zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", "no patient has a time"), strict=True)

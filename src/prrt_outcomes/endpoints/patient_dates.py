@@ -9,6 +9,7 @@ from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.treatment.periods import find_first_cycles
 
 DATE_COLUMNS = {
@@ -116,22 +117,13 @@ def derive_patient_dates(
     )
 
 
-def derive_observation(
-    tables: dict[str, pd.DataFrame], study: Study
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
+def derive_observation(tables: dict[str, pd.DataFrame], study: Study) -> PatientDates:
     """First cycle, death and last contact of each patient, and the adverse events, as known by the cut-off.
 
-    `tables`: patients, cycles, treatment_periods, assessments, follow_up, adverse_events.
-    Returns patients and adverse_events as in `PatientDates`, and the cut-off.
+    `tables`: patients, cycles, treatment_periods, assessments, follow_up, adverse_events; others are not needed.
     """
-    rule = study.partial_dates
-    stated = pd.Timestamp(study.data_cutoff) if study.data_cutoff else None
-    cutoff = compute_latest_date(tables, rule) if stated is None else stated
-    patients = _derive_patients(tables["patients"], rule, ())
-    patients = patients.join(_derive_treatments(tables["treatment_periods"], cutoff))
-    patients = patients.join(_resolve_follow_up(tables, patients, rule))
-    events = _derive_adverse_events(tables["adverse_events"], patients, rule, cutoff)
-    return _apply_cutoff(patients, cutoff), events, cutoff
+    absent = {name: empty_table(name) for name in ("therapies", "responses", "best_responses")}
+    return derive_patient_dates(tables | absent, study)
 
 
 def _list_by_patient(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:

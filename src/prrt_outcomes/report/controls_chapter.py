@@ -257,6 +257,8 @@ def _show_ratio(row: dict) -> str:
 
 
 def _choose_format(row: dict):
+    if str(row["quantity"]).endswith("_incidence"):
+        return lambda share: numbers.format_percent(share, 1)
     return numbers.format_number if str(row["quantity"]).endswith("_months") else numbers.format_percent
 
 

@@ -13,7 +13,7 @@ from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import name_code, phase_words
+from prrt_outcomes.wording.terms import name_code, name_column, phase_words
 
 QUARTILES = ("lower_quartile", "upper_quartile")
 MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
@@ -191,54 +191,40 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
 
 
 def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
-    """`1.1% (95% CI 0.4% to 2.7%) at 60 months` of all myeloid neoplasms; empty where nobody was followed so long."""
-    rows = pick_rows(table, neoplasm="tmn", group_by="all", time_months="60.0").to_dict("records")
-    if not rows or rows[0]["status"] == "too_few":
-        return ""
-    row = rows[0]
-    share, low, high = (row[key] for key in INCIDENCE)
-    text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
-    return say("{p} at 60 months", p=trace(text, "myeloid_neoplasms", row))
+    """`1.1% (95% CI 0.4-2.7%) at 60 months` of all myeloid neoplasms; empty where nobody was followed so long."""
+    for row in pick_rows(table, neoplasm="tmn", group_by="all", time_months="60.0", status="ok").to_dict(
+        "records"
+    ):
+        share, low, high = (row[key] for key in INCIDENCE)
+        text = numbers.format_interval(share, low, high, _format_rare, label=f"{level} CI ")
+        return say("{p} at 60 months", p=trace(text, "myeloid_neoplasms", row))
+    return ""
 
 
 def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
     """Cumulative incidence of myelodysplastic syndrome and acute leukaemia, and from when activity is looked at."""
-    if table.empty:
-        return [], []
-    paragraphs, found = [], describe_neoplasms(table, level)
+    name, paragraphs, found = "myeloid_neoplasms", [], describe_neoplasms(table, level)
     if found:
         words = (
             "The cumulative incidence of {w}, with death as a competing event, was {p} after the first cycle."
         )
         paragraphs.append(say(words, w=MYELOID, p=found))
-    late = table[table["landmark_months"] > 0]
-    if len(late):
-        start = trace(
-            numbers.format_short(late["landmark_months"].iloc[0]), "myeloid_neoplasms", late.iloc[0]
-        )
+    for row in table[table["landmark_months"] > 0].head(1).to_dict("records"):
         words = (
             "Cumulative activity is known only later: patients are grouped by what they were given until month {m}, "
             "and count from then on if they were alive, under observation and without such a neoplasm."
         )
-        paragraphs.append(say(words, m=start))
-    columns = [
-        *col.texts({"Neoplasm": "neoplasm"}, load_schema("myeloid_neoplasms").field("neoplasm").label),
-        col.group(),
-        Column("Month", lambda r: numbers.format_short(r["time_months"])),
-        *col.counts(
-            {"Patients": "n", "Events": "events", "Deaths": "competing_events", "At risk": "n_at_risk"}
-        ),
-        col.interval(f"Cumulative incidence ({level} CI)", INCIDENCE, numbers.format_percent),
-    ]
-    rows = table[
-        table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
-    ]
-    note = (
-        "Months from the first cycle; death is a competing event. Grouped by activity: from the landmark on."
-    )
-    return paragraphs, [
-        page_table(load_schema("myeloid_neoplasms").title, "myeloid_neoplasms", rows, columns, note)
-    ]
+        paragraphs.append(say(words, m=cite(row, "landmark_months", name, numbers.format_short)))
+    words = {key: lambda row, key=key: _format_rare(row[key]) for key in INCIDENCE}
+    words |= {"group": lambda row: name_code(row["group_by"], row["group"])}
+    words |= {"group_by": lambda row: "" if row["group_by"] == "all" else name_column(row["group_by"])}
+    chosen = table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
+    shown = page_table(load_schema(name).title, name, table[chosen], col.of_schema(name, words))
+    return paragraphs, [shown] if shown.rows else []
+
+
+def _format_rare(share: float) -> str:
+    return numbers.format_percent(share, 1)
 
 
 def _format_rate(value: float) -> str:

@@ -11,18 +11,12 @@ from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import (
-    TREATMENT_SENTENCES,
-    inside_sentence,
-    is_share,
-    name_code,
-    name_item,
-)
+from prrt_outcomes.wording.terms import TREATMENT_SENTENCES, inside_sentence, is_share, name_code, name_item
 
 SOURCE = "treatment_delivery"
 BY_GROUP = ("cycles_per_patient", "cycle_interval_weeks", "activity_per_cycle_gbq", "cumulative_activity_gbq")
 STOPPED = "stop_reason_"
-SHARE = ("proportion", "low", "high")
+CELLS = {"n": numbers.format_count, "total": numbers.format_count, "proportion": numbers.format_percent}
 
 
 def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -30,32 +24,28 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     delivery = drop_unknown_conditions(pick_rows(tables[SOURCE], group_by="all"))
     if delivery.empty:
         return [], []
-    found = {str(r["item"]): r for r in delivery.to_dict("records") if pd.notna(r["value"])}
-    sentences = [_fill(sentence, found) for sentence in TREATMENT_SENTENCES]
-    stopped = [row for item, row in found.items() if item.startswith(STOPPED) and row["n"]]
-    if stopped:
-        parts = [
-            say("{w} {p}", w=str(r["item"]).removeprefix(STOPPED).replace("_", " "), p=_show(r, limits=False))
-            for r in stopped
-        ]
-        sentences.append(say("Why no further cycle was given: {parts}.", parts=join_words(parts)))
-    sentences += [_describe_restaging(tables["scan_intervals"]), *_describe_conditions(tables, study)]
-    columns = [
-        *col.texts({"Item": "item"}, name_item), col.fraction("n"),
-        Column("Share, or median (quartiles)", _show),
-    ]  # fmt: skip
-    shown = [
-        *_list_groups(tables[SOURCE]),
-        page_table("Delivery of treatment, all patients", SOURCE, delivery, columns, most_open=0),
+    known = {str(row["item"]): row for row in delivery.to_dict("records") if pd.notna(row["value"])}
+    shown = {item: _show(row, limits=not is_share(item)) for item, row in known.items()}
+    reasons = [
+        say("{w} {p}", w=item.removeprefix(STOPPED).replace("_", " "), p=shown[item])
+        for item, row in known.items()
+        if item.startswith(STOPPED) and row["n"]
     ]
-    level = numbers.format_level(study.analysis.confidence.level)
-    for name, counted in (("cycle_eligibility", "Not met, of known"), ("monitoring", "Measured, of cycles")):
-        columns = [
-            *col.texts({"Cycle": "cycle"}, str.capitalize), *col.texts({"Item": "item"}, _name_condition),
-            col.fraction(counted), col.interval(f"Share ({level} CI)", SHARE, numbers.format_percent),
-        ]  # fmt: skip
-        shown.append(page_table(load_schema(name).title, name, tables[name], columns, most_open=0))
-    return [sentence for sentence in sentences if sentence], [table for table in shown if table.rows]
+    shown |= {"stop_reasons": join_words(reasons)} if reasons else {}
+    shown |= _cite_restaging(tables["scan_intervals"]) | _cite_conditions(tables, study)
+    sentences = [s for s in TREATMENT_SENTENCES if set(re.findall(r"{(\w+)}", s)) <= set(shown)]
+    what = Column("Share, or median (quartiles)", _show)
+    title, columns = "Delivery of treatment, all patients", col.texts({"Item": "item"}, name_item)
+    found = [page_table(title, SOURCE, delivery, [*columns, col.fraction("n"), what], most_open=0)]
+    for name in ("cycle_eligibility", "monitoring"):
+        words = {
+            key: lambda row, key=key: numbers.format_percent(row[key])
+            for key in ("proportion", "low", "high")
+        }
+        own = col.of_schema(name, words | {"item": lambda row: _name_condition(row["item"])})
+        found.append(page_table(load_schema(name).title, name, tables[name], own, most_open=0))
+    groups = _list_groups(tables[SOURCE])
+    return [say(s, **shown) for s in sentences], [table for table in (groups, *found) if table.rows]
 
 
 def _show(row: Mapping, *, limits: bool = True) -> Markup | str:
@@ -69,88 +59,51 @@ def _show(row: Mapping, *, limits: bool = True) -> Markup | str:
     return trace(text, SOURCE, row)
 
 
-def _fill(sentence: str, found: Mapping[str, Mapping]) -> Markup | None:
-    """A sentence with the items that it names, shares without limits; none where an item is not known."""
-    items = re.findall(r"{(\w+)}", sentence)
-    if not set(items) <= set(found):
-        return None
-    return say(sentence, **{item: _show(found[item], limits=not is_share(item)) for item in items})
-
-
 def _name_condition(item: str) -> str:
     named = name_code("analyte", item)
     return name_item(item) if named == item else named
 
 
-def _list_groups(table: pd.DataFrame) -> list[PageTable]:
+def _list_groups(table: pd.DataFrame) -> PageTable:
     """Cycles, interval and activity of each centre and of each band of years, one row each."""
     rows: dict[tuple[str, str], dict] = {}
     for row in table[table["group_by"].isin(["centre_id", "treatment_years"])].to_dict("records"):
-        line = rows.setdefault(
-            (row["group_by"], row["group"]), {"group_by": row["group_by"], "group": row["group"]}
-        )
-        line[str(row["item"])] = row
-    columns = [
-        col.group(),
-        *(
-            Column(name_item(item), lambda line, item=item: _show(line[item]) if item in line else "")
-            for item in BY_GROUP
-        ),
-    ]
+        place = {"group_by": row["group_by"], "group": row["group"]}
+        rows.setdefault((row["group_by"], row["group"]), place)[str(row["item"])] = _show(row)
+    columns = [col.group(), *(Column(name_item(item), lambda r, i=item: r.get(i, "")) for item in BY_GROUP)]
     note = "Medians (quartiles) of known values; years are those of the first cycle."
-    return [
-        page_table("Treatment by centre and year", SOURCE, pd.DataFrame(list(rows.values())), columns, note)
-    ]
+    return page_table(
+        "Treatment by centre and year", SOURCE, pd.DataFrame(list(rows.values())), columns, note
+    )
 
 
-def _describe_restaging(intervals: pd.DataFrame) -> Markup | None:
-    """When the first scan followed; in bold where it was mostly later than planned."""
+def _cite_restaging(intervals: pd.DataFrame) -> dict:
+    """When the first scan followed; under another name where it was mostly later than planned."""
     for row in pick_rows(intervals, group_by="all", scan="1").to_dict("records"):
-        days = numbers.format_interval(
-            row["median_days"], row["lower_quartile_days"], row["upper_quartile_days"], numbers.format_short
-        )
-        text = say(
-            "The first restaging followed {d} days after the first cycle",
-            d=trace(days, "scan_intervals", row),
-        )
-        if pd.isna(row["share_late"]) or row["share_late"] <= 0.5:
-            return text + " (median, quartiles)."
-        return say(
-            "<strong>{text}</strong> (median, quartiles), in {p} of patients later than the planned {n} days with "
-            "their window: progression before it is seen late, and no scan can date it.",
-            text=text,
-            p=cite(row, "share_late", "scan_intervals", numbers.format_percent),
-            n=numbers.format_short(row["planned_days"]),
-        )
-    return None
+        keys = ("median_days", "lower_quartile_days", "upper_quartile_days")
+        days = numbers.format_interval(*(row[key] for key in keys), numbers.format_short)
+        late = cite(row, "share_late", "scan_intervals", numbers.format_percent)
+        planned = cite(row, "planned_days", "scan_intervals", numbers.format_short)
+        name = "restaging_late" if row["share_late"] > 0.5 else "restaging"
+        return {name: trace(days, "scan_intervals", row), "share_late": late, "planned_days": planned}
+    return {}
 
 
-def _describe_conditions(tables: Mapping[str, pd.DataFrame], study) -> list[Markup]:
+def _cite_conditions(tables: Mapping[str, pd.DataFrame], study) -> dict:
     """Which set of conditions was used, whether it was read, how often it was not met, and what was measured."""
-    chosen, found = study.treatment.eligibility, []
-    for row in pick_rows(tables["cycle_eligibility"], cycle="all", item="eligible").to_dict("records"):
+    chosen, shown = study.treatment.eligibility, {}
+    whole = pick_rows(tables["cycle_eligibility"], cycle="all", item="eligible")
+    measured = pick_rows(tables["monitoring"], cycle="all")
+    for name, rows in (("cycle_eligibility", whole), ("monitoring", measured)):
+        for row in rows.to_dict("records"):  # the last one is all of them
+            shown |= {f"{name}_{key}": cite(row, key, name, show) for key, show in CELLS.items()}
+    if len(whole):
         read = all(condition.verified for condition in chosen.conditions)
         words = "were read in the source" if read else "were not checked against the source"
         words += f"; its successor is the {chosen.successor}" if chosen.successor else ""
-        n, total = (cite(row, key, "cycle_eligibility", numbers.format_count) for key in ("n", "total"))
-        sentence = (
-            "Eligibility is judged by: {s}. Its values {w}. Before {n} of {t} cycles in which it is known, at least "
-            "one condition was not met ({p})."
-        )
-        share = cite(row, "proportion", "cycle_eligibility", numbers.format_percent)
-        found.append(say(sentence, s=chosen.title, w=words, n=n, t=total, p=share))
-    measured = pick_rows(tables["monitoring"], cycle="all").to_dict("records")
-    for row in measured[-1:]:
-        rare = min(measured[:-1], key=lambda one: one["proportion"])
-        found.append(
-            say(
-                "What the label asks to be measured before each cycle was known from the last {d} days before {p} of "
-                "{t} cycles; least often {a} ({r}).",
-                d=study.treatment.monitoring_days,
-                p=cite(row, "proportion", "monitoring", numbers.format_percent),
-                t=cite(row, "total", "monitoring", numbers.format_count),
-                a=inside_sentence(_name_condition(str(rare["item"]))),
-                r=cite(rare, "proportion", "monitoring", numbers.format_percent),
-            )
-        )
-    return found
+        shown |= {"conditions": chosen.title, "conditions_state": words}
+    for row in measured[:-1].nsmallest(1, "proportion").to_dict("records"):
+        shown["rarely_measured"] = inside_sentence(_name_condition(str(row["item"])))
+        shown["rare_share"] = cite(row, "proportion", "monitoring", numbers.format_percent)
+        shown["monitoring_days"] = study.treatment.monitoring_days
+    return shown

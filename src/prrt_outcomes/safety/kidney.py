@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
+from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
 from prrt_outcomes.statistics.mixed_model import MixedModel, fit_random_slopes
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
@@ -268,13 +269,13 @@ def summarise_organ_doses(
 
 
 def follow_kidneys(
-    graded: pd.DataFrame, cycles: pd.DataFrame, groups: pd.DataFrame, observed: tuple, study: Study
+    graded: pd.DataFrame, cycles: pd.DataFrame, groups: pd.DataFrame, observed: PatientDates, study: Study
 ) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Tables `egfr_slope`, `egfr_course`, `kidney_events` and `organ_doses`, and what they leave out.
 
     `graded`: table `lab_grades`; `groups`: patient_id and the groupings; `observed`: as `derive_observation`.
     """
-    (patients, _, cutoff), level = observed, study.analysis.confidence.level
+    patients, cutoff, level = observed.patients, observed.cutoff, study.analysis.confidence.level
     own = groups.astype({"patient_id": "string"}).set_index("patient_id")
     names = [WHOLE, *map(str, own)]
     course, losses = derive_egfr_course(graded, patients["first_cycle"])

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.endpoints.patient_dates import derive_observation
+from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_observation
 from prrt_outcomes.safety import course
 from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, summarise_adverse_events
 from prrt_outcomes.safety.grading import (
@@ -80,22 +80,24 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     made, losses = made | followed, [*losses, *lost]
     if "adverse_events" not in absent:
         made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)
-        rows, treated, earlier = derive_neoplasm_rows(tables, study)
+        rows = derive_neoplasm_rows(observed, tables["analysis_set"], study)
         found = list(summarise_myeloid_neoplasms(rows, tables["cycles"], study))
         made["myeloid_neoplasms"] = pd.concat(found) if found else empty_table("myeloid_neoplasms")
-        step, reason = "safety: myeloid neoplasms", "one was found before the first cycle"
-        losses = [*losses, *lost, attrition_row("patients", "patients", step, reason, treated, earlier)]
+        step, n = "safety: myeloid neoplasms", tables["treatment_periods"]["patient_id"].nunique()
+        reason = "one before the first cycle, or no follow-up after it"
+        without = n - (rows["tmn"].n_patients if rows else 0)
+        losses = [*losses, *lost, attrition_row("patients", "patients", step, reason, n, without)]
     status = ("partial", next(iter(absent.values()))) if absent else ("done",)
     typed = {name: conform_table(name, table) for name, table in made.items()}
     return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("safety", *status)}
 
 
 def _count_events(
-    tables: dict[str, pd.DataFrame], groups: pd.DataFrame, observed: tuple, study: Study
+    tables: dict[str, pd.DataFrame], groups: pd.DataFrame, observed: PatientDates, study: Study
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Rates of adverse events by term, and the events that do not count."""
-    patients, events, _ = observed
-    exposure = lay_out_exposure(tables["treatment_periods"], patients, events, study.safety.late_after_days)
+    events, late_after = observed.adverse_events, study.safety.late_after_days
+    exposure = lay_out_exposure(tables["treatment_periods"], observed.patients, events, late_after)
     placed, losses = place_events(events, exposure)
     late = len(tables["adverse_events"]) - len(events)
     step, n = "safety: adverse events", len(tables["adverse_events"])

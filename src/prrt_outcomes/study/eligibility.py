@@ -61,19 +61,15 @@ class EligibilitySet(base.Section):
     @model_validator(mode="after")
     def check_items(self) -> Self:
         """An item has one bound for each cycle and radionuclide, of one measure in one unit."""
-        phases = {"all": ("first", "later")}
-        base.check_distinct(
-            (
-                (c.item, phase, c.radionuclide)
-                for c in self.conditions
-                for phase in phases.get(c.cycles, (c.cycles,))
-            ),
-            "eligibility: an item has two bounds for the same cycles",
-        )
-        base.check_distinct(
-            (item for item, _, _ in {(c.item, c.measure, c.unit) for c in self.conditions}),
-            "eligibility: an item has two measures or units",
-        )
+        keys = [
+            (c.item, phase, c.radionuclide)
+            for c in self.conditions
+            for phase in ("first", "later")
+            if c.cycles in ("all", phase)
+        ]
+        base.check_distinct(keys, "eligibility: an item has two bounds for the same cycles")
+        units = {(c.item, c.measure, c.unit) for c in self.conditions}
+        base.check_distinct((item for item, *_ in units), "eligibility: an item has two measures or units")
         return self
 
 

@@ -88,16 +88,6 @@ class SafetySettings(base.Section):
     )
     """Bounds of the classes of cumulative activity by radionuclide; one without bounds is split at its median."""
 
-    @model_validator(mode="after")
-    def check_bounds(self) -> Self:
-        """Bounds rise."""
-        for nuclide, bounds in self.activity_bounds_gbq.items():
-            if list(bounds) != sorted(set(bounds)):
-                raise ValueError(
-                    f"activity_bounds_gbq must rise and hold no bound twice; {nuclide}: {sorted(set(bounds))}"
-                )
-        return self
-
 
 InputTable = Literal[
     "patients", "cycles", "therapies", "assessments", "lesions", "labs", "follow_up", "adverse_events",

@@ -9,14 +9,13 @@ import pandas as pd
 
 from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 from prrt_outcomes.endpoints.derivation import derive_endpoint
-from prrt_outcomes.endpoints.patient_dates import derive_patient_dates
+from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
 from prrt_outcomes.study.model import SafetySettings, Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
-from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.treatment.periods import summarise_cycle_days
 from prrt_outcomes.units import DAYS_PER_MONTH
 
@@ -30,26 +29,20 @@ NEAR = 1e-8
 
 
 def derive_neoplasm_rows(
-    tables: dict[str, pd.DataFrame], study: Study
-) -> tuple[dict[str, EndpointRows], int, int]:
+    dates: PatientDates, analysis_set: pd.DataFrame, study: Study
+) -> dict[str, EndpointRows]:
     """Times from the first cycle to the first myeloid neoplasm of each kind, by the rules of the preset `tmn`.
 
-    tables : patients, cycles, assessments, labs, adverse_events, follow_up, treatment_periods, analysis_set
-    Returns rows by kind (`tmn`, `mds`, `leukaemia`), patients with a first cycle, and those of them who have no time
-    because one was found before the first cycle.
+    `dates`: from `derive_observation`. Returns rows by kind: `tmn`, `mds`, `leukaemia`.
     """
-    absent = {name: empty_table(name) for name in ("therapies", "responses", "best_responses")}
-    dates = derive_patient_dates(tables | absent, study)
-    events, rows, earlier = dates.adverse_events, dict[str, EndpointRows](), 0
+    rows = dict[str, EndpointRows]()
     for kind, words in WORDS.items():
-        named = events["term"].str.contains(words, case=False).fillna(False).astype(bool)
-        times = derive_endpoint(replace(dates, adverse_events=events[named]), NEOPLASM, study)
-        found = select_endpoint_rows(times[times["exclusion"] == ""], tables["analysis_set"], NEOPLASM.name)
-        if kind == "tmn":
-            earlier = int((times["exclusion"] == "event_before_origin").sum())
-        if found is not None:
-            rows[kind] = found
-    return rows, int(dates.patients["first_cycle"].notna().sum()), earlier
+        named = dates.adverse_events["term"].str.contains(words, case=False, na=False)
+        own = replace(dates, adverse_events=dates.adverse_events[named.astype(bool)])
+        times = derive_endpoint(own, NEOPLASM, study)
+        found = select_endpoint_rows(times[times["exclusion"] == ""], analysis_set, NEOPLASM.name)
+        rows |= {} if found is None else {kind: found}
+    return rows
 
 
 def tabulate_incidence(
@@ -60,29 +53,24 @@ def tabulate_incidence(
     Returns one row a month: time_months, n, events and competing_events until then, n_at_risk, cumulative_incidence,
     low, high, status: `too_few` where nobody is under observation any more, `no_events` without limits.
     """
-    ticks = np.asarray(months, dtype=float)
-    curve = fit_cumulative_incidence(
-        rows.data, interval=settings.confidence.type, confidence=settings.confidence.level
-    )
+    ticks, interval = np.asarray(months, dtype=float), settings.confidence
+    curve = fit_cumulative_incidence(rows.data, interval=interval.type, confidence=interval.level)
     place = np.searchsorted(curve.time, ticks + NEAR, side="right")
     at_risk = flag_at_risk(rows.data, ticks)[0].sum(axis=1)
     known = (at_risk > 0) | (np.append(1.0, curve.event_free)[place] <= 0)
+    table = pd.DataFrame(
+        {
+            "cumulative_incidence": np.append(0.0, curve.incidence)[place],
+            "low": np.append(np.nan, curve.lower)[place],
+            "high": np.append(np.nan, curve.upper)[place],
+        }
+    )
+    table[~known] = np.nan
+    status = np.select([~known, table["cumulative_incidence"] <= 0], ["too_few", "no_events"], "ok")
     by_then = rows.time_months <= ticks[:, None] + NEAR
-    found = {
-        name: np.where(known, np.append(start, values)[place], np.nan)
-        for name, start, values in (
-            ("cumulative_incidence", 0.0, curve.incidence),
-            ("low", np.nan, curve.lower),
-            ("high", np.nan, curve.upper),
-        )
-    }
-    status = np.select([~known, found["cumulative_incidence"] <= 0], ["too_few", "no_events"], "ok")
-    counts = {
-        name: (by_then & (rows.event == code)).sum(axis=1)
-        for name, code in (("events", 1), ("competing_events", 2))
-    }
-    labels = {"time_months": ticks, "n": rows.n_patients, "n_at_risk": at_risk, "status": status}
-    return pd.DataFrame(labels | counts | found)
+    events, deaths = ((by_then & (rows.event == code)).sum(axis=1) for code in (1, 2))
+    counts = {"n": rows.n_patients, "events": events, "competing_events": deaths, "n_at_risk": at_risk}
+    return table.assign(time_months=ticks, status=status, **counts)
 
 
 def summarise_myeloid_neoplasms(
@@ -90,8 +78,7 @@ def summarise_myeloid_neoplasms(
 ) -> Iterator[pd.DataFrame]:
     """Cumulative incidence of each kind in all patients, by radionuclide, and by activity given until a landmark.
 
-    rows : from `derive_neoplasm_rows`
-    cycles : table `cycles`
+    `rows`: from `derive_neoplasm_rows`; `cycles`: the table of that name.
     Yields parts of result table `myeloid_neoplasms`: the start, `MONTHS`, and each event until the last of them. By
     activity only those are counted who were alive, under observation and without the neoplasm at
     `safety.activity_landmark_months`, and only months after it: activity is known only later, so a patient must live
@@ -119,34 +106,31 @@ def derive_activity_class(
 ) -> pd.Series:
     """Class of the activity that each patient was given until the landmark, within the radionuclide.
 
-    patients : patient_id, first_cycle
-    cycles : table `cycles`
-    settings : `activity_landmark_months`, `activity_bounds_gbq` (a bound belongs to the lower class); a radionuclide
-        without bounds is split at its median
+    `patients`: patient_id, first_cycle; `settings`: `activity_landmark_months`, `activity_bounds_gbq` (a bound belongs
+    to the lower class); a radionuclide without bounds is split at its median.
     Returns an ordered category of the index of `patients`: `177Lu: up to 26.6 GBq` and so on, `Several
     radionuclides`, and unknown where the activity of one cycle is.
     """
     days = summarise_cycle_days(cycles).merge(patients[["patient_id", "first_cycle"]], on="patient_id")
     since = (days["cycle_date"] - days["first_cycle"]).dt.days
-    given = days[since <= settings.activity_landmark_months * DAYS_PER_MONTH].groupby("patient_id")
-    nuclide, activity = given["radionuclide"].first().astype("string"), given["activity_gbq"]
-    total = activity.sum().where(activity.count() == given.size())
-    several = (given["radionuclide"].nunique() > 1) | (given["n_radionuclides"].max() > 1)
-    group = pd.Series(UNKNOWN, index=nuclide.index).mask(several, SEVERAL)
-    order = []
-    for name in sorted(nuclide.dropna().unique()):
-        own = total[(nuclide == name) & ~several].dropna()
-        if own.empty:
-            continue
-        bounds = [float(bound) for bound in settings.activity_bounds_gbq.get(name, (own.median(),))]
-        upper = [
-            f"up to {bounds[0]:.1f}",
-            *(f"{a:.1f} to {b:.1f}" for a, b in pairwise(bounds)),
-        ]
-        labels = np.array([f"{name}: {words} GBq" for words in (*upper, f"more than {bounds[-1]:.1f}")])
-        group[own.index] = labels[np.searchsorted(bounds, own.round(6), side="left")]
-        order += list(labels)
-    levels = [*order, SEVERAL, UNKNOWN]
+    given = (
+        days[since <= settings.activity_landmark_months * DAYS_PER_MONTH]
+        .astype({"radionuclide": "string"})
+        .groupby("patient_id")
+        .agg(
+            nuclide=("radionuclide", "first"), kinds=("radionuclide", "nunique"), most=("n_radionuclides", "max"),
+            total=("activity_gbq", "sum"), known=("activity_gbq", "count"), cycles=("activity_gbq", "size"),
+        )
+    )  # fmt: skip
+    group = pd.Series(np.where(given[["kinds", "most"]].max(axis=1) > 1, SEVERAL, UNKNOWN), given.index)
+    clear, order = given[(group == UNKNOWN) & (given["known"] == given["cycles"])], []
+    for nuclide, own in clear["total"].round(6).groupby(clear["nuclide"]):
+        bounds = sorted(settings.activity_bounds_gbq.get(nuclide, (own.median(),)))
+        ends = [f"{bound:.1f}" for bound in bounds]
+        words = [f"up to {ends[0]}", *(f"{a} to {b}" for a, b in pairwise(ends)), f"more than {ends[-1]}"]
+        labels = [f"{nuclide}: {word} GBq" for word in words]
+        group[own.index] = np.array(labels)[np.searchsorted(bounds, own)]
+        order += labels
     found = patients["patient_id"].map(group).fillna(UNKNOWN)
-    kept = [level for level in levels if level in set(found)]
-    return pd.Series(pd.Categorical(found, kept, ordered=True), index=patients.index)
+    levels = [level for level in (*order, SEVERAL, UNKNOWN) if level in set(found)]
+    return pd.Series(pd.Categorical(found, levels, ordered=True), index=patients.index)

@@ -9,21 +9,14 @@ from prrt_outcomes.study.eligibility import MONITORED
 from prrt_outcomes.study.model import TreatmentSettings
 
 STATES = ("met", "not met", "unknown")
-KARNOFSKY_BY_ECOG = {90: 0, 70: 1, 50: 2, 30: 3, 0: 4}
 ALL = "all"
 CYCLES = ["patient_id", "period", "cycle"]
-
-
-def number_cycles(days: pd.DataFrame) -> pd.DataFrame:
-    """Add `cycle`, the number of each cycle day (patient_id, period, cycle_date) within its treatment period."""
-    ordered = days.sort_values(["patient_id", "cycle_date"], kind="stable", ignore_index=True)
-    return ordered.assign(cycle=ordered.groupby(["patient_id", "period"]).cumcount() + 1)
 
 
 def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> pd.DataFrame:
     """Last known value of each analyte before each cycle: after the cycle before it, on its day at the latest.
 
-    days : from `number_cycles`
+    days : one row a patient and cycle day, from `derive_periods`
     window_days : oldest value that counts, in days before the cycle
     Returns one row a cycle and analyte: row (position in `days`), analyte, value (in the SI unit), ratio (to the upper
     limit of the laboratory), age_days. Values in units that are not known are left out.
@@ -52,7 +45,7 @@ def judge_cycles(
 ) -> pd.DataFrame:
     """Whether each condition was met before each cycle, as far as it was known then.
 
-    days : from `number_cycles`, with `radionuclide`; samples : from `place_samples`
+    days : from `derive_periods`; samples : from `place_samples`
     settings : `eligibility`; equation : of eGFR from creatinine, as `compute_egfr`
     Returns one row a cycle and condition that holds for it, and one with item `eligible` (met where all are met, not
     met where one is not): patient_id, period, cycle, item, value, unit, minimum, maximum, eligibility. Bounds are
@@ -74,7 +67,9 @@ def judge_cycles(
             here = phases[c.cycles] & (nuclide.eq(c.radionuclide).to_numpy() if c.radionuclide else True)
             bounds[:, here] = [[np.nan if b is None else b] for b in (c.minimum, c.maximum)]
         value = _find_values(base, samples, own[0].measure, own[0].unit, equation)
-        state = _compare_with_bounds(value, *bounds)
+        unknown = np.isnan(value) | np.isnan(bounds).all(axis=0)
+        broken = (value < bounds[0]) | (value > bounds[1])
+        state = np.select([unknown, broken], ["unknown", "not met"], "met")
         columns = {
             "item": item,
             "value": value,
@@ -105,8 +100,9 @@ def _find_values(
         own = samples[samples["analyte"] == analyte]
         return own.set_index("row")[column].reindex(range(len(base)))
 
-    if measure == "ecog":
-        return _read_ecog(base)
+    if measure == "ecog":  # from Karnofsky: 90-100 is 0, 70-80 is 1, 50-60 is 2, 30-40 is 3, below is 4
+        read = ((100 - base["karnofsky"].astype("float64")) // 20).clip(upper=4)
+        return base["ecog"].astype("float64").fillna(read).to_numpy()
     if unit in ("score", "ULN"):
         found = measured(measure, "ratio") if unit == "ULN" else base[measure]
         return found.astype("float64").round(9).to_numpy()
@@ -114,17 +110,6 @@ def _find_values(
         return (measured(measure) / find_si_factor(measure, unit)).round(9).to_numpy("float64")
     rate = compute_egfr(measured("creatinine"), base["age_years"], base["sex"], equation)
     return measured("egfr").fillna(pd.Series(rate)).to_numpy("float64")
-
-
-def _read_ecog(base: pd.DataFrame) -> np.ndarray:
-    """ECOG as registered, else from Karnofsky: 90-100 is 0, 70-80 is 1, 50-60 is 2, 30-40 is 3, below is 4."""
-    karnofsky = base["karnofsky"].astype("float64")
-    steps = sorted(KARNOFSKY_BY_ECOG)
-    place = np.searchsorted(steps, karnofsky.fillna(0).to_numpy(), side="right") - 1
-    read = pd.Series([KARNOFSKY_BY_ECOG[step] for step in steps]).to_numpy("float64")[place]
-    return (
-        base["ecog"].astype("float64").fillna(pd.Series(read, base.index).where(karnofsky.notna())).to_numpy()
-    )
 
 
 def summarise_cycle_eligibility(judged: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -145,7 +130,7 @@ def summarise_monitoring(
 ) -> pd.DataFrame:
     """Cycles before which each analyte was measured, by number of the cycle and for all: rows of `monitoring`.
 
-    days, samples : from `number_cycles` and `place_samples`; window_days : oldest value that counts
+    days, samples : from `derive_periods` and `place_samples`; window_days : oldest value that counts
     """
     recent = samples[samples["age_days"] <= window_days]
     row = np.arange(len(days))
@@ -174,11 +159,3 @@ def _add_share(table: pd.DataFrame, level: float) -> pd.DataFrame:
     share = table["n"] / table["total"].where(table["total"] > 0)
     status = np.where(table["total"] > 0, "ok", "too_few")
     return table.assign(proportion=share, low=low, high=high, status=status)
-
-
-def _compare_with_bounds(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Bounds are inclusive; no value or no bound is unknown."""
-    unknown = np.isnan(value) | (np.isnan(low) & np.isnan(high))
-    below = value < np.where(np.isnan(low), -np.inf, low)
-    above = value > np.where(np.isnan(high), np.inf, high)
-    return np.select([unknown, below | above], ["unknown", "not met"], "met")

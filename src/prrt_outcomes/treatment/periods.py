@@ -58,8 +58,8 @@ def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFr
 
     days : from `summarise_cycle_days`
     settings : `retreatment_gap_weeks` and the window of intervals, in weeks
-    Returns the same rows with `period` (1, 2, ...), `interval_weeks` (empty for the first cycle of a
-    period) and `interval_kept` (boolean, inclusive at both ends of the window).
+    Returns the same rows with `period` (1, 2, ...), `cycle` (its number within the period), `interval_weeks` (empty
+    for the first cycle of a period) and `interval_kept` (boolean, inclusive at both ends of the window).
     A gap of exactly `retreatment_gap_weeks` is no new period; one day more is.
     """
     days = days.sort_values(["patient_id", "cycle_date"], kind="stable")
@@ -68,8 +68,12 @@ def derive_periods(days: pd.DataFrame, settings: TreatmentSettings) -> pd.DataFr
     period = starts.groupby(days["patient_id"]).cumsum().astype("Int64")
     interval = gap_weeks.where(~starts)
     kept = interval.between(settings.cycle_interval_minimum_weeks, settings.cycle_interval_maximum_weeks)
+    cycle = days.groupby(["patient_id", period.rename("period")]).cumcount() + 1
     return days.assign(
-        period=period, interval_weeks=interval, interval_kept=kept.astype("boolean").where(interval.notna())
+        period=period,
+        cycle=cycle,
+        interval_weeks=interval,
+        interval_kept=kept.astype("boolean").where(interval.notna()),
     )
 
 

@@ -14,7 +14,6 @@ from prrt_outcomes.treatment.delivery import (
 )
 from prrt_outcomes.treatment.eligibility import (
     judge_cycles,
-    number_cycles,
     place_samples,
     summarise_cycle_eligibility,
     summarise_monitoring,
@@ -43,11 +42,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     days = derive_analogue_windows(days, tables["therapies"], study.treatment)
     periods = summarise_periods(days)
     first = periods.loc[periods["period"] == 1, ["patient_id", "first_cycle", "radionuclide"]]
-    numbered, level = number_cycles(days), study.analysis.confidence.level
-    samples = place_samples(numbered, tables["labs"], study.treatment.eligibility_days)
-    judged = judge_cycles(numbered, patients, samples, study.treatment, study.safety.egfr_equation)
+    level = study.analysis.confidence.level
+    samples = place_samples(days, tables["labs"], study.treatment.eligibility_days)
+    judged = judge_cycles(days, patients, samples, study.treatment, study.safety.egfr_equation)
     eligibility = judged[judged["period"].eq(1) & judged["cycle"].eq(1)]
-    monitoring = summarise_monitoring(numbered, samples, study.treatment.monitoring_days, level)
+    monitoring = summarise_monitoring(days, samples, study.treatment.monitoring_days, level)
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
     groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
     groups["treatment_years"] = derive_years(

@@ -9,7 +9,6 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.eligibility import (
     judge_cycles,
-    number_cycles,
     place_samples,
     summarise_cycle_eligibility,
     summarise_monitoring,
@@ -62,7 +61,8 @@ def read_settings(**treatment):
 def make_days(dates, nuclide, periods=None):
     days = pd.DataFrame({"patient_id": "a", "cycle_date": pd.to_datetime(dates), "radionuclide": nuclide})
     days["radionuclide"] = pd.Categorical(days["radionuclide"], ["177Lu", "90Y", "other"], ordered=True)
-    return number_cycles(days.assign(period=periods or 1).astype({"patient_id": "string"}))
+    days = days.assign(period=periods or 1).astype({"patient_id": "string"})
+    return days.assign(cycle=days.groupby("period").cumcount() + 1)
 
 
 def judge_all(patient, labs, dates=("2015-06-01", "2015-07-27"), nuclide="177Lu", periods=None, **treatment):

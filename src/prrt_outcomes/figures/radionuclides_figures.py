@@ -43,7 +43,7 @@ def plot_absorbed_fraction(fractions: pd.DataFrame, style: theme.FigureStyle):
     beta = beta[beta["radionuclide"].isin(list_codes("radionuclide"))]
     plot = _plot(beta, "fraction") + theme.scale_y(limits=(0, 1), labels=theme.label_percent)
     plot += p9.geom_ribbon(p9.aes(ymin="fraction", ymax="fraction_tortuous"), alpha=0.18, color="none")
-    words = {"title": "Absorbed fraction of beta energy by diameter", "y": "Absorbed fraction"}
+    words: dict = {"title": "Absorbed fraction of beta energy by diameter", "y": "Absorbed fraction"}
     return (
         plot
         + p9.geom_line(size=style.line)
@@ -68,7 +68,10 @@ def plot_lesion_change(means: pd.DataFrame, curves: pd.DataFrame, style: theme.F
         + p9.geom_linerange(reach, size=style.line * 0.6)
         + p9.geom_point(size=2.2 * style.scale, stroke=0)
     )
-    words = {"title": "Change of lesions by radionuclide and diameter", "y": "Change of the longest diameter"}
+    words: dict = {
+        "title": "Change of lesions by radionuclide and diameter",
+        "y": "Change of the longest diameter",
+    }
     words["subtitle"] = f"Bars and bands: {format_level(style.level)} intervals; below 0: shrinkage"
     return plot + theme.dress(style, 3.4 * style.scale, x="Longest diameter at baseline, mm", **words)
 

@@ -70,7 +70,7 @@ def compute_straight_fraction(diameter_mm: ArrayLike, range_mm: float) -> NDArra
 
 def summarise_absorbed_fraction() -> pd.DataFrame:
     """Result table `absorbed_fraction`: one row a radionuclide and diameter, 1 mm to 10 cm."""
-    parts = []
+    parts: list[tuple] = []
     for name, spectrum in BETA.items():
         both = (
             compute_absorbed_fraction(DIAMETERS_MM, **spectrum, detour=detour) for detour in (1.0, DETOUR)

@@ -20,21 +20,16 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.units import convert_days_to_months
 
-SIZE_CLASSES = {
-    "all": (0, np.inf),
-    "under_20_mm": (0, 20),
-    "20_to_50_mm": (20, 50),
-    "50_mm_or_more": (50, np.inf),
-}
+SIZE_CLASSES = {"all": (0, np.inf), "under_20_mm": (0, 20), "20_to_50_mm": (20, 50)}
+SIZE_CLASSES["50_mm_or_more"] = (50, np.inf)
 KNOT_QUANTILES = (0.10, 0.50, 0.90)
 CENTRE_MM, DOSE_STEP_GY, LANDMARK_MONTHS = 30.0, 10.0, 12.0
 FEWEST_PATIENTS, FEWEST_OF_ORGAN = 10, 10
+NO_SCAN = "no scan 6 to 18 months after the first cycle, before a new anticancer therapy"
 LONGEST = NAMED["recist_1_1"].model_copy(update={"node_short_axis": False})
 
 
-def derive_lesion_changes(
-    tables: Mapping[str, pd.DataFrame], study: Study
-) -> tuple[pd.DataFrame, list[dict]]:
+def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, list[dict]]:
     """Target lesions of the initial period, as the primary reader saw them, and what could not be used.
 
     Returns one row a lesion: patient_id, radionuclide (of the first cycle), organ, diameter_mm (longest, at baseline),
@@ -43,9 +38,8 @@ def derive_lesion_changes(
     A lesion that is too small counts 5 mm, one that is absent 0. The best change of each lesion is not used: whoever is
     scanned longer has more chances of a small value.
     """
-    known = {
-        name: filter_known(tables[name], "assessment_date", study) for name in ("assessments", "lesions")
-    }
+    scanned = ("assessments", "lesions")
+    known = {name: filter_known(tables[name], "assessment_date", study) for name in scanned}
     registry = derive_registry({**tables, **known}, study)
     courses, scans, rows = registry.courses, registry.scans, registry.lesions
     chosen = courses.loc[choose_adjudicated_courses(courses, study.response)]
@@ -53,20 +47,17 @@ def derive_lesion_changes(
     base = rows[rows["kind"].eq(codes.BASELINE) & rows["role"].eq(codes.TARGET)]
     base = base[base["course"].isin(chosen.index[chosen["period"].eq(1)])].reset_index(drop=True)
     start, therapy = (scans["course"].map(courses[name]) for name in ("first_cycle", "new_therapy_date"))
-    months = convert_days_to_months((scans["date"] - start) / np.timedelta64(1, "D"))
+    months = convert_days_to_months((scans["date"] - start).dt.days)
     usable = scans["has_lesions"] & months.between(6, 18) & ~(scans["date"] >= therapy)
     away = (months - LANDMARK_MONTHS).abs()[usable & scans["kind"].eq(codes.FOLLOW_UP)]
     nearest = scans.loc[away.sort_values(kind="stable").index].drop_duplicates("course")
-    later = (
-        rows[rows["scan"].isin(nearest.index) & rows["whole"]].drop_duplicates("series").set_index("series")
-    )
+    later = rows[rows["scan"].isin(nearest.index) & rows["whole"]]
+    later = later.drop_duplicates("series").set_index("series")
     after, by_course = base["series"].map(later["size"]), base["course"].map
     reasons = {
         "lesions of the course contradict each other": by_course(courses["fault"]).ne(""),
         "no diameter at baseline": ~base["size"].gt(0),
-        "no scan 6 to 18 months after the first cycle, before a new anticancer therapy": (
-            ~base["course"].isin(nearest["course"])
-        ),
+        NO_SCAN: ~base["course"].isin(nearest["course"]),
         "not evaluated at that scan": after.isna(),
     }
     keep, losses = pd.Series(True, base.index), []
@@ -78,12 +69,14 @@ def derive_lesion_changes(
     nuclide = periods[periods["period"].eq(1)].set_index("patient_id")["radionuclide"].astype(str)
     dose = tables["lesions"].groupby(by_lesion, observed=True)["dose_gy"].max()
     found = base.assign(patient_id=by_course(courses["patient_id"]), change=after / base["size"] - 1)[keep]
-    found["lesion_id"] = found["lesion_id"].astype(str)
-    found["radionuclide"] = found["patient_id"].map(nuclide)
-    found["organ"] = (
-        found["organ"].astype("string").str.strip().str.lower().fillna("not recorded").astype(object)
+    organ = found["organ"].astype(object).fillna("not recorded").str.strip().str.lower()
+    found = found.assign(radionuclide=found["patient_id"].map(nuclide), organ=organ)
+    found = (
+        found.astype({"lesion_id": str})
+        .join(dose, on=by_lesion)
+        .rename(columns={"size": "diameter_mm"})
+        .reset_index(drop=True)
     )
-    found = found.join(dose, on=by_lesion).rename(columns={"size": "diameter_mm"}).reset_index(drop=True)
     return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "dose_gy"]], losses
 
 
@@ -97,11 +90,8 @@ def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.Data
     for name, own in lesions.groupby("radionuclide", observed=True):
         for size, (low, high) in SIZE_CLASSES.items():
             part = own[own["diameter_mm"].between(low, high, inclusive="left")]
-            row = {
-                "radionuclide": name,
-                "size_class": size,
-                "median_diameter_mm": part["diameter_mm"].median(),
-            }
+            row = {"radionuclide": name, "size_class": size}
+            row["median_diameter_mm"] = part["diameter_mm"].median()
             fit = fit_clustered(part["change"], np.ones((len(part), 1)), part["patient_id"])
             found = _describe(fit, 0, confidence) if fit is not None else {"status": "too_few"}
             rows.append(row | _count(part) | found)
@@ -141,11 +131,8 @@ def _fit_model(
     """Terms of one model, and the expected change by diameter with each radionuclide at the mean of the covariates."""
     varying = held.loc[:, held.nunique() > 1]
     terms = ["interaction", "interaction_curved", "radionuclide", *(["dose"] if "dose" in varying else [])]
-    given, level, patients = (
-        part["radionuclide"].eq(name).to_numpy(),
-        analysis.confidence.level,
-        part["patient_id"],
-    )
+    given, patients = part["radionuclide"].eq(name).to_numpy(), part["patient_id"]
+    level, settings = analysis.confidence.level, analysis.bootstrap
     if min(patients[given].nunique(), patients[~given].nunique()) < FEWEST_PATIENTS:
         return pd.DataFrame({"term": terms, "status": "too_few"}), pd.DataFrame()
     size = np.log2(part["diameter_mm"].to_numpy() / CENTRE_MM)
@@ -164,35 +151,27 @@ def _fit_model(
     if line is None or curved is None:
         return pd.DataFrame({"term": terms, "status": "not_estimable"}), pd.DataFrame()
     slopes, within = curved.estimate[[2, -1]], curved.covariance[np.ix_([2, -1], [2, -1])]
-    wald = float(slopes @ np.linalg.solve(within, slopes))
-    joint = {
-        "statistic": wald / 2,
-        "df": 2,
-        "df_residual": curved.df,
-        "p_value": stats.f.sf(wald / 2, 2, curved.df),
-    }
-    rows = [
-        _describe(line, 2, level),
-        joint | {"status": "ok"},
-        _describe(line, 1, level),
-        _describe(line, -1, level),
-    ]
-    strata = part.groupby("patient_id")["radionuclide"].first()
-    if analysis.bootstrap.replicates:
-        settings, tail = analysis.bootstrap, (1 - level) / 2
+    wald = float(slopes @ np.linalg.solve(within, slopes)) / 2
+    joint = {"statistic": wald, "df": 2, "p_value": stats.f.sf(wald, 2, curved.df), "status": "ok"}
+    linear, shift, last = (_describe(line, place, level) for place in (2, 1, -1))
+    rows = [linear, joint | {"df_residual": curved.df}, shift, last]
+    if settings.replicates:
+        strata, tail = part.groupby("patient_id")["radionuclide"].first(), (1 - level) / 2
         blocks = draw_weights(len(strata), settings.replicates, seed=settings.seed, stratum=strata)
         drawn = np.concatenate([line.resample(block)[:, 2] for block in blocks])
         rows[0]["bootstrap_low"], rows[0]["bootstrap_high"] = np.nanquantile(drawn, [tail, 1 - tail])
     ends = [np.quantile(size[given == nuclide], [0.05, 0.95]) for nuclide in (False, True)]
-    grid, nuclide = np.concatenate([np.linspace(*end, 31) for end in ends]), np.repeat([False, True], 31)
+    grid, nuclide = (
+        np.concatenate([np.linspace(end[0], end[1], 31) for end in ends]),
+        np.repeat([False, True], 31),
+    )
     at = lay_out(grid, nuclide, np.tile(columns.mean(axis=0), (62, 1)))
     half = np.sqrt(((at @ curved.covariance) * at).sum(axis=1)) * stats.t.isf((1 - level) / 2, curved.df)
     shown = {"diameter_mm": CENTRE_MM * 2**grid, "change": at @ curved.estimate}
     limits = {"low": shown["change"] - half, "high": shown["change"] + half}
     names = np.where(nuclide, name, part.loc[~given, "radionuclide"].iloc[0])
-    return pd.DataFrame(rows[: len(terms)]).assign(term=terms), pd.DataFrame(shown | limits).assign(
-        radionuclide=names
-    )
+    curve = pd.DataFrame(shown | limits | {"radionuclide": names})
+    return pd.DataFrame(rows[: len(terms)]).assign(term=terms), curve
 
 
 def _count(part: pd.DataFrame) -> dict:
@@ -202,15 +181,8 @@ def _count(part: pd.DataFrame) -> dict:
 def _describe(fit: ClusteredFit, place: int, confidence: float) -> dict:
     """Estimate, error, t test and interval of one coefficient."""
     estimate, error = float(fit.estimate[place]), float(np.sqrt(fit.covariance[place, place]))
-    half, statistic = (
-        stats.t.isf((1 - confidence) / 2, fit.df) * error,
-        estimate / error if error > 0 else np.nan,
-    )
-    test = {
-        "statistic": statistic,
-        "df": 1,
-        "df_residual": fit.df,
-        "p_value": 2 * stats.t.sf(abs(statistic), fit.df),
-    }
+    half = stats.t.isf((1 - confidence) / 2, fit.df) * error
+    t = estimate / error if error > 0 else np.nan
+    test = {"statistic": t, "df": 1, "df_residual": fit.df, "p_value": 2 * stats.t.sf(abs(t), fit.df)}
     limits = {"low": estimate - half, "high": estimate + half, "status": "ok"}
     return {"estimate": estimate, "std_error": error} | limits | test

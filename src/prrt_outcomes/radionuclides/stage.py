@@ -32,8 +32,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     lesions, losses = derive_lesion_changes(tables, study)
     made["lesion_change"] = summarise_lesion_change(lesions, study.analysis.confidence.level)
     periods = tables["treatment_periods"]
-    nuclide = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
-    nuclide = nuclide[nuclide.isin(lesions["radionuclide"])].astype("category")
+    first = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
+    nuclide = first[first.isin(lesions["radionuclide"])].astype("category")
     reference = choose_reference(nuclide, study.analysis.reference.get("radionuclide"))
     reason = "no lesion was measured again, so nothing is compared"
     if nuclide.nunique() > 1 and reference is not None:

@@ -14,7 +14,7 @@ from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
-from prrt_outcomes.figures.safety_figures import plot_grade_course, plot_grade_shift
+from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course, plot_grade_shift
 from prrt_outcomes.figures.treatment_figures import plot_delivery
 from prrt_outcomes.tables.frames import empty_table
 
@@ -171,6 +171,25 @@ def test_grades_have_room(style, look):
         grades = make_grades()
         shown = grades[grades["analyte"].astype(str).isin(analytes)]
         assert look(plot_grade_shift(shown, style, "Shift of laboratory grades at any time")) == []
+
+
+@pytest.mark.parametrize(
+    "nuclides", [("177Lu", "90Y"), ("177Lu",), ("177Lu", "90Y", "225Ac", "other", "unknown")]
+)
+@pytest.mark.parametrize("months", [12, 150])
+def test_the_course_of_egfr_has_room(style, look, nuclides, months):
+    course = pd.DataFrame(
+        {
+            "group": nuclide,
+            "time_months": month,
+            "mean": 90 - 5 * i - month / 6,
+            "fitted": 89 - 5 * i - month / 6,
+        }
+        for i, nuclide in enumerate(nuclides)
+        for month in range(0, months + 1, 6)
+    )
+    course = course.assign(low=course["mean"] - 4, high=course["mean"] + 4)
+    assert look(plot_egfr_course(course, style)) == []
 
 
 def test_flow_has_room(style, look):

@@ -9,6 +9,7 @@ from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
 from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import pick_swimmers, plot_waterfall
+from prrt_outcomes.figures.safety_figures import plot_egfr_course
 from prrt_outcomes.figures.survival_figures import plot_survival_curve
 from prrt_outcomes.figures.theme import FigureStyle, color_groups, pick_linetypes
 from prrt_outcomes.tables.frames import empty_table
@@ -253,3 +254,18 @@ def test_a_waterfall_without_thresholds_has_none():
     changes = pd.DataFrame({"patient_id": ["a"], "best_change": [-0.5], "best_response": "PR"})
     plot = plot_waterfall(changes, {}, STYLE, "Own criterion")
     assert {type(layer.geom).__name__ for layer in plot.layers} == {"geom_col", "geom_hline"}
+
+
+def test_the_course_of_egfr_is_drawn_as_the_table_has_it():
+    course = pd.DataFrame(
+        {"group": ["177Lu"] * 2 + ["90Y"] * 2, "time_months": [0.0, 6.0] * 2, "mean": [90.0, 88, 85, 80],
+         "low": [88.0, 86, 83, 78], "high": [92.0, 90, 87, 82], "fitted": [89.5, 88.1, 84.8, 80.2]}
+    )  # fmt: skip
+    plot = plot_egfr_course(course, STYLE)
+    pd.testing.assert_frame_equal(plot.data.astype({"group": str}), course)
+    assert [type(layer.geom).__name__ for layer in plot.layers] == [
+        "geom_linerange",
+        "geom_point",
+        "geom_line",
+    ]
+    assert plot.layers[2].mapping["y"] == "fitted"

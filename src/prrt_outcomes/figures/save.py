@@ -21,13 +21,15 @@ from prrt_outcomes.figures.theme import FONT
 FIXED: dict[Any, object] = {
     "font.family": FONT,
     "svg.hashsalt": "prrt-outcomes",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 3,  # TrueType (42) costs three times as much: the whole font is read and subset for each figure
+    "svg.fonttype": "none",  # text stays text, which a journal can edit and a reader can search
+    "pdf.fonttype": 42,  # TrueType, as journals ask
     "path.simplify": True,
     "axes.unicode_minus": True,
 }
 RUNS = 3  # compression of zlib that looks for runs of one value: faster here, and a tenth shorter
-NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}, "png": {}}
+NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}, "png": {}, "tiff": {}}
+PIXELS = ("png", "tiff")
+FAMILY = f"'{FONT}'"
 
 
 def save_figures(
@@ -76,23 +78,22 @@ def draw_svg(plot) -> str:
 
 
 def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool, compressing: list):
-    """Write the vector formats now; compress the png beside the drawing of the next figure."""
-    paths = []
+    """Write the vector formats now; compress pixels beside the drawing of the next figure."""
     with plt.rc_context(FIXED):
         figure = plot.draw()
         try:
             figure.get_layout_engine().execute(figure)
             figure.set_layout_engine("none")  # else it runs again before each format
-            for kind in sorted(formats, key=lambda f: f == "png"):
-                path = folder / f"{name}.{kind}"
-                paths.append(path)
-                if kind == "png":
-                    figure.set_dpi(dpi)
-                    canvas = FigureCanvasAgg(figure)
-                    canvas.draw()
-                    compressing.append(pool.submit(_write_png, canvas, path, dpi))
-                else:
+            paths = [folder / f"{name}.{kind}" for kind in formats]
+            for path in paths:
+                if (kind := path.suffix[1:]) not in PIXELS:
                     _write_vector(figure, path, kind)
+            drawn = [path for path in paths if path.suffix[1:] in PIXELS]
+            if drawn:
+                figure.set_dpi(dpi)
+                canvas = FigureCanvasAgg(figure)
+                canvas.draw()
+                compressing.append(pool.submit(_write_pixels, canvas, drawn, dpi))
         finally:
             plt.close(figure)
     return paths
@@ -103,14 +104,26 @@ def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
     if kind == "pdf":
         FigureCanvasPdf(figure).print_pdf(path, metadata=NO_DATE[kind])
     else:
-        FigureCanvasSVG(figure).print_svg(path, metadata=NO_DATE[kind])
+        page = BytesIO()
+        FigureCanvasSVG(figure).print_svg(page, metadata=NO_DATE[kind])
+        text = page.getvalue().replace(FAMILY.encode(), f"{FAMILY}, Verdana, Arial, sans-serif".encode())
+        if isinstance(path, Path):
+            path.write_bytes(text)
+        else:
+            path.write(text)
 
 
-def _write_png(canvas, path: Path, dpi: int) -> None:
-    """Write pixels as a png of 256 colours without alpha, which is half as long as one of all colours."""
+def _write_pixels(canvas, paths: list[Path], dpi: int) -> None:
+    """Write pixels as a png of 256 colours without alpha, half as long as one of all colours, and as a tiff of all."""
     pixels = canvas.buffer_rgba()
     image = Image.frombytes("RGB", pixels.shape[1::-1], pixels, "raw", "RGBX", 0, 1)
-    _reduce_colours(image).save(path, format="png", dpi=(dpi, dpi), compress_level=1, compress_type=RUNS)
+    for path in paths:
+        if path.suffix == ".png":
+            _reduce_colours(image).save(
+                path, format="png", dpi=(dpi, dpi), compress_level=1, compress_type=RUNS
+            )
+        else:
+            image.save(path, format="tiff", dpi=(dpi, dpi), compression="tiff_lzw")
 
 
 def _reduce_colours(image):

@@ -30,9 +30,10 @@ scale_x = partial(p9.scale_x_continuous, minor_breaks=[])
 scale_y = partial(p9.scale_y_continuous, minor_breaks=[])
 scale_y_log = partial(p9.scale_y_log10, minor_breaks=[])
 
+# Of different brightness, so that they can be told apart in grey.
 RESPONSE_COLOURS = {
-    "CR": "#08306B", "PR": "#2171B5", "MR": "#6BAED6", "SD": "#B9C7D1", "NON-CR/NON-PD": "#DAD6C5",
-    "PD": "#D55E00", "NE": "#F0F0F0",
+    "CR": "#08306B", "PR": "#1F63A8", "MR": "#7DB8DC", "SD": "#C3CFD8", "NON-CR/NON-PD": "#DAD6C5",
+    "PD": "#E6763C", "NE": "#F0F0F0",
 }  # fmt: skip
 GRADE_COLOURS = {
     -1: "#F6EAD8", 0: "#EDEDED", 1: "#FDD9A0", 2: "#F5A55B", 3: "#D9581E", 4: "#8C2D04", 5: "#2B0B00",
@@ -58,6 +59,7 @@ class FigureStyle:
     row_in: float  # height of one line of text in inches
     synthetic: bool  # whether the stamp stands on the figure
     level: float = 0.95  # confidence level of all intervals
+    titles: bool = True  # whether the title stands on the figure: a journal sets it in the legend
 
     @property
     def scale(self) -> float:
@@ -69,14 +71,12 @@ def figure_style(study) -> FigureStyle:
     """Style that a study asks for."""
     slides = study.figures.style == "slides"
     sizes = ("slides", 13.0, 11.5, 1.1, 12.0, 0.25) if slides else ("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155)
-    return FigureStyle(*sizes, bool(study.synthetic), study.analysis.confidence.level)
+    return FigureStyle(*sizes, bool(study.synthetic), study.analysis.confidence.level, study.figures.titles)
 
 
 def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:
-    """Line type of each group: all solid up to five, else in turn, so that colour is never the only key."""
-    if len(groups) <= len(FEW_COLOURS):
-        return dict.fromkeys(groups, "solid")
-    return {g: LINETYPES[(i + i // 9) % 3] for i, g in enumerate(groups)}
+    """Line type of each group in turn, so that colour is never the only key."""
+    return {g: LINETYPES[(i + i // len(MANY_COLOURS)) % len(LINETYPES)] for i, g in enumerate(groups)}
 
 
 def theme_prrt(style: FigureStyle, height_in: float, width_in: float | None = None):
@@ -121,6 +121,7 @@ def dress(
     Titles of legends are left out unless `legend_title` is None.
     """
     caption = "Synthetic data: simulated patients" if style.synthetic else None
+    title = title if style.titles else None
     words = p9.labs(title=title, subtitle=subtitle or None, x=x, y=y, caption=caption)
     more = {k: v for k, v in ({"legend_title": p9.element_blank()} | more).items() if v is not None}
     return [words, theme_prrt(style, height_in, width_in) + p9.theme(**more)]

@@ -35,9 +35,8 @@ from prrt_outcomes.wording.numbers import format_date
 from prrt_outcomes.wording.terms import name_codes, name_step, spell_name
 
 LARGEST_SVG = 700_000
-SHORTER = (("DejaVuSans-Bold-", "b"), ("DejaVuSans-", "d"), ("xlink:href", "href"))
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
-NUMBER = re.compile(r"scale\([^)]*\)|(?<![\w.#])-?\d+\.\d{3,}")
+NUMBER = re.compile(r"(?<![\w.#])-?\d+\.\d{3,}")
 REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
     "warnings": ("What to look at", write_warnings),
     "treatment": ("Treatment", write_treatment),
@@ -233,21 +232,18 @@ def inline_figure(folder: Path, name: str) -> tuple[str, str]:
 
 
 def shorten_svg(text: str) -> str:
-    """Round coordinates to a hundredth of a point and drop what only a person reading the file needs."""
+    """Round coordinates, not numbers of the text, to a hundredth of a point and drop comments and idle names."""
     text = text[text.index("<svg") :] if "<svg" in text else text
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    for long, short in SHORTER:
-        text = text.replace(long, short)
     text = IDLE.sub("", text)
-    text = NUMBER.sub(_round_coordinate, text)
+    text = re.sub(r"<[^>]*>", lambda tag: NUMBER.sub(_round_coordinate, tag.group()), text)
     return re.sub(r"\s*\n\s*", "\n", text)
 
 
 def _round_coordinate(found: re.Match) -> str:
-    """Two decimals; the scale of letters keeps all."""
-    text = found.group()
-    return text if text.startswith("scale") else f"{float(text):.2f}".rstrip("0").rstrip(".")
+    """Two decimals."""
+    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")
 
 
 def _data_address(kind: str, content: bytes) -> str:

@@ -53,9 +53,14 @@ class TreatmentSettings(base.Section):
 class FigureSettings(base.Section):
     """Formats, resolution and style of the figures."""
 
-    formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(default=("pdf", "svg", "png"), min_length=1)
+    formats: tuple[Literal["pdf", "svg", "png", "tiff"], ...] = Field(
+        default=("pdf", "svg", "png"), min_length=1
+    )
     """File formats of each figure."""
-    dpi: base.Whole = Field(600, ge=72, le=1200, description="Resolution of png.")
+    dpi: base.Whole = Field(300, ge=72, le=1200, description="Resolution of png and tiff.")
+    titles: bool = Field(
+        True, description="Whether the title stands on the figure; a journal sets it in the legend."
+    )
     style: Literal["manuscript", "slides"] = Field("manuscript", description="Sizes of text and figure.")
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from prrt_outcomes.figures.figure import Figure
-from prrt_outcomes.figures.save import _write_png, save_figures
+from prrt_outcomes.figures.save import _write_pixels, save_figures
 from prrt_outcomes.figures.theme import FigureStyle, theme_prrt
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
@@ -42,6 +42,21 @@ def test_a_png_has_the_dots_that_were_asked_for(plots, tmp_path):
     assert struct.unpack(">II", path.read_bytes()[16:24]) == (600, 300)
 
 
+def test_a_tiff_holds_the_same_dots_with_their_density(plots, tmp_path):
+    png, tiff = save_figures(plots, tmp_path, ("png", "tiff"), 200)
+    with Image.open(png) as one, Image.open(tiff) as other:
+        assert one.size == other.size == (600, 300)
+        assert other.info["dpi"] == (200, 200)
+
+
+def test_text_is_text_in_svg_and_a_truetype_font_in_pdf(plots, tmp_path):
+    pdf, svg = save_figures(plots, tmp_path, ("pdf", "svg"), 72)
+    assert "<text" in svg.read_text()
+    assert "sans-serif" in svg.read_text()
+    assert b"/Type3" not in pdf.read_bytes()
+    assert b"/CIDFontType2" in pdf.read_bytes()
+
+
 def test_figures_of_an_earlier_run_are_removed_and_other_files_stay(plots, tmp_path):
     (tmp_path / "old.svg").write_text("<svg/>")
     (tmp_path / "notes.txt").write_text("mine")
@@ -64,7 +79,7 @@ def test_files_hold_no_date(plots, tmp_path):
 
 
 def write_and_read(pixels, path):
-    _write_png(SimpleNamespace(buffer_rgba=lambda: pixels), path, 72)
+    _write_pixels(SimpleNamespace(buffer_rgba=lambda: pixels), [path], 72)
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(int)
 

@@ -235,7 +235,7 @@ def test_the_page_opens_in_a_browser_without_a_complaint(results, study, tmp_pat
     assert wide <= 500
 
 
-def test_a_shortened_svg_keeps_the_scale_of_its_letters():
+def test_a_shortened_svg_has_short_coordinates_and_its_text():
     svg = '<?xml version="1.0"?>\n<svg>\n  <!-- A -->\n '
-    svg += '<path transform="scale(0.015625)" d="M 1.23456 -7.0001 L 2 3"/>\n</svg>'
-    assert shorten_svg(svg) == '<svg>\n<path transform="scale(0.015625)" d="M 1.23 -7 L 2 3"/>\n</svg>'
+    svg += '<path d="M 1.23456 -7.0001 L 2 3"/>\n <text>p &lt; 0.001</text></svg>'
+    assert shorten_svg(svg) == '<svg>\n<path d="M 1.23 -7 L 2 3"/>\n<text>p &lt; 0.001</text></svg>'

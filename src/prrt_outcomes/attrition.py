@@ -1,6 +1,6 @@
 """What a stage hands to the accounts of a run: each loss with step and reason, and what became of the stage."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
@@ -19,6 +19,18 @@ def attrition_row(table: str, unit: str, step: str, reason: str, n_before: int, 
         raise ValueError(f"{step}: {n_lost} lost of {n_before}")
     counts = (int(n_before), int(n_lost), int(n_before) - int(n_lost))
     return dict(zip(ATTRITION_COLUMNS, (table, unit, step, reason, *counts), strict=True))
+
+
+def filter_counted(
+    rows: pd.DataFrame, table: str, step: str, lost: Mapping[str, Callable[[pd.DataFrame], pd.Series]]
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Take out the rows that each reason flags in turn; returns the others, and a row of attrition where some were."""
+    losses = []
+    for reason, flag in lost.items():
+        gone = flag(rows)
+        losses += [attrition_row(table, "rows", step, reason, len(rows), int(gone.sum()))] * bool(gone.any())
+        rows = rows[~gone]
+    return rows, losses
 
 
 def attrition_frame(rows: Iterable[dict]) -> pd.DataFrame:

@@ -30,6 +30,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
     "appraisal",
 )
 CHAPTERS = (

@@ -25,6 +25,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
     "appraisal",
 )
 GROUND = (

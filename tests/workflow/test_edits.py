@@ -17,6 +17,7 @@ STAGES = {
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
     "appraisal",
 }
 

@@ -16,6 +16,7 @@ STAGES = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
     "appraisal",
 )
 CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")

@@ -72,6 +72,7 @@ FIRST_TO_LAST = (
     "radionuclides",
     "controls",
     "safety",
+    "quality_of_life",
     "appraisal",
     "accounts",
     "figures_controls",

@@ -52,7 +52,7 @@ def flag_events(
     and where the registry records no therapies or the study no scan interval. Tables: treatment_periods, therapies.
     """
     entry, end = own["entry_days"].fillna(0.0), own["time_days"]
-    start, last = np.fmax(entry, since * DAYS_PER_MONTH), until * DAYS_PER_MONTH if until > 0 else np.inf
+    start, last = entry.clip(lower=since * DAYS_PER_MONTH), until * DAYS_PER_MONTH if until > 0 else np.inf
     origin, first_day = (column.set_axis(own["patient_id"]) for column in (own["origin_date"], start))
     periods = tables["treatment_periods"]
     cycle = (periods["first_cycle"] - periods["patient_id"].map(origin)).dt.days

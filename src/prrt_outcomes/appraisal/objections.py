@@ -147,11 +147,11 @@ def _excluded(tables: Tables, study: Study) -> list[Part]:
         if row["criterion"] == study.response.primary_criterion:
             words = f"response could not be assessed in {COUNT(row['n'])} of {COUNT(row['total'])} patients"
             parts.append(_part(words, "response_rates", row, row["n"]))
-    row = _first(tables["km_summary"], endpoint=first, group_by="all")
-    if row is not None:
+    curve = _first(tables["km_summary"], endpoint=first, group_by="all")
+    if curve is not None:
         total = len(tables["analysis_set"])
-        words = f"{COUNT(total - row['n'])} of {COUNT(total)} have no time to {_title(study, first)}"
-        parts.append(_part(words, "km_summary", row, total - row["n"]))
+        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time to {_title(study, first)}"
+        parts.append(_part(words, "km_summary", curve, total - curve["n"]))
     return parts or [LACKING]
 
 
@@ -179,7 +179,9 @@ def _compare_items(tables: Tables, study: Study, items: tuple[str, ...]) -> list
     )
     known, differ = verdicts.ne("unknown"), int(verdicts.eq("different").sum())
     first = own.iloc[0].to_dict()
-    part = _part(f"against {title}: {words}", "control_comparability", first, differ, answers=known.any())
+    part = _part(
+        f"against {title}: {words}", "control_comparability", first, differ, answers=bool(known.any())
+    )
     return [part, *[LACKING] * (not known.all())]
 
 
@@ -212,7 +214,9 @@ def _confounding(tables: Tables, study: Study) -> list[Part]:
     """Largest standardised difference without and with the weights of the quoted estimate."""
     row, title = _primary(tables, study)
     parts, before = [], f"largest standardised difference against {title}: "
-    for weights in dict.fromkeys(("none", str(row["weights"]))) if row else ():
+    if row is None:
+        return [LACKING]
+    for weights in dict.fromkeys(("none", str(row["weights"]))):
         own = pick_rows(tables["control_balance"], control=row["control"], weights=weights)
         if own["smd"].notna().any():
             worst = own.loc[own["smd"].abs().idxmax()].to_dict()
@@ -241,7 +245,10 @@ def _unmeasured(tables: Tables, study: Study) -> list[Part]:
     if own is None:
         return [*parts, Part("there is no negative-control outcome", answers=False)]
     words = f"the hazard ratio of an outcome that treatment cannot change is {_show_ratio(own)}"
-    return [*parts, _part(words, "control_sensitivity", own, own["value"], answers=pd.notna(own["value"]))]
+    return [
+        *parts,
+        _part(words, "control_sensitivity", own, own["value"], answers=bool(pd.notna(own["value"]))),
+    ]
 
 
 def _show_ratio(row: dict) -> str:

@@ -234,6 +234,8 @@ OF_DATA: tuple[Naming, ...] = (
     Naming("analysis.subgroups.effect", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.subgroups.within.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.reference.*", _levels, "no patient has this level", "levels"),
+    Naming("questionnaires.better.~", _values("questionnaires.scale"), "no questionnaire has this scale", "scales",
+        "warning"),
     Naming("controls.*.within.*.*", _with(_levels, UNKNOWN), "no patient has this level", "levels", SEVERAL),
 )  # fmt: skip
 """Names that the tables say; those of controls that stand in other tables are in `controls/checks.py`."""

@@ -9,7 +9,7 @@ censoring; EVNTDESC, CNSDTDSC, SRCDOM, SRCVAR and SRCSEQ describe and trace the 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.attrition import attrition_row
+from prrt_outcomes.attrition import filter_counted
 from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import PET_COLUMNS
 from prrt_outcomes.endpoints.derivation import derive_endpoint
@@ -93,21 +93,15 @@ def select_baseline_pet(
     Returns one row a patient, by patient_id, with `PET_COLUMNS`: those of the last scan on or before the first cycle,
     at most `baseline_days` before it.
     """
-    days = (pet["patient_id"].map(first_cycle) - pet["scan_date"]).dt.days
-    early, shown = days.between(0, baseline_days), ~pet["tracer"].isin(OTHER_TRACERS)
-    kept = pet[early & shown].sort_values(["patient_id", "scan_date", "sequence"], kind="stable")
-    last = kept.drop_duplicates("patient_id", keep="last").set_index("patient_id")[list(PET_COLUMNS)]
-    losses, left = [], len(pet)
-    for reason, lost in (
-        ("tracer of no somatostatin receptor", int((~shown).sum())),
-        ("not in the days before the first cycle", int((shown & ~early).sum())),
-        ("a later scan is the baseline", len(kept) - len(last)),
-    ):
-        losses += (
-            [attrition_row("pet", "rows", "endpoints: baseline PET", reason, left, lost)] if lost else []
-        )
-        left -= lost
-    return last, losses
+    rows = pet.assign(days=(pet["patient_id"].map(first_cycle) - pet["scan_date"]).dt.days)
+    rows = rows.sort_values(["patient_id", "scan_date", "sequence"], kind="stable")
+    lost = {
+        "tracer of no somatostatin receptor": lambda rows: rows["tracer"].isin(OTHER_TRACERS),
+        "not in the days before the first cycle": lambda rows: ~rows["days"].between(0, baseline_days),
+        "a later scan is the baseline": lambda rows: rows.duplicated("patient_id", keep="last"),
+    }
+    last, losses = filter_counted(rows, "pet", "endpoints: baseline PET", lost)
+    return last.set_index("patient_id")[list(PET_COLUMNS)], losses
 
 
 def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progression: pd.Series) -> pd.Series:

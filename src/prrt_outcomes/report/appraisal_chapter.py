@@ -37,7 +37,7 @@ NOTES = {
 def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
     titles = control_titles(study) | {"responder:non_responder": "Responders against others"}
-    words = {
+    words: dict[str, Callable[[dict], str | Number]] = {
         "test": lambda row: name_test(row["test"], study),
         "endpoint": col.endpoint(endpoint_titles(study)).show,
         "answered": lambda row: "yes" if row["answered"] else AUTHOR,
@@ -86,7 +86,7 @@ def write_objections(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     found = {code: trace(count, "objections", {"answer": code}, "answer") for code, count in counts.items()}
     text = "Standard objections: {answered} of {n} answered by these results, {partly} in part, "
     text += "{not_answered} not answered."
-    words: dict[str, Callable] = {
+    words: dict[str, Callable[[dict], str | Number]] = {
         "value": lambda row: cite_found(row["value"], row),
         "table": lambda row: as_text(row["table"]) and load_schema(row["table"]).title,
     }

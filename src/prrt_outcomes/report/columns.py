@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.report.content import Column, as_text
+from prrt_outcomes.report.content import Column, Number, as_text
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.frames import describe_cells
 from prrt_outcomes.tables.schema import Field, list_tables, load_schema
@@ -74,7 +74,7 @@ def p_value(title: str = "p", key: str = "p_value") -> Column:
     return Column(title, lambda r: numbers.format_p_value(r[key]))
 
 
-def of_schema(table: str, words: Mapping[str, Callable[[dict], str]]) -> list[Column]:
+def of_schema(table: str, words: Mapping[str, Callable[[dict], str | Number]]) -> list[Column]:
     """Columns of a result table as its schema names them and their codes, or as `words` of a column show a row."""
 
     def show(field: Field) -> Callable[[dict], str]:

@@ -21,6 +21,7 @@ from prrt_outcomes.report.curves import list_curves
 from prrt_outcomes.report.headline import build_headline, describe_limits
 from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import write_endpoints
+from prrt_outcomes.report.quality_of_life_chapter import write_quality_of_life
 from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
@@ -47,6 +48,7 @@ REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
     "responders": ("Responders", write_responders),
     "controls": ("Historical controls", write_controls),
     "safety": ("Safety", write_safety),
+    "quality_of_life": ("Quality of life", write_quality_of_life),
     "objections": ("Objections and answers", write_objections),
     "appraisal": ("Estimands and risk of bias", write_appraisal),
 }

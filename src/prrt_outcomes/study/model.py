@@ -94,6 +94,25 @@ class SafetySettings(base.Section):
     """Bounds of the classes of cumulative activity by radionuclide; one without bounds is split at its median."""
 
 
+class QuestionnaireSettings(base.Section):
+    """Visits at which questionnaires are due, and what a deterioration is."""
+
+    baseline_days: base.PositiveDays = Field(
+        60, description="How long before the first cycle a baseline may lie."
+    )
+    visits_months: tuple[base.PositiveMonths, ...] = Field((3, 6, 12, 18, 24), min_length=1, max_length=50)
+    """Planned visits after the first cycle, for scores without a label of their visit."""
+    window_days: base.Days = Field(45, description="How far a score may lie from the planned day.")
+    deterioration_points: base.Number = Field(
+        10.0, gt=0, le=100, description="Points worse than at baseline."
+    )
+    death_days: base.Days = Field(
+        182, description="A death within this time of the last questionnaire counts."
+    )
+    better: dict[str, Literal["high", "low"]] = Field(default_factory=dict)
+    """Which scores are better, for scales other than those of QLQ-C30 and GI.NET21."""
+
+
 InputTable = Literal[
     "patients", "cycles", "therapies", "assessments", "lesions", "labs", "follow_up", "adverse_events",
     "reported_outcomes", "questionnaires", "pet", "control_patients", "control_outcomes", "control_curves",
@@ -188,6 +207,8 @@ class Study(base.Section):
     claims: tuple[Claim, ...] = Field((), description="Published figures that the cohort is held against.")
     safety: SafetySettings = Field(default_factory=SafetySettings)
     """Phases of laboratory follow-up."""
+    questionnaires: QuestionnaireSettings = Field(default_factory=QuestionnaireSettings)
+    """Visits and deterioration of quality of life."""
     figures: FigureSettings = Field(default_factory=FigureSettings)
     """Formats and style of the figures."""
     disclosure: DisclosureSettings = Field(default_factory=DisclosureSettings)

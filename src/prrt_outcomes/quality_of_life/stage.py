@@ -1,0 +1,45 @@
+"""Quality of life: which questionnaires were returned, how scores change, time to deterioration."""
+
+import pandas as pd
+
+from prrt_outcomes.attrition import attrition_frame, stage_frame
+from prrt_outcomes.endpoints.patient_dates import derive_observation
+from prrt_outcomes.quality_of_life import scores
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
+
+INPUTS = (
+    "patients", "cycles", "assessments", "follow_up", "adverse_events", "treatment_periods", "questionnaires",
+)  # fmt: skip
+OUTPUTS = ("questionnaire_compliance", "questionnaire_change", "deterioration")
+SETTINGS = ("questionnaires", "analysis", "data_cutoff", "partial_dates")
+
+
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Describe the questionnaires of treated patients from their first cycle on.
+
+    `tables`: those of `INPUTS`; `study`: section `questionnaires`, milestones and intervals of `analysis`.
+    Returns the tables of `OUTPUTS`, `attrition` and `stages`.
+    """
+    if tables["questionnaires"].empty:
+        return derive_skipped_tables("quality_of_life", OUTPUTS, "there are no questionnaires")
+    known, _, _ = derive_observation(tables, study)
+    treated = known[known["first_cycle"].notna()]
+    first, death = treated["first_cycle"], treated["death_date"]
+    last = death.fillna(treated["last_contact_date"])
+    patients = treated.assign(death_day=(death - first).dt.days, last_day=(last - first).dt.days)
+    settings, analysis = study.questionnaires, study.analysis
+    found, level = (
+        scores.derive_scores(tables["questionnaires"], patients, settings),
+        analysis.confidence.level,
+    )
+    times = scores.derive_deterioration(found, patients, settings)
+    made = {
+        "questionnaire_compliance": [scores.summarise_compliance(found, patients, level)],
+        "questionnaire_change": [scores.summarise_changes(found, settings, level)],
+        "deterioration": [scores.tabulate_deterioration(*one, analysis) for one in times],
+    }
+    reason = "no score is of a treated patient and a scale whose direction is known"
+    stage = stage_frame("quality_of_life", *(("done",) if len(found.rows) else ("skipped", reason)))
+    results = {name: stack_tables(name, parts) for name, parts in made.items()}
+    return results | {"attrition": attrition_frame(found.losses), "stages": stage}

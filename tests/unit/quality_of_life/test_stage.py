@@ -1,0 +1,157 @@
+"""Questionnaires of six patients whose numbers can be counted by hand."""
+
+import pandas as pd
+import pytest
+
+from prrt_outcomes.quality_of_life.scores import fold, load_scales
+from prrt_outcomes.quality_of_life.stage import INPUTS, OUTPUTS, run
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.tables.frames import conform_table, empty_table
+
+START = pd.Timestamp("2015-01-01")
+GLOBAL = {
+    # days since the first cycle, and scores of global health status (high is better)
+    "a": [(-90, 95), (-10, 70), (91, 65), (182, 55), (365, 68)],
+    "b": [(0, 60), (91, 40), (182, 45)],
+    "c": [(-5, 50), (91, 50)],
+    "d": [(-5, 80)],
+    "e": [(91, 50)],
+}
+LAST = {"a": 800, "b": 500, "c": 150, "d": 400, "e": 200, "f": 100}
+DEAD = ("c", "d")
+
+
+def day(days):
+    return START + pd.Timedelta(days, "D")
+
+
+def score(patient, days, value, scale="QL2", instrument="EORTC QLQ-C30", **more):
+    row = {"patient_id": patient, "visit_date": day(days), "instrument": instrument, "scale": scale}
+    return row | {"score": value} | more
+
+
+def make_tables(rows):
+    given = {
+        "patients": [{"patient_id": p} for p in LAST],
+        "cycles": [{"patient_id": p, "cycle_date": START, "radiopharmaceutical": "177Lu-DOTATATE"} for p in LAST],
+        "treatment_periods": [{"patient_id": p, "period": 1, "first_cycle": START, "last_cycle": START} for p in LAST],
+        "follow_up": [
+            {"patient_id": p, "last_contact_date": str(day(n).date()), "vital_status": "dead" if p in DEAD else "alive",
+             "death_date": str(day(n).date()) if p in DEAD else None}
+            for p, n in LAST.items()
+        ],
+        "questionnaires": rows,
+    }  # fmt: skip
+    made = {name: empty_table(name) for name in INPUTS}
+    return made | {name: conform_table(name, pd.DataFrame(rows)) for name, rows in given.items() if rows}
+
+
+def make_study(**settings):
+    files = {"patients": "p.csv", "cycles": "c.csv", "follow_up": "f.csv", "questionnaires": "q.csv"}
+    analysis = {"milestones_months": [6, 12]}
+    base = {"study": "s", "tables": files, "data_cutoff": "2018-01-01", "analysis": analysis}
+    return Study.model_validate(base | settings)
+
+
+ROWS = [score(p, days, value) for p, own in GLOBAL.items() for days, value in own]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run(make_tables(ROWS), make_study())
+
+
+def test_expected_are_those_alive_and_under_observation(found):
+    table = found["questionnaire_compliance"].set_index("visit")
+    assert table.loc["baseline", ["n", "total"]].tolist() == [4, 6]
+    assert table.loc["month 3", ["n", "total"]].tolist() == [4, 6]
+    assert table.loc["month 6", ["n", "total"]].tolist() == [2, 4]  # c died, f is not followed so long
+    assert table.loc["month 12", ["n", "total"]].tolist() == [1, 3]
+    exact = [0.2227780955, 0.9567281317]  # R 4.2.2: binom.test(4, 6)$conf.int
+    assert table.loc["month 3", ["low", "high"]].tolist() == pytest.approx(exact, abs=1e-9)
+    assert set(table["instrument"]) == {"QLQ-C30"}
+
+
+def test_a_change_is_from_the_last_score_before_treatment(found):
+    row = found["questionnaire_change"].set_index("visit").loc["month 3"]
+    assert row[["scale", "better", "n", "status"]].tolist() == ["Global health status", "high", 3, "ok"]
+    assert row["mean_baseline"] == 60.0
+    assert row["mean_change"] == pytest.approx(-25 / 3)
+    half = (
+        4.302652729911275 * (325 / 9) ** 0.5
+    )  # t of 2 degrees; changes -5, -20, 0: variance of the mean 325/9
+    assert [row["low"], row["high"]] == pytest.approx([-25 / 3 - half, -25 / 3 + half])
+    assert row[["n_worse", "n_better"]].tolist() == [1, 0]
+    single = found["questionnaire_change"].set_index("visit").loc["month 12"]
+    assert single[["n", "status"]].tolist() == [1, "too_few"]
+    assert pd.isna(single["low"])
+
+
+def test_deterioration_with_death_competing_and_as_an_event(found):
+    # first: a 182, b 91 days; c dies at 150, 59 days after its last score; d is censored, since it dies much later
+    table = found["deterioration"].set_index(["definition", "death", "time_months"])
+    assert table["n"].eq(4).all()
+    assert table.loc[("first", "competing", 6), "probability"] == pytest.approx(2 / 3)
+    assert table.loc[("first", "competing", 6), ["events", "competing_events"]].tolist() == [2, 1]
+    assert table.loc[("first", "event", 6), "probability"] == 1.0
+    assert table.loc[("first", "event", 6), "events"] == 3
+    # at 91, 150 and 182 days survival is 2/3, 1/3 and 0
+    assert table.loc[("first", "event", 6), "median_months"] == pytest.approx(150 / 30.4375)
+    # a recovers at day 365: no definitive deterioration
+    assert table.loc[("definitive", "competing", 6), "probability"] == pytest.approx(1 / 3)
+    late = table.loc[("definitive", "competing", 12)]
+    assert late["status"] == "too_few"
+    assert pd.isna(late["probability"])
+
+
+def test_a_symptom_is_worse_when_it_rises_and_what_is_not_known_is_counted(found):
+    rows = [
+        score("a", -1, 20, "Fatigue"), score("a", 91, 33.3, "FA"),
+        score("b", -1, 20, "mood", "own form"), score("b", 91, 5, "mood", "own form"),
+        score("b", -1, 20, "pain", "own form"), score("x", -1, 20, "FA"),
+    ]  # fmt: skip
+    result = run(make_tables(rows), make_study(questionnaires={"better": {"mood": "low"}}))
+    table = result["questionnaire_change"].set_index("scale")
+    assert table[["n_worse", "n_better"]].to_dict("index") == {
+        "Fatigue": {"n_worse": 1, "n_better": 0},
+        "mood": {"n_worse": 0, "n_better": 1},
+    }
+    lost = result["attrition"].set_index("reason")["n_lost"].to_dict()
+    assert lost == {"patient without a cycle": 1, "not known which scores of the scale are better": 1}
+    early = found["attrition"].set_index("reason")["n_lost"].to_dict()
+    assert early == {"before the days of the baseline": 1}
+
+
+def test_a_label_is_the_visit_and_its_day_the_median():
+    rows = [score(p, -1, 50) for p in "ab"] + [score(p, d, 45, visit="C2") for p, d in (("a", 50), ("b", 60))]
+    table = run(make_tables(rows), make_study())["questionnaire_compliance"].set_index("visit")
+    assert table.loc["C2", "planned_months"] == pytest.approx(55 / 30.4375)
+    assert table.loc["C2", ["n", "total"]].tolist() == [2, 6]
+
+
+def test_without_questionnaires_the_stage_is_skipped_and_says_so():
+    found = run(make_tables([]), make_study())
+    assert set(found) == {*OUTPUTS, "attrition", "stages"}
+    assert found["stages"]["status"].tolist() == ["skipped"]
+    assert found["stages"]["reason"].tolist() == ["there are no questionnaires"]
+
+
+def test_questionnaires_of_nobody_treated_are_counted():
+    tables = make_tables(ROWS) | {name: empty_table(name) for name in ("cycles", "treatment_periods")}
+    found = run(tables, make_study())
+    assert found["stages"]["status"].tolist() == ["skipped"]
+    assert all(found[name].empty for name in OUTPUTS)
+    assert found["attrition"]["n_lost"].tolist() == [len(ROWS)]
+
+
+def test_baseline_scores_alone_have_no_change():
+    found = run(make_tables([score("a", -1, 50)]), make_study())
+    assert found["questionnaire_change"].empty
+    assert set(found["deterioration"]["status"]) == {"too_few"}
+
+
+def test_scales_are_known_by_name_and_code():
+    scales = load_scales()
+    assert len(scales) == 2 * 24
+    assert scales[fold("EORTC QLQ-C30"), fold("PF2")] == ["QLQ-C30", "Physical functioning", "high"]
+    assert sum(words == ["GI.NET21", "Endocrine symptoms", "low"] for words in scales.values()) == 2

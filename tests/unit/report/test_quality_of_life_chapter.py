@@ -1,0 +1,34 @@
+"""Sentences on quality of life from the numbers of its tables."""
+
+from prrt_outcomes.report.quality_of_life_chapter import write_quality_of_life
+
+
+def test_what_was_completed_and_what_became_worse_for_good(study, tables, plain):
+    returned = {"instrument": "QLQ-C30", "status": "ok", "proportion": 0.5}
+    worse = {"instrument": "QLQ-C30", "scale": "Pain", "time_months": 12.0, "n": 40, "status": "ok"}
+    worse |= {"probability": 0.25, "low": 0.13, "high": 0.4, "median_status": "ok"}
+    paragraphs, shown = write_quality_of_life(
+        tables(
+            questionnaire_compliance=[
+                returned | {"visit": "baseline", "n": 40, "total": 60},
+                returned | {"visit": "month 3", "n": 30, "total": 50},
+                returned | {"visit": "month 24", "n": 0, "total": 0},
+            ],
+            deterioration=[
+                worse | {"definition": "definitive", "death": "competing"},
+                worse | {"definition": "definitive", "death": "competing", "time_months": 24.0},
+                worse | {"definition": "first", "death": "competing", "probability": 0.5},
+            ],
+        ),
+        study,
+    )
+    assert [plain(p) for p in paragraphs] == [
+        "QLQ-C30 was completed by 40 of 60 at baseline and 30 of 50 at month 3 (patients expected).",
+        "Pain was worse by 10 points or more for good in 25% (95% CI 13\u201340%) by 12 months, with death competing "
+        "(40 patients).",
+    ]
+    assert [table.source for table in shown] == ["questionnaire_compliance", "deterioration"]
+
+
+def test_nothing_is_said_without_questionnaires(study, tables):
+    assert write_quality_of_life(tables(), study) == ([], [])

@@ -14,7 +14,7 @@ from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
-from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course, plot_grade_shift
+from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course
 from prrt_outcomes.figures.treatment_figures import plot_delivery
 from prrt_outcomes.tables.frames import empty_table
 
@@ -84,17 +84,6 @@ def make_controls():
     return pd.DataFrame(rows).assign(endpoint="pfs", n=400, n_control=180)
 
 
-def make_grades():
-    counts = [(0, 0, 200), (0, 1, 60), (0, 3, 20), (1, 1, 50), (1, 2, 40), (2, 4, 10)]
-    return pd.DataFrame(
-        [
-            {"analyte": a, "baseline_grade": b, "worst_grade": w, "n": n, "total": 380}
-            for a in ANALYTES
-            for b, w, n in counts
-        ]
-    )
-
-
 def make_course():
     grades = {f"n_grade_{g}": n for g, n in enumerate((200, 100, 50, 20, 5))} | {"n_grade_0_or_1": 5}
     moments = ("baseline", "worst", "last")
@@ -145,10 +134,8 @@ def test_landmark_ratios_have_room(style, look):
 
 
 def test_control_forests_have_room(style, look):
-    assert look(plot_control_forest(make_controls(), style, "History", "before_prrt")) == []
-    empty = dict.fromkeys(("value", "low", "high", "p_value"), np.nan)
-    without = make_controls().assign(**empty, status="no_events")
-    assert look(plot_control_forest(without, style, "History", "before_prrt")) == []
+    choices = empty_table("control_sensitivity")
+    assert look(plot_control_forest(make_controls(), choices, "before_prrt", style, "History")) == []
 
 
 def test_love_plots_have_room(style, look):
@@ -167,10 +154,6 @@ def test_grades_have_room(style, look):
     rates = pd.DataFrame({"analyte": ANALYTES, "grade_at_least": 3, "proportion": 0.004})
     for shown in (rates, rates.iloc[:0]):
         assert look(plot_grade_course(make_course(), shown, style, "Laboratory toxicity")) == []
-    for analytes in (ANALYTES, ANALYTES[:1]):
-        grades = make_grades()
-        shown = grades[grades["analyte"].astype(str).isin(analytes)]
-        assert look(plot_grade_shift(shown, style, "Shift of laboratory grades at any time")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth, scans, movement."""
+"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth, scans."""
 
 import numpy as np
 import pandas as pd
@@ -6,16 +6,15 @@ import pytest
 
 from prrt_outcomes.figures.control_plots import (
     plot_all_estimates,
+    plot_control_forest,
     plot_medians,
     plot_weighted_curves,
-    plot_worst_cases,
 )
 from prrt_outcomes.figures.controls_figures import plot_overlap
 from prrt_outcomes.figures.endpoints_figures import pick_intervals, plot_scan_intervals
-from prrt_outcomes.figures.model_forests import plot_definitions, plot_periods, plot_subgroups
+from prrt_outcomes.figures.model_forests import plot_definitions, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
-from prrt_outcomes.figures.response_plots import plot_movement
 from prrt_outcomes.figures.survival_figures import plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}
@@ -77,16 +76,6 @@ def test_subgroups_have_room(style, groups, look):
     assert look(plot_subgroups(pd.DataFrame(rows), style, "Progression-free survival: subgroups")) == []
 
 
-def test_periods_have_room(style, groups, look):
-    group_by, levels = groups
-    rows = [
-        RATIO | {"group_by": group_by, "level": level, "reference": levels[0], "start_months": start}
-        | {"stop_months": stop, "n_at_risk": 40, "events": 20, "equality_p_adjusted": 0.003}
-        for level in levels[1:] for start, stop in ((0, 12), (12, 24), (24, np.nan))
-    ]  # fmt: skip
-    assert look(plot_periods(pd.DataFrame(rows), style, "Overall survival by tumour type")) == []
-
-
 def test_bounds_of_an_interval_censored_curve_have_room(style, survival_tables, look):
     curve, _, _ = survival_tables("all", ["all"])
     intervals = pd.DataFrame(
@@ -107,13 +96,6 @@ def test_scan_intervals_have_room(style, groups, verdict, look):
     test = pd.DataFrame({"p_value": [0.001], "difference_days": [43.2], "verdict": [verdict]})
     intervals = pick_intervals(pd.DataFrame(rows))
     assert look(plot_scan_intervals(intervals, test, style, "Days between scans")) == []
-
-
-@pytest.mark.parametrize("codes", [("PR", "PD"), ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")])
-def test_movements_have_room(style, codes, look):
-    pairs = pd.DataFrame([{"response_a": a, "response_b": b, "n": 1234} for a in codes for b in codes])
-    pairs = pairs.assign(agreement=0.76, n_pairs=400, kappa=0.69, kappa_low=0.64, kappa_high=0.74)
-    assert look(plot_movement(pairs, ("RECIST 1.1", "SWOG with minor response"), style)) == []
 
 
 def test_states_have_room(style, look):
@@ -142,14 +124,14 @@ def test_an_outcome_that_treatment_cannot_change_is_no_extreme_of_the_effect(sty
     row = choices.loc[0].to_dict() | {"kind": "negative_control", "item": "injury", "value": 3.0}
     monkeypatch.setattr("prrt_outcomes.figures.control_plots.plot_forest", lambda forest, _: forest)
     both = pd.concat([choices, pd.DataFrame([row])], ignore_index=True)
-    drawn = plot_worst_cases(make_controls(), both, "before_prrt", style, "History").records
-    assert drawn == plot_worst_cases(make_controls(), choices, "before_prrt", style, "History").records
+    drawn = plot_control_forest(make_controls(), both, "before_prrt", style, "History").records
+    assert drawn == plot_control_forest(make_controls(), choices, "before_prrt", style, "History").records
 
 
 def test_estimates_with_their_worst_cases_have_room(style, look):
     verdicts = {"att": "weak evidence: 13% of the cohort have a propensity score that no control has"}
     assert look(plot_all_estimates(make_controls(), make_choices(), verdicts, style, "Every estimate")) == []
-    assert look(plot_worst_cases(make_controls(), make_choices(), "before_prrt", style, "History")) == []
+    assert look(plot_control_forest(make_controls(), make_choices(), "before_prrt", style, "History")) == []
 
 
 def test_medians_of_the_library_have_room(style, look):

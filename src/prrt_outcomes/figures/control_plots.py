@@ -22,7 +22,7 @@ from prrt_outcomes.figures.curves import (
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
-from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
+from prrt_outcomes.wording.numbers import format_count, format_number, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 WEIGHTED = (
@@ -44,11 +44,6 @@ ESTIMATES = {
     "method": ("Other methods", FEW_COLOURS[0]),
     "choice": ("The quoted one under other choices", METHOD_COLOURS["naive"]),
 }
-CONTROLS = {
-    "primary": ("Primary control", FEW_COLOURS[1]),
-    "exploratory": ("Exploratory controls", FEW_COLOURS[0]),
-    "": ("", FEW_COLOURS[0]),
-}
 SERIES = {
     "cohort": ("This cohort", FEW_COLOURS[1]),
     "series": ("Single series", FEW_COLOURS[0]),
@@ -59,40 +54,6 @@ MEDIAN_AXIS = Axis("Months", "median_months", ratio=False, title="Median, months
 OURS, THEIRS, REBUILT = FEW_COLOURS[0], FEW_COLOURS[1], FEW_COLOURS[2]
 SIDES = {"cohort": OURS, "control": THEIRS}
 MARKS = ["time_months", "survival", "time_low", "time_high", "survival_low", "survival_high"]
-
-
-def plot_control_forest(
-    controls: pd.DataFrame,
-    style: FigureStyle,
-    title: str,
-    primary: str = "",
-    heads: Mapping[str, str] = NO_HEADS,
-):
-    """Draw every ratio of the cohort against each control with its interval.
-
-    `controls`: rows of `controls`; those that are ratios are drawn.
-    `primary`: id of the primary control, marked; the others are exploratory.
-    `heads`: title and endpoint of each control by id.
-    """
-    records = list_comparisons(controls, primary, heads)
-    columns = SIZES | {"p": "p"}
-    return plot_forest(Forest(records, [RATIO_AXIS], title, BELOW, columns, ("n",), CONTROLS), style)
-
-
-def list_comparisons(controls: pd.DataFrame, primary: str, heads: Mapping[str, str] = NO_HEADS) -> list[dict]:
-    """Records of the forest: a heading a control and endpoint, then one a method and weights."""
-    records = []
-    ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
-    for (control, endpoint), part in iterate_groupings(ratios, "control", "endpoint"):
-        series = "" if not primary else "primary" if control == primary else "exploratory"
-        records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})
-        for row in part.to_dict("records"):
-            record = _record(_method_words(row), row, series)
-            lost = is_missing(row["value"]) and str(row["status"]) in ("ok", "nan", "<NA>", "None")
-            records.append(
-                record | {"p": format_p_value(row["p_value"])} | ({"status": "not_estimable"} if lost else {})
-            )
-    return records
 
 
 def _control_words(control: str, endpoint: str, primary: str, heads: Mapping[str, str]) -> str:
@@ -162,7 +123,7 @@ def _choice_words(row: dict) -> str:
     return f"{KINDS.get(str(row['kind']), name_term(row['kind']))}: {item}"
 
 
-def plot_worst_cases(
+def plot_control_forest(
     controls: pd.DataFrame,
     choices: pd.DataFrame,
     primary: str,
@@ -177,22 +138,22 @@ def plot_worst_cases(
     `heads`: title and endpoint of each control by id.
     """
     records: list[dict] = []
-    for (control, endpoint), own in iterate_groupings(choices, "control", "endpoint"):
-        same = pick_rows(controls, control=control, endpoint=endpoint)
-        effects = own[own["kind"].astype(str).ne("negative_control")]
-        found = [r for r in (*list_choices(effects), *list_estimates(same)) if not r.get("heading")]
-        quoted = [r for r in found if r["series"] == "quoted"]
+    choices = choices[choices["kind"].astype(str).ne("negative_control")]
+    ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
+    for (control, endpoint), same in iterate_groupings(ratios, "control", "endpoint"):
+        own = pick_rows(choices, control=control, endpoint=endpoint)
+        found = [r for r in (*list_choices(own), *list_estimates(same)) if not r.get("heading")]
         others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
         records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})
-        records += [r | {"name": "As quoted"} for r in quoted]
-        if others:
-            records.append(others[0] | {"name": f"Lowest: {others[0]['name']}"})
-            records.append(others[-1] | {"name": f"Highest: {others[-1]['name']}"})
+        records += [r | {"name": "As quoted"} for r in found if r["series"] == "quoted"]
+        words = ("Lowest: ", "Highest: ") if len(others) > 1 else ("",) * len(others)
+        records += [
+            r | {"name": w + r["name"]} for w, r in zip(words, others[:1] + others[-1:], strict=False)
+        ]
     subtitle = (
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
-    drawn = Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES)
-    return plot_forest(drawn, style)
+    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES), style)
 
 
 def _record(name: str, row: dict, series: str) -> dict:

@@ -18,7 +18,6 @@ from prrt_outcomes.figures.control_plots import (
     plot_control_forest,
     plot_medians,
     plot_weighted_curves,
-    plot_worst_cases,
 )
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
@@ -43,14 +42,10 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     style = theme.figure_style(study)
     controls, choices = tables["controls"], tables["control_sensitivity"]
     primary = next((c.id for c in study.controls if c.primary), "")
-    title = "The cohort against history"
     heads = {control.id: f"{name}, {endpoint}" for control, _, endpoint, name in _each_control(tables, study)}
-    if len(controls) and choices["value"].notna().any():
-        plot = plot_worst_cases(controls, choices, primary, style, title, heads)
-    elif controls["estimate"].isin(RATIOS).any():
-        plot = plot_control_forest(controls, style, title, primary, heads)
-    else:
+    if not controls.loc[controls["estimate"].isin(RATIOS), "value"].notna().any():
         return
+    plot = plot_control_forest(controls, choices, primary, style, "The cohort against history", heads)
     caption = (
         "The cohort against every control on one logarithmic axis: the estimate that is quoted and the extremes of all "
         "others; below 1 favours the cohort."

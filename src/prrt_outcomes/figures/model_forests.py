@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.figures.theme import ESTIMATE_COLOURS, FEW_COLOURS, INK, FigureStyle
-from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value, is_missing
+from prrt_outcomes.wording.numbers import format_count, format_p_value, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 LOWER = "lower hazard | higher hazard"
@@ -167,25 +167,6 @@ def plot_subgroups(subgroups: pd.DataFrame, style: FigureStyle, title: str):
         )
     subtitle = f"Hazard ratio of {effect} within subgroups; p: test of interaction"
     columns = {"events": "Events/n", "p": "p"}
-    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
-
-
-def plot_periods(periods: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw the hazard ratio of each group of one grouping within periods of follow-up."""
-    group_by = str(periods["group_by"].iloc[0])
-    records = []
-    for (group, reference), part in iterate_groupings(periods, "level", "reference"):
-        name = f"{name_code(group_by, group)} against {name_code(group_by, reference, inside=True)}"
-        records.append({"name": name, "heading": True})
-        for row in part.to_dict("records"):
-            start, stop = format_number(row["start_months"], 0), format_number(row["stop_months"], 0)
-            words = f"{start}\u2013{stop} months" if stop else f"after {start} months"
-            records.append(_ratio_record(words, row | {"n": row["n_at_risk"]}))
-    p_value = periods["equality_p_adjusted"].dropna()
-    subtitle = "Hazard ratio within periods of follow-up"
-    if len(p_value):
-        subtitle += f"; the same in all periods: {format_p_value(p_value.iloc[0], name='p')}"
-    columns = {"events": "Events/n"}
     return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
 
 

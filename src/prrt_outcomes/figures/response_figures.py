@@ -14,19 +14,18 @@ from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 RESPONSE_INPUTS = (
-    "response_rates", "waterfall", "best_responses", "treatment_periods", "endpoints", "response_concordance",
-    "response_model",
+    "response_rates", "waterfall", "best_responses", "treatment_periods", "endpoints", "response_model",
 )  # fmt: skip
 ODDS = RatioWords("odds ratios", "OR", "lower odds | higher odds")
 
 
 def draw_response(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `model_<criterion>`, `movement_*` and `swimmer`.
+    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `model_<criterion>` and `swimmer`.
 
     Of criteria after the first only the first grouping is drawn; the others are in the table.
     """
     definitions = {c.name: c for c in resolve_criteria(study.response)}
-    draws = (_draw_bars, _draw_waterfalls, _draw_model, _draw_movements, _draw_swimmer)
+    draws = (_draw_bars, _draw_waterfalls, _draw_model, _draw_swimmer)
     return [figure for draw in draws for figure in draw(tables, study, definitions)]
 
 
@@ -85,17 +84,6 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
         plot = plot_cox_forest(ratios, figure_style(study), title, ODDS)
         caption = f"Odds of an objective response by {named}: logistic models."
         yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
-
-
-def _draw_movements(tables, study, definitions) -> Iterator[Figure]:
-    for pair, rows in iterate_groupings(tables["response_concordance"], "criterion_a", "criterion_b"):
-        if rows["n"].fillna(0).gt(0).any():
-            first, second = (criterion_title(code, definitions) for code in pair)
-            name = "_".join(code.replace(" ", "_") for code in pair)
-            against = f"{first} against {second}"
-            caption = f"Patients by best response: {against}. Off the diagonal the categories differ."
-            plot = response_plots.plot_movement(rows, (first, second), figure_style(study))
-            yield Figure(f"movement_{name}", plot, caption, ("response_concordance",))
 
 
 def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:

@@ -1,4 +1,4 @@
-"""Best response by group, waterfall, course of single patients, agreement of two criteria."""
+"""Best response by group, waterfall, course of single patients."""
 
 from textwrap import fill
 
@@ -8,7 +8,7 @@ import plotnine as p9
 
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import label_months, month_ticks
-from prrt_outcomes.wording.numbers import format_interval, format_level, format_number, format_percent
+from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
 from prrt_outcomes.wording.terms import name_code
 
 DARK = ("CR", "PR", "PD")
@@ -22,7 +22,6 @@ MARKS = {
     "death": ("s", "Death", theme.INK),
     "alive": (">", "Alive at last contact", theme.QUIET),
 }
-TILES = {"same": "#9CC5E3", "moved": "#F5B28A", "none": "#FFFFFF", "total": "#FFFFFF"}
 
 
 def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str):
@@ -210,58 +209,3 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: theme.Figure
             legend_title=None,
         )
     )
-
-
-def plot_movement(pairs: pd.DataFrame, names: tuple[str, str], style: theme.FigureStyle):
-    """Draw a tile a pair of categories of two criteria with its patients; the diagonal is agreement."""
-    filled = pairs[pairs["n"].fillna(0).gt(0)]
-    seen = set(filled["response_a"].astype(str)) | set(filled["response_b"].astype(str))
-    codes = [c for c in theme.RESPONSE_COLOURS if c in seen] + sorted(seen - set(theme.RESPONSE_COLOURS))
-    first = pairs.iloc[0]
-    kappa = format_interval(
-        first["kappa"], first["kappa_low"], first["kappa_high"], lambda v: format_number(v, 2)
-    )
-    tiles = list_tiles(filled, codes)
-    places = [*codes, "Total"]
-    tiles = tiles.assign(a=pd.Categorical(tiles["a"], places[::-1]), b=pd.Categorical(tiles["b"], places))
-    counts = tiles[tiles["n"].gt(0)].assign(label=lambda d: d["n"].map(lambda n: format_number(n, 0)))
-    wide = min(style.width_in, (1.9 + 0.85 * len(places)) * style.scale)
-    return (
-        p9.ggplot(tiles, p9.aes("b", "a"))
-        + p9.geom_tile(p9.aes(fill="kind"), color=theme.GRID, size=0.4)
-        + p9.geom_text(counts, p9.aes(label="label"), size=style.small, color=theme.INK)
-        + p9.scale_fill_manual(
-            values=list(TILES.values()),
-            limits=list(TILES),
-            breaks=["same", "moved"],
-            labels=["Same category", "Other category"],
-            name="",
-        )
-        + p9.scale_x_discrete(limits=places, labels=[fill(p.replace("/", "/ "), 9) for p in places])
-        + p9.scale_y_discrete(limits=places[::-1])
-        + theme.dress(
-            style,
-            (1.75 + 0.36 * len(places)) * style.scale,
-            width_in=wide,
-            title=f"{names[0]} against {names[1]}: best response",
-            subtitle=f"Same category in {format_percent(first['agreement'])} of {first['n_pairs']:.0f} patients; "
-            f"Cohen's kappa {kappa}",
-            x=fill(names[1], 50),
-            y=fill(names[0], 24),
-            axis_line=p9.element_blank(),
-            axis_ticks_major=p9.element_blank(),
-        )
-    )
-
-
-def list_tiles(pairs: pd.DataFrame, codes: list[str]) -> pd.DataFrame:
-    """One tile a pair of categories and a margin of totals: a, b, n, kind."""
-    table = pairs.assign(a=pairs["response_a"].astype(str), b=pairs["response_b"].astype(str))
-    table = table.pivot_table(index="a", columns="b", values="n", aggfunc="sum")
-    table = table.reindex(index=codes, columns=codes).fillna(0.0)
-    cells = table.reset_index().melt(id_vars="a", var_name="b", value_name="n")
-    same, moved = cells["n"].gt(0) & cells["a"].eq(cells["b"]), cells["n"].gt(0) & cells["a"].ne(cells["b"])
-    cells["kind"] = np.select([same, moved], ["same", "moved"], "none")
-    rows = table.sum(axis=1).rename("n").rename_axis("a").reset_index().assign(b="Total", kind="total")
-    columns = table.sum(axis=0).rename("n").rename_axis("b").reset_index().assign(a="Total", kind="total")
-    return pd.concat([cells, rows, columns], ignore_index=True)[["a", "b", "n", "kind"]]

@@ -1,4 +1,4 @@
-"""Chapter safety: adverse events, worst laboratory grades and their shift from baseline."""
+"""Chapter safety: adverse events, cumulative incidences, kidney function, laboratory grades."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -16,7 +16,7 @@ from prrt_outcomes.wording.numbers import format_percent
 from prrt_outcomes.wording.terms import name_code
 
 SAFETY_INPUTS = (
-    "safety_grades", "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms", "egfr_course",
+    "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms", "egfr_course",
     "kidney_events",
 )  # fmt: skip
 MOST_TERMS = 25
@@ -26,8 +26,8 @@ SEVERE = "Grade \u2265 3"
 
 
 def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `adverse_events`, `grade_course` and `grade_shift` over the whole time."""
-    grades, rates, style = tables["safety_grades"], tables["safety_rates"], theme.figure_style(study)
+    """Draw `adverse_events`, incidences, `egfr_course` and `grade_course` over the whole time."""
+    rates, style = tables["safety_rates"], theme.figure_style(study)
     figures = []
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
     if events["term"].ne(events["term_group"]).any():
@@ -49,11 +49,6 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
             "at baseline and afterwards. Text: share of all patients with grade 3 or worse after the first cycle."
         )
         figures.append(Figure("grade_course", plot, caption, ("lab_course", "safety_rates")))
-    rows = pick_rows(grades, phase="any").dropna(subset=["baseline_grade", "worst_grade"])
-    if len(rows):
-        plot = plot_grade_shift(rows, style, "Shift of laboratory grades at any time")
-        caption = "Grade at baseline against the worst grade afterwards; numbers are patients."
-        figures.append(Figure("grade_shift", plot, caption, ("safety_grades",)))
     return figures
 
 
@@ -193,51 +188,6 @@ def plot_grade_course(course: pd.DataFrame, rates: pd.DataFrame, style: theme.Fi
         )
         + theme.share_columns([3, 3, 3, 1][: len(columns)])
         + p9.guides(fill=p9.guide_legend(nrow=1))
-    )
-
-
-def plot_grade_shift(grades: pd.DataFrame, style: theme.FigureStyle, title: str):
-    """Draw baseline grade against worst grade, one small grid an analyte, counts in the cells."""
-    known = grades.dropna(subset=["baseline_grade", "worst_grade"])
-    names = list_analytes(known)
-    heads = {n: fill(name_code("analyte", n), 26) for n in names}
-    known = known.assign(
-        analyte=pd.Categorical(known["analyte"].astype(str).map(heads), list(heads.values())),
-        worst=known["worst_grade"].astype(int).clip(upper=4),
-        baseline=known["baseline_grade"].astype(int),
-    )
-    known = known.assign(
-        grade=pd.Categorical(known["worst"].astype(str), [str(g) for g in theme.GRADE_COLOURS]),
-        label=known["n"].map(lambda n: f"{n:.0f}"),
-    )
-    columns = min(4, len(names))
-    lines = -(-len(names) // columns)
-    diagonal = pd.DataFrame({"baseline": range(5), "worst": range(5)})
-    side = (style.width_in - 0.9 * style.scale) / max(columns, 3)
-    width = min(style.width_in, 1.2 + side * columns)
-    words = "Patients by grade at baseline and worst grade afterwards; above the diagonal: worse"
-    words = fill(words, round(width / style.small * 115))
-    height = 1.0 * style.scale + words.count("\n") * style.row_in + lines * (0.8 * side + 0.3 * style.scale)
-    return (
-        p9.ggplot(known, p9.aes("baseline", "worst"))
-        + p9.geom_tile(diagonal, fill="#F4F4F4", color=theme.GRID, size=0.3)
-        + p9.geom_tile(p9.aes(fill="grade"), color=theme.GRID, size=0.3, show_legend=False)
-        + theme.label_tiles(known, known["worst"].ge(3), style.small - 1)
-        + p9.facet_wrap("analyte", ncol=columns)
-        + p9.scale_fill_manual(
-            values=list(theme.GRADE_COLOURS.values()), limits=[str(g) for g in theme.GRADE_COLOURS]
-        )
-        + theme.scale_x(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + theme.scale_y(breaks=range(5), limits=(-0.6, 4.6), expand=(0, 0))
-        + theme.dress(
-            style,
-            height,
-            width_in=width,
-            title=title,
-            subtitle=words,
-            x="Grade at baseline",
-            y="Worst grade afterwards",
-        )
     )
 
 

@@ -16,13 +16,13 @@ from prrt_outcomes.figures.curves import (
     plot_curves,
     risk_ticks,
 )
-from prrt_outcomes.figures.figure import Figure, is_proportional, iterate_groupings, pick_rows
-from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_periods, plot_subgroups
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_subgroups
 from prrt_outcomes.wording import numbers, terms
 
 SURVIVAL_INPUTS = (
     "km_curve", "km_at_risk", "km_summary", "logrank", "cox", "competing_risks", "competing_tests",
-    "subgroups", "hazard_ratio_periods",
+    "subgroups",
 )  # fmt: skip
 IMPUTED = ("multivariable", "multivariable_imputed")
 ORIGIN_WORDS = {
@@ -36,13 +36,13 @@ def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw the figures of the chapter, endpoint by endpoint.
 
     Groups are drawn for the primary endpoint and overall survival; those of the others are in the tables. `imputed_*`
-    holds the complete cases beside the multiple imputation; `periods_*` is drawn where hazards are not proportional.
+    holds the complete cases beside the multiple imputation.
     """
     titles = terms.endpoint_titles(study)
     figures: list[Figure] = []
     for endpoint in [*titles, *({"os"} - set(titles))]:
         own = {name: pick_rows(table, endpoint=endpoint) for name, table in tables.items()}
-        for draw in (_draw_curves, _draw_incidences, _draw_forests, _draw_subgroups, _draw_periods):
+        for draw in (_draw_curves, _draw_incidences, _draw_forests, _draw_subgroups):
             figures += draw(own, endpoint, study, terms.name_endpoint(endpoint, titles))
     return figures
 
@@ -125,20 +125,6 @@ def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
         caption = f"{title}: {effect}. Subgroup analyses are exploratory."
         leading = endpoint in grouped_endpoints(study)
         yield Figure(f"subgroups_{endpoint}", plot, caption, ("subgroups",), leading=leading)
-
-
-def _draw_periods(tables, endpoint, study, title) -> Iterator[Figure]:
-    """Groupings whose hazards are not proportional, of the primary endpoint and overall survival."""
-    if endpoint not in grouped_endpoints(study):
-        return
-    for (group_by,), rows in iterate_groupings(tables["hazard_ratio_periods"], "group_by"):
-        if not is_proportional(rows, study.analysis.alpha):
-            what = f"{title} by {terms.inside_sentence(terms.name_column(group_by))}"
-            plot = plot_periods(rows, theme.figure_style(study), what)
-            caption = (
-                f"{what}: hazard ratios within periods of follow-up, drawn because they change over time."
-            )
-            yield Figure(f"periods_{endpoint}_{group_by}", plot, caption, ("hazard_ratio_periods",))
 
 
 def time_title(endpoint: str, study) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Number, PageTable, as_text, join_words, page_table, say, trace
+from prrt_outcomes.report.content import Number, PageTable, as_text, join_words, say, trace
 from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
@@ -21,17 +21,7 @@ from prrt_outcomes.wording.terms import (
 )
 
 AUTHOR = "to be reported by the author"
-TITLES = {
-    "multiplicity": "Tests adjusted together by Holm",
-    "comparison_estimands": "Estimands of the comparisons (ICH E9(R1))",
-    "risk_of_bias": "Risk of bias by domain (ROBINS-I)",
-    "reporting_items": "Items of STROBE and RECORD",
-}
-NOTES = {
-    "comparison_estimands": "Intercurrent events: the number of our patients in whom it occurred on or before the day "
-    "of the event of the endpoint.",
-    "risk_of_bias": "Judged by the stated rule from the facts of the run; a reviewer may judge more strictly.",
-}
+SHOWN = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items")
 
 
 def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -48,9 +38,7 @@ def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     for column, name in named.items():
         words[column] = col.texts({"": column}, name)[0].show
     shown = [
-        page_table(title, name, tables[name], col.of_schema(name, words), NOTES.get(name, ""), most_open=40)
-        for name, title in TITLES.items()
-        if len(tables[name])
+        col.show_table(name, tables[name], words=words, most_open=40) for name in SHOWN if len(tables[name])
     ]
     paragraphs = [
         describe_family(tables["multiplicity"], study),
@@ -90,8 +78,7 @@ def write_objections(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         "value": lambda row: cite_found(row["value"], row),
         "table": lambda row: as_text(row["table"]) and load_schema(row["table"]).title,
     }
-    table = page_table("Objections", "objections", rows, col.of_schema("objections", words))
-    return [say(text, n=len(rows), **found)], [table]
+    return [say(text, n=len(rows), **found)], [col.show_table("objections", rows, words=words)]
 
 
 def cite_found(value: float, row: Mapping) -> Number | str:

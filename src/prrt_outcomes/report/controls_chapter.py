@@ -8,17 +8,14 @@ from markupsafe import Markup
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import PageTable, as_text, cite, join_words, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     TERMS,
     claim_titles,
     control_titles,
     inside_sentence,
-    name_codes,
-    name_column,
     name_term,
-    spell_name,
 )
 
 FAVOURED = {
@@ -27,9 +24,10 @@ FAVOURED = {
 }  # fmt: skip
 MONTHS = ("median", "median_control", "rmst_difference")
 SHARES = ("survival_difference",)
-WEIGHTS, VERDICT = col.texts({"Weights": "weights"}, name_term), col.texts({"Verdict": "verdict"})
-Described = dict[str, tuple[str, list[Column], str]]
-"""Title, columns and note of tables by name."""
+SHOWN = (
+    "controls", "control_comparability", "control_target_trial", "control_sensitivity", "control_bias",
+    "control_balance", "reconstruction_quality", "claims",
+)  # fmt: skip
 
 
 def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -58,14 +56,13 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "A historical control is not a randomised arm: read each estimate with its comparability table, its "
             "balance and the effective number of patients that carry it."
         )
-    control = col.texts({"Control": "control"}, titles.__getitem__)
-    described = _describe_estimates(control, level, tables["multiplicity"])
-    described |= _describe_choices(control, level) | _describe_published(control, level, claim_titles(study))
-    shown = [
-        page_table(title, name, tables[name], columns, note)
-        for name, (title, columns, note) in described.items()
-        if len(tables[name])
-    ]
+    words = {
+        "control": titles.__getitem__, "bias": FAVOURED.__getitem__, "claim": claim_titles(study).__getitem__,
+        "sizes": _effective_sizes, "observed": _observed, "estimate": show_estimate, "remark": _remark,
+        "published": lambda row: _choose_format(row)(row["published"]), "here": _show_observed,
+        "holm": col.adjusted_p_value(tables["multiplicity"], "controls"),
+    }  # fmt: skip
+    shown = [col.show_table(name, tables[name], level, words) for name in SHOWN if len(tables[name])]
     return paragraphs, shown
 
 
@@ -160,100 +157,6 @@ def show_estimate(row: dict) -> str:
     other = numbers.format_percent if kind in SHARES else numbers.format_ratio
     formatter = numbers.format_number if kind in MONTHS else other
     return numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])
-
-
-def _describe_estimates(control: list[Column], level: str, family: pd.DataFrame) -> Described:
-    """The estimates, and how comparable the two sides are."""
-    estimates = [
-        *control,
-        *col.texts({"Method": "method"}, name_term),
-        *WEIGHTS,
-        *col.counts({"n": "n", "Control n": "n_control"}),
-        Column("Effective n", _effective_sizes),
-        Column("Observed/expected", _observed),
-        *col.texts({"Estimate": "estimate"}, name_term),
-        *col.decimals({"At months": "horizon_months"}, 0),
-        Column(f"Value ({level} CI)", show_estimate),
-        col.p_value(),
-        *col.adjusted_p_value(family, "controls"),
-        Column("Remark", _remark, False),
-    ]
-    comparability = [
-        *control,
-        *col.texts({"Item": "item"}, spell_name),
-        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
-        *VERDICT,
-        *col.texts({"A difference favours": "bias"}, FAVOURED.__getitem__),
-        *col.texts({"Consequence": "consequence"}),
-    ]
-    trial = [
-        *control,
-        *col.texts({"Element": "element"}, name_term),
-        *col.texts({"Cohort": "cohort", "Control has": "control_value"}, name_codes),
-        *col.texts({"What it may do": "note"}),
-    ]
-    return {
-        "controls": ("All comparisons with historical controls", estimates, ""),
-        "control_comparability": ("Comparability", comparability, ""),
-        "control_target_trial": ("The trial that is imitated", trial, ""),
-    }
-
-
-def _describe_choices(control: list[Column], level: str) -> Described:
-    """The ratio under other choices, and the balance that the weights reach."""
-    bias = [
-        *control,
-        *WEIGHTS,
-        *col.decimals({"In the cohort": "prevalence", "In the control": "prevalence_control"}, 2),
-        *col.decimals({"Its hazard ratio": "confounder_hazard_ratio", "Bias": "bias"}, 2),
-        Column(f"Ratio without it ({level} CI)", _show_ratio),
-    ]
-    choices = [
-        *control,
-        *col.texts({"Changed": "kind", "Choice": "item"}, name_term),
-        *col.counts({"n": "n", "Control n": "n_control"}),
-        Column(f"Ratio ({level} CI)", _show_ratio),
-        *col.texts({"Remark": "note"}),
-    ]
-    balance = [
-        *control,
-        *col.texts({"Covariate": "covariate"}, name_column),
-        *WEIGHTS,
-        *col.decimals({"Cohort mean": "mean", "Control mean": "mean_control", "Difference (SMD)": "smd"}, 2),
-    ]
-    note = "Bias: the ratio that the confounder makes alone; less where most patients have the event."
-    return {
-        "control_sensitivity": ("Comparisons under other choices", choices, ""),
-        "control_bias": ("Ratios without an unmeasured confounder", bias, note),
-        "control_balance": ("Balance of covariates", balance, "Within 0.1 is balanced."),
-    }
-
-
-def _describe_published(control: list[Column], level: str, claims: Mapping[str, str]) -> Described:
-    """Curves read from publications, and published values beside those of the cohort."""
-    quality = [
-        *control,
-        *col.texts({"Measure": "measure"}, name_term),
-        *col.decimals({"Published": "target", "Reconstructed": "reconstructed"}, 2),
-        *col.decimals({"Limit": "limit"}, 3),
-        *VERDICT,
-    ]
-    claimed = [
-        *col.texts({"Claim": "claim"}, claims.__getitem__),
-        *col.texts({"Source": "source"}),
-        Column("Published", lambda r: _choose_format(r)(r["published"])),
-        Column(f"Here ({level} CI)", _show_observed),
-        *VERDICT,
-        *col.texts({"Remark": "note"}),
-    ]
-    return {
-        "reconstruction_quality": ("Reconstruction of published curves", quality, ""),
-        "claims": ("Published values compared with this cohort", claimed, ""),
-    }
-
-
-def _show_ratio(row: dict) -> str:
-    return numbers.format_interval(row["value"], row["low"], row["high"], numbers.format_ratio)
 
 
 def _choose_format(row: dict):

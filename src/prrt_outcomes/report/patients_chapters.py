@@ -7,7 +7,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, as_text, say, trace
 from prrt_outcomes.report.summary_tables import show_share, spread_groups
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.response.criteria import NAMED
@@ -28,14 +28,13 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     if estimands.empty:
         return [], shown
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
-    columns = [
-        Column("Endpoint", lambda r: as_text(r["title"]) or as_text(r["endpoint"]), False),
-        *col.texts({"Estimand": "sentence"}, lambda text: name_criteria(text, titles)),
-        *col.counts({"Patients": "n", "Events": "events", "Competing": "competing_events"}),
-    ]
+    words = {
+        "title": lambda row: as_text(row["title"]) or as_text(row["endpoint"]),
+        "sentence": lambda text: name_criteria(text, titles),
+    }
     plain = estimands[estimands["variant"].isna()]
     note = "Variants of the sensitivity analyses are in the file." if len(plain) < len(estimands) else ""
-    shown += [page_table("Endpoints as estimands", "estimands", plain, columns, note, most_open=0)]
+    shown += [col.show_table("estimands", plain, words=words, note=note, most_open=0)]
     compared = tables["estimand_comparison"]
     others = compared.loc[compared["variant"].notna(), "endpoint"]
     if len(others):

@@ -109,52 +109,40 @@ def show_completeness(name: str, quality: pd.DataFrame) -> dict[str, object]:
 def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
     """Minimum, median and maximum of the columns of numbers of a table, beside what is plausible."""
     analytes = load_schema("labs").field("analyte")
-    group = col.texts({"Analyte": "level"}, lambda level: analytes.label(level)) if name == "labs" else []
-    quantities = {"Minimum": "minimum", "Median": "median", "Maximum": "maximum"}
-
-    def plausible(row: Mapping) -> str:
-        return format_range(row["plausible_low"], row["plausible_high"], _format_value, open_end="any")
-
-    columns = [
-        *col.texts({"Variable": "column"}, lambda column: name_variable(name, column)),
-        *group,
-        *col.texts({"Unit": "unit"}, _spell_unit),
-        *col.counts({"Values": "n"}),
-        *(
-            Column(title, lambda row, key=key: _format_value(row[key]))  # type: ignore[misc]
-            for title, key in quantities.items()
+    words: dict = {
+        "column": lambda column: name_variable(name, column),
+        "unit": _spell_unit,
+        "analyte": col.texts({"Analyte": "level"}, analytes.label) if name == "labs" else [],
+        "plausible": lambda row: format_range(
+            row["plausible_low"], row["plausible_high"], _format_value, open_end="any"
         ),
-        Column("Plausible", plausible),
-        *col.counts({"Beyond": "n_beyond"}),
-    ]
+    }
+    words |= {key: lambda row, key=key: _format_value(row[key]) for key in ("minimum", "median", "maximum")}
     own = ranges[ranges["table"].eq(name)]
+    columns = col.list_columns("data_ranges", words)
     return _show(name_table(name), "data_ranges", own.to_dict("records"), columns)
 
 
 def show_losses(attrition: pd.DataFrame) -> PageTable:
     """Rows that were left out, with the reason."""
     lost = attrition[attrition["n_lost"].gt(0)]
-    columns = [
-        *col.texts({"Table": "table"}, name_table),
-        *col.texts({"Reason": "reason"}, spell_first),
-        *col.counts({"Before": "n_before", "Left out": "n_lost", "After": "n_after"}),
-    ]
+    columns = col.list_columns("attrition", {"table": name_table, "reason": spell_first})
     return _show("Rows left out", "attrition", lost.to_dict("records"), columns)
 
 
 def show_faults(kind: str, title: str, faults: pd.DataFrame) -> PageTable:
     """Faults of one kind with their counts and first lines; no value that could name a patient."""
     own = faults[faults["kind"].eq(kind)]
-    columns = [
-        *col.texts({"Severity": "severity"}, spell_first),
-        *col.texts({"Table": "table"}, name_table),
-        Column("Variable", lambda r: name_variable(r["table"], r["column"]), numeric=False),
-        *col.texts({"What is wrong": "problem"}, lambda text: spell_first(name_codes(text))),
-        Column("Count", lambda r: format_count(r["n"]) if r["lines"] else ""),
-        *col.texts({"First lines": "lines"}),
-        Column("First value", lambda r: col.as_text(r["value"]) if _may_be_shown(r) else "", numeric=False),
-        Column("What is expected", _advise, numeric=False),
-    ]
+    words = {
+        "severity": spell_first,
+        "table": name_table,
+        "variable": lambda row: name_variable(row["table"], row["column"]),
+        "problem": lambda text: spell_first(name_codes(text)),
+        "count": lambda row: format_count(row["n"]) if row["lines"] else "",
+        "value": lambda row: col.as_text(row["value"]) if _may_be_shown(row) else "",
+        "expected": _advise,
+    }
+    columns = col.list_columns("problems", words)
     rows = own.to_dict("records")
     shown = [column for column in columns if any(column.show(row) for row in rows)]
     return _show(title, "problems", rows, shown)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
-from prrt_outcomes.report.columns import of_schema
-from prrt_outcomes.report.content import PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.columns import show_table
+from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code
 
@@ -17,22 +17,17 @@ LIMITS = (
     "and small lesions does. Lesions without a scan near 12 months are not compared, and shrinkage is not "
     "survival."
 )
-TITLES = {
-    "lesion_change": "Change of target lesions",
-    "lesion_change_test": "Radionuclide and size of lesions",
-    "absorbed_fraction": "Absorbed fraction in spheres of 1, 10 and 100 mm",
-}
 
 
 def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
-    shown = {name: tables[name] for name in TITLES}
+    shown = {name: tables[name] for name in ("lesion_change", "lesion_change_test", "absorbed_fraction")}
     few = shown["absorbed_fraction"]
     few = shown["absorbed_fraction"] = few[few["diameter_mm"].isin([1.0, 10.0, 100.0])]
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs = [*_describe(few, shown["lesion_change"]), *_compare(shown["lesion_change_test"], level)]
     return paragraphs, [
-        page_table(TITLES[name], name, frame, of_schema(name, {}), most_open=30 * (frame is not few))
+        show_table(name, frame, most_open=30 * (frame is not few))
         for name, frame in shown.items()
         if len(frame)
     ]

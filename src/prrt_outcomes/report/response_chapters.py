@@ -8,23 +8,19 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.response.criteria import resolve_criteria
-from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
-    name_column,
     name_endpoint,
     name_term,
 )
 
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
-SHARE = ("proportion", "proportion_low", "proportion_high")
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-GROUPING = [*col.texts({"Grouping": "group_by"}, name_column), col.code("Group", "group_by", "group")]
 EXPLANATION = (
     "A responder is by definition free of the event until the day of the response (guarantee time). If time is "
     "counted from the first cycle, this period is credited to responders, who then appear to live longer even if "
@@ -60,18 +56,19 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         for (marker,), rows in iterate_groupings(tables["marker_changes"], "criterion")
     ]
     whole = pick_rows(rates, group_by="all")
-    shown = [_rate_table("Best response of all patients", whole, level, with_group=False)]
+    shown = [col.show_table("rates_of_all", whole, level)]
     groups = pick_rows(quoted, criterion=first)
     groups = groups[
         groups["group_by"].astype(str).ne("all")
         & groups["category"].astype(str).isin(["objective", "disease_control", "PD", "NE"])
     ]
     if len(groups):
-        shown.append(_rate_table("Rates by group, primary criterion", groups, level, with_group=True))
+        shown.append(col.show_table("rates_by_group", groups, level))
     differences = pick_rows(tables["response_differences"], criterion=first)
     if len(differences):
         own = differences[_is_true(differences["confirmed"]).eq(confirmed)]
-        shown.append(_difference_table(own, level))
+        method = {"method": lambda m: METHOD_NAMES.get(m, name_term(m))}
+        shown.append(col.show_table("response_differences", own, level, method))
     shown += _concordance(tables["response_concordance"])
     return [p for p in paragraphs if p], shown
 
@@ -122,37 +119,6 @@ def _describe_marker(rows: pd.DataFrame, name: str, source: str):
     )
 
 
-def _rate_table(title: str, rates: pd.DataFrame, level: str, *, with_group: bool) -> PageTable:
-    columns = [
-        *(GROUPING if with_group else col.texts({"Criterion": "criterion"}, name_term)),
-        _yes_no("Confirmed", "confirmed"),
-        *col.texts({"Response": "category"}, name_term),
-        col.fraction("n"),
-        col.interval(f"Share ({level} CI)", SHARE, numbers.format_percent),
-    ]
-    return page_table(title, "response_rates", rates, columns)
-
-
-def _yes_no(title: str, key: str) -> Column:
-    return Column(title, lambda r: "yes" if str(r[key]) == "True" else "no", False)
-
-
-def _difference_table(differences: pd.DataFrame, level: str) -> PageTable:
-    """Difference of rates between groups with both intervals."""
-    limits = ("difference", "difference_low", "difference_high")
-    columns = [
-        *col.texts({"Grouping": "group_by"}, name_column),
-        *col.contrast("Group", "group_by", "group"),
-        *col.texts({"Response": "category"}, name_term),
-        *col.texts({"Interval by": "method"}, lambda m: METHOD_NAMES.get(m, name_term(m))),
-        col.fraction("n"),
-        col.fraction("n, reference", "n_reference", "total_reference"),
-        col.interval(f"Difference ({level} CI)", limits, numbers.format_percent),
-        col.p_value(),
-    ]
-    return page_table("Differences of rates, primary criterion", "response_differences", differences, columns)
-
-
 def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
     """One table a pair of criteria: how often they agree, cell by cell, with kappa in the title."""
     shown = []
@@ -186,36 +152,17 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     bias = tables["responder_bias"]
     bias = bias[bias["null_naive_rejected"].notna()]
     paragraphs += [_describe_bias(row, titles, level) for row in bias.to_dict("records")]
-    ratio = col.interval("", RATIO, numbers.format_ratio)
-    columns = [
-        col.endpoint(titles),
-        *col.texts({"Comparison": "comparison"}, _compare_words),
-        _yes_no("Adjusted", "adjusted"),
-        _yes_no("Imputed", "imputed"),
-        *col.texts({"Method": "method"}, name_term),
-        *col.decimals({"Landmark": "landmark_months"}, 0),
-        *col.counts({"n": "n", "Lost before": "excluded", "Events": "events"}),
-        Column(
-            f"Hazard ratio ({level} CI)",
-            lambda r: (
-                "" if str(r["method"]) == "mantel_byar" and pd.isna(r["hazard_ratio"]) else ratio.show(r)
-            ),
-        ),
-        col.p_value(),
-        *col.adjusted_p_value(tables["multiplicity"], "responders"),
-    ]
-    note = (
-        "The naive rows are biased and are shown only beside the unbiased methods. Imputed: patients with a missing "
-        "covariate are included (multiple imputation, Rubin's rules); other adjusted rows are of complete cases."
-    )
-    title = "Responders against others, every method"
-    shown = [page_table(title, "responders", responders, columns, note)]
+    words = {
+        "endpoint": col.endpoint(titles).show, "comparison": _compare_words, "ratio": _show_ratio,
+        "holm": col.adjusted_p_value(tables["multiplicity"], "responders"),
+    }  # fmt: skip
+    shown = [col.show_table("responders", responders, level, words)]
     growth = tables["tumour_growth"]
     if len(growth):
         paragraphs += [
             _describe_growth(rows, titles, level) for _, rows in iterate_groupings(growth, "endpoint")
         ]
-        shown.append(_growth_table(growth, titles, level))
+        shown.append(col.show_table("tumour_growth", growth, level, words))
     return paragraphs, shown
 
 
@@ -249,24 +196,11 @@ def _explain_no_ratio(row: dict) -> str:
     return "the model could not be estimated" if row["events"] else "no patient had an event after that scan"
 
 
-def _growth_table(growth: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
-    medians = {f"Before, % a month{who}": f"median_before{key}_percent_month"
-               for who, key in (("", ""), (", all others", "_others"))}  # fmt: skip
-    columns = [
-        col.endpoint(titles),
-        Column("Growth", lambda r: load_schema("tumour_growth").field("measure").label(r["measure"]), False),
-        _yes_no("Adjusted for growth before treatment", "adjusted"),
-        *col.decimals({"Fast from": "cut_percent_month"}, 1),
-        *col.counts({"n": "n", "Left out": "excluded", "Fast": "n_fast", "Events": "events"}),
-        col.interval(f"Hazard ratio ({level} CI)", RATIO, numbers.format_ratio),
-        col.p_value(),
-        *col.decimals(medians, 1),
-    ]
-    note = (
-        "Growth before treatment of those compared and of all others shows how patients with these scans differ from "
-        "the others."
-    )
-    return page_table("Tumour growth rate, fast against slow", "tumour_growth", growth, columns, note)
+def _show_ratio(row: dict) -> str:
+    """Hazard ratio; nothing for the Mantel-Byar test, which has none."""
+    if str(row["method"]) == "mantel_byar" and pd.isna(row["hazard_ratio"]):
+        return ""
+    return numbers.format_interval(*(row[key] for key in RATIO), numbers.format_ratio, status=row["status"])
 
 
 def _compare_words(comparison: str) -> str:

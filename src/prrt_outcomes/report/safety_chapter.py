@@ -7,16 +7,15 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
 from prrt_outcomes.report.kidney_section import write_kidneys
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
-from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code, name_column, phase_words
 
-QUARTILES = ("lower_quartile", "upper_quartile")
 MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
+RATE = ("rate_per_100_years", "rate_low", "rate_high")
 INCIDENCE = ("cumulative_incidence", "low", "high")
 MONTHS = (24, 60, 76)
 ORGANS = {
@@ -48,7 +47,6 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     if rates.empty:
         return paragraphs, shown
     shares = ("proportion", "proportion_low", "proportion_high")
-    emergent = ("emergent_proportion", "emergent_proportion_low", "emergent_proportion_high")
     has_lymphocytes = rates["analyte"].eq("lymphocytes").any()
     for analyte, what in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
         if analyte == "any_haematological" and not has_lymphocytes:
@@ -67,19 +65,12 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
                 cited = {"seen": CITATIONS["lymphopenia"], "label": CITATIONS["lutathera"]}
                 paragraphs[-1] += say(f" {LYMPHOPENIA}", **cited)
     paragraphs += _describe_creatinine(rates)
-    columns = [
-        *col.texts({"Analyte": "analyte"}, _name_analyte),
-        *col.texts({"When": "phase"}, phase_words),
-        *col.counts({"Grade at least": "grade_at_least"}),
-        col.fraction("n"),
-        col.interval(f"Share ({level} CI)", shares, numbers.format_percent),
-        col.fraction("Treatment-emergent", "emergent_n", "emergent_total"),
-        col.interval(f"Share ({level} CI)", emergent, numbers.format_percent, "emergent_status"),
-    ]
-    title = "Laboratory toxicity, all patients"
-    note = "Treatment-emergent: above the grade at baseline, of patients whose baseline was graded."
-    shown.append(page_table(title, "safety_rates", rates, columns, note))
-    return paragraphs, [*shown, *_tabulate_course(tables, level)]
+    words = {"analyte": _name_analyte, "phase": phase_words, "value": _show_value}
+    course = {name: tables[name] for name in ("lab_course", "lab_shifts", "lab_nadirs")}
+    course["lab_shifts"] = pick_rows(course["lab_shifts"], phase="any")
+    course = {"safety_rates": rates} | {name: rows for name, rows in course.items() if len(rows)}
+    shown += [col.show_table(name, rows, level, words) for name, rows in course.items()]
+    return paragraphs, shown
 
 
 def _pick_rates(rates: pd.DataFrame, analyte: str, floor: str) -> list[dict]:
@@ -96,40 +87,9 @@ def _describe_creatinine(rates: pd.DataFrame) -> list:
     return [say("Patients with creatinine of grade 2 or worse: {p}.", p=join_words(parts))] if parts else []
 
 
-def _tabulate_course(tables: Mapping[str, pd.DataFrame], level: str) -> list[PageTable]:
-    """Tables of baseline, worst and last, of shifts with their totals, and of nadir and recovery by cycle."""
-
-    def show_value(row: dict) -> str:
-        return f"{numbers.format_interval(*(row[key] for key in ('median', *QUARTILES)))} {row['unit']}"
-
-    value = Column("Value, median (quartiles)", show_value)
-    analyte = col.texts({"Analyte": "analyte"}, _name_analyte)
-    grades = {f"Grade {g}": f"n_grade_{g}" for g in range(5)} | {"Grade 0 or 1": "n_grade_0_or_1"}
-    moments = [
-        *analyte,
-        *col.texts({"When": "moment"}, spell_name),
-        col.fraction("n"),
-        value,
-        *col.counts(grades),
-    ]
-    recovery = ("recovery_days", "recovery_days_low", "recovery_days_high")
-    nadirs = [
-        *analyte,
-        *col.counts({"Cycle": "cycle"}),
-        col.fraction("n"),
-        value,
-        *col.counts({"Days to nadir": "days_to_nadir"}),
-        *col.counts({f"Grade {g} or worse": f"n_grade_{g}_or_worse" for g in (2, 3, 4)}),
-        col.fraction("Recovered", "n_recovered", "n_to_recover"),
-        col.interval(f"Days to recovery, median ({level} CI)", recovery, numbers.format_short),
-    ]
-    phases = {"phase": lambda row: phase_words(str(row["phase"]))}
-    shown = {
-        "lab_course": (tables["lab_course"], moments),
-        "lab_shifts": (pick_rows(tables["lab_shifts"], phase="any"), col.of_schema("lab_shifts", phases)),
-        "lab_nadirs": (tables["lab_nadirs"], nadirs),
-    }
-    return [page_table(load_schema(k).title, k, *rows) for k, rows in shown.items() if len(rows[0])]  # fmt: skip
+def _show_value(row: dict) -> str:
+    values = (row[key] for key in ("median", "lower_quartile", "upper_quartile"))
+    return f"{numbers.format_interval(*values)} {row['unit']}"
 
 
 def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
@@ -169,25 +129,14 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
 
         return show
 
-    total = numbers.format_count(rates["total"].max())
-    columns = [
-        Column("Adverse event", _name_event, False),
-        Column("Any grade", count("any", "1", "any")),
-        Column("Related", count("any", "1", "yes")),
-        Column("Grade 3 or worse", count("any", "3", "any")),
-        Column("Late, any grade", count("late", "1", "any")),
-        col.interval(
-            f"First events per 100 patient-years ({level} CI)",
-            ("rate_per_100_years", "rate_low", "rate_high"), _format_rate,
-        ),
-    ]  # fmt: skip
+    words = {
+        "event": _name_event, "any_grade": count("any", "1", "any"), "related": count("any", "1", "yes"),
+        "severe": count("any", "3", "any"), "late": count("late", "1", "any"),
+        "rate": lambda row: numbers.format_interval(*(row[key] for key in RATE), _format_rate, status=row["status"]),
+    }  # fmt: skip
     rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
-    title = f"Adverse events from the first cycle on, {total} patients"
-    note = (
-        "Patients (share of those at risk) with at least one event; a group counts a patient once. Late: after "
-        "the treatment phase. Rates by radionuclide, tumour and retreatment are in the file."
-    )
-    return paragraphs, [page_table(title, "adverse_event_rates", rows, columns, note)]
+    total = numbers.format_count(rates["total"].max())
+    return paragraphs, [col.show_table("adverse_event_rates", rows, level, words, total=total)]
 
 
 def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
@@ -215,11 +164,11 @@ def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTa
             "and count from then on if they were alive, under observation and without such a neoplasm."
         )
         paragraphs.append(say(words, m=cite(row, "landmark_months", name, numbers.format_short)))
-    words = {key: lambda row, key=key: _format_rare(row[key]) for key in INCIDENCE}
-    words |= {"group": lambda row: name_code(row["group_by"], row["group"])}
-    words |= {"group_by": lambda row: "" if row["group_by"] == "all" else name_column(row["group_by"])}
+    shows: dict = {key: lambda row, key=key: _format_rare(row[key]) for key in INCIDENCE}
+    shows |= {"group": lambda row: name_code(row["group_by"], row["group"])}
+    shows |= {"group_by": lambda row: "" if row["group_by"] == "all" else name_column(row["group_by"])}
     chosen = table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
-    shown = page_table(load_schema(name).title, name, table[chosen], col.of_schema(name, words))
+    shown = col.show_table(name, table[chosen], words=shows)
     return paragraphs, [shown] if shown.rows else []
 
 

@@ -13,9 +13,7 @@ from prrt_outcomes.report.survival_chapter import list_arms
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, endpoint_titles, name_code, name_term
 
-MEDIAN = ("median_months", "median_low", "median_high")
 SURVIVAL = ("survival", "survival_low", "survival_high")
-RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 Tables = Mapping[str, pd.DataFrame]
 
 
@@ -98,36 +96,31 @@ def _tabulate_survival(tables: Tables, study) -> PageTable | None:
         columns={"term": "group_by", "level": "group"}
     )
     frame = summaries.merge(
-        ratios[[*place, *RATIO, "p_value"]].astype({"group": "string"}), how="left", on=place
+        ratios[[*place, *col.RATIO, "p_value"]].astype({"group": "string"}), how="left", on=place
     )
     months = study.analysis.milestones_months
     for month in months:
         stones = tables["milestones"]
         own = stones.loc[stones["time_months"].eq(month), [*place, *SURVIVAL]]
         frame = frame.merge(own.rename(columns={n: f"{n}:{month}" for n in SURVIVAL}), how="left", on=place)
-    columns = [
-        col.endpoint(endpoint_titles(study)),
-        col.group(),
-        *col.counts({"Patients": "n", "Events": "events"}),
-        col.interval(f"Median, months ({level} CI)", MEDIAN, status="median_status"),
-        *(
+    words = {
+        "endpoint": col.endpoint(endpoint_titles(study)).show,
+        "ratio": _show_ratio,
+        "milestones": [
             Column(
                 f"{numbers.format_number(month, 0)} months",
                 lambda row, month=month: numbers.format_percent(row[f"survival:{month}"]),
             )
             for month in months
-        ),
-        Column(f"Hazard ratio ({level} CI)", _show_ratio),
-        col.p_value(),
-    ]
-    note = "Hazard ratios of Cox models of the grouping alone; NR: limit not reached."
-    return page_table("Time to event", "km_summary", frame, columns, note)
+        ],
+    }
+    return col.show_table("time_to_event", frame, level, words)
 
 
 def _show_ratio(row: dict) -> str:
     if numbers.is_missing(row["hazard_ratio"]):
         return ""
-    return numbers.format_interval(*(row[name] for name in RATIO), numbers.format_ratio)
+    return numbers.format_interval(*(row[name] for name in col.RATIO), numbers.format_ratio)
 
 
 def _tabulate_responders(tables: Tables, study) -> PageTable | None:
@@ -146,15 +139,7 @@ def _tabulate_responders(tables: Tables, study) -> PageTable | None:
     if rows.empty:
         return None
     level = numbers.format_level(study.analysis.confidence.level)
-    columns = [
-        *col.texts({"Method": "method"}, name_term),
-        Column("Landmark, months", lambda row: numbers.format_number(row["landmark_months"], 0)),
-        *col.counts({"Patients": "n", "Events": "events"}),
-        Column(f"Hazard ratio ({level} CI)", _show_ratio),
-        col.p_value(),
-    ]
-    note = "The naive comparison is biased in favour of responders; a time-dependent ratio is no effect of responding."
-    return page_table("Responders against all others", "responders", rows, columns, note)
+    return col.show_table("responders_in_short", rows, level, {"ratio": _show_ratio})
 
 
 def _tabulate_controls(tables: Tables, study) -> PageTable | None:
@@ -164,14 +149,11 @@ def _tabulate_controls(tables: Tables, study) -> PageTable | None:
         return None
     level, titles = numbers.format_level(study.analysis.confidence.level), control_titles(study)
     verdicts = {row["control"]: find_verdict(tables, row) or {} for row in found}
-    columns = [
-        *col.texts({"Control": "control"}, lambda name: titles[name]),
-        *col.texts({"Estimate": "estimate"}, name_term),
-        Column("Value", lambda row: show_estimate(row)),
-        Column("Basis", lambda row: str(describe_method(row, level)), False),
-        Column("Evidence", lambda row: str(verdicts[row["control"]].get("words", "")), False),
-    ]
-    return page_table("Comparison with historical controls", "controls", pd.DataFrame(found), columns)
+    words = {
+        "control": titles.__getitem__, "value": show_estimate, "basis": lambda row: str(describe_method(row, level)),
+        "evidence": lambda row: str(verdicts[row["control"]].get("words", "")),
+    }  # fmt: skip
+    return col.show_table("controls_in_short", pd.DataFrame(found), level, words)
 
 
 SUMMARY_TABLES: dict[str, Callable[[Tables, object], PageTable | None]] = {

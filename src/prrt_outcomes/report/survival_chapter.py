@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import Column, PageTable, cite, join_words, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -18,26 +18,10 @@ from prrt_outcomes.wording.terms import (
     name_term,
 )
 
-MEDIAN = ("median_months", "median_low", "median_high")
-SURVIVAL = ("survival", "survival_low", "survival_high")
-RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 MOST_MEDIANS, EVENTS_A_GROUP = 3, 5
-TITLES = {
-    "hazard_ratio_periods": "Hazard ratio within periods of follow-up",
-    "km_summary": "Time to event by group",
-    "milestones": "Survival at milestones",
-    "cox": "{endpoint}: Cox models",
-    "rmst_difference": "Difference of restricted means",
-    "subgroups": "Subgroups",
-    "sensitivity": "Sensitivity analyses",
-    "estimand_comparison": "Other definitions of the endpoints",
-}
-NOTES = {
-    "km_summary": "NR: limit not reached.",
-    "hazard_ratio_periods": "p by Holm over the groupings of an endpoint where all their hazard ratios are estimated.",
-    "rmst_difference": "No events: nobody in one of the groups has the event by the horizon.",
-    "sensitivity": "Changed: patients whose time or event differs from the primary analysis.",
-}
+SHOWN = (
+    "hazard_ratio_periods", "km_summary", "milestones", "cox", "rmst_difference", "subgroups", "sensitivity",
+)  # fmt: skip
 
 
 def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -71,11 +55,11 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         if (words := describe(tables, study))
     ]
     shown: list[PageTable] = []
-    for name in TITLES:
+    for name in SHOWN:
         if name == "cox":
             parts = iterate_groupings(tables[name], "endpoint")
             shown += [survival_table(name, part, titles, level) for _, part in parts]
-        elif name != "estimand_comparison" and len(tables[name]):
+        elif len(tables[name]):
             shown.append(survival_table(name, tables[name], titles, level))
     return paragraphs, shown
 
@@ -271,8 +255,8 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
 
 
 def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:
-    """Table of the page from rows of one of the result tables in `TITLES`; those of `cox` are of one endpoint."""
-    note = NOTES.get(name, "")
+    """Table of the page from rows of a result table on times to event; those of `cox` are of one endpoint."""
+    note = col.PAGE_TABLES[name].get("note", "")
     if name == "km_summary":
         horizons = sorted({f"{h:g}" for h in rows["rmst_horizon_months"].dropna()})
         note = (f"Restricted mean to {', '.join(horizons)} months. " if horizons else "") + note
@@ -280,90 +264,21 @@ def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level:
         note += f" Late entry: survival is {condition}." if condition else ""
     if name != "cox" and rows["status"].astype("string").eq("competing_censored").any():
         note += " Where an event competes, it is censored here: no probability of the event."
-    title = TITLES[name].format(endpoint=name_endpoint(rows["endpoint"].iloc[0], titles))
-    first = [] if name == "cox" else [col.endpoint(titles)]
-    return page_table(title, name, rows, [*first, *_columns(level)[name]], note)
-
-
-def _columns(level: str) -> dict[str, list[Column]]:
-    """Columns of each table behind the endpoint."""
-    ratio = _ratio_or_nothing(level)
-    definition = Column("Definition", lambda r: name_term(r["variant"]) or name_term("primary"), False)
-    mean = Column(
-        "Restricted mean, months",
-        lambda r: numbers.format_number(r["rmst_months"]) or numbers.describe_status(r["rmst_status"]),
-    )
-    sizes = col.counts({"Patients": "n", "Events": "events"})
-    months = f"Median, months ({level} CI)"
-    ratio_here = _ratio_or_nothing(level, "hazard_ratio_status")
-    median = col.interval(months, MEDIAN)
-    own_median = Column(median.title, lambda r: "" if _is_tipping_point(r) else median.show(r))
-    results = [col.group(), *sizes, own_median, ratio_here]
-    difference = f"Difference, months ({level} CI)"
-    return {
-        "hazard_ratio_periods": [
-            col.group("level"),
-            col.code("Against", "group_by", "reference"),
-            *col.decimals({"From month": "start_months", "To month": "stop_months"}, 0),
-            *col.counts({"At risk": "n_at_risk", "Events": "events"}),
-            ratio,
-            col.p_value("p, same in all periods", "equality_p_adjusted"),
-        ],
-        "km_summary": [col.group(), *sizes, col.interval(months, MEDIAN, status="median_status"), mean],
-        "milestones": [
-            col.group(),
-            *col.decimals({"Months": "time_months"}, 0),
-            *col.counts({"At risk": "n_at_risk"}),
-            col.interval(f"Free of the event ({level} CI)", SURVIVAL, numbers.format_percent),
-        ],
-        "cox": [
-            *col.texts({"Model": "model"}, name_term),
-            *col.texts({"Covariate": "term"}, name_column),
-            *col.contrast("Level", "term", "level"),
-            col.fraction("Events/n", "events", "n"),
-            col.fraction("Events/n, reference", "events_reference", "n_reference"),
-            _ratio_column(level),
-            col.p_value(),
-            Column("Remark", lambda r: col.describe_remark(r, "hazard_ratio"), False),
-        ],
-        "rmst_difference": [
-            col.group(),
-            col.code("Against", "group_by", "reference"),
-            col.interval(difference, ("difference_months", "low", "high")),
-            col.p_value(),
-        ],
-        "subgroups": [
-            *col.texts({"Subgroup": "subgroup"}, name_column),
-            col.code("Level", "subgroup", "subgroup_level"),
-            *col.contrast("Effect of", "term", "level"),
-            col.fraction("Events/n", "events", "n"),
-            ratio,
-            col.p_value("p of interaction", "interaction_p_value"),
-        ],
-        "sensitivity": [
-            *col.texts({"Analysis": "analysis"}, name_term),
-            *col.counts({"Changed": "n_changed"}),
-            *results,
-        ],
-        "estimand_comparison": [definition, *results],
+    words = {
+        "endpoint": lambda row: name_endpoint(row["endpoint"], titles),
+        "mean": lambda row: (
+            numbers.format_number(row["rmst_months"]) or numbers.describe_status(row["rmst_status"])
+        ),
+        "median": _show_median,
+        "definition": lambda row: name_term(row["variant"]) or name_term("primary"),
     }
+    first = name_endpoint(rows["endpoint"].iloc[0], titles)
+    return col.show_table(name, rows, level, words, note=note, endpoint=first)
 
 
-def _is_tipping_point(row: dict) -> bool:
-    """Whether a row is a number of patients that must be changed, which has no median."""
-    return row.get("analysis") == "tipping_point" and str(row["status"]) == "ok"
-
-
-def _ratio_column(level: str, status: str = "status") -> Column:
-    return col.interval(f"Hazard ratio ({level} CI)", RATIO, numbers.format_ratio, status)
-
-
-def _ratio_or_nothing(level: str, status: str = "status") -> Column:
-    """Hazard ratio; nothing in a row that is itself the reference or the whole cohort."""
-    ratio = _ratio_column(level, status)
-
-    def show(row: dict) -> str:
-        is_reference = pd.isna(row[status]) or str(row[status]) == "ok"
-        return "" if pd.isna(row["hazard_ratio"]) and is_reference else ratio.show(row)
-
-    return Column(ratio.title, show)
+def _show_median(row: dict) -> str:
+    """Median with its interval; none where a row is a number of patients that must be changed."""
+    if row.get("analysis") == "tipping_point" and str(row["status"]) == "ok":
+        return ""
+    median, low, high = (row[f"median_{what}"] for what in ("months", "low", "high"))
+    return numbers.format_interval(median, low, high, status=row["status"])

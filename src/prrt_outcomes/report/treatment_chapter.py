@@ -9,7 +9,6 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
-from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import TREATMENT_SENTENCES, inside_sentence, is_share, name_code, name_item
 
@@ -34,16 +33,12 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     shown |= {"stop_reasons": join_words(reasons)} if reasons else {}
     shown |= _cite_restaging(tables["scan_intervals"]) | _cite_conditions(tables, study)
     sentences = [s for s in TREATMENT_SENTENCES if set(re.findall(r"{(\w+)}", s)) <= set(shown)]
-    what = Column("Share, or median (quartiles)", _show)
-    title, columns = "Delivery of treatment, all patients", col.texts({"Item": "item"}, name_item)
-    found = [page_table(title, SOURCE, delivery, [*columns, col.fraction("n"), what], most_open=0)]
-    for name in ("cycle_eligibility", "monitoring"):
-        words = {
-            key: lambda row, key=key: numbers.format_percent(row[key])
-            for key in ("proportion", "low", "high")
-        }
-        own = col.of_schema(name, words | {"item": lambda row: _name_condition(row["item"])})
-        found.append(page_table(load_schema(name).title, name, tables[name], own, most_open=0))
+    words: dict = {
+        key: lambda row, key=key: numbers.format_percent(row[key]) for key in ("proportion", "low", "high")
+    }
+    words |= {"share": _show, "item": lambda row: _name_condition(row["item"])}
+    listed = {SOURCE: delivery} | {name: tables[name] for name in ("cycle_eligibility", "monitoring")}
+    found = [col.show_table(name, rows, words=words, most_open=0) for name, rows in listed.items()]
     groups = _list_groups(tables[SOURCE])
     return [say(s, **shown) for s in sentences], [table for table in (groups, *found) if table.rows]
 

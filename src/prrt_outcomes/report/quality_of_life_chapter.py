@@ -21,16 +21,14 @@ def write_quality_of_life(tables: Mapping[str, pd.DataFrame], study) -> tuple[li
             say("{n} of {t} at {v}", n=trace(str(r["n"]), SHOWN[0], r), t=r["total"], v=r["visit"])
             for r in rows[rows["total"] > 0].to_dict("records")
         ]
-        paragraphs.append(
-            say("{i} was completed by {p} (patients expected).", i=instrument, p=join_words(parts))
-        )
+        paragraphs.append(say("{i}, completed of those expected: {p}.", i=instrument, p=join_words(parts)))
     own = pick_rows(tables["deterioration"], death="competing", definition="definitive")
     own = own[own["probability"].notna()].drop_duplicates(["instrument", "scale"], keep="first")
     points = numbers.format_short(study.questionnaires.deterioration_points)
     for r in own.to_dict("records"):
         limits = (r["probability"], r["low"], r["high"])
         share = numbers.format_interval(*limits, numbers.format_percent, label=f"{level} CI ")
-        text = "{s} was worse by {k} points or more for good in {p} by {m} months, with death competing ({n} patients)."
+        text = "{s} was definitively worse by {k} points or more in {p} by {m} months, death competing ({n} patients)."
         months, found = numbers.format_short(r["time_months"]), trace(share, SHOWN[2], r)
         paragraphs.append(say(text, s=r["scale"], k=points, p=found, m=months, n=r["n"]))
     known = [name for name in SHOWN if len(tables[name])]

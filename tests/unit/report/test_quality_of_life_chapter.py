@@ -23,8 +23,8 @@ def test_what_was_completed_and_what_became_worse_for_good(study, tables, plain)
         study,
     )
     assert [plain(p) for p in paragraphs] == [
-        "QLQ-C30 was completed by 40 of 60 at baseline and 30 of 50 at month 3 (patients expected).",
-        "Pain was worse by 10 points or more for good in 25% (95% CI 13\u201340%) by 12 months, with death competing "
+        "QLQ-C30, completed of those expected: 40 of 60 at baseline and 30 of 50 at month 3.",
+        "Pain was definitively worse by 10 points or more in 25% (95% CI 13\u201340%) by 12 months, death competing "
         "(40 patients).",
     ]
     assert [table.source for table in shown] == ["questionnaire_compliance", "deterioration"]

@@ -23,7 +23,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     if tables["questionnaires"].empty:
         return derive_skipped_tables("quality_of_life", OUTPUTS, "there are no questionnaires")
-    known, _, _ = derive_observation(tables, study)
+    known = derive_observation(tables, study).patients
     treated = known[known["first_cycle"].notna()]
     first, death = treated["first_cycle"], treated["death_date"]
     last = death.fillna(treated["last_contact_date"])

@@ -60,7 +60,7 @@ def _draw_incidences(
         if not part["events"].gt(0).any():
             continue
         start = part["landmark_months"].max() if "landmark_months" in part else 0
-        highest = part[["cumulative_incidence", "high"]].max(axis=None)
+        highest = np.nanmax(part[["cumulative_incidence", "high"]].to_numpy("float64"))
         by = "" if group_by == "all" else f" by {terms.inside_sentence(terms.name_column(group_by))}"
         after = f", in patients without one at month {start:g}" if start else ""
         top = next(top for top in TOPS if top >= highest)

@@ -141,9 +141,8 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
 
 def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
     """`1.1% (95% CI 0.4-2.7%) at 60 months` of all myeloid neoplasms; empty where nobody was followed so long."""
-    for row in pick_rows(table, neoplasm="tmn", group_by="all", time_months="60.0", status="ok").to_dict(
-        "records"
-    ):
+    known = table[table["cumulative_incidence"].notna()]
+    for row in pick_rows(known, neoplasm="tmn", group_by="all", time_months="60.0").to_dict("records"):
         share, low, high = (row[key] for key in INCIDENCE)
         text = numbers.format_interval(share, low, high, _format_rare, label=f"{level} CI ")
         return say("{p} at 60 months", p=trace(text, "myeloid_neoplasms", row))
@@ -151,25 +150,17 @@ def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
 
 
 def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
-    """Cumulative incidence of myelodysplastic syndrome and acute leukaemia, and from when activity is looked at."""
-    name, paragraphs, found = "myeloid_neoplasms", [], describe_neoplasms(table, level)
-    if found:
-        words = (
-            "The cumulative incidence of {w}, with death as a competing event, was {p} after the first cycle."
-        )
-        paragraphs.append(say(words, w=MYELOID, p=found))
-    for row in table[table["landmark_months"] > 0].head(1).to_dict("records"):
-        words = (
-            "Cumulative activity is known only later: patients are grouped by what they were given until month {m}, "
-            "and count from then on if they were alive, under observation and without such a neoplasm."
-        )
-        paragraphs.append(say(words, m=cite(row, "landmark_months", name, numbers.format_short)))
+    """Cumulative incidence of myelodysplastic syndrome and acute leukaemia."""
+    name, found = "myeloid_neoplasms", describe_neoplasms(table, level)
+    sentence = (
+        "The cumulative incidence of {w}, with death as a competing event, was {p} after the first cycle."
+    )
     shows: dict = {key: lambda row, key=key: _format_rare(row[key]) for key in INCIDENCE}
     shows |= {"group": lambda row: name_code(row["group_by"], row["group"])}
     shows |= {"group_by": lambda row: "" if row["group_by"] == "all" else name_column(row["group_by"])}
     chosen = table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
     shown = col.show_table(name, table[chosen], words=shows)
-    return paragraphs, [shown] if shown.rows else []
+    return [say(sentence, w=MYELOID, p=found)] if found else [], [shown] if shown.rows else []
 
 
 def _format_rare(share: float) -> str:

@@ -1,21 +1,24 @@
 """Chapter treatment: what was given, why it was stopped, the first restaging, eligibility before each cycle."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
-from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import Column, Number, PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import TREATMENT_SENTENCES, inside_sentence, is_share, name_code, name_item
 
 SOURCE = "treatment_delivery"
 BY_GROUP = ("cycles_per_patient", "cycle_interval_weeks", "activity_per_cycle_gbq", "cumulative_activity_gbq")
 STOPPED = "stop_reason_"
-CELLS = {"n": numbers.format_count, "total": numbers.format_count, "proportion": numbers.format_percent}
+CELLS: dict[str, Callable] = {
+    "n": numbers.format_count,
+    "total": numbers.format_count,
+    "proportion": numbers.format_percent,
+}
 
 
 def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -43,7 +46,7 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     return [say(s, **shown) for s in sentences], [table for table in (groups, *found) if table.rows]
 
 
-def _show(row: Mapping, *, limits: bool = True) -> Markup | str:
+def _show(row: Mapping, *, limits: bool = True) -> Number | str:
     """Share with its interval, or median with its quartiles, as a number that leads to its row."""
     if row["n"] == 0 and pd.isna(row["value"]):
         return "not known"
@@ -59,13 +62,17 @@ def _name_condition(item: str) -> str:
     return name_item(item) if named == item else named
 
 
+def _show_item(item: str) -> Callable[[dict], Number | str]:
+    return lambda row: row.get(item, "")
+
+
 def _list_groups(table: pd.DataFrame) -> PageTable:
     """Cycles, interval and activity of each centre and of each band of years, one row each."""
     rows: dict[tuple[str, str], dict] = {}
     for row in table[table["group_by"].isin(["centre_id", "treatment_years"])].to_dict("records"):
         place = {"group_by": row["group_by"], "group": row["group"]}
         rows.setdefault((row["group_by"], row["group"]), place)[str(row["item"])] = _show(row)
-    columns = [col.group(), *(Column(name_item(item), lambda r, i=item: r.get(i, "")) for item in BY_GROUP)]
+    columns = [col.group(), *(Column(name_item(item), _show_item(item)) for item in BY_GROUP)]
     note = "Medians (quartiles) of known values; years are those of the first cycle."
     return page_table(
         "Treatment by centre and year", SOURCE, pd.DataFrame(list(rows.values())), columns, note
@@ -75,8 +82,8 @@ def _list_groups(table: pd.DataFrame) -> PageTable:
 def _cite_restaging(intervals: pd.DataFrame) -> dict:
     """When the first scan followed; under another name where it was mostly later than planned."""
     for row in pick_rows(intervals, group_by="all", scan="1").to_dict("records"):
-        keys = ("median_days", "lower_quartile_days", "upper_quartile_days")
-        days = numbers.format_interval(*(row[key] for key in keys), numbers.format_short)
+        low, high = row["lower_quartile_days"], row["upper_quartile_days"]
+        days = numbers.format_interval(row["median_days"], low, high, numbers.format_short)
         late = cite(row, "share_late", "scan_intervals", numbers.format_percent)
         planned = cite(row, "planned_days", "scan_intervals", numbers.format_short)
         name = "restaging_late" if row["share_late"] > 0.5 else "restaging"
@@ -86,7 +93,7 @@ def _cite_restaging(intervals: pd.DataFrame) -> dict:
 
 def _cite_conditions(tables: Mapping[str, pd.DataFrame], study) -> dict:
     """Which set of conditions was used, whether it was read, how often it was not met, and what was measured."""
-    chosen, shown = study.treatment.eligibility, {}
+    chosen, shown = study.treatment.eligibility, dict[str, object]()
     whole = pick_rows(tables["cycle_eligibility"], cycle="all", item="eligible")
     measured = pick_rows(tables["monitoring"], cycle="all")
     for name, rows in (("cycle_eligibility", whole), ("monitoring", measured)):

@@ -89,7 +89,7 @@ class SafetySettings(base.Section):
     activity_landmark_months: base.PositiveMonths = 12
     """Myeloid neoplasms are grouped by the activity given until then, in those who reach it without one."""
     activity_bounds_gbq: dict[Radionuclide, Annotated[tuple[Activity, ...], Field(min_length=1)]] = Field(
-        default_factory=lambda: {"177Lu": (26.6, 32.6)}
+        {"177Lu": (26.6, 32.6)}
     )
     """Bounds of the classes of cumulative activity by radionuclide; one without bounds is split at its median."""
 

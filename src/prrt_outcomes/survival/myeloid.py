@@ -113,9 +113,10 @@ def derive_activity_class(
     """
     days = summarise_cycle_days(cycles).merge(patients[["patient_id", "first_cycle"]], on="patient_id")
     since = (days["cycle_date"] - days["first_cycle"]).dt.days
+    early = since.astype("float64") <= settings.activity_landmark_months * DAYS_PER_MONTH
     given = (
-        days[since <= settings.activity_landmark_months * DAYS_PER_MONTH]
-        .astype({"radionuclide": "string"})
+        days.loc[early]
+        .assign(radionuclide=days["radionuclide"].astype("string"))
         .groupby("patient_id")
         .agg(
             nuclide=("radionuclide", "first"), kinds=("radionuclide", "nunique"), most=("n_radionuclides", "max"),

@@ -8,7 +8,7 @@ from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.eligibility import MONITORED
 from prrt_outcomes.study.model import TreatmentSettings
 
-STATES = ("met", "not met", "unknown")
+STATES = ["met", "not met", "unknown"]
 ALL = "all"
 CYCLES = ["patient_id", "period", "cycle"]
 
@@ -29,9 +29,11 @@ def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> p
     rows = rows[rows["value"].notna()].sort_values(["sample_date", "sequence"], kind="stable")
     cycles = days[["patient_id", "cycle_date"]].assign(row=np.arange(len(days))).sort_values("cycle_date")
     window = pd.Timedelta(window_days, "D")
-    keys = {"left_on": "sample_date", "right_on": "cycle_date", "by": "patient_id"}
     rows = rows.astype({"patient_id": cycles["patient_id"].dtype})
-    found = pd.merge_asof(rows, cycles, **keys, direction="forward", tolerance=window).dropna(subset="row")
+    found = pd.merge_asof(
+        rows, cycles, left_on="sample_date", right_on="cycle_date", by="patient_id", direction="forward",
+        tolerance=window,
+    ).dropna(subset="row")  # fmt: skip
     found = found.assign(age_days=(found["cycle_date"] - found["sample_date"]).dt.days)
     return found.astype({"row": "int64"}).drop_duplicates(["row", "analyte"], keep="last")
 
@@ -112,50 +114,27 @@ def _find_values(
     return measured("egfr").fillna(pd.Series(rate)).to_numpy("float64")
 
 
-def summarise_cycle_eligibility(judged: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Cycles by state of each condition, by number of the cycle and for all: rows of `cycle_eligibility`.
-
-    The share is that of cycles in which the condition was not met among those in which it is known.
-    """
-    counts = pd.get_dummies(judged["eligibility"]).rename(
-        columns=lambda state: f"n_{state.replace(' ', '_')}"
-    )
-    rows = _stack_numbers(judged[["cycle", "item"]].join(counts.astype("int64")))
-    table = rows.groupby(["cycle", "item"], sort=False).sum().reset_index()
-    return _add_share(table.assign(n=table["n_not_met"], total=table["n_met"] + table["n_not_met"]), level)
-
-
-def summarise_monitoring(
-    days: pd.DataFrame, samples: pd.DataFrame, window_days: int, level: float
-) -> pd.DataFrame:
-    """Cycles before which each analyte was measured, by number of the cycle and for all: rows of `monitoring`.
-
-    days, samples : from `derive_periods` and `place_samples`; window_days : oldest value that counts
-    """
-    recent = samples[samples["age_days"] <= window_days]
-    row = np.arange(len(days))
+def list_measured(days: pd.DataFrame, samples: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Whether what the label asks for was measured at most `window_days` before each cycle: cycle, item, value."""
+    recent, row = samples[samples["age_days"] <= window_days], np.arange(len(days))
     there = {
         name: np.isin(row, recent.loc[recent["analyte"].isin(analytes), "row"])
         for name, analytes in MONITORED.items()
     }
-    there |= {"complete": np.logical_and.reduce(list(there.values()))}
-    parts = [
-        pd.DataFrame({"cycle": days["cycle"], "item": name, "n": found}) for name, found in there.items()
-    ]
-    rows = _stack_numbers(pd.concat(parts))
-    table = rows.groupby(["cycle", "item"], sort=False)["n"].agg(n="sum", total="size").reset_index()
-    return _add_share(table, level)
+    wide = pd.DataFrame(there | {"complete": np.logical_and.reduce(list(there.values()))})
+    return wide.assign(cycle=days["cycle"].array).melt("cycle", var_name="item").astype({"value": "float64"})
 
 
-def _stack_numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    """All cycles together, and each number of a cycle, in this order."""
-    ordered = rows.sort_values("cycle", kind="stable")
-    return pd.concat([ordered.assign(cycle=ALL), ordered.assign(cycle=ordered["cycle"].astype("string"))])
+def summarise_by_cycle(rows: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Share of cycles with its exact interval (Clopper-Pearson), of all cycles and by their number in the period.
 
-
-def _add_share(table: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Share n / total with its exact interval (Clopper-Pearson)."""
+    rows : cycle, item, value (1, 0, or empty where it is not known)
+    Returns one row a number and item: cycle, item, n, total (known), n_unknown, proportion, low, high, status.
+    """
+    ordered = rows.sort_values("cycle", kind="stable").astype({"cycle": "string"})
+    values = pd.concat([ordered.assign(cycle=ALL), ordered]).groupby(["cycle", "item"], sort=False)["value"]
+    table = values.agg(n="sum", total="count", size="size").astype("int64").reset_index()
     low, high = compute_clopper_pearson(table["n"].to_numpy(), table["total"].to_numpy(), level)
-    share = table["n"] / table["total"].where(table["total"] > 0)
     status = np.where(table["total"] > 0, "ok", "too_few")
-    return table.assign(proportion=share, low=low, high=high, status=status)
+    found = table.assign(proportion=table["n"] / table["total"].where(table["total"] > 0), low=low, high=high)
+    return found.assign(n_unknown=table["size"] - table["total"], status=status).drop(columns="size")

@@ -14,9 +14,9 @@ from prrt_outcomes.treatment.delivery import (
 )
 from prrt_outcomes.treatment.eligibility import (
     judge_cycles,
+    list_measured,
     place_samples,
-    summarise_cycle_eligibility,
-    summarise_monitoring,
+    summarise_by_cycle,
 )
 from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days, summarise_periods
 
@@ -46,12 +46,13 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     samples = place_samples(days, tables["labs"], study.treatment.eligibility_days)
     judged = judge_cycles(days, patients, samples, study.treatment, study.safety.egfr_equation)
     eligibility = judged[judged["period"].eq(1) & judged["cycle"].eq(1)]
-    monitoring = summarise_monitoring(days, samples, study.treatment.monitoring_days, level)
+    broken = judged.assign(value=judged["eligibility"].astype("string").map({"met": 0.0, "not met": 1.0}))
+    measured = list_measured(days, samples, study.treatment.monitoring_days)
+    measured = measured if len(tables["labs"]) else measured.head(0)
     own = derive_tumour_group(patients).drop(columns=["radionuclide"], errors="ignore")
     groups = first[["patient_id", "radionuclide"]].merge(own, on="patient_id")
-    groups["treatment_years"] = derive_years(
-        first.set_index("patient_id")["first_cycle"][groups["patient_id"]]
-    ).array
+    years = derive_years(first.set_index("patient_id")["first_cycle"])
+    groups["treatment_years"] = groups["patient_id"].map(years)
     by = tuple(dict.fromkeys(("radionuclide", *study.analysis.group_by, "centre_id", "treatment_years")))
     column = study.treatment.stop_reason
     stopped = None if column is None else groups.set_index("patient_id")[column]
@@ -60,8 +61,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     return {
         "treatment_periods": conform_table("treatment_periods", periods),
         "eligibility": conform_table("eligibility", eligibility),
-        "cycle_eligibility": conform_table("cycle_eligibility", summarise_cycle_eligibility(judged, level)),
-        "monitoring": conform_table("monitoring", monitoring if len(tables["labs"]) else monitoring.head(0)),
+        "cycle_eligibility": conform_table("cycle_eligibility", summarise_by_cycle(broken, level)),
+        "monitoring": conform_table("monitoring", summarise_by_cycle(measured, level)),
         "treatment_delivery": conform_table("treatment_delivery", delivery),
         "attrition": _count_losses(patients, cycles, days),
         "stages": stage_frame("treatment", "done"),

@@ -9,9 +9,9 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.treatment.eligibility import (
     judge_cycles,
+    list_measured,
     place_samples,
-    summarise_cycle_eligibility,
-    summarise_monitoring,
+    summarise_by_cycle,
 )
 
 LABS = """
@@ -159,7 +159,8 @@ def test_the_first_cycle_of_a_retreatment_is_a_first_cycle_and_only_what_holds_i
         [1, 2, "performance"], [1, 2, "eligible"],
         [2, 1, "platelets"], [2, 1, "performance"], [2, 1, "eligible"],
     ]  # fmt: skip
-    table = summarise_cycle_eligibility(found, 0.95).set_index(["cycle", "item"])
+    broken = found.assign(value=found["eligibility"].astype("string").map({"met": 0.0, "not met": 1.0}))
+    table = summarise_by_cycle(broken, 0.95).set_index(["cycle", "item"])
     assert table.loc[("all", "performance"), ["n", "total", "n_unknown"]].tolist() == [3, 3, 0]
     assert table.loc[("1", "platelets"), ["n", "total", "n_unknown", "status"]].tolist() == [
         0,
@@ -187,7 +188,8 @@ def test_monitoring_counts_values_of_the_last_four_weeks_since_the_cycle_before(
     units = {"haemoglobin": "g/L", "platelets": "10^9/L", "egfr": "mL/min", "creatinine": "umol/L"}
     labs = conform_table("labs", labs.assign(unit=labs["analyte"].map(units).fillna("U/L")))
     days = make_days(dates, "177Lu")
-    table = summarise_monitoring(days, place_samples(days, labs, 60), 28, 0.95).set_index(["cycle", "item"])
+    measured = list_measured(days, place_samples(days, labs, 60), 28)
+    table = summarise_by_cycle(measured, 0.95).set_index(["cycle", "item"])
     counts = table.reset_index().pivot_table("n", "cycle", "item")
     assert counts.loc["1"].to_dict() == dict.fromkeys(MONITORED, 0) | {
         "haemoglobin": 1, "renal_function": 1, "alt": 1, "complete": 0,

@@ -103,7 +103,7 @@ def test_a_first_restaging_later_than_planned_stands_out(study, tables, plain):
     scan |= {"lower_quartile_days": 264.0, "upper_quartile_days": 299.0}
     for share, stands_out in ((0.5, False), (0.51, True), (None, False)):
         rows = {"treatment_delivery": [delivery], "scan_intervals": [scan | {"share_late": share}]}
-        words = write_treatment(tables(**rows), study)[0][-1]
+        words = write_treatment(tables(**rows), study)[0][0]
         assert "282 (264\u2013299) days after the first cycle" in plain(words)
         assert ("<strong>" in words) == stands_out
         assert ("in 51% of patients later than the planned 90 days" in plain(words)) == stands_out

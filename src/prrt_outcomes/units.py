@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 DAYS_PER_WEEK = 7.0
@@ -15,37 +16,6 @@ def convert_days_to_months(time_days):
     return time_days / DAYS_PER_MONTH
 
 
-# What registries write, and no more: with all units of pint, K would be kelvin, G gauss, rad an angle and Mg a ton.
-DEFINITIONS = f"""
-kilo- = 1e3 = k-
-deci- = 1e-1 = d-
-centi- = 1e-2 = c-
-milli- = 1e-3 = m-
-micro- = 1e-6 = u-
-nano- = 1e-9 = n-
-pico- = 1e-12 = p-
-meter = [length] = m = metre
-gram = [mass] = g
-mole = [substance] = mol
-second = [time] = s = sec
-minute = 60 * second = min
-hour = 60 * minute = h
-day = 24 * hour
-week = {DAYS_PER_WEEK} * day
-month = {DAYS_PER_MONTH} * day
-year = {DAYS_PER_YEAR} * day
-liter = 1e-3 * meter ** 3 = L = l = litre
-becquerel = 1 / second = Bq
-megabecquerel = 1e6 * becquerel = MBq
-gigabecquerel = 1e9 * becquerel = GBq
-curie = 3.7e10 * becquerel = Ci
-gray = meter ** 2 / second ** 2 = Gy
-rad = 1e-2 * gray
-katal = mole / second = kat
-enzyme_unit = 1e-6 * mole / minute = U = IU
-fraction = [] = proportion
-percent = 1e-2 * fraction
-"""
 UNKNOWN_CASE = {
     name.lower(): name
     for name in ["GBq", "MBq", "kBq", "Bq", "Ci", "mCi", "uCi", "Gy", "cGy", "mGy", "U", "IU"]
@@ -117,7 +87,11 @@ def _compute_factor(unit: str, target: str, grams_per_mole: float | None) -> flo
 
 @cache
 def _load_registry() -> Any:
-    """The units of `DEFINITIONS`; pint takes a while to load, which only a unit that is to be converted needs."""
+    """The units of `units.txt`; pint takes a while to load, which only a unit that is to be converted needs.
+
+    No others: with all units of pint, K would be kelvin, G gauss, rad an angle and Mg a ton.
+    """
     from pint import UnitRegistry
 
-    return UnitRegistry(DEFINITIONS.strip().splitlines())
+    text = Path(__file__).with_name("units.txt").read_text("utf-8")
+    return UnitRegistry(text.format(**globals()).splitlines())

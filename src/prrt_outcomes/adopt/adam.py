@@ -11,12 +11,7 @@ from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.study.endpoints import PRESETS
 
-PATTERNS = {name: rf"{name.lower()}\w*" for name in ("ADSL", "ADTTE", "ADRS")}
-NEEDED = {
-    "ADSL": ("USUBJID",),
-    "ADTTE": ("USUBJID", "PARAMCD", "AVAL", "CNSR"),
-    "ADRS": ("USUBJID", "PARAMCD", "AVALC", "ADT"),
-}
+PATTERN = r"{}\w*"  # of the names of files
 ARMS = ("TRT01A", "TRTA", "TRT01P", "TRTP", "ACTARM", "ARM")
 UNITS = {"days": r"\bdays?\b", "weeks": r"\bweeks?\b", "months": r"\bmonths?\b", "years": r"\byears?\b"}
 CONTACTS = ("LSTALVDT", "EOSDT", "TRTEDT")
@@ -28,9 +23,9 @@ def plan_adam(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is neither ADSL nor ADTTE, or a file cannot be read.
     """
     plan = StudyPlan()
-    data_sets = cdisc.find_data_sets(paths, PATTERNS, NEEDED, plan)
+    data_sets = cdisc.find_data_sets(paths, PATTERN, "adam", plan)
     subjects = data_sets["ADSL"][0] if data_sets["ADSL"] else None
-    people = subjects or cdisc.refuse_without(data_sets, "ADTTE", NEEDED["ADTTE"], paths)
+    people = subjects or cdisc.refuse_without(data_sets, "ADTTE", "adam", paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     if subjects is not None:
         _plan_subjects(plan, subjects)

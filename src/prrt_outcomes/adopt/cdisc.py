@@ -57,15 +57,17 @@ def first_filled(frame: pd.DataFrame, names: Iterable[str]) -> pd.Series:
 
 
 def find_data_sets(
-    paths: Sequence[Path], names: Mapping[str, str], needed: Mapping[str, Sequence[str]], plan: StudyPlan
+    paths: Sequence[Path], pattern: str, standard: str, plan: StudyPlan
 ) -> dict[str, list[DataSet]]:
     """Data sets in folders or among files, by the names of the files.
 
-    names : data set to the pattern of the names of its files, without the suffix
-    needed : data set to the variables without which it is left out, which is a doubt
+    pattern : of the name of a file without the suffix, for the name of a data set in its braces
+    standard : ``sdtm`` or ``adam``; a data set without the variables that it needs is left out, which is a doubt
     Files of other names, and of data sets that another kind of file holds too, are noted as left out.
     Raises InputError when a file cannot be read.
     """
+    needed = load_terms()["needed"][standard]
+    names = {name: pattern.format(name.lower()) for name in needed}
     given = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     files = [file for file in given if file.is_file()]
     known = [file for file in files if find_kind(FileSource(file=file.name)) is not None]
@@ -100,7 +102,7 @@ def _read(file: Path) -> pd.DataFrame:
 
 
 def refuse_without(
-    data_sets: Mapping[str, list[DataSet]], name: str, needed: Sequence[str], paths: Sequence[Path]
+    data_sets: Mapping[str, list[DataSet]], name: str, standard: str, paths: Sequence[Path]
 ) -> DataSet:
     """The first data set of a name.
 
@@ -108,7 +110,7 @@ def refuse_without(
     """
     if data_sets[name]:
         return data_sets[name][0]
-    words = {"name": name, "file": name.lower(), "columns": ", ".join(needed)}
+    words = {"name": name, "file": name.lower(), "columns": ", ".join(load_terms()["needed"][standard][name])}
     raise InputError([tell("no_data_set", ", ".join(map(str, paths)), **words)])
 
 

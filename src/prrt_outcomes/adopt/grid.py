@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import yaml
 
 from prrt_outcomes.cohort.sources.files import check_file, read_source
 from prrt_outcomes.cohort.sources.limits import Bound, check_archive, unpack
@@ -23,22 +24,7 @@ from prrt_outcomes.study.base import FileSource
 Cell = str | float | int | bool | dt.datetime | None
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
-DAY_FORMATS = {
-    r"\d{4}-\d{1,2}-\d{1,2}": ("%Y-%m-%d",),
-    r"\d{1,2}\.\d{1,2}\.\d{4}": ("%d.%m.%Y",),
-    r"\d{1,2}\.\d{1,2}\.\d{2}": ("%d.%m.%y",),
-    r"\d{1,2}/\d{1,2}/\d{4}": ("%d/%m/%Y", "%m/%d/%Y"),
-    r"\d{1,2}/\d{1,2}/\d{2}": ("%d/%m/%y", "%m/%d/%y"),
-    r"\d{1,2}-\d{1,2}-\d{4}": ("%d-%m-%Y", "%m-%d-%Y"),
-    r"\d{1,2}-\d{1,2}-\d{2}": ("%d-%m-%y", "%m-%d-%y"),
-    r"\d{4}/\d{1,2}/\d{1,2}": ("%Y/%m/%d",),
-    r"\d{4}\.\d{1,2}\.\d{1,2}": ("%Y.%m.%d",),
-    r"\d{1,2}-[A-Za-z]{3}-\d{4}": ("%d-%b-%Y",),
-    r"\d{1,2}-[A-Za-z]{3}-\d{2}": ("%d-%b-%y",),
-}
-MONTH_FORMATS = {
-    r"\d{4}-\d{2}": "%Y-%m", r"\d{1,2}/\d{4}": "%m/%Y", r"\d{1,2}\.\d{4}": "%m.%Y", r"\d{1,2}-\d{4}": "%m-%Y"
-}  # fmt: skip
+FORMS: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("date_forms.yaml").read_text("utf-8"))
 YEAR = re.compile(r"(19|20)\d\d")
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(\.\d{3})+,\d+")
 
@@ -178,7 +164,7 @@ def clean(cell: Cell) -> str:
 
 def find_day_format(text: str) -> tuple[str, ...]:
     """Formats in which a text can be a whole date; none for what is no date."""
-    for pattern, forms in DAY_FORMATS.items():
+    for pattern, forms in FORMS["days"].items():
         if re.fullmatch(pattern, text):
             return tuple(form for form in forms if _is_day(text, form))
     return ()
@@ -217,7 +203,7 @@ def is_month(cell: Cell) -> bool:
 
 def find_month_format(text: str) -> str:
     """Format in which a text is a month and year; empty for what is none."""
-    forms = (form for pattern, form in MONTH_FORMATS.items() if re.fullmatch(pattern, text))
+    forms = (form for pattern, form in FORMS["months"].items() if re.fullmatch(pattern, text))
     return next((form for form in forms if _is_day(text, form)), "")
 
 

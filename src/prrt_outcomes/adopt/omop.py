@@ -1,29 +1,20 @@
 """The OMOP common data model 5.4, in a folder of files or a database, as a study: which tables it has."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from prrt_outcomes.adopt.omop_codes import read_codes
 from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
 from prrt_outcomes.adopt.omop_people import plan_follow_up, plan_patients
-from prrt_outcomes.adopt.omop_tables import open_source
+from prrt_outcomes.adopt.omop_tables import load_tables, open_source
 from prrt_outcomes.adopt.plan import StudyPlan
 from prrt_outcomes.errors import UsageError
 
 DOSE, DOSE_UNIT, DRUG_ID = "quantity", "dose_unit_source_value", "drug_exposure_id"
 INJECTIONS = ("ssa_long_acting", "ssa_short_acting")
-
-
-@cache
-def load_tables() -> Mapping[str, Any]:
-    """Which rows and columns of the tables of the model become which of ours."""
-    return yaml.safe_load(resources.files("prrt_outcomes.adopt").joinpath("omop.yaml").read_text("utf-8"))
 
 
 def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:

@@ -2,31 +2,19 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import yaml
 from pyarrow import parquet
 
 from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
 from prrt_outcomes.errors import InputError, UsageError, tell
 
-# Tables that are read, with the columns without which they are none.
-READ = {
-    "person": ("person_id", "year_of_birth"),
-    "death": ("person_id", "death_date"),
-    "observation_period": ("person_id", "observation_period_end_date"),
-    "drug_exposure": ("person_id", "drug_exposure_start_date"),
-    "condition_occurrence": ("person_id", "condition_start_date"),
-    "procedure_occurrence": ("person_id", "procedure_date"),
-    "measurement": ("person_id", "measurement_date", "value_as_number"),
-    "episode": ("person_id", "episode_start_date"),
-    "concept": ("concept_id", "concept_name", "vocabulary_id", "concept_code"),
-    "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
-}
-NOT_READ = ("observation", "device_exposure", "visit_occurrence", "note", "specimen", "episode_event")
 PARQUET = (".parquet", ".pq")
 GZIP = b"\x1f\x8b"
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", *PARQUET)
@@ -36,6 +24,12 @@ select table_schema, table_name, column_name, data_type, table_schema = any(curr
 from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema') order by ordinal_position
 """
 EXTRA = "pip install 'prrt-outcomes[omop]'"
+
+
+@cache
+def load_tables() -> Mapping[str, Any]:
+    """Which rows and columns of the tables of the model become which of ours."""
+    return yaml.safe_load(Path(__file__).with_name("omop.yaml").read_text("utf-8"))
 
 
 class OmopTables:
@@ -73,7 +67,7 @@ class OmopTables:
         for schema, table, column, kind, is_near in rows:
             place = found.setdefault(table.lower(), {}).setdefault((is_near, schema, table), {})
             place[column] = kind.lower()
-        for table in (name for name in READ if name in found):
+        for table in (name for name in load_tables()["read"] if name in found):
             near = [place for place in found[table] if place[0]] or list(found[table])
             if len(near) > 1:
                 names = ", ".join(sorted(schema for _, schema, _ in near))
@@ -86,8 +80,9 @@ class OmopTables:
             columns = found[table][near[0]]
             self.columns[table] = {name.lower().strip(): name for name in columns}
             self._types[table] = {name.lower().strip(): kind for name, kind in columns.items()}
-        self.others = [name for name in NOT_READ if name in found]
-        known = {table: names for table, names in READ.items() if table in self.columns or table == "person"}
+        self.others = [name for name in load_tables()["not_read"] if name in found]
+        listed = load_tables()["read"].items()
+        known = {table: names for table, names in listed if table in self.columns or table == "person"}
         lacking = [f"{table}.{c}" for table, names in known.items() for c in names if not self.has(table, c)]
         if lacking:
             words = {"lacking": ", ".join(lacking), "found": ", ".join(self.columns) or "no table of it"}

@@ -3,16 +3,14 @@
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from prrt_outcomes.tables.schema import Field, load_schema
 
-COLUMNS = (
-    "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",
-    "Choices, Calculations, OR Slider Labels", "Field Note", "Text Validation Type OR Show Slider Number",
-    "Text Validation Min", "Text Validation Max", "Identifier?",
-    "Branching Logic (Show field only if...)", "Required Field?", "Custom Alignment",
-    "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?", "Field Annotation",
-)  # fmt: skip
+WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("redcap.yaml").read_text("utf-8"))
 RECORD = "patient_id"
 FORMS = ("patients", "cycles", "therapies", "assessments", "lesions", "labs", "adverse_events", "follow_up")
 REPEATING = tuple(form for form in FORMS if form not in ("patients", "follow_up"))
@@ -28,7 +26,7 @@ def format_redcap_dictionary() -> str:
     """Text of the data dictionary: 18 columns, one form a table; all but patients and follow-up are to be repeating."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(WORDS["dictionary"])
     for form in FORMS:
         fields = load_schema(form).fields
         shown = [field for field in fields if field.name != RECORD or form == "patients"]

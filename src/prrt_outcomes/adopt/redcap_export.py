@@ -7,29 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, find_day_format, fold, is_day, is_number, read_grids
+from prrt_outcomes.adopt.redcap_dictionary import WORDS
 from prrt_outcomes.errors import InputError, tell
 
-NAMES = {
-    "name": ("variable / field name", "field_name"),
-    "form": ("form name", "form_name"),
-    "kind": ("field type", "field_type"),
-    "label": ("field label", "field_label"),
-    "choices": ("choices, calculations, or slider labels", "select_choices_or_calculations"),
-    "validation": (
-        "text validation type or show slider number",
-        "text_validation_type_or_show_slider_number",
-    ),
-}
-REPEAT, INSTANCE, EVENT, GROUP = (
-    "redcap_repeat_instrument",
-    "redcap_repeat_instance",
-    "redcap_event_name",
-    "redcap_data_access_group",
-)
-SYSTEM = {
-    EVENT: "Event Name", REPEAT: "Repeat Instrument", INSTANCE: "Repeat Instance",
-    GROUP: "Data Access Group", "redcap_survey_identifier": "Survey Identifier",
-}  # fmt: skip
+NAMES = {own[0]: (column.lower(), own[1]) for column, own in WORDS["dictionary"].items() if own}
+EVENT, REPEAT, INSTANCE, GROUP, *_ = SYSTEM = WORDS["system"]
 ARM = re.compile(r"_arm_\d+|\s*\(Arm \d+: .*\)$")
 YES_NO = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
 

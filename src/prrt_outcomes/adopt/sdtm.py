@@ -18,19 +18,7 @@ from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
 
-NEEDED = {
-    "DM": ("USUBJID",),
-    "DS": ("USUBJID", "DSDECOD", "DSSTDTC"),
-    "SS": ("USUBJID", "SSSEQ", "SSDTC"),
-    "EX": ("USUBJID", "EXTRT", "EXSTDTC"),
-    "CM": ("USUBJID", "CMSTDTC"),
-    "RS": ("USUBJID", "RSTESTCD", "RSSTRESC", "RSDTC"),
-    "TU": ("USUBJID", "TULNKID"),
-    "TR": ("USUBJID", "TRLNKID", "TRTESTCD", "TRSTRESC", "TRDTC"),
-    "LB": ("USUBJID", "LBTESTCD", "LBDTC"),
-    "AE": ("USUBJID", "AESTDTC"),
-}
-PATTERNS = {name: rf"{name.lower()}([a-z0-9]{{2}})?(_.*)?" for name in NEEDED}
+PATTERN = "{}([a-z0-9]{{2}})?(_.*)?"  # of the names of files
 
 
 def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
@@ -39,8 +27,8 @@ def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is no DM or a file cannot be read.
     """
     plan = StudyPlan()
-    domains = find_data_sets(paths, PATTERNS, NEEDED, plan)
-    people = refuse_without(domains, "DM", NEEDED["DM"], paths)
+    domains = find_data_sets(paths, PATTERN, "sdtm", plan)
+    people = refuse_without(domains, "DM", "sdtm", paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     _plan_patients(plan, people)
     for exposure in domains["EX"]:

@@ -7,7 +7,9 @@ import csv
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
+
+import yaml
 
 from prrt_outcomes.cohort.levels import GROUP_OF_TYPE
 from prrt_outcomes.errors import Problem, suggest, tell_setting
@@ -22,31 +24,11 @@ from prrt_outcomes.study.controls import (
 )
 from prrt_outcomes.study.model import Study
 
-CRITERIA = (
-    ("recist_1_1", r"^(?!.*modified).*recist[ _]*1[._]1"),
-    ("recist_1_0", r"^(?!.*modified).*recist[ _]*1[._]0"),
-    ("recist_mr", r"^recist_mr$|recist.*minor"),
-    ("swog_mr", r"swog.*(minor|mr)"),
-    ("swog", r"^swog$"),
-    ("who", r"^who\b"),
-)
+WORDS: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("library_words.yaml").read_text("utf-8"))
 EVERY = tuple(GROUP_OF_TYPE)
 GEP = tuple(code for code, group in GROUP_OF_TYPE.items() if group == "gep")
 LUMINAL = tuple(code for code in GEP if code not in ("gep_pancreas", "gep_unknown_primary"))
-TYPES = (
-    (r"\bany\b", EVERY),
-    (r"gastroenteropancreatic|enteropancreatic|(?<!non-pancreatic )(?<!extrapancreatic )\bgep\b", GEP),
-    (r"gastroenteric|gastrointestinal|\bgi\b|\bge\b|non-pancreatic|extrapancreatic", LUMINAL),
-    (r"(?<!non-)(?<!extra)\bpancrea", ("gep_pancreas",)),
-    (r"midgut|small intestine|small bowel|ileum|jejunum", ("gep_small_intestine",)),
-    (r"hindgut|rect|colon|large intestine", ("gep_large_intestine",)),
-    (r"\bgastric\b|stomach|duoden", ("gep_stomach_duodenum",)),
-    (r"lung|bronch|pulmon", ("lung",)),
-    (r"unknown", ("gep_unknown_primary",)),
-    (r"paraganglioma", ("paraganglioma",)),
-    (r"pha?eochromocytoma", ("phaeochromocytoma",)),
-    (r"thymus|\bother\b", ("other",)),
-)
+GROUPS = {"every": EVERY, "gep": GEP, "luminal": LUMINAL}
 LEFT_OUT = r"\b(?:no|not|but|except|excluding|excluded|without)\b"
 RANGE = ("-", "–", "to")
 GRADES = r"\bg(?:rades?)?\s*([123])(?:\s*(-|–|to|and|or|/|,)\s*g?([123]))?"
@@ -101,7 +83,7 @@ class PublishedArm:
 @lru_cache(maxsize=1)
 def load_library() -> tuple[PublishedArm, ...]:
     """All arms of the library, in the order of the file."""
-    text = files("prrt_outcomes.controls").joinpath("library.csv").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("library.csv").read_text("utf-8")
     return tuple(_read_row(row) for row in csv.DictReader(text.splitlines()))
 
 
@@ -227,7 +209,8 @@ def name_tumour_types(words: str) -> frozenset[str]:
     if re.search(LEFT_OUT, text):
         return frozenset()
     codes = {code for code in EVERY if re.search(rf"\b{code}\b", text)}
-    return frozenset(codes | {code for pattern, found in TYPES if re.search(pattern, text) for code in found})
+    named = (found for pattern, found in WORDS["types"].items() if re.search(pattern, text))
+    return frozenset(codes.union(*(GROUPS.get(name, (name,)) for found in named for name in found)))
 
 
 def name_grades(words: str) -> frozenset[str]:
@@ -288,4 +271,4 @@ def find_analogue(role: str, treatment: str) -> str:
 def name_criterion(words: str) -> str:
     """Our code of a criterion in a publication's words; empty where it is none of ours."""
     text = words.strip().lower()
-    return next((code for code, pattern in CRITERIA if re.search(pattern, text)), "")
+    return next((code for code, pattern in WORDS["criteria"].items() if re.search(pattern, text)), "")

@@ -14,7 +14,7 @@ from prrt_outcomes.cohort.grouping import derive_tumour_group
 from prrt_outcomes.cohort.levels import PET_COLUMNS
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import PatientDates
-from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS, select_first_response
+from prrt_outcomes.endpoints.sources import CENSOR_REASONS, EVENT_REASONS, WORDS, select_first_response
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.study.response import ResponseSettings
@@ -22,24 +22,10 @@ from prrt_outcomes.treatment.periods import RADIONUCLIDE_LEVELS
 
 TIMED = {"duration_of_response": "dor", "pfs_first": "pfs", "pfs_retreatment": "pfs_retreatment"}
 PERIOD_COLUMNS = (
-    "period",
-    "first_cycle",
-    "last_cycle",
-    "n_cycles",
-    "cumulative_activity_gbq",
-    "radionuclide",
-)
+    "period", "first_cycle", "last_cycle", "n_cycles", "cumulative_activity_gbq", "radionuclide",
+)  # fmt: skip
 CENSORED, COMPETING = 1, 2
-SOURCES = {
-    "responses.assessment_date": ("RS", "RSDTC", "Date of the last adequate assessment"),
-    "follow_up.death_date": ("DM", "DTHDTC", "Date of death"),
-    "follow_up.last_contact_date": ("DS", "DSSTDTC", "Date of last contact"),
-    "follow_up.progression_date": ("CE", "CESTDTC", "Date of recorded progression"),
-    "therapies.start_date": ("CM", "CMSTDTC", "Start of the new therapy"),
-    "cycles.cycle_date": ("EX", "EXSTDTC", "First cycle of the new period"),
-    "adverse_events.onset_date": ("AE", "AESTDTC", "Onset of the adverse event"),
-    "origin": ("EX", "EXSTDTC", "Start of observation"),
-}
+SOURCES: dict[str, list[str]] = WORDS["source"]
 WITHOUT_SOURCE = {"data_cutoff": "Data cut-off", "reported_outcomes.time": "As reported"}
 RESPONSE_VALUES = {"CR": 1, "PR": 2, "MR": 3, "SD": 4, "NON-CR/NON-PD": 5, "PD": 6, "NE": 7}
 PARAMCD_LENGTH = 8

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from prrt_outcomes.dates import RULES
+from prrt_outcomes.endpoints.sources import WORDS
 from prrt_outcomes.study.endpoints import EndpointDefinition
 from prrt_outcomes.study.model import Study
 
@@ -10,21 +11,7 @@ ANY_PROGRESSION = "any_progression"
 LOST_WORST = "lost_as_event"
 LOST_BEST = "lost_event_free"
 PARTIAL_DATES = "partial_dates_"
-VARIANT_WORDS = {
-    ANY_PROGRESSION: "clinical and biochemical progression count too",
-    LOST_WORST: "loss to follow-up is an event",
-    LOST_BEST: "the lost are event-free to the data cut-off",
-    "new_therapy_ignored": "new therapy is disregarded",
-    "new_therapy_censored": "censored at new therapy",
-    "new_therapy_event": "new therapy is an event",
-    "missed_scans_ignored": "missed scans are disregarded",
-    "missed_scans_censored": "censored before two missed scans",
-    "missed_scans_event": "an event after missed scans is dated at the first of them",
-    "fda": "censored at new therapy and before two missed scans",
-    "partial_dates_first": "partial dates are the first day",
-    "partial_dates_middle": "partial dates are the middle day",
-    "partial_dates_last": "partial dates are the last day",
-}
+VARIANT_WORDS: dict[str, str] = WORDS["variant"]
 
 
 def list_variants(

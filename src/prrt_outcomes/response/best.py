@@ -6,17 +6,7 @@ import pandas as pd
 from prrt_outcomes.response import codes
 from prrt_outcomes.study.response import ResponseSettings
 
-REASONS = {
-    "response": "seen",
-    "stable": "seen late enough",
-    "progression": "progression came first",
-    "unconfirmed": "a response was not confirmed",
-    "early": "stable only before {days} days after the first cycle",
-    "unconfirmed_early": "a response was not confirmed, and it was seen before {days} days",
-    "not_evaluable": "no assessment could be evaluated",
-    "not_assessed": "not assessed",
-    "after_new_therapy": "every assessment came after a new anticancer therapy",
-}
+REASONS: dict[str, str] = codes.WORDS["best"]
 NOT_EVALUABLE, NOT_ASSESSED, AFTER_NEW_THERAPY = range(len(REASONS) - 3, len(REASONS))
 
 

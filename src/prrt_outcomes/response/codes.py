@@ -1,9 +1,12 @@
 """Response categories as small integers, in the order of the contract, and the way back to words."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 RESPONSES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
 CR, PR, MR, SD, NON_CR_NON_PD, PD, NE = range(7)
@@ -29,6 +32,7 @@ RULES = (
     "non_target", "non_target_reappearance", "table", "nothing",
 )  # fmt: skip
 """What can decide a response."""
+WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8"))
 MISSING = -1
 """No code: an empty cell, or no lesions of the kind."""
 

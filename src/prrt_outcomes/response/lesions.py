@@ -7,15 +7,7 @@ from prrt_outcomes.response import codes
 from prrt_outcomes.response.criteria import TOLERANCE
 from prrt_outcomes.study.response import CriterionDefinition
 
-SIZE_FAULTS = (
-    "",
-    "{lesion} has a negative diameter",
-    "{lesion} has no state",
-    "{lesion} is called absent and has a size",
-    "{lesion} has no second diameter",
-    "node {lesion} has no short axis",
-    "{lesion} is called measured and has no diameter",
-)
+SIZE_FAULTS = tuple(codes.WORDS["size"])
 
 
 def derive_lesions(table: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:

@@ -14,14 +14,7 @@ from prrt_outcomes.response.scans import find_first_reader
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.schema import load_schema
 
-LOSSES = (
-    "no assessment after the first cycle",
-    "no assessment in the baseline window",
-    "lesion rows contradict each other",
-    "stable disease or an unconfirmed response too early",
-    "no assessment could be evaluated",
-    "every assessment came after a new anticancer therapy",
-)
+LOSSES = tuple(codes.WORDS["losses"])
 
 
 def list_warnings(runs: list[CriterionRun]) -> pd.DataFrame:

@@ -3,20 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.response.codes import NON_TARGETS, RESPONSES, RULES
+from prrt_outcomes.response.codes import NON_TARGETS, RESPONSES, RULES, WORDS
 from prrt_outcomes.response.lesions import fill_lesions
 from prrt_outcomes.response.scan_responses import NEW_BY_MODALITY, NEW_COUNTED
 from prrt_outcomes.study.response import CriterionDefinition
 
 UNITS = {"diameter": "mm", "product": "mm2", "marker": "units"}
 _NON_TARGET_WORDS = tuple(name.replace("non_CR_non_PD", "non-CR/non-PD") for name in NON_TARGETS)
-_FIXED = {
-    "no_baseline": "no assessment in the baseline window before the first cycle",
-    "non_target": "unequivocal progression of non-target lesions",
-    "non_target_reappearance": "non-target lesions are there again after a complete response",
-    "report": "as reported",
-    "nothing": "neither targets nor non-target lesions recorded",
-}
+_FIXED: dict[str, str] = WORDS["scan"]
 _READ = (
     "rule", "overall_response", "target_response", "non_target", "total", "baseline_sum", "nadir_sum", "baseline_date",
     "nadir_date", "n_targets", "n_measured", "deciding", "deciding_reference", "fault", "new_lesion", "new_lesion_id",

@@ -11,6 +11,7 @@ import yaml
 from prrt_outcomes.tables.schema import Field, load_schema
 
 WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("redcap.yaml").read_text("utf-8"))
+COLUMNS = tuple(WORDS["dictionary"])
 RECORD = "patient_id"
 FORMS = ("patients", "cycles", "therapies", "assessments", "lesions", "labs", "adverse_events", "follow_up")
 REPEATING = tuple(form for form in FORMS if form not in ("patients", "follow_up"))
@@ -26,7 +27,7 @@ def format_redcap_dictionary() -> str:
     """Text of the data dictionary: 18 columns, one form a table; all but patients and follow-up are to be repeating."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(WORDS["dictionary"])
+    writer.writerow(COLUMNS)
     for form in FORMS:
         fields = load_schema(form).fields
         shown = [field for field in fields if field.name != RECORD or form == "patients"]

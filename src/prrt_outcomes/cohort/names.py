@@ -30,9 +30,9 @@ SEVERAL = "several"
 class Naming:
     """Settings of one form, and the names that they can have."""
 
-    # dotted key; ``*`` stands for each item of a list and each value of a mapping, ``~`` for each key of a
-    # mapping. What the study does not write is not checked.
-    place: str
+    # dotted keys, parted by blanks; ``*`` stands for each item of a list and each value of a mapping, ``~`` for
+    # each key of a mapping. What the study does not write is not checked.
+    places: str
     # names that there are, of the study, its tables, and the last key of a mapping above; None where it
     # cannot be told, as of a table that is absent or at fault
     known: Known
@@ -171,22 +171,23 @@ def _accepted(study: Study, tables: Tables, above: str) -> Iterable[str]:
     return list_acceptable_problems()
 
 
+GROUPINGS = "analysis.group_by.* analysis.strata.* analysis.subgroups.within.*"
+COVARIATES = "analysis.covariates.* analysis.subgroups.effect"
 NO_COLUMN = "patients has no column of this name that can be used here"
 EMPTY = "this column is empty in all rows of patients"
 NO_SCAN, NO_EVENT = "no scan has this reader", "no adverse event has this value"
 NO_VALUE = "no row of labs has the analyte of this criterion"
 NOT_REPORTED = "no preset has this name and no row of reported_outcomes reports it"
 OF_SCHEMA: tuple[Naming, ...] = (
-    Naming("analysis.group_by.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.strata.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.subgroups.effect", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.subgroups.within.*", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.reference.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
+    Naming(
+        f"{GROUPINGS} analysis.reference.~ controls.*.within.~",
+        _columns(*LEVELLED_TYPES),
+        NO_COLUMN,
+        "columns",
+    ),
+    Naming(f"{COVARIATES} controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
     Naming("analysis.reference.*", _codes, "the column has no level of this name", "levels"),
-    Naming("controls.*.within.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
     Naming("controls.*.within.*.*", _with(_codes, UNKNOWN), "the column has no level of this name", "levels"),
-    Naming("controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
     Naming(
         "endpoints.*.criterion",
         lambda study, tables, above: study.response.criterion_names,
@@ -218,21 +219,16 @@ OF_SCHEMA: tuple[Naming, ...] = (
 """Names that the schemas and the study itself say."""
 
 OF_DATA: tuple[Naming, ...] = (
-    Naming("response.reader", _readers, NO_SCAN, "readers"),
-    Naming("response.adjudicator", _readers, NO_SCAN, "readers"),
+    Naming("response.reader response.adjudicator", _readers, NO_SCAN, "readers"),
     Naming("endpoints.*.reader", _readers_of_endpoints, NO_SCAN, "readers"),
     Naming("response.criteria.*", _criteria_with_values, NO_VALUE, "criteria", SEVERAL),
     Naming("endpoints.*.name", _reported_endpoints, NOT_REPORTED, "presets and reported endpoints"),
     Naming("endpoints.*.origin", _filled_origins, EMPTY, "origins", "warning"),
-    Naming("endpoints.*.origin.column", _filled_columns, EMPTY, "columns that are filled", "warning"),
+    Naming(f"endpoints.*.origin.column {GROUPINGS} {COVARIATES}", _filled_columns, EMPTY, "columns that are filled",
+        "warning"),
     Naming("endpoints.*.events.*.filter.*.*", _values_of_events, NO_EVENT, "values", "warning"),
     Naming("new_anticancer_therapy.*", _with(_values("therapies.kind"), "prrt"), "no therapy is of this kind", "kinds",
         "warning"),
-    Naming("analysis.group_by.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
-    Naming("analysis.strata.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
-    Naming("analysis.covariates.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
-    Naming("analysis.subgroups.effect", _filled_columns, EMPTY, "columns that are filled", "warning"),
-    Naming("analysis.subgroups.within.*", _filled_columns, EMPTY, "columns that are filled", "warning"),
     Naming("analysis.reference.*", _levels, "no patient has this level", "levels"),
     Naming("questionnaires.better.~", _values("questionnaires.scale"), "no questionnaire has this scale", "scales",
         "warning"),
@@ -257,7 +253,7 @@ def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ..
 
 
 def _check_naming(naming: Naming, study: Study, tables: Tables) -> list[Problem]:
-    places = list(_walk(study, naming.place.split(".")))
+    places = [found for place in naming.places.split() for found in _walk(study, place.split("."))]
     asked = {above: naming.known(study, tables, above) for _, above, _ in places}
     found, named = [], set()
     for key, above, value in places:

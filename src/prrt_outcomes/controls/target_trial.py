@@ -1,20 +1,18 @@
 """The trial that a comparison with individual controls imitates: each element on both sides, and what it may do."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import yaml
 
 from prrt_outcomes.controls.control_results import Comparison
 from prrt_outcomes.controls.two_samples import TwoSamples, select_source
 from prrt_outcomes.study.controls import PatientsControl
 from prrt_outcomes.study.endpoints import EndpointDefinition
 
-NOT_STATED = "not stated"
-TARGET_PATIENTS = {
-    "att": "patients as ours (ATT)",
-    "overlap": "patients who could be in either group (overlap)",
-    "ate": "both groups together (ATE)",
-    "maic": "patients as the controls (MAIC)",
-}
+WORDS: dict = yaml.safe_load(Path(__file__).with_name("target_trial.yaml").read_text("utf-8"))
+NOT_STATED: str = WORDS["not_stated"]
 Element = tuple[str | int, ...]
 
 
@@ -48,42 +46,23 @@ def _describe_start(
     rules, shared = (f" ({'; '.join(words)})" if words else "" for words in (within.values(), both))
     source = f" of {control.source}" if control.source else ""
     population = f"; {control.population}" if control.population else ""
-    not_stated = "the control's rules of entry are not stated: patients unfit for treatment may be among them"
-    alone = [f"{column} is not known of the control and restricts the cohort alone" for column in unknown]
+    alone = [WORDS["alone"].format(column=column) for column in unknown]
     adjusted = ", ".join(control.covariates) or "nothing"
     late = [int((samples.entry[side] > 0).sum()) for _, side in samples.sides()]
-    no_zero = "whether time starts when a patient could have been treated is not known: a later start favours its side"
     origin = str(getattr(definition.origin, "column", definition.origin)).replace("_", " ")
+    entry = "; ".join([*alone, *([] if population else [WORDS["eligibility"]])])
+    begins = origin in ("first cycle", "treatment start")
+    grace = (WORDS["no_grace"] if begins else NOT_STATED, NOT_STATED, WORDS["grace_period"])
+    given = ("PRRT as given", "as treated there", WORDS["assignment"].format(covariates=adjusted))
+    zero = "" if control.origin else WORDS["time_zero"]
+    entries = (*(f"{n} enter late" for n in late), WORDS["left_truncation"] if any(late) else "")
+    who = f"{ours} patients{rules}", f"{theirs} patients{source}{shared}{population}"
     return [
-        (
-            "eligibility",
-            f"{ours} patients{rules}",
-            f"{theirs} patients{source}{shared}{population}",
-            "; ".join(words for words in (*alone, "" if population else not_stated) if words),
-            ours,
-            theirs,
-        ),
-        (
-            "assignment",
-            "PRRT as given",
-            "as treated there",
-            f"not randomised: adjusted for {adjusted}; what is not listed is not",
-        ),
-        ("time_zero", origin, control.origin or NOT_STATED, "" if control.origin else no_zero),
-        (
-            "grace_period",
-            "none: treatment starts with time"
-            if origin in ("first cycle", "treatment start")
-            else NOT_STATED,
-            NOT_STATED,
-            "patients who die while waiting for treatment are not in the cohort, but may be in the control",
-        ),
-        (
-            "left_truncation",
-            *(f"{n} enter late" for n in late),
-            "late entries count as at risk from their entry on" if any(late) else "",
-            *late,
-        ),
+        ("eligibility", *who, entry, ours, theirs),
+        ("assignment", *given),
+        ("time_zero", origin, control.origin or NOT_STATED, zero),
+        ("grace_period", *grace),
+        ("left_truncation", *entries, *late),
     ]
 
 
@@ -93,11 +72,10 @@ def _describe_calendar(comparison: Comparison, control: PatientsControl) -> Elem
     ours = f"{years.min():.0f} to {years.max():.0f}" if len(years) else NOT_STATED
     first, last = control.enrolment_start_year, control.enrolment_end_year
     if first is None or last is None or not len(years):
-        note = "imaging, later therapies and care change over time: the effect of the era cannot be estimated"
-        return ("calendar", ours, NOT_STATED if first is None or last is None else f"{first} to {last}", note)
+        theirs = NOT_STATED if first is None or last is None else f"{first} to {last}"
+        return ("calendar", ours, theirs, WORDS["calendar"])
     share = float(np.mean((years >= first) & (years <= last)))
-    note = f"{share:.0%} of our patients were treated in the years of the control"
-    return ("calendar", ours, f"{first} to {last}", note)
+    return ("calendar", ours, f"{first} to {last}", WORDS["calendar_share"].format(share=share))
 
 
 def _describe_end(
@@ -110,23 +88,12 @@ def _describe_end(
     missing = [int((~complete & side).sum()) for side in sides]
     title = definition.title or definition.name
     criterion = f", {control.criterion}" if control.criterion else ""
-    unmeasured = "how the control's outcome was measured is not stated"
-    beyond = "differences beyond the shorter follow-up rest on one side"
-    estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or "none: groups as they are"
+    estimand = "; ".join(WORDS["targets"][w] for w in control.weights) or WORDS["no_estimand"]
+    apart = WORDS["follow_up"] if min(longest) < 0.8 * max(longest) else ""
+    cases = WORDS["missing_covariates"] + (WORDS["imputed"] if imputed else "") if any(missing) else ""
     return [
-        ("outcome", title, title + criterion, "" if criterion else unmeasured),
-        (
-            "follow_up",
-            *(f"longest {months:.1f} months" for months in longest),
-            beyond if min(longest) < 0.8 * max(longest) else "",
-        ),
-        (
-            "missing_covariates",
-            *(f"{n} patients" for n in missing),
-            f"weights use complete cases{'; beside them missing values are imputed' if imputed else ''}"
-            if any(missing)
-            else "",
-            *missing,
-        ),
-        ("estimand", estimand, estimand, "" if control.weights else "the two groups are not made alike"),
+        ("outcome", title, title + criterion, "" if criterion else WORDS["outcome"]),
+        ("follow_up", *(f"longest {months:.1f} months" for months in longest), apart),
+        ("missing_covariates", *(f"{n} patients" for n in missing), cases, *missing),
+        ("estimand", estimand, estimand, "" if control.weights else WORDS["estimand"]),
     ]

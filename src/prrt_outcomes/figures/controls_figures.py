@@ -19,7 +19,7 @@ from prrt_outcomes.figures.control_plots import (
     plot_medians,
     plot_weighted_curves,
 )
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.wording import terms
 
@@ -46,11 +46,7 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     if not controls.loc[controls["estimate"].isin(RATIOS), "value"].notna().any():
         return
     plot = plot_control_forest(controls, choices, primary, style, "The cohort against history", heads)
-    caption = (
-        "The cohort against every control on one logarithmic axis: the estimate that is quoted and the extremes of all "
-        "others; below 1 favours the cohort."
-    )
-    yield Figure("forest", plot, caption, ("controls", "control_sensitivity"))
+    yield Figure("forest", plot, CAPTIONS["controls"], ("controls", "control_sensitivity"))
 
 
 def _each_control(tables, study):

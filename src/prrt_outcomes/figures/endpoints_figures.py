@@ -6,7 +6,7 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, plot_turnbull, time_title
 from prrt_outcomes.figures.theme import (
@@ -50,23 +50,17 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
     titles, style = terms.endpoint_titles(study), figure_style(study)
     group_by = next(iter(study.analysis.group_by), "")
     kinds = (
-        ("estimand_comparison", "variant", "estimands", "every definition",
-         "under every definition of the run: median of all patients, and hazard ratio of the largest contrast of the "
-         "first grouping."),
-        ("sensitivity", "analysis", "sensitivity", "sensitivity analyses",
-         "under sensitivity analyses: other assumptions on censored patients and on dates known in part."),
-    )  # fmt: skip
-    for table, column, name, words, caption in kinds:
+        ("estimand_comparison", "variant", "estimands", "every definition"),
+        ("sensitivity", "analysis", "sensitivity", "sensitivity analyses"),
+    )
+    for table, column, name, words in kinds:
         for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):
             title = terms.name_endpoint(endpoint, titles)
             plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
                 competes = rows["status"].astype("string").eq("competing_censored").any()
-                remark = (
-                    " A competing event is censored here: no probability of the event." if competes else ""
-                )
-                own = f"{title} {caption}{remark}"
+                own = CAPTIONS[name].format(title=title) + (CAPTIONS["competing"] if competes else "")
                 yield Figure(f"{name}_{endpoint}", plot, own, (table,), leading=leading)
 
 
@@ -78,16 +72,9 @@ def _draw_interval_censored(tables, study) -> Iterator[Figure]:
             title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             time = time_title(endpoint, study)
             plot = plot_turnbull(rows, curve, figure_style(study), title, time)
-            caption = (
-                f"{title}: the bounds that scans set for the time of progression (Turnbull), with the Kaplan-Meier "
-                "curve."
-            )
+            caption = CAPTIONS["interval_censored"].format(title=title)
             if rows["time_low_months"].eq(0).any():
-                caption += (
-                    " An event seen at the first scan, or a death before one, lies anywhere since the start; the "
-                    "likelihood is highest with all of these before the earliest, so that the first step is the "
-                    "least certain."
-                )
+                caption += CAPTIONS["first_step"]
             leading = endpoint in grouped_endpoints(study)
             sources = ("interval_censored_curve", "km_curve")
             yield Figure(f"interval_censored_{endpoint}", plot, caption, sources, leading=leading)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from prrt_outcomes.tables.frames import pick_rows as pick_rows
 
+CAPTIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("captions.yaml").read_text("utf-8"))
 INDEX = "figures.json"  # what `save_figures` writes beside the pictures, and the report reads
 
 

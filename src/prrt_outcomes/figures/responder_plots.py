@@ -20,10 +20,7 @@ from prrt_outcomes.wording.numbers import format_interval, format_number, format
 from prrt_outcomes.wording.terms import name_term
 
 GROUPS = {"responder": theme.FEW_COLOURS[0], "non_responder": theme.FEW_COLOURS[1]}
-STATES = {
-    "in_response": "#2171B5", "without_response": "#B9C7D1", "progressed": "#D9A441",
-    "after_event": "#F0E3D8",
-}  # fmt: skip
+STATES: dict[str, str] = theme.COLOURS["states"]
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 RATIO = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
 OTHERS = ("naive", "time_dependent_cox")

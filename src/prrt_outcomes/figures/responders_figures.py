@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import Figure, pick_rows
+from prrt_outcomes.figures.figure import CAPTIONS, Figure, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
     plot_depth,
@@ -53,10 +53,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     time = time_title(endpoint, study)
     plot = plot_responder_curves(curves, _unadjusted(tables), figure_style(study), title, time)
-    caption = (
-        f"{title} of responders and others by three methods. The naive panel is biased; it is shown because "
-        "publications show it, and never alone."
-    )
+    caption = CAPTIONS["responders"].format(title=title)
     yield Figure(f"curves_{endpoint}", plot, caption, ("responder_curves", "responders"))
 
 
@@ -66,10 +63,7 @@ def _draw_landmarks(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     every = pick_rows(tables["responder_landmarks"], comparison=COMPARISON)
     plot = plot_landmark_ratio(ratios, every, figure_style(study), title)
-    caption = (
-        f"{title}: hazard ratio of responders against all others still at risk, by landmark, beside the naive and the "
-        "time-dependent one. Logarithmic axis."
-    )
+    caption = CAPTIONS["landmarks"].format(title=title)
     yield Figure(f"landmark_ratio_{endpoint}", plot, caption, ("responders",))
 
 
@@ -100,8 +94,5 @@ def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
     words = RatioWords("predictors at baseline", "HR", "later or never | earlier")
     models = predictors.assign(model=predictors["outcome"].astype(str))
     plot = plot_cox_forest(models, figure_style(study), title, words)
-    caption = (
-        f"{title}: association of baseline characteristics with a response, and with an event before the first scan "
-        "(such patients cannot be classified as responders)."
-    )
+    caption = CAPTIONS["predictors"].format(title=title)
     yield Figure(f"predictors_{endpoint}", plot, caption, ("responder_predictors",))

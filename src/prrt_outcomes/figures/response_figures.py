@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures import response_plots
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
@@ -41,10 +41,7 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
             by = "" if group_by == "all" else inside_sentence(name_column(group_by))
             title = f"{named}, best response ({study.response.primary_rate})" + (f", by {by}" if by else "")
             plot = response_plots.plot_response_bars(part, figure_style(study), title)
-            caption = (
-                f"Best response by {named}{' and ' if by else ''}{by}. Every treated patient is counted; shares under "
-                "5% have no number."
-            )
+            caption = CAPTIONS["bars"].format(title=f"{named}{' and ' if by else ''}{by}")
             name = f"bars_{criterion}_{group_by}"
             yield Figure(name, plot, caption, ("response_rates",), leading=leading)
 
@@ -61,10 +58,7 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
             named = criterion_title(criterion, definitions)
             thresholds = list_thresholds(definitions.get(criterion))
             plot = response_plots.plot_waterfall(rows, thresholds, figure_style(study), named)
-            caption = (
-                f"Waterfall plot by {named}: one bar a patient, coloured by best response; dashed: thresholds (an "
-                "increase counts from the smallest sum, so a bar below the line can still be progression)."
-            )
+            caption = CAPTIONS["waterfall"].format(title=named)
             if rows["best_change"].gt(response_plots.HIGHEST).any():
                 caption += " Bars above +100% are cut and marked by a cross."
             leading = criterion == study.response.primary_criterion

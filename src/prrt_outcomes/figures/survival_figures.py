@@ -16,7 +16,7 @@ from prrt_outcomes.figures.curves import (
     plot_curves,
     risk_ticks,
 )
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_subgroups
 from prrt_outcomes.wording import numbers, terms
 
@@ -101,19 +101,13 @@ def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
     cox, style = tables["cox"], theme.figure_style(study)
     rows = cox[cox["model"].isin(list(theme.ESTIMATE_COLOURS))]
     if rows["hazard_ratio"].notna().any() and endpoint in grouped_endpoints(study):
-        caption = (
-            f"{title}: hazard ratios of the Cox models with their intervals, logarithmic axis, and events/patients of "
-            "each level and model. An arrow: the interval continues beyond the axis."
-        )
+        caption = CAPTIONS["forest"].format(title=title)
         yield Figure(f"forest_{endpoint}", plot_cox_forest(rows, style, title), caption, ("cox",))
     rows = cox[cox["model"].isin(IMPUTED)]
     if endpoint == study.endpoints[0].name and rows["model"].nunique() == len(IMPUTED):
         words = RatioWords("complete cases and multiple imputation", models={IMPUTED[0]: "Complete cases"})
         plot = plot_cox_forest(rows, style, title, words)
-        caption = (
-            f"{title}: the multivariable model of patients without missing values, and of all by multiple "
-            "imputation."
-        )
+        caption = CAPTIONS["imputed"].format(title=title)
         yield Figure(f"imputed_{endpoint}", plot, caption, ("cox",))
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotnine as p9
+import yaml
 
 from prrt_outcomes.wording.terms import list_codes
 
@@ -16,13 +19,8 @@ GRID = "#E8E8E8"
 STAMP = "#B34A00"
 WARNING = "#B34A00"
 
-# Okabe and Ito 2008 (yellow left out: unreadable on white), told apart with any common colour blindness.
-FEW_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-# Tol 2021, muted scheme, for more than five groups; three more beyond nine.
-MANY_COLOURS = (
-    "#332288", "#CC6677", "#117733", "#88CCEE", "#AA4499", "#999933", "#44AA99", "#882255", "#DDCC77",
-    "#000000", "#8A5A3C", "#4477AA",
-)  # fmt: skip
+COLOURS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("colours.yaml").read_text("utf-8"))
+FEW_COLOURS, MANY_COLOURS = tuple(COLOURS["few"]), tuple(COLOURS["many"])
 UNKNOWN_COLOUR = "#8C8C8C"
 LINETYPES = ("solid", "dashed", "dashdot", "dotted")
 # No axis has minor ticks.
@@ -30,21 +28,8 @@ scale_x = partial(p9.scale_x_continuous, minor_breaks=[])
 scale_y = partial(p9.scale_y_continuous, minor_breaks=[])
 scale_y_log = partial(p9.scale_y_log10, minor_breaks=[])
 
-# Of different brightness, so that they can be told apart in grey.
-RESPONSE_COLOURS = {
-    "CR": "#08306B", "PR": "#1F63A8", "MR": "#7DB8DC", "SD": "#C3CFD8", "NON-CR/NON-PD": "#DAD6C5",
-    "PD": "#E6763C", "NE": "#F0F0F0",
-}  # fmt: skip
-GRADE_COLOURS = {
-    -1: "#F6EAD8", 0: "#EDEDED", 1: "#FDD9A0", 2: "#F5A55B", 3: "#D9581E", 4: "#8C2D04", 5: "#2B0B00",
-}  # fmt: skip
-ESTIMATE_COLOURS = {
-    "univariable": "#5A5A5A", "multivariable": "#0072B2", "multivariable_stratified": "#009E73",
-}  # fmt: skip
-METHOD_COLOURS = {
-    "naive": "#D55E00", "landmark": "#0072B2", "simon_makuch": "#009E73", "mantel_byar": "#009E73",
-    "time_dependent_cox": "#CC79A7",
-}  # fmt: skip
+RESPONSE_COLOURS, GRADE_COLOURS = COLOURS["responses"], COLOURS["grades"]
+ESTIMATE_COLOURS, METHOD_COLOURS = COLOURS["estimates"], COLOURS["methods"]
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def list_texts(annotation, place="", seen=()):
 def test_every_text_of_the_settings_is_checked_or_a_name_of_its_own():
     """Those under `tables` and `vocabulary` are of files, and are checked where these are read."""
     texts = {place for place in list_texts(Study) if not place.startswith(("tables.", "vocabulary."))}
-    checked = {naming.place for naming in (*OF_SCHEMA, *OF_DATA)}
+    checked = {place for naming in (*OF_SCHEMA, *OF_DATA) for place in naming.places.split()}
     assert texts - checked - OWN - OF_CONTROLS == set()
 
 

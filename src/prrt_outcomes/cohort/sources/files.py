@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from os.path import normpath
 from pathlib import Path
 
+import yaml
+
 from prrt_outcomes.cohort.sources.layout import fill_down
 from prrt_outcomes.cohort.sources.limits import GB, Bound
 from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
 from prrt_outcomes.errors import Problem, nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
-
-LAID_OUT = ("header_row", "names", "skip_rows", "last_row", "comment")
 
 
 @dataclass(frozen=True)
@@ -24,28 +24,11 @@ class FileKind:
     is_typed: bool = True  # whether it has typed dates, which are read as ISO dates
 
 
-KINDS = (
-    FileKind(
-        "text",
-        (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"),
-        ("delimiter", "encoding", *LAID_OUT),
-        is_typed=False,
-    ),
-    FileKind("workbook", (".xlsx", ".xlsm"), ("sheet", *LAID_OUT)),
-    FileKind("parquet", (".parquet", ".pq")),
-    FileKind("sas", (".xpt", ".sas7bdat"), ("encoding",)),
-    FileKind("labelled", (".sav", ".zsav", ".dta"), ("encoding", "labels")),
-    FileKind("json", (".json",)),
-    FileKind("rds", (".rds",), ("encoding", "sheet")),
+FILES: dict = yaml.safe_load(Path(__file__).with_name("files.yaml").read_text("utf-8"))
+KINDS = tuple(
+    FileKind(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in own.items()})
+    for name, own in FILES["kinds"].items()
 )
-OTHER_KINDS = {
-    ".xls": "a workbook saved as .xlsx: this is the form of Excel up to 2003, which is not read",
-    ".xlsb": "a workbook saved as .xlsx: binary workbooks are not read",
-    ".ods": "a workbook saved as .xlsx: OpenDocument sheets are not read",
-    ".zip": "the file itself, unpacked",
-    ".rdata": "a data frame saved by saveRDS as .rds: this form holds several objects",
-    ".rda": "a data frame saved by saveRDS as .rds: this form holds several objects",
-}
 
 
 def find_kind(source: FileSource) -> FileKind | None:
@@ -141,6 +124,6 @@ def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
     kind = find_kind(source)
     if kind is None:
         known = ", ".join(end for each in KINDS for end in each.suffixes)
-        expected = OTHER_KINDS.get(path.suffix.lower(), f"a file whose name ends in one of {known}")
+        expected = FILES["others"].get(path.suffix.lower(), f"a file whose name ends in one of {known}")
         raise refuse("unknown_kind", table, source.file, expected=expected)
     return kind

@@ -9,7 +9,7 @@ from prrt_outcomes.adopt.dates_units import find_activity_unit
 from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number, read_number
 from prrt_outcomes.adopt.headings import find_code, find_radiopharmaceutical, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some, say
 from prrt_outcomes.tables.schema import load_schema
 
 THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
@@ -164,9 +164,7 @@ class Coding:
         self.doubt(f"who is dead, by {column.name!r}: {known or 'no value was recognised'}")
         unknown = ", ".join(text for text, code in shown.items() if code is None)
         if unknown:
-            self.doubt(
-                f"{unknown} in {column.name!r} not recognised: write alive, dead or lost for it under vital_status"
-            )
+            self.doubt(say("vital_unknown", unknown=unknown, column=column.name))
         n_empty = len(column.cells) - len(column.filled)
         if n_empty:
             source.settings["default"] = {"vital_status": open_code}

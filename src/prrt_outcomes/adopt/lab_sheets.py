@@ -8,7 +8,7 @@ from prrt_outcomes.adopt.dates_units import find_lab_unit
 from prrt_outcomes.adopt.grid import clean
 from prrt_outcomes.adopt.headings import find_analyte, find_visit
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan
+from prrt_outcomes.adopt.plan import SourcePlan, say
 from prrt_outcomes.adopt.sheet import Sheet
 
 UNDATED = "values such as {!r} have no date of their own; they are dated on the day of that cycle"
@@ -58,9 +58,7 @@ def plan_labs(sheet: Sheet, main: Sheet, coding: Coding) -> None:
         source = _start_at_cycle(sheet, main, names, coding)
         if kind == "days":
             source.settings["add_days"] = {"sample_date": number}
-            coding.doubt(
-                f"values such as {next(iter(columns))!r} are dated {number} days after the last cycle"
-            )
+            coding.doubt(say("days_after_cycle", column=next(iter(columns)), number=number))
         _finish(sheet, source, columns, units, coding)
 
 
@@ -99,9 +97,7 @@ def _plan_long(sheet: Sheet, date: Column, coding: Coding) -> None:
             written, is_written = find_lab_unit(code, [Column(text, value.place, cells)])
             source.add_values("unit", {text: written})
             if not is_written:
-                coding.doubt(
-                    f"{code} ({text!r}) is read as {written}: no heading names a unit, the size fits"
-                )
+                coding.doubt(say("unit_by_size", analyte=code, column=text, unit=written))
     coding.add("labs", source)
 
 
@@ -121,9 +117,7 @@ def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
         unit = common.pop() if len(common) == 1 else find_lab_unit(analyte, open_columns)[0]
         units |= {column.name: unit for column in open_columns}
         if len(set(written.values())) != 1:
-            coding.doubt(
-                f"{analyte} ({open_columns[0].name!r}) is read as {unit}: no heading names a unit, the size fits"
-            )
+            coding.doubt(say("unit_by_size", analyte=analyte, column=open_columns[0].name, unit=unit))
     return units
 
 

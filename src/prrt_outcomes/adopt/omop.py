@@ -10,7 +10,7 @@ from prrt_outcomes.adopt.omop_codes import read_codes
 from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
 from prrt_outcomes.adopt.omop_people import plan_follow_up, plan_patients
 from prrt_outcomes.adopt.omop_tables import load_tables, open_source
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import StudyPlan, say
 from prrt_outcomes.errors import UsageError
 
 DOSE, DOSE_UNIT, DRUG_ID = "quantity", "dose_unit_source_value", "drug_exposure_id"
@@ -24,9 +24,7 @@ def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
     Raises UsageError where there is not one source; InputError where it is no such data model or cannot be read.
     """
     if len(sources) != 1:
-        raise UsageError(
-            "--omop needs one source: a folder, a file that ends in .duckdb, or postgresql://..."
-        )
+        raise UsageError(say("omop_source"))
     known = read_codes(codes)
     tables = open_source(sources[0])
     try:
@@ -45,9 +43,7 @@ def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
 def _plan(omop: OmopMapping) -> StudyPlan:
     plan, tables, specs = omop.plan, omop.tables, load_tables()
     if not omop.has_concepts:
-        plan.doubts.append(
-            "there is no CONCEPT table: codes are recognised by source values, sex by the usual identifiers"
-        )
+        plan.doubts.append(say("no_concepts"))
     parts = omop.find(specs["cycles"])
     cycles = _read_cycles(omop, parts)
     _find_persons(omop, cycles)
@@ -70,13 +66,10 @@ def _find_persons(omop: OmopMapping, cycles: pd.DataFrame) -> None:
     total = len(omop.tables.read("person", ["person_id"]))
     treated = list(dict.fromkeys(cycles["person_id"]))
     if not treated:
-        omop.plan.doubt(
-            f"no drug exposure was recognised as PRRT; all {total} persons are patients, none has a cycle"
-        )
+        omop.plan.doubt(say("no_prrt", total=total))
         return
-    omop.plan.notes.append(
-        f"{len(cycles)} cycles of {len(treated)} persons among {total}; these persons are the patients"
-    )
+    found = {"cycles": len(cycles), "treated": len(treated), "total": total}
+    omop.plan.notes.append(say("cycles_of_persons", **found))
     omop.tables.persons = treated
 
 
@@ -113,17 +106,13 @@ def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame)
                 )
                 source.settings["units"] = {"activity_gbq": unit}
             else:
-                omop.plan.notes.append(
-                    f"{len(own)} of {len(rows)} cycles have no activity: no unit of activity stands by the quantity"
-                )
+                omop.plan.notes.append(say("no_activity", n=len(own), total=len(rows)))
             if again[own.index].any() and (own[DRUG_ID] != "").all():
                 ids = own.groupby(again[own.index])[DRUG_ID].agg(list)
                 omop.choose_shorter(source, DRUG_ID, ids.get(False, []), ids[True], "each cycle once")
             omop.plan.add("cycles", source)
         if again.any():
-            omop.plan.doubt(
-                f"{again.sum()} rows of drug_exposure repeat a cycle of the same day and drug; the first is read"
-            )
+            omop.plan.doubt(say("repeated_cycles", n=again.sum()))
 
 
 def _plan_therapies(omop: OmopMapping, spec: Mapping[str, Any]) -> None:

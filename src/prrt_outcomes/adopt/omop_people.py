@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
-from prrt_outcomes.adopt.plan import SourcePlan, name_some
+from prrt_outcomes.adopt.plan import SourcePlan, name_some, say
 from prrt_outcomes.cohort.vocabulary import find_word
 
 PERSON, PERIOD, DEATH = "person", "observation_period", "death"
@@ -145,9 +145,7 @@ def plan_follow_up(omop: OmopMapping, progression: Mapping[str, Any], cycles: Se
     if lost:
         name = tables.name(PERSON, "person_id")
         source.choose("exclude", name, lost, "neither death nor observation_period")
-        omop.plan.doubt(
-            f"persons with neither death nor observation_period: {len(lost)}; they have no follow-up"
-        )
+        omop.plan.doubt(say("no_follow_up", n=len(lost)))
     if "vital_status" not in source.settings["columns"]:
         source.add_constant("vital_status", "alive", "no row of death")
     omop.plan.add("follow_up", source)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
+from prrt_outcomes.adopt.plan import say
 from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
 from prrt_outcomes.errors import InputError, UsageError, tell
 
@@ -71,10 +72,7 @@ class OmopTables:
             near = [place for place in found[table] if place[0]] or list(found[table])
             if len(near) > 1:
                 names = ", ".join(sorted(schema for _, schema, _ in near))
-                raise UsageError(
-                    f"the table {table} stands in several schemas: {names}; name one in the URL, such as "
-                    f"?options=-csearch_path%3D{near[0][1]}"
-                )
+                raise UsageError(say("several_schemas", table=table, names=names, first=near[0][1]))
             _, schema, written = near[0]
             self._places[table] = f"{_quote(schema)}.{_quote(written)}"
             columns = found[table][near[0]]
@@ -208,10 +206,7 @@ def open_source(source: Path | str) -> OmopTables:
     kind, mark, place = str(source).partition("://")
     is_file = kind == "duckdb" if mark else kind.endswith(".duckdb")
     if not is_file and not (mark and kind in ("postgresql", "postgres")):
-        known = "a folder of csv or parquet files, a path that ends in .duckdb, duckdb:///path.duckdb or "
-        raise UsageError(
-            f"{kind}{mark} is no source of --omop, which reads {known}postgresql://user@host/name"
-        )
+        raise UsageError(say("no_source", source=f"{kind}{mark}"))
     path = Path(place if mark else kind)
     if mark and place.startswith("/") and not path.exists():
         path = Path(place[1:])

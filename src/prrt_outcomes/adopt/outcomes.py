@@ -7,7 +7,7 @@ from pathlib import Path
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import StudyPlan, say
 from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS, Sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.errors import InputError, UsageError, suggest, tell
 
@@ -25,9 +25,7 @@ def plan_outcomes(
     Raises UsageError without them; InputError when the table lacks a column or the value.
     """
     if len(paths) != 1 or not (time and event and dead):
-        raise UsageError(
-            "--outcomes needs one file, --time COLUMN, --unit UNIT, --event COLUMN and --dead VALUE"
-        )
+        raise UsageError(say("outcomes_needs"))
     if unit not in UNITS:
         raise UsageError(f"--unit is one of {', '.join(UNITS)}, not {unit}")
     layout = next((found for grid in read_grids(paths[0]) if (found := find_layout(grid))), None)

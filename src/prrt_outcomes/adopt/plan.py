@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import yaml
+
 from prrt_outcomes.study.base import clean_text
 
 if TYPE_CHECKING:
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 6
+SENTENCES: dict[str, str] = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text("utf-8"))
+
+
+def say(name: str, **named: object) -> str:
+    """A sentence of `sentences.yaml`, filled with what is named."""
+    return SENTENCES[name].format(**named)
 
 
 def name_some(texts: Iterable[str]) -> str:

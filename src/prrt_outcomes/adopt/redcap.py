@@ -6,7 +6,7 @@ from pathlib import Path
 from prrt_outcomes.adopt.grid import Cell, clean, filled, read_grids
 from prrt_outcomes.adopt.headings import find_code, find_site
 from prrt_outcomes.adopt.layout import Column, Layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, say
 from prrt_outcomes.adopt.redcap_dictionary import FORMS, field_name
 from prrt_outcomes.adopt.redcap_export import (
     EVENT,
@@ -97,9 +97,7 @@ def _list_sheets(export: Export, fields: Sequence[DictionaryField], doubts: list
         sheets = [recognise_sheet(_build_layout(export, fields, names, *choice)) for choice in chosen]
         if any(map(_is_of_patients, sheets)):
             chosen = export.choose_rows(names, by_event=True)
-            doubts.append(
-                f"{form} stands at several events: what a patient has once is that of the first of them"
-            )
+            doubts.append(say("several_events", form=form))
         for choice, rows in chosen:
             key = repr(choice)
             forms.setdefault(key, (choice, rows, []))[2].extend(names)

@@ -15,7 +15,7 @@ from prrt_outcomes.adopt.cdisc import (
     refuse_without,
 )
 from prrt_outcomes.adopt.coding import name_agents
-from prrt_outcomes.adopt.plan import StudyPlan, name_some
+from prrt_outcomes.adopt.plan import StudyPlan, name_some, say
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
 
 PATTERN = "{}([a-z0-9]{{2}})?(_.*)?"  # of the names of files
@@ -101,10 +101,8 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     reading.date("cycle_date", "EXSTDTC")
     if not radioactive:
         reading.source.add_constant("radiopharmaceutical", "other")
-        reading.doubt(
-            f"no dose of {exposure.file.name} is radioactive ({name_some(map(repr, names))}); each is read as a "
-            "cycle of other, without activity"
-        )
+        shown = name_some(map(repr, names))
+        reading.doubt(say("not_radioactive", file=exposure.file.name, names=shown))
         if reading.rows.duplicated(["USUBJID", "EXSTDTC"]).any() and "DOMAIN" in reading.rows:
             keys = ["USUBJID", "EXSTDTC"]
             reading.source.settings["pivot"] = {"by": "DOMAIN", "value": "DOMAIN", "keys": keys}
@@ -146,16 +144,13 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
     if cancer:
         others.choose(category, cancer)
         others.source.add_constant("kind", "other", f"by {category}")
-        others.doubt(
-            f"{name_some(map(repr, others.rows[name].unique()))} of {category} are read as kind other"
-        )
+        shown = name_some(map(repr, others.rows[name].unique()))
+        others.doubt(say("kind_other", names=shown, category=category))
         _place_therapy(others, prefix, name)
     if len(left):
         drugs = name_some(map(repr, left[name].unique()))
-        others.doubt(
-            f"{len(left)} of {len(frame)} rows of {medication.file.name} are left out, no therapy of the tumour being "
-            f"known in them: {drugs}"
-        )
+        counts = {"n": len(left), "total": len(frame), "file": medication.file.name}
+        others.doubt(say("drugs_left_out", drugs=drugs, **counts))
 
 
 def _plan_by_route(

@@ -8,7 +8,7 @@ from prrt_outcomes.adopt.dates_units import find_dates
 from prrt_outcomes.adopt.grid import clean
 from prrt_outcomes.adopt.headings import TOTAL, Heading, find_analyte, recognise
 from prrt_outcomes.adopt.layout import Column, Layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, say
 
 PATIENT_COLUMNS = (
     "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
@@ -147,15 +147,11 @@ def name_patients(sheets: Sequence[Sheet]) -> None:
             for sheet in sheets:
                 if column.name in sheet.layout.columns:
                     sheet.placed["patient_id"] = sheet.layout.columns[column.name]
-            main.doubts.append(
-                f"patients are distinguished by {column.name!r}, since all of its values differ"
-            )
+            main.doubts.append(say("patients_by", column=column.name))
             return
     if len(sheets) == 1:
         main.is_numbered = True
-        main.doubts.append(
-            "no column of identifiers was recognised: each row is taken as a patient and numbered"
-        )
+        main.doubts.append(say("rows_numbered"))
 
 
 def _is_identifier(column: Column) -> bool:

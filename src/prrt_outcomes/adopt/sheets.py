@@ -10,7 +10,7 @@ from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.headings import find_radiopharmaceutical, is_missing
 from prrt_outcomes.adopt.lab_sheets import plan_labs
 from prrt_outcomes.adopt.layout import Column, Layout, find_layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, say
 from prrt_outcomes.adopt.sheet import (
     FOLLOW_UP_COLUMNS,
     PATIENT_COLUMNS,
@@ -168,13 +168,9 @@ def _plan_cycles(sheet: Sheet, coding: Coding) -> None:
         sources = [source]
     unit, is_written = find_activity_unit(values) if values else ("GBq", True)
     if not is_written:
-        coding.doubt(
-            f"activities ({values[0].name!r}) are read as {unit}: no heading names a unit, the size fits"
-        )
+        coding.doubt(say("activity_by_size", column=values[0].name, unit=unit))
     if unit == PER_KILOGRAM and "weight_kg" not in (*sheet.numbered, *sources[0].settings.get("columns", ())):
-        coding.doubt(
-            f"activities per kilogram ({values[0].name!r}) are multiplied by the one weight that each patient has"
-        )
+        coding.doubt(say("activity_by_weight", column=values[0].name))
     for source in sources:
         if unit != "GBq":
             source.settings["units"] = {"activity_gbq": unit}
@@ -197,10 +193,7 @@ def _add_agent(source: SourcePlan, sheet: Sheet, coding: Coding) -> None:
         coding.doubt(f"all cycles are read as {agent}, which {named[agent]!r} above the table names")
         return
     source.add_constant("radiopharmaceutical", "other")
-    coding.doubt(
-        "no column names the radiopharmaceutical: all cycles are read as other; if it was always the same, name it in "
-        "study.yaml, such as radiopharmaceutical: 177Lu-DOTATATE"
-    )
+    coding.doubt(say("no_agent"))
 
 
 def _plan_follow_up(sheet: Sheet, coding: Coding) -> None:

@@ -10,13 +10,9 @@ from prrt_outcomes.endpoints.sources import WORDS, find_rule, is_confirmed
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
 from prrt_outcomes.study.model import Study
 
-KAPLAN_MEIER = "survival function by Kaplan-Meier, its median and values at the milestones"
-STRATEGIES = {
-    "ignore": "treatment_policy", "censor": "hypothetical", "event": "composite", "competing": "while_alive",
-}  # fmt: skip
 SIDE_COLUMNS = ("time_days", "event", "reason")
-ORIGIN_WORDS, POPULATION_WORDS, THERAPY_WORDS, THERAPY_RULE_WORDS = (
-    WORDS[name] for name in ("origin", "population", "therapy", "therapy_rule")
+ORIGIN_WORDS, POPULATION_WORDS, THERAPY_WORDS, STRATEGIES = (
+    WORDS[name] for name in ("origin", "population", "therapy", "strategy")
 )
 
 
@@ -38,33 +34,20 @@ def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recor
         "variable": f"time from {words} to {_event_words(definition, study, scans_recorded)}",
         "intercurrent_events": _intercurrent_words(definition, study),
         "censoring": _censoring_words(definition, scans_recorded),
-        "summary": "cumulative incidence with death as a competing event"
-        if definition.death == "competing"
-        else KAPLAN_MEIER,
+        "summary": WORDS["summary"]["competing" if definition.death == "competing" else "kaplan_meier"],
     }
     return parts | {"sentence": _join_parts(definition, parts)}
 
 
 def _join_parts(definition: EndpointDefinition, parts: dict[str, str]) -> str:
     """The sentence of an estimand."""
-    words = (
-        "{summary} of the {variable}, in {population}, under {treatment}; {intercurrent_events}; {censoring}."
-    )
-    return f"{definition.title}: the {words.format(**parts)}"
+    return WORDS["sentence"].format(title=definition.title, **parts)
 
 
 def format_reported_estimand(definition: EndpointDefinition, *, competing: bool) -> dict[str, str]:
     """The same of an endpoint of which every time was reported; `competing`: whether competing events were."""
-    parts = {
-        "population": "all patients with a reported time",
-        "treatment": "treatment as reported by the source",
-        "variable": "time to event as reported by the source",
-        "intercurrent_events": "intercurrent events handled as the source did",
-        "censoring": "censored as reported by the source",
-        "summary": "cumulative incidence beside the competing events of the source"
-        if competing
-        else KAPLAN_MEIER,
-    }
+    summary = WORDS["summary"]["competing_reported" if competing else "kaplan_meier"]
+    parts = WORDS["reported"] | {"summary": summary}
     return parts | {"sentence": _join_parts(definition, parts)}
 
 
@@ -106,25 +89,16 @@ def list_intercurrent_events(definition: EndpointDefinition, study: Study) -> di
     Words are empty where they go without saying, and the strategy where the event can do nothing.
     """
     new, again, missed = definition.new_therapy, definition.retreatment, definition.missed_assessments
-    events = {"new_therapy": (STRATEGIES[new], THERAPY_RULE_WORDS[new])}
-    retreated = {
-        "ignore": "is disregarded",
-        "censor": "ends the observation",
-        "event": "is part of the event",
-    }
+    events = {"new_therapy": (STRATEGIES[new], WORDS["therapy_rule"][new])}
     if again == "as_new_therapy" and "prrt" in study.new_anticancer_therapy:
         events["retreatment"] = (STRATEGIES[new], "")
     else:
         again = "ignore" if again == "as_new_therapy" else again
-        events["retreatment"] = (STRATEGIES[again], f"retreatment {retreated[again]}")
-    late = f"an event more than {find_longest_gap(study)} days after the last adequate assessment"
-    words = {"censor": f"{late} is censored there", "event": f"{late} is dated at the first missed one"}
-    scanned = missed in words or definition.progression == "event"
-    events["missed_assessments"] = (
-        (STRATEGIES[missed], words.get(missed, "missed assessments are disregarded")) if scanned else ("", "")
-    )
-    deaths = {"competing": "death before it is a competing event", "censor": "death ends the observation"}
-    events["death"] = (STRATEGIES[definition.death], deaths.get(definition.death, ""))
+        events["retreatment"] = (STRATEGIES[again], WORDS["retreatment_rule"][again])
+    scanned = missed != "ignore" or definition.progression == "event"
+    words = WORDS["missed_rule"][missed].format(days=find_longest_gap(study))
+    events["missed_assessments"] = (STRATEGIES[missed], words) if scanned else ("", "")
+    events["death"] = (STRATEGIES[definition.death], WORDS["death_rule"].get(definition.death, ""))
     if definition.progression == "censor":
         events["progression"] = ("hypothetical", "progression ends the observation")
     return events
@@ -137,16 +111,10 @@ def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
 
 def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:
     """Where a patient without event is censored."""
-    if definition.end == "last_contact":
-        words = "without event censored at last contact"
-    elif scans_recorded:
-        words = "without event censored at the last adequate assessment, or at the start where there is none"
-    else:
-        words = "without event censored at last contact, since the study records no assessments"
-    if definition.lost == "ignore":
-        words += "; those lost are taken as event-free to the data cut-off"
-    if definition.data_cutoff == "ignore":
-        words += "; data after the cut-off are used"
+    end = "last_contact" if definition.end == "last_contact" else "scans" if scans_recorded else "no_scans"
+    words = WORDS["censoring"][end]
+    words += WORDS["censoring"]["lost"] if definition.lost == "ignore" else ""
+    words += WORDS["censoring"]["beyond"] if definition.data_cutoff == "ignore" else ""
     return words
 
 
@@ -187,9 +155,7 @@ def summarise_estimands(
                 rule["criterion"] = definition.criterion or study.response.primary_criterion
                 rule["reader"] = definition.reader or study.response.reader
             if found["reported"]:
-                words["sentence"] += (
-                    f" The times of {found['reported']} of {found['n']} patients are as reported by the source."
-                )
+                words["sentence"] += WORDS["some_reported"].format(**found)
         table.append(
             {
                 "endpoint": definition.name,

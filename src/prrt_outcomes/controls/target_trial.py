@@ -13,6 +13,7 @@ from prrt_outcomes.study.endpoints import EndpointDefinition
 
 WORDS: dict = yaml.safe_load(Path(__file__).with_name("target_trial.yaml").read_text("utf-8"))
 NOT_STATED: str = WORDS["not_stated"]
+TARGET_PATIENTS: dict[str, str] = WORDS["targets"]
 Element = tuple[str | int, ...]
 
 
@@ -88,7 +89,7 @@ def _describe_end(
     missing = [int((~complete & side).sum()) for side in sides]
     title = definition.title or definition.name
     criterion = f", {control.criterion}" if control.criterion else ""
-    estimand = "; ".join(WORDS["targets"][w] for w in control.weights) or WORDS["no_estimand"]
+    estimand = "; ".join(TARGET_PATIENTS[w] for w in control.weights) or WORDS["no_estimand"]
     apart = WORDS["follow_up"] if min(longest) < 0.8 * max(longest) else ""
     cases = WORDS["missing_covariates"] + (WORDS["imputed"] if imputed else "") if any(missing) else ""
     return [

@@ -6,7 +6,7 @@ from math import log, sqrt
 from statistics import median
 
 from prrt_outcomes.adopt.dates_units import find_activity_unit
-from prrt_outcomes.adopt.grid import clean, find_day_format, fold, is_number, read_number
+from prrt_outcomes.adopt.grid import clean, fold, is_day, is_number, read_number
 from prrt_outcomes.adopt.headings import find_code, find_radiopharmaceutical, is_missing, load_words
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some, say
@@ -59,7 +59,7 @@ class Coding:
             self._read_marks(source, target, column)
         if target not in (*words["coded"], *words["truths"], "ki67_percent"):
             for cell in column.filled:
-                if is_missing(column.mean(cell), target) and not find_day_format(clean(cell)):
+                if is_missing(column.mean(cell), target) and not is_day(cell):
                     missing.setdefault(clean(cell), set()).add(target)
             return
         values: dict[str, object] = {}

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from prrt_outcomes.adopt.grid import clean, find_day_format, find_month_format, is_number, read_number
+from prrt_outcomes.adopt.grid import clean, is_number, read_number
 from prrt_outcomes.adopt.headings import load_words
 from prrt_outcomes.adopt.layout import Column
+from prrt_outcomes.tables.date_advice import find_date_formats
 
 PIVOT_YEAR = 30
 PER_KILOGRAM = "MBq/kg"
@@ -31,16 +32,16 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
     texts = {text for column in used for text in column.texts}
     forms: dict[str, list[str]] = {}
     for text in sorted(texts):
-        found = find_day_format(text)
+        found = find_date_formats(text, "days")
         if found:
             forms.setdefault(_shape(text), []).append(text)
     chosen, doubt = [], ""
     others = {text for column in beside for text in column.texts}
     for shape, group in forms.items():
-        possible = [set(find_day_format(text)) for text in group]
+        possible = [set(find_date_formats(text, "days")) for text in group]
         common = set.intersection(*possible)
         if len(common) > 1:
-            alike = [set(find_day_format(text)) for text in others if _shape(text) == shape]
+            alike = [set(find_date_formats(text, "days")) for text in others if _shape(text) == shape]
             common = common.intersection(*filter(None, alike)) or common
         by_day_first = sorted(set.union(*possible), key=lambda form: (form.startswith("%m"), form))
         ordered = [form for form in by_day_first if not common or form in common]
@@ -56,7 +57,7 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
         for cell in column.filled
     ):
         chosen.append("excel")
-    months = {form for text in texts if (form := find_month_format(text))} - {"%Y-%m"}
+    months = {form for text in texts for form in find_date_formats(text, "months")} - {"%Y-%m"}
     if months:
         chosen = [*(chosen or ["%Y-%m-%d"]), *sorted(months)]
     chosen = list(dict.fromkeys(chosen))

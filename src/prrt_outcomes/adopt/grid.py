@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import yaml
 
 from prrt_outcomes.cohort.sources.files import check_file, read_source
 from prrt_outcomes.cohort.sources.limits import Bound, check_archive, unpack
@@ -20,11 +19,11 @@ from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
 from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
+from prrt_outcomes.tables.date_advice import find_date_formats
 
 Cell = str | float | int | bool | dt.datetime | None
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
-FORMS: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("date_forms.yaml").read_text("utf-8"))
 YEAR = re.compile(r"(19|20)\d\d")
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(\.\d{3})+,\d+")
 
@@ -162,22 +161,6 @@ def clean(cell: Cell) -> str:
     return " ".join(str(cell).split())
 
 
-def find_day_format(text: str) -> tuple[str, ...]:
-    """Formats in which a text can be a whole date; none for what is no date."""
-    for pattern, forms in FORMS["days"].items():
-        if re.fullmatch(pattern, text):
-            return tuple(form for form in forms if _is_day(text, form))
-    return ()
-
-
-def _is_day(text: str, form: str) -> bool:
-    try:
-        dt.datetime.strptime(text, form)
-    except ValueError:
-        return False
-    return True
-
-
 def is_number(cell: Cell) -> bool:
     """Whether a cell is a number, typed or as text with a point or a comma."""
     if isinstance(cell, bool):
@@ -193,18 +176,12 @@ def read_number(cell: Cell) -> float:
 
 def is_day(cell: Cell) -> bool:
     """Whether a cell is a date, typed or as text."""
-    return isinstance(cell, dt.datetime | dt.date) or bool(find_day_format(clean(cell)))
+    return isinstance(cell, dt.datetime | dt.date) or bool(find_date_formats(clean(cell), "days"))
 
 
 def is_month(cell: Cell) -> bool:
     """Whether a cell is a month and year, or a year alone."""
-    return bool(find_month_format(clean(cell)) or YEAR.fullmatch(clean(cell)))
-
-
-def find_month_format(text: str) -> str:
-    """Format in which a text is a month and year; empty for what is none."""
-    forms = (form for pattern, form in FORMS["months"].items() if re.fullmatch(pattern, text))
-    return next((form for form in forms if _is_day(text, form)), "")
+    return bool(find_date_formats(clean(cell), "months") or YEAR.fullmatch(clean(cell)))
 
 
 def filled(cells: Iterable[Cell]) -> list[Cell]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, find_day_format, is_day, is_number
+from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, is_day, is_number
 from prrt_outcomes.adopt.plan import SourcePlan
 
 MOST_ABOVE = 15
@@ -175,7 +175,7 @@ def _is_second_header(rows: list[list[Cell]], first: int) -> bool:
         if sum(is_day(row[i]) or is_number(row[i]) for row in below) > 0.5 * len(below)
     ]
     named = [i for i in typed if clean(second[i])]
-    plain = [i for i in named if not is_number(second[i]) and not find_day_format(clean(second[i]))]
+    plain = [i for i in named if not is_number(second[i]) and not is_day(second[i])]
     return bool(typed) and len(plain) >= 0.5 * len(typed) and len(plain) == len(named)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from prrt_outcomes.adopt.grid import Cell, Grid, clean, find_day_format, fold, is_day, is_number, read_grids
+from prrt_outcomes.adopt.grid import Cell, Grid, clean, fold, is_day, is_number, read_grids
 from prrt_outcomes.adopt.redcap_dictionary import WORDS
 from prrt_outcomes.errors import InputError, tell
 
@@ -39,7 +39,7 @@ class DictionaryField:
         number may be a choice that was deleted.
         """
         if self.validation.startswith("date"):
-            return not is_day(text) and not find_day_format(text[:10])
+            return not is_day(text) and not is_day(text[:10])
         if self.validation.startswith(("number", "integer")):
             return not is_number(text)
         return bool(self.choices) and text not in choices and (not is_number(text) or text.startswith("-"))

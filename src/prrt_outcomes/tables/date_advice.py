@@ -1,27 +1,35 @@
-"""What to write in the study file where a text is a date of another form."""
+"""In which formats a text can be a date, and what the study file then says of a column."""
 
+import datetime as dt
 import re
+from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from prrt_outcomes.tables import parse_dates
 from prrt_outcomes.tables.schema import Field
 
 SAS_DAY_ZERO, SAS_YEARS = "1960-01-01", range(1990, 2041)
-DAY_FIRST = "%d{0}%m{0}{1}"
-MONTH_FIRST = "%m{0}%d{0}{1}"
-NUMBERS = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})")
-SHAPES = {
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}": parse_dates.ISO_FORMAT,
-    r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}": "%Y/%m/%d",
-    r"[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}": "%Y.%m.%d",
-    r"(19|20)[0-9]{6}": "%Y%m%d",
-    r"[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}": "%d-%b-%Y",
-    r"[0-9]{1,2}[A-Za-z]{3}[0-9]{4}": "%d%b%Y",
-    r"[0-9]{1,2} [A-Za-z]{3} [0-9]{4}": "%d %b %Y",
-    r"[0-9]{1,2}/[0-9]{4}": "%m/%Y",
-    r"[0-9]{1,2}\.[0-9]{4}": "%m.%Y",
-}
+FORMS: dict[str, dict[str, list[str]]] = yaml.safe_load(
+    Path(__file__).with_name("date_forms.yaml").read_text("utf-8")
+)
+
+
+def find_date_formats(text: str, *kinds: str) -> tuple[str, ...]:
+    """Formats of these kinds of `date_forms.yaml` that read a text, several where day and month may be either."""
+    shapes = (shape for kind in kinds for shape in FORMS[kind].items())
+    return tuple(
+        form for shape, forms in shapes if re.fullmatch(shape, text) for form in forms if _reads(form, text)
+    )
+
+
+def _reads(form: str, text: str) -> bool:
+    try:
+        dt.datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
 
 
 def advise_date(field: Field, text_format: parse_dates.TextFormat, problem: str, text: str) -> str:
@@ -39,25 +47,13 @@ def advise_date(field: Field, text_format: parse_dates.TextFormat, problem: str,
         return f"; to read the day alone, in study.yaml {_write(name, text_format, [form], parse_dates.ISO_FORMAT)}"
     if problem != parse_dates.NO_DATE:
         return ""
-    forms = [form for form in _guess(text) if form not in text_format.date_formats]
+    forms = [form for form in find_date_formats(text, *FORMS) if form not in text_format.date_formats]
     if field.type != "partial":
         forms = [form for form in forms if not parse_dates.lacks_day(form)]
     if forms:
         return "; or in study.yaml " + " or ".join(_write(name, text_format, [form]) for form in forms)
     example = _write(name, text_format, ["%d.%m.%Y"])
     return "" if text_format.date_formats else f"; or in study.yaml its form, such as {example}"
-
-
-def _guess(text: str) -> list[str]:
-    """Formats that read a text, two where day and month cannot be distinguished."""
-    numbers = NUMBERS.fullmatch(text)
-    if numbers:
-        mark, year = numbers[2], "%Y" if len(numbers[4]) == 4 else "%y"
-        day_first, month_first = (form.format(mark, year) for form in (DAY_FIRST, MONTH_FIRST))
-        if mark == "." or int(numbers[1]) > 12:
-            return [day_first]
-        return [month_first] if int(numbers[3]) > 12 else [day_first, month_first]
-    return [form for shape, form in SHAPES.items() if re.fullmatch(shape, text)]
 
 
 def _write(name: str, text_format: parse_dates.TextFormat, forms: list[str], first: str = "") -> str:

@@ -2,8 +2,9 @@
 
 import datetime as dt
 
-from prrt_outcomes.adopt.grid import find_day_format, fold, read_grids
+from prrt_outcomes.adopt.grid import fold, read_grids
 from prrt_outcomes.adopt.layout import find_layout
+from prrt_outcomes.tables.date_advice import find_date_formats
 
 DAY = dt.datetime(2019, 3, 28)
 HEADER = ["PatNr", "Geb.", "m/w", "1. PRRT"]
@@ -70,11 +71,11 @@ def test_a_sheet_of_notes_is_no_table(write_workbook):
 
 
 def test_formats_of_dates():
-    assert find_day_format("28.03.2019") == ("%d.%m.%Y",)
-    assert find_day_format("13/02/2019") == ("%d/%m/%Y",)
-    assert find_day_format("02/03/2019") == ("%d/%m/%Y", "%m/%d/%Y")
-    assert find_day_format("2019-02-30") == ()
-    assert find_day_format("Mai 2015") == ()
+    assert find_date_formats("28.03.2019", "days") == ("%d.%m.%Y",)
+    assert find_date_formats("13/02/2019", "days") == ("%d/%m/%Y",)
+    assert find_date_formats("02/03/2019", "days") == ("%d/%m/%Y", "%m/%d/%Y")
+    assert find_date_formats("2019-02-30", "days") == ()
+    assert find_date_formats("Mai 2015", "days") == ()
 
 
 def test_headings_are_compared_without_accents_and_marks():

@@ -209,6 +209,8 @@ def test_months_in_another_form_where_a_date_may_lack_its_day():
         ("2014-05-07", ("%d.%m.%Y",), 'date_format: {death_date: ["%d.%m.%Y", "%Y-%m-%d"]}'),
         ("07MAY2014", (), 'date_format: {death_date: "%d%b%Y"}'),
         ("05/2014", (), 'date_format: {death_date: "%m/%Y"}'),
+        ("7-May-14", (), 'date_format: {death_date: "%d-%b-%y"}, pivot_year: 30'),
+        ("31/02/2014", (), 'its form, such as date_format: {death_date: "%d.%m.%Y"}'),
         ("May", (), 'its form, such as date_format: {death_date: "%d.%m.%Y"}'),
     ],
 )

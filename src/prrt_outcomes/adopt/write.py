@@ -10,21 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, say
 from prrt_outcomes.errors import STUDY_FILE, UsageError
 from prrt_outcomes.whole_file import replace_when_whole
 
 COMMENT_COLUMN = 56
 IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
-HEADER = """\
-# Written by `prrt-outcomes adopt`. The files in data/ are {copies}. Behind each line stands what it
-# was guessed from; correct a line where it is wrong, then
-#   prrt-outcomes check {folder}
-#   prrt-outcomes run {folder}
-"""
-CONFIRM = """\
-# These were guessed and change numbers. Look at each, correct the mapping where it is wrong, then set confirmed: true.
-"""
 
 
 def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = False) -> Path:
@@ -80,10 +71,10 @@ def format_study(plan: StudyPlan, folder: Path, places: Mapping[Path, str], conf
     """Text of the study file."""
     name = re.sub(r"[^a-z0-9]+", "_", folder.absolute().name.lower()).strip("_")
     copies = "an extract of the database" if plan.database else "copies as they were given"
-    lines = [HEADER.format(folder=folder, copies=copies)]
+    lines = [say("header", folder=folder, copies=copies)]
     lines += [f"study: {name if re.match('[a-z]', name) else f'study_{name}'}", f"title: {_flow(plan.title)}"]
     if plan.doubts:
-        lines += ["", CONFIRM.rstrip(), f"confirmed: {'true' if confirm else 'false'}", "doubts:"]
+        lines += ["", say("confirm"), f"confirmed: {'true' if confirm else 'false'}", "doubts:"]
         lines += [f"  - {_flow(doubt)}" for doubt in plan.doubts]
     lines += ["", "tables:"]
     for table, sources in plan.tables.items():

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -24,21 +25,7 @@ OTHER_TABLES = tuple(name for name in INPUT_TABLES if name.startswith(("control_
 REGISTRY_TABLES = tuple(name for name in INPUT_TABLES if name not in OTHER_TABLES)
 WRITTEN_OUT = ("study", "title", "synthetic", "tables")
 COMMENT_COLUMN = 48
-HEADER = """\
-## A study of prrt-outcomes. Fill the tables in data/ (data_dictionary.csv explains every column), then
-##   prrt-outcomes check {folder}
-##   prrt-outcomes run {folder}
-## A column that you do not have may be deleted, and so may a table, here and in data/; patients and one of
-## follow_up and reported_outcomes are needed. Dates are written 2014-05-07; a missing value is an empty cell.
-study: {name}
-title: ""
-synthetic: false
-
-tables:
-"""
-SETTINGS_HEADER = """
-## Settings. Each is shown with its default; to change one, take away the "# " before it and before its section.
-"""
+HEADERS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("init.yaml").read_text("utf-8"))
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -84,7 +71,7 @@ def format_study_file(name: str, folder: Path) -> str:
         *(f"  {table}: data/{table}.csv" for table in REGISTRY_TABLES),
         *(f"#   {table}: data/{table}.csv" for table in OTHER_TABLES),
     ]
-    text = HEADER.format(name=name, folder=folder) + "\n".join(lines) + "\n" + SETTINGS_HEADER
+    text = HEADERS["study"].format(name=name, folder=folder) + "\n".join(lines) + HEADERS["settings"]
     settings = {key: field for key, field in Study.model_fields.items() if key not in WRITTEN_OUT}
     return (
         text + "\n".join(line for key, field in settings.items() for line in _describe(key, field, 0)) + "\n"

@@ -10,19 +10,10 @@ from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.treatment.periods import find_first_cycles
 
-DATE_COLUMNS = {
-    "cycles": ("cycle_date",),
-    "assessments": ("assessment_date",),
-    "responses": ("assessment_date",),
-    "lesions": ("assessment_date",),
-    "labs": ("sample_date",),
-    "adverse_events": ("onset_date", "end_date"),
-    "therapies": ("start_date", "end_date"),
-    "follow_up": ("last_contact_date", "death_date", "progression_date"),
-}
-
+DATED = ("cycles", "assessments", "responses", "lesions", "labs", "adverse_events", "therapies", "follow_up")
 REFERRAL_COLUMN = "referral_date"
 THERAPY_TYPES = {
     "patient_id": "string",
@@ -66,7 +57,8 @@ class PatientDates:
 def compute_latest_date(tables: dict[str, pd.DataFrame], rule: str) -> pd.Timestamp:
     """Latest date in the data: the cut-off of a study that states none; NaT where there is no date."""
     latest = [pd.NaT]
-    for name, column in ((name, column) for name, columns in DATE_COLUMNS.items() for column in columns):
+    fields = ((name, field) for name in DATED for field in load_schema(name).fields)
+    for name, column in ((name, field.name) for name, field in fields if field.type in ("date", "partial")):
         if name in tables and column in tables[name] and len(tables[name]):
             partial = f"{column}_precision" in tables[name]
             dates = _resolve(tables[name], column, rule)[0] if partial else tables[name][column]

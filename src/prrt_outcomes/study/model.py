@@ -27,7 +27,7 @@ class TreatmentSettings(base.Section):
     ssa_short_acting_days: base.Days = 1
     """A short-acting somatostatin analogue is stopped at least this many days before a cycle."""
     eligibility: Annotated[EligibilitySet, BeforeValidator(resolve_set)] = Field(
-        default_factory=lambda: EligibilitySet(**resolve_set("guidance_2013"))
+        "guidance_2013", validate_default=True
     )
     """Conditions before each cycle: name of a set, or rows of the centre's own."""
     eligibility_days: base.PositiveDays = 60

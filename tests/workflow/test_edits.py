@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
+CHAPTERS = (
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+)
 FIGURES = {f"figures_{chapter}" for chapter in CHAPTERS}
 CLOSING = {"accounts", "figures_endpoints", "report"}
 STAGES = {

@@ -19,7 +19,16 @@ STAGES = (
     "quality_of_life",
     "appraisal",
 )
-CHAPTERS = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
+CHAPTERS = (
+    "treatment",
+    "response",
+    "radionuclides",
+    "endpoints",
+    "survival",
+    "responders",
+    "controls",
+    "safety",
+)
 RULES = {*STAGES, *(f"figures_{chapter}" for chapter in CHAPTERS), "accounts", "report"}
 
 

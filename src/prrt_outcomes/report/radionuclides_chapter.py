@@ -7,16 +7,9 @@ import pandas as pd
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.columns import show_table
 from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
+from prrt_outcomes.report.methods import METHODS
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code
-
-LIMITS = (
-    "The radionuclide was chosen by physicians, not at random: where large lesions were given one of them (often "
-    "90Y), size and radionuclide are confounded by indication. A reason for the choice that changes lesions of "
-    "all sizes alike does not bias the interaction of radionuclide and size; one that acts differently on large "
-    "and small lesions does. Lesions without a scan near 12 months are not compared, and shrinkage is not "
-    "survival."
-)
 
 
 def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -52,7 +45,11 @@ def _describe(fractions: pd.DataFrame, means: pd.DataFrame) -> Iterator:
         lesions = cite(row, "n_lesions", table, numbers.format_count)
         parts.append(say("{} mm with {} ({} lesions)", size, _name(row), lesions))
     if len(parts) > 1:
-        yield say("The median diameter at baseline was {}. {}", join_words(parts), LIMITS)
+        yield say(
+            "The median diameter at baseline was {}. {}",
+            join_words(parts),
+            METHODS["radionuclides_limits"][0],
+        )
 
 
 def _name(row: Mapping, key: str = "radionuclide") -> str:

@@ -95,8 +95,9 @@ def main(cohorts: int = COHORTS) -> None:
     notes = (
         "How to read it. Values that end at random or after a low value leave the mixed model right: it rests on what "
         "was seen. Where the slope itself decides who is lost, those lost weigh too little in the mixed model; the "
-        "mean over patterns of follow-up weighs them by their number and is nearer. Where both differ, dropout is "
-        "informative."
+        "mean over patterns of follow-up weighs them by their number and is nearer. Where a low value decides, that "
+        "mean is too steep, since the last value of those who end is low by chance. It is a check beside the mixed "
+        "model, not a better estimate: where both differ, dropout matters and the reason for it must be looked at."
     )
     write_section("calibration", "Slope of eGFR", f"{words}\n\n{format_table(header, rows)}\n\n{notes}")
 

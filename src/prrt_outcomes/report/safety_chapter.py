@@ -8,7 +8,6 @@ from markupsafe import Markup
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
-from prrt_outcomes.report.kidney_section import write_kidneys
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.wording import numbers
@@ -40,7 +39,7 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs, shown = _write_adverse_events(pick_rows(tables["adverse_event_rates"], group_by="all"), level)
     words, found = _write_neoplasms(tables["myeloid_neoplasms"], level)
-    of_kidneys, tables_of_kidneys = write_kidneys(tables, level)
+    of_kidneys, tables_of_kidneys = _write_kidneys(tables, level)
     paragraphs = [*paragraphs, *words, *of_kidneys]
     shown = [*shown, *found, *tables_of_kidneys]
     rates = pick_rows(tables["safety_rates"], group_by="all")
@@ -161,6 +160,29 @@ def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTa
     chosen = table["time_months"].isin(MONTHS) & (table["neoplasm"].eq("tmn") | table["group_by"].eq("all"))
     shown = col.show_table(name, table[chosen], words=shows)
     return [say(sentence, w=MYELOID, p=found)] if found else [], [shown] if shown.rows else []
+
+
+def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list, list[PageTable]]:
+    """Sentences on each radionuclide, and tables of slopes, losses and doses without other groupings."""
+    told = (
+        ("egfr_slope", {"analysis": "mixed", "phase": "all"}, "slope_per_year", numbers.format_number,
+         "After {group} eGFR changed by {p} mL/min/1.73 m\u00b2 a year."),
+        ("kidney_events", {"event": "either", "confirmed": "no", "time_months": "60.0"}, INCIDENCE[0],
+         numbers.format_percent,
+         "Within 60 months of {group} {p} lost 40% of eGFR or fell below 30, with death as a competing event."),
+    )  # fmt: skip
+    paragraphs = []
+    for name, chosen, key, formatter, words in told:
+        for row in pick_rows(tables[name], group_by="radionuclide", **chosen).to_dict("records"):
+            text = numbers.format_interval(row[key], row["low"], row["high"], formatter, label=f"{level} CI ")
+            group = name_code("radionuclide", str(row["group"]), inside=True)
+            if row["status"] in ("ok", "no_events"):
+                paragraphs.append(say(words, group=group, p=trace(text, name, row)))
+    at = tables["kidney_events"]["time_months"].isin([12, 24, 60])
+    parts = {name: tables[name] for name in ("egfr_slope", "kidney_events", "organ_doses")}
+    parts["kidney_events"] = parts["kidney_events"][at]
+    own = {name: rows[rows["group_by"].isin(["all", "radionuclide"])] for name, rows in parts.items()}
+    return paragraphs, [col.show_table(name, rows, level) for name, rows in own.items() if len(rows)]
 
 
 def _format_rare(share: float) -> str:

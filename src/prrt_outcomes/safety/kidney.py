@@ -263,9 +263,9 @@ def summarise_organ_doses(
         return table
     known = table["total"].where(table["total"] > 0)
     low, high = compute_clopper_pearson(table["n"].to_numpy(), known.fillna(1).to_numpy(), level)
-    numbers = zip(("proportion", "low", "high"), (table["n"] / known, low, high), strict=True)
-    shares = {column: pd.Series(values).where(known.notna()) for column, values in numbers}
-    return table.assign(**shares, status=np.where(known.notna(), "ok", "too_few"))
+    table = table.assign(proportion=table["n"] / known, low=low, high=high)
+    table[["low", "high"]] = table[["low", "high"]].where(known.notna(), np.nan)
+    return table.assign(status=np.where(known.notna(), "ok", "too_few"))
 
 
 def follow_kidneys(

@@ -13,13 +13,7 @@ SETS: dict[str, dict] = DATA["sets"]
 MONITORED: dict[str, list[str]] = DATA["monitoring"]["analytes"]
 SAID = ("source", "verified", "verified_by", "where")
 Radionuclide = Literal["177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other"]
-_COUNT = ("10^9/L",)
-UNITS = {
-    "krenning_score": ("score",), "ecog": ("score",), "egfr": ("mL/min",), "haemoglobin": ("g/L", "g/dL", "mmol/L"),
-    "leukocytes": _COUNT, "neutrophils": _COUNT, "lymphocytes": _COUNT, "platelets": _COUNT,
-    "bilirubin": ("umol/L", "mg/dL", "ULN"), "creatinine": ("umol/L", "mg/dL", "ULN"),
-    "alt": ("U/L", "ULN"), "ast": ("U/L", "ULN"),
-}  # fmt: skip
+UNITS: dict[str, list[str]] = DATA["units"]
 
 
 class Condition(base.Section):

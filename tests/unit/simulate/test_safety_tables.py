@@ -1,8 +1,11 @@
 """Toxicity by radionuclide: it shows in the laboratory values, and vanishes when it is switched off."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from prrt_outcomes.laboratory import compute_egfr
+from prrt_outcomes.safety.kidney import summarise_slopes
 from prrt_outcomes.simulate.history import draw_history
 from prrt_outcomes.simulate.safety_tables import derive_labs
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
@@ -61,3 +64,29 @@ def test_equal_values_switch_the_effect_of_the_radionuclide_off():
     fall, slope = platelet_fall(labs), creatinine_slope(labs)
     assert fall[True] == pytest.approx(fall[False], abs=0.02)
     assert slope[True] == pytest.approx(slope[False], abs=0.008)
+
+
+@pytest.mark.parametrize(("lu177", "y90"), [(0.035, 0.075), (0.06, 0.06)])
+def test_the_slope_of_egfr_recovers_the_share_lost_a_year(lu177, y90):
+    """Filtration falls by that share a year where creatinine is above the bend of the equation: doubled, in all."""
+    declines = (f"effects.egfr_decline_per_year.lu177={lu177}", f"effects.egfr_decline_per_year.y90={y90}")
+    history = draw_history(apply_overrides(SimulationSettings(), declines), 600, 11)
+    labs = derive_labs(history, np.random.default_rng(5))
+    own = labs[labs["analyte"].eq("creatinine")].reset_index(drop=True)
+    row = own["patient_id"].cat.codes.to_numpy()
+    micromol = 2 * own["value"] * own["unit"].astype(str).map(UNITS)
+    sex = np.where(history.baseline["female"].to_numpy()[row], "female", "male")
+    first = own.groupby("patient_id", observed=True)["sample_date"].transform("min")
+    course = pd.DataFrame(
+        {
+            "patient_id": row,
+            "years": (own["sample_date"] - first).dt.days / 365.25,
+            "egfr": compute_egfr(micromol, np.full(len(own), 60.0), sex),
+        }
+    )
+    nuclide = np.where(history.regimen.starts_with_y90, "90Y", "177Lu")
+    groups = pd.DataFrame({"radionuclide": nuclide, "ended_early": False, "kidney_dose_gy": np.nan})
+    found = summarise_slopes(course, groups, ["radionuclide"], 6.0, 0.95)
+    percent = found[found["egfr_at_start"].notna()].set_index("group")["percent_per_year"]
+    assert percent["177Lu"] == pytest.approx(-100 * lu177, rel=0.15)
+    assert percent["90Y"] == pytest.approx(-100 * y90, rel=0.15)

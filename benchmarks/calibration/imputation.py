@@ -11,8 +11,8 @@ from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.study.analysis import AnalysisSettings, BootstrapSettings
-from prrt_outcomes.survival.cox_models import summarise_imputed_model
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
+from prrt_outcomes.survival.imputed import impute_covariates, pool_models
 
 COHORTS = 300
 PATIENTS = 300
@@ -64,7 +64,8 @@ def fit_methods(rng: np.random.Generator, seed: int) -> dict[str, pd.DataFrame]:
                 "upper": "hazard_ratio_high",
             }
         )
-    found["imputed"] = summarise_imputed_model(rows, gaps, settings)
+    completed = impute_covariates(gaps, [rows.data], settings)
+    found["imputed"] = pool_models(rows.cause_specific, completed, settings)
     return found
 
 

@@ -34,7 +34,6 @@ STAGES = (
     "appraisal",
 )
 CHAPTERS = (
-    "treatment",
     "response",
     "radionuclides",
     "endpoints",

@@ -15,7 +15,6 @@ from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course
-from prrt_outcomes.figures.treatment_figures import plot_delivery
 from prrt_outcomes.tables.frames import empty_table
 
 CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
@@ -190,17 +189,6 @@ def test_flow_has_room(style, look):
     flow = pd.DataFrame(rows, columns=["step", "reason", "n_before", "n_lost"]).assign(unit="patients")
     flow["n_after"] = flow["n_before"] - flow["n_lost"]
     assert look(plot_attrition_flow(flow, style, "Flow of patients")) == []
-
-
-def test_delivery_has_room(style, look):
-    items = (
-        "cycle_interval_kept",
-        "long_acting_window_kept",
-        "amino_acids_given",
-        "eligibility_renal_not_met",
-    )
-    delivery = pd.DataFrame({"item": items, "n": 900, "total": 1000, "value": 0.9, "low": 0.88, "high": 0.92})
-    assert look(plot_delivery(delivery.assign(status="ok"), style, "Delivery of treatment")) == []
 
 
 def make_published():

@@ -1,4 +1,4 @@
-"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth, scans."""
+"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ from prrt_outcomes.figures.control_plots import (
     plot_weighted_curves,
 )
 from prrt_outcomes.figures.controls_figures import plot_overlap
-from prrt_outcomes.figures.endpoints_figures import pick_intervals, plot_scan_intervals
 from prrt_outcomes.figures.model_forests import plot_definitions, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
@@ -83,19 +82,6 @@ def test_bounds_of_an_interval_censored_curve_have_room(style, survival_tables, 
         | {"survival": [0.8, 0.3, 0.0]}
     )
     assert look(plot_turnbull(intervals, curve, style, "Progression-free survival", "Months")) == []
-
-
-@pytest.mark.parametrize("verdict", ["similar", "differ"])
-def test_scan_intervals_have_room(style, groups, verdict, look):
-    group_by, levels = groups
-    rows = [
-        {"group_by": group_by, "group": level, "scan": str(k), "n": 30, "median_days": 120.0, "planned_days": 165.0}
-        | {"lower_quartile_days": 100.0, "upper_quartile_days": 300.0 if k == 1 else 140.0}
-        for level in levels for k in range(1, 13)
-    ]  # fmt: skip
-    test = pd.DataFrame({"p_value": [0.001], "difference_days": [43.2], "verdict": [verdict]})
-    intervals = pick_intervals(pd.DataFrame(rows))
-    assert look(plot_scan_intervals(intervals, test, style, "Days between scans")) == []
 
 
 def test_states_have_room(style, look):

@@ -5,7 +5,6 @@ import os
 import pytest
 
 CHAPTERS = (
-    "treatment",
     "response",
     "radionuclides",
     "endpoints",

@@ -20,7 +20,6 @@ STAGES = (
     "appraisal",
 )
 CHAPTERS = (
-    "treatment",
     "response",
     "radionuclides",
     "endpoints",

@@ -82,7 +82,6 @@ FIRST_TO_LAST = (
     "figures_endpoints",
     "figures_safety",
     "figures_radionuclides",
-    "figures_treatment",
 )
 
 

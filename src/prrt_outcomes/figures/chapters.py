@@ -1,4 +1,4 @@
-"""Which figures each chapter holds, and from which tables: one chapter a stage."""
+"""Which figures each chapter holds, and from which tables: at most one chapter a stage."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,11 +12,9 @@ from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_res
 from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
 from prrt_outcomes.figures.safety_figures import SAFETY_INPUTS, draw_safety
 from prrt_outcomes.figures.survival_figures import SURVIVAL_INPUTS, draw_survival
-from prrt_outcomes.figures.treatment_figures import TREATMENT_INPUTS, draw_treatment
 from prrt_outcomes.tables.frames import empty_table
 
 CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
-    "treatment": (TREATMENT_INPUTS, draw_treatment),
     "response": (RESPONSE_INPUTS, draw_response),
     "radionuclides": (RADIONUCLIDES_INPUTS, draw_radionuclides),
     "endpoints": (ENDPOINTS_INPUTS, draw_endpoints),

@@ -19,7 +19,7 @@ from prrt_outcomes.figures.control_plots import (
     plot_medians,
     plot_weighted_curves,
 )
-from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.wording import terms
 
@@ -34,8 +34,11 @@ def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw `forest`, of each control `estimates_*`, `curve_*`, `weighted_*`, `overlap_*`, `love_*`, and
     `medians_<endpoint>`.
     """
-    draws = (_draw_forest, _draw_estimates, _draw_curves, _draw_weighted, _draw_overlaps, _draw_balances)
-    return [figure for draw in (*draws, _draw_medians) for figure in draw(tables, study)]
+    figures = [*_draw_forest(tables, study)]
+    for draw in (_draw_estimates, _draw_curve, _draw_weighted, _draw_overlap):
+        for control, own, endpoint, name in _each_control(tables, study):
+            figures += draw(control, own, endpoint, name, study)
+    return [*figures, *_draw_balances(tables, study), *_draw_medians(tables, study)]
 
 
 def _draw_forest(tables, study) -> Iterator[Figure]:
@@ -46,7 +49,7 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     if not controls.loc[controls["estimate"].isin(RATIOS), "value"].notna().any():
         return
     plot = plot_control_forest(controls, choices, primary, style, "The cohort against history", heads)
-    yield Figure("forest", plot, CAPTIONS["controls"], ("controls", "control_sensitivity"))
+    yield make_figure("all_controls", plot)
 
 
 def _each_control(tables, study):
@@ -61,62 +64,46 @@ def _each_control(tables, study):
         yield control, own, terms.name_endpoint(control.endpoint, titles), names[control.id]
 
 
-def _draw_estimates(tables, study) -> Iterator[Figure]:
-    """All estimates of each control under all choices."""
-    sources = ("controls", "control_sensitivity", "control_verdicts")
-    for control, own, endpoint, name in _each_control(tables, study):
-        rows, choices, ratings = (own[table] for table in sources)
-        words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
-        title = f"{endpoint} against {name}: every estimate"
-        plot = (
-            plot_all_estimates(rows, choices, words, theme.figure_style(study), title)
-            if len(choices)
-            else None
-        )
+def _draw_estimates(control, own, endpoint, name, study) -> Iterator[Figure]:
+    """All estimates of a control under all choices."""
+    choices, ratings = own["control_sensitivity"], own["control_verdicts"]
+    words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
+    title = f"{endpoint} against {name}: every estimate"
+    if len(choices):
+        plot = plot_all_estimates(own["controls"], choices, words, theme.figure_style(study), title)
         if plot is not None:
-            caption = f"Every estimate against {name}, and the quoted one under other choices."
-            yield Figure(f"estimates_{control.id}", plot, caption, sources, leading=bool(control.primary))
+            leading = bool(control.primary)
+            yield make_figure("estimates", plot, leading=leading, control=control.id, named=name)
 
 
-def _draw_curves(tables, study) -> Iterator[Figure]:
-    for control, own, endpoint, name in _each_control(tables, study):
-        ours = pick_rows(own["control_curves_fitted"], weights="none", group="cohort")
-        known = find_known(own["control_reconstruction"], control, name)
-        if len(ours) and known is not None:
-            time = time_title(control.endpoint, study)
-            plot = plot_control_curve(
-                ours, known, theme.figure_style(study), f"{endpoint} against {name}", time
-            )
-            caption = f"The patients compared with {name}; the numbers of the control are those published."
-            yield Figure(
-                f"curve_{control.id}", plot, caption, ("control_curves_fitted", "control_reconstruction")
-            )
+def _draw_curve(control, own, endpoint, name, study) -> Iterator[Figure]:
+    ours = pick_rows(own["control_curves_fitted"], weights="none", group="cohort")
+    known = find_known(own["control_reconstruction"], control, name)
+    if len(ours) and known is not None:
+        style, time = theme.figure_style(study), time_title(control.endpoint, study)
+        plot = plot_control_curve(ours, known, style, f"{endpoint} against {name}", time)
+        yield make_figure("curve", plot, control=control.id, named=name)
 
 
-def _draw_weighted(tables, study) -> Iterator[Figure]:
-    sources = ("control_curves_fitted", "control_fitted_at_risk", "control_verdicts")
-    for control, own, endpoint, name in _each_control(tables, study):
-        curves, at_risk, ratings = (own[table] for table in sources)
-        if (curves["weights"].nunique() > 1 or control.kind == "patients") and len(at_risk):
-            title = f"{endpoint}: cohort and {name}"
-            sizes = {
-                str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"
-                for r in ratings.dropna(subset=["ess", "ess_control"]).itertuples()
-                if r.weights != "none"
-            }
-            plot = plot_weighted_curves(curves, at_risk, theme.figure_style(study), title, "Months", sizes)
-            caption = f"Cohort and {name} by each weighting: patients at risk, and the effective sizes of both sides."
-            yield Figure(f"weighted_{control.id}", plot, caption, sources)
+def _draw_weighted(control, own, endpoint, name, study) -> Iterator[Figure]:
+    curves, at_risk = own["control_curves_fitted"], own["control_fitted_at_risk"]
+    if (curves["weights"].nunique() > 1 or control.kind == "patients") and len(at_risk):
+        rated = own["control_verdicts"].dropna(subset=["ess", "ess_control"])
+        sizes = {
+            str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"
+            for r in rated.itertuples()
+            if r.weights != "none"
+        }
+        title = f"{endpoint}: cohort and {name}"
+        plot = plot_weighted_curves(curves, at_risk, theme.figure_style(study), title, "Months", sizes)
+        yield make_figure("weighted", plot, control=control.id, named=name)
 
 
-def _draw_overlaps(tables, study) -> Iterator[Figure]:
-    for control, own, _, name in _each_control(tables, study):
-        scores = own["control_overlap"]
-        if len(scores):
-            title = f"Propensity scores: cohort and {name}"
-            plot = plot_overlap(scores, theme.figure_style(study), title)
-            caption = f"Propensity scores of the cohort and {name} before and after weighting."
-            yield Figure(f"overlap_{control.id}", plot, caption, ("control_overlap",))
+def _draw_overlap(control, own, endpoint, name, study) -> Iterator[Figure]:
+    if len(scores := own["control_overlap"]):
+        title = f"Propensity scores: cohort and {name}"
+        plot = plot_overlap(scores, theme.figure_style(study), title)
+        yield make_figure("overlap", plot, control=control.id, named=name)
 
 
 def _draw_balances(tables, study) -> Iterator[Figure]:
@@ -124,8 +111,7 @@ def _draw_balances(tables, study) -> Iterator[Figure]:
         if balance["smd"].notna().any():
             name = terms.control_titles(study)[control]
             plot = plot_love(balance, theme.figure_style(study), f"Balance against {name}")
-            caption = f"Balance of covariates against {name}, before and after weighting."
-            yield Figure(f"love_{control}", plot, caption, ("control_balance",))
+            yield make_figure("love", plot, control=control, named=name)
 
 
 def _draw_medians(tables, study) -> Iterator[Figure]:
@@ -138,8 +124,8 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
             title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             words = f"{title}: the cohort among published series"
             plot = plot_medians(medians, summary, theme.figure_style(study), words)
-            caption = f"{title}: median of the cohort among the published series of the library."
-            yield Figure(f"medians_{endpoint}", plot, caption, sources, leading=endpoint == primary)
+            leading = endpoint == primary
+            yield make_figure("medians", plot, leading=leading, endpoint=endpoint, title=title)
 
 
 def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None:

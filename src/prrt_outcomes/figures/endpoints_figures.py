@@ -1,4 +1,4 @@
-"""Chapter patients and endpoints: the flow of patients, definitions side by side, what scans can tell."""
+"""Chapter patients and endpoints: the flow of patients, definitions side by side, bounds from scans."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -6,33 +6,29 @@ from textwrap import fill
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
 from prrt_outcomes.figures.model_forests import plot_definitions
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, plot_turnbull, time_title
 from prrt_outcomes.figures.theme import (
     INK,
     QUIET,
-    WARNING,
     FigureStyle,
-    color_groups,
     dress,
     figure_style,
-    group_scales,
     scale_x,
     scale_y,
 )
 from prrt_outcomes.wording import terms
-from prrt_outcomes.wording.numbers import format_count, format_number, format_p_value
+from prrt_outcomes.wording.numbers import format_count
 
 ENDPOINTS_INPUTS = (
     "attrition", "estimand_comparison", "sensitivity", "interval_censored_curve", "km_curve",
-    "scan_intervals", "scan_interval_test",
 )  # fmt: skip
 
 
 def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `attrition_flow`, `estimands_*` and `sensitivity_*`, `interval_censored_*`, `scan_intervals_*`."""
-    draws = (_draw_flow, _draw_definitions, _draw_interval_censored, _draw_scan_intervals)
+    """Draw `attrition_flow`, `estimands_*` and `sensitivity_*`, `interval_censored_*`."""
+    draws = (_draw_flow, _draw_definitions, _draw_interval_censored)
     return [figure for draw in draws for figure in draw(tables, study)]
 
 
@@ -41,8 +37,7 @@ def _draw_flow(tables, study) -> Iterator[Figure]:
     flow = flow.assign(step=[terms.name_step(step, study) for step in flow["step"].astype(str)])
     if list_flow(flow):
         plot = plot_attrition_flow(flow, figure_style(study), "Flow of patients")
-        caption = "Flow of patients to the analysis of the primary endpoint: steps that lost patients, with reasons."
-        yield Figure("attrition_flow", plot, caption, ("attrition",))
+        yield make_figure("attrition_flow", plot)
 
 
 def _draw_definitions(tables, study) -> Iterator[Figure]:
@@ -59,9 +54,8 @@ def _draw_definitions(tables, study) -> Iterator[Figure]:
             plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
             if plot is not None:
                 leading = endpoint == study.endpoints[0].name
-                competes = rows["status"].astype("string").eq("competing_censored").any()
-                own = CAPTIONS[name].format(title=title) + (CAPTIONS["competing"] if competes else "")
-                yield Figure(f"{name}_{endpoint}", plot, own, (table,), leading=leading)
+                competes = bool(rows["status"].astype("string").eq("competing_censored").any())
+                yield make_figure(name, plot, leading=leading, more=competes, endpoint=endpoint, title=title)
 
 
 def _draw_interval_censored(tables, study) -> Iterator[Figure]:
@@ -72,90 +66,14 @@ def _draw_interval_censored(tables, study) -> Iterator[Figure]:
             title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             time = time_title(endpoint, study)
             plot = plot_turnbull(rows, curve, figure_style(study), title, time)
-            caption = CAPTIONS["interval_censored"].format(title=title)
-            if rows["time_low_months"].eq(0).any():
-                caption += CAPTIONS["first_step"]
+            earliest = bool(rows["time_low_months"].eq(0).any())
+            words = {"endpoint": endpoint, "title": title}
             leading = endpoint in grouped_endpoints(study)
-            sources = ("interval_censored_curve", "km_curve")
-            yield Figure(f"interval_censored_{endpoint}", plot, caption, sources, leading=leading)
+            yield make_figure("interval_censored", plot, leading=leading, more=earliest, **words)
 
 
-def _draw_scan_intervals(tables, study) -> Iterator[Figure]:
-    sources = ("scan_intervals", "scan_interval_test")
-    for group_by in study.analysis.group_by[:1]:
-        rows, test = (pick_rows(tables[name], group_by=group_by) for name in sources)
-        rows = pick_intervals(rows)
-        if len(rows):
-            title = f"Days between scans by {terms.inside_sentence(terms.name_column(group_by))}"
-            plot = plot_scan_intervals(rows, test, figure_style(study), title)
-            caption = f"{title}: in a group that is scanned more rarely, progression is dated later."
-            yield Figure(f"scan_intervals_{group_by}", plot, caption, sources)
-
-
-MOST_SCANS = 8
-LEAST_INTERVALS = 5
 MOST_STEPS = 12
 BEFORE_ANALYSIS = ("cohort", "treatment", "response", "radionuclides", "endpoints")
-
-
-def plot_scan_intervals(intervals: pd.DataFrame, test: pd.DataFrame, style: FigureStyle, title: str):
-    """Draw median and quartiles of the days before each scan, one point a group, from what `pick_intervals` gives."""
-    group_by = str(intervals["group_by"].iloc[0])
-    groups = list(dict.fromkeys(intervals["group"].astype(str)))
-    rows = intervals.assign(group=pd.Categorical(intervals["group"].astype(str), groups))
-    words = interval_words(test)
-    apart = p9.position_dodge(width=0.7)
-    planned = rows["planned_days"].dropna()
-    plot = p9.ggplot(rows, p9.aes("number", "median_days", color="group"))
-    if len(planned):
-        words += ". Dashed: planned interval"
-        plot += p9.geom_hline(yintercept=float(planned.iloc[0]), linetype="dashed", color=QUIET, size=0.35)
-    subtitle = p9.element_text(
-        size=style.small, ha="left", colour=WARNING if words.startswith("Intervals differ") else QUIET
-    )
-    names = {g: fill(terms.name_code(group_by, g), 26) for g in groups}
-    height = max(3.2 * style.scale, (sum(n.count("\n") + 1.6 for n in names.values()) + 4) * style.row_in)
-    return (
-        plot
-        + p9.geom_linerange(
-            p9.aes(ymin="lower_quartile_days", ymax="upper_quartile_days"), position=apart, size=style.line
-        )
-        + p9.geom_point(position=apart, size=1.8 * style.scale, stroke=0)
-        + group_scales(groups, names, color_groups(group_by, groups))[:1]
-        + scale_x(breaks=list(range(1, int(rows["number"].max()) + 1)))
-        + scale_y(limits=(0, None))
-        + dress(
-            style,
-            height,
-            legend_position="right",
-            title=title,
-            subtitle=fill(words, 112),
-            x="Number of the scan after the first cycle",
-            y="Days",
-            plot_subtitle=subtitle,
-        )
-    )
-
-
-def pick_intervals(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Intervals that are drawn: before the first 8 scans, of at least 5 patients; with the number of the scan."""
-    rows = intervals[intervals["scan"].astype(str).ne("all")]
-    rows = rows.assign(number=rows["scan"].astype(int))
-    return rows[rows["number"].le(MOST_SCANS) & rows["n"].ge(LEAST_INTERVALS)]
-
-
-def interval_words(test: pd.DataFrame) -> str:
-    """Result of the test in words; a difference is flagged."""
-    if test["p_value"].isna().all():
-        return "Median and quartiles of the days before each scan"
-    row = test.iloc[0]
-    words = (
-        f"largest difference of medians {format_number(row['difference_days'], 0)} days, Kruskal-Wallis "
-        f"{format_p_value(row['p_value'], name='p')}"
-    )
-    if str(row["verdict"]) == "differ":
-        return f"Intervals differ between the groups, so their progression is dated unequally: {words}"
-    return f"Median and quartiles of the days before each scan; similar between the groups: {words}"
 
 
 def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:

@@ -8,8 +8,9 @@ import pandas as pd
 import yaml
 
 from prrt_outcomes.tables.frames import pick_rows as pick_rows
+from prrt_outcomes.wording.terms import inside_sentence, name_column
 
-CAPTIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("captions.yaml").read_text("utf-8"))
+CAPTIONS: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("captions.yaml").read_text("utf-8"))
 INDEX = "figures.json"  # what `save_figures` writes beside the pictures, and the report reads
 
 
@@ -39,6 +40,16 @@ class Figure:
         }
 
 
+def make_figure(kind: str, plot, *, leading: bool = True, more: bool = False, **words: object) -> Figure:
+    """A plot with name, caption and tables of its kind in `captions.yaml`; `words` fill them, `more` adds one."""
+    own = CAPTIONS[kind]
+    if "group_by" in words:
+        words["by"] = inside_sentence(name_column(str(words["group_by"])))
+    caption = f"{own['caption']} {own['more']}" if more else own["caption"]
+    tables = tuple(own.get("tables", ()))
+    return Figure(own["name"].format(**words), plot, caption.format(**words), tables, leading)
+
+
 def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """Parts of a table by the text of some columns, in order of appearance."""
     text = table[list(columns)].astype("string").fillna("")
@@ -49,13 +60,3 @@ def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tupl
 def is_proportional(periods: pd.DataFrame, alpha: float) -> bool:
     """Whether neither test rejects hazard ratios of a grouping that are constant over time."""
     return not periods[["equality_p_adjusted", "proportional_p_value"]].astype(float).lt(alpha).any(axis=None)
-
-
-def drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `treatment_delivery` without shares met and not met of a condition of which nothing is known."""
-    items = delivery["item"].astype(str)
-    conditions = items.where(items.str.startswith("eligibility_")).str.replace(
-        "_(not_met|met|unknown)$", "", regex=True
-    )
-    nothing = conditions[items.str.endswith("_unknown") & delivery["value"].eq(1)].dropna()
-    return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]

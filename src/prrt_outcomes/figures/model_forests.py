@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,6 @@ class RatioWords:
     title: str = "hazard ratios"  # behind the name of the outcome
     short: str = "HR"  # heading of the column of numbers
     below: str = LOWER  # what the two sides of the line at 1 mean
-    models: Mapping[str, str] = field(default_factory=dict)  # title of a model where it is not the term's
 
 
 def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: RatioWords | None = None):
@@ -43,7 +42,7 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
         own = cox[cox["model"].astype(str).eq(model)]
         _add_model(records, own, place)
         value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
-        heading = words.models.get(model) or name_term(model)
+        heading = name_term(model)
         if len(sizes := own[["n_model", "events_model"]].drop_duplicates()) == 1:
             heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')})"
         axis = Axis(words.short, value, low, high, status, title=heading, below=words.below, series=model)

@@ -6,21 +6,12 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures import theme
-from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.figure import Figure, make_figure
 from prrt_outcomes.wording.numbers import format_level
 from prrt_outcomes.wording.terms import list_codes, name_code
 
 RADIONUCLIDES_INPUTS = ("absorbed_fraction", "lesion_change", "lesion_change_curve")
 TICKS_MM = (1, 2, 5, 10, 15, 20, 30, 50, 70, 100, 200)
-ABSORBED = (
-    "Fraction of the emitted beta energy that a sphere of uniform activity absorbs, by its diameter, from straight "
-    "tracks (line) to tortuous tracks (upper edge of the band). Logarithmic axis."
-)
-CHANGE = (
-    "Change of the longest diameter of target lesions, from baseline to the scan nearest to 12 months after the first "
-    "cycle. Points: means of lesions under 20 mm, from 20 mm on and from 50 mm on, at their median diameter. Lines: "
-    "expected change, adjusted for organ and baseline covariates. Logarithmic axis."
-)
 
 
 def draw_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
@@ -28,12 +19,10 @@ def draw_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> list[Figure
     style, figures = theme.figure_style(study), []
     fractions, means, curves = (tables[name] for name in RADIONUCLIDES_INPUTS)
     if len(fractions):
-        plot = plot_absorbed_fraction(fractions, style)
-        figures.append(Figure("absorbed_fraction", plot, ABSORBED, RADIONUCLIDES_INPUTS[:1]))
+        figures.append(make_figure("absorbed_fraction", plot_absorbed_fraction(fractions, style)))
     means = means[means["size_class"].ne("all") & means["mean_change"].notna()]
     if len(means):
-        plot = plot_lesion_change(means, curves, style)
-        figures.append(Figure("lesion_change", plot, CHANGE, RADIONUCLIDES_INPUTS[1:]))
+        figures.append(make_figure("lesion_change", plot_lesion_change(means, curves, style)))
     return figures
 
 

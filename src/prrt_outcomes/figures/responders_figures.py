@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import CAPTIONS, Figure, pick_rows
+from prrt_outcomes.figures.figure import Figure, make_figure, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
     plot_depth,
@@ -53,8 +53,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     time = time_title(endpoint, study)
     plot = plot_responder_curves(curves, _unadjusted(tables), figure_style(study), title, time)
-    caption = CAPTIONS["responders"].format(title=title)
-    yield Figure(f"curves_{endpoint}", plot, caption, ("responder_curves", "responders"))
+    yield make_figure("curves", plot, endpoint=endpoint, title=title)
 
 
 def _draw_landmarks(tables, endpoint, study, title) -> Iterator[Figure]:
@@ -63,27 +62,22 @@ def _draw_landmarks(tables, endpoint, study, title) -> Iterator[Figure]:
         return
     every = pick_rows(tables["responder_landmarks"], comparison=COMPARISON)
     plot = plot_landmark_ratio(ratios, every, figure_style(study), title)
-    caption = CAPTIONS["landmarks"].format(title=title)
-    yield Figure(f"landmark_ratio_{endpoint}", plot, caption, ("responders",))
+    yield make_figure("landmark_ratio", plot, endpoint=endpoint, title=title)
 
 
 def _draw_states(tables, endpoint, study, title) -> Iterator[Figure]:
-    sources = ("responder_states", "responder_state_means")
-    states, means = (tables[name] for name in sources)
+    states, means = tables["responder_states"], tables["responder_state_means"]
     if len(states):
         plot = plot_states(states, means, figure_style(study), title, time_title(endpoint, study))
         after = ", after progression" if states["state"].eq("progressed").any() else ""
-        shown = f"without response, in response{after} and after the event"
-        caption = f"{title}: share of patients {shown}, from the first cycle on."
-        yield Figure(f"states_{endpoint}", plot, caption, sources)
+        yield make_figure("states", plot, endpoint=endpoint, title=title, after=after)
 
 
 def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
     depth = tables["responder_depth"]
     if depth["hazard_ratio"].notna().sum() > 1:
         plot = plot_depth(depth, figure_style(study), title)
-        caption = f"{title}: hazard by the depth of response reached so far, a time-dependent spline. Logarithmic axis."
-        yield Figure(f"depth_{endpoint}", plot, caption, ("responder_depth",))
+        yield make_figure("depth", plot, endpoint=endpoint, title=title)
 
 
 def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
@@ -94,5 +88,4 @@ def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
     words = RatioWords("predictors at baseline", "HR", "later or never | earlier")
     models = predictors.assign(model=predictors["outcome"].astype(str))
     plot = plot_cox_forest(models, figure_style(study), title, words)
-    caption = CAPTIONS["predictors"].format(title=title)
-    yield Figure(f"predictors_{endpoint}", plot, caption, ("responder_predictors",))
+    yield make_figure("predictors", plot, endpoint=endpoint, title=title)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures import response_plots
-from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
 from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
@@ -41,9 +41,9 @@ def _draw_bars(tables, study, definitions) -> Iterator[Figure]:
             by = "" if group_by == "all" else inside_sentence(name_column(group_by))
             title = f"{named}, best response ({study.response.primary_rate})" + (f", by {by}" if by else "")
             plot = response_plots.plot_response_bars(part, figure_style(study), title)
-            caption = CAPTIONS["bars"].format(title=f"{named}{' and ' if by else ''}{by}")
-            name = f"bars_{criterion}_{group_by}"
-            yield Figure(name, plot, caption, ("response_rates",), leading=leading)
+            words = {"criterion": criterion, "group_by": group_by, "named": named}
+            words["and_by"] = f" and {by}" if by else ""
+            yield make_figure("bars", plot, leading=leading, **words)
 
 
 def _primary_rates(rows: pd.DataFrame, study) -> pd.DataFrame:
@@ -58,11 +58,9 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
             named = criterion_title(criterion, definitions)
             thresholds = list_thresholds(definitions.get(criterion))
             plot = response_plots.plot_waterfall(rows, thresholds, figure_style(study), named)
-            caption = CAPTIONS["waterfall"].format(title=named)
-            if rows["best_change"].gt(response_plots.HIGHEST).any():
-                caption += " Bars above +100% are cut and marked by a cross."
+            cut = bool(rows["best_change"].gt(response_plots.HIGHEST).any())
             leading = criterion == study.response.primary_criterion
-            yield Figure(f"waterfall_{criterion}", plot, caption, leading=leading)
+            yield make_figure("waterfall", plot, leading=leading, more=cut, criterion=criterion, named=named)
 
 
 def _draw_model(tables, study, definitions) -> Iterator[Figure]:
@@ -76,19 +74,15 @@ def _draw_model(tables, study, definitions) -> Iterator[Figure]:
         sizes = {"n": "n_model", "events": "events_model", "n_level": "n", "events_level": "events"}
         ratios = rows.rename(columns=lambda c: sizes.get(c, c.replace("odds_ratio", "hazard_ratio")))
         plot = plot_cox_forest(ratios, figure_style(study), title, ODDS)
-        caption = f"Odds of an objective response by {named}: logistic models."
-        yield Figure(f"model_{criterion}", plot, caption, ("response_model",))
+        yield make_figure("response_model", plot, criterion=criterion, named=named)
 
 
 def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:
     courses, marks = derive_courses(tables, study)
     if len(courses):
         plot = response_plots.plot_swimmer(courses, marks, figure_style(study), "Course of single patients")
-        caption = "Course of single patients from the first cycle."
-        if len(courses) > response_plots.MOST_PATIENTS:
-            shown = f"{response_plots.MOST_PATIENTS} of {len(courses)} patients"
-            caption += f" {shown} are drawn, evenly spaced by length of follow-up."
-        yield Figure("swimmer", plot, caption)
+        sizes = {"shown": response_plots.MOST_PATIENTS, "total": len(courses)}
+        yield make_figure("swimmer", plot, more=sizes["total"] > sizes["shown"], **sizes)
 
 
 def criterion_title(criterion: str, definitions: Mapping) -> str:

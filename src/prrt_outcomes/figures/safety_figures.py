@@ -9,7 +9,7 @@ import plotnine as p9
 
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import month_ticks
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
 from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence
 from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_percent
@@ -32,11 +32,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     events = pick_rows(tables["adverse_event_rates"], period="any", related="any", group_by="all")
     if events["term"].ne(events["term_group"]).any():
         plot = plot_adverse_events(events, style, "Adverse events from the first cycle on")
-        caption = (
-            "Share of patients with an adverse event of any grade, and of grade 3 or worse; at most the "
-            f"{MOST_TERMS} most frequent terms."
-        )
-        figures.append(Figure("adverse_events", plot, caption, ("adverse_event_rates",)))
+        figures.append(make_figure("adverse_events", plot, most=MOST_TERMS))
     rows = pick_rows(tables["myeloid_neoplasms"], neoplasm="tmn")
     words = "Myelodysplastic syndrome or acute leukaemia"
     figures += _draw_incidences(rows, "myeloid_neoplasms", words, style)
@@ -44,11 +40,7 @@ def draw_safety(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     if len(tables["lab_course"]):
         own = pick_rows(rates, phase="any", group_by="all", grade_at_least="3")
         plot = plot_grade_course(tables["lab_course"], own, style, "Laboratory toxicity")
-        caption = (
-            "CTCAE grade of each laboratory value at baseline, at worst and in the last sample, of patients sampled "
-            "at baseline and afterwards. Text: share of all patients with grade 3 or worse after the first cycle."
-        )
-        figures.append(Figure("grade_course", plot, caption, ("lab_course", "safety_rates")))
+        figures.append(make_figure("grade_course", plot))
     return figures
 
 
@@ -69,19 +61,15 @@ def _draw_incidences(
         plot = plot_cumulative_incidence(
             part, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
         )
-        caption = f"{title}: cumulative incidence{by}{after}, with death as a competing event."
-        yield Figure(f"{table}_{group_by}", plot, caption, (table,), leading=not start)
+        words = {"group_by": group_by, "title": title, "by_group": by, "after": after}
+        yield make_figure(table, plot, leading=not start, **words)
 
 
 def _draw_kidneys(tables: Mapping[str, pd.DataFrame], style: theme.FigureStyle) -> Iterator[Figure]:
     """The course of eGFR and the cumulative incidence of its loss, by radionuclide."""
     course = pick_rows(tables["egfr_course"], group_by="radionuclide")
     if len(course):
-        caption = (
-            "Mean eGFR by half-year with its confidence interval, and the line of the mixed model. Later means are of "
-            "patients who lived and were followed so long; the model allows for this."
-        )
-        yield Figure("egfr_course", plot_egfr_course(course, style), caption, ("egfr_course",))
+        yield make_figure("egfr_course", plot_egfr_course(course, style))
     losses = pick_rows(tables["kidney_events"], event="either", confirmed="no", group_by="radionuclide")
     yield from _draw_incidences(losses, "kidney_events", "Loss of 40% of eGFR, or eGFR below 30", style)
 

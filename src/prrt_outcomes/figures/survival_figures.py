@@ -16,27 +16,24 @@ from prrt_outcomes.figures.curves import (
     plot_curves,
     risk_ticks,
 )
-from prrt_outcomes.figures.figure import CAPTIONS, Figure, iterate_groupings, pick_rows
-from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest, plot_subgroups
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
+from prrt_outcomes.figures.model_forests import plot_cox_forest, plot_subgroups
 from prrt_outcomes.wording import numbers, terms
 
 SURVIVAL_INPUTS = (
     "km_curve", "km_at_risk", "km_summary", "logrank", "cox", "competing_risks", "competing_tests",
     "subgroups",
 )  # fmt: skip
-IMPUTED = ("multivariable", "multivariable_imputed")
 ORIGIN_WORDS = {
     "first_cycle": "the first cycle", "diagnosis": "diagnosis", "referral": "referral",
     "first_response": "the first response", "retreatment": "the first cycle of retreatment",
 }  # fmt: skip
-AXIS_END = "The axis ends where fewer than 3% of the patients are at risk."
 
 
 def draw_survival(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
     """Draw the figures of the chapter, endpoint by endpoint.
 
-    Groups are drawn for the primary endpoint and overall survival; those of the others are in the tables. `imputed_*`
-    holds the complete cases beside the multiple imputation.
+    Groups are drawn for the primary endpoint and overall survival; those of the others are in the tables.
     """
     titles = terms.endpoint_titles(study)
     figures: list[Figure] = []
@@ -61,14 +58,8 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
             pick_rows(tables[name], group_by=group_by) for name in ("km_at_risk", "km_summary", "logrank")
         )
         plot = plot_survival_curve(curve, at_risk, summary, tests, theme.figure_style(study), title, time)
-        sources: tuple[str, ...] = ("km_curve", "km_at_risk", "km_summary")
-        what, band = f"{title}, all patients", "Band: confidence interval"
-        if group_by != "all":
-            what = f"{title} by {terms.inside_sentence(terms.name_column(group_by))}"
-            band = "Bands (left out above five groups): confidence intervals"
-            sources += ("logrank",)
-        caption = f"{what}. {band}; ticks: censored patients; below: patients at risk. {AXIS_END}"
-        yield Figure(f"kaplan_meier_{endpoint}_{group_by}", plot, caption, sources)
+        kind = "kaplan_meier" if group_by == "all" else "kaplan_meier_by_group"
+        yield make_figure(kind, plot, endpoint=endpoint, group_by=group_by, title=title)
 
 
 def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
@@ -78,47 +69,35 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
     shown = risks[risks["group_by"].isin(["all", *study.analysis.group_by[:1]])]
     for (group_by,), part in iterate_groupings(shown, "group_by"):
         at_risk = pick_rows(tables["km_at_risk"], group_by=group_by)
-        sources: tuple[str, ...] = ("competing_risks", "km_at_risk")
+        kind = "cumulative_incidence"
         if group_by == "all":
             part = part.assign(group=part["cause"])
             plot = plot_cumulative_incidence(part, at_risk, style, what, time)
-            caption = f"{what} of each cause; a patient who has one can no longer have the other. {AXIS_END}"
         else:
-            cause = str(risks["cause"].iloc[0])
+            cause, kind = str(risks["cause"].iloc[0]), f"{kind}_by_group"
             gray = pick_rows(tables["competing_tests"], cause=cause, group_by=group_by, test="gray")
             p_value = next(iter(gray["p_value"].dropna()), None)
             words = f"{what} of {terms.name_term(cause).lower()}"
             part = pick_rows(part, cause=cause)
             plot = plot_cumulative_incidence(part, at_risk, style, words, time, group_by, p_value)
-            by = terms.inside_sentence(terms.name_column(group_by))
-            caption = f"{what} of the event by {by}, with death as a competing event. {AXIS_END}"
-            sources += ("competing_tests",)
-        name = f"cumulative_incidence_{endpoint}_{group_by}"
-        yield Figure(name, plot, caption, sources, leading=group_by == "all")
+        own = {"endpoint": endpoint, "group_by": group_by, "title": title}
+        yield make_figure(kind, plot, leading=group_by == "all", **own)
 
 
 def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
     cox, style = tables["cox"], theme.figure_style(study)
     rows = cox[cox["model"].isin(list(theme.ESTIMATE_COLOURS))]
     if rows["hazard_ratio"].notna().any() and endpoint in grouped_endpoints(study):
-        caption = CAPTIONS["forest"].format(title=title)
-        yield Figure(f"forest_{endpoint}", plot_cox_forest(rows, style, title), caption, ("cox",))
-    rows = cox[cox["model"].isin(IMPUTED)]
-    if endpoint == study.endpoints[0].name and rows["model"].nunique() == len(IMPUTED):
-        words = RatioWords("complete cases and multiple imputation", models={IMPUTED[0]: "Complete cases"})
-        plot = plot_cox_forest(rows, style, title, words)
-        caption = CAPTIONS["imputed"].format(title=title)
-        yield Figure(f"imputed_{endpoint}", plot, caption, ("cox",))
+        plot = plot_cox_forest(rows, style, title)
+        yield make_figure("forest", plot, endpoint=endpoint, title=title)
 
 
 def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = tables["subgroups"]
     if len(rows):
         plot = plot_subgroups(rows, theme.figure_style(study), f"{title}: subgroups")
-        effect = "the effect within subgroups, with the test of interaction"
-        caption = f"{title}: {effect}. Subgroup analyses are exploratory."
         leading = endpoint in grouped_endpoints(study)
-        yield Figure(f"subgroups_{endpoint}", plot, caption, ("subgroups",), leading=leading)
+        yield make_figure("subgroups", plot, leading=leading, endpoint=endpoint, title=title)
 
 
 def time_title(endpoint: str, study) -> str:

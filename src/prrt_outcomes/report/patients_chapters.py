@@ -41,6 +41,10 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
         level = numbers.format_level(study.analysis.confidence.level)
         rows = compared[compared["endpoint"].isin(others)]
         shown.append(survival_table("estimand_comparison", rows, endpoint_titles(study), level))
+    scans = tables["scan_intervals"]
+    scans = scans[scans["group_by"].isin(study.analysis.group_by[:1])]
+    if len(scans):
+        shown.append(col.show_table("scan_intervals", scans, most_open=0))
     return _describe_scans(tables["scan_interval_test"]), shown
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from prrt_outcomes.figures.figure import drop_unknown_conditions, pick_rows
+from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, Number, PageTable, cite, join_words, page_table, say, trace
 from prrt_outcomes.wording import numbers
@@ -23,7 +23,7 @@ CELLS: dict[str, Callable] = {
 
 def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter; one table is open, by centre and year."""
-    delivery = drop_unknown_conditions(pick_rows(tables[SOURCE], group_by="all"))
+    delivery = _drop_unknown_conditions(pick_rows(tables[SOURCE], group_by="all"))
     if delivery.empty:
         return [], []
     known = {str(row["item"]): row for row in delivery.to_dict("records") if pd.notna(row["value"])}
@@ -44,6 +44,16 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     found = [col.show_table(name, rows, words=words, most_open=0) for name, rows in listed.items()]
     groups = _list_groups(tables[SOURCE])
     return [say(s, **shown) for s in sentences], [table for table in (groups, *found) if table.rows]
+
+
+def _drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `treatment_delivery` without shares met and not met of a condition of which nothing is known."""
+    items = delivery["item"].astype(str)
+    conditions = items.where(items.str.startswith("eligibility_")).str.replace(
+        "_(not_met|met|unknown)$", "", regex=True
+    )
+    nothing = conditions[items.str.endswith("_unknown") & delivery["value"].eq(1)].dropna()
+    return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]
 
 
 def _show(row: Mapping, *, limits: bool = True) -> Number | str:

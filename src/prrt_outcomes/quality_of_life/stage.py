@@ -12,7 +12,14 @@ INPUTS = (
     "patients", "cycles", "assessments", "follow_up", "adverse_events", "treatment_periods", "questionnaires",
 )  # fmt: skip
 OUTPUTS = ("questionnaire_compliance", "questionnaire_change", "deterioration")
-SETTINGS = ("questionnaires", "analysis", "data_cutoff", "partial_dates")
+SETTINGS = (
+    "questionnaires",
+    "analysis",
+    "data_cutoff",
+    "partial_dates",
+    "endpoints",
+    "new_anticancer_therapy",
+)
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

@@ -15,10 +15,11 @@ TESTS := tests/workflow tests/spec tests/property tests/figures tests/unit
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env example test lint format bench lock clean
+.PHONY: help env example manuscript test lint format bench lock clean
 
 help:
 	@echo "make example   set up .venv with what a run needs, run the example study: results/example/report.html"
+	@echo "make manuscript  the same with what documents need: manuscript.docx and manuscript.pdf beside the report"
 	@echo "make env       set up .venv with what tests and lint need as well"
 	@echo "make test      the same, then run all tests"
 	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
@@ -42,6 +43,9 @@ $(STAMP): $(RUNS) requirements/lock.txt
 example: $(RUNS)
 	$(BIN)/prrt-outcomes run studies/example --cores $(CORES)
 
+manuscript: env example
+	$(BIN)/prrt-outcomes manuscript studies/example
+
 test: env
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(TESTS)
 	$(BIN)/python -m pytest tests/reference
@@ -62,7 +66,7 @@ bench: env
 	$(BIN)/python -m benchmarks
 
 lock:
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra manuscript \
 		--group pyproject.toml:dev --group pyproject.toml:install pyproject.toml -o requirements/lock.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements/lock.txt --group pyproject.toml:install pyproject.toml -o requirements/run.txt

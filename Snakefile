@@ -20,6 +20,7 @@ include: "workflow/rules/appraisal.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/accounts.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manuscript.smk"
 
 
 rule all:

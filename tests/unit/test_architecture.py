@@ -50,6 +50,7 @@ ORDER = (
     STAGES[-1],
     "figures",
     "report",
+    "manuscript",
     "simulate",
     "adopt",
     "steps",
@@ -66,8 +67,9 @@ ONLY_IN = {
     "matplotlib": "figures",
     "mizani": "figures",
     "jinja2": "report",
-    "docx": "report",
-    "weasyprint": "report",
+    "docxtpl": "manuscript",
+    "pypandoc": "manuscript",
+    "typst": "manuscript",
 }
 HEAVY = (
     "pandas",
@@ -96,6 +98,7 @@ WRITERS = (
     "study/schema.py",
     "figures/save.py",
     "report/",
+    "manuscript/",
     "steps.py",
     "fingerprint.py",
     "whole_file.py",

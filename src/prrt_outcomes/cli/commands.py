@@ -1,4 +1,4 @@
-"""Commands `simulate` and `patient`, and the hidden command `step` that the rules of the workflow call."""
+"""Commands `simulate`, `patient`, `manuscript`, and the hidden command `step` that rules of the workflow call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from prrt_outcomes import provenance, steps
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, WARNINGS_FILE, write_problems
-from prrt_outcomes.cli.run import choose_results
-from prrt_outcomes.errors import InputError, UsageError
+from prrt_outcomes.cli.run import PAGE, choose_results, lock_results
+from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.study.load import find_study_file, load_study
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
             results, provenance.list_made(results).keys() - {"report.html", "supplement.html"}
         )
         provenance.note_made(results, "report", write_report(results, study))
+    elif step == "manuscript":
+        from prrt_outcomes.manuscript.documents import write_manuscript
+
+        write_manuscript(results, study)
     else:
-        raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, figures, accounts, report")
+        others = "figures, accounts, report, manuscript"
+        raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, {others}")
 
 
 def write_patient(arguments: argparse.Namespace) -> int:
@@ -86,6 +91,24 @@ def write_patient(arguments: argparse.Namespace) -> int:
         )
     steps.write_patient(load_study(study_file), results, arguments.patient, out)
     print(f"page of patient {arguments.patient}: {arguments.out}")
+    return 0
+
+
+def write_manuscript(arguments: argparse.Namespace) -> int:
+    """Write the manuscript of a finished run.
+
+    Raises StepError when there is no finished run, and what `manuscript.documents.write_manuscript` raises.
+    """
+    from prrt_outcomes.manuscript.documents import write_manuscript
+
+    study_file = find_study_file(arguments.study)
+    results = choose_results(study_file, arguments.out)
+    if not (results / PAGE).is_file():
+        raise StepError(f"{results} holds no finished run; first: prrt-outcomes run {arguments.study}")
+    with lock_results(results):
+        provenance.hold_made(results, provenance.list_made(results))
+        word, pdf, *others = write_manuscript(results, load_study(study_file), arguments.template)
+    print(f"manuscript: {word}, {pdf}, and {len(others)} files in {others[0].parent}")
     return 0
 
 

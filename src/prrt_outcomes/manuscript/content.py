@@ -1,0 +1,145 @@
+"""What a manuscript says: the sentences, tables and figures of the report in sections, numbered."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from markupsafe import Markup
+
+from prrt_outcomes.figures.figure import INDEX
+from prrt_outcomes.manuscript.citations import Bibliography
+from prrt_outcomes.report.content import PageTable, say
+from prrt_outcomes.report.headline import build_headline, describe_limits
+from prrt_outcomes.report.write import REPORT_CHAPTERS, build_chapter, select_for_report
+from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.wording.numbers import format_date
+from prrt_outcomes.wording.terms import (
+    control_titles,
+    endpoint_titles,
+    inside_sentence,
+    name_endpoint,
+    name_term,
+)
+
+PAGE_CM = (16.5, 20.0)  # what a figure may fill
+CONTENTS: dict = yaml.safe_load(Path(__file__).with_name("contents.yaml").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table or a figure with its identifier, such as `Table1` or `FigureS2`."""
+
+    id: str
+    caption: str
+    sources: list[str]
+    table: PageTable | None = None
+    figure: Mapping | None = None
+
+    @property
+    def measures(self) -> list[float]:
+        """Widths of the columns in per cent, or of the figure in cm."""
+        return measure_columns(self.table) if self.table else [_measure_figure((self.figure or {})["image"])]
+
+
+def read_pictures(folder: Path) -> dict[str, list[dict]]:
+    """Figures of every chapter with `image`, its png, and `drawing`, its svg where there is one."""
+    found: dict[str, list[dict]] = {}
+    for name in REPORT_CHAPTERS:
+        index = folder / name / INDEX
+        found[name] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
+        for entry in found[name]:
+            png, svg = (folder / name / f"{entry['name']}.{kind}" for kind in ("png", "svg"))
+            entry |= {"image": png if png.is_file() else None, "drawing": svg if svg.is_file() else png}
+    return found
+
+
+def compose(tables: Mapping[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> dict:
+    """What the template of the manuscript shows, by name, with `exhibits` and `bibliography`."""
+    bibliography, counts, shown = Bibliography(), Counter[str](), list[Exhibit]()
+    chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
+    tiles = {tile.title: tile for tile in build_headline(tables, study)}
+    parts: dict[str, list] = {"results": [], "supplement": []}
+    for part, mark in (("results", ""), ("supplement", "S")):
+        for chosen in (c for c in CONTENTS[part] if not chapters[c["name"]].skipped):
+            chapter = select_for_report(chapters[chosen["name"]], chosen, tables, study)
+            before = {e.caption for e in shown}
+            own = (*(t for t in chapter.tables if t.rows and t.title not in before), *chapter.figures)
+            exhibits = [_number(one, mark, counts, shown) for one in own]
+            parts[part].append((chapter, exhibits))
+            shown += exhibits
+    ordered = dict.fromkeys([c["name"] for c in CONTENTS["results"]] + list(chapters))
+    return {
+        **{"study": study, "title": study.title or study.study, "cutoff": format_date(study.data_cutoff)},
+        **{"version": version("prrt-outcomes"), "exhibits": shown, "counts": counts, **parts},
+        **{"chapters": {name: chapters[name] for name in ordered}, "summary": CONTENTS["abstract"]},
+        "leads": {
+            name: say(words, t=tiles[title])
+            for name, (title, words) in CONTENTS["leads"].items()
+            if title in tiles
+        },
+        "limits": describe_limits(tables["objections"]),
+        "controls": control_titles(study),
+        "criterion": name_term(study.response.primary_criterion),
+        "endpoints": [
+            inside_sentence(name_endpoint(e.name, endpoint_titles(study))) for e in study.endpoints
+        ],
+        "sources": bibliography.list_controls(study),
+        "bibliography": bibliography,
+    }
+
+
+def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[Exhibit]) -> Exhibit:
+    """A table or an entry of the index of figures, with the next identifier of its kind."""
+    kind = f"{'Figure' if isinstance(one, dict) else 'Table'}{mark}"
+    counts[kind] += 1
+    name = f"{kind}{counts[kind]}"
+    if isinstance(one, dict):
+        return Exhibit(name, one["caption"], one["tables"], figure=one)
+    return Exhibit(name, one.title, [one.source], _cut(one, shown))
+
+
+def _cut(table: PageTable, shown: list[Exhibit]) -> PageTable:
+    """A table without the columns left out; items of reporting with what is shown of the table they name."""
+    titles = [c.title for c in table.columns]
+    kept = [i for i, title in enumerate(titles) if title not in CONTENTS["left_out"].get(table.source, ())]
+    rows = [(place, list(cells)) for place, cells in table.rows]
+    if table.source == "reporting_items":
+        at, where = titles.index("Table"), dict[str, list[str]]()
+        for name, source in ((e.id, source) for e in shown for source in e.sources):
+            where.setdefault(load_schema(source).title, []).append(
+                f'<span class="ref" data-key="{name}"></span>'
+            )
+        for cells in (cells for _, cells in rows if cells[at] in where):
+            cells[at] += Markup(f" ({', '.join(where[cells[at]])})")
+    picked = tuple((place, [cells[i] for i in kept]) for place, cells in rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=picked)
+
+
+def as_words(cell: object) -> str:
+    """A cell or a paragraph as the reader sees it."""
+    return re.sub(r"<[^>]+>", "", str(getattr(cell, "text", cell)))
+
+
+def measure_columns(table: PageTable) -> list[float]:
+    """Widths of the columns in per cent: room for the longest word, more for long cells."""
+    weights = []
+    for i, column in enumerate(table.columns):
+        texts = [column.title, *(as_words(cells[i]) for _, cells in table.rows)]
+        words, lengths = [word for text in texts for word in text.split(" ")], [len(text) for text in texts]
+        long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
+        weights.append(max(1.1 * max(map(len, words)) + 2, min(max(lengths), 16), long))
+    return [round(100 * weight / sum(weights), 1) for weight in weights]
+
+
+def _measure_figure(image: Path) -> float:
+    """Width of a picture in cm, so that it stays within a page."""
+    from PIL import Image
+
+    with Image.open(image) as picture:
+        return round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)

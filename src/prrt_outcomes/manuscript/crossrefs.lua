@@ -1,0 +1,94 @@
+-- Captions with live numbers and live references to them; citations; no links, so that no path of a machine is left.
+-- Identifiers: Table1, Figure2, TableS1. A span `ref` or `cite` names its target in data-key.
+local docx, typst = FORMAT:match('docx'), FORMAT:match('typst')
+local bookmarks = 1000
+
+local function parts(id) return id:match('^(%a-)(S?)(%d+)$') end
+local function words(id) local kind, s, n = parts(id); return kind .. ' ' .. s .. n end
+local function openxml(text) return pandoc.RawInline('openxml', text) end
+local function field(code, shown)
+  return '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText xml:space="preserve"> ' .. code ..
+    ' </w:instrText></w:r><w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>' .. shown ..
+    '</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
+end
+
+local function caption(x)
+  local kind, s, n = parts(x.identifier)
+  if not kind then return nil end
+  local first = x.caption.long[1]
+  if docx then
+    bookmarks = bookmarks + 1
+    local name = s == '' and kind or kind .. '_S'
+    first.content:insert(1, pandoc.Str('. '))
+    first.content:insert(1, openxml(string.format(
+      '<w:bookmarkStart w:id="%d" w:name="ref_%s"/><w:r><w:t xml:space="preserve">%s %s</w:t></w:r>%s<w:bookmarkEnd w:id="%d"/>',
+      bookmarks, x.identifier, kind, s, field('SEQ ' .. name .. ' \\* ARABIC', n), bookmarks)))
+  end
+  return x
+end
+
+local function span(s)
+  local key = s.attributes.key
+  if s.classes:includes('ref') then
+    if docx then return openxml(field('REF ref_' .. key .. ' \\h', words(key))) end
+    if typst then return pandoc.RawInline('typst', '#ref(<' .. key .. '>)') end
+    return pandoc.Str(words(key))
+  elseif s.classes:includes('cite') then
+    return pandoc.Cite({pandoc.Str(key)}, {pandoc.Citation(key, 'NormalCitation')})
+  elseif s.classes:includes('label') then
+    return pandoc.Strong(s.content)
+  end
+end
+
+local function div(d)
+  if d.classes:includes('newpage') then
+    if docx then return pandoc.RawBlock('openxml', '<w:p><w:r><w:br w:type="page"/></w:r></w:p>') end
+    if typst then return pandoc.RawBlock('typst', '#pagebreak(weak: true)') end
+  elseif d.classes:includes('supplement') and typst then
+    return pandoc.RawBlock('typst', '#counter(figure.where(kind: table)).update(0)\n' ..
+      '#counter(figure.where(kind: image)).update(0)\n#set figure(numbering: n => "S" + str(n))')
+  elseif typst and d.attributes['custom-style'] == 'Table Note' then
+    d.content:insert(1, pandoc.RawBlock('typst', '#set text(size: 8pt)'))
+    return d
+  end
+end
+
+local function image(i)
+  if typst then
+    local words = pandoc.utils.stringify(i.caption):gsub('[\\"]', '\\%0')
+    return pandoc.RawInline('typst', string.format('#image("%s", width: %s, alt: "%s")',
+      i.attributes.drawing or i.src, i.attributes.width, words))
+  end
+  i.attributes.drawing = nil
+  return i
+end
+
+-- Words of the paragraphs by their part; the introduction and the supplement do not count.
+local function count_words(doc)
+  local counts, part = {}, nil
+  local names = {abstract = 'abstract', methods = 'text', results = 'text', discussion = 'text'}
+  for _, block in ipairs(doc.blocks) do
+    if block.t == 'Header' and block.level == 1 then part = names[block.identifier] end
+    if part and block.t == 'Para' then
+      local _, n = pandoc.utils.stringify(block):gsub('%S+', '')
+      counts[part] = (counts[part] or 0) + n
+    end
+  end
+  return doc:walk{Span = function(s)
+    if s.classes:includes('words') then return pandoc.Str(tostring(counts[s.attributes.key] or 0)) end
+  end}
+end
+
+local function content(x) return x.content end
+
+function Pandoc(doc)
+  doc = count_words(doc:walk{Link = content, Strong = content})
+  doc = doc:walk{Figure = caption, Table = caption, Span = span, Div = div, Image = image}
+  if doc.meta.bibliography then doc = pandoc.utils.citeproc(doc) end
+  doc.meta.bibliography, doc.meta.csl = nil, nil
+  if typst then
+    doc.meta.papersize, doc.meta.fontsize, doc.meta.mainfont = 'a4', '10pt', 'Libertinus Serif'
+    doc.meta.margin = {x = '2.2cm', y = '2.4cm'}
+  end
+  return doc
+end

@@ -1,0 +1,128 @@
+"""Writes the manuscript of a finished run: Word and PDF, each table and figure alone, legends and bibliography."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from prrt_outcomes.errors import StepError, UsageError
+from prrt_outcomes.manuscript.content import Exhibit, as_words, compose, read_pictures
+from prrt_outcomes.manuscript.names import fill_word_template
+from prrt_outcomes.report.write import ReportTables, fill_template
+
+NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
+SHIPPED = ("crossrefs.lua", "head.typ", "numbered.csl", "house.docx")
+EPOCH = "1577836800"  # 2020-01-01: the same tables give the same bytes
+DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
+DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
+
+
+def write_manuscript(results: Path, study, template: Path | None = None) -> list[Path]:
+    """Write `manuscript.docx`, `manuscript.pdf` and the folder `manuscript` into a results folder.
+
+    template : a Word file with names such as `{{ km.pfs.all.median }}`; the filled file lies in the folder, too
+    Raises UsageError where libraries are not installed or the template is none; StepError where a program fails;
+    InputError when the template has an unknown name.
+    """
+    if missing := [library for name, library in NEEDED.items() if find_spec(name) is None]:
+        raise UsageError(
+            f"a manuscript needs {', '.join(missing)}: pip install {' '.join(missing)}, or `make manuscript`"
+        )
+    tables = ReportTables(results)
+    values = compose(tables, read_pictures(results / "figures"), study)
+    with TemporaryDirectory(dir=results, prefix=f".{FOLDER}") as made:
+        folder, own = Path(made), Path(made) / FOLDER
+        own.mkdir()
+        if template:
+            fill_word_template(template, own / template.name, tables)
+        _write_sources(folder, values)
+        _write_documents(folder, [e for e in values["exhibits"] if e.table])
+        for path in (*own.glob("*.docx"), *own.glob("*.xlsx")):
+            settle(path)
+        shutil.rmtree(results / FOLDER, ignore_errors=True)
+        for name in (DOCX, PDF, FOLDER):
+            os.replace(folder / name, results / name)
+    return [results / DOCX, results / PDF, *sorted((results / FOLDER).iterdir())]
+
+
+def _write_sources(folder: Path, values: Mapping) -> None:
+    """What pandoc and typst read: text, pictures, sources, styles."""
+    for name in SHIPPED:
+        shutil.copyfile(Path(__file__).with_name(name), folder / name)
+    pages: dict[str, dict] = {FOLDER: {}, "legends": {"legends": True}}
+    for e in values["exhibits"]:
+        if e.table:
+            pages[e.id] = {"single": e, "title": ""}
+            continue
+        for file in (e.figure["image"], e.figure["drawing"]):
+            shutil.copyfile(file, folder / f"{e.id}{file.suffix}")
+            shutil.copyfile(file, folder / FOLDER / f"{e.id}{file.suffix}")
+    for name, own in pages.items():
+        page = fill_template("manuscript.html.j2", **values | own)
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    entries = json.dumps(list(values["bibliography"].entries.values()), ensure_ascii=False, indent=1)
+    (folder / FOLDER / "references.json").write_text(entries, encoding="utf-8")
+
+
+def _write_documents(folder: Path, tables: list[Exhibit]) -> None:
+    """All documents; those of pandoc beside each other."""
+    import pypandoc
+    import typst
+
+    program, sources = pypandoc.get_pandoc_path(), f"{FOLDER}/references.json"
+    word = ("-t", "docx", "--reference-doc=house.docx", "--lua-filter=crossrefs.lua")
+    cited = (f"--bibliography={sources}", "--csl=numbered.csl")
+    typeset = ("-t", "typst-citations", "-s", "--lua-filter=crossrefs.lua", "-H", "head.typ", *cited)
+    jobs = [
+        ("manuscript.html", DOCX, *word, *cited),
+        ("manuscript.html", "manuscript.typ", *typeset),
+        ("legends.html", f"{FOLDER}/legends.docx", *word),
+        (sources, f"{FOLDER}/references.bib", "-f", "csljson", "-t", "bibtex"),
+        *((f"{e.id}.html", f"{FOLDER}/{e.id}.docx", *word) for e in tables),
+    ]
+
+    def run(job: tuple[str, ...]) -> None:
+        call = [program, job[0], "-o", *job[1:]]
+        same = os.environ | {"SOURCE_DATE_EPOCH": EPOCH}
+        done = subprocess.run(call, cwd=folder, env=same, capture_output=True, text=True)
+        if done.returncode:
+            raise StepError(f"{job[1]} cannot be written: {done.stderr.strip()}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(run, jobs))
+    for e in tables:
+        _write_sheet(folder / FOLDER / f"{e.id}.xlsx", e)
+    source, target = str(folder / "manuscript.typ"), str(folder / PDF)
+    try:
+        typst.compile(source, output=target, pdf_standards=["ua-1"], timestamp=int(EPOCH))
+    except typst.TypstError as error:
+        raise StepError(f"{PDF} cannot be set: {error}") from error
+
+
+def _write_sheet(path: Path, e: Exhibit) -> None:
+    """A table as a sheet: title, heading, cells as the reader sees them, note."""
+    assert e.table is not None
+    rows = [[as_words(cell) for cell in cells] for _, cells in e.table.rows]
+    frame = pd.DataFrame([[e.caption], [c.title for c in e.table.columns], *rows, [e.table.note]])
+    frame.to_excel(path, sheet_name=e.id, header=False, index=False, engine="openpyxl")
+
+
+def settle(path: Path) -> None:
+    """Write a Word or Excel file anew without the time at which it was made."""
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in parts.items():
+            content = (
+                DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", content) if name == "docProps/core.xml" else content
+            )
+            new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)

@@ -1,0 +1,88 @@
+"""Numbers of result tables by name, such as `km.pfs.all.median`, for Word templates."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from prrt_outcomes.errors import InputError, Problem, UsageError, nearest_name
+from prrt_outcomes.report.content import Number, trace
+from prrt_outcomes.wording import numbers
+
+ALIASES: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text("utf-8"))
+"""Table, columns of the key and values of each alias."""
+
+
+def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
+    """Every number of an alias by its name, with its table and row; one that is missing is the reason in words."""
+    named, found = ALIASES[alias], {}
+    for row in tables[named["table"]].to_dict("records"):
+        stem = ".".join([alias, *_name_key(row, named["key"])])
+        status = row.get("median_status", row.get("status"))
+        why = numbers.describe_status(status) or numbers.NOT_ESTIMABLE
+        for value, (kind, *columns) in named["values"].items():
+            form, cells = getattr(numbers, f"format_{kind}"), [row[name] for name in columns]
+            text = numbers.format_range(*cells, form) if len(cells) > 1 else form(*cells)
+            found[f"{stem}.{value}"] = trace(text or why, named["table"], row)
+    return found
+
+
+def _name_key(row: Mapping, key: list[str]) -> list[str]:
+    """Cells of a key as parts of a name; `all` of a grouping and of its group is one part."""
+    parts: list[str] = []
+    for column in key:
+        cell = row[column]
+        if numbers.is_missing(cell) or (column == "group" and cell == "all" and parts[-1:] == ["all"]):
+            continue
+        text = f"{cell:g}" if isinstance(cell, float) else str(cell)
+        text = {"True": column, "False": f"not_{column}"}.get(text, text)
+        parts.append(re.sub(r"\W+", "_", f"_{text}" if text[:1].isdigit() else text))
+    return parts
+
+
+class _Name:
+    """What a name of a template leads to; one that leads nowhere is noted in `unknown` and is empty."""
+
+    def __init__(self, name: str, known: Mapping[str, Number], unknown: list[str]) -> None:
+        self._own = name, known, unknown
+
+    def __getattr__(self, part: str) -> "_Name":
+        if part.startswith("__"):
+            raise AttributeError(part)
+        return _Name(f"{self._own[0]}.{part}", *self._own[1:])
+
+    def __str__(self) -> str:
+        name, known, unknown = self._own
+        if name not in known:
+            unknown.append(name)
+        return known[name].text if name in known else ""
+
+
+def fill_word_template(template: Path, target: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Replace the names in a Word file by their numbers.
+
+    Raises InputError with every unknown name and the nearest that is known; UsageError when it is no file of Word or
+    its braces do not match.
+    """
+    import docxtpl
+
+    known: dict[str, Number] = {}
+    unknown: list[str] = []
+    try:
+        document = docxtpl.DocxTemplate(str(template))
+        wanted = sorted(document.get_undeclared_template_variables())
+        for alias in (name for name in wanted if name in ALIASES):
+            known |= list_numbers(alias, tables)
+        document.render({name: _Name(name, known, unknown) for name in wanted}, autoescape=True)
+        document.save(str(target))
+    except Exception as error:
+        raise UsageError(f"{template} cannot be filled: {error}") from error
+    problems = []
+    for name in dict.fromkeys(unknown):
+        near = nearest_name(name, list(known)) or nearest_name(name.partition(".")[0], list(ALIASES))
+        expected = f"did you mean {near}?" if near else f"names begin with {', '.join(ALIASES)}"
+        problems.append(Problem(template.name, None, name, "", "no number has this name", expected))
+    if problems:
+        raise InputError(problems)

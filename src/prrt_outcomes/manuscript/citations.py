@@ -6,8 +6,14 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from prrt_outcomes.controls.library import find_arm, title_control
+from prrt_outcomes.report.methods import CITATIONS
 
 REFERENCES: list[dict] = json.loads(Path(__file__).with_name("references.json").read_text("utf-8"))
+REFERENCES += [
+    {"id": key, "cited": source, "type": "document", "title": source}
+    for key, source in CITATIONS.items()
+    if source not in {item["cited"] for item in REFERENCES}
+]
 """Sources of the methods, with `cited`, the words by which a text names them."""
 
 

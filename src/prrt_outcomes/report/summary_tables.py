@@ -1,6 +1,7 @@
 """Tables of `report.html`: one question each, for all patients and the groups of the first grouping."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import describe_method, find_verdict, show_estimate
 from prrt_outcomes.report.survival_chapter import list_arms
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, endpoint_titles, name_code, name_term
 
@@ -156,8 +158,24 @@ def _tabulate_controls(tables: Tables, study) -> PageTable | None:
     return col.show_table("controls_in_short", pd.DataFrame(found), level, words)
 
 
+def _tabulate_lesions(tables: Tables, study) -> PageTable | None:
+    """Mean change of target lesions by radionuclide and size class."""
+    rows = tables["lesion_change"]
+    level = numbers.format_level(study.analysis.confidence.level)
+    columns = [
+        *col.texts({"Radionuclide": "radionuclide"}, partial(name_code, "radionuclide")),
+        *col.texts(
+            {"Diameter at baseline": "size_class"}, load_schema("lesion_change").field("size_class").label
+        ),
+        *col.counts({"Lesions": "n_lesions", "Patients": "n_patients"}),
+        col.interval(f"Mean change ({level} CI)", ("mean_change", "low", "high"), numbers.format_percent),
+    ]
+    return page_table("Change of target lesions", "lesion_change", rows, columns) if len(rows) else None
+
+
 SUMMARY_TABLES: dict[str, Callable[[Tables, object], PageTable | None]] = {
     "response": _tabulate_response,
+    "radionuclides": _tabulate_lesions,
     "survival": _tabulate_survival,
     "responders": _tabulate_responders,
     "controls": _tabulate_controls,

@@ -7,7 +7,9 @@ rule report:
         figures=[f"figures/{chapter}" for chapter in CHAPTERS],
     output:
         page=report("report.html", caption="../captions/report.rst", category="Report"),
-        supplement=report("supplement.html", caption="../captions/report.rst", category="Report"),
+        supplement=report(
+            "supplement.html", caption="../captions/report.rst", category="Report"
+        ),
     log:
         "logs/report.log",
     benchmark:

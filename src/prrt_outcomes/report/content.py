@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
+import yaml
 from markupsafe import Markup, escape
 
 from prrt_outcomes.tables.frames import describe_cells
 from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.numbers import format_number, is_missing
+
+SENTENCES: dict[str, str] = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text("utf-8"))
+FORMS: dict[str, Callable] = {
+    "number": format_number, "count": numbers.format_count, "short": numbers.format_short,
+    "percent": numbers.format_percent, "rare": partial(numbers.format_percent, digits=1),
+    "ratio": numbers.format_ratio, "rate": numbers.format_rate, "p": partial(numbers.format_p_value, name="p"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,32 @@ def as_text(value: object) -> str:
 def say(sentence: str, *places: object, **parts: object) -> Markup:
     """Fill a sentence; what is put in is escaped unless it is a number with its source."""
     return Markup(sentence).format(*places, **parts)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of a row in a sentence; `level` is that of its interval."""
+
+    table: str
+    row: Mapping
+    column: str
+    level: str
+
+    def __html_format__(self, form: str) -> Markup | str:
+        """`count` or another of `FORMS`; `percent low high` with the interval of two columns; `=count` without link."""
+        kind, *limits = form.removeprefix("=").split()
+        text = FORMS[kind](self.row[self.column])
+        if limits:
+            ends = (self.row[column] for column in limits)
+            label = f"{self.level} CI "
+            text = numbers.format_interval(self.row[self.column], *ends, FORMS[kind], label=label)
+        return escape(text if form.startswith("=") else trace(text, self.table, self.row))
+
+
+def tell(name: str, table: str, row: Mapping, level: str = "", /, **words: object) -> Markup:
+    """One of `SENTENCES` about a row of a table, with numbers of the row and words."""
+    cells = {column: Cell(table, row, column, level) for column in row}
+    return Markup(SENTENCES[name]).format(**{**cells, "level": level, **words})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, as_text, cite, join_words, say, trace
+from prrt_outcomes.report.content import SENTENCES, PageTable, as_text, cite, join_words, say, tell, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     TERMS,
@@ -41,21 +41,19 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             control, row = named.id, primary_estimate(tables["controls"], named)
             if row is not None:
                 paragraphs.append(
-                    say(
-                        "{name} ({kind}): {estimate} {number} {words}{worth}.",
+                    tell(
+                        "control",
+                        "controls",
+                        row,
                         name=titles[control],
                         kind="primary comparison" if control == primary else "exploratory",
                         estimate=inside_sentence(name_term(row["estimate"])),
-                        number=cite(row, "value", "controls", numbers.format_ratio),
                         words=describe_method(row, level),
                         worth=describe_worth(tables, row),
                     )
                 )
                 paragraphs += describe_doubts(tables, control, titles[control], level)
-        paragraphs.append(
-            "A historical control is not a randomised arm: read each estimate with its comparability table, its "
-            "balance and the effective number of patients that carry it."
-        )
+        paragraphs.append(SENTENCES["no_arm"])
     words = {
         "control": titles.__getitem__, "bias": FAVOURED.__getitem__, "claim": claim_titles(study).__getitem__,
         "sizes": _effective_sizes, "observed": _observed, "estimate": show_estimate, "remark": _remark,
@@ -72,18 +70,13 @@ def describe_doubts(tables: Mapping[str, pd.DataFrame], control: str, title: str
     choices = choices[choices["value"].notna()]
     for row in pick_rows(tables["controls"], control=control, method="bias_analysis").to_dict("records"):
         ratio = show_ratio(row, "controls", f"{level} simulation interval ")
-        words = (
-            "Bias analysis against {t}: with an unmeasured confounder ({c}) the adjusted ratio is {r}; {n}."
-        )
-        found.append(say(words, c=as_text(row["assumption"]), t=title, r=ratio, n=as_text(row["note"])))
+        named = {"t": title, "c": as_text(row["assumption"]), "n": as_text(row["note"])}
+        found.append(tell("bias_analysis", "controls", {}, r=ratio, **named))
     for row in pick_rows(choices, kind="negative_control").to_dict("records"):
-        verdict = "the interval includes 1, so confounding is not shown, but confounding as large as its limits is not "
-        verdict += "excluded"
-        if not row["low"] <= 1 <= row["high"]:
-            verdict = "PRRT cannot explain this difference, so confounding remains"
+        verdict = SENTENCES["within" if row["low"] <= 1 <= row["high"] else "beyond"]
+        named = {"t": title, "o": inside_sentence(name_term(row["item"])), "v": verdict}
         ratio = show_ratio(row, "control_sensitivity", f"{level} CI ")
-        words = "Negative-control outcome against {t} ({o}), which PRRT cannot change: hazard ratio {r}; {v}."
-        found.append(say(words, t=title, o=inside_sentence(name_term(row["item"])), r=ratio, v=verdict))
+        found.append(tell("negative_control", "control_sensitivity", {}, r=ratio, **named))
     parts = [
         say("{r} with the {i}", r=show_ratio(row, "control_sensitivity"), i=row["item"])
         for row in pick_rows(choices, kind="censoring").to_dict("records")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report.columns import show_table
-from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
+from prrt_outcomes.report.content import PageTable, join_words, say, tell, trace
 from prrt_outcomes.report.methods import METHODS
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code
@@ -28,22 +28,18 @@ def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list
 
 def _describe(fractions: pd.DataFrame, means: pd.DataFrame) -> Iterator:
     """Range and absorbed fraction at 1 cm, then median diameters and what the data can and cannot tell."""
-    table, share, parts = "absorbed_fraction", numbers.format_percent, []
-    for row in fractions[fractions["diameter_mm"].eq(10.0)].to_dict("records"):
-        if row["radionuclide"] in ("177Lu", "90Y"):
-            reach = cite(row, "max_range_mm", table)
-            low, high = (cite(row, column, table, share) for column in ("fraction", "fraction_tortuous"))
-            parts.append(
-                say("{} to {} of the energy of {} (maximum range {} mm)", low, high, _name(row), reach)
-            )
+    parts = [
+        tell("absorbs", "absorbed_fraction", row, nuclide=_name(row))
+        for row in fractions[fractions["diameter_mm"].eq(10.0)].to_dict("records")
+        if row["radionuclide"] in ("177Lu", "90Y")
+    ]
     if parts:
         lesion = "A lesion of 1 cm with uniform activity absorbs, with straight to tortuous tracks, {}."
         yield say(lesion, join_words(parts))
-    table, parts = "lesion_change", []
-    for row in pick_rows(means, size_class="all").to_dict("records"):
-        size = cite(row, "median_diameter_mm", table, numbers.format_short)
-        lesions = cite(row, "n_lesions", table, numbers.format_count)
-        parts.append(say("{} mm with {} ({} lesions)", size, _name(row), lesions))
+    parts = [
+        tell("diameter", "lesion_change", row, nuclide=_name(row))
+        for row in pick_rows(means, size_class="all").to_dict("records")
+    ]
     if len(parts) > 1:
         yield say(
             "The median diameter at baseline was {}. {}",
@@ -59,20 +55,14 @@ def _name(row: Mapping, key: str = "radionuclide") -> str:
 def _compare(tests: pd.DataFrame, level: str) -> Iterator:
     """How the difference between two radionuclides varies with the diameter, or why that is not known."""
     for row in pick_rows(tests, term="interaction", model="adjusted").to_dict("records"):
-        names = {key: _name(row, key) for key in ("radionuclide", "reference")}
+        names = {"nuclide": _name(row), "against": _name(row, "reference")}
         if pd.isna(row["estimate"]):
             why = numbers.describe_status(row["status"])
-            yield say("{radionuclide} and {reference} are not compared by size: {why}.", why=why, **names)
+            yield tell("not_by_size", "lesion_change_test", row, why=why, **names)
             continue
         ends = [numbers.format_number(100 * row[key]) for key in ("estimate", "low", "high")]
-        shown = "No dependence on size is shown; one within the interval is not excluded."
+        names["shown"] = "No dependence on size is shown; one within the interval is not excluded."
         if not row["low"] <= 0 <= row["high"]:
-            shown = "The difference between them depends on size."
-        yield say(
-            "With each doubling of the diameter at baseline the change with {radionuclide} less that with {reference} "
-            "moves by {e} percentage points ({p}; negative: {radionuclide} shrinks large lesions more). {shown}",
-            e=trace(f"{ends[0]} ({level} CI {ends[1]} to {ends[2]})", "lesion_change_test", row),
-            p=cite(row, "p_value", "lesion_change_test", lambda p: numbers.format_p_value(p, name="p")),
-            shown=shown,
-            **names,
-        )
+            names["shown"] = "The difference between them depends on size."
+        change = trace(f"{ends[0]} ({level} CI {ends[1]} to {ends[2]})", "lesion_change_test", row)
+        yield tell("by_size", "lesion_change_test", row, e=change, **names)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, cite, join_words, page_table, say, trace
+from prrt_outcomes.report.content import SENTENCES, PageTable, cite, join_words, page_table, say, tell, trace
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.wording import numbers
@@ -21,17 +21,6 @@ from prrt_outcomes.wording.terms import (
 
 METHOD_NAMES = {"miettinen_nurminen": "Miettinen-Nurminen", "newcombe": "Newcombe"}
 RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-EXPLANATION = (
-    "A responder is by definition free of the event until the day of the response (guarantee time). If time is "
-    "counted from the first cycle, this period is credited to responders, who then appear to live longer even if "
-    "response has no effect. Two analyses avoid this: the landmark analysis, which starts later with the patients "
-    "still at risk, and those in which response begins on the day it was seen (Mantel-Byar test, time-dependent Cox "
-    "model)."
-)
-NO_EFFECT = (
-    "No such comparison shows what a response does: patients who respond may differ from the others in ways that "
-    "prolong survival by themselves."
-)
 
 
 def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -82,24 +71,12 @@ def _describe_rate(rows: pd.DataFrame, criterion: str, level: str):
     if "objective" not in found:
         return None
     row = found["objective"]
-
-    def rate(code):
-        return cite(found[code], "proportion", "response_rates", numbers.format_percent)
-
-    text = say(
-        "By {c}, <strong>{p}</strong> of {t} treated patients had an objective response ({level} CI {ci})",
-        c=name_term(criterion),
-        p=rate("objective"),
-        t=numbers.format_count(row["total"]),
-        level=level,
-        ci=numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent),
-    )
+    reach = numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent)
+    text = tell("response", "response_rates", row, level, c=name_term(criterion), ci=reach)
     parts = {"MR": "minor response", "SD": "stable disease", "PD": "progression", "NE": "not evaluable"}
-    for code, words in parts.items():
-        if code in found and found[code]["n"] > 0:
-            text += say("; {w} {p}", w=words, p=rate(code))
-    if "disease_control" in found:
-        text += say("; disease control {p}", p=rate("disease_control"))
+    known = {code: words for code, words in parts.items() if code in found and found[code]["n"] > 0}
+    for code, words in (known | {"disease_control": "disease control"}).items():
+        text += tell("category", "response_rates", found[code], w=words) if code in found else ""
     return text + "."
 
 
@@ -108,15 +85,10 @@ def _describe_marker(rows: pd.DataFrame, name: str, source: str):
     words = {"normal": "normal in", "fell": "fell in", "rose": "rose in", "not_evaluable": "not evaluable in"}
     shares = {row["change"]: cite(row, "proportion", "marker_changes", numbers.format_percent)
               for row in rows.to_dict("records")}  # fmt: skip
-    return say(
-        "{name}: {parts} of {t} treated patients (cut-offs: {s}). Changes of a laboratory value are not counted as "
-        "response: in a cohort of grade 2 small-intestinal tumours an early fall was not prognostic after PRRT ({c}).",
-        name=name,
-        parts=join_words([say("{w} {p}", w=words[change], p=shares[change]) for change in words]),
-        t=numbers.format_count(rows["total"].iloc[0]),
-        s=source,
-        c=CITATIONS["marker"],
-    )
+    parts = join_words([say("{w} {p}", w=words[change], p=shares[change]) for change in words])
+    total = numbers.format_count(rows["total"].iloc[0])
+    cited = {"name": name, "s": source, "c": CITATIONS["marker"]}
+    return tell("marker", "marker_changes", {}, parts=parts, t=total, **cited)
 
 
 def _concordance(concordance: pd.DataFrame) -> list[PageTable]:
@@ -140,9 +112,9 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     if responders.empty:
         return [], []
     if set(responders["method"].astype(str)) <= {"naive"}:
-        return [EXPLANATION], []
+        return [SENTENCES["guarantee_time"]], []
     titles, level = endpoint_titles(study), numbers.format_level(study.analysis.confidence.level)
-    paragraphs: list = [EXPLANATION, NO_EFFECT]
+    paragraphs: list = [SENTENCES[name] for name in ("guarantee_time", "no_effect")]
     primary = pick_rows(
         responders, comparison="responder:non_responder", criterion=study.response.primary_criterion
     )
@@ -170,21 +142,14 @@ def _describe_growth(rows: pd.DataFrame, titles: dict[str, str], level: str):
     """Fast against slow growth at three months, alone and beside growth before treatment, or why it is not compared."""
     three = pick_rows(rows, measure="three_months").sort_values("adjusted")
     first, adjusted = three.to_dict("records")
-    n, total = cite(first, "n", "tumour_growth", numbers.format_count), int(first["n"] + first["excluded"])
-    name = name_endpoint(first["endpoint"], titles)
-    words = "{name}: {n} of {t} patients had scans at baseline and 2 to 4 months after the first cycle"
-    text = say(words + " and were at risk then", name=name, n=n, t=total)
+    name, total = name_endpoint(first["endpoint"], titles), int(first["n"] + first["excluded"])
+    text = tell("growth", "tumour_growth", first, name=name, t=total)
     if pd.isna(first["hazard_ratio"]):
-        words = "; fast and slow growth at 3 months are not compared, because {why}."
-        return text + say(words, why=_explain_no_ratio(first))
-    text += say(
-        "; {f} grew by {c}% a month or faster, and their hazard ratio from that scan on is {r}",
-        f=cite(first, "n_fast", "tumour_growth", numbers.format_count),
-        c=f"{first['cut_percent_month']:g}",
-        r=_trace_ratio(first, "tumour_growth", level),
-    )
-    beside = say(" ({r} beside growth before treatment)", r=_trace_ratio(adjusted, "tumour_growth", level))
-    return text + (beside if pd.notna(adjusted["hazard_ratio"]) else "") + "."
+        return text + tell("growth_not_compared", "tumour_growth", first, why=_explain_no_ratio(first))
+    text += tell("growth_compared", "tumour_growth", first, level, c=f"{first['cut_percent_month']:g}")
+    if pd.notna(adjusted["hazard_ratio"]):
+        text += tell("growth_beside", "tumour_growth", adjusted, level)
+    return text + "."
 
 
 def _explain_no_ratio(row: dict) -> str:
@@ -207,26 +172,14 @@ def _compare_words(comparison: str) -> str:
     return " against ".join(inside_sentence(name_term(part)) for part in comparison.split(":"))
 
 
-def _trace_ratio(row: dict, table: str, level: str):
-    value, low, high = (row[column] for column in RATIO)
-    return trace(
-        numbers.format_interval(value, low, high, numbers.format_ratio, label=f"{level} CI "), table, row
-    )
-
-
 def _contrast(rows: pd.DataFrame, name: str, level: str):
     """Naive beside the time-dependent hazard ratio; nothing where the second is missing."""
     rows = rows[rows["adjusted"].astype("boolean").eq(False).fillna(True) & rows["hazard_ratio"].notna()]
     found = {str(r["method"]): r for r in rows.to_dict("records")}
     if not {"naive", "time_dependent_cox"} <= set(found):
         return None
-    return say(
-        "{name}, responders against all others: the hazard ratio is <strong>{td}</strong> with response counted from "
-        "the day it was seen, and {naive} in the naive analysis.",
-        name=name,
-        td=_trace_ratio(found["time_dependent_cox"], "responders", level),
-        naive=_trace_ratio(found["naive"], "responders", level),
-    )
+    exact = tell("ratio", "responders", found["time_dependent_cox"], level)
+    return tell("contrast", "responders", found["naive"], level, name=name, td=exact)
 
 
 def _describe_bias(row: dict, titles: dict[str, str], level: str):
@@ -236,23 +189,10 @@ def _describe_bias(row: dict, titles: dict[str, str], level: str):
     if pd.notna(row["bias"]):
         low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
         factor = numbers.format_ratio(math.exp(row["bias"]))
-        text = say(
-            "{name}: the hazard ratio of the naive analysis is {factor} times that with response as time-dependent "
-            "({level} CI {reach}); the difference of the two is what guarantee time does, where the hazards of "
-            "responders and others are proportional. ",
-            name=name,
-            factor=trace(factor, "responder_bias", row),
-            level=level,
-            reach=numbers.format_range(low, high, numbers.format_ratio),
-        )
+        factor = trace(factor, "responder_bias", row)
+        reach = numbers.format_range(low, high, numbers.format_ratio)
+        text = tell("bias", "responder_bias", row, level, name=name, factor=factor, reach=reach) + " "
         name = "In"
     else:
         name = f"{name}: in"
-    return text + say(
-        "{name} {n} simulated cohorts with the response times of this study and no effect of response, the naive test "
-        "found a difference in {naive}, the Mantel-Byar test in {mb} (5% are expected by chance).",
-        name=name,
-        naive=cite(row, "null_naive_rejected", "responder_bias", numbers.format_percent),
-        n=numbers.format_count(row["null_simulations"]),
-        mb=cite(row, "null_mantel_byar_rejected", "responder_bias", numbers.format_percent),
-    )
+    return text + tell("chance", "responder_bias", row, name=name)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, cite, join_words, say, trace
+from prrt_outcomes.report.content import PageTable, join_words, say, tell, trace
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.wording import numbers
@@ -28,10 +28,6 @@ CREATININE = {
     "creatinine_over_baseline": "over the baseline alone",
     "creatinine": "by the higher of both, which is the CTCAE grade",
 }
-LYMPHOPENIA = (
-    "Lymphopenia is expected under PRRT, mainly of B cells and transient ({seen}), and by itself not a reason to "
-    "modify treatment ({label})."
-)
 
 
 def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -45,24 +41,16 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     rates = pick_rows(tables["safety_rates"], group_by="all")
     if rates.empty:
         return paragraphs, shown
-    shares = ("proportion", "proportion_low", "proportion_high")
     has_lymphocytes = rates["analyte"].eq("lymphocytes").any()
     for analyte, what in {**ORGANS, "lymphocytes": "lymphopenia"}.items():
         if analyte == "any_haematological" and not has_lymphocytes:
             continue  # the same as without them
         for row in _pick_rates(rates, analyte, "3"):
-            share, low, high = (row[column] for column in shares)
-            text = numbers.format_interval(share, low, high, numbers.format_percent, label=f"{level} CI ")
-            sentence = say(
-                "Grade 3 or worse {w}: {p} of {t} patients; above the grade at baseline in {n} of {k}.",
-                w=what, p=trace(text, "safety_rates", row), t=numbers.format_count(row["total"]),
-                n=cite(row, "emergent_n", "safety_rates", numbers.format_count),
-                k=numbers.format_count(row["emergent_total"]),
-            )  # fmt: skip
-            paragraphs.append(sentence)
+            sentence = tell("grade_3", "safety_rates", row, level, w=what)
             if analyte == "lymphocytes":
                 cited = {"seen": CITATIONS["lymphopenia"], "label": CITATIONS["lutathera"]}
-                paragraphs[-1] += say(f" {LYMPHOPENIA}", **cited)
+                sentence = tell("lymphopenia", "safety_rates", row, s=sentence, **cited)
+            paragraphs.append(sentence)
     paragraphs += _describe_creatinine(rates)
     words = {"analyte": _name_analyte, "phase": phase_words, "value": _show_value}
     course = {name: tables[name] for name in ("lab_course", "lab_shifts", "lab_nadirs")}
@@ -78,10 +66,10 @@ def _pick_rates(rates: pd.DataFrame, analyte: str, floor: str) -> list[dict]:
 
 def _describe_creatinine(rates: pd.DataFrame) -> list:
     """How many reach grade 2 by each rule of CTCAE; over the baseline no lower grade begins."""
-    rows = [(row, words) for analyte, words in CREATININE.items() for row in _pick_rates(rates, analyte, "2")]
     parts = [
-        say("{n} of {t} {w}", n=cite(r, "n", "safety_rates", numbers.format_count), t=r["total"], w=words)
-        for r, words in rows
+        tell("creatinine", "safety_rates", row, total=row["total"], w=words)
+        for analyte, words in CREATININE.items()
+        for row in _pick_rates(rates, analyte, "2")
     ]
     return [say("Patients with creatinine of grade 2 or worse: {p}.", p=join_words(parts))] if parts else []
 
@@ -98,28 +86,15 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     keys = ["term_group", "term", "period", "grade_at_least", "related"]
     found = {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
 
-    def share(row: dict) -> str:
-        return numbers.format_interval(
-            row["proportion"], row["low"], row["high"], numbers.format_percent, label=f"{level} CI "
-        )
-
     paragraphs = []
     for term, words in (("any", "an adverse event"), ("myeloid_neoplasm", MYELOID)):
         for grade, which in (("1", ""), ("3", " of grade 3 or worse")):
             row = found.get((term, term, "any", grade, "any"))
             if row is None or (term != "any" and grade != "1"):
                 continue
-            paragraphs.append(
-                say(
-                    "{n} of {t} patients had {w}{which} from the first cycle on: {p}, or {r} per 100 patient-years at "
-                    "risk ({level} CI {ci}).",
-                    n=cite(row, "n", "adverse_event_rates", numbers.format_count),
-                    t=numbers.format_count(row["total"]), w=words, which=which, level=level,
-                    p=trace(share(row), "adverse_event_rates", row),
-                    r=cite(row, "rate_per_100_years", "adverse_event_rates", _format_rate),
-                    ci=numbers.format_range(row["rate_low"], row["rate_high"], _format_rate),
-                )
-            )  # fmt: skip
+            reach = numbers.format_range(row["rate_low"], row["rate_high"], numbers.format_rate)
+            named = {"w": words, "which": which, "ci": reach}
+            paragraphs.append(tell("adverse_event", "adverse_event_rates", row, level, **named))
 
     def count(*place: str) -> Callable[[dict], str]:
         def show(row: dict) -> str:
@@ -131,7 +106,7 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     words = {
         "event": _name_event, "any_grade": count("any", "1", "any"), "related": count("any", "1", "yes"),
         "severe": count("any", "3", "any"), "late": count("late", "1", "any"),
-        "rate": lambda row: numbers.format_interval(*(row[key] for key in RATE), _format_rate, status=row["status"]),
+        "rate": col.interval("", RATE, numbers.format_rate).show,
     }  # fmt: skip
     rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
     total = numbers.format_count(rates["total"].max())
@@ -142,9 +117,7 @@ def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:
     """`1.1% (95% CI 0.4-2.7%) at 60 months` of all myeloid neoplasms; empty where nobody was followed so long."""
     known = table[table["cumulative_incidence"].notna()]
     for row in pick_rows(known, neoplasm="tmn", group_by="all", time_months="60.0").to_dict("records"):
-        share, low, high = (row[key] for key in INCIDENCE)
-        text = numbers.format_interval(share, low, high, _format_rare, label=f"{level} CI ")
-        return say("{p} at 60 months", p=trace(text, "myeloid_neoplasms", row))
+        return tell("neoplasms_at_60", "myeloid_neoplasms", row, level)
     return ""
 
 
@@ -187,11 +160,6 @@ def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list
 
 def _format_rare(share: float) -> str:
     return numbers.format_percent(share, 1)
-
-
-def _format_rate(value: float) -> str:
-    """A rate with two decimals where it is small."""
-    return numbers.format_number(value, 1 if value >= 10 else 2)
 
 
 def _name_event(row: dict) -> str:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, cite, join_words, say, trace
+from prrt_outcomes.report.content import Column, PageTable, cite, join_words, say, tell, trace
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -35,12 +35,12 @@ def write_survival(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         for row in list_arms(own["endpoint"], tables["km_summary"], study) or [own]
     ]
     paragraphs = [
-        say(
-            "{name}: {words}, with {e} events in {n} patients.",
+        tell(
+            "competing",
+            "km_summary",
+            row,
             name=name_endpoint(row["endpoint"], titles),
             words=describe_incidence(row["endpoint"], tables, study),
-            e=cite(row, "events", "km_summary", numbers.format_count),
-            n=cite(row, "n", "km_summary", numbers.format_count),
         )
         if has_competing(row)
         else describe_median(row, titles, level)
@@ -88,10 +88,8 @@ def describe_incidence(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
         if len(before) and risks["time_months"].max() >= month:
             row = before.iloc[-1].to_dict()
             reach = numbers.format_range(row["low"], row["high"], numbers.format_percent)
-            share = cite(row, "cumulative_incidence", "competing_risks", numbers.format_percent)
-            interval = f" ({level} CI {reach})" if reach else ""
-            months = numbers.format_number(month, 0)
-            parts.append(say("{p}{ci} at {m} months", p=share, ci=interval, m=months))
+            interval, months = f" ({level} CI {reach})" if reach else "", numbers.format_number(month, 0)
+            parts.append(tell("incidence", "competing_risks", row, ci=interval, m=months))
     cause = "progression" if risks["cause"].astype("string").eq("progression").any() else "the event"
     what = f"cumulative incidence of {cause}, given the competing event"
     if not parts:
@@ -102,23 +100,21 @@ def describe_incidence(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
 def describe_median(row: dict, titles: dict[str, str], level: str):
     """`Median progression-free survival was 24.1 months (95% CI 20.0-28.9), with 231 events in 400 patients.`"""
     name = inside_sentence(name_endpoint(row["endpoint"], titles))
-    events, n = (cite(row, column, "km_summary", numbers.format_count) for column in ("events", "n"))
-    follow = cite(row, "follow_up_months", "km_summary")
-    after = say(" Median follow-up was {f} months.", f=follow) if follow.text else ""
+    after = Markup("")
+    if pd.notna(row["follow_up_months"]):
+        after = tell("follow_up", "km_summary", row)
     if condition := numbers.describe_condition([row.get("conditional_from_months")]):
-        where = trace(condition, "km_summary", row)
-        after += say(" Survival is {c}, when too few patients were under observation.", c=where)
+        after += tell("conditional", "km_summary", row, c=trace(condition, "km_summary", row))
     reach = numbers.format_range(row.get("median_low"), row.get("median_high"))
     interval = f" ({level} CI {reach})" if reach else ""
     if pd.isna(row["median_months"]):
         words = Markup(numbers.describe_median_status(row["median_status"]))
     else:
-        words = say("<strong>{m} months</strong>", m=cite(row, "median_months", "km_summary"))
-    return say(
-        "Median {name}{group} was {words}{ci}, with {e} {noun} in {n} patients.",
-        group="" if row["group_by"] == "all" else f" ({name_code(row['group_by'], str(row['group']))})",
-        name=name, words=words, ci=interval, e=events, noun="event" if events.text == "1" else "events", n=n,
-    ) + after  # fmt: skip
+        words = tell("median_months", "km_summary", row)
+    group = "" if row["group_by"] == "all" else f" ({name_code(row['group_by'], str(row['group']))})"
+    noun = "event" if row["events"] == 1 else "events"
+    found = {"name": name, "group": group, "words": words, "ci": interval, "noun": noun}
+    return tell("median", "km_summary", row, **found) + after
 
 
 def _describe_tests(tables: Mapping[str, pd.DataFrame], titles: dict[str, str]) -> list:
@@ -142,11 +138,7 @@ def _test_words(row: dict, summary: pd.DataFrame, adjusted: list[Column]):
     """`by arm p = 0.012 (medians in months: 12.1 for new and 7.3 for old)`, with a caution where events are few."""
     groups = pick_rows(summary, endpoint=row["endpoint"], group_by=row["group_by"]).to_dict("records")
     medians = [
-        say(
-            "{m} for {g}",
-            g=name_code(row["group_by"], g["group"], inside=True),
-            m=cite(g, "median_months", "km_summary"),
-        )
+        tell("median_for", "km_summary", g, g=name_code(row["group_by"], g["group"], inside=True))
         for g in groups
         if pd.notna(g["median_months"]) and not has_competing(g)
     ]
@@ -159,11 +151,12 @@ def _test_words(row: dict, summary: pd.DataFrame, adjusted: list[Column]):
         )
     strata = "" if pd.isna(row["strata"]) else str(row["strata"])
     names = " and ".join(inside_sentence(name_column(s)) for s in strata.split("+")) if strata else ""
-    return say(
-        "by {group}{kind} {p}{holm}{remark}",
-        group=inside_sentence(name_column(row["group_by"])),
+    return tell(
+        "tested",
+        "logrank",
+        row,
+        by=inside_sentence(name_column(row["group_by"])),
         kind=f" (stratified by {names})" if names else "",
-        p=trace(numbers.format_p_value(row["p_value"], name="p"), "logrank", row),
         holm="".join(f" ({c.title} {p})" for c in adjusted if (p := c.show(row))),
         remark=remark,
     )
@@ -175,12 +168,12 @@ def _describe_proportionality(diagnostics: pd.DataFrame, titles, alpha: float) -
         diagnostics["term"].astype("string").str.lower().eq("global") & diagnostics["p_value"].lt(alpha)
     ]
     return [
-        say(
-            "The hazard ratios of the {model} model of {name} change over time (proportional-hazards test {p}): read "
-            "them as an average, and the curves and restricted means beside them.",
+        tell(
+            "not_proportional",
+            "cox_diagnostics",
+            row,
             model=name_term(row["model"]).lower(),
             name=inside_sentence(name_endpoint(row["endpoint"], titles)),
-            p=trace(numbers.format_p_value(row["p_value"], name="p"), "cox_diagnostics", row),
         )
         for row in doubtful.to_dict("records")
     ]
@@ -199,15 +192,9 @@ def describe_periods(periods: pd.DataFrame, alpha: float, titles: dict[str, str]
             for test, words in tests.items()
             if (p_value := numbers.format_p_value(row[test], name="p"))
         ]
-        sentences.append(
-            say(
-                "{name} by {group}: the hazards do not look proportional ({tests}), so one ratio does not describe "
-                "the groups; read the periods, milestones and the restricted means instead.",
-                name=name_endpoint(endpoint, titles),
-                group=inside_sentence(name_column(group_by)),
-                tests=Markup(", ").join(found),
-            )
-        )
+        names = {"name": name_endpoint(endpoint, titles), "group": inside_sentence(name_column(group_by))}
+        tested = Markup(", ").join(found)
+        sentences.append(tell("periods", "hazard_ratio_periods", {}, tests=tested, **names))
     return sentences
 
 
@@ -221,11 +208,8 @@ def describe_switches(tables: Mapping[str, pd.DataFrame], study):
     row = _pick_follow_up(tables)
     if row is None:
         return None
-    names = ("n_switched", "n", "n_scanned_after_switch", "n_progressed_after_switch")
-    began, n, scanned, progressed = (cite(row, c, "scan_follow_up", numbers.format_count) for c in names)
-    words = say("{b} of {n} patients began a new therapy before the event", b=began, n=n)
-    after = ", {s} of them were scanned afterwards and {p} had progression after it"
-    return words + say(after, s=scanned, p=progressed) if row["n_switched"] else words
+    words = tell("switched", "scan_follow_up", row)
+    return tell("after_switch", "scan_follow_up", row, w=words) if row["n_switched"] else words
 
 
 def describe_stops(tables: Mapping[str, pd.DataFrame], study):
@@ -233,25 +217,14 @@ def describe_stops(tables: Mapping[str, pd.DataFrame], study):
     row = _pick_follow_up(tables)
     if row is None or pd.isna(row["n_stopped"]):
         return None
-    stopped = cite(row, "n_stopped", "scan_follow_up", numbers.format_count)
-    words = say(
-        "{k} of {n} patients had no scan by the end of the window of a planned one (scans stopped)",
-        k=stopped, n=numbers.format_count(row["n"]),
-    )  # fmt: skip
+    words = tell("stopped", "scan_follow_up", row)
     found = pick_rows(tables["sensitivity"], group_by="all").set_index("analysis", drop=False)
     names = ["scan_stop_censored", "scan_stop_weighted"]
     shown = found.loc[found.index.isin(names) & found["median_months"].notna()].to_dict("records")
     if len(shown) < len(names) or pd.isna(row["effective_n"]):
         return words
-    medians = [cite(one, "median_months", "sensitivity") for one in shown]
-    size, largest = (cite(row, c, "scan_follow_up") for c in ("effective_n", "largest_weight"))
-    return say(
-        "{w}; censored before the day planned for it, with deaths until then as events, the median is {a} months, and "
-        "{b} months weighted by the inverse probability of continued scanning (stabilised weights from a pooled "
-        "logistic model of the covariates of the study, last response and new therapy, robust interval; effective "
-        "sample size {s}, largest weight {l}, none truncated)",
-        w=words, a=medians[0], b=medians[1], s=size, l=largest,
-    )  # fmt: skip
+    a, b = (cite(one, "median_months", "sensitivity") for one in shown)
+    return tell("stopped_medians", "scan_follow_up", row, w=words, a=a, b=b)
 
 
 def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level: str) -> PageTable:

@@ -142,6 +142,11 @@ def describe_median_status(status: Any) -> str:
     return words if words.startswith(NOT_ESTIMABLE) else f"{NOT_ESTIMABLE} ({words})"
 
 
+def format_rate(value: Any) -> str:
+    """A rate with two decimals where it is small."""
+    return format_number(value, 1 if value >= 10 else 2)
+
+
 def format_short(value: Any) -> str:
     """`24`, `24.5`: a decimal only where there is one; empty for a missing number."""
     return format_number(value).removesuffix(".0")

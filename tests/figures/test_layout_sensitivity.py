@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.figures.control_plots import (
-    plot_all_estimates,
     plot_control_forest,
     plot_medians,
     plot_weighted_curves,
@@ -114,9 +113,7 @@ def test_an_outcome_that_treatment_cannot_change_is_no_extreme_of_the_effect(sty
     assert drawn == plot_control_forest(make_controls(), choices, "before_prrt", style, "History").records
 
 
-def test_estimates_with_their_worst_cases_have_room(style, look):
-    verdicts = {"att": "weak evidence: 13% of the cohort have a propensity score that no control has"}
-    assert look(plot_all_estimates(make_controls(), make_choices(), verdicts, style, "Every estimate")) == []
+def test_quoted_estimates_with_their_extremes_have_room(style, look):
     assert look(plot_control_forest(make_controls(), make_choices(), "before_prrt", style, "History")) == []
 
 

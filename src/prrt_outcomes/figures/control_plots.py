@@ -68,29 +68,8 @@ def _method_words(row: dict) -> str:
     return f"{name_term(row['method'])}: {more}" if more else name_term(row["method"])
 
 
-def plot_all_estimates(
-    controls: pd.DataFrame, choices: pd.DataFrame, verdicts: dict[str, str], style: FigureStyle, title: str
-):
-    """Draw every estimate of one control and what it becomes under other choices, from best to worst.
-
-    `controls`: rows of `controls` of one control and endpoint.
-    `choices`: the same of `control_sensitivity`.
-    `verdicts`: words of `control_verdicts` by weights; those of the quoted weights are in the subtitle.
-
-    None where there is no ratio.
-    """
-    records = list_estimates(controls) + list_choices(choices)
-    if not any(pd.notna(r.get("value")) for r in records):
-        return None
-    quoted = choices[choices["kind"].astype(str).eq("main")]
-    words = verdicts.get(str(quoted["weights"].iloc[0]) if len(quoted) else "none", "")
-    subtitle = BELOW + (f". Rating: {words}" if words else "")
-    drawn = Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES)
-    return plot_forest(drawn, style)
-
-
 def list_estimates(controls: pd.DataFrame) -> list[dict]:
-    """A heading, then one record a ratio by method, weights and assumption; bootstrap intervals are in the table."""
+    """One record a ratio by method, weights and assumption; bootstrap intervals are in the table."""
     rows = controls[controls["estimate"].astype("string").isin(RATIOS) & controls["value"].notna()]
     records: dict[str, dict] = {}
     for row in rows.to_dict("records"):
@@ -98,17 +77,14 @@ def list_estimates(controls: pd.DataFrame) -> list[dict]:
         if not assumption.startswith("bootstrap"):
             name = _method_words(row | {"assumption": assumption.split(";")[0] or None})
             records.setdefault(name, _record(name, row, "method"))
-    return [{"name": "Methods", "heading": True}, *records.values()] if len(rows) else []
+    return list(records.values())
 
 
 def list_choices(choices: pd.DataFrame) -> list[dict]:
-    """A heading, the estimate as quoted, then the other choices from the lowest to the highest."""
+    """The estimate as quoted, then the other choices from the lowest to the highest."""
     rows = choices[~choices["item"].astype(str).str.contains(NOT_A_COMPARISON) & choices["value"].notna()]
-    if rows.empty:
-        return []
     main = rows["kind"].astype(str).eq("main")
-    records: list[dict] = [{"name": "The quoted estimate under other choices", "heading": True}]
-    records += [_record("As analysed", r, "quoted") for r in rows[main].to_dict("records")]
+    records = [_record("As quoted", r, "quoted") for r in rows[main].to_dict("records")]
     others = rows[~main].sort_values("value", kind="stable").to_dict("records")
     return records + [_record(_choice_words(row), row, "choice") for row in others]
 
@@ -142,10 +118,10 @@ def plot_control_forest(
     ratios = controls[controls["estimate"].astype("string").isin(RATIOS)]
     for (control, endpoint), same in iterate_groupings(ratios, "control", "endpoint"):
         own = pick_rows(choices, control=control, endpoint=endpoint)
-        found = [r for r in (*list_choices(own), *list_estimates(same)) if not r.get("heading")]
+        found = [*list_choices(own), *list_estimates(same)]
         others = sorted((r for r in found if r["series"] != "quoted"), key=lambda r: r["value"])
         records.append({"name": _control_words(control, endpoint, primary, heads), "heading": True})
-        records += [r | {"name": "As quoted"} for r in found if r["series"] == "quoted"]
+        records += [r for r in found if r["series"] == "quoted"]
         words = ("Lowest: ", "Highest: ") if len(others) > 1 else ("",) * len(others)
         records += [
             r | {"name": w + r["name"]} for w, r in zip(words, others[:1] + others[-1:], strict=False)

@@ -13,7 +13,6 @@ from prrt_outcomes.figures.control_plots import (
     SIDES,
     KnownControl,
     list_marks,
-    plot_all_estimates,
     plot_control_curve,
     plot_control_forest,
     plot_medians,
@@ -31,11 +30,11 @@ CONTROLS_INPUTS = (
 
 
 def draw_controls(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `forest`, of each control `estimates_*`, `curve_*`, `weighted_*`, `overlap_*`, `love_*`, and
+    """Draw `forest`, of each control `curve_*`, `weighted_*`, `overlap_*`, `love_*`, and
     `medians_<endpoint>`.
     """
     figures = [*_draw_forest(tables, study)]
-    for draw in (_draw_estimates, _draw_curve, _draw_weighted, _draw_overlap):
+    for draw in (_draw_curve, _draw_weighted, _draw_overlap):
         for control, own, endpoint, name in _each_control(tables, study):
             figures += draw(control, own, endpoint, name, study)
     return [*figures, *_draw_balances(tables, study), *_draw_medians(tables, study)]
@@ -62,18 +61,6 @@ def _each_control(tables, study):
             if {"control", "endpoint"} <= set(table)
         }
         yield control, own, terms.name_endpoint(control.endpoint, titles), names[control.id]
-
-
-def _draw_estimates(control, own, endpoint, name, study) -> Iterator[Figure]:
-    """All estimates of a control under all choices."""
-    choices, ratings = own["control_sensitivity"], own["control_verdicts"]
-    words = dict(zip(ratings["weights"].astype(str), ratings["words"].astype(str), strict=True))
-    title = f"{endpoint} against {name}: every estimate"
-    if len(choices):
-        plot = plot_all_estimates(own["controls"], choices, words, theme.figure_style(study), title)
-        if plot is not None:
-            leading = bool(control.primary)
-            yield make_figure("estimates", plot, leading=leading, control=control.id, named=name)
 
 
 def _draw_curve(control, own, endpoint, name, study) -> Iterator[Figure]:

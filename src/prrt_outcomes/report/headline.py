@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import cite, join_words, say, trace
+from prrt_outcomes.report.content import cite, join_words, say, tell, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, find_verdict
 from prrt_outcomes.report.safety_chapter import describe_neoplasms
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing, list_arms
@@ -65,16 +65,14 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
     for group_by in grouped:
         for part in pick_rows(summary, endpoint=first, group_by=group_by).to_dict("records"):
             name = name_code(group_by, str(part["group"]), inside=True)
-            count = cite(part, "n", "km_summary", numbers.format_count)
-            parts.append(say("{group} ({n})", group=name, n=count))
+            parts.append(tell("group_size", "km_summary", part, name=name))
     words = Markup("patient" if total.text == "1" else "patients")
     if len(parts) > 1:
         name = inside_sentence(name_column(study.analysis.group_by[0]))
         words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
     words += _describe_setting(tables["data_quality"])
-    follow = cite(row, "follow_up_months", "km_summary")
-    if follow.text:
-        words += say("; median follow-up {f} months", f=follow)
+    if pd.notna(row["follow_up_months"]):
+        words += tell("tile_follow_up", "km_summary", row)
     return Tile("Patients", total, words, sentence=True)
 
 
@@ -91,14 +89,12 @@ def _describe_setting(quality: pd.DataFrame) -> Markup:
     cycles = quality[quality["table"].eq("cycles") & quality["column"].eq("cycle_date")]
     years = sorted(set(cycles["year"].astype("string")) - {"all"})
     centres = set(cycles["centre_id"].astype("string")) - {"all"}
-    words = Markup("")
+    words, place = Markup(""), ("data_quality", {"table": "cycles"}, "table")
     if years:
         span = years[0] if len(years) == 1 else f"{years[0]}\u2013{years[-1]}"
-        words += say("; treated {y}", y=trace(span, "data_quality", {"table": "cycles"}, "table"))
+        words += say("; treated {y}", y=trace(span, *place))
     if len(centres) > 1:
-        words += say(
-            " at {n} centres", n=trace(str(len(centres)), "data_quality", {"table": "cycles"}, "table")
-        )
+        words += say(" at {n} centres", n=trace(str(len(centres)), *place))
     return words
 
 
@@ -114,21 +110,16 @@ def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
         return None
     level = numbers.format_level(study.analysis.confidence.level)
 
-    def rate(category):
-        return cite(found[category], "proportion", "response_rates", numbers.format_percent)
-
     words = _describe_share(f"objective response by {name_term(criterion)}", found["objective"], level)
-    if "disease_control" in found:
-        words += say("; disease control {d}", d=rate("disease_control"))
-    if "PD" in found:
-        words += say("; progression {p}", p=rate("PD"))
-    return Tile("Objective response", rate("objective"), words)
+    for category, name in {"disease_control": "disease control", "PD": "progression"}.items():
+        words += tell("category", "response_rates", found[category], w=name) if category in found else ""
+    number = cite(found["objective"], "proportion", "response_rates", numbers.format_percent)
+    return Tile("Objective response", number, words)
 
 
 def _describe_share(what: str, row: dict, level: str) -> Markup:
     reach = numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent)
-    n, total = numbers.format_count(row["n"]), numbers.format_count(row["total"])
-    return say("{w} ({n} of {t} patients, {level} CI {ci})", w=what, n=n, t=total, level=level, ci=reach)
+    return tell("tile_share", "", row, level, w=what, ci=reach)
 
 
 def _list_endpoints(study) -> list[str]:
@@ -162,11 +153,7 @@ def _describe_endpoint(endpoint: str, tables: Mapping[str, pd.DataFrame], study)
         words += say(", {c}", c=condition)
     stones = pick_rows(tables["milestones"], endpoint=endpoint, group_by="all").to_dict("records")
     parts = [
-        say(
-            "{p} at {m} months",
-            p=cite(s, "survival", "milestones", numbers.format_percent),
-            m=numbers.format_number(s["time_months"], 0),
-        )
+        tell("milestone", "milestones", s, m=numbers.format_number(s["time_months"], 0))
         for s in stones
         if pd.notna(s["survival"]) and (s["survival"] > 0 or s is _first_empty(stones))
     ]
@@ -269,12 +256,7 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
         if members and "lymphocytes" in found:
             words += say("; not counted: lymphocytes {p}, expected under PRRT", p=share("lymphocytes"))
         for row in myeloid if members else ():
-            n = cite(row, "n", "adverse_event_rates", numbers.format_count)
-            words += say(
-                "; myelodysplastic syndrome or acute leukaemia in {n} of {t}",
-                n=n,
-                t=numbers.format_count(row["total"]),
-            )
+            words += tell("tile_neoplasms", "adverse_event_rates", row)
             incidence = describe_neoplasms(tables["myeloid_neoplasms"], level)
             words += say(" ({p})", p=incidence) if incidence else ""
         tiles.append(Tile(title, share(analyte), words))

@@ -9,31 +9,29 @@ from prrt_outcomes.controls.library import find_arm, title_control
 from prrt_outcomes.report.methods import CITATIONS
 
 REFERENCES: list[dict] = json.loads(Path(__file__).with_name("references.json").read_text("utf-8"))
-REFERENCES += [
-    {"id": key, "cited": source, "type": "document", "title": source}
-    for key, source in CITATIONS.items()
-    if source not in {item["cited"] for item in REFERENCES}
-]
 """Sources of the methods, with `cited`, the words by which a text names them."""
+PLAIN = {source: key for key, source in CITATIONS.items()}.items() - {
+    (r["cited"], r["id"]) for r in REFERENCES
+}
+REFERENCES += [
+    {"id": key, "cited": source, "type": "document", "title": source} for source, key in sorted(PLAIN)
+]
 
 
-class Bibliography:
+class Bibliography(dict[str, dict]):
     """Sources by their key, in the order in which they are first cited."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, dict] = {}
 
     def cite(self, item: dict) -> Markup:
         """Note a source and return the mark of its citation."""
-        self.entries.setdefault(item["id"], {name: item[name] for name in item if name != "cited"})
+        self.setdefault(item["id"], {name: item[name] for name in item if name != "cited"})
         return Markup('<span class="cite" data-key="{}"></span>').format(item["id"])
 
     def mark(self, text: object) -> Markup:
         """Put marks in a text for the sources that it names, in the order of the text."""
         marked = str(escape(text))
-        named = [item for item in REFERENCES if str(escape(item["cited"])) in marked]
-        for item in sorted(named, key=lambda item: marked.index(str(escape(item["cited"])))):
-            words, mark = str(escape(item["cited"])), self.cite(item)
+        named = [(str(escape(item["cited"])), item) for item in REFERENCES]
+        for words, item in sorted((n for n in named if n[0] in marked), key=lambda n: marked.index(n[0])):
+            mark = self.cite(item)
             marked = marked.replace(f"({words})", mark).replace(words, mark)
         return Markup(marked)
 
@@ -41,8 +39,8 @@ class Bibliography:
         """Historical controls with their citations."""
         lines = []
         for control in study.controls:
-            arm = find_arm(control.arm, control.endpoint) if control.kind == "library" else None
-            if source := arm.citation if arm else getattr(control, "citation", ""):
+            own = find_arm(control.arm, control.endpoint) if control.kind == "library" else control
+            if source := getattr(own, "citation", ""):
                 item = {"id": f"control_{control.id}", "type": "document", "title": source}
                 lines.append(escape(title_control(control)) + " " + self.cite(item))
         return lines

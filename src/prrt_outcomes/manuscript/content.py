@@ -4,13 +4,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from markupsafe import Markup
+from PIL import Image
 
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.manuscript.citations import Bibliography
@@ -31,22 +32,6 @@ PAGE_CM = (16.5, 20.0)  # what a figure may fill
 CONTENTS: dict = yaml.safe_load(Path(__file__).with_name("contents.yaml").read_text("utf-8"))
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A table or a figure with its identifier, such as `Table1` or `FigureS2`."""
-
-    id: str
-    caption: str
-    sources: list[str]
-    table: PageTable | None = None
-    figure: Mapping | None = None
-
-    @property
-    def measures(self) -> list[float]:
-        """Widths of the columns in per cent, or of the figure in cm."""
-        return measure_columns(self.table) if self.table else [_measure_figure((self.figure or {})["image"])]
-
-
 def read_pictures(folder: Path) -> dict[str, list[dict]]:
     """Figures of every chapter with `image`, its png, and `drawing`, its svg where there is one."""
     found: dict[str, list[dict]] = {}
@@ -61,14 +46,14 @@ def read_pictures(folder: Path) -> dict[str, list[dict]]:
 
 def compose(tables: Mapping[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> dict:
     """What the template of the manuscript shows, by name, with `exhibits` and `bibliography`."""
-    bibliography, counts, shown = Bibliography(), Counter[str](), list[Exhibit]()
+    bibliography, counts, shown = Bibliography(), Counter[str](), list[dict]()
     chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
     tiles = {tile.title: tile for tile in build_headline(tables, study)}
     parts: dict[str, list] = {"results": [], "supplement": []}
     for part, mark in (("results", ""), ("supplement", "S")):
         for chosen in (c for c in CONTENTS[part] if not chapters[c["name"]].skipped):
             chapter = select_for_report(chapters[chosen["name"]], chosen, tables, study)
-            before = {e.caption for e in shown}
+            before = {e["caption"] for e in shown}
             own = (*(t for t in chapter.tables if t.rows and t.title not in before), *chapter.figures)
             exhibits = [_number(one, mark, counts, shown) for one in own]
             parts[part].append((chapter, exhibits))
@@ -94,24 +79,36 @@ def compose(tables: Mapping[str, pd.DataFrame], figures: dict[str, list[dict]], 
     }
 
 
-def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[Exhibit]) -> Exhibit:
-    """A table or an entry of the index of figures, with the next identifier of its kind."""
+def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]) -> dict:
+    """A table or a figure with its identifier, such as `Table1` or `FigureS2`, and what the template shows of it.
+
+    `measures` are the widths of the columns in per cent, or that of the figure in cm, so that it stays within a page.
+    """
     kind = f"{'Figure' if isinstance(one, dict) else 'Table'}{mark}"
     counts[kind] += 1
-    name = f"{kind}{counts[kind]}"
-    if isinstance(one, dict):
-        return Exhibit(name, one["caption"], one["tables"], figure=one)
-    return Exhibit(name, one.title, [one.source], _cut(one, shown))
+    exhibit = {"id": f"{kind}{counts[kind]}", "table": None, "figure": None}
+    if not isinstance(one, dict):
+        table = _cut(one, shown)
+        own = {
+            "caption": one.title,
+            "sources": [one.source],
+            "table": table,
+            "measures": measure_columns(table),
+        }
+        return exhibit | own
+    with Image.open(one["image"]) as picture:
+        width = round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)
+    return exhibit | {"caption": one["caption"], "sources": one["tables"], "figure": one, "measures": [width]}
 
 
-def _cut(table: PageTable, shown: list[Exhibit]) -> PageTable:
+def _cut(table: PageTable, shown: list[dict]) -> PageTable:
     """A table without the columns left out; items of reporting with what is shown of the table they name."""
     titles = [c.title for c in table.columns]
     kept = [i for i, title in enumerate(titles) if title not in CONTENTS["left_out"].get(table.source, ())]
     rows = [(place, list(cells)) for place, cells in table.rows]
     if table.source == "reporting_items":
         at, where = titles.index("Table"), dict[str, list[str]]()
-        for name, source in ((e.id, source) for e in shown for source in e.sources):
+        for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
             where.setdefault(load_schema(source).title, []).append(
                 f'<span class="ref" data-key="{name}"></span>'
             )
@@ -135,11 +132,3 @@ def measure_columns(table: PageTable) -> list[float]:
         long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
         weights.append(max(1.1 * max(map(len, words)) + 2, min(max(lengths), 16), long))
     return [round(100 * weight / sum(weights), 1) for weight in weights]
-
-
-def _measure_figure(image: Path) -> float:
-    """Width of a picture in cm, so that it stays within a page."""
-    from PIL import Image
-
-    with Image.open(image) as picture:
-        return round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)

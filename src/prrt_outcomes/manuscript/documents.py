@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from prrt_outcomes.errors import StepError, UsageError
-from prrt_outcomes.manuscript.content import Exhibit, as_words, compose, read_pictures
+from prrt_outcomes.manuscript.content import as_words, compose, read_pictures
 from prrt_outcomes.manuscript.names import fill_word_template
 from prrt_outcomes.report.write import ReportTables, fill_template
 
 NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
-SHIPPED = ("crossrefs.lua", "head.typ", "numbered.csl", "house.docx")
 EPOCH = "1577836800"  # 2020-01-01: the same tables give the same bytes
 DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
@@ -45,7 +44,7 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
         if template:
             fill_word_template(template, own / template.name, tables)
         _write_sources(folder, values)
-        _write_documents(folder, [e for e in values["exhibits"] if e.table])
+        _write_documents(folder, [e for e in values["exhibits"] if e["table"]])
         for path in (*own.glob("*.docx"), *own.glob("*.xlsx")):
             settle(path)
         shutil.rmtree(results / FOLDER, ignore_errors=True)
@@ -56,24 +55,23 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
 
 def _write_sources(folder: Path, values: Mapping) -> None:
     """What pandoc and typst read: text, pictures, sources, styles."""
-    for name in SHIPPED:
-        shutil.copyfile(Path(__file__).with_name(name), folder / name)
+    code = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(Path(__file__).parent, folder, ignore=code, dirs_exist_ok=True)
     pages: dict[str, dict] = {FOLDER: {}, "legends": {"legends": True}}
     for e in values["exhibits"]:
-        if e.table:
-            pages[e.id] = {"single": e, "title": ""}
-            continue
-        for file in (e.figure["image"], e.figure["drawing"]):
-            shutil.copyfile(file, folder / f"{e.id}{file.suffix}")
-            shutil.copyfile(file, folder / FOLDER / f"{e.id}{file.suffix}")
+        if e["table"]:
+            pages[e["id"]] = {"single": e, "title": ""}
+        for file in {e["figure"]["image"], e["figure"]["drawing"]} if e["figure"] else ():
+            for place in (folder, folder / FOLDER):
+                shutil.copyfile(file, place / f"{e['id']}{file.suffix}")
     for name, own in pages.items():
         page = fill_template("manuscript.html.j2", **values | own)
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    entries = json.dumps(list(values["bibliography"].entries.values()), ensure_ascii=False, indent=1)
+    entries = json.dumps(list(values["bibliography"].values()), ensure_ascii=False, indent=1)
     (folder / FOLDER / "references.json").write_text(entries, encoding="utf-8")
 
 
-def _write_documents(folder: Path, tables: list[Exhibit]) -> None:
+def _write_documents(folder: Path, tables: list[dict]) -> None:
     """All documents; those of pandoc beside each other."""
     import pypandoc
     import typst
@@ -87,7 +85,7 @@ def _write_documents(folder: Path, tables: list[Exhibit]) -> None:
         ("manuscript.html", "manuscript.typ", *typeset),
         ("legends.html", f"{FOLDER}/legends.docx", *word),
         (sources, f"{FOLDER}/references.bib", "-f", "csljson", "-t", "bibtex"),
-        *((f"{e.id}.html", f"{FOLDER}/{e.id}.docx", *word) for e in tables),
+        *((f"{e['id']}.html", f"{FOLDER}/{e['id']}.docx", *word) for e in tables),
     ]
 
     def run(job: tuple[str, ...]) -> None:
@@ -100,20 +98,15 @@ def _write_documents(folder: Path, tables: list[Exhibit]) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run, jobs))
     for e in tables:
-        _write_sheet(folder / FOLDER / f"{e.id}.xlsx", e)
+        cells = [[as_words(cell) for cell in row] for _, row in e["table"].rows]
+        heading = [column.title for column in e["table"].columns]
+        sheet = pd.DataFrame([[e["caption"]], heading, *cells, [e["table"].note]])
+        sheet.to_excel(folder / FOLDER / f"{e['id']}.xlsx", sheet_name=e["id"], header=False, index=False)
     source, target = str(folder / "manuscript.typ"), str(folder / PDF)
     try:
         typst.compile(source, output=target, pdf_standards=["ua-1"], timestamp=int(EPOCH))
     except typst.TypstError as error:
         raise StepError(f"{PDF} cannot be set: {error}") from error
-
-
-def _write_sheet(path: Path, e: Exhibit) -> None:
-    """A table as a sheet: title, heading, cells as the reader sees them, note."""
-    assert e.table is not None
-    rows = [[as_words(cell) for cell in cells] for _, cells in e.table.rows]
-    frame = pd.DataFrame([[e.caption], [c.title for c in e.table.columns], *rows, [e.table.note]])
-    frame.to_excel(path, sheet_name=e.id, header=False, index=False, engine="openpyxl")
 
 
 def settle(path: Path) -> None:
@@ -122,7 +115,5 @@ def settle(path: Path) -> None:
         parts = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w") as new:
         for name, content in parts.items():
-            content = (
-                DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", content) if name == "docProps/core.xml" else content
-            )
-            new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+            same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", content) if name.endswith("core.xml") else content
+            new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), same, zipfile.ZIP_DEFLATED)

@@ -141,7 +141,7 @@ def test_sources_of_the_methods_are_complete_and_each_has_its_words():
 def test_a_source_is_cited_where_it_is_named_and_numbered_in_the_order_of_the_text():
     bibliography = citations.Bibliography()
     text = bibliography.mark(f"By Cox ({CITATIONS['cox']}) & by Kaplan-Meier: {CITATIONS['kaplan_meier']}.")
-    assert list(bibliography.entries) == ["cox", "kaplan_meier"]
+    assert list(bibliography) == ["cox", "kaplan_meier"]
     assert str(text).count('class="cite"') == 2
     assert "1972" not in text
     assert "&amp;" in text

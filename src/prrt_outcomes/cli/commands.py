@@ -70,8 +70,8 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
 
         write_manuscript(results, study)
     else:
-        others = "figures, accounts, report, manuscript"
-        raise UsageError(f"no step {step}; steps are {', '.join(steps.STAGES)}, {others}")
+        known = ", ".join((*steps.STAGES, "figures", "accounts", "report", "manuscript"))
+        raise UsageError(f"no step {step}; steps are {known}")
 
 
 def write_patient(arguments: argparse.Namespace) -> int:
@@ -95,10 +95,7 @@ def write_patient(arguments: argparse.Namespace) -> int:
 
 
 def write_manuscript(arguments: argparse.Namespace) -> int:
-    """Write the manuscript of a finished run.
-
-    Raises StepError when there is no finished run, and what `manuscript.documents.write_manuscript` raises.
-    """
+    """Write the manuscript of a finished run; raises StepError when there is none."""
     from prrt_outcomes.manuscript.documents import write_manuscript
 
     study_file = find_study_file(arguments.study)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from prrt_outcomes.controls.library import find_arm, title_control
 from prrt_outcomes.report.methods import CITATIONS
 
 REFERENCES: list[dict] = json.loads(Path(__file__).with_name("references.json").read_text("utf-8"))
@@ -34,13 +33,3 @@ class Bibliography(dict[str, dict]):
             mark = self.cite(item)
             marked = marked.replace(f"({words})", mark).replace(words, mark)
         return Markup(marked)
-
-    def list_controls(self, study) -> list[Markup]:
-        """Historical controls with their citations."""
-        lines = []
-        for control in study.controls:
-            own = find_arm(control.arm, control.endpoint) if control.kind == "library" else control
-            if source := getattr(own, "citation", ""):
-                item = {"id": f"control_{control.id}", "type": "document", "title": source}
-                lines.append(escape(title_control(control)) + " " + self.cite(item))
-        return lines

@@ -1,52 +1,40 @@
 """What a manuscript says: the sentences, tables and figures of the report in sections, numbered."""
 
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 import yaml
 from markupsafe import Markup
 from PIL import Image
 
-from prrt_outcomes.figures.figure import INDEX
+from prrt_outcomes.controls.library import find_arm
 from prrt_outcomes.manuscript.citations import Bibliography
-from prrt_outcomes.report.content import PageTable, say
+from prrt_outcomes.report.content import PageTable
 from prrt_outcomes.report.headline import build_headline, describe_limits
-from prrt_outcomes.report.write import REPORT_CHAPTERS, build_chapter, select_for_report
-from prrt_outcomes.tables.schema import load_schema
-from prrt_outcomes.wording.numbers import format_date
-from prrt_outcomes.wording.terms import (
-    control_titles,
-    endpoint_titles,
-    inside_sentence,
-    name_endpoint,
-    name_term,
+from prrt_outcomes.report.write import (
+    REPORT_CHAPTERS,
+    ReportTables,
+    build_chapter,
+    read_figures,
+    select_for_report,
 )
+from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.wording import numbers, terms
 
 PAGE_CM = (16.5, 20.0)  # what a figure may fill
 CONTENTS: dict = yaml.safe_load(Path(__file__).with_name("contents.yaml").read_text("utf-8"))
 
 
-def read_pictures(folder: Path) -> dict[str, list[dict]]:
-    """Figures of every chapter with `image`, its png, and `drawing`, its svg where there is one."""
-    found: dict[str, list[dict]] = {}
-    for name in REPORT_CHAPTERS:
-        index = folder / name / INDEX
-        found[name] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
-        for entry in found[name]:
-            png, svg = (folder / name / f"{entry['name']}.{kind}" for kind in ("png", "svg"))
-            entry |= {"image": png if png.is_file() else None, "drawing": svg if svg.is_file() else png}
-    return found
+def compose(results: Path, study) -> dict:
+    """What the template of the manuscript shows of a run, by name, with `exhibits` and `bibliography`.
 
-
-def compose(tables: Mapping[str, pd.DataFrame], figures: dict[str, list[dict]], study) -> dict:
-    """What the template of the manuscript shows, by name, with `exhibits` and `bibliography`."""
-    bibliography, counts, shown = Bibliography(), Counter[str](), list[dict]()
+    A figure is shown where there is a png of it, in the PDF by its svg.
+    """
+    tables, figures = ReportTables(results), read_figures(results / "figures")
+    counts, shown = Counter[str](), list[dict]()
     chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
     tiles = {tile.title: tile for tile in build_headline(tables, study)}
     parts: dict[str, list] = {"results": [], "supplement": []}
@@ -54,28 +42,25 @@ def compose(tables: Mapping[str, pd.DataFrame], figures: dict[str, list[dict]], 
         for chosen in (c for c in CONTENTS[part] if not chapters[c["name"]].skipped):
             chapter = select_for_report(chapters[chosen["name"]], chosen, tables, study)
             before = {e["caption"] for e in shown}
-            own = (*(t for t in chapter.tables if t.rows and t.title not in before), *chapter.figures)
+            for figure in chapter.figures:
+                paths = ((results / figure["file"]).with_suffix(kind) for kind in (".png", ".svg"))
+                figure["files"] = [path for path in paths if path.is_file()]
+            pictures = (f for f in chapter.figures if f["files"] and f["files"][0].suffix == ".png")
+            own = (*(t for t in chapter.tables if t.rows and t.title not in before), *pictures)
             exhibits = [_number(one, mark, counts, shown) for one in own]
             parts[part].append((chapter, exhibits))
             shown += exhibits
-    ordered = dict.fromkeys([c["name"] for c in CONTENTS["results"]] + list(chapters))
+    first = {chosen["name"]: chapters[chosen["name"]] for chosen in CONTENTS["results"]}
     return {
-        **{"study": study, "title": study.title or study.study, "cutoff": format_date(study.data_cutoff)},
-        **{"version": version("prrt-outcomes"), "exhibits": shown, "counts": counts, **parts},
-        **{"chapters": {name: chapters[name] for name in ordered}, "summary": CONTENTS["abstract"]},
-        "leads": {
-            name: say(words, t=tiles[title])
-            for name, (title, words) in CONTENTS["leads"].items()
-            if title in tiles
+        **{"study": study, "version": version("prrt-outcomes"), "numbers": numbers, "terms": terms, **parts},
+        **{
+            "chapters": first | chapters,
+            "summary": CONTENTS["abstract"],
+            "find_arm": find_arm,
+            "tiles": tiles,
+            "exhibits": shown,
         },
-        "limits": describe_limits(tables["objections"]),
-        "controls": control_titles(study),
-        "criterion": name_term(study.response.primary_criterion),
-        "endpoints": [
-            inside_sentence(name_endpoint(e.name, endpoint_titles(study))) for e in study.endpoints
-        ],
-        "sources": bibliography.list_controls(study),
-        "bibliography": bibliography,
+        **{"limits": describe_limits(tables["objections"]), "counts": counts, "bibliography": Bibliography()},
     }
 
 
@@ -96,7 +81,7 @@ def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]
             "measures": measure_columns(table),
         }
         return exhibit | own
-    with Image.open(one["image"]) as picture:
+    with Image.open(one["files"][0]) as picture:
         width = round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)
     return exhibit | {"caption": one["caption"], "sources": one["tables"], "figure": one, "measures": [width]}
 

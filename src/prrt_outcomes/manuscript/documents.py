@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from prrt_outcomes.errors import StepError, UsageError
-from prrt_outcomes.manuscript.content import as_words, compose, read_pictures
+from prrt_outcomes.manuscript.content import as_words, compose
 from prrt_outcomes.manuscript.names import fill_word_template
 from prrt_outcomes.report.write import ReportTables, fill_template
 
@@ -36,13 +36,12 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
         raise UsageError(
             f"a manuscript needs {', '.join(missing)}: pip install {' '.join(missing)}, or `make manuscript`"
         )
-    tables = ReportTables(results)
-    values = compose(tables, read_pictures(results / "figures"), study)
+    values = compose(results, study)
     with TemporaryDirectory(dir=results, prefix=f".{FOLDER}") as made:
         folder, own = Path(made), Path(made) / FOLDER
         own.mkdir()
         if template:
-            fill_word_template(template, own / template.name, tables)
+            fill_word_template(template, own / template.name, ReportTables(results))
         _write_sources(folder, values)
         _write_documents(folder, [e for e in values["exhibits"] if e["table"]])
         for path in (*own.glob("*.docx"), *own.glob("*.xlsx")):
@@ -60,8 +59,8 @@ def _write_sources(folder: Path, values: Mapping) -> None:
     pages: dict[str, dict] = {FOLDER: {}, "legends": {"legends": True}}
     for e in values["exhibits"]:
         if e["table"]:
-            pages[e["id"]] = {"single": e, "title": ""}
-        for file in {e["figure"]["image"], e["figure"]["drawing"]} if e["figure"] else ():
+            pages[e["id"]] = {"single": e}
+        for file in e["figure"]["files"] if e["figure"] else ():
             for place in (folder, folder / FOLDER):
                 shutil.copyfile(file, place / f"{e['id']}{file.suffix}")
     for name, own in pages.items():
@@ -88,25 +87,24 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
         *((f"{e['id']}.html", f"{FOLDER}/{e['id']}.docx", *word) for e in tables),
     ]
 
+    same = os.environ | {"SOURCE_DATE_EPOCH": EPOCH}
+
     def run(job: tuple[str, ...]) -> None:
         call = [program, job[0], "-o", *job[1:]]
-        same = os.environ | {"SOURCE_DATE_EPOCH": EPOCH}
-        done = subprocess.run(call, cwd=folder, env=same, capture_output=True, text=True)
-        if done.returncode:
-            raise StepError(f"{job[1]} cannot be written: {done.stderr.strip()}")
+        subprocess.run(call, cwd=folder, env=same, capture_output=True, text=True, check=True)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, jobs))
     for e in tables:
         cells = [[as_words(cell) for cell in row] for _, row in e["table"].rows]
         heading = [column.title for column in e["table"].columns]
         sheet = pd.DataFrame([[e["caption"]], heading, *cells, [e["table"].note]])
         sheet.to_excel(folder / FOLDER / f"{e['id']}.xlsx", sheet_name=e["id"], header=False, index=False)
-    source, target = str(folder / "manuscript.typ"), str(folder / PDF)
     try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(run, jobs))
+        source, target = str(folder / "manuscript.typ"), str(folder / PDF)
         typst.compile(source, output=target, pdf_standards=["ua-1"], timestamp=int(EPOCH))
-    except typst.TypstError as error:
-        raise StepError(f"{PDF} cannot be set: {error}") from error
+    except (subprocess.CalledProcessError, typst.TypstError) as error:
+        raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
 
 
 def settle(path: Path) -> None:

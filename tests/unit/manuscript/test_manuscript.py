@@ -120,8 +120,7 @@ def write_every_way(row: dict) -> set[str]:
 
 
 def test_every_number_is_that_of_its_table(results, study):
-    tables = ReportTables(results)
-    values = content.compose(tables, content.read_pictures(results / "figures"), study)
+    values, tables = content.compose(results, study), ReportTables(results)
     found = list_numbers(fill_template("manuscript.html.j2", **values))
     assert len(found) > 8
     for table, place, words in found:

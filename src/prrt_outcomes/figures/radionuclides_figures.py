@@ -45,7 +45,7 @@ def plot_lesion_change(means: pd.DataFrame, curves: pd.DataFrame, style: theme.F
     drawn = means.rename(columns={"median_diameter_mm": "diameter_mm", "mean_change": "change"})
     plot = _plot(drawn, "change") + theme.scale_y(labels=theme.label_percent)
     plot += p9.geom_hline(yintercept=0, linetype="dashed", color=theme.QUIET, size=0.35)
-    reach = p9.aes(ymin="low", ymax="high")
+    reach, beside = p9.aes(ymin="low", ymax="high"), p9.position_dodge(width=0.012)
     for _, own in curves.assign(radionuclide=curves["radionuclide"].astype(str)).groupby(
         "contrast", observed=True
     ):
@@ -54,8 +54,8 @@ def plot_lesion_change(means: pd.DataFrame, curves: pd.DataFrame, style: theme.F
         )
     plot = (
         plot
-        + p9.geom_linerange(reach, size=style.line * 0.6)
-        + p9.geom_point(size=2.2 * style.scale, stroke=0)
+        + p9.geom_linerange(reach, size=style.line * 0.6, position=beside)
+        + p9.geom_point(size=2.2 * style.scale, stroke=0, position=beside)
     )
     words: dict = {
         "title": "Change of lesions by radionuclide and diameter",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.columns import (
+    MODEL,
     Array,
     Rng,
     derive_dates,
@@ -13,7 +14,6 @@ from prrt_outcomes.simulate.columns import (
 )
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.lesions import (
-    GROWTH_PER_YEAR,
     MEASURED,
     NE,
     ORGANS,
@@ -27,8 +27,6 @@ from prrt_outcomes.simulate.lesions import (
 from prrt_outcomes.simulate.patients import GRADES, TUMOUR_TYPES
 from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
-
-DEATH_CAUSES = ("tumour", "cardiovascular", "infection", "other")
 
 
 def derive_covariates(
@@ -104,7 +102,7 @@ def derive_follow_up(history: History, clinical_days: Array, rng: Rng) -> pd.Dat
                 ("alive", "dead", "lost"), np.where(observation.dead, 1, np.where(observation.lost, 2, 0))
             ),
             "death_date": death,
-            "death_cause": select_codes(DEATH_CAUSES, np.where(observation.dead, cause, -1)),
+            "death_cause": select_codes(MODEL.death_causes, np.where(observation.dead, cause, -1)),
             "progression_date": format_partial_dates(derive_dates(entry, progression)),
             "progression_basis": select_codes(
                 ("radiological", "clinical", "biochemical"), np.where(np.isfinite(progression), basis, -1)
@@ -113,9 +111,6 @@ def derive_follow_up(history: History, clinical_days: Array, rng: Rng) -> pd.Dat
     )
 
 
-NON_TARGET = ("none", "CR", "non_CR_non_PD", "PD", "NE")
-# Share of scans whose reported response differs from what the lesions say.
-REPORT_ERROR_SHARE = 0.08
 TARGET_IDS = ("T1", "T2", "T3", "T4", "T5")
 
 
@@ -129,7 +124,7 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     rows, column = np.nonzero(readings.attended)
     first = column == 0
     response = history.response[rows, column]
-    wrong = rng.random(len(rows)) < REPORT_ERROR_SHARE
+    wrong = rng.random(len(rows)) < MODEL.report_error_share
     neighbour = np.array([PR, SD, PR, NE, SD, NE, -1])[response]
     reported = np.where(wrong, neighbour, response)
     has_non_target = history.lesions.non_target[rows]
@@ -142,7 +137,7 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
         {
             "row": rows,
             "day": readings.days[rows, column],
-            "non_target": select_codes(NON_TARGET, non_target),
+            "non_target": select_codes(MODEL.non_target, non_target),
             "new_lesion": hide_values(readings.new_lesion[rows, column], first),
             "reported_response": select_codes(RESPONSES, np.where(first, -1, reported)),
         }
@@ -229,7 +224,7 @@ def _new_rows(history: History) -> pd.DataFrame:
     days = readings.days[row, column]
     second = days >= history.second.days[row, 0]
     start = np.where(second, history.second.progression_days[row], history.progression_days[row])
-    growth = np.minimum(GROWTH_PER_YEAR * (days - start) / 365.25, 1.2)
+    growth = np.minimum(MODEL.growth_per_year * (days - start) / 365.25, 1.2)
     longest = np.round(12.0 * np.exp(growth))
     organ = np.where(history.baseline["liver"].to_numpy()[row], ORGANS.index("liver"), ORGANS.index("bone"))
     lesion = len(TARGET_IDS) + second

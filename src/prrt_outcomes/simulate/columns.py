@@ -1,8 +1,14 @@
-"""Columns of tables from arrays: dates from days, partial dates, missing cells, identifiers."""
+"""Rates of the model, and columns of tables from arrays: dates from days, partial dates, missing cells."""
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import yaml
 
+MODEL = SimpleNamespace(**yaml.safe_load(Path(__file__).with_name("model.yaml").read_text("utf-8")))
+"""Rates and shares of the model that are no settings."""
 Array = np.ndarray
 Rng = np.random.Generator
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate.clinical_tables import derive_covariates
-from prrt_outcomes.simulate.columns import Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.history import format_patient_ids, open_stream
 from prrt_outcomes.simulate.patients import (
     compute_log_hazard,
@@ -12,21 +12,9 @@ from prrt_outcomes.simulate.patients import (
     draw_death_days,
     draw_progression_days,
 )
-from prrt_outcomes.simulate.schedule import DELAY_MEAN_DAYS, draw_prompted
+from prrt_outcomes.simulate.schedule import draw_prompted
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
-
-CURVE_CONTROL = "published_curve"
-CURVE_ARM = "analogue_alone"
-CURVE_PATIENTS = 120
-CURVE_MONTHS = 36.0
-CONTROL_SOURCE = "registry_1995"
-CONTROL_LOST_PER_YEAR = 0.03
-FIRST_SCAN_DAYS = 273
-NEGATIVE_CONTROL = "injury"
-INJURY_PER_YEAR = 0.04
-# Of an injury, for a decade of age and a step of ECOG; treatment does not change it.
-INJURY_RATIOS = (1.3, 1.3)
 
 
 def draw_controls(
@@ -47,18 +35,20 @@ def draw_controls(
     progression = draw_progression_days(log_progression, never, settings, rng)
     death = np.ceil(np.clip(draw_death_days(log_death, progression, never, settings, rng), 3.0, 1e6))
     longest = rng.integers(5 * 365, 10 * 365, patients)
-    lost = 60 + rng.exponential(DAYS_PER_YEAR / CONTROL_LOST_PER_YEAR, patients)
+    lost = 60 + rng.exponential(DAYS_PER_YEAR / MODEL.control_lost_per_year, patients)
     end = np.floor(np.minimum(longest, lost))
     interval = settings.scans.interval_days
-    since = np.maximum(progression - FIRST_SCAN_DAYS, 0.0)
-    seen = FIRST_SCAN_DAYS + interval * np.ceil(since / interval)
-    seen = seen + np.round(rng.exponential(DELAY_MEAN_DAYS, patients))
+    since = np.maximum(progression - MODEL.first_scan_days, 0.0)
+    seen = MODEL.first_scan_days + interval * np.ceil(since / interval)
+    seen = seen + np.round(rng.exponential(MODEL.delay_mean_days, patients))
     delay, share = draw_prompted(death < seen, settings, rng)
     seen = np.ceil(np.where(share, np.minimum(seen, progression + delay), seen))
-    last_scan = FIRST_SCAN_DAYS + interval * np.floor((np.minimum(end, death) - FIRST_SCAN_DAYS) / interval)
+    last_scan = MODEL.first_scan_days + interval * np.floor(
+        (np.minimum(end, death) - MODEL.first_scan_days) / interval
+    )
     event_day = np.minimum(seen, death)
     event = event_day <= end
-    pfs = np.where(event, event_day, np.where(last_scan >= FIRST_SCAN_DAYS, last_scan, 0.5))
+    pfs = np.where(event, event_day, np.where(last_scan >= MODEL.first_scan_days, last_scan, 0.5))
     dead = death <= end
     return baseline.assign(
         pfs_days=pfs,
@@ -77,10 +67,10 @@ def draw_injuries(
 
     Age, performance status and the hidden confounder act on it as on progression.
     """
-    ratios = np.log(INJURY_RATIOS)
+    ratios = np.log(MODEL.injury_ratios)
     log_hazard = ratios[0] * (baseline["age_years"] - 60.0) / 10.0 + ratios[1] * baseline["ecog"]
     log_hazard = log_hazard + np.log(settings.effects.unmeasured_hazard_ratio) * baseline["unmeasured"]
-    days = np.ceil(rng.exponential(DAYS_PER_YEAR / INJURY_PER_YEAR * np.exp(-log_hazard.to_numpy())))
+    days = np.ceil(rng.exponential(DAYS_PER_YEAR / MODEL.injury_per_year * np.exp(-log_hazard.to_numpy())))
     return np.minimum(days, end_days), (days <= end_days).astype(int)
 
 
@@ -109,11 +99,11 @@ def derive_control_tables(
     found = {name: (controls[f"{name}_days"], controls[f"{name}_event"]) for name in ("pfs", "os")}
     outcomes = [
         pd.DataFrame({"patient_id": ids, "endpoint": name, "time": time, "event": event})
-        for name, (time, event) in {**found, NEGATIVE_CONTROL: injury}.items()
+        for name, (time, event) in {**found, MODEL.negative_control: injury}.items()
     ]
     curve, at_risk, events = derive_published_curve(settings, open_stream(seed, "curve"))
     tables = {
-        "control_patients": patients.assign(source=CONTROL_SOURCE),
+        "control_patients": patients.assign(source=MODEL.control_source),
         "control_outcomes": pd.concat(outcomes).sort_values(["patient_id", "endpoint"], ignore_index=True),
         "control_curves": curve,
         "control_at_risk": at_risk,
@@ -123,23 +113,23 @@ def derive_control_tables(
 
 def derive_published_curve(settings: SimulationSettings, rng: Rng) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """A published-like arm: points of its Kaplan-Meier curve, numbers at risk, events up to `CURVE_MONTHS`."""
-    drawn = draw_controls(settings, CURVE_PATIENTS, rng)
+    drawn = draw_controls(settings, MODEL.curve_patients, rng)
     months = drawn["pfs_days"].to_numpy() / DAYS_PER_MONTH
     event = drawn["pfs_event"].to_numpy() == 1
     times, survival = compute_kaplan_meier(months, event)
-    inside = times <= CURVE_MONTHS
+    inside = times <= MODEL.curve_months
     times, survival = times[inside], survival[inside]
     before = np.concatenate([[1.0], survival[:-1]])
-    grid = np.concatenate([[0.0], np.repeat(times, 2), [CURVE_MONTHS]])
+    grid = np.concatenate([[0.0], np.repeat(times, 2), [MODEL.curve_months]])
     points = np.concatenate([[1.0], np.column_stack([before, survival]).ravel(), survival[-1:]])
     grid = np.concatenate([grid[:1], grid[1:] + np.tile([0.0, 0.01], len(grid) // 2)[: len(grid) - 1]])
     read = np.minimum.accumulate(np.clip(points + rng.uniform(-0.002, 0.002, len(points)), 0.0, 1.0))
     read[0] = 1.0
     curve = pd.DataFrame({"time_months": grid.round(3), "survival": read.round(4)})
     curve = curve.drop_duplicates("time_months", keep="last").sort_values("time_months", ignore_index=True)
-    ticks = np.arange(0.0, CURVE_MONTHS + 0.1, 6.0)
+    ticks = np.arange(0.0, MODEL.curve_months + 0.1, 6.0)
     n_at_risk = (months[:, None] >= ticks).sum(axis=0)
-    name = {"control": CURVE_CONTROL, "arm": CURVE_ARM, "endpoint": "pfs"}
+    name = {"control": MODEL.curve_control, "arm": MODEL.curve_arm, "endpoint": "pfs"}
     at_risk = pd.DataFrame({**name, "time_months": ticks, "n_at_risk": n_at_risk})
     curve = curve.assign(**name)[["control", "arm", "endpoint", "time_months", "survival"]]
-    return curve, at_risk, int((event & (months <= CURVE_MONTHS)).sum())
+    return curve, at_risk, int((event & (months <= MODEL.curve_months)).sum())

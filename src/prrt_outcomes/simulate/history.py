@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate import schedule
-from prrt_outcomes.simulate.columns import Array, Rng, derive_dates
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, derive_dates
 from prrt_outcomes.simulate.lesions import (
     ABSENT,
     CR,
@@ -41,8 +41,6 @@ STREAMS = (
 # fmt: on
 # Shares of progressions that show in targets, as a new lesion and in non-targets.
 ROUTE_SHARES = (0.5, 0.35, 1.0 - 0.5 - 0.35)
-# Share of patients with another anticancer therapy before progression.
-EARLY_THERAPY_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -250,5 +248,5 @@ def _draw_early_therapy(
     """Day of another anticancer therapy without progression, infinite for nearly all."""
     patients = len(found)
     day = grid.days[:, 1] + rng.integers(20, 200, patients)
-    chosen = rng.random(patients) < EARLY_THERAPY_SHARE
+    chosen = rng.random(patients) < MODEL.early_therapy_share
     return np.where(chosen & (day < found) & (day < observation.end_days), day, np.inf)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
 
@@ -17,19 +17,6 @@ MOST_TARGETS = 5
 ORGANS = ("liver", "lymph node", "peritoneum", "lung", "pancreas", "bone", "adrenal")
 STATES = ("measured", "absent", "too_small", "not_evaluated")
 MEASURED, ABSENT, TOO_SMALL, NOT_EVALUATED = range(4)
-TOO_SMALL_MM = 5.0
-NORMAL_NODE_MM = 10.0
-# Shares of patients with 1 to 5 target lesions.
-NUMBER_SHARES = (0.15, 0.25, 0.30, 0.18, 0.12)
-DIAMETER_LOG_SD = 0.5
-# Logarithm of the shrinkage of a lesion of 25 mm: mean, and spread between patients and between their lesions.
-SHRINKAGE_LOG_MEAN = 0.30
-SHRINKAGE_PATIENT_SD = 0.26
-SHRINKAGE_LESION_SD = 0.10
-# Days to 63 % of the shrinkage.
-SHRINKAGE_DAYS = 120.0
-# Growth of the logarithm of diameter a year, before treatment and after progression.
-GROWTH_PER_YEAR = 0.35
 
 
 @dataclass(frozen=True)
@@ -60,20 +47,20 @@ def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSetting
     model = settings.lesions
     patients = len(baseline)
     shape = (patients, MOST_TARGETS)
-    number = 1 + draw_categories(rng, np.tile(NUMBER_SHARES, (patients, 1)))
+    number = 1 + draw_categories(rng, np.tile(MODEL.number_shares, (patients, 1)))
     only_non_target = rng.random(patients) < model.non_target_only_share
     number = np.where(only_non_target, 0, number)
     present = np.arange(MOST_TARGETS) < number[:, None]
     with_liver, without_liver = np.array([0, 0, 1, 2, 3]), np.array([1, 1, 4, 2, 3])
     organ = np.where(baseline["liver"].to_numpy()[:, None], with_liver, without_liver)
     node = organ == ORGANS.index("lymph node")
-    size = model.median_diameter_mm * np.exp(DIAMETER_LOG_SD * rng.normal(size=shape))
+    size = model.median_diameter_mm * np.exp(MODEL.diameter_log_sd * rng.normal(size=shape))
     size = np.where(node, np.clip(size * 0.8, 16.0, 60.0), np.clip(size, 11.0, 140.0))
     doublings = np.log2(size / 25.0)
     sign = np.where(y90, 1.0, -1.0)[:, None]
-    raw = SHRINKAGE_LOG_MEAN + settings.effects.radionuclide_size_interaction * doublings * sign
-    raw = raw + SHRINKAGE_PATIENT_SD * rng.normal(size=(patients, 1))
-    raw = raw + SHRINKAGE_LESION_SD * rng.normal(size=shape)
+    raw = MODEL.shrinkage_log_mean + settings.effects.radionuclide_size_interaction * doublings * sign
+    raw = raw + MODEL.shrinkage_patient_sd * rng.normal(size=(patients, 1))
+    raw = raw + MODEL.shrinkage_lesion_sd * rng.normal(size=shape)
     bend = 0.04
     shrinkage = bend * np.logaddexp(0.0, raw / bend) - bend
     complete = rng.random(patients) < model.complete_response_share
@@ -92,8 +79,8 @@ def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSetting
 
 def compute_shrunken_sizes(lesions: Lesions, days: Array) -> Array:
     """True diameters without progression, (patients, 5, scans) in mm: growth before day 0, then shrinkage."""
-    after = 1.0 - np.exp(-np.maximum(days, 0) / SHRINKAGE_DAYS)
-    before = np.minimum(days, 0) * GROWTH_PER_YEAR / 365.25
+    after = 1.0 - np.exp(-np.maximum(days, 0) / MODEL.shrinkage_days)
+    before = np.minimum(days, 0) * MODEL.growth_per_year / 365.25
     log_size = np.log(lesions.size_mm)[:, :, None] - lesions.log_shrinkage[:, :, None] * after[:, None, :]
     return np.exp(log_size + before[:, None, :])
 
@@ -109,12 +96,12 @@ def measure_lesions(size_mm: Array, noise: Array, unseen: Array, lesions: Lesion
     node = lesions.node[:, :, None]
     # A node that swings about 10 mm would be a complete response and its reappearance in turn.
     stays = node & ~lesions.complete[:, None, None]
-    read = np.where(stays, np.maximum(read, NORMAL_NODE_MM), read)
-    small = ~node & (read < TOO_SMALL_MM)
+    read = np.where(stays, np.maximum(read, MODEL.normal_node_mm), read)
+    small = ~node & (read < MODEL.too_small_mm)
     gone = ~node & lesions.complete[:, None, None] & (size_mm < 4.0)
     state = np.where(unseen, NOT_EVALUATED, np.where(gone, ABSENT, np.where(small, TOO_SMALL, MEASURED)))
     value = np.select(
-        [state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, TOO_SMALL_MM, read], np.nan
+        [state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, MODEL.too_small_mm, read], np.nan
     )
     return value, state
 
@@ -122,7 +109,6 @@ def measure_lesions(size_mm: Array, noise: Array, unseen: Array, lesions: Lesion
 RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
 CR, PR, SD, NON_CR, PD, NE = range(6)
 NOT_READ = -1
-TOLERANCE_MM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -156,10 +142,10 @@ def evaluate_readings(readings: Readings, present: Array, non_target: Array) -> 
     nadir = np.minimum.accumulate(usable, axis=1)
     nadir = np.concatenate([usable[:, :1], nadir[:, :-1]], axis=1)
     with np.errstate(invalid="ignore"):
-        growth = (sums >= 1.2 * nadir - TOLERANCE_MM) & (sums - nadir >= 5.0 - TOLERANCE_MM)
+        growth = (sums >= 1.2 * nadir - MODEL.tolerance_mm) & (sums - nadir >= 5.0 - MODEL.tolerance_mm)
     has_targets = present.any(axis=1, keepdims=True)
     progressive = readings.new_lesion | readings.non_target_pd | (growth & has_targets)
-    partial = sums <= 0.7 * usable[:, :1] + TOLERANCE_MM
+    partial = sums <= 0.7 * usable[:, :1] + MODEL.tolerance_mm
     others_gone = ~non_target[:, None] | readings.non_target_cr
     measured = np.select(
         [~whole, readings.target_gone & others_gone, readings.target_gone | partial], [NE, CR, PR], SD

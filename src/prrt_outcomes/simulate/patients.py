@@ -3,24 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
-TUMOUR_TYPE_SHARES = {
-    "gep_pancreas": 0.24, "gep_small_intestine": 0.34, "gep_large_intestine": 0.06,
-    "gep_stomach_duodenum": 0.03, "gep_other": 0.02, "gep_unknown_primary": 0.08, "lung": 0.10,
-    "paraganglioma": 0.05, "phaeochromocytoma": 0.03, "other": 0.05,
-}  # fmt: skip
-TUMOUR_TYPES = tuple(TUMOUR_TYPE_SHARES)
+TUMOUR_TYPES = tuple(MODEL.tumour_type_shares)
 TUMOUR_GROUPS = ("gep", "lung", "neuroectodermal", "other")
 GROUP_OF_TYPE = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2, 3])
 GRADES = ("G1", "G2", "G3")
-GRADE_SHARES = np.array([0.42, 0.46, 0.12])
-# Share whose progression was proved before the first cycle.
-PROGRESSIVE_SHARE = 0.7
-ECOG_SHARES = np.array([0.52, 0.36, 0.10, 0.02])
-CONTROL_YEARS = (1995, 2003)
 
 
 def draw_categories(rng: Rng, shares: Array) -> Array:
@@ -36,16 +26,16 @@ def draw_baseline(
     """Draw what is known and what is hidden about patients at their first cycle; categories are codes."""
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
-    tumour_type = draw_categories(rng, np.tile(list(TUMOUR_TYPE_SHARES.values()), (patients, 1)))
-    grade_shares = GRADE_SHARES * np.exp(shift * np.array([0.0, 0.4, 0.8]))
+    tumour_type = draw_categories(rng, np.tile(list(MODEL.tumour_type_shares.values()), (patients, 1)))
+    grade_shares = MODEL.grade_shares * np.exp(shift * np.array([0.0, 0.4, 0.8]))
     grade = draw_categories(rng, np.tile(grade_shares, (patients, 1)))
     age = np.clip(rng.normal(60.0 + 4.0 * shift, 11.0, patients), 18.0, 88.0).round(1)
-    ecog_shares = ECOG_SHARES * np.exp(0.45 * shift * np.arange(4))
+    ecog_shares = MODEL.ecog_shares * np.exp(0.45 * shift * np.arange(4))
     ecog = draw_categories(rng, np.tile(ecog_shares, (patients, 1)))
-    odds = PROGRESSIVE_SHARE / (1 - PROGRESSIVE_SHARE) * np.exp(0.3 * shift)
+    odds = MODEL.progressive_share / (1 - MODEL.progressive_share) * np.exp(0.3 * shift)
     progressive = rng.random(patients) < odds / (1 + odds)
     centre_shares = 1.0 / (1.0 + 0.4 * np.arange(cohort.centres))
-    years = CONTROL_YEARS if historical else (cohort.first_year, cohort.last_year)
+    years = MODEL.control_years if historical else (cohort.first_year, cohort.last_year)
     gep = GROUP_OF_TYPE[tumour_type] == 0
     return pd.DataFrame(
         {
@@ -83,31 +73,21 @@ def _draw_entry(patients: int, rng: Rng, years: tuple[int, int]) -> Array:
     return rng.integers(low, max(high, low) + 1, patients)
 
 
-# Hazard ratios in the order of `TUMOUR_GROUPS` and of `GRADES`; those of death hold before and after progression.
-PROGRESSION_RATIOS = ((1.0, 1.3, 1.1, 1.5), (1.0, 1.5, 2.6))
-DEATH_RATIOS = ((1.0, 1.3, 1.1, 1.5), (1.0, 1.3, 2.2))
-# Of progression where progression was proved before the first cycle, and of both for one step of ECOG.
-PROGRESSIVE_RATIO = 1.3
-ECOG_RATIO = 1.3
-# Of death.
-AGE_RATIO_PER_DECADE = 1.15
-
-
 def compute_log_hazard(
     baseline: pd.DataFrame, settings: SimulationSettings, *, death: bool, y90: Array | None = None
 ) -> Array:
     """Logarithm of the hazard ratio against the reference patient; `y90`: first cycle, None without PRRT."""
     effects = settings.effects
     strength = effects.prognosis_strength
-    groups, grades = (np.log(r) for r in (DEATH_RATIOS if death else PROGRESSION_RATIOS))
+    groups, grades = (np.log(r) for r in (MODEL.death_ratios if death else MODEL.progression_ratios))
     total = strength * (groups[baseline["tumour_group"]] + grades[baseline["grade"]])
-    total = total + strength * np.log(ECOG_RATIO) * baseline["ecog"].to_numpy()
+    total = total + strength * np.log(MODEL.ecog_ratio) * baseline["ecog"].to_numpy()
     total = total + np.log(effects.unmeasured_hazard_ratio) * baseline["unmeasured"].to_numpy()
     if death:
         decades = (baseline["age_years"].to_numpy() - 60.0) / 10.0
-        total = total + strength * np.log(AGE_RATIO_PER_DECADE) * decades
+        total = total + strength * np.log(MODEL.age_ratio_per_decade) * decades
     else:
-        total = total + strength * np.log(PROGRESSIVE_RATIO) * baseline["progressive"].to_numpy()
+        total = total + strength * np.log(MODEL.progressive_ratio) * baseline["progressive"].to_numpy()
     if y90 is not None:
         total = total + np.log(effects.radionuclide_hazard_ratio) * y90
     return total

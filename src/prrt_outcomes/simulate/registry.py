@@ -13,18 +13,11 @@ from pyarrow import csv
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate import clinical_tables, treatment_tables
-from prrt_outcomes.simulate.columns import Array, Rng
-from prrt_outcomes.simulate.controls import (
-    CONTROL_SOURCE,
-    CURVE_ARM,
-    CURVE_CONTROL,
-    NEGATIVE_CONTROL,
-    derive_control_tables,
-    draw_injuries,
-)
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng
+from prrt_outcomes.simulate.controls import derive_control_tables, draw_injuries
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
 from prrt_outcomes.simulate.lesions import RESPONSES
-from prrt_outcomes.simulate.patients import CONTROL_YEARS, GRADES, TUMOUR_GROUPS
+from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
 from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -91,7 +84,7 @@ def derive_reported_outcomes(history: History, seed: int) -> pd.DataFrame:
     end, rng = np.maximum(history.observation.end_days, 0.5), open_stream(seed, "injury")
     time, event = draw_injuries(history.baseline, end, history.settings, rng)
     outcomes = pd.DataFrame(
-        {"patient_id": history.ids, "endpoint": NEGATIVE_CONTROL, "time": time, "event": event}
+        {"patient_id": history.ids, "endpoint": MODEL.negative_control, "time": time, "event": event}
     )
     return outcomes if history.settings.controls.patients else outcomes.head(0)
 
@@ -206,14 +199,14 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         cutoff=cohort.data_cutoff.isoformat(),
         tables=tables,
         interval=settings.scans.interval_days + 45,
-        control=CURVE_CONTROL,
-        arm=CURVE_ARM,
+        control=MODEL.curve_control,
+        arm=MODEL.curve_arm,
         median=median,
         events=simulation.curve_events,
-        source=CONTROL_SOURCE,
-        negative=NEGATIVE_CONTROL,
-        first_year=CONTROL_YEARS[0],
-        last_year=CONTROL_YEARS[1],
+        source=MODEL.control_source,
+        negative=MODEL.negative_control,
+        first_year=MODEL.control_years[0],
+        last_year=MODEL.control_years[1],
     )
 
 

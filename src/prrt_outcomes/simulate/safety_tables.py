@@ -1,53 +1,18 @@
 """Tables `labs` and `adverse_events`: kidney, marrow and complaints after cycles, by radionuclide."""
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, select_codes
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, format_partial_dates, select_codes
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
 from prrt_outcomes.units import DAYS_PER_YEAR
 
-NADIR_DAYS = 33.0
-LAST_SAMPLE_DAYS = 1500
-DECLINE_YEARS = 6.0
-
-
-@dataclass(frozen=True)
-class Analyte:
-    """How one analyte behaves, in SI units."""
-
-    name: str  # code of the schema
-    mean: float  # median between patients before treatment
-    log_sd: float  # spread of the logarithm between patients before treatment
-    noise: float  # spread of the logarithm between samples of a patient
-    lower: float  # limit of the reference range, as the next; missing where there is none
-    upper: float
-    nadir: float  # fall of the logarithm after a cycle, as a share of `effects.platelet_nadir`
-    units: tuple[tuple[str, float, int], ...]  # (unit, factor from SI, digits) in turn for the centres
-    frequent: bool  # also taken around every cycle
-
-
-CELLS = (("10^9/L", 1.0, 1), ("10^9/L", 1.0, 2), ("10^3/uL", 1.0, 1))
-HAEMOGLOBIN = (("g/L", 1, 0), ("g/dL", 0.1, 1), ("mmol/L", 1 / 16.114, 1))
-ANALYTES = (
-    Analyte("creatinine", 78, 0.20, 0.06, 45, 104, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 88.42, 2)), True),
-    Analyte("haemoglobin", 130, 0.09, 0.035, 120, 160, 0.35, HAEMOGLOBIN, True),
-    Analyte("platelets", 245, 0.24, 0.09, 150, 400, 1.0, (("10^9/L", 1, 0), ("10^3/uL", 1, 0)), True),
-    Analyte("leukocytes", 6.6, 0.22, 0.13, 4.0, 10.0, 0.9, CELLS, True),
-    Analyte("neutrophils", 4.0, 0.26, 0.17, 1.8, 7.5, 0.8, CELLS, True),
-    Analyte("lymphocytes", 1.6, 0.26, 0.15, 1.0, 4.0, 1.7, CELLS, True),
-    Analyte("alt", 26, 0.42, 0.20, np.nan, 45, 0, (("U/L", 1, 0),), False),
-    Analyte("ast", 27, 0.36, 0.18, np.nan, 40, 0, (("U/L", 1, 0),), False),
-    Analyte("bilirubin", 9.5, 0.40, 0.18, np.nan, 21, 0, (("umol/L", 1, 0), ("mg/dL", 1 / 17.104, 2)), False),
-    Analyte("chromogranin_a", 380, 1.20, 0.20, np.nan, 100, 0, (("ug/L", 1, 0), ("ng/mL", 1, 0)), False),
-)
+ANALYTES = tuple(SimpleNamespace(**row) for row in MODEL.analytes)
 UNITS = tuple(dict.fromkeys(unit for analyte in ANALYTES for unit, _, _ in analyte.units))
-# Limits of men over those of women; factors of the median in women and in men.
-BY_SEX = {"haemoglobin": (135.0 / 120.0, 0.96, 1.06), "creatinine": (1.18, 0.9, 1.1)}
 
 
 def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
@@ -96,7 +61,9 @@ def _draw_visits(history: History, rng: Rng) -> tuple[Array, Array]:
     before_next = cycles[:, 1:] - rng.integers(0, 4, (patients, cycles.shape[1] - 1))
     readings = history.readings
     scans = np.where(
-        readings.attended & (readings.days > 0) & (readings.days <= LAST_SAMPLE_DAYS), readings.days, np.inf
+        readings.attended & (readings.days > 0) & (readings.days <= MODEL.last_sample_days),
+        readings.days,
+        np.inf,
     )
     last = np.flatnonzero(np.isfinite(scans).any(axis=0)).max(initial=0)
     scans = scans[:, : int(last) + 1]
@@ -121,7 +88,7 @@ def _draw_depth(history: History, rng: Rng) -> Array:
 
 def _compute_fall(days: Array, cycles: Array, depth: Array) -> Array:
     """Fall of the logarithm of platelets: a wave after each cycle and a tenth of it for good."""
-    part = np.maximum(days[:, :, None] - cycles[:, None, :], 0.0) / NADIR_DAYS
+    part = np.maximum(days[:, :, None] - cycles[:, None, :], 0.0) / MODEL.nadir_days
     wave = part**2 * np.exp(2.0 * (1.0 - part)) + 0.1 * np.minimum(part, 1.0)
     return (depth[:, None, :] * wave).sum(axis=2)
 
@@ -131,7 +98,7 @@ def _compute_decline(history: History, days: Array, rng: Rng) -> Array:
     decline = history.settings.effects.egfr_decline_per_year
     mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
     slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
-    years = np.clip(days / DAYS_PER_YEAR, 0.0, DECLINE_YEARS)
+    years = np.clip(days / DAYS_PER_YEAR, 0.0, MODEL.decline_years)
     return -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2
 
 
@@ -146,14 +113,14 @@ def _format_analyte(history: History, number: int, row: Array, days: Array, log_
     """Values and limits of one analyte, rounded in the unit of the centre."""
     analyte = ANALYTES[number]
     centre = history.baseline["centre"].to_numpy()[row] % len(analyte.units)
-    factor = np.array([u[1] for u in analyte.units])[centre]
+    factor = 1.0 / np.array([u[1] for u in analyte.units])[centre]
     scale = 10.0 ** np.array([u[2] for u in analyte.units])[centre]
 
     def convert(value: Array) -> Array:
         return np.round(value * factor * scale) / scale
 
     female = history.baseline["female"].to_numpy()[row]
-    ratio, of_women, of_men = BY_SEX.get(analyte.name, (1.0, 1.0, 1.0))
+    ratio, of_women, of_men = MODEL.by_sex.get(analyte.name, (1.0, 1.0, 1.0))
     limits = np.where(female, 1.0, ratio)
     middle = analyte.mean * np.where(female, of_women, of_men)
     return pd.DataFrame(
@@ -169,17 +136,9 @@ def _format_analyte(history: History, number: int, row: Array, days: Array, log_
     )
 
 
-TERMS = ("nausea", "vomiting", "fatigue", "abdominal pain", "alopecia", "carcinoid crisis")
-CYCLE_SHARES = (0.22, 0.10, 0.18, 0.07, 0.02, 0.008)
-GRADE_SHARES = (0.70, 0.23, 0.06, 0.01, 0.0)
-NEOPLASMS = ("myelodysplastic syndrome", "acute myeloid leukaemia")
-# Rate of a therapy-related myeloid neoplasm a year, with 90Y and 177Lu.
-NEOPLASMS_PER_YEAR = (0.006, 0.004)
-
-
 def draw_neoplasm_days(history: History, rng: Rng) -> Array:
     """Latent day of a therapy-related myeloid neoplasm: none in the first year, then at a constant rate."""
-    yearly = np.where(history.regimen.starts_with_y90, *NEOPLASMS_PER_YEAR)
+    yearly = np.where(history.regimen.starts_with_y90, *MODEL.neoplasms_per_year)
     waiting = rng.exponential(size=len(yearly)) / yearly * DAYS_PER_YEAR
     return np.floor(365.0 + np.minimum(waiting, 1e6))
 
@@ -190,12 +149,12 @@ def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
     end = history.observation.end_days
     neoplasm = draw_neoplasm_days(history, rng)
     parts = []
-    for number, share in enumerate(CYCLE_SHARES):
+    for number, share in enumerate(MODEL.term_shares):
         happens = np.isfinite(cycles) & (rng.random(cycles.shape) < share)
         row, column = np.nonzero(happens)
         onset = cycles[row, column] + rng.integers(0, 8, len(row))
-        grade = 1 + draw_categories(rng, np.tile(GRADE_SHARES, (len(row), 1)))
-        if TERMS[number] == "alopecia":
+        grade = 1 + draw_categories(rng, np.tile(MODEL.term_grade_shares, (len(row), 1)))
+        if MODEL.terms[number] == "alopecia":
             grade = np.minimum(grade, 2)
         last = onset + np.floor(rng.exponential(9.0, len(row)))
         parts.append(pd.DataFrame({"row": row, "term": number, "onset": onset, "last": last, "grade": grade}))
@@ -205,7 +164,7 @@ def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
         pd.DataFrame(
             {
                 "row": row,
-                "term": len(TERMS) + leukaemia,
+                "term": len(MODEL.terms) + leukaemia,
                 "onset": neoplasm[row],
                 "last": np.inf,
                 "grade": np.where(leukaemia, 4, 3),
@@ -221,10 +180,10 @@ def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
         {
             "patient_id": select_codes(history.ids, row),
             "onset_date": format_partial_dates(history.derive_dates(row, frame["onset"].to_numpy())),
-            "term": select_codes((*TERMS, *NEOPLASMS), frame["term"].to_numpy()),
+            "term": select_codes((*MODEL.terms, *MODEL.neoplasms), frame["term"].to_numpy()),
             "sequence": frame.groupby(["row", "onset", "term"]).cumcount().to_numpy() + 1,
             "end_date": format_partial_dates(history.derive_dates(row, ended)),
             "grade": frame["grade"].to_numpy(),
-            "related": (rng.random(len(frame)) < 0.85) | (frame["term"].to_numpy() >= len(TERMS)),
+            "related": (rng.random(len(frame)) < 0.85) | (frame["term"].to_numpy() >= len(MODEL.terms)),
         }
     )

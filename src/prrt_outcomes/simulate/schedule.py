@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.lesions import (
-    GROWTH_PER_YEAR,
     MEASURED,
     MOST_TARGETS,
     NOT_EVALUATED,
     PD,
-    SHRINKAGE_DAYS,
     Lesions,
     Readings,
     compute_sums,
@@ -24,11 +22,6 @@ from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 MOST_CYCLES = 5
 STOP_REASONS = ("completed", "progression", "toxicity", "patient_choice", "death", "end_of_observation")
-# Shares of patients with 2 to 5 planned cycles.
-CYCLE_SHARES = (0.05, 0.12, 0.75, 0.08)
-INTERVAL_DAYS, INTERVAL_SD_DAYS = 70, 6.0
-Y90_SHARE_FIRST_YEAR, Y90_SHARE_LAST_YEAR = 0.75, 0.10
-TOXICITY_STOP_SHARE, CHOICE_STOP_SHARE = 0.05, 0.03
 
 
 @dataclass(frozen=True)
@@ -51,14 +44,14 @@ def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: Rng)
     """Draw the planned course: number of cycles, intervals of about ten weeks, radionuclide by calendar year."""
     cohort = settings.cohort
     patients = len(baseline)
-    planned = 2 + draw_categories(rng, np.tile(CYCLE_SHARES, (patients, 1)))
-    gaps = rng.normal(INTERVAL_DAYS, INTERVAL_SD_DAYS, (patients, MOST_CYCLES - 1))
+    planned = 2 + draw_categories(rng, np.tile(MODEL.planned_shares, (patients, 1)))
+    gaps = rng.normal(MODEL.interval_days, MODEL.interval_sd_days, (patients, MOST_CYCLES - 1))
     late = rng.random(gaps.shape) < 0.04
     gaps = np.clip(gaps + late * rng.exponential(25.0, gaps.shape), 28, 170).round().astype(int)
     days = np.concatenate([np.zeros((patients, 1), dtype=int), gaps.cumsum(axis=1)], axis=1)
     years = baseline["entry_day"].to_numpy() / 365.25 + 1970.0
     part = np.clip((years - cohort.first_year) / max(cohort.last_year + 1 - cohort.first_year, 1), 0, 1)
-    share = Y90_SHARE_FIRST_YEAR * (1 - part) + Y90_SHARE_LAST_YEAR * part
+    share = MODEL.y90_share_first_year * (1 - part) + MODEL.y90_share_last_year * part
     first = rng.random(patients) < share
     combined = rng.random(patients) < settings.treatment.combined_share
     odd = np.arange(MOST_CYCLES) % 2 == 1
@@ -76,8 +69,8 @@ def derive_given_cycles(
     """
     patients = len(regimen.planned)
     uniform = rng.random(patients)
-    toxicity = uniform < TOXICITY_STOP_SHARE
-    choice = ~toxicity & (uniform < TOXICITY_STOP_SHARE + CHOICE_STOP_SHARE)
+    toxicity = uniform < MODEL.toxicity_stop_share
+    choice = ~toxicity & (uniform < MODEL.toxicity_stop_share + MODEL.choice_stop_share)
     stop_at = 1 + np.floor(rng.random(patients) * (regimen.planned - 1)).astype(int)
     noticed = rng.random(patients) < 0.3
     number = np.arange(MOST_CYCLES)
@@ -96,16 +89,6 @@ def derive_given_cycles(
         default=3,
     )
     return replace(regimen, given=given, stop_reason=reason)
-
-
-# First restaging after the last planned cycle.
-FIRST_AFTER_LAST_CYCLE_DAYS = 63
-DELAY_MEAN_DAYS = 8.0
-# Share of patients with a scan before the baseline scan.
-PRE_BASELINE_SHARE = 0.35
-FATAL_PROMPTED_SHARE = 0.7
-# The living were last seen up to this many days before the cut-off.
-CONTACT_LAG_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -135,10 +118,10 @@ def draw_scan_grid(
     scans = settings.scans
     patients = len(baseline)
     rows = np.arange(patients)
-    first = regimen.days[rows, regimen.planned - 1] + FIRST_AFTER_LAST_CYCLE_DAYS
+    first = regimen.days[rows, regimen.planned - 1] + MODEL.first_after_last_cycle_days
     longest = int((compute_cutoff_days(baseline, settings) - first).max())
     number = max(longest, 0) // scans.interval_days + 2
-    delay = rng.exponential(DELAY_MEAN_DAYS, (patients, number)).round().astype(int)
+    delay = rng.exponential(MODEL.delay_mean_days, (patients, number)).round().astype(int)
     delay = np.minimum(delay, scans.interval_days // 2 - 1)
     later = first[:, None] + scans.interval_days * np.arange(number) + delay
     start = -rng.integers(3, 50, (patients, 1))
@@ -149,7 +132,7 @@ def draw_scan_grid(
     hidden[:, 0] = False
     which = rng.integers(0, MOST_TARGETS, days.shape) % np.maximum(lesions.present.sum(axis=1), 1)[:, None]
     unseen = hidden[:, None, :] & (which[:, None, :] == np.arange(MOST_TARGETS)[None, :, None])
-    earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < PRE_BASELINE_SHARE)
+    earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < MODEL.pre_baseline_share)
     noise = settings.lesions.measurement_sd * rng.normal(size=unseen.shape)
     return ScanGrid(days=days, taken=taken, unseen=unseen, noise=noise, pre_baseline_days=earlier)
 
@@ -179,7 +162,7 @@ def draw_prompted(fatal: Array, settings: SimulationSettings, rng: Rng) -> tuple
     """Draw after how many days symptoms bring a scan forward, and whether they do; `fatal`: death is near."""
     mean, share = settings.scans.prompted_delay_days, settings.scans.prompted_share
     delay = rng.integers(2 * mean // 5, 8 * mean // 5 + 1, len(fatal))
-    return delay, rng.random(len(fatal)) < np.where(fatal, max(share, FATAL_PROMPTED_SHARE), share)
+    return delay, rng.random(len(fatal)) < np.where(fatal, max(share, MODEL.fatal_prompted_share), share)
 
 
 def draw_observation(
@@ -192,7 +175,7 @@ def draw_observation(
     """
     patients = len(baseline)
     cutoff = compute_cutoff_days(baseline, settings)
-    lag = rng.integers(0, CONTACT_LAG_DAYS + 1, patients)
+    lag = rng.integers(0, MODEL.contact_lag_days + 1, patients)
     rate = max(settings.follow_up.lost_per_year, 1e-9) / DAYS_PER_YEAR
     loss = np.ceil(np.minimum(30.0 + rng.exponential(1.0 / rate, patients), 1e6)).astype(int)
     contact = np.maximum(cutoff - lag, 1)
@@ -210,10 +193,6 @@ def compute_cutoff_days(baseline: pd.DataFrame, settings: SimulationSettings) ->
 
 
 BY_TARGET, BY_NEW_LESION, BY_NON_TARGET = range(3)
-LEAST_GROWTH = 1.30
-LEAST_GROWTH_MM = 8.0
-SECOND_MEDIAN_MONTHS = 13.0
-SECOND_GAP_DAYS = 190
 
 
 @dataclass(frozen=True)
@@ -244,10 +223,10 @@ def apply_progression(
     lowest = np.where(attended & whole & before, sums, np.inf).argmin(axis=1)
     nadir = np.take_along_axis(value, lowest[:, None, None], axis=2)
     nadir_sum = np.maximum(np.where(lesions.present, np.nan_to_num(nadir[:, :, 0]), 0.0).sum(axis=1), 1.0)
-    factor = np.maximum(LEAST_GROWTH, 1.0 + LEAST_GROWTH_MM / nadir_sum)
+    factor = np.maximum(MODEL.least_growth, 1.0 + MODEL.least_growth_mm / nadir_sum)
     factor = factor + rng.exponential(0.08, len(factor))
     since = np.maximum(grid.days - onset[:, None], 0.0)
-    further = np.exp(np.minimum(GROWTH_PER_YEAR / DAYS_PER_YEAR * since, 1.1))
+    further = np.exp(np.minimum(MODEL.growth_per_year / DAYS_PER_YEAR * since, 1.1))
     grown = nadir * (factor[:, None] * further)[:, None, :] * np.exp(grid.noise)
     change = grows[:, None] & ~before
     return np.where(change[:, None, :], np.minimum(np.round(grown), 400.0), value)
@@ -265,11 +244,11 @@ def draw_second_course(
     last_cycle = given.days[rows, given.given - 1]
     benefit = ((response >= 0) & (response < PD) & (grid.days < found[:, None])).any(axis=1)
     chosen = rng.random(patients) < share
-    chosen &= benefit & ~lesions.complete & (start - last_cycle >= SECOND_GAP_DAYS) & (start < end)
+    chosen &= benefit & ~lesions.complete & (start - last_cycle >= MODEL.second_gap_days) & (start < end)
     gap = rng.integers(60, 82, patients)
     again = chosen & (rng.random(patients) < 0.8) & (start + gap < end)
     days = np.column_stack([np.where(chosen, start, np.inf), np.where(again, start + gap, np.inf)])
-    scale = SECOND_MEDIAN_MONTHS * DAYS_PER_MONTH / np.log(2.0)
+    scale = MODEL.second_median_months * DAYS_PER_MONTH / np.log(2.0)
     progression = start + 30.0 + rng.exponential(scale, patients)
     new = (rng.random(patients) < 0.4) | ~lesions.has_targets
     return SecondCourse(detected, found, days, np.where(chosen, progression, np.inf), new)
@@ -314,7 +293,7 @@ def _shrink_again(value_mm: Array, grid: ScanGrid, second: SecondCourse, lesions
     patients = len(start)
     depth = np.maximum(rng.normal(0.14, 0.12, (patients, 1)), -0.03)
     since = np.maximum(grid.days - np.where(second.given, second.days[:, 0], 0.0)[:, None], 0.0)
-    fall = depth * (1.0 - np.exp(-since / SHRINKAGE_DAYS))
+    fall = depth * (1.0 - np.exp(-since / MODEL.shrinkage_days))
     size = np.maximum(np.round(start * np.exp(-fall)[:, None, :] * np.exp(grid.noise)), 5.0)
     size = np.where(lesions.node[:, :, None], np.maximum(size, 10.0), size)
     after = (grid.days >= second.days[:, :1]) & second.given[:, None]

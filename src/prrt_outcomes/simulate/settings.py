@@ -1,7 +1,6 @@
 """Settings of a synthetic registry, and how they are set by name.
 
-What is turned to study a method is a setting; all other rates of the model are constants beside the code that
-uses them.
+What is turned to study a method is a setting; all other rates of the model stand in `model.yaml`.
 """
 
 from collections.abc import Sequence

@@ -3,30 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array, Rng, format_partial_dates, hide_values, select_codes
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, format_partial_dates, hide_values, select_codes
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.patients import draw_categories
 
-PRODUCTS = ("177Lu-DOTATATE", "177Lu-DOTATOC", "90Y-DOTATOC", "90Y-DOTATATE")
-# Kind, drug or procedure, and dose in mg.
-THERAPIES = (
-    ("ssa_long_acting", "octreotide LAR", 30.0),
-    ("ssa_short_acting", "octreotide sc", 0.3),
-    ("surgery", "resection", np.nan),
-    ("chemotherapy", "capecitabine and temozolomide", np.nan),
-    ("targeted", "everolimus", 10.0),
-    ("liver_directed", "transarterial embolisation", np.nan),
-    ("external_radiotherapy", "external beam", np.nan),
-    ("other", "interferon alfa", np.nan),
-)
-KINDS, DRUGS, DOSES_MG = (np.array(values) for values in zip(*THERAPIES, strict=True))
+KINDS, DRUGS, DOSES_MG = (np.array(values) for values in zip(*MODEL.therapies, strict=True))
 LONG_ACTING, SHORT_ACTING, SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(8)
 PRIOR_SHARES = {SURGERY: 0.5, CHEMOTHERAPY: 0.2, TARGETED: 0.12, LIVER: 0.15, EXTERNAL: 0.06}
-# Share of progressions that are followed by another anticancer therapy, and its kind.
-NEXT_THERAPY_SHARE = 0.6
-NEXT_SHARES = np.array([0, 0, 0.03, 0.32, 0.36, 0.14, 0.10, 0.05])
-# Share of injections before a cycle that keep the wash-out.
-WASHOUT_KEPT_SHARE = 0.93
 
 
 def compute_cycle_days(history: History) -> Array:
@@ -60,7 +43,7 @@ def derive_cycles(history: History, rng: Rng) -> pd.DataFrame:
             "patient_id": select_codes(history.ids, rows),
             "cycle_date": history.derive_dates(rows, days[rows, column]),
             "radiopharmaceutical": select_codes(
-                PRODUCTS, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
+                MODEL.products, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
             ),
             "activity_gbq": hide_values(activity, hidden[0]),
             "amino_acids": hide_values(rng.random(size) < 0.985, hidden[1]),
@@ -161,7 +144,7 @@ def _draw_long_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame:
     following = np.column_stack([cycles[:, 1:], np.full(len(cycles), np.inf)])
     followed = np.isfinite(following)
     following = np.where(followed, following, 1e7)
-    kept = rng.random(cycles.shape) < WASHOUT_KEPT_SHARE
+    kept = rng.random(cycles.shape) < MODEL.washout_kept_share
     before = rng.integers(29, 43, len(cycles))
     before = np.where(kept[:, -1], before, rng.integers(10, 27, len(cycles)))
     soon = cycles + rng.integers(1, 5, cycles.shape)
@@ -178,7 +161,7 @@ def _draw_short_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame
     """Daily injections in the last weeks before a cycle, mostly stopped a day before it."""
     bridged = users & (rng.random(len(users)) < 0.4)
     cycles = np.where(bridged[:, None], compute_cycle_days(history), np.inf)
-    broken = rng.random(cycles.shape) >= WASHOUT_KEPT_SHARE
+    broken = rng.random(cycles.shape) >= MODEL.washout_kept_share
     row, column = np.nonzero(np.isfinite(cycles))
     day = cycles[row, column]
     end = day - np.where(broken[row, column], 0, rng.integers(1, 3, len(row)))
@@ -188,9 +171,9 @@ def _draw_short_acting(history: History, users: Array, rng: Rng) -> pd.DataFrame
 def _draw_next(history: History, known_progression: Array, rng: Rng) -> pd.DataFrame:
     """Anticancer therapy after progression, for those not treated again with PRRT."""
     patients = len(known_progression)
-    chosen = rng.random(patients) < NEXT_THERAPY_SHARE
+    chosen = rng.random(patients) < MODEL.next_therapy_share
     start = known_progression + 14 + np.floor(rng.exponential(60.0, patients))
-    kind = draw_categories(rng, np.tile(NEXT_SHARES, (patients, 1)))
+    kind = draw_categories(rng, np.tile(MODEL.next_shares, (patients, 1)))
     length = np.where(np.isin(kind, (CHEMOTHERAPY, TARGETED, OTHER)), rng.exponential(200.0, patients), 5.0)
     palliative = (kind == EXTERNAL) & (rng.random(patients) < 0.5)
     row = np.flatnonzero(chosen & np.isfinite(start) & ~history.second.given)

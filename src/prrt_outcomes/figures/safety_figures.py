@@ -84,7 +84,7 @@ def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
     rows = course.assign(group=pd.Categorical(course["group"].astype(str), groups))
     dodge, words = (
         p9.position_dodge(width=1.2),
-        "Points: patients with a value in the half-year; lines: mixed model",
+        "Points: means of patients with a value then; lines: mixed model",
     )
     return (
         p9.ggplot(rows, p9.aes("time_months", "mean", color="group"))

@@ -72,7 +72,11 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]
     """The two pages by file name; the same input gives the same pages."""
     chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
     contents = yaml.safe_load((files("prrt_outcomes.report") / "contents.yaml").read_text(encoding="utf-8"))
-    chosen = [select_for_report(chapters[c["name"]], c, tables, study) for c in contents["chapters"]]
+    chosen = [
+        select_for_report(chapters[c["name"]], c, tables, study)
+        for c in contents["chapters"]
+        if not chapters[c["name"]].skipped  # the section on what is not in the data names it
+    ]
     return {
         "report.html": render_page(tables, chosen, study, whole=False),
         "supplement.html": render_page(tables, list(chapters.values()), study, whole=True),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prrt_outcomes.simulate import patients
+from prrt_outcomes.simulate.columns import MODEL
 from prrt_outcomes.simulate.history import simulate_outcomes
 from prrt_outcomes.simulate.lesions import RESPONSES
 from prrt_outcomes.simulate.settings import SimulationSettings
@@ -57,10 +57,10 @@ def test_without_effect_the_naive_comparison_favours_responders(only_response):
 
 def test_hazard_ratios_of_groups_are_those_of_the_model_where_scans_are_exact(monkeypatch, only_response):
     ratios = ((1, 2, 1, 1), (1, 1, 3))
-    monkeypatch.setattr(patients, "PROGRESSION_RATIOS", ratios)
-    monkeypatch.setattr(patients, "DEATH_RATIOS", ratios)
-    for name in ("PROGRESSIVE_RATIO", "ECOG_RATIO", "AGE_RATIO_PER_DECADE"):
-        monkeypatch.setattr(patients, name, 1.0)
+    for name in ("progression_ratios", "death_ratios"):
+        monkeypatch.setattr(MODEL, name, ratios)
+    for name in ("progressive_ratio", "ecog_ratio", "age_ratio_per_decade"):
+        monkeypatch.setattr(MODEL, name, 1.0)
     drawn = large(only_response(1.0, "effects.prognosis_strength=1"))
     x = np.column_stack([drawn["grade"] == 1, drawn["grade"] == 2, drawn["tumour_group"] == 1]).astype(float)
     found = compute_hazard_ratios(drawn["pfs_days"].to_numpy(dtype=float), drawn["pfs_event"].to_numpy(), x)

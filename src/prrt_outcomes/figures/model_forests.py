@@ -1,8 +1,8 @@
-"""Forests of models: hazard and odds ratios, definitions and sensitivity analyses, subgroups, periods."""
+"""Forests of models: hazard ratios, definitions and sensitivity analyses, subgroups."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -22,18 +22,8 @@ MEDIAN_AXIS = Axis(
 )
 
 
-@dataclass(frozen=True)
-class RatioWords:
-    """What the ratios of a forest are."""
-
-    title: str = "hazard ratios"  # behind the name of the outcome
-    short: str = "HR"  # heading of the column of numbers
-    below: str = LOWER  # what the two sides of the line at 1 mean
-
-
-def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: RatioWords | None = None):
+def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str):
     """Draw the hazard ratios of the models of one endpoint of `cox`, one row a level, one panel a model."""
-    words = words or RatioWords()
     models = list(dict.fromkeys(cox["model"].astype(str)))
     records = list_rows(cox).to_dict("records")
     axes: list[Axis] = []
@@ -45,11 +35,11 @@ def plot_cox_forest(cox: pd.DataFrame, style: FigureStyle, title: str, words: Ra
         heading = name_term(model)
         if len(sizes := own[["n_model", "events_model"]].drop_duplicates()) == 1:
             heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')})"
-        axis = Axis(words.short, value, low, high, status, title=heading, below=words.below, series=model)
+        axis = Axis(RATIO_AXIS.text, value, low, high, status, title=heading, below=LOWER, series=model)
         axes.append(axis)
         columns |= {f"counts {place}": "Events/n", f"p {place}": "p"}
     series = {m: ("", ESTIMATE_COLOURS.get(m, INK)) for m in models}
-    drawn = Forest(records, axes, f"{title}: {words.title}", columns=columns, series=series)
+    drawn = Forest(records, axes, f"{title}: hazard ratios", columns=columns, series=series)
     return plot_forest(drawn, style)
 
 

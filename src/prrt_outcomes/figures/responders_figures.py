@@ -6,7 +6,6 @@ from dataclasses import replace
 import pandas as pd
 
 from prrt_outcomes.figures.figure import Figure, make_figure, pick_rows
-from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.responder_plots import (
     plot_depth,
     plot_landmark_ratio,
@@ -19,7 +18,7 @@ from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint
 
 RESPONDERS_INPUTS = (
     "responders", "responder_curves", "responder_landmarks", "responder_states", "responder_state_means",
-    "responder_depth", "responder_predictors",
+    "responder_depth",
 )  # fmt: skip
 COMPARISON = "responder:non_responder"
 
@@ -35,7 +34,7 @@ def draw_responders(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
             for name, table in tables.items()
         }
         leading = endpoint == study.endpoints[0].name
-        for draw in (_draw_curves, _draw_landmarks, _draw_states, _draw_depth, _draw_predictors):
+        for draw in (_draw_curves, _draw_landmarks, _draw_states, _draw_depth):
             drawn = draw(own, endpoint, study, name_endpoint(endpoint, titles))
             figures += [replace(figure, leading=leading) for figure in drawn]
     return figures
@@ -78,14 +77,3 @@ def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
     if depth["hazard_ratio"].notna().sum() > 1:
         plot = plot_depth(depth, figure_style(study), title)
         yield make_figure("depth", plot, endpoint=endpoint, title=title)
-
-
-def _draw_predictors(tables, endpoint, study, title) -> Iterator[Figure]:
-    predictors = tables["responder_predictors"]
-    predictors = predictors[~predictors["imputed"].astype("boolean").fillna(False).astype(bool)]
-    if predictors.empty or endpoint != study.endpoints[0].name:
-        return
-    words = RatioWords("predictors at baseline", "HR", "later or never | earlier")
-    models = predictors.assign(model=predictors["outcome"].astype(str))
-    plot = plot_cox_forest(models, figure_style(study), title, words)
-    yield make_figure("predictors", plot, endpoint=endpoint, title=title)

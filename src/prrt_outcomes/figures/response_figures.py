@@ -6,7 +6,6 @@ import pandas as pd
 
 from prrt_outcomes.figures import response_plots
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
-from prrt_outcomes.figures.model_forests import RatioWords, plot_cox_forest
 from prrt_outcomes.figures.theme import figure_style
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.treatment.periods import find_first_cycles
@@ -14,18 +13,17 @@ from prrt_outcomes.units import convert_days_to_months
 from prrt_outcomes.wording.terms import inside_sentence, name_column, name_term
 
 RESPONSE_INPUTS = (
-    "response_rates", "waterfall", "best_responses", "treatment_periods", "endpoints", "response_model",
+    "response_rates", "waterfall", "best_responses", "treatment_periods", "endpoints",
 )  # fmt: skip
-ODDS = RatioWords("odds ratios", "OR", "lower odds | higher odds")
 
 
 def draw_response(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>`, `model_<criterion>` and `swimmer`.
+    """Draw `bars_<criterion>_<grouping>`, `waterfall_<criterion>` and `swimmer`.
 
     Of criteria after the first only the first grouping is drawn; the others are in the table.
     """
     definitions = {c.name: c for c in resolve_criteria(study.response)}
-    draws = (_draw_bars, _draw_waterfalls, _draw_model, _draw_swimmer)
+    draws = (_draw_bars, _draw_waterfalls, _draw_swimmer)
     return [figure for draw in draws for figure in draw(tables, study, definitions)]
 
 
@@ -61,20 +59,6 @@ def _draw_waterfalls(tables, study, definitions) -> Iterator[Figure]:
             cut = bool(rows["best_change"].gt(response_plots.HIGHEST).any())
             leading = criterion == study.response.primary_criterion
             yield make_figure("waterfall", plot, leading=leading, more=cut, criterion=criterion, named=named)
-
-
-def _draw_model(tables, study, definitions) -> Iterator[Figure]:
-    """Odds of objective response by the primary criterion, univariable beside multivariable."""
-    criterion = study.response.primary_criterion
-    rows = pick_rows(_primary_rates(tables["response_model"], study), criterion=criterion)
-    rows = rows[~rows["model"].astype(str).str.endswith("_firth")]
-    if rows["odds_ratio"].notna().any():
-        named = criterion_title(criterion, definitions)
-        title = f"Objective response by {named}"
-        sizes = {"n": "n_model", "events": "events_model", "n_level": "n", "events_level": "events"}
-        ratios = rows.rename(columns=lambda c: sizes.get(c, c.replace("odds_ratio", "hazard_ratio")))
-        plot = plot_cox_forest(ratios, figure_style(study), title, ODDS)
-        yield make_figure("response_model", plot, criterion=criterion, named=named)
 
 
 def _draw_swimmer(tables, study, definitions) -> Iterator[Figure]:

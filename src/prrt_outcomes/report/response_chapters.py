@@ -58,6 +58,10 @@ def write_response(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
         own = differences[_is_true(differences["confirmed"]).eq(confirmed)]
         method = {"method": lambda m: METHOD_NAMES.get(m, name_term(m))}
         shown.append(col.show_table("response_differences", own, level, method))
+    model = pick_rows(tables["response_model"], criterion=first)
+    model = model[_is_true(model["confirmed"]).eq(confirmed)]
+    if len(model):
+        shown.append(col.show_table("response_model", model, level))
     shown += _concordance(tables["response_concordance"])
     return [p for p in paragraphs if p], shown
 
@@ -129,6 +133,8 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         "holm": col.adjusted_p_value(tables["multiplicity"], "responders"),
     }  # fmt: skip
     shown = [col.show_table("responders", responders, level, words)]
+    if len(tables["responder_predictors"]):
+        shown.append(col.show_table("responder_predictors", tables["responder_predictors"], level, words))
     growth = tables["tumour_growth"]
     if len(growth):
         paragraphs += [

@@ -46,7 +46,7 @@ def compose(results: Path, study) -> dict:
                 paths = ((results / figure["file"]).with_suffix(kind) for kind in (".png", ".svg"))
                 figure["files"] = [path for path in paths if path.is_file()]
             pictures = (f for f in chapter.figures if f["files"] and f["files"][0].suffix == ".png")
-            own = (*(t for t in chapter.tables if t.rows and t.title not in before), *pictures)
+            own: tuple = (*(t for t in chapter.tables if t.rows and t.title not in before), *pictures)
             exhibits = [_number(one, mark, counts, shown) for one in own]
             parts[part].append((chapter, exhibits))
             shown += exhibits
@@ -92,7 +92,7 @@ def _cut(table: PageTable, shown: list[dict]) -> PageTable:
     kept = [i for i, title in enumerate(titles) if title not in CONTENTS["left_out"].get(table.source, ())]
     rows = [(place, list(cells)) for place, cells in table.rows]
     if table.source == "reporting_items":
-        at, where = titles.index("Table"), dict[str, list[str]]()
+        at, where = titles.index("Table"), dict[object, list[str]]()
         for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
             where.setdefault(load_schema(source).title, []).append(
                 f'<span class="ref" data-key="{name}"></span>'

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,7 +51,7 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
     return [results / DOCX, results / PDF, *sorted((results / FOLDER).iterdir())]
 
 
-def _write_sources(folder: Path, values: Mapping) -> None:
+def _write_sources(folder: Path, values: dict) -> None:
     """What pandoc and typst read: text, pictures, sources, styles."""
     code = shutil.ignore_patterns("*.py", "__pycache__")
     shutil.copytree(Path(__file__).parent, folder, ignore=code, dirs_exist_ok=True)

@@ -24,7 +24,7 @@ def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Nu
         why = numbers.describe_status(status) or numbers.NOT_ESTIMABLE
         for value, (kind, *columns) in named["values"].items():
             form, cells = getattr(numbers, f"format_{kind}"), [row[name] for name in columns]
-            text = numbers.format_range(*cells, form) if len(cells) > 1 else form(*cells)
+            text = numbers.format_range(cells[0], cells[1], form) if len(cells) > 1 else form(cells[0])
             found[f"{stem}.{value}"] = trace(text or why, named["table"], row)
     return found
 

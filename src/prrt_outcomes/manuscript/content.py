@@ -73,30 +73,25 @@ def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]
     counts[kind] += 1
     exhibit = {"id": f"{kind}{counts[kind]}", "table": None, "figure": None}
     if not isinstance(one, dict):
-        table = _cut(one, shown)
-        own = {
-            "caption": one.title,
-            "sources": [one.source],
-            "table": table,
-            "measures": measure_columns(table),
-        }
-        return exhibit | own
+        cut = _cut(one, shown)
+        measures = {"sources": [one.source], "measures": measure_columns(cut)}
+        return exhibit | measures | {"caption": one.title, "table": cut}
     with Image.open(one["files"][0]) as picture:
         width = round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)
     return exhibit | {"caption": one["caption"], "sources": one["tables"], "figure": one, "measures": [width]}
 
 
 def _cut(table: PageTable, shown: list[dict]) -> PageTable:
-    """A table without the columns left out; items of reporting with what is shown of the table they name."""
+    """A table without columns that are empty or left out; items of reporting with where their table is shown."""
     titles = [c.title for c in table.columns]
-    kept = [i for i, title in enumerate(titles) if title not in CONTENTS["left_out"].get(table.source, ())]
     rows = [(place, list(cells)) for place, cells in table.rows]
+    gone = CONTENTS["left_out"].get(table.source, ())
+    kept = [i for i, t in enumerate(titles) if t not in gone and any(as_words(cells[i]) for _, cells in rows)]
     if table.source == "reporting_items":
         at, where = titles.index("Table"), dict[object, list[str]]()
         for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
-            where.setdefault(load_schema(source).title, []).append(
-                f'<span class="ref" data-key="{name}"></span>'
-            )
+            mark = f'<span class="ref" data-key="{name}"></span>'
+            where.setdefault(load_schema(source).title, []).append(mark)
         for cells in (cells for _, cells in rows if cells[at] in where):
             cells[at] += Markup(f" ({', '.join(where[cells[at]])})")
     picked = tuple((place, [cells[i] for i in kept]) for place, cells in rows)
@@ -115,5 +110,5 @@ def measure_columns(table: PageTable) -> list[float]:
         texts = [column.title, *(as_words(cells[i]) for _, cells in table.rows)]
         words, lengths = [word for text in texts for word in text.split(" ")], [len(text) for text in texts]
         long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
-        weights.append(max(1.1 * max(map(len, words)) + 2, min(max(lengths), 16), long))
+        weights.append(max(1.1 * max(map(len, words)) + 2, min(max(lengths), 18) + 1, long))
     return [round(100 * weight / sum(weights), 1) for weight in weights]

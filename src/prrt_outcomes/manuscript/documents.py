@@ -20,6 +20,7 @@ from prrt_outcomes.report.write import ReportTables, fill_template
 
 NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
 EPOCH = "1577836800"  # 2020-01-01: the same tables give the same bytes
+ROW = re.compile(rb"<w:tr>(?!\s*<w:trPr)")
 DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
 
@@ -43,8 +44,8 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
             fill_word_template(template, own / template.name, ReportTables(results))
         _write_sources(folder, values)
         _write_documents(folder, [e for e in values["exhibits"] if e["table"]])
-        for path in (*own.glob("*.docx"), *own.glob("*.xlsx")):
-            settle(path)
+        for path in (folder / DOCX, *own.glob("*.docx"), *own.glob("*.xlsx")):
+            settle(path, whole_rows=not template or path.name != template.name)
         shutil.rmtree(results / FOLDER, ignore_errors=True)
         for name in (DOCX, PDF, FOLDER):
             os.replace(folder / name, results / name)
@@ -106,11 +107,12 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
 
 
-def settle(path: Path) -> None:
-    """Write a Word or Excel file anew without the time at which it was made."""
+def settle(path: Path, *, whole_rows: bool = False) -> None:
+    """Write a Word or Excel file anew without its time, and so that no row of a table runs over a page."""
     with zipfile.ZipFile(path) as old:
         parts = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w") as new:
         for name, content in parts.items():
-            same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", content) if name.endswith("core.xml") else content
+            same = ROW.sub(b"<w:tr><w:trPr><w:cantSplit/></w:trPr>", content) if whole_rows else content
+            same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", same) if name.endswith("core.xml") else same
             new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), same, zipfile.ZIP_DEFLATED)

@@ -1,5 +1,6 @@
 """Linear models of measurements that share a patient: generalised estimating equations, and a spline basis."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,53 +39,51 @@ class ClusteredFit:
 
 
 def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> ClusteredFit | None:
-    """Gaussian estimating equations with exchangeable working correlation.
+    """Gaussian estimating equations with exchangeable working correlation, by statsmodels.
 
     outcome : (n,); design : (n, p) with its intercept; cluster : (n,) labels, such as patients
     Returns None where there are no more clusters than coefficients, columns are collinear, a column is constant but
     within one cluster, or the iteration does not converge.
     The covariance is Mancl and DeRouen's (2001, Biometrics 57:126), since the sandwich is too small with few clusters.
-    Liang and Zeger 1986, Biometrika 73:13; the correlation is estimated as statsmodels does.
+    Liang and Zeger 1986, Biometrika 73:13.
     """
+    from statsmodels.genmod.cov_struct import Exchangeable, Independence
+    from statsmodels.genmod.generalized_estimating_equations import GEE
+
     y, x = np.asarray(outcome, dtype=float), np.asarray(design, dtype=float)
     _, code, size = np.unique(np.asarray(cluster), return_inverse=True, return_counts=True)
     p, groups = x.shape[1], len(size)
     if groups <= p or np.linalg.matrix_rank(x) < p:
         return None
-    order = np.argsort(code, kind="stable")
-    place = np.arange(len(y)) - np.repeat(np.cumsum(size) - size, size)
-    rows, target = np.zeros((groups, size.max(), p)), np.zeros((groups, size.max()))
-    rows[code[order], place], target[code[order], place] = x[order], y[order]
-    sums, pairs = rows.sum(axis=1), (size * (size - 1) / 2).sum()
-    squares = np.einsum("gmp,gmq->gpq", rows, rows)
-    products, totals = np.einsum("gmp,gm->gp", rows, target), target.sum(axis=1)
-    rho = 0.0
-    for _ in range(MOST_STEPS):
-        shared = rho / (1 + (size - 1) * rho)
-        information = squares - shared[:, None, None] * sums[:, :, None] * sums[:, None, :]
-        score = products - (shared * totals)[:, None] * sums
-        bread = np.linalg.pinv(information.sum(axis=0), hermitian=True)
-        estimate = bread @ score.sum(axis=0)
-        residual = target - rows @ estimate
-        square = (residual**2).sum(axis=1)
-        scale = square.sum() / (len(y) - p)
-        products_within = ((residual.sum(axis=1) ** 2 - square) / 2).sum()
-        found = products_within / scale / (pairs - p) if pairs > p and scale > TOLERANCE**2 else 0.0
-        found = float(np.clip(found, -0.99 / max(size.max() - 1, 1), 0.99))
-        if abs(found - rho) < TOLERANCE:
-            break
-        rho = found
-    else:
+    paired = (size * (size - 1) / 2).sum() > p and np.ptp(
+        y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    ) > TOLERANCE
+    structure = Exchangeable() if paired else Independence()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = GEE(y, x, groups=code, cov_struct=structure).fit(
+                cov_type="bias_reduced", maxiter=MOST_STEPS
+            )
+            covariance = np.asarray(fit.cov_params())
+    except np.linalg.LinAlgError:
         return None
-    weighted = rows - shared[:, None, None] * sums[:, None, :]
-    leverage = np.einsum("gmp,pq,gkq->gmk", rows, bread, weighted)
-    with np.errstate(all="ignore"):
-        whole = np.eye(size.max()) - leverage
-        if np.abs(np.linalg.det(whole)).min() < TOLERANCE:
-            return None
-        corrected = np.linalg.solve(whole, residual[:, :, None])[:, :, 0]
-    meat = np.einsum("gmp,gm->gp", weighted, corrected)
-    return ClusteredFit(estimate, bread @ (meat.T @ meat) @ bread, rho, information, score)
+    if not fit.converged or not np.isfinite(covariance).all():
+        return None
+    rho = float(structure.dep_params) if paired else 0.0
+    order = np.argsort(code, kind="stable")
+    starts = np.cumsum(size) - size
+    shared = (rho / (1 + (size - 1) * rho))[:, None]
+
+    def add_up(values: NDArray) -> NDArray[np.float64]:
+        return np.add.reduceat(values[order], starts, axis=0)
+
+    sums, totals = add_up(x), add_up(y[:, None])
+    information = (
+        add_up(x[:, :, None] * x[:, None, :]) - shared[:, :, None] * sums[:, :, None] * sums[:, None, :]
+    )
+    score = add_up(x * y[:, None]) - shared * totals * sums
+    return ClusteredFit(np.asarray(fit.params), covariance, rho, information, score)
 
 
 def compute_spline_basis(values: ArrayLike, knots: ArrayLike) -> NDArray[np.float64]:

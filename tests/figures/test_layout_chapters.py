@@ -12,8 +12,8 @@ from prrt_outcomes.figures.control_plots import (
 )
 from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
-from prrt_outcomes.figures.responder_plots import plot_landmark_ratio, plot_responder_curves
-from prrt_outcomes.figures.response_plots import plot_response_bars, plot_swimmer, plot_waterfall
+from prrt_outcomes.figures.responders_figures import plot_landmark_ratio, plot_responder_curves
+from prrt_outcomes.figures.response_figures import plot_response_bars, plot_swimmer, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course
 from prrt_outcomes.tables.frames import empty_table
 

@@ -12,7 +12,7 @@ from prrt_outcomes.figures.control_plots import (
 from prrt_outcomes.figures.controls_figures import plot_overlap
 from prrt_outcomes.figures.model_forests import plot_definitions, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
-from prrt_outcomes.figures.responder_plots import plot_depth, plot_states
+from prrt_outcomes.figures.responders_figures import plot_depth, plot_states
 from prrt_outcomes.figures.survival_figures import plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}

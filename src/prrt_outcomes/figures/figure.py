@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -40,7 +41,7 @@ class Figure:
         }
 
 
-def make_figure(kind: str, plot, *, leading: bool = True, more: bool = False, **words: object) -> Figure:
+def make_figure(kind: str, plot, *, leading: bool = True, more: bool = False, **words: Any) -> Figure:
     """A plot with name, caption and tables of its kind in `captions.yaml`; `words` fill them, `more` adds one."""
     own = CAPTIONS[kind]
     if "group_by" in words:

@@ -61,7 +61,7 @@ def _draw_incidences(
         plot = plot_cumulative_incidence(
             part, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
         )
-        words = {"group_by": group_by, "title": title, "by_group": by, "after": after}
+        words: dict = {"group_by": group_by, "title": title, "by_group": by, "after": after}
         yield make_figure(table, plot, leading=not start, **words)
 
 

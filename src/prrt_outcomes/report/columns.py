@@ -78,9 +78,9 @@ def fraction(title: str, count: str, total: str) -> Column:
 
 def interval(title: str, keys: tuple[str, ...], formatter: Callable, status: str = "status") -> Column:
     """Estimate with its limits, or why there is none; `keys` are estimate, lower and upper limit."""
+    value, low, high = keys
     return Column(
-        title,
-        lambda r: numbers.format_interval(*(r[key] for key in keys), formatter, status=r.get(status)),
+        title, lambda r: numbers.format_interval(r[value], r[low], r[high], formatter, status=r.get(status))
     )
 
 

@@ -77,9 +77,8 @@ class Cell:
         kind, *limits = form.removeprefix("=").split()
         text = FORMS[kind](self.row[self.column])
         if limits:
-            ends = (self.row[column] for column in limits)
-            label = f"{self.level} CI "
-            text = numbers.format_interval(self.row[self.column], *ends, FORMS[kind], label=label)
+            value, low, high = (self.row[column] for column in (self.column, *limits))
+            text = numbers.format_interval(value, low, high, FORMS[kind], label=f"{self.level} CI ")
         return escape(text if form.startswith("=") else trace(text, self.table, self.row))
 
 

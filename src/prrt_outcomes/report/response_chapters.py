@@ -171,7 +171,8 @@ def _show_ratio(row: dict) -> str:
     """Hazard ratio; nothing for the Mantel-Byar test, which has none."""
     if str(row["method"]) == "mantel_byar" and pd.isna(row["hazard_ratio"]):
         return ""
-    return numbers.format_interval(*(row[key] for key in RATIO), numbers.format_ratio, status=row["status"])
+    value, low, high = (row[key] for key in RATIO)
+    return numbers.format_interval(value, low, high, numbers.format_ratio, status=row["status"])
 
 
 def _compare_words(comparison: str) -> str:
@@ -195,9 +196,19 @@ def _describe_bias(row: dict, titles: dict[str, str], level: str):
     if pd.notna(row["bias"]):
         low, high = (math.exp(row[b]) if pd.notna(row[b]) else math.nan for b in ("bias_low", "bias_high"))
         factor = numbers.format_ratio(math.exp(row["bias"]))
-        factor = trace(factor, "responder_bias", row)
         reach = numbers.format_range(low, high, numbers.format_ratio)
-        text = tell("bias", "responder_bias", row, level, name=name, factor=factor, reach=reach) + " "
+        text = (
+            tell(
+                "bias",
+                "responder_bias",
+                row,
+                level,
+                name=name,
+                factor=trace(factor, "responder_bias", row),
+                reach=reach,
+            )
+            + " "
+        )
         name = "In"
     else:
         name = f"{name}: in"

@@ -52,11 +52,11 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
                 sentence = tell("lymphopenia", "safety_rates", row, s=sentence, **cited)
             paragraphs.append(sentence)
     paragraphs += _describe_creatinine(rates)
-    words = {"analyte": _name_analyte, "phase": phase_words, "value": _show_value}
+    shows: dict = {"analyte": _name_analyte, "phase": phase_words, "value": _show_value}
     course = {name: tables[name] for name in ("lab_course", "lab_shifts", "lab_nadirs")}
     course["lab_shifts"] = pick_rows(course["lab_shifts"], phase="any")
     course = {"safety_rates": rates} | {name: rows for name, rows in course.items() if len(rows)}
-    shown += [col.show_table(name, rows, level, words) for name, rows in course.items()]
+    shown += [col.show_table(name, rows, level, shows) for name, rows in course.items()]
     return paragraphs, shown
 
 
@@ -103,14 +103,14 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
 
         return show
 
-    words = {
+    shows: dict = {
         "event": _name_event, "any_grade": count("any", "1", "any"), "related": count("any", "1", "yes"),
         "severe": count("any", "3", "any"), "late": count("late", "1", "any"),
         "rate": col.interval("", RATE, numbers.format_rate).show,
     }  # fmt: skip
     rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
     total = numbers.format_count(rates["total"].max())
-    return paragraphs, [col.show_table("adverse_event_rates", rows, level, words, total=total)]
+    return paragraphs, [col.show_table("adverse_event_rates", rows, level, shows, total=total)]
 
 
 def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:

@@ -111,7 +111,7 @@ def _tabulate_survival(tables: Tables, study) -> PageTable | None:
         "milestones": [
             Column(
                 f"{numbers.format_number(month, 0)} months",
-                lambda row, month=month: numbers.format_percent(row[f"survival:{month}"]),
+                lambda row, month=month: numbers.format_percent(row[f"survival:{month}"]),  # type: ignore[misc]
             )
             for month in months
         ],
@@ -122,7 +122,8 @@ def _tabulate_survival(tables: Tables, study) -> PageTable | None:
 def _show_ratio(row: dict) -> str:
     if numbers.is_missing(row["hazard_ratio"]):
         return ""
-    return numbers.format_interval(*(row[name] for name in col.RATIO), numbers.format_ratio)
+    value, low, high = (row[name] for name in col.RATIO)
+    return numbers.format_interval(value, low, high, numbers.format_ratio)
 
 
 def _tabulate_responders(tables: Tables, study) -> PageTable | None:

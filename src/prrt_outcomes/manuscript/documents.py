@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from prrt_outcomes.manuscript.names import fill_word_template
 from prrt_outcomes.report.write import ReportTables, fill_template
 
 NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
-EPOCH = "1577836800"  # 2020-01-01: the same tables give the same bytes
+EPOCH = 1577836800  # 2020-01-01: the same tables give the same bytes
 ROW = re.compile(rb"<w:tr>(?!\s*<w:trPr)")
 DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
@@ -87,12 +88,13 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
         *((f"{e['id']}.html", f"{FOLDER}/{e['id']}.docx", *word) for e in tables),
     ]
 
-    same = os.environ | {"SOURCE_DATE_EPOCH": EPOCH}
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH)}
 
     def run(job: tuple[str, ...]) -> None:
         call = [program, job[0], "-o", *job[1:]]
-        subprocess.run(call, cwd=folder, env=same, capture_output=True, text=True, check=True)
+        subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=True)
 
+    letters = str(distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf"))  # of the figures
     for e in tables:
         cells = [[as_words(cell) for cell in row] for _, row in e["table"].rows]
         heading = [column.title for column in e["table"].columns]
@@ -102,7 +104,7 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))
         source, target = str(folder / "manuscript.typ"), str(folder / PDF)
-        typst.compile(source, output=target, pdf_standards=["ua-1"], timestamp=int(EPOCH))
+        typst.compile(source, target, font_paths=[letters], pdf_standards=["ua-1"], timestamp=EPOCH)
     except (subprocess.CalledProcessError, typst.TypstError) as error:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
 
